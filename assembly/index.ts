@@ -1,0 +1,21 @@
+/** The module's whole ABI: `memory`, these functions, and the addresses JavaScript needs. */
+export { sha1Begin, sha1Blocks, sha1Finish, sha256 } from './oneshot';
+export {
+  hasherCopy,
+  hasherDigest,
+  hasherOpen,
+  hasherRestore,
+  hasherSave,
+  hasherUpdate,
+} from './hasher';
+export { digestHex, digestUuid } from './text';
+export { escapeJson } from './json/escape';
+export {
+  DIGEST,
+  INPUT,
+  INPUT_BYTES,
+  OUTPUT,
+  OUTPUT_BYTES,
+  SLOT_COUNT,
+  TEXT,
+} from './layout';

@@ -1,0 +1,22 @@
+/**
+ * FIPS 180-4 §5.1.1: writes 0x80, zeros and the message length in bits behind the last
+ * `pendingBytes` (0 to 63) bytes of a message, which begin at `ptr`. Returns how many blocks the
+ * padded end fills: one, or two when the length does not fit behind the message any more.
+ *
+ * The message stays where it is, so `ptr` needs 128 bytes of room.
+ */
+export function pad(ptr: usize, pendingBytes: usize, lengthBytes: u64): u32 {
+  const blockCount: u32 = pendingBytes < 56 ? 1 : 2;
+  const end = ptr + (<usize>blockCount << 6);
+  store<u8>(ptr + pendingBytes, 0x80);
+  memory.fill(ptr + pendingBytes + 1, 0, end - (ptr + pendingBytes + 1));
+  store<u64>(end - 8, bswap(lengthBytes << 3));
+  return blockCount;
+}
+
+/** The state's words as the standards print them: big-endian bytes at `out`. */
+export function writeBigEndian(state: usize, out: usize, wordCount: u32): void {
+  for (let i: u32 = 0; i < wordCount; i++) {
+    store<u32>(out + (i << 2), bswap(load<u32>(state + (i << 2))));
+  }
+}

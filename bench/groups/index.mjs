@@ -1,0 +1,57 @@
+/**
+ * The groups in the order they run, each loaded only by the process that runs it.
+ *
+ * A *timed* group names cells (what is done) and contenders (who does it); `rounds.mjs` times
+ * every pair. A *measured* group has its own `measure`.
+ *
+ * @typedef {object} Cell
+ * @property {string} id
+ * @property {string} label a table's column head
+ * @property {number} bytes of one input
+ *
+ * @typedef {object} Contender
+ * @property {string} name
+ * @property {() => Promise<(input: any) => string | Promise<string>>} load
+ * @property {boolean} [isAsync]
+ * @property {(output: string) => string} [read] the part of its output that is compared; all of
+ *   it, unless given
+ *
+ * @typedef {object} Ratio
+ * @property {string} of
+ * @property {string} over a contender's name, or `BEST_PEER`
+ *
+ * @typedef {object} TimedGroup
+ * @property {string} title
+ * @property {string} [note]
+ * @property {readonly Cell[]} cells
+ * @property {(cellId: string) => readonly unknown[]} inputs a power of two of them
+ * @property {(input: any) => string} expected from node:crypto or `reference.mjs`
+ * @property {readonly Contender[]} contenders
+ * @property {readonly string[]} [peers] names among which each cell's best peer is found
+ * @property {readonly Ratio[]} ratios how many times as fast `of` is as `over`
+ *
+ * @typedef {object} MeasuredGroup
+ * @property {string} title
+ * @property {(settings: import('../run.mjs').Settings) => Promise<Record<string, unknown>>} measure
+ */
+
+export const BEST_PEER = 'best peer';
+
+export const groupNames = /** @type {const} */ ([
+  'engines',
+  'text-key',
+  'uuidv5',
+  'keyof',
+  'stream',
+  'startup',
+  'bundle',
+]);
+
+/**
+ * @param {string} name one of `groupNames`
+ * @returns {Promise<TimedGroup | MeasuredGroup>}
+ */
+export async function loadGroup(name) {
+  const { group } = await import(`./${name}.mjs`);
+  return group;
+}

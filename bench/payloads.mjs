@@ -1,0 +1,218 @@
+/**
+ * The request bodies that `keyOf` is timed on: shapes people send to LLM APIs, made from a seed.
+ *
+ * Each is produced as JSON text and parsed again, so that its strings are the flat, separate ones
+ * an application holds after reading a request; concatenated literals would flatter whoever
+ * copies ropes well. Prose has line breaks and quotes, member names are in no sorted order.
+ */
+import { createRandom } from './random.mjs';
+
+/** @typedef {ReturnType<typeof createRandom>} Random */
+
+const WORDS = `the of and to in is that for it as with on be at by this from or an are not have was
+which can one all if more when will would there their what about time model request answer system
+customer order refund shipping invoice policy please explain check again between result because
+payment error retry network deadline provider account message content before after under during
+through return value string number list table query index review summary document section clause`.split(
+  /\s+/,
+);
+const ACCENTED = 'café naïve größer Straße élève déjà señor año São coração über façade'.split(' ');
+const CJK =
+  '請求書の支払いが完了しましたか返金手続き模型回答顧客注文配送政策確認再試行網路錯誤契約条項';
+const EMOJI = ['🙂', '🚀', '👩‍💻', '✅', '📦', '🇯🇵'];
+const CODE = [
+  '```ts\nconst body = { "retry": true };\n\tawait send(body);\n```',
+  '`C:\\temp\\orders.json`',
+  '"exactly as written"',
+];
+
+/**
+ * @param {Random} random
+ * @param {number} length characters, at least
+ * @param {(random: Random) => string} word
+ * @returns {string}
+ */
+function prose(random, length, word = (r) => r.pick(WORDS)) {
+  let text = '';
+  let sentence = 0;
+  while (text.length < length) {
+    text += word(random);
+    sentence++;
+    if (sentence > 6 && random.below(8) === 0) {
+      text += random.pick(['. ', '. ', '? ', '.\n', '.\n\n']);
+      if (random.below(12) === 0) text += `${random.pick(CODE)}\n`;
+      sentence = 0;
+    } else {
+      text += random.below(14) === 0 ? ', ' : ' ';
+    }
+  }
+  // At a space, so that no surrogate pair is cut in two.
+  return text.slice(0, text.lastIndexOf(' ', length));
+}
+
+/** @param {Random} random */
+const id = (random, prefix = 'toolu_') =>
+  prefix + Buffer.from(random.bytes(15)).toString('base64url');
+
+/** @param {Random} random */
+const smallChat = (random) => ({
+  model: 'claude-sonnet-4-5',
+  max_tokens: 1024,
+  temperature: 0.2,
+  messages: [{ role: 'user', content: prose(random, 88) }],
+});
+
+/** @param {Random} random */
+const tenTurns = (random) => ({
+  model: 'claude-sonnet-4-5',
+  max_tokens: 2048,
+  system: prose(random, 420),
+  messages: Array.from({ length: 10 }, (_, turn) => ({
+    role: turn % 2 === 0 ? 'user' : 'assistant',
+    content:
+      turn % 3 === 2
+        ? [
+            { type: 'text', text: prose(random, 260) },
+            {
+              type: 'tool_use',
+              id: id(random),
+              name: 'look_up',
+              input: { query: prose(random, 40) },
+            },
+          ]
+        : prose(random, 400),
+  })),
+  metadata: { user_id: id(random, 'user_') },
+});
+
+/** @param {Random} random */
+const toolSchemas = (random) => ({
+  model: 'gpt-5',
+  messages: [{ role: 'user', content: prose(random, 120) }],
+  tools: Array.from({ length: 24 }, (_, tool) => ({
+    type: 'function',
+    function: {
+      name: `${random.pick(WORDS)}_${random.pick(WORDS)}_${tool}`,
+      description: prose(random, 110),
+      strict: true,
+      parameters: {
+        type: 'object',
+        properties: {
+          query: { type: 'string', description: prose(random, 60), minLength: 1 },
+          limit: { type: 'integer', minimum: 1, maximum: 100, default: 20 },
+          sort: { type: 'string', enum: ['newest', 'oldest', 'relevance'] },
+          filter: {
+            type: 'object',
+            properties: { since: { type: 'string', format: 'date-time' } },
+            additionalProperties: false,
+          },
+        },
+        required: ['query', 'limit'],
+        additionalProperties: false,
+      },
+    },
+  })),
+  tool_choice: 'auto',
+});
+
+/**
+ * Retrieved documents as they come: plain English and accented ones (one-byte strings in V8),
+ * Chinese-Japanese ones and ones with emoji (two-byte strings).
+ *
+ * @param {Random} random
+ */
+const longContext = (random) => ({
+  model: 'gemini-2.5-pro',
+  contents: [
+    {
+      role: 'user',
+      parts: Array.from({ length: 12 }, (_, part) => {
+        switch (part % 4) {
+          case 0:
+            return { text: prose(random, 9_000) };
+          case 1:
+            return {
+              text: prose(random, 8_500, (r) => r.pick(r.below(5) === 0 ? ACCENTED : WORDS)),
+            };
+          case 2:
+            return { text: prose(random, 2_900, (r) => r.pick([...CJK]) + r.pick([...CJK])) };
+          default:
+            return {
+              text: prose(random, 8_000, (r) => r.pick(r.below(12) === 0 ? EMOJI : WORDS)),
+            };
+        }
+      }),
+    },
+  ],
+  generationConfig: { temperature: 0, maxOutputTokens: 4096 },
+});
+
+/** @param {Random} random */
+const base64Image = (random) => ({
+  model: 'claude-sonnet-4-5',
+  max_tokens: 1024,
+  messages: [
+    {
+      role: 'user',
+      content: [
+        {
+          type: 'image',
+          source: {
+            type: 'base64',
+            media_type: 'image/png',
+            data: Buffer.from(random.bytes(1_572_864)).toString('base64'),
+          },
+        },
+        { type: 'text', text: prose(random, 80) },
+      ],
+    },
+  ],
+});
+
+/** @param {Random} random */
+const embeddings = (random) => ({
+  model: 'text-embedding-3-large',
+  input: Array.from({ length: 256 }, () => prose(random, 196)),
+  encoding_format: 'float',
+});
+
+/** @param {Random} random */
+const floats = (random) => ({
+  model: 'rerank-1',
+  query: prose(random, 60),
+  vector: Array.from({ length: 10_000 }, () => (random.fraction() - 0.5) / 4),
+});
+
+/** @type {Record<string, { label: string, make: (random: Random) => unknown }>} */
+const PAYLOADS = {
+  'small-chat': { label: 'small chat', make: smallChat },
+  'ten-turns': { label: 'ten turns', make: tenTurns },
+  'tool-schemas': { label: '24 tools', make: toolSchemas },
+  'long-context': { label: 'non-ASCII', make: longContext },
+  'base64-image': { label: 'image', make: base64Image },
+  embeddings: { label: '256 inputs', make: embeddings },
+  floats: { label: '10k floats', make: floats },
+};
+
+export const payloadIds = Object.keys(PAYLOADS);
+
+/**
+ * @param {string} payloadId
+ * @returns {string} a short name for a table's head
+ */
+export const payloadLabel = (payloadId) => find(payloadId).label;
+
+/**
+ * @param {string} payloadId
+ * @param {number} variant payloads of one kind differ by it in content, not in shape
+ * @returns {string} JSON text
+ */
+export const payloadText = (payloadId, variant) =>
+  JSON.stringify(find(payloadId).make(createRandom(1 + variant)));
+
+/** @param {string} payloadId */
+function find(payloadId) {
+  const payload = PAYLOADS[payloadId];
+  if (!payload) throw new RangeError(`Cannot make the payload "${payloadId}": it does not exist`);
+  return payload;
+}

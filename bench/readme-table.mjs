@@ -1,0 +1,196 @@
+/**
+ * The README's speed tables, from the committed results: `node bench/readme-table.mjs` writes
+ * them between the markers, `--check` exits with 1 when they are not what is there.
+ */
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { formatBytes, formatRate, formatRatio, formatTime } from './format.mjs';
+import { groupNames } from './groups/index.mjs';
+
+const START = '<!-- bench:start -->';
+const END = '<!-- bench:end -->';
+
+/** @typedef {Record<string, any>} Results a group's result by the group's name */
+
+/**
+ * @param {URL} [directory]
+ * @returns {Results}
+ */
+export function readResults(directory = new URL('results/', import.meta.url)) {
+  return Object.fromEntries(
+    groupNames.map((name) => {
+      const file = new URL(`${name}.json`, directory);
+      if (!existsSync(file)) throw new Error(`Cannot read ${name}.json: run "npm run bench" first`);
+      return [name, JSON.parse(readFileSync(file, 'utf8'))];
+    }),
+  );
+}
+
+/**
+ * @param {Results} results of one machine
+ * @returns {string} Markdown
+ */
+export function renderTables(results) {
+  return [
+    renderMachine(results),
+    renderKeyOf(results.keyof),
+    renderEngines(results.engines),
+    renderRest(results),
+  ].join('\n\n');
+}
+
+/**
+ * @param {string} readme
+ * @param {string} tables
+ * @returns {string} the README with `tables` between its markers
+ */
+export function replaceTables(readme, tables) {
+  const start = readme.indexOf(START);
+  const end = readme.indexOf(END);
+  if (start < 0 || end < start) {
+    throw new Error(`Cannot place the tables: the README has no ${START} … ${END}`);
+  }
+  return `${readme.slice(0, start + START.length)}\n${tables}\n${readme.slice(end)}`;
+}
+
+/** @param {Results} results */
+function renderMachine(results) {
+  const { machine, versions, settings } = results.keyof;
+  for (const result of Object.values(results)) {
+    const same = (/** @type {string} */ part) =>
+      JSON.stringify(result[part]) === JSON.stringify(results.keyof[part]);
+    if (!same('machine') || !same('versions')) {
+      throw new Error(`Cannot compare ${result.group}.json: made on another machine or version`);
+    }
+    if (result.settings.quick) throw new Error(`Cannot print ${result.group}.json: a quick run`);
+  }
+  return (
+    `${machine.cpu}, ${machine.cores} cores, ${machine.arch}, ${machine.os}, ` +
+    `Node ${versions.node}; medians of ${settings.rounds} rounds, a ratio being the median of the ` +
+    "rounds' own ratios. `npm run bench` repeats it."
+  );
+}
+
+/** @param {any} result */
+function renderKeyOf({ cells, ratios }) {
+  const faster = ratioFinder(ratios);
+  return table(
+    [
+      'request → key',
+      'JSON',
+      '`keyOf`',
+      'best peer + `crypto.hash`',
+      'faster',
+      '`canonicalize` + `crypto.hash`',
+      '`keyOf`, no `node:crypto`',
+      '`JSON.stringify` alone',
+    ],
+    cells.map((/** @type {any} */ { id, label, bytes, medianNs, bestPeer }) => [
+      label,
+      formatBytes(bytes),
+      formatTime(medianNs['samekey auto']),
+      `${formatTime(medianNs[bestPeer])} (${bestPeer})`,
+      `**${formatRatio(faster('samekey auto', 'best peer')[id])}**`,
+      formatTime(medianNs.canonicalize),
+      formatTime(medianNs['samekey wasm']),
+      formatTime(medianNs['JSON.stringify alone']),
+    ]),
+  );
+}
+
+/** @param {any} result */
+function renderEngines({ cells, ratios }) {
+  const faster = ratioFinder(ratios);
+  const shown = ['64B', '1KiB', '64KiB', '1MiB'].map((id) =>
+    cells.find((/** @type {any} */ cell) => cell.id === id),
+  );
+  // `auto` is `native` wherever that is the faster one: a row of its own would say nothing.
+  const names = Object.keys(shown[0].medianNs).filter((name) => name !== 'samekey native');
+  const rows = names.map((name) => [
+    name.includes('samekey') ? name : `\`${name}\``,
+    ...shown.map(({ bytes, medianNs }) =>
+      bytes > 1024 ? formatRate(bytes, medianNs[name]) : formatTime(medianNs[name]),
+    ),
+  ]);
+  const ratioRows = [
+    ['samekey wasm', 'hash-wasm'],
+    ['samekey js', '@noble/hashes'],
+    ['samekey auto', 'node:crypto hash'],
+  ].map(([of = '', over = '']) => [
+    `**${of} over ${over}**`,
+    ...shown.map(({ id }) => `**${formatRatio(faster(of, over)[id])}**`),
+  ]);
+  return table(['SHA-256 → hex', ...shown.map(({ label }) => label)], [...rows, ...ratioRows]);
+}
+
+/** @param {Results} results */
+function renderRest(results) {
+  const text = results['text-key'];
+  const uuid = results.uuidv5;
+  const rows = [
+    [text, 'key of 50 characters', 'node:crypto createHash'],
+    [text, 'key of 50 characters', 'node:crypto hash'],
+    [uuid, '`uuidv5`', 'uuid'],
+    [uuid, '`uuidv5`', 'node:crypto by hand'],
+  ].map(([{ cells, ratios }, what, over]) => [
+    what,
+    formatTime(cells[0].medianNs['samekey auto']),
+    `\`${over}\` ${formatTime(cells[0].medianNs[over])}`,
+    `**${formatRatio(ratioFinder(ratios)('samekey auto', over)[cells[0].id])}**`,
+  ]);
+  const { gib, runs } = results.stream;
+  const { overEmptyMs, medianMs } = results.startup;
+  return table(
+    ['', 'samekey', 'against', 'faster'],
+    [
+      ...rows,
+      [
+        `memory for ${gib} GiB through \`keyOfStream\``,
+        `+${Math.max(...runs.map((/** @type {any} */ run) => run.rssGrowthMiB))} MiB`,
+        '',
+        '',
+      ],
+      [
+        'import plus first key, fresh process',
+        `+${overEmptyMs['samekey auto'].toFixed(1)} ms`,
+        `empty script ${medianMs['empty script'].toFixed(1)} ms`,
+        '',
+      ],
+      ['whole core, minified and gzipped', formatBytes(results.bundle.gzippedBytes), '', ''],
+    ],
+  );
+}
+
+/** Node resolves links in `import.meta.url`, not in `argv`. */
+function isMain() {
+  const script = process.argv[1];
+  return script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url);
+}
+
+/** @param {any[]} ratios */
+const ratioFinder = (ratios) => (/** @type {string} */ of, /** @type {string} */ over) =>
+  ratios.find((ratio) => ratio.of === of && ratio.over === over).byCell;
+
+/**
+ * @param {readonly string[]} head
+ * @param {readonly (readonly string[])[]} rows
+ */
+function table(head, rows) {
+  const line = (/** @type {readonly string[]} */ row) => `| ${row.join(' | ')} |`;
+  const rule = head.map((_, column) => (column === 0 ? '---' : '--:'));
+  return [head, rule, ...rows].map(line).join('\n');
+}
+
+if (isMain()) {
+  const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+  const file = new URL('../README.md', import.meta.url);
+  const readme = readFileSync(file, 'utf8');
+  const wanted = replaceTables(readme, renderTables(readResults()));
+  if (!values.check) {
+    writeFileSync(file, wanted);
+  } else if (readme !== wanted) {
+    console.error('The README is not what bench/results say: run "node bench/readme-table.mjs"');
+    process.exitCode = 1;
+  }
+}

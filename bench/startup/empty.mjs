@@ -1,0 +1,1 @@
+// What a fresh Node process costs that does nothing.

@@ -1,0 +1,5 @@
+// The least a program does with samekey. A wrong key is told by the exit code: printing costs time.
+import { keyOf } from '../../dist/index.js';
+
+const key = keyOf({ model: 'claude-sonnet-4-5', messages: [{ role: 'user', content: 'Hello' }] });
+process.exitCode = key === process.env.EXPECTED_KEY ? 0 : 1;

@@ -1,0 +1,88 @@
+/** One group's result as text for a terminal. */
+import { formatBytes, formatColumns, formatRatio, formatTime } from './format.mjs';
+import { median } from './rounds.mjs';
+
+/**
+ * @param {any} result what `run.mjs` writes for a group
+ * @returns {string}
+ */
+export function renderResult(result) {
+  const heading = `\n${result.title}\n${'─'.repeat(result.title.length)}`;
+  const body = result.cells ? renderTimes(result) : renderMeasures(result);
+  return [heading, body, ...(result.note ? [result.note] : [])].join('\n');
+}
+
+/** @param {any} result */
+function renderTimes({ cells, ratios }) {
+  const contenders = Object.keys(cells[0].medianNs);
+  const rows = [
+    ['', ...cells.map((/** @type {any} */ cell) => cell.label)],
+    ...contenders.map((name) => [
+      name,
+      ...cells.map((/** @type {any} */ cell) => formatTime(cell.medianNs[name])),
+    ]),
+    [],
+    ...ratios.map((/** @type {any} */ { of, over, byCell }) => [
+      `${of} : ${over}`,
+      ...cells.map((/** @type {any} */ cell) => formatRatio(byCell[cell.id])),
+    ]),
+  ];
+  return `${formatColumns(rows)}\n${spread(cells)}`;
+}
+
+/** How far apart the rounds are: a reader's measure of how quiet the machine was. */
+function spread(/** @type {any[]} */ cells) {
+  const spreads = cells.flatMap(({ roundsNs }) =>
+    Object.values(roundsNs).map((values) => {
+      return (Math.max(...values) - Math.min(...values)) / median(values);
+    }),
+  );
+  const percent = (/** @type {number} */ part) => `${(part * 100).toFixed(0)} %`;
+  return `Slowest to fastest round: ${percent(median(spreads))}, at worst ${percent(Math.max(...spreads))}.`;
+}
+
+/** @param {any} result */
+function renderMeasures(result) {
+  switch (result.group) {
+    case 'stream':
+      return formatColumns([
+        [`${result.gib} GiB`, 'memory grows by', 'throughput'],
+        ...result.runs.map((/** @type {any} */ run) => [
+          `samekey ${run.engine}`,
+          `${run.rssGrowthMiB} MiB`,
+          `${run.gbPerSecond} GB/s`,
+        ]),
+      ]);
+    case 'startup':
+      return formatColumns([
+        [`${result.spawnCount} processes each`, 'median', 'over empty'],
+        ...Object.entries(result.medianMs).map(([name, ms]) => [
+          name,
+          `${ms} ms`,
+          name in result.overEmptyMs ? `${result.overEmptyMs[name]} ms` : '',
+        ]),
+      ]);
+    default:
+      return formatColumns([
+        ['minified', formatBytes(result.minifiedBytes)],
+        ['minified and gzipped', formatBytes(result.gzippedBytes)],
+      ]);
+  }
+}
+
+/** @param {readonly import('./targets.mjs').Target[]} targets */
+export function renderTargets(targets) {
+  const rows = targets.map(({ what, relation, wanted, reached, unit, met }) => [
+    what,
+    `${relation} ${wanted} ${unit}`,
+    `${reached} ${unit}`,
+    met ? 'yes' : 'NO',
+  ]);
+  const missed = targets.filter(({ met }) => !met).length;
+  const title = 'Speed to reach here';
+  return [
+    `\n${title}\n${'─'.repeat(title.length)}`,
+    formatColumns([['', 'wanted', 'reached', ''], ...rows]),
+    missed ? `${missed} of ${targets.length} not reached.` : `All ${targets.length} reached.`,
+  ].join('\n');
+}

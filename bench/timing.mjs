@@ -1,0 +1,95 @@
+/**
+ * One figure: the median time of one call, by tinybench.
+ *
+ * A call of 200 ns is near the cost of reading the clock, so tinybench's samples are batches: the
+ * task runs the contender often enough to last about 200 µs and reports the mean of the batch.
+ */
+import { Bench } from 'tinybench';
+
+const BATCH_MS = 0.2;
+
+/** Every result is read, so that no contender is paid for text it has not finished making. */
+let sink = 0;
+
+/** @param {string} text */
+const consume = (text) => {
+  sink = (sink + text.charCodeAt(text.length - 1)) | 0;
+};
+
+/**
+ * @typedef {object} Timing
+ * @property {number} timeMs how long to sample
+ * @property {number} warmupMs how long to run before sampling
+ * @property {number} minSamples for calls that take longer than `timeMs`
+ */
+
+/**
+ * @param {(input: any) => string | Promise<string>} call
+ * @param {readonly unknown[]} inputs taken in turn; their number is a power of two
+ * @param {boolean} isAsync
+ * @param {Timing} timing
+ * @returns {Promise<number>} nanoseconds a call, the median
+ */
+export async function medianNs(call, inputs, isAsync, timing) {
+  const mask = inputs.length - 1;
+  if (inputs.length & mask) throw new RangeError(`Cannot take ${inputs.length} inputs in turn`);
+
+  /** @param {number} callCount */
+  const batch = (callCount) => {
+    const start = performance.now();
+    for (let i = 0; i < callCount; i++) {
+      consume(/** @type {string} */ (call(inputs[i & mask])));
+    }
+    return performance.now() - start;
+  };
+  /** @param {number} callCount */
+  const asyncBatch = async (callCount) => {
+    const start = performance.now();
+    for (let i = 0; i < callCount; i++) consume(await call(inputs[i & mask]));
+    return performance.now() - start;
+  };
+  const run = isAsync ? asyncBatch : batch;
+
+  const callCount = await callsPerBatch(run, timing.warmupMs);
+  /** @param {number} spentMs */
+  const sample = (spentMs) => ({
+    overriddenDuration: spentMs / callCount,
+    overriddenIterationCost: spentMs,
+  });
+  const bench = new Bench({
+    time: timing.timeMs,
+    iterations: timing.minSamples,
+    warmup: false,
+    throws: true,
+  });
+  if (isAsync) {
+    bench.add('call', async () => sample(await asyncBatch(callCount)), { async: true });
+    await bench.run();
+  } else {
+    bench.add('call', () => sample(batch(callCount)), { async: false });
+    bench.runSync();
+  }
+
+  const result = bench.tasks[0]?.result;
+  if (result?.state !== 'completed') throw new Error(`Cannot time a call: ${result?.state}`);
+  return result.latency.p50 * 1e6;
+}
+
+/**
+ * Warms up, and learns on the way how many calls make a batch.
+ *
+ * @param {(callCount: number) => number | Promise<number>} run
+ * @param {number} warmupMs
+ */
+async function callsPerBatch(run, warmupMs) {
+  let callCount = 1;
+  let spentMs = 0;
+  do {
+    const batchMs = await run(callCount);
+    spentMs += batchMs;
+    if (batchMs < BATCH_MS) {
+      callCount = Math.min(callCount * 8, Math.ceil((callCount * BATCH_MS) / (batchMs || 0.001)));
+    }
+  } while (spentMs < warmupMs);
+  return callCount;
+}

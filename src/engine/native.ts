@@ -1,0 +1,98 @@
+import { fail } from '../errors/errors.js';
+import type { Engine, Sha256State } from './engine.js';
+import { toUuid } from './hex.js';
+
+/** The part of `node:crypto` that is used; `hash` is missing before Node 20.12 and in some runtimes. */
+interface NativeHash {
+  update(content: Uint8Array): NativeHash;
+  copy(): NativeHash;
+  digest(): Uint8Array;
+  digest(encoding: 'hex'): string;
+}
+interface NativeCrypto {
+  createHash(algorithm: string): NativeHash;
+  hash?(algorithm: string, content: string | Uint8Array, encoding: 'hex'): string;
+}
+
+/** OpenSSL counts in 32 bits: one call takes less than 2 GiB. */
+const MAX_PIECE_BYTES = 2 ** 30;
+
+const encoder = new TextEncoder();
+
+/** Keeps `Buffer`, which `node:crypto` returns, out of what samekey returns. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function feed(hash: NativeHash, bytes: Uint8Array): NativeHash {
+  for (let at = 0; at < bytes.length; at += MAX_PIECE_BYTES) {
+    hash.update(bytes.length <= MAX_PIECE_BYTES ? bytes : bytes.subarray(at, at + MAX_PIECE_BYTES));
+  }
+  return hash;
+}
+
+function whole(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+}
+
+class NativeSha256 implements Sha256State {
+  readonly #hash: NativeHash;
+  constructor(hash: NativeHash) {
+    this.#hash = hash;
+  }
+  update(bytes: Uint8Array): void {
+    feed(this.#hash, bytes);
+  }
+  digest(): Uint8Array {
+    return plain(this.#hash.copy().digest());
+  }
+  clone(): NativeSha256 {
+    return new NativeSha256(this.#hash.copy());
+  }
+  save(): never {
+    return noMidstate('save the state of a native hasher');
+  }
+}
+
+function noMidstate(action: string): never {
+  return fail(
+    TypeError,
+    'SAMEKEY_NO_MIDSTATE',
+    `Cannot ${action}: node:crypto does not give its state away; use the engine "wasm", "js" or "auto"`,
+  );
+}
+
+/** Bound to the platform's own synchronous `node:crypto`, or `undefined` where there is none. */
+export function loadNativeEngine(): Engine | undefined {
+  // Found at run time: bundlers see no import, and runtimes without it lose nothing.
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?: (id: string) => unknown };
+  };
+  const crypto = process?.getBuiltinModule?.('node:crypto') as NativeCrypto | undefined;
+  if (typeof crypto?.createHash !== 'function') return undefined;
+  const { createHash, hash: oneShot } = crypto;
+
+  return {
+    name: 'native',
+    simd: false,
+    sha256: (bytes, start, end) =>
+      plain(feed(createHash('sha256'), whole(bytes, start, end)).digest()),
+    sha256Hex(bytes, start, end) {
+      const content = whole(bytes, start, end);
+      return oneShot !== undefined && content.length <= MAX_PIECE_BYTES
+        ? oneShot('sha256', content, 'hex')
+        : feed(createHash('sha256'), content).digest('hex');
+    },
+    sha256HexOfText: (text) =>
+      oneShot !== undefined
+        ? oneShot('sha256', text, 'hex')
+        : feed(createHash('sha256'), encoder.encode(text)).digest('hex'),
+    sha1: (bytes) => plain(feed(createHash('sha1'), bytes).digest()),
+    uuidv5(namespace, content) {
+      const name = typeof content === 'string' ? encoder.encode(content) : content;
+      return toUuid(feed(createHash('sha1').update(namespace), name).digest(), 5);
+    },
+    createSha256: () => new NativeSha256(createHash('sha256')),
+    restoreSha256: () => noMidstate('restore a saved state into a native hasher'),
+  };
+}

@@ -1,0 +1,53 @@
+import { fail, nameOf } from '../errors/errors.js';
+
+/** What can be digested: text, as its UTF-8 bytes, or bytes as they are. */
+export type Content = string | ArrayBufferView | ArrayBuffer;
+
+const encoder = new TextEncoder();
+
+/** One half of a surrogate pair without the other: no UTF-8 exists for it. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** `String.prototype.isWellFormed` is a native scan, and free for one-byte strings. */
+export const isWellFormed: (text: string) => boolean =
+  typeof (String.prototype as { isWellFormed?: unknown }).isWellFormed === 'function'
+    ? (text) => (text as unknown as { isWellFormed(): boolean }).isWellFormed()
+    : (text) => !LONE_SURROGATE.test(text);
+
+/** Refuses text that UTF-8 cannot carry: an encoder would put U+FFFD, and two texts would get one key. */
+export function requireWellFormed(text: string, action: string): void {
+  if (isWellFormed(text)) return;
+  const index = text.search(LONE_SURROGATE);
+  fail(
+    TypeError,
+    'SAMEKEY_LONE_SURROGATE',
+    `Cannot ${action}: the lone surrogate at index ${index} is not valid Unicode`,
+  );
+}
+
+/** `content` as well-formed text or as bytes. `action` begins the message: "hash the content". */
+export function toContent(content: unknown, action: string): string | Uint8Array {
+  if (typeof content === 'string') {
+    requireWellFormed(content, action);
+    return content;
+  }
+  if (content instanceof Uint8Array) return content;
+  if (ArrayBuffer.isView(content)) {
+    return new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
+  }
+  // By its tag, not by `instanceof`: a buffer from another realm is a buffer.
+  if (Object.prototype.toString.call(content) === '[object ArrayBuffer]') {
+    return new Uint8Array(content as ArrayBuffer);
+  }
+  return fail(
+    TypeError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot ${action}: it is ${nameOf(content)}, neither text nor bytes`,
+  );
+}
+
+/** `content` as bytes. */
+export function toBytes(content: unknown, action: string): Uint8Array {
+  const checked = toContent(content, action);
+  return typeof checked === 'string' ? encoder.encode(checked) : checked;
+}

@@ -1,0 +1,27 @@
+import { digestEngine } from '../engine/select.js';
+import { type Content, toBytes } from './content.js';
+
+/**
+ * Returns the SHA-256 of bytes, or of a text's UTF-8: 32 bytes (FIPS 180-4 §6.2).
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for anything else, `SAMEKEY_LONE_SURROGATE` for text
+ * that is not valid Unicode.
+ * @example
+ * sha256('abc').slice(0, 4); // Uint8Array [186, 120, 22, 191]
+ */
+export function sha256(content: Content): Uint8Array {
+  const bytes = toBytes(content, 'hash the content');
+  return digestEngine().sha256(bytes, 0, bytes.length);
+}
+
+/**
+ * Returns the SHA-1 of bytes, or of a text's UTF-8: 20 bytes (FIPS 180-4 §6.1). It is here because
+ * UUIDv5 is defined by it; do not build anything new on SHA-1.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT`, `SAMEKEY_LONE_SURROGATE`, as `sha256`.
+ * @example
+ * sha1('abc').slice(0, 4); // Uint8Array [169, 153, 62, 54]
+ */
+export function sha1(content: Content): Uint8Array {
+  return digestEngine().sha1(toBytes(content, 'hash the content'));
+}

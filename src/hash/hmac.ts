@@ -1,0 +1,58 @@
+import type { Sha256State } from '../engine/engine.js';
+import { streamEngine } from '../engine/select.js';
+import { fail } from '../errors/errors.js';
+import { type Content, toBytes } from './content.js';
+import { sha256 } from './digest.js';
+
+const BLOCK_BYTES = 64;
+
+/** A secret prepared for HMAC-SHA-256 (RFC 2104 §2): K ⊕ ipad and K ⊕ opad. */
+export interface HmacKey {
+  readonly inner: Uint8Array;
+  readonly outer: Uint8Array;
+}
+
+/**
+ * Prepares a secret.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if it is neither text nor bytes.
+ * @throws {RangeError} `SAMEKEY_BAD_ARGUMENT` if it is empty: anybody could make the same keys.
+ */
+export function hmacKey(secret: Content): HmacKey {
+  let bytes = toBytes(secret, 'use the secret');
+  if (bytes.length === 0) {
+    fail(RangeError, 'SAMEKEY_BAD_ARGUMENT', 'Cannot use the secret: it is empty');
+  }
+  if (bytes.length > BLOCK_BYTES) bytes = sha256(bytes);
+  const inner = new Uint8Array(BLOCK_BYTES).fill(0x36);
+  const outer = new Uint8Array(BLOCK_BYTES).fill(0x5c);
+  bytes.forEach((byte, i) => {
+    inner[i] = byte ^ 0x36;
+    outer[i] = byte ^ 0x5c;
+  });
+  return { inner, outer };
+}
+
+/** A running SHA-256, or HMAC-SHA-256 when there is a key. */
+export interface Digester {
+  update(bytes: Uint8Array): void;
+  finish(): Uint8Array;
+}
+
+/** A digester for a long stream, on the fastest engine that is there. */
+export function createDigester(key: HmacKey | undefined): Digester {
+  const state: Sha256State = streamEngine().createSha256();
+  if (key === undefined) {
+    return { update: (bytes) => state.update(bytes), finish: () => state.digest() };
+  }
+  state.update(key.inner);
+  return {
+    update: (bytes) => state.update(bytes),
+    finish() {
+      const outer = new Uint8Array(BLOCK_BYTES + 32);
+      outer.set(key.outer);
+      outer.set(state.digest(), BLOCK_BYTES);
+      return sha256(outer);
+    },
+  };
+}

@@ -1,0 +1,162 @@
+import { fail, nameOf } from '../errors/errors.js';
+
+/** A member name, an element's index, or any of either (RFC 9535 §2.3.1 to §2.3.3). */
+export type Selector = { name: string } | { index: number } | 'any';
+
+/** One step of a path (RFC 9535 §2.5): children, or with `..` descendants at any depth. */
+export interface Segment {
+  readonly descendant: boolean;
+  readonly selectors: readonly Selector[];
+}
+
+export interface Path {
+  readonly text: string;
+  readonly segments: readonly Segment[];
+}
+
+/** RFC 9535 §2.5.1.1, `member-name-shorthand`. */
+const SHORTHAND = /[A-Za-z_\u0080-\u{10ffff}][\w\u0080-\u{10ffff}]*/uy;
+/** A bare name is no JSONPath and may hold hyphens too: `request-id`. */
+const BARE_NAME = /^[A-Za-z_\u0080-\u{10ffff}][\w\u0080-\u{10ffff}-]*$/u;
+/** RFC 9535 §2.1: no leading zeros. */
+const INDEX = /(?:0|[1-9]\d*)/y;
+const BLANKS = /[ \t\n\r]*/y;
+const QUOTED = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/suy;
+
+/** What a segment that is refused begins with, and what to say of it. */
+const UNSUPPORTED: Record<string, string> = {
+  '?': 'filters are not supported',
+  '(': 'expressions are not supported',
+  ':': 'slices are not supported',
+  '-': 'negative indexes are not supported',
+};
+
+/**
+ * Parses a path: JSONPath (RFC 9535) with names, indexes, `*` and `..`, or a bare name, which means
+ * `$.name`. Whatever depends on the values (filters, functions) or on an array's length (slices,
+ * negative indexes) is refused.
+ *
+ * @throws {SyntaxError} `SAMEKEY_BAD_PATH` with the `position`; `TypeError` if it is no text.
+ */
+export function parsePath(text: unknown): Path {
+  if (typeof text !== 'string') {
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_PATH',
+      `Cannot read a path: it is ${nameOf(text)}, not text`,
+    );
+  }
+  if (BARE_NAME.test(text)) {
+    return { text: `$.${text}`, segments: [{ descendant: false, selectors: [{ name: text }] }] };
+  }
+  return { text, segments: new PathReader(text).read() };
+}
+
+class PathReader {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  read(): Segment[] {
+    if (this.#text[0] !== '$') {
+      // A bare name that went wrong, `a.b` say, is shown where it stops being one.
+      SHORTHAND.lastIndex = 0;
+      this.#at = SHORTHAND.exec(this.#text)?.[0].length ?? 0;
+      this.#refuse(
+        'a path begins with "$" and a bare name holds only letters, digits, "_" and "-"',
+      );
+    }
+    this.#at = 1;
+    const segments: Segment[] = [];
+    while (this.#at < this.#text.length) {
+      this.#skipBlanks();
+      segments.push(this.#segment());
+    }
+    return segments;
+  }
+
+  #segment(): Segment {
+    if (this.#take('..')) {
+      const selectors = this.#take('[') ? this.#bracketed() : [this.#wildcardOrName()];
+      return { descendant: true, selectors };
+    }
+    if (this.#take('.')) return { descendant: false, selectors: [this.#wildcardOrName()] };
+    if (this.#take('[')) return { descendant: false, selectors: this.#bracketed() };
+    return this.#refuse('wanted ".", ".." or "["');
+  }
+
+  #wildcardOrName(): Selector {
+    if (this.#take('*')) return 'any';
+    const name = this.#match(SHORTHAND);
+    return name === undefined ? this.#refuse('wanted a name or "*"') : { name };
+  }
+
+  #bracketed(): Selector[] {
+    const selectors: Selector[] = [];
+    do {
+      this.#skipBlanks();
+      selectors.push(this.#selector());
+      this.#skipBlanks();
+    } while (this.#take(','));
+    if (!this.#take(']')) this.#refuse('wanted "," or "]"');
+    return selectors;
+  }
+
+  #selector(): Selector {
+    if (this.#take('*')) return 'any';
+    const index = this.#match(INDEX);
+    if (index !== undefined) return { index: Number(index) };
+    const from = this.#at;
+    const quoted = this.#match(QUOTED);
+    if (quoted !== undefined) return { name: this.#unquote(quoted, from) };
+    return this.#refuse('wanted a quoted name, an index or "*"');
+  }
+
+  /** RFC 9535 §2.3.1.2: JSON's escapes, and `\'` in single quotes. */
+  #unquote(quoted: string, from: number): string {
+    const body = quoted.slice(1, -1);
+    const json =
+      quoted[0] === '"'
+        ? body
+        : body.replace(/\\'|"|\\./gs, (part) =>
+            part === "\\'" ? "'" : part === '"' ? '\\"' : part,
+          );
+    try {
+      return JSON.parse(`"${json}"`) as string;
+    } catch {
+      this.#at = from;
+      return this.#refuse('the quoted name holds an escape or a character that is not allowed');
+    }
+  }
+
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text)?.[0];
+    if (found !== undefined) this.#at += found.length;
+    return found;
+  }
+
+  #take(token: string): boolean {
+    if (!this.#text.startsWith(token, this.#at)) return false;
+    this.#at += token.length;
+    return true;
+  }
+
+  #skipBlanks(): void {
+    this.#match(BLANKS);
+  }
+
+  #refuse(wanted: string): never {
+    const next = this.#text[this.#at];
+    const what = (next !== undefined && UNSUPPORTED[next]) || wanted;
+    return fail(
+      SyntaxError,
+      'SAMEKEY_BAD_PATH',
+      `Cannot read the path ${JSON.stringify(this.#text)} at position ${this.#at}: ${what}`,
+      { position: this.#at },
+    );
+  }
+}

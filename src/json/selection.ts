@@ -1,0 +1,123 @@
+import type { Path, Segment, Selector } from './path.js';
+
+/** What a path does to the values it matches. */
+export type Role = 'include' | 'exclude' | 'reference';
+
+export interface Rule {
+  readonly path: Path;
+  readonly role: Role;
+}
+
+/** How far along a rule's segments a value is; as many as there are means that it matches. */
+interface Progress {
+  readonly rule: Rule;
+  readonly done: number;
+}
+
+/**
+ * What all paths together say about one value and what lies below it. The paths are run as one
+ * automaton: a selection is a state, and a member's name or an element's index leads to the next.
+ * States are made on first use, at most one for each combination of progress, whatever the values.
+ */
+export class Selection {
+  /** The path that excludes this value. */
+  readonly excludedBy: string | undefined;
+  /** Whether the value belongs to the identity: it is, or lies below, what `include` names. */
+  readonly isInside: boolean;
+  /** Whether an `include` path matches this very value. */
+  readonly startsInclude: boolean;
+  /** Whether an `include` path may match below. */
+  readonly mayLeadInside: boolean;
+  /** Whether a `refs` path matches this value. */
+  readonly isReference: boolean;
+  /** Whether no path has anything to say here or below: the value goes in whole. */
+  readonly isIndifferent: boolean;
+
+  readonly #automaton: Automaton;
+  readonly #live: readonly Progress[];
+  readonly #members = new Map<string, Selection>();
+  readonly #elements = new Map<number, Selection>();
+  #otherMember: Selection | undefined;
+  #otherElement: Selection | undefined;
+
+  constructor(automaton: Automaton, progress: readonly Progress[], parentIsInside: boolean) {
+    const matched = progress.filter(({ rule, done }) => done === rule.path.segments.length);
+    const live = progress.filter(({ rule, done }) => done < rule.path.segments.length);
+    const matching = (role: Role) => matched.find(({ rule }) => rule.role === role)?.rule.path.text;
+    this.#automaton = automaton;
+    this.#live = live;
+    this.excludedBy = matching('exclude');
+    this.startsInclude = matching('include') !== undefined;
+    this.isInside = parentIsInside || this.startsInclude;
+    this.mayLeadInside = live.some(({ rule }) => rule.role === 'include');
+    this.isReference = this.isInside && matching('reference') !== undefined;
+    this.isIndifferent = this.isInside && live.length === 0 && !this.isReference;
+  }
+
+  member(name: string): Selection {
+    let next = this.#members.get(name);
+    if (next !== undefined) return next;
+    const isNamed = this.#live.some(({ rule, done }) =>
+      selectorsOf(rule, done).some((s) => s !== 'any' && 'name' in s && s.name === name),
+    );
+    if (!isNamed) return (this.#otherMember ??= this.#next((s) => s === 'any'));
+    next = this.#next((s) => s === 'any' || ('name' in s && s.name === name));
+    this.#members.set(name, next);
+    return next;
+  }
+
+  element(index: number): Selection {
+    let next = this.#elements.get(index);
+    if (next !== undefined) return next;
+    const isNamed = this.#live.some(({ rule, done }) =>
+      selectorsOf(rule, done).some((s) => s !== 'any' && 'index' in s && s.index === index),
+    );
+    if (!isNamed) return (this.#otherElement ??= this.#next((s) => s === 'any'));
+    next = this.#next((s) => s === 'any' || ('index' in s && s.index === index));
+    this.#elements.set(index, next);
+    return next;
+  }
+
+  #next(matches: (selector: Selector) => boolean): Selection {
+    const progress: Progress[] = [];
+    for (const { rule, done } of this.#live) {
+      const segment = rule.path.segments[done] as Segment;
+      if (segment.descendant) progress.push({ rule, done });
+      if (segment.selectors.some(matches)) progress.push({ rule, done: done + 1 });
+    }
+    return this.#automaton.state(progress, this.isInside);
+  }
+}
+
+function selectorsOf(rule: Rule, done: number): readonly Selector[] {
+  return (rule.path.segments[done] as Segment).selectors;
+}
+
+class Automaton {
+  readonly #rules: readonly Rule[];
+  readonly #states = new Map<string, Selection>();
+
+  constructor(rules: readonly Rule[]) {
+    this.#rules = rules;
+  }
+
+  state(progress: readonly Progress[], parentIsInside: boolean): Selection {
+    const steps = new Map<string, Progress>();
+    for (const step of progress) steps.set(`${this.#rules.indexOf(step.rule)}:${step.done}`, step);
+    const id = `${parentIsInside} ${[...steps.keys()].sort().join(' ')}`;
+    let state = this.#states.get(id);
+    if (state === undefined) {
+      state = new Selection(this, [...steps.values()], parentIsInside);
+      this.#states.set(id, state);
+    }
+    return state;
+  }
+}
+
+/** The state for the whole value, or `undefined` when there are no rules: everything goes in. */
+export function compileSelection(rules: readonly Rule[]): Selection | undefined {
+  if (rules.length === 0) return undefined;
+  const isAllowList = rules.some(({ role }) => role === 'include');
+  const start = rules.map((rule) => ({ rule, done: 0 }));
+  return new Automaton(rules).state(start, !isAllowList);
+}

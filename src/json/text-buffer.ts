@@ -1,0 +1,100 @@
+import { canonicalizerWasm } from '../engine/select.js';
+import type { Wasm } from '../engine/wasm/instance.js';
+
+/**
+ * Where canonical JSON is assembled: one chunk of memory that is emptied into the digest whenever
+ * it is full, so a document of any size needs no more than this.
+ */
+export interface TextBuffer {
+  readonly bytes: Uint8Array;
+  /** First byte to write. */
+  readonly start: number;
+  /** A writer that has come this far empties the buffer before the next string or member. */
+  readonly limit: number;
+  /**
+   * Writes a piece of `text` from index `from` with JSON's escapes at `position`. Returns the end
+   * of what was written; `lastRead` says how far into `text` it came.
+   */
+  escape(text: string, from: number, position: number): number;
+  lastRead: number;
+  /** Whether the last piece held other than ASCII, and so may have held a lone surrogate. */
+  lastWide: boolean;
+}
+
+const encoder = new TextEncoder();
+
+/** A chunk: large enough that emptying it is rare, small enough to stay in the cache. */
+const CHUNK_BYTES = 0x10000;
+/** What the longest text piece may need after `limit`: 6 bytes for each of its bytes. */
+const PIECE_BYTES = 0x10000;
+
+/** In WASM memory: pieces are encoded into INPUT and escaped into OUTPUT sixteen bytes at a time. */
+function wasmBuffer(wasm: Wasm): TextBuffer {
+  const { call, at, bytes } = wasm;
+  const input = bytes.subarray(at.input, at.input + PIECE_BYTES);
+  return {
+    bytes,
+    start: at.output,
+    limit: at.output + CHUNK_BYTES,
+    lastRead: 0,
+    lastWide: false,
+    escape(text, from, position) {
+      const { read, written } = encoder.encodeInto(from === 0 ? text : text.substring(from), input);
+      this.lastRead = from + read;
+      this.lastWide = read !== written;
+      return call.escapeJson(at.input, written, position);
+    },
+  };
+}
+
+/** Characters a piece has at most, each up to six bytes when escaped. */
+const PIECE_CHARS = 0x2000;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8785 §3.2.2.2 is about them
+const NEEDS_ESCAPE = /["\\\u0000-\u001f]/;
+
+/** In plain JavaScript: `JSON.stringify` of a string is RFC 8785 §3.2.2.2 to the letter. */
+function jsBuffer(): TextBuffer {
+  const bytes = new Uint8Array(CHUNK_BYTES + 6 * PIECE_CHARS + 1024);
+  return {
+    bytes,
+    start: 0,
+    limit: CHUNK_BYTES,
+    lastRead: 0,
+    lastWide: false,
+    escape(text, from, position) {
+      let to = from + PIECE_CHARS;
+      if (to < text.length) {
+        // A pair is never cut in two.
+        if ((text.charCodeAt(to - 1) & 0xfc00) === 0xd800) to--;
+      } else to = text.length;
+      const piece = text.substring(from, to);
+      const escaped = NEEDS_ESCAPE.test(piece) ? JSON.stringify(piece).slice(1, -1) : piece;
+      const { written } = encoder.encodeInto(escaped, bytes.subarray(position));
+      this.lastRead = to;
+      this.lastWide = written !== escaped.length;
+      return position + written;
+    },
+  };
+}
+
+let shared: { readonly wasm: Wasm | undefined; readonly buffer: TextBuffer } | undefined;
+let busy = false;
+
+/**
+ * Lends a buffer to `use` and takes it back. A nested call (a `toJSON` that makes a key of its own)
+ * gets another one.
+ */
+export function withTextBuffer<T>(use: (buffer: TextBuffer) => T): T {
+  if (busy) return use(jsBuffer());
+  const wasm = canonicalizerWasm();
+  if (shared === undefined || shared.wasm !== wasm) {
+    shared = { wasm, buffer: wasm === undefined ? jsBuffer() : wasmBuffer(wasm) };
+  }
+  busy = true;
+  try {
+    return use(shared.buffer);
+  } finally {
+    busy = false;
+  }
+}

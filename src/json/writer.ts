@@ -1,0 +1,328 @@
+import { isWellFormed } from '../hash/content.js';
+import { hasMembers, refuseDepth, refuseNumber, refuseSurrogate, refuseType } from './refuse.js';
+import type { Selection } from './selection.js';
+import type { TextBuffer } from './text-buffer.js';
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+
+/** Nested containers allowed unless `maxDepth` says otherwise. */
+export const DEFAULT_MAX_DEPTH = 1000;
+/** The most `maxDepth` may be: the walk recurses, and this many frames fit every default stack. */
+export const LARGEST_MAX_DEPTH = 5000;
+
+/** Below this many characters a loop beats the two calls into the encoder and WASM. */
+const SHORT_CHARS = 48;
+
+/** ASCII that stands for itself in a JSON string: 1. */
+const PLAIN = Uint8Array.from({ length: 128 }, (_, c) =>
+  c >= 0x20 && c !== QUOTE && c !== 0x5c ? 1 : 0,
+);
+
+/** Arrays from here on are looked at as a whole, in case they hold nothing but numbers. */
+const NUMBERS_FROM = 8;
+/** Numbers printed in one go: at 25 characters each they fit behind a full chunk. */
+const NUMBERS_PER_PIECE = 1024;
+
+const encoder = new TextEncoder();
+
+/** What a selection tells about the value while it is written. */
+export interface Trace {
+  excluded(tokens: readonly (string | number)[], by: string | undefined): void;
+  /** The text that stands for a value at a `refs` path. */
+  reference(value: unknown, tokens: readonly (string | number)[]): string;
+  /** An `include` path has matched. */
+  included(): void;
+}
+
+/**
+ * Writes one value as canonical JSON (RFC 8785) into a buffer, which is handed to `empty` whenever
+ * it is full. Every method takes the position to write at and returns the one after.
+ */
+export class CanonicalWriter {
+  readonly #buffer: TextBuffer;
+  readonly #bytes: Uint8Array;
+  readonly #empty: (end: number) => void;
+  readonly #maxDepth: number;
+  readonly #trace: Trace | undefined;
+  /** The way to the value being written, for errors: names and indexes, and the containers. */
+  readonly #tokens: (string | number)[] = [];
+  readonly #ancestors: object[] = [];
+
+  constructor(
+    buffer: TextBuffer,
+    empty: (end: number) => void,
+    maxDepth: number,
+    trace: Trace | undefined,
+  ) {
+    this.#buffer = buffer;
+    this.#bytes = buffer.bytes;
+    this.#empty = empty;
+    this.#maxDepth = maxDepth;
+    this.#trace = trace;
+  }
+
+  write(value: unknown, position: number, selection: Selection | undefined): number {
+    let root = value;
+    if (typeof (root as { toJSON?: unknown } | null | undefined)?.toJSON === 'function') {
+      root = this.#toJson(root as object, '');
+    }
+    return selection === undefined
+      ? this.#value(root, position, 0)
+      : this.#selected(root, position, 0, selection);
+  }
+
+  #value(value: unknown, position: number, depth: number): number {
+    if (typeof value === 'string') return this.#text(value, position, depth, false);
+    if (typeof value === 'object' && value !== null) {
+      return Array.isArray(value)
+        ? this.#array(value, position, depth)
+        : this.#object(value, position, depth, undefined);
+    }
+    return this.#scalar(value, position, depth);
+  }
+
+  #scalar(value: unknown, position: number, depth: number): number {
+    if (typeof value === 'number') return this.#number(value, position, depth);
+    if (value === true) return this.#ascii('true', position);
+    if (value === false) return this.#ascii('false', position);
+    if (value === null) return this.#ascii('null', position);
+    return refuseType(value, this.#path(depth));
+  }
+
+  #number(value: number, position: number, depth: number): number {
+    // -0 is written as 0 (RFC 8785 §3.2.2.3, ECMA-262 Number::toString).
+    if (value >= 0 && value <= 9 && Number.isInteger(value)) {
+      this.#bytes[position] = 0x30 + value;
+      return position + 1;
+    }
+    if (!Number.isFinite(value)) refuseNumber(value, this.#path(depth));
+    return this.#ascii(String(value), position);
+  }
+
+  #ascii(text: string, position: number): number {
+    const bytes = this.#bytes;
+    for (let i = 0; i < text.length; i++) bytes[position + i] = text.charCodeAt(i);
+    return position + text.length;
+  }
+
+  #text(text: string, position: number, depth: number, isName: boolean): number {
+    const bytes = this.#bytes;
+    const { length } = text;
+    bytes[position] = QUOTE;
+    if (length <= SHORT_CHARS) {
+      let at = position + 1;
+      let i = 0;
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i);
+        if (PLAIN[code] !== 1) break;
+        bytes[at++] = code;
+      }
+      if (i === length) {
+        bytes[at] = QUOTE;
+        return at + 1;
+      }
+    }
+    return this.#longText(text, position + 1, depth, isName);
+  }
+
+  #longText(text: string, position: number, depth: number, isName: boolean): number {
+    const buffer = this.#buffer;
+    let at = position;
+    let from = 0;
+    let wide = false;
+    for (;;) {
+      at = buffer.escape(text, from, at);
+      from = buffer.lastRead;
+      wide ||= buffer.lastWide;
+      if (from >= text.length) break;
+      at = this.#makeRoom(at);
+    }
+    // The encoder has put U+FFFD for a lone surrogate; what was written is thrown away.
+    if (wide && !isWellFormed(text)) {
+      refuseSurrogate(this.#path(depth), isName ? 'name' : 'value');
+    }
+    this.#bytes[at] = QUOTE;
+    return this.#makeRoom(at + 1);
+  }
+
+  #makeRoom(position: number): number {
+    if (position < this.#buffer.limit) return position;
+    this.#empty(position);
+    return this.#buffer.start;
+  }
+
+  #array(array: readonly unknown[], position: number, depth: number): number {
+    const { length } = array;
+    if (length === 0) return this.#ascii('[]', position);
+    this.#enter(array, depth);
+    if (length >= NUMBERS_FROM && typeof array[0] === 'number') {
+      const end = this.#numbers(array, position);
+      if (end !== 0) return end;
+    }
+    let at = position;
+    for (let i = 0; i < length; i++) {
+      this.#bytes[at] = i === 0 ? 0x5b : COMMA;
+      this.#tokens[depth] = i;
+      at = this.#makeRoom(this.#value(this.#resolve(array[i], i), at + 1, depth + 1));
+    }
+    this.#bytes[at] = 0x5d;
+    return at + 1;
+  }
+
+  /**
+   * An array of finite numbers, which `JSON.stringify` prints natively, three times as fast as one
+   * `String(x)` after the other. Returns 0 if it holds anything else.
+   */
+  #numbers(array: readonly unknown[], position: number): number {
+    const { length } = array;
+    for (let i = 0; i < length; i++) if (!Number.isFinite(array[i])) return 0;
+    let at = position;
+    for (let i = 0; i < length; i += NUMBERS_PER_PIECE) {
+      const piece = length <= NUMBERS_PER_PIECE ? array : array.slice(i, i + NUMBERS_PER_PIECE);
+      const text = JSON.stringify(piece);
+      if (i > 0) this.#bytes[at++] = COMMA;
+      // The brackets of all pieces but the outermost two are left out.
+      const body = text.substring(i === 0 ? 0 : 1, text.length - 1);
+      at += encoder.encodeInto(body, this.#bytes.subarray(at)).written;
+      at = this.#makeRoom(at);
+    }
+    this.#bytes[at] = 0x5d;
+    return at + 1;
+  }
+
+  #object(
+    object: object,
+    position: number,
+    depth: number,
+    selection: Selection | undefined,
+  ): number {
+    const prototype = Object.getPrototypeOf(object);
+    if (prototype !== Object.prototype && prototype !== null) {
+      const primitive = unboxed(object);
+      if (primitive !== undefined) return this.#value(primitive, position, depth);
+      if (!hasMembers(object)) refuseType(object, this.#path(depth));
+    }
+    this.#enter(object, depth);
+    const bytes = this.#bytes;
+    const names = sortedNames(object);
+    let at = position;
+    let separator = 0x7b;
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
+      const value = this.#resolve((object as Record<string, unknown>)[name], name);
+      if (value === undefined) continue;
+      this.#tokens[depth] = name;
+      const next = selection?.member(name);
+      if (next !== undefined && this.#isLeftOut(next, value, depth)) continue;
+      bytes[at] = separator;
+      separator = COMMA;
+      at = this.#text(name, at + 1, depth + 1, true);
+      bytes[at] = COLON;
+      at = this.#makeRoom(
+        next === undefined
+          ? this.#value(value, at + 1, depth + 1)
+          : this.#selected(value, at + 1, depth + 1, next),
+      );
+    }
+    if (separator === 0x7b) bytes[at++] = 0x7b;
+    bytes[at] = 0x7d;
+    return at + 1;
+  }
+
+  /** As `#value`, with a selection that still has something to say about this value or below it. */
+  #selected(value: unknown, position: number, depth: number, selection: Selection): number {
+    if (selection.startsInclude) this.#trace?.included();
+    if (selection.isReference) {
+      const text = (this.#trace as Trace).reference(value, this.#path(depth));
+      return this.#text(text, position, depth, false);
+    }
+    if (selection.isIndifferent || typeof value !== 'object' || value === null) {
+      return this.#value(value, position, depth);
+    }
+    if (!Array.isArray(value)) return this.#object(value, position, depth, selection);
+    this.#enter(value, depth);
+    let at = position;
+    let separator = 0x5b;
+    for (let i = 0; i < value.length; i++) {
+      this.#tokens[depth] = i;
+      const next = selection.element(i);
+      const element = this.#resolve(value[i], i);
+      if (this.#isLeftOut(next, element, depth)) continue;
+      this.#bytes[at] = separator;
+      separator = COMMA;
+      at = this.#makeRoom(this.#selected(element, at + 1, depth + 1, next));
+    }
+    if (separator === 0x5b) this.#bytes[at++] = 0x5b;
+    this.#bytes[at] = 0x5d;
+    return at + 1;
+  }
+
+  #isLeftOut(selection: Selection, value: unknown, depth: number): boolean {
+    if (selection.excludedBy === undefined) {
+      if (selection.isInside) return false;
+      // On the way to an included path a container stays; anything else cannot lead there.
+      if (selection.mayLeadInside && typeof value === 'object' && value !== null) return false;
+    }
+    this.#trace?.excluded(this.#path(depth + 1), selection.excludedBy);
+    return true;
+  }
+
+  #enter(container: object, depth: number): void {
+    if (depth >= this.#maxDepth) {
+      refuseDepth(this.#path(depth), this.#ancestors.slice(0, depth), container, this.#maxDepth);
+    }
+    this.#ancestors[depth] = container;
+  }
+
+  /** `toJSON`, as `JSON.stringify` calls it: with the member's name or the element's index. */
+  #resolve(value: unknown, key: string | number): unknown {
+    return typeof value === 'object' &&
+      value !== null &&
+      typeof (value as { toJSON?: unknown }).toJSON === 'function'
+      ? this.#toJson(value, String(key))
+      : value;
+  }
+
+  #toJson(value: object, key: string): unknown {
+    // A Buffer's `toJSON` lists its bytes as numbers. Typed arrays are refused, all alike.
+    if (ArrayBuffer.isView(value)) return value;
+    return (value as { toJSON(key: string): unknown }).toJSON(key);
+  }
+
+  #path(depth: number): (string | number)[] {
+    return this.#tokens.slice(0, depth);
+  }
+}
+
+/** Names in the order of their UTF-16 code units (RFC 8785 §3.2.3), which is what `<` compares. */
+function sortedNames(object: object): string[] {
+  const names = Object.keys(object);
+  const { length } = names;
+  for (let i = 1; i < length; i++) {
+    const name = names[i] as string;
+    if ((names[i - 1] as string) <= name) continue;
+    // Members mostly come nearly sorted or few: insertion beats `sort` up to about 24 of them.
+    if (length > 24) return names.sort();
+    let j = i - 1;
+    do {
+      names[j + 1] = names[j] as string;
+      j--;
+    } while (j >= 0 && (names[j] as string) > name);
+    names[j + 1] = name;
+  }
+  return names;
+}
+
+/** The primitive in a `new String(…)`, `new Number(…)` or `new Boolean(…)`, as `JSON.stringify` takes it. */
+function unboxed(object: object): unknown {
+  switch (Object.prototype.toString.call(object)) {
+    case '[object String]':
+    case '[object Number]':
+    case '[object Boolean]':
+      return object.valueOf();
+    default:
+      return undefined;
+  }
+}

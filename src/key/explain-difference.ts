@@ -1,0 +1,64 @@
+import { canonicalize } from '../json/canonicalize.js';
+import { toPointer } from '../json/pointer.js';
+import { explain } from './explain.js';
+import type { IdentityLike } from './identity.js';
+
+/** One place where two identities part. */
+export interface Difference {
+  /** JSON Pointer (RFC 6901) into the canonical forms. */
+  readonly path: string;
+  /** Canonical text of what stands there in the first value; `undefined` if nothing does. */
+  readonly a: string | undefined;
+  /** The same for the second value. */
+  readonly b: string | undefined;
+}
+
+type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/**
+ * Returns the paths at which the identities of two values differ, in canonical order; none if and
+ * only if their keys are equal. Errors as `keyOf`.
+ *
+ * @example
+ * explainDifference({ model: 'a', n: 1 }, { model: 'b', n: 1 });
+ * // [{ path: '/model', a: '"a"', b: '"b"' }]
+ */
+export function explainDifference(a: unknown, b: unknown, identity?: IdentityLike): Difference[] {
+  const differences: Difference[] = [];
+  const [left, right] = [a, b].map((value) => JSON.parse(explain(value, identity).canonical));
+  compare(left as Json, right as Json, [], differences);
+  return differences;
+}
+
+function compare(
+  a: Json | undefined,
+  b: Json | undefined,
+  tokens: (string | number)[],
+  differences: Difference[],
+): void {
+  if (a === b) return;
+  if (Array.isArray(a) && Array.isArray(b)) {
+    for (let i = 0; i < Math.max(a.length, b.length); i++) {
+      compare(a[i], b[i], [...tokens, i], differences);
+    }
+    return;
+  }
+  if (isObject(a) && isObject(b)) {
+    for (const name of [...new Set([...Object.keys(a), ...Object.keys(b)])].sort()) {
+      const [left, right] = [a, b].map((each) =>
+        Object.hasOwn(each, name) ? each[name] : undefined,
+      );
+      compare(left, right, [...tokens, name], differences);
+    }
+    return;
+  }
+  differences.push({ path: toPointer(tokens), a: toText(a), b: toText(b) });
+}
+
+function isObject(value: Json | undefined): value is { [name: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function toText(value: Json | undefined): string | undefined {
+  return value === undefined ? undefined : canonicalize(value);
+}

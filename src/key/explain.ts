@@ -1,0 +1,34 @@
+import { canonicalText } from '../json/canonicalize.js';
+import { compileIdentity, type IdentityLike } from './identity.js';
+import type { Key } from './key.js';
+import { keyOf } from './key-of.js';
+import { type Excluded, type Notes, type Referenced, watch } from './watch.js';
+
+/** How a value becomes its key. */
+export interface Explanation {
+  readonly key: Key;
+  /** Canonical JSON (RFC 8785) of what is in the identity: the content of the frame. */
+  readonly canonical: string;
+  /** The scopes before it, with the time window's, from the outermost inwards. */
+  readonly scopes: readonly string[];
+  /** What is left out, and by which path. */
+  readonly excluded: readonly Excluded[];
+  /** What stands in the canonical form as its digest. */
+  readonly referenced: readonly Referenced[];
+}
+
+/**
+ * Returns how a value becomes its key: the canonical text that is hashed, its scopes, and what was
+ * left out by which path. Errors as `keyOf`.
+ *
+ * @example
+ * explain({ b: 2, trace_id: 'x', a: 1 }, identities.volatile).canonical; // '{"a":1,"b":2}'
+ */
+export function explain(value: unknown, identity?: IdentityLike): Explanation {
+  const compiled = compileIdentity(identity);
+  const notes: Notes = { excluded: [], referenced: [] };
+  const watcher = watch(compiled, notes);
+  const canonical = canonicalText(value, { ...compiled, trace: watcher });
+  watcher?.finish();
+  return { key: keyOf(value, identity), canonical, scopes: compiled.scopes(), ...notes };
+}

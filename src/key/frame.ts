@@ -1,0 +1,54 @@
+import { fail, nameOf } from '../errors/errors.js';
+import { requireWellFormed } from '../hash/content.js';
+
+/**
+ * What a key is separated by: the tenant, the operation, the environment. Several scopes go from
+ * the outermost inwards.
+ */
+export type Scope = string | readonly string[];
+
+const encoder = new TextEncoder();
+
+/** The scopes as a list. */
+export function toScopes(scope: unknown): readonly string[] {
+  const scopes = typeof scope === 'string' ? [scope] : scope;
+  if (!Array.isArray(scopes)) {
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_SCOPE',
+      `Cannot use the scope: it is ${nameOf(scope)}, neither text nor a list of texts`,
+    );
+  }
+  if (scopes.length === 0) {
+    fail(
+      RangeError,
+      'SAMEKEY_BAD_SCOPE',
+      'Cannot use the scope: the list is empty, leave it out to have none',
+    );
+  }
+  for (const each of scopes) requireScope(each);
+  return scopes;
+}
+
+function requireScope(scope: unknown): void {
+  if (typeof scope !== 'string') {
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_SCOPE',
+      `Cannot use the scope: it is ${nameOf(scope)}, not text`,
+    );
+  }
+  requireWellFormed(scope, 'use the scope');
+  if (scope.includes('\0')) {
+    fail(
+      RangeError,
+      'SAMEKEY_BAD_SCOPE',
+      `Cannot use the scope ${JSON.stringify(scope)}: U+0000 at index ${scope.indexOf('\0')} separates scopes and cannot be part of one`,
+    );
+  }
+}
+
+/** The frame before the content: each scope's UTF-8 and a zero byte. */
+export function framePrefix(scopes: readonly string[]): Uint8Array {
+  return encoder.encode(scopes.map((scope) => `${scope}\0`).join(''));
+}

@@ -1,0 +1,212 @@
+import { fail, nameOf } from '../errors/errors.js';
+import { toMaxDepth } from '../json/canonicalize.js';
+import { parsePath } from '../json/path.js';
+import { compileSelection, type Role, type Rule, type Selection } from '../json/selection.js';
+import { DEFAULT_MAX_DEPTH } from '../json/writer.js';
+import { framePrefix, type Scope, toScopes } from './frame.js';
+import {
+  DEFAULT_FORMAT,
+  type KeyFormat,
+  type KeyFormatOptions,
+  requireMembers,
+  toKeyFormat,
+} from './key-format.js';
+
+/** Digests of referenced texts, kept by the caller: a `Map`, or anything with its two methods. */
+export interface ReferenceCache {
+  get(text: string): string | undefined;
+  set(text: string, digestHex: string): unknown;
+}
+
+/** Which part of a request is its logical identity, and how that becomes a key. */
+export interface IdentityOptions extends KeyFormatOptions {
+  /**
+   * Paths that make up the identity; everything else is left out. Containers on the way stay.
+   * Without it everything goes in.
+   */
+  readonly include?: readonly string[];
+  /** Paths to leave out; stronger than `include`. */
+  readonly exclude?: readonly string[];
+  /** Tenant, operation, environment, …: the same value in another scope gets another key. */
+  readonly scope?: Scope;
+  /**
+   * Paths of large values (a base64 image) that go in as their own digest, `"sha256:…"`. With a
+   * `cache`, the digest of a text that was seen before is not computed again.
+   */
+  readonly refs?:
+    | readonly string[]
+    | { readonly paths: readonly string[]; readonly cache: ReferenceCache };
+  /**
+   * Makes keys differ from one stretch of time to the next: the number of the `lengthMs` long
+   * window that `clock` (milliseconds; `Date.now` unless given) is in goes into the scope.
+   */
+  readonly window?: { readonly lengthMs: number; readonly clock?: () => number };
+  /** Nested arrays and objects allowed, 1 to 5000; 1000 unless given. */
+  readonly maxDepth?: number;
+}
+
+/** An identity, compiled or as a plain object. */
+export type IdentityLike = Identity | IdentityOptions;
+
+/** What `keyOf` works from. */
+export interface CompiledIdentity {
+  readonly format: KeyFormat;
+  readonly maxDepth: number;
+  readonly selection: Selection | undefined;
+  /** Paths of `include`, for the message when none of them is there. */
+  readonly include: readonly string[];
+  readonly cache: ReferenceCache | undefined;
+  /** The scopes in force now: the window moves. */
+  scopes(): readonly string[];
+  prefix(): Uint8Array | undefined;
+}
+
+const MEMBERS = ['include', 'exclude', 'scope', 'bits', 'secret', 'refs', 'window', 'maxDepth'];
+
+const EVERYTHING: CompiledIdentity = {
+  format: DEFAULT_FORMAT,
+  maxDepth: DEFAULT_MAX_DEPTH,
+  selection: undefined,
+  include: [],
+  cache: undefined,
+  scopes: () => [],
+  prefix: () => undefined,
+};
+
+/**
+ * A compiled identity. Its members are the options it was defined by, so that
+ * `{ ...identities.anthropic, scope: 'tenant-1' }` builds on it.
+ */
+export class Identity implements IdentityOptions {
+  declare readonly include?: readonly string[];
+  declare readonly exclude?: readonly string[];
+  declare readonly scope?: Scope;
+  declare readonly bits?: 256 | 128;
+  declare readonly secret?: NonNullable<IdentityOptions['secret']>;
+  declare readonly refs?: NonNullable<IdentityOptions['refs']>;
+  declare readonly window?: NonNullable<IdentityOptions['window']>;
+  declare readonly maxDepth?: number;
+  readonly #compiled: CompiledIdentity;
+
+  constructor(options: IdentityOptions) {
+    this.#compiled = compile(options);
+    Object.assign(this, options);
+    Object.freeze(this);
+  }
+
+  /** What `identity` compiles to. Defined ones were compiled once. */
+  static compiled(identity: IdentityLike): CompiledIdentity {
+    return #compiled in (identity as object) ? (identity as Identity).#compiled : compile(identity);
+  }
+}
+
+/**
+ * Returns an identity, compiled once, to be used for any number of keys.
+ *
+ * Paths are JSONPath (RFC 9535) with names, indexes, `*` and `..`; a bare name means `$.name`.
+ *
+ * @throws {SyntaxError} `SAMEKEY_BAD_PATH` with the position for any other path.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for an unknown member or one of the wrong type,
+ * `SAMEKEY_BAD_SCOPE`, `SAMEKEY_BAD_IDENTITY`.
+ * @throws {RangeError} `SAMEKEY_BAD_ARGUMENT`, `SAMEKEY_BAD_SCOPE`, `SAMEKEY_BAD_IDENTITY` for
+ * values out of range.
+ * @example
+ * const identity = defineIdentity({ include: ['order_id', '$.items[*].sku'], scope: 'checkout' });
+ * const order = { order_id: 7, items: [{ sku: 'A1', note: 'gift' }] };
+ * keyOf(order, identity) === keyOf({ order_id: 7, items: [{ sku: 'A1' }] }, identity); // true
+ */
+export function defineIdentity(options: IdentityOptions): Identity {
+  return new Identity(options);
+}
+
+/** The identity to use: compiled before, compiled now, or everything. */
+export function compileIdentity(identity: IdentityLike | undefined): CompiledIdentity {
+  if (identity === undefined) return EVERYTHING;
+  if (typeof identity !== 'object' || identity === null) {
+    requireMembers(identity, MEMBERS, 'identity');
+  }
+  return Identity.compiled(identity);
+}
+
+function compile(options: IdentityOptions): CompiledIdentity {
+  requireMembers(options, MEMBERS, 'identity');
+  for (const name of ['include', 'exclude', 'scope', 'refs', 'window'] as const) {
+    // `scope: tenant?.id` that is undefined must not quietly make keys that tenants share.
+    if (name in options && options[name] === undefined) {
+      refuse(TypeError, `${name} is undefined, leave the member out to have none`);
+    }
+  }
+  const include = options.include === undefined ? [] : toRules('include', options.include);
+  if (options.include !== undefined && include.length === 0) {
+    refuse(RangeError, 'include is an empty list, which leaves nothing to make a key of');
+  }
+  const exclude = toRules('exclude', options.exclude ?? []);
+  const whole = exclude.find(({ path }) => path.segments.length === 0);
+  if (whole !== undefined) refuse(RangeError, 'exclude names "$", which leaves nothing');
+  const { paths, cache } = toReferences(options.refs);
+  const scopes = options.scope === undefined ? [] : toScopes(options.scope);
+  const inForce = withWindow(scopes, options.window);
+  const fixed = options.window === undefined && scopes.length > 0 ? framePrefix(scopes) : undefined;
+  return {
+    format: toKeyFormat(options),
+    maxDepth: toMaxDepth(options.maxDepth),
+    selection: compileSelection([...exclude, ...include, ...toRules('reference', paths)]),
+    include: include.map(({ path }) => path.text),
+    cache,
+    scopes: inForce,
+    prefix: options.window === undefined ? () => fixed : () => framePrefix(inForce()),
+  };
+}
+
+function refuse(Class: new (message: string) => Error, what: string): never {
+  return fail(Class, 'SAMEKEY_BAD_IDENTITY', `Cannot define the identity: ${what}`);
+}
+
+const MEMBER_OF = { include: 'include', exclude: 'exclude', reference: 'refs' } as const;
+
+function toRules(role: Role, paths: unknown): Rule[] {
+  if (!Array.isArray(paths)) {
+    return refuse(
+      TypeError,
+      `${MEMBER_OF[role]} is ${nameOf(paths)}, wanted a list of paths such as ["trace_id"]`,
+    );
+  }
+  return paths.map((text) => ({ role, path: parsePath(text) }));
+}
+
+function toReferences(refs: IdentityOptions['refs']): {
+  paths: readonly string[];
+  cache: ReferenceCache | undefined;
+} {
+  if (refs === undefined) return { paths: [], cache: undefined };
+  if (!('paths' in refs)) return { paths: refs as readonly string[], cache: undefined };
+  const { paths, cache } = refs;
+  if (typeof cache?.get !== 'function' || typeof cache?.set !== 'function') {
+    refuse(TypeError, 'refs.cache has no get and set methods as a Map has');
+  }
+  return { paths, cache };
+}
+
+function withWindow(
+  scopes: readonly string[],
+  window: IdentityOptions['window'],
+): () => readonly string[] {
+  if (window === undefined) return () => scopes;
+  const { lengthMs, clock = Date.now } = window;
+  if (!Number.isSafeInteger(lengthMs) || lengthMs < 1) {
+    refuse(RangeError, `window.lengthMs is ${String(lengthMs)}, wanted a whole number from 1`);
+  }
+  if (typeof clock !== 'function') {
+    refuse(
+      TypeError,
+      `window.clock is ${nameOf(clock)}, wanted a function that gives milliseconds`,
+    );
+  }
+  return () => {
+    const nowMs = clock();
+    if (!Number.isFinite(nowMs)) {
+      refuse(RangeError, `window.clock gave ${String(nowMs)}, wanted milliseconds`);
+    }
+    return [...scopes, `window=${lengthMs}:${Math.floor(nowMs / lengthMs)}`];
+  };
+}

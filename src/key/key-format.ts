@@ -1,0 +1,63 @@
+import { fail, nameOf } from '../errors/errors.js';
+import type { Content } from '../hash/content.js';
+import { type HmacKey, hmacKey } from '../hash/hmac.js';
+import type { KeyBits } from './key.js';
+
+/** How a frame becomes a key. */
+export interface KeyFormatOptions {
+  /** Bits of the digest that the key shows: 256 (67 characters) or 128 (35 characters). */
+  readonly bits?: KeyBits;
+  /**
+   * Makes the key HMAC-SHA-256 of the frame: nobody without the secret can guess which content a
+   * key stands for, or make the key of a content.
+   */
+  readonly secret?: Content;
+}
+
+export interface KeyFormat {
+  readonly bits: KeyBits;
+  readonly hmac: HmacKey | undefined;
+}
+
+export const DEFAULT_FORMAT: KeyFormat = { bits: 256, hmac: undefined };
+
+/** Checks the options and prepares the secret. */
+export function toKeyFormat(options: KeyFormatOptions): KeyFormat {
+  const { bits = 256 } = options;
+  if (bits !== 256 && bits !== 128) {
+    fail(
+      typeof bits === 'number' ? RangeError : TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot make a key of ${typeof bits === 'number' ? bits : nameOf(bits)} bits: wanted 256 or 128`,
+    );
+  }
+  // `secret: process.env.MISSING` must not quietly make keys that anybody can guess.
+  if ('secret' in options && options.secret === undefined) {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      'Cannot use the secret: it is undefined, leave the member out to have none',
+    );
+  }
+  return { bits, hmac: options.secret === undefined ? undefined : hmacKey(options.secret) };
+}
+
+/** Checks that `options` is an object and has no members but `known` ones: a typo is not a default. */
+export function requireMembers(options: unknown, known: readonly string[], what: string): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot use the ${what}: wanted an object, not ${nameOf(options)}`,
+    );
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      fail(
+        TypeError,
+        'SAMEKEY_BAD_ARGUMENT',
+        `Cannot use the ${what}: there is no member ${JSON.stringify(name)}, only ${known.join(', ')}`,
+      );
+    }
+  }
+}

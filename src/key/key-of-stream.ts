@@ -1,0 +1,139 @@
+import { toHex } from '../engine/hex.js';
+import { fail, nameOf } from '../errors/errors.js';
+import { toBytes } from '../hash/content.js';
+import { createDigester } from '../hash/hmac.js';
+import { framePrefix, type Scope, toScopes } from './frame.js';
+import { type Key, toKey } from './key.js';
+import { type KeyFormatOptions, requireMembers, toKeyFormat } from './key-format.js';
+
+/** Raw bytes that arrive in pieces. Pieces that are text count as their UTF-8. */
+export type ByteStream =
+  | ReadableStream<unknown>
+  | AsyncIterable<unknown>
+  | Iterable<unknown>
+  | Blob;
+
+export interface KeyOfStreamOptions extends KeyFormatOptions {
+  readonly scope?: Scope;
+  /** Stops reading; the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+const MEMBERS = ['bits', 'secret', 'scope', 'signal'];
+
+/**
+ * Resolves to the key of a stream's raw bytes, equal to `sha256Hex` (or `scoped`) of all of them
+ * together: a Web `ReadableStream`, a Node `Readable` or any other async iterable, a `Blob` or a
+ * `File`. One piece is read at a time and none is kept, so memory stays constant.
+ *
+ * An error of the stream passes through as it is; a stream that is not read to its end, for
+ * whatever reason, is cancelled.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if it is no stream, or a piece is neither bytes nor
+ * text; otherwise as `scoped`.
+ * @example
+ * (await keyOfStream(new Blob(['ab', 'c']))) === sha256Hex('abc'); // true
+ */
+export async function keyOfStream(stream: ByteStream, options?: KeyOfStreamOptions): Promise<Key> {
+  if (options !== undefined) requireMembers(options, MEMBERS, 'options');
+  const { bits, hmac } = toKeyFormat(options ?? {});
+  const digester = createDigester(hmac);
+  if (options !== undefined && 'scope' in options) {
+    digester.update(framePrefix(toScopes(options.scope)));
+  }
+  const signal = options?.signal;
+  for await (const piece of pieces(stream, signal)) {
+    digester.update(toBytes(piece, 'hash a piece of the stream'));
+  }
+  return toKey(toHex(digester.finish()), bits);
+}
+
+function pieces(
+  stream: unknown,
+  signal: AbortSignal | undefined,
+): AsyncIterable<unknown> | Iterable<unknown> {
+  const source = stream as {
+    getReader?: unknown;
+    stream?: unknown;
+    [Symbol.asyncIterator]?: unknown;
+    [Symbol.iterator]?: unknown;
+  } | null;
+  if (typeof source === 'object' && source !== null) {
+    // Safari cannot iterate a ReadableStream, so none is iterated.
+    if (typeof source.getReader === 'function') return read(source as ReadableStream, signal);
+    if (typeof source.stream === 'function') return read((source as Blob).stream(), signal);
+    if (
+      !ArrayBuffer.isView(source) &&
+      (typeof source[Symbol.asyncIterator] === 'function' ||
+        typeof source[Symbol.iterator] === 'function')
+    ) {
+      return signal === undefined
+        ? (source as AsyncIterable<unknown>)
+        : abortable(source as AsyncIterable<unknown>, signal);
+    }
+  }
+  return fail(
+    TypeError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot read the stream: it is ${nameOf(stream)}, wanted a ReadableStream, an async iterable or a Blob`,
+  );
+}
+
+async function* read(stream: ReadableStream, signal: AbortSignal | undefined) {
+  const reader = stream.getReader();
+  let reason: unknown;
+  let isDone = false;
+  const abort = () => {
+    // Settles the read that is under way, too.
+    reader.cancel(signal?.reason).catch(() => {});
+  };
+  signal?.addEventListener('abort', abort);
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const { done, value } = await reader.read();
+      signal?.throwIfAborted();
+      if (done) {
+        isDone = true;
+        return;
+      }
+      yield value;
+    }
+  } catch (error) {
+    reason = error;
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    if (!isDone) await reader.cancel(reason).catch(() => {});
+    reader.releaseLock();
+  }
+}
+
+/** Other iterables end when asked to: a Node `Readable` is destroyed by it. */
+async function* abortable(source: AsyncIterable<unknown>, signal: AbortSignal) {
+  signal.throwIfAborted();
+  const iterator = (source[Symbol.asyncIterator] ?? (source as never)[Symbol.iterator]).call(
+    source,
+  ) as AsyncIterator<unknown>;
+  let onAbort: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort);
+  });
+  aborted.catch(() => {});
+  let isDone = false;
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([iterator.next(), aborted]);
+      if (done) {
+        isDone = true;
+        return;
+      }
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    // Not awaited: a generator that waits for something returns only when that has come.
+    if (!isDone) void Promise.resolve(iterator.return?.()).catch(() => {});
+  }
+}

@@ -1,0 +1,58 @@
+import { toHex } from '../engine/hex.js';
+import { digestEngine } from '../engine/select.js';
+import { createDigester, type Digester } from '../hash/hmac.js';
+import { writeCanonical } from '../json/canonicalize.js';
+import { type CompiledIdentity, compileIdentity, type IdentityLike } from './identity.js';
+import { type Key, toKey } from './key.js';
+import { watch } from './watch.js';
+
+/**
+ * Returns the key of a JSON value: `ik_` and the SHA-256 of its canonical form (RFC 8785). Member
+ * order does not matter, and nothing is left out unless the identity says so.
+ *
+ * @throws {TypeError} and {RangeError} as `canonicalize` for a value that is not JSON, and as
+ * `defineIdentity` for an identity given as a plain object.
+ * @throws {RangeError} `SAMEKEY_EMPTY_IDENTITY` if none of the paths to `include` is there.
+ * @example
+ * keyOf({ a: 1, b: 2 }) === keyOf({ b: 2, a: 1 }); // true
+ * keyOf({ a: 1, trace_id: 'x' }, { exclude: ['trace_id'] }) === keyOf({ a: 1 }); // true
+ */
+export function keyOf(value: unknown, identity?: IdentityLike): Key {
+  const compiled = compileIdentity(identity);
+  return toKey(digestHex(value, compiled), compiled.format.bits);
+}
+
+/**
+ * Returns the key of a JSON value in 35 characters, which fit the `custom_id` of batch APIs
+ * (`^[a-zA-Z0-9_-]{1,64}$`): `keyOf` with `bits: 128`. Errors as `keyOf`.
+ *
+ * @example
+ * customId({ a: 1 }).length; // 35
+ */
+export function customId(value: unknown, identity?: IdentityLike): Key {
+  return toKey(digestHex(value, compileIdentity(identity)), 128);
+}
+
+function digestHex(value: unknown, identity: CompiledIdentity): string {
+  const { hmac } = identity.format;
+  let digester: Digester | undefined;
+  const feed = (bytes: Uint8Array, start: number, end: number) => {
+    digester ??= createDigester(hmac);
+    digester.update(bytes.subarray(start, end));
+  };
+  const watcher = watch(identity);
+  return writeCanonical(
+    value,
+    { ...identity, trace: watcher },
+    {
+      prefix: identity.prefix(),
+      chunk: feed,
+      last(bytes, start, end, isOnly) {
+        watcher?.finish();
+        if (isOnly && hmac === undefined) return digestEngine().sha256Hex(bytes, start, end);
+        feed(bytes, start, end);
+        return toHex((digester as Digester).finish());
+      },
+    },
+  );
+}

@@ -1,0 +1,98 @@
+import { fail, nameOf } from '../errors/errors.js';
+
+/** `ik_` and 64 lower-case hexadecimal digits, or 32 of them (`bits: 128`). */
+export type Key = `ik_${string}`;
+
+export type KeyBits = 256 | 128;
+
+/** A key taken apart, as `parseKey` gives it. */
+export interface ParsedKey {
+  readonly key: Key;
+  readonly bits: KeyBits;
+  /** The digits after the prefix. */
+  readonly hex: string;
+}
+
+const KEY = /^ik_(?:[0-9a-f]{64}|[0-9a-f]{32})$/;
+
+/** Hexadecimal digits of a key of that many bits. */
+export const HEX_DIGITS = { 256: 64, 128: 32 } as const;
+
+/** The digest's digits as a key. */
+export function toKey(hex: string, bits: KeyBits): Key {
+  return bits === 256 ? `ik_${hex}` : `ik_${hex.slice(0, HEX_DIGITS[128])}`;
+}
+
+/**
+ * Returns whether a value is a samekey key: `ik_` and 64 or 32 lower-case hexadecimal digits.
+ *
+ * @example
+ * isKey('ik_ba7816bf8f01cfea414140de5dae2223'); // true
+ * isKey('0190a0b2-5f1e-4c6e-9a9e-2f3d4c5b6a79'); // false
+ */
+export function isKey(value: unknown): value is Key {
+  return typeof value === 'string' && KEY.test(value);
+}
+
+/**
+ * Returns the parts of a key.
+ *
+ * @throws {SyntaxError} `SAMEKEY_BAD_KEY` saying what is wrong, with its `position`; `TypeError`
+ * for anything but text.
+ * @example
+ * parseKey('ik_ba7816bf8f01cfea414140de5dae2223').bits; // 128
+ */
+export function parseKey(text: string): ParsedKey {
+  if (isKey(text)) {
+    const hex = text.slice(3);
+    return { key: text, bits: hex.length === HEX_DIGITS[256] ? 256 : 128, hex };
+  }
+  if (typeof text !== 'string') {
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_KEY',
+      `Cannot parse the key: it is ${nameOf(text)}, not text`,
+    );
+  }
+  const { what, position } = faultOf(text);
+  const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  return fail(
+    SyntaxError,
+    'SAMEKEY_BAD_KEY',
+    `Cannot parse the key ${shown} at position ${position}: ${what}`,
+    { position },
+  );
+}
+
+/** The first thing that is wrong with a text that is no key. */
+function faultOf(text: string): { what: string; position: number } {
+  if (text === '') return { what: 'it is empty', position: 0 };
+  if (!text.startsWith('ik_')) {
+    return { what: `a key begins with "ik_"${guess(text)}`, position: 0 };
+  }
+  const digits = text.slice(3);
+  const wrong = digits.search(/[^0-9a-f]/);
+  if (wrong !== -1) {
+    const char = JSON.stringify(String.fromCodePoint(digits.codePointAt(wrong) as number));
+    const what = /[A-F]/.test(digits[wrong] as string)
+      ? `${char} is an upper-case digit, keys are lower-case`
+      : `${char} is not a hexadecimal digit`;
+    return { what, position: wrong + 3 };
+  }
+  const { length } = digits;
+  return {
+    what: `a key has 64 or 32 digits after "ik_", this one has ${length}`,
+    position: 3 + Math.min(length, HEX_DIGITS[256]),
+  };
+}
+
+/** What the text looks like instead. */
+function guess(text: string): string {
+  if (/^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text)) {
+    return `, this is a version ${text[14]} UUID`;
+  }
+  if (/^"ik_.*"$/.test(text)) return ', this one stands in quotes';
+  if (/^\s|\s$/.test(text)) return ', white space stands around this one';
+  if (/^[0-9a-f]{64}$/i.test(text)) return ', this is a bare digest';
+  return '';
+}

@@ -1,0 +1,42 @@
+import { defineIdentity } from './identity.js';
+
+/**
+ * Identities for common requests. Each leaves out what may change between two attempts at the same
+ * work without changing the work: never a member of the user's own data (`input`, `arguments`,
+ * JSON schemas), and nothing that the model or the bill for its words depends on.
+ */
+export const identities = {
+  /** Tracing members that callers and middleware put at the top of a body. */
+  volatile: defineIdentity({
+    exclude: ['$.timestamp', '$.trace_id', '$.request_id', '$.retry_count'],
+  }),
+
+  /** Anthropic Messages: cache marks and the service tier. */
+  anthropic: defineIdentity({
+    exclude: [
+      '$.cache_control',
+      '$.system[*].cache_control',
+      '$.tools[*].cache_control',
+      '$.messages[*].content[*].cache_control',
+      // Blocks inside a tool result, and inside a document whose source is made of blocks.
+      '$.messages[*].content[*].content[*].cache_control',
+      '$.messages[*].content[*].source.content[*].cache_control',
+      '$.service_tier',
+    ],
+  }),
+
+  /** OpenAI Chat Completions and Responses: cache routing, the service tier, the caller's labels. */
+  openai: defineIdentity({
+    exclude: ['$.prompt_cache_key', '$.prompt_cache_retention', '$.service_tier', '$.metadata'],
+  }),
+
+  /** Amazon Bedrock Converse: log labels, latency settings, and the token that is itself a key. */
+  bedrock: defineIdentity({
+    exclude: ['$.requestMetadata', '$.performanceConfig', '$.serviceTier', '$.clientRequestToken'],
+  }),
+
+  /** Gemini generateContent, as the API (`$.labels`) and as the SDK (`$.config`) spell it. */
+  gemini: defineIdentity({
+    exclude: ['$.labels', '$.config.labels', '$.config.httpOptions', '$.config.abortSignal'],
+  }),
+} as const;

@@ -1,0 +1,88 @@
+import { toHex } from '../engine/hex.js';
+import { fail } from '../errors/errors.js';
+import { createDigester } from '../hash/hmac.js';
+import { writeCanonical } from '../json/canonicalize.js';
+import { toPointer } from '../json/pointer.js';
+import type { Trace } from '../json/writer.js';
+import type { CompiledIdentity, ReferenceCache } from './identity.js';
+
+/** A part of a value that is not in its identity. */
+export interface Excluded {
+  /** JSON Pointer (RFC 6901) of the member or element. */
+  readonly path: string;
+  /** The `exclude` path that matched, or `undefined` if no `include` path did. */
+  readonly by: string | undefined;
+}
+
+/** A large value that stands in its identity as its digest. */
+export interface Referenced {
+  readonly path: string;
+  /** SHA-256 of the value's own canonical form, 64 hexadecimal digits. */
+  readonly sha256: string;
+}
+
+/** Follows the writer through one value. */
+export interface Watcher extends Trace {
+  /** To be called when the value is written. */
+  finish(): void;
+}
+
+/** Notes what is left out and what is referenced. */
+export interface Notes {
+  readonly excluded: Excluded[];
+  readonly referenced: Referenced[];
+}
+
+/** The watcher an identity needs: none, if it takes everything in. */
+export function watch(identity: CompiledIdentity, notes?: Notes): Watcher | undefined {
+  const { include, selection, cache, maxDepth } = identity;
+  if (selection === undefined) return undefined;
+  let hasIncluded = include.length === 0;
+  return {
+    included() {
+      hasIncluded = true;
+    },
+    excluded(tokens, by) {
+      notes?.excluded.push({ path: toPointer(tokens), by });
+    },
+    reference(value, tokens) {
+      const sha256 = referenceDigest(value, cache, maxDepth);
+      notes?.referenced.push({ path: toPointer(tokens), sha256 });
+      return `sha256:${sha256}`;
+    },
+    finish() {
+      if (hasIncluded) return;
+      fail(
+        RangeError,
+        'SAMEKEY_EMPTY_IDENTITY',
+        `Cannot make a key: the value has none of the paths to include (${include.join(', ')})`,
+      );
+    },
+  };
+}
+
+function referenceDigest(
+  value: unknown,
+  cache: ReferenceCache | undefined,
+  maxDepth: number,
+): string {
+  // Only text is looked up: an object may have changed since.
+  const known = typeof value === 'string' ? cache?.get(value) : undefined;
+  if (known !== undefined) return known;
+  const digester = createDigester(undefined);
+  const feed = (bytes: Uint8Array, start: number, end: number) =>
+    digester.update(bytes.subarray(start, end));
+  const digestHex = writeCanonical(
+    value,
+    { maxDepth },
+    {
+      chunk: feed,
+      last(bytes, start, end) {
+        feed(bytes, start, end);
+        return toHex(digester.finish());
+      },
+    },
+  );
+  if (typeof value === 'string') cache?.set(value, digestHex);
+  return digestHex;
+}

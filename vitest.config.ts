@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // The machine this must pass on may be slow and busy; hanging is what this catches.
+    testTimeout: 120_000,
+  },
+});
