@@ -1,8 +1,9 @@
 /**
  * The whole build: assembly/ → build/release.wasm → src/engine/wasm/module.generated.ts → dist/.
  *
- * The module is inlined as base64 because that is the one way of loading it that needs no
- * bundler set-up, no file access and no network.
+ * The module is inlined as text because that is the one way of loading it that needs no bundler
+ * set-up, no file access and no network; as hexadecimal because gzip finds the repetitions in that
+ * (3.5 KB), which base64 hides by shifting them (4.7 KB).
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,10 +27,10 @@ mkdirSync('build', { recursive: true });
 await compile('release');
 await compile('debug');
 
-const base64 = readFileSync('build/release.wasm').toString('base64');
+const hex = readFileSync('build/release.wasm').toString('hex');
 writeFileSync(
   'src/engine/wasm/module.generated.ts',
-  `/** assembly/, compiled by \`npm run build\`. */\nexport const WASM_BASE64 =\n  '${base64}';\n`,
+  `/** assembly/, compiled by \`npm run build\`. */\nexport const WASM_HEX =\n  '${hex}';\n`,
 );
 
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], {

@@ -12,18 +12,21 @@ const K: usize = memory.data<u32>([
   0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 ]);
 
-/** §4.1.2. Every function takes and gives 32-bit words. */
+/**
+ * §4.1.2: Ch, Σ and σ. Σ is three rotations of a word, xored; as rotations of rotations by the
+ * differences it needs one register less (1.05 times the speed).
+ */
 // @ts-ignore: decorator
 @inline function ch(e: u32, f: u32, g: u32): u32 {
   return ((f ^ g) & e) ^ g;
 }
 // @ts-ignore: decorator
 @inline function Σ0(a: u32): u32 {
-  return rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22);
+  return rotr<u32>(a ^ rotr<u32>(a, 11) ^ rotr<u32>(a, 20), 2);
 }
 // @ts-ignore: decorator
 @inline function Σ1(e: u32): u32 {
-  return rotr<u32>(e, 6) ^ rotr<u32>(e, 11) ^ rotr<u32>(e, 25);
+  return rotr<u32>(e ^ rotr<u32>(e, 5) ^ rotr<u32>(e, 19), 6);
 }
 // @ts-ignore: decorator
 @inline function σ0(x: v128): v128 {
@@ -68,48 +71,130 @@ export function sha256Init(state: usize): void {
 
 /**
  * §6.2.2 over `blockCount` blocks: four words of the schedule in one vector, woven between every
- * four scalar rounds, so that the vector units work while the rounds wait for each other
- * (sixteen words at once: 385 MB/s, woven: 458 MB/s). Eight rounds are written out with rotated
- * names, which spares the moves a → b → … → h. Maj(a,b,c) is ((a^b) & (b^c)) ^ b, whose a^b is the
- * next round's b^c.
+ * four scalar rounds, so that the vector units work while the rounds wait for each other. All 64
+ * rounds are written out with rotated names, which spares the moves a → b → … → h and keeps the
+ * loop's own variables out of the registers (1.11 times the speed of a loop over sixteen rounds).
+ * Maj(a,b,c) is ((a^b) & (b^c)) ^ b, whose a^b is the next round's b^c. W + K is loaded first and
+ * Σ1 added last, in the order in which they are ready.
  */
 export function sha256Compress(state: usize, ptr: usize, blockCount: u32): void {
   let a = load<u32>(state, 0), b = load<u32>(state, 4), c = load<u32>(state, 8), d = load<u32>(state, 12);
   let e = load<u32>(state, 16), f = load<u32>(state, 20), g = load<u32>(state, 24), h = load<u32>(state, 28);
-  while (blockCount != 0) {
+  for (; blockCount != 0; blockCount--, ptr += 64) {
     let x0 = bigEndian(v128.load(ptr, 0));
     let x1 = bigEndian(v128.load(ptr, 16));
     let x2 = bigEndian(v128.load(ptr, 32));
     let x3 = bigEndian(v128.load(ptr, 48));
     let t: u32, ab: u32, bc: u32 = b ^ c;
-    for (let k = K; ; k += 64) {
-      v128.store(SCHEDULE, i32x4.add(x0, v128.load(k, 0)), 0);
-      v128.store(SCHEDULE, i32x4.add(x1, v128.load(k, 16)), 16);
-      v128.store(SCHEDULE, i32x4.add(x2, v128.load(k, 32)), 32);
-      v128.store(SCHEDULE, i32x4.add(x3, v128.load(k, 48)), 48);
-      const more = k != K + 192;
-      if (more) x0 = schedule(x0, x1, x2, x3);
-      t = load<u32>(SCHEDULE, 0) + h + ch(e, f, g) + Σ1(e); d += t; ab = a ^ b; h = t + ((ab & bc) ^ b) + Σ0(a);
-      t = load<u32>(SCHEDULE, 4) + g + ch(d, e, f) + Σ1(d); c += t; bc = h ^ a; g = t + ((bc & ab) ^ a) + Σ0(h);
-      t = load<u32>(SCHEDULE, 8) + f + ch(c, d, e) + Σ1(c); b += t; ab = g ^ h; f = t + ((ab & bc) ^ h) + Σ0(g);
-      t = load<u32>(SCHEDULE, 12) + e + ch(b, c, d) + Σ1(b); a += t; bc = f ^ g; e = t + ((bc & ab) ^ g) + Σ0(f);
-      if (more) x1 = schedule(x1, x2, x3, x0);
-      t = load<u32>(SCHEDULE, 16) + d + ch(a, b, c) + Σ1(a); h += t; ab = e ^ f; d = t + ((ab & bc) ^ f) + Σ0(e);
-      t = load<u32>(SCHEDULE, 20) + c + ch(h, a, b) + Σ1(h); g += t; bc = d ^ e; c = t + ((bc & ab) ^ e) + Σ0(d);
-      t = load<u32>(SCHEDULE, 24) + b + ch(g, h, a) + Σ1(g); f += t; ab = c ^ d; b = t + ((ab & bc) ^ d) + Σ0(c);
-      t = load<u32>(SCHEDULE, 28) + a + ch(f, g, h) + Σ1(f); e += t; bc = b ^ c; a = t + ((bc & ab) ^ c) + Σ0(b);
-      if (more) x2 = schedule(x2, x3, x0, x1);
-      t = load<u32>(SCHEDULE, 32) + h + ch(e, f, g) + Σ1(e); d += t; ab = a ^ b; h = t + ((ab & bc) ^ b) + Σ0(a);
-      t = load<u32>(SCHEDULE, 36) + g + ch(d, e, f) + Σ1(d); c += t; bc = h ^ a; g = t + ((bc & ab) ^ a) + Σ0(h);
-      t = load<u32>(SCHEDULE, 40) + f + ch(c, d, e) + Σ1(c); b += t; ab = g ^ h; f = t + ((ab & bc) ^ h) + Σ0(g);
-      t = load<u32>(SCHEDULE, 44) + e + ch(b, c, d) + Σ1(b); a += t; bc = f ^ g; e = t + ((bc & ab) ^ g) + Σ0(f);
-      if (more) x3 = schedule(x3, x0, x1, x2);
-      t = load<u32>(SCHEDULE, 48) + d + ch(a, b, c) + Σ1(a); h += t; ab = e ^ f; d = t + ((ab & bc) ^ f) + Σ0(e);
-      t = load<u32>(SCHEDULE, 52) + c + ch(h, a, b) + Σ1(h); g += t; bc = d ^ e; c = t + ((bc & ab) ^ e) + Σ0(d);
-      t = load<u32>(SCHEDULE, 56) + b + ch(g, h, a) + Σ1(g); f += t; ab = c ^ d; b = t + ((ab & bc) ^ d) + Σ0(c);
-      t = load<u32>(SCHEDULE, 60) + a + ch(f, g, h) + Σ1(f); e += t; bc = b ^ c; a = t + ((bc & ab) ^ c) + Σ0(b);
-      if (!more) break;
-    }
+
+    v128.store(SCHEDULE, i32x4.add(x0, v128.load(K, 0)), 0);
+    x0 = schedule(x0, x1, x2, x3);
+    t = load<u32>(SCHEDULE, 0) + h + ch(e, f, g) + Σ1(e); d += t; ab = a ^ b; h = t + ((ab & bc) ^ b) + Σ0(a);
+    t = load<u32>(SCHEDULE, 4) + g + ch(d, e, f) + Σ1(d); c += t; bc = h ^ a; g = t + ((bc & ab) ^ a) + Σ0(h);
+    t = load<u32>(SCHEDULE, 8) + f + ch(c, d, e) + Σ1(c); b += t; ab = g ^ h; f = t + ((ab & bc) ^ h) + Σ0(g);
+    t = load<u32>(SCHEDULE, 12) + e + ch(b, c, d) + Σ1(b); a += t; bc = f ^ g; e = t + ((bc & ab) ^ g) + Σ0(f);
+
+    v128.store(SCHEDULE, i32x4.add(x1, v128.load(K, 16)), 16);
+    x1 = schedule(x1, x2, x3, x0);
+    t = load<u32>(SCHEDULE, 16) + d + ch(a, b, c) + Σ1(a); h += t; ab = e ^ f; d = t + ((ab & bc) ^ f) + Σ0(e);
+    t = load<u32>(SCHEDULE, 20) + c + ch(h, a, b) + Σ1(h); g += t; bc = d ^ e; c = t + ((bc & ab) ^ e) + Σ0(d);
+    t = load<u32>(SCHEDULE, 24) + b + ch(g, h, a) + Σ1(g); f += t; ab = c ^ d; b = t + ((ab & bc) ^ d) + Σ0(c);
+    t = load<u32>(SCHEDULE, 28) + a + ch(f, g, h) + Σ1(f); e += t; bc = b ^ c; a = t + ((bc & ab) ^ c) + Σ0(b);
+
+    v128.store(SCHEDULE, i32x4.add(x2, v128.load(K, 32)), 32);
+    x2 = schedule(x2, x3, x0, x1);
+    t = load<u32>(SCHEDULE, 32) + h + ch(e, f, g) + Σ1(e); d += t; ab = a ^ b; h = t + ((ab & bc) ^ b) + Σ0(a);
+    t = load<u32>(SCHEDULE, 36) + g + ch(d, e, f) + Σ1(d); c += t; bc = h ^ a; g = t + ((bc & ab) ^ a) + Σ0(h);
+    t = load<u32>(SCHEDULE, 40) + f + ch(c, d, e) + Σ1(c); b += t; ab = g ^ h; f = t + ((ab & bc) ^ h) + Σ0(g);
+    t = load<u32>(SCHEDULE, 44) + e + ch(b, c, d) + Σ1(b); a += t; bc = f ^ g; e = t + ((bc & ab) ^ g) + Σ0(f);
+
+    v128.store(SCHEDULE, i32x4.add(x3, v128.load(K, 48)), 48);
+    x3 = schedule(x3, x0, x1, x2);
+    t = load<u32>(SCHEDULE, 48) + d + ch(a, b, c) + Σ1(a); h += t; ab = e ^ f; d = t + ((ab & bc) ^ f) + Σ0(e);
+    t = load<u32>(SCHEDULE, 52) + c + ch(h, a, b) + Σ1(h); g += t; bc = d ^ e; c = t + ((bc & ab) ^ e) + Σ0(d);
+    t = load<u32>(SCHEDULE, 56) + b + ch(g, h, a) + Σ1(g); f += t; ab = c ^ d; b = t + ((ab & bc) ^ d) + Σ0(c);
+    t = load<u32>(SCHEDULE, 60) + a + ch(f, g, h) + Σ1(f); e += t; bc = b ^ c; a = t + ((bc & ab) ^ c) + Σ0(b);
+
+    v128.store(SCHEDULE, i32x4.add(x0, v128.load(K, 64)), 0);
+    x0 = schedule(x0, x1, x2, x3);
+    t = load<u32>(SCHEDULE, 0) + h + ch(e, f, g) + Σ1(e); d += t; ab = a ^ b; h = t + ((ab & bc) ^ b) + Σ0(a);
+    t = load<u32>(SCHEDULE, 4) + g + ch(d, e, f) + Σ1(d); c += t; bc = h ^ a; g = t + ((bc & ab) ^ a) + Σ0(h);
+    t = load<u32>(SCHEDULE, 8) + f + ch(c, d, e) + Σ1(c); b += t; ab = g ^ h; f = t + ((ab & bc) ^ h) + Σ0(g);
+    t = load<u32>(SCHEDULE, 12) + e + ch(b, c, d) + Σ1(b); a += t; bc = f ^ g; e = t + ((bc & ab) ^ g) + Σ0(f);
+
+    v128.store(SCHEDULE, i32x4.add(x1, v128.load(K, 80)), 16);
+    x1 = schedule(x1, x2, x3, x0);
+    t = load<u32>(SCHEDULE, 16) + d + ch(a, b, c) + Σ1(a); h += t; ab = e ^ f; d = t + ((ab & bc) ^ f) + Σ0(e);
+    t = load<u32>(SCHEDULE, 20) + c + ch(h, a, b) + Σ1(h); g += t; bc = d ^ e; c = t + ((bc & ab) ^ e) + Σ0(d);
+    t = load<u32>(SCHEDULE, 24) + b + ch(g, h, a) + Σ1(g); f += t; ab = c ^ d; b = t + ((ab & bc) ^ d) + Σ0(c);
+    t = load<u32>(SCHEDULE, 28) + a + ch(f, g, h) + Σ1(f); e += t; bc = b ^ c; a = t + ((bc & ab) ^ c) + Σ0(b);
+
+    v128.store(SCHEDULE, i32x4.add(x2, v128.load(K, 96)), 32);
+    x2 = schedule(x2, x3, x0, x1);
+    t = load<u32>(SCHEDULE, 32) + h + ch(e, f, g) + Σ1(e); d += t; ab = a ^ b; h = t + ((ab & bc) ^ b) + Σ0(a);
+    t = load<u32>(SCHEDULE, 36) + g + ch(d, e, f) + Σ1(d); c += t; bc = h ^ a; g = t + ((bc & ab) ^ a) + Σ0(h);
+    t = load<u32>(SCHEDULE, 40) + f + ch(c, d, e) + Σ1(c); b += t; ab = g ^ h; f = t + ((ab & bc) ^ h) + Σ0(g);
+    t = load<u32>(SCHEDULE, 44) + e + ch(b, c, d) + Σ1(b); a += t; bc = f ^ g; e = t + ((bc & ab) ^ g) + Σ0(f);
+
+    v128.store(SCHEDULE, i32x4.add(x3, v128.load(K, 112)), 48);
+    x3 = schedule(x3, x0, x1, x2);
+    t = load<u32>(SCHEDULE, 48) + d + ch(a, b, c) + Σ1(a); h += t; ab = e ^ f; d = t + ((ab & bc) ^ f) + Σ0(e);
+    t = load<u32>(SCHEDULE, 52) + c + ch(h, a, b) + Σ1(h); g += t; bc = d ^ e; c = t + ((bc & ab) ^ e) + Σ0(d);
+    t = load<u32>(SCHEDULE, 56) + b + ch(g, h, a) + Σ1(g); f += t; ab = c ^ d; b = t + ((ab & bc) ^ d) + Σ0(c);
+    t = load<u32>(SCHEDULE, 60) + a + ch(f, g, h) + Σ1(f); e += t; bc = b ^ c; a = t + ((bc & ab) ^ c) + Σ0(b);
+
+    v128.store(SCHEDULE, i32x4.add(x0, v128.load(K, 128)), 0);
+    x0 = schedule(x0, x1, x2, x3);
+    t = load<u32>(SCHEDULE, 0) + h + ch(e, f, g) + Σ1(e); d += t; ab = a ^ b; h = t + ((ab & bc) ^ b) + Σ0(a);
+    t = load<u32>(SCHEDULE, 4) + g + ch(d, e, f) + Σ1(d); c += t; bc = h ^ a; g = t + ((bc & ab) ^ a) + Σ0(h);
+    t = load<u32>(SCHEDULE, 8) + f + ch(c, d, e) + Σ1(c); b += t; ab = g ^ h; f = t + ((ab & bc) ^ h) + Σ0(g);
+    t = load<u32>(SCHEDULE, 12) + e + ch(b, c, d) + Σ1(b); a += t; bc = f ^ g; e = t + ((bc & ab) ^ g) + Σ0(f);
+
+    v128.store(SCHEDULE, i32x4.add(x1, v128.load(K, 144)), 16);
+    x1 = schedule(x1, x2, x3, x0);
+    t = load<u32>(SCHEDULE, 16) + d + ch(a, b, c) + Σ1(a); h += t; ab = e ^ f; d = t + ((ab & bc) ^ f) + Σ0(e);
+    t = load<u32>(SCHEDULE, 20) + c + ch(h, a, b) + Σ1(h); g += t; bc = d ^ e; c = t + ((bc & ab) ^ e) + Σ0(d);
+    t = load<u32>(SCHEDULE, 24) + b + ch(g, h, a) + Σ1(g); f += t; ab = c ^ d; b = t + ((ab & bc) ^ d) + Σ0(c);
+    t = load<u32>(SCHEDULE, 28) + a + ch(f, g, h) + Σ1(f); e += t; bc = b ^ c; a = t + ((bc & ab) ^ c) + Σ0(b);
+
+    v128.store(SCHEDULE, i32x4.add(x2, v128.load(K, 160)), 32);
+    x2 = schedule(x2, x3, x0, x1);
+    t = load<u32>(SCHEDULE, 32) + h + ch(e, f, g) + Σ1(e); d += t; ab = a ^ b; h = t + ((ab & bc) ^ b) + Σ0(a);
+    t = load<u32>(SCHEDULE, 36) + g + ch(d, e, f) + Σ1(d); c += t; bc = h ^ a; g = t + ((bc & ab) ^ a) + Σ0(h);
+    t = load<u32>(SCHEDULE, 40) + f + ch(c, d, e) + Σ1(c); b += t; ab = g ^ h; f = t + ((ab & bc) ^ h) + Σ0(g);
+    t = load<u32>(SCHEDULE, 44) + e + ch(b, c, d) + Σ1(b); a += t; bc = f ^ g; e = t + ((bc & ab) ^ g) + Σ0(f);
+
+    v128.store(SCHEDULE, i32x4.add(x3, v128.load(K, 176)), 48);
+    x3 = schedule(x3, x0, x1, x2);
+    t = load<u32>(SCHEDULE, 48) + d + ch(a, b, c) + Σ1(a); h += t; ab = e ^ f; d = t + ((ab & bc) ^ f) + Σ0(e);
+    t = load<u32>(SCHEDULE, 52) + c + ch(h, a, b) + Σ1(h); g += t; bc = d ^ e; c = t + ((bc & ab) ^ e) + Σ0(d);
+    t = load<u32>(SCHEDULE, 56) + b + ch(g, h, a) + Σ1(g); f += t; ab = c ^ d; b = t + ((ab & bc) ^ d) + Σ0(c);
+    t = load<u32>(SCHEDULE, 60) + a + ch(f, g, h) + Σ1(f); e += t; bc = b ^ c; a = t + ((bc & ab) ^ c) + Σ0(b);
+
+    v128.store(SCHEDULE, i32x4.add(x0, v128.load(K, 192)), 0);
+    t = load<u32>(SCHEDULE, 0) + h + ch(e, f, g) + Σ1(e); d += t; ab = a ^ b; h = t + ((ab & bc) ^ b) + Σ0(a);
+    t = load<u32>(SCHEDULE, 4) + g + ch(d, e, f) + Σ1(d); c += t; bc = h ^ a; g = t + ((bc & ab) ^ a) + Σ0(h);
+    t = load<u32>(SCHEDULE, 8) + f + ch(c, d, e) + Σ1(c); b += t; ab = g ^ h; f = t + ((ab & bc) ^ h) + Σ0(g);
+    t = load<u32>(SCHEDULE, 12) + e + ch(b, c, d) + Σ1(b); a += t; bc = f ^ g; e = t + ((bc & ab) ^ g) + Σ0(f);
+
+    v128.store(SCHEDULE, i32x4.add(x1, v128.load(K, 208)), 16);
+    t = load<u32>(SCHEDULE, 16) + d + ch(a, b, c) + Σ1(a); h += t; ab = e ^ f; d = t + ((ab & bc) ^ f) + Σ0(e);
+    t = load<u32>(SCHEDULE, 20) + c + ch(h, a, b) + Σ1(h); g += t; bc = d ^ e; c = t + ((bc & ab) ^ e) + Σ0(d);
+    t = load<u32>(SCHEDULE, 24) + b + ch(g, h, a) + Σ1(g); f += t; ab = c ^ d; b = t + ((ab & bc) ^ d) + Σ0(c);
+    t = load<u32>(SCHEDULE, 28) + a + ch(f, g, h) + Σ1(f); e += t; bc = b ^ c; a = t + ((bc & ab) ^ c) + Σ0(b);
+
+    v128.store(SCHEDULE, i32x4.add(x2, v128.load(K, 224)), 32);
+    t = load<u32>(SCHEDULE, 32) + h + ch(e, f, g) + Σ1(e); d += t; ab = a ^ b; h = t + ((ab & bc) ^ b) + Σ0(a);
+    t = load<u32>(SCHEDULE, 36) + g + ch(d, e, f) + Σ1(d); c += t; bc = h ^ a; g = t + ((bc & ab) ^ a) + Σ0(h);
+    t = load<u32>(SCHEDULE, 40) + f + ch(c, d, e) + Σ1(c); b += t; ab = g ^ h; f = t + ((ab & bc) ^ h) + Σ0(g);
+    t = load<u32>(SCHEDULE, 44) + e + ch(b, c, d) + Σ1(b); a += t; bc = f ^ g; e = t + ((bc & ab) ^ g) + Σ0(f);
+
+    v128.store(SCHEDULE, i32x4.add(x3, v128.load(K, 240)), 48);
+    t = load<u32>(SCHEDULE, 48) + d + ch(a, b, c) + Σ1(a); h += t; ab = e ^ f; d = t + ((ab & bc) ^ f) + Σ0(e);
+    t = load<u32>(SCHEDULE, 52) + c + ch(h, a, b) + Σ1(h); g += t; bc = d ^ e; c = t + ((bc & ab) ^ e) + Σ0(d);
+    t = load<u32>(SCHEDULE, 56) + b + ch(g, h, a) + Σ1(g); f += t; ab = c ^ d; b = t + ((ab & bc) ^ d) + Σ0(c);
+    t = load<u32>(SCHEDULE, 60) + a + ch(f, g, h) + Σ1(f); e += t; bc = b ^ c; a = t + ((bc & ab) ^ c) + Σ0(b);
+
     a += load<u32>(state, 0); store<u32>(state, a, 0);
     b += load<u32>(state, 4); store<u32>(state, b, 4);
     c += load<u32>(state, 8); store<u32>(state, c, 8);
@@ -118,7 +203,5 @@ export function sha256Compress(state: usize, ptr: usize, blockCount: u32): void 
     f += load<u32>(state, 20); store<u32>(state, f, 20);
     g += load<u32>(state, 24); store<u32>(state, g, 24);
     h += load<u32>(state, 28); store<u32>(state, h, 28);
-    ptr += 64;
-    blockCount--;
   }
 }

@@ -1,1 +1,68 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addCheckCommand } from './check.js';
+import { addEngineCommand } from './engine.js';
+import { type CliError, EXIT, EXIT_CODES, toCliError, usageError } from './exit-codes.js';
+import { addExplainCommand } from './explain.js';
+import { addKeyCommand } from './key.js';
+import { watchOutput } from './output.js';
+import { printable, styleOf } from './terminal.js';
+
+const HELP = `
+Examples:
+  samekey key request.json --preset openai            print the key of a request
+  samekey explain first.json retry.json -p anthropic  say why two keys differ
+  grep -i idempotency-key app.log | samekey check     find keys that are no keys
+  samekey engine                                      show who does the arithmetic
+
+Exit codes:
+${EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')}`;
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+function createProgram(): Command {
+  const program = new Command('samekey')
+    .description('Same content, same key: idempotency keys derived from requests.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .configureHelp({ styleTitle: (title) => styleOf(process.stdout).paint('bold', title) })
+    // What goes wrong is printed in one place, `end`, in one line.
+    .configureOutput({ writeErr: () => {} })
+    .exitOverride()
+    .addHelpText('after', HELP);
+  addKeyCommand(program);
+  addExplainCommand(program);
+  addCheckCommand(program);
+  addEngineCommand(program);
+  return program;
+}
+
+function fromCommander({ code, message }: CommanderError): CliError {
+  if (code === 'commander.help') {
+    return usageError('wanted a command: key, explain, check or engine; see samekey --help');
+  }
+  const what = message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .replace(/\.$/, '');
+  return usageError(what.includes('(Did you mean') ? what : `${what}; see samekey --help`);
+}
+
+/** Ends with one line on standard error; without one when the reader of the output has gone. */
+function end(error: CliError | undefined): never {
+  if (error !== undefined) process.stderr.write(`samekey: ${printable(error.message)}\n`);
+  process.exit(error?.exitCode ?? EXIT.brokenPipe);
+}
+
+watchOutput(end);
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) end(toCliError(error));
+  if (error.exitCode !== 0) end(fromCommander(error));
+}

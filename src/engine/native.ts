@@ -31,8 +31,11 @@ function feed(hash: NativeHash, bytes: Uint8Array): NativeHash {
   return hash;
 }
 
-function whole(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+/** `bytes[start, end)`; the constructor takes half the time of `subarray`. */
+function part(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return start === 0 && end === bytes.length
+    ? bytes
+    : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
 class NativeSha256 implements Sha256State {
@@ -76,9 +79,9 @@ export function loadNativeEngine(): Engine | undefined {
     name: 'native',
     simd: false,
     sha256: (bytes, start, end) =>
-      plain(feed(createHash('sha256'), whole(bytes, start, end)).digest()),
+      plain(feed(createHash('sha256'), part(bytes, start, end)).digest()),
     sha256Hex(bytes, start, end) {
-      const content = whole(bytes, start, end);
+      const content = part(bytes, start, end);
       return oneShot !== undefined && content.length <= MAX_PIECE_BYTES
         ? oneShot('sha256', content, 'hex')
         : feed(createHash('sha256'), content).digest('hex');

@@ -1,61 +1,10 @@
 import { fail, nameOf } from '../errors/errors.js';
-import type { Selection } from './selection.js';
-import { withTextBuffer } from './text-buffer.js';
-import { CanonicalWriter, DEFAULT_MAX_DEPTH, LARGEST_MAX_DEPTH, type Trace } from './writer.js';
+import { type CanonicalSink, writeCanonical } from './write.js';
+import { DEFAULT_MAX_DEPTH, LARGEST_MAX_DEPTH, type WriteOptions } from './writer.js';
 
 export interface CanonicalizeOptions {
   /** Nested arrays and objects allowed, 1 to 5000; 1000 unless given. */
   readonly maxDepth?: number;
-}
-
-/** How one value is written: what is left out of it, and who is told. */
-export interface WriteOptions {
-  readonly maxDepth: number;
-  readonly selection?: Selection | undefined;
-  readonly trace?: Trace | undefined;
-}
-
-/** Where canonical bytes go: all at once if they fit into one chunk, else piece by piece. */
-export interface CanonicalSink<T> {
-  /** Bytes to put before the canonical ones. */
-  readonly prefix?: Uint8Array | undefined;
-  /** A full chunk, `bytes[start, end)`, valid during the call. */
-  chunk(bytes: Uint8Array, start: number, end: number): void;
-  /** The last chunk, and whether it is the only one. Its result is the result of the whole. */
-  last(bytes: Uint8Array, start: number, end: number, isOnly: boolean): T;
-}
-
-/** A prefix up to this size is digested in one call with what follows. */
-const SHORT_PREFIX_BYTES = 4096;
-
-/** Writes `value` as canonical JSON into `sink`. */
-export function writeCanonical<T>(
-  value: unknown,
-  options: WriteOptions,
-  sink: CanonicalSink<T>,
-): T {
-  return withTextBuffer((buffer) => {
-    const { bytes, start } = buffer;
-    let isOnly = true;
-    const empty = (end: number) => {
-      isOnly = false;
-      sink.chunk(bytes, start, end);
-    };
-    let position = start;
-    const { prefix } = sink;
-    if (prefix !== undefined) {
-      if (prefix.length <= SHORT_PREFIX_BYTES) {
-        bytes.set(prefix, start);
-        position += prefix.length;
-      } else {
-        isOnly = false;
-        sink.chunk(prefix, 0, prefix.length);
-      }
-    }
-    const writer = new CanonicalWriter(buffer, empty, options.maxDepth, options.trace);
-    const end = writer.write(value, position, options.selection);
-    return sink.last(bytes, start, end, isOnly);
-  });
 }
 
 /** Checks `maxDepth`. */
@@ -83,13 +32,20 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** `value`, as far as `options` select it, as canonical text. */
 export function canonicalText(value: unknown, options: WriteOptions): string {
-  let text = '';
-  return writeCanonical(value, options, {
-    chunk(bytes, start, end) {
-      text += decoder.decode(bytes.subarray(start, end));
-    },
-    last: (bytes, start, end) => text + decoder.decode(bytes.subarray(start, end)),
-  });
+  return writeCanonical(value, options, new TextSink());
+}
+
+class TextSink implements CanonicalSink<string> {
+  #text = '';
+
+  chunk(bytes: Uint8Array, start: number, end: number): void {
+    this.#text += decoder.decode(bytes.subarray(start, end));
+  }
+
+  last(bytes: Uint8Array, start: number, end: number): string {
+    this.chunk(bytes, start, end);
+    return this.#text;
+  }
 }
 
 /**
@@ -116,30 +72,25 @@ export function canonicalize(value: unknown, options?: CanonicalizeOptions): str
  * canonicalBytes({ a: 1 }); // Uint8Array [123, 34, 97, 34, 58, 49, 125]
  */
 export function canonicalBytes(value: unknown, options?: CanonicalizeOptions): Uint8Array {
-  const chunks: Uint8Array[] = [];
-  const keep = (bytes: Uint8Array, start: number, end: number) => {
-    chunks.push(bytes.slice(start, end));
-  };
-  return writeCanonical(
-    value,
-    { maxDepth: toMaxDepth(options?.maxDepth) },
-    {
-      chunk: keep,
-      last(bytes, start, end) {
-        keep(bytes, start, end);
-        return joined(chunks);
-      },
-    },
-  );
+  return writeCanonical(value, { maxDepth: toMaxDepth(options?.maxDepth) }, new BytesSink());
 }
 
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  if (chunks.length === 1) return chunks[0] as Uint8Array;
-  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
+class BytesSink implements CanonicalSink<Uint8Array> {
+  readonly #chunks: Uint8Array[] = [];
+
+  chunk(bytes: Uint8Array, start: number, end: number): void {
+    this.#chunks.push(bytes.slice(start, end));
   }
-  return whole;
+
+  last(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    if (this.#chunks.length === 0) return bytes.slice(start, end);
+    this.chunk(bytes, start, end);
+    const whole = new Uint8Array(this.#chunks.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      whole.set(chunk, at);
+      at += chunk.length;
+    }
+    return whole;
+  }
 }

@@ -32,24 +32,20 @@ export function refuseSurrogate(tokens: Tokens, where: 'value' | 'name'): never 
   );
 }
 
-/** Too deep, or, if an ancestor comes twice, endless. */
-export function refuseDepth(
-  tokens: Tokens,
-  ancestors: readonly object[],
-  value: object,
-  maxDepth: number,
-): never {
-  const first = ancestors.length + 1;
-  const seen = new Map<object, number>();
-  for (let depth = 0; depth < first; depth++) {
-    const ancestor = ancestors[depth] ?? value;
-    const earlier = seen.get(ancestor);
+/** Too deep, or endless: if the way down from `root` meets a container twice, it goes round. */
+export function refuseDepth(root: unknown, tokens: Tokens, maxDepth: number): never {
+  const seen = new Map<unknown, number>();
+  let container = root;
+  for (let depth = 0; typeof container === 'object' && container !== null; depth++) {
+    const earlier = seen.get(container);
     if (earlier !== undefined) {
       const target = JSON.stringify(toPointer(tokens.slice(0, earlier)));
       const cycle = tokens.slice(0, depth);
       return refuse(TypeError, 'SAMEKEY_CYCLE', cycle, `a cycle leads back to ${target}`);
     }
-    seen.set(ancestor, depth);
+    seen.set(container, depth);
+    if (depth === tokens.length) break;
+    container = (container as Record<string | number, unknown>)[tokens[depth] as string | number];
   }
   const what = `it is nested deeper than the ${maxDepth} levels of maxDepth`;
   return refuse(RangeError, 'SAMEKEY_TOO_DEEP', tokens, what);

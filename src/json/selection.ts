@@ -54,43 +54,56 @@ export class Selection {
     this.isIndifferent = this.isInside && live.length === 0 && !this.isReference;
   }
 
+  /** The state of the member of that name. */
   member(name: string): Selection {
-    let next = this.#members.get(name);
+    const next = this.#members.get(name);
     if (next !== undefined) return next;
-    const isNamed = this.#live.some(({ rule, done }) =>
-      selectorsOf(rule, done).some((s) => s !== 'any' && 'name' in s && s.name === name),
-    );
-    if (!isNamed) return (this.#otherMember ??= this.#next((s) => s === 'any'));
-    next = this.#next((s) => s === 'any' || ('name' in s && s.name === name));
-    this.#members.set(name, next);
-    return next;
+    const isNamed = (selector: Selector) =>
+      selector !== 'any' && 'name' in selector && selector.name === name;
+    if (!this.#mentions(isNamed)) {
+      this.#otherMember ??= this.#next(() => false);
+      return this.#otherMember;
+    }
+    return this.#keep(this.#members, name, this.#next(isNamed));
   }
 
+  /** The state of the element at that index. */
   element(index: number): Selection {
-    let next = this.#elements.get(index);
+    const next = this.#elements.get(index);
     if (next !== undefined) return next;
-    const isNamed = this.#live.some(({ rule, done }) =>
-      selectorsOf(rule, done).some((s) => s !== 'any' && 'index' in s && s.index === index),
-    );
-    if (!isNamed) return (this.#otherElement ??= this.#next((s) => s === 'any'));
-    next = this.#next((s) => s === 'any' || ('index' in s && s.index === index));
-    this.#elements.set(index, next);
-    return next;
+    const isNamed = (selector: Selector) =>
+      selector !== 'any' && 'index' in selector && selector.index === index;
+    if (!this.#mentions(isNamed)) {
+      this.#otherElement ??= this.#next(() => false);
+      return this.#otherElement;
+    }
+    return this.#keep(this.#elements, index, this.#next(isNamed));
   }
 
-  #next(matches: (selector: Selector) => boolean): Selection {
+  #keep<K>(states: Map<K, Selection>, key: K, state: Selection): Selection {
+    states.set(key, state);
+    return state;
+  }
+
+  #mentions(isNamed: (selector: Selector) => boolean): boolean {
+    return this.#live.some(({ rule, done }) => segmentOf(rule, done).selectors.some(isNamed));
+  }
+
+  #next(isNamed: (selector: Selector) => boolean): Selection {
     const progress: Progress[] = [];
     for (const { rule, done } of this.#live) {
-      const segment = rule.path.segments[done] as Segment;
-      if (segment.descendant) progress.push({ rule, done });
-      if (segment.selectors.some(matches)) progress.push({ rule, done: done + 1 });
+      const { descendant, selectors } = segmentOf(rule, done);
+      if (descendant) progress.push({ rule, done });
+      if (selectors.some((selector) => selector === 'any' || isNamed(selector))) {
+        progress.push({ rule, done: done + 1 });
+      }
     }
     return this.#automaton.state(progress, this.isInside);
   }
 }
 
-function selectorsOf(rule: Rule, done: number): readonly Selector[] {
-  return (rule.path.segments[done] as Segment).selectors;
+function segmentOf(rule: Rule, done: number): Segment {
+  return rule.path.segments[done] as Segment;
 }
 
 class Automaton {

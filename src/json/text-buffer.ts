@@ -1,4 +1,3 @@
-import { canonicalizerWasm } from '../engine/select.js';
 import type { Wasm } from '../engine/wasm/instance.js';
 
 /**
@@ -78,23 +77,7 @@ function jsBuffer(): TextBuffer {
   };
 }
 
-let shared: { readonly wasm: Wasm | undefined; readonly buffer: TextBuffer } | undefined;
-let busy = false;
-
-/**
- * Lends a buffer to `use` and takes it back. A nested call (a `toJSON` that makes a key of its own)
- * gets another one.
- */
-export function withTextBuffer<T>(use: (buffer: TextBuffer) => T): T {
-  if (busy) return use(jsBuffer());
-  const wasm = canonicalizerWasm();
-  if (shared === undefined || shared.wasm !== wasm) {
-    shared = { wasm, buffer: wasm === undefined ? jsBuffer() : wasmBuffer(wasm) };
-  }
-  busy = true;
-  try {
-    return use(shared.buffer);
-  } finally {
-    busy = false;
-  }
+/** A buffer in WASM memory, or in JavaScript where there is none. */
+export function createTextBuffer(wasm: Wasm | undefined): TextBuffer {
+  return wasm === undefined ? jsBuffer() : wasmBuffer(wasm);
 }

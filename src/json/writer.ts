@@ -27,6 +27,20 @@ const NUMBERS_PER_PIECE = 1024;
 
 const encoder = new TextEncoder();
 
+/** How one value is written: how deep it may be, what is left out of it, and who is told. */
+export interface WriteOptions {
+  readonly maxDepth: number;
+  readonly selection?: Selection | undefined;
+  readonly trace?: Trace | undefined;
+}
+
+/** Takes full chunks: `bytes[start, end)`, valid during the call. */
+export interface ChunkSink {
+  chunk(bytes: Uint8Array, start: number, end: number): void;
+}
+
+const NO_SINK: ChunkSink = { chunk() {} };
+
 /** What a selection tells about the value while it is written. */
 export interface Trace {
   excluded(tokens: readonly (string | number)[], by: string | undefined): void;
@@ -43,34 +57,35 @@ export interface Trace {
 export class CanonicalWriter {
   readonly #buffer: TextBuffer;
   readonly #bytes: Uint8Array;
-  readonly #empty: (end: number) => void;
-  readonly #maxDepth: number;
-  readonly #trace: Trace | undefined;
-  /** The way to the value being written, for errors: names and indexes, and the containers. */
+  /** Names and indexes on the way to the value being written, for errors. */
   readonly #tokens: (string | number)[] = [];
-  readonly #ancestors: object[] = [];
+  #chunks: ChunkSink = NO_SINK;
+  #maxDepth = DEFAULT_MAX_DEPTH;
+  #trace: Trace | undefined;
+  #root: unknown;
 
-  constructor(
-    buffer: TextBuffer,
-    empty: (end: number) => void,
-    maxDepth: number,
-    trace: Trace | undefined,
-  ) {
+  constructor(buffer: TextBuffer) {
     this.#buffer = buffer;
     this.#bytes = buffer.bytes;
-    this.#empty = empty;
-    this.#maxDepth = maxDepth;
-    this.#trace = trace;
   }
 
-  write(value: unknown, position: number, selection: Selection | undefined): number {
-    let root = value;
-    if (typeof (root as { toJSON?: unknown } | null | undefined)?.toJSON === 'function') {
-      root = this.#toJson(root as object, '');
-    }
-    return selection === undefined
+  /** Writes `value` from `position` on; full chunks go to `chunks`. Returns the end of the last. */
+  write(value: unknown, position: number, options: WriteOptions, chunks: ChunkSink): number {
+    this.#chunks = chunks;
+    this.#maxDepth = options.maxDepth;
+    this.#trace = options.trace;
+    const root = this.#resolve(value, '');
+    this.#root = root;
+    return options.selection === undefined
       ? this.#value(root, position, 0)
-      : this.#selected(root, position, 0, selection);
+      : this.#selected(root, position, 0, options.selection);
+  }
+
+  /** Lets go of the last value, which may be large. */
+  forget(): void {
+    this.#root = undefined;
+    this.#trace = undefined;
+    this.#chunks = NO_SINK;
   }
 
   #value(value: unknown, position: number, depth: number): number {
@@ -149,14 +164,15 @@ export class CanonicalWriter {
 
   #makeRoom(position: number): number {
     if (position < this.#buffer.limit) return position;
-    this.#empty(position);
-    return this.#buffer.start;
+    const { start } = this.#buffer;
+    this.#chunks.chunk(this.#bytes, start, position);
+    return start;
   }
 
   #array(array: readonly unknown[], position: number, depth: number): number {
     const { length } = array;
     if (length === 0) return this.#ascii('[]', position);
-    this.#enter(array, depth);
+    this.#enter(depth);
     if (length >= NUMBERS_FROM && typeof array[0] === 'number') {
       const end = this.#numbers(array, position);
       if (end !== 0) return end;
@@ -204,7 +220,7 @@ export class CanonicalWriter {
       if (primitive !== undefined) return this.#value(primitive, position, depth);
       if (!hasMembers(object)) refuseType(object, this.#path(depth));
     }
-    this.#enter(object, depth);
+    this.#enter(depth);
     const bytes = this.#bytes;
     const names = sortedNames(object);
     let at = position;
@@ -242,7 +258,7 @@ export class CanonicalWriter {
       return this.#value(value, position, depth);
     }
     if (!Array.isArray(value)) return this.#object(value, position, depth, selection);
-    this.#enter(value, depth);
+    this.#enter(depth);
     let at = position;
     let separator = 0x5b;
     for (let i = 0; i < value.length; i++) {
@@ -269,11 +285,8 @@ export class CanonicalWriter {
     return true;
   }
 
-  #enter(container: object, depth: number): void {
-    if (depth >= this.#maxDepth) {
-      refuseDepth(this.#path(depth), this.#ancestors.slice(0, depth), container, this.#maxDepth);
-    }
-    this.#ancestors[depth] = container;
+  #enter(depth: number): void {
+    if (depth >= this.#maxDepth) refuseDepth(this.#root, this.#path(depth), this.#maxDepth);
   }
 
   /** `toJSON`, as `JSON.stringify` calls it: with the member's name or the element's index. */

@@ -1,8 +1,11 @@
 import { canonicalText } from '../json/canonicalize.js';
+import { framePrefix } from './frame.js';
 import { compileIdentity, type IdentityLike } from './identity.js';
 import type { Key } from './key.js';
-import { keyOf } from './key-of.js';
+import { keyOfFrame } from './key-of-frame.js';
 import { type Excluded, type Notes, type Referenced, watch } from './watch.js';
+
+const encoder = new TextEncoder();
 
 /** How a value becomes its key. */
 export interface Explanation {
@@ -26,9 +29,12 @@ export interface Explanation {
  */
 export function explain(value: unknown, identity?: IdentityLike): Explanation {
   const compiled = compileIdentity(identity);
+  const { maxDepth, selection, format } = compiled;
   const notes: Notes = { excluded: [], referenced: [] };
-  const watcher = watch(compiled, notes);
-  const canonical = canonicalText(value, { ...compiled, trace: watcher });
-  watcher?.finish();
-  return { key: keyOf(value, identity), canonical, scopes: compiled.scopes(), ...notes };
+  const trace = watch(compiled, notes);
+  const canonical = canonicalText(value, { maxDepth, selection, trace });
+  trace.finish();
+  const scopes = compiled.scopes();
+  const key = keyOfFrame([framePrefix(scopes), encoder.encode(canonical)], format);
+  return { key, canonical, scopes, ...notes };
 }

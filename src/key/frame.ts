@@ -32,11 +32,7 @@ export function toScopes(scope: unknown): readonly string[] {
 
 function requireScope(scope: unknown): void {
   if (typeof scope !== 'string') {
-    return fail(
-      TypeError,
-      'SAMEKEY_BAD_SCOPE',
-      `Cannot use the scope: it is ${nameOf(scope)}, not text`,
-    );
+    fail(TypeError, 'SAMEKEY_BAD_SCOPE', `Cannot use the scope: it is ${nameOf(scope)}, not text`);
   }
   requireWellFormed(scope, 'use the scope');
   if (scope.includes('\0')) {

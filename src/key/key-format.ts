@@ -45,7 +45,7 @@ export function toKeyFormat(options: KeyFormatOptions): KeyFormat {
 /** Checks that `options` is an object and has no members but `known` ones: a typo is not a default. */
 export function requireMembers(options: unknown, known: readonly string[], what: string): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    return fail(
+    fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
       `Cannot use the ${what}: wanted an object, not ${nameOf(options)}`,

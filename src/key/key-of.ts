@@ -1,7 +1,5 @@
-import { toHex } from '../engine/hex.js';
-import { digestEngine } from '../engine/select.js';
-import { createDigester, type Digester } from '../hash/hmac.js';
-import { writeCanonical } from '../json/canonicalize.js';
+import { writeCanonical } from '../json/write.js';
+import { DigestSink } from './digest-sink.js';
 import { type CompiledIdentity, compileIdentity, type IdentityLike } from './identity.js';
 import { type Key, toKey } from './key.js';
 import { watch } from './watch.js';
@@ -34,25 +32,12 @@ export function customId(value: unknown, identity?: IdentityLike): Key {
 }
 
 function digestHex(value: unknown, identity: CompiledIdentity): string {
-  const { hmac } = identity.format;
-  let digester: Digester | undefined;
-  const feed = (bytes: Uint8Array, start: number, end: number) => {
-    digester ??= createDigester(hmac);
-    digester.update(bytes.subarray(start, end));
-  };
-  const watcher = watch(identity);
-  return writeCanonical(
-    value,
-    { ...identity, trace: watcher },
-    {
-      prefix: identity.prefix(),
-      chunk: feed,
-      last(bytes, start, end, isOnly) {
-        watcher?.finish();
-        if (isOnly && hmac === undefined) return digestEngine().sha256Hex(bytes, start, end);
-        feed(bytes, start, end);
-        return toHex((digester as Digester).finish());
-      },
-    },
-  );
+  const sink = new DigestSink(identity.format.hmac);
+  if (identity.selection === undefined)
+    return writeCanonical(value, identity, sink, identity.prefix());
+  const trace = watch(identity);
+  const { maxDepth, selection } = identity;
+  const hex = writeCanonical(value, { maxDepth, selection, trace }, sink, identity.prefix());
+  trace.finish();
+  return hex;
 }

@@ -1,7 +1,5 @@
-import { toHex } from '../engine/hex.js';
 import { digestEngine } from '../engine/select.js';
 import { type Content, toContent } from '../hash/content.js';
-import { createDigester } from '../hash/hmac.js';
 import { framePrefix, type Scope, toScopes } from './frame.js';
 import { type Key, toKey } from './key.js';
 import {
@@ -11,6 +9,7 @@ import {
   requireMembers,
   toKeyFormat,
 } from './key-format.js';
+import { keyOfFrame } from './key-of-frame.js';
 
 const encoder = new TextEncoder();
 
@@ -37,7 +36,7 @@ function formatOf(options: KeyFormatOptions | undefined): KeyFormat {
 export function sha256Hex(content: Content, options?: KeyFormatOptions): Key {
   const checked = toContent(content, 'make a key of the content');
   const { bits, hmac } = formatOf(options);
-  if (hmac !== undefined) return keyOfPieces([toPiece(checked)], { bits, hmac });
+  if (hmac !== undefined) return keyOfFrame([toPiece(checked)], { bits, hmac });
   const engine = digestEngine();
   return toKey(
     typeof checked === 'string'
@@ -61,28 +60,9 @@ export function sha256Hex(content: Content, options?: KeyFormatOptions): Key {
 export function scoped(scope: Scope, content: Content, options?: KeyFormatOptions): Key {
   const prefix = framePrefix(toScopes(scope));
   const checked = toContent(content, 'make a key of the content');
-  return keyOfPieces([prefix, toPiece(checked)], formatOf(options));
+  return keyOfFrame([prefix, toPiece(checked)], formatOf(options));
 }
 
 function toPiece(content: string | Uint8Array): Uint8Array {
   return typeof content === 'string' ? encoder.encode(content) : content;
-}
-
-/** Frames up to this size are joined and digested in one call. */
-const JOINED_BYTES = 4096;
-
-function keyOfPieces(pieces: readonly Uint8Array[], format: KeyFormat): Key {
-  const byteCount = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (format.hmac === undefined && byteCount <= JOINED_BYTES) {
-    const frame = new Uint8Array(byteCount);
-    let at = 0;
-    for (const piece of pieces) {
-      frame.set(piece, at);
-      at += piece.length;
-    }
-    return toKey(digestEngine().sha256Hex(frame, 0, byteCount), format.bits);
-  }
-  const digester = createDigester(format.hmac);
-  for (const piece of pieces) digester.update(piece);
-  return toKey(toHex(digester.finish()), format.bits);
 }

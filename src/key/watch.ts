@@ -1,9 +1,8 @@
-import { toHex } from '../engine/hex.js';
 import { fail } from '../errors/errors.js';
-import { createDigester } from '../hash/hmac.js';
-import { writeCanonical } from '../json/canonicalize.js';
 import { toPointer } from '../json/pointer.js';
+import { writeCanonical } from '../json/write.js';
 import type { Trace } from '../json/writer.js';
+import { DigestSink } from './digest-sink.js';
 import type { CompiledIdentity, ReferenceCache } from './identity.js';
 
 /** A part of a value that is not in its identity. */
@@ -33,10 +32,9 @@ export interface Notes {
   readonly referenced: Referenced[];
 }
 
-/** The watcher an identity needs: none, if it takes everything in. */
-export function watch(identity: CompiledIdentity, notes?: Notes): Watcher | undefined {
-  const { include, selection, cache, maxDepth } = identity;
-  if (selection === undefined) return undefined;
+/** The watcher for one value, which writes into `notes` if there are any. */
+export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
+  const { include, cache, maxDepth } = identity;
   let hasIncluded = include.length === 0;
   return {
     included() {
@@ -69,20 +67,7 @@ function referenceDigest(
   // Only text is looked up: an object may have changed since.
   const known = typeof value === 'string' ? cache?.get(value) : undefined;
   if (known !== undefined) return known;
-  const digester = createDigester(undefined);
-  const feed = (bytes: Uint8Array, start: number, end: number) =>
-    digester.update(bytes.subarray(start, end));
-  const digestHex = writeCanonical(
-    value,
-    { maxDepth },
-    {
-      chunk: feed,
-      last(bytes, start, end) {
-        feed(bytes, start, end);
-        return toHex(digester.finish());
-      },
-    },
-  );
+  const digestHex = writeCanonical(value, { maxDepth }, new DigestSink(undefined));
   if (typeof value === 'string') cache?.set(value, digestHex);
   return digestHex;
 }

@@ -27,7 +27,7 @@ function bigEndian(words: Int32Array): Uint8Array {
 }
 
 function sha256(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const state = Int32Array.from(SHA256_INIT);
+  const state = SHA256_INIT.slice();
   const tail = end - ((end - start) & 63);
   sha256Compress(state, bytes, start, tail);
   const last = padded(bytes.subarray(tail, end), end - start);
@@ -36,7 +36,7 @@ function sha256(bytes: Uint8Array, start: number, end: number): Uint8Array {
 }
 
 function sha1(bytes: Uint8Array): Uint8Array {
-  const state = Int32Array.from(SHA1_INIT);
+  const state = SHA1_INIT.slice();
   const tail = bytes.length - (bytes.length & 63);
   sha1Compress(state, bytes, 0, tail);
   const last = padded(bytes.subarray(tail), bytes.length);
@@ -45,7 +45,7 @@ function sha1(bytes: Uint8Array): Uint8Array {
 }
 
 class JsSha256 implements Sha256State {
-  #words = Int32Array.from(SHA256_INIT);
+  #words = SHA256_INIT.slice();
   #block = new Uint8Array(64);
   #length = 0;
 

@@ -1,0 +1,155 @@
+import type { Difference, Excluded, Identity } from '../index.js';
+import type { Explained } from './explain.js';
+import { counted, cut, printable, type Style } from './terminal.js';
+
+/** Rows of one kind shown on a terminal; a pipe gets all. */
+const MAX_ROWS = 40;
+/** Columns that are left before the first difference of two long values. */
+const LEAD_COLUMNS = 16;
+
+/** One request: canonical form, what is not in it, scopes, key. */
+export function explanationView(
+  { name, explanation }: Explained,
+  identity: Identity,
+  style: Style,
+): string {
+  const { canonical, excluded, referenced, scopes, key } = explanation;
+  const bits = `${identity.bits ?? 256} bits${identity.secret === undefined ? '' : ', HMAC'}`;
+  return [
+    style.paint('bold', name),
+    ...section(
+      style,
+      `canonical form, ${counted(Buffer.byteLength(canonical), 'byte')}`,
+      canonicalRows(canonical, style),
+    ),
+    ...section(style, 'left out', excludedRows(excluded, style)),
+    ...section(
+      style,
+      'in it as a digest',
+      referenced.map(({ path, sha256 }) => `${pathText(path)}  ${style.paint('dim', sha256)}`),
+    ),
+    ...section(style, 'scopes, outermost first', scopes.map(printable)),
+    ...section(style, `key, ${bits}`, [style.paint('green', key)]),
+    '',
+  ].join('\n');
+}
+
+/** Two requests: their keys, what is in neither, and where the rest differs. */
+export function differenceView(
+  a: Explained,
+  b: Explained,
+  differences: readonly Difference[],
+  style: Style,
+): string {
+  const isEqual = a.explanation.key === b.explanation.key;
+  const colour = isEqual ? 'green' : 'red';
+  const verdict = isEqual
+    ? 'The keys are equal.'
+    : `The keys differ at ${counted(differences.length, 'path')}.`;
+  const requests = [a, b].map(
+    ({ name, explanation }, i) =>
+      `${'ab'[i]}  ${style.paint(colour, explanation.key)}  ${style.paint('bold', name)}`,
+  );
+  return [
+    ...requests,
+    ...section(style, 'left out of a', excludedRows(a.explanation.excluded, style)),
+    ...section(style, 'left out of b', excludedRows(b.explanation.excluded, style)),
+    ...section(style, 'scopes, outermost first', a.explanation.scopes.map(printable)),
+    ...section(
+      style,
+      'different',
+      differences.map((difference) => differenceRow(difference, style)),
+    ),
+    '',
+    style.paint(colour, verdict),
+    '',
+  ].join('\n');
+}
+
+/** A heading and its rows, or nothing if there are none. */
+function section(style: Style, heading: string, rows: readonly string[]): string[] {
+  if (rows.length === 0) return [];
+  const isCut = style.columns !== undefined && rows.length > MAX_ROWS;
+  const shown = isCut ? rows.slice(0, MAX_ROWS) : rows;
+  const more = isCut ? [`… and ${rows.length - MAX_ROWS} more, all of them in a pipe`] : [];
+  return ['', style.paint('cyan', heading), ...[...shown, ...more].map((row) => `  ${row}`)];
+}
+
+/** The canonical form as it is; on a terminal, a line for each member at the top. */
+function canonicalRows(canonical: string, style: Style): string[] {
+  if (style.columns === undefined) return [canonical];
+  const columns = style.columns - 2;
+  return topLevelParts(canonical).map((part) =>
+    cut(printable(part.slice(0, 4 * columns)), columns),
+  );
+}
+
+/** The text of an object or array, cut after each comma that parts its members. */
+function topLevelParts(canonical: string): string[] {
+  const parts: string[] = [];
+  const tokens = /["{}[\],]/g;
+  let depth = 0;
+  let start = 0;
+  const part = (end: number) => {
+    parts.push(`${start === 0 ? '' : ' '}${canonical.slice(start, end)}`);
+    start = end;
+  };
+  while (tokens.test(canonical)) {
+    const token = canonical[tokens.lastIndex - 1] as string;
+    if (token === '"') tokens.lastIndex = stringEnd(canonical, tokens.lastIndex);
+    else if (token !== ',') depth += token === '{' || token === '[' ? 1 : -1;
+    else if (depth === 1) part(tokens.lastIndex);
+  }
+  part(canonical.length);
+  return parts;
+}
+
+/** Where the JSON string ends whose content begins at `from`. */
+function stringEnd(json: string, from: number): number {
+  const breaks = /["\\]/g;
+  breaks.lastIndex = from;
+  while (breaks.test(json) && json[breaks.lastIndex - 1] === '\\') breaks.lastIndex++;
+  return breaks.lastIndex;
+}
+
+function excludedRows(excluded: readonly Excluded[], style: Style): string[] {
+  const paths = excluded.map(({ path }) => pathText(path));
+  const width = Math.min(40, Math.max(0, ...paths.map((path) => path.length)));
+  return excluded.map(({ by }, i) => {
+    const why = by === undefined ? 'not included' : `by ${printable(by)}`;
+    return `${(paths[i] as string).padEnd(width)}  ${style.paint('dim', why)}`;
+  });
+}
+
+function differenceRow({ path, a, b }: Difference, style: Style): string {
+  const columns = style.columns === undefined ? undefined : style.columns - 7;
+  const same = commonLength(a ?? '', b ?? '');
+  const line = (name: string, value: string | undefined, format: 'red' | 'green') => {
+    if (value === undefined) return `    ${name}  ${style.paint('dim', '(nothing there)')}`;
+    const shown = columns === undefined ? printable(value) : excerpt(value, same, columns);
+    return `    ${name}  ${style.paint(format, shown)}`;
+  };
+  return [style.paint('bold', pathText(path)), line('a', a, 'red'), line('b', b, 'green')].join(
+    '\n',
+  );
+}
+
+/** A value cut to a width; if it is too long, from shortly before the first difference. */
+function excerpt(value: string, same: number, columns: number): string {
+  const start = same - LEAD_COLUMNS;
+  if (start <= 0 || value.length <= columns)
+    return cut(printable(value.slice(0, 4 * columns)), columns);
+  return cut(`…${printable(value.slice(start, start + 4 * columns))}`, columns);
+}
+
+function commonLength(a: string, b: string): number {
+  const end = Math.min(a.length, b.length);
+  let i = 0;
+  while (i < end && a[i] === b[i]) i++;
+  return i;
+}
+
+/** A JSON Pointer for people: `""` is the whole value. */
+function pathText(path: string): string {
+  return path === '' ? '(the whole value)' : printable(path);
+}

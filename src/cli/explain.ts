@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+import { type Explanation, explain, explainDifference, type Identity } from '../index.js';
+import { EXIT, toCliError, usageError } from './exit-codes.js';
+import { differenceView, explanationView } from './explain-view.js';
+import { addIdentityOptions, type IdentityFlags, toIdentity } from './identity-options.js';
+import { type Input, readJson, toInput } from './input.js';
+import { print } from './output.js';
+import { styleOf } from './terminal.js';
+
+const EXAMPLES = `
+With two files the exit code is 0 if their keys are equal and 1 if they differ. Long values are cut
+to the width of a terminal, and whole in a pipe.
+
+Examples:
+  samekey explain request.json --preset anthropic
+  samekey explain first.json retry.json --exclude trace_id
+  samekey explain first.json retry.json | less`;
+
+export function addExplainCommand(program: Command): void {
+  const command = program
+    .command('explain')
+    .description('show how a request becomes its key, or where the keys of two requests part')
+    .argument('<A>', 'a request, or - for standard input')
+    .argument('[B]', 'another one')
+    .addHelpText('after', EXAMPLES)
+    .action(runExplain);
+  addIdentityOptions(command);
+}
+
+async function runExplain(
+  fileA: string,
+  fileB: string | undefined,
+  flags: IdentityFlags,
+): Promise<void> {
+  const identity = toIdentity(flags);
+  if (fileA === '-' && fileB === '-') {
+    throw usageError('standard input can be read once: wanted a file for A or for B');
+  }
+  const a = await read(toInput(fileA, 'explain'), identity);
+  const style = styleOf(process.stdout);
+  if (fileB === undefined) {
+    await print(explanationView(a, identity, style));
+    return;
+  }
+  const b = await read(toInput(fileB, 'explain'), identity);
+  const differences = explainDifference(a.value, b.value, identity);
+  if (a.explanation.key !== b.explanation.key) process.exitCode = EXIT.no;
+  await print(differenceView(a, b, differences, style));
+}
+
+/** A request and how it becomes its key. */
+export interface Explained {
+  readonly name: string;
+  readonly value: unknown;
+  readonly explanation: Explanation;
+}
+
+async function read(input: Input, identity: Identity): Promise<Explained> {
+  const value = await readJson(input);
+  try {
+    return { name: input.name, value, explanation: explain(value, identity) };
+  } catch (error) {
+    throw toCliError(error, input.name);
+  }
+}

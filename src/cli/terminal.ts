@@ -1,0 +1,77 @@
+import { styleText } from 'node:util';
+
+type Format = Parameters<typeof styleText>[0];
+
+/** How to write to one stream: colours and a width on a terminal, neither in a pipe. */
+export interface Style {
+  /** Width to cut long lines to; `undefined` where nothing is cut. */
+  readonly columns: number | undefined;
+  paint(format: Format, text: string): string;
+}
+
+export function styleOf(stream: NodeJS.WriteStream): Style {
+  const isColoured = hasColour(stream);
+  return {
+    columns: stream.isTTY ? Math.max(stream.columns || 80, 20) : undefined,
+    paint: (format, text) =>
+      isColoured ? styleText(format, text, { validateStream: false }) : text,
+  };
+}
+
+/** https://no-color.org and https://force-color.org; FORCE_COLOR is the stronger, as in Node.js. */
+function hasColour(stream: NodeJS.WriteStream): boolean {
+  const { FORCE_COLOR, NO_COLOR, TERM } = process.env;
+  if (FORCE_COLOR !== undefined) return FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
+  if (NO_COLOR) return false;
+  return stream.isTTY === true && TERM !== 'dumb';
+}
+
+/**
+ * Control characters, which a terminal obeys, line separators, and marks that reverse the reading
+ * direction: a member's name must not be able to repaint the screen.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
+
+/** Text of others, in one line and without effects. */
+export function printable(text: string): string {
+  return text.replace(
+    UNPRINTABLE,
+    (char) => `\\u${(char.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
+  );
+}
+
+const NARROW = /^[\x20-\x7e]*$/;
+const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
+/** Two columns wide in terminals: East Asian scripts and emoji (Unicode TR 11, W and F). */
+const WIDE =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1faff}\u{20000}-\u{3fffd}]$/u;
+
+/** `text`, cut to `columns` with an ellipsis if it is longer; as it is if there is no width. */
+export function cut(text: string, columns: number | undefined): string {
+  if (columns === undefined) return text;
+  // Only what can be seen is looked at: the text may be the 500 MB of an image.
+  const head = text.slice(0, 2 * columns + 2);
+  if (NARROW.test(head)) {
+    return head.length <= columns ? head : `${head.slice(0, columns - 1)}…`;
+  }
+  let width = 0;
+  let end = 0;
+  let endBeforeLast = 0;
+  for (const char of head) {
+    width += ZERO_WIDTH.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
+    if (width > columns) return `${head.slice(0, endBeforeLast)}…`;
+    end += char.length;
+    if (width < columns) endBeforeLast = end;
+  }
+  return end < text.length ? `${head.slice(0, endBeforeLast)}…` : text;
+}
+
+/** 1234567 as "1,234,567". */
+export function grouped(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** "1 key", "2 keys". */
+export function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
+}

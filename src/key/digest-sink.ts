@@ -1,0 +1,27 @@
+import { toHex } from '../engine/hex.js';
+import { digestEngine } from '../engine/select.js';
+import { createDigester, type Digester, type HmacKey } from '../hash/hmac.js';
+import type { CanonicalSink } from '../json/write.js';
+
+/** The hexadecimal digest of canonical bytes: in one call if they come at once, else as they come. */
+export class DigestSink implements CanonicalSink<string> {
+  readonly #hmac: HmacKey | undefined;
+  #digester: Digester | undefined;
+
+  constructor(hmac: HmacKey | undefined) {
+    this.#hmac = hmac;
+  }
+
+  chunk(bytes: Uint8Array, start: number, end: number): void {
+    this.#digester ??= createDigester(this.#hmac);
+    this.#digester.update(bytes.subarray(start, end));
+  }
+
+  last(bytes: Uint8Array, start: number, end: number): string {
+    if (this.#digester === undefined && this.#hmac === undefined) {
+      return digestEngine().sha256Hex(bytes, start, end);
+    }
+    this.chunk(bytes, start, end);
+    return toHex((this.#digester as unknown as Digester).finish());
+  }
+}
