@@ -73,7 +73,7 @@ describe('explain', () => {
   });
 
   it('agrees with keyOf for any value', () => {
-    const options: fc.Arbitrary<IdentityOptions> = fc.constantFrom(
+    const options = fc.constantFrom<IdentityOptions[]>(
       {},
       { exclude: ['$..a', '$[0]'] },
       { scope: 's', bits: 128 },
@@ -152,7 +152,7 @@ describe('explainDifference', () => {
   });
 
   it('is empty if and only if the keys are equal', () => {
-    const options: fc.Arbitrary<IdentityOptions | undefined> = fc.constantFrom(
+    const options = fc.constantFrom<(IdentityOptions | undefined)[]>(
       undefined,
       { exclude: ['$..a', '$[0]', '$[*].x'] },
       { include: ['$', '$.a'] },

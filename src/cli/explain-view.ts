@@ -1,6 +1,12 @@
-import type { Difference, Excluded, Identity } from '../index.js';
-import type { Explained } from './explain.js';
+import type { Difference, Excluded, Explanation, Identity } from '../index.js';
 import { counted, cut, printable, type Style } from './terminal.js';
+
+/** A request and how it becomes its key. */
+export interface Explained {
+  readonly name: string;
+  readonly value: unknown;
+  readonly explanation: Explanation;
+}
 
 /** Rows of one kind shown on a terminal; a pipe gets all. */
 const MAX_ROWS = 40;
@@ -26,7 +32,7 @@ export function explanationView(
     ...section(
       style,
       'in it as a digest',
-      referenced.map(({ path, sha256 }) => `${pathText(path)}  ${style.paint('dim', sha256)}`),
+      referenced.map(({ path, sha256 }) => pairRow(pathText(path), `sha256:${sha256}`, style)),
     ),
     ...section(style, 'scopes, outermost first', scopes.map(printable)),
     ...section(style, `key, ${bits}`, [style.paint('green', key)]),
@@ -46,14 +52,17 @@ export function differenceView(
   const verdict = isEqual
     ? 'The keys are equal.'
     : `The keys differ at ${counted(differences.length, 'path')}.`;
-  const requests = [a, b].map(
-    ({ name, explanation }, i) =>
-      `${'ab'[i]}  ${style.paint(colour, explanation.key)}  ${style.paint('bold', name)}`,
-  );
+  const [leftOut, alsoLeftOut] = [a, b].map(({ explanation }) =>
+    excludedRows(explanation.excluded, style),
+  ) as [string[], string[]];
+  const isLeftOutOfBoth = leftOut.join('\n') === alsoLeftOut.join('\n');
   return [
-    ...requests,
-    ...section(style, 'left out of a', excludedRows(a.explanation.excluded, style)),
-    ...section(style, 'left out of b', excludedRows(b.explanation.excluded, style)),
+    ...[a, b].flatMap(({ name, explanation }, i) => [
+      `${'ab'[i]}  ${style.paint('bold', name)}`,
+      `   ${style.paint(colour, explanation.key)}`,
+    ]),
+    ...section(style, `left out of ${isLeftOutOfBoth ? 'both' : 'a'}`, leftOut),
+    ...section(style, 'left out of b', isLeftOutOfBoth ? [] : alsoLeftOut),
     ...section(style, 'scopes, outermost first', a.explanation.scopes.map(printable)),
     ...section(
       style,
@@ -114,11 +123,17 @@ function stringEnd(json: string, from: number): number {
 
 function excludedRows(excluded: readonly Excluded[], style: Style): string[] {
   const paths = excluded.map(({ path }) => pathText(path));
-  const width = Math.min(40, Math.max(0, ...paths.map((path) => path.length)));
+  const width = Math.min(40, Math.max(0, ...paths.slice(0, MAX_ROWS).map((path) => path.length)));
   return excluded.map(({ by }, i) => {
     const why = by === undefined ? 'not included' : `by ${printable(by)}`;
-    return `${(paths[i] as string).padEnd(width)}  ${style.paint('dim', why)}`;
+    return pairRow((paths[i] as string).padEnd(width), why, style);
   });
+}
+
+/** Two texts in one line, the second one fainter. */
+function pairRow(first: string, second: string, style: Style): string {
+  const row = cut(`${first}  ${second}`, style.columns && style.columns - 2);
+  return row.slice(0, first.length) + style.paint('dim', row.slice(first.length));
 }
 
 function differenceRow({ path, a, b }: Difference, style: Style): string {
@@ -129,9 +144,11 @@ function differenceRow({ path, a, b }: Difference, style: Style): string {
     const shown = columns === undefined ? printable(value) : excerpt(value, same, columns);
     return `    ${name}  ${style.paint(format, shown)}`;
   };
-  return [style.paint('bold', pathText(path)), line('a', a, 'red'), line('b', b, 'green')].join(
-    '\n',
-  );
+  return [
+    style.paint('bold', cut(pathText(path), columns)),
+    line('a', a, 'red'),
+    line('b', b, 'green'),
+  ].join('\n');
 }
 
 /** A value cut to a width; if it is too long, from shortly before the first difference. */
@@ -139,7 +156,9 @@ function excerpt(value: string, same: number, columns: number): string {
   const start = same - LEAD_COLUMNS;
   if (start <= 0 || value.length <= columns)
     return cut(printable(value.slice(0, 4 * columns)), columns);
-  return cut(`…${printable(value.slice(start, start + 4 * columns))}`, columns);
+  // Not from the middle of a character.
+  const rest = value.slice(start, start + 4 * columns).replace(/^[\udc00-\udfff]/, '');
+  return cut(`…${printable(rest)}`, columns);
 }
 
 function commonLength(a: string, b: string): number {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { type Explanation, explain, explainDifference, type Identity } from '../index.js';
+import { explain, explainDifference, type Identity } from '../index.js';
 import { EXIT, toCliError, usageError } from './exit-codes.js';
-import { differenceView, explanationView } from './explain-view.js';
+import { differenceView, type Explained, explanationView } from './explain-view.js';
 import { addIdentityOptions, type IdentityFlags, toIdentity } from './identity-options.js';
 import { type Input, readJson, toInput } from './input.js';
 import { print } from './output.js';
@@ -36,27 +36,22 @@ async function runExplain(
   if (fileA === '-' && fileB === '-') {
     throw usageError('standard input can be read once: wanted a file for A or for B');
   }
-  const a = await read(toInput(fileA, 'explain'), identity);
+  // Two requests are there as values, as canonical text, and as values of that.
+  const copyCount = fileB === undefined ? 2 : 6;
+  const a = await read(toInput(fileA, 'explain'), identity, copyCount);
   const style = styleOf(process.stdout);
   if (fileB === undefined) {
     await print(explanationView(a, identity, style));
     return;
   }
-  const b = await read(toInput(fileB, 'explain'), identity);
+  const b = await read(toInput(fileB, 'explain'), identity, copyCount);
   const differences = explainDifference(a.value, b.value, identity);
   if (a.explanation.key !== b.explanation.key) process.exitCode = EXIT.no;
   await print(differenceView(a, b, differences, style));
 }
 
-/** A request and how it becomes its key. */
-export interface Explained {
-  readonly name: string;
-  readonly value: unknown;
-  readonly explanation: Explanation;
-}
-
-async function read(input: Input, identity: Identity): Promise<Explained> {
-  const value = await readJson(input);
+async function read(input: Input, identity: Identity, copyCount: number): Promise<Explained> {
+  const value = await readJson(input, copyCount);
   try {
     return { name: input.name, value, explanation: explain(value, identity) };
   } catch (error) {

@@ -11,8 +11,8 @@ import { positionOf } from './text-position.js';
 /** What V8 can hold as one string, about 512 MB. */
 const MAX_HELD_BYTES = constants.MAX_STRING_LENGTH;
 
-/** Heap that one JSON value or member name takes at most, measured; see `maxValuesFor`. */
-const HEAP_BYTES_PER_VALUE = 120;
+/** Heap that one JSON value or member name takes, measured: most in an object of millions of members. */
+const HEAP_BYTES_PER_VALUE = 200;
 /** A V8 array ends, and the process with it, at 2^27 elements. */
 const MAX_VALUES = 100_000_000;
 
@@ -102,13 +102,16 @@ function tooLarge({ name }: Input, byteCount: number | undefined): CliError {
   );
 }
 
-/** The input's JSON value, read strictly: UTF-8, one value, no member twice, no number rounded. */
-export async function readJson(input: Input): Promise<unknown> {
+/**
+ * The input's JSON value, read strictly: UTF-8, one value, no member twice, no number rounded.
+ * `copyCount` is how many values like it the memory has to hold at the same time.
+ */
+export async function readJson(input: Input, copyCount: number): Promise<unknown> {
   const text = toText(await readBytes(input), input);
   if (/^[ \t\n\r]*$/.test(text)) throw emptyInput(input);
   const fault = findFault(text, {
     maxDepth: DEFAULT_MAX_DEPTH,
-    maxValues: maxValuesFor(text.length),
+    maxValues: maxValuesFor(text.length) / copyCount,
   });
   if (fault === undefined) return JSON.parse(text);
   const at = positionOf(text, fault.offset);

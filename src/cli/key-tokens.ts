@@ -18,7 +18,7 @@ const CANDIDATE = /ik_|idempotency|^[\s"']*(?:[\da-f]{64}|[\da-f]{8}-[\da-f-]{27
 const SAMEKEY = /(?<![A-Za-z0-9])ik_[\w-]*/gi;
 /** Headers, JSON members and assignments, also inside quoted JSON: what follows is meant as a key. */
 const POSITION =
-  /idempotency[-_ ]?(?:key|token)\\?["']?\s*(?::|=>?)\s*\\?["']?([^\s"'\\,;&)\]}]*)/gi;
+  /idempotency[-_ ]?(?:key|token)\\?["']?\s*(?::|=>?)\s*(\\?["'])?([^\s"'\\,;&)\]}]*)/gi;
 /** A line that is nothing but one word, as in a list of keys. */
 const ALONE = /^[\s"']*([\w-]+)[\s"',]*$/;
 
@@ -34,8 +34,10 @@ export function keyTokensIn(line: string, isWhole: boolean): KeyToken[] {
   const alone = isWhole ? ALONE.exec(line)?.[1] : undefined;
   if (alone !== undefined) add(tokens, line.indexOf(alone), alone, isKeyLike(alone));
   for (const match of line.matchAll(POSITION)) {
-    const text = match[1] as string;
-    add(tokens, match.index + match[0].length - text.length, text, isMeantAsKey(text));
+    const [before, quote, text] = match as unknown as [string, string | undefined, string];
+    const end = match.index + before.length;
+    const isEmpty = text === '' && quote !== undefined && line.startsWith(quote, end);
+    add(tokens, end - text.length, text, isEmpty || isMeantAsKey(text));
   }
   for (const { 0: text, index } of line.matchAll(SAMEKEY)) {
     // `ik_prefix` is the name of something.
@@ -45,7 +47,7 @@ export function keyTokensIn(line: string, isWhole: boolean): KeyToken[] {
 }
 
 function isKeyLike(text: string): boolean {
-  return /^ik_./i.test(text) || UUID.test(text) || DIGEST.test(text);
+  return /^ik_/i.test(text) || UUID.test(text) || DIGEST.test(text);
 }
 
 /** Whether it is more than the next word of a sentence about idempotency keys. */
@@ -60,15 +62,19 @@ function add(tokens: Map<number, KeyToken>, index: number, text: string, isToken
 function judge(text: string): Pick<KeyToken, 'format' | 'fault'> {
   if (isKey(text)) return { format: `ik_ with ${parseKey(text).bits} bits`, fault: undefined };
   if (/^ik_/i.test(text)) return { format: undefined, fault: faultOf(text) };
+  if (text === '') return { format: undefined, fault: 'a key is not empty' };
   if (LEAKED.test(text)) {
-    return { format: undefined, fault: 'stands where a variable should have been put in' };
+    return { format: undefined, fault: 'stands where the value of a variable should' };
   }
   const version = UUID.exec(text)?.[1];
   if (version !== undefined) {
-    const kind = version === '4' ? 'random UUID (version 4)' : `UUID version ${version}`;
+    const kind = version === '4' ? 'a random UUID (version 4)' : `a UUID (version ${version})`;
     return { format: kind, fault: undefined };
   }
-  return { format: DIGEST.test(text) ? 'bare 256-bit digest' : 'other text', fault: undefined };
+  return {
+    format: DIGEST.test(text) ? 'a bare 256-bit digest' : 'some other text',
+    fault: undefined,
+  };
 }
 
 /** What `parseKey` finds wrong, without the key, which is shown beside it. */

@@ -47,7 +47,7 @@ export function addKeyCommand(program: Command): void {
   const command = program
     .command('key')
     .description('print the idempotency key of a request: JSON, or raw bytes')
-    .argument('[FILE]', 'the request; standard input if it is - or not there')
+    .argument('[FILE]', 'the request; standard input if it is - or left out')
     .option('--raw', 'take the bytes as they are, in constant memory, and not as JSON')
     .option('--uuid <namespace>', 'print a UUID version 5 instead: dns, url, oid, x500 or a UUID')
     .option('--json', 'print one line of JSON: the key and how it came about')
@@ -113,7 +113,7 @@ async function deriveFromBytes(input: Input, flags: KeyFlags): Promise<Derived> 
 async function deriveFromJson(input: Input, flags: KeyFlags): Promise<Derived> {
   const namespace = flags.uuid === undefined ? undefined : toNamespace(flags.uuid);
   const identity = toIdentity(flags);
-  const value = await readJson(input);
+  const value = await readJson(input, 1);
   try {
     if (namespace === undefined && !flags.json) return { key: keyOf(value, identity) };
     const { key, canonical, ...notes } = explain(value, identity);

@@ -1,4 +1,4 @@
-import { positionOf } from './text-position.js';
+import { positionOf, thingAt } from './text-position.js';
 
 /** Where a JSON text is wrong, or would get the key of another one. */
 export interface JsonFault {
@@ -18,20 +18,13 @@ export interface JsonLimits {
 /** Members of one object: V8's `Map` ends at 2^24. */
 const MAX_MEMBERS = 16_000_000;
 
-const BLANKS = /[ \t\n\r]*/y;
-const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const LITERAL = /true|false|null/y;
 /** What ends a string or has to be looked at: its quote, a backslash, a control character. */
 const STRING_BREAK = /["\\]|[^ -\uffff]/g;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
-/** What is shown as one thing where something else was wanted. */
-const WORD = /\\?[\w$.+-]{1,40}/y;
-
-/** What people write who think of JavaScript. */
-const HINTS: Record<string, string> = {
-  "'": ', strings stand in double quotes',
-  '/': ', JSON has no comments',
-};
+/** What may not follow a number or a literal without something between. */
+const GLUED = /[\w$.+-]/y;
 
 /**
  * Returns the first fault of a JSON text (RFC 8259), or `undefined` if there is none.
@@ -139,12 +132,11 @@ class Scanner {
       this.#string();
       return;
     }
-    const number = this.#match(NUMBER);
-    if (number === null && this.#match(LITERAL) === null) this.#fail('a value');
-    if (this.#match(WORD) !== null) this.#fail('a value', start);
-    if (number === null) return;
-    const [digits, fraction, exponent] = number;
-    const isInteger = fraction === undefined && exponent === undefined;
+    const isNumber = this.#take(NUMBER);
+    if ((!isNumber && !this.#take(LITERAL)) || this.#take(GLUED)) this.#fail('a value', start);
+    if (!isNumber) return;
+    const digits = this.#text.slice(start, this.#at);
+    const isInteger = /^[-\d]*$/.test(digits);
     if (isInteger ? Number.isSafeInteger(Number(digits)) : Number.isFinite(Number(digits))) return;
     const shown = digits.length > 40 ? `${digits.slice(0, 40)}…` : digits;
     const why = isInteger ? 'beyond 2^53-1 and would be rounded' : 'more than a number can hold';
@@ -164,7 +156,7 @@ class Scanner {
         this.#at++;
         return hasEscapes;
       }
-      if (this.#match(ESCAPE) === null) this.#fail('\\n, \\u0009 or another escape of JSON');
+      if (!this.#take(ESCAPE)) this.#fail('\\n, \\u0009 or another escape of JSON');
       hasEscapes = true;
       STRING_BREAK.lastIndex = this.#at;
     }
@@ -177,36 +169,30 @@ class Scanner {
   }
 
   #skipBlanks(): void {
-    this.#match(BLANKS);
+    while (isBlank(this.#text.charCodeAt(this.#at))) this.#at++;
   }
 
-  #match(pattern: RegExp): RegExpExecArray | null {
+  #take(pattern: RegExp): boolean {
     pattern.lastIndex = this.#at;
-    const match = pattern.exec(this.#text);
-    if (match !== null) this.#at = pattern.lastIndex;
-    return match;
+    if (!pattern.test(this.#text)) return false;
+    this.#at = pattern.lastIndex;
+    return true;
   }
 
   #refuse(what: string, offset: number): never {
     throw { offset, what, isRefusal: true } satisfies JsonFault;
   }
 
-  #fail(wanted: string, offset = this.#at, found = this.#found(offset)): never {
+  #fail(wanted: string, offset = this.#at, found = thingAt(this.#text, offset)): never {
     throw {
       offset,
       what: `wanted ${wanted}, found ${found}`,
       isRefusal: false,
     } satisfies JsonFault;
   }
+}
 
-  #found(offset: number): string {
-    WORD.lastIndex = offset;
-    const word = WORD.exec(this.#text)?.[0];
-    const code = this.#text.codePointAt(offset);
-    if (word !== undefined || code === undefined) return word ?? 'the end';
-    const char = String.fromCodePoint(code);
-    if (code > 0x20 && code < 0x7f)
-      return `${char === '"' ? "'\"'" : `"${char}"`}${HINTS[char] ?? ''}`;
-    return `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
-  }
+/** RFC 8259 §2: space, tab, line feed, carriage return. */
+function isBlank(code: number): boolean {
+  return code <= 0x20 && (code === 0x20 || code === 9 || code === 10 || code === 13);
 }

@@ -10,20 +10,40 @@ const SHA256_NATIVE_FROM_BYTES = 56;
 const SHA1_NATIVE_FROM_BYTES = 1024;
 
 /**
- * The fastest of what is there, call by call: `small` for short content and wherever a midstate
- * may be asked for, `large` for the rest.
+ * Loading `node:crypto` takes 2 ms, in which WASM digests this many bytes: a process that makes a
+ * few keys and ends never pays for it.
  */
-export function createAutoEngine(small: Engine, large: Engine): Engine {
-  const by = (byteCount: number) => (byteCount < SHA256_NATIVE_FROM_BYTES ? small : large);
-  const sha1By = (byteCount: number) => (byteCount < SHA1_NATIVE_FROM_BYTES ? small : large);
+const NATIVE_PAYS_FROM_BYTES = 0x40000;
+/** What one call costs beside its bytes, in bytes. */
+const CALL_BYTES = 64;
+
+/**
+ * The fastest of what is there, call by call: `small` for short content and wherever a midstate
+ * may be asked for, the platform's for the rest, once it pays to load it.
+ */
+export function createAutoEngine(small: Engine, loadLarge: () => Engine): Engine {
+  let large: Engine | undefined;
+  let digestedBytes = 0;
+  const by = (byteCount: number, nativeFromBytes: number) => {
+    if (byteCount < nativeFromBytes) return small;
+    if (large === undefined) {
+      digestedBytes += byteCount + CALL_BYTES;
+      if (digestedBytes < NATIVE_PAYS_FROM_BYTES) return small;
+      large = loadLarge();
+    }
+    return large;
+  };
   return {
-    name: large.name,
-    simd: large.simd,
-    sha256: (bytes, start, end) => by(end - start).sha256(bytes, start, end),
-    sha256Hex: (bytes, start, end) => by(end - start).sha256Hex(bytes, start, end),
-    sha256HexOfText: (text) => by(text.length).sha256HexOfText(text),
-    sha1: (bytes) => sha1By(bytes.length).sha1(bytes),
-    uuidv5: (namespace, content) => sha1By(content.length).uuidv5(namespace, content),
+    name: small.name,
+    simd: small.simd,
+    sha256: (bytes, start, end) =>
+      by(end - start, SHA256_NATIVE_FROM_BYTES).sha256(bytes, start, end),
+    sha256Hex: (bytes, start, end) =>
+      by(end - start, SHA256_NATIVE_FROM_BYTES).sha256Hex(bytes, start, end),
+    sha256HexOfText: (text) => by(text.length, SHA256_NATIVE_FROM_BYTES).sha256HexOfText(text),
+    sha1: (bytes) => by(bytes.length, SHA1_NATIVE_FROM_BYTES).sha1(bytes),
+    uuidv5: (namespace, content) =>
+      by(content.length, SHA1_NATIVE_FROM_BYTES).uuidv5(namespace, content),
     createSha256: () => small.createSha256(),
     restoreSha256: (saved) => small.restoreSha256(saved),
   };

@@ -1,4 +1,4 @@
-import { fail } from '../errors/errors.js';
+import { fail, nameOf, quote } from '../errors/errors.js';
 import { createAutoEngine } from './auto.js';
 import type { Engine, EngineName } from './engine.js';
 import { loadEngine, loadWasm } from './load.js';
@@ -28,9 +28,10 @@ const NAMES: readonly EngineName[] = ['native', 'wasm', 'js'];
 interface Selection {
   readonly choice: EngineChoice;
   readonly engine: Engine;
+  /** For short content. */
   readonly small: Engine;
-  /** For a stream whose midstate nobody asks for. */
-  readonly stream: Engine;
+  /** For large content, and for streams whose midstate nobody asks for. Loaded when needed. */
+  large(): Engine;
   readonly wasm: Wasm | undefined;
 }
 
@@ -39,15 +40,15 @@ let selection: Selection | undefined;
 function select(choice: EngineChoice): Selection {
   if (choice === 'auto') {
     const small = loadEngine('wasm') ?? (loadEngine('js') as Engine);
-    const stream = loadEngine('native') ?? small;
-    const engine = stream === small ? small : createAutoEngine(small, stream);
-    return { choice, engine, small, stream, wasm: loadWasm() };
+    const large = () => loadEngine('native') ?? small;
+    return { choice, engine: createAutoEngine(small, large), small, large, wasm: loadWasm() };
   }
   if (!NAMES.includes(choice)) {
+    const isText = typeof choice === 'string';
     fail(
-      RangeError,
+      isText ? RangeError : TypeError,
       'SAMEKEY_BAD_ARGUMENT',
-      `Cannot use the engine ${JSON.stringify(choice)}: it is none of "auto", "native", "wasm", "js"`,
+      `Cannot use the engine ${isText ? quote(choice) : nameOf(choice)}: wanted "auto", "native", "wasm" or "js"`,
     );
   }
   const engine = loadEngine(choice);
@@ -61,7 +62,7 @@ function select(choice: EngineChoice): Selection {
     );
   }
   const wasm = choice === 'wasm' ? loadWasm() : undefined;
-  return { choice, engine, small: engine, stream: engine, wasm };
+  return { choice, engine, small: engine, large: () => engine, wasm };
 }
 
 /** `SAMEKEY_ENGINE`, where there is an environment that may be read. */
@@ -89,7 +90,7 @@ export function digestEngine(): Engine {
 
 /** Who digests a long stream whose midstate nobody asks for. */
 export function streamEngine(): Engine {
-  return current().stream;
+  return current().large();
 }
 
 /** The instance that escapes canonical JSON, or `undefined` where plain TypeScript does. */
@@ -119,10 +120,11 @@ export function listEngines(): EngineInfo[] {
  * useEngine('auto');
  */
 export function activeEngine(): ActiveEngine {
-  const { choice, engine, small, wasm } = current();
+  const { choice, large, small, wasm } = current();
+  const { name, simd } = large();
   return {
-    name: engine.name,
-    simd: engine.simd,
+    name,
+    simd,
     choice,
     small: small.name,
     canonicalizer: wasm === undefined ? 'js' : 'wasm',

@@ -19,7 +19,8 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_NOT_JSON'
   | 'SAMEKEY_NO_MIDSTATE'
   | 'SAMEKEY_NO_RANDOM'
-  | 'SAMEKEY_TOO_DEEP';
+  | 'SAMEKEY_TOO_DEEP'
+  | 'SAMEKEY_TOO_LONG';
 
 /** What `catch` receives: a built-in error with a `code`, and a `path` where a value is to blame. */
 export interface SamekeyError extends Error {
@@ -45,7 +46,6 @@ export function fail(
 /** How a wrong argument is named in a message: `null`, `an array`, `a Map`, `text`, … */
 export function nameOf(value: unknown): string {
   if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
   switch (typeof value) {
     case 'undefined':
       return 'undefined';
@@ -53,12 +53,47 @@ export function nameOf(value: unknown): string {
       return 'text';
     case 'bigint':
       return 'a BigInt';
-    case 'object': {
-      const name = value.constructor?.name;
-      if (!name || name === 'Object') return 'an object';
-      return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
-    }
+    case 'object':
+      return nameOfObject(value);
     default:
       return `a ${typeof value}`;
+  }
+}
+
+function nameOfObject(value: object): string {
+  try {
+    if (Array.isArray(value)) return 'an array';
+    const maker: unknown = value.constructor;
+    const name = typeof maker === 'function' ? maker.name : '';
+    if (!/^[A-Za-z]\w{0,40}$/.test(name) || name === 'Object') return 'an object';
+    return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
+  } catch {
+    // A proxy may throw at whatever it is asked.
+    return 'an object';
+  }
+}
+
+/** A text as messages show it: in quotes, on one line, its end cut off if it is long. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 80)}…`);
+}
+
+/** Checks that `options` is an object and has no members but `known` ones: a typo is not a default. */
+export function requireMembers(options: unknown, known: readonly string[], what: string): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot use the ${what}: wanted an object, not ${nameOf(options)}`,
+    );
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      fail(
+        TypeError,
+        'SAMEKEY_BAD_ARGUMENT',
+        `Cannot use the ${what}: there is no member ${quote(name)}, only ${known.join(', ')}`,
+      );
+    }
   }
 }

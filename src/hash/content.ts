@@ -25,18 +25,36 @@ export function requireWellFormed(text: string, action: string): void {
   );
 }
 
+/** Refuses a buffer that was transferred to another thread: it would be taken for empty. */
+function requireAttached(buffer: ArrayBufferLike, action: string): void {
+  try {
+    new Uint8Array(buffer);
+  } catch {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot ${action}: its buffer was transferred elsewhere`,
+    );
+  }
+}
+
 /** `content` as well-formed text or as bytes. `action` begins the message: "hash the content". */
 export function toContent(content: unknown, action: string): string | Uint8Array {
   if (typeof content === 'string') {
     requireWellFormed(content, action);
     return content;
   }
-  if (content instanceof Uint8Array) return content;
+  if (content instanceof Uint8Array) {
+    if (content.length === 0) requireAttached(content.buffer, action);
+    return content;
+  }
   if (ArrayBuffer.isView(content)) {
+    requireAttached(content.buffer, action);
     return new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
   }
   // By its tag, not by `instanceof`: a buffer from another realm is a buffer.
   if (Object.prototype.toString.call(content) === '[object ArrayBuffer]') {
+    requireAttached(content as ArrayBuffer, action);
     return new Uint8Array(content as ArrayBuffer);
   }
   return fail(

@@ -1,5 +1,5 @@
 import { digestEngine } from '../engine/select.js';
-import { fail, nameOf } from '../errors/errors.js';
+import { fail, nameOf, quote } from '../errors/errors.js';
 import { type Content, toContent } from './content.js';
 
 /** RFC 9562 §6.6: fully qualified domain names. */
@@ -22,11 +22,10 @@ function parseNamespace(namespace: unknown): Uint8Array {
     );
   }
   if (!UUID.test(namespace)) {
-    const shown = JSON.stringify(namespace.length > 40 ? `${namespace.slice(0, 40)}…` : namespace);
     fail(
       SyntaxError,
       'SAMEKEY_BAD_UUID',
-      `Cannot make a UUID: the namespace ${shown} is not 8-4-4-4-12 hexadecimal digits`,
+      `Cannot make a UUID: the namespace ${quote(namespace)} is not 8-4-4-4-12 hexadecimal digits`,
     );
   }
   const digits = namespace.replaceAll('-', '');
@@ -34,7 +33,7 @@ function parseNamespace(namespace: unknown): Uint8Array {
 }
 
 /** The namespace parsed last: programs use one, and parsing costs as much as hashing. */
-let lastText: string | undefined;
+let lastText = '00000000-0000-0000-0000-000000000000';
 let lastBytes = new Uint8Array(16);
 
 /**

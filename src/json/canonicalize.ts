@@ -1,10 +1,15 @@
-import { fail, nameOf } from '../errors/errors.js';
+import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { type CanonicalSink, writeCanonical } from './write.js';
 import { DEFAULT_MAX_DEPTH, LARGEST_MAX_DEPTH, type WriteOptions } from './writer.js';
 
 export interface CanonicalizeOptions {
-  /** Nested arrays and objects allowed, 1 to 5000; 1000 unless given. */
+  /** Nested arrays and objects allowed, 1 to 1500; 1000 unless given. */
   readonly maxDepth?: number;
+}
+
+function toWriteOptions(options: CanonicalizeOptions | undefined): WriteOptions {
+  if (options !== undefined) requireMembers(options, ['maxDepth'], 'options');
+  return { maxDepth: toMaxDepth(options?.maxDepth) };
 }
 
 /** Checks `maxDepth`. */
@@ -39,7 +44,16 @@ class TextSink implements CanonicalSink<string> {
   #text = '';
 
   chunk(bytes: Uint8Array, start: number, end: number): void {
-    this.#text += decoder.decode(bytes.subarray(start, end));
+    const piece = decoder.decode(bytes.subarray(start, end));
+    try {
+      this.#text += piece;
+    } catch {
+      fail(
+        RangeError,
+        'SAMEKEY_TOO_LONG',
+        'Cannot canonicalize the value as text: it is longer than text can be here, use canonicalBytes',
+      );
+    }
   }
 
   last(bytes: Uint8Array, start: number, end: number): string {
@@ -57,12 +71,12 @@ class TextSink implements CanonicalSink<string> {
  * `BigInt`, `Map`, `Set`, typed arrays and other objects whose content is not in members;
  * `SAMEKEY_LONE_SURROGATE`; `SAMEKEY_CYCLE`.
  * @throws {RangeError} `SAMEKEY_NOT_FINITE` for `NaN` and infinities; `SAMEKEY_TOO_DEEP` beyond
- * `maxDepth`. All of them carry the JSON Pointer of the offender as `path`.
+ * `maxDepth`; `SAMEKEY_TOO_LONG` for more text than the platform can hold. The others carry the JSON Pointer of the offender as `path`.
  * @example
  * canonicalize({ b: [1e21, -0], a: 'é\n' }); // '{"a":"é\\n","b":[1e+21,0]}'
  */
 export function canonicalize(value: unknown, options?: CanonicalizeOptions): string {
-  return canonicalText(value, { maxDepth: toMaxDepth(options?.maxDepth) });
+  return canonicalText(value, toWriteOptions(options));
 }
 
 /**
@@ -72,7 +86,7 @@ export function canonicalize(value: unknown, options?: CanonicalizeOptions): str
  * canonicalBytes({ a: 1 }); // Uint8Array [123, 34, 97, 34, 58, 49, 125]
  */
 export function canonicalBytes(value: unknown, options?: CanonicalizeOptions): Uint8Array {
-  return writeCanonical(value, { maxDepth: toMaxDepth(options?.maxDepth) }, new BytesSink());
+  return writeCanonical(value, toWriteOptions(options), new BytesSink());
 }
 
 class BytesSink implements CanonicalSink<Uint8Array> {

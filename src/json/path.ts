@@ -1,4 +1,5 @@
-import { fail, nameOf } from '../errors/errors.js';
+import { fail, nameOf, quote } from '../errors/errors.js';
+import { isWellFormed } from '../hash/content.js';
 
 /** A member name, an element's index, or any of either (RFC 9535 §2.3.1 to §2.3.3). */
 export type Selector = { name: string } | { index: number } | 'any';
@@ -22,6 +23,9 @@ const BARE_NAME = /^[A-Za-z_\u0080-\u{10ffff}][\w\u0080-\u{10ffff}-]*$/u;
 const INDEX = /(?:0|[1-9]\d*)/y;
 const BLANKS = /[ \t\n\r]*/y;
 const QUOTED = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/suy;
+
+/** What single quotes write otherwise than double quotes; `\\"` is nothing in them. */
+const AS_DOUBLE: Record<string, string> = { "\\'": "'", '"': '\\"', '\\"': '\\x' };
 
 /** What a segment that is refused begins with, and what to say of it. */
 const UNSUPPORTED: Record<string, string> = {
@@ -107,9 +111,13 @@ class PathReader {
 
   #selector(): Selector {
     if (this.#take('*')) return 'any';
-    const index = this.#match(INDEX);
-    if (index !== undefined) return { index: Number(index) };
     const from = this.#at;
+    const index = this.#match(INDEX);
+    if (index !== undefined) {
+      if (Number.isSafeInteger(Number(index))) return { index: Number(index) };
+      this.#at = from;
+      this.#refuse('an index is at most 2^53 - 1');
+    }
     const quoted = this.#match(QUOTED);
     if (quoted !== undefined) return { name: this.#unquote(quoted, from) };
     return this.#refuse('wanted a quoted name, an index or "*"');
@@ -119,17 +127,15 @@ class PathReader {
   #unquote(quoted: string, from: number): string {
     const body = quoted.slice(1, -1);
     const json =
-      quoted[0] === '"'
-        ? body
-        : body.replace(/\\'|"|\\./gs, (part) =>
-            part === "\\'" ? "'" : part === '"' ? '\\"' : part,
-          );
+      quoted[0] === '"' ? body : body.replace(/\\.|"/gs, (part) => AS_DOUBLE[part] ?? part);
     try {
-      return JSON.parse(`"${json}"`) as string;
+      const name = JSON.parse(`"${json}"`) as string;
+      if (isWellFormed(name)) return name;
     } catch {
-      this.#at = from;
-      return this.#refuse('the quoted name holds an escape or a character that is not allowed');
+      // Said below.
     }
+    this.#at = from;
+    return this.#refuse('the quoted name holds an escape or a character that is not allowed');
   }
 
   #match(pattern: RegExp): string | undefined {
@@ -155,7 +161,7 @@ class PathReader {
     return fail(
       SyntaxError,
       'SAMEKEY_BAD_PATH',
-      `Cannot read the path ${JSON.stringify(this.#text)} at position ${this.#at}: ${what}`,
+      `Cannot read the path ${quote(this.#text)} at position ${this.#at}: ${what}`,
       { position: this.#at },
     );
   }

@@ -6,11 +6,12 @@ type ErrorClass = new (message: string) => Error;
 
 function refuse(Class: ErrorClass, code: SamekeyErrorCode, tokens: Tokens, what: string): never {
   const path = toPointer(tokens);
-  // A pointer may be as long as the document is deep or its names are long: shown, it is cut.
-  const shown = path.length <= 120 ? path : `${path.slice(0, 80)}…${path.slice(-32)}`;
-  return fail(Class, code, `Cannot canonicalize the value at ${JSON.stringify(shown)}: ${what}`, {
-    path,
-  });
+  return fail(Class, code, `Cannot canonicalize the value at ${shorten(path)}: ${what}`, { path });
+}
+
+/** A pointer is as long as the document is deep and its names are long: shown, it is cut. */
+function shorten(path: string): string {
+  return JSON.stringify(path.length <= 120 ? path : `${path.slice(0, 80)}…${path.slice(-32)}`);
 }
 
 export function refuseType(value: unknown, tokens: Tokens): never {
@@ -32,23 +33,15 @@ export function refuseSurrogate(tokens: Tokens, where: 'value' | 'name'): never 
   );
 }
 
-/** Too deep, or endless: if the way down from `root` meets a container twice, it goes round. */
-export function refuseDepth(root: unknown, tokens: Tokens, maxDepth: number): never {
-  const seen = new Map<unknown, number>();
-  let container = root;
-  for (let depth = 0; typeof container === 'object' && container !== null; depth++) {
-    const earlier = seen.get(container);
-    if (earlier !== undefined) {
-      const target = JSON.stringify(toPointer(tokens.slice(0, earlier)));
-      const cycle = tokens.slice(0, depth);
-      return refuse(TypeError, 'SAMEKEY_CYCLE', cycle, `a cycle leads back to ${target}`);
-    }
-    seen.set(container, depth);
-    if (depth === tokens.length) break;
-    container = (container as Record<string | number, unknown>)[tokens[depth] as string | number];
-  }
+export function refuseDepth(tokens: Tokens, maxDepth: number): never {
   const what = `it is nested deeper than the ${maxDepth} levels of maxDepth`;
   return refuse(RangeError, 'SAMEKEY_TOO_DEEP', tokens, what);
+}
+
+/** `target` is the way to the container that comes again. */
+export function refuseCycle(tokens: Tokens, target: Tokens): never {
+  const what = `a cycle leads back to ${shorten(toPointer(target))}`;
+  return refuse(TypeError, 'SAMEKEY_CYCLE', tokens, what);
 }
 
 /** Built-in objects whose content `JSON.stringify` drops without a word. */

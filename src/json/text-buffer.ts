@@ -16,7 +16,7 @@ export interface TextBuffer {
    */
   escape(text: string, from: number, position: number): number;
   lastRead: number;
-  /** Whether the last piece held other than ASCII, and so may have held a lone surrogate. */
+  /** Whether the last piece may have held a lone surrogate: pure ASCII has none. */
   lastWide: boolean;
 }
 
@@ -71,7 +71,8 @@ function jsBuffer(): TextBuffer {
       const escaped = NEEDS_ESCAPE.test(piece) ? JSON.stringify(piece).slice(1, -1) : piece;
       const { written } = encoder.encodeInto(escaped, bytes.subarray(position));
       this.lastRead = to;
-      this.lastWide = written !== escaped.length;
+      // `JSON.stringify` writes a lone surrogate as an ASCII escape, which the count does not show.
+      this.lastWide = written !== escaped.length || escaped !== piece;
       return position + written;
     },
   };

@@ -16,8 +16,12 @@ interface Desk {
   readonly writer: CanonicalWriter;
 }
 
-let shared: Desk | undefined;
-let isBusy = false;
+/**
+ * The desks that are kept. The second is for calls within a call: the digest of a `refs` value, a
+ * `toJSON` that makes a key of its own. Calls within those get one for themselves.
+ */
+const desks: (Desk | undefined)[] = [undefined, undefined];
+let level = 0;
 
 function createDesk(wasm: Wasm | undefined): Desk {
   const buffer = createTextBuffer(wasm);
@@ -47,24 +51,29 @@ function writeAt<T>(
   return sink.last(bytes, start, writer.write(value, position, options, sink));
 }
 
-/**
- * Writes `prefix` and then `value` as canonical JSON into `sink`. All calls share one buffer, but
- * for nested ones (a `toJSON` that makes a key of its own): those get another.
- */
+/** The desk for the current level; the first is in WASM memory, where there is any. */
+function deskAt(at: number): Desk {
+  const wasm = at === 0 ? canonicalizerWasm() : undefined;
+  const kept = desks[at];
+  if (kept !== undefined && kept.wasm === wasm) return kept;
+  const desk = createDesk(wasm);
+  if (at < desks.length) desks[at] = desk;
+  return desk;
+}
+
+/** Writes `prefix` and then `value` as canonical JSON into `sink`. */
 export function writeCanonical<T>(
   value: unknown,
   options: WriteOptions,
   sink: CanonicalSink<T>,
   prefix?: Uint8Array,
 ): T {
-  if (isBusy) return writeAt(createDesk(undefined), value, options, sink, prefix);
-  const wasm = canonicalizerWasm();
-  if (shared === undefined || shared.wasm !== wasm) shared = createDesk(wasm);
-  isBusy = true;
+  const desk = deskAt(level);
+  level++;
   try {
-    return writeAt(shared, value, options, sink, prefix);
+    return writeAt(desk, value, options, sink, prefix);
   } finally {
-    isBusy = false;
-    shared.writer.forget();
+    level--;
+    desk.writer.forget();
   }
 }

@@ -1,5 +1,12 @@
 import { isWellFormed } from '../hash/content.js';
-import { hasMembers, refuseDepth, refuseNumber, refuseSurrogate, refuseType } from './refuse.js';
+import {
+  hasMembers,
+  refuseCycle,
+  refuseDepth,
+  refuseNumber,
+  refuseSurrogate,
+  refuseType,
+} from './refuse.js';
 import type { Selection } from './selection.js';
 import type { TextBuffer } from './text-buffer.js';
 
@@ -9,8 +16,8 @@ const COLON = 0x3a;
 
 /** Nested containers allowed unless `maxDepth` says otherwise. */
 export const DEFAULT_MAX_DEPTH = 1000;
-/** The most `maxDepth` may be: the walk recurses, and this many frames fit every default stack. */
-export const LARGEST_MAX_DEPTH = 5000;
+/** The most `maxDepth` may be: the walk recurses, and Node's default stack holds 2200 levels of it. */
+export const LARGEST_MAX_DEPTH = 1500;
 
 /** Below this many characters a loop beats the two calls into the encoder and WASM. */
 const SHORT_CHARS = 48;
@@ -32,6 +39,8 @@ export interface WriteOptions {
   readonly maxDepth: number;
   readonly selection?: Selection | undefined;
   readonly trace?: Trace | undefined;
+  /** Where the value stands in a larger one, which has called its `toJSON`. */
+  readonly at?: readonly (string | number)[];
 }
 
 /** Takes full chunks: `bytes[start, end)`, valid during the call. */
@@ -39,6 +48,7 @@ export interface ChunkSink {
   chunk(bytes: Uint8Array, start: number, end: number): void;
 }
 
+const NOWHERE: readonly (string | number)[] = [];
 const NO_SINK: ChunkSink = { chunk() {} };
 
 /** What a selection tells about the value while it is written. */
@@ -57,12 +67,13 @@ export interface Trace {
 export class CanonicalWriter {
   readonly #buffer: TextBuffer;
   readonly #bytes: Uint8Array;
-  /** Names and indexes on the way to the value being written, for errors. */
+  /** The way to the value being written: names and indexes, for errors, and the containers. */
   readonly #tokens: (string | number)[] = [];
+  readonly #ancestors: (object | undefined)[] = [];
+  #at: readonly (string | number)[] = [];
   #chunks: ChunkSink = NO_SINK;
   #maxDepth = DEFAULT_MAX_DEPTH;
   #trace: Trace | undefined;
-  #root: unknown;
 
   constructor(buffer: TextBuffer) {
     this.#buffer = buffer;
@@ -74,8 +85,8 @@ export class CanonicalWriter {
     this.#chunks = chunks;
     this.#maxDepth = options.maxDepth;
     this.#trace = options.trace;
-    const root = this.#resolve(value, '');
-    this.#root = root;
+    this.#at = options.at ?? NOWHERE;
+    const root = options.at === undefined ? this.#resolve(value, '') : value;
     return options.selection === undefined
       ? this.#value(root, position, 0)
       : this.#selected(root, position, 0, options.selection);
@@ -83,7 +94,7 @@ export class CanonicalWriter {
 
   /** Lets go of the last value, which may be large. */
   forget(): void {
-    this.#root = undefined;
+    for (let i = 0; this.#ancestors[i] !== undefined; i++) this.#ancestors[i] = undefined;
     this.#trace = undefined;
     this.#chunks = NO_SINK;
   }
@@ -171,13 +182,13 @@ export class CanonicalWriter {
 
   #array(array: readonly unknown[], position: number, depth: number): number {
     const { length } = array;
+    this.#enter(array, depth);
     if (length === 0) return this.#ascii('[]', position);
-    this.#enter(depth);
+    let at = this.#makeRoom(position);
     if (length >= NUMBERS_FROM && typeof array[0] === 'number') {
-      const end = this.#numbers(array, position);
+      const end = this.#numbers(array, at);
       if (end !== 0) return end;
     }
-    let at = position;
     for (let i = 0; i < length; i++) {
       this.#bytes[at] = i === 0 ? 0x5b : COMMA;
       this.#tokens[depth] = i;
@@ -216,14 +227,14 @@ export class CanonicalWriter {
   ): number {
     const prototype = Object.getPrototypeOf(object);
     if (prototype !== Object.prototype && prototype !== null) {
-      const primitive = unboxed(object);
-      if (primitive !== undefined) return this.#value(primitive, position, depth);
+      const value = unbox(object);
+      if (value !== object) return this.#value(value, position, depth);
       if (!hasMembers(object)) refuseType(object, this.#path(depth));
     }
-    this.#enter(depth);
+    this.#enter(object, depth);
     const bytes = this.#bytes;
     const names = sortedNames(object);
-    let at = position;
+    let at = this.#makeRoom(position);
     let separator = 0x7b;
     for (let i = 0; i < names.length; i++) {
       const name = names[i] as string;
@@ -254,12 +265,12 @@ export class CanonicalWriter {
       const text = (this.#trace as Trace).reference(value, this.#path(depth));
       return this.#text(text, position, depth, false);
     }
-    if (selection.isIndifferent || typeof value !== 'object' || value === null) {
+    if (selection.isIndifferent || !isContainer(value)) {
       return this.#value(value, position, depth);
     }
     if (!Array.isArray(value)) return this.#object(value, position, depth, selection);
-    this.#enter(depth);
-    let at = position;
+    this.#enter(value, depth);
+    let at = this.#makeRoom(position);
     let separator = 0x5b;
     for (let i = 0; i < value.length; i++) {
       this.#tokens[depth] = i;
@@ -279,14 +290,19 @@ export class CanonicalWriter {
     if (selection.excludedBy === undefined) {
       if (selection.isInside) return false;
       // On the way to an included path a container stays; anything else cannot lead there.
-      if (selection.mayLeadInside && typeof value === 'object' && value !== null) return false;
+      if (selection.mayLeadInside && isContainer(value)) return false;
     }
     this.#trace?.excluded(this.#path(depth + 1), selection.excludedBy);
     return true;
   }
 
-  #enter(depth: number): void {
-    if (depth >= this.#maxDepth) refuseDepth(this.#root, this.#path(depth), this.#maxDepth);
+  #enter(container: object, depth: number): void {
+    const ancestors = this.#ancestors;
+    for (let i = depth - 1; i >= 0; i--) {
+      if (ancestors[i] === container) refuseCycle(this.#path(depth), this.#path(i));
+    }
+    if (depth >= this.#maxDepth) refuseDepth(this.#path(depth), this.#maxDepth);
+    ancestors[depth] = container;
   }
 
   /** `toJSON`, as `JSON.stringify` calls it: with the member's name or the element's index. */
@@ -305,7 +321,7 @@ export class CanonicalWriter {
   }
 
   #path(depth: number): (string | number)[] {
-    return this.#tokens.slice(0, depth);
+    return [...this.#at, ...this.#tokens.slice(0, depth)];
   }
 }
 
@@ -328,14 +344,22 @@ function sortedNames(object: object): string[] {
   return names;
 }
 
-/** The primitive in a `new String(…)`, `new Number(…)` or `new Boolean(…)`, as `JSON.stringify` takes it. */
-function unboxed(object: object): unknown {
-  switch (Object.prototype.toString.call(object)) {
-    case '[object String]':
-    case '[object Number]':
-    case '[object Boolean]':
-      return object.valueOf();
-    default:
-      return undefined;
-  }
+/** The primitive in a `new String(…)`, `new Number(…)` or `new Boolean(…)`, or the value itself. */
+function unbox(value: object): unknown {
+  try {
+    // The tag can be claimed by anybody; `valueOf` throws for whoever holds no such primitive.
+    switch (Object.prototype.toString.call(value)) {
+      case '[object String]':
+        return String.prototype.valueOf.call(value);
+      case '[object Number]':
+        return Number.prototype.valueOf.call(value);
+      case '[object Boolean]':
+        return Boolean.prototype.valueOf.call(value);
+    }
+  } catch {}
+  return value;
+}
+
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && unbox(value) === value;
 }

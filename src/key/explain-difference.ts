@@ -1,5 +1,6 @@
-import { canonicalize } from '../json/canonicalize.js';
+import { canonicalText } from '../json/canonicalize.js';
 import { toPointer } from '../json/pointer.js';
+import { LARGEST_MAX_DEPTH } from '../json/writer.js';
 import { explain } from './explain.js';
 import type { IdentityLike } from './identity.js';
 
@@ -60,5 +61,5 @@ function isObject(value: Json | undefined): value is { [name: string]: Json } {
 }
 
 function toText(value: Json | undefined): string | undefined {
-  return value === undefined ? undefined : canonicalize(value);
+  return value === undefined ? undefined : canonicalText(value, { maxDepth: LARGEST_MAX_DEPTH });
 }

@@ -1,4 +1,4 @@
-import { fail, nameOf } from '../errors/errors.js';
+import { fail, nameOf, quote } from '../errors/errors.js';
 import { requireWellFormed } from '../hash/content.js';
 
 /**
@@ -27,7 +27,7 @@ export function toScopes(scope: unknown): readonly string[] {
     );
   }
   for (const each of scopes) requireScope(each);
-  return scopes;
+  return [...scopes];
 }
 
 function requireScope(scope: unknown): void {
@@ -39,7 +39,7 @@ function requireScope(scope: unknown): void {
     fail(
       RangeError,
       'SAMEKEY_BAD_SCOPE',
-      `Cannot use the scope ${JSON.stringify(scope)}: U+0000 at index ${scope.indexOf('\0')} separates scopes and cannot be part of one`,
+      `Cannot use the scope ${quote(scope)}: U+0000 at index ${scope.indexOf('\0')} separates scopes and cannot be part of one`,
     );
   }
 }

@@ -1,4 +1,4 @@
-import { fail, nameOf } from '../errors/errors.js';
+import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { toMaxDepth } from '../json/canonicalize.js';
 import { parsePath } from '../json/path.js';
 import { compileSelection, type Role, type Rule, type Selection } from '../json/selection.js';
@@ -8,7 +8,6 @@ import {
   DEFAULT_FORMAT,
   type KeyFormat,
   type KeyFormatOptions,
-  requireMembers,
   toKeyFormat,
 } from './key-format.js';
 
@@ -41,7 +40,7 @@ export interface IdentityOptions extends KeyFormatOptions {
    * window that `clock` (milliseconds; `Date.now` unless given) is in goes into the scope.
    */
   readonly window?: { readonly lengthMs: number; readonly clock?: () => number };
-  /** Nested arrays and objects allowed, 1 to 5000; 1000 unless given. */
+  /** Nested arrays and objects allowed, 1 to 1500; 1000 unless given. */
   readonly maxDepth?: number;
 }
 
@@ -86,17 +85,19 @@ export class Identity implements IdentityOptions {
   declare readonly refs?: NonNullable<IdentityOptions['refs']>;
   declare readonly window?: NonNullable<IdentityOptions['window']>;
   declare readonly maxDepth?: number;
-  readonly #compiled: CompiledIdentity;
+  /** Compiled on first use: a program that imports the presets uses one of them, if any. */
+  #compiled: CompiledIdentity | undefined;
 
   constructor(options: IdentityOptions) {
-    this.#compiled = compile(options);
     Object.assign(this, options);
     Object.freeze(this);
   }
 
-  /** What `identity` compiles to. Defined ones were compiled once. */
+  /** What `identity` compiles to; an `Identity` is compiled once. */
   static compiled(identity: IdentityLike): CompiledIdentity {
-    return #compiled in (identity as object) ? (identity as Identity).#compiled : compile(identity);
+    if (!(#compiled in identity)) return compile(identity);
+    identity.#compiled ??= compile(identity);
+    return identity.#compiled;
   }
 }
 
@@ -116,7 +117,10 @@ export class Identity implements IdentityOptions {
  * keyOf(order, identity) === keyOf({ order_id: 7, items: [{ sku: 'A1' }] }, identity); // true
  */
 export function defineIdentity(options: IdentityOptions): Identity {
-  return new Identity(options);
+  requireMembers(options, MEMBERS, 'identity');
+  const identity = new Identity(options);
+  Identity.compiled(identity);
+  return identity;
 }
 
 /** The identity to use: compiled before, compiled now, or everything. */
@@ -140,7 +144,7 @@ function compile(options: IdentityOptions): CompiledIdentity {
   if (options.include !== undefined && include.length === 0) {
     refuse(RangeError, 'include is an empty list, which leaves nothing to make a key of');
   }
-  const exclude = toRules('exclude', options.exclude ?? []);
+  const exclude = options.exclude === undefined ? [] : toRules('exclude', options.exclude);
   const whole = exclude.find(({ path }) => path.segments.length === 0);
   if (whole !== undefined) refuse(RangeError, 'exclude names "$", which leaves nothing');
   const { paths, cache } = toReferences(options.refs);
@@ -179,7 +183,10 @@ function toReferences(refs: IdentityOptions['refs']): {
   cache: ReferenceCache | undefined;
 } {
   if (refs === undefined) return { paths: [], cache: undefined };
-  if (!('paths' in refs)) return { paths: refs as readonly string[], cache: undefined };
+  if (Array.isArray(refs)) return { paths: refs, cache: undefined };
+  if (typeof refs !== 'object' || refs === null || !('paths' in refs)) {
+    return refuse(TypeError, `refs is ${nameOf(refs)}, wanted a list of paths or { paths, cache }`);
+  }
   const { paths, cache } = refs;
   if (typeof cache?.get !== 'function' || typeof cache?.set !== 'function') {
     refuse(TypeError, 'refs.cache has no get and set methods as a Map has');
@@ -192,9 +199,15 @@ function withWindow(
   window: IdentityOptions['window'],
 ): () => readonly string[] {
   if (window === undefined) return () => scopes;
+  if (typeof window !== 'object' || window === null) {
+    refuse(TypeError, `window is ${nameOf(window)}, wanted { lengthMs, clock }`);
+  }
   const { lengthMs, clock = Date.now } = window;
+  if (typeof lengthMs !== 'number') {
+    refuse(TypeError, `window.lengthMs is ${nameOf(lengthMs)}, wanted a whole number from 1`);
+  }
   if (!Number.isSafeInteger(lengthMs) || lengthMs < 1) {
-    refuse(RangeError, `window.lengthMs is ${String(lengthMs)}, wanted a whole number from 1`);
+    refuse(RangeError, `window.lengthMs is ${lengthMs}, wanted a whole number from 1`);
   }
   if (typeof clock !== 'function') {
     refuse(
@@ -203,9 +216,12 @@ function withWindow(
     );
   }
   return () => {
-    const nowMs = clock();
+    const nowMs: unknown = clock();
+    if (typeof nowMs !== 'number') {
+      return refuse(TypeError, `window.clock gave ${nameOf(nowMs)}, wanted milliseconds`);
+    }
     if (!Number.isFinite(nowMs)) {
-      refuse(RangeError, `window.clock gave ${String(nowMs)}, wanted milliseconds`);
+      refuse(RangeError, `window.clock gave ${nowMs}, wanted milliseconds`);
     }
     return [...scopes, `window=${lengthMs}:${Math.floor(nowMs / lengthMs)}`];
   };

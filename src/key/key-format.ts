@@ -41,23 +41,3 @@ export function toKeyFormat(options: KeyFormatOptions): KeyFormat {
   }
   return { bits, hmac: options.secret === undefined ? undefined : hmacKey(options.secret) };
 }
-
-/** Checks that `options` is an object and has no members but `known` ones: a typo is not a default. */
-export function requireMembers(options: unknown, known: readonly string[], what: string): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot use the ${what}: wanted an object, not ${nameOf(options)}`,
-    );
-  }
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
-      fail(
-        TypeError,
-        'SAMEKEY_BAD_ARGUMENT',
-        `Cannot use the ${what}: there is no member ${JSON.stringify(name)}, only ${known.join(', ')}`,
-      );
-    }
-  }
-}

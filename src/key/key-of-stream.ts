@@ -1,10 +1,10 @@
 import { toHex } from '../engine/hex.js';
-import { fail, nameOf } from '../errors/errors.js';
+import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { toBytes } from '../hash/content.js';
 import { createDigester } from '../hash/hmac.js';
 import { framePrefix, type Scope, toScopes } from './frame.js';
 import { type Key, toKey } from './key.js';
-import { type KeyFormatOptions, requireMembers, toKeyFormat } from './key-format.js';
+import { type KeyFormatOptions, toKeyFormat } from './key-format.js';
 
 /** Raw bytes that arrive in pieces. Pieces that are text count as their UTF-8. */
 export type ByteStream =
@@ -37,15 +37,29 @@ const MEMBERS = ['bits', 'secret', 'scope', 'signal'];
 export async function keyOfStream(stream: ByteStream, options?: KeyOfStreamOptions): Promise<Key> {
   if (options !== undefined) requireMembers(options, MEMBERS, 'options');
   const { bits, hmac } = toKeyFormat(options ?? {});
+  const signal = toSignal(options?.signal);
   const digester = createDigester(hmac);
   if (options !== undefined && 'scope' in options) {
     digester.update(framePrefix(toScopes(options.scope)));
   }
-  const signal = options?.signal;
   for await (const piece of pieces(stream, signal)) {
     digester.update(toBytes(piece, 'hash a piece of the stream'));
   }
   return toKey(toHex(digester.finish()), bits);
+}
+
+function toSignal(signal: unknown): AbortSignal | undefined {
+  if (
+    signal === undefined ||
+    typeof (signal as AbortSignal | null)?.throwIfAborted === 'function'
+  ) {
+    return signal as AbortSignal | undefined;
+  }
+  return fail(
+    TypeError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot use the signal: it is ${nameOf(signal)}, not an AbortSignal`,
+  );
 }
 
 function pieces(
@@ -109,22 +123,21 @@ async function* read(stream: ReadableStream, signal: AbortSignal | undefined) {
   }
 }
 
-/** Other iterables end when asked to: a Node `Readable` is destroyed by it. */
+/** Other iterables: a Node `Readable` is destroyed, a generator asked to return. */
 async function* abortable(source: AsyncIterable<unknown>, signal: AbortSignal) {
-  signal.throwIfAborted();
   const iterator = (source[Symbol.asyncIterator] ?? (source as never)[Symbol.iterator]).call(
     source,
   ) as AsyncIterator<unknown>;
-  let onAbort: () => void = () => {};
+  let abort: () => void = () => {};
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort);
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort);
   });
-  aborted.catch(() => {});
   let isDone = false;
   try {
     for (;;) {
-      const { done, value } = await Promise.race([iterator.next(), aborted]);
+      const { done, value } = await Promise.race([aborted, iterator.next()]);
       if (done) {
         isDone = true;
         return;
@@ -132,8 +145,14 @@ async function* abortable(source: AsyncIterable<unknown>, signal: AbortSignal) {
       yield value;
     }
   } finally {
-    signal.removeEventListener('abort', onAbort);
-    // Not awaited: a generator that waits for something returns only when that has come.
-    if (!isDone) void Promise.resolve(iterator.return?.()).catch(() => {});
+    signal.removeEventListener('abort', abort);
+    if (!isDone) stop(source, iterator);
   }
+}
+
+function stop(source: AsyncIterable<unknown>, iterator: AsyncIterator<unknown>): void {
+  const { destroy } = source as { destroy?: unknown };
+  if (typeof destroy === 'function') destroy.call(source);
+  // Not awaited: a generator that waits for something returns only when that has come.
+  else void Promise.resolve(iterator.return?.()).catch(() => {});
 }

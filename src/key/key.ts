@@ -1,4 +1,4 @@
-import { fail, nameOf } from '../errors/errors.js';
+import { fail, nameOf, quote } from '../errors/errors.js';
 
 /** `ik_` and 64 lower-case hexadecimal digits, or 32 of them (`bits: 128`). */
 export type Key = `ik_${string}`;
@@ -55,11 +55,10 @@ export function parseKey(text: string): ParsedKey {
     );
   }
   const { what, position } = faultOf(text);
-  const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
   return fail(
     SyntaxError,
     'SAMEKEY_BAD_KEY',
-    `Cannot parse the key ${shown} at position ${position}: ${what}`,
+    `Cannot parse the key ${quote(text)} at position ${position}: ${what}`,
     { position },
   );
 }

@@ -1,4 +1,4 @@
-import { defineIdentity } from './identity.js';
+import { Identity } from './identity.js';
 
 /**
  * Identities for common requests. Each leaves out what may change between two attempts at the same
@@ -7,12 +7,12 @@ import { defineIdentity } from './identity.js';
  */
 export const identities = {
   /** Tracing members that callers and middleware put at the top of a body. */
-  volatile: defineIdentity({
+  volatile: new Identity({
     exclude: ['$.timestamp', '$.trace_id', '$.request_id', '$.retry_count'],
   }),
 
   /** Anthropic Messages: cache marks and the service tier. */
-  anthropic: defineIdentity({
+  anthropic: new Identity({
     exclude: [
       '$.cache_control',
       '$.system[*].cache_control',
@@ -26,17 +26,17 @@ export const identities = {
   }),
 
   /** OpenAI Chat Completions and Responses: cache routing, the service tier, the caller's labels. */
-  openai: defineIdentity({
+  openai: new Identity({
     exclude: ['$.prompt_cache_key', '$.prompt_cache_retention', '$.service_tier', '$.metadata'],
   }),
 
   /** Amazon Bedrock Converse: log labels, latency settings, and the token that is itself a key. */
-  bedrock: defineIdentity({
+  bedrock: new Identity({
     exclude: ['$.requestMetadata', '$.performanceConfig', '$.serviceTier', '$.clientRequestToken'],
   }),
 
   /** Gemini generateContent, as the API (`$.labels`) and as the SDK (`$.config`) spell it. */
-  gemini: defineIdentity({
+  gemini: new Identity({
     exclude: ['$.labels', '$.config.labels', '$.config.httpOptions', '$.config.abortSignal'],
   }),
 } as const;

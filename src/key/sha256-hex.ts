@@ -1,4 +1,5 @@
 import { digestEngine } from '../engine/select.js';
+import { requireMembers } from '../errors/errors.js';
 import { type Content, toContent } from '../hash/content.js';
 import { framePrefix, type Scope, toScopes } from './frame.js';
 import { type Key, toKey } from './key.js';
@@ -6,7 +7,6 @@ import {
   DEFAULT_FORMAT,
   type KeyFormat,
   type KeyFormatOptions,
-  requireMembers,
   toKeyFormat,
 } from './key-format.js';
 import { keyOfFrame } from './key-of-frame.js';

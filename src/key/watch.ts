@@ -3,7 +3,7 @@ import { toPointer } from '../json/pointer.js';
 import { writeCanonical } from '../json/write.js';
 import type { Trace } from '../json/writer.js';
 import { DigestSink } from './digest-sink.js';
-import type { CompiledIdentity, ReferenceCache } from './identity.js';
+import type { CompiledIdentity } from './identity.js';
 
 /** A part of a value that is not in its identity. */
 export interface Excluded {
@@ -34,7 +34,7 @@ export interface Notes {
 
 /** The watcher for one value, which writes into `notes` if there are any. */
 export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
-  const { include, cache, maxDepth } = identity;
+  const { include } = identity;
   let hasIncluded = include.length === 0;
   return {
     included() {
@@ -44,7 +44,7 @@ export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
       notes?.excluded.push({ path: toPointer(tokens), by });
     },
     reference(value, tokens) {
-      const sha256 = referenceDigest(value, cache, maxDepth);
+      const sha256 = referenceDigest(value, tokens, identity);
       notes?.referenced.push({ path: toPointer(tokens), sha256 });
       return `sha256:${sha256}`;
     },
@@ -61,13 +61,13 @@ export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
 
 function referenceDigest(
   value: unknown,
-  cache: ReferenceCache | undefined,
-  maxDepth: number,
+  tokens: readonly (string | number)[],
+  { cache, maxDepth }: CompiledIdentity,
 ): string {
   // Only text is looked up: an object may have changed since.
   const known = typeof value === 'string' ? cache?.get(value) : undefined;
   if (known !== undefined) return known;
-  const digestHex = writeCanonical(value, { maxDepth }, new DigestSink(undefined));
+  const digestHex = writeCanonical(value, { maxDepth, at: tokens }, new DigestSink(undefined));
   if (typeof value === 'string') cache?.set(value, digestHex);
   return digestHex;
 }

@@ -26,15 +26,6 @@ function bigEndian(words: Int32Array): Uint8Array {
   return bytes;
 }
 
-function sha256(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const state = SHA256_INIT.slice();
-  const tail = end - ((end - start) & 63);
-  sha256Compress(state, bytes, start, tail);
-  const last = padded(bytes.subarray(tail, end), end - start);
-  sha256Compress(state, last, 0, last.length);
-  return bigEndian(state);
-}
-
 function sha1(bytes: Uint8Array): Uint8Array {
   const state = SHA1_INIT.slice();
   const tail = bytes.length - (bytes.length & 63);
@@ -45,8 +36,8 @@ function sha1(bytes: Uint8Array): Uint8Array {
 }
 
 class JsSha256 implements Sha256State {
-  #words = SHA256_INIT.slice();
-  #block = new Uint8Array(64);
+  readonly #words = SHA256_INIT.slice();
+  readonly #block = new Uint8Array(64);
   #length = 0;
 
   update(bytes: Uint8Array): void {
@@ -73,11 +64,7 @@ class JsSha256 implements Sha256State {
   }
 
   clone(): JsSha256 {
-    const copy = new JsSha256();
-    copy.#words = this.#words.slice();
-    copy.#block = this.#block.slice();
-    copy.#length = this.#length;
-    return copy;
+    return new JsSha256().restore(this.save());
   }
 
   save(): Uint8Array {
@@ -98,16 +85,19 @@ class JsSha256 implements Sha256State {
   }
 }
 
+function sha256(bytes: Uint8Array): Uint8Array {
+  const state = new JsSha256();
+  state.update(bytes);
+  return state.digest();
+}
+
 /** Pure TypeScript: the reference, and the engine where WebAssembly may not run. */
 export const jsEngine: Engine = {
   name: 'js',
   simd: false,
-  sha256,
-  sha256Hex: (bytes, start, end) => toHex(sha256(bytes, start, end)),
-  sha256HexOfText(text) {
-    const bytes = encoder.encode(text);
-    return toHex(sha256(bytes, 0, bytes.length));
-  },
+  sha256: (bytes, start, end) => sha256(bytes.subarray(start, end)),
+  sha256Hex: (bytes, start, end) => toHex(sha256(bytes.subarray(start, end))),
+  sha256HexOfText: (text) => toHex(sha256(encoder.encode(text))),
   sha1,
   uuidv5(namespace, content) {
     const name = typeof content === 'string' ? encoder.encode(content) : content;

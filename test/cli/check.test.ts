@@ -1,0 +1,206 @@
+import { spawn } from 'node:child_process';
+import { Readable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { folder, itOnTerminal, onTerminal, PROGRAM, samekey } from './program.js';
+
+const A = 'ik_43862ed8fe3a909eb1c24145058e160785911e5bf5d68632de2ee1ad9eeccc98';
+const B = 'ik_d10a9b5c7ba474f83a59345d2725cec73424c1ef526a576d7ccae0d6d269faa0';
+const SHORT = 'ik_ba7816bf8f01cfea414140de5dae2223';
+const RANDOM = '0190a0b2-5f1e-4c6e-9a9e-2f3d4c5b6a79';
+const DERIVED = '2ed6657d-e927-568b-95e1-2665a8aea6a2';
+const DIGEST = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
+
+const files = folder();
+
+/** Standard input of these lines, and what has to come out. */
+async function check(lines: readonly string[], found: readonly string[], summary: string) {
+  const run = await samekey(['check'], { input: lines.map((line) => `${line}\n`).join('') });
+  expect(run).toEqual({
+    code: found.length === 0 ? 0 : 1,
+    stdout: found.map((line) => `${line}\n`).join(''),
+    stderr: `samekey: ${summary}\n`,
+  });
+}
+
+describe('good input', () => {
+  it('is a list of keys of one format', () =>
+    check([A, B, `"${A}",`, ` ${B}\r`], [], '4 keys (ik_ with 256 bits) in 4 lines'));
+
+  it('is a log, with identifiers that are no keys in it', () =>
+    check(
+      [
+        `2026-10-14T09:00:01Z POST /v1/messages idempotency-key: ${A} trace=${RANDOM}`,
+        `{"level":"info","headers":{"Idempotency-Key":"\\"${B}\\""},"request_id":"${RANDOM}"}`,
+        `{"msg":"{\\"idempotency_key\\":\\"${A}\\"}"}`,
+        `pulled image sha256:${DIGEST}, span 4bf92f3577b34da6a3ce929d0e0e4736`,
+        'set ik_prefix before; see the idempotency key: draft for what it means',
+        `SET idem:${B} running EX 30`,
+        `GET lock_${A}`,
+      ],
+      [],
+      '5 keys (ik_ with 256 bits) in 7 lines',
+    ));
+
+  it('may be written in any one format', async () => {
+    await check([SHORT, SHORT], [], '2 keys (ik_ with 128 bits) in 2 lines');
+    await check([RANDOM], [], '1 key (a random UUID (version 4)) in 1 line');
+  });
+
+  it('may be none at all', async () => {
+    await check([], [], 'no keys in 0 lines');
+    await check(['nothing', ''], [], 'no keys in 2 lines');
+  });
+});
+
+describe('malformed keys', () => {
+  it('are reported with line, column and what is wrong', () =>
+    check(
+      [
+        `key=${A}`,
+        `key=${A.slice(0, -1)}`,
+        `key=${A.slice(0, 20)}…`,
+        `key=${A.replace('ed8fe', 'ED8FE')}`,
+        `key=${A}-2`,
+        `IK_${A.slice(3)}`,
+        'ik_',
+      ],
+      [
+        `2:5: malformed: ${A.slice(0, -1)}: a key has 64 or 32 digits after "ik_", this one has 63`,
+        `3:5: malformed: ${A.slice(0, 20)}: a key has 64 or 32 digits after "ik_", this one has 17`,
+        `4:5: malformed: ${A.replace('ed8fe', 'ED8FE')}: "E" is an upper-case digit, keys are lower-case`,
+        `5:5: malformed: ${A}-2: "-" is not a hexadecimal digit`,
+        `6:1: malformed: IK_${A.slice(3)}: a key begins with "ik_"`,
+        '7:1: malformed: ik_: a key has 64 or 32 digits after "ik_", this one has 0',
+      ],
+      '1 key (ik_ with 256 bits), 6 malformed keys in 7 lines',
+    ));
+
+  it('are what programs send that forgot the key', () =>
+    check(
+      [
+        'Idempotency-Key: undefined',
+        '{"idempotencyKey":"[object Object]"}',
+        'idempotency_key=null&amount=5',
+        "headers: { 'idempotency-key': '' }",
+        `idempotency-key: \${key}`,
+      ],
+      [
+        '1:18: malformed: undefined: stands where the value of a variable should',
+        '2:20: malformed: [object: stands where the value of a variable should',
+        '3:17: malformed: null: stands where the value of a variable should',
+        '4:32: malformed: "": a key is not empty',
+        `5:18: malformed: \${key: stands where the value of a variable should`,
+      ],
+      'no keys, 5 malformed keys in 5 lines',
+    ));
+});
+
+describe('mixed formats', () => {
+  it('are reported where they differ from most', () =>
+    check(
+      [
+        `idempotency-key: ${A}`,
+        `idempotency-key: ${RANDOM}`,
+        `idempotency-key: ${B}`,
+        `custom_id: ${SHORT}`,
+        `idempotency-key: ${DERIVED}`,
+        DIGEST,
+        'Idempotency-Key: order-17',
+      ],
+      [
+        `2:18: mixed: ${RANDOM}: a random UUID (version 4), most are ik_ with 256 bits`,
+        `4:12: mixed: ${SHORT}: ik_ with 128 bits, most are ik_ with 256 bits`,
+        `5:18: mixed: ${DERIVED}: a UUID (version 5), most are ik_ with 256 bits`,
+        `6:1: mixed: ${DIGEST}: a bare 256-bit digest, most are ik_ with 256 bits`,
+        '7:18: mixed: order-17: some other text, most are ik_ with 256 bits',
+      ],
+      '2 keys (ik_ with 256 bits), 5 keys of another kind in 7 lines',
+    ));
+
+  it('are measured against ik_ keys if there are as many of both', () =>
+    check(
+      [RANDOM, A],
+      [`1:1: mixed: ${RANDOM}: a random UUID (version 4), most are ik_ with 256 bits`],
+      '1 key (ik_ with 256 bits), 1 key of another kind in 2 lines',
+    ));
+
+  it('are held in bounded number', async () => {
+    const lines = [...Array(3000).fill(A), ...Array(2500).fill(SHORT)];
+    const { code, stdout, stderr } = await samekey(['check'], { input: lines.join('\n') });
+    expect(code).toBe(1);
+    const rows = stdout.trimEnd().split('\n');
+    expect(rows.length).toBe(1001);
+    expect(rows[0]).toMatch(/^3001:1: mixed: /);
+    expect(rows.at(-1)).toBe('1,500 more keys of this kind: ik_ with 128 bits');
+    expect(stderr).toBe(
+      'samekey: 3,000 keys (ik_ with 256 bits), 2,500 keys of another kind in 5,500 lines\n',
+    );
+  });
+});
+
+describe('the stream', () => {
+  it('is reported on while it is still coming', async () => {
+    const child = spawn(process.execPath, [PROGRAM, 'check'], { env: { PATH: process.env.PATH } });
+    child.stdin.write(`${A}\nik_12\n`);
+    const [first] = await Promise.all([
+      new Promise((resolve) => child.stdout.once('data', resolve)),
+    ]);
+    expect(String(first)).toMatch(/^2:1: malformed: ik_12: /);
+    child.stdin.end();
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(1);
+  });
+
+  it('may have lines of any length, in bounded memory', async () => {
+    const filler = Buffer.alloc(1 << 20, 'word ');
+    const solid = Buffer.alloc(1 << 20, 'x');
+    const input = Readable.from(
+      (function* () {
+        for (let i = 0; i < 48; i++) yield solid;
+        yield `é ${A} `;
+        for (let i = 0; i < 48; i++) yield filler;
+        yield ` idempotency-key: ik_12 and\n${B}\n`;
+      })(),
+    );
+    const tellMemory =
+      'data:text/javascript,process.on("exit",()=>console.error(process.resourceUsage().maxRSS))';
+    const run = await samekey(['check'], { input, nodeOptions: ['--import', tellMemory] });
+    const column = 48 * 2 ** 20 + 2 + A.length + 1 + 48 * 2 ** 20 + 18 + 1;
+    expect(run.stdout).toBe(
+      `1:${column}: malformed: ik_12: a key has 64 or 32 digits after "ik_", this one has 2\n`,
+    );
+    const [summary, maxRssKilobytes] = run.stderr.split('\n');
+    expect(summary).toBe('samekey: 2 keys (ik_ with 256 bits), 1 malformed key in 2 lines');
+    expect(Number(maxRssKilobytes)).toBeLessThan(256 * 1024);
+    expect(run.code).toBe(1);
+  });
+
+  it('may hold bytes that are no text', async () => {
+    const input = Buffer.concat([
+      Buffer.of(0xff, 0xfe, 0, 10),
+      Buffer.from(`${A}\n`),
+      Buffer.of(0xe9),
+    ]);
+    expect(await samekey(['check', '-'], { input })).toMatchObject({
+      code: 0,
+      stderr: 'samekey: 1 key (ik_ with 256 bits) in 3 lines\n',
+    });
+  });
+
+  it('may be a file', async () => {
+    const file = files.write('keys.txt', `${A}\n${RANDOM}\n${B}`);
+    expect(await samekey(['check', file])).toEqual({
+      code: 1,
+      stdout: `2:1: mixed: ${RANDOM}: a random UUID (version 4), most are ik_ with 256 bits\n`,
+      stderr: 'samekey: 2 keys (ik_ with 256 bits), 1 key of another kind in 3 lines\n',
+    });
+  });
+
+  itOnTerminal('is shown in colours, and without what it could do to a terminal', async () => {
+    const file = files.write('log.txt', `idempotency-key: 1\u001b[2J2\n${A}\n${B}\nik_12\n`);
+    const { stdout, code } = await onTerminal(['check', file]);
+    expect(stdout).toContain('4:1: \u001b[31mmalformed\u001b[39m: ik_12: ');
+    expect(stdout).toContain('1:18: \u001b[33mmixed\u001b[39m: 1\\u001b[2J2: some other text');
+    expect(stdout).toContain('\u001b[31msamekey: 2 keys');
+    expect(code).toBe(1);
+  });
+});

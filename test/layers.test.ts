@@ -1,0 +1,171 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+/** From the lowest layer to the highest: an import points to the left, or into its own folder. */
+const LAYERS = ['errors', 'engine', 'hash', 'json', 'key', 'store', 'once', 'http', 'cli'];
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const SRC = join(ROOT, 'src');
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** TypeScript without its comments, whose examples import things too. */
+function codeOf(file: string): string {
+  return readFileSync(file, 'utf8')
+    .replaceAll(/\/\*[\s\S]*?\*\//g, '')
+    .replaceAll(/^\s*\/\/.*$/gm, '');
+}
+
+const STATIC = /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm;
+const TYPES = /^\s*(?:import|export)\s+type\b[^;]*;/gm;
+const BARE = /^\s*import\s*['"]([^'"]+)['"]/gm;
+const DYNAMIC = /\b(?:import|require)\s*\(\s*['"`]([^'"`]+)['"`]/g;
+
+function importsOf(file: string, what: 'all' | 'values' = 'all'): string[] {
+  const code = what === 'all' ? codeOf(file) : codeOf(file).replaceAll(TYPES, '');
+  return [STATIC, BARE, DYNAMIC].flatMap((pattern) =>
+    [...code.matchAll(pattern)].map(([, specifier]) => specifier as string),
+  );
+}
+
+/** The file a relative import names. */
+const target = (file: string, specifier: string) =>
+  normalize(join(dirname(file), specifier)).replace(/\.js$/, '.ts');
+
+const layerOf = (file: string) => relative(SRC, file).split('/')[0] as string;
+
+const files = filesIn(SRC).filter((file) => file.endsWith('.ts'));
+const index = join(SRC, 'index.ts');
+
+/** All that `src/index.ts` reaches: what runs in a browser or on an edge runtime. */
+function reachable(): Set<string> {
+  const seen = new Set<string>();
+  const visit = (file: string) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const specifier of importsOf(file)) {
+      if (specifier.startsWith('.')) visit(target(file, specifier));
+    }
+  };
+  visit(index);
+  return seen;
+}
+
+describe('layers', () => {
+  it('are the folders of src', () => {
+    const folders = new Set(files.filter((file) => file !== index).map(layerOf));
+    expect([...folders].filter((folder) => !LAYERS.includes(folder))).toEqual([]);
+    for (const layer of LAYERS.slice(0, 5)) expect(folders).toContain(layer);
+  });
+
+  it('import from the left only', () => {
+    let counted = 0;
+    const wrong = files
+      .filter((file) => file !== index)
+      .flatMap((file) =>
+        importsOf(file)
+          .filter((specifier) => specifier.startsWith('.'))
+          .filter((specifier) => {
+            counted++;
+            const to = target(file, specifier);
+            if (!files.includes(to)) return true;
+            // The command line is a user of the library like any other.
+            if (to === index) return layerOf(file) !== 'cli';
+            return LAYERS.indexOf(layerOf(to)) > LAYERS.indexOf(layerOf(file));
+          })
+          .map((specifier) => `${relative(ROOT, file)} imports ${specifier}`),
+      );
+    expect(wrong).toEqual([]);
+    expect(counted).toBeGreaterThan(40);
+  });
+
+  it('have no circles in them', () => {
+    const state = new Map<string, 'open' | 'done'>();
+    const circles: string[] = [];
+    const visit = (file: string, way: readonly string[]) => {
+      if (state.get(file) === 'done') return;
+      if (state.get(file) === 'open') {
+        circles.push([...way, file].map((each) => relative(SRC, each)).join(' → '));
+        return;
+      }
+      state.set(file, 'open');
+      for (const specifier of importsOf(file, 'values')) {
+        if (specifier.startsWith('.')) visit(target(file, specifier), [...way, file]);
+      }
+      state.set(file, 'done');
+    };
+    for (const file of files) visit(file, []);
+    expect(circles).toEqual([]);
+  });
+});
+
+describe('the core', () => {
+  const core = [...reachable()];
+
+  it('is all layers up to key, and nothing else', () => {
+    expect(core.length).toBeGreaterThan(20);
+    const layers = new Set(core.filter((file) => file !== index).map(layerOf));
+    expect([...layers].sort()).toEqual(['engine', 'errors', 'hash', 'json', 'key']);
+  });
+
+  it('imports no package and nothing of Node', () => {
+    const foreign = core.flatMap((file) =>
+      importsOf(file)
+        .filter((specifier) => !specifier.startsWith('.'))
+        .map((specifier) => `${relative(ROOT, file)} imports ${specifier}`),
+    );
+    expect(foreign).toEqual([]);
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    expect(dependencies ?? {}).toEqual({});
+  });
+
+  it.each([
+    ['Buffer', /\bBuffer\b(?!\.)(?=[.([])|\bBuffer\s*\.(?:from|alloc)/],
+    ['import.meta', /\bimport\.meta\b/],
+    ['top-level await', /^(?:export )?(?:(?:const|let|var) .*= )?await\b/m],
+    ['require', /\brequire\s*\(/],
+    ['eval', /\beval\s*\(|\bnew Function\b/],
+    ['process, but as a member of globalThis', /(?<![.\w{ ])process\./],
+    ['a loop over process.versions', /process\.versions/],
+    ['__dirname', /\b__(?:dirname|filename)\b/],
+  ])('does without %s', (_, pattern) => {
+    const using = core.filter((file) => pattern.test(codeOf(file)));
+    expect(using.map((file) => relative(ROOT, file))).toEqual([]);
+  });
+
+  it('is shipped as it is: dist/index.js imports nothing from outside either', () => {
+    const built = join(ROOT, 'dist', 'index.js');
+    expect(importsOf(built).filter((specifier) => !specifier.startsWith('.'))).toEqual([]);
+    expect(codeOf(built)).not.toMatch(/\bimport\.meta\b|\bnode:(?!crypto\b)/);
+  });
+});
+
+describe('names', () => {
+  it('say what is in a file: no drawer for odds and ends', () => {
+    const drawers = [
+      ...filesIn(SRC),
+      ...filesIn(join(ROOT, 'assembly')),
+      ...filesIn(join(ROOT, 'test')),
+    ]
+      .map((file) => relative(ROOT, file))
+      .filter((path) =>
+        /(?:^|[/.-])(?:utils?|helpers?|common|misc|shared|lib)(?:[/.-]|$)/i.test(path),
+      );
+    expect(drawers).toEqual([]);
+  });
+
+  it('are those of one API: what is exported is exported once', () => {
+    const names = [...codeOf(index).matchAll(/\{([^}]*)\}/g)]
+      .flatMap(([, list]) => (list as string).split(','))
+      .map((name) => name.trim().replace(/^type /, ''))
+      .filter((name) => name !== '');
+    expect(names.length).toBeGreaterThan(30);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
