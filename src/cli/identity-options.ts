@@ -63,6 +63,10 @@ export function toFormat(flags: IdentityFlags): Pick<IdentityOptions, 'scope' | 
   if (scope?.includes('')) {
     throw usageError('--scope is empty, as from an unset variable; leave it out to have none');
   }
+  const option = scope?.find((each) => each.startsWith('-'));
+  if (option !== undefined) {
+    throw usageError(`--scope wants a value, found ${option}, as after an unset variable`);
+  }
   return {
     ...(scope === undefined ? {} : { scope }),
     ...(bits === undefined ? {} : { bits: bits === '128' ? 128 : 256 }),

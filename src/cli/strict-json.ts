@@ -165,7 +165,8 @@ class Scanner {
 
   #count(): void {
     if (++this.#valueCount <= this.#limits.maxValues) return;
-    this.#refuse('more values than fit into the memory Node.js may use here', this.#at);
+    const hint = 'NODE_OPTIONS=--max-old-space-size=16000 allows 16 GB';
+    this.#refuse(`more values than fit safely into the memory of Node.js; ${hint}`, this.#at);
   }
 
   #skipBlanks(): void {

@@ -156,7 +156,7 @@ describe('input that is too large: one line, exit code 4', () => {
     expectFailure(
       await samekey(['key', many], { nodeOptions }),
       4,
-      /many\.json: refused at line 1, column \d+: more values than fit into the memory/,
+      /many\.json: refused at line 1, column \d+: more values than fit safely into the memory/,
     );
   });
 });
@@ -233,6 +233,7 @@ describe('a wrong command line: one line, exit code 2', () => {
     [['explain'], /^missing required argument 'A'/],
     [['key', good, '--scope'], /'-s, --scope <text>' argument missing/],
     [['key', good, '--scope', ''], /^--scope is empty, as from an unset variable/],
+    [['key', good, '--scope', '--json'], /^--scope wants a value, found --json, as after an/],
     [['key', good, '--scope', 'a', '--uuid', 'dns'], /^--scope is for keys/],
     [['key', good, '--bits', '64'], /argument '64' is invalid\. Allowed choices are 256, 128/],
     [['key', good, '--bits', '128', '--uuid', 'dns'], /^--bits is for keys/],
