@@ -38,7 +38,13 @@ execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconf
   stdio: 'inherit',
 });
 
-const shared = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' };
+const shared = {
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  charset: 'utf8',
+  logLevel: 'warning',
+};
 
 // One file: Node takes a millisecond for every module it loads, bundlers shake the unused out of
 // one file as well as out of forty.

@@ -157,7 +157,12 @@ function renderRest(results) {
         `empty script ${medianMs['empty script'].toFixed(1)} ms`,
         '',
       ],
-      ['whole core, minified and gzipped', formatBytes(results.bundle.gzippedBytes), '', ''],
+      ...results.bundle.imports.map((/** @type {any} */ { name, gzippedBytes }) => [
+        `size of an import, minified and gzipped: ${name}`,
+        formatBytes(gzippedBytes),
+        '',
+        '',
+      ]),
     ],
   );
 }

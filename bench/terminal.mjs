@@ -64,8 +64,12 @@ function renderMeasures(result) {
       ]);
     default:
       return formatColumns([
-        ['minified', formatBytes(result.minifiedBytes)],
-        ['minified and gzipped', formatBytes(result.gzippedBytes)],
+        ['an import of', 'minified', 'and gzipped'],
+        ...result.imports.map((/** @type {any} */ { name, minifiedBytes, gzippedBytes }) => [
+          name,
+          formatBytes(minifiedBytes),
+          formatBytes(gzippedBytes),
+        ]),
       ]);
   }
 }

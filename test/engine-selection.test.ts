@@ -59,7 +59,7 @@ describe('in Node', () => {
     useEngine('js');
     expectThrown(() => useEngine('gpu' as never), RangeError, {
       code: 'SAMEKEY_BAD_ARGUMENT',
-      message: 'Cannot use the engine "gpu": it is none of "auto", "native", "wasm", "js"',
+      message: 'Cannot use the engine "gpu": wanted "auto", "native", "wasm" or "js"',
     });
     expect(activeEngine().choice).toBe('js');
   });

@@ -141,6 +141,40 @@ describe('a signal', () => {
     }
   });
 
+  it('that was aborted before asks an iterator for nothing', async () => {
+    let asked = 0;
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        async next() {
+          asked++;
+          return { done: true, value: undefined };
+        },
+      }),
+    } as AsyncIterable<unknown>;
+    const signal = AbortSignal.abort(failure);
+    expect(await rejectionOf(keyOfStream(source, { signal }))).toBe(failure);
+    expect(asked).toBe(0);
+  });
+
+  it('that was aborted before leaves no rejection behind that nobody handles', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      const throwing = {
+        next() {
+          throw new Error('at once');
+        },
+      };
+      const source = { [Symbol.iterator]: () => throwing } as unknown as Iterable<unknown>;
+      await rejectionOf(keyOfStream(source, { signal: AbortSignal.abort(failure) }));
+      await settle();
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+    expect(unhandled).toEqual([]);
+  });
+
   it('that is aborted while a Web stream is waited for cancels it', async () => {
     const controller = new AbortController();
     const { stream, cancelled } = web(['a', 'b'], never as never);

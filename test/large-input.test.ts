@@ -35,6 +35,7 @@ onEach(CANONICALIZERS, (engine) => {
     const length = engine === 'js' ? LONGEST / 8 : LONGEST;
     const text = 'a'.repeat(length);
     expect(sha256Hex(text)).toBe(keyOfRepeated('', 'a', '', length, ''));
+    if (engine === 'wasm') return; // Its canonicalizer is the one that auto takes.
     expect(keyOf({ text })).toBe(keyOfRepeated('{"text":"', 'a', '', length, '"}'));
   });
 

@@ -1,4 +1,4 @@
-/** The whole core with its inlined WebAssembly in one file, as a browser would download it. */
+/** What an import of samekey adds to a page, its WebAssembly inlined: minified, then gzipped. */
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -6,29 +6,49 @@ import { sha256Hex } from '../reference.mjs';
 
 const entry = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 
+/** Each takes more of it in; all have `sha256Hex`, so that all can be checked. */
+const IMPORTS = {
+  'digests, keys of bytes, UUIDs': 'sha256Hex, scoped, sha256, sha1, createSha256, uuidv5, isKey',
+  'and canonical JSON':
+    'sha256Hex, scoped, sha256, sha1, createSha256, uuidv5, isKey, canonicalize, canonicalBytes',
+  everything: '*',
+};
+
 /** @type {import('./index.mjs').MeasuredGroup} */
 export const group = {
-  title: 'Size of the whole core',
+  title: 'Size of an import',
   async measure() {
-    const { outputFiles } = await build({
-      entryPoints: [entry],
-      bundle: true,
-      minify: true,
-      format: 'esm',
-      platform: 'neutral',
-      legalComments: 'none',
-      write: false,
-      logLevel: 'silent',
-    });
-    const code = outputFiles[0]?.contents;
-    if (!code) throw new Error('bundle: esbuild wrote nothing');
-
-    const url = `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`;
-    const bundled = await import(url);
-    const key = bundled.sha256Hex('abc');
-    const expected = `ik_${sha256Hex('abc')}`;
-    if (key !== expected) throw new Error(`bundle: gives ${key}, expected ${expected}`);
-
-    return { minifiedBytes: code.length, gzippedBytes: gzipSync(code, { level: 9 }).length };
+    const imports = [];
+    for (const [name, names] of Object.entries(IMPORTS)) {
+      imports.push({ name, ...(await size(names)) });
+    }
+    return { imports };
   },
 };
+
+/** @param {string} names */
+async function size(names) {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `export ${names === '*' ? '*' : `{ ${names} }`} from ${JSON.stringify(entry)};`,
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+    },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'neutral',
+    legalComments: 'none',
+    write: false,
+    logLevel: 'silent',
+  });
+  const code = outputFiles[0]?.contents;
+  if (!code) throw new Error('bundle: esbuild wrote nothing');
+
+  const url = `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`;
+  const bundled = await import(url);
+  const key = bundled.sha256Hex('abc');
+  const expected = `ik_${sha256Hex('abc')}`;
+  if (key !== expected) throw new Error(`bundle: gives ${key}, expected ${expected}`);
+
+  return { minifiedBytes: code.length, gzippedBytes: gzipSync(code, { level: 9 }).length };
+}

@@ -1,6 +1,7 @@
 import { fail } from '../errors/errors.js';
 import type { Engine, Sha256State } from './engine.js';
 import { toUuid } from './hex.js';
+import { encoder } from './utf8.js';
 
 /** The part of `node:crypto` that is used; `hash` is missing before Node 20.12 and in some runtimes. */
 interface NativeHash {
@@ -16,8 +17,6 @@ interface NativeCrypto {
 
 /** OpenSSL counts in 32 bits: one call takes less than 2 GiB. */
 const MAX_PIECE_BYTES = 2 ** 30;
-
-const encoder = new TextEncoder();
 
 /** Keeps `Buffer`, which `node:crypto` returns, out of what samekey returns. */
 function plain(bytes: Uint8Array): Uint8Array {

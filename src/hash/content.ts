@@ -1,9 +1,8 @@
+import { encoder } from '../engine/utf8.js';
 import { fail, nameOf } from '../errors/errors.js';
 
 /** What can be digested: text, as its UTF-8 bytes, or bytes as they are. */
 export type Content = string | ArrayBufferView | ArrayBuffer;
-
-const encoder = new TextEncoder();
 
 /** One half of a surrogate pair without the other: no UTF-8 exists for it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;

@@ -1,3 +1,4 @@
+import { decoder } from '../engine/utf8.js';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { type CanonicalSink, writeCanonical } from './write.js';
 import { DEFAULT_MAX_DEPTH, LARGEST_MAX_DEPTH, type WriteOptions } from './writer.js';
@@ -31,9 +32,6 @@ export function toMaxDepth(maxDepth: unknown): number {
   }
   return maxDepth;
 }
-
-// A chunk may begin with U+FEFF, which is data here and not a byte order mark.
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** `value`, as far as `options` select it, as canonical text. */
 export function canonicalText(value: unknown, options: WriteOptions): string {

@@ -1,3 +1,4 @@
+import { encoder } from '../engine/utf8.js';
 import type { Wasm } from '../engine/wasm/instance.js';
 
 /**
@@ -19,8 +20,6 @@ export interface TextBuffer {
   /** Whether the last piece may have held a lone surrogate: pure ASCII has none. */
   lastWide: boolean;
 }
-
-const encoder = new TextEncoder();
 
 /** A chunk: large enough that emptying it is rare, small enough to stay in the cache. */
 const CHUNK_BYTES = 0x10000;

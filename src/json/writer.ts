@@ -1,3 +1,4 @@
+import { encoder } from '../engine/utf8.js';
 import { isWellFormed } from '../hash/content.js';
 import {
   hasMembers,
@@ -23,7 +24,7 @@ export const LARGEST_MAX_DEPTH = 1500;
 const SHORT_CHARS = 48;
 
 /** ASCII that stands for itself in a JSON string: 1. */
-const PLAIN = Uint8Array.from({ length: 128 }, (_, c) =>
+const PLAIN = /* @__PURE__ */ Uint8Array.from({ length: 128 }, (_, c) =>
   c >= 0x20 && c !== QUOTE && c !== 0x5c ? 1 : 0,
 );
 
@@ -31,8 +32,6 @@ const PLAIN = Uint8Array.from({ length: 128 }, (_, c) =>
 const NUMBERS_FROM = 8;
 /** Numbers printed in one go: at 25 characters each they fit behind a full chunk. */
 const NUMBERS_PER_PIECE = 1024;
-
-const encoder = new TextEncoder();
 
 /** How one value is written: how deep it may be, what is left out of it, and who is told. */
 export interface WriteOptions {
@@ -83,9 +82,9 @@ export class CanonicalWriter {
   /** Writes `value` from `position` on; full chunks go to `chunks`. Returns the end of the last. */
   write(value: unknown, position: number, options: WriteOptions, chunks: ChunkSink): number {
     this.#chunks = chunks;
-    this.#maxDepth = options.maxDepth;
-    this.#trace = options.trace;
     this.#at = options.at ?? NOWHERE;
+    this.#maxDepth = options.maxDepth - this.#at.length;
+    this.#trace = options.trace;
     const root = options.at === undefined ? this.#resolve(value, '') : value;
     return options.selection === undefined
       ? this.#value(root, position, 0)
@@ -301,7 +300,9 @@ export class CanonicalWriter {
     for (let i = depth - 1; i >= 0; i--) {
       if (ancestors[i] === container) refuseCycle(this.#path(depth), this.#path(i));
     }
-    if (depth >= this.#maxDepth) refuseDepth(this.#path(depth), this.#maxDepth);
+    if (depth >= this.#maxDepth) {
+      refuseDepth(this.#path(depth), this.#at.length + this.#maxDepth);
+    }
     ancestors[depth] = container;
   }
 

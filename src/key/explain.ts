@@ -1,11 +1,10 @@
+import { encoder } from '../engine/utf8.js';
 import { canonicalText } from '../json/canonicalize.js';
 import { framePrefix } from './frame.js';
 import { compileIdentity, type IdentityLike } from './identity.js';
 import type { Key } from './key.js';
 import { keyOfFrame } from './key-of-frame.js';
 import { type Excluded, type Notes, type Referenced, watch } from './watch.js';
-
-const encoder = new TextEncoder();
 
 /** How a value becomes its key. */
 export interface Explanation {

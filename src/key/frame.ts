@@ -1,3 +1,4 @@
+import { encoder } from '../engine/utf8.js';
 import { fail, nameOf, quote } from '../errors/errors.js';
 import { requireWellFormed } from '../hash/content.js';
 
@@ -6,8 +7,6 @@ import { requireWellFormed } from '../hash/content.js';
  * the outermost inwards.
  */
 export type Scope = string | readonly string[];
-
-const encoder = new TextEncoder();
 
 /** The scopes as a list. */
 export function toScopes(scope: unknown): readonly string[] {

@@ -7,12 +7,12 @@ import { Identity } from './identity.js';
  */
 export const identities = {
   /** Tracing members that callers and middleware put at the top of a body. */
-  volatile: new Identity({
+  volatile: /* @__PURE__ */ new Identity({
     exclude: ['$.timestamp', '$.trace_id', '$.request_id', '$.retry_count'],
   }),
 
   /** Anthropic Messages: cache marks and the service tier. */
-  anthropic: new Identity({
+  anthropic: /* @__PURE__ */ new Identity({
     exclude: [
       '$.cache_control',
       '$.system[*].cache_control',
@@ -26,17 +26,17 @@ export const identities = {
   }),
 
   /** OpenAI Chat Completions and Responses: cache routing, the service tier, the caller's labels. */
-  openai: new Identity({
+  openai: /* @__PURE__ */ new Identity({
     exclude: ['$.prompt_cache_key', '$.prompt_cache_retention', '$.service_tier', '$.metadata'],
   }),
 
   /** Amazon Bedrock Converse: log labels, latency settings, and the token that is itself a key. */
-  bedrock: new Identity({
+  bedrock: /* @__PURE__ */ new Identity({
     exclude: ['$.requestMetadata', '$.performanceConfig', '$.serviceTier', '$.clientRequestToken'],
   }),
 
   /** Gemini generateContent, as the API (`$.labels`) and as the SDK (`$.config`) spell it. */
-  gemini: new Identity({
+  gemini: /* @__PURE__ */ new Identity({
     exclude: ['$.labels', '$.config.labels', '$.config.httpOptions', '$.config.abortSignal'],
   }),
 } as const;

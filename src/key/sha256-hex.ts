@@ -1,4 +1,5 @@
 import { digestEngine } from '../engine/select.js';
+import { encoder } from '../engine/utf8.js';
 import { requireMembers } from '../errors/errors.js';
 import { type Content, toContent } from '../hash/content.js';
 import { framePrefix, type Scope, toScopes } from './frame.js';
@@ -10,8 +11,6 @@ import {
   toKeyFormat,
 } from './key-format.js';
 import { keyOfFrame } from './key-of-frame.js';
-
-const encoder = new TextEncoder();
 
 const MEMBERS = ['bits', 'secret'];
 

@@ -1,9 +1,8 @@
 import { type Engine, SAVED_HEADER_BYTES, type Sha256State } from '../engine.js';
 import { toHex, toUuid } from '../hex.js';
+import { encoder } from '../utf8.js';
 import { SHA1_INIT, sha1Compress } from './sha1.js';
 import { SHA256_INIT, sha256Compress } from './sha256.js';
-
-const encoder = new TextEncoder();
 
 /**
  * FIPS 180-4 §5.1.1: the last `pending` bytes of a message of `length` bytes, padded to one or two

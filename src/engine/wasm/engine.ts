@@ -1,9 +1,7 @@
 import type { Engine } from '../engine.js';
+import { decoder, encoder } from '../utf8.js';
 import { SCRATCH_SLOT, WasmHashers, WasmSha256 } from './hasher.js';
 import type { Wasm } from './instance.js';
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 const UUID_BYTES = 16;
 
