@@ -131,13 +131,17 @@ async function* abortable(source: AsyncIterable<unknown>, signal: AbortSignal) {
   let abort: () => void = () => {};
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort);
+    signal.addEventListener('abort', abort);
   });
+  aborted.catch(() => {});
   let isDone = false;
   try {
     for (;;) {
-      const { done, value } = await Promise.race([aborted, iterator.next()]);
+      signal.throwIfAborted();
+      const next = Promise.resolve(iterator.next());
+      // It may fail after nobody waits for it any more.
+      next.catch(() => {});
+      const { done, value } = await Promise.race([aborted, next]);
       if (done) {
         isDone = true;
         return;
