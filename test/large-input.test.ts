@@ -39,7 +39,7 @@ onEach(CANONICALIZERS, (engine) => {
     expect(keyOf({ text })).toBe(keyOfRepeated('{"text":"', 'a', '', length, '"}'));
   });
 
-  it('makes the key of 200 MB without ever holding them in one string or buffer', () => {
+  it('makes the key of a large document without ever holding it in one string or buffer', () => {
     const text = `"Grüezi" 東京 🧳\n${'plain '.repeat(20)}`.repeat(600);
     const piece = JSON.stringify(text);
     const count = Math.ceil((engine === 'js' ? 50e6 : 200e6) / Buffer.byteLength(piece));

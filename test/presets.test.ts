@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { explain, identities, keyOf } from '../src/index.js';
+import { anthropic, bedrock, gemini, openai } from './provider-requests.js';
 
 /** What each path of a preset must do, and what it must not. */
 interface Case {
@@ -16,61 +17,7 @@ interface Cases {
   readonly paths: Readonly<Record<string, Case>>;
 }
 
-const TRIP = { from: 'Zürich', to: 'Chur' };
-const EPHEMERAL = { type: 'ephemeral' };
-
-/** An Anthropic Messages request; the parameters put members where the paths of the preset lead. */
-function anthropic({
-  top = {},
-  system = {},
-  tool = {},
-  text = {},
-  use = {},
-  result = {},
-  page = {},
-  input = {},
-  schema = {},
-} = {}) {
-  return {
-    model: 'claude-sonnet-4-5',
-    max_tokens: 1024,
-    system: [{ type: 'text', text: 'You book trains.', ...system }],
-    tools: [
-      {
-        name: 'book',
-        description: 'Books a train',
-        input_schema: { type: 'object', properties: { from: { type: 'string' }, ...schema } },
-        ...tool,
-      },
-    ],
-    messages: [
-      { role: 'user', content: [{ type: 'text', text: 'To Chur, please', ...text }] },
-      {
-        role: 'assistant',
-        content: [
-          { type: 'tool_use', id: 't1', name: 'book', input: { ...TRIP, ...input }, ...use },
-        ],
-      },
-      {
-        role: 'user',
-        content: [
-          {
-            type: 'tool_result',
-            tool_use_id: 't1',
-            content: [{ type: 'text', text: 'ok', ...result }],
-          },
-          {
-            type: 'document',
-            source: { type: 'content', content: [{ type: 'text', text: 'p1', ...page }] },
-          },
-        ],
-      },
-    ],
-    ...top,
-  };
-}
-
-const cache = { cache_control: EPHEMERAL };
+const cache = { cache_control: { type: 'ephemeral' } };
 const otherCache = { cache_control: 'none' };
 
 /** The same, in the middle of a tool call's own input, in any shape that the paths know. */
@@ -78,77 +25,6 @@ const inInput = (shape: (member: object) => object): [unknown, unknown] => [
   anthropic({ input: shape(cache) }),
   anthropic({ input: shape(otherCache) }),
 ];
-
-function openai({ top = {}, args = {}, schema = {}, message = {} } = {}) {
-  return {
-    model: 'gpt-5',
-    messages: [
-      { role: 'user', content: 'To Chur, please', ...message },
-      {
-        role: 'assistant',
-        tool_calls: [
-          {
-            id: 'call_1',
-            type: 'function',
-            function: { name: 'book', arguments: JSON.stringify({ ...TRIP, ...args }) },
-          },
-        ],
-      },
-    ],
-    tools: [
-      {
-        type: 'function',
-        function: {
-          name: 'book',
-          parameters: { type: 'object', properties: { from: { type: 'string' }, ...schema } },
-        },
-      },
-    ],
-    ...top,
-  };
-}
-
-function bedrock({ top = {}, input = {}, schema = {} } = {}) {
-  return {
-    modelId: 'anthropic.claude-sonnet-4-5-v1:0',
-    messages: [
-      { role: 'user', content: [{ text: 'To Chur, please' }] },
-      {
-        role: 'assistant',
-        content: [{ toolUse: { toolUseId: 't1', name: 'book', input: { ...TRIP, ...input } } }],
-      },
-    ],
-    toolConfig: {
-      tools: [
-        {
-          toolSpec: {
-            name: 'book',
-            inputSchema: {
-              json: { type: 'object', properties: { from: { type: 'string' }, ...schema } },
-            },
-          },
-        },
-      ],
-    },
-    ...top,
-  };
-}
-
-function gemini({ top = {}, config = {}, args = {}, schema = {} } = {}) {
-  return {
-    model: 'gemini-2.5-pro',
-    contents: [
-      { role: 'user', parts: [{ text: 'To Chur, please' }] },
-      { role: 'model', parts: [{ functionCall: { name: 'book', args: { ...TRIP, ...args } } }] },
-    ],
-    config: {
-      temperature: 0,
-      tools: [{ functionDeclarations: [{ name: 'book', parameters: { properties: schema } }] }],
-      ...config,
-    },
-    ...top,
-  };
-}
 
 /** The member at the top of the body, against the same member in a tool call and in a schema. */
 function topLevel(
