@@ -22,7 +22,7 @@ export const EXIT_CODES: readonly (readonly [code: ExitCode, meaning: string])[]
   [EXIT.unreadable, 'a file cannot be read, or the output cannot be written'],
   [EXIT.invalid, 'the input is empty, too large, not JSON, or has no key'],
   [EXIT.fault, 'a fault in samekey itself'],
-  [EXIT.brokenPipe, 'whoever read the output has gone, as with `| head`'],
+  [EXIT.brokenPipe, 'whoever read the output has gone, as with head'],
 ];
 
 /** Ends the program with one line on standard error. */

@@ -154,5 +154,5 @@ function notUtf8(bytes: Buffer): string {
     // U+FFFD may as well be in the text itself, as EF BF BD.
   } while (index !== -1 && bytes.toString('hex', offset, offset + 3) === 'efbfbd');
   const byte = bytes.toString('hex', offset, offset + 1).toUpperCase();
-  return `not UTF-8 at ${positionOf(text, index)}: the byte ${byte} is no part of a character`;
+  return `not UTF-8 at ${positionOf(text, index)}: the byte ${byte} is no part of a character; a file that is not text wants --raw`;
 }

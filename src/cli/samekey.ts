@@ -42,6 +42,14 @@ function createProgram(): Command {
   return program;
 }
 
+/** Where the options of the command that was meant are listed. */
+function help(): string {
+  const name = process.argv[2] ?? '';
+  return ['key', 'explain', 'check', 'engine'].includes(name)
+    ? `samekey help ${name}`
+    : 'samekey --help';
+}
+
 function fromCommander({ code, message }: CommanderError): CliError {
   if (code === 'commander.help') {
     return usageError('wanted a command: key, explain, check or engine; see samekey --help');
@@ -50,7 +58,7 @@ function fromCommander({ code, message }: CommanderError): CliError {
     .replace(/^error: /, '')
     .replaceAll('\n', ' ')
     .replace(/\.$/, '');
-  return usageError(what.includes('(Did you mean') ? what : `${what}; see samekey --help`);
+  return usageError(what.includes('(Did you mean') ? what : `${what}; see ${help()}`);
 }
 
 /** Ends with one line on standard error; without one when the reader of the output has gone. */

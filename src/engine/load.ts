@@ -5,7 +5,7 @@ import { createWasmEngine } from './wasm/engine.js';
 import { instantiate, type Wasm } from './wasm/instance.js';
 
 /** FIPS 180-4's own example, "abc": what an engine must answer before it is trusted. */
-const ABC = Uint8Array.of(0x61, 0x62, 0x63);
+const ABC = /* @__PURE__ */ Uint8Array.of(0x61, 0x62, 0x63);
 const ABC_SHA256 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
 
 /** Runs `load` once, on first use; one that throws or fails the self-check never existed. */
@@ -28,8 +28,8 @@ function lazily<T>(load: () => T | undefined, engineOf: (loaded: T) => Engine) {
   };
 }
 
-const native = lazily(loadNativeEngine, (engine) => engine);
-const wasm = lazily(instantiate, createWasmEngine);
+const native = /* @__PURE__ */ lazily(loadNativeEngine, (engine) => engine);
+const wasm = /* @__PURE__ */ lazily(instantiate, createWasmEngine);
 
 /** The engine of that name, or `undefined` where it does not work. */
 export function loadEngine(name: EngineName): Engine | undefined {

@@ -7,11 +7,11 @@ export type Content = string | ArrayBufferView | ArrayBuffer;
 /** One half of a surrogate pair without the other: no UTF-8 exists for it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** `String.prototype.isWellFormed` is a native scan, and free for one-byte strings. */
-export const isWellFormed: (text: string) => boolean =
-  typeof (String.prototype as { isWellFormed?: unknown }).isWellFormed === 'function'
-    ? (text) => (text as unknown as { isWellFormed(): boolean }).isWellFormed()
-    : (text) => !LONE_SURROGATE.test(text);
+/** Whether text has UTF-8. The platform's own scan is free for one-byte strings. */
+export function isWellFormed(text: string): boolean {
+  const native = (text as { isWellFormed?: () => boolean }).isWellFormed;
+  return native === undefined ? !LONE_SURROGATE.test(text) : native.call(text);
+}
 
 /** Refuses text that UTF-8 cannot carry: an encoder would put U+FFFD, and two texts would get one key. */
 export function requireWellFormed(text: string, action: string): void {

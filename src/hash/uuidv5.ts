@@ -34,7 +34,7 @@ function parseNamespace(namespace: unknown): Uint8Array {
 
 /** The namespace parsed last: programs use one, and parsing costs as much as hashing. */
 let lastText = '00000000-0000-0000-0000-000000000000';
-let lastBytes = new Uint8Array(16);
+let lastBytes = /* @__PURE__ */ new Uint8Array(16);
 
 /**
  * Returns the version 5 UUID of bytes, or of a text's UTF-8, in a namespace (RFC 9562 §5.5).

@@ -70,7 +70,7 @@ class PathReader {
       SHORTHAND.lastIndex = 0;
       this.#at = SHORTHAND.exec(this.#text)?.[0].length ?? 0;
       this.#refuse(
-        'a path begins with "$" and a bare name holds only letters, digits, "_" and "-"',
+        `a path begins with "$", as in ${quote(`$.${this.#text}`)}, and a bare name holds only letters, digits, "_" and "-"`,
       );
     }
     this.#at = 1;

@@ -45,14 +45,8 @@ export function refuseCycle(tokens: Tokens, target: Tokens): never {
 }
 
 /** Built-in objects whose content `JSON.stringify` drops without a word. */
-const OPAQUE = new Set(
-  ['Map', 'Set', 'WeakMap', 'WeakSet', 'WeakRef', 'Promise', 'RegExp', 'Error'].concat([
-    'ArrayBuffer',
-    'SharedArrayBuffer',
-    'Generator',
-    'AsyncGenerator',
-  ]),
-);
+const OPAQUE =
+  'Map Set WeakMap WeakSet WeakRef Promise RegExp Error ArrayBuffer SharedArrayBuffer Generator AsyncGenerator';
 
 /**
  * Whether an object that is no array and no plain object stands for its own enumerable members, as
@@ -63,5 +57,5 @@ export function hasMembers(value: object): boolean {
   if (ArrayBuffer.isView(value)) return false;
   const tag = Object.prototype.toString.call(value).slice(8, -1);
   if (tag === 'Object') return true;
-  return !OPAQUE.has(tag) && Object.keys(value).length > 0;
+  return !OPAQUE.split(' ').includes(tag) && Object.keys(value).length > 0;
 }

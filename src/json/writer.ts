@@ -28,6 +28,9 @@ const PLAIN = /* @__PURE__ */ Uint8Array.from({ length: 128 }, (_, c) =>
   c >= 0x20 && c !== QUOTE && c !== 0x5c ? 1 : 0,
 );
 
+/** Levels on which every container is compared with its ancestors. */
+const SHALLOW_LEVELS = 32;
+
 /** Arrays from here on are looked at as a whole, in case they hold nothing but numbers. */
 const NUMBERS_FROM = 8;
 /** Numbers printed in one go: at 25 characters each they fit behind a full chunk. */
@@ -297,13 +300,26 @@ export class CanonicalWriter {
 
   #enter(container: object, depth: number): void {
     const ancestors = this.#ancestors;
-    for (let i = depth - 1; i >= 0; i--) {
-      if (ancestors[i] === container) refuseCycle(this.#path(depth), this.#path(i));
+    // Deep down a look at all ancestors of each container would cost more than the container; what
+    // goes round in circles comes by here again.
+    if (depth < SHALLOW_LEVELS || depth % SHALLOW_LEVELS === 0 || depth >= this.#maxDepth) {
+      for (let i = depth - 1; i >= 0; i--)
+        if (ancestors[i] === container) this.#refuseCycle(container, depth);
     }
     if (depth >= this.#maxDepth) {
       refuseDepth(this.#path(depth), this.#at.length + this.#maxDepth);
     }
     ancestors[depth] = container;
+  }
+
+  /** Refuses the first container on the way down that was there before. */
+  #refuseCycle(container: object, depthNow: number): never {
+    this.#ancestors[depthNow] = container;
+    const seen = new Map<object | undefined, number>();
+    let depth = 0;
+    for (; !seen.has(this.#ancestors[depth]); depth++) seen.set(this.#ancestors[depth], depth);
+    const earlier = seen.get(this.#ancestors[depth]) as number;
+    return refuseCycle(this.#path(depth), this.#path(earlier));
   }
 
   /** `toJSON`, as `JSON.stringify` calls it: with the member's name or the element's index. */

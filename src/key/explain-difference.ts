@@ -17,8 +17,8 @@ export interface Difference {
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
 /**
- * Returns the paths at which the identities of two values differ, in canonical order; none if and
- * only if their keys are equal. Errors as `keyOf`.
+ * Returns the paths at which two values differ under one identity, in canonical order; none if and
+ * only if it gives them the same key. Errors as `keyOf`.
  *
  * @example
  * explainDifference({ model: 'a', n: 1 }, { model: 'b', n: 1 });

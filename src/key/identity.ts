@@ -90,7 +90,15 @@ export class Identity implements IdentityOptions {
 
   constructor(options: IdentityOptions) {
     Object.assign(this, options);
+    // What `console.log` prints in Node, Bun and Deno.
+    const inspect = Symbol.for('nodejs.util.inspect.custom');
+    Object.defineProperty(this, inspect, { value: () => this.toJSON() });
     Object.freeze(this);
+  }
+
+  /** For logs: the options without the secret. */
+  toJSON(): object {
+    return 'secret' in this ? { ...this, secret: '(hidden)' } : { ...this };
   }
 
   /** What `identity` compiles to; an `Identity` is compiled once. */

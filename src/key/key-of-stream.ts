@@ -6,6 +6,21 @@ import { framePrefix, type Scope, toScopes } from './frame.js';
 import { type Key, toKey } from './key.js';
 import { type KeyFormatOptions, toKeyFormat } from './key-format.js';
 
+/** Streams that were begun: they have nothing to give a second time, which would be the key of nothing. */
+const begun = /* @__PURE__ */ new WeakSet<object>();
+
+/** Refuses a stream that somebody, here or elsewhere, has read from. */
+function requireUnread(stream: object): void {
+  if (begun.has(stream) || (stream as { readableDidRead?: unknown }).readableDidRead === true) {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      'Cannot read the stream: it was read before, use one that gives its first byte',
+    );
+  }
+  begun.add(stream);
+}
+
 /** Raw bytes that arrive in pieces. Pieces that are text count as their UTF-8. */
 export type ByteStream =
   | ReadableStream<unknown>
@@ -29,8 +44,8 @@ const MEMBERS = ['bits', 'secret', 'scope', 'signal'];
  * An error of the stream passes through as it is; a stream that is not read to its end, for
  * whatever reason, is cancelled.
  *
- * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if it is no stream, or a piece is neither bytes nor
- * text; otherwise as `scoped`.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if it is no stream, or one that was read before, or a
+ * piece is neither bytes nor text; otherwise as `scoped`.
  * @example
  * (await keyOfStream(new Blob(['ab', 'c']))) === sha256Hex('abc'); // true
  */
@@ -68,19 +83,24 @@ function pieces(
 ): AsyncIterable<unknown> | Iterable<unknown> {
   const source = stream as {
     getReader?: unknown;
+    destroy?: unknown;
     stream?: unknown;
     [Symbol.asyncIterator]?: unknown;
     [Symbol.iterator]?: unknown;
   } | null;
   if (typeof source === 'object' && source !== null) {
     // Safari cannot iterate a ReadableStream, so none is iterated.
-    if (typeof source.getReader === 'function') return read(source as ReadableStream, signal);
+    if (typeof source.getReader === 'function') {
+      requireUnread(source);
+      return read(source as ReadableStream, signal);
+    }
     if (typeof source.stream === 'function') return read((source as Blob).stream(), signal);
     if (
       !ArrayBuffer.isView(source) &&
       (typeof source[Symbol.asyncIterator] === 'function' ||
         typeof source[Symbol.iterator] === 'function')
     ) {
+      if (typeof source.destroy === 'function') requireUnread(source);
       return signal === undefined
         ? (source as AsyncIterable<unknown>)
         : abortable(source as AsyncIterable<unknown>, signal);

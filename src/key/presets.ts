@@ -1,5 +1,12 @@
 import { Identity } from './identity.js';
 
+/** A preset: an identity that leaves things out, and nothing else. */
+export type Preset = Identity & { readonly exclude: readonly string[] };
+
+function leavingOut(...exclude: string[]): Preset {
+  return new Identity({ exclude }) as Preset;
+}
+
 /**
  * Identities for common requests. Each leaves out what may change between two attempts at the same
  * work without changing the work: never a member of the user's own data (`input`, `arguments`,
@@ -7,36 +14,46 @@ import { Identity } from './identity.js';
  */
 export const identities = {
   /** Tracing members that callers and middleware put at the top of a body. */
-  volatile: /* @__PURE__ */ new Identity({
-    exclude: ['$.timestamp', '$.trace_id', '$.request_id', '$.retry_count'],
-  }),
+  volatile: /* @__PURE__ */ leavingOut(
+    '$.timestamp',
+    '$.trace_id',
+    '$.request_id',
+    '$.retry_count',
+  ),
 
   /** Anthropic Messages: cache marks and the service tier. */
-  anthropic: /* @__PURE__ */ new Identity({
-    exclude: [
-      '$.cache_control',
-      '$.system[*].cache_control',
-      '$.tools[*].cache_control',
-      '$.messages[*].content[*].cache_control',
-      // Blocks inside a tool result, and inside a document whose source is made of blocks.
-      '$.messages[*].content[*].content[*].cache_control',
-      '$.messages[*].content[*].source.content[*].cache_control',
-      '$.service_tier',
-    ],
-  }),
+  anthropic: /* @__PURE__ */ leavingOut(
+    '$.cache_control',
+    '$.system[*].cache_control',
+    '$.tools[*].cache_control',
+    '$.messages[*].content[*].cache_control',
+    // Blocks inside a tool result, and inside a document whose source is made of blocks.
+    '$.messages[*].content[*].content[*].cache_control',
+    '$.messages[*].content[*].source.content[*].cache_control',
+    '$.service_tier',
+  ),
 
   /** OpenAI Chat Completions and Responses: cache routing, the service tier, the caller's labels. */
-  openai: /* @__PURE__ */ new Identity({
-    exclude: ['$.prompt_cache_key', '$.prompt_cache_retention', '$.service_tier', '$.metadata'],
-  }),
+  openai: /* @__PURE__ */ leavingOut(
+    '$.prompt_cache_key',
+    '$.prompt_cache_retention',
+    '$.service_tier',
+    '$.metadata',
+  ),
 
   /** Amazon Bedrock Converse: log labels, latency settings, and the token that is itself a key. */
-  bedrock: /* @__PURE__ */ new Identity({
-    exclude: ['$.requestMetadata', '$.performanceConfig', '$.serviceTier', '$.clientRequestToken'],
-  }),
+  bedrock: /* @__PURE__ */ leavingOut(
+    '$.requestMetadata',
+    '$.performanceConfig',
+    '$.serviceTier',
+    '$.clientRequestToken',
+  ),
 
   /** Gemini generateContent, as the API (`$.labels`) and as the SDK (`$.config`) spell it. */
-  gemini: /* @__PURE__ */ new Identity({
-    exclude: ['$.labels', '$.config.labels', '$.config.httpOptions', '$.config.abortSignal'],
-  }),
+  gemini: /* @__PURE__ */ leavingOut(
+    '$.labels',
+    '$.config.labels',
+    '$.config.httpOptions',
+    '$.config.abortSignal',
+  ),
 } as const;

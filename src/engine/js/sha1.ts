@@ -1,10 +1,16 @@
 /** SHA-1 (FIPS 180-4) in plain TypeScript. It is here for UUIDv5 alone (RFC 9562 §5.5). */
 
 /** §5.3.1: the initial hash value. */
-export const SHA1_INIT = Int32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0);
+export const SHA1_INIT = /* @__PURE__ */ Int32Array.of(
+  0x67452301,
+  0xefcdab89,
+  0x98badcfe,
+  0x10325476,
+  0xc3d2e1f0,
+);
 
 /** §6.1.2 step 1: the message schedule. */
-const W = new Int32Array(80);
+const W = /* @__PURE__ */ new Int32Array(80);
 
 const rotl = (x: number, count: number) => (x << count) | (x >>> (32 - count));
 

@@ -4,20 +4,29 @@
  */
 
 /** The first 64 primes, from which the standard takes its constants. */
-const PRIMES: number[] = [];
-for (let n = 2; PRIMES.length < 64; n++) if (PRIMES.every((p) => n % p !== 0)) PRIMES.push(n);
+const PRIMES = /* @__PURE__ */ firstPrimes(64);
+
+function firstPrimes(count: number): number[] {
+  const primes: number[] = [];
+  for (let n = 2; primes.length < count; n++) if (primes.every((p) => n % p !== 0)) primes.push(n);
+  return primes;
+}
 
 /** The first 32 bits of the fractional part of `x`. A double has 18 bits more, so rounding cannot show. */
 const fraction = (x: number) => ((x - Math.floor(x)) * 2 ** 32) | 0;
 
 /** §4.2.2: the constants of the 64 rounds, from the cube roots of the first 64 primes. */
-const K = Int32Array.from(PRIMES, (prime) => fraction(Math.cbrt(prime)));
+const K = /* @__PURE__ */ Int32Array.from(PRIMES, (prime) => fraction(Math.cbrt(prime)));
 
 /** §5.3.3: the initial hash value, from the square roots of the first eight primes. */
-export const SHA256_INIT = Int32Array.from(PRIMES.slice(0, 8), (p) => fraction(Math.sqrt(p)));
+export const SHA256_INIT = /* @__PURE__ */ rootsOf(PRIMES);
+
+function rootsOf(primes: readonly number[]): Int32Array {
+  return Int32Array.from(primes.slice(0, 8), (prime) => fraction(Math.sqrt(prime)));
+}
 
 /** §6.2.2 step 1: the message schedule. One for all: a compression never yields to other code. */
-const W = new Int32Array(64);
+const W = /* @__PURE__ */ new Int32Array(64);
 
 // §4.1.2. Ch is written ((f ^ g) & e) ^ g, and Maj ((a ^ b) & (b ^ c)) ^ b, whose a ^ b is the next
 // round's b ^ c; both stand inline below because V8 stops inlining a function this large.
