@@ -1,7 +1,6 @@
 /** The module's whole ABI: `memory`, these functions, and the addresses JavaScript needs. */
 export { sha1Begin, sha1Blocks, sha1Finish, sha256 } from './oneshot';
 export {
-  hasherCopy,
   hasherDigest,
   hasherOpen,
   hasherRestore,

@@ -14,9 +14,9 @@ export function pad(ptr: usize, pendingBytes: usize, lengthBytes: u64): u32 {
   return blockCount;
 }
 
-/** The state's words as the standards print them: big-endian bytes at `out`. */
-export function writeBigEndian(state: usize, out: usize, wordCount: u32): void {
+/** Words from the native byte order into the standards' big-endian one, and back. */
+export function swapWords(from: usize, to: usize, wordCount: u32): void {
   for (let i: u32 = 0; i < wordCount; i++) {
-    store<u32>(out + (i << 2), bswap(load<u32>(state + (i << 2))));
+    store<u32>(to + (i << 2), bswap(load<u32>(from + (i << 2))));
   }
 }

@@ -48,10 +48,30 @@ onEach(ENGINES, () => {
       expect(keyOf({ a: 1 }, { refs: ['b', '$.a.c'] })).toBe(keyOf({ a: 1 }));
     });
 
-    it('digest a value at a path whole: other paths do not reach into it', () => {
+    it('digest what the other paths leave of a value', () => {
       const value = { doc: { keep: 1, trace_id: 'x', part: 'y' } };
       const identity = { refs: ['doc', '$.doc.part'], exclude: ['$..trace_id'] };
-      expect(keyOf(value, identity)).toBe(keyOf({ doc: digestOf(value.doc) }));
+      const left = { keep: 1, part: digestOf('y') };
+      expect(keyOf(value, identity)).toBe(keyOf({ doc: digestOf(left) }));
+      expect(explain(value, identity).excluded).toEqual([
+        { path: '/doc/trace_id', by: '$..trace_id' },
+      ]);
+    });
+
+    it.each([[Promise.resolve('a')], ['abc'], [7], [{}]])(
+      'refuse a cache that gives %s: it would stand for every value',
+      (given) => {
+        const cache = { get: () => given as never, set() {} };
+        expect(() => keyOf(request(IMAGE), { refs: { paths: [DATA], cache } })).toThrow(
+          /^Cannot use refs.cache: its get gave /,
+        );
+      },
+    );
+
+    it('take null from a cache for a miss', () => {
+      const cache = { get: () => null as never, set() {} };
+      const identity = { refs: { paths: [DATA], cache } };
+      expect(keyOf(request('A'), identity)).toBe(keyOf(request('A'), { refs: [DATA] }));
     });
 
     it('give way to exclude, and to include', () => {

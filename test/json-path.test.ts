@@ -136,7 +136,8 @@ describe('a path', () => {
     expectThrown(() => defineIdentity({ exclude: ['$.a\n!'] }), SyntaxError, {
       code: 'SAMEKEY_BAD_PATH',
       position: 4,
-      message: 'Cannot read the path "$.a\\n!" at position 4: wanted ".", ".." or "["',
+      message:
+        'Cannot read the path "$.a\\n!" at position 4: wanted ".", ".." or "[", as in [\'a-b\'] for other names',
     });
   });
 

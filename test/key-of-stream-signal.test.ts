@@ -53,7 +53,7 @@ describe('a signal', () => {
         },
       };
       const source = { [Symbol.iterator]: () => throwing } as unknown as Iterable<unknown>;
-      await rejectionOf(keyOfStream(source, { signal: AbortSignal.abort(failure) }));
+      await rejectionOf(keyOfStream(source as never, { signal: AbortSignal.abort(failure) }));
       await settle();
     } finally {
       process.off('unhandledRejection', note);
@@ -64,7 +64,7 @@ describe('a signal', () => {
   it('that is aborted while a Web stream is waited for cancels it', async () => {
     const controller = new AbortController();
     const { stream, cancelled } = web(['a', 'b'], never as never);
-    const rejection = rejectionOf(keyOfStream(stream, controller));
+    const rejection = rejectionOf(keyOfStream(stream, { signal: controller.signal }));
     await settle();
     controller.abort(failure);
     expect(await rejection).toBe(failure);
@@ -76,7 +76,7 @@ describe('a signal', () => {
     const controller = new AbortController();
     let release = () => {};
     const { stream, returned } = generator(['a'], () => new Promise((done) => (release = done)));
-    const rejection = rejectionOf(keyOfStream(stream, controller));
+    const rejection = rejectionOf(keyOfStream(stream, { signal: controller.signal }));
     await settle();
     controller.abort(failure);
     expect(await rejection).toBe(failure);
@@ -90,7 +90,7 @@ describe('a signal', () => {
     const controller = new AbortController();
     const stream = new Readable({ read() {} });
     stream.push('a');
-    const rejection = rejectionOf(keyOfStream(stream, controller));
+    const rejection = rejectionOf(keyOfStream(stream, { signal: controller.signal }));
     await settle();
     controller.abort(failure);
     expect(await rejection).toBe(failure);
@@ -107,7 +107,7 @@ describe('a signal', () => {
         yield 'x';
       }
     }
-    expect(await rejectionOf(keyOfStream(endless(), controller))).toBe(failure);
+    expect(await rejectionOf(keyOfStream(endless(), { signal: controller.signal }))).toBe(failure);
     expect(pulled).toBeLessThanOrEqual(11);
   });
 
@@ -119,7 +119,7 @@ describe('a signal', () => {
   it('that is aborted afterwards changes nothing', async () => {
     const controller = new AbortController();
     const { stream, cancelled } = web(['abc'], (each) => each.close());
-    expect(await keyOfStream(stream, controller)).toBe(sha256Hex('abc'));
+    expect(await keyOfStream(stream, { signal: controller.signal })).toBe(sha256Hex('abc'));
     controller.abort(failure);
     await settle();
     expect(cancelled).toEqual([]);
@@ -147,7 +147,7 @@ describe('a signal', () => {
     await keyOfStream(new Blob(['abc']), { signal: counting });
     await keyOfStream(['abc'], { signal: counting });
     await rejectionOf(keyOfStream(web([7], wait).stream, { signal: counting }));
-    await rejectionOf(keyOfStream([7], { signal: counting }));
+    await rejectionOf(keyOfStream([7] as never, { signal: counting }));
     expect(listeners).toBe(0);
   });
 });

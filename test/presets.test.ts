@@ -93,13 +93,11 @@ const CASES: Record<Preset, Cases> = {
       ...topLevel(openai, 'prompt_cache_key', 'user-7', 'args'),
       ...topLevel(openai, 'prompt_cache_retention', '24h', 'schema'),
       ...topLevel(openai, 'service_tier', 'flex', 'args'),
-      ...topLevel(openai, 'metadata', { team: 'a' }, 'schema'),
     },
   },
   bedrock: {
     base: bedrock(),
     paths: {
-      ...topLevel(bedrock, 'requestMetadata', { team: 'a' }, 'input'),
       ...topLevel(bedrock, 'performanceConfig', { latency: 'optimized' }, 'schema'),
       ...topLevel(bedrock, 'serviceTier', { type: 'flex' }, 'input'),
       ...topLevel(bedrock, 'clientRequestToken', 'token', 'schema'),
@@ -108,14 +106,6 @@ const CASES: Record<Preset, Cases> = {
   gemini: {
     base: gemini(),
     paths: {
-      ...topLevel(gemini, 'labels', { team: 'a' }, 'args'),
-      '$.config.labels': {
-        equal: gemini({ config: { labels: { team: 'a' } } }),
-        nearMiss: [
-          gemini({ schema: { labels: { type: 'string' } } }),
-          gemini({ schema: { labels: { type: 'number' } } }),
-        ],
-      },
       '$.config.httpOptions': {
         equal: gemini({ config: { httpOptions: { timeout: 5 } } }),
         nearMiss: [
@@ -194,6 +184,10 @@ describe('what every preset keeps', () => {
       make({ top: { messages: [] } }),
       make({ top: { id: 'x' } }),
       make({ top: { user: 'u' } }),
+      make({ top: { metadata: { order: 7 } } }),
+      make({ top: { metadata: { order: 8 } } }),
+      make({ top: { requestMetadata: { order: 7 } } }),
+      make({ top: { labels: { order: 7 } } }),
       make({ top: { usage: 1 } }),
       make({ schema: { to: { type: 'string' } } }),
       ...['id', 'usage', 'stop_reason', 'created', 'metadata', 'labels', 'trace_id'].flatMap(

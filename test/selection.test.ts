@@ -86,10 +86,14 @@ function identityOf(root: Json, { include, exclude, refs }: Rules): Json | undef
     const isContainer = typeof value === 'object' && value !== null;
     if (!isInside && !(isContainer && leading.has(place))) return undefined;
     hasIncluded ||= included.has(place);
-    if (isInside && referenced.has(place)) {
-      return `sha256:${createHash('sha256').update(referenceJson(value)).digest('hex')}`;
-    }
-    if (!isContainer) return value;
+    // A reference stands for what the other paths leave of the value.
+    const content = isContainer ? contentOf(node, value, isInside) : value;
+    return isInside && referenced.has(place)
+      ? `sha256:${createHash('sha256').update(referenceJson(content)).digest('hex')}`
+      : content;
+  }
+
+  function contentOf(node: Node, value: Json, isInside: boolean): Json {
     const kept = childrenOf(node)
       .map((child) => [String(child.key), copy(child, isInside)] as const)
       .filter((entry): entry is [string, Json] => entry[1] !== undefined);

@@ -6,13 +6,13 @@ export interface Engine {
   /** Whether its inner loops use vector instructions that samekey put there. */
   readonly simd: boolean;
   /** SHA-256 of `bytes[start, end)`: 32 bytes. */
-  sha256(bytes: Uint8Array, start: number, end: number): Uint8Array;
+  sha256(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer>;
   /** SHA-256 of `bytes[start, end)`: 64 lower-case hexadecimal digits. */
   sha256Hex(bytes: Uint8Array, start: number, end: number): string;
   /** SHA-256 of a well-formed text's UTF-8 bytes: 64 lower-case hexadecimal digits. */
   sha256HexOfText(text: string): string;
   /** SHA-1 of `bytes`: 20 bytes. */
-  sha1(bytes: Uint8Array): Uint8Array;
+  sha1(bytes: Uint8Array): Uint8Array<ArrayBuffer>;
   /** The version 5 UUID of the content (well-formed text or bytes) in a 16-byte namespace. */
   uuidv5(namespace: Uint8Array, content: string | Uint8Array): string;
   createSha256(): Sha256State;
@@ -24,10 +24,10 @@ export interface Engine {
 export interface Sha256State {
   update(bytes: Uint8Array): void;
   /** The digest of what was fed so far, 32 bytes; the state can go on. */
-  digest(): Uint8Array;
+  digest(): Uint8Array<ArrayBuffer>;
   clone(): Sha256State;
   /** h0 … h7 and the length in bytes, big-endian, then the bytes of the unfinished block. */
-  save(): Uint8Array;
+  save(): Uint8Array<ArrayBuffer>;
 }
 
 /** Bytes of a saved state before the unfinished block: eight words and a 64-bit length. */

@@ -10,17 +10,21 @@ interface NativeHash {
   digest(): Uint8Array;
   digest(encoding: 'hex'): string;
 }
+interface OneShot {
+  (algorithm: string, content: string | Uint8Array, encoding: 'hex'): string;
+  (algorithm: string, content: Uint8Array, encoding: 'buffer'): Uint8Array;
+}
 interface NativeCrypto {
   createHash(algorithm: string): NativeHash;
-  hash?(algorithm: string, content: string | Uint8Array, encoding: 'hex'): string;
+  hash?: OneShot;
 }
 
 /** OpenSSL counts in 32 bits: one call takes less than 2 GiB. */
 const MAX_PIECE_BYTES = 2 ** 30;
 
 /** Keeps `Buffer`, which `node:crypto` returns, out of what samekey returns. */
-function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+function plain(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
 }
 
 function feed(hash: NativeHash, bytes: Uint8Array): NativeHash {
@@ -45,7 +49,7 @@ class NativeSha256 implements Sha256State {
   update(bytes: Uint8Array): void {
     feed(this.#hash, bytes);
   }
-  digest(): Uint8Array {
+  digest(): Uint8Array<ArrayBuffer> {
     return plain(this.#hash.copy().digest());
   }
   clone(): NativeSha256 {
@@ -74,25 +78,33 @@ export function loadNativeEngine(): Engine | undefined {
   if (typeof crypto?.createHash !== 'function') return undefined;
   const { createHash, hash: oneShot } = crypto;
 
+  const isOneShot = (content: Uint8Array) =>
+    oneShot !== undefined && content.length <= MAX_PIECE_BYTES;
+  const digest = (algorithm: string, content: Uint8Array) =>
+    plain(
+      isOneShot(content)
+        ? (oneShot as OneShot)(algorithm, content, 'buffer')
+        : feed(createHash(algorithm), content).digest(),
+    );
+  const hex = (content: Uint8Array) =>
+    isOneShot(content)
+      ? (oneShot as OneShot)('sha256', content, 'hex')
+      : feed(createHash('sha256'), content).digest('hex');
+
   return {
     name: 'native',
     simd: false,
-    sha256: (bytes, start, end) =>
-      plain(feed(createHash('sha256'), part(bytes, start, end)).digest()),
-    sha256Hex(bytes, start, end) {
-      const content = part(bytes, start, end);
-      return oneShot !== undefined && content.length <= MAX_PIECE_BYTES
-        ? oneShot('sha256', content, 'hex')
-        : feed(createHash('sha256'), content).digest('hex');
-    },
+    sha256: (bytes, start, end) => digest('sha256', part(bytes, start, end)),
+    sha256Hex: (bytes, start, end) => hex(part(bytes, start, end)),
     sha256HexOfText: (text) =>
-      oneShot !== undefined
-        ? oneShot('sha256', text, 'hex')
-        : feed(createHash('sha256'), encoder.encode(text)).digest('hex'),
-    sha1: (bytes) => plain(feed(createHash('sha1'), bytes).digest()),
+      oneShot !== undefined ? oneShot('sha256', text, 'hex') : hex(encoder.encode(text)),
+    sha1: (bytes) => digest('sha1', bytes),
     uuidv5(namespace, content) {
       const name = typeof content === 'string' ? encoder.encode(content) : content;
-      return toUuid(feed(createHash('sha1').update(namespace), name).digest(), 5);
+      const bytes = new Uint8Array(namespace.length + name.length);
+      bytes.set(namespace);
+      bytes.set(name, namespace.length);
+      return toUuid(digest('sha1', bytes), 5);
     },
     createSha256: () => new NativeSha256(createHash('sha256')),
     restoreSha256: () => noMidstate('restore a saved state into a native hasher'),

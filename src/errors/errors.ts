@@ -78,13 +78,25 @@ export function quote(text: string): string {
   return JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 80)}…`);
 }
 
-/** Checks that `options` is an object and has no members but `known` ones: a typo is not a default. */
+/**
+ * Checks that `options` is a plain object and has no members but `known` ones: a typo is not a
+ * default, and what a class keeps in getters is not there for everybody who copies it.
+ */
 export function requireMembers(options: unknown, known: readonly string[], what: string): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
       `Cannot use the ${what}: wanted an object, not ${nameOf(options)}`,
+    );
+  }
+  const prototype: unknown = Object.getPrototypeOf(options);
+  // Another realm's `Object.prototype` is one, too.
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot use the ${what}: wanted a plain object, not ${nameOf(options)}`,
     );
   }
   for (const name of Object.keys(options)) {

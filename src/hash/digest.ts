@@ -9,7 +9,7 @@ import { type Content, toBytes } from './content.js';
  * @example
  * sha256('abc').slice(0, 4); // Uint8Array [186, 120, 22, 191]
  */
-export function sha256(content: Content): Uint8Array {
+export function sha256(content: Content): Uint8Array<ArrayBuffer> {
   const bytes = toBytes(content, 'hash the content');
   return digestEngine().sha256(bytes, 0, bytes.length);
 }
@@ -22,6 +22,6 @@ export function sha256(content: Content): Uint8Array {
  * @example
  * sha1('abc').slice(0, 4); // Uint8Array [169, 153, 62, 54]
  */
-export function sha1(content: Content): Uint8Array {
+export function sha1(content: Content): Uint8Array<ArrayBuffer> {
   return digestEngine().sha1(toBytes(content, 'hash the content'));
 }

@@ -1,4 +1,4 @@
-import type { Sha256State } from '../engine/engine.js';
+import type { Engine, Sha256State } from '../engine/engine.js';
 import { streamEngine } from '../engine/select.js';
 import { fail } from '../errors/errors.js';
 import { type Content, toBytes } from './content.js';
@@ -39,9 +39,12 @@ export interface Digester {
   finish(): Uint8Array;
 }
 
-/** A digester for a long stream, on the fastest engine that is there. */
-export function createDigester(key: HmacKey | undefined): Digester {
-  const state: Sha256State = streamEngine().createSha256();
+/** A digester for a stream of unknown length, unless another engine than the one for those is given. */
+export function createDigester(
+  key: HmacKey | undefined,
+  engine: Engine = streamEngine(),
+): Digester {
+  const state: Sha256State = engine.createSha256();
   if (key === undefined) {
     return { update: (bytes) => state.update(bytes), finish: () => state.digest() };
   }

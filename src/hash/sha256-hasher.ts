@@ -12,21 +12,23 @@ export interface Sha256 {
    */
   update(content: Content): this;
   /** Returns the digest of all that was fed so far, 32 bytes. The hasher can be fed on. */
-  digest(): Uint8Array;
+  digest(): Uint8Array<ArrayBuffer>;
   /** Returns an independent hasher in the same state. */
   clone(): Sha256;
   /**
-   * Returns the state as 40 to 103 bytes that any engine, process or version can `restore`: h0 … h7
+   * Returns the state as 40 to 103 bytes that any process, version and engine but `native` can
+   * `restore`: h0 … h7
    * and the length in bytes, big-endian, then the bytes of the unfinished block.
    *
-   * @throws {TypeError} `SAMEKEY_NO_MIDSTATE` under `useEngine('native')`.
+   * @throws {TypeError} `SAMEKEY_NO_MIDSTATE` if it was made under `useEngine('native')`.
    */
-  save(): Uint8Array;
+  save(): Uint8Array<ArrayBuffer>;
   /**
    * Replaces the state by a saved one and returns the hasher.
    *
    * @throws {RangeError} `SAMEKEY_BAD_STATE` if the bytes are no saved state.
-   * @throws {TypeError} `SAMEKEY_NO_MIDSTATE` under `useEngine('native')`.
+   * @throws {TypeError} `SAMEKEY_NO_MIDSTATE` under `useEngine('native')`, `SAMEKEY_BAD_ARGUMENT` for
+   * anything but a Uint8Array.
    */
   restore(saved: Uint8Array): this;
 }
@@ -43,7 +45,7 @@ class EngineSha256 implements Sha256 {
     return this;
   }
 
-  digest(): Uint8Array {
+  digest(): Uint8Array<ArrayBuffer> {
     return this.#state.digest();
   }
 
@@ -51,7 +53,7 @@ class EngineSha256 implements Sha256 {
     return new EngineSha256(this.#state.clone());
   }
 
-  save(): Uint8Array {
+  save(): Uint8Array<ArrayBuffer> {
     return this.#state.save();
   }
 

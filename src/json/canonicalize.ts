@@ -69,7 +69,8 @@ class TextSink implements CanonicalSink<string> {
  * `BigInt`, `Map`, `Set`, typed arrays and other objects whose content is not in members;
  * `SAMEKEY_LONE_SURROGATE`; `SAMEKEY_CYCLE`.
  * @throws {RangeError} `SAMEKEY_NOT_FINITE` for `NaN` and infinities; `SAMEKEY_TOO_DEEP` beyond
- * `maxDepth`; `SAMEKEY_TOO_LONG` for more text than the platform can hold. The others carry the JSON Pointer of the offender as `path`.
+ * `maxDepth`. These carry the JSON Pointer of the offender as `path`. `SAMEKEY_TOO_LONG` if the
+ * text is longer than the platform can hold.
  * @example
  * canonicalize({ b: [1e21, -0], a: 'é\n' }); // '{"a":"é\\n","b":[1e+21,0]}'
  */
@@ -83,18 +84,21 @@ export function canonicalize(value: unknown, options?: CanonicalizeOptions): str
  * @example
  * canonicalBytes({ a: 1 }); // Uint8Array [123, 34, 97, 34, 58, 49, 125]
  */
-export function canonicalBytes(value: unknown, options?: CanonicalizeOptions): Uint8Array {
+export function canonicalBytes(
+  value: unknown,
+  options?: CanonicalizeOptions,
+): Uint8Array<ArrayBuffer> {
   return writeCanonical(value, toWriteOptions(options), new BytesSink());
 }
 
-class BytesSink implements CanonicalSink<Uint8Array> {
-  readonly #chunks: Uint8Array[] = [];
+class BytesSink implements CanonicalSink<Uint8Array<ArrayBuffer>> {
+  readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
 
   chunk(bytes: Uint8Array, start: number, end: number): void {
     this.#chunks.push(bytes.slice(start, end));
   }
 
-  last(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  last(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> {
     if (this.#chunks.length === 0) return bytes.slice(start, end);
     this.chunk(bytes, start, end);
     const whole = new Uint8Array(this.#chunks.reduce((sum, { length }) => sum + length, 0));

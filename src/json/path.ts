@@ -89,7 +89,7 @@ class PathReader {
     }
     if (this.#take('.')) return { descendant: false, selectors: [this.#wildcardOrName()] };
     if (this.#take('[')) return { descendant: false, selectors: this.#bracketed() };
-    return this.#refuse('wanted ".", ".." or "["');
+    return this.#refuse(`wanted ".", ".." or "[", as in ['a-b'] for other names`);
   }
 
   #wildcardOrName(): Selector {
@@ -157,7 +157,10 @@ class PathReader {
 
   #refuse(wanted: string): never {
     const next = this.#text[this.#at];
-    const what = (next !== undefined && UNSUPPORTED[next]) || wanted;
+    const isInBrackets =
+      this.#text.lastIndexOf('[', this.#at) > this.#text.lastIndexOf(']', this.#at);
+    const unsupported = next !== undefined && (isInBrackets || next === '(') && UNSUPPORTED[next];
+    const what = unsupported || wanted;
     return fail(
       SyntaxError,
       'SAMEKEY_BAD_PATH',

@@ -64,7 +64,9 @@ export class Selection {
       this.#otherMember ??= this.#next(() => false);
       return this.#otherMember;
     }
-    return this.#keep(this.#members, name, this.#next(isNamed));
+    const state = this.#next(isNamed);
+    this.#members.set(name, state);
+    return state;
   }
 
   /** The state of the element at that index. */
@@ -77,12 +79,14 @@ export class Selection {
       this.#otherElement ??= this.#next(() => false);
       return this.#otherElement;
     }
-    return this.#keep(this.#elements, index, this.#next(isNamed));
+    const state = this.#next(isNamed);
+    this.#elements.set(index, state);
+    return state;
   }
 
-  #keep<K>(states: Map<K, Selection>, key: K, state: Selection): Selection {
-    states.set(key, state);
-    return state;
+  /** The same state for what is written in place of a reference: its own content. */
+  get content(): Selection {
+    return this.#automaton.state(this.#live, this.isInside);
   }
 
   #mentions(isNamed: (selector: Selector) => boolean): boolean {

@@ -23,13 +23,10 @@ export interface TextBuffer {
 
 /** A chunk: large enough that emptying it is rare, small enough to stay in the cache. */
 const CHUNK_BYTES = 0x10000;
-/** What the longest text piece may need after `limit`: 6 bytes for each of its bytes. */
-const PIECE_BYTES = 0x10000;
-
 /** In WASM memory: pieces are encoded into INPUT and escaped into OUTPUT sixteen bytes at a time. */
 function wasmBuffer(wasm: Wasm): TextBuffer {
   const { call, at, bytes } = wasm;
-  const input = bytes.subarray(at.input, at.input + PIECE_BYTES);
+  const input = bytes.subarray(at.input, at.input + at.inputBytes);
   return {
     bytes,
     start: at.output,

@@ -57,7 +57,7 @@ const NO_SINK: ChunkSink = { chunk() {} };
 export interface Trace {
   excluded(tokens: readonly (string | number)[], by: string | undefined): void;
   /** The text that stands for a value at a `refs` path. */
-  reference(value: unknown, tokens: readonly (string | number)[]): string;
+  reference(value: unknown, tokens: readonly (string | number)[], content: Selection): string;
   /** An `include` path has matched. */
   included(): void;
 }
@@ -187,7 +187,7 @@ export class CanonicalWriter {
     this.#enter(array, depth);
     if (length === 0) return this.#ascii('[]', position);
     let at = this.#makeRoom(position);
-    if (length >= NUMBERS_FROM && typeof array[0] === 'number') {
+    if (length >= NUMBERS_FROM && typeof array[0] === 'number' && isOrdinary(array)) {
       const end = this.#numbers(array, at);
       if (end !== 0) return end;
     }
@@ -240,10 +240,12 @@ export class CanonicalWriter {
     let separator = 0x7b;
     for (let i = 0; i < names.length; i++) {
       const name = names[i] as string;
-      const value = this.#resolve((object as Record<string, unknown>)[name], name);
-      if (value === undefined) continue;
       this.#tokens[depth] = name;
       const next = selection?.member(name);
+      // What is excluded is not even looked at.
+      if (next?.excludedBy !== undefined && this.#isLeftOut(next, undefined, depth)) continue;
+      const value = this.#resolve((object as Record<string, unknown>)[name], name);
+      if (value === undefined) continue;
       if (next !== undefined && this.#isLeftOut(next, value, depth)) continue;
       bytes[at] = separator;
       separator = COMMA;
@@ -264,7 +266,8 @@ export class CanonicalWriter {
   #selected(value: unknown, position: number, depth: number, selection: Selection): number {
     if (selection.startsInclude) this.#trace?.included();
     if (selection.isReference) {
-      const text = (this.#trace as Trace).reference(value, this.#path(depth));
+      const { content } = selection;
+      const text = (this.#trace as Trace).reference(value, this.#path(depth), content);
       return this.#text(text, position, depth, false);
     }
     if (selection.isIndifferent || !isContainer(value)) {
@@ -340,6 +343,11 @@ export class CanonicalWriter {
   #path(depth: number): (string | number)[] {
     return [...this.#at, ...this.#tokens.slice(0, depth)];
   }
+}
+
+/** Whether `JSON.stringify` takes an array as what it holds: it asks for `toJSON`, too. */
+function isOrdinary(array: readonly unknown[]): boolean {
+  return Object.getPrototypeOf(array) === Array.prototype && !('toJSON' in array);
 }
 
 /** Names in the order of their UTF-16 code units (RFC 8785 §3.2.3), which is what `<` compares. */

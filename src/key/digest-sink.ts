@@ -21,7 +21,8 @@ export class DigestSink implements CanonicalSink<string> {
     if (this.#digester === undefined && this.#hmac === undefined) {
       return digestEngine().sha256Hex(bytes, start, end);
     }
-    this.chunk(bytes, start, end);
-    return toHex((this.#digester as unknown as Digester).finish());
+    const digester = this.#digester ?? createDigester(this.#hmac, digestEngine());
+    digester.update(bytes.subarray(start, end));
+    return toHex(digester.finish());
   }
 }

@@ -90,20 +90,27 @@ export class Identity implements IdentityOptions {
 
   constructor(options: IdentityOptions) {
     Object.assign(this, options);
+    // Lists are the identity's own: nobody changes it from outside.
+    for (const [name, value] of Object.entries(options)) {
+      if (Array.isArray(value)) Object.assign(this, { [name]: Object.freeze([...value]) });
+    }
     // What `console.log` prints in Node, Bun and Deno.
     const inspect = Symbol.for('nodejs.util.inspect.custom');
     Object.defineProperty(this, inspect, { value: () => this.toJSON() });
     Object.freeze(this);
   }
 
-  /** For logs: the options without the secret. */
+  /** For logs: the options, and `null` for the secret, which is no secret to anybody. */
   toJSON(): object {
-    return 'secret' in this ? { ...this, secret: '(hidden)' } : { ...this };
+    return 'secret' in this ? { ...this, secret: null } : { ...this };
   }
 
   /** What `identity` compiles to; an `Identity` is compiled once. */
   static compiled(identity: IdentityLike): CompiledIdentity {
-    if (!(#compiled in identity)) return compile(identity);
+    if (!(#compiled in identity)) {
+      requireMembers(identity, MEMBERS, 'identity');
+      return compile(identity);
+    }
     identity.#compiled ??= compile(identity);
     return identity.#compiled;
   }
@@ -125,8 +132,9 @@ export class Identity implements IdentityOptions {
  * keyOf(order, identity) === keyOf({ order_id: 7, items: [{ sku: 'A1' }] }, identity); // true
  */
 export function defineIdentity(options: IdentityOptions): Identity {
-  requireMembers(options, MEMBERS, 'identity');
-  const identity = new Identity(options);
+  const own = options instanceof Identity ? { ...options } : options;
+  requireMembers(own, MEMBERS, 'identity');
+  const identity = new Identity(own);
   Identity.compiled(identity);
   return identity;
 }
@@ -140,11 +148,12 @@ export function compileIdentity(identity: IdentityLike | undefined): CompiledIde
   return Identity.compiled(identity);
 }
 
-function compile(options: IdentityOptions): CompiledIdentity {
-  requireMembers(options, MEMBERS, 'identity');
-  for (const name of ['include', 'exclude', 'scope', 'refs', 'window'] as const) {
+function compile(given: IdentityOptions): CompiledIdentity {
+  // Without a prototype, so that nothing that was put on `Object.prototype` becomes an option.
+  const options: IdentityOptions = Object.assign(Object.create(null), given);
+  for (const [name, value] of Object.entries(options)) {
     // `scope: tenant?.id` that is undefined must not quietly make keys that tenants share.
-    if (name in options && options[name] === undefined) {
+    if (value === undefined && name !== 'secret') {
       refuse(TypeError, `${name} is undefined, leave the member out to have none`);
     }
   }
@@ -195,6 +204,7 @@ function toReferences(refs: IdentityOptions['refs']): {
   if (typeof refs !== 'object' || refs === null || !('paths' in refs)) {
     return refuse(TypeError, `refs is ${nameOf(refs)}, wanted a list of paths or { paths, cache }`);
   }
+  requireMembers(refs, ['paths', 'cache'], 'refs');
   const { paths, cache } = refs;
   if (typeof cache?.get !== 'function' || typeof cache?.set !== 'function') {
     refuse(TypeError, 'refs.cache has no get and set methods as a Map has');
@@ -210,6 +220,7 @@ function withWindow(
   if (typeof window !== 'object' || window === null) {
     refuse(TypeError, `window is ${nameOf(window)}, wanted { lengthMs, clock }`);
   }
+  requireMembers(window, ['lengthMs', 'clock'], 'window');
   const { lengthMs, clock = Date.now } = window;
   if (typeof lengthMs !== 'number') {
     refuse(TypeError, `window.lengthMs is ${nameOf(lengthMs)}, wanted a whole number from 1`);

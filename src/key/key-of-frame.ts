@@ -19,7 +19,10 @@ export function keyOfFrame(pieces: readonly Uint8Array[], format: KeyFormat): Ke
     }
     return toKey(digestEngine().sha256Hex(frame, 0, byteCount), format.bits);
   }
-  const digester = createDigester(format.hmac);
+  const digester =
+    byteCount <= JOINED_BYTES
+      ? createDigester(format.hmac, digestEngine())
+      : createDigester(format.hmac);
   for (const piece of pieces) digester.update(piece);
   return toKey(toHex(digester.finish()), format.bits);
 }

@@ -9,10 +9,10 @@ function leavingOut(...exclude: string[]): Preset {
 
 /**
  * Identities for common requests. Each leaves out what may change between two attempts at the same
- * work without changing the work: never a member of the user's own data (`input`, `arguments`,
- * JSON schemas), and nothing that the model or the bill for its words depends on.
+ * work without changing the answer: never a member of the user's own data (`input`, `arguments`,
+ * JSON schemas), and no labels or metadata, where callers keep what tells two requests apart.
  */
-export const identities = {
+export const identities = /* @__PURE__ */ Object.freeze({
   /** Tracing members that callers and middleware put at the top of a body. */
   volatile: /* @__PURE__ */ leavingOut(
     '$.timestamp',
@@ -33,27 +33,20 @@ export const identities = {
     '$.service_tier',
   ),
 
-  /** OpenAI Chat Completions and Responses: cache routing, the service tier, the caller's labels. */
+  /** OpenAI Chat Completions and Responses: cache routing and the service tier. */
   openai: /* @__PURE__ */ leavingOut(
     '$.prompt_cache_key',
     '$.prompt_cache_retention',
     '$.service_tier',
-    '$.metadata',
   ),
 
-  /** Amazon Bedrock Converse: log labels, latency settings, and the token that is itself a key. */
+  /** Amazon Bedrock Converse: latency settings, the service tier, the token that is itself a key. */
   bedrock: /* @__PURE__ */ leavingOut(
-    '$.requestMetadata',
     '$.performanceConfig',
     '$.serviceTier',
     '$.clientRequestToken',
   ),
 
-  /** Gemini generateContent, as the API (`$.labels`) and as the SDK (`$.config`) spell it. */
-  gemini: /* @__PURE__ */ leavingOut(
-    '$.labels',
-    '$.config.labels',
-    '$.config.httpOptions',
-    '$.config.abortSignal',
-  ),
-} as const;
+  /** Gemini generateContent: what the SDK keeps for itself in `config`. */
+  gemini: /* @__PURE__ */ leavingOut('$.config.httpOptions', '$.config.abortSignal'),
+});

@@ -1,9 +1,9 @@
-import { fail } from '../errors/errors.js';
+import { fail, nameOf } from '../errors/errors.js';
 import { toPointer } from '../json/pointer.js';
 import { writeCanonical } from '../json/write.js';
-import type { Trace } from '../json/writer.js';
+import type { Trace, WriteOptions } from '../json/writer.js';
 import { DigestSink } from './digest-sink.js';
-import type { CompiledIdentity } from './identity.js';
+import type { CompiledIdentity, ReferenceCache } from './identity.js';
 
 /** A part of a value that is not in its identity. */
 export interface Excluded {
@@ -34,7 +34,7 @@ export interface Notes {
 
 /** The watcher for one value, which writes into `notes` if there are any. */
 export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
-  const { include } = identity;
+  const { include, maxDepth, cache } = identity;
   let hasIncluded = include.length === 0;
   return {
     included() {
@@ -43,8 +43,9 @@ export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
     excluded(tokens, by) {
       notes?.excluded.push({ path: toPointer(tokens), by });
     },
-    reference(value, tokens) {
-      const sha256 = referenceDigest(value, tokens, identity);
+    reference(value, tokens, selection) {
+      const options = { maxDepth, at: tokens, selection, trace: this };
+      const sha256 = referenceDigest(value, options, cache);
       notes?.referenced.push({ path: toPointer(tokens), sha256 });
       return `sha256:${sha256}`;
     },
@@ -59,15 +60,25 @@ export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
   };
 }
 
+const SHA256_HEX = /^[0-9a-f]{64}$/;
+
 function referenceDigest(
   value: unknown,
-  tokens: readonly (string | number)[],
-  { cache, maxDepth }: CompiledIdentity,
+  options: WriteOptions,
+  cache: ReferenceCache | undefined,
 ): string {
   // Only text is looked up: an object may have changed since.
-  const known = typeof value === 'string' ? cache?.get(value) : undefined;
-  if (known !== undefined) return known;
-  const digestHex = writeCanonical(value, { maxDepth, at: tokens }, new DigestSink(undefined));
+  const known: unknown = typeof value === 'string' ? cache?.get(value) : undefined;
+  if (known !== undefined && known !== null) {
+    if (typeof known === 'string' && SHA256_HEX.test(known)) return known;
+    // A promise, say: it would stand for every value alike.
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_IDENTITY',
+      `Cannot use refs.cache: its get gave ${nameOf(known)}, wanted 64 hexadecimal digits or undefined`,
+    );
+  }
+  const digestHex = writeCanonical(value, options, new DigestSink(undefined));
   if (typeof value === 'string') cache?.set(value, digestHex);
   return digestHex;
 }

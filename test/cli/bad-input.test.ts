@@ -99,7 +99,7 @@ describe('JSON that would get the key of another request: one line, exit code 4'
     [
       'U+FFFD, which is none of it, before a byte that is',
       Buffer.concat([Buffer.from('["\ufffd\ufffd", "'), Buffer.of(0xc3, 0x28), Buffer.from('"]')]),
-      'standard input: not UTF-8 at line 1, column 9: the byte C3 is no part of a character',
+      'standard input: not UTF-8 at line 1, column 9: the byte C3 is no part of a character; a file that is not text wants --raw',
     ],
     [
       'cut off',

@@ -18,14 +18,14 @@ function padded(pending: Uint8Array, length: number): Uint8Array {
   return blocks;
 }
 
-function bigEndian(words: Int32Array): Uint8Array {
+function bigEndian(words: Int32Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(words.length * 4);
   const view = new DataView(bytes.buffer);
   for (let i = 0; i < words.length; i++) view.setInt32(4 * i, words[i] as number);
   return bytes;
 }
 
-function sha1(bytes: Uint8Array): Uint8Array {
+function sha1(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const state = SHA1_INIT.slice();
   const tail = bytes.length - (bytes.length & 63);
   sha1Compress(state, bytes, 0, tail);
@@ -55,7 +55,7 @@ class JsSha256 implements Sha256State {
     this.#block.set(bytes.subarray(end));
   }
 
-  digest(): Uint8Array {
+  digest(): Uint8Array<ArrayBuffer> {
     const words = this.#words.slice();
     const last = padded(this.#block.subarray(0, this.#length % 64), this.#length);
     sha256Compress(words, last, 0, last.length);
@@ -66,7 +66,7 @@ class JsSha256 implements Sha256State {
     return new JsSha256().restore(this.save());
   }
 
-  save(): Uint8Array {
+  save(): Uint8Array<ArrayBuffer> {
     const held = this.#length % 64;
     const saved = new Uint8Array(SAVED_HEADER_BYTES + held);
     saved.set(bigEndian(this.#words));
@@ -84,7 +84,7 @@ class JsSha256 implements Sha256State {
   }
 }
 
-function sha256(bytes: Uint8Array): Uint8Array {
+function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const state = new JsSha256();
   state.update(bytes);
   return state.digest();

@@ -60,7 +60,7 @@ export class WasmSha256 implements Sha256State {
     this.#home.feed(this.#enter(), bytes);
   }
 
-  digest(): Uint8Array {
+  digest(): Uint8Array<ArrayBuffer> {
     const { call, at, bytes } = this.#home.wasm;
     call.hasherDigest(this.#enter());
     return bytes.slice(at.digest, at.digest + 32);
@@ -70,7 +70,7 @@ export class WasmSha256 implements Sha256State {
     return new WasmSha256(this.#home, this.save());
   }
 
-  save(): Uint8Array {
+  save(): Uint8Array<ArrayBuffer> {
     if (this.#saved !== undefined) return this.#saved.slice();
     const { call, at, bytes } = this.#home.wasm;
     return bytes.slice(at.text, at.text + call.hasherSave(this.#slot, at.text));

@@ -10,7 +10,6 @@ export interface WasmExports {
   hasherOpen(slot: number): void;
   hasherUpdate(slot: number, ptr: number, byteCount: number): void;
   hasherDigest(slot: number): void;
-  hasherCopy(to: number, from: number): void;
   hasherSave(slot: number, out: number): number;
   hasherRestore(slot: number, saved: number): void;
   digestHex(): void;
@@ -40,7 +39,6 @@ export interface Wasm {
     readonly input: number;
     readonly inputBytes: number;
     readonly output: number;
-    readonly outputBytes: number;
     readonly slotCount: number;
   };
 }
@@ -79,7 +77,6 @@ export function instantiate(): Wasm {
       input: call.INPUT.value,
       inputBytes: call.INPUT_BYTES.value,
       output: call.OUTPUT.value,
-      outputBytes: call.OUTPUT_BYTES.value,
       slotCount: call.SLOT_COUNT.value,
     },
   };
