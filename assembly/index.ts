@@ -15,6 +15,7 @@ export {
   INPUT_BYTES,
   OUTPUT,
   OUTPUT_BYTES,
+  PREFIX_BYTES,
   SLOT_COUNT,
   TEXT,
 } from './layout';

@@ -4,21 +4,22 @@
  * needs as exported globals.
  */
 
-/** W + K of the sixteen rounds in flight (SHA-256), or the ring of sixteen words (SHA-1). */
+/** W + K of the sixteen rounds in flight (SHA-256), or all eighty words of the schedule (SHA-1). */
 export const SCHEDULE: usize = 0;
 /** Chaining state of the digest being finished: up to eight words, native byte order. */
-export const STATE: usize = 64;
+export const STATE: usize = 320;
 /** A finished digest: 32 or 20 bytes, big-endian as the standards print it. */
-export const DIGEST: usize = 96;
+export const DIGEST: usize = 352;
 /** The padded end of a hasher's message: two blocks. */
-export const TAIL: usize = 128;
-/** Text made here, and saved hashers: up to 128 bytes. */
-export const TEXT: usize = 256;
+export const TAIL: usize = 384;
+/** Text made here, and saved hashers: up to 128 bytes; before it, room for a key's prefix. */
+export const PREFIX_BYTES: usize = 16;
+export const TEXT: usize = 528;
 
 /** Open hashers, SLOT_BYTES each: eight words of state, the length in bytes, the pending block. */
-export const SLOTS: usize = 512;
+export const SLOTS: usize = 768;
 export const SLOT_BYTES: usize = 128;
-export const SLOT_COUNT: u32 = 124;
+export const SLOT_COUNT: u32 = 122;
 export const SLOT_LENGTH: usize = 32;
 export const SLOT_PENDING: usize = 64;
 

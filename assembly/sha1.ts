@@ -6,55 +6,70 @@ export function sha1Init(state: usize): void {
   store<u32>(state, 0xc3d2e1f0, 16);
 }
 
-/** §6.1.2 step 1: word `t` of the schedule, in a ring of sixteen words. */
+/** §4.1.1. */
 // @ts-ignore: decorator
-@inline function word(t: u32): u32 {
-  const at = SCHEDULE + ((t & 15) << 2);
-  const w = rotl<u32>(
-    load<u32>(SCHEDULE + (((t + 13) & 15) << 2)) ^
-      load<u32>(SCHEDULE + (((t + 8) & 15) << 2)) ^
-      load<u32>(SCHEDULE + (((t + 2) & 15) << 2)) ^
-      load<u32>(at),
-    1,
-  );
-  store<u32>(at, w);
-  return w;
+@inline function ch(b: u32, c: u32, d: u32): u32 {
+  return ((c ^ d) & b) ^ d;
+}
+// @ts-ignore: decorator
+@inline function parity(b: u32, c: u32, d: u32): u32 {
+  return b ^ c ^ d;
+}
+// @ts-ignore: decorator
+@inline function maj(b: u32, c: u32, d: u32): u32 {
+  return (b & c) | ((b | c) & d);
 }
 
-/** §6.1.2 over `blockCount` blocks. UUIDs are short: small code was chosen over the last 20 %. */
+/** §6.1.2 step 1: all eighty words of the schedule. */
+// @ts-ignore: decorator
+@inline function schedule(ptr: usize): void {
+  for (let t: usize = 0; t < 64; t += 4) store<u32>(SCHEDULE + t, bswap(load<u32>(ptr + t)));
+  for (let w: usize = SCHEDULE; w < SCHEDULE + 256; w += 4) {
+    store<u32>(w, rotl<u32>(load<u32>(w, 52) ^ load<u32>(w, 32) ^ load<u32>(w, 8) ^ load<u32>(w), 1), 64);
+  }
+}
+
+/**
+ * §6.1.2 over `blockCount` blocks, with the constants of §4.2.1. Five rounds with rotated names
+ * spare the moves a → b → … → e.
+ */
 export function sha1Compress(state: usize, ptr: usize, blockCount: u32): void {
-  while (blockCount != 0) {
-    let a = load<u32>(state, 0);
-    let b = load<u32>(state, 4);
-    let c = load<u32>(state, 8);
-    let d = load<u32>(state, 12);
-    let e = load<u32>(state, 16);
-    for (let t: u32 = 0; t < 80; t++) {
-      let w: u32;
-      if (t < 16) {
-        w = bswap(load<u32>(ptr + (t << 2)));
-        store<u32>(SCHEDULE + (t << 2), w);
-      } else {
-        w = word(t);
-      }
-      // §4.1.1 and §4.2.1: Ch, Parity, Maj, Parity with their constants.
-      if (t < 20) w += (((c ^ d) & b) ^ d) + 0x5a827999;
-      else if (t < 40) w += (b ^ c ^ d) + 0x6ed9eba1;
-      else if (t < 60) w += ((b & c) | ((b | c) & d)) + 0x8f1bbcdc;
-      else w += (b ^ c ^ d) + 0xca62c1d6;
-      w += rotl<u32>(a, 5) + e;
-      e = d;
-      d = c;
-      c = rotl<u32>(b, 30);
-      b = a;
-      a = w;
+  for (; blockCount != 0; blockCount--, ptr += 64) {
+    schedule(ptr);
+    let a = load<u32>(state, 0), b = load<u32>(state, 4), c = load<u32>(state, 8);
+    let d = load<u32>(state, 12), e = load<u32>(state, 16);
+    for (let w: usize = SCHEDULE + 0; w < SCHEDULE + 80; w += 20) {
+      e += rotl<u32>(a, 5) + ch(b, c, d) + 0x5a827999 + load<u32>(w, 0); b = rotl<u32>(b, 30);
+      d += rotl<u32>(e, 5) + ch(a, b, c) + 0x5a827999 + load<u32>(w, 4); a = rotl<u32>(a, 30);
+      c += rotl<u32>(d, 5) + ch(e, a, b) + 0x5a827999 + load<u32>(w, 8); e = rotl<u32>(e, 30);
+      b += rotl<u32>(c, 5) + ch(d, e, a) + 0x5a827999 + load<u32>(w, 12); d = rotl<u32>(d, 30);
+      a += rotl<u32>(b, 5) + ch(c, d, e) + 0x5a827999 + load<u32>(w, 16); c = rotl<u32>(c, 30);
+    }
+    for (let w: usize = SCHEDULE + 80; w < SCHEDULE + 160; w += 20) {
+      e += rotl<u32>(a, 5) + parity(b, c, d) + 0x6ed9eba1 + load<u32>(w, 0); b = rotl<u32>(b, 30);
+      d += rotl<u32>(e, 5) + parity(a, b, c) + 0x6ed9eba1 + load<u32>(w, 4); a = rotl<u32>(a, 30);
+      c += rotl<u32>(d, 5) + parity(e, a, b) + 0x6ed9eba1 + load<u32>(w, 8); e = rotl<u32>(e, 30);
+      b += rotl<u32>(c, 5) + parity(d, e, a) + 0x6ed9eba1 + load<u32>(w, 12); d = rotl<u32>(d, 30);
+      a += rotl<u32>(b, 5) + parity(c, d, e) + 0x6ed9eba1 + load<u32>(w, 16); c = rotl<u32>(c, 30);
+    }
+    for (let w: usize = SCHEDULE + 160; w < SCHEDULE + 240; w += 20) {
+      e += rotl<u32>(a, 5) + maj(b, c, d) + 0x8f1bbcdc + load<u32>(w, 0); b = rotl<u32>(b, 30);
+      d += rotl<u32>(e, 5) + maj(a, b, c) + 0x8f1bbcdc + load<u32>(w, 4); a = rotl<u32>(a, 30);
+      c += rotl<u32>(d, 5) + maj(e, a, b) + 0x8f1bbcdc + load<u32>(w, 8); e = rotl<u32>(e, 30);
+      b += rotl<u32>(c, 5) + maj(d, e, a) + 0x8f1bbcdc + load<u32>(w, 12); d = rotl<u32>(d, 30);
+      a += rotl<u32>(b, 5) + maj(c, d, e) + 0x8f1bbcdc + load<u32>(w, 16); c = rotl<u32>(c, 30);
+    }
+    for (let w: usize = SCHEDULE + 240; w < SCHEDULE + 320; w += 20) {
+      e += rotl<u32>(a, 5) + parity(b, c, d) + 0xca62c1d6 + load<u32>(w, 0); b = rotl<u32>(b, 30);
+      d += rotl<u32>(e, 5) + parity(a, b, c) + 0xca62c1d6 + load<u32>(w, 4); a = rotl<u32>(a, 30);
+      c += rotl<u32>(d, 5) + parity(e, a, b) + 0xca62c1d6 + load<u32>(w, 8); e = rotl<u32>(e, 30);
+      b += rotl<u32>(c, 5) + parity(d, e, a) + 0xca62c1d6 + load<u32>(w, 12); d = rotl<u32>(d, 30);
+      a += rotl<u32>(b, 5) + parity(c, d, e) + 0xca62c1d6 + load<u32>(w, 16); c = rotl<u32>(c, 30);
     }
     store<u32>(state, load<u32>(state, 0) + a, 0);
     store<u32>(state, load<u32>(state, 4) + b, 4);
     store<u32>(state, load<u32>(state, 8) + c, 8);
     store<u32>(state, load<u32>(state, 12) + d, 12);
     store<u32>(state, load<u32>(state, 16) + e, 16);
-    ptr += 64;
-    blockCount--;
   }
 }

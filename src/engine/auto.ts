@@ -38,9 +38,10 @@ export function createAutoEngine(small: Engine, loadLarge: () => Engine): Engine
     simd: small.simd,
     sha256: (bytes, start, end) =>
       by(end - start, SHA256_NATIVE_FROM_BYTES).sha256(bytes, start, end),
-    sha256Hex: (bytes, start, end) =>
-      by(end - start, SHA256_NATIVE_FROM_BYTES).sha256Hex(bytes, start, end),
-    sha256HexOfText: (text) => by(text.length, SHA256_NATIVE_FROM_BYTES).sha256HexOfText(text),
+    sha256Hex: (bytes, start, end, prefix) =>
+      by(end - start, SHA256_NATIVE_FROM_BYTES).sha256Hex(bytes, start, end, prefix),
+    sha256HexOfText: (text, prefix) =>
+      by(text.length, SHA256_NATIVE_FROM_BYTES).sha256HexOfText(text, prefix),
     sha1: (bytes) => by(bytes.length, SHA1_NATIVE_FROM_BYTES).sha1(bytes),
     uuidv5: (namespace, content) =>
       by(content.length, SHA1_NATIVE_FROM_BYTES).uuidv5(namespace, content),

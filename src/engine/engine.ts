@@ -7,10 +7,10 @@ export interface Engine {
   readonly simd: boolean;
   /** SHA-256 of `bytes[start, end)`: 32 bytes. */
   sha256(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer>;
-  /** SHA-256 of `bytes[start, end)`: 64 lower-case hexadecimal digits. */
-  sha256Hex(bytes: Uint8Array, start: number, end: number): string;
-  /** SHA-256 of a well-formed text's UTF-8 bytes: 64 lower-case hexadecimal digits. */
-  sha256HexOfText(text: string): string;
+  /** `prefix` and the SHA-256 of `bytes[start, end)` in 64 lower-case hexadecimal digits. */
+  sha256Hex(bytes: Uint8Array, start: number, end: number, prefix: string): string;
+  /** The same of a well-formed text's UTF-8 bytes. */
+  sha256HexOfText(text: string, prefix: string): string;
   /** SHA-1 of `bytes`: 20 bytes. */
   sha1(bytes: Uint8Array): Uint8Array<ArrayBuffer>;
   /** The version 5 UUID of the content (well-formed text or bytes) in a 16-byte namespace. */

@@ -1,12 +1,17 @@
-const BYTE_TO_HEX = /* @__PURE__ */ Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, '0'),
-);
+import { decoder } from './utf8.js';
+
+const DIGITS = '0123456789abcdef';
 
 /** Two lower-case hexadecimal digits a byte. */
 export function toHex(bytes: Uint8Array): string {
-  let text = '';
-  for (let i = 0; i < bytes.length; i++) text += BYTE_TO_HEX[bytes[i] as number];
-  return text;
+  // One call of the decoder: joining 32 short strings takes three times as long.
+  const text = new Uint8Array(2 * bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    text[2 * i] = DIGITS.charCodeAt(byte >> 4);
+    text[2 * i + 1] = DIGITS.charCodeAt(byte & 15);
+  }
+  return decoder.decode(text);
 }
 
 /** RFC 9562 §4: sixteen bytes as 8-4-4-4-12 digits, with the version and the variant put in. */

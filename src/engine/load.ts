@@ -18,7 +18,7 @@ function lazily<T>(load: () => T | undefined, engineOf: (loaded: T) => Engine) {
         const loaded = load();
         if (loaded !== undefined) {
           const engine = engineOf(loaded);
-          if (engine.sha256Hex(ABC, 0, 3) === ABC_SHA256) state = { loaded, engine };
+          if (engine.sha256Hex(ABC, 0, 3, '') === ABC_SHA256) state = { loaded, engine };
         }
       } catch {
         // A policy that forbids WebAssembly throws here, each platform in its own way.

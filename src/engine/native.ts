@@ -78,26 +78,26 @@ export function loadNativeEngine(): Engine | undefined {
   if (typeof crypto?.createHash !== 'function') return undefined;
   const { createHash, hash: oneShot } = crypto;
 
-  const isOneShot = (content: Uint8Array) =>
-    oneShot !== undefined && content.length <= MAX_PIECE_BYTES;
   const digest = (algorithm: string, content: Uint8Array) =>
     plain(
-      isOneShot(content)
-        ? (oneShot as OneShot)(algorithm, content, 'buffer')
+      oneShot !== undefined && content.length <= MAX_PIECE_BYTES
+        ? oneShot(algorithm, content, 'buffer')
         : feed(createHash(algorithm), content).digest(),
     );
-  const hex = (content: Uint8Array) =>
-    isOneShot(content)
-      ? (oneShot as OneShot)('sha256', content, 'hex')
-      : feed(createHash('sha256'), content).digest('hex');
+  const sha256Hex = (content: Uint8Array, prefix: string) =>
+    oneShot !== undefined && content.length <= MAX_PIECE_BYTES
+      ? prefix + oneShot('sha256', content, 'hex')
+      : prefix + feed(createHash('sha256'), content).digest('hex');
 
   return {
     name: 'native',
     simd: false,
     sha256: (bytes, start, end) => digest('sha256', part(bytes, start, end)),
-    sha256Hex: (bytes, start, end) => hex(part(bytes, start, end)),
-    sha256HexOfText: (text) =>
-      oneShot !== undefined ? oneShot('sha256', text, 'hex') : hex(encoder.encode(text)),
+    sha256Hex: (bytes, start, end, prefix) => sha256Hex(part(bytes, start, end), prefix),
+    sha256HexOfText: (text, prefix) =>
+      oneShot !== undefined
+        ? prefix + oneShot('sha256', text, 'hex')
+        : sha256Hex(encoder.encode(text), prefix),
     sha1: (bytes) => digest('sha1', bytes),
     uuidv5(namespace, content) {
       const name = typeof content === 'string' ? encoder.encode(content) : content;

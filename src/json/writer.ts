@@ -121,12 +121,24 @@ export class CanonicalWriter {
 
   #number(value: number, position: number, depth: number): number {
     // -0 is written as 0 (RFC 8785 §3.2.2.3, ECMA-262 Number::toString).
-    if (value >= 0 && value <= 9 && Number.isInteger(value)) {
-      this.#bytes[position] = 0x30 + value;
-      return position + 1;
+    if (value >= 0 && value <= 9999 && Number.isInteger(value)) {
+      return this.#smallInteger(value, position);
     }
     if (!Number.isFinite(value)) refuseNumber(value, this.#path(depth));
     return this.#ascii(String(value), position);
+  }
+
+  #smallInteger(value: number, position: number): number {
+    const bytes = this.#bytes;
+    let end = position + 1;
+    for (let limit = 10; value >= limit; limit *= 10) end++;
+    let rest = value;
+    for (let at = end - 1; at >= position; at--) {
+      const tenth = (rest / 10) | 0;
+      bytes[at] = 0x30 + rest - 10 * tenth;
+      rest = tenth;
+    }
+    return end;
   }
 
   #ascii(text: string, position: number): number {

@@ -3,13 +3,15 @@ import { digestEngine } from '../engine/select.js';
 import { createDigester, type Digester, type HmacKey } from '../hash/hmac.js';
 import type { CanonicalSink } from '../json/write.js';
 
-/** The hexadecimal digest of canonical bytes: in one call if they come at once, else as they come. */
+/** A prefix and the hexadecimal digest of canonical bytes: in one call if they come at once, else as they come. */
 export class DigestSink implements CanonicalSink<string> {
   readonly #hmac: HmacKey | undefined;
+  readonly #prefix: string;
   #digester: Digester | undefined;
 
-  constructor(hmac: HmacKey | undefined) {
+  constructor(hmac: HmacKey | undefined, prefix: string) {
     this.#hmac = hmac;
+    this.#prefix = prefix;
   }
 
   chunk(bytes: Uint8Array, start: number, end: number): void {
@@ -19,10 +21,10 @@ export class DigestSink implements CanonicalSink<string> {
 
   last(bytes: Uint8Array, start: number, end: number): string {
     if (this.#digester === undefined && this.#hmac === undefined) {
-      return digestEngine().sha256Hex(bytes, start, end);
+      return digestEngine().sha256Hex(bytes, start, end, this.#prefix);
     }
     const digester = this.#digester ?? createDigester(this.#hmac, digestEngine());
     digester.update(bytes.subarray(start, end));
-    return toHex(digester.finish());
+    return this.#prefix + toHex(digester.finish());
   }
 }

@@ -1,7 +1,7 @@
 import { toHex } from '../engine/hex.js';
 import { digestEngine } from '../engine/select.js';
 import { createDigester } from '../hash/hmac.js';
-import { type Key, toKey } from './key.js';
+import { KEY_PREFIX, type Key, toKey } from './key.js';
 import type { KeyFormat } from './key-format.js';
 
 /** Frames up to this size are joined and digested in one call. */
@@ -17,12 +17,12 @@ export function keyOfFrame(pieces: readonly Uint8Array[], format: KeyFormat): Ke
       frame.set(piece, at);
       at += piece.length;
     }
-    return toKey(digestEngine().sha256Hex(frame, 0, byteCount), format.bits);
+    return toKey(digestEngine().sha256Hex(frame, 0, byteCount, KEY_PREFIX), format.bits);
   }
   const digester =
     byteCount <= JOINED_BYTES
       ? createDigester(format.hmac, digestEngine())
       : createDigester(format.hmac);
   for (const piece of pieces) digester.update(piece);
-  return toKey(toHex(digester.finish()), format.bits);
+  return toKey(KEY_PREFIX + toHex(digester.finish()), format.bits);
 }

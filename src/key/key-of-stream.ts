@@ -3,7 +3,7 @@ import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { type Content, toBytes } from '../hash/content.js';
 import { createDigester } from '../hash/hmac.js';
 import { framePrefix, type Scope, toScopes } from './frame.js';
-import { type Key, toKey } from './key.js';
+import { KEY_PREFIX, type Key, toKey } from './key.js';
 import { type KeyFormatOptions, toKeyFormat } from './key-format.js';
 import { pieces } from './stream-pieces.js';
 
@@ -47,7 +47,7 @@ export async function keyOfStream(stream: ByteStream, options?: KeyOfStreamOptio
   for await (const piece of pieces(stream, signal)) {
     digester.update(toBytes(piece, 'hash a piece of the stream'));
   }
-  return toKey(toHex(digester.finish()), bits);
+  return toKey(KEY_PREFIX + toHex(digester.finish()), bits);
 }
 
 function toSignal(signal: unknown): AbortSignal | undefined {

@@ -1,7 +1,7 @@
 import { writeCanonical } from '../json/write.js';
 import { DigestSink } from './digest-sink.js';
 import { type CompiledIdentity, compileIdentity, type IdentityLike } from './identity.js';
-import { type Key, toKey } from './key.js';
+import { KEY_PREFIX, type Key, toKey } from './key.js';
 import { watch } from './watch.js';
 
 /**
@@ -17,7 +17,7 @@ import { watch } from './watch.js';
  */
 export function keyOf(value: unknown, identity?: IdentityLike): Key {
   const compiled = compileIdentity(identity);
-  return toKey(digestHex(value, compiled), compiled.format.bits);
+  return toKey(digestText(value, compiled), compiled.format.bits);
 }
 
 /**
@@ -28,11 +28,12 @@ export function keyOf(value: unknown, identity?: IdentityLike): Key {
  * customId({ a: 1 }).length; // 35
  */
 export function customId(value: unknown, identity?: IdentityLike): Key {
-  return toKey(digestHex(value, compileIdentity(identity)), 128);
+  return toKey(digestText(value, compileIdentity(identity)), 128);
 }
 
-function digestHex(value: unknown, identity: CompiledIdentity): string {
-  const sink = new DigestSink(identity.format.hmac);
+/** The prefix and all 64 digits. */
+function digestText(value: unknown, identity: CompiledIdentity): string {
+  const sink = new DigestSink(identity.format.hmac, KEY_PREFIX);
   if (identity.selection === undefined)
     return writeCanonical(value, identity, sink, identity.prefix());
   const trace = watch(identity);

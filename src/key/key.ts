@@ -18,9 +18,11 @@ const KEY = /^ik_(?:[0-9a-f]{64}|[0-9a-f]{32})$/;
 /** Hexadecimal digits of a key of that many bits. */
 export const HEX_DIGITS = { 256: 64, 128: 32 } as const;
 
-/** The digest's digits as a key. */
-export function toKey(hex: string, bits: KeyBits): Key {
-  return bits === 256 ? `ik_${hex}` : `ik_${hex.slice(0, HEX_DIGITS[128])}`;
+export const KEY_PREFIX = 'ik_';
+
+/** The prefix and the digest's 64 digits as a key of that many bits. */
+export function toKey(text: string, bits: KeyBits): Key {
+  return (bits === 256 ? text : text.slice(0, KEY_PREFIX.length + HEX_DIGITS[128])) as Key;
 }
 
 /**

@@ -3,7 +3,7 @@ import { encoder } from '../engine/utf8.js';
 import { requireMembers } from '../errors/errors.js';
 import { type Content, toContent } from '../hash/content.js';
 import { framePrefix, type Scope, toScopes } from './frame.js';
-import { type Key, toKey } from './key.js';
+import { KEY_PREFIX, type Key, toKey } from './key.js';
 import {
   DEFAULT_FORMAT,
   type KeyFormat,
@@ -39,8 +39,8 @@ export function sha256Hex(content: Content, options?: KeyFormatOptions): Key {
   const engine = digestEngine();
   return toKey(
     typeof checked === 'string'
-      ? engine.sha256HexOfText(checked)
-      : engine.sha256Hex(checked, 0, checked.length),
+      ? engine.sha256HexOfText(checked, KEY_PREFIX)
+      : engine.sha256Hex(checked, 0, checked.length, KEY_PREFIX),
     bits,
   );
 }

@@ -78,7 +78,7 @@ function referenceDigest(
       `Cannot use refs.cache: its get gave ${nameOf(known)}, wanted 64 hexadecimal digits or undefined`,
     );
   }
-  const digestHex = writeCanonical(value, options, new DigestSink(undefined));
+  const digestHex = writeCanonical(value, options, new DigestSink(undefined, ''));
   if (typeof value === 'string') cache?.set(value, digestHex);
   return digestHex;
 }

@@ -4,24 +4,35 @@ import { encoder } from '../utf8.js';
 import { SHA1_INIT, sha1Compress } from './sha1.js';
 import { SHA256_INIT, sha256Compress } from './sha256.js';
 
+/** The padded end of a message. One for all: nothing yields to other code while it is in use. */
+const LAST = /* @__PURE__ */ new Uint8Array(128);
+
 /**
- * FIPS 180-4 §5.1.1: the last `pending` bytes of a message of `length` bytes, padded to one or two
- * blocks. The length is counted in bytes up to 2^53 - 1 and written in bits, as 64.
+ * FIPS 180-4 §5.1.1: puts the last bytes of a message of `length` bytes, which are
+ * `bytes[start, end)`, into LAST and pads them. Returns how much of LAST that fills: one block, or
+ * two. The length is counted in bytes up to 2^53 - 1 and written in bits, as 64.
  */
-function padded(pending: Uint8Array, length: number): Uint8Array {
-  const blocks = new Uint8Array(pending.length < 56 ? 64 : 128);
-  blocks.set(pending);
-  blocks[pending.length] = 0x80;
-  const view = new DataView(blocks.buffer);
-  view.setUint32(blocks.length - 8, Math.floor(length / 0x20000000));
-  view.setUint32(blocks.length - 4, length << 3);
-  return blocks;
+function pad(bytes: Uint8Array, start: number, end: number, length: number): number {
+  const held = end - start;
+  const size = held < 56 ? 64 : 128;
+  for (let i = 0; i < held; i++) LAST[i] = bytes[start + i] as number;
+  LAST[held] = 0x80;
+  LAST.fill(0, held + 1, size);
+  writeWord(LAST, size - 8, Math.floor(length / 0x20000000));
+  writeWord(LAST, size - 4, length << 3);
+  return size;
+}
+
+function writeWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word >>> 24;
+  bytes[at + 1] = word >>> 16;
+  bytes[at + 2] = word >>> 8;
+  bytes[at + 3] = word;
 }
 
 function bigEndian(words: Int32Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(words.length * 4);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < words.length; i++) view.setInt32(4 * i, words[i] as number);
+  for (let i = 0; i < words.length; i++) writeWord(bytes, 4 * i, words[i] as number);
   return bytes;
 }
 
@@ -29,8 +40,7 @@ function sha1(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const state = SHA1_INIT.slice();
   const tail = bytes.length - (bytes.length & 63);
   sha1Compress(state, bytes, 0, tail);
-  const last = padded(bytes.subarray(tail), bytes.length);
-  sha1Compress(state, last, 0, last.length);
+  sha1Compress(state, LAST, 0, pad(bytes, tail, bytes.length, bytes.length));
   return bigEndian(state);
 }
 
@@ -57,8 +67,8 @@ class JsSha256 implements Sha256State {
 
   digest(): Uint8Array<ArrayBuffer> {
     const words = this.#words.slice();
-    const last = padded(this.#block.subarray(0, this.#length % 64), this.#length);
-    sha256Compress(words, last, 0, last.length);
+    const size = pad(this.#block, 0, this.#length % 64, this.#length);
+    sha256Compress(words, LAST, 0, size);
     return bigEndian(words);
   }
 
@@ -84,19 +94,24 @@ class JsSha256 implements Sha256State {
   }
 }
 
-function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const state = new JsSha256();
-  state.update(bytes);
-  return state.digest();
+function sha256(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> {
+  const words = SHA256_INIT.slice();
+  const tail = end - ((end - start) % 64);
+  sha256Compress(words, bytes, start, tail);
+  sha256Compress(words, LAST, 0, pad(bytes, tail, end, end - start));
+  return bigEndian(words);
 }
 
 /** Pure TypeScript: the reference, and the engine where WebAssembly may not run. */
 export const jsEngine: Engine = {
   name: 'js',
   simd: false,
-  sha256: (bytes, start, end) => sha256(bytes.subarray(start, end)),
-  sha256Hex: (bytes, start, end) => toHex(sha256(bytes.subarray(start, end))),
-  sha256HexOfText: (text) => toHex(sha256(encoder.encode(text))),
+  sha256,
+  sha256Hex: (bytes, start, end, prefix) => prefix + toHex(sha256(bytes, start, end)),
+  sha256HexOfText(text, prefix) {
+    const bytes = encoder.encode(text);
+    return prefix + toHex(sha256(bytes, 0, bytes.length));
+  },
   sha1,
   uuidv5(namespace, content) {
     const name = typeof content === 'string' ? encoder.encode(content) : content;

@@ -12,7 +12,8 @@ export function createWasmEngine(wasm: Wasm): Engine {
   const input = memory.subarray(at.input, at.input + at.inputBytes);
   const name = input.subarray(UUID_BYTES);
   const digest = memory.subarray(at.digest, at.digest + 32);
-  const hexText = memory.subarray(at.text, at.text + 64);
+  let lastPrefix = '';
+  let hexText = memory.subarray(at.text, at.text + 64);
   const uuidText = memory.subarray(at.text, at.text + 36);
 
   /** Leaves the SHA-256 of `bytes[start, end)` in DIGEST. */
@@ -33,6 +34,19 @@ export function createWasmEngine(wasm: Wasm): Engine {
     call.hasherOpen(SCRATCH_SLOT);
     hashers.feed(SCRATCH_SLOT, bytes, start, end);
     call.hasherDigest(SCRATCH_SLOT);
+  }
+
+  /** DIGEST in hexadecimal, decoded in one go with the prefix, which stays where it is put. */
+  function textOfDigest(prefix: string): string {
+    if (prefix !== lastPrefix) {
+      if (prefix.length > at.prefixBytes) return prefix + textOfDigest('');
+      const from = at.text - prefix.length;
+      encoder.encodeInto(prefix, memory.subarray(from, at.text));
+      hexText = memory.subarray(from, at.text + 64);
+      lastPrefix = prefix;
+    }
+    call.digestHex();
+    return decoder.decode(hexText);
   }
 
   /** Leaves the SHA-1 of the `held` bytes at INPUT followed by `content` in DIGEST. */
@@ -58,12 +72,11 @@ export function createWasmEngine(wasm: Wasm): Engine {
       digestOf(bytes, start, end);
       return digest.slice();
     },
-    sha256Hex(bytes, start, end) {
+    sha256Hex(bytes, start, end, prefix) {
       digestOf(bytes, start, end);
-      call.digestHex();
-      return decoder.decode(hexText);
+      return textOfDigest(prefix);
     },
-    sha256HexOfText(text) {
+    sha256HexOfText(text, prefix) {
       // A UTF-16 code unit takes three bytes of UTF-8 at most.
       if (text.length * 3 <= at.inputBytes) {
         call.sha256(at.input, encoder.encodeInto(text, input).written);
@@ -76,8 +89,7 @@ export function createWasmEngine(wasm: Wasm): Engine {
         }
         call.hasherDigest(SCRATCH_SLOT);
       }
-      call.digestHex();
-      return decoder.decode(hexText);
+      return textOfDigest(prefix);
     },
     sha1(bytes) {
       sha1(0, bytes);

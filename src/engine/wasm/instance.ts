@@ -17,6 +17,7 @@ export interface WasmExports {
   escapeJson(ptr: number, byteCount: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
+  readonly PREFIX_BYTES: Address;
   readonly INPUT: Address;
   readonly INPUT_BYTES: Address;
   readonly OUTPUT: Address;
@@ -36,6 +37,7 @@ export interface Wasm {
   readonly at: {
     readonly digest: number;
     readonly text: number;
+    readonly prefixBytes: number;
     readonly input: number;
     readonly inputBytes: number;
     readonly output: number;
@@ -74,6 +76,7 @@ export function instantiate(): Wasm {
     at: {
       digest: call.DIGEST.value,
       text: call.TEXT.value,
+      prefixBytes: call.PREFIX_BYTES.value,
       input: call.INPUT.value,
       inputBytes: call.INPUT_BYTES.value,
       output: call.OUTPUT.value,
