@@ -43,19 +43,3 @@ export function refuseCycle(tokens: Tokens, target: Tokens): never {
   const what = `a cycle leads back to ${shorten(toPointer(target))}`;
   return refuse(TypeError, 'SAMEKEY_CYCLE', tokens, what);
 }
-
-/** Built-in objects whose content `JSON.stringify` drops without a word. */
-const OPAQUE =
-  'Map Set WeakMap WeakSet WeakRef Promise RegExp Error ArrayBuffer SharedArrayBuffer Generator AsyncGenerator';
-
-/**
- * Whether an object that is no array and no plain object stands for its own enumerable members, as
- * an instance of a class does. A `Map`, a `Headers` or a `Blob` does not: its content would be lost,
- * and every one of them would get the key of `{}`.
- */
-export function hasMembers(value: object): boolean {
-  if (ArrayBuffer.isView(value)) return false;
-  const tag = Object.prototype.toString.call(value).slice(8, -1);
-  if (tag === 'Object') return true;
-  return !OPAQUE.split(' ').includes(tag) && Object.keys(value).length > 0;
-}

@@ -1,13 +1,7 @@
 import { encoder } from '../engine/utf8.js';
 import { isWellFormed } from '../hash/content.js';
-import {
-  hasMembers,
-  refuseCycle,
-  refuseDepth,
-  refuseNumber,
-  refuseSurrogate,
-  refuseType,
-} from './refuse.js';
+import { hasMembers, isContainer, isOrdinary, sortedNames, unbox } from './objects.js';
+import { refuseCycle, refuseDepth, refuseNumber, refuseSurrogate, refuseType } from './refuse.js';
 import type { Selection } from './selection.js';
 import type { TextBuffer } from './text-buffer.js';
 
@@ -355,48 +349,4 @@ export class CanonicalWriter {
   #path(depth: number): (string | number)[] {
     return [...this.#at, ...this.#tokens.slice(0, depth)];
   }
-}
-
-/** Whether `JSON.stringify` takes an array as what it holds: it asks for `toJSON`, too. */
-function isOrdinary(array: readonly unknown[]): boolean {
-  return Object.getPrototypeOf(array) === Array.prototype && !('toJSON' in array);
-}
-
-/** Names in the order of their UTF-16 code units (RFC 8785 §3.2.3), which is what `<` compares. */
-function sortedNames(object: object): string[] {
-  const names = Object.keys(object);
-  const { length } = names;
-  for (let i = 1; i < length; i++) {
-    const name = names[i] as string;
-    if ((names[i - 1] as string) <= name) continue;
-    // Members mostly come nearly sorted or few: insertion beats `sort` up to about 24 of them.
-    if (length > 24) return names.sort();
-    let j = i - 1;
-    do {
-      names[j + 1] = names[j] as string;
-      j--;
-    } while (j >= 0 && (names[j] as string) > name);
-    names[j + 1] = name;
-  }
-  return names;
-}
-
-/** The primitive in a `new String(…)`, `new Number(…)` or `new Boolean(…)`, or the value itself. */
-function unbox(value: object): unknown {
-  try {
-    // The tag can be claimed by anybody; `valueOf` throws for whoever holds no such primitive.
-    switch (Object.prototype.toString.call(value)) {
-      case '[object String]':
-        return String.prototype.valueOf.call(value);
-      case '[object Number]':
-        return Number.prototype.valueOf.call(value);
-      case '[object Boolean]':
-        return Boolean.prototype.valueOf.call(value);
-    }
-  } catch {}
-  return value;
-}
-
-function isContainer(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && unbox(value) === value;
 }
