@@ -4,7 +4,7 @@ const DIGITS = '0123456789abcdef';
 
 /** Two lower-case hexadecimal digits a byte. */
 export function toHex(bytes: Uint8Array): string {
-  // One call of the decoder: joining 32 short strings takes three times as long.
+  // One call of the decoder is 1.5 times as fast as joining 32 short strings.
   const text = new Uint8Array(2 * bytes.length);
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] as number;

@@ -207,7 +207,7 @@ export class CanonicalWriter {
   }
 
   /**
-   * An array of finite numbers, which `JSON.stringify` prints natively, three times as fast as one
+   * An array of finite numbers, which `JSON.stringify` prints natively, twice as fast as one
    * `String(x)` after the other. Returns 0 if it holds anything else.
    */
   #numbers(array: readonly unknown[], position: number): number {

@@ -96,7 +96,7 @@ export function createWasmEngine(wasm: Wasm): Engine {
       return memory.slice(at.digest, at.digest + 20);
     },
     uuidv5(namespace, content) {
-      // Sixteen stores take a quarter of the time of a `set`.
+      // Sixteen stores are 1.3 times as fast as a `set`.
       for (let i = 0; i < UUID_BYTES; i++) memory[at.input + i] = namespace[i] as number;
       if (typeof content === 'string' && content.length * 3 <= name.length) {
         const byteCount = UUID_BYTES + encoder.encodeInto(content, name).written;
