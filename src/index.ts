@@ -19,6 +19,7 @@ export {
   uuidv5,
 } from './hash/uuidv5.js';
 export { type CanonicalizeOptions, canonicalBytes, canonicalize } from './json/canonicalize.js';
+export { type Conversation, createConversation } from './key/conversation.js';
 export { type Explanation, explain } from './key/explain.js';
 export { type Difference, explainDifference } from './key/explain-difference.js';
 export type { Scope } from './key/frame.js';
