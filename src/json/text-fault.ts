@@ -5,12 +5,14 @@ type ErrorClass = new (message: string) => Error;
 /** A word, for what is misspelled, or one character. */
 const THING = /[\w$.+\\-]{1,40}|./suy;
 
-/** What stands at an index of a text; white space, look-alikes and control characters by number. */
+/** What stands at an index of a text; white space, control characters and look-alikes by number. */
 export function thingAt(text: string, index: number): string {
   THING.lastIndex = index;
-  const thing = THING.exec(text)?.[0] ?? 'the end';
+  const thing = THING.exec(text)?.[0];
+  if (thing === undefined) return 'the end';
   const code = thing.codePointAt(0) as number;
-  return code > 0x20 && code < 0x7f ? thing : `U+${code.toString(16).padStart(4, '0')}`;
+  if (code <= 0x20 || code >= 0x7f) return `U+${code.toString(16).padStart(4, '0')}`;
+  return thing === '"' ? `'"'` : `"${thing}"`;
 }
 
 /**
