@@ -32,7 +32,7 @@ export function customId(value: unknown, identity?: IdentityLike): Key {
 }
 
 /** The prefix and all 64 digits. */
-function digestText(value: unknown, identity: CompiledIdentity): string {
+export function digestText(value: unknown, identity: CompiledIdentity): string {
   const sink = new DigestSink(identity.format.hmac, KEY_PREFIX);
   if (identity.selection === undefined)
     return writeCanonical(value, identity, sink, identity.prefix());
