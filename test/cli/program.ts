@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly nodeOptions?: readonly string[];
+  /** Another copy of the program. */
+  readonly program?: string;
 }
 
 /** An environment in which nothing is said about colours, engines or secrets. */
@@ -31,10 +33,14 @@ function environment(env: RunOptions['env']): Record<string, string> {
 
 /** Runs the program as a script would, to its end. */
 export async function samekey(args: readonly string[], options: RunOptions = {}): Promise<Run> {
-  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), PROGRAM, ...args], {
-    env: environment(options.env),
-    cwd: options.cwd ?? ROOT,
-  });
+  const child = spawn(
+    process.execPath,
+    [...(options.nodeOptions ?? []), options.program ?? PROGRAM, ...args],
+    {
+      env: environment(options.env),
+      cwd: options.cwd ?? ROOT,
+    },
+  );
   // A program that has said what is wrong need not read on.
   child.stdin.on('error', () => {});
   const { input = '' } = options;
