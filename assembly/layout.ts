@@ -20,6 +20,8 @@ export const TEXT: usize = 528;
 export const SLOTS: usize = 768;
 export const SLOT_BYTES: usize = 128;
 export const SLOT_COUNT: u32 = 122;
+/** The slot that one-shot digests of long content use; it has no owner. */
+export const SCRATCH_SLOT: u32 = 0;
 export const SLOT_LENGTH: usize = 32;
 export const SLOT_PENDING: usize = 64;
 
@@ -29,5 +31,21 @@ export const INPUT_BYTES: usize = 0x10000;
 /** Where canonical JSON is assembled: a chunk, and room for the longest string piece escaped. */
 export const OUTPUT: usize = 0x14400;
 export const OUTPUT_BYTES: usize = 0x7b800;
-/** End of the table, 576 KiB; the compiler's constants follow. */
-export const MEMORY_BASE: usize = 0x90000;
+
+/** Raw JSON: the open containers from the outermost inwards, FRAME_BYTES each. */
+export const FRAMES: usize = 0x90000;
+export const FRAME_BYTES: usize = 48;
+export const FRAME_COUNT: usize = 1502;
+/** Where the text that a number or a reference is replaced by is made. */
+export const TOKEN: usize = 0xa1a00;
+/** Start and end of the piece of canonical text that is ready. */
+export const PIECE: usize = 0xa1a80;
+/** What an identity selects, as JavaScript compiled it; its first state comes first. */
+export const SELECTION: usize = 0xa1b00;
+export const SELECTION_BYTES: usize = 0x4000;
+/** Where the pieces of a document that was sorted are put together. */
+export const GATHER: usize = 0xa5c00;
+export const GATHER_BYTES: usize = 0x10000;
+
+/** End of the table, with 256 bytes of room behind GATHER; the compiler's constants follow. */
+export const MEMORY_BASE: usize = 0xb5d00;
