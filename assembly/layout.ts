@@ -31,21 +31,28 @@ export const INPUT_BYTES: usize = 0x10000;
 /** Where canonical JSON is assembled: a chunk, and room for the longest string piece escaped. */
 export const OUTPUT: usize = 0x14400;
 export const OUTPUT_BYTES: usize = 0x7b800;
+/** 10^k for every k a double needs, each to 128 bits: see json/powers-of-ten.ts. */
+export const POWERS: usize = 0x90000;
+/** The digits of the number being printed, and 24 times "0" behind them. */
+export const DIGITS: usize = 0x929c0;
+/** Two integers of up to 2,720 bits: see json/halfway.ts. */
+export const LEFT: usize = 0x92a00;
+export const RIGHT: usize = 0x92c00;
 
 /** Raw JSON: the open containers from the outermost inwards, FRAME_BYTES each. */
-export const FRAMES: usize = 0x90000;
+export const FRAMES: usize = 0x94000;
 export const FRAME_BYTES: usize = 48;
 export const FRAME_COUNT: usize = 1502;
 /** Where the text that a number or a reference is replaced by is made. */
-export const TOKEN: usize = 0xa1a00;
+export const TOKEN: usize = 0xa5a00;
 /** Start and end of the piece of canonical text that is ready. */
-export const PIECE: usize = 0xa1a80;
+export const PIECE: usize = 0xa5a80;
 /** What an identity selects, as JavaScript compiled it; its first state comes first. */
-export const SELECTION: usize = 0xa1b00;
+export const SELECTION: usize = 0xa5b00;
 export const SELECTION_BYTES: usize = 0x4000;
 /** Where the pieces of a document that was sorted are put together. */
-export const GATHER: usize = 0xa5c00;
+export const GATHER: usize = 0xa9c00;
 export const GATHER_BYTES: usize = 0x10000;
 
 /** End of the table, with 256 bytes of room behind GATHER; the compiler's constants follow. */
-export const MEMORY_BASE: usize = 0xb5d00;
+export const MEMORY_BASE: usize = 0xb9d00;

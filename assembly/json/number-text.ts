@@ -1,6 +1,6 @@
 import { TOKEN } from '../layout';
 import { move, shift } from './compact';
-import { reprintNumber } from './number';
+import { isShortest, reprintNumber } from './number';
 import { putText } from './rope';
 
 /** 2^53 - 1 in digits: the largest integer that no other is taken for. */
@@ -83,6 +83,10 @@ function otherNumber(start: usize, at: usize, asDouble: bool): usize {
     let value: u64 = 0;
     for (let i = at; i < end; i++) value = value * 10 + (load<u8>(i) - 0x30);
     if (value > LARGEST) return 0;
+  }
+  if (isShortest(start, end)) {
+    move(start, end);
+    return end;
   }
   const printed = reprintNumber(start, end, TOKEN);
   if (printed == 0) return 0;

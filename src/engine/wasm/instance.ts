@@ -23,6 +23,8 @@ export interface WasmExports {
     options: number,
   ): number;
   nextPiece(): number;
+  reprintNumber(ptr: number, end: number, out: number): number;
+  printDouble(value: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
   readonly PREFIX_BYTES: Address;
