@@ -68,6 +68,8 @@ export function printDecimal(digits: u64, k: i32, out: usize): usize {
   store<u8>(DIGITS, <u8>(48 + upper / 100000000));
   store<u64>(DIGITS, eightDigits(<u32>(upper % 100000000)), 1);
   store<u64>(DIGITS, eightDigits(<u32>(digits % 100000000)), 9);
+  v128.store(DIGITS, i8x16.splat(48), 17);
+  v128.store(DIGITS, i8x16.splat(48), 32);
   let first = DIGITS;
   while (load<u8>(first) == 48) first++;
   let last = DIGITS + 16;
