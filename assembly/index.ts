@@ -8,14 +8,22 @@ export {
   hasherUpdate,
 } from './hasher';
 export { digestHex, digestUuid } from './text';
+export { document } from './json/document';
 export { escapeJson } from './json/escape';
+export { nextPiece } from './json/rope';
+export { printDouble, reprintNumber } from './json/number';
 export {
   DIGEST,
   INPUT,
   INPUT_BYTES,
   OUTPUT,
   OUTPUT_BYTES,
+  PIECE,
   PREFIX_BYTES,
+  SELECTION,
+  SELECTION_BYTES,
   SLOT_COUNT,
   TEXT,
 } from './layout';
+/** Where a document may begin: all memory behind is free. */
+export { __heap_base as DOCUMENT };

@@ -20,6 +20,8 @@ export const TEXT: usize = 528;
 export const SLOTS: usize = 768;
 export const SLOT_BYTES: usize = 128;
 export const SLOT_COUNT: u32 = 122;
+/** The slot that one-shot digests of long content use; it has no owner. */
+export const SCRATCH_SLOT: u32 = 0;
 export const SLOT_LENGTH: usize = 32;
 export const SLOT_PENDING: usize = 64;
 
@@ -29,5 +31,28 @@ export const INPUT_BYTES: usize = 0x10000;
 /** Where canonical JSON is assembled: a chunk, and room for the longest string piece escaped. */
 export const OUTPUT: usize = 0x14400;
 export const OUTPUT_BYTES: usize = 0x7b800;
-/** End of the table, 576 KiB; the compiler's constants follow. */
-export const MEMORY_BASE: usize = 0x90000;
+/** 10^k for every k a double needs, each to 128 bits: see json/powers-of-ten.ts. */
+export const POWERS: usize = 0x90000;
+/** The digits of the number being printed, and 24 times "0" behind them. */
+export const DIGITS: usize = 0x929c0;
+/** Two integers of up to 2,720 bits: see json/halfway.ts. */
+export const LEFT: usize = 0x92a00;
+export const RIGHT: usize = 0x92c00;
+
+/** Raw JSON: the open containers from the outermost inwards, FRAME_BYTES each. */
+export const FRAMES: usize = 0x94000;
+export const FRAME_BYTES: usize = 48;
+export const FRAME_COUNT: usize = 1502;
+/** Where the text that a number or a reference is replaced by is made. */
+export const TOKEN: usize = 0xa5a00;
+/** Start and end of the piece of canonical text that is ready. */
+export const PIECE: usize = 0xa5a80;
+/** What an identity selects, as JavaScript compiled it; its first state comes first. */
+export const SELECTION: usize = 0xa5b00;
+export const SELECTION_BYTES: usize = 0x4000;
+/** Where the pieces of a document that was sorted are put together. */
+export const GATHER: usize = 0xa9c00;
+export const GATHER_BYTES: usize = 0x10000;
+
+/** End of the table, with 256 bytes of room behind GATHER; the compiler's constants follow. */
+export const MEMORY_BASE: usize = 0xb9d00;

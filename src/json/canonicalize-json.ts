@@ -3,6 +3,7 @@ import { type Content, toContent } from '../hash/content.js';
 import { BytesSink, type CanonicalizeOptions, toMaxDepth } from './canonicalize.js';
 import { type BigNumbers, parseJson } from './parse.js';
 import { writeCanonical } from './write.js';
+import { writeJson } from './write-json.js';
 
 export interface CanonicalizeJsonOptions extends CanonicalizeOptions {
   /**
@@ -50,5 +51,8 @@ export function canonicalizeJson(
     bigNumbers: toBigNumbers(options?.bigNumbers),
   };
   const content = toContent(input, 'canonicalize the JSON text');
-  return writeCanonical(parseJson(content, limits), limits, new BytesSink());
+  return (
+    writeJson(content, limits, new BytesSink()) ??
+    writeCanonical(parseJson(content, limits), limits, new BytesSink())
+  );
 }

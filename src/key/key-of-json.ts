@@ -1,7 +1,9 @@
 import { type Content, toContent } from '../hash/content.js';
 import { parseJson } from '../json/parse.js';
+import { writeJson } from '../json/write-json.js';
+import { DigestSink } from './digest-sink.js';
 import { compileIdentity, type IdentityLike } from './identity.js';
-import { type Key, toKey } from './key.js';
+import { KEY_PREFIX, type Key, toKey } from './key.js';
 import { digestText } from './key-of.js';
 
 /**
@@ -17,5 +19,9 @@ import { digestText } from './key-of.js';
 export function keyOfJson(input: Content, identity?: IdentityLike): Key {
   const compiled = compileIdentity(identity);
   const content = toContent(input, 'make a key of the JSON text');
-  return toKey(digestText(parseJson(content, compiled), compiled), compiled.format.bits);
+  const sink = new DigestSink(compiled.format.hmac, KEY_PREFIX);
+  const text =
+    writeJson(content, compiled, sink, compiled.prefix()) ??
+    digestText(parseJson(content, compiled), compiled);
+  return toKey(text, compiled.format.bits);
 }
