@@ -1,20 +1,28 @@
 /** The module's whole ABI: `memory`, these functions, and the addresses JavaScript needs. */
+export { batchHex, digestBatch } from './batch';
 export { sha1Begin, sha1Blocks, sha1Finish, sha256 } from './oneshot';
 export {
   hasherDigest,
   hasherOpen,
   hasherRestore,
   hasherSave,
-  hasherUpdate,
+  hashersUpdate,
 } from './hasher';
 export { digestHex, digestUuid } from './text';
 export { escapeJson } from './json/escape';
 export {
+  ARENA,
+  ARENA_BYTES,
   DIGEST,
+  DIGESTS,
   INPUT,
   INPUT_BYTES,
+  JOBS,
+  LENGTHS,
+  MAX_MESSAGES,
   OUTPUT,
   OUTPUT_BYTES,
+  PACKED,
   PREFIX_BYTES,
   SLOT_COUNT,
   TEXT,

@@ -1,7 +1,7 @@
 import { DIGEST, TEXT } from './layout';
 
 /** Sixteen bytes as 32 lower-case hexadecimal digits at `out`. */
-function hex16(bytes: usize, out: usize): void {
+export function hex16(bytes: usize, out: usize): void {
   const digits = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102);
   const x = v128.load(bytes);
   const high = i8x16.swizzle(digits, i8x16.shr_u(x, 4));
