@@ -1,5 +1,10 @@
 import {
   DIGEST,
+  JOB_BYTES,
+  JOB_COUNT,
+  JOB_PTR,
+  JOB_STATE,
+  JOBS,
   SLOT_BYTES,
   SLOT_LENGTH,
   SLOT_PENDING,
@@ -7,6 +12,7 @@ import {
   STATE,
   TAIL,
 } from './layout';
+import { runJobs } from './lanes';
 import { pad, swapWords } from './padding';
 import { sha256Compress, sha256Init } from './sha256';
 
@@ -17,7 +23,7 @@ import { sha256Compress, sha256Init } from './sha256';
  */
 
 // @ts-ignore: decorator
-@inline function slotAt(slot: u32): usize {
+@inline export function slotAt(slot: u32): usize {
   return SLOTS + <usize>slot * SLOT_BYTES;
 }
 
@@ -27,25 +33,49 @@ export function hasherOpen(slot: u32): void {
   store<u64>(at, 0, SLOT_LENGTH);
 }
 
-export function hasherUpdate(slot: u32, ptr: usize, byteCount: usize): void {
-  const at = slotAt(slot);
-  const pending = at + SLOT_PENDING;
+/**
+ * Counts `byteCount` bytes more and fills up the pending block with the first of them. Returns
+ * where the others begin.
+ */
+function fillPending(at: usize, ptr: usize, byteCount: usize): usize {
   const length = load<u64>(at, SLOT_LENGTH);
   store<u64>(at, length + byteCount, SLOT_LENGTH);
   const held = <usize>length & 63;
-  if (held != 0) {
-    const room: usize = 64 - held;
-    if (byteCount < room) {
-      memory.copy(pending + held, ptr, byteCount);
-      return;
-    }
-    memory.copy(pending + held, ptr, room);
-    sha256Compress(at, pending, 1);
-    ptr += room;
-    byteCount -= room;
+  if (held == 0) return ptr;
+  const pending = at + SLOT_PENDING;
+  let room: usize = 64 - held;
+  if (byteCount < room) room = byteCount;
+  memory.copy(pending + held, ptr, room);
+  if (held + room == 64) sha256Compress(at, pending, 1);
+  return ptr + room;
+}
+
+/**
+ * Feeds many hashers, each at most once: the whole blocks four abreast. A job is the address of
+ * the bytes, their number and the slot.
+ */
+export function hashersUpdate(jobCount: u32): void {
+  const end = JOBS + jobCount * JOB_BYTES;
+  for (let job = JOBS; job < end; job += JOB_BYTES) {
+    let ptr = load<usize>(job, JOB_PTR);
+    const last = ptr + load<u32>(job, JOB_COUNT);
+    const at = slotAt(load<u32>(job, JOB_STATE));
+    ptr = fillPending(at, ptr, last - ptr);
+    const blockBytes = (last - ptr) & ~63;
+    memory.copy(at + SLOT_PENDING, ptr + blockBytes, (last - ptr) & 63);
+    store<usize>(job, ptr, JOB_PTR);
+    store<u32>(job, <u32>(blockBytes >> 6), JOB_COUNT);
+    store<usize>(job, at, JOB_STATE);
   }
-  sha256Compress(at, ptr, <u32>(byteCount >> 6));
-  memory.copy(pending, ptr + (byteCount & ~63), byteCount & 63);
+  runJobs(jobCount);
+}
+
+/** Feeds one hasher. */
+export function hasherUpdate(slot: u32, ptr: usize, byteCount: usize): void {
+  store<usize>(JOBS, ptr, JOB_PTR);
+  store<u32>(JOBS, <u32>byteCount, JOB_COUNT);
+  store<u32>(JOBS, slot, JOB_STATE);
+  hashersUpdate(1);
 }
 
 /** The digest of what was fed so far, into DIGEST; the hasher can go on. */

@@ -1,11 +1,12 @@
 /** The module's whole ABI: `memory`, these functions, and the addresses JavaScript needs. */
+export { batchHex, digestBatch } from './batch';
 export { sha1Begin, sha1Blocks, sha1Finish, sha256 } from './oneshot';
 export {
   hasherDigest,
   hasherOpen,
   hasherRestore,
   hasherSave,
-  hasherUpdate,
+  hashersUpdate,
 } from './hasher';
 export { digestHex, digestUuid } from './text';
 export { document } from './json/document';
@@ -13,11 +14,18 @@ export { escapeJson } from './json/escape';
 export { nextPiece } from './json/rope';
 export { printDouble, reprintNumber } from './json/number';
 export {
+  ARENA,
+  ARENA_BYTES,
   DIGEST,
+  DIGESTS,
   INPUT,
   INPUT_BYTES,
+  JOBS,
+  LENGTHS,
+  MAX_MESSAGES,
   OUTPUT,
   OUTPUT_BYTES,
+  PACKED,
   PIECE,
   PREFIX_BYTES,
   SELECTION,

@@ -10,11 +10,11 @@ export const SCHEDULE: usize = 0;
 export const STATE: usize = 320;
 /** A finished digest: 32 or 20 bytes, big-endian as the standards print it. */
 export const DIGEST: usize = 352;
-/** The padded end of a hasher's message: two blocks. */
+/** The padded end of a hasher's message: two blocks, and what padding overwrites behind them. */
 export const TAIL: usize = 384;
 /** Text made here, and saved hashers: up to 128 bytes; before it, room for a key's prefix. */
 export const PREFIX_BYTES: usize = 16;
-export const TEXT: usize = 528;
+export const TEXT: usize = 544;
 
 /** Open hashers, SLOT_BYTES each: eight words of state, the length in bytes, the pending block. */
 export const SLOTS: usize = 768;
@@ -54,5 +54,28 @@ export const SELECTION_BYTES: usize = 0x4000;
 export const GATHER: usize = 0xa9c00;
 export const GATHER_BYTES: usize = 0x10000;
 
-/** End of the table, with 256 bytes of room behind GATHER; the compiler's constants follow. */
-export const MEMORY_BASE: usize = 0xb9d00;
+/** Four messages abreast: W of all 64 rounds, then a … h, a vector each. */
+export const LANE_SCHEDULE: usize = 0xba000;
+export const LANE_STATES: usize = 0xba400;
+/** The four lanes, LANE_BYTES each: its job, the next byte to read, how many blocks are left. */
+export const LANES: usize = 0xba480;
+export const LANE_BYTES: usize = 16;
+export const LANE_JOB: usize = 0;
+export const LANE_PTR: usize = 4;
+export const LANE_LEFT: usize = 8;
+/** Up to 512 jobs, JOB_BYTES each: where the bytes are, how many (then: blocks), whose state. */
+export const JOBS: usize = 0xba800;
+export const JOB_BYTES: usize = 12;
+export const JOB_PTR: usize = 0;
+export const JOB_COUNT: usize = 4;
+export const JOB_STATE: usize = 8;
+/** A batch: the length of each message, and its state, in whose place its digest comes. */
+export const LENGTHS: usize = 0xbc000;
+export const MAX_MESSAGES: u32 = 512;
+export const DIGESTS: usize = 0xbc800;
+/** Where bytes wait for hashers; of a batch, the padded messages and, from PACKED on, the given. */
+export const ARENA: usize = 0xc1000;
+export const ARENA_BYTES: usize = 0x40000;
+export const PACKED: usize = 0xe9000;
+/** End of the table, 1032 KiB; the compiler's constants follow. */
+export const MEMORY_BASE: usize = 0x102000;

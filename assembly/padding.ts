@@ -3,13 +3,15 @@
  * `pendingBytes` (0 to 63) bytes of a message, which begin at `ptr`. Returns how many blocks the
  * padded end fills: one, or two when the length does not fit behind the message any more.
  *
- * The message stays where it is, so `ptr` needs 128 bytes of room.
+ * The message stays where it is, so `ptr` needs 128 bytes of room, and up to 15 bytes behind the
+ * last block are overwritten: stores of vectors, because `memory.fill` costs a call.
  */
 export function pad(ptr: usize, pendingBytes: usize, lengthBytes: u64): u32 {
   const blockCount: u32 = pendingBytes < 56 ? 1 : 2;
   const end = ptr + (<usize>blockCount << 6);
-  store<u8>(ptr + pendingBytes, 0x80);
-  memory.fill(ptr + pendingBytes + 1, 0, end - (ptr + pendingBytes + 1));
+  let at = ptr + pendingBytes;
+  store<u8>(at++, 0x80);
+  for (; at < end; at += 16) v128.store(at, i32x4.splat(0));
   store<u64>(end - 8, bswap(lengthBytes << 3));
   return blockCount;
 }

@@ -10,6 +10,7 @@ export {
 export type { SamekeyError, SamekeyErrorCode } from './errors/errors.js';
 export type { Content } from './hash/content.js';
 export { sha1, sha256 } from './hash/digest.js';
+export { sha256Batch } from './hash/sha256-batch.js';
 export { createSha256, type Sha256 } from './hash/sha256-hasher.js';
 export {
   NAMESPACE_DNS,
@@ -37,7 +38,9 @@ export type { KeyFormatOptions } from './key/key-format.js';
 export { customId, keyOf } from './key/key-of.js';
 export { keyOfJson } from './key/key-of-json.js';
 export { type ByteStream, type KeyOfStreamOptions, keyOfStream } from './key/key-of-stream.js';
+export { keysOf } from './key/keys-of.js';
 export { identities } from './key/presets.js';
 export { randomKey } from './key/random-key.js';
 export { scoped, sha256Hex } from './key/sha256-hex.js';
+export { sha256HexBatch } from './key/sha256-hex-batch.js';
 export type { Excluded, Referenced } from './key/watch.js';

@@ -73,12 +73,13 @@ interface Kernels extends Record<string, unknown> {
   readonly OUTPUT: WebAssembly.Global;
   readonly OUTPUT_BYTES: WebAssembly.Global;
   readonly SLOT_COUNT: WebAssembly.Global;
+  readonly JOBS: WebAssembly.Global;
   sha256(ptr: number, byteCount: number): void;
   sha1Begin(): void;
   sha1Blocks(ptr: number, blockCount: number): void;
   sha1Finish(ptr: number, byteCount: number, totalBytes: number): void;
   hasherOpen(slot: number): void;
-  hasherUpdate(slot: number, ptr: number, byteCount: number): void;
+  hashersUpdate(jobCount: number): void;
   hasherDigest(slot: number): void;
   digestHex(): void;
   escapeJson(ptr: number, byteCount: number, out: number): number;
@@ -165,7 +166,8 @@ describe('the kernels of the debug build', () => {
     for (let at = 0; at < 1000; at += 100) {
       for (const [i, slot] of slots.entries()) {
         memory.set((contents[i] as Uint8Array).subarray(at, at + 100), output);
-        kernels.hasherUpdate(slot, output, 100);
+        new Uint32Array(memory.buffer, Number(kernels.JOBS.value), 3).set([output, 100, slot]);
+        kernels.hashersUpdate(1);
       }
     }
     expect([...memory.subarray(beyond, beyond + 64)].every((byte) => byte === 0x5a)).toBe(true);

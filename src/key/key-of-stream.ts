@@ -1,4 +1,5 @@
 import { toHex } from '../engine/hex.js';
+import { streamEngine } from '../engine/select.js';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { type Content, toBytes } from '../hash/content.js';
 import { createDigester } from '../hash/hmac.js';
@@ -20,6 +21,12 @@ export interface KeyOfStreamOptions extends KeyFormatOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * How much of a piece is digested before other streams have their turn, where streams share the
+ * lanes: what waits for them is at most that much of each.
+ */
+const TURN_BYTES = 0x10000;
+
 const MEMBERS = ['bits', 'secret', 'scope', 'signal'];
 
 /**
@@ -40,12 +47,18 @@ export async function keyOfStream(stream: ByteStream, options?: KeyOfStreamOptio
   if (options !== undefined) requireMembers(options, MEMBERS, 'options');
   const { bits, hmac } = toKeyFormat(options ?? {});
   const signal = toSignal(options?.signal);
-  const digester = createDigester(hmac);
+  const engine = streamEngine();
+  const turnBytes = engine.lanesFor === undefined ? Number.MAX_SAFE_INTEGER : TURN_BYTES;
+  const digester = createDigester(hmac, engine);
   if (options !== undefined && 'scope' in options) {
     digester.update(framePrefix(toScopes(options.scope)));
   }
   for await (const piece of pieces(stream, signal)) {
-    digester.update(toBytes(piece, 'hash a piece of the stream'));
+    const bytes = toBytes(piece, 'hash a piece of the stream');
+    for (let at = 0; at < bytes.length; at += turnBytes) {
+      if (at > 0) await null;
+      digester.update(bytes.subarray(at, at + turnBytes));
+    }
   }
   return toKey(KEY_PREFIX + toHex(digester.finish()), bits);
 }

@@ -1,4 +1,4 @@
-import { writeCanonical } from '../json/write.js';
+import { type CanonicalSink, writeCanonical } from '../json/write.js';
 import { DigestSink } from './digest-sink.js';
 import { type CompiledIdentity, compileIdentity, type IdentityLike } from './identity.js';
 import { KEY_PREFIX, type Key, toKey } from './key.js';
@@ -33,12 +33,20 @@ export function customId(value: unknown, identity?: IdentityLike): Key {
 
 /** The prefix and all 64 digits. */
 export function digestText(value: unknown, identity: CompiledIdentity): string {
-  const sink = new DigestSink(identity.format.hmac, KEY_PREFIX);
+  return writeFrame(value, identity, new DigestSink(identity.format.hmac, KEY_PREFIX));
+}
+
+/** The frame of a value, into a sink. */
+export function writeFrame<T>(
+  value: unknown,
+  identity: CompiledIdentity,
+  sink: CanonicalSink<T>,
+): T {
   if (identity.selection === undefined)
     return writeCanonical(value, identity, sink, identity.prefix());
   const trace = watch(identity);
   const { maxDepth, selection } = identity;
-  const hex = writeCanonical(value, { maxDepth, selection, trace }, sink, identity.prefix());
+  const result = writeCanonical(value, { maxDepth, selection, trace }, sink, identity.prefix());
   trace.finish();
-  return hex;
+  return result;
 }

@@ -25,6 +25,11 @@ export function toKey(text: string, bits: KeyBits): Key {
   return (bits === 256 ? text : text.slice(0, KEY_PREFIX.length + HEX_DIGITS[128])) as Key;
 }
 
+/** The same for many. */
+export function toKeys(texts: string[], bits: KeyBits): Key[] {
+  return bits === 256 ? (texts as Key[]) : texts.map((text) => toKey(text, bits));
+}
+
 /**
  * Returns whether a value is a samekey key: `ik_` and 64 or 32 lower-case hexadecimal digits.
  *

@@ -14,7 +14,8 @@ import { keyOfFrame } from './key-of-frame.js';
 
 const MEMBERS = ['bits', 'secret'];
 
-function formatOf(options: KeyFormatOptions | undefined): KeyFormat {
+/** Checks the options of functions that take nothing else. */
+export function formatOf(options: KeyFormatOptions | undefined): KeyFormat {
   if (options === undefined) return DEFAULT_FORMAT;
   requireMembers(options, MEMBERS, 'options');
   return toKeyFormat(options);

@@ -1,14 +1,20 @@
-import type { Engine } from '../engine.js';
+import type { Engine, Lanes } from '../engine.js';
 import { decoder, encoder } from '../utf8.js';
+import { Arena } from './arena.js';
 import { SCRATCH_SLOT, WasmHashers, WasmSha256 } from './hasher.js';
 import type { Wasm } from './instance.js';
+import { WasmPack } from './pack.js';
 
 const UUID_BYTES = 16;
 
 /** The engine on one instance of the module. */
 export function createWasmEngine(wasm: Wasm): Engine {
   const { call, at, bytes: memory } = wasm;
-  const hashers = new WasmHashers(wasm);
+  const arena = new Arena(wasm);
+  const hashers = new WasmHashers(arena);
+  const lanes: Lanes = {
+    createPack: (start, prefix, deliver) => new WasmPack(arena, hashers, start, prefix, deliver),
+  };
   const input = memory.subarray(at.input, at.input + at.inputBytes);
   const name = input.subarray(UUID_BYTES);
   const digest = memory.subarray(at.digest, at.digest + 32);
@@ -84,7 +90,7 @@ export function createWasmEngine(wasm: Wasm): Engine {
         call.hasherOpen(SCRATCH_SLOT);
         for (let rest = text; rest !== ''; ) {
           const { read, written } = encoder.encodeInto(rest, input);
-          call.hasherUpdate(SCRATCH_SLOT, at.input, written);
+          hashers.feedAt(SCRATCH_SLOT, at.input, written);
           rest = rest.substring(read);
         }
         call.hasherDigest(SCRATCH_SLOT);
@@ -108,6 +114,7 @@ export function createWasmEngine(wasm: Wasm): Engine {
       call.digestUuid();
       return decoder.decode(uuidText);
     },
+    lanesFor: () => lanes,
     createSha256: () => new WasmSha256(hashers),
     restoreSha256: (saved) => new WasmSha256(hashers, saved),
   };

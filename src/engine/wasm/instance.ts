@@ -8,10 +8,12 @@ export interface WasmExports {
   sha1Blocks(ptr: number, blockCount: number): void;
   sha1Finish(ptr: number, byteCount: number, totalBytes: number): void;
   hasherOpen(slot: number): void;
-  hasherUpdate(slot: number, ptr: number, byteCount: number): void;
+  hashersUpdate(jobCount: number): void;
   hasherDigest(slot: number): void;
   hasherSave(slot: number, out: number): number;
   hasherRestore(slot: number, saved: number): void;
+  digestBatch(messageCount: number, slot: number): void;
+  batchHex(messageCount: number, prefixBytes: number): void;
   digestHex(): void;
   digestUuid(): void;
   escapeJson(ptr: number, byteCount: number, out: number): number;
@@ -37,6 +39,13 @@ export interface WasmExports {
   readonly SELECTION_BYTES: Address;
   readonly DOCUMENT: Address;
   readonly SLOT_COUNT: Address;
+  readonly JOBS: Address;
+  readonly ARENA: Address;
+  readonly ARENA_BYTES: Address;
+  readonly DIGESTS: Address;
+  readonly LENGTHS: Address;
+  readonly MAX_MESSAGES: Address;
+  readonly PACKED: Address;
 }
 
 interface Address {
