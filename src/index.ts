@@ -38,7 +38,7 @@ export type { KeyFormatOptions } from './key/key-format.js';
 export { customId, keyOf } from './key/key-of.js';
 export { keyOfJson } from './key/key-of-json.js';
 export { type ByteStream, type KeyOfStreamOptions, keyOfStream } from './key/key-of-stream.js';
-export { keysOf } from './key/keys-of.js';
+export { keysOf, keysOfJson } from './key/keys-of.js';
 export { identities } from './key/presets.js';
 export { randomKey } from './key/random-key.js';
 export { scoped, sha256Hex } from './key/sha256-hex.js';

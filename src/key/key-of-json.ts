@@ -1,10 +1,11 @@
 import { type Content, toContent } from '../hash/content.js';
 import { parseJson } from '../json/parse.js';
+import type { CanonicalSink } from '../json/write.js';
 import { writeJson } from '../json/write-json.js';
 import { DigestSink } from './digest-sink.js';
-import { compileIdentity, type IdentityLike } from './identity.js';
+import { type CompiledIdentity, compileIdentity, type IdentityLike } from './identity.js';
 import { KEY_PREFIX, type Key, toKey } from './key.js';
-import { digestText } from './key-of.js';
+import { writeFrame } from './key-of.js';
 
 /**
  * Returns the key of a JSON text, such as a request's body: the key that `keyOf` gives to its value.
@@ -18,10 +19,19 @@ import { digestText } from './key-of.js';
  */
 export function keyOfJson(input: Content, identity?: IdentityLike): Key {
   const compiled = compileIdentity(identity);
-  const content = toContent(input, 'make a key of the JSON text');
   const sink = new DigestSink(compiled.format.hmac, KEY_PREFIX);
-  const text =
-    writeJson(content, compiled, sink, compiled.prefix()) ??
-    digestText(parseJson(content, compiled), compiled);
-  return toKey(text, compiled.format.bits);
+  return toKey(writeJsonFrame(input, compiled, sink), compiled.format.bits);
+}
+
+/** The frame of a JSON text, into a sink. */
+export function writeJsonFrame<T extends object | string | true>(
+  input: Content,
+  identity: CompiledIdentity,
+  sink: CanonicalSink<T>,
+): T {
+  const content = toContent(input, 'make a key of the JSON text');
+  return (
+    writeJson(content, identity, sink, identity.prefix()) ??
+    writeFrame(parseJson(content, identity), identity, sink)
+  );
 }

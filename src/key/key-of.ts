@@ -32,7 +32,7 @@ export function customId(value: unknown, identity?: IdentityLike): Key {
 }
 
 /** The prefix and all 64 digits. */
-export function digestText(value: unknown, identity: CompiledIdentity): string {
+function digestText(value: unknown, identity: CompiledIdentity): string {
   return writeFrame(value, identity, new DigestSink(identity.format.hmac, KEY_PREFIX));
 }
 
