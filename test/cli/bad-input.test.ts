@@ -39,10 +39,7 @@ describe('input that is not JSON: one line, exit code 4', () => {
     ['[1,2', at(1, 5, 4, 'found the end, wanted "," or "]"')],
     ['{"a":1}\n{"a":2}', at(2, 1, 8, 'found "{", wanted the end')],
     ['["😀", \u001b]', at(1, 7, 9, 'found U+001b, wanted a value')],
-    [
-      '"\\x41"',
-      at(1, 2, 1, 'found "\\x41", wanted an escape such as \\n or \\u0009, surrogates in pairs'),
-    ],
+    ['"\\x41"', at(1, 2, 1, 'found "\\x41", wanted an escape, surrogates in pairs')],
     ['<html>', at(1, 1, 0, 'found "<", wanted a value')],
   ])('%j', async (input, message) => {
     expectFailure(await samekey(['key'], { input }), 4, `standard input: ${message}`);
@@ -57,10 +54,7 @@ describe('JSON that would get the key of another request: one line, exit code 4'
       at(2, 1, 7, 'found "9007199254740993", wanted at most 2^53 - 1, or bigNumbers "double"'),
     ],
     ['[1e999]', at(1, 2, 1, 'found "1e999", wanted a finite double')],
-    [
-      '["\\ud800"]',
-      at(1, 3, 2, 'found "\\ud800", wanted an escape such as \\n or \\u0009, surrogates in pairs'),
-    ],
+    ['["\\ud800"]', at(1, 3, 2, 'found "\\ud800", wanted an escape, surrogates in pairs')],
     ['\ufeff{}', 'it begins with a byte order mark: save it as UTF-8 without'],
   ])('%j', async (input, message) => {
     expectFailure(await samekey(['key'], { input }), 4, `standard input: ${message}`);
@@ -92,15 +86,13 @@ describe('JSON that would get the key of another request: one line, exit code 4'
   });
 
   it.each([
-    ['arrays', '['.repeat(100_000) + ']'.repeat(100_000), 1001],
-    ['objects', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`, 5001],
-    ['arrays that never end', '['.repeat(100_000), 1001],
-  ])('100 000 levels of %s', async (_, input, column) => {
-    expectFailure(
-      await samekey(['key'], { input }),
-      4,
-      `standard input: ${at(1, column, column - 1, 'nested deeper than the 1000 levels of maxDepth')}`,
-    );
+    ['arrays', '['.repeat(100_000) + ']'.repeat(100_000), 1001, '['],
+    ['objects', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`, 5001, '{'],
+    ['arrays that never end', '['.repeat(100_000), 1001, '['],
+  ])('100 000 levels of %s', async (_, input, column, found) => {
+    const what = `found "${found}", wanted at most the 1000 levels of maxDepth`;
+    const message = `standard input: ${at(1, column, column - 1, what)}`;
+    expectFailure(await samekey(['key'], { input }), 4, message);
   });
 
   it('an identity that is not in the request', async () => {
