@@ -12,14 +12,12 @@ export { digestHex, digestUuid } from './text';
 export { escapeJson } from './json/escape';
 export {
   ARENA,
-  ARENA_BYTES,
   DIGEST,
   DIGESTS,
   INPUT,
   INPUT_BYTES,
   JOBS,
   LENGTHS,
-  MAX_MESSAGES,
   OUTPUT,
   OUTPUT_BYTES,
   PACKED,

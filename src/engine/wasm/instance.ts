@@ -12,7 +12,7 @@ export interface WasmExports {
   hasherDigest(slot: number): void;
   hasherSave(slot: number, out: number): number;
   hasherRestore(slot: number, saved: number): void;
-  digestBatch(messageCount: number, slot: number): void;
+  digestBatch(messageCount: number): void;
   batchHex(messageCount: number, prefixBytes: number): void;
   digestHex(): void;
   digestUuid(): void;
@@ -27,10 +27,8 @@ export interface WasmExports {
   readonly SLOT_COUNT: Address;
   readonly JOBS: Address;
   readonly ARENA: Address;
-  readonly ARENA_BYTES: Address;
   readonly DIGESTS: Address;
   readonly LENGTHS: Address;
-  readonly MAX_MESSAGES: Address;
   readonly PACKED: Address;
 }
 
@@ -51,6 +49,7 @@ export interface Wasm {
     readonly inputBytes: number;
     readonly output: number;
     readonly slotCount: number;
+    readonly arena: number;
   };
 }
 
@@ -90,6 +89,7 @@ export function instantiate(): Wasm {
       inputBytes: call.INPUT_BYTES.value,
       output: call.OUTPUT.value,
       slotCount: call.SLOT_COUNT.value,
+      arena: call.ARENA.value,
     },
   };
 }
