@@ -85,7 +85,7 @@ export function hasherDigest(slot: u32): void {
   memory.copy(STATE, at, 32);
   memory.copy(TAIL, at + SLOT_PENDING, 64);
   sha256Compress(STATE, TAIL, pad(TAIL, <usize>length & 63, length));
-  swapWords(STATE, DIGEST, 8);
+  swapWords(STATE, DIGEST, 32);
 }
 
 /**
@@ -96,7 +96,7 @@ export function hasherSave(slot: u32, out: usize): usize {
   const at = slotAt(slot);
   const length = load<u64>(at, SLOT_LENGTH);
   const held = <usize>length & 63;
-  swapWords(at, out, 8);
+  swapWords(at, out, 32);
   store<u64>(out, bswap(length), 32);
   memory.copy(out + 40, at + SLOT_PENDING, held);
   return 40 + held;
@@ -106,7 +106,7 @@ export function hasherSave(slot: u32, out: usize): usize {
 export function hasherRestore(slot: u32, saved: usize): void {
   const at = slotAt(slot);
   const length = bswap(load<u64>(saved, 32));
-  swapWords(saved, at, 8);
+  swapWords(saved, at, 32);
   store<u64>(at, length, SLOT_LENGTH);
   memory.copy(at + SLOT_PENDING, saved + 40, <usize>length & 63);
 }

@@ -15,14 +15,12 @@ export { nextPiece } from './json/rope';
 export { printDouble, reprintNumber } from './json/number';
 export {
   ARENA,
-  ARENA_BYTES,
   DIGEST,
   DIGESTS,
   INPUT,
   INPUT_BYTES,
   JOBS,
   LENGTHS,
-  MAX_MESSAGES,
   OUTPUT,
   OUTPUT_BYTES,
   PACKED,

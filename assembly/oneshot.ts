@@ -9,7 +9,7 @@ export function sha256(ptr: usize, byteCount: usize): void {
   const blockCount = pad(ptr + tail, byteCount & 63, byteCount);
   sha256Init(STATE);
   sha256Compress(STATE, ptr, <u32>(tail >> 6) + blockCount);
-  swapWords(STATE, DIGEST, 8);
+  swapWords(STATE, DIGEST, 32);
 }
 
 /** SHA-1 in three steps, for one message at a time: begin, any number of whole blocks, finish. */
@@ -26,5 +26,5 @@ export function sha1Finish(ptr: usize, byteCount: usize, totalBytes: f64): void 
   const tail = byteCount & ~63;
   const blockCount = pad(ptr + tail, byteCount & 63, <u64>totalBytes);
   sha1Compress(STATE, ptr, <u32>(tail >> 6) + blockCount);
-  swapWords(STATE, DIGEST, 5);
+  swapWords(STATE, DIGEST, 20);
 }

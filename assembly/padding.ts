@@ -1,3 +1,5 @@
+import { bigEndian } from './sha256';
+
 /**
  * FIPS 180-4 §5.1.1: writes 0x80, zeros and the message length in bits behind the last
  * `pendingBytes` (0 to 63) bytes of a message, which begin at `ptr`. Returns how many blocks the
@@ -16,9 +18,7 @@ export function pad(ptr: usize, pendingBytes: usize, lengthBytes: u64): u32 {
   return blockCount;
 }
 
-/** Words from the native byte order into the standards' big-endian one, and back. */
-export function swapWords(from: usize, to: usize, wordCount: u32): void {
-  for (let i: u32 = 0; i < wordCount; i++) {
-    store<u32>(to + (i << 2), bswap(load<u32>(from + (i << 2))));
-  }
+/** Words from the native byte order into the standards' big-endian one, and back; four at a time. */
+export function swapWords(from: usize, to: usize, byteCount: usize): void {
+  for (let i: usize = 0; i < byteCount; i += 16) v128.store(to + i, bigEndian(v128.load(from + i)));
 }

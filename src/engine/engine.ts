@@ -16,30 +16,26 @@ export interface Engine {
   /** The version 5 UUID of the content (well-formed text or bytes) in a 16-byte namespace. */
   uuidv5(namespace: Uint8Array, content: string | Uint8Array): string;
   /**
-   * Four messages abreast, if that is the fastest way for messages of that many bytes. An engine
-   * without lanes digests one after the other.
+   * Opens packs, if packing is the fastest way for messages of that many bytes; longer ones than
+   * `PACKED_BYTES` are then to be fed to several states in turn. An engine that digests nothing
+   * abreast has no such function.
    */
-  lanesFor?(byteCount: number): Lanes | undefined;
+  lanesFor?(byteCount: number): OpenPack | undefined;
   createSha256(): Sha256State;
   /** Continues from a state that `Sha256State.save` gave and that was checked. */
   restoreSha256(saved: Uint8Array): Sha256State;
 }
 
-/** Four messages abreast, one in each lane of a vector. */
-export interface Lanes {
-  /**
-   * Opens a pack of messages of at most `PACKED_BYTES`, each of which is digested as if it stood
-   * behind `start`, which is whole blocks. `deliver` gets the results in the order of adding, some
-   * at a time: `prefix` (up to 16 characters) and 64 hexadecimal digits, or 32 bytes without one.
-   */
-  createPack<T extends string | Uint8Array>(
-    start: Uint8Array | undefined,
-    prefix: string | undefined,
-    deliver: (results: T[]) => void,
-  ): Pack;
-}
+/**
+ * Opens a pack. `deliver` gets the results in the order of adding, some at a time: `prefix` (up to
+ * 16 characters) and 64 hexadecimal digits, or 32 bytes if there is no prefix.
+ */
+export type OpenPack = <T extends string | Uint8Array>(
+  prefix: string | undefined,
+  deliver: (results: T[]) => void,
+) => Pack;
 
-/** Messages that are digested together. */
+/** Short messages that are digested together. */
 export interface Pack {
   /** Adds `bytes[start, end)`, which is copied. */
   add(bytes: Uint8Array, start: number, end: number): void;

@@ -1,17 +1,17 @@
-import { type Engine, type Lanes, PACKED_BYTES, type Pack } from '../engine/engine.js';
+import { type Engine, type OpenPack, PACKED_BYTES, type Pack } from '../engine/engine.js';
 import { toHex } from '../engine/hex.js';
 import { digestEngine } from '../engine/select.js';
 import { encoder } from '../engine/utf8.js';
 import { createDigester, type Digester, type HmacKey } from './hmac.js';
 
-/** Long messages that are digested at the same time, and how much of each in turn. */
-const ABREAST = 4;
+/** Long messages that are open at the same time, and how much of each is fed in turn. */
+const OPEN_COUNT = 16;
 const PIECE_BYTES = 0x10000;
 
 /**
  * Digests of many messages, in the order in which these are added: 64 hexadecimal digits behind a
  * prefix, or 32 bytes if there is none. Short messages are packed and digested four abreast, long
- * ones are fed in turn; an engine without lanes takes one after the other.
+ * ones are fed in turn. An engine without lanes takes one after the other, and so does HMAC.
  */
 export class DigestBatch<T extends string | Uint8Array> {
   readonly #engine: Engine = digestEngine();
@@ -19,10 +19,10 @@ export class DigestBatch<T extends string | Uint8Array> {
   readonly #hmac: HmacKey | undefined;
   readonly #results: T[] = [];
   #count = 0;
+  #pack: Pack | undefined;
   /** Where the results of packed messages go. */
   readonly #places: number[] = [];
   #delivered = 0;
-  #packs: Pack[] = [];
   readonly #long: { readonly content: string | Uint8Array; readonly place: number }[] = [];
 
   constructor(prefix: string | undefined, hmac: HmacKey | undefined) {
@@ -32,19 +32,25 @@ export class DigestBatch<T extends string | Uint8Array> {
 
   /** Adds well-formed text or bytes, which stay as they are until the end. */
   add(content: string | Uint8Array): void {
-    const lanes = this.#engine.lanesFor?.(content.length);
-    if (lanes === undefined) this.done(this.#digest(content));
-    else if (content.length > PACKED_BYTES) this.#long.push({ content, place: this.#count++ });
-    else if (typeof content === 'string') this.#pack(lanes).addText(content);
-    else this.#pack(lanes).add(content, 0, content.length);
+    const { length } = content;
+    if (length > PACKED_BYTES && this.#lanesFor(length) !== undefined) {
+      this.#long.push({ content, place: this.#count++ });
+    } else if (typeof content !== 'string') {
+      this.addRange(content, 0, length);
+    } else {
+      const open = this.#lanesFor(length);
+      if (open !== undefined) this.#packFor(open).addText(content);
+      else if (this.#hmac === undefined && this.#prefix !== undefined) {
+        this.done(this.#engine.sha256HexOfText(content, this.#prefix) as T);
+      } else this.#digest(encoder.encode(content));
+    }
   }
 
   /** Adds `bytes[start, end)`, which may be overwritten afterwards. */
   addRange(bytes: Uint8Array, start: number, end: number): void {
-    const lanes = this.#engine.lanesFor?.(end - start);
-    if (lanes === undefined || end - start > PACKED_BYTES) {
-      this.done(this.#digest(bytes.subarray(start, end)));
-    } else this.#pack(lanes).add(bytes, start, end);
+    const open = end - start > PACKED_BYTES ? undefined : this.#lanesFor(end - start);
+    if (open === undefined) this.#digest(bytes.subarray(start, end));
+    else this.#packFor(open).add(bytes, start, end);
   }
 
   /** Adds a message that was digested elsewhere. */
@@ -54,82 +60,56 @@ export class DigestBatch<T extends string | Uint8Array> {
 
   /** All results. */
   finish(): T[] {
-    for (const pack of this.#packs) pack.flush();
-    this.#digestLong();
+    this.#pack?.flush();
+    for (let i = 0; i < this.#long.length; i += OPEN_COUNT) this.#digestLong(i, i + OPEN_COUNT);
     return this.#results;
   }
 
-  /** The pack for the next message. HMAC takes two: the digests of the first go into the second. */
-  #pack(lanes: Lanes): Pack {
+  #lanesFor(byteCount: number): OpenPack | undefined {
+    return this.#hmac === undefined ? this.#engine.lanesFor?.(byteCount) : undefined;
+  }
+
+  /** The pack, for the next message. */
+  #packFor(open: OpenPack): Pack {
     this.#places.push(this.#count++);
-    if (this.#packs.length === 0) {
-      const deliver = (results: T[]) => {
-        for (const result of results) {
-          this.#results[this.#places[this.#delivered++] as number] = result;
-        }
-      };
-      const last = lanes.createPack(this.#hmac?.outer, this.#prefix, deliver);
-      this.#packs =
-        this.#hmac === undefined
-          ? [last]
-          : [
-              lanes.createPack<Uint8Array>(this.#hmac.inner, undefined, (digests) => {
-                for (const digest of digests) last.add(digest, 0, digest.length);
-              }),
-              last,
-            ];
-    }
-    return this.#packs[0] as Pack;
+    this.#pack ??= open<T>(this.#prefix, (results) => {
+      for (const result of results) {
+        this.#results[this.#places[this.#delivered++] as number] = result;
+      }
+    });
+    return this.#pack;
   }
 
   /** One message alone. */
-  #digest(content: string | Uint8Array): T {
-    const prefix = this.#prefix;
-    if (this.#hmac === undefined && prefix !== undefined && typeof content === 'string') {
-      return this.#engine.sha256HexOfText(content, prefix) as T;
-    }
-    const bytes = toBytes(content);
+  #digest(bytes: Uint8Array): void {
+    const engine = this.#engine;
     if (this.#hmac !== undefined) {
       const digester = createDigester(this.#hmac);
       digester.update(bytes);
-      return this.#finished(digester);
+      this.done(this.#finished(digester));
+    } else if (this.#prefix === undefined) {
+      this.done(engine.sha256(bytes, 0, bytes.length) as T);
+    } else this.done(engine.sha256Hex(bytes, 0, bytes.length, this.#prefix) as T);
+  }
+
+  /** Long messages, a piece of each in turn, so that they share the lanes. */
+  #digestLong(start: number, end: number): void {
+    const open = this.#long.slice(start, end).map(({ content, place }) => ({
+      place,
+      bytes: typeof content === 'string' ? encoder.encode(content) : content,
+      digester: createDigester(undefined, this.#engine),
+    }));
+    const longest = Math.max(...open.map(({ bytes }) => bytes.length));
+    for (let at = 0; at < longest; at += PIECE_BYTES) {
+      for (const { bytes, digester } of open) {
+        if (at < bytes.length) digester.update(bytes.subarray(at, at + PIECE_BYTES));
+      }
     }
-    return (
-      prefix === undefined
-        ? this.#engine.sha256(bytes, 0, bytes.length)
-        : this.#engine.sha256Hex(bytes, 0, bytes.length, prefix)
-    ) as T;
+    for (const { place, digester } of open) this.#results[place] = this.#finished(digester);
   }
 
   #finished(digester: Digester): T {
     const digest = digester.finish();
     return (this.#prefix === undefined ? digest : this.#prefix + toHex(digest)) as T;
   }
-
-  /** As many at once as there are lanes, a piece of each in turn. */
-  #digestLong(): void {
-    const waiting = this.#long.values();
-    let open: { digester: Digester; bytes: Uint8Array; at: number; place: number }[] = [];
-    do {
-      while (open.length < ABREAST) {
-        const { value } = waiting.next();
-        if (value === undefined) break;
-        const digester = createDigester(this.#hmac, this.#engine);
-        open.push({ digester, bytes: toBytes(value.content), at: 0, place: value.place });
-      }
-      for (const each of open) {
-        each.digester.update(each.bytes.subarray(each.at, each.at + PIECE_BYTES));
-        each.at += PIECE_BYTES;
-      }
-      open = open.filter(({ digester, bytes, at, place }) => {
-        if (at < bytes.length) return true;
-        this.#results[place] = this.#finished(digester);
-        return false;
-      });
-    } while (open.length > 0);
-  }
-}
-
-function toBytes(content: string | Uint8Array): Uint8Array {
-  return typeof content === 'string' ? encoder.encode(content) : content;
 }

@@ -1,4 +1,4 @@
-import type { Engine, Lanes } from '../engine.js';
+import type { Engine } from '../engine.js';
 import { decoder, encoder } from '../utf8.js';
 import { Arena } from './arena.js';
 import { SCRATCH_SLOT, WasmHashers, WasmSha256 } from './hasher.js';
@@ -10,11 +10,8 @@ const UUID_BYTES = 16;
 /** The engine on one instance of the module. */
 export function createWasmEngine(wasm: Wasm): Engine {
   const { call, at, bytes: memory } = wasm;
-  const arena = new Arena(wasm);
-  const hashers = new WasmHashers(arena);
-  const lanes: Lanes = {
-    createPack: (start, prefix, deliver) => new WasmPack(arena, hashers, start, prefix, deliver),
-  };
+  const arena = new Arena();
+  const hashers = new WasmHashers(wasm, arena);
   const input = memory.subarray(at.input, at.input + at.inputBytes);
   const name = input.subarray(UUID_BYTES);
   const digest = memory.subarray(at.digest, at.digest + 32);
@@ -114,7 +111,7 @@ export function createWasmEngine(wasm: Wasm): Engine {
       call.digestUuid();
       return decoder.decode(uuidText);
     },
-    lanesFor: () => lanes,
+    lanesFor: () => (prefix, deliver) => new WasmPack(wasm, arena, prefix, deliver),
     createSha256: () => new WasmSha256(hashers),
     restoreSha256: (saved) => new WasmSha256(hashers, saved),
   };

@@ -1,9 +1,15 @@
 import type { Sha256State } from '../engine.js';
-import { type Arena, JOB_WORDS, type Tenant } from './arena.js';
+import type { Arena, Tenant } from './arena.js';
 import type { Wasm } from './instance.js';
 
 /** The slot that one-shot digests of long content use; it has no owner. */
 export const SCRATCH_SLOT = 0;
+
+/** Words of a job in WASM memory: address, number of bytes, slot. */
+const JOB_WORDS = 3;
+
+/** A fourth of the arena: what one hasher may have waiting there. */
+const SHARE_BYTES = 0x10000;
 
 /**
  * Who lives in which slot of WASM memory. There are a fixed number of slots and any number of open
@@ -17,18 +23,19 @@ export const SCRATCH_SLOT = 0;
 export class WasmHashers implements Tenant {
   readonly wasm: Wasm;
   readonly #arena: Arena;
-  readonly #shareBytes: number;
+  readonly #jobs: Uint32Array;
   readonly #owners: (WasmSha256 | undefined)[];
   #hand = SCRATCH_SLOT;
   /** Hashers whose bytes wait, in the order in which these stand in the arena. */
   readonly #waiting: WasmSha256[] = [];
   #waitingBytes = 0;
 
-  constructor(arena: Arena) {
-    this.wasm = arena.wasm;
+  constructor(wasm: Wasm, arena: Arena) {
+    const slotCount = wasm.at.slotCount;
+    this.wasm = wasm;
     this.#arena = arena;
-    this.#shareBytes = arena.byteCount / 4;
-    this.#owners = new Array(arena.wasm.at.slotCount).fill(undefined);
+    this.#jobs = new Uint32Array(wasm.bytes.buffer, wasm.call.JOBS.value, slotCount * JOB_WORDS);
+    this.#owners = new Array(slotCount).fill(undefined);
   }
 
   /** A slot for `hasher`, its former owner moved out. */
@@ -41,40 +48,48 @@ export class WasmHashers implements Tenant {
 
   /** Lets `bytes` wait to be fed to `hasher`, which is in its slot. */
   defer(hasher: WasmSha256, bytes: Uint8Array): void {
-    this.#arena.enter(this);
-    const { start, byteCount } = this.#arena;
-    const share = this.#shareBytes;
-    for (let from = 0; from < bytes.length; from += share) {
-      const piece =
-        bytes.length <= share ? bytes : bytes.subarray(from, Math.min(from + share, bytes.length));
-      // The last in the arena may have more, up to its share. Others have had their turn.
-      const isLast = this.#waiting.at(-1) === hasher;
-      if (
-        this.#waitingBytes + piece.length > byteCount ||
-        (hasher.waitingBytes > 0 && !(isLast && hasher.waitingBytes + piece.length <= share))
-      ) {
-        this.flush();
+    const { length } = bytes;
+    if (length > SHARE_BYTES) {
+      for (let at = 0; at < length; at += SHARE_BYTES) {
+        this.defer(hasher, bytes.subarray(at, at + SHARE_BYTES));
       }
-      this.wasm.bytes.set(piece, start + this.#waitingBytes);
-      if (hasher.waitingBytes === 0) this.#waiting.push(hasher);
-      hasher.waitingBytes += piece.length;
-      this.#waitingBytes += piece.length;
+      return;
     }
+    if (length === 0) return;
+    this.#arena.enter(this);
+    const all = this.#waitingBytes + length;
+    const own = hasher.waitingBytes + length;
+    // The last in the arena may have more, up to its share; others have had their turn.
+    if (
+      all > 4 * SHARE_BYTES ||
+      (own > length && (own > SHARE_BYTES || this.#waiting[this.#waiting.length - 1] !== hasher))
+    ) {
+      this.flush();
+    }
+    this.wasm.bytes.set(bytes, this.wasm.at.arena + this.#waitingBytes);
+    if (hasher.waitingBytes === 0) this.#waiting.push(hasher);
+    hasher.waitingBytes += length;
+    this.#waitingBytes += length;
   }
 
   flush(): void {
-    const { start, jobs } = this.#arena;
-    let ptr = start;
-    this.#waiting.forEach((hasher, i) => {
-      jobs[JOB_WORDS * i] = ptr;
-      jobs[JOB_WORDS * i + 1] = hasher.waitingBytes;
-      jobs[JOB_WORDS * i + 2] = hasher.slot;
-      ptr += hasher.waitingBytes;
-      hasher.waitingBytes = 0;
-    });
-    if (ptr !== start) this.wasm.call.hashersUpdate(this.#waiting.length);
+    let ptr = this.wasm.at.arena;
+    let job = 0;
+    for (const { slot, waitingBytes } of this.#waiting) {
+      this.#putJob(job++, ptr, waitingBytes, slot);
+      ptr += waitingBytes;
+    }
+    for (const hasher of this.#waiting) hasher.waitingBytes = 0;
     this.#waiting.length = 0;
     this.#waitingBytes = 0;
+    this.wasm.call.hashersUpdate(job);
+  }
+
+  #putJob(job: number, ptr: number, byteCount: number, slot: number): void {
+    const at = job * JOB_WORDS;
+    this.#jobs[at] = ptr;
+    this.#jobs[at + 1] = byteCount;
+    this.#jobs[at + 2] = slot;
   }
 
   /** Feeds `bytes` to a slot now: in place if they already lie in WASM memory, else through INPUT. */
@@ -93,7 +108,7 @@ export class WasmHashers implements Tenant {
 
   /** Feeds what lies in WASM memory to a slot. */
   feedAt(slot: number, ptr: number, byteCount: number): void {
-    this.#arena.jobs.set([ptr, byteCount, slot]);
+    this.#putJob(0, ptr, byteCount, slot);
     this.wasm.call.hashersUpdate(1);
   }
 }

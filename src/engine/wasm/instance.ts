@@ -12,7 +12,7 @@ export interface WasmExports {
   hasherDigest(slot: number): void;
   hasherSave(slot: number, out: number): number;
   hasherRestore(slot: number, saved: number): void;
-  digestBatch(messageCount: number, slot: number): void;
+  digestBatch(messageCount: number): void;
   batchHex(messageCount: number, prefixBytes: number): void;
   digestHex(): void;
   digestUuid(): void;
@@ -41,10 +41,8 @@ export interface WasmExports {
   readonly SLOT_COUNT: Address;
   readonly JOBS: Address;
   readonly ARENA: Address;
-  readonly ARENA_BYTES: Address;
   readonly DIGESTS: Address;
   readonly LENGTHS: Address;
-  readonly MAX_MESSAGES: Address;
   readonly PACKED: Address;
 }
 
@@ -69,6 +67,7 @@ export interface Wasm {
     readonly selection: number;
     readonly selectionBytes: number;
     readonly document: number;
+    readonly arena: number;
   };
   /** Another instance, with a memory of its own. */
   another(): Wasm;
@@ -119,6 +118,7 @@ function instanceOf(WebAssembly: WebAssemblyNamespace, module: object): Wasm {
       selectionBytes: call.SELECTION_BYTES.value,
       // AssemblyScript's own first free byte, of its own alignment.
       document: (call.DOCUMENT.value + 15) & ~15,
+      arena: call.ARENA.value,
     },
     another: () => instanceOf(WebAssembly, module),
   };

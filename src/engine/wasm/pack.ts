@@ -1,22 +1,18 @@
 import { PACKED_BYTES, type Pack } from '../engine.js';
 import { decoder, encoder } from '../utf8.js';
 import type { Arena, Tenant } from './arena.js';
-import { SCRATCH_SLOT, type WasmHashers } from './hasher.js';
+import type { Wasm } from './instance.js';
 
 const DIGEST_BYTES = 32;
 
-/**
- * Messages are digested when there are this many bytes of them. Behind those is room for a text of
- * PACKED_BYTES characters, or as many of short texts, in three bytes each.
- */
-const LOAD_BYTES = 0xb000;
+/** Messages at once: what there is room for in WASM memory. */
+const MAX_MESSAGES = 512;
 
 /**
- * Texts up to this length are joined before they are encoded, 70 ns each instead of 190; longer
- * ones, where the copy would cost more than the call, are encoded alone.
+ * Messages are digested when there are this many bytes of them: behind those is room for one more,
+ * or as much of joined texts, of PACKED_BYTES characters in three bytes each.
  */
-const JOINED_CHARS = 256;
-const MAX_JOINED_CHARS = PACKED_BYTES - JOINED_CHARS;
+const LOAD_BYTES = 0xb000;
 
 /**
  * Keys decoded in one go and cut apart. A piece that is cut out keeps the whole text in memory: a
@@ -24,112 +20,99 @@ const MAX_JOINED_CHARS = PACKED_BYTES - JOINED_CHARS;
  */
 const KEYS_PER_TEXT = 32;
 
-/** Short messages, one behind the other in the arena. */
+/**
+ * Short messages, one behind the other in WASM memory. Texts are joined before they are encoded,
+ * which takes 70 ns each instead of 190.
+ */
 export class WasmPack<T extends string | Uint8Array> implements Pack, Tenant {
+  readonly #wasm: Wasm;
   readonly #arena: Arena;
-  readonly #hashers: WasmHashers;
-  readonly #start: Uint8Array | undefined;
   readonly #prefix: string | undefined;
   readonly #deliver: (results: T[]) => void;
-  /** The lengths of the messages, `#count` of them: of texts not encoded yet, in characters. */
+  /** Lengths of the messages; of texts that are not encoded yet, in characters. */
   readonly #lengths: Uint32Array;
   #count = 0;
-  #encoded = 0;
-  /** Texts that are not encoded yet. */
+  #encodedCount = 0;
   #text = '';
-  /** Where the next bytes go. */
-  #next: number;
+  #byteCount = 0;
 
   constructor(
+    wasm: Wasm,
     arena: Arena,
-    hashers: WasmHashers,
-    start: Uint8Array | undefined,
     prefix: string | undefined,
     deliver: (results: T[]) => void,
   ) {
-    const { LENGTHS, MAX_MESSAGES, PACKED, memory } = arena.wasm.call;
+    this.#wasm = wasm;
     this.#arena = arena;
-    this.#hashers = hashers;
-    this.#start = start;
     this.#prefix = prefix;
     this.#deliver = deliver;
-    this.#lengths = new Uint32Array(memory.buffer, LENGTHS.value, MAX_MESSAGES.value);
-    this.#next = PACKED.value;
+    this.#lengths = new Uint32Array(wasm.bytes.buffer, wasm.call.LENGTHS.value, MAX_MESSAGES);
   }
 
   add(bytes: Uint8Array, start: number, end: number): void {
-    this.#reserve();
     this.#encode();
-    const memory = this.#arena.wasm.bytes;
-    if (bytes === memory) memory.copyWithin(this.#next, start, end);
-    else memory.set(bytes.length === end - start ? bytes : bytes.subarray(start, end), this.#next);
-    this.#next += end - start;
+    this.#reserve();
+    this.#wasm.bytes.set(bytes.subarray(start, end), this.#end());
+    this.#byteCount += end - start;
     this.#lengths[this.#count++] = end - start;
-    this.#encoded = this.#count;
+    this.#encodedCount = this.#count;
   }
 
   addText(text: string): void {
+    if (this.#text.length + text.length > PACKED_BYTES) this.#encode();
     this.#reserve();
-    if (text.length > JOINED_CHARS || this.#text.length > MAX_JOINED_CHARS) this.#encode();
     this.#text += text;
     this.#lengths[this.#count++] = text.length;
-    if (text.length > JOINED_CHARS) this.#encode();
   }
 
   flush(): void {
     this.#encode();
-    this.#digest();
+    const count = this.#count;
+    if (count === 0) return;
+    this.#wasm.call.digestBatch(count);
+    this.#count = 0;
+    this.#encodedCount = 0;
+    this.#byteCount = 0;
+    this.#deliver(this.#results(count));
   }
 
   #reserve(): void {
-    const { PACKED } = this.#arena.wasm.call;
-    if (this.#count === this.#lengths.length || this.#next >= PACKED.value + LOAD_BYTES) {
-      this.flush();
-    }
-    // Last, because results that were delivered may have gone into another pack.
     this.#arena.enter(this);
+    if (this.#count === MAX_MESSAGES || this.#byteCount >= LOAD_BYTES) this.flush();
+  }
+
+  #end(): number {
+    return this.#wasm.call.PACKED.value + this.#byteCount;
   }
 
   #encode(): void {
     const text = this.#text;
-    const { bytes } = this.#arena.wasm;
-    this.#text = '';
-    if (text.length > 0) {
-      const { read, written } = encoder.encodeInto(text, bytes.subarray(this.#next));
-      if (read === text.length && written === read) this.#next += written;
-      else this.#encodeEach(text, bytes);
+    if (text !== '') {
+      this.#text = '';
+      const { read, written } = encoder.encodeInto(text, this.#wasm.bytes.subarray(this.#end()));
+      if (read === text.length && written === read) this.#byteCount += written;
+      else this.#encodeEach(text);
     }
-    this.#encoded = this.#count;
+    this.#encodedCount = this.#count;
   }
 
   /** Not all is ASCII: how long a text is in UTF-8 is known only when it is encoded alone. */
-  #encodeEach(text: string, bytes: Uint8Array): void {
+  #encodeEach(text: string): void {
     let from = 0;
-    for (let i = this.#encoded; i < this.#count; i++) {
+    for (let i = this.#encodedCount; i < this.#count; i++) {
       const to = from + (this.#lengths[i] as number);
-      const piece = text.substring(from, to);
-      const { written } = encoder.encodeInto(piece, bytes.subarray(this.#next));
+      const { written } = encoder.encodeInto(
+        text.substring(from, to),
+        this.#wasm.bytes.subarray(this.#end()),
+      );
       this.#lengths[i] = written;
-      this.#next += written;
+      this.#byteCount += written;
       from = to;
     }
   }
 
-  #digest(): void {
-    const count = this.#count;
-    if (count === 0) return;
-    const { call } = this.#arena.wasm;
-    call.hasherOpen(SCRATCH_SLOT);
-    if (this.#start !== undefined) this.#hashers.feed(SCRATCH_SLOT, this.#start);
-    call.digestBatch(count, SCRATCH_SLOT);
-    this.#count = 0;
-    this.#encoded = 0;
-    this.#next = call.PACKED.value;
-    this.#deliver(this.#results(count));
-  }
-
   #results(count: number): T[] {
-    const { call, bytes, at } = this.#arena.wasm;
+    const { call, bytes, at } = this.#wasm;
     const results: unknown[] = [];
     if (this.#prefix === undefined) {
       const first = call.DIGESTS.value;
@@ -141,9 +124,10 @@ export class WasmPack<T extends string | Uint8Array> implements Pack, Tenant {
     encoder.encodeInto(this.#prefix, bytes.subarray(at.input));
     call.batchHex(count, this.#prefix.length);
     const width = this.#prefix.length + 2 * DIGEST_BYTES;
-    const end = this.#arena.start + count * width;
+    const start = at.arena;
+    const end = start + count * width;
     const step = KEYS_PER_TEXT * width;
-    for (let from = this.#arena.start; from < end; from += step) {
+    for (let from = start; from < end; from += step) {
       const text = decoder.decode(bytes.subarray(from, Math.min(from + step, end)));
       for (let i = 0; i < text.length; i += width) results.push(text.substring(i, i + width));
     }
