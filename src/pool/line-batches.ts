@@ -19,13 +19,18 @@ export async function* lineBatches(
   const reader = new PausingReader(pieces);
   let lines = new LineBuffer(batchBytes, 0);
   let isDiscarding = false;
+  /** Takes the complete lines away; the rest is copied first, since the batch's bytes will be gone. */
+  const cut = (): Batch => {
+    const bytes = lines.whole();
+    lines = lines.rest(batchBytes);
+    return { bytes };
+  };
   try {
     for (;;) {
       const piece = await reader.next(lines.wholeBytes > 0 && PAUSE_MS);
       if (piece === undefined) break;
       if (piece === 'pause') {
-        yield { bytes: lines.whole() };
-        lines = lines.rest(batchBytes);
+        yield cut();
         continue;
       }
       let at = isDiscarding ? afterLineFeed(piece) : 0;
@@ -33,19 +38,15 @@ export async function* lineBatches(
       while (at < piece.length && !isDiscarding) {
         at += lines.take(piece.subarray(at));
         if (lines.partBytes > maxLineBytes) {
-          if (lines.wholeBytes > 0) yield { bytes: lines.whole() };
+          if (lines.wholeBytes > 0) yield cut();
           yield { bytes: new Uint8Array(0), isTooLong: true };
           lines = new LineBuffer(batchBytes, 0);
           const next = afterLineFeed(piece.subarray(at));
           isDiscarding = next === 0;
           at += next;
         } else if (lines.isFull) {
-          if (lines.wholeBytes > 0) {
-            yield { bytes: lines.whole() };
-            lines = lines.rest(batchBytes);
-          } else {
-            lines = lines.grown();
-          }
+          if (lines.wholeBytes > 0) yield cut();
+          else lines = lines.rest(2 * lines.allBytes);
         }
       }
     }
@@ -104,11 +105,6 @@ class LineBuffer {
     const rest = new LineBuffer(Math.max(size, 2 * partBytes), partBytes);
     rest.#bytes.set(this.#bytes.subarray(this.wholeBytes, this.allBytes));
     return rest;
-  }
-
-  /** Twice the room, for a line that is longer than this. */
-  grown(): LineBuffer {
-    return this.rest(2 * this.#bytes.length);
   }
 }
 
