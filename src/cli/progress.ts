@@ -81,6 +81,8 @@ export class Progress {
     this.#bar = new SingleBar({
       stream: withoutJumps(stderr),
       format: () => cut(this.#line(), (stderr.columns || 80) - 1),
+      // Cuts what is too long, and leaves the terminal's own setting alone.
+      linewrap: true,
       // Other lines may have been written over it.
       forceRedraw: true,
     });
