@@ -12,7 +12,7 @@ export function bytesText(byteCount: number): string {
   let value = byteCount;
   let unit = 0;
   for (; value >= 999.5 && unit < UNITS.length - 1; unit++) value /= 1000;
-  return `${unit === 0 ? value : value.toPrecision(3)} ${UNITS[unit]}`;
+  return `${unit === 0 ? Math.round(value) : value.toPrecision(3)} ${UNITS[unit]}`;
 }
 
 /** Seconds as "42 s", "3 min 5 s", "2 h 10 min". */

@@ -69,7 +69,9 @@ export async function* inOrder<B extends Sized, R>(
     if (failure !== undefined) throw failure.error;
   } finally {
     const ended = Promise.resolve(source.return?.()).catch(() => {});
+    // Reading that is under way may go on for ever, or fail when nobody wants to know.
     if (reading === undefined) await ended;
+    else reading.catch(() => {});
   }
 }
 

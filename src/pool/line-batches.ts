@@ -27,7 +27,13 @@ export async function* lineBatches(
   };
   try {
     for (;;) {
-      const piece = await reader.next(lines.wholeBytes > 0 && PAUSE_MS);
+      let piece: Uint8Array | 'pause' | undefined;
+      try {
+        piece = await reader.next(lines.wholeBytes > 0 && PAUSE_MS);
+      } catch (error) {
+        if (lines.wholeBytes > 0) yield cut();
+        throw error;
+      }
       if (piece === undefined) break;
       if (piece === 'pause') {
         yield cut();

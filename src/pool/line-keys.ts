@@ -37,26 +37,31 @@ export function toLimits(options: JsonLinesOptions): { goesOn: boolean; maxLineB
   };
 }
 
-/** The keys in blocks of lines, one by one. */
+/** The keys in blocks of lines, one by one. `stopReading` is called when no more are wanted. */
 export async function* lineKeys(
   blocks: AsyncIterable<LineBlock>,
   goesOn: boolean,
+  stopReading: () => void,
 ): AsyncGenerator<LineKey, void, undefined> {
-  for await (const { firstLine, keys, faults } of blocks) {
-    let line = firstLine;
-    let nextFault = 0;
-    for (const key of keysIn(keys)) {
-      const fault = faults[nextFault];
-      if (fault !== undefined && firstLine + fault.item === line) {
-        nextFault++;
-        yield { line, error: toLineError(fault, line) };
-      } else if (key !== '') {
-        yield { line, key: key as Key };
+  try {
+    for await (const { firstLine, keys, faults } of blocks) {
+      let line = firstLine;
+      let nextFault = 0;
+      for (const key of keysIn(keys)) {
+        const fault = faults[nextFault];
+        if (fault !== undefined && firstLine + fault.item === line) {
+          nextFault++;
+          yield { line, error: toLineError(fault, line) };
+        } else if (key !== '') {
+          yield { line, key: key as Key };
+        }
+        line++;
       }
-      line++;
+      const [fault] = faults;
+      if (!goesOn && fault !== undefined) throw toLineError(fault, firstLine + fault.item);
     }
-    const [fault] = faults;
-    if (!goesOn && fault !== undefined) throw toLineError(fault, firstLine + fault.item);
+  } finally {
+    stopReading();
   }
 }
 

@@ -40,7 +40,10 @@ export interface Pool {
    * `SAMEKEY_TOO_LONG`; with `onInvalid: 'report'` it is a result, and reading goes on.
    */
   jsonLines(stream: ByteStream, options?: JsonLinesOptions): AsyncIterableIterator<LineKey>;
-  /** Ends the threads when they have done what is under way. */
+  /**
+   * Ends the threads when they have done what they have. A call that has more for them is rejected,
+   * so wait for it first.
+   */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -106,7 +109,9 @@ export function createPool(options: PoolOptions = {}): Pool {
       const limits = toLimits(options);
       const work = toWork(options.identity ?? usual, limits);
       const run = (batch: Batch) => pool.run(batch, work);
-      return lineKeys(keyBlocks(pieces(stream, undefined), run, work, threads), limits.goesOn);
+      const reading = new AbortController();
+      const blocks = keyBlocks(pieces(stream, reading.signal), run, work, threads);
+      return lineKeys(blocks, limits.goesOn, () => reading.abort());
     },
 
     close,
