@@ -12,10 +12,13 @@ import { folder, itOnTerminal, onTerminal, PROGRAM, samekey } from './program.js
 const files = folder();
 const LINE = `${JSON.stringify({ text: 'x'.repeat(3000) })}\n`;
 const KEY = keyOfJson(LINE);
+/** The keys of a batch of these are more than a pipe or a socket holds. */
+const SHORT_LINE = `${JSON.stringify({ text: 'x'.repeat(80) })}\n`;
+const SHORT_KEY = keyOfJson(SHORT_LINE);
 
 /** `megabytes` of lines that are made while they are read. */
-function lines(megabytes: number): Readable {
-  const block = Buffer.from(LINE.repeat(350));
+function lines(megabytes: number, line = LINE): Readable {
+  const block = Buffer.from(line.repeat(1e6 / line.length));
   return ReadableStream.from(
     (function* () {
       for (let i = 0; i < (megabytes * 1e6) / block.length; i++) yield block;
@@ -72,9 +75,6 @@ function start(args: string[]): ChildProcessByStdio<Writable, Readable, Readable
   return child;
 }
 
-/** Whether `text` is keys only, each with its line feed. */
-const isWholeLines = (text: string) => text === `${KEY}\n`.repeat(text.length / (KEY.length + 1));
-
 describe('an interrupt', () => {
   it.each([
     ['SIGINT', '1'],
@@ -83,7 +83,7 @@ describe('an interrupt', () => {
   ] as const)('by %s with --threads %s leaves complete lines', async (signal, threads) => {
     const child = start(['keys', '--threads', threads]);
     const closed = once(child, 'close');
-    const input = lines(2000);
+    const input = lines(2000, SHORT_LINE);
     input.pipe(child.stdin);
     let stdout = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -94,7 +94,8 @@ describe('an interrupt', () => {
       stderr += text;
     });
     // Past what is done without threads; then nothing is read, so that it hits a write.
-    while (stdout.length < 6000 * (KEY.length + 1)) await sleep(5);
+    const keysOf20Megabytes = (20e6 / SHORT_LINE.length) * (SHORT_KEY.length + 1);
+    while (stdout.length < keysOf20Megabytes) await sleep(5);
     child.stdout.pause();
     await sleep(300);
     child.kill(signal);
@@ -104,7 +105,8 @@ describe('an interrupt', () => {
     input.destroy();
     // As a shell wants it: it must not go on with the next command.
     expect({ code, endedBy, stderr }).toEqual({ code: null, endedBy: signal, stderr: '' });
-    expect(isWholeLines(stdout)).toBe(true);
+    const count = Math.round(stdout.length / (SHORT_KEY.length + 1));
+    expect(stdout === `${SHORT_KEY}\n`.repeat(count)).toBe(true);
   });
 
   it('while it waits for input ends it at once', async () => {
