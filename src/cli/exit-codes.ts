@@ -52,6 +52,7 @@ const USAGE: ReadonlySet<SamekeyErrorCode> = new Set([
   'SAMEKEY_BAD_SCOPE',
   'SAMEKEY_BAD_UUID',
   'SAMEKEY_ENGINE_UNAVAILABLE',
+  'SAMEKEY_NO_POOL',
 ]);
 
 function hintFor(message: string): string {

@@ -52,6 +52,17 @@ export async function* bytesOf(input: Input): AsyncGenerator<Uint8Array, void, u
   }
 }
 
+/** How many bytes there are to come; `undefined` if only time will tell, as of a pipe. */
+export async function sizeOf(input: Input): Promise<number | undefined> {
+  if (input.path === undefined) {
+    const stats = fstatSync(0);
+    return stats.isFile() ? stats.size : undefined;
+  }
+  // If it is not there, reading it says so.
+  const stats = await stat(input.path).catch(() => undefined);
+  return stats?.isFile() ? stats.size : undefined;
+}
+
 const READ_ERRORS: Record<string, string> = {
   EACCES: 'permission to read it is missing',
   EISDIR: 'it is a directory, wanted a file',

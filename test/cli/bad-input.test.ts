@@ -142,6 +142,7 @@ describe('nothing to read: one line', () => {
     for (const args of [
       ['key', file],
       ['key', '--raw', file],
+      ['keys', file],
       ['check', file],
       ['explain', file],
     ]) {
@@ -185,7 +186,7 @@ describe('nothing to read: one line', () => {
   });
 
   itOnTerminal('a terminal for standard input, exit code 2 instead of waiting', async () => {
-    for (const command of ['key', 'check']) {
+    for (const command of ['key', 'keys', 'check']) {
       const { code, stdout } = await onTerminal([command]);
       expect(stdout).toBe(
         `samekey: no input: wanted samekey ${command} FILE, or something piped into it (- reads the terminal)\n`,
@@ -197,8 +198,8 @@ describe('nothing to read: one line', () => {
 
 describe('a wrong command line: one line, exit code 2', () => {
   it.each([
-    [[], /^wanted a command: key, explain, check or engine; see samekey --help$/],
-    [['keys'], /^unknown command 'keys' \(Did you mean key\?\)$/],
+    [[], /^wanted a command: key, keys, explain, check or engine; see samekey --help$/],
+    [['explian'], /^unknown command 'explian' \(Did you mean explain\?\)$/],
     [['key', '--exlude', 'a'], /^unknown option '--exlude' \(Did you mean --exclude\?\)$/],
     [['key', good, good], /^too many arguments for 'key'/],
     [['key', ''], /^FILE is empty: wanted a path, or - for standard input$/],
@@ -209,6 +210,9 @@ describe('a wrong command line: one line, exit code 2', () => {
     [['key', good, '--scope', 'a', '--uuid', 'dns'], /^--scope is for keys/],
     [['key', good, '--bits', '64'], /argument '64' is invalid\. Allowed choices are 256, 128/],
     [['key', good, '--bits', '128', '--uuid', 'dns'], /^--bits is for keys/],
+    [['keys', good, '--threads', '0'], /^option '-t, --threads <count>' argument '0' is invalid/],
+    [['keys', good, '--threads', '1e3'], /'1e3' is invalid\. Wanted a whole number from 1 to 1024/],
+    [['keys', good, '--uuid', 'dns'], /^unknown option '--uuid'/],
     [['key', good, '--uuid', 'nope'], /^--uuid "nope": wanted dns, url, oid, x500 or a UUID$/],
     [['key', good, '--preset', 'gpt'], /argument 'gpt' is invalid\. Wanted volatile, anthropic/],
     [
@@ -275,7 +279,7 @@ describe('help', () => {
   it('shows an example for every command', async () => {
     const { code, stdout, stderr } = await samekey(['--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const command of ['key', 'explain', 'check', 'engine']) {
+    for (const command of ['key', 'keys', 'explain', 'check', 'engine']) {
       const help = await samekey([command, '--help']);
       expect(help).toMatchObject({ code: 0, stderr: '' });
       expect(help.stdout).toMatch(

@@ -120,10 +120,19 @@ const PYTHON_PTY =
 /** Runs the program on a terminal that is `columns` wide; `stdout` is all it shows. */
 export async function onTerminal(
   args: readonly string[],
-  { env, columns = 80 }: { env?: Record<string, string>; columns?: number } = {},
+  {
+    env,
+    columns = 80,
+    shell = '%',
+  }: {
+    env?: Record<string, string>;
+    columns?: number;
+    /** What the shell runs, `%` being the program. */
+    shell?: string;
+  } = {},
 ): Promise<Run> {
   const words = [process.execPath, PROGRAM, ...args].map(quoted).join(' ');
-  const command = `stty cols ${columns} rows 40; exec ${words}`;
+  const command = `stty cols ${columns} rows 40; ${shell === '%' ? 'exec ' : ''}${shell.replace('%', () => words)}`;
   const [tool, toolArgs] = hasScript
     ? ['script', ['--quiet', '--return', '--command', command, '/dev/null']]
     : ['python3', ['-c', PYTHON_PTY, command]];
