@@ -42,7 +42,10 @@ const shared = {
   bundle: true,
   format: 'esm',
   target: 'es2022',
-  charset: 'utf8',
+  // ASCII only, which V8 keeps in one byte a character: importing takes 6.0 ms, with one `…` in the
+  // source 7.1. Minified it would take 5.3, but without the annotations that let bundlers drop
+  // what is not used.
+  charset: 'ascii',
   logLevel: 'warning',
 };
 
