@@ -21,6 +21,7 @@ export {
 export { type CanonicalizeOptions, canonicalBytes, canonicalize } from './json/canonicalize.js';
 export { type CanonicalizeJsonOptions, canonicalizeJson } from './json/canonicalize-json.js';
 export type { BigNumbers } from './json/parse.js';
+export { type Conversation, createConversation } from './key/conversation.js';
 export { type Explanation, explain } from './key/explain.js';
 export { type Difference, explainDifference } from './key/explain-difference.js';
 export type { Scope } from './key/frame.js';

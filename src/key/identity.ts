@@ -63,7 +63,9 @@ export interface CompiledIdentity {
   /** Paths of `include`, for the message when none of them is there. */
   readonly include: readonly string[];
   readonly cache: ReferenceCache | undefined;
-  /** The scopes in force now: the window moves. */
+  /** Whether it has a time window, so that the scopes are others later. */
+  readonly isMoving: boolean;
+  /** The scopes in force now. */
   scopes(): readonly string[];
   prefix(): Uint8Array | undefined;
 }
@@ -87,6 +89,7 @@ const EVERYTHING: CompiledIdentity = {
   selection: undefined,
   include: [],
   cache: undefined,
+  isMoving: false,
   scopes: () => [],
   prefix: () => undefined,
 };
@@ -195,6 +198,7 @@ function compile(given: IdentityOptions): CompiledIdentity {
     selection: compileSelection([...exclude, ...include, ...toRules('reference', paths)]),
     include: include.map(({ path }) => path.text),
     cache,
+    isMoving: options.window !== undefined,
     scopes: inForce,
     prefix: options.window === undefined ? () => fixed : () => framePrefix(inForce()),
   };
