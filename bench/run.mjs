@@ -51,10 +51,12 @@ async function main() {
   const targets = [];
   for (const name of only) {
     const group = await loadGroup(name);
-    const measured =
-      'contenders' in group
-        ? await timeGroup(name, group, settings)
-        : await group.measure(settings);
+    const measured = await measure(name, group, settings).catch((error) => {
+      // The others are worth an hour that should not be lost.
+      console.error(`bench: ${name}: ${error instanceof Error ? error.message : error}`);
+      process.exitCode = 1;
+    });
+    if (!measured) continue;
     const result = {
       group: name,
       title: group.title,
@@ -71,6 +73,16 @@ async function main() {
     if (out) write(out, name, { ...result, targets: reached });
   }
   console.log(renderTargets(targets));
+}
+
+/**
+ * @param {string} name
+ * @param {import('./groups/index.mjs').TimedGroup | import('./groups/index.mjs').MeasuredGroup} group
+ * @param {Settings} settings
+ * @returns {Promise<Record<string, unknown>>}
+ */
+async function measure(name, group, settings) {
+  return 'contenders' in group ? timeGroup(name, group, settings) : group.measure(settings);
 }
 
 function readArguments() {
