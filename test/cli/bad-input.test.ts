@@ -225,7 +225,7 @@ describe('nothing to read: one line', () => {
 
 describe('a wrong command line: one line, exit code 2', () => {
   it.each([
-    [[], /^wanted a command: key, explain, check or engine; see samekey --help$/],
+    [[], /^wanted a command: key, explain, check, engine or bench; see samekey --help$/],
     [['keys'], /^unknown command 'keys' \(Did you mean key\?\)$/],
     [['key', '--exlude', 'a'], /^unknown option '--exlude' \(Did you mean --exclude\?\)$/],
     [['key', good, good], /^too many arguments for 'key'/],
