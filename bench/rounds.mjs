@@ -12,9 +12,6 @@ import { cleanEnvironment } from './machine.mjs';
 
 const contenderProcess = fileURLToPath(new URL('contender-process.mjs', import.meta.url));
 
-/** A round that is not kept: V8 compiles in another thread, and has done so by the end of it. */
-const WARM_UP = { timeMs: 1, warmupMs: 200, minSamples: 1 };
-
 /**
  * @typedef {object} CellResult
  * @property {string} id
@@ -47,14 +44,17 @@ export async function timeGroup(name, group, settings) {
  * @param {import('./groups/index.mjs').Cell} cell
  * @param {import('./run.mjs').Settings} settings
  */
-async function timeCell(name, group, cell, { rounds, timing }) {
+async function timeCell(name, group, cell, settings) {
+  const { rounds, timing } = settings;
   const contenders = group.contenders.map((contender) => start(name, contender.name, cell.id));
   try {
     await Promise.all(contenders.map(({ ask }) => ask({ check: true })));
 
     /** @type {Record<string, number[]>} */
     const roundsNs = Object.fromEntries(contenders.map((contender) => [contender.name, []]));
-    for (const contender of contenders) await contender.ask({ timing: WARM_UP });
+    // A round that is not kept: V8 compiles in another thread, and has done so by the end of it.
+    const warmUp = { timeMs: 1, warmupMs: settings.firstWarmupMs, minSamples: 1 };
+    for (const contender of contenders) await contender.ask({ timing: warmUp });
     for (let round = 0; round < rounds; round++) {
       for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
         const reply = await contender.ask({ timing });
