@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
 import { addEngineCommand } from './engine.js';
 import { type CliError, EXIT, EXIT_CODES, toCliError, usageError } from './exit-codes.js';
@@ -17,6 +18,7 @@ Examples:
   samekey explain first.json retry.json -p anthropic  say why two keys differ
   grep -i idempotency-key app.log | samekey check     find keys that are no keys
   samekey engine                                      show who does the arithmetic
+  samekey bench                                       time it on this machine
 
 Exit codes:
 ${EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')}`;
@@ -42,20 +44,21 @@ function createProgram(): Command {
   addExplainCommand(program);
   addCheckCommand(program);
   addEngineCommand(program);
+  addBenchCommand(program);
   return program;
 }
 
 /** Where the options of the command that was meant are listed. */
 function help(): string {
   const name = process.argv[2] ?? '';
-  return ['key', 'keys', 'explain', 'check', 'engine'].includes(name)
+  return ['key', 'keys', 'explain', 'check', 'engine', 'bench'].includes(name)
     ? `samekey help ${name}`
     : 'samekey --help';
 }
 
 function fromCommander({ code, message }: CommanderError): CliError {
   if (code === 'commander.help') {
-    return usageError('wanted a command: key, keys, explain, check or engine; see samekey --help');
+    return usageError('wanted a command: key, keys, explain, check, engine or bench; see samekey --help');
   }
   const what = message
     .replace(/^error: /, '')
