@@ -134,9 +134,9 @@ const METADATA = /<metadata>.*?<\/metadata>\n/s;
  */
 export const sealed = (svg, data) =>
   svg.replace(
-    /(<svg[^>]*>\n)/,
-    (_, start) =>
-      `${start}<metadata>data ${sha256Hex(JSON.stringify(data))}, drawing ${sha256Hex(svg)}</metadata>\n`,
+    /<\/svg>\n$/,
+    (end) =>
+      `<metadata>data ${sha256Hex(JSON.stringify(data))}, drawing ${sha256Hex(svg)}</metadata>\n${end}`,
   );
 
 /**

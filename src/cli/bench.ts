@@ -9,7 +9,7 @@ import { styleOf } from './terminal.js';
 
 /** About ten seconds on any machine: a slow one makes fewer calls. */
 const FULL: Rounds = { count: 7, batchMs: 20, warmUpMs: 60 };
-const QUICK: Rounds = { count: 1, batchMs: 2, warmUpMs: 4 };
+const QUICK: Rounds = { count: 1, batchMs: 4, warmUpMs: 25 };
 
 export function addBenchCommand(program: Command): void {
   program
