@@ -25,7 +25,7 @@ export class KeyBatch implements CanonicalSink<void> {
 
   /** Ends one frame. */
   last(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#long === undefined) this.#batch.addRange(bytes, start, end);
+    if (this.#long === undefined) this.#batch.add(bytes, start, end, false);
     else this.#batch.done(this.#long.last(bytes, start, end));
     this.#long = undefined;
   }

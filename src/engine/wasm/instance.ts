@@ -50,6 +50,7 @@ export interface Wasm {
     readonly output: number;
     readonly slotCount: number;
     readonly arena: number;
+    readonly packed: number;
   };
 }
 
@@ -90,6 +91,7 @@ export function instantiate(): Wasm {
       output: call.OUTPUT.value,
       slotCount: call.SLOT_COUNT.value,
       arena: call.ARENA.value,
+      packed: call.PACKED.value,
     },
   };
 }
