@@ -49,11 +49,11 @@ export function digestBatch(messageCount: u32): void {
 export function batchHex(messageCount: u32, prefixBytes: usize): void {
   const prefix = v128.load(INPUT);
   let out = ARENA;
-  for (let i: u32 = 0; i < messageCount << 5; i += 32) {
-    v128.store(out, prefix);
-    out += prefixBytes;
+  for (let i: u32 = 0; i < messageCount << 5; i += 16, out += 32) {
+    if ((i & 16) == 0) {
+      v128.store(out, prefix);
+      out += prefixBytes;
+    }
     hex16(DIGESTS + i, out);
-    hex16(DIGESTS + i + 16, out + 32);
-    out += 64;
   }
 }

@@ -37,10 +37,8 @@ export type OpenPack = <T extends string | Uint8Array>(
 
 /** Short messages that are digested together. */
 export interface Pack {
-  /** Adds `bytes[start, end)`, which is copied. */
-  add(bytes: Uint8Array, start: number, end: number): void;
-  /** Adds the UTF-8 bytes of a well-formed text. */
-  addText(text: string): void;
+  /** Adds well-formed text, or `content[start, end)` of bytes, which are copied. */
+  add(content: string | Uint8Array, start: number, end: number): void;
   /** Delivers all that is left. */
   flush(): void;
 }

@@ -1,4 +1,4 @@
-import { type Engine, type OpenPack, PACKED_BYTES, type Pack } from '../engine/engine.js';
+import { type Engine, PACKED_BYTES, type Pack } from '../engine/engine.js';
 import { toHex } from '../engine/hex.js';
 import { digestEngine } from '../engine/select.js';
 import { encoder } from '../engine/utf8.js';
@@ -7,6 +7,18 @@ import { createDigester, type Digester, type HmacKey } from './hmac.js';
 /** Long messages that are open at the same time, and how much of each is fed in turn. */
 const OPEN_COUNT = 16;
 const PIECE_BYTES = 0x10000;
+
+/** A message too long to be packed, and where its result goes. */
+interface Long {
+  readonly content: string | Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly place: number;
+}
+
+function toBytes(content: string | Uint8Array, start: number, end: number): Uint8Array {
+  return typeof content === 'string' ? encoder.encode(content) : content.subarray(start, end);
+}
 
 /**
  * Digests of many messages, in the order in which these are added: 64 hexadecimal digits behind a
@@ -23,34 +35,33 @@ export class DigestBatch<T extends string | Uint8Array> {
   /** Where the results of packed messages go. */
   readonly #places: number[] = [];
   #delivered = 0;
-  readonly #long: { readonly content: string | Uint8Array; readonly place: number }[] = [];
+  readonly #long: Long[] = [];
 
   constructor(prefix: string | undefined, hmac: HmacKey | undefined) {
     this.#prefix = prefix;
     this.#hmac = hmac;
   }
 
-  /** Adds well-formed text or bytes, which stay as they are until the end. */
-  add(content: string | Uint8Array): void {
-    const { length } = content;
-    if (length > PACKED_BYTES && this.#lanesFor(length) !== undefined) {
-      this.#long.push({ content, place: this.#count++ });
-    } else if (typeof content !== 'string') {
-      this.addRange(content, 0, length);
+  /**
+   * Adds well-formed text, or `content[start, end)` of bytes. Long bytes that may be overwritten
+   * before the end, which are not `isKept`, are digested alone.
+   */
+  add(content: string | Uint8Array, start = 0, end = content.length, isKept = true): void {
+    const length = end - start;
+    const open = this.#hmac === undefined ? this.#engine.lanesFor?.(length) : undefined;
+    if (open === undefined || (length > PACKED_BYTES && !isKept)) {
+      this.done(this.#digest(content, start, end));
+    } else if (length > PACKED_BYTES) {
+      this.#long.push({ content, start, end, place: this.#count++ });
     } else {
-      const open = this.#lanesFor(length);
-      if (open !== undefined) this.#packFor(open).addText(content);
-      else if (this.#hmac === undefined && this.#prefix !== undefined) {
-        this.done(this.#engine.sha256HexOfText(content, this.#prefix) as T);
-      } else this.#digest(encoder.encode(content));
+      this.#places.push(this.#count++);
+      this.#pack ??= open<T>(this.#prefix, (results) => {
+        for (const result of results) {
+          this.#results[this.#places[this.#delivered++] as number] = result;
+        }
+      });
+      this.#pack.add(content, start, end);
     }
-  }
-
-  /** Adds `bytes[start, end)`, which may be overwritten afterwards. */
-  addRange(bytes: Uint8Array, start: number, end: number): void {
-    const open = end - start > PACKED_BYTES ? undefined : this.#lanesFor(end - start);
-    if (open === undefined) this.#digest(bytes.subarray(start, end));
-    else this.#packFor(open).add(bytes, start, end);
   }
 
   /** Adds a message that was digested elsewhere. */
@@ -65,38 +76,30 @@ export class DigestBatch<T extends string | Uint8Array> {
     return this.#results;
   }
 
-  #lanesFor(byteCount: number): OpenPack | undefined {
-    return this.#hmac === undefined ? this.#engine.lanesFor?.(byteCount) : undefined;
-  }
-
-  /** The pack, for the next message. */
-  #packFor(open: OpenPack): Pack {
-    this.#places.push(this.#count++);
-    this.#pack ??= open<T>(this.#prefix, (results) => {
-      for (const result of results) {
-        this.#results[this.#places[this.#delivered++] as number] = result;
-      }
-    });
-    return this.#pack;
-  }
-
   /** One message alone. */
-  #digest(bytes: Uint8Array): void {
+  #digest(content: string | Uint8Array, start: number, end: number): T {
     const engine = this.#engine;
-    if (this.#hmac !== undefined) {
-      const digester = createDigester(this.#hmac);
-      digester.update(bytes);
-      this.done(this.#finished(digester));
-    } else if (this.#prefix === undefined) {
-      this.done(engine.sha256(bytes, 0, bytes.length) as T);
-    } else this.done(engine.sha256Hex(bytes, 0, bytes.length, this.#prefix) as T);
+    const prefix = this.#prefix;
+    const hmac = this.#hmac;
+    if (hmac === undefined && prefix !== undefined) {
+      return (
+        typeof content === 'string'
+          ? engine.sha256HexOfText(content, prefix)
+          : engine.sha256Hex(content, start, end, prefix)
+      ) as T;
+    }
+    const bytes = toBytes(content, start, end);
+    if (hmac === undefined) return engine.sha256(bytes, 0, bytes.length) as T;
+    const digester = createDigester(hmac);
+    digester.update(bytes);
+    return this.#finished(digester);
   }
 
   /** Long messages, a piece of each in turn, so that they share the lanes. */
-  #digestLong(start: number, end: number): void {
-    const open = this.#long.slice(start, end).map(({ content, place }) => ({
+  #digestLong(first: number, last: number): void {
+    const open = this.#long.slice(first, last).map(({ content, start, end, place }) => ({
       place,
-      bytes: typeof content === 'string' ? encoder.encode(content) : content,
+      bytes: toBytes(content, start, end),
       digester: createDigester(undefined, this.#engine),
     }));
     const longest = Math.max(...open.map(({ bytes }) => bytes.length));

@@ -27,7 +27,7 @@ export class KeyBatch implements CanonicalSink<true> {
 
   /** Ends one frame. */
   last(bytes: Uint8Array, start: number, end: number): true {
-    if (this.#long === undefined) this.#batch.addRange(bytes, start, end);
+    if (this.#long === undefined) this.#batch.add(bytes, start, end, false);
     else this.#batch.done(this.#long.last(bytes, start, end));
     this.#long = undefined;
     return true;

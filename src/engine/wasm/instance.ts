@@ -68,6 +68,7 @@ export interface Wasm {
     readonly selectionBytes: number;
     readonly document: number;
     readonly arena: number;
+    readonly packed: number;
   };
   /** Another instance, with a memory of its own. */
   another(): Wasm;
@@ -119,6 +120,7 @@ function instanceOf(WebAssembly: WebAssemblyNamespace, module: object): Wasm {
       // AssemblyScript's own first free byte, of its own alignment.
       document: (call.DOCUMENT.value + 15) & ~15,
       arena: call.ARENA.value,
+      packed: call.PACKED.value,
     },
     another: () => instanceOf(WebAssembly, module),
   };

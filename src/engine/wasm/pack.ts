@@ -49,20 +49,20 @@ export class WasmPack<T extends string | Uint8Array> implements Pack, Tenant {
     this.#lengths = new Uint32Array(wasm.bytes.buffer, wasm.call.LENGTHS.value, MAX_MESSAGES);
   }
 
-  add(bytes: Uint8Array, start: number, end: number): void {
-    this.#encode();
-    this.#reserve();
-    this.#wasm.bytes.set(bytes.subarray(start, end), this.#end());
-    this.#byteCount += end - start;
-    this.#lengths[this.#count++] = end - start;
-    this.#encodedCount = this.#count;
-  }
-
-  addText(text: string): void {
-    if (this.#text.length + text.length > PACKED_BYTES) this.#encode();
-    this.#reserve();
-    this.#text += text;
-    this.#lengths[this.#count++] = text.length;
+  add(content: string | Uint8Array, start: number, end: number): void {
+    const isText = typeof content === 'string';
+    const length = end - start;
+    if (!isText || this.#text.length + length > PACKED_BYTES) this.#encode();
+    this.#arena.enter(this);
+    if (this.#count === MAX_MESSAGES || this.#byteCount >= LOAD_BYTES) this.flush();
+    this.#lengths[this.#count++] = length;
+    if (isText) this.#text += content;
+    else {
+      const bytes = length === content.length ? content : content.subarray(start, end);
+      this.#wasm.bytes.set(bytes, this.#end());
+      this.#byteCount += length;
+      this.#encodedCount++;
+    }
   }
 
   flush(): void {
@@ -76,13 +76,8 @@ export class WasmPack<T extends string | Uint8Array> implements Pack, Tenant {
     this.#deliver(this.#results(count));
   }
 
-  #reserve(): void {
-    this.#arena.enter(this);
-    if (this.#count === MAX_MESSAGES || this.#byteCount >= LOAD_BYTES) this.flush();
-  }
-
   #end(): number {
-    return this.#wasm.call.PACKED.value + this.#byteCount;
+    return this.#wasm.at.packed + this.#byteCount;
   }
 
   #encode(): void {
