@@ -46,19 +46,19 @@ class Printer {
   place(text: string): [ptr: number, end: number] {
     const around = AROUND[this.#turn++ % AROUND.length] as string;
     const ptr = this.#input + 32;
-    this.#memory.latin1Write(around + text + around, this.#input);
+    this.#memory.write(around + text + around, this.#input, 'latin1');
     return [ptr, ptr + text.length];
   }
 
   /** `undefined` for what is infinite. */
   reprint(text: string): string | undefined {
     const end = this.#kernels.reprintNumber(...this.place(text), this.#output);
-    return end === 0 ? undefined : this.#memory.latin1Slice(this.#output, end);
+    return end === 0 ? undefined : this.#memory.toString('latin1', this.#output, end);
   }
 
   print(value: number): string {
     const end = this.#kernels.printDouble(value, this.#output);
-    return this.#memory.latin1Slice(this.#output, end);
+    return this.#memory.toString('latin1', this.#output, end);
   }
 
   /** How far from the place of its output a call changes memory, to the left and to the right. */

@@ -1,6 +1,6 @@
-import { log2OfPower, multiplyHigh, powerOfTen } from './powers-of-ten';
+import { multiplyByPower, powerOfTen, productLow } from './powers-of-ten';
 import { printBinary, printDecimal } from './print-double';
-import { binaryExponent, decimalExponent, digits, readDecimal, roundToDouble } from './read-double';
+import { binaryExponent, decimalExponent, firstDigits, readDecimal, roundToDouble } from './read-double';
 
 /**
  * Writes the number [ptr, end), which is valid JSON (RFC 8259 §6), as ECMAScript prints it (RFC 8785
@@ -15,17 +15,17 @@ export function reprintNumber(ptr: usize, end: usize, out: usize): usize {
     return out + (end - ptr);
   }
   readDecimal(ptr, end);
-  if (digits == 0) return printZero(out);
+  if (firstDigits == 0) return printZero(out);
   // Fifteen digits always read back as they were written.
-  const isPrecise = digits < 1000000000000000 && <u32>(decimalExponent + 300) < 590;
+  const isPrecise = firstDigits < 1000000000000000 && <u64>(decimalExponent + 300) < 590;
   let mantissa: u64 = 0;
   if (!isPrecise) {
-    mantissa = roundToDouble(ptr, end);
+    mantissa = roundToDouble();
     if (mantissa == 0) return printZero(out);
     if (binaryExponent == 1024) return 0;
   }
   if (load<u8>(ptr) == 0x2d) store<u8>(out++, 0x2d);
-  return isPrecise ? printDecimal(digits, decimalExponent, out) : printBinary(mantissa, binaryExponent, out);
+  return isPrecise ? printDecimal(firstDigits, <i32>decimalExponent, out) : printBinary(mantissa, binaryExponent, out);
 }
 
 /** Writes a finite double as ECMAScript prints it, like `reprintNumber`. */
@@ -54,13 +54,15 @@ export function printDouble(value: f64, out: usize): usize {
  * read back as they were. With more, the product with the power of ten is the double and, below
  * its last bit, how far the text is from it: the text is the shortest form if it is in the
  * double's interval, the next forms with one digit less are not, and it is the nearest of its
- * length. A high half of the power is enough, since what is near to a border is not certain.
+ * length. What is near to a border is not certain.
  */
 export function isShortest(ptr: usize, end: usize): bool {
   ptr += usize(load<u8>(ptr) == 0x2d);
   const length = <i32>(end - ptr);
+  const lastDigit = <u64>load<u8>(end - 1) - 48;
   // 0.0000001 is printed as 1e-7.
-  if (length > 24 || load<u64>(ptr) == 0x3030303030302e30) return false;
+  const differsFromZero = load<u64>(ptr) ^ 0x3030303030302e30;
+  if (lastDigit == 0 || length > 24 || differsFromZero == 0) return false;
   const point = <i32>ctz(i8x16.bitmask(i8x16.eq(v128.load(ptr), i8x16.splat(0x2e))));
   const fraction = length - 1 - point;
   if (fraction <= 0) return false;
@@ -78,38 +80,29 @@ export function isShortest(ptr: usize, end: usize): bool {
   x = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_s(x, x), i32x4.splat(0x12710));
   let value = <u64>i32x4.extract_lane(x, 0) * 100000000 + <u64>i32x4.extract_lane(x, 1);
 
-  let before: u32 = 0;
-  const last = end - 16 - usize(fraction < 16);
-  for (; ptr < last; ptr++) {
-    const digit = <u32>load<u8>(ptr) - 48;
-    if (digit > 9) {
-      if (digit != -2) return false;
-    } else {
-      before = before * 10 + digit;
-    }
+  const before = length - 16 - i32(fraction <= 16);
+  if (before > 0) {
+    const digit = <u64>load<u8>(ptr + before - 1) - 48;
+    if (digit > 9 || ((differsFromZero << 8) << (64 - 8 * before)) != 0) return false;
+    value += digit * 10000000000000000;
   }
-  if (before > 9) return false;
-  value += <u64>before * 10000000000000000;
-  const lastDigit = <u64>load<u8>(end - 1) - 48;
-  if (lastDigit == 0) return false;
   if (value < 1000000000000000) return true;
 
   // Here a unit is one of the high word of the product, and 44 bits are its fraction. Of the word 20 bits
   // are left, enough for ten times the last digit's weight.
   const zeros = clz(value);
   value <<= zeros;
-  const power = load<u64>(powerOfTen(-fraction));
-  const product = multiplyHigh(value, power);
-  const window = ((product << 44) | ((value * power) >> 20)) + (1 << 43);
+  const product = multiplyByPower(value, -fraction);
+  const window = (product << 44) | (productLow >> 20);
   const bits = 10 + (product >> 63); // of the word, that are below the double
   const mantissa = ((product >> (bits - 1)) + 1) >> 1;
   const off = <i64>(window << (20 - bits)) >> (20 - bits);
   const half = <i64>1 << (43 + bits);
-  const weight = <i64>(power >> (20 - zeros));
+  const weight = <i64>(load<u64>(powerOfTen(-fraction)) >> (20 - zeros));
   const distance = abs<i64>(off);
   const down = weight * lastDigit - off;
   const up = weight * 10 - weight * lastDigit + off;
-  const unsure = <i64>1 << 45;
+  const unsure = 64;
   return (mantissa & (mantissa - 1)) != 0 && distance + unsure < half &&
     2 * distance + unsure < weight && down > half + unsure && up > half + unsure;
 }

@@ -50,61 +50,54 @@ export function printBinary(mantissa: u64, exponent: i32, out: usize): usize {
   return word | u64(fraction > 6);
 }
 
-/** `value`, below 10^8, as eight digits. */
-function eightDigits(value: u32): u64 {
-  let x = <u64>(value / 10000) | (<u64>(value % 10000) << 32);
-  let tens = ((x * 10486) >> 20) & 0x7f0000007f; // two digits / 100
-  x = tens + ((x - tens * 100) << 16);
-  tens = ((x * 103) >> 10) & 0xf000f000f000f;
-  return (tens + ((x - tens * 10) << 8)) | 0x3030303030303030;
-}
-
 /**
  * Writes digits × 10^k, the digits being from 1 to 10^17 - 1, as ECMA-262 Number::toString does, but
  * for digits that are zeros at the end. Up to 40 bytes at `out` are overwritten.
  */
 export function printDecimal(digits: u64, k: i32, out: usize): usize {
+  // The last sixteen as two numbers of eight, each half of a number's digits in a lane of its own:
+  // x = 10000 a + b becomes a + (b << 32) = (x << 32) - a ((10000 << 32) - 1), and so on.
   const upper = digits / 100000000;
-  store<u8>(DIGITS, <u8>(48 + upper / 100000000));
-  store<u64>(DIGITS, eightDigits(<u32>(upper % 100000000)), 1);
-  store<u64>(DIGITS, eightDigits(<u32>(digits % 100000000)), 9);
-  let first = DIGITS;
-  while (load<u8>(first) == 48) first++;
-  let last = DIGITS + 16;
-  while (load<u8>(last) == 48) last--;
+  const first = <u32>upper / 100000000;
+  let x = i64x2.splat(digits - upper * 100000000);
+  x = i64x2.replace_lane(x, 0, upper - first * 100000000);
+  let a = i64x2.shr_u(i64x2.mul(x, i64x2.splat(109951163)), 40);
+  x = i64x2.sub(i64x2.shl(x, 32), i64x2.mul(a, i64x2.splat((10000 << 32) - 1)));
+  a = i32x4.shr_u(i32x4.mul(x, i32x4.splat(5243)), 19);
+  x = i32x4.sub(i32x4.shl(x, 16), i32x4.mul(a, i32x4.splat((100 << 16) - 1)));
+  a = i16x8.shr_u(i16x8.mul(x, i16x8.splat(103)), 10);
+  x = i16x8.sub(i16x8.shl(x, 8), i16x8.mul(a, i16x8.splat((10 << 8) - 1)));
+  store<u8>(DIGITS, <u8>(48 + first));
+  v128.store(DIGITS + 1, v128.or(x, i8x16.splat(48)));
+  const used = (i8x16.bitmask(i8x16.ne(x, i8x16.splat(0))) << 1) | i32(first != 0);
+  const start = ctz(used);
+  const from = DIGITS + start;
 
   // n of the standard: where the point is, counted in digits.
-  const count = <i32>(last + 1 - first);
-  const n = k + <i32>(DIGITS + 17 - first);
+  const count = 32 - clz(used) - start;
+  const n = k + 17 - start;
+  const isScientific = <u32>(n + 5) > 26;
   let whole = n;
-  if (n > 21 || n < -5) whole = 1;
+  if (isScientific) whole = 1;
   else if (n <= 0) {
     store<u64>(out, 0x3030303030302e30); // 0.000000
     out += 2 - n;
     whole = count;
   }
-  copyDigits(first, out);
+  copyDigits(from, out);
   if (count > whole) {
-    copyDigits(first + whole, out + whole + 1);
+    copyDigits(from + whole, out + whole + 1);
     store<u8>(out + whole, 46);
     out++;
-    if (whole < count) whole = count;
+    whole = count;
   }
   out += whole;
-  if (n > 21 || n < -5) {
+  if (isScientific) {
     store<u16>(out, n > 0 ? 0x2b65 : 0x2d65); // e+ or e-
     out += 2;
-    let exponent = <u32>abs(n - 1);
-    if (exponent > 99) {
-      store<u8>(out++, <u8>(48 + exponent / 100));
-      exponent %= 100;
-      store<u8>(out++, <u8>(48 + exponent / 10));
-      exponent %= 10;
-    } else if (exponent > 9) {
-      store<u8>(out++, <u8>(48 + exponent / 10));
-      exponent %= 10;
-    }
-    store<u8>(out++, <u8>(48 + exponent));
+    const exponent = <u32>abs(n - 1);
+    let weight: u32 = exponent > 99 ? 100 : exponent > 9 ? 10 : 1;
+    for (; weight != 0; weight /= 10) store<u8>(out++, <u8>(48 + ((exponent / weight) % 10)));
   }
   return out;
 }
