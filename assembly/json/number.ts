@@ -15,34 +15,21 @@ export function reprintNumber(ptr: usize, end: usize, out: usize): usize {
     return out + (end - ptr);
   }
   readDecimal(ptr, end);
-  if (firstDigits == 0) return printZero(out);
+  const isNegative = load<u8>(ptr) == 0x2d;
   // Fifteen digits always read back as they were written.
-  const isPrecise = firstDigits < 1000000000000000 && <u64>(decimalExponent + 300) < 590;
-  let mantissa: u64 = 0;
-  if (!isPrecise) {
-    mantissa = roundToDouble();
-    if (mantissa == 0) return printZero(out);
-    if (binaryExponent == 1024) return 0;
+  if (firstDigits - 1 < 999999999999999 && <u64>(decimalExponent + 300) < 590) {
+    return printDecimal(isNegative, firstDigits, <i32>decimalExponent, out);
   }
-  if (load<u8>(ptr) == 0x2d) store<u8>(out++, 0x2d);
-  return isPrecise ? printDecimal(firstDigits, <i32>decimalExponent, out) : printBinary(mantissa, binaryExponent, out);
+  const mantissa = roundToDouble();
+  return binaryExponent == 1024 ? 0 : printBinary(isNegative, mantissa, binaryExponent, out);
 }
 
 /** Writes a finite double as ECMAScript prints it, like `reprintNumber`. */
 export function printDouble(value: f64, out: usize): usize {
-  if (value == 0) return printZero(out);
   const bits = reinterpret<u64>(value);
-  if (bits >> 63) store<u8>(out++, 0x2d);
   const exponent = <i32>(bits >> 52) & 2047;
-  const mantissa = bits & 0xfffffffffffff;
-  return exponent == 0 ? printBinary(mantissa, -1074, out)
-    : printBinary(mantissa | (1 << 52), exponent - 1075, out);
-}
-
-// @ts-ignore: decorator
-@inline function printZero(out: usize): usize {
-  store<u8>(out, 48);
-  return out + 1;
+  const mantissa = (bits & 0xfffffffffffff) | (u64(exponent != 0) << 52);
+  return printBinary(bits >> 63 != 0, mantissa, max(exponent, 1) - 1075, out);
 }
 
 /**

@@ -35,16 +35,15 @@ function fillPowers(): void {
   store<u64>(integer, 0xeef453d6923bd65a, 20);
   for (let k = LEAST_POWER; k <= GREATEST_POWER; k++) {
     const byteCount = load<u32>(integer);
-    const top = integer + byteCount;
-    const high = load<u64>(top - 4);
-    const middle = load<u64>(top - 12);
-    const shift = clz(high);
-    store<u64>(powerOfTen(k), (high << shift) | ((middle >> 1) >> (63 - shift)));
-    store<u64>(
-      powerOfTen(k),
-      ((middle << shift) | ((load<u64>(top - 20) >> 1) >> (63 - shift))) + u64(<u32>k > 55),
-      8,
-    );
+    const top = integer + byteCount - 4;
+    const shift = clz(load<u64>(top));
+    for (let at = 0; at < 16; at += 8) {
+      store<u64>(
+        powerOfTen(k) + at,
+        (load<u64>(top - at) << shift) + ((load<u64>(top - at - 8) >> 1) >> (63 - shift)) +
+          u64(at == 8 && <u32>k > 55),
+      );
+    }
     // Without the lowest word, whose place the count takes.
     if (byteCount > 28) store<u32>((integer += 4), byteCount - 4);
     multiply(integer, 10, 1, 0);

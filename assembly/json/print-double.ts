@@ -6,7 +6,11 @@ import { log2OfPower, multiplyByPower, powerOfTen, productLow } from './powers-o
  * double, and of those the nearest to it (Giulietti, "The Schubfach way to render doubles"). The
  * mantissa is below 2^53 and not zero, and is at least 2^52 unless the exponent is -1074.
  */
-export function printBinary(mantissa: u64, exponent: i32, out: usize): usize {
+export function printBinary(isNegative: bool, mantissa: u64, exponent: i32, out: usize): usize {
+  if (mantissa == 0) {
+    store<u8>(out, 48);
+    return out + 1;
+  }
   // A power of two has its lower neighbour at half the distance of the upper one.
   const isClose = mantissa == 1 << 52 && exponent > -1074;
   const isOdd = mantissa & 1;
@@ -41,7 +45,7 @@ export function printBinary(mantissa: u64, exponent: i32, out: usize): usize {
     // Half to even; nothing is both half and in need of a fraction.
     if (isDown == isUp ? (fold(value, fraction) & 63) + (digits & 1) > 32 : isUp) digits++;
   }
-  return printDecimal(digits, k, out);
+  return printDecimal(isNegative, digits, k, out);
 }
 
 /** The word, odd if there is a fraction. */
@@ -54,7 +58,7 @@ export function printBinary(mantissa: u64, exponent: i32, out: usize): usize {
  * Writes digits × 10^k, the digits being from 1 to 10^17 - 1, as ECMA-262 Number::toString does, but
  * for digits that are zeros at the end. Up to 40 bytes at `out` are overwritten.
  */
-export function printDecimal(digits: u64, k: i32, out: usize): usize {
+export function printDecimal(isNegative: bool, digits: u64, k: i32, out: usize): usize {
   // The last sixteen as two numbers of eight, each half of a number's digits in a lane of its own:
   // x = 10000 a + b becomes a + (b << 32) = (x << 32) - a ((10000 << 32) - 1), and so on.
   const upper = digits / 100000000;
@@ -77,6 +81,7 @@ export function printDecimal(digits: u64, k: i32, out: usize): usize {
   const count = 32 - clz(used) - start;
   const n = k + 17 - start;
   const isScientific = <u32>(n + 5) > 26;
+  if (isNegative) store<u8>(out++, 0x2d);
   let whole = n;
   if (isScientific) whole = 1;
   else if (n <= 0) {

@@ -85,7 +85,8 @@ export let binaryExponent: i32 = 0;
  * product of 64 × 128 bits decides nearly always (Lemire, "Number parsing at a gigabyte per second").
  */
 export function roundToDouble(): u64 {
-  if (decimalExponent < LEAST_POWER) return 0;
+  binaryExponent = 0;
+  if (firstDigits == 0 || decimalExponent < LEAST_POWER) return 0;
   binaryExponent = 1024;
   if (decimalExponent > 308) return 1;
   const k = <i32>decimalExponent;
@@ -104,7 +105,7 @@ export function roundToDouble(): u64 {
   if (exponent < -1074) {
     shift -= 1074 + exponent;
     exponent = -1074;
-    if (shift > 63) return 0;
+    if (shift > 63) return (binaryExponent = 0);
   }
   let mantissa = ((least >> shift) + 1) >> 1;
   if (mantissa != ((most >> shift) + 1) >> 1) {
