@@ -9,7 +9,7 @@ export {
 } from './hasher';
 export { digestHex, digestUuid } from './text';
 export { escapeJson } from './json/escape';
-export { printDouble, reprintNumber } from './json/number';
+export { printDoubles, reprintNumber } from './json/number';
 export {
   DIGEST,
   INPUT,

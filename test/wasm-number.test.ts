@@ -10,7 +10,7 @@ interface Kernels extends Record<string, unknown> {
   readonly OUTPUT: WebAssembly.Global;
   readonly OUTPUT_BYTES: WebAssembly.Global;
   reprintNumber(ptr: number, end: number, out: number): number;
-  printDouble(value: number, out: number): number;
+  printDoubles(ptr: number, count: number, out: number): number;
 }
 
 /** What only the debug build exports. */
@@ -21,8 +21,13 @@ interface DebugKernels extends Kernels {
 
 const file = (name: string) => readFileSync(new URL(`../build/${name}.wasm`, import.meta.url));
 const debug = instantiateSync<DebugKernels>(file('debug')).exports;
-const release = new WebAssembly.Instance(new WebAssembly.Module(file('release')))
-  .exports as unknown as Kernels;
+const modules = {
+  release: new WebAssembly.Module(file('release')),
+  debug: new WebAssembly.Module(file('debug')),
+};
+const instantiate = (build: 'release' | 'debug') =>
+  new WebAssembly.Instance(modules[build]).exports as unknown as Kernels;
+const release = instantiate('release');
 
 /** What stands around a number in a document must not matter: other numbers least of all. */
 const AROUND = ['7', '0', '.', ',', 'e', '-'].map((char) => char.repeat(32));
@@ -56,9 +61,13 @@ class Printer {
     return end === 0 ? undefined : this.#memory.toString('latin1', this.#output, end);
   }
 
-  print(value: number): string {
-    const end = this.#kernels.printDouble(value, this.#output);
-    return this.#memory.toString('latin1', this.#output, end);
+  /** `undefined` if one of them is not finite. */
+  print(...values: number[]): string | undefined {
+    for (const [i, value] of values.entries()) {
+      this.#memory.writeDoubleLE(value, this.#input + 8 * i);
+    }
+    const end = this.#kernels.printDoubles(this.#input, values.length, this.#output);
+    return end === 0 ? undefined : this.#memory.toString('latin1', this.#output, end);
   }
 
   /** How far from the place of its output a call changes memory, to the left and to the right. */
@@ -91,7 +100,7 @@ function check(printer: Printer, text: string): void {
 
 function checkDouble(printer: Printer, value: number): void {
   const printed = printer.print(value);
-  if (printed !== String(value === 0 ? 0 : value)) expect.unreachable(`${value}: ${printed}`);
+  if (printed !== `${value},`) expect.unreachable(`${value}: ${printed}`);
   for (const text of [String(value), value.toPrecision(17), value.toExponential(20)]) {
     check(printer, text);
   }
@@ -182,7 +191,7 @@ function* randomBits(from: number, count: number): Generator<bigint> {
 
 describe('the powers of ten', () => {
   it('are right to the last of 128 bits, rounded up', () => {
-    debug.printDouble(0.1, Number(debug.INPUT.value));
+    debugPrinter.print(0.1);
     const table = new DataView(debug.memory.buffer, Number(debug.POWERS.value));
     for (let k = -342; k <= 324; k++) {
       const at = (k + 342) * 16;
@@ -201,7 +210,8 @@ describe('the powers of ten', () => {
   });
 });
 
-describe.each(Object.entries(printers))('numbers, %s build', (build, printer) => {
+describe.each(['release', 'debug'] as const)('numbers, %s build', (build) => {
+  const printer = printers[build];
   const many = build === 'release' ? 1_000_000 : 30_000;
 
   it(`prints ${many} doubles of any bit pattern, from three ways of writing each (seed ${seed})`, () => {
@@ -326,7 +336,7 @@ describe.each(Object.entries(printers))('numbers, %s build', (build, printer) =>
       [0x43143ff3c1cb0959n, '1424953923781206.2'],
     ];
     for (const [bits, text] of samples) {
-      expect(printer.print(doubleOf(bits))).toBe(text);
+      expect(printer.print(doubleOf(bits))).toBe(`${text},`);
       expect(printer.reprint(text)).toBe(text);
     }
   });
@@ -349,7 +359,7 @@ describe.each(Object.entries(printers))('numbers, %s build', (build, printer) =>
       `0.${'0'.repeat(400)}1`,
     );
     for (const text of zeros) expect(printer.reprint(text), text).toBe('0');
-    expect(printer.print(-0)).toBe('0');
+    expect(printer.print(-0, 0)).toBe('0,0,');
     expect(printer.reprint('2.4703282292062328e-324')).toBe('5e-324');
     expect(printer.reprint('1.7976931348623158e308')).toBe('1.7976931348623157e+308');
     const infinite = [
@@ -360,6 +370,32 @@ describe.each(Object.entries(printers))('numbers, %s build', (build, printer) =>
       '9'.repeat(310),
     ];
     for (const text of infinite) expect(printer.reprint(text), text).toBeUndefined();
+  });
+
+  it('prints doubles one after the other, and none that is not finite', () => {
+    const values = [-1.2345678901234568e-300, 7, -0.1, 1e21, 0, -123456789012345, 1e15, 2 ** 53];
+    expect(printer.print()).toBe('');
+    expect(printer.print(...values)).toBe(`${values},`);
+    for (const value of [Number.NaN, -Number.NaN, 1 / 0, -1 / 0]) {
+      expect(printer.print(value)).toBeUndefined();
+      expect(printer.print(1, value, 2)).toBeUndefined();
+    }
+  });
+
+  it('needs nothing to have gone before', () => {
+    const texts = [
+      '1e20',
+      '7.0',
+      '0.12345678901234567',
+      '9007199254740993',
+      '1e-400',
+      '2e308',
+      '5e-324',
+    ];
+    for (const text of texts) check(new Printer(instantiate(build)), text);
+    for (const value of [1, 100, 0, 0.1, 5e-324, 1e20, 1e300]) {
+      expect(new Printer(instantiate(build)).print(value)).toBe(`${value},`);
+    }
   });
 
   it('takes numbers of half a million digits', () => {

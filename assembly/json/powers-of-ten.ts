@@ -1,4 +1,4 @@
-import { DIGITS, POWERS, RIGHT } from '../layout';
+import { POWERS, RIGHT } from '../layout';
 import { multiply } from './big-integer';
 
 /**
@@ -37,18 +37,17 @@ function fillPowers(): void {
     const byteCount = load<u32>(integer);
     const top = integer + byteCount - 4;
     const shift = clz(load<u64>(top));
-    for (let at = 0; at < 16; at += 8) {
-      store<u64>(
-        powerOfTen(k) + at,
-        (load<u64>(top - at) << shift) + ((load<u64>(top - at - 8) >> 1) >> (63 - shift)) +
-          u64(at == 8 && <u32>k > 55),
-      );
-    }
+    const middle = load<u64>(top - 8);
+    store<u64>(powerOfTen(k), (load<u64>(top) << shift) | ((middle >> 1) >> (63 - shift)));
+    store<u64>(
+      powerOfTen(k),
+      ((middle << shift) | ((load<u64>(top - 16) >> 1) >> (63 - shift))) + u64(<u32>k > 55),
+      8,
+    );
     // Without the lowest word, whose place the count takes.
     if (byteCount > 28) store<u32>((integer += 4), byteCount - 4);
     multiply(integer, 10, 1, 0);
   }
-  memory.fill(DIGITS, 48, 48);
 }
 
 /** The high half of a × b; the low half is `a * b`. */

@@ -2,9 +2,9 @@ import { DIGITS } from '../layout';
 import { log2OfPower, multiplyByPower, powerOfTen, productLow } from './powers-of-ten';
 
 /**
- * Writes mantissa × 2^exponent as ECMAScript does: the fewest digits that read back as the same
+ * Writes ± mantissa × 2^exponent as ECMAScript does: the fewest digits that read back as the same
  * double, and of those the nearest to it (Giulietti, "The Schubfach way to render doubles"). The
- * mantissa is below 2^53 and not zero, and is at least 2^52 unless the exponent is -1074.
+ * mantissa is below 2^53, and at least 2^52 unless the exponent is -1074. Zero has no sign.
  */
 export function printBinary(isNegative: bool, mantissa: u64, exponent: i32, out: usize): usize {
   if (mantissa == 0) {
@@ -18,10 +18,10 @@ export function printBinary(isNegative: bool, mantissa: u64, exponent: i32, out:
   let k = (exponent * 1262611 - (isClose ? 524031 : 0)) >> 22;
   const shift = exponent + log2OfPower(-k) + 7;
 
-  // The value in units of 10^k / 64, and half the distance of its neighbours, each a word and a
-  // fraction. No number to compare with comes nearer than 44 units of the fraction to where it is
-  // not (by continued fractions, over all exponents), and errors are below 3: so with 3 added, a
-  // fraction of at most 6 is none at all. It is kept as the word's lowest bit.
+  // The value in units of 10^k / 64, and half the distance of its neighbours, as words with
+  // fractions of 2^-64. Where value and ends of the interval are not at a multiple of 32, they are 44
+  // fractions away from it or more (by continued fractions, for all exponents). Errors are below 3
+  // fractions. So with 3 added, 6 at most is none at all.
   const word = multiplyByPower(mantissa << shift, -k);
   const fraction = productLow + 3;
   const value = word + u64(fraction < 3);
@@ -31,8 +31,10 @@ export function printBinary(isNegative: bool, mantissa: u64, exponent: i32, out:
   const above = fraction + low;
   const upper = fold(value + high + u64(above < low), above) - isOdd;
   const lowHalf = isClose ? (low >> 1) | (high << 63) : low;
-  const lower = fold(value - (isClose ? high >> 1 : high) - u64(fraction < lowHalf), fraction - lowHalf) + isOdd;
+  const highHalf = isClose ? high >> 1 : high;
+  const lower = fold(value - highHalf - u64(fraction < lowHalf), fraction - lowHalf) + isOdd;
 
+  // An odd mantissa does not own the ends of its interval. One digit less, if that is in it.
   let digits = value / 640;
   const isDown = lower <= digits * 640;
   if (isDown != digits * 640 + 640 <= upper) {
@@ -42,25 +44,26 @@ export function printBinary(isNegative: bool, mantissa: u64, exponent: i32, out:
     digits = value >> 6;
     const isDown = lower <= digits << 6;
     const isUp = (digits << 6) + 64 <= upper;
-    // Half to even; nothing is both half and in need of a fraction.
-    if (isDown == isUp ? (fold(value, fraction) & 63) + (digits & 1) > 32 : isUp) digits++;
+    // If both are, the nearer one; of two the even one.
+    const rest = fold(value, fraction) & 63;
+    digits += u64(isDown == isUp ? rest + (digits & 1) > 32 : isUp);
   }
   return printDecimal(isNegative, digits, k, out);
 }
 
-/** The word, odd if there is a fraction. */
+/** The word; odd, if there is a fraction. */
 // @ts-ignore: decorator
 @inline function fold(word: u64, fraction: u64): u64 {
   return word | u64(fraction > 6);
 }
 
 /**
- * Writes digits × 10^k, the digits being from 1 to 10^17 - 1, as ECMA-262 Number::toString does, but
- * for digits that are zeros at the end. Up to 40 bytes at `out` are overwritten.
+ * Writes ± digits × 10^k in the notation of ECMA-262 Number::toString, the digits being an integer
+ * from 1 to 10^17 - 1. Up to 48 bytes at `out` are overwritten.
  */
 export function printDecimal(isNegative: bool, digits: u64, k: i32, out: usize): usize {
-  // The last sixteen as two numbers of eight, each half of a number's digits in a lane of its own:
-  // x = 10000 a + b becomes a + (b << 32) = (x << 32) - a ((10000 << 32) - 1), and so on.
+  // The last sixteen as two lanes of eight, then four of four, and so on:
+  // x = 10000 a + b becomes a + (b << 32) = (x << 32) - a ((10000 << 32) - 1).
   const upper = digits / 100000000;
   const first = <u32>upper / 100000000;
   let x = i64x2.splat(digits - upper * 100000000);
@@ -73,6 +76,8 @@ export function printDecimal(isNegative: bool, digits: u64, k: i32, out: usize):
   x = i16x8.sub(i16x8.shl(x, 8), i16x8.mul(a, i16x8.splat((10 << 8) - 1)));
   store<u8>(DIGITS, <u8>(48 + first));
   v128.store(DIGITS + 1, v128.or(x, i8x16.splat(48)));
+  v128.store(DIGITS + 17, i8x16.splat(48));
+  v128.store(DIGITS + 24, i8x16.splat(48));
   const used = (i8x16.bitmask(i8x16.ne(x, i8x16.splat(0))) << 1) | i32(first != 0);
   const start = ctz(used);
   const from = DIGITS + start;

@@ -16,7 +16,7 @@ export interface WasmExports {
   digestUuid(): void;
   escapeJson(ptr: number, byteCount: number, out: number): number;
   reprintNumber(ptr: number, end: number, out: number): number;
-  printDouble(value: number, out: number): number;
+  printDoubles(ptr: number, count: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
   readonly PREFIX_BYTES: Address;
