@@ -12,7 +12,7 @@ export { digestHex, digestUuid } from './text';
 export { document } from './json/document';
 export { escapeJson } from './json/escape';
 export { nextPiece } from './json/rope';
-export { printDouble, reprintNumber } from './json/number';
+export { printDoubles, reprintNumber } from './json/number';
 export {
   ARENA,
   DIGEST,

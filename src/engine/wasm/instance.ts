@@ -26,7 +26,7 @@ export interface WasmExports {
   ): number;
   nextPiece(): number;
   reprintNumber(ptr: number, end: number, out: number): number;
-  printDouble(value: number, out: number): number;
+  printDoubles(ptr: number, count: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
   readonly PREFIX_BYTES: Address;
