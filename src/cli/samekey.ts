@@ -58,7 +58,9 @@ function help(): string {
 
 function fromCommander({ code, message }: CommanderError): CliError {
   if (code === 'commander.help') {
-    return usageError('wanted a command: key, keys, explain, check, engine or bench; see samekey --help');
+    return usageError(
+      'wanted a command: key, keys, explain, check, engine or bench; see samekey --help',
+    );
   }
   const what = message
     .replace(/^error: /, '')

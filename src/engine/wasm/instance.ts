@@ -25,7 +25,6 @@ export interface WasmExports {
     options: number,
   ): number;
   nextPiece(): number;
-  reprintNumber(ptr: number, end: number, out: number): number;
   printDoubles(ptr: number, count: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
@@ -80,12 +79,13 @@ interface WebAssemblyNamespace {
   Instance: new (module: object, imports: object) => { readonly exports: unknown };
 }
 
-/** Four bytes at a time: this runs once and so in the interpreter, where each step counts. */
+/** Thirty-two bytes at a time: this runs once and so in the interpreter, where each step counts. */
 function fromHex(hex: string): Uint8Array {
   const byteCount = hex.length / 2;
-  const view = new DataView(new ArrayBuffer(byteCount + 3));
-  for (let at = 0; at < byteCount; at += 4) {
-    view.setUint32(at, parseInt(hex.slice(2 * at, 2 * at + 8).padEnd(8, '0'), 16));
+  const view = new DataView(new ArrayBuffer(byteCount + 31));
+  for (let at = 0; at < byteCount; at += 32) {
+    let digits = BigInt(`0x${hex.slice(2 * at, 2 * at + 64).padEnd(64, '0')}`);
+    for (let i = 24; i >= 0; i -= 8, digits >>= 64n) view.setBigUint64(at + i, digits);
   }
   return new Uint8Array(view.buffer, 0, byteCount);
 }
