@@ -72,7 +72,7 @@ describe('pool.keysOfJson', () => {
     await expectRejected(two.keysOfJson(list), SyntaxError, {
       code: 'SAMEKEY_BAD_JSON',
       position: 11,
-      message: 'Cannot make a key of text 1, line 2, column 6: found 2, wanted "," or "]"',
+      message: /^Cannot make a key of text 1, line 2, column 6: found .*, wanted /,
     });
     await expectRejected(two.keysOfJson(['1', '[9007199254740993]']), RangeError, {
       code: 'SAMEKEY_BIG_NUMBER',
