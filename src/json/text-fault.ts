@@ -1,49 +1,47 @@
+import { encoder } from '../engine/utf8.js';
 import { fail, type SamekeyErrorCode } from '../errors/errors.js';
-
-type ErrorClass = new (message: string) => Error;
 
 /** A word, for what is misspelled, or one character. */
 const THING = /[\w$.+\\-]{1,40}|./suy;
 
-/** What stands at an index of a text; white space, look-alikes and control characters by number. */
-export function thingAt(text: string, index: number): string {
+/** What stands at an index of a text; white space, control characters and look-alikes by number. */
+function thingAt(text: string, index: number): string {
   THING.lastIndex = index;
-  const thing = THING.exec(text)?.[0] ?? 'the end';
+  const thing = THING.exec(text)?.[0];
+  if (thing === undefined) return 'the end';
   const code = thing.codePointAt(0) as number;
-  return code > 0x20 && code < 0x7f ? thing : `U+${code.toString(16).padStart(4, '0')}`;
+  if (code <= 0x20 || code >= 0x7f) return `U+${code.toString(16).padStart(4, '0')}`;
+  return thing === '"' ? `'"'` : `"${thing}"`;
+}
+
+/** What a refusal says, where it is not the usual. */
+interface Refusal {
+  readonly found?: string;
+  readonly code?: SamekeyErrorCode;
+  /** JSON Pointer of a value that is JSON, but out of range. */
+  readonly path?: string;
 }
 
 /**
- * Refuses a JSON text for what stands at `index`. The error's `position` is the offset in the UTF-8
- * bytes, its `line` and `column` count from 1, the column in Unicode characters.
+ * Refuses a JSON text for what is found at `index`. The error's `position` is the offset in the
+ * UTF-8 bytes; its `line` and `column` count from 1, the column in Unicode characters.
  */
 export function refuseText(
   text: string,
   index: number,
-  what: string,
-  Class: ErrorClass = SyntaxError,
-  code: SamekeyErrorCode = 'SAMEKEY_BAD_JSON',
-  path?: string,
+  wanted: string,
+  { found = thingAt(text, index), code = 'SAMEKEY_BAD_JSON', path }: Refusal = {},
 ): never {
-  let position = 0;
-  let line = 1;
-  let column = 1;
-  for (let i = 0; i < index; i++) {
-    const unit = text.charCodeAt(i);
-    const surrogate = unit & 0xfc00;
-    // Each half of a pair is two of its four bytes.
-    position +=
-      unit < 0x80 ? 1 : unit < 0x800 || surrogate === 0xd800 || surrogate === 0xdc00 ? 2 : 3;
-    if (surrogate !== 0xdc00) column++;
-    if (unit === 0x0a) {
-      line++;
-      column = 1;
-    }
-  }
+  const before = text.slice(0, index);
+  const position = encoder.encode(before).length;
+  // Deletions, for lists of all lines or characters might not fit into the memory.
+  const line = before.replace(/[^\n]+/g, '').length + 1;
+  const lastLine = before.slice(before.lastIndexOf('\n') + 1);
+  const column = lastLine.replace(/[\udc00-\udfff]/g, '').length + 1;
   return fail(
-    Class,
+    path === undefined ? SyntaxError : RangeError,
     code,
-    `Cannot read the JSON text at line ${line}, column ${column} (byte ${position}): ${what}`,
+    `Cannot read the JSON text at line ${line}, column ${column} (byte ${position}): found ${found}, wanted ${wanted}`,
     { position, line, column, ...(path === undefined ? {} : { path }) },
   );
 }
