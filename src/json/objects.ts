@@ -1,4 +1,5 @@
 /** What a JavaScript object is to JSON. */
+import { sortNames } from './sort-names.js';
 
 /** Built-in objects whose content `JSON.stringify` drops without a word. */
 const OPAQUE =
@@ -49,7 +50,10 @@ export function sortedNames(object: object): string[] {
     const name = names[i] as string;
     if ((names[i - 1] as string) <= name) continue;
     // Members mostly come nearly sorted or few: insertion beats `sort` up to about 24 of them.
-    if (length > 24) return names.sort();
+    if (length > 24) {
+      sortNames(names);
+      return names;
+    }
     let j = i - 1;
     do {
       names[j + 1] = names[j] as string;
