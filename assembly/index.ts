@@ -9,7 +9,10 @@ export {
   hashersUpdate,
 } from './hasher';
 export { digestHex, digestUuid } from './text';
+export { document } from './json/document';
 export { escapeJson } from './json/escape';
+export { nextPiece } from './json/rope';
+export { printDouble, reprintNumber } from './json/number';
 export {
   ARENA,
   DIGEST,
@@ -21,7 +24,12 @@ export {
   OUTPUT,
   OUTPUT_BYTES,
   PACKED,
+  PIECE,
   PREFIX_BYTES,
+  SELECTION,
+  SELECTION_BYTES,
   SLOT_COUNT,
   TEXT,
 } from './layout';
+/** Where a document may begin: all memory behind is free. */
+export { __heap_base as DOCUMENT };

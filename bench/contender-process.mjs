@@ -1,14 +1,14 @@
 /**
- * A process for one contender of one group, driven by `rounds.mjs` over IPC. Alone in its
+ * A process for one contender in one cell of a group, driven by `rounds.mjs` over IPC. Alone in its
  * process, a contender meets only its own type feedback, garbage and compiled code.
  *
- * Messages: `{ check: true }` → `{ checked: true }`; `{ cellId, timing }` → `{ medianNs }`;
- * either may be answered by `{ error }` instead.
+ * Messages: `{ check: true }` → `{ checked: true }`; `{ timing }` → `{ medianNs }`; either may be
+ * answered by `{ error }` instead.
  */
 import { loadGroup } from './groups/index.mjs';
 import { medianNs } from './timing.mjs';
 
-const [groupName = '', contenderName = ''] = process.argv.slice(2);
+const [groupName = '', contenderName = '', cellId = ''] = process.argv.slice(2);
 
 /** @param {Record<string, unknown>} message */
 const answer = (message) => process.send?.(message);
@@ -20,8 +20,8 @@ process.on('message', async (/** @type {any} */ message) => {
       answer({ checked: true });
     } else {
       globalThis.gc?.();
-      const { call, isAsync } = await ready();
-      answer({ medianNs: await medianNs(call, inputsOf(message.cellId), isAsync, message.timing) });
+      const { call, inputs, isAsync } = await ready();
+      answer({ medianNs: await medianNs(call, inputs, isAsync, message.timing) });
     }
   } catch (error) {
     answer({ error: error instanceof Error ? error.message : String(error) });
@@ -39,7 +39,8 @@ const ready = () => {
  * @typedef {object} Loaded
  * @property {import('./groups/index.mjs').TimedGroup} group
  * @property {import('./groups/index.mjs').Contender} contender
- * @property {(input: any) => string | Promise<string>} call
+ * @property {(input: any) => unknown} call
+ * @property {readonly unknown[]} inputs
  * @property {boolean} isAsync
  *
  * @returns {Promise<Loaded>}
@@ -50,29 +51,25 @@ async function load() {
   const contender = group.contenders.find(({ name }) => name === contenderName);
   if (!contender) throw new Error(`Cannot time "${contenderName}": not in "${groupName}"`);
   const call = await contender.load();
-  for (const { id } of group.cells) inputs.set(id, group.inputs(id));
-  return { group, contender, call, isAsync: contender.isAsync ?? false };
+  const inputs = group.inputs(cellId);
+  return { group, contender, call, inputs, isAsync: contender.isAsync ?? false };
 }
-
-/** @type {Map<string, readonly unknown[]>} */
-const inputs = new Map();
-
-/** @param {string} cellId */
-const inputsOf = (cellId) => inputs.get(cellId) ?? [];
 
 /** Every output for every input, before anything is timed. */
 async function check() {
-  const { group, contender, call } = await ready();
+  const { group, contender, call, inputs } = await ready();
   const { read = (output) => output } = contender;
-  for (const cell of group.cells) {
-    for (const input of inputsOf(cell.id)) {
-      const output = read(await call(input));
-      const expected = group.expected(input);
-      if (output !== expected) {
-        throw new Error(
-          `${groupName}, ${cell.label}: ${contenderName} gives ${output}, expected ${expected}`,
-        );
-      }
+  for (const input of inputs) {
+    const output = read(await call(input));
+    const expected = group.expected(input);
+    if (output !== expected) {
+      throw new Error(
+        `${groupName}, ${cellId}: ${contenderName} gives ${start(output)}, ` +
+          `expected ${start(expected)}`,
+      );
     }
   }
 }
+
+/** @param {unknown} output of a batch it is ten thousand keys */
+const start = (output) => String(output).slice(0, 80);

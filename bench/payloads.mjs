@@ -1,5 +1,5 @@
 /**
- * The request bodies that `keyOf` is timed on: shapes people send to LLM APIs, made from a seed.
+ * The request bodies that `keyOf` and `keyOfJson` are timed on: shapes people send to LLM APIs, made from a seed.
  *
  * Each is produced as JSON text and parsed again, so that its strings are the flat, separate ones
  * an application holds after reading a request; concatenated literals would flatter whoever
@@ -183,6 +183,72 @@ const floats = (random) => ({
   vector: Array.from({ length: 10_000 }, () => (random.fraction() - 0.5) / 4),
 });
 
+/**
+ * What a crawler's or a file browser's tool hands back: a tree of nodes, each with short members,
+ * lists in lists and its children: containers 24 deep in the whole request.
+ *
+ * @param {Random} random
+ * @param {number} depth levels of children below this node
+ * @returns {unknown}
+ */
+const treeNode = (random, depth) => ({
+  name: `${random.pick(WORDS)}-${random.below(1000)}`,
+  kind: depth === 0 ? 'file' : 'folder',
+  size: random.below(1 << 24),
+  attributes: {
+    owner: { id: random.below(5000), groups: [[random.pick(WORDS)], [random.pick(WORDS)]] },
+    modified: { by: null, at: `2025-11-${10 + random.below(20)}T08:00:00Z`, draft: false },
+  },
+  marks: [[random.below(90), random.below(90)], [], [{ ok: true, score: random.below(100) / 4 }]],
+  children: depth === 0 ? [] : Array.from({ length: 2 }, () => treeNode(random, depth - 1)),
+});
+
+/**
+ * An agent's turn after its tools have answered: little text, many small containers.
+ *
+ * @param {Random} random
+ */
+const toolResults = (random) => ({
+  model: 'claude-sonnet-4-5',
+  max_tokens: 4096,
+  messages: [
+    { role: 'user', content: prose(random, 200) },
+    {
+      role: 'assistant',
+      content: Array.from({ length: 3 }, () => ({
+        type: 'tool_use',
+        id: id(random),
+        name: 'list_tree',
+        input: { path: `/${random.pick(WORDS)}/${random.pick(WORDS)}`, depth: 5 },
+      })),
+    },
+    {
+      role: 'user',
+      content: Array.from({ length: 3 }, () => ({
+        type: 'tool_result',
+        tool_use_id: id(random),
+        content: [{ type: 'json', json: { result: { root: treeNode(random, 5) }, error: null } }],
+        is_error: false,
+      })),
+    },
+  ],
+});
+
+/**
+ * One object with ten thousand members whose names are in no order: a feature map, a word list.
+ *
+ * @param {Random} random
+ */
+const memberMap = (random) => ({
+  model: 'classifier-2',
+  features: Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, member) => [
+      `${random.pick(WORDS)}_${random.below(1 << 28).toString(36)}_${member.toString(36)}`,
+      random.pick([random.below(1000), random.below(4000) / 8, true, null, random.pick(WORDS)]),
+    ]),
+  ),
+});
+
 /** @type {Record<string, { label: string, make: (random: Random) => unknown }>} */
 const PAYLOADS = {
   'small-chat': { label: 'small chat', make: smallChat },
@@ -192,6 +258,8 @@ const PAYLOADS = {
   'base64-image': { label: 'image', make: base64Image },
   embeddings: { label: '256 inputs', make: embeddings },
   floats: { label: '10k floats', make: floats },
+  'tool-results': { label: 'tool results', make: toolResults },
+  'member-map': { label: '10k members', make: memberMap },
 };
 
 export const payloadIds = Object.keys(PAYLOADS);

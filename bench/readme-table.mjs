@@ -19,10 +19,9 @@ const END = '<!-- bench:end -->';
  */
 export function readResults(directory = new URL('results/', import.meta.url)) {
   return Object.fromEntries(
-    groupNames.map((name) => {
+    groupNames.flatMap((name) => {
       const file = new URL(`${name}.json`, directory);
-      if (!existsSync(file)) throw new Error(`Cannot read ${name}.json: run "npm run bench" first`);
-      return [name, JSON.parse(readFileSync(file, 'utf8'))];
+      return existsSync(file) ? [[name, JSON.parse(readFileSync(file, 'utf8'))]] : [];
     }),
   );
 }
@@ -35,6 +34,7 @@ export function renderTables(results) {
   return [
     renderMachine(results),
     renderKeyOf(results.keyof),
+    ...(results.json ? [renderKeyOfJson(results.json)] : []),
     renderEngines(results.engines),
     renderRest(results),
   ].join('\n\n');
@@ -100,6 +100,33 @@ function renderKeyOf({ cells, ratios }) {
 }
 
 /** @param {any} result */
+function renderKeyOfJson({ cells, ratios }) {
+  const faster = ratioFinder(ratios);
+  return table(
+    [
+      'raw body → key',
+      'JSON',
+      '`keyOfJson`',
+      '`JSON.parse` + best peer + `crypto.hash`',
+      'faster',
+      '`keyOfJson`, no `node:crypto`',
+      'faster',
+      '`JSON.parse` alone',
+    ],
+    cells.map((/** @type {any} */ { id, label, bytes, medianNs, bestPeer }) => [
+      label,
+      formatBytes(bytes),
+      formatTime(medianNs['samekey auto']),
+      `${formatTime(medianNs[bestPeer])} (${bestPeer})`,
+      `**${formatRatio(faster('samekey auto', 'best peer')[id])}**`,
+      formatTime(medianNs['samekey wasm']),
+      `**${formatRatio(faster('samekey wasm', 'best peer')[id])}**`,
+      formatTime(medianNs['JSON.parse alone']),
+    ]),
+  );
+}
+
+/** @param {any} result */
 function renderEngines({ cells, ratios }) {
   const faster = ratioFinder(ratios);
   const shown = ['64B', '1KiB', '64KiB', '1MiB'].map((id) =>
@@ -117,10 +144,13 @@ function renderEngines({ cells, ratios }) {
     ['samekey wasm', 'hash-wasm'],
     ['samekey js', '@noble/hashes'],
     ['samekey auto', 'node:crypto hash'],
-  ].map(([of = '', over = '']) => [
-    `**${of} over ${over}**`,
-    ...shown.map(({ id }) => `**${formatRatio(faster(of, over)[id])}**`),
-  ]);
+    ['samekey wasm', 'crypto.subtle'],
+  ]
+    .filter(([of, over]) => ratios.some((/** @type {any} */ r) => r.of === of && r.over === over))
+    .map(([of = '', over = '']) => [
+      `**${of} over ${over}**`,
+      ...shown.map(({ id }) => `**${formatRatio(faster(of, over)[id])}**`),
+    ]);
   return table(['SHA-256 → hex', ...shown.map(({ label }) => label)], [...rows, ...ratioRows]);
 }
 
@@ -139,6 +169,7 @@ function renderRest(results) {
     `\`${over}\` ${formatTime(cells[0].medianNs[over])}`,
     `**${formatRatio(ratioFinder(ratios)('samekey auto', over)[cells[0].id])}**`,
   ]);
+  rows.push(...renderMany(results));
   const { gib, runs } = results.stream;
   const { overEmptyMs, medianMs } = results.startup;
   return table(
@@ -165,6 +196,60 @@ function renderRest(results) {
       ]),
     ],
   );
+}
+
+/**
+ * Many at once, where there are results of it.
+ *
+ * @param {Results} results
+ */
+function renderMany(results) {
+  const texts = '`sha256HexBatch`, 10 000 texts of';
+  const rows = [
+    ['batch', 'short-texts', `${texts} 16–119 B, wasm`, 'samekey wasm', 'node:crypto hash'],
+    ['batch', 'mid-texts', `${texts} 64 B–1 KiB, wasm`, 'samekey wasm', 'hash-wasm'],
+    ['batch', 'large', '`sha256Batch`, 4 × 1 MiB, wasm', 'samekey wasm', 'hash-wasm'],
+    ['batch-json', 'mixed', '`keysOfJson`, 1000 bodies, wasm', 'samekey wasm', 'best peer'],
+    ['batch-json', 'mixed', '`keysOfJson`, 1000 bodies', 'samekey auto', 'best peer'],
+    [
+      'streams',
+      'streams',
+      '64 streams of 1 MiB at once, wasm',
+      'samekey wasm, at once',
+      'samekey wasm, in turn',
+    ],
+    [
+      'conversation',
+      '50',
+      'a key at each of 50 turns, `append`',
+      'samekey auto, append',
+      'samekey auto, keyOf',
+    ],
+  ].flatMap(([group = '', cellId = '', what = '', of = '', over = '']) => {
+    const result = results[group];
+    if (!result) return [];
+    const { medianNs, bestPeer } = result.cells.find((/** @type {any} */ { id }) => id === cellId);
+    const against = over === 'best peer' ? bestPeer : over;
+    return [
+      [
+        what,
+        formatTime(medianNs[of]),
+        `\`${against}\` ${formatTime(medianNs[against])}`,
+        `**${formatRatio(ratioFinder(result.ratios)(of, over)[cellId])}**`,
+      ],
+    ];
+  });
+  if (results.pool) {
+    const { mib, runs } = results.pool;
+    const [none, , two] = runs;
+    rows.push([
+      `${mib} MiB of JSON lines in \`samekey/pool\`, 2 threads`,
+      `${two.mbPerSecond} MB/s`,
+      `no pool ${none.mbPerSecond} MB/s`,
+      `**${formatRatio(two.overNone)}**`,
+    ]);
+  }
+  return rows;
 }
 
 /** Node resolves links in `import.meta.url`, not in `argv`. */

@@ -1,8 +1,8 @@
 /**
- * Times a group: a process for each contender, one of them busy at a time; every round takes all
- * cells, in each cell all contenders, and the next round takes the contenders the other way
- * around. So the figures that become a ratio are milliseconds apart, and a machine that slows
- * down for a while slows down both.
+ * Times a group cell by cell: a fresh process for each contender, one of them busy at a time; every
+ * round takes all contenders, and the next round takes them the other way around. So the figures
+ * that become a ratio are milliseconds apart, and a machine that slows down for a while slows down
+ * both.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -30,35 +30,40 @@ const contenderProcess = fileURLToPath(new URL('contender-process.mjs', import.m
  * @param {import('./run.mjs').Settings} settings
  */
 export async function timeGroup(name, group, settings) {
-  const contenders = group.contenders.map((contender) => start(name, contender.name));
+  const cells = [];
+  for (const cell of group.cells) cells.push(await timeCell(name, group, cell, settings));
+  return {
+    cells,
+    ratios: group.ratios.map((ratio) => ({ ...ratio, byCell: ratiosByCell(ratio, cells) })),
+  };
+}
+
+/**
+ * @param {string} name
+ * @param {import('./groups/index.mjs').TimedGroup} group
+ * @param {import('./groups/index.mjs').Cell} cell
+ * @param {import('./run.mjs').Settings} settings
+ */
+async function timeCell(name, group, cell, settings) {
+  const { rounds, timing } = settings;
+  const contenders = group.contenders.map((contender) => start(name, contender.name, cell.id));
   try {
     await Promise.all(contenders.map(({ ask }) => ask({ check: true })));
 
-    /** @type {Map<string, number[]>} */
-    const rounds = new Map();
-    for (let round = 0; round < settings.rounds; round++) {
-      const order = round % 2 === 0 ? contenders : contenders.toReversed();
-      for (const cell of group.cells) {
-        for (const contender of order) {
-          const reply = await contender.ask({ cellId: cell.id, timing: settings.timing });
-          const place = `${cell.id} ${contender.name}`;
-          rounds.set(place, [...(rounds.get(place) ?? []), reply.medianNs]);
-        }
+    /** @type {Record<string, number[]>} */
+    const roundsNs = Object.fromEntries(contenders.map((contender) => [contender.name, []]));
+    // A round that is not kept: V8 compiles in another thread, and has done so by the end of it.
+    const warmUp = { timeMs: 1, warmupMs: settings.firstWarmupMs, minSamples: 1 };
+    for (const contender of contenders) await contender.ask({ timing: warmUp });
+    for (let round = 0; round < rounds; round++) {
+      for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
+        const reply = await contender.ask({ timing });
+        roundsNs[contender.name]?.push(rounded(reply.medianNs));
       }
     }
-
-    const cells = group.cells.map((cell) => {
-      const roundsNs = Object.fromEntries(
-        contenders.map((c) => [c.name, (rounds.get(`${cell.id} ${c.name}`) ?? []).map(rounded)]),
-      );
-      return cellResult(cell, roundsNs, group.peers);
-    });
-    return {
-      cells,
-      ratios: group.ratios.map((ratio) => ({ ...ratio, byCell: ratiosByCell(ratio, cells) })),
-    };
+    return cellResult(cell, roundsNs, group.peers);
   } finally {
-    for (const { stop } of contenders) stop();
+    await Promise.all(contenders.map(({ stop }) => stop()));
   }
 }
 
@@ -98,9 +103,10 @@ function ratiosByCell({ of, over }, cells) {
 /**
  * @param {string} groupName
  * @param {string} name
+ * @param {string} cellId
  */
-function start(groupName, name) {
-  const child = fork(contenderProcess, [groupName, name], {
+function start(groupName, name, cellId) {
+  const child = fork(contenderProcess, [groupName, name, cellId], {
     execArgv: ['--expose-gc'],
     env: cleanEnvironment(),
   });
@@ -117,7 +123,10 @@ function start(groupName, name) {
       if (reply.error) throw new Error(reply.error);
       return reply;
     },
-    stop: () => child.kill(),
+    stop() {
+      child.kill();
+      return exited;
+    },
   };
 }
 

@@ -19,13 +19,24 @@ import { renderResult, renderTargets } from './terminal.mjs';
  * @typedef {object} Settings
  * @property {boolean} quick
  * @property {number} rounds
+ * @property {number} firstWarmupMs of a contender's process, before its first round
  * @property {import('./timing.mjs').Timing} timing
  */
 
 /** @type {Settings} */
-const FULL = { quick: false, rounds: 9, timing: { timeMs: 60, warmupMs: 20, minSamples: 3 } };
+const FULL = {
+  quick: false,
+  rounds: 9,
+  firstWarmupMs: 500,
+  timing: { timeMs: 60, warmupMs: 20, minSamples: 3 },
+};
 /** @type {Settings} */
-const QUICK = { quick: true, rounds: 3, timing: { timeMs: 30, warmupMs: 10, minSamples: 1 } };
+const QUICK = {
+  quick: true,
+  rounds: 3,
+  firstWarmupMs: 150,
+  timing: { timeMs: 30, warmupMs: 10, minSamples: 1 },
+};
 
 try {
   await main();
@@ -51,10 +62,12 @@ async function main() {
   const targets = [];
   for (const name of only) {
     const group = await loadGroup(name);
-    const measured =
-      'contenders' in group
-        ? await timeGroup(name, group, settings)
-        : await group.measure(settings);
+    const measured = await measure(name, group, settings).catch((error) => {
+      // The others are worth an hour that should not be lost.
+      console.error(`bench: ${name}: ${error instanceof Error ? error.message : error}`);
+      process.exitCode = 1;
+    });
+    if (!measured) continue;
     const result = {
       group: name,
       title: group.title,
@@ -71,6 +84,16 @@ async function main() {
     if (out) write(out, name, { ...result, targets: reached });
   }
   console.log(renderTargets(targets));
+}
+
+/**
+ * @param {string} name
+ * @param {import('./groups/index.mjs').TimedGroup | import('./groups/index.mjs').MeasuredGroup} group
+ * @param {Settings} settings
+ * @returns {Promise<Record<string, unknown>>}
+ */
+async function measure(name, group, settings) {
+  return 'contenders' in group ? timeGroup(name, group, settings) : group.measure(settings);
 }
 
 function readArguments() {

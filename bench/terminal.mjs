@@ -53,6 +53,16 @@ function renderMeasures(result) {
           `${run.gbPerSecond} GB/s`,
         ]),
       ]);
+    case 'pool':
+      return formatColumns([
+        [`${result.mib} MiB of JSON lines`, 'throughput', 'over none', 'memory grows by'],
+        ...result.runs.map((/** @type {any} */ run) => [
+          run.threads === 0 ? 'no pool' : `${run.threads} threads`,
+          `${run.mbPerSecond} MB/s`,
+          formatRatio(run.overNone),
+          `${run.rssGrowthMiB} MiB`,
+        ]),
+      ]);
     case 'startup':
       return formatColumns([
         [`${result.spawnCount} processes each`, 'median', 'over empty'],

@@ -20,6 +20,9 @@ export {
   uuidv5,
 } from './hash/uuidv5.js';
 export { type CanonicalizeOptions, canonicalBytes, canonicalize } from './json/canonicalize.js';
+export { type CanonicalizeJsonOptions, canonicalizeJson } from './json/canonicalize-json.js';
+export type { BigNumbers } from './json/parse.js';
+export { type Conversation, createConversation } from './key/conversation.js';
 export { type Explanation, explain } from './key/explain.js';
 export { type Difference, explainDifference } from './key/explain-difference.js';
 export type { Scope } from './key/frame.js';
@@ -33,8 +36,9 @@ export {
 export { isKey, type Key, type KeyBits, type ParsedKey, parseKey } from './key/key.js';
 export type { KeyFormatOptions } from './key/key-format.js';
 export { customId, keyOf } from './key/key-of.js';
+export { keyOfJson } from './key/key-of-json.js';
 export { type ByteStream, type KeyOfStreamOptions, keyOfStream } from './key/key-of-stream.js';
-export { keysOf } from './key/keys-of.js';
+export { keysOf, keysOfJson } from './key/keys-of.js';
 export { identities } from './key/presets.js';
 export { randomKey } from './key/random-key.js';
 export { scoped, sha256Hex } from './key/sha256-hex.js';

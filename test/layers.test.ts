@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /** From the lowest layer to the highest: an import points to the left, or into its own folder. */
-const LAYERS = ['errors', 'engine', 'hash', 'json', 'key', 'store', 'once', 'http', 'cli'];
+const LAYERS = ['errors', 'engine', 'hash', 'json', 'key', 'pool', 'store', 'once', 'http', 'cli'];
+
+/** Users of the library like any other, each a program or an entry point of its own. */
+const USERS = ['pool', 'cli'];
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');
@@ -61,7 +64,7 @@ describe('layers', () => {
   it('are the folders of src', () => {
     const folders = new Set(files.filter((file) => file !== index).map(layerOf));
     expect([...folders].filter((folder) => !LAYERS.includes(folder))).toEqual([]);
-    for (const layer of LAYERS.slice(0, 5)) expect(folders).toContain(layer);
+    for (const layer of LAYERS.slice(0, 6)) expect(folders).toContain(layer);
   });
 
   it('import from the left only', () => {
@@ -75,8 +78,9 @@ describe('layers', () => {
             counted++;
             const to = target(file, specifier);
             if (!files.includes(to)) return true;
-            // The command line is a user of the library like any other.
-            if (to === index) return layerOf(file) !== 'cli';
+            if (to === index) return !USERS.includes(layerOf(file));
+            // Threads are for Node only.
+            if (layerOf(to) === 'pool') return !USERS.includes(layerOf(file));
             return LAYERS.indexOf(layerOf(to)) > LAYERS.indexOf(layerOf(file));
           })
           .map((specifier) => `${relative(ROOT, file)} imports ${specifier}`),
@@ -143,6 +147,16 @@ describe('the core', () => {
     const built = join(ROOT, 'dist', 'index.js');
     expect(importsOf(built).filter((specifier) => !specifier.startsWith('.'))).toEqual([]);
     expect(codeOf(built)).not.toMatch(/\bimport\.meta\b|\bnode:(?!crypto\b)/);
+  });
+});
+
+describe('the pool', () => {
+  it('is shipped without a copy of the library', () => {
+    for (const name of ['pool', 'worker']) {
+      const built = join(ROOT, 'dist', 'pool', `${name}.js`);
+      const outside = importsOf(built).filter((specifier) => !specifier.startsWith('node:'));
+      expect(new Set(outside)).toEqual(new Set(['../index.js']));
+    }
   });
 });
 

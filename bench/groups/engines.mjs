@@ -82,5 +82,7 @@ export const group = {
     { of: 'samekey js', over: '@noble/hashes' },
     { of: 'samekey auto', over: 'node:crypto createHash' },
     { of: 'samekey auto', over: 'node:crypto hash' },
+    // Awaited one after another, as the code of an edge runtime has to.
+    { of: 'samekey wasm', over: 'crypto.subtle' },
   ],
 };

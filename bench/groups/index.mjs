@@ -11,9 +11,9 @@
  *
  * @typedef {object} Contender
  * @property {string} name
- * @property {() => Promise<(input: any) => string | Promise<string>>} load
+ * @property {() => Promise<(input: any) => unknown>} load its call gives a text or a list of texts
  * @property {boolean} [isAsync]
- * @property {(output: string) => string} [read] the part of its output that is compared; all of
+ * @property {(output: any) => string} [read] the part of its output that is compared; all of
  *   it, unless given
  *
  * @typedef {object} Ratio
@@ -42,6 +42,12 @@ export const groupNames = /** @type {const} */ ([
   'text-key',
   'uuidv5',
   'keyof',
+  'json',
+  'batch',
+  'batch-json',
+  'conversation',
+  'streams',
+  'pool',
   'stream',
   'startup',
   'bundle',

@@ -1,40 +1,20 @@
 /** The whole pipeline: a request object → canonical JSON → SHA-256 → key. */
-import { hash } from 'node:crypto';
 import { payloadIds, payloadLabel, payloadText } from '../payloads.mjs';
 import { canonicalText, sha256Hex } from '../reference.mjs';
 import { BEST_PEER } from './index.mjs';
+import { digest, STABLE_STRINGIFY } from './peers.mjs';
 import { keyHex, samekeyContenders } from './samekey.mjs';
 
 /** Several of a kind are taken in turn, so that remembering one object's key wins nothing. */
 const VARIANTS = 4;
 
-/** @param {string} canonical the fastest call node:crypto has for a text at hand */
-const digest = (canonical) => hash('sha256', canonical, 'hex');
-
-/**
- * @param {string} name
- * @param {() => Promise<(value: unknown) => string | undefined>} loadCanonicalize
- * @returns {import('./index.mjs').Contender}
- */
-const pipeline = (name, loadCanonicalize) => ({
+const peers = STABLE_STRINGIFY.map(({ name, load }) => ({
   name,
   async load() {
-    const canonicalize = await loadCanonicalize();
-    return (value) => digest(/** @type {string} */ (canonicalize(value)));
+    const stringify = await load();
+    return (/** @type {unknown} */ value) => digest(stringify(value));
   },
-});
-
-const peers = [
-  pipeline('canonicalize', async () => (await import('canonicalize')).default),
-  pipeline('json-canonicalize', async () => (await import('json-canonicalize')).canonicalize),
-  pipeline('safe-stable-stringify', async () =>
-    (await import('safe-stable-stringify')).configure({ deterministic: true }),
-  ),
-  pipeline(
-    'fast-json-stable-stringify',
-    async () => (await import('fast-json-stable-stringify')).default,
-  ),
-];
+}));
 
 /** @type {import('./index.mjs').TimedGroup} */
 export const group = {

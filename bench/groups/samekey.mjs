@@ -3,23 +3,44 @@
 export const ENGINES = /** @type {const} */ (['auto', 'wasm', 'js', 'native']);
 
 /**
- * @param {(samekey: any) => (input: any) => string} pick the call to time
- * @param {(output: string) => string} [read]
+ * @param {(samekey: any) => (input: any) => unknown} pick the call to time
+ * @param {(output: any) => string} [read]
+ * @param {readonly import('../../dist/index.js').EngineChoice[]} [engines]
  * @returns {import('./index.mjs').Contender[]}
  */
-export const samekeyContenders = (pick, read) =>
-  ENGINES.map((engine) => ({
+export const samekeyContenders = (pick, read, engines = ENGINES) =>
+  engines.map((engine) => ({
     name: `samekey ${engine}`,
     read,
-    async load() {
-      const samekey = await import('../../dist/index.js');
-      samekey.useEngine(engine);
-      return pick(samekey);
-    },
+    load: () => loadSamekey(engine, pick),
   }));
+
+/**
+ * @template Call
+ * @param {import('../../dist/index.js').EngineChoice} engine
+ * @param {(samekey: any) => Call} pick taking what is not exported is an error
+ */
+export async function loadSamekey(engine, pick) {
+  const samekey = await import('../../dist/index.js');
+  samekey.useEngine(engine);
+  return pick(
+    new Proxy(samekey, {
+      get(module, name) {
+        if (!(name in module)) throw new Error(`dist/index.js has no ${String(name)}`);
+        return Reflect.get(module, name);
+      },
+    }),
+  );
+}
 
 /**
  * @param {string} key
  * @returns {string} its hex digits; anything that is not a key is returned as it is
  */
 export const keyHex = (key) => (/^ik_[0-9a-f]{64}$/.test(key) ? key.slice(3) : key);
+
+/**
+ * @param {readonly string[]} keys
+ * @returns {string} their hex digits, one line each
+ */
+export const keysHex = (keys) => keys.map(keyHex).join('\n');

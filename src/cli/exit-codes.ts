@@ -52,7 +52,12 @@ const USAGE: ReadonlySet<SamekeyErrorCode> = new Set([
   'SAMEKEY_BAD_SCOPE',
   'SAMEKEY_BAD_UUID',
   'SAMEKEY_ENGINE_UNAVAILABLE',
+  'SAMEKEY_NO_POOL',
 ]);
+
+function hintFor(message: string): string {
+  return message.endsWith('wanted UTF-8') ? '; a file that is not text wants --raw' : '';
+}
 
 /** Any error as one that ends the program; `name` is the input that was being worked on. */
 export function toCliError(error: unknown, name?: string): CliError {
@@ -62,7 +67,7 @@ export function toCliError(error: unknown, name?: string): CliError {
   if (typeof code === 'string' && code.startsWith('SAMEKEY_')) {
     return USAGE.has(code as SamekeyErrorCode)
       ? usageError(String(message))
-      : new CliError(EXIT.invalid, `${where}${message}`);
+      : new CliError(EXIT.invalid, `${where}${message}${hintFor(String(message))}`);
   }
   // V8's limit, reached by a canonical form that is much longer than its JSON text.
   if (error instanceof RangeError && message === 'Invalid string length') {

@@ -3,7 +3,7 @@ import { explain, explainDifference, type Identity } from '../index.js';
 import { EXIT, toCliError, usageError } from './exit-codes.js';
 import { differenceView, type Explained, explanationView } from './explain-view.js';
 import { addIdentityOptions, type IdentityFlags, toIdentity } from './identity-options.js';
-import { type Input, readJson, toInput } from './input.js';
+import { type Input, parse, readJson, toInput } from './input.js';
 import { print } from './output.js';
 import { styleOf } from './terminal.js';
 
@@ -51,8 +51,9 @@ async function runExplain(
 }
 
 async function read(input: Input, identity: Identity, copyCount: number): Promise<Explained> {
-  const value = await readJson(input, copyCount);
+  const bytes = await readJson(input, copyCount);
   try {
+    const value = parse(bytes, identity);
     return { name: input.name, value, explanation: explain(value, identity) };
   } catch (error) {
     throw toCliError(error, input.name);

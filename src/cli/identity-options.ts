@@ -1,5 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { defineIdentity, type Identity, type IdentityOptions, identities } from '../index.js';
+import {
+  type BigNumbers,
+  defineIdentity,
+  type Identity,
+  type IdentityOptions,
+  identities,
+} from '../index.js';
 import { usageError } from './exit-codes.js';
 
 /** What `addIdentityOptions` leaves in a command's flags. */
@@ -8,6 +14,7 @@ export interface IdentityFlags {
   readonly exclude?: readonly string[];
   readonly ref?: readonly string[];
   readonly preset?: readonly PresetName[];
+  readonly bigNumbers?: BigNumbers;
   readonly scope?: readonly string[];
   readonly bits?: '256' | '128';
   readonly secretEnv?: string;
@@ -38,6 +45,12 @@ export function addIdentityOptions(command: Command): Command {
       toPresets,
     )
     .option('--ref <path>', 'let its digest stand for what is at this path; repeatable', repeated)
+    .addOption(
+      new Option(
+        '--big-numbers <kind>',
+        'what integers beyond 2^53 - 1 are: an error, or the nearest double',
+      ).choices(['error', 'double']),
+    )
     .option('-s, --scope <text>', 'tenant, operation, …, outermost first; repeatable', repeated)
     .addOption(new Option('-b, --bits <count>', 'length of the key').choices(['256', '128']))
     .option('--secret-env <name>', 'make the key with the secret in this environment variable');
@@ -45,13 +58,14 @@ export function addIdentityOptions(command: Command): Command {
 
 /** The identity that the flags describe. */
 export function toIdentity(flags: IdentityFlags): Identity {
-  const { include, ref } = flags;
+  const { include, ref, bigNumbers } = flags;
   const presets = (flags.preset ?? []).flatMap((name) => identities[name].exclude ?? []);
   const exclude = [...presets, ...(flags.exclude ?? [])];
   const options: IdentityOptions = {
     ...(include === undefined ? {} : { include }),
     ...(exclude.length === 0 ? {} : { exclude }),
     ...(ref === undefined ? {} : { refs: ref }),
+    ...(bigNumbers === undefined ? {} : { bigNumbers }),
     ...toFormat(flags),
   };
   return defineIdentity(options);

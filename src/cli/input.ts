@@ -2,11 +2,11 @@ import { constants } from 'node:buffer';
 import { createReadStream, fstatSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { getHeapStatistics } from 'node:v8';
+import type { IdentityOptions } from '../index.js';
+import { parseJson } from '../json/parse.js';
 import { DEFAULT_MAX_DEPTH } from '../json/writer.js';
 import { CliError, EXIT, invalidInput, usageError } from './exit-codes.js';
-import { findFault } from './strict-json.js';
 import { counted, printable } from './terminal.js';
-import { positionOf } from './text-position.js';
 
 /** What V8 can hold as one string, about 512 MB. */
 const MAX_HELD_BYTES = constants.MAX_STRING_LENGTH;
@@ -50,6 +50,17 @@ export async function* bytesOf(input: Input): AsyncGenerator<Uint8Array, void, u
   } catch (error) {
     throw unreadable(input, error);
   }
+}
+
+/** How many bytes there are to come; `undefined` if only time will tell, as of a pipe. */
+export async function sizeOf(input: Input): Promise<number | undefined> {
+  if (input.path === undefined) {
+    const stats = fstatSync(0);
+    return stats.isFile() ? stats.size : undefined;
+  }
+  // If it is not there, reading it says so.
+  const stats = await stat(input.path).catch(() => undefined);
+  return stats?.isFile() ? stats.size : undefined;
 }
 
 const READ_ERRORS: Record<string, string> = {
@@ -103,31 +114,57 @@ function tooLarge({ name }: Input, byteCount: number | undefined): CliError {
 }
 
 /**
- * The input's JSON value, read strictly: UTF-8, one value, no member twice, no number rounded.
- * `copyCount` is how many values like it the memory has to hold at the same time.
+ * The bytes of an input that is to be JSON. `copyCount` is how many values like it the memory has to
+ * hold at the same time.
  */
-export async function readJson(input: Input, copyCount: number): Promise<unknown> {
-  const text = toText(await readBytes(input), input);
-  if (/^[ \t\n\r]*$/.test(text)) throw emptyInput(input);
-  const fault = findFault(text, {
-    maxDepth: DEFAULT_MAX_DEPTH,
-    maxValues: maxValuesFor(text.length) / copyCount,
-  });
-  if (fault === undefined) return JSON.parse(text);
-  const at = positionOf(text, fault.offset);
-  throw invalidInput(
-    input.name,
-    fault.isRefusal ? `refused at ${at}: ${fault.what}` : `not JSON at ${at}: ${fault.what}`,
-  );
+export async function readJson(input: Input, copyCount: number): Promise<Uint8Array> {
+  const bytes = await readBytes(input);
+  if (bytes.every(isBlank)) throw emptyInput(input);
+  refuseMark(bytes, input);
+  if (countValues(bytes) > maxValuesFor(bytes.length) / copyCount) {
+    const hint = 'NODE_OPTIONS=--max-old-space-size=16000 allows 16 GB';
+    throw invalidInput(
+      input.name,
+      `it has more values than fit safely into the memory of Node.js; ${hint}`,
+    );
+  }
+  return bytes;
+}
+
+/** The value in them, read as strictly as `keyOfJson` reads it. */
+export function parse(bytes: Uint8Array, { bigNumbers = 'error' }: IdentityOptions): unknown {
+  return parseJson(bytes, { maxDepth: DEFAULT_MAX_DEPTH, bigNumbers });
+}
+
+/** RFC 8259 §2. */
+function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/**
+ * Values and member names of a JSON text, by the characters before them, up to its first error: what
+ * is behind that is never read.
+ */
+function countValues(bytes: Uint8Array): number {
+  let count = 1;
+  let isInString = false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === 0x22) isInString = !isInString;
+    else if (isInString) i += byte === 0x5c ? 1 : 0;
+    else if (byte === 0x2c || byte === 0x3a || byte === 0x5b || byte === 0x7b) count++;
+  }
+  return count;
 }
 
 /** V8 ends the process when the heap is full, so what cannot fit is not begun. */
-function maxValuesFor(textLength: number): number {
-  const freeBytes = getHeapStatistics().heap_size_limit * 0.75 - textLength;
+function maxValuesFor(byteCount: number): number {
+  const freeBytes = getHeapStatistics().heap_size_limit * 0.75 - byteCount;
   return Math.min(MAX_VALUES, Math.max(0, freeBytes) / HEAP_BYTES_PER_VALUE);
 }
 
-function toText(bytes: Buffer, input: Input): string {
+/** What Windows likes to begin a text with. */
+function refuseMark(bytes: Buffer, input: Input): void {
   const mark = bytes.toString('hex', 0, 3);
   if (mark === 'efbbbf') {
     throw invalidInput(input.name, 'it begins with a byte order mark: save it as UTF-8 without');
@@ -135,24 +172,4 @@ function toText(bytes: Buffer, input: Input): string {
   if (mark.startsWith('fffe') || mark.startsWith('feff')) {
     throw invalidInput(input.name, 'it is UTF-16: save it as UTF-8');
   }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw invalidInput(input.name, notUtf8(bytes));
-  }
-}
-
-/** Where the first byte is that a lenient decoder replaces. */
-function notUtf8(bytes: Buffer): string {
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-  let offset = 0;
-  let index = -1;
-  do {
-    const next = text.indexOf('\ufffd', index + 1);
-    offset += Buffer.byteLength(text.slice(Math.max(index, 0), next));
-    index = next;
-    // U+FFFD may as well be in the text itself, as EF BF BD.
-  } while (index !== -1 && bytes.toString('hex', offset, offset + 3) === 'efbfbd');
-  const byte = bytes.toString('hex', offset, offset + 1).toUpperCase();
-  return `not UTF-8 at ${positionOf(text, index)}: the byte ${byte} is no part of a character; a file that is not text wants --raw`;
 }

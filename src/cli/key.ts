@@ -3,7 +3,7 @@ import {
   type Explanation,
   explain,
   type IdentityOptions,
-  keyOf,
+  keyOfJson,
   keyOfStream,
   NAMESPACE_DNS,
   NAMESPACE_OID,
@@ -18,7 +18,7 @@ import {
   toFormat,
   toIdentity,
 } from './identity-options.js';
-import { bytesOf, emptyInput, type Input, readBytes, readJson, toInput } from './input.js';
+import { bytesOf, emptyInput, type Input, parse, readBytes, readJson, toInput } from './input.js';
 import { print } from './output.js';
 
 interface KeyFlags extends IdentityFlags {
@@ -74,10 +74,11 @@ interface Derived {
 
 function refuseContradictions(flags: KeyFlags): void {
   const { raw, uuid } = flags;
-  for (const name of ['include', 'exclude', 'preset', 'ref'] as const) {
+  for (const name of ['include', 'exclude', 'preset', 'ref', 'bigNumbers'] as const) {
     if (raw && flags[name] !== undefined) {
+      const flag = name === 'bigNumbers' ? 'big-numbers' : name;
       throw usageError(
-        `--${name} is for JSON, and --raw takes the bytes as they are: leave one out`,
+        `--${flag} is for JSON, and --raw takes the bytes as they are: leave one out`,
       );
     }
   }
@@ -113,10 +114,10 @@ async function deriveFromBytes(input: Input, flags: KeyFlags): Promise<Derived> 
 async function deriveFromJson(input: Input, flags: KeyFlags): Promise<Derived> {
   const namespace = flags.uuid === undefined ? undefined : toNamespace(flags.uuid);
   const identity = toIdentity(flags);
-  const value = await readJson(input, 1);
+  const bytes = await readJson(input, 1);
   try {
-    if (namespace === undefined && !flags.json) return { key: keyOf(value, identity) };
-    const { key, canonical, ...notes } = explain(value, identity);
+    if (namespace === undefined && !flags.json) return { key: keyOfJson(bytes, identity) };
+    const { key, canonical, ...notes } = explain(parse(bytes, identity), identity);
     return namespace === undefined
       ? { key, ...formatOf(identity), ...withoutScopes(notes) }
       : { uuid: uuidv5(namespace, canonical), namespace, ...withoutScopes(notes) };

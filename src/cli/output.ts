@@ -6,6 +6,12 @@ export async function print(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
+/** The same for bytes; resolves when nothing of them is left to be written. */
+export function printAll(bytes: Uint8Array): Promise<void> {
+  // An error ends the program, see below.
+  return new Promise((resolve) => process.stdout.write(bytes, () => resolve()));
+}
+
 /** Calls `end` when what is printed cannot be written. */
 export function watchOutput(end: (error: CliError | undefined) => void): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

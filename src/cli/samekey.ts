@@ -1,20 +1,24 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
 import { addEngineCommand } from './engine.js';
 import { type CliError, EXIT, EXIT_CODES, toCliError, usageError } from './exit-codes.js';
 import { addExplainCommand } from './explain.js';
 import { addKeyCommand } from './key.js';
+import { addKeysCommand } from './keys.js';
 import { watchOutput } from './output.js';
 import { printable, styleOf } from './terminal.js';
 
 const HELP = `
 Examples:
   samekey key request.json --preset openai            print the key of a request
+  samekey keys requests.jsonl > keys.txt              print the key of every line
   samekey explain first.json retry.json -p anthropic  say why two keys differ
   grep -i idempotency-key app.log | samekey check     find keys that are no keys
   samekey engine                                      show who does the arithmetic
+  samekey bench                                       time it on this machine
 
 Exit codes:
 ${EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')}`;
@@ -36,23 +40,25 @@ function createProgram(): Command {
     .exitOverride()
     .addHelpText('after', HELP);
   addKeyCommand(program);
+  addKeysCommand(program);
   addExplainCommand(program);
   addCheckCommand(program);
   addEngineCommand(program);
+  addBenchCommand(program);
   return program;
 }
 
 /** Where the options of the command that was meant are listed. */
 function help(): string {
   const name = process.argv[2] ?? '';
-  return ['key', 'explain', 'check', 'engine'].includes(name)
+  return ['key', 'keys', 'explain', 'check', 'engine', 'bench'].includes(name)
     ? `samekey help ${name}`
     : 'samekey --help';
 }
 
 function fromCommander({ code, message }: CommanderError): CliError {
   if (code === 'commander.help') {
-    return usageError('wanted a command: key, explain, check or engine; see samekey --help');
+    return usageError('wanted a command: key, keys, explain, check, engine or bench; see samekey --help');
   }
   const what = message
     .replace(/^error: /, '')

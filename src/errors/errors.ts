@@ -6,11 +6,13 @@
 export type SamekeyErrorCode =
   | 'SAMEKEY_BAD_ARGUMENT'
   | 'SAMEKEY_BAD_IDENTITY'
+  | 'SAMEKEY_BAD_JSON'
   | 'SAMEKEY_BAD_KEY'
   | 'SAMEKEY_BAD_PATH'
   | 'SAMEKEY_BAD_SCOPE'
   | 'SAMEKEY_BAD_STATE'
   | 'SAMEKEY_BAD_UUID'
+  | 'SAMEKEY_BIG_NUMBER'
   | 'SAMEKEY_CYCLE'
   | 'SAMEKEY_EMPTY_IDENTITY'
   | 'SAMEKEY_ENGINE_UNAVAILABLE'
@@ -18,6 +20,7 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_NOT_FINITE'
   | 'SAMEKEY_NOT_JSON'
   | 'SAMEKEY_NO_MIDSTATE'
+  | 'SAMEKEY_NO_POOL'
   | 'SAMEKEY_NO_RANDOM'
   | 'SAMEKEY_TOO_DEEP'
   | 'SAMEKEY_TOO_LONG';
@@ -27,8 +30,12 @@ export interface SamekeyError extends Error {
   readonly code: SamekeyErrorCode;
   /** JSON Pointer (RFC 6901) of the offending value; `""` is the whole value. */
   readonly path?: string;
-  /** Zero-based offset of the offending character in a text that does not parse. */
+  /** Zero-based offset of the offending character in a text that does not parse; in JSON, of its UTF-8 bytes. */
   readonly position?: number;
+  /** In JSON text, counted from 1. */
+  readonly line?: number;
+  /** In JSON text, counted from 1 in Unicode characters. */
+  readonly column?: number;
 }
 
 type ErrorClass = new (message: string) => Error;
@@ -38,7 +45,7 @@ export function fail(
   Class: ErrorClass,
   code: SamekeyErrorCode,
   message: string,
-  where?: { path?: string; position?: number },
+  where?: Pick<SamekeyError, 'path' | 'position' | 'line' | 'column'>,
 ): never {
   throw Object.assign(new Class(message), { code }, where);
 }

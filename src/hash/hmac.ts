@@ -34,9 +34,33 @@ export function hmacKey(secret: Content): HmacKey {
 }
 
 /** A running SHA-256, or HMAC-SHA-256 when there is a key. */
-export interface Digester {
-  update(bytes: Uint8Array): void;
-  finish(): Uint8Array;
+export class Digester {
+  readonly #state: Sha256State;
+  readonly #key: HmacKey | undefined;
+
+  constructor(state: Sha256State, key: HmacKey | undefined) {
+    this.#state = state;
+    this.#key = key;
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#state.update(bytes);
+  }
+
+  /** An independent one in the same state. */
+  clone(): Digester {
+    return new Digester(this.#state.clone(), this.#key);
+  }
+
+  /** The digest of what was fed so far, 32 bytes. */
+  finish(): Uint8Array {
+    const digest = this.#state.digest();
+    if (this.#key === undefined) return digest;
+    const outer = new Uint8Array(BLOCK_BYTES + 32);
+    outer.set(this.#key.outer);
+    outer.set(digest, BLOCK_BYTES);
+    return sha256(outer);
+  }
 }
 
 /** A digester for a stream of unknown length, unless another engine than the one for those is given. */
@@ -44,18 +68,7 @@ export function createDigester(
   key: HmacKey | undefined,
   engine: Engine = streamEngine(),
 ): Digester {
-  const state: Sha256State = engine.createSha256();
-  if (key === undefined) {
-    return { update: (bytes) => state.update(bytes), finish: () => state.digest() };
-  }
-  state.update(key.inner);
-  return {
-    update: (bytes) => state.update(bytes),
-    finish() {
-      const outer = new Uint8Array(BLOCK_BYTES + 32);
-      outer.set(key.outer);
-      outer.set(state.digest(), BLOCK_BYTES);
-      return sha256(outer);
-    },
-  };
+  const state = engine.createSha256();
+  if (key !== undefined) state.update(key.inner);
+  return new Digester(state, key);
 }

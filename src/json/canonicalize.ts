@@ -91,7 +91,7 @@ export function canonicalBytes(
   return writeCanonical(value, toWriteOptions(options), new BytesSink());
 }
 
-class BytesSink implements CanonicalSink<Uint8Array<ArrayBuffer>> {
+export class BytesSink implements CanonicalSink<Uint8Array<ArrayBuffer>> {
   readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
 
   chunk(bytes: Uint8Array, start: number, end: number): void {

@@ -37,8 +37,7 @@ export class Selection {
   readonly #live: readonly Progress[];
   readonly #members = new Map<string, Selection>();
   readonly #elements = new Map<number, Selection>();
-  #otherMember: Selection | undefined;
-  #otherElement: Selection | undefined;
+  #other: Selection | undefined;
 
   constructor(automaton: Automaton, progress: readonly Progress[], parentIsInside: boolean) {
     const matched = progress.filter(({ rule, done }) => done === rule.path.segments.length);
@@ -60,10 +59,7 @@ export class Selection {
     if (next !== undefined) return next;
     const isNamed = (selector: Selector) =>
       selector !== 'any' && 'name' in selector && selector.name === name;
-    if (!this.#mentions(isNamed)) {
-      this.#otherMember ??= this.#next(() => false);
-      return this.#otherMember;
-    }
+    if (!this.#mentions(isNamed)) return this.other();
     const state = this.#next(isNamed);
     this.#members.set(name, state);
     return state;
@@ -75,13 +71,35 @@ export class Selection {
     if (next !== undefined) return next;
     const isNamed = (selector: Selector) =>
       selector !== 'any' && 'index' in selector && selector.index === index;
-    if (!this.#mentions(isNamed)) {
-      this.#otherElement ??= this.#next(() => false);
-      return this.#otherElement;
-    }
+    if (!this.#mentions(isNamed)) return this.other();
     const state = this.#next(isNamed);
     this.#elements.set(index, state);
     return state;
+  }
+
+  /** The state of every member and element that no path names. */
+  other(): Selection {
+    this.#other ??= this.#next(() => false);
+    return this.#other;
+  }
+
+  namedMembers(): string[] {
+    return this.#named((selector) =>
+      selector !== 'any' && 'name' in selector ? selector.name : undefined,
+    );
+  }
+
+  namedElements(): number[] {
+    return this.#named((selector) =>
+      selector !== 'any' && 'index' in selector ? selector.index : undefined,
+    );
+  }
+
+  #named<T>(pick: (selector: Selector) => T | undefined): T[] {
+    const picked = this.#live.flatMap(({ rule, done }) =>
+      segmentOf(rule, done).selectors.map(pick),
+    );
+    return [...new Set(picked)].filter((each) => each !== undefined);
   }
 
   /** The same state for what is written in place of a reference: its own content. */

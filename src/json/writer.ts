@@ -37,6 +37,8 @@ export interface WriteOptions {
   readonly trace?: Trace | undefined;
   /** Where the value stands in a larger one, which has called its `toJSON`. */
   readonly at?: readonly (string | number)[];
+  /** The index of the first element of an array that is the rest of a longer one. */
+  readonly firstIndex?: number;
 }
 
 /** Takes full chunks: `bytes[start, end)`, valid during the call. */
@@ -69,6 +71,7 @@ export class CanonicalWriter {
   #at: readonly (string | number)[] = [];
   #chunks: ChunkSink = NO_SINK;
   #maxDepth = DEFAULT_MAX_DEPTH;
+  #firstIndex = 0;
   #trace: Trace | undefined;
 
   constructor(buffer: TextBuffer) {
@@ -82,6 +85,7 @@ export class CanonicalWriter {
     this.#at = options.at ?? NOWHERE;
     this.#maxDepth = options.maxDepth - this.#at.length;
     this.#trace = options.trace;
+    this.#firstIndex = options.firstIndex ?? 0;
     const root = options.at === undefined ? this.#resolve(value, '') : value;
     return options.selection === undefined
       ? this.#value(root, position, 0)
@@ -197,10 +201,12 @@ export class CanonicalWriter {
       const end = this.#numbers(array, at);
       if (end !== 0) return end;
     }
+    const firstIndex = depth === 0 ? this.#firstIndex : 0;
     for (let i = 0; i < length; i++) {
       this.#bytes[at] = i === 0 ? 0x5b : COMMA;
-      this.#tokens[depth] = i;
-      at = this.#makeRoom(this.#value(this.#resolve(array[i], i), at + 1, depth + 1));
+      this.#tokens[depth] = firstIndex + i;
+      const element = this.#resolve(array[i], firstIndex + i);
+      at = this.#makeRoom(this.#value(element, at + 1, depth + 1));
     }
     this.#bytes[at] = 0x5d;
     return at + 1;
@@ -283,10 +289,11 @@ export class CanonicalWriter {
     this.#enter(value, depth);
     let at = this.#makeRoom(position);
     let separator = 0x5b;
+    const firstIndex = depth === 0 ? this.#firstIndex : 0;
     for (let i = 0; i < value.length; i++) {
-      this.#tokens[depth] = i;
-      const next = selection.element(i);
-      const element = this.#resolve(value[i], i);
+      this.#tokens[depth] = firstIndex + i;
+      const next = selection.element(firstIndex + i);
+      const element = this.#resolve(value[i], firstIndex + i);
       if (this.#isLeftOut(next, element, depth)) continue;
       this.#bytes[at] = separator;
       separator = COMMA;

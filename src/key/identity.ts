@@ -1,5 +1,7 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { toMaxDepth } from '../json/canonicalize.js';
+import { toBigNumbers } from '../json/canonicalize-json.js';
+import type { BigNumbers } from '../json/parse.js';
 import { parsePath } from '../json/path.js';
 import { compileSelection, type Role, type Rule, type Selection } from '../json/selection.js';
 import { DEFAULT_MAX_DEPTH } from '../json/writer.js';
@@ -42,6 +44,11 @@ export interface IdentityOptions extends KeyFormatOptions {
   readonly window?: { readonly lengthMs: number; readonly clock?: () => number };
   /** Nested arrays and objects allowed, 1 to 1500; 1000 unless given. */
   readonly maxDepth?: number;
+  /**
+   * What `keyOfJson` does with an integer beyond 2^53 - 1 either way: an error, unless given, or
+   * the nearest `'double'`. To `keyOf` a number is one already.
+   */
+  readonly bigNumbers?: BigNumbers;
 }
 
 /** An identity, compiled or as a plain object. */
@@ -51,23 +58,38 @@ export type IdentityLike = Identity | IdentityOptions;
 export interface CompiledIdentity {
   readonly format: KeyFormat;
   readonly maxDepth: number;
+  readonly bigNumbers: BigNumbers;
   readonly selection: Selection | undefined;
   /** Paths of `include`, for the message when none of them is there. */
   readonly include: readonly string[];
   readonly cache: ReferenceCache | undefined;
-  /** The scopes in force now: the window moves. */
+  /** Whether it has a time window, so that the scopes are others later. */
+  readonly isMoving: boolean;
+  /** The scopes in force now. */
   scopes(): readonly string[];
   prefix(): Uint8Array | undefined;
 }
 
-const MEMBERS = ['include', 'exclude', 'scope', 'bits', 'secret', 'refs', 'window', 'maxDepth'];
+const MEMBERS = [
+  'include',
+  'exclude',
+  'scope',
+  'bits',
+  'secret',
+  'refs',
+  'window',
+  'maxDepth',
+  'bigNumbers',
+];
 
 const EVERYTHING: CompiledIdentity = {
   format: DEFAULT_FORMAT,
   maxDepth: DEFAULT_MAX_DEPTH,
+  bigNumbers: 'error',
   selection: undefined,
   include: [],
   cache: undefined,
+  isMoving: false,
   scopes: () => [],
   prefix: () => undefined,
 };
@@ -85,6 +107,7 @@ export class Identity implements IdentityOptions {
   declare readonly refs?: NonNullable<IdentityOptions['refs']>;
   declare readonly window?: NonNullable<IdentityOptions['window']>;
   declare readonly maxDepth?: number;
+  declare readonly bigNumbers?: BigNumbers;
   /** Compiled on first use: a program that imports the presets uses one of them, if any. */
   #compiled: CompiledIdentity | undefined;
 
@@ -171,9 +194,11 @@ function compile(given: IdentityOptions): CompiledIdentity {
   return {
     format: toKeyFormat(options),
     maxDepth: toMaxDepth(options.maxDepth),
+    bigNumbers: toBigNumbers(options.bigNumbers),
     selection: compileSelection([...exclude, ...include, ...toRules('reference', paths)]),
     include: include.map(({ path }) => path.text),
     cache,
+    isMoving: options.window !== undefined,
     scopes: inForce,
     prefix: options.window === undefined ? () => fixed : () => framePrefix(inForce()),
   };

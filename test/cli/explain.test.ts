@@ -166,7 +166,7 @@ The keys differ at 1 path.
     expectFailure(
       await samekey(['explain', first, broken]),
       4,
-      `${broken}: not JSON at line 1, column 13: wanted "," or "}", found the end`,
+      `${broken}: Cannot read the JSON text at line 1, column 13 (byte 12): found the end, wanted "," or "}"`,
     );
   });
 });

@@ -107,6 +107,16 @@ describe('samekey key', () => {
     }
   });
 
+  it('--big-numbers double: rounds what is beyond 2^53 - 1, as JSON.parse does', async () => {
+    const input = '[9007199254740993,1]';
+    const args = ['key', '--big-numbers', 'double'];
+    const expected = 'ik_6f0a5f65321ab04da83cab8fa86073d50b35b98dc147ca475c6f14b7a253b89f';
+    expect(await samekey(args, { input })).toEqual(printed(expected));
+    const { stdout } = await samekey([...args, '--json'], { input });
+    expect(JSON.parse(stdout).key).toBe(expected);
+    expectFailure(await samekey(['key'], { input }), 4, /, or bigNumbers "double"$/);
+  });
+
   it('does not care about the order of members, white space and escapes', async () => {
     const input =
       '{ "trace_id": "t\\u002d1",\r\n\t"items": [{"note": "gift", "sku": "A1"}, {"sku": "B2"}],\n "order_id": 7.0 }';
@@ -188,6 +198,7 @@ describe('samekey key --raw', () => {
 
   it.each([
     ['--include', ['--include', 'a']],
+    ['--big-numbers', ['--big-numbers', 'double']],
     ['--exclude', ['--exclude', 'a']],
     ['--preset', ['--preset', 'openai']],
     ['--ref', ['--ref', 'a']],

@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly nodeOptions?: readonly string[];
+  /** Another copy of the program. */
+  readonly program?: string;
 }
 
 /** An environment in which nothing is said about colours, engines or secrets. */
@@ -31,10 +33,14 @@ function environment(env: RunOptions['env']): Record<string, string> {
 
 /** Runs the program as a script would, to its end. */
 export async function samekey(args: readonly string[], options: RunOptions = {}): Promise<Run> {
-  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), PROGRAM, ...args], {
-    env: environment(options.env),
-    cwd: options.cwd ?? ROOT,
-  });
+  const child = spawn(
+    process.execPath,
+    [...(options.nodeOptions ?? []), options.program ?? PROGRAM, ...args],
+    {
+      env: environment(options.env),
+      cwd: options.cwd ?? ROOT,
+    },
+  );
   // A program that has said what is wrong need not read on.
   child.stdin.on('error', () => {});
   const { input = '' } = options;
@@ -114,10 +120,19 @@ const PYTHON_PTY =
 /** Runs the program on a terminal that is `columns` wide; `stdout` is all it shows. */
 export async function onTerminal(
   args: readonly string[],
-  { env, columns = 80 }: { env?: Record<string, string>; columns?: number } = {},
+  {
+    env,
+    columns = 80,
+    shell = '%',
+  }: {
+    env?: Record<string, string>;
+    columns?: number;
+    /** What the shell runs, `%` being the program. */
+    shell?: string;
+  } = {},
 ): Promise<Run> {
   const words = [process.execPath, PROGRAM, ...args].map(quoted).join(' ');
-  const command = `stty cols ${columns} rows 40; exec ${words}`;
+  const command = `stty cols ${columns} rows 40; ${shell === '%' ? 'exec ' : ''}${shell.replace('%', () => words)}`;
   const [tool, toolArgs] = hasScript
     ? ['script', ['--quiet', '--return', '--command', command, '/dev/null']]
     : ['python3', ['-c', PYTHON_PTY, command]];

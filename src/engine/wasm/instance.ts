@@ -2,7 +2,7 @@ import { WASM_HEX } from './module.generated.js';
 
 /** The module's ABI, as `assembly/index.ts` exports it. */
 export interface WasmExports {
-  readonly memory: { readonly buffer: ArrayBuffer };
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   sha256(ptr: number, byteCount: number): void;
   sha1Begin(): void;
   sha1Blocks(ptr: number, blockCount: number): void;
@@ -17,6 +17,16 @@ export interface WasmExports {
   digestHex(): void;
   digestUuid(): void;
   escapeJson(ptr: number, byteCount: number, out: number): number;
+  document(
+    prefix: number,
+    prefixBytes: number,
+    byteCount: number,
+    maxDepth: number,
+    options: number,
+  ): number;
+  nextPiece(): number;
+  reprintNumber(ptr: number, end: number, out: number): number;
+  printDouble(value: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
   readonly PREFIX_BYTES: Address;
@@ -24,6 +34,10 @@ export interface WasmExports {
   readonly INPUT_BYTES: Address;
   readonly OUTPUT: Address;
   readonly OUTPUT_BYTES: Address;
+  readonly PIECE: Address;
+  readonly SELECTION: Address;
+  readonly SELECTION_BYTES: Address;
+  readonly DOCUMENT: Address;
   readonly SLOT_COUNT: Address;
   readonly JOBS: Address;
   readonly ARENA: Address;
@@ -39,7 +53,7 @@ interface Address {
 /** One instance, and the addresses in it read once. */
 export interface Wasm {
   readonly call: WasmExports;
-  /** The whole linear memory, which never grows: no view is ever detached. */
+  /** The whole linear memory. That of the first instance never grows: no view is ever detached. */
   readonly bytes: Uint8Array;
   readonly at: {
     readonly digest: number;
@@ -49,9 +63,15 @@ export interface Wasm {
     readonly inputBytes: number;
     readonly output: number;
     readonly slotCount: number;
+    readonly piece: number;
+    readonly selection: number;
+    readonly selectionBytes: number;
+    readonly document: number;
     readonly arena: number;
     readonly packed: number;
   };
+  /** Another instance, with a memory of its own. */
+  another(): Wasm;
 }
 
 /** WebAssembly is in no TypeScript library but the DOM's; this is all that is needed of it. */
@@ -77,7 +97,11 @@ function fromHex(hex: string): Uint8Array {
 export function instantiate(): Wasm {
   const binary = fromHex(WASM_HEX);
   const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyNamespace };
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(binary), {});
+  return instanceOf(WebAssembly, new WebAssembly.Module(binary));
+}
+
+function instanceOf(WebAssembly: WebAssemblyNamespace, module: object): Wasm {
+  const { exports } = new WebAssembly.Instance(module, {});
   const call = exports as WasmExports;
   return {
     call,
@@ -90,8 +114,14 @@ export function instantiate(): Wasm {
       inputBytes: call.INPUT_BYTES.value,
       output: call.OUTPUT.value,
       slotCount: call.SLOT_COUNT.value,
+      piece: call.PIECE.value,
+      selection: call.SELECTION.value,
+      selectionBytes: call.SELECTION_BYTES.value,
+      // AssemblyScript's own first free byte, of its own alignment.
+      document: (call.DOCUMENT.value + 15) & ~15,
       arena: call.ARENA.value,
       packed: call.PACKED.value,
     },
+    another: () => instanceOf(WebAssembly, module),
   };
 }

@@ -1,0 +1,228 @@
+import { compareNames } from './names';
+import { current, endRope, goOn, newSegment } from './rope';
+import { isFull, takeRoom } from './room';
+
+/**
+ * The members of all open objects, the innermost's last: a stack of records. A record is
+ *   0  the first eight bytes of its name as one big-endian number, which most names are told apart by
+ *   8  where the member begins: its separator, which the quote of its name follows
+ *  12  the length of its name with the quotes
+ *  16  the segment it begins in; while the object is being sorted, its own first segment
+ *  20  LEFT_OUT; while the object is being sorted, its last segment
+ */
+const RECORD_BYTES: usize = 24;
+const START: usize = 8;
+const NAME_BYTES: usize = 12;
+const SEGMENT: usize = 16;
+const FATE: usize = 20;
+const LEFT_OUT: u32 = 1;
+
+let base: usize = 0;
+let end: usize = 0;
+/** The end of the last record. */
+export let top: usize = 0;
+let hasTwins = false;
+
+export function openMembers(): void {
+  base = top = end = 0;
+}
+
+/** Where the records from here on will be, as long as the stack may still move. */
+// @ts-ignore: decorator
+@inline export function mark(): usize {
+  return top - base;
+}
+
+/** Makes room for `byteCount` more. */
+function reserve(byteCount: usize): void {
+  if (byteCount <= end - top) return;
+  const used = top - base;
+  const size = max<usize>(2 * (used + byteCount), 0x4000);
+  const fresh = takeRoom(size);
+  if (isFull) return;
+  memory.copy(fresh, base, used);
+  base = fresh;
+  top = fresh + used;
+  end = fresh + size;
+}
+
+/**
+ * What comes after `skip` bytes of a name, of `byteCount` bytes with its quotes, as a number that
+ * is in the order of names; 0 if it is in none: where there is an escape, or where characters from
+ * U+E000 on may be.
+ */
+// @ts-ignore: decorator
+@inline function keyOf(name: usize, byteCount: usize, skip: usize): u64 {
+  const left = <i32>(byteCount - 2 - skip);
+  let x = load<u64>(name + skip, 1);
+  if (left < 8) x &= (<u64>1 << (left << 3)) - 1;
+  const bytes = i64x2.splat(x);
+  const odd = v128.or(
+    i8x16.eq(bytes, i8x16.splat(0x5c)),
+    i8x16.ge_u(bytes, i8x16.splat(<i8>0xee)),
+  );
+  return v128.any_true(odd) ? 0 : bswap(x);
+}
+
+/** Notes the member of the object whose records begin at `first`. Returns 0 if it is not new. */
+export function push(first: usize, isOrdered: bool, name: usize, byteCount: usize): i32 {
+  reserve(RECORD_BYTES);
+  if (isFull) return 0;
+  store<u64>(top, keyOf(name, byteCount, 0));
+  store<u32>(top, <u32>name - 1, START);
+  store<u32>(top, <u32>byteCount, NAME_BYTES);
+  store<u32>(top, <u32>current, SEGMENT);
+  store<u32>(top, 0, FATE);
+  top += RECORD_BYTES;
+  return isOrdered && top - base - RECORD_BYTES != first
+    ? compare(top - 2 * RECORD_BYTES, top - RECORD_BYTES)
+    : -1;
+}
+
+/** Where the name of the last member ends. */
+export function lastNameEnd(): usize {
+  const last = top - RECORD_BYTES;
+  return <usize>load<u32>(last, START) + 1 + load<u32>(last, NAME_BYTES);
+}
+
+/** Leaves the last member out. */
+// @ts-ignore: decorator
+@inline export function leaveOut(): void {
+  store<u32>(top - RECORD_BYTES, LEFT_OUT, FATE);
+}
+
+// @ts-ignore: decorator
+@inline export function drop(first: usize): void {
+  top = base + first;
+}
+
+/** The order of the names of two records. */
+// @ts-ignore: decorator
+@inline function compare(a: usize, b: usize): i32 {
+  const x = load<u64>(a);
+  const y = load<u64>(b);
+  return x != y && x != 0 && y != 0 ? (x < y ? -1 : 1) : compareInFull(a, b);
+}
+
+function compareInFull(a: usize, b: usize): i32 {
+  return compareNames(
+    <usize>load<u32>(a, START) + 1, load<u32>(a, NAME_BYTES), <usize>load<u32>(b, START) + 1,
+  );
+}
+
+// @ts-ignore: decorator
+@inline function isAfter(a: usize, b: usize): bool {
+  const order = compare(a, b);
+  // Sorted neighbours are compared with each other on any way of sorting.
+  if (order == 0) hasTwins = true;
+  return order > 0;
+}
+
+// @ts-ignore: decorator
+@inline function copyRecord(from: usize, to: usize): void {
+  const rest = load<u64>(from, 16);
+  v128.store(to, v128.load(from));
+  store<u64>(to, rest, 16);
+}
+
+/** Insertion sort, for few; `spare` holds the record that is being placed. */
+function insert(from: usize, to: usize, spare: usize): void {
+  for (let i = from + RECORD_BYTES; i < to; i += RECORD_BYTES) {
+    copyRecord(i, spare);
+    let j = i;
+    for (; j > from && isAfter(j - RECORD_BYTES, spare); j -= RECORD_BYTES) {
+      copyRecord(j - RECORD_BYTES, j);
+    }
+    copyRecord(spare, j);
+  }
+}
+
+/** Merges the sorted records [a, b) and [b, end) to `out`. */
+function merge(a: usize, b: usize, end: usize, out: usize): void {
+  const middle = b;
+  for (; a < middle || b < end; out += RECORD_BYTES) {
+    if (b >= end || (a < middle && !isAfter(a, b))) {
+      copyRecord(a, out);
+      a += RECORD_BYTES;
+    } else {
+      copyRecord(b, out);
+      b += RECORD_BYTES;
+    }
+  }
+}
+
+/** From here on runs are merged: insertion would be quadratic. */
+const RUN_BYTES: usize = 16 * RECORD_BYTES;
+
+/**
+ * Makes the numbers that names are told apart by anew, of what comes after that which they all begin
+ * with: a look at the names themselves, all over memory, is what sorting many of them costs.
+ */
+function skipPrefix(from: usize, to: usize): void {
+  const name = <usize>load<u32>(from, START) + 1;
+  let skip: usize = load<u32>(from, NAME_BYTES) - 2;
+  for (let record = from + RECORD_BYTES; record < to; record += RECORD_BYTES) {
+    const other = <usize>load<u32>(record, START) + 1;
+    skip = min(skip, <usize>load<u32>(record, NAME_BYTES) - 2);
+    let same: usize = 0;
+    while (same < skip && load<u8>(name + same, 1) == load<u8>(other + same, 1)) same++;
+    skip = same;
+  }
+  // Not between a backslash and what it escapes.
+  while (skip != 0 && load<u8>(name + skip) == 0x5c) skip--;
+  for (let record = from; record < to; record += RECORD_BYTES) {
+    store<u64>(record, keyOf(<usize>load<u32>(record, START) + 1, load<u32>(record, NAME_BYTES), skip));
+  }
+}
+
+/** Sorts the records [from, to), with as much room at `to`. */
+function sort(from: usize, to: usize): void {
+  const byteCount = to - from;
+  if (byteCount > RUN_BYTES) skipPrefix(from, to);
+  for (let i: usize = 0; i < byteCount; i += RUN_BYTES) {
+    insert(from + i, from + min(i + RUN_BYTES, byteCount), to);
+  }
+  for (let run = RUN_BYTES; run < byteCount; run <<= 1) {
+    memory.copy(to, from, byteCount);
+    for (let i: usize = 0; i < byteCount; i += 2 * run) {
+      const middle = min(i + run, byteCount);
+      merge(to + i, to + middle, to + min(middle + run, byteCount), from + i);
+    }
+  }
+}
+
+/**
+ * Sorts the members from the record at `first` on, whose object ends at `out`, and links them in
+ * that order, from `brace` on. Returns whether no two have the same name.
+ */
+export function sortMembers(first: usize, brace: u32, out: usize): bool {
+  reserve(top - base - first + RECORD_BYTES);
+  if (isFull) return false;
+  const from = base + first;
+  endRope(out);
+  // Each member becomes a chain of its own, from the last to the first, so that the segment noted
+  // in a record is still the one that the member begins in.
+  let last = current;
+  for (let record = top - RECORD_BYTES; record >= from; record -= RECORD_BYTES) {
+    if (load<u32>(record, FATE) == LEFT_OUT) continue;
+    const start: usize = load<u32>(record, START);
+    const segment: usize = load<u32>(record, SEGMENT);
+    const fresh = newSegment(start, load<u32>(segment, 4), load<u32>(segment, 8));
+    store<u32>(segment, <u32>start, 4);
+    store<u32>(record, <u32>fresh, SEGMENT);
+    store<u32>(record, <u32>(segment == last ? fresh : last), FATE);
+    last = segment;
+  }
+  hasTwins = false;
+  sort(from, top);
+  let separator = brace;
+  for (let record = from; record < top; record += RECORD_BYTES) {
+    if (load<u32>(record, FATE) == LEFT_OUT) continue;
+    store<u32>(last, load<u32>(record, SEGMENT), 8);
+    store<u8>(load<u32>(record, START), <u8>separator);
+    separator = 0x2c;
+    last = load<u32>(record, FATE);
+  }
+  goOn(last, load<u32>(last, 4), out);
+  return !hasTwins;
+}

@@ -1,0 +1,96 @@
+import { TOKEN } from '../layout';
+import { move, shift } from './compact';
+import { isShortest, reprintNumber } from './number';
+import { putText } from './rope';
+
+/** 2^53 - 1 in digits: the largest integer that no other is taken for. */
+const LARGEST: u64 = 9007199254740991;
+
+/** Which of the sixteen bytes at `at` are digits, the first in the lowest bit. */
+// @ts-ignore: decorator
+@inline function digitsAt(at: usize): u32 {
+  return i8x16.bitmask(
+    i8x16.lt_u(i8x16.sub(v128.load(at), i8x16.splat(0x30)), i8x16.splat(10)),
+  );
+}
+
+function skipDigits(at: usize): usize {
+  while (true) {
+    const count = <usize>ctz(~digitsAt(at));
+    at += count;
+    if (count < 16) return at;
+  }
+}
+
+/**
+ * Checks the number at `at` (RFC 8259 §6) and puts it to its place as ECMAScript prints it. Returns
+ * its end, or 0 if it is none, is infinite, or an integer beyond 2^53 - 1 that is not `asDouble`.
+ *
+ * Up to fifteen digits in plain notation come back as they are from any double (RFC 8785 appendix
+ * B), if nothing about them is superfluous: most numbers are not even read.
+ */
+export function number(at: usize, asDouble: bool): usize {
+  const start = at;
+  if (load<u8>(at) == 0x2d) at++;
+  const digits = digitsAt(at);
+  const whole = <usize>ctz(~digits);
+  const isZero = load<u8>(at) == 0x30;
+  if (whole == 0 || (isZero && whole != 1)) return 0;
+  let end = at + whole;
+  let next: u32 = load<u8>(end);
+  if (next == 0x2e) {
+    const places = <usize>ctz(~(digits >> (<u32>whole + 1)));
+    end += places + 1;
+    next = load<u8>(end);
+    if (
+      places != 0 && next - 0x30 > 9 && (next | 0x20) != 0x65 && load<u8>(end - 1) != 0x30 &&
+      // 0.000001 is the smallest in plain notation.
+      !(isZero && load<u32>(at, 2) == 0x30303030 && load<u16>(at, 6) == 0x3030)
+    ) {
+      move(start, end);
+      return end;
+    }
+  } else if (whole < 16 && (next | 0x20) != 0x65 && !(isZero && at != start)) {
+    move(start, end);
+    return end;
+  }
+  return otherNumber(start, at, asDouble);
+}
+
+/** Any other number, whose sign is read and which begins with digits as it must. */
+function otherNumber(start: usize, at: usize, asDouble: bool): usize {
+  let end = skipDigits(at);
+  let next: u32 = load<u8>(end);
+  let isInteger = true;
+  if (next == 0x2e) {
+    isInteger = false;
+    const from = end + 1;
+    end = skipDigits(from);
+    if (end == from) return 0;
+    next = load<u8>(end);
+  }
+  if ((next | 0x20) == 0x65) {
+    isInteger = false;
+    end++;
+    next = load<u8>(end);
+    if (next == 0x2b || next == 0x2d) end++;
+    const from = end;
+    end = skipDigits(from);
+    if (end == from) return 0;
+  }
+  if (isInteger && !asDouble && end - at > 15) {
+    if (end - at > 16) return 0;
+    let value: u64 = 0;
+    for (let i = at; i < end; i++) value = value * 10 + (load<u8>(i) - 0x30);
+    if (value > LARGEST) return 0;
+  }
+  if (isShortest(start, end)) {
+    move(start, end);
+    return end;
+  }
+  const printed = reprintNumber(start, end, TOKEN);
+  if (printed == 0) return 0;
+  shift += end - start;
+  putText(TOKEN, printed - TOKEN, end);
+  return end;
+}

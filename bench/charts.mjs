@@ -1,0 +1,27 @@
+/**
+ * The README's pictures, from the committed results: `node bench/charts.mjs [--results DIR]
+ * [--out DIR]` writes one SVG file for each chart to docs/charts.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { chartData, sealed } from './chart-data.mjs';
+import { drawBars } from './charts/bars.mjs';
+import { drawLines } from './charts/lines.mjs';
+import { readResults } from './readme-table.mjs';
+
+const folder = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
+const { values } = parseArgs({
+  options: {
+    results: { type: 'string', default: folder('results') },
+    out: { type: 'string', default: folder('../docs/charts') },
+  },
+});
+
+const results = readResults(pathToFileURL(`${path.resolve(values.results)}/`));
+mkdirSync(values.out, { recursive: true });
+for (const [name, data] of chartData(results)) {
+  const svg = data.kind === 'lines' ? drawLines(data) : drawBars(data);
+  writeFileSync(path.join(values.out, name), sealed(svg, data));
+}

@@ -1,0 +1,123 @@
+import { SingleBar } from 'cli-progress';
+import { counted, cut } from './terminal.js';
+
+/** What ends sooner needs no bar. */
+const DELAY_MS = 250;
+const BAR_COLUMNS = 24;
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** 1234567 as "1.23 MB". */
+export function bytesText(byteCount: number): string {
+  let value = byteCount;
+  let unit = 0;
+  for (; value >= 999.5 && unit < UNITS.length - 1; unit++) value /= 1000;
+  return `${unit === 0 ? Math.round(value) : value.toPrecision(3)} ${UNITS[unit]}`;
+}
+
+/** Seconds as "42 s", "3 min 5 s", "2 h 10 min". */
+export function durationText(seconds: number): string {
+  const s = Math.ceil(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+interface State {
+  readonly byteCount: number;
+  /** `undefined` if nobody knows, as of a pipe. */
+  readonly totalBytes: number | undefined;
+  readonly keyCount: number;
+  readonly seconds: number;
+  readonly isDone: boolean;
+}
+
+/** `=====-----  43%  55.1 MB of 128 MB  21.3 MB/s  4 s left`, or what can be said without a total. */
+export function progressLine(state: State): string {
+  const { byteCount, totalBytes, keyCount, seconds, isDone } = state;
+  const bytesPerSecond = byteCount / Math.max(seconds, 0.001);
+  const rate = `${bytesText(bytesPerSecond)}/s`;
+  const time = isDone ? `in ${durationText(seconds)}` : '';
+  if (totalBytes === undefined || totalBytes === 0) {
+    return [bytesText(byteCount), counted(keyCount, 'line'), rate, time].join('  ').trimEnd();
+  }
+  // A file that grows is read to its end.
+  const share = Math.min(byteCount / totalBytes, 1);
+  const done = Math.floor(share * BAR_COLUMNS);
+  const left = Math.max(totalBytes - byteCount, 0) / Math.max(bytesPerSecond, 1);
+  return [
+    `${'='.repeat(done)}${'-'.repeat(BAR_COLUMNS - done)} ${`${Math.floor(share * 100)}%`.padStart(4)}`,
+    `${bytesText(byteCount)} of ${bytesText(totalBytes)}`,
+    rate,
+    byteCount === 0 || isDone ? time : `${durationText(left)} left`,
+  ]
+    .join('  ')
+    .trimEnd();
+}
+
+const CLEAR_LINE = '\r\x1b[K';
+/** Where the bar began is another place of the screen once lines have been printed above it. */
+const JUMPS = new Set(['\x1b7', '\x1b8']);
+
+/** The stream, but deaf to "save the cursor" and "put it back". */
+function withoutJumps(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  const write = (text: string) => JUMPS.has(text) || stream.write(text);
+  return Object.create(stream, { write: { value: write } });
+}
+
+/** A bar on standard error if that is a terminal; nothing at all in a pipe. */
+export class Progress {
+  readonly #totalBytes: number | undefined;
+  readonly #startMs = performance.now();
+  readonly #bar: SingleBar | undefined;
+  #byteCount = 0;
+  #keyCount = 0;
+  #state: 'waiting' | 'shown' | 'done' = 'waiting';
+
+  constructor(totalBytes: number | undefined) {
+    this.#totalBytes = totalBytes;
+    const { stderr } = process;
+    if (!stderr.isTTY) return;
+    this.#bar = new SingleBar({
+      stream: withoutJumps(stderr),
+      format: () => cut(this.#line(), (stderr.columns || 80) - 1),
+      // Cuts what is too long, and leaves the terminal's own setting alone.
+      linewrap: true,
+      // Other lines may have been written over it.
+      forceRedraw: true,
+    });
+  }
+
+  #line(): string {
+    return progressLine({
+      byteCount: this.#byteCount,
+      totalBytes: this.#totalBytes,
+      keyCount: this.#keyCount,
+      seconds: (performance.now() - this.#startMs) / 1000,
+      isDone: this.#state === 'done',
+    });
+  }
+
+  update(byteCount: number, keyCount: number): void {
+    this.#byteCount = byteCount;
+    this.#keyCount = keyCount;
+    if (this.#state === 'shown') {
+      this.#bar?.update(byteCount);
+    } else if (this.#bar !== undefined && performance.now() - this.#startMs > DELAY_MS) {
+      this.#state = 'shown';
+      this.#bar.start(this.#totalBytes ?? 0, byteCount);
+    }
+  }
+
+  /** Makes room for other lines on the same terminal; the bar comes back by itself. */
+  hide(): void {
+    if (this.#state === 'shown') process.stderr.write(CLEAR_LINE);
+  }
+
+  /** Leaves the last state of a bar that was shown as a line. */
+  end(): void {
+    const wasShown = this.#state === 'shown';
+    this.#state = 'done';
+    if (wasShown) this.#bar?.stop();
+  }
+}

@@ -1,0 +1,58 @@
+import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { type Content, toContent } from '../hash/content.js';
+import { BytesSink, type CanonicalizeOptions, toMaxDepth } from './canonicalize.js';
+import { type BigNumbers, parseJson } from './parse.js';
+import { writeCanonical } from './write.js';
+import { writeJson } from './write-json.js';
+
+export interface CanonicalizeJsonOptions extends CanonicalizeOptions {
+  /**
+   * What an integer beyond 2^53 - 1 either way is: an error, unless given, because two of them may
+   * be one number as doubles, or the `'double'` that `JSON.parse` makes of it.
+   */
+  readonly bigNumbers?: BigNumbers;
+}
+
+/** Checks `bigNumbers`. */
+export function toBigNumbers(bigNumbers: unknown): BigNumbers {
+  if (bigNumbers === undefined) return 'error';
+  if (bigNumbers === 'error' || bigNumbers === 'double') return bigNumbers;
+  const isText = typeof bigNumbers === 'string';
+  return fail(
+    isText ? RangeError : TypeError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot use bigNumbers: it is ${isText ? quote(bigNumbers) : nameOf(bigNumbers)}, wanted "error" or "double"`,
+  );
+}
+
+/**
+ * Returns a JSON text's canonical form (RFC 8785) as UTF-8 bytes: what `canonicalBytes` makes of
+ * its value, but the text is read strictly, as I-JSON (RFC 7493).
+ *
+ * @throws {SyntaxError} `SAMEKEY_BAD_JSON` for text that is not JSON, not UTF-8, begins with a byte
+ * order mark, has a name twice in one object or a lone surrogate as an escape.
+ * @throws {RangeError} `SAMEKEY_BIG_NUMBER` for an integer (a number without fraction and exponent)
+ * beyond 2^53 - 1 either way, unless `bigNumbers` is `'double'`, and for what is infinite as a
+ * double, such as `1e400`; `SAMEKEY_TOO_DEEP` beyond `maxDepth`. Both with the JSON Pointer as
+ * `path`. All of these have `position`, the offset in the UTF-8 bytes, and `line` and `column` from
+ * 1, the column in Unicode characters.
+ * @throws {TypeError} `SAMEKEY_LONE_SURROGATE` for text with a lone surrogate in it;
+ * `SAMEKEY_BAD_ARGUMENT`.
+ * @example
+ * new TextDecoder().decode(canonicalizeJson('{ "b": 1.0, "a": "\\u0041" }')); // '{"a":"A","b":1}'
+ */
+export function canonicalizeJson(
+  input: Content,
+  options?: CanonicalizeJsonOptions,
+): Uint8Array<ArrayBuffer> {
+  if (options !== undefined) requireMembers(options, ['maxDepth', 'bigNumbers'], 'options');
+  const limits = {
+    maxDepth: toMaxDepth(options?.maxDepth),
+    bigNumbers: toBigNumbers(options?.bigNumbers),
+  };
+  const content = toContent(input, 'canonicalize the JSON text');
+  return (
+    writeJson(content, limits, new BytesSink()) ??
+    writeCanonical(parseJson(content, limits), limits, new BytesSink())
+  );
+}

@@ -1,0 +1,93 @@
+import { encoder } from '../engine/utf8.js';
+import type { Selection } from './selection.js';
+
+/** What `assembly/json/select.ts` calls a state's flags. */
+const EXCLUDED = 1;
+const INSIDE = 2;
+const LEADS_INSIDE = 4;
+const STARTS = 8;
+const REFERENCE = 16;
+const INDIFFERENT = 32;
+
+const tables = /* @__PURE__ */ new WeakMap<Selection, Uint8Array | null>();
+
+/**
+ * A selection as a table of words for the module, for the address `base`, which
+ * `assembly/json/select.ts` describes; `undefined` if it does not fit into `byteCount` bytes.
+ */
+export function selectionTable(
+  selection: Selection,
+  base: number,
+  byteCount: number,
+): Uint8Array | undefined {
+  let table = tables.get(selection);
+  if (table === undefined) {
+    table = layOut(selection, base, byteCount) ?? null;
+    tables.set(selection, table);
+  }
+  return table ?? undefined;
+}
+
+function flagsOf(state: Selection): number {
+  return (
+    (state.excludedBy === undefined ? 0 : EXCLUDED) |
+    (state.isInside ? INSIDE : 0) |
+    (state.mayLeadInside ? LEADS_INSIDE : 0) |
+    (state.startsInclude ? STARTS : 0) |
+    (state.isReference ? REFERENCE : 0) |
+    (state.isIndifferent ? INDIFFERENT : 0)
+  );
+}
+
+function layOut(first: Selection, base: number, byteCount: number): Uint8Array | undefined {
+  // The states in the order in which they are come upon, each where it will lie.
+  const placeOf = new Map<Selection, number>([[first, base]]);
+  const names = new Map<string, { bytes: Uint8Array; place: number }>();
+  const words: (() => number)[] = [];
+  let next = base;
+  const reach = (state: Selection) => {
+    if (!placeOf.has(state)) placeOf.set(state, 0);
+    words.push(() => placeOf.get(state) as number);
+  };
+  for (const state of placeOf.keys()) {
+    placeOf.set(state, next);
+    // What is left out, and what goes in whole, is never entered.
+    const isEntered = state.excludedBy === undefined && !state.isIndifferent;
+    const members = isEntered ? state.namedMembers() : [];
+    const elements = isEntered ? state.namedElements().filter((index) => index < 2 ** 32) : [];
+    const flags = flagsOf(state);
+    words.push(() => flags);
+    reach(isEntered ? state.content : state);
+    reach(isEntered ? state.other() : state);
+    words.push(
+      () => members.length,
+      () => elements.length,
+    );
+    for (const name of members) {
+      const bytes = encoder.encode(JSON.stringify(name));
+      const place = names.get(name) ?? { bytes, place: 0 };
+      names.set(name, place);
+      words.push(
+        () => place.place,
+        () => bytes.length,
+      );
+      reach(state.member(name));
+    }
+    for (const index of elements) {
+      words.push(() => index);
+      reach(state.element(index));
+    }
+    next = base + 4 * words.length;
+    if (next - base > byteCount) return undefined;
+  }
+  for (const name of names.values()) {
+    name.place = next;
+    next += name.bytes.length;
+  }
+  if (next - base > byteCount) return undefined;
+  const table = new Uint8Array(next - base);
+  const view = new DataView(table.buffer);
+  for (const [i, word] of words.entries()) view.setUint32(4 * i, word(), true);
+  for (const { bytes, place } of names.values()) table.set(bytes, place - base);
+  return table;
+}

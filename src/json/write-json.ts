@@ -1,0 +1,41 @@
+import { canonicalizerWasm } from '../engine/select.js';
+import {
+  canonicalizeDocument,
+  DOCUMENT_BIG_NUMBERS,
+  DOCUMENT_INCLUDES,
+  DOCUMENT_SELECTS,
+} from '../engine/wasm/document.js';
+import type { ParseLimits } from './parse.js';
+import type { Selection } from './selection.js';
+import { selectionTable } from './selection-table.js';
+import type { CanonicalSink } from './write.js';
+
+export interface WriteJsonOptions extends ParseLimits {
+  readonly selection?: Selection | undefined;
+  /** The paths of `include`; without a value at any of them nothing is written. */
+  readonly include?: readonly string[];
+}
+
+/**
+ * Writes `prefix` and then JSON text as canonical JSON into `sink`, in WebAssembly and without ever
+ * making a value of it. Returns `undefined`, nothing written, where there is no WebAssembly and for
+ * whatever it refuses: the way by `parseJson` says what is wrong with that.
+ */
+export function writeJson<T>(
+  content: string | Uint8Array,
+  { maxDepth, bigNumbers, selection, include }: WriteJsonOptions,
+  sink: CanonicalSink<T>,
+  prefix?: Uint8Array,
+): T | undefined {
+  const wasm = canonicalizerWasm();
+  if (wasm === undefined) return undefined;
+  let flags = bigNumbers === 'double' ? DOCUMENT_BIG_NUMBERS : 0;
+  let table: Uint8Array | undefined;
+  if (selection !== undefined) {
+    table = selectionTable(selection, wasm.at.selection, wasm.at.selectionBytes);
+    if (table === undefined) return undefined;
+    flags |= DOCUMENT_SELECTS;
+    if (include !== undefined && include.length > 0) flags |= DOCUMENT_INCLUDES;
+  }
+  return canonicalizeDocument(wasm, content, { maxDepth, flags, table, prefix }, sink);
+}

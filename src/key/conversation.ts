@@ -1,0 +1,182 @@
+import { toHex } from '../engine/hex.js';
+import { encoder } from '../engine/utf8.js';
+import { fail, nameOf, quote } from '../errors/errors.js';
+import { createDigester, type Digester } from '../hash/hmac.js';
+import { canonicalText } from '../json/canonicalize.js';
+import type { Selection } from '../json/selection.js';
+import { type CanonicalSink, writeCanonical } from '../json/write.js';
+import { type CompiledIdentity, compileIdentity, type IdentityLike } from './identity.js';
+import { KEY_PREFIX, type Key, toKey } from './key.js';
+import { type Watcher, watch } from './watch.js';
+
+/** A request whose list of messages grows. `createConversation` makes one. */
+export interface Conversation {
+  /** The key of the request with all its messages so far: what `keyOf` gives for the whole. */
+  readonly key: Key;
+  /** How many messages there are. */
+  readonly length: number;
+  /**
+   * Adds messages and returns the new key. They count as they are now: changing one later changes
+   * nothing. Errors as `keyOf`; after one the conversation is as it was.
+   */
+  append(...messages: unknown[]): Key;
+}
+
+class GrowingConversation implements Conversation {
+  readonly #identity: CompiledIdentity;
+  readonly #list: string;
+  /** What the identity says about the list. */
+  readonly #selection: Selection | undefined;
+  readonly #watcher: Watcher;
+  /** Canonical JSON behind the list: members whose names sort after its own. */
+  readonly #tail: Uint8Array;
+  /** The digest of everything before the end of the list. */
+  #digester: Digester;
+  #length = 0;
+  #isEmpty = true;
+
+  constructor(
+    given: Record<string, unknown>,
+    messages: readonly unknown[],
+    identity: CompiledIdentity,
+    list: string,
+  ) {
+    this.#identity = identity;
+    this.#list = list;
+    this.#selection = identity.selection?.member(list);
+    this.#watcher = watch(identity);
+    if (this.#selection?.startsInclude) this.#watcher.included();
+
+    const { maxDepth, selection } = identity;
+    const members = (isHere: (name: string) => boolean) => {
+      const part = Object.create(null);
+      for (const name of Object.keys(given).filter(isHere)) {
+        // Looked at by whoever writes it: not at all if it is excluded.
+        Object.defineProperty(part, name, { enumerable: true, get: () => given[name] });
+      }
+      return canonicalText(part, { maxDepth, selection, trace: this.#watcher });
+    };
+    const before = members((name) => name < list);
+    const after = members((name) => name > list);
+    this.#tail = encoder.encode(after === '{}' ? ']}' : `],${after.slice(1)}`);
+    this.#digester = createDigester(identity.format.hmac);
+    const prefix = identity.prefix();
+    if (prefix !== undefined) this.#digester.update(prefix);
+    const name = canonicalText(list, { maxDepth });
+    this.#digester.update(
+      encoder.encode(`${before.slice(0, -1)}${before === '{}' ? '' : ','}${name}:[`),
+    );
+    this.#add(messages);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get key(): Key {
+    this.#watcher.finish();
+    const whole = this.#digester.clone();
+    whole.update(this.#tail);
+    return toKey(KEY_PREFIX + toHex(whole.finish()), this.#identity.format.bits);
+  }
+
+  append(...messages: unknown[]): Key {
+    this.#add(messages);
+    return this.key;
+  }
+
+  #add(messages: readonly unknown[]): void {
+    const sink = new ElementsSink(this.#digester.clone(), this.#isEmpty);
+    const options = {
+      maxDepth: this.#identity.maxDepth,
+      selection: this.#selection,
+      trace: this.#watcher,
+      at: [this.#list],
+      firstIndex: this.#length,
+    };
+    this.#isEmpty = writeCanonical(messages, options, sink);
+    this.#digester = sink.digester;
+    this.#length += messages.length;
+  }
+}
+
+const OPEN = 0x5b;
+const COMMA = /* @__PURE__ */ Uint8Array.of(0x2c);
+
+/** Digests the elements of an array without its brackets, after a comma where others came before. */
+class ElementsSink implements CanonicalSink<boolean> {
+  readonly digester: Digester;
+  #isEmpty: boolean;
+  #isFirst = true;
+
+  constructor(digester: Digester, isEmpty: boolean) {
+    this.digester = digester;
+    this.#isEmpty = isEmpty;
+  }
+
+  chunk(bytes: Uint8Array, start: number, end: number): void {
+    let from = start;
+    if (this.#isFirst && bytes[start] === OPEN) from++;
+    if (from < end) {
+      if (this.#isFirst && !this.#isEmpty) this.digester.update(COMMA);
+      this.digester.update(bytes.subarray(from, end));
+      this.#isEmpty = false;
+    }
+    this.#isFirst = false;
+  }
+
+  /** Returns whether there still is no element. */
+  last(bytes: Uint8Array, start: number, end: number): boolean {
+    this.chunk(bytes, start, end - 1);
+    return this.#isEmpty;
+  }
+}
+
+function toJson(request: unknown): unknown {
+  const { toJSON } = Object(request) as { toJSON?: unknown };
+  return typeof toJSON === 'function' ? toJSON.call(request, '') : request;
+}
+
+/**
+ * Returns a conversation that begins with `request`: an object with a list, `messages` unless
+ * another member is named (`input`, `contents`). Its key is the one `keyOf` gives for the whole
+ * request, but a turn costs the digest of what it adds and of the members behind the list, not of
+ * all the turns before.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if there is no such list.
+ * @throws {RangeError} `SAMEKEY_BAD_IDENTITY` if the identity leaves the list out, replaces it by
+ * its digest, or has a time window. Other errors as `keyOf`.
+ * @example
+ * const conversation = createConversation({ model: 'm', messages: [{ role: 'user', content: 'Hi' }] });
+ * const key = conversation.append({ role: 'assistant', content: 'Hello!' });
+ * const messages = [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Hello!' }];
+ * key === keyOf({ model: 'm', messages }); // true
+ */
+export function createConversation(
+  request: object,
+  identity?: IdentityLike,
+  list = 'messages',
+): Conversation {
+  const compiled = compileIdentity(identity);
+  const refuse = (what: string): never =>
+    fail(RangeError, 'SAMEKEY_BAD_IDENTITY', `Cannot follow the conversation: ${what}`);
+  if (compiled.isMoving) refuse('the identity has a time window, which would change earlier keys');
+  const members = Object(toJson(request)) as Record<string, unknown>;
+  const messages = Object.keys(members).includes(list) ? members[list] : undefined;
+  if (!Array.isArray(messages)) {
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot follow the conversation: its ${quote(list)} is ${nameOf(messages)}, wanted an array`,
+    );
+  }
+  const selection = compiled.selection?.member(list);
+  if (selection?.isReference) refuse(`the identity puts a digest in place of ${quote(list)}`);
+  if (
+    selection !== undefined &&
+    (selection.excludedBy !== undefined || !(selection.isInside || selection.mayLeadInside))
+  ) {
+    refuse(`the identity leaves ${quote(list)} out`);
+  }
+  return new GrowingConversation(members, messages, compiled, list);
+}

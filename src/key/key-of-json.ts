@@ -1,0 +1,37 @@
+import { type Content, toContent } from '../hash/content.js';
+import { parseJson } from '../json/parse.js';
+import type { CanonicalSink } from '../json/write.js';
+import { writeJson } from '../json/write-json.js';
+import { DigestSink } from './digest-sink.js';
+import { type CompiledIdentity, compileIdentity, type IdentityLike } from './identity.js';
+import { KEY_PREFIX, type Key, toKey } from './key.js';
+import { writeFrame } from './key-of.js';
+
+/**
+ * Returns the key of a JSON text, such as a request's body: the key that `keyOf` gives to its value.
+ * White space, member order and the spelling of strings and numbers do not matter. The text is read
+ * strictly, also where the identity leaves it out.
+ *
+ * @throws as `canonicalizeJson` for the text and as `keyOf` for the identity, whose `maxDepth` and
+ * `bigNumbers` apply.
+ * @example
+ * keyOfJson('{ "b": 2, "a": 1e0 }') === keyOf({ a: 1, b: 2 }); // true
+ */
+export function keyOfJson(input: Content, identity?: IdentityLike): Key {
+  const compiled = compileIdentity(identity);
+  const sink = new DigestSink(compiled.format.hmac, KEY_PREFIX);
+  return toKey(writeJsonFrame(input, compiled, sink), compiled.format.bits);
+}
+
+/** The frame of a JSON text, into a sink. */
+export function writeJsonFrame<T extends object | string | true>(
+  input: Content,
+  identity: CompiledIdentity,
+  sink: CanonicalSink<T>,
+): T {
+  const content = toContent(input, 'make a key of the JSON text');
+  return (
+    writeJson(content, identity, sink, identity.prefix()) ??
+    writeFrame(parseJson(content, identity), identity, sink)
+  );
+}

@@ -1,0 +1,162 @@
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { keyOfJson } from '../../src/index.js';
+import { expectFailure, folder, PROGRAM, ROOT, type Run, samekey } from './program.js';
+
+// Both keys are what examples/python/samekey.py makes of the values.
+const ORDER = '{"order_id":7,"items":[{"sku":"A1","note":"gift"},{"sku":"B2"}],"trace_id":"t-1"}';
+const KEY = 'ik_467866f8ac1cfa43f801f3cb7ada374365928bfe844a5cadc5d174e00f4ed40a';
+const SAME_ORDER =
+  '{"trace_id":"t\\u002d1", "items":[{"note":"gift","sku":"A1"},{"sku":"B2"}],"order_id":7.0}';
+const TEXT = '"\\u00e9\\n😀"';
+const KEY_OF_TEXT = 'ik_c34b35ee30fac4754e9bd1b1b7c401ebe41823b937ae5995a8807ff0d09f7ca2';
+
+const files = folder();
+const list = files.write('list.jsonl', `${ORDER}\n${TEXT}\n${SAME_ORDER}\n`);
+
+const printed = (...lines: string[]): Run => ({
+  code: 0,
+  stdout: lines.map((line) => `${line}\n`).join(''),
+  stderr: '',
+});
+
+describe('samekey keys', () => {
+  it('prints the key of each line, of a file or of standard input', async () => {
+    const expected = printed(KEY, KEY_OF_TEXT, KEY);
+    const input = `${ORDER}\n${TEXT}\n${SAME_ORDER}`;
+    expect(await samekey(['keys', list])).toEqual(expected);
+    expect(await samekey(['keys'], { input })).toEqual(expected);
+    expect(await samekey(['keys', '-', '-t', '2'], { input: `${input}\n` })).toEqual(expected);
+  });
+
+  it.each([
+    ['--exclude', ['-x', 'trace_id']],
+    ['--preset and --scope', ['--preset', 'volatile', '-s', 'prod', '-s', 'checkout']],
+    ['--include', ['-i', 'order_id', '-i', '$.items[*].sku']],
+    ['--ref and --bits', ['--ref', 'items', '--bits', '128']],
+    ['--secret-env', ['--secret-env', 'CHECKOUT_SECRET']],
+  ])('takes the options of samekey key: %s', async (_, args) => {
+    const env = { CHECKOUT_SECRET: 'correct horse' };
+    const { stdout } = await samekey(['key', ...args], { env, input: ORDER });
+    expect(stdout).not.toContain(KEY);
+    const input = `${ORDER}\n${ORDER}`;
+    expect(await samekey(['keys', ...args], { env, input })).toEqual(
+      printed(stdout.trim(), stdout.trim()),
+    );
+  });
+
+  it('keeps line n of the output for line n of the input', async () => {
+    const input = `\n${TEXT}\r\n \t\r\n\n${TEXT}`;
+    expect(await samekey(['keys'], { input })).toEqual(
+      printed('', KEY_OF_TEXT, '', '', KEY_OF_TEXT),
+    );
+    expect(await samekey(['keys'], { input: '' })).toEqual(printed());
+    expect(await samekey(['keys'], { input: '\n' })).toEqual(printed(''));
+  });
+
+  it('says the same with any number of threads, each doing a part of it', async () => {
+    // More than is done without threads.
+    const texts = Array.from({ length: 40_000 }, (_, i) =>
+      i % 5000 === 77 ? '' : JSON.stringify({ text: 'x'.repeat(i % 1500), i }),
+    );
+    const input = texts.join('\n');
+    expect(input.length).toBeGreaterThan(28_000_000);
+    const keys = texts.map((text) => (text === '' ? '' : keyOfJson(text)));
+    const file = files.write('many.jsonl', input);
+    for (const threads of ['1', '2', '3']) {
+      const run = await samekey(['keys', file, '--threads', threads]);
+      expect({ ...run, stdout: '' }).toEqual({ code: 0, stdout: '', stderr: '' });
+      expect(run.stdout === `${keys.join('\n')}\n`).toBe(true);
+    }
+    const piped = await samekey(['keys'], { input });
+    expect(piped.stdout === `${keys.join('\n')}\n`).toBe(true);
+  });
+
+  it.each(['native', 'wasm', 'js'])('says the same with the engine %s', async (engine) => {
+    const env = { SAMEKEY_ENGINE: engine };
+    expect(await samekey(['keys', list], { env })).toEqual(printed(KEY, KEY_OF_TEXT, KEY));
+  });
+});
+
+describe('a line without a key', () => {
+  it.each([
+    ['{"a":\n', '1, column 6: found the end, wanted a value', ''],
+    [`${ORDER}\n\n[1 2]\n${ORDER}\n`, '3, column 4: found 2, wanted "," or "]"', `${KEY}\n\n`],
+    [`\n${ORDER}\n{"a":1}{"a":2}`, '3, column 8: found {, wanted the end', `\n${KEY}\n`],
+    ['[9007199254740993]', /1, column 2: .*9007199254740993/, ''],
+    ['{"a":1,"a":2}', /1, column 8: found the name "a" again/, ''],
+    [Buffer.from('\n"caf\xe9"', 'latin1'), /2, column 5: not UTF-8/, '\n'],
+    [Buffer.from('\ufeff{}\n'), /1, column 1: found U\+feff/, ''],
+  ])('ends the program with its number: %j', async (input, message, stdout) => {
+    const run = await samekey(['keys'], { input });
+    expect(run.stdout).toBe(stdout);
+    const expected = (text: string) => `standard input: Cannot make a key of line ${text}`;
+    expectFailure(
+      { ...run, stdout: '' },
+      4,
+      typeof message === 'string' ? expected(message) : new RegExp(expected(message.source)),
+    );
+  });
+
+  it('is far down and in another thread, and has its number all the same', async () => {
+    const good = `${JSON.stringify('x'.repeat(998))}\n`;
+    const input = `${good.repeat(25_000)}oops\n${good.repeat(3000)}`;
+    const run = await samekey(['keys', '--threads', '2'], { input });
+    expect(run.code).toBe(4);
+    expect(run.stderr).toBe(
+      'samekey: standard input: Cannot make a key of line 25001, column 1: found oops, wanted a value\n',
+    );
+    expect(run.stdout === `${keyOfJson(good)}\n`.repeat(25_000)).toBe(true);
+  });
+
+  it('is reported, counted and left empty with --skip-invalid', async () => {
+    const input = `${TEXT}\n{"a":\n\n${TEXT}\n\u001b[31m\n`;
+    expect(await samekey(['keys', '--skip-invalid'], { input })).toEqual({
+      code: 0,
+      stdout: `${KEY_OF_TEXT}\n\n\n${KEY_OF_TEXT}\n\n`,
+      stderr: [
+        'samekey: standard input: Cannot make a key of line 2, column 6: found the end, wanted a value',
+        'samekey: standard input: Cannot make a key of line 5, column 1: found U+001b, wanted a value',
+        'samekey: standard input: 2 lines skipped of 5 lines',
+        '',
+      ].join('\n'),
+    });
+    expect(await samekey(['keys', '--skip-invalid'], { input: TEXT })).toEqual(
+      printed(KEY_OF_TEXT),
+    );
+  });
+
+  it('has none of the paths to include', async () => {
+    const run = await samekey(['keys', list, '-i', 'order_id', '--skip-invalid']);
+    expect(run.stdout).toMatch(/^(ik_\w{64}\n)\n\1$/);
+    expect(run.stderr).toContain('Cannot make a key of line 2: the value has none of the paths');
+  });
+});
+
+describe('without the package piscina', () => {
+  const copy = join(files.path, 'copy');
+  cpSync(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true });
+  cpSync(join(ROOT, 'package.json'), join(copy, 'package.json'));
+  const program = join(copy, 'dist/cli/samekey.js');
+  // The program that is run is the first operand of another one that only imports it.
+  const start = join(copy, 'start.mjs');
+  writeFileSync(start, `process.argv.splice(1, 1); await import(${JSON.stringify(program)});`);
+  const nodeOptions = [start];
+
+  it('one thread does it', async () => {
+    expect(PROGRAM).not.toBe(program);
+    expect(await samekey(['keys', list], { nodeOptions })).toEqual(printed(KEY, KEY_OF_TEXT, KEY));
+    expect(await samekey(['keys', list, '-t', '1'], { nodeOptions })).toEqual(
+      printed(KEY, KEY_OF_TEXT, KEY),
+    );
+  });
+
+  it('more threads are refused', async () => {
+    expectFailure(
+      await samekey(['keys', list, '-t', '2'], { nodeOptions }),
+      2,
+      'Cannot start the threads: the package piscina is not there, wanted npm install piscina',
+    );
+  });
+});
