@@ -117,7 +117,7 @@ export function document(
       let next = state;
       if (close == BRACE + 2) next = memberOf(state, head + 1, nameBytes);
       else if (close != 0) next = elementOf(state, index++);
-      const flags = next == 0 ? INSIDE | INDIFFERENT : flagsOf(next);
+      const flags = flagsOf(next);
       const isContainer = (byte | 0x20) == BRACE;
       if (
         close != 0 &&
@@ -136,7 +136,7 @@ export function document(
           fateSegment = current;
           next = contentOf(next);
         }
-        if (next != 0 && (flagsOf(next) & INDIFFERENT) == 0) inside = next;
+        if ((flagsOf(next) & INDIFFERENT) == 0) inside = next;
       }
     }
     if (close != 0 && fate != LEAVES) {

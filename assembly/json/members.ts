@@ -53,9 +53,9 @@ function reserve(byteCount: usize): void {
  */
 // @ts-ignore: decorator
 @inline function keyOf(name: usize, byteCount: usize, skip: usize): u64 {
-  const left = <i32>(byteCount - 2 - skip);
+  const left = byteCount - 2 - skip;
   let x = load<u64>(name + skip, 1);
-  if (left < 8) x &= (<u64>1 << (left << 3)) - 1;
+  if (left < 8) x &= (<u64>1 << (<u64>left << 3)) - 1;
   const bytes = i64x2.splat(x);
   const odd = v128.or(
     i8x16.eq(bytes, i8x16.splat(0x5c)),

@@ -4,8 +4,7 @@ import { SELECTION } from '../layout';
  * What an identity selects: an automaton whose states JavaScript lays out at SELECTION, all words.
  * A state is its flags; the state inside a reference; the state of what it does not name; how many
  * members and how many elements it names; then for each member the place of its canonical name, the
- * length and the state, and for each element the index and the state. 0 stands for the state in
- * which everything goes in and nothing more is to be known.
+ * length and the state, and for each element the index and the state.
  */
 export const EXCLUDED: u32 = 1;
 export const INSIDE: u32 = 2;
@@ -22,7 +21,7 @@ export const WHOLE: usize = SELECTION;
   return load<u32>(state);
 }
 
-/** The state in which the content of a reference, or of a value that is none, is read. */
+/** The state in which the content of a reference is read. */
 // @ts-ignore: decorator
 @inline export function contentOf(state: usize): usize {
   return load<u32>(state, 4);

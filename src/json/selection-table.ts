@@ -57,7 +57,7 @@ function layOut(first: Selection, base: number, byteCount: number): Uint8Array |
     const elements = isEntered ? state.namedElements().filter((index) => index < 2 ** 32) : [];
     const flags = flagsOf(state);
     words.push(() => flags);
-    reach(isEntered ? state.content : state);
+    reach(state.isReference ? state.content : state);
     reach(isEntered ? state.other() : state);
     words.push(
       () => members.length,
