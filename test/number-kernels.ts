@@ -129,6 +129,20 @@ export function neighbours(value: number, steps: number): number[] {
   return found;
 }
 
+/** |value| as an integer times 2^exponent, exactly. */
+export function parts(bits: bigint): [mantissa: bigint, exponent: number] {
+  const exponent = Number((bits >> 52n) & 2047n);
+  const fraction = bits & ((1n << 52n) - 1n);
+  return exponent === 0 ? [fraction, -1074] : [fraction | (1n << 52n), exponent - 1075];
+}
+
+/** The decimal expansion of an integer times 2^exponent, all of it. */
+export function expansion(integer: bigint, exponent: number): { digits: bigint; power: number } {
+  return exponent >= 0
+    ? { digits: integer << BigInt(exponent), power: 0 }
+    : { digits: integer * 5n ** BigInt(-exponent), power: exponent };
+}
+
 /** A new one in every run; it stands in the message when something fails. */
 export const seed = Math.floor(Math.random() * 2 ** 32);
 

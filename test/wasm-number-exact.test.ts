@@ -5,26 +5,14 @@ import {
   debug,
   debugPrinter,
   doubleOf,
+  expansion,
   type Printer,
+  parts,
   printers,
   randomBits,
   release,
   seed,
 } from './number-kernels.js';
-
-/** |value| as an integer times 2^exponent, exactly. */
-function parts(bits: bigint): [mantissa: bigint, exponent: number] {
-  const exponent = Number((bits >> 52n) & 2047n);
-  const fraction = bits & ((1n << 52n) - 1n);
-  return exponent === 0 ? [fraction, -1074] : [fraction | (1n << 52n), exponent - 1075];
-}
-
-/** The decimal expansion of an integer times 2^exponent, all of it. */
-function expansion(integer: bigint, exponent: number): { digits: bigint; power: number } {
-  return exponent >= 0
-    ? { digits: integer << BigInt(exponent), power: 0 }
-    : { digits: integer * 5n ** BigInt(-exponent), power: exponent };
-}
 
 /** digits × 10^power in the notations there are. */
 function* notations(digits: bigint, power: number): Generator<string> {

@@ -1,15 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  bitsOf,
   check,
   checkDouble,
   debug,
   debugPrinter,
   doubleOf,
+  expansion,
   expected,
   instantiate,
   neighbours,
   Printer,
+  parts,
   printers,
   randomBits,
   release,
@@ -218,6 +221,13 @@ describe.each(['release', 'debug'] as const)('numbers, %s build', (build) => {
   });
 });
 
+/** digits / 10^places with a point. */
+function plain(digits: bigint, places: number): string {
+  if (places <= 0) return `${digits}${'0'.repeat(-places)}.0`;
+  const text = String(digits).padStart(places + 1, '0');
+  return `${text.slice(0, -places)}.${text.slice(-places)}`;
+}
+
 describe('isShortest', () => {
   const isShortest = (text: string) => debug.isShortest(...debugPrinter.place(text)) !== 0;
 
@@ -239,6 +249,30 @@ describe('isShortest', () => {
       }
     }
     expect(found).toBeGreaterThan(50_000);
+  });
+
+  it(`is not deceived by decimals about a power of two or half-way to the next double (seed ${seed})`, () => {
+    const next = random(seed);
+    let found = 0;
+    for (let i = 0; i < 3000; i++) {
+      const power = 2 ** ((i % 70) - 20);
+      const value = i % 2 === 0 ? power : power * (1 + next());
+      for (const half of [0n, 1n, -1n]) {
+        const [mantissa, exponent] = parts(bitsOf(value));
+        const { digits, power: scale } = expansion(2n * mantissa + half, exponent - 1);
+        const text = String(digits);
+        for (const length of [15, 16, 17]) {
+          const at = BigInt(text.slice(0, length));
+          for (let off = -12n; off <= 12n; off++) {
+            const near = plain(at + off, length - text.length - scale);
+            if (!isShortest(near)) continue;
+            found++;
+            if (expected(near) !== near) expect.unreachable(near);
+          }
+        }
+      }
+    }
+    expect(found).toBeGreaterThan(1000);
   });
 
   it('is true for most of what JSON.stringify prints with a point', () => {
@@ -270,6 +304,9 @@ describe('isShortest', () => {
     '0.30000000000000005',
     '123456789012345678.5',
     '1.2e-00000000000000000003',
+    '0.0e1000000000000003',
+    '0.00e+1000000000000003',
+    '0.000e-1234567890123457',
     '1234567890123456.7',
   ])('is not sure of %s', (text) => {
     expect(isShortest(text)).toBe(false);

@@ -97,15 +97,13 @@ export function isShortest(ptr: usize, end: usize): bool {
   const product = multiplyByPower(value, -fraction);
   const window = (product << 44) | (productLow >> 20);
   const bits = 10 + (product >> 63); // of the word, below the double's last
-  const mantissa = ((product >> (bits - 1)) + 1) >> 1;
   const off = <i64>(window << (20 - bits)) >> (20 - bits);
   const half = <i64>1 << (43 + bits);
   const weight = <i64>(load<u64>(powerOfTen(-fraction)) >> (20 - zeros));
-  const distance = abs<i64>(off);
   const down = weight * lastDigit - off;
   const up = weight * 10 - weight * lastDigit + off;
+  // The interval of a power of two is narrower, but those in range have 15 digits at most and are in
+  // the way themselves. In the middle of two doubles either may be meant.
   const unsure = 64;
-  // A power of two has its lower neighbour nearer.
-  return (mantissa & (mantissa - 1)) != 0 && distance + unsure < half &&
-    2 * distance + unsure < weight && down > half + unsure && up > half + unsure;
+  return 2 * abs<i64>(off) + unsure < weight && min(down, up) > half + unsure;
 }

@@ -91,12 +91,13 @@ export function roundToDouble(): u64 {
   if (decimalExponent > 308) return 1;
   const k = <i32>decimalExponent;
 
-  // The value lies between the product less one and the product plus one, in units of productLow;
-  // if there are more digits, between that and one power further up.
+  // The power is rounded up and the product then down: the value is above the product less one, in
+  // units of productLow, and past no border that the product has not reached. More digits may take
+  // it up to one power further.
   const zeros = <i32>clz(firstDigits);
   const product = multiplyByPower(firstDigits << zeros, k);
   const least = product - u64(productLow == 0);
-  let most = product + u64(productLow == -1);
+  let most = product;
   const more = digitCount - FIRST_DIGITS;
   if (more > 0) most += (load<u64>(powerOfTen(k)) >> 1 >> (63 - zeros)) + 1;
 
