@@ -14,8 +14,9 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
-async function compile(target) {
-  const { error, stderr } = await asc.main(['--config', 'asconfig.json', '--target', target]);
+async function compile(target, ...entries) {
+  const args = [...entries, '--config', 'asconfig.json', '--target', target];
+  const { error, stderr } = await asc.main(args);
   if (error) {
     process.stderr.write(stderr.toString());
     throw error;
@@ -25,7 +26,7 @@ async function compile(target) {
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('build', { recursive: true });
 await compile('release');
-await compile('debug');
+await compile('debug', 'assembly/kernels.ts');
 
 const hex = readFileSync('build/release.wasm').toString('hex');
 writeFileSync(

@@ -9,6 +9,7 @@ export {
 } from './hasher';
 export { digestHex, digestUuid } from './text';
 export { escapeJson } from './json/escape';
+export { printDoubles, reprintNumber } from './json/number';
 export {
   DIGEST,
   INPUT,

@@ -29,5 +29,12 @@ export const INPUT_BYTES: usize = 0x10000;
 /** Where canonical JSON is assembled: a chunk, and room for the longest string piece escaped. */
 export const OUTPUT: usize = 0x14400;
 export const OUTPUT_BYTES: usize = 0x7b800;
-/** End of the table, 576 KiB; the compiler's constants follow. */
-export const MEMORY_BASE: usize = 0x90000;
+/** 10^k for every k a double needs, each to 128 bits: see json/powers-of-ten.ts. */
+export const POWERS: usize = 0x90000;
+/** The digits of the number being printed, and 24 times "0" behind them. */
+export const DIGITS: usize = 0x929c0;
+/** Two integers of up to 2,720 bits: see json/halfway.ts. */
+export const LEFT: usize = 0x92a00;
+export const RIGHT: usize = 0x92c00;
+/** End of the table, 592 KiB; the compiler's constants follow. */
+export const MEMORY_BASE: usize = 0x94000;

@@ -15,6 +15,8 @@ export interface WasmExports {
   digestHex(): void;
   digestUuid(): void;
   escapeJson(ptr: number, byteCount: number, out: number): number;
+  reprintNumber(ptr: number, end: number, out: number): number;
+  printDoubles(ptr: number, count: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
   readonly PREFIX_BYTES: Address;
