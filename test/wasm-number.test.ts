@@ -275,6 +275,26 @@ describe('isShortest', () => {
     expect(found).toBeGreaterThan(1000);
   });
 
+  it(`is not deceived by long exponents (seed ${seed})`, () => {
+    const next = random(seed);
+    for (let i = 0; i < 20_000; i++) {
+      const digits = String(next()).slice(2).padEnd(16, '3').slice(0, 16);
+      for (const before of [
+        '0.0e',
+        '0.0E',
+        '0.00e+',
+        '0.0000e',
+        '0.1e-',
+        '0.0000E-',
+        '1e',
+        '1.5e',
+      ]) {
+        if (isShortest(before + digits)) expect.unreachable(before + digits);
+        if (isShortest(before + digits.slice(1))) expect.unreachable(before + digits.slice(1));
+      }
+    }
+  });
+
   it('is true for most of what JSON.stringify prints with a point', () => {
     const next = random(1);
     let found = 0;

@@ -33,7 +33,7 @@ export function printDoubles(ptr: usize, count: usize, out: usize): usize {
     const bits = load<u64>(ptr);
     const size = abs(load<f64>(ptr));
     const isNegative = bits >> 63 != 0;
-    // A third of the time for integers.
+    // Half the time, for integers.
     if (size == trunc(size) && size < 1e15 && size > 0) {
       out = printDecimal(isNegative, <u64>size, 0, out);
     } else {
@@ -85,7 +85,7 @@ export function isShortest(ptr: usize, end: usize): bool {
   const before = length - 16 - i32(fraction <= 16);
   if (before > 0) {
     const digit = <u64>load<u8>(ptr + before - 1) - 48;
-    if (digit > 9 || ((differsFromZero << 8) << (64 - 8 * before)) != 0) return false;
+    if ((differsFromZero << 8) << (64 - 8 * before)) return false;
     value += digit * 10000000000000000;
   }
   if (value < 1000000000000000) return true;
@@ -102,8 +102,9 @@ export function isShortest(ptr: usize, end: usize): bool {
   const weight = <i64>(load<u64>(powerOfTen(-fraction)) >> (20 - zeros));
   const down = weight * lastDigit - off;
   const up = weight * 10 - weight * lastDigit + off;
-  // The interval of a power of two is narrower, but those in range have 15 digits at most and are in
-  // the way themselves. In the middle of two doubles either may be meant.
+  // Powers of two have a narrower interval, but those in range have 15 digits at most and are in the
+  // way themselves. In the middle of two doubles either may be meant. An e for the first of 17 digits
+  // makes the value so large that up + down, ten times the last digit's weight, is less than half.
   const unsure = 64;
   return 2 * abs<i64>(off) + unsure < weight && min(down, up) > half + unsure;
 }

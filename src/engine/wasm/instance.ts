@@ -25,6 +25,7 @@ export interface WasmExports {
     options: number,
   ): number;
   nextPiece(): number;
+  reprintNumber(ptr: number, end: number, out: number): number;
   printDoubles(ptr: number, count: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
