@@ -86,7 +86,7 @@ class GrowingConversation implements Conversation {
   }
 
   #add(messages: readonly unknown[]): void {
-    const sink = new ElementsSink(this.#digester.clone(), this.#isEmpty);
+    const sink = new ElementsSink(this.#digester, this.#isEmpty);
     const options = {
       maxDepth: this.#identity.maxDepth,
       selection: this.#selection,
@@ -100,12 +100,11 @@ class GrowingConversation implements Conversation {
   }
 }
 
-const OPEN = 0x5b;
 const COMMA = /* @__PURE__ */ Uint8Array.of(0x2c);
 
 /** Digests the elements of an array without its brackets, after a comma where others came before. */
 class ElementsSink implements CanonicalSink<boolean> {
-  readonly digester: Digester;
+  digester: Digester;
   #isEmpty: boolean;
   #isFirst = true;
 
@@ -115,20 +114,25 @@ class ElementsSink implements CanonicalSink<boolean> {
   }
 
   chunk(bytes: Uint8Array, start: number, end: number): void {
-    let from = start;
-    if (this.#isFirst && bytes[start] === OPEN) from++;
+    // What comes after may be refused: until then the conversation's own digester stays as it is.
+    if (this.#isFirst) this.digester = this.digester.clone();
+    this.#feed(bytes, start, end);
+  }
+
+  /** Returns whether there still is no element. */
+  last(bytes: Uint8Array, start: number, end: number): boolean {
+    this.#feed(bytes, start, end - 1);
+    return this.#isEmpty;
+  }
+
+  #feed(bytes: Uint8Array, start: number, end: number): void {
+    const from = this.#isFirst ? start + 1 : start;
     if (from < end) {
       if (this.#isFirst && !this.#isEmpty) this.digester.update(COMMA);
       this.digester.update(bytes.subarray(from, end));
       this.#isEmpty = false;
     }
     this.#isFirst = false;
-  }
-
-  /** Returns whether there still is no element. */
-  last(bytes: Uint8Array, start: number, end: number): boolean {
-    this.chunk(bytes, start, end - 1);
-    return this.#isEmpty;
   }
 }
 
