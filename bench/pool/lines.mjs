@@ -22,7 +22,7 @@ export const blockLines = bodies.length;
 export async function* jsonLines(blockCount) {
   for (let i = 0; i < blockCount; i++) {
     for (let at = 0; at < block.length; at += CHUNK_BYTES) {
-      yield Uint8Array.from(block.subarray(at, at + CHUNK_BYTES));
+      yield new Uint8Array(block.subarray(at, at + CHUNK_BYTES));
     }
   }
 }

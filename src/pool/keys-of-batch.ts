@@ -46,9 +46,12 @@ function* textsIn(bytes: Uint8Array, ends: Uint32Array): Generator<Uint8Array> {
 
 /** The lines without their line feeds; what comes after the last line feed is a line, too. */
 function* linesIn(bytes: Uint8Array): Generator<Uint8Array> {
+  // A `Buffer` is searched sixteen bytes at a time, a Uint8Array one by one, which took a seventh of
+  // a thread's time.
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   let start = 0;
   while (start < bytes.length) {
-    const lineFeed = bytes.indexOf(LINE_FEED, start);
+    const lineFeed = buffer.indexOf(LINE_FEED, start);
     const end = lineFeed === -1 ? bytes.length : lineFeed;
     yield bytes.subarray(start, end);
     start = end + 1;
