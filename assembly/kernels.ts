@@ -1,3 +1,3 @@
-/** What the debug build exports besides the ABI, for the tests of the kernels. */
+/** What the tests of the kernels call in the debug build; some of it is in the ABI, too. */
 export { isShortest, printDoubles, reprintNumber } from './json/number';
 export { POWERS } from './layout';

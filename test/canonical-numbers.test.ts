@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { canonicalize } from '../src/index.js';
+import { canonicalize, sha256Hex } from '../src/index.js';
 import { CANONICALIZERS, onEach } from './engines.js';
 import { random } from './random.js';
 
@@ -27,6 +27,21 @@ onEach(CANONICALIZERS, () => {
     for (const number of randomDoubles(7, 100_000)) {
       if (canonicalize(number) !== String(number)) expect.unreachable(String(number));
     }
+  });
+
+  it('reads each number of a list once, and is not disturbed by what that does', () => {
+    const numbers = Array.from({ length: 2000 }, (_, i) => i + 0.5);
+    const expected = `[${numbers.join()}]`;
+    let reads = 0;
+    Object.defineProperty(numbers, 11, {
+      enumerable: true,
+      get() {
+        sha256Hex('z'.repeat(40));
+        return reads++ === 0 ? 11.5 : Number.NaN;
+      },
+    });
+    expect(canonicalize(numbers)).toBe(expected);
+    expect(sha256Hex('abc', { bits: 128 })).toBe('ik_ba7816bf8f01cfea414140de5dae2223');
   });
 
   it('prints small integers, and numbers where the notation turns', () => {

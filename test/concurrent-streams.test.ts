@@ -35,6 +35,15 @@ onEach(ENGINES, () => {
   const contents = Array.from({ length: STREAMS }, (_, i) => contentOf(i));
   const expected = contents.map((content) => sha256Hex(content));
 
+  it('has what it was given, whatever becomes of the piece while others have their turn', async () => {
+    const piece = randomBytes(5, 300_000);
+    const expected = sha256Hex(piece);
+    const key = keyOfStream([piece]);
+    for (let i = 0; i < 4; i++) await null;
+    piece.fill(9);
+    expect(await key).toBe(expected);
+  });
+
   it(`gives ${STREAMS} streams that are read at the same time their keys`, async () => {
     const streams = contents.map((content, i) => {
       switch (i % 5) {

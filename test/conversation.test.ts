@@ -92,6 +92,35 @@ describe('a conversation', () => {
     expect(conversation.append('c')).toBe(keyOf({ messages: ['a', 'c'] }));
   });
 
+  it('has included nothing of what was refused', () => {
+    const identity = { include: ['$.messages[*].id'] };
+    const conversation = createConversation({ messages: [] }, identity);
+    expectThrown(() => conversation.append({ id: 1 }, { id: Number.NaN }), RangeError, {
+      code: 'SAMEKEY_NOT_FINITE',
+    });
+    expectThrown(() => conversation.key, RangeError, { code: 'SAMEKEY_EMPTY_IDENTITY' });
+  });
+
+  it('takes no message while it reads one', () => {
+    const conversation = createConversation({ messages: [] });
+    const message = { toJSON: () => conversation.append('inner') };
+    expectThrown(() => conversation.append(message), Error, { code: 'SAMEKEY_BAD_STATE' });
+    expect(conversation.append('outer')).toBe(keyOf({ messages: ['outer'] }));
+  });
+
+  it('takes a list that makes its JSON itself', () => {
+    const request = { messages: Object.assign([1], { toJSON: () => [2] }) };
+    expect(createConversation(request).append(3)).toBe(keyOf({ messages: [2, 3] }));
+  });
+
+  it('refuses what keyOf refuses', () => {
+    const request = Object.assign(new Map([['model', 'm']]), { messages: [] });
+    expectThrown(() => createConversation(request), TypeError, { code: 'SAMEKEY_NOT_JSON' });
+    expectThrown(() => createConversation([['Hi']], undefined, '0'), TypeError, {
+      code: 'SAMEKEY_BAD_ARGUMENT',
+    });
+  });
+
   it('gives toJSON the index in the whole list', () => {
     const asked: string[] = [];
     const message = { toJSON: (key: string) => asked.push(key) };

@@ -37,7 +37,9 @@ export function openMembers(): void {
 function reserve(byteCount: usize): void {
   if (byteCount <= end - top) return;
   const used = top - base;
-  const size = max<usize>(2 * (used + byteCount), 0x4000);
+  // More than 1 GiB of records is more than there is room for, beside what they are moved from.
+  const size =
+    used + byteCount < 0x40000000 ? max<usize>(2 * (used + byteCount), 0x4000) : usize.MAX_VALUE;
   const fresh = takeRoom(size);
   if (isFull) return;
   memory.copy(fresh, base, used);

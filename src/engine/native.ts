@@ -42,11 +42,15 @@ const views: Uint8Array[] = [];
 let viewed: Uint8Array | undefined;
 let viewedFrom = 0;
 const LONGEST_VIEW_BYTES = 512;
+/** The memory of a large document is let go of, so nothing here may hold it. */
+const LARGEST_VIEWED_BYTES = 1 << 22;
 
 function part(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const byteCount = end - start;
   if (byteCount === bytes.length) return bytes;
-  if (byteCount > LONGEST_VIEW_BYTES) return bytes.subarray(start, end);
+  if (byteCount > LONGEST_VIEW_BYTES || bytes.length > LARGEST_VIEWED_BYTES) {
+    return bytes.subarray(start, end);
+  }
   if (bytes !== viewed || start !== viewedFrom) {
     views.length = 0;
     viewed = bytes;

@@ -212,11 +212,18 @@ export class CanonicalWriter {
   /** An array of finite numbers, which are printed many at once. Returns 0 if it holds anything else. */
   #numbers(array: readonly unknown[], position: number): number {
     const { length } = array;
-    for (let i = 0; i < length; i++) if (!Number.isFinite(array[i])) return 0;
+    // Each is read once: what an element does when it is read must not come between.
+    const numbers = new Float64Array(length);
+    for (let i = 0; i < length; i++) {
+      const value = array[i];
+      if (typeof value !== 'number' || !Number.isFinite(value)) return 0;
+      numbers[i] = value;
+    }
     let at = position;
     this.#bytes[at++] = 0x5b;
     for (let from = 0; from < length; from += NUMBERS_PER_PIECE) {
-      at = this.#buffer.numbers(array as number[], from, from === 0 ? at : this.#makeRoom(at));
+      const piece = numbers.subarray(from, from + NUMBERS_PER_PIECE);
+      at = this.#buffer.numbers(piece, from === 0 ? at : this.#makeRoom(at));
     }
     this.#bytes[at - 1] = 0x5d;
     return at;

@@ -3,6 +3,8 @@ import { encoder } from '../engine/utf8.js';
 import { fail, nameOf, quote } from '../errors/errors.js';
 import { createDigester, type Digester } from '../hash/hmac.js';
 import { canonicalText } from '../json/canonicalize.js';
+import { hasMembers } from '../json/objects.js';
+import { refuseType } from '../json/refuse.js';
 import type { Selection } from '../json/selection.js';
 import { type CanonicalSink, writeCanonical } from '../json/write.js';
 import { type CompiledIdentity, compileIdentity, type IdentityLike } from './identity.js';
@@ -27,13 +29,15 @@ class GrowingConversation implements Conversation {
   readonly #list: string;
   /** What the identity says about the list. */
   readonly #selection: Selection | undefined;
-  readonly #watcher: Watcher;
+  /** The first to see something included. */
+  #watcher: Watcher;
   /** Canonical JSON behind the list: members whose names sort after its own. */
   readonly #tail: Uint8Array;
   /** The digest of everything before the end of the list. */
   #digester: Digester;
   #length = 0;
   #isEmpty = true;
+  #isBusy = false;
 
   constructor(
     given: Record<string, unknown>,
@@ -86,17 +90,35 @@ class GrowingConversation implements Conversation {
   }
 
   #add(messages: readonly unknown[]): void {
+    if (this.#isBusy) {
+      fail(
+        Error,
+        'SAMEKEY_BAD_STATE',
+        'Cannot append to the conversation: a message appended another one while it was read',
+      );
+    }
+    this.#isBusy = true;
+    try {
+      this.#write(messages);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  #write(messages: readonly unknown[]): void {
     const sink = new ElementsSink(this.#digester, this.#isEmpty);
+    const watcher = watch(this.#identity);
     const options = {
       maxDepth: this.#identity.maxDepth,
       selection: this.#selection,
-      trace: this.#watcher,
+      trace: watcher,
       at: [this.#list],
       firstIndex: this.#length,
     };
     this.#isEmpty = writeCanonical(messages, options, sink);
     this.#digester = sink.digester;
     this.#length += messages.length;
+    if (!this.#watcher.hasIncluded) this.#watcher = watcher;
   }
 }
 
@@ -136,9 +158,14 @@ class ElementsSink implements CanonicalSink<boolean> {
   }
 }
 
-function toJson(request: unknown): unknown {
-  const { toJSON } = Object(request) as { toJSON?: unknown };
-  return typeof toJSON === 'function' ? toJSON.call(request, '') : request;
+function toJson(value: unknown, key: string): unknown {
+  const { toJSON } = Object(value) as { toJSON?: unknown };
+  return typeof toJSON === 'function' ? toJSON.call(value, key) : value;
+}
+
+function isPlain(object: object): boolean {
+  const prototype = Object.getPrototypeOf(object);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /**
@@ -165,8 +192,12 @@ export function createConversation(
   const refuse = (what: string): never =>
     fail(RangeError, 'SAMEKEY_BAD_IDENTITY', `Cannot follow the conversation: ${what}`);
   if (compiled.isMoving) refuse('the identity has a time window, which would change earlier keys');
-  const members = Object(toJson(request)) as Record<string, unknown>;
-  const messages = Object.keys(members).includes(list) ? members[list] : undefined;
+  const value = toJson(request, '');
+  const members = Object(value) as Record<string, unknown>;
+  const isObject = members === value && !Array.isArray(members);
+  if (isObject && !isPlain(members) && !hasMembers(members)) refuseType(members, []);
+  const isThere = isObject && Object.keys(members).includes(list);
+  const messages = isThere ? toJson(members[list], list) : undefined;
   if (!Array.isArray(messages)) {
     return fail(
       TypeError,

@@ -54,7 +54,9 @@ export async function keyOfStream(stream: ByteStream, options?: KeyOfStreamOptio
     digester.update(framePrefix(toScopes(options.scope)));
   }
   for await (const piece of pieces(stream, signal)) {
-    const bytes = toBytes(piece, 'hash a piece of the stream');
+    const given = toBytes(piece, 'hash a piece of the stream');
+    // Whoever gave it may use it again while others have their turn.
+    const bytes = given.length > turnBytes ? given.slice() : given;
     for (let at = 0; at < bytes.length; at += turnBytes) {
       if (at > 0) await null;
       digester.update(bytes.subarray(at, at + turnBytes));

@@ -22,6 +22,8 @@ export interface Referenced {
 
 /** Follows the writer through one value. */
 export interface Watcher extends Trace {
+  /** Whether an `include` path has matched, or there is none. */
+  readonly hasIncluded: boolean;
   /** To be called when the value is written. */
   finish(): void;
 }
@@ -37,6 +39,9 @@ export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
   const { include, maxDepth, cache } = identity;
   let hasIncluded = include.length === 0;
   return {
+    get hasIncluded() {
+      return hasIncluded;
+    },
     included() {
       hasIncluded = true;
     },

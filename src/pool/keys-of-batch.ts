@@ -1,4 +1,4 @@
-import { type IdentityOptions, type Key, keyOfJson } from '../index.js';
+import { defineIdentity, type IdentityLike, type Key, keyOfJson } from '../index.js';
 import type { Batch, KeyBlock, Work } from './batch.js';
 import { lineTooLong, toFault } from './fault.js';
 
@@ -30,10 +30,11 @@ export function keysOfBatch({ bytes, ends, isTooLong }: Batch, work: Work): KeyB
   return { keys: Buffer.from(keys.join('\n'), 'latin1'), itemCount, faults };
 }
 
-/** The identity in which it is the same time for all threads. */
-function withFixedWindow({ identity, nowMs }: Work): IdentityOptions | undefined {
-  if (identity?.window === undefined) return identity;
-  return { ...identity, window: { ...identity.window, clock: () => nowMs } };
+/** The identity, compiled once for all lines, in which it is the same time for all threads. */
+function withFixedWindow({ identity, nowMs }: Work): IdentityLike | undefined {
+  if (identity === undefined) return undefined;
+  if (identity.window === undefined) return defineIdentity(identity);
+  return defineIdentity({ ...identity, window: { ...identity.window, clock: () => nowMs } });
 }
 
 function* textsIn(bytes: Uint8Array, ends: Uint32Array): Generator<Uint8Array> {

@@ -26,7 +26,8 @@ export interface PoolOptions {
 export interface Pool {
   readonly threads: number;
   /**
-   * Resolves to the keys of JSON texts, in their order: those that `keyOfJson` gives.
+   * Resolves to the keys of JSON texts, in their order: those that `keyOfJson` gives. Bytes among
+   * them have to stay as they are until then.
    *
    * Errors as `keyOfJson`; the message has the index of the first text without a key.
    */

@@ -144,22 +144,21 @@ function canonicalizeLarge<T>(
   options: DocumentOptions,
   sink: PieceSink<T>,
 ): T | undefined {
-  large ??= new Place(wasm.another(), true);
-  const place = large;
-  try {
-    const byteCount = copyInto(place, content, start);
-    const status = byteCount < 0 ? NO_ROOM : place.run(byteCount, options);
-    if (status === NO_ROOM) {
-      fail(
-        RangeError,
-        'SAMEKEY_TOO_LONG',
-        `Cannot canonicalize the JSON text: its ${content.length} ${typeof content === 'string' ? 'characters' : 'bytes'} and what there is to sort do not fit into the 4 GiB of WebAssembly memory, of which there are ${place.bytes.length} bytes here`,
-      );
-    }
-    return status < LAST_PIECE ? undefined : place.drain(status, sink);
-  } finally {
-    if (place.bytes.length > KEPT_BYTES) large = undefined;
+  const place = large ?? new Place(wasm.another(), true);
+  // Kept for the next one only if all goes well.
+  large = undefined;
+  const byteCount = copyInto(place, content, start);
+  const status = byteCount < 0 ? NO_ROOM : place.run(byteCount, options);
+  if (status === NO_ROOM) {
+    fail(
+      RangeError,
+      'SAMEKEY_TOO_LONG',
+      `Cannot canonicalize the JSON text: its ${content.length} ${typeof content === 'string' ? 'characters' : 'bytes'} and what there is to sort do not fit into the 4 GiB of WebAssembly memory, of which there are ${place.bytes.length} bytes here`,
+    );
   }
+  const result = status < LAST_PIECE ? undefined : place.drain(status, sink);
+  if (place.bytes.length <= KEPT_BYTES) large = place;
+  return result;
 }
 
 /** Copies `content` to `start`; returns its length in bytes, or -1 if there is no room. */

@@ -92,7 +92,7 @@ function fromHex(hex: string): Uint8Array {
 }
 
 /**
- * Compiles and instantiates the inlined module, synchronously: 12 KB take about a millisecond.
+ * Compiles and instantiates the inlined module, synchronously.
  * Throws whatever the platform throws where WebAssembly is missing or forbidden.
  */
 export function instantiate(): Wasm {
