@@ -1,7 +1,7 @@
 /** A fresh process: `node keys.mjs <threads> <blockCount>` prints a digest of its keys as JSON. */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import * as samekey from '../../dist/index.js';
+import { keysOfJson } from '../../dist/index.js';
+import { createPool } from '../../dist/pool/pool.js';
 import { jsonLines } from './lines.mjs';
 
 const [threads, blockCount] = process.argv.slice(2).map(Number);
@@ -21,12 +21,6 @@ function take(key) {
   if (++lineCount % 1024 === 0) peakRss = Math.max(peakRss, process.memoryUsage.rss());
 }
 
-/** @param {readonly Uint8Array[]} texts */
-const keysOf = (texts) =>
-  'keysOfJson' in samekey
-    ? /** @type {any} */ (samekey).keysOfJson(texts)
-    : texts.map((text) => samekey.keyOfJson(text));
-
 /** @param {AsyncIterable<Uint8Array>} chunks */
 async function onMainThread(chunks) {
   /** @type {Uint8Array[]} */
@@ -40,7 +34,7 @@ async function onMainThread(chunks) {
       texts.push(lines.subarray(start, end));
       start = end + 1;
     }
-    keysOf(texts).forEach(take);
+    keysOfJson(texts).forEach(take);
   };
   for await (const chunk of chunks) {
     waiting.push(chunk);
@@ -57,9 +51,6 @@ async function onMainThread(chunks) {
 
 /** @param {AsyncIterable<Uint8Array>} chunks */
 async function inPool(chunks) {
-  const module = new URL('../../dist/pool/pool.js', import.meta.url);
-  if (!existsSync(module)) throw new Error('dist/pool/pool.js is not there');
-  const { createPool } = await import(module.href);
   const pool = createPool({ threads });
   try {
     for await (const { key } of pool.jsonLines(chunks)) take(key);
