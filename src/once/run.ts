@@ -70,9 +70,9 @@ export async function runClaimed(
     );
   } catch (error) {
     lease.stop();
-    if (error === interruption.error) {
+    if (interruption.error !== undefined && error === interruption.error) {
       controller.abort(error);
-      return await afterLoss(key, error as OnceError, store);
+      return await afterLoss(key, interruption.error, store);
     }
     const stored = settings.storeErrors(error);
     emit({ type: 'failed', attempt, durationMs: durationMs(), error, stored });
@@ -127,8 +127,8 @@ export async function runUnprotected(
 
 /** What ends the wait for a function that may never settle. */
 class Interruption {
-  error: unknown = undefined;
-  #raise: (error: unknown) => void = () => {};
+  error: OnceError | undefined;
+  #raise: (error: OnceError) => void = () => {};
   readonly raised = new Promise<never>((_, reject) => {
     this.#raise = reject;
   });
@@ -138,7 +138,7 @@ class Interruption {
     this.raised.catch(() => {});
   }
 
-  raise(error: unknown): void {
+  raise(error: OnceError): void {
     this.error = error;
     this.#raise(error);
   }
