@@ -123,7 +123,7 @@ const { metafile: once } = await build({
   plugins: [outside('samekey')],
   metafile: true,
 });
-copyLicences(once, 'dist/once');
+for (const folder of ['dist/once', 'dist/store']) copyLicences(once, folder);
 
 // The command line has its argument parser and its progress bar inside, so that samekey has no
 // dependencies; their licences travel with it.

@@ -1,4 +1,5 @@
 import type { ClaimResult, StoreRecord } from '../store/store.js';
+import type { LazyAbort } from './abort.js';
 import { leaseLost, type OnceError, timedOut, UnstorableResultError } from './errors.js';
 import type { OnceEvent } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
@@ -36,7 +37,7 @@ export type EventBody = OnceEvent extends infer Each
 export interface RunTools {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
-  readonly controller: AbortController;
+  readonly abort: LazyAbort;
   readonly emit: Emit;
 }
 
@@ -51,7 +52,7 @@ export async function runClaimed(
   fn: (context: OnceContext) => unknown,
   tools: RunTools,
 ): Promise<RunResult> {
-  const { settings, store, controller, emit } = tools;
+  const { settings, store, abort, emit } = tools;
   const { owner, attempt, fencingToken } = record;
   const interruption = new Interruption();
   const lease = new Lease(store, key, owner, settings.leaseMs, claimedAt, () => {
@@ -62,16 +63,11 @@ export async function runClaimed(
   const durationMs = () => performance.now() - startedAt;
   let value: unknown;
   try {
-    value = await call(
-      fn,
-      { signal: controller.signal, key, attempt, fencingToken },
-      tools,
-      interruption,
-    );
+    value = await call(fn, contextOf(key, attempt, fencingToken, abort), tools, interruption);
   } catch (error) {
     lease.stop();
     if (interruption.error !== undefined && error === interruption.error) {
-      controller.abort(error);
+      abort.abort(error);
       return await afterLoss(key, interruption.error, store);
     }
     const stored = settings.storeErrors(error);
@@ -103,7 +99,7 @@ export async function runClaimed(
   if (!isOurs) {
     emit({ type: 'leaseLost', fencingToken });
     const error = leaseLost(key);
-    controller.abort(error);
+    abort.abort(error);
     return await afterLoss(key, error, store);
   }
   emit({ type: 'executed', attempt, fencingToken, durationMs: durationMs() });
@@ -117,13 +113,27 @@ export async function runUnprotected(
   tools: RunTools,
 ): Promise<RunResult> {
   const startedAt = performance.now();
-  const context = { signal: tools.controller.signal, key, attempt: 1, fencingToken: 0 };
+  const context = contextOf(key, 1, 0, tools.abort);
   const value = await call(fn, context, tools, new Interruption());
   const kept = toKept(key, value, tools.settings);
   const durationMs = performance.now() - startedAt;
   tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs });
   return { kept, own: () => value, record: undefined };
 }
+
+const contextOf = (
+  key: string,
+  attempt: number,
+  fencingToken: number,
+  abort: LazyAbort,
+): OnceContext => ({
+  key,
+  attempt,
+  fencingToken,
+  get signal() {
+    return abort.signal;
+  },
+});
 
 /** What ends the wait for a function that may never settle. */
 class Interruption {
@@ -147,7 +157,7 @@ class Interruption {
 async function call(
   fn: (context: OnceContext) => unknown,
   context: OnceContext,
-  { settings: { timeoutMs }, controller }: RunTools,
+  { settings: { timeoutMs }, abort }: RunTools,
   interruption: Interruption,
 ): Promise<unknown> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -155,7 +165,7 @@ async function call(
     timer = setTimeout(() => {
       const error = timedOut(context.key, timeoutMs);
       interruption.raise(error);
-      controller.abort(error);
+      abort.abort(error);
     }, timeoutMs);
   }
   try {
