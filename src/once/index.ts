@@ -11,3 +11,4 @@ export {
 } from './once.js';
 export type { CacheOptions, OnceOptions, Reconciliation, UnknownDecision } from './options.js';
 export type { OnceContext } from './run.js';
+export { type OnceTool, onceTool, type ToolOptions } from './tool.js';
