@@ -10,6 +10,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
+import { buildPlayground } from '../src/playground/build.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
@@ -98,3 +99,5 @@ for (const name of new Set(packages.filter(Boolean))) {
   if (!licence) throw new Error(`the licence of ${name} is not in its package`);
   copyFileSync(`node_modules/${name}/${licence}`, `dist/cli/${name}.LICENSE`);
 }
+
+await buildPlayground();
