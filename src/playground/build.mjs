@@ -36,10 +36,9 @@ export async function buildPlayground() {
 
 /** The requests in examples/ by name, as their files have them. */
 function exampleTexts() {
-  const names = readdirSync('examples').filter((name) => name.endsWith('.json'));
+  const files = readdirSync('examples').filter((file) => file.endsWith('.json'));
+  const names = files.map((file) => file.replace('.json', '')).sort();
   return Object.fromEntries(
-    names
-      .sort()
-      .map((name) => [name.replace('.json', ''), readFileSync(`examples/${name}`, 'utf8')]),
+    names.map((name) => [name, readFileSync(`examples/${name}.json`, 'utf8')]),
   );
 }

@@ -25,6 +25,7 @@ export class CanonicalPanel {
 
   show(shown: Shown | undefined): void {
     this.#shown = shown;
+    byId('canonical').hidden = shown === undefined;
     const { canonical = '', excluded = [], referenced = [] } = shown?.explanation ?? {};
     const parts = [
       byteSize(new Blob([canonical]).size),

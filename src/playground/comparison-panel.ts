@@ -60,7 +60,7 @@ export function verdictText(comparison: Comparison): string {
 }
 
 function differenceItem({ path, a, b }: Difference): HTMLElement {
-  const same = commonLength(a ?? '', b ?? '');
+  const same = commonParts(a ?? '', b ?? '');
   const side = (name: string, value: string | undefined) =>
     element(
       'div',
@@ -80,21 +80,30 @@ function differenceItem({ path, a, b }: Difference): HTMLElement {
 }
 
 /** A value from shortly before the place where it differs, what differs being marked. */
-function excerpt(value: string, same: number): HTMLElement {
-  const from = same > LEAD_CHARS ? same - LEAD_CHARS : 0;
+function excerpt(value: string, { head, tail }: Common): HTMLElement {
+  const from = head > LEAD_CHARS ? head - LEAD_CHARS : 0;
   const to = Math.min(value.length, from + SHOWN_CHARS);
+  const end = Math.min(to, value.length - tail);
   return element(
     'code',
     {},
-    `${from > 0 ? '…' : ''}${value.slice(from, same)}`,
-    element('mark', {}, value.slice(same, to)),
-    to < value.length ? '…' : '',
+    `${from > 0 ? '…' : ''}${value.slice(from, head)}`,
+    element('mark', {}, value.slice(head, end)),
+    `${value.slice(end, to)}${to < value.length ? '…' : ''}`,
   );
 }
 
-function commonLength(a: string, b: string): number {
+/** How many characters two texts begin and end with in common. */
+interface Common {
+  readonly head: number;
+  readonly tail: number;
+}
+
+function commonParts(a: string, b: string): Common {
   const limit = Math.min(a.length, b.length);
-  let length = 0;
-  while (length < limit && a[length] === b[length]) length++;
-  return length;
+  let head = 0;
+  while (head < limit && a[head] === b[head]) head++;
+  let tail = 0;
+  while (tail < limit - head && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
+  return { head, tail };
 }

@@ -17,7 +17,7 @@ interface EditorOptions {
   onRemove?(): void;
 }
 
-/** Something large, in the order of its life: asked about, then either used or dropped. */
+/** Something large or odd that came in, not looked into yet. */
 interface Held {
   readonly name: string;
   readonly byteCount: number;
@@ -43,7 +43,7 @@ export class Editor {
     this.#fault = element('div', { class: 'fault', id: `${id}-fault`, hidden: '' });
     this.#menu = this.#createMenu();
     const file = element('input', { type: 'file', hidden: '', tabindex: '-1' });
-    const open = element('button', { type: 'button' }, 'Open a file');
+    const open = element('button', { type: 'button' }, 'Open file');
     open.addEventListener('click', () => file.click());
     file.addEventListener('change', () => {
       const chosen = file.files?.[0];
@@ -127,6 +127,7 @@ export class Editor {
   #wireInput(root: HTMLElement): void {
     const { area } = this.#sheet;
     area.addEventListener('input', () => {
+      if (this.#askAboutText('What you put in', area.value)) return;
       this.#content = { text: area.value };
       this.#menu.value = '';
       this.#sheet.changed();
@@ -134,10 +135,8 @@ export class Editor {
     });
     area.addEventListener('paste', (event) => {
       const text = event.clipboardData?.getData('text/plain') ?? '';
-      if (text.length <= LARGE_BYTES) return;
-      event.preventDefault();
-      const byteCount = new Blob([text]).size;
-      this.#ask({ name: 'What you pasted', byteCount, read: async () => ({ text }) });
+      // Before the text area has it: laying it out is what takes long.
+      if (this.#askAboutText('What you pasted', text)) event.preventDefault();
     });
     root.addEventListener('dragover', (event) => {
       event.preventDefault();
@@ -147,11 +146,22 @@ export class Editor {
     root.addEventListener('drop', (event) => {
       root.classList.remove('dropping');
       const dropped = event.dataTransfer?.files[0];
-      // Text that is dropped goes where the text area puts it.
-      if (dropped === undefined) return;
-      event.preventDefault();
-      this.#take(dropped);
+      if (dropped !== undefined) {
+        event.preventDefault();
+        this.#take(dropped);
+        return;
+      }
+      // Text goes where the text area puts it.
+      const text = event.dataTransfer?.getData('text/plain') ?? '';
+      if (this.#askAboutText('What you dropped', text)) event.preventDefault();
     });
+  }
+
+  #askAboutText(name: string, text: string): boolean {
+    if (text.length <= LARGE_BYTES) return false;
+    const byteCount = new Blob([text]).size;
+    this.#ask({ name, byteCount, read: async () => ({ text }) });
+    return true;
   }
 
   async #take(file: File): Promise<void> {

@@ -1,7 +1,10 @@
 import { copyButton } from './copy-button.js';
-import { byId, element } from './element.js';
+import { byId, element, nextTask } from './element.js';
 import { type Field, KEY_FORMATS, type KeyFormat, type Material } from './key-formats.js';
 import { keyText } from './key-text.js';
+
+/** From here on the page is let answer between one format and the next. */
+const LARGE_CHARS = 500_000;
 
 type FieldElement = HTMLInputElement | HTMLSelectElement;
 
@@ -9,6 +12,7 @@ interface FormatRow {
   readonly format: KeyFormat;
   readonly field: FieldElement | undefined;
   readonly output: HTMLElement;
+  readonly root: HTMLElement;
 }
 
 /** The list of a request's keys in every format, each to be copied. */
@@ -20,7 +24,8 @@ export class FormatsPanel {
     this.#rows = KEY_FORMATS.map((format) => {
       const field = format.field === undefined ? undefined : createField(format.id, format.field);
       const output = element('div', { class: 'output', id: `format-${format.id}` });
-      const row: FormatRow = { format, field, output };
+      const root = element('div', { class: 'format' });
+      const row: FormatRow = { format, field, output, root };
       field?.addEventListener('input', () => this.#draw(row));
       const label: Node[] = [
         element('h3', {}, format.label),
@@ -30,23 +35,30 @@ export class FormatsPanel {
         const name = element('label', { for: field.id }, format.field?.label ?? '');
         label.push(element('div', { class: 'format-field' }, name, field));
       }
-      const about = element('div', { class: 'about' }, ...label);
-      byId('formats').append(element('div', { class: 'format' }, about, output));
+      root.append(element('div', { class: 'about' }, ...label), output);
+      byId('formats').append(root);
       return row;
     });
   }
 
   /** Shows the keys of what is given; of nothing, none. */
-  show(material: Material | undefined): void {
+  async show(material: Material | undefined): Promise<void> {
     this.#material = material;
-    for (const row of this.#rows) this.#draw(row);
+    byId('formats-section').hidden = material === undefined;
+    for (const { output } of this.#rows) output.replaceChildren();
+    const isLarge = (material?.content.text.length ?? 0) > LARGE_CHARS;
+    for (const row of this.#rows) {
+      if (isLarge) await nextTask();
+      if (this.#material !== material) return;
+      this.#draw(row);
+    }
   }
 
-  #draw({ format, field, output }: FormatRow): void {
+  #draw({ format, field, output, root }: FormatRow): void {
     output.replaceChildren();
     const material = this.#material;
-    if (material === undefined) return;
-    if (!format.isOfBytes && material.canonical === undefined) return;
+    root.hidden = !(format.isOfBytes || material?.canonical !== undefined);
+    if (material === undefined || root.hidden) return;
     try {
       const key = format.make(material, field?.value ?? '');
       if (key === undefined) {

@@ -35,6 +35,7 @@ export class IdentityPanel {
 
   /** Reads the form, and says beside a field what is wrong with it. */
   read(): ChosenIdentity {
+    byId('snippet').hidden = true;
     let isFaulty = false;
     for (const list of LISTS) {
       const message = firstFault(linesOf(list));
@@ -52,13 +53,13 @@ export class IdentityPanel {
       ...(this.roundsIntegers && { bigNumbers: 'double' }),
       ...(chosen('bits') === '128' && { bits: 128 as KeyBits }),
     };
-    this.#showCode();
     try {
       defineIdentity(options);
     } catch (error) {
       this.showFault('exclude', (error as Error).message);
       return { isFaulty: true };
     }
+    this.#showCode();
     return { options, isFaulty };
   }
 
@@ -95,7 +96,9 @@ export class IdentityPanel {
             'const key = keyOfJson(body, identity);',
             '',
           ].join('\n');
-    byId('snippet').replaceChildren(
+    const snippet = byId('snippet');
+    snippet.hidden = false;
+    snippet.replaceChildren(
       element('pre', { tabindex: '0', role: 'region', 'aria-label': 'Code' }, code),
       copyButton('the code', code),
     );

@@ -1,19 +1,28 @@
 import { element } from './element.js';
 
-const GROUP = 8;
+const DIGITS = 8;
+const GROUPS_IN_LINE = 4;
 
 /**
  * A key in groups of eight digits, so that it breaks between them and two of them can be told
  * apart. The gaps are margins: what is selected and copied is the key alone.
  */
 export function keyText(key: string): HTMLElement {
-  const [, prefix = '', rest = key] = /^([a-z]+_)(.*)$/.exec(key) ?? [];
-  const groups = rest.match(new RegExp(`.{1,${GROUP}}`, 'g')) ?? [];
+  const [, prefix, digits] = /^([a-z]+_)([0-9a-f]+)$/.exec(key) ?? [];
+  if (prefix === undefined || digits === undefined) {
+    return element('code', { class: 'key-text', translate: 'no' }, key);
+  }
+  const groups = Array.from({ length: digits.length / DIGITS }, (_, i) =>
+    element('span', { class: 'digits' }, digits.slice(i * DIGITS, (i + 1) * DIGITS)),
+  );
+  const halves = [groups.slice(0, GROUPS_IN_LINE), groups.slice(GROUPS_IN_LINE)];
   return element(
     'code',
-    { class: 'key-text', translate: 'no' },
-    ...(prefix === '' ? [] : [element('span', { class: 'prefix' }, prefix)]),
-    ...groups.map((digits) => element('span', {}, digits)),
+    { class: 'key-text prefixed', translate: 'no' },
+    element('span', { class: 'prefix' }, prefix),
+    ...halves
+      .filter(({ length }) => length > 0)
+      .map((half) => element('span', { class: 'half' }, ...half)),
   );
 }
 

@@ -54,7 +54,11 @@ function update(): void {
   const comparison = second.hidden ? undefined : compare(outcome);
   showComparison(comparison);
   results.setAttribute('aria-busy', 'false');
-  announce(comparison === undefined ? outcome.summary : verdictText(comparison));
+  announce(
+    comparison === undefined
+      ? `${outcome.summary} ${outcome.fault?.message ?? ''}`
+      : verdictText(comparison),
+  );
 }
 
 type Explained = { value: unknown; explanation: ReturnType<typeof explain> };
@@ -62,6 +66,7 @@ type Explained = { value: unknown; explanation: ReturnType<typeof explain> };
 /** All that the first request gives: keys, or why there are none. */
 interface Outcome {
   readonly summary: string;
+  readonly fault?: Fault;
   readonly options?: IdentityOptions;
   readonly explained?: Explained;
   readonly material?: Parameters<FormatsPanel['show']>[0];
@@ -80,7 +85,8 @@ function derive(): Outcome {
   const read = readRequest(content, identity.roundsIntegers);
   if (read.fault !== undefined) {
     first.mark(read.fault);
-    return { summary: 'No key: the request cannot be read.', material: raw };
+    const { fault } = read;
+    return { summary: 'No key: the request cannot be read.', fault, material: raw };
   }
   if (chosen.isFaulty) return { summary: 'No key: the identity is wrong.' };
   const explained = explainWith(first, read.value, options);
@@ -111,7 +117,7 @@ function explainWith(
   }
 }
 
-function compare({ explained, options, summary }: Outcome): Comparison {
+function compare({ explained, options }: Outcome): Comparison | undefined {
   const { content } = other;
   describe(other);
   other.mark(undefined);
@@ -120,7 +126,8 @@ function compare({ explained, options, summary }: Outcome): Comparison {
     other.mark(read.fault);
     return { waitsFor: 'The second request cannot be read.' };
   }
-  if (explained === undefined || options === undefined) return { waitsFor: summary };
+  // What is wrong with the first one is said where its key would be.
+  if (explained === undefined || options === undefined) return undefined;
   if (read === undefined) return { waitsFor: 'Waiting for the second request.' };
   const against = explainWith(other, read.value, options);
   if (against === undefined) return { waitsFor: 'The second request has no key.' };

@@ -11,7 +11,7 @@ const DASHES: Readonly<Record<ContenderName, number[]>> = {
   js: [2, 3],
 };
 
-const HEIGHT = 340;
+const HEIGHT = 320;
 
 /** Throughput by message size, both logarithmic, drawn by uPlot while it is measured. */
 export class SpeedChart {
@@ -87,10 +87,17 @@ export class SpeedChart {
         axes: [
           {
             ...axis,
+            size: 34,
             splits: () => [...SIZES],
+            filter: (_, splits) => splits,
             values: (_, splits) => splits.map((size, i) => this.#tick(size, i)),
           },
-          { ...axis, size: 62, values: (_, splits) => splits.map(throughputTick) },
+          {
+            ...axis,
+            size: 62,
+            splits: (_, __, low, high) => powersOfTen(low, high),
+            values: (_, splits) => splits.map(throughputTick),
+          },
         ],
         series: [
           {},
@@ -120,9 +127,14 @@ function decades(low: number | null, high: number | null): [number, number] {
   return [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high))];
 }
 
-/** Of a logarithmic axis, the lines that are labelled. */
-function throughputTick(value: number | null): string {
-  if (value === null) return '';
-  if (!Number.isInteger(Math.round(Math.log10(value) * 1e6) / 1e6)) return '';
+function powersOfTen(low: number, high: number): number[] {
+  const first = Math.round(Math.log10(low));
+  return Array.from(
+    { length: Math.round(Math.log10(high)) - first + 1 },
+    (_, i) => 10 ** (first + i),
+  );
+}
+
+function throughputTick(value: number): string {
   return value >= 1000 ? `${value / 1000} GB/s` : `${value} MB/s`;
 }

@@ -55,21 +55,23 @@ export function wireSpeedPanel(): void {
 
   const notes = missingHere().map((note) => element('li', {}, note));
   byId('speed-notes').replaceChildren(...notes);
+  byId('speed-legend').replaceChildren(
+    ...contenders.map(({ name, label }) => element('li', {}, swatch(name), label)),
+  );
   chart.start(contenders);
   byId('speed-table').replaceChildren(
     table(contenders, { lanes: [], wasm: [], subtle: [], js: [] }),
   );
 }
 
-/** The figures of the chart, and its legend. */
+function swatch(name: string): HTMLElement {
+  return element('span', { class: `swatch ${name}`, 'aria-hidden': 'true' });
+}
+
+/** The figures of the chart. */
 function table(contenders: readonly Contender[], times: Times): HTMLTableElement {
   const head = contenders.map(({ name, label }) =>
-    element(
-      'th',
-      { scope: 'col' },
-      element('span', { class: `swatch ${name}`, 'aria-hidden': 'true' }),
-      label,
-    ),
+    element('th', { scope: 'col' }, swatch(name), label),
   );
   const rows = SIZES.map((size, i) => {
     const all = contenders.map(({ name }) => times[name][i]);

@@ -5,6 +5,8 @@ export const SIZES = [64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576] a
 
 /** How long the page does not answer at a time: less than anybody notices. */
 const SLICE_MS = 10;
+/** So that what is timed is compiled: JavaScript began 100 times as slow as it became. */
+const WARM_UP_MS = 60;
 const ROUND_COUNT = 5;
 
 /** Nanoseconds a message, by contender, for each of `SIZES` in turn. */
@@ -44,19 +46,22 @@ export async function runSpeed({ contenders, signal, onProgress }: SpeedRun): Pr
   return times;
 }
 
-/** How many calls a slice has time for, found by doubling, which also warms up. */
+/** How many calls a slice has time for, found by doubling while warming up. */
 async function callsInSlice(
   contender: Contender,
   inputs: readonly Uint8Array<ArrayBuffer>[],
   signal: AbortSignal,
 ): Promise<number> {
-  for (let callCount = 1; ; callCount *= 2) {
+  let callCount = 1;
+  let spentMs = 0;
+  for (;;) {
     await nextTask();
     const { ms } = await contender.run(inputs, callCount);
+    spentMs += ms;
     // Clocks of browsers step by 0.1 ms, or by 1 ms in some.
-    if (ms >= SLICE_MS / 2 || signal.aborted) {
-      return Math.max(1, Math.round((callCount * SLICE_MS) / Math.max(ms, 1)));
-    }
+    const inSlice = Math.max(1, Math.round((callCount * SLICE_MS) / Math.max(ms, 0.1)));
+    if (spentMs >= WARM_UP_MS || signal.aborted) return inSlice;
+    callCount = Math.min(callCount * 2, inSlice);
   }
 }
 
