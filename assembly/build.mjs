@@ -1,7 +1,7 @@
 /**
- * The whole build: assembly/ → build/release.wasm → src/engine/wasm/module.generated.ts → dist/.
+ * The whole build: assembly/ → build/*.wasm → src/engine/wasm/module/*.generated.ts → dist/.
  *
- * The module is inlined as text because that is the one way of loading it that needs no bundler
+ * The modules are inlined as text because that is the one way of loading it that needs no bundler
  * set-up, no file access and no network; as hexadecimal because gzip finds the repetitions in that
  * (11.1 KB), which base64 hides by shifting them (13.9 KB).
  */
@@ -26,14 +26,20 @@ async function compile(target, ...entries) {
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('build', { recursive: true });
-await compile('release');
-await compile('debug', 'assembly/kernels.ts');
 
-const hex = readFileSync('build/release.wasm').toString('hex');
-writeFileSync(
-  'src/engine/wasm/module.generated.ts',
-  `/** assembly/, compiled by \`npm run build\`. */\nexport const WASM_HEX =\n  '${hex}';\n`,
-);
+/** The two modules: digests, and what only raw JSON and lists of numbers need. */
+const MODULES = { core: 'assembly/index.ts', json: 'assembly/json/index.ts' };
+
+for (const [name, entry] of Object.entries(MODULES)) {
+  await compile(name, entry);
+  const hex = readFileSync(`build/${name}.wasm`).toString('hex');
+  writeFileSync(
+    `src/engine/wasm/module/${name}.generated.ts`,
+    `/** ${entry}, compiled by \`npm run build\`. */\nexport const ${name.toUpperCase()}_HEX =\n  '${hex}';\n`,
+  );
+}
+await compile('core-debug', MODULES.core);
+await compile('json-debug', MODULES.json, 'assembly/json/kernels.ts');
 
 // Type declarations, and the types are checked on the way.
 for (const project of ['tsconfig.json', 'src/pool/tsconfig.json']) {
@@ -53,14 +59,31 @@ const shared = {
   logLevel: 'warning',
 };
 
-// One file: Node takes a millisecond for every module it loads, bundlers shake the unused out of
-// one file as well as out of forty.
-await build({
-  ...shared,
-  entryPoints: ['src/index.ts'],
-  outfile: 'dist/index.js',
-  platform: 'neutral',
-});
+/** Which of src/engine/wasm/module/ a file of the library gets its WebAssembly by. */
+const LIBRARY = { index: 'inlined', workerd: 'workerd', edge: 'edge', pure: 'none' };
+
+// One file each: Node takes a millisecond for every module it loads, bundlers shake the unused out
+// of one file as well as out of forty.
+for (const [name, way] of Object.entries(LIBRARY)) {
+  await build({
+    ...shared,
+    entryPoints: ['src/index.ts'],
+    outfile: `dist/${name}.js`,
+    platform: 'neutral',
+    plugins: [
+      {
+        name: 'the way of getting WebAssembly',
+        setup({ onResolve }) {
+          onResolve({ filter: /\/module\/inlined\.js$/ }, () => ({
+            path: `${root}src/engine/wasm/module/${way}.ts`,
+          }));
+          onResolve({ filter: /\.wasm(\?module)?$/ }, ({ path }) => ({ path, external: true }));
+        },
+      },
+    ],
+  });
+}
+for (const name of Object.keys(MODULES)) copyFileSync(`build/${name}.wasm`, `dist/${name}.wasm`);
 
 // The pool and its threads are users of that file: one copy of the library for all.
 await build({
