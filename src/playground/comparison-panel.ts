@@ -45,7 +45,7 @@ export function showComparison(comparison: Comparison | undefined): void {
   verdict.append(
     element('div', { class: 'two-keys' }, ...pairs),
     element('h3', {}, `They part at ${counted(differences.length, 'place')}`),
-    element('ul', { class: 'differences' }, ...items),
+    element('ul', { class: 'differences', tabindex: '0', 'aria-label': 'Differences' }, ...items),
   );
   if (differences.length > MAX_ROWS) {
     const rest = counted(differences.length - MAX_ROWS, 'more place');

@@ -35,6 +35,8 @@ export class Editor {
   #content: RequestText = { text: '' };
   /** Whether it waits for somebody to say what to do with something large. */
   isAsking = false;
+  /** Whether a file is on its way in: what it holds now is about to go. */
+  isReading = false;
 
   constructor(root: HTMLElement, options: EditorOptions) {
     this.#options = options;
@@ -196,12 +198,19 @@ export class Editor {
 
   async #use({ name, byteCount, read }: Held): Promise<void> {
     let content: RequestText;
+    this.isReading = true;
+    this.#options.onChange();
     try {
       content = await read();
     } catch (error) {
-      this.show({ text: '' });
-      this.mark({ message: `Cannot read ${name}: ${(error as Error).message}` });
+      this.#release();
+      this.#content = { text: '' };
+      const message = `Cannot read ${name}: ${(error as Error).message}`;
+      this.#hold(element('p', { class: 'fault' }, message), this.#closeButton());
       return;
+    } finally {
+      this.isReading = false;
+      this.#options.onChange();
     }
     // A text area would show other characters for what is no text, and freeze on what is large.
     if (content.bytes === undefined && byteCount <= LARGE_BYTES) {
@@ -210,16 +219,17 @@ export class Editor {
     }
     this.#release();
     this.#content = content;
+    const what = element('strong', {}, `${name}, ${byteSize(byteCount)}`);
+    this.#hold(element('p', {}, what), this.#closeButton());
+  }
+
+  #closeButton(): HTMLElement {
     const close = element('button', { type: 'button' }, 'Close it');
     close.addEventListener('click', () => {
       this.show({ text: '' });
       this.focus();
     });
-    this.#hold(
-      element('p', {}, element('strong', {}, `${name}, ${byteSize(byteCount)}`)),
-      element('div', { class: 'tools' }, close),
-    );
-    this.#options.onChange();
+    return element('div', { class: 'tools' }, close);
   }
 
   #hold(...children: Node[]): void {

@@ -57,8 +57,9 @@ export class FormatsPanel {
   #draw({ format, field, output, root }: FormatRow): void {
     output.replaceChildren();
     const material = this.#material;
-    root.hidden = !(format.isOfBytes || material?.canonical !== undefined);
-    if (material === undefined || root.hidden) return;
+    const isPossible = format.isOfBytes || material?.canonical !== undefined;
+    root.hidden = material === undefined || !isPossible;
+    if (material === undefined || !isPossible) return;
     try {
       const key = format.make(material, field?.value ?? '');
       if (key === undefined) {

@@ -47,6 +47,7 @@ function schedule(): void {
 }
 
 function update(): void {
+  if (first.isReading || other.isReading) return;
   const outcome = derive();
   showKey(outcome);
   canonical.show(outcome.explained);
