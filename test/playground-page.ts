@@ -105,6 +105,13 @@ export function describeInChromium(
           const { origin, protocol } = new URL(request.url());
           if (origin !== url.origin && protocol !== 'data:') complaints.push(request.url());
         });
+        await page.addInitScript(() => {
+          const blocked: string[] = [];
+          Object.assign(globalThis, { blocked });
+          addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
+            blocked.push(`${effectiveDirective} ${blockedURI}`);
+          });
+        });
         await page.goto(new URL(path, url).href);
         await settled(page);
         return page;
@@ -138,6 +145,10 @@ export async function shownKey(page: Page): Promise<string | undefined> {
 
 export const textOf = (page: Page, selector: string): Promise<string[]> =>
   page.locator(selector).allTextContents();
+
+/** What the page's policy kept it from, as reported to it. */
+export const blocked = (page: Page): Promise<string[]> =>
+  page.evaluate(() => (globalThis as unknown as { blocked: string[] }).blocked);
 
 /** How far the page can be scrolled sideways. */
 export const overflow = (page: Page): Promise<number> =>

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { identities, keyOf, keyOfJson } from '../src/index.js';
 import { folder, ROOT } from './cli/program.js';
-import { describeInChromium, settled, shownKey, textOf } from './playground-page.js';
+import { blocked, describeInChromium, settled, shownKey, textOf } from './playground-page.js';
 
 const SIZES = ['64 B', '256 B', '1 KiB', '4 KiB', '16 KiB', '64 KiB', '256 KiB', '1 MiB'];
 const EXAMPLE = readFileSync(join(ROOT, 'examples/anthropic-messages.json'), 'utf8');
@@ -89,7 +89,7 @@ describeInChromium('the speed tab', {}, ({ open }) => {
 describeInChromium(
   'the playground where WebAssembly is forbidden',
   { serve: ['--strict-csp'] },
-  ({ open, complaints }) => {
+  ({ open }) => {
     it('makes the same keys in JavaScript, and says so', async () => {
       const page = await open();
       expect(await textOf(page, '#engine')).toEqual([
@@ -115,9 +115,7 @@ describeInChromium(
         for (const cell of cells) expect(cell).toMatch(FIGURES);
       }
       // One report for the module that was tried, however much was asked of the page.
-      expect(complaints.splice(0)).toEqual([
-        expect.stringMatching(/WebAssembly.*violates.*script-src/s),
-      ]);
+      expect(await blocked(page)).toEqual(['script-src wasm-eval']);
     });
   },
 );
@@ -166,7 +164,7 @@ describeInChromium(
   {
     at: () => new URL(`http://127.0.0.1:${(host.address() as AddressInfo).port}/tools/samekey/`),
   },
-  ({ open }) => {
+  ({ open, complaints }) => {
     it('works from a copy of its folder, and still sends nothing anywhere', async () => {
       cpSync(join(ROOT, 'dist/playground'), join(published.path, 'tools/samekey'), {
         recursive: true,
@@ -183,6 +181,8 @@ describeInChromium(
           ),
         );
         expect(sent).toBe('refused');
+        expect(await blocked(page)).toEqual([expect.stringMatching(/^connect-src http/)]);
+        expect(complaints.splice(0).join()).toMatch(/violates .*Content Security Policy/);
       } finally {
         host.close();
         host.closeAllConnections();

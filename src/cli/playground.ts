@@ -134,9 +134,6 @@ function createPageServer(page: ReturnType<typeof readPage>, isStrict: boolean):
     'Content-Security-Policy': contentSecurityPolicy(isStrict),
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'no-referrer',
-    // A page that is isolated has a finer clock for its speed tab.
-    'Cross-Origin-Opener-Policy': 'same-origin',
-    'Cross-Origin-Embedder-Policy': 'require-corp',
     // The next version of samekey is served at the same address.
     'Cache-Control': 'no-store',
   };

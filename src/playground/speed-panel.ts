@@ -64,6 +64,12 @@ export function wireSpeedPanel(): void {
   );
 }
 
+/** Lets a narrow column break a name behind its dot. */
+function breakable(name: string): Node[] {
+  const parts = name.split(/(?<=\.)/).map((part) => new Text(part));
+  return parts.flatMap((part, i) => (i === 0 ? [part] : [element('wbr'), part]));
+}
+
 function swatch(name: string): HTMLElement {
   return element('span', { class: `swatch ${name}`, 'aria-hidden': 'true' });
 }
@@ -71,7 +77,7 @@ function swatch(name: string): HTMLElement {
 /** The figures of the chart. */
 function table(contenders: readonly Contender[], times: Times): HTMLTableElement {
   const head = contenders.map(({ name, label }) =>
-    element('th', { scope: 'col' }, swatch(name), label),
+    element('th', { scope: 'col' }, swatch(name), ...breakable(label)),
   );
   const rows = SIZES.map((size, i) => {
     const all = contenders.map(({ name }) => times[name][i]);
