@@ -10,6 +10,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
+import { buildPlayground } from '../src/playground/build.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
@@ -139,3 +140,5 @@ const { metafile } = await build({
   metafile: true,
 });
 copyLicences(metafile, 'dist/cli');
+
+await buildPlayground();
