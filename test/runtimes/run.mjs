@@ -8,6 +8,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createProject, readVectors, remove } from './project.mjs';
+import { browsers } from './rows/browsers.mjs';
 import { bundlers } from './rows/bundlers.mjs';
 import { processes } from './rows/processes.mjs';
 import { judge } from './verdict.mjs';
@@ -17,7 +18,7 @@ const only = values.only === undefined ? undefined : new RegExp(values.only, 'i'
 const inCi = process.env.CI === 'true';
 
 /** @type {import('./rows/row.mjs').Group[]} */
-const groups = [...processes, ...bundlers]
+const groups = [...processes, ...bundlers, ...browsers]
   .map((group) => ({ ...group, rows: group.rows.filter(({ name }) => only?.test(name) ?? true) }))
   .filter(({ rows }) => rows.length > 0);
 
