@@ -18,7 +18,7 @@ export const HERE = fileURLToPath(new URL('.', import.meta.url));
 /** What an entry file imports; `name` is the entry point it tries. */
 export const imports = (name = 'samekey') => `
 import * as samekey from '${name}';
-import { conformance, conformanceAtOnce } from './program/conformance.mjs';
+import { conformance, conformanceAtOnce, withStreams } from './program/conformance.mjs';
 import vectors from './vectors.mjs';
 `;
 

@@ -10,7 +10,10 @@ import { parseArgs } from 'node:util';
 import { createProject, readVectors, remove } from './project.mjs';
 import { browsers } from './rows/browsers.mjs';
 import { bundlers } from './rows/bundlers.mjs';
+import { damaged } from './rows/damaged.mjs';
+import { edgeRuntimes } from './rows/edge-runtime.mjs';
 import { processes } from './rows/processes.mjs';
+import { workers } from './rows/workerd.mjs';
 import { judge } from './verdict.mjs';
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
@@ -18,7 +21,7 @@ const only = values.only === undefined ? undefined : new RegExp(values.only, 'i'
 const inCi = process.env.CI === 'true';
 
 /** @type {import('./rows/row.mjs').Group[]} */
-const groups = [...processes, ...bundlers, ...browsers]
+const groups = [...processes, ...bundlers, ...workers, ...edgeRuntimes, ...browsers, ...damaged]
   .map((group) => ({ ...group, rows: group.rows.filter(({ name }) => only?.test(name) ?? true) }))
   .filter(({ rows }) => rows.length > 0);
 
@@ -36,9 +39,12 @@ const notRun = [];
 function report(row, outcome) {
   const verdict = judge(row, outcome, vectors);
   verdicts.set(row.name, verdict);
-  const { faults, version, engine, passed, total, ms } = verdict;
+  const { faults, version, engine, passed, total, cspReports, ms } = verdict;
+  const blocked = cspReports === undefined ? '' : `, ${cspReports} blocked`;
   if (faults.length === 0) {
-    console.log(`ok      ${row.name}: ${version}, ${engine}, ${passed} of ${total}, ${ms} ms`);
+    console.log(
+      `ok      ${row.name}: ${version}, ${engine}, ${passed} of ${total}${blocked}, ${ms} ms`,
+    );
   } else {
     console.log(`failed  ${row.name}: ${faults.join('\n        ')}`);
   }

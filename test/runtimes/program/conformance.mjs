@@ -79,13 +79,15 @@ export function conformanceAtOnce(samekey, vectors) {
 }
 
 /**
+ * What `conformanceAtOnce` gave, and the streams.
+ *
  * @param {Samekey} samekey
  * @param {VectorFiles} vectors
+ * @param {Result} result
  * @returns {Promise<Result>}
  */
-export async function conformance(samekey, vectors) {
+export async function withStreams(samekey, vectors, result) {
   const from = Date.now();
-  const result = conformanceAtOnce(samekey, vectors);
   result.streams = true;
   for (const engine of /** @type {const} */ (['auto', ...result.engines])) {
     samekey.useEngine(/** @type {'auto'} */ (engine));
@@ -95,9 +97,13 @@ export async function conformance(samekey, vectors) {
     }
   }
   samekey.useEngine('auto');
-  result.ms = Date.now() - from;
+  result.ms += Date.now() - from;
   return result;
 }
+
+/** @type {(samekey: Samekey, vectors: VectorFiles) => Promise<Result>} */
+export const conformance = (samekey, vectors) =>
+  withStreams(samekey, vectors, conformanceAtOnce(samekey, vectors));
 
 /** What is wrong, or `undefined`. */
 function faultOf(/** @type {() => Iterable<import('./vectors.mjs').Pair>} */ check) {

@@ -35,31 +35,29 @@ answer(() => conformance(samekey, vectors));
 const html = (/** @type {string} */ file) =>
   `<!doctype html><meta charset="utf-8"><title>samekey</title><script type="module" src="./${file}"></script>\n`;
 
-/** @type {string | undefined} */
+/** @type {Promise<string> | undefined} */
 let built;
 
-/** @param {import('../project.mjs').Project} project */
-async function pagesOf(project) {
-  if (built === undefined) {
-    const { build } = await import('vite');
-    project.write('index.html', html('page.mjs'));
-    project.write('page.mjs', script('samekey'));
-    project.write('pure.html', html('page-pure.mjs'));
-    project.write('page-pure.mjs', script('samekey/pure'));
-    const root = project.directory;
-    built = path.join(root, 'pages');
-    await build({
-      root,
-      base: './',
-      logLevel: 'warn',
-      build: {
-        outDir: built,
-        rolldownOptions: { input: [path.join(root, 'index.html'), path.join(root, 'pure.html')] },
-        chunkSizeWarningLimit: 4096,
-      },
-    });
-  }
-  return built;
+/** One build for all browsers. */
+async function buildPages(/** @type {import('../project.mjs').Project} */ project) {
+  const { build } = await import('vite');
+  project.write('index.html', html('page.mjs'));
+  project.write('page.mjs', script('samekey'));
+  project.write('pure.html', html('page-pure.mjs'));
+  project.write('page-pure.mjs', script('samekey/pure'));
+  const root = project.directory;
+  const outDir = path.join(root, 'pages');
+  await build({
+    root,
+    base: './',
+    logLevel: 'warn',
+    build: {
+      outDir,
+      rolldownOptions: { input: [path.join(root, 'index.html'), path.join(root, 'pure.html')] },
+      chunkSizeWarningLimit: 4096,
+    },
+  });
+  return outDir;
 }
 
 /** @type {import('./row.mjs').Group[]} */
@@ -72,7 +70,8 @@ export const browsers = BROWSERS.map((browser) => {
     rows: pages,
     missing: browser.missing,
     async run(project, report) {
-      const folder = await pagesOf(project);
+      built ??= buildPages(project);
+      const folder = await built;
       const answers = await visit(browser, folder, pages, PAGE_TIMEOUT_MS);
       answers.forEach((answer, i) => {
         const page = pages[i];
