@@ -27,14 +27,14 @@ const inWords = ({ small, large, canonicalizer }) =>
  * @param {Record<string, any>} vectors
  * @returns {Verdict}
  */
-export function judge({ expected, mostCspReports = 1 }, outcome, vectors) {
+export function judge({ expected, cspReports: [least, most] = [0, 0] }, outcome, vectors) {
   const expectedEngine = inWords(expected.active);
   if (outcome instanceof Error) {
     const { stderr = '' } = /** @type {Error & {stderr?: string}} */ (outcome);
     const faults = [`${outcome.message.slice(0, 2000)} ${stderr.slice(-2000)}`.trim()];
     return { version: '', engine: 'none', expectedEngine, passed: 0, total: 0, ms: 0, faults };
   }
-  const { result, version = result.agent, cspReports } = outcome;
+  const { result, version = result.agent.replace(/^.* /, ''), cspReports } = outcome;
   /** @type {string[]} */
   const faults = [...result.failures];
   const expect = (/** @type {boolean} */ holds, /** @type {string} */ fault) => {
@@ -66,8 +66,8 @@ export function judge({ expected, mostCspReports = 1 }, outcome, vectors) {
   }
   if (cspReports !== undefined) {
     expect(
-      cspReports <= mostCspReports,
-      `${cspReports} reports of a blocked attempt, wanted at most ${mostCspReports}`,
+      cspReports >= least && cspReports <= most,
+      `${cspReports} reports of a blocked attempt, wanted ${least} to ${most}`,
     );
   }
   return {

@@ -2,7 +2,7 @@
  * The browsers, and how each opens a page without a person. No driver stands between: the page
  * itself sends its results to the server it came from, so the three are treated alike.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,7 +10,9 @@ import path from 'node:path';
 /**
  * @typedef {object} Browser
  * @property {string} name
+ * @property {boolean} reportsBlockedWasm to the address its policy names, or to its page
  * @property {() => string | undefined} missing why it cannot be started here
+ * @property {[program: string | undefined, ...args: string[]]} asksVersion
  * @property {(profile: string, url: string) => [program: string, ...args: string[]]} command
  */
 
@@ -53,7 +55,9 @@ const FIREFOX_PREFERENCES = {
 export const BROWSERS = [
   {
     name: 'Chromium',
+    reportsBlockedWasm: true,
     missing: () => (chromium ? undefined : 'there is no chromium in the path'),
+    asksVersion: [chromium, '--version'],
     command: (profile, url) => [
       chromium ?? '',
       '--headless',
@@ -70,7 +74,9 @@ export const BROWSERS = [
   },
   {
     name: 'Firefox',
+    reportsBlockedWasm: true,
     missing: () => (firefox ? undefined : 'there is no firefox in the path'),
+    asksVersion: [firefox, '--version'],
     command(profile, url) {
       const lines = Object.entries(FIREFOX_PREFERENCES).map(
         ([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`,
@@ -81,14 +87,29 @@ export const BROWSERS = [
   },
   {
     name: 'WebKitGTK',
+    reportsBlockedWasm: false,
     missing() {
       if (!miniBrowser) return 'there is no MiniBrowser of WebKitGTK';
       return xvfbRun ? undefined : 'there is no xvfb-run in the path';
     },
-    // It has no headless mode.
+    // It has no headless mode, not even for this.
+    asksVersion: [xvfbRun, '-a', miniBrowser ?? '', '--version'],
     command: (_, url) => [xvfbRun ?? '', '-a', miniBrowser ?? '', url],
   },
 ];
+
+/**
+ * What a page is told is rounded.
+ *
+ * @param {Browser} browser
+ */
+export function versionOfBrowser({ asksVersion: [program = '', ...args] }) {
+  const said = execFileSync(program, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return /\d+(\.\d+)+/.exec(said)?.[0] ?? said.trim();
+}
 
 /**
  * Opens `url` in a browser with nothing remembered; the result closes it.

@@ -11,7 +11,7 @@
  * @typedef {object} Row
  * @property {string} name
  * @property {Expected} expected
- * @property {number} [mostCspReports] 1, unless given
+ * @property {[least: number, most: number]} [cspReports] of a blocked attempt, where there is a policy
  *
  * @typedef {object} Outcome
  * @property {import('../program/conformance.mjs').Result} result
