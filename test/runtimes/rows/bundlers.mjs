@@ -1,4 +1,6 @@
 /** Bundles, run on Node: what a bundler makes of the package must still find every engine. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { imports } from '../project.mjs';
@@ -54,16 +56,15 @@ export const bundlers = Object.entries(BUNDLERS).map(([bundler, bundle]) => {
     async run(project, report) {
       const entry = project.write(`${bundler}-entry.mjs`, ENTRY);
       // Outside the project: what was not bundled is not found.
-      const directory = path.join(
-        project.directory,
-        '..',
-        `${path.basename(project.directory)}-${bundler}`,
-      );
-      const name = 'bundle.mjs';
-      await bundle(entry, directory, name);
-      report(row, {
-        result: await printed(process.execPath, [path.join(directory, name)], directory),
-      });
+      const directory = mkdtempSync(path.join(tmpdir(), 'samekey-bundle-'));
+      try {
+        const name = 'bundle.mjs';
+        await bundle(entry, directory, name);
+        const result = await printed(process.execPath, [path.join(directory, name)], directory);
+        report(row, { result });
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
     },
   };
 });

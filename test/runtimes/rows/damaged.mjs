@@ -1,5 +1,5 @@
 /** A damaged module in a process, where the runtime itself would take anything that compiles. */
-import { damageFile, damageInlined, truncated, withWrongConstant } from '../damage.mjs';
+import { damageFiles, damageInlined, truncated, withWrongConstant } from '../damage.mjs';
 import { copyOf, imports, remove } from '../project.mjs';
 import { printed } from './processes.mjs';
 import { NATIVE_JS, NATIVE_WASM } from './row.mjs';
@@ -35,13 +35,13 @@ const plain = async (/** @type {import('../project.mjs').Project} */ project) =>
 /** @type {{name: string, expected: import('./row.mjs').Expected, damage: (project: import('../project.mjs').Project) => void, entry: typeof plain}[]} */
 const DAMAGED = [
   {
-    name: 'Node 20, inlined module that computes wrongly',
+    name: 'Node 20, inlined digests that compute wrongly',
     expected: NATIVE_JS,
     damage: (project) => damageInlined(project, withWrongConstant),
     entry: plain,
   },
   {
-    name: 'Node 20, inlined module cut off',
+    name: 'Node 20, inlined modules cut off',
     expected: NATIVE_JS,
     damage: (project) => damageInlined(project, truncated),
     entry: plain,
@@ -53,9 +53,9 @@ const DAMAGED = [
     entry: withBytes,
   },
   {
-    name: 'Node 20, bundled so, core.wasm cut off',
+    name: 'Node 20, bundled so, .wasm files cut off',
     expected: NATIVE_JS,
-    damage: (project) => damageFile(project, truncated),
+    damage: (project) => damageFiles(project, truncated),
     entry: withBytes,
   },
 ];

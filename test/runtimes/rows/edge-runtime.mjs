@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { damageFile, withWrongConstant } from '../damage.mjs';
+import { damageFiles, withWrongConstant } from '../damage.mjs';
 import { copyOf, imports, installed, remove, versionOf } from '../project.mjs';
 import { JS, WASM } from './row.mjs';
 
@@ -69,7 +69,7 @@ export const edgeRuntimes = EDGES.map(({ name, expected, damage }) => {
       const { EdgeVM } = await import('@edge-runtime/vm');
       const own = damage ? copyOf(project) : project;
       try {
-        if (damage) damageFile(own, damage);
+        if (damage) damageFiles(own, damage);
         const { source, modules } = await bundle(own);
         if (Object.keys(modules).length === 0) throw new Error('nothing imported a module');
         const edge = new EdgeVM({

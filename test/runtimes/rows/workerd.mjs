@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { damageFile, withWrongConstant } from '../damage.mjs';
+import { confuseFiles, damageFiles, withWrongConstant } from '../damage.mjs';
 import { copyOf, imports, installed, remove, versionOf } from '../project.mjs';
 import { JS, WASM } from './row.mjs';
 
@@ -29,7 +29,7 @@ export default {
 };
 `;
 
-/** @type {{name: string, entry: string, expected: import('./row.mjs').Expected, damage?: (module: Buffer) => Buffer}[]} */
+/** @type {{name: string, entry: string, expected: import('./row.mjs').Expected, damage?: (project: import('../project.mjs').Project) => void}[]} */
 const WORKERS = [
   { name: 'workerd, first use in a request', entry: IN_REQUEST, expected: WASM },
   { name: 'workerd, first use at the top level', entry: AT_TOP_LEVEL, expected: WASM },
@@ -37,7 +37,13 @@ const WORKERS = [
     name: 'workerd, core.wasm that computes wrongly',
     entry: IN_REQUEST,
     expected: JS,
-    damage: withWrongConstant,
+    damage: (project) => damageFiles(project, withWrongConstant),
+  },
+  {
+    name: 'workerd, json.wasm that is another module',
+    entry: IN_REQUEST,
+    expected: WASM,
+    damage: confuseFiles,
   },
 ];
 
@@ -105,7 +111,7 @@ export const workers = WORKERS.map(({ name: rowName, entry, expected, damage }, 
     async run(project, report) {
       const own = damage ? copyOf(project) : project;
       try {
-        if (damage) damageFile(own, damage);
+        damage?.(own);
         const name = `worker-${i}`;
         const worker = await startWorker(await bundleWorker(own, name, entry), name);
         try {
