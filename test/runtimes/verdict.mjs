@@ -17,7 +17,7 @@ import { CHECKS } from './program/vectors.mjs';
 const inWords = ({ small, large, canonicalizer }) =>
   [
     small,
-    ...(large === small ? [] : [`${large} from 56 bytes`]),
+    ...(large === small ? [] : [`${large} for large content`]),
     ...(canonicalizer === small ? [] : [`canonical JSON by ${canonicalizer}`]),
   ].join(', ');
 
