@@ -22,6 +22,7 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_NO_MIDSTATE'
   | 'SAMEKEY_NO_POOL'
   | 'SAMEKEY_NO_RANDOM'
+  | 'SAMEKEY_PLATFORM'
   | 'SAMEKEY_TOO_DEEP'
   | 'SAMEKEY_TOO_LONG';
 
