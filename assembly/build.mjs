@@ -1,5 +1,5 @@
 /**
- * The whole build: assembly/ → build/release.wasm → src/engine/wasm/module.generated.ts → dist/.
+ * The whole build: assembly/ → build/release.wasm → src/engine/wasm/module/core.generated.ts → dist/.
  *
  * The module is inlined as text because that is the one way of loading it that needs no bundler
  * set-up, no file access and no network; as hexadecimal because gzip finds the repetitions in that
@@ -30,8 +30,8 @@ await compile('debug', 'assembly/kernels.ts');
 
 const hex = readFileSync('build/release.wasm').toString('hex');
 writeFileSync(
-  'src/engine/wasm/module.generated.ts',
-  `/** assembly/, compiled by \`npm run build\`. */\nexport const WASM_HEX =\n  '${hex}';\n`,
+  'src/engine/wasm/module/core.generated.ts',
+  `/** assembly/, compiled by \`npm run build\`. */\nexport const CORE_HEX =\n  '${hex}';\n`,
 );
 
 // Type declarations, and the types are checked on the way.
@@ -52,14 +52,31 @@ const shared = {
   logLevel: 'warning',
 };
 
-// One file: Node takes a millisecond for every module it loads, bundlers shake the unused out of
-// one file as well as out of forty.
-await build({
-  ...shared,
-  entryPoints: ['src/index.ts'],
-  outfile: 'dist/index.js',
-  platform: 'neutral',
-});
+/** Which of src/engine/wasm/module/ a file of the library gets its WebAssembly by. */
+const LIBRARY = { index: 'inlined', workerd: 'workerd', edge: 'edge', pure: 'none' };
+
+// One file each: Node takes a millisecond for every module it loads, bundlers shake the unused out
+// of one file as well as out of forty.
+for (const [name, way] of Object.entries(LIBRARY)) {
+  await build({
+    ...shared,
+    entryPoints: ['src/index.ts'],
+    outfile: `dist/${name}.js`,
+    platform: 'neutral',
+    plugins: [
+      {
+        name: 'the way of getting WebAssembly',
+        setup({ onResolve }) {
+          onResolve({ filter: /\/module\/inlined\.js$/ }, () => ({
+            path: `${root}src/engine/wasm/module/${way}.ts`,
+          }));
+          onResolve({ filter: /\.wasm(\?module)?$/ }, ({ path }) => ({ path, external: true }));
+        },
+      },
+    ],
+  });
+}
+copyFileSync('build/release.wasm', 'dist/core.wasm');
 
 // The pool and its threads are users of that file: one copy of the library for all.
 await build({

@@ -28,13 +28,15 @@ function codeOf(file: string): string {
 const STATIC = /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm;
 const TYPES = /^\s*(?:import|export)\s+type\b[^;]*;/gm;
 const BARE = /^\s*import\s*['"]([^'"]+)['"]/gm;
+/** Not a source: the build puts it beside the file that imports it. */
+const COMPILED = /^\.\/\w+\.wasm(\?module)?$/;
 const DYNAMIC = /\b(?:import|require)\s*\(\s*['"`]([^'"`]+)['"`]/g;
 
 function importsOf(file: string, what: 'all' | 'values' = 'all'): string[] {
   const code = what === 'all' ? codeOf(file) : codeOf(file).replaceAll(TYPES, '');
-  return [STATIC, BARE, DYNAMIC].flatMap((pattern) =>
-    [...code.matchAll(pattern)].map(([, specifier]) => specifier as string),
-  );
+  return [STATIC, BARE, DYNAMIC]
+    .flatMap((pattern) => [...code.matchAll(pattern)].map(([, specifier]) => specifier as string))
+    .filter((specifier) => !COMPILED.test(specifier));
 }
 
 /** The file a relative import names. */
@@ -46,7 +48,10 @@ const layerOf = (file: string) => relative(SRC, file).split('/')[0] as string;
 const files = filesIn(SRC).filter((file) => file.endsWith('.ts'));
 const index = join(SRC, 'index.ts');
 
-/** All that `src/index.ts` reaches: what runs in a browser or on an edge runtime. */
+/**
+ * All that `src/index.ts` reaches, with each way of getting WebAssembly: what runs in a browser or
+ * on an edge runtime.
+ */
 function reachable(): Set<string> {
   const seen = new Set<string>();
   const visit = (file: string) => {
@@ -57,6 +62,7 @@ function reachable(): Set<string> {
     }
   };
   visit(index);
+  for (const file of filesIn(join(SRC, 'engine/wasm/module'))) visit(file);
   return seen;
 }
 

@@ -42,7 +42,7 @@ describe('the module', () => {
   });
 
   it('is what the library carries', () => {
-    const text = file('src/engine/wasm/module.generated.ts').toString();
+    const text = file('src/engine/wasm/module/core.generated.ts').toString();
     const forms = [release.toString('hex'), release.toString('base64')];
     expect(forms.some((form) => text.includes(`'${form}'`))).toBe(true);
   });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { WASM_HEX } from '../engine/wasm/module.generated.js';
+import { CORE_HEX } from '../engine/wasm/module/core.generated.js';
 import { activeEngine, listEngines } from '../index.js';
 import { print } from './output.js';
 import { grouped, styleOf } from './terminal.js';
@@ -30,7 +30,7 @@ Examples:
 async function runEngine(flags: { readonly json?: true }): Promise<void> {
   const active = activeEngine();
   const working = listEngines();
-  const wasmBytes = WASM_HEX.length / 2;
+  const wasmBytes = CORE_HEX.length / 2;
   const rows = (['native', 'wasm', 'js'] as const).map((name) => {
     const engine = working.find((each) => each.name === name);
     const uses = [

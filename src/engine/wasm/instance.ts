@@ -1,4 +1,4 @@
-import { WASM_HEX } from './module.generated.js';
+import { instantiateCore } from './module/inlined.js';
 
 /** The module's ABI, as `assembly/index.ts` exports it. */
 export interface WasmExports {
@@ -74,36 +74,12 @@ export interface Wasm {
   another(): Wasm;
 }
 
-/** WebAssembly is in no TypeScript library but the DOM's; this is all that is needed of it. */
-interface WebAssemblyNamespace {
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object, imports: object) => { readonly exports: unknown };
-}
-
-/** Thirty-two bytes at a time: this runs once and so in the interpreter, where each step counts. */
-function fromHex(hex: string): Uint8Array {
-  const byteCount = hex.length / 2;
-  const view = new DataView(new ArrayBuffer(byteCount + 31));
-  for (let at = 0; at < byteCount; at += 32) {
-    let digits = BigInt(`0x${hex.slice(2 * at, 2 * at + 64).padEnd(64, '0')}`);
-    for (let i = 24; i >= 0; i -= 8, digits >>= 64n) view.setBigUint64(at + i, digits);
-  }
-  return new Uint8Array(view.buffer, 0, byteCount);
-}
-
 /**
- * Compiles and instantiates the inlined module, synchronously.
- * Throws whatever the platform throws where WebAssembly is missing or forbidden.
+ * An instance of the module. Throws whatever the platform throws where WebAssembly is missing or
+ * forbidden.
  */
 export function instantiate(): Wasm {
-  const binary = fromHex(WASM_HEX);
-  const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyNamespace };
-  return instanceOf(WebAssembly, new WebAssembly.Module(binary));
-}
-
-function instanceOf(WebAssembly: WebAssemblyNamespace, module: object): Wasm {
-  const { exports } = new WebAssembly.Instance(module, {});
-  const call = exports as WasmExports;
+  const call = instantiateCore() as WasmExports;
   return {
     call,
     bytes: new Uint8Array(call.memory.buffer),
@@ -123,6 +99,6 @@ function instanceOf(WebAssembly: WebAssemblyNamespace, module: object): Wasm {
       arena: call.ARENA.value,
       packed: call.PACKED.value,
     },
-    another: () => instanceOf(WebAssembly, module),
+    another: instantiate,
   };
 }

@@ -1,0 +1,21 @@
+import { CORE_HEX } from './core.generated.js';
+import { compile, exportsOf } from './platform.js';
+
+/** Thirty-two bytes at a time: this runs once and so in the interpreter, where each step counts. */
+function fromHex(hex: string): Uint8Array {
+  const byteCount = hex.length / 2;
+  const view = new DataView(new ArrayBuffer(byteCount + 31));
+  for (let at = 0; at < byteCount; at += 32) {
+    let digits = BigInt(`0x${hex.slice(2 * at, 2 * at + 64).padEnd(64, '0')}`);
+    for (let i = 24; i >= 0; i -= 8, digits >>= 64n) view.setBigUint64(at + i, digits);
+  }
+  return new Uint8Array(view.buffer, 0, byteCount);
+}
+
+let core: object | undefined;
+
+/** The exports of a new instance of the module that the library carries in itself. */
+export function instantiateCore(): object {
+  core ??= compile(fromHex(CORE_HEX));
+  return exportsOf(core);
+}
