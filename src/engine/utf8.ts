@@ -71,6 +71,6 @@ export function trustPlatform(): void {
   fail(
     Error,
     'SAMEKEY_PLATFORM',
-    `Cannot make keys: TextEncoder and TextDecoder answer ${quote(found)} here, wanted ${quote(RIGHT)}`,
+    `Cannot make keys: TextEncoder and TextDecoder give ${quote(found)}, wanted ${quote(RIGHT)}`,
   );
 }

@@ -1,5 +1,5 @@
 import { toHex } from '../engine/hex.js';
-import { decoder, encoder, trustPlatform } from '../engine/utf8.js';
+import { decoder, encoder } from '../engine/utf8.js';
 import { fail, quote, type SamekeyErrorCode } from '../errors/errors.js';
 import { toPointer } from './pointer.js';
 import { refuseText } from './text-fault.js';
@@ -42,7 +42,6 @@ export function parseJson(content: string | Uint8Array, limits: ParseLimits): un
 
 /** One decoding of the whole: pieces of text are cheaper to cut off than bytes are to decode. */
 function decode(bytes: Uint8Array): string {
-  trustPlatform();
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {

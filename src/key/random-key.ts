@@ -12,18 +12,17 @@ import { fail, quote } from '../errors/errors.js';
  */
 export function randomKey(): string {
   const { crypto } = globalThis;
-  const uuid = uuidFrom(crypto);
-  if (/^[\da-f-]{14}4[\da-f-]{21}$/.test(uuid)) return uuid;
+  // `randomUUID` is missing on pages that are not served over HTTPS; `getRandomValues` is not.
+  const uuid = crypto?.randomUUID
+    ? crypto.randomUUID()
+    : crypto?.getRandomValues && toUuid(crypto.getRandomValues(new Uint8Array(16)), 4);
+  if (RANDOM.test(uuid)) return uuid;
   return fail(
     Error,
     'SAMEKEY_NO_RANDOM',
-    `Cannot make a random key: the platform's crypto gives ${quote(uuid)}, wanted a random UUID`,
+    `Cannot make a random key: the platform's crypto gives ${quote(`${uuid}`)}, wanted a random UUID`,
   );
 }
 
-function uuidFrom(crypto: Crypto | undefined): string {
-  // `randomUUID` is missing on pages that are not served over HTTPS; `getRandomValues` is not.
-  if (typeof crypto?.randomUUID === 'function') return String(crypto.randomUUID());
-  const bytes = crypto?.getRandomValues?.(new Uint8Array(16));
-  return bytes?.some(Boolean) ? toUuid(bytes, 4) : 'nothing';
-}
+/** Version 4, and not the zeros that a stub of `getRandomValues` leaves. */
+const RANDOM = /^(?!0{8}-0{4}-40)[\da-f-]{14}4[\da-f-]{21}$/;
