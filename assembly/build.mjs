@@ -1,7 +1,7 @@
 /**
- * The whole build: assembly/ → build/release.wasm → src/engine/wasm/module/core.generated.ts → dist/.
+ * The whole build: assembly/ → build/*.wasm → src/engine/wasm/module/*.generated.ts → dist/.
  *
- * The module is inlined as text because that is the one way of loading it that needs no bundler
+ * The modules are inlined as text because that is the one way of loading it that needs no bundler
  * set-up, no file access and no network; as hexadecimal because gzip finds the repetitions in that
  * (11.1 KB), which base64 hides by shifting them (13.9 KB).
  */
@@ -25,14 +25,20 @@ async function compile(target, ...entries) {
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('build', { recursive: true });
-await compile('release');
-await compile('debug', 'assembly/kernels.ts');
 
-const hex = readFileSync('build/release.wasm').toString('hex');
-writeFileSync(
-  'src/engine/wasm/module/core.generated.ts',
-  `/** assembly/, compiled by \`npm run build\`. */\nexport const CORE_HEX =\n  '${hex}';\n`,
-);
+/** The two modules: digests, and what only raw JSON and lists of numbers need. */
+const MODULES = { core: 'assembly/index.ts', json: 'assembly/json/index.ts' };
+
+for (const [name, entry] of Object.entries(MODULES)) {
+  await compile(name, entry);
+  const hex = readFileSync(`build/${name}.wasm`).toString('hex');
+  writeFileSync(
+    `src/engine/wasm/module/${name}.generated.ts`,
+    `/** ${entry}, compiled by \`npm run build\`. */\nexport const ${name.toUpperCase()}_HEX =\n  '${hex}';\n`,
+  );
+}
+await compile('core-debug', MODULES.core);
+await compile('json-debug', MODULES.json, 'assembly/json/kernels.ts');
 
 // Type declarations, and the types are checked on the way.
 for (const project of ['tsconfig.json', 'src/pool/tsconfig.json']) {
@@ -76,7 +82,7 @@ for (const [name, way] of Object.entries(LIBRARY)) {
     ],
   });
 }
-copyFileSync('build/release.wasm', 'dist/core.wasm');
+for (const name of Object.keys(MODULES)) copyFileSync(`build/${name}.wasm`, `dist/${name}.wasm`);
 
 // The pool and its threads are users of that file: one copy of the library for all.
 await build({

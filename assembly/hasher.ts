@@ -70,14 +70,6 @@ export function hashersUpdate(jobCount: u32): void {
   runJobs(jobCount);
 }
 
-/** Feeds one hasher. */
-export function hasherUpdate(slot: u32, ptr: usize, byteCount: usize): void {
-  store<usize>(JOBS, ptr, JOB_PTR);
-  store<u32>(JOBS, <u32>byteCount, JOB_COUNT);
-  store<u32>(JOBS, slot, JOB_STATE);
-  hashersUpdate(1);
-}
-
 /** The digest of what was fed so far, into DIGEST; the hasher can go on. */
 export function hasherDigest(slot: u32): void {
   const at = slotAt(slot);

@@ -1,4 +1,4 @@
-/** The module's whole ABI: `memory`, these functions, and the addresses JavaScript needs. */
+/** The whole ABI of the digests' module: `memory`, these functions, and the addresses JavaScript needs. */
 export { batchHex, digestBatch } from './batch';
 export { sha1Begin, sha1Blocks, sha1Finish, sha256 } from './oneshot';
 export {
@@ -9,10 +9,7 @@ export {
   hashersUpdate,
 } from './hasher';
 export { digestHex, digestUuid } from './text';
-export { document } from './json/document';
 export { escapeJson } from './json/escape';
-export { nextPiece } from './json/rope';
-export { printDoubles, reprintNumber } from './json/number';
 export {
   ARENA,
   DIGEST,
@@ -24,12 +21,7 @@ export {
   OUTPUT,
   OUTPUT_BYTES,
   PACKED,
-  PIECE,
   PREFIX_BYTES,
-  SELECTION,
-  SELECTION_BYTES,
   SLOT_COUNT,
   TEXT,
 } from './layout';
-/** Where a document may begin: all memory behind is free. */
-export { __heap_base as DOCUMENT };

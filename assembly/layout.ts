@@ -1,5 +1,5 @@
 /**
- * Every static address of the module, in one table. `asconfig.json` sets `memoryBase` past its
+ * Every static address of the digests' module, in one table. `asconfig.json` sets `memoryBase` past its
  * end, so that the compiler's own constants never overlap it. JavaScript reads the addresses it
  * needs as exported globals.
  */
@@ -31,51 +31,28 @@ export const INPUT_BYTES: usize = 0x10000;
 /** Where canonical JSON is assembled: a chunk, and room for the longest string piece escaped. */
 export const OUTPUT: usize = 0x14400;
 export const OUTPUT_BYTES: usize = 0x7b800;
-/** 10^k for every k a double needs, each to 128 bits: see json/powers-of-ten.ts. */
-export const POWERS: usize = 0x90000;
-/** The digits of the number being printed, and 24 times "0" behind them. */
-export const DIGITS: usize = 0x929c0;
-/** Two integers of up to 2,720 bits: see json/halfway.ts. */
-export const LEFT: usize = 0x92a00;
-export const RIGHT: usize = 0x92c00;
-
-/** Raw JSON: the open containers from the outermost inwards, FRAME_BYTES each. */
-export const FRAMES: usize = 0x94000;
-export const FRAME_BYTES: usize = 48;
-export const FRAME_COUNT: usize = 1502;
-/** Where the text that a number or a reference is replaced by is made. */
-export const TOKEN: usize = 0xa5a00;
-/** Start and end of the piece of canonical text that is ready. */
-export const PIECE: usize = 0xa5a80;
-/** What an identity selects, as JavaScript compiled it; its first state comes first. */
-export const SELECTION: usize = 0xa5b00;
-export const SELECTION_BYTES: usize = 0x4000;
-/** Where the pieces of a document that was sorted are put together. */
-export const GATHER: usize = 0xa9c00;
-export const GATHER_BYTES: usize = 0x10000;
-
 /** Four messages abreast: W of all 64 rounds, then a … h, a vector each. */
-export const LANE_SCHEDULE: usize = 0xba000;
-export const LANE_STATES: usize = 0xba400;
+export const LANE_SCHEDULE: usize = 0x90000;
+export const LANE_STATES: usize = 0x90400;
 /** The four lanes, LANE_BYTES each: its job, the next byte to read, how many blocks are left. */
-export const LANES: usize = 0xba480;
+export const LANES: usize = 0x90480;
 export const LANE_BYTES: usize = 16;
 export const LANE_JOB: usize = 0;
 export const LANE_PTR: usize = 4;
 export const LANE_LEFT: usize = 8;
 /** Up to 512 jobs, JOB_BYTES each: where the bytes are, how many (then: blocks), whose state. */
-export const JOBS: usize = 0xba800;
+export const JOBS: usize = 0x90800;
 export const JOB_BYTES: usize = 12;
 export const JOB_PTR: usize = 0;
 export const JOB_COUNT: usize = 4;
 export const JOB_STATE: usize = 8;
 /** A batch: the length of each message, and its state, in whose place its digest comes. */
-export const LENGTHS: usize = 0xbc000;
+export const LENGTHS: usize = 0x92000;
 export const MAX_MESSAGES: u32 = 512;
-export const DIGESTS: usize = 0xbc800;
+export const DIGESTS: usize = 0x92800;
 /** Where bytes wait for hashers; of a batch, the padded messages and, from PACKED on, the given. */
-export const ARENA: usize = 0xc1000;
+export const ARENA: usize = 0x97000;
 export const ARENA_BYTES: usize = 0x40000;
-export const PACKED: usize = 0xe9000;
-/** End of the table, 1032 KiB; the compiler's constants follow. */
-export const MEMORY_BASE: usize = 0x102000;
+export const PACKED: usize = 0xbf000;
+/** End of the table, 864 KiB; the compiler's constants follow. */
+export const MEMORY_BASE: usize = 0xd8000;

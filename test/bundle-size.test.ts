@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
 
 const entry = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+
+const hexOf = (module: string) =>
+  readFileSync(new URL(`../dist/${module}.wasm`, import.meta.url)).toString('hex');
 
 /** What an import of `names` adds to a page, the WebAssembly module included. */
 async function gzippedBytes(names: string): Promise<{ bytes: number; text: string }> {
@@ -37,14 +41,24 @@ it.fails('everything is at most 20 KB, minified and gzipped', async () => {
 });
 
 // Guards against growth nobody noticed, a little above what there is.
-it('digests, keys of bytes and UUIDs come without the canonicalizer of values', async () => {
-  const { bytes, text } = await gzippedBytes(DIGESTS);
-  expect(bytes).toBeLessThanOrEqual(21_500);
-  expect(text).not.toContain('SAMEKEY_CYCLE');
-});
+const canonicalizer = {
+  ofValues: 'SAMEKEY_CYCLE',
+  ofTexts: 'SAMEKEY_TOO_LONG',
+  json: hexOf('json'),
+};
 
-it('everything comes with it', async () => {
-  const { bytes, text } = await gzippedBytes('*');
-  expect(bytes).toBeLessThanOrEqual(34_500);
-  expect(text).toContain('SAMEKEY_CYCLE');
-});
+it.each([
+  ['sha256Hex', '{ sha256Hex }', 13_900, []],
+  ['digests, keys of bytes and UUIDs', DIGESTS, 14_700, []],
+  ['keys of values', '{ keyOf }', 27_300, ['ofValues', 'json']],
+  ['keys of texts', '{ keyOfJson }', 30_200, ['ofValues', 'ofTexts', 'json']],
+  ['everything', '*', 34_800, ['ofValues', 'ofTexts', 'json']],
+] as const)(
+  '%s: with no more of the canonicalizer than that needs',
+  async (_, names, most, parts) => {
+    const { bytes, text } = await gzippedBytes(names);
+    expect(bytes).toBeLessThanOrEqual(most);
+    const there = Object.entries(canonicalizer).filter(([, mark]) => text.includes(mark));
+    expect(there.map(([part]) => part)).toEqual(parts);
+  },
+);

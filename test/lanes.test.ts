@@ -28,7 +28,7 @@ const at = (name: 'INPUT' | 'JOBS' | 'LENGTHS' | 'DIGESTS' | 'ARENA' | 'PACKED' 
   Number(kernels[name].value);
 
 beforeAll(() => {
-  const module = readFileSync(new URL('../build/debug.wasm', import.meta.url));
+  const module = readFileSync(new URL('../build/core-debug.wasm', import.meta.url));
   kernels = instantiateSync<Kernels>(module).exports;
   memory = new Uint8Array(kernels.memory.buffer);
 });

@@ -6,9 +6,8 @@ import { random } from './random.js';
 
 export interface Kernels extends Record<string, unknown> {
   readonly memory: WebAssembly.Memory;
-  readonly INPUT: WebAssembly.Global;
-  readonly OUTPUT: WebAssembly.Global;
-  readonly OUTPUT_BYTES: WebAssembly.Global;
+  readonly GATHER: WebAssembly.Global;
+  readonly DOCUMENT: WebAssembly.Global;
   reprintNumber(ptr: number, end: number, out: number): number;
   printDoubles(ptr: number, count: number, out: number): number;
 }
@@ -20,10 +19,10 @@ export interface DebugKernels extends Kernels {
 }
 
 const file = (name: string) => readFileSync(new URL(`../build/${name}.wasm`, import.meta.url));
-export const debug = instantiateSync<DebugKernels>(file('debug')).exports;
+export const debug = instantiateSync<DebugKernels>(file('json-debug')).exports;
 const modules = {
-  release: new WebAssembly.Module(file('release')),
-  debug: new WebAssembly.Module(file('debug')),
+  release: new WebAssembly.Module(file('json')),
+  debug: new WebAssembly.Module(file('json-debug')),
 };
 export const instantiate = (build: 'release' | 'debug') =>
   new WebAssembly.Instance(modules[build]).exports as unknown as Kernels;
@@ -42,9 +41,9 @@ export class Printer {
   constructor(kernels: Kernels) {
     this.#kernels = kernels;
     this.#memory = Buffer.from(kernels.memory.buffer);
-    // The larger area is for what is read, as texts may be long.
-    this.#input = Number(kernels.OUTPUT.value);
-    this.#output = Number(kernels.INPUT.value) + 64;
+    // Documents have the larger area: texts may be long.
+    this.#input = (Number(kernels.DOCUMENT.value) + 15) & ~15;
+    this.#output = Number(kernels.GATHER.value) + 64;
   }
 
   /** Puts a text into memory and returns where it is. */

@@ -195,9 +195,11 @@ describe('a thread', () => {
           batch: batch(text),
           work: { ...work, engine: 'auto' },
         });
-        const expected = all.map((each) => {
+        const expected = all.map((each, i) => {
+          // A carriage return is white space of the line that it ends.
+          const ended = last === '\r\n' && i === all.length - 1 ? `${each}\r` : each;
           try {
-            return new TextEncoder().encode(each).length > 100 ? '' : keyOfJson(each);
+            return new TextEncoder().encode(ended).length > 100 ? '' : keyOfJson(each);
           } catch {
             return '';
           }

@@ -5,62 +5,88 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { pattern } from './vectors.js';
 
 const file = (name: string) => readFileSync(new URL(`../${name}`, import.meta.url));
-const release = file('build/release.wasm');
+/** Each module: where its ABI stands, and what the library is written against. */
+const MODULES = [
+  ['core', 'assembly/index.ts', 'instance.ts', 'WasmExports'],
+  ['json', 'assembly/json/index.ts', 'json-instance.ts', 'JsonExports'],
+] as const;
 
-/** The names that `assembly/index.ts` exports: the whole ABI, with the memory. */
-const ABI = [
-  ...file('assembly/index.ts')
-    .toString()
-    .matchAll(/export \{([^}]*)\}/g),
-]
-  .flatMap(([, names]) => (names as string).split(','))
-  .map((name) => name.trim().replace(/^\w+ as /, ''))
-  .filter((name) => name !== '')
-  .concat('memory')
-  .sort();
+/** The names that an `index.ts` exports: the whole ABI, with the memory. */
+const abiOf = (index: string) =>
+  [
+    ...file(index)
+      .toString()
+      .matchAll(/export \{([^}]*)\}/g),
+  ]
+    .flatMap(([, names]) => (names as string).split(','))
+    .map((name) => name.trim().replace(/^\w+ as /, ''))
+    .filter((name) => name !== '')
+    .concat('memory')
+    .sort();
 
-describe('the module', () => {
+describe.each(MODULES)('the module %s', (name, index, instance, type) => {
+  const release = file(`build/${name}.wasm`);
   const module = new WebAssembly.Module(release);
+  const abi = abiOf(index);
 
   it('imports nothing', () => {
     expect(WebAssembly.Module.imports(module)).toEqual([]);
   });
 
   it('exports its ABI and nothing else', () => {
-    expect(ABI.length).toBeGreaterThan(10);
+    expect(abi.length).toBeGreaterThan(10);
     const names = WebAssembly.Module.exports(module).map(({ name }) => name);
-    expect(names.sort()).toEqual(ABI);
+    expect(names.sort()).toEqual(abi);
   });
 
   it('has the ABI that the library is written against', () => {
-    const text = file('src/engine/wasm/instance.ts').toString();
-    const body = text.slice(text.indexOf('interface WasmExports {'));
+    const text = file(`src/engine/wasm/${instance}`).toString();
+    const body = text.slice(text.indexOf(`interface ${type} {`));
     const members = [
       ...body.slice(0, body.indexOf('\n}')).matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm),
     ];
-    expect(members.map(([, name]) => name).sort()).toEqual(ABI);
+    expect(members.map(([, member]) => member).sort()).toEqual(abi);
   });
 
-  it('is what the library carries', () => {
-    const text = file('src/engine/wasm/module/core.generated.ts').toString();
-    const forms = [release.toString('hex'), release.toString('base64')];
-    expect(forms.some((form) => text.includes(`'${form}'`))).toBe(true);
+  it('is what the library carries, and what it is published with', () => {
+    const text = file(`src/engine/wasm/module/${name}.generated.ts`).toString();
+    expect(text).toContain(`'${release.toString('hex')}'`);
+    expect(file(`dist/${name}.wasm`).equals(release)).toBe(true);
   });
 
-  it('grows its memory for nobody who has not asked for it', () => {
-    const { memory, document, DOCUMENT } = new WebAssembly.Instance(module).exports as Kernels;
-    const bytes = new Uint8Array(memory.buffer);
-    const start = (Number(DOCUMENT.value) + 15) & ~15;
-    // Each member takes three times as much room again for what is noted about it.
-    const text = Buffer.from(`{${Array.from({ length: 50_000 }, (_, i) => `"${i}":0`).reverse()}}`);
-    const put = () => new Uint8Array(memory.buffer).set(text, start);
-    put();
-    expect(document(start, 0, text.length, 1000, 0)).toBe(1);
-    expect(memory.buffer).toBe(bytes.buffer);
-    put();
-    expect(document(start, 0, text.length, 1000, 2)).toBe(3);
-    expect(memory.buffer).not.toBe(bytes.buffer);
+  it('has the same ABI in its debug build', () => {
+    const { exports } = instantiateSync(file(`build/${name}-debug.wasm`));
+    for (const member of abi) expect(exports).toHaveProperty(member);
   });
+});
+
+interface JsonKernels {
+  readonly memory: WebAssembly.Memory;
+  readonly DOCUMENT: WebAssembly.Global;
+  document(
+    prefix: number,
+    prefixBytes: number,
+    byteCount: number,
+    maxDepth: number,
+    options: number,
+  ): number;
+}
+
+it('memory grows for nobody who has not asked for it', () => {
+  const module = new WebAssembly.Module(file('build/json.wasm'));
+  const { exports } = new WebAssembly.Instance(module);
+  const { memory, document, DOCUMENT } = exports as unknown as JsonKernels;
+  const bytes = new Uint8Array(memory.buffer);
+  const start = (Number(DOCUMENT.value) + 15) & ~15;
+  // Each member takes three times as much room again for what is noted about it.
+  const text = Buffer.from(`{${Array.from({ length: 50_000 }, (_, i) => `"${i}":0`).reverse()}}`);
+  const put = () => new Uint8Array(memory.buffer).set(text, start);
+  put();
+  expect(document(start, 0, text.length, 1000, 0)).toBe(1);
+  expect(memory.buffer).toBe(bytes.buffer);
+  put();
+  expect(document(start, 0, text.length, 1000, 2)).toBe(3);
+  expect(memory.buffer).not.toBe(bytes.buffer);
 });
 
 /** The debug build, whose assertions are in place, driven by AssemblyScript's own loader. */
@@ -83,14 +109,6 @@ interface Kernels extends Record<string, unknown> {
   hasherDigest(slot: number): void;
   digestHex(): void;
   escapeJson(ptr: number, byteCount: number, out: number): number;
-  readonly DOCUMENT: WebAssembly.Global;
-  document(
-    prefix: number,
-    prefixBytes: number,
-    byteCount: number,
-    maxDepth: number,
-    options: number,
-  ): number;
 }
 
 let kernels: Kernels;
@@ -99,7 +117,7 @@ let input: number;
 let output: number;
 
 beforeAll(() => {
-  kernels = instantiateSync<Kernels>(file('build/debug.wasm')).exports;
+  kernels = instantiateSync<Kernels>(file('build/core-debug.wasm')).exports;
   memory = new Uint8Array(kernels.memory.buffer);
   input = Number(kernels.INPUT.value);
   output = Number(kernels.OUTPUT.value);
@@ -112,10 +130,6 @@ const hash = (algorithm: string, content: Uint8Array) =>
   createHash(algorithm).update(content).digest('hex');
 
 describe('the kernels of the debug build', () => {
-  it('have an ABI of their own that is the same', () => {
-    for (const name of ABI) expect(kernels).toHaveProperty(name);
-  });
-
   it('sha256 pads in place, at any address', () => {
     for (let byteCount = 0; byteCount <= 200; byteCount++) {
       for (const offset of [0, 1, 7, 15]) {

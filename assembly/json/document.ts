@@ -1,4 +1,4 @@
-import { FRAME_BYTES, FRAMES } from '../layout';
+import { FRAME_BYTES, FRAMES } from './layout';
 import { blanks, move, openShift, put, shift } from './compact';
 import { drop, lastNameEnd, leaveOut, mark, openMembers, push, sortMembers } from './members';
 import { number } from './number-text';

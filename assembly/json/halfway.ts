@@ -1,4 +1,4 @@
-import { LEFT, RIGHT } from '../layout';
+import { LEFT, RIGHT } from './layout';
 import { multiply } from './big-integer';
 
 /** The room of LEFT, and of RIGHT behind it. */

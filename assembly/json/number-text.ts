@@ -1,4 +1,4 @@
-import { TOKEN } from '../layout';
+import { TOKEN } from './layout';
 import { move, shift } from './compact';
 import { isShortest, reprintNumber } from './number';
 import { putText } from './rope';

@@ -1,4 +1,4 @@
-import { POWERS, RIGHT } from '../layout';
+import { POWERS, RIGHT } from './layout';
 import { multiply } from './big-integer';
 
 /**

@@ -1,4 +1,4 @@
-import { DIGITS } from '../layout';
+import { DIGITS } from './layout';
 import { log2OfPower, multiplyByPower, powerOfTen, productLow } from './powers-of-ten';
 
 /**

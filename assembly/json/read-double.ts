@@ -1,4 +1,4 @@
-import { LEFT } from '../layout';
+import { LEFT } from './layout';
 import { multiply } from './big-integer';
 import { compareToHalfway } from './halfway';
 import { LEAST_POWER, log2OfPower, multiplyByPower, powerOfTen, productLow } from './powers-of-ten';

@@ -1,4 +1,4 @@
-import { GATHER } from '../layout';
+import { GATHER } from './layout';
 
 /**
  * Memory behind the document, handed out upwards and never taken back: all of it is free when the

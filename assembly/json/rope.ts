@@ -1,6 +1,4 @@
-import { DIGEST, GATHER, GATHER_BYTES, PIECE, SCRATCH_SLOT, TOKEN } from '../layout';
-import { hasherDigest, hasherOpen, hasherUpdate } from '../hasher';
-import { hex16 } from '../text';
+import { GATHER, GATHER_BYTES, PIECE } from './layout';
 import { shift } from './compact';
 import { isFull, takeBytes } from './room';
 
@@ -63,30 +61,31 @@ export function putText(text: usize, byteCount: usize, at: usize): void {
   goOn(current, copy + byteCount, out);
 }
 
-/** Replaces what stands from `start` in `segment` up to `at` by its own digest, as JSON text. */
+/**
+ * Two segments that are no text, told by where they "start": what is between them goes in as its own
+ * digest, which is JavaScript's business.
+ */
+const REFERENCE_BEGINS: u32 = 1;
+const REFERENCE_ENDS: u32 = 2;
+
+/** Makes a reference of what stands from `start` in `segment` up to what was written of `at`. */
 export function refer(segment: usize, start: usize, at: usize): void {
-  endRope(at - shift);
-  if (isFull) return;
-  hasherOpen(SCRATCH_SLOT);
-  let from = start;
-  for (let each = segment; each != 0; from = load<u32>(each)) {
-    hasherUpdate(SCRATCH_SLOT, from, <usize>load<u32>(each, 4) - from);
-    each = load<u32>(each, 8);
-  }
-  hasherDigest(SCRATCH_SLOT);
-  store<u64>(TOKEN, 0x3a36353261687322); // "sha256:
-  hex16(DIGEST, TOKEN + 8);
-  hex16(DIGEST + 16, TOKEN + 40);
-  store<u8>(TOKEN, 0x22, 72);
-  goBack(segment, start, at);
-  putText(TOKEN, 73, at);
+  const end = at - shift;
+  endRope(end);
+  const content = newSegment(start, load<u32>(segment, 4), load<u32>(segment, 8));
+  const last = segment == current ? content : current;
+  store<u32>(segment, <u32>start, 4);
+  store<u32>(segment, <u32>newSegment(REFERENCE_BEGINS, REFERENCE_BEGINS, content), 8);
+  const mark = newSegment(REFERENCE_ENDS, REFERENCE_ENDS, 0);
+  store<u32>(last, <u32>mark, 8);
+  goOn(mark, REFERENCE_ENDS, end);
 }
 
 export function endRope(end: usize): void {
   store<u32>(current, <u32>end, 4);
 }
 
-/** What `nextPiece` has gathered, or found: `PIECE` and the word behind it are its start and end. */
+/** The segments that `nextPiece` has not come to. */
 let rest: usize = 0;
 let wholeBytes: usize = 0;
 const WHOLE_FROM_BYTES: usize = 0x2000;
@@ -102,26 +101,40 @@ export function openPieces(byteCount: usize): void {
   if (load<u32>(head, 8) == 0) wholeBytes = 0;
 }
 
-/** The next piece of the text into PIECE; whether there is another after it. */
+/**
+ * The next piece of the text into PIECE: where it starts, where it ends, and which end of a
+ * reference comes behind it, if any. Returns whether there is another after it.
+ */
 export function nextPiece(): bool {
   let out = GATHER;
+  let mark: usize = 0;
   for (; rest != 0; rest = load<u32>(rest, 8)) {
     let from: usize = load<u32>(rest);
+    if (from <= REFERENCE_ENDS) {
+      mark = from;
+      rest = load<u32>(rest, 8);
+      break;
+    }
     const end: usize = load<u32>(rest, 4);
     const byteCount = end - from;
     const isWhole = byteCount >= wholeBytes;
     if (isWhole ? out != GATHER : byteCount > GATHER + GATHER_BYTES - out) break;
     if (isWhole) {
       rest = load<u32>(rest, 8);
-      store<u32>(PIECE, <u32>from);
-      store<u32>(PIECE, <u32>end, 4);
+      putPiece(from, end, 0);
       return rest != 0;
     }
     const to = out + byteCount;
     for (; from < end; from += 16, out += 16) v128.store(out, v128.load(from));
     out = to;
   }
-  store<u32>(PIECE, <u32>GATHER);
-  store<u32>(PIECE, <u32>out, 4);
+  putPiece(GATHER, out, mark);
   return rest != 0;
+}
+
+// @ts-ignore: decorator
+@inline function putPiece(start: usize, end: usize, mark: usize): void {
+  store<u32>(PIECE, <u32>start);
+  store<u32>(PIECE, <u32>end, 4);
+  store<u32>(PIECE, <u32>mark, 8);
 }

@@ -1,4 +1,4 @@
-import { SELECTION } from '../layout';
+import { SELECTION } from './layout';
 
 /**
  * What an identity selects: an automaton whose states JavaScript lays out at SELECTION, all words.

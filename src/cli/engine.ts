@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CORE_HEX } from '../engine/wasm/module/core.generated.js';
+import { JSON_HEX } from '../engine/wasm/module/json.generated.js';
 import { activeEngine, listEngines } from '../index.js';
 import { print } from './output.js';
 import { grouped, styleOf } from './terminal.js';
@@ -30,7 +31,7 @@ Examples:
 async function runEngine(flags: { readonly json?: true }): Promise<void> {
   const active = activeEngine();
   const working = listEngines();
-  const wasmBytes = CORE_HEX.length / 2;
+  const wasmBytes = (CORE_HEX.length + JSON_HEX.length) / 2;
   const rows = (['native', 'wasm', 'js'] as const).map((name) => {
     const engine = working.find((each) => each.name === name);
     const uses = [

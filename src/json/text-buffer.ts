@@ -1,5 +1,6 @@
 import { encoder } from '../engine/utf8.js';
 import type { Wasm } from '../engine/wasm/instance.js';
+import { residentJson } from '../engine/wasm/json-instance.js';
 
 /**
  * Where canonical JSON is assembled: one chunk of memory that is emptied into the digest whenever
@@ -28,11 +29,35 @@ const CHUNK_BYTES = 0x10000;
 /** Numbers printed in one go: at 26 bytes each they fit behind a full chunk. */
 export const NUMBERS_PER_PIECE = 1024;
 
+/** Writes numbers as `TextBuffer.numbers` does, into `out`; returns how many bytes that took. */
+type PrintNumbers = (numbers: Float64Array, out: Uint8Array, position: number) => number;
+
+/** Printed where raw JSON is read: that module is made only for whoever has lists of numbers. */
+function wasmNumbers(): PrintNumbers {
+  const json = residentJson();
+  if (json === undefined) return jsNumbers;
+  const { call, bytes, at } = json;
+  const doubles = new Float64Array(bytes.buffer, at.numbers, NUMBERS_PER_PIECE);
+  const text = at.numbers + doubles.byteLength;
+  return (numbers, out, position) => {
+    doubles.set(numbers);
+    const printed = bytes.subarray(text, call.printDoubles(at.numbers, numbers.length, text));
+    out.set(printed, position);
+    return printed.length;
+  };
+}
+
+const jsNumbers: PrintNumbers = (numbers, out, position) => {
+  // Twice as fast as one `String(x)` after the other.
+  const text = JSON.stringify(Array.from(numbers));
+  return encoder.encodeInto(`${text.slice(1, -1)},`, out.subarray(position)).written;
+};
+
 /** In WASM memory: pieces are encoded into INPUT and escaped into OUTPUT sixteen bytes at a time. */
 function wasmBuffer(wasm: Wasm): TextBuffer {
   const { call, at, bytes } = wasm;
   const input = bytes.subarray(at.input, at.input + at.inputBytes);
-  const doubles = new Float64Array(bytes.buffer, at.input, NUMBERS_PER_PIECE);
+  let printer: PrintNumbers | undefined;
   return {
     bytes,
     start: at.output,
@@ -46,8 +71,8 @@ function wasmBuffer(wasm: Wasm): TextBuffer {
       return call.escapeJson(at.input, written, position);
     },
     numbers(numbers, position) {
-      doubles.set(numbers);
-      return call.printDoubles(at.input, numbers.length, position);
+      printer ??= wasmNumbers();
+      return position + printer(numbers, bytes, position);
     },
   };
 }
@@ -81,12 +106,7 @@ function jsBuffer(): TextBuffer {
       this.lastWide = written !== escaped.length || escaped !== piece;
       return position + written;
     },
-    numbers(numbers, position) {
-      // Twice as fast as one `String(x)` after the other.
-      const text = JSON.stringify(Array.from(numbers));
-      const commas = `${text.slice(1, -1)},`;
-      return position + encoder.encodeInto(commas, bytes.subarray(position)).written;
-    },
+    numbers: (numbers, position) => position + jsNumbers(numbers, bytes, position),
   };
 }
 

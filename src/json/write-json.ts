@@ -5,7 +5,9 @@ import {
   DOCUMENT_INCLUDES,
   DOCUMENT_SELECTS,
 } from '../engine/wasm/document.js';
+import { residentJson } from '../engine/wasm/json-instance.js';
 import type { ParseLimits } from './parse.js';
+import { ReferenceSink } from './reference-sink.js';
 import type { Selection } from './selection.js';
 import { selectionTable } from './selection-table.js';
 import type { CanonicalSink } from './write.js';
@@ -27,7 +29,7 @@ export function writeJson<T>(
   sink: CanonicalSink<T>,
   prefix?: Uint8Array,
 ): T | undefined {
-  const wasm = canonicalizerWasm();
+  const wasm = canonicalizerWasm() && residentJson();
   if (wasm === undefined) return undefined;
   let flags = bigNumbers === 'double' ? DOCUMENT_BIG_NUMBERS : 0;
   let table: Uint8Array | undefined;
@@ -37,5 +39,6 @@ export function writeJson<T>(
     flags |= DOCUMENT_SELECTS;
     if (include !== undefined && include.length > 0) flags |= DOCUMENT_INCLUDES;
   }
-  return canonicalizeDocument(wasm, content, { maxDepth, flags, table, prefix }, sink);
+  const pieces = selection === undefined ? sink : new ReferenceSink(sink);
+  return canonicalizeDocument(wasm, content, { maxDepth, flags, table, prefix }, pieces);
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { expectFailure, itOnTerminal, onTerminal, ROOT, samekey } from './program.js';
 
-const wasmBytes = statSync(join(ROOT, 'build/release.wasm')).size;
+const sizeOf = (name: string) => statSync(join(ROOT, `build/${name}.wasm`)).size;
+const wasmBytes = sizeOf('core') + sizeOf('json');
 
 async function json(options: Parameters<typeof samekey>[1]) {
   const run = await samekey(['engine', '--json'], options);

@@ -1,9 +1,12 @@
 import { fail } from '../../errors/errors.js';
 import { encoder } from '../utf8.js';
-import type { Wasm } from './instance.js';
+import { createJsonInstance, type JsonWasm } from './json-instance.js';
 
 /** Takes canonical text piece by piece: `bytes[start, end)`, valid during the call. */
 export interface PieceSink<T> {
+  /** What comes up to the matching `endReference` goes in as its digest. */
+  beginReference?(): void;
+  endReference?(): void;
   chunk(bytes: Uint8Array, start: number, end: number): void;
   /** Takes the last piece, and returns the result of the whole. */
   last(bytes: Uint8Array, start: number, end: number): T;
@@ -29,6 +32,10 @@ const NO_ROOM = 1;
 const LAST_PIECE = 2;
 const MORE_PIECES = 3;
 
+/** What comes behind a piece. */
+const REFERENCE_BEGINS = 1;
+const REFERENCE_ENDS = 2;
+
 const PAGE_BYTES = 0x10000;
 /** Room for padding behind a document. */
 const BEHIND_BYTES = 256;
@@ -37,13 +44,13 @@ const KEPT_BYTES = 32 * 1024 * 1024;
 
 /** An instance, and its memory as it is now. */
 class Place {
-  readonly wasm: Wasm;
+  readonly wasm: JsonWasm;
   readonly grows: boolean;
   bytes: Uint8Array;
   #piece: Uint32Array;
   #table: Uint8Array | undefined;
 
-  constructor(wasm: Wasm, grows: boolean) {
+  constructor(wasm: JsonWasm, grows: boolean) {
     this.wasm = wasm;
     this.grows = grows;
     this.bytes = wasm.bytes;
@@ -51,7 +58,7 @@ class Place {
   }
 
   #words(): Uint32Array {
-    return new Uint32Array(this.bytes.buffer, this.wasm.at.piece, 2);
+    return new Uint32Array(this.bytes.buffer, this.wasm.at.piece, 3);
   }
 
   /** Takes a new view of a memory that has grown. */
@@ -95,7 +102,10 @@ class Place {
     const { bytes } = this;
     const piece = this.#piece;
     for (let more = status === MORE_PIECES; more; more = this.wasm.call.nextPiece() !== 0) {
-      sink.chunk(bytes, piece[0] as number, piece[1] as number);
+      const [start, end, mark] = piece as unknown as [number, number, number];
+      if (start !== end) sink.chunk(bytes, start, end);
+      if (mark === REFERENCE_BEGINS) sink.beginReference?.();
+      else if (mark === REFERENCE_ENDS) sink.endReference?.();
     }
     return sink.last(bytes, piece[0] as number, piece[1] as number);
   }
@@ -111,7 +121,7 @@ let large: Place | undefined;
  * @throws {RangeError} `SAMEKEY_TOO_LONG` if it is too long for any.
  */
 export function canonicalizeDocument<T>(
-  wasm: Wasm,
+  wasm: JsonWasm,
   content: string | Uint8Array,
   options: DocumentOptions,
   sink: PieceSink<T>,
@@ -134,17 +144,26 @@ export function canonicalizeDocument<T>(
     const status = small.run(byteCount, options);
     if (status !== NO_ROOM) return status < LAST_PIECE ? undefined : small.drain(status, sink);
   }
-  return canonicalizeLarge(wasm, content, start, options, sink);
+  return canonicalizeLarge(content, start, options, sink);
+}
+
+/** A place that grows; `undefined` where there is no other instance to be had. */
+function largePlace(): Place | undefined {
+  try {
+    return new Place(createJsonInstance(), true);
+  } catch {
+    return undefined;
+  }
 }
 
 function canonicalizeLarge<T>(
-  wasm: Wasm,
   content: string | Uint8Array,
   start: number,
   options: DocumentOptions,
   sink: PieceSink<T>,
 ): T | undefined {
-  const place = large ?? new Place(wasm.another(), true);
+  const place = large ?? largePlace();
+  if (place === undefined) return undefined;
   // Kept for the next one only if all goes well.
   large = undefined;
   const byteCount = copyInto(place, content, start);

@@ -1,8 +1,8 @@
 import { instantiateCore } from './module/inlined.js';
 
-/** The module's ABI, as `assembly/index.ts` exports it. */
+/** The ABI of the digests' module, as `assembly/index.ts` exports it. */
 export interface WasmExports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: { readonly buffer: ArrayBuffer };
   sha256(ptr: number, byteCount: number): void;
   sha1Begin(): void;
   sha1Blocks(ptr: number, blockCount: number): void;
@@ -17,16 +17,6 @@ export interface WasmExports {
   digestHex(): void;
   digestUuid(): void;
   escapeJson(ptr: number, byteCount: number, out: number): number;
-  document(
-    prefix: number,
-    prefixBytes: number,
-    byteCount: number,
-    maxDepth: number,
-    options: number,
-  ): number;
-  nextPiece(): number;
-  reprintNumber(ptr: number, end: number, out: number): number;
-  printDoubles(ptr: number, count: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
   readonly PREFIX_BYTES: Address;
@@ -34,10 +24,6 @@ export interface WasmExports {
   readonly INPUT_BYTES: Address;
   readonly OUTPUT: Address;
   readonly OUTPUT_BYTES: Address;
-  readonly PIECE: Address;
-  readonly SELECTION: Address;
-  readonly SELECTION_BYTES: Address;
-  readonly DOCUMENT: Address;
   readonly SLOT_COUNT: Address;
   readonly JOBS: Address;
   readonly ARENA: Address;
@@ -53,7 +39,7 @@ interface Address {
 /** One instance, and the addresses in it read once. */
 export interface Wasm {
   readonly call: WasmExports;
-  /** The whole linear memory. That of the first instance never grows: no view is ever detached. */
+  /** The whole linear memory, which never grows: no view is ever detached. */
   readonly bytes: Uint8Array;
   readonly at: {
     readonly digest: number;
@@ -63,15 +49,9 @@ export interface Wasm {
     readonly inputBytes: number;
     readonly output: number;
     readonly slotCount: number;
-    readonly piece: number;
-    readonly selection: number;
-    readonly selectionBytes: number;
-    readonly document: number;
     readonly arena: number;
     readonly packed: number;
   };
-  /** Another instance, with a memory of its own. */
-  another(): Wasm;
 }
 
 /**
@@ -91,14 +71,8 @@ export function instantiate(): Wasm {
       inputBytes: call.INPUT_BYTES.value,
       output: call.OUTPUT.value,
       slotCount: call.SLOT_COUNT.value,
-      piece: call.PIECE.value,
-      selection: call.SELECTION.value,
-      selectionBytes: call.SELECTION_BYTES.value,
-      // AssemblyScript's own first free byte, of its own alignment.
-      document: (call.DOCUMENT.value + 15) & ~15,
       arena: call.ARENA.value,
       packed: call.PACKED.value,
     },
-    another: instantiate,
   };
 }

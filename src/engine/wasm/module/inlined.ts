@@ -1,4 +1,5 @@
 import { CORE_HEX } from './core.generated.js';
+import { JSON_HEX } from './json.generated.js';
 import { compile, exportsOf } from './platform.js';
 
 /** Thirty-two bytes at a time: this runs once and so in the interpreter, where each step counts. */
@@ -13,9 +14,16 @@ function fromHex(hex: string): Uint8Array {
 }
 
 let core: object | undefined;
+let json: object | undefined;
 
-/** The exports of a new instance of the module that the library carries in itself. */
+/** The exports of a new instance of the module that digests, which the library carries in itself. */
 export function instantiateCore(): object {
   core ??= compile(fromHex(CORE_HEX));
   return exportsOf(core);
+}
+
+/** The same of the module that reads JSON. */
+export function instantiateJson(): object {
+  json ??= compile(fromHex(JSON_HEX));
+  return exportsOf(json);
 }

@@ -1,0 +1,45 @@
+import { toHex } from '../engine/hex.js';
+import { digestEngine, streamEngine } from '../engine/select.js';
+import { encoder } from '../engine/utf8.js';
+import type { PieceSink } from '../engine/wasm/document.js';
+import { createDigester, type Digester } from '../hash/hmac.js';
+
+/** A reference whose first piece is that long is digested by whoever digests long streams. */
+const LONG_BYTES = 0x4000;
+
+/** Hands canonical text on to another sink, with the digest of each reference in its place. */
+export class ReferenceSink<T> implements PieceSink<T> {
+  readonly #outer: PieceSink<T>;
+  /** Of the references that are open, the innermost's last; made when the first piece comes. */
+  readonly #open: (Digester | undefined)[] = [];
+
+  constructor(outer: PieceSink<T>) {
+    this.#outer = outer;
+  }
+
+  chunk(bytes: Uint8Array, start: number, end: number): void {
+    const innermost = this.#open.length - 1;
+    if (innermost < 0) {
+      this.#outer.chunk(bytes, start, end);
+      return;
+    }
+    const engine = end - start >= LONG_BYTES ? streamEngine() : digestEngine();
+    this.#open[innermost] ??= createDigester(undefined, engine);
+    this.#open[innermost].update(bytes.subarray(start, end));
+  }
+
+  beginReference(): void {
+    this.#open.push(undefined);
+  }
+
+  endReference(): void {
+    // No value is without text.
+    const digest = (this.#open.pop() as Digester).finish();
+    const text = encoder.encode(`"sha256:${toHex(digest)}"`);
+    this.chunk(text, 0, text.length);
+  }
+
+  last(bytes: Uint8Array, start: number, end: number): T {
+    return this.#outer.last(bytes, start, end);
+  }
+}
