@@ -3,9 +3,17 @@
  * ways of resolving modules, with the declarations of the DOM, of Node, or neither. The package's
  * own declarations are checked as well (`skipLibCheck` is off).
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -43,11 +51,12 @@ try {
     symlinkSync(join(here, 'node_modules', name), join(modules, name));
   }
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
-  for (const file of PLATFORM.dom.files.concat('node.ts')) cpSync(join(here, file), join(project, file));
+  for (const file of PLATFORM.dom.files.concat('node.ts'))
+    cpSync(join(here, file), join(project, file));
 
   const configs = Object.entries(RESOLUTION).flatMap(([resolution, modules]) =>
     Object.entries(PLATFORM).map(([platform, { files, ...library }]) => {
-      const name = `${resolution}-${platform}`;
+      const name = `${resolution}-${platform}.json`;
       const compilerOptions = {
         ...modules,
         ...library,
@@ -57,23 +66,31 @@ try {
         noUncheckedIndexedAccess: true,
         verbatimModuleSyntax: true,
         noEmit: true,
+        // TypeScript's own libraries are no business of ours, and half of the time.
+        skipDefaultLibCheck: true,
       };
-      writeFileSync(join(project, `${name}.json`), JSON.stringify({ compilerOptions, files }));
+      writeFileSync(join(project, name), JSON.stringify({ compilerOptions, files }));
       return name;
     }),
   );
-  for (const compiler of compilers) {
-    const tsc = join(here, 'node_modules', compiler, 'bin', 'tsc');
-    for (const config of configs) {
-      const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', `${config}.json`], {
-        cwd: project,
-        encoding: 'utf8',
-      });
-      const ok = status === 0;
-      if (!ok) failures++;
-      console.log(`${ok ? 'ok  ' : 'FAIL'} ${compiler} ${config}${ok ? '' : `\n${stdout}${stderr}`}`);
+  const queue = [...compilers];
+  const work = async () => {
+    for (let compiler = queue.shift(); compiler !== undefined; compiler = queue.shift()) {
+      // One process builds them all, and reads the libraries once.
+      const tsc = join(here, 'node_modules', compiler, 'bin', 'tsc');
+      const { code, stdout } = await new Promise((resolve) =>
+        execFile(
+          process.execPath,
+          [tsc, '--build', '--force', ...configs],
+          { cwd: project },
+          (error, stdout) => resolve({ code: error === null ? 0 : error.code, stdout }),
+        ),
+      );
+      if (code !== 0) failures++;
+      console.log(`${code === 0 ? 'ok  ' : 'FAIL'} ${compiler}: ${configs.join(' ')} ${stdout}`);
     }
-  }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
 } finally {
   rmSync(project, { recursive: true });
 }

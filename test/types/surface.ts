@@ -2,21 +2,21 @@
 // to have. Nothing here needs the DOM's or Node's declarations.
 import {
   type ActiveEngine,
-  activeEngine,
+  type activeEngine,
   type ByteStream,
   type Content,
-  canonicalBytes,
-  canonicalize,
-  canonicalizeJson,
+  type canonicalBytes,
+  type canonicalize,
+  type canonicalizeJson,
   createConversation,
   createSha256,
-  customId,
+  type customId,
   type Difference,
-  defineIdentity,
+  type defineIdentity,
   type EngineInfo,
   type Explanation,
-  explain,
-  explainDifference,
+  type explain,
+  type explainDifference,
   type Identity,
   identities,
   isKey,
@@ -25,25 +25,25 @@ import {
   keyOf,
   keyOfJson,
   keyOfStream,
-  keysOf,
-  keysOfJson,
-  listEngines,
+  type keysOf,
+  type keysOfJson,
+  type listEngines,
   NAMESPACE_DNS,
   type ParsedKey,
-  parseKey,
-  randomKey,
+  type parseKey,
+  type randomKey,
   type SamekeyError,
   type SamekeyErrorCode,
   scoped,
-  sha1,
+  type sha1,
   sha256,
-  sha256Batch,
+  type sha256Batch,
   sha256Hex,
-  sha256HexBatch,
+  type sha256HexBatch,
   useEngine,
-  uuidv5,
+  type uuidv5,
 } from 'samekey';
-import * as pure from 'samekey/pure';
+import type * as pure from 'samekey/pure';
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -82,8 +82,9 @@ same<ReturnType<typeof explainDifference>, Difference[]>();
 same<ReturnType<typeof defineIdentity>, Identity>();
 same<ReturnType<typeof listEngines>, EngineInfo[]>();
 same<ReturnType<typeof activeEngine>, ActiveEngine>();
-same<(typeof identities)['anthropic'], Identity>();
-same<typeof NAMESPACE_DNS, string>();
+same<Key, `ik_${string}`>();
+const preset: Identity & { readonly exclude: readonly string[] } = identities.anthropic;
+const namespace: string = NAMESPACE_DNS;
 same<Content, string | ArrayBufferView | ArrayBuffer>();
 same<typeof pure.keyOf, typeof keyOf>();
 
@@ -142,10 +143,10 @@ const early: Key = keyOfStream(stream);
 // @ts-expect-error: no code of ours
 const other: SamekeyErrorCode = 'ENOENT';
 // @ts-expect-error: any text is no key
-const guessed: Key = 'ik_';
+const guessed: Key = asText;
 // @ts-expect-error: there is no such export
 import('samekey').then(({ keyof }) => keyof);
 // @ts-expect-error: what is inside is nobody else's
 import('samekey/dist/index.js');
 
-export { code, early, guessed, other };
+export { code, early, guessed, namespace, other, preset };
