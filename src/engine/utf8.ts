@@ -10,33 +10,29 @@ interface Decoder {
 }
 
 /**
- * The platform's own, from the first use on: what stands here until then tries them before it trusts
- * them, so that an import does nothing and no later call pays for the question.
+ * What stands for the platform's own until the first use, and tries them before it trusts them: an
+ * import does nothing, and no later call pays for the question. `encodeInto` is for those who have
+ * asked for an engine, who are past that.
  */
-export let encoder: Encoder = {
+const UNTRIED = {
   encode(text) {
     trustPlatform();
     return encoder.encode(text);
   },
-  encodeInto(text, into) {
-    trustPlatform();
-    return encoder.encodeInto(text, into);
-  },
-};
-
-/** U+FEFF at the start is data here, and not a byte order mark to be dropped. */
-export let decoder: Decoder = {
   decode(bytes) {
     trustPlatform();
     return decoder.decode(bytes);
   },
-};
+} as Encoder & Decoder;
+
+export let encoder: Encoder = UNTRIED;
+
+/** U+FEFF at the start is data here, and not a byte order mark to be dropped. */
+export let decoder: Decoder = UNTRIED;
 
 /** U+FEFF, a character of two bytes, one of four and a lone surrogate, which becomes U+FFFD. */
 const SAMPLE = '\ufeff\u00e9\u{1f9f3}\ud800';
-const RIGHT = '239,187,191,195,169,240,159,167,179,239,191,189 2 5 \ufeff\u00e9\u{1f9f3}\ufffd';
-
-let isTrusted = false;
+const RIGHT = '239,187,191,195,169,240,159,167,179,239,191,189,2,5,\ufeff\u00e9\u{1f9f3}\ufffd';
 
 /**
  * Compares the platform's `TextEncoder` and `TextDecoder` with known answers, once. A polyfill or a
@@ -45,28 +41,27 @@ let isTrusted = false;
  * @throws {Error} `SAMEKEY_PLATFORM`, at every use, as long as they are missing or wrong.
  */
 export function trustPlatform(): void {
-  if (isTrusted) return;
-  let found = '';
+  if (encoder !== UNTRIED) return;
+  let found: string;
   try {
     const ours = new TextEncoder() as Encoder;
     const lenient = new TextDecoder('utf-8', { ignoreBOM: true });
     const bytes = ours.encode(SAMPLE);
     // No room for the third character, which must not be cut in two.
     const { read, written } = ours.encodeInto(SAMPLE, new Uint8Array(6));
-    found = `${bytes} ${read} ${written} ${lenient.decode(bytes)}`;
+    found = `${[bytes, read, written, lenient.decode(bytes)]}`;
     try {
-      found += new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.of(255));
+      found += new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(1));
     } catch {
       // As it must: the strict reader of JSON relies on it.
     }
     if (found === RIGHT) {
       encoder = ours;
       decoder = lenient;
-      isTrusted = true;
       return;
     }
   } catch (error) {
-    found = String(error);
+    found = `${error}`;
   }
   fail(
     Error,
