@@ -85,21 +85,46 @@ for (const [name, way] of Object.entries(LIBRARY)) {
 }
 for (const name of Object.keys(MODULES)) copyFileSync(`build/${name}.wasm`, `dist/${name}.wasm`);
 
-// The pool and its threads are users of that file: one copy of the library for all.
+/** What uses the library, where it is imported from there: one copy of it for all. */
+const outside = (path) => ({
+  name: 'the library stays outside',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path, external: true }));
+  },
+});
+
+// The pool and its threads are for Node only.
 await build({
   ...shared,
   entryPoints: ['src/pool/pool.ts', 'src/pool/worker.ts'],
   outdir: 'dist/pool',
   platform: 'node',
-  plugins: [
-    {
-      name: 'the library stays outside',
-      setup({ onResolve }) {
-        onResolve({ filter: /^\.\.\/index\.js$/ }, ({ path }) => ({ path, external: true }));
-      },
-    },
-  ],
+  plugins: [outside('../index.js')],
 });
+
+/** The packages that went into a bundle, whose licences travel with it. */
+function copyLicences({ inputs }, folder) {
+  const packages = Object.keys(inputs).map((path) => /^node_modules\/([^/]+)/.exec(path)?.[1]);
+  for (const name of new Set(packages.filter(Boolean))) {
+    const licence = readdirSync(`node_modules/${name}`).find((file) => /^licen[cs]e/i.test(file));
+    if (!licence) throw new Error(`the licence of ${name} is not in its package`);
+    copyFileSync(`node_modules/${name}/${licence}`, `${folder}/${name}.LICENSE`);
+  }
+}
+
+// By its name, so that each platform gets its own file of the library.
+const { metafile: once } = await build({
+  ...shared,
+  entryPoints: ['src/once/index.ts', 'src/store/memory.ts'],
+  outdir: 'dist',
+  outbase: 'src',
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  conditions: ['browser'],
+  plugins: [outside('samekey')],
+  metafile: true,
+});
+for (const folder of ['dist/once', 'dist/store']) copyLicences(once, folder);
 
 // The command line has its argument parser and its progress bar inside, so that samekey has no
 // dependencies; their licences travel with it.
@@ -114,13 +139,6 @@ const { metafile } = await build({
   },
   metafile: true,
 });
-const packages = Object.keys(metafile.inputs).map(
-  (path) => /^node_modules\/([^/]+)/.exec(path)?.[1],
-);
-for (const name of new Set(packages.filter(Boolean))) {
-  const licence = readdirSync(`node_modules/${name}`).find((file) => /^licen[cs]e/i.test(file));
-  if (!licence) throw new Error(`the licence of ${name} is not in its package`);
-  copyFileSync(`node_modules/${name}/${licence}`, `dist/cli/${name}.LICENSE`);
-}
+copyLicences(metafile, 'dist/cli');
 
 await buildPlayground();

@@ -3,6 +3,8 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as samekey from '../src/index.js';
+import * as once from '../src/once/index.js';
+import * as memory from '../src/store/memory.js';
 import { type Example, examplesInMarkdown, examplesInSource, prepare } from './doc-examples.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -23,6 +25,15 @@ function elided(expected: unknown): unknown {
   );
 }
 
+/** What users import by these names, from the sources. */
+const ENTRIES: Record<string, object> = {
+  samekey,
+  'samekey/once': once,
+  'samekey/store/memory': memory,
+};
+/** What the examples in comments have without importing it. */
+const EVERYTHING = Object.assign({}, ...Object.values(ENTRIES));
+
 const AsyncFunction = (async () => {}).constructor as new (
   ...parts: string[]
 ) => (...values: unknown[]) => Promise<void>;
@@ -33,7 +44,7 @@ async function run(example: Pick<Example, 'code' | 'language'>, scope: object): 
   let checked = 0;
   const inScope = {
     ...scope,
-    load: (specifier: string) => (specifier === 'samekey' ? samekey : import(specifier)),
+    load: (specifier: string) => ENTRIES[specifier] ?? import(specifier),
     check(actual: unknown, expected: unknown) {
       checked++;
       expect(actual).toEqual(elided(expected));
@@ -68,7 +79,7 @@ describe('examples in doc comments', () => {
     // There, a comment behind an expression is its value, or it is out of place.
     expect(prose).toEqual([]);
     expect(checkCount).toBeGreaterThan(0);
-    expect(await run(example, samekey)).toBe(checkCount);
+    expect(await run(example, EVERYTHING)).toBe(checkCount);
   });
 
   it('are there for every public function', () => {

@@ -19,7 +19,7 @@ const LAYERS = [
 ];
 
 /** Users of the library like any other, each a program or an entry point of its own. */
-const USERS = ['pool', 'playground', 'cli'];
+const USERS = ['pool', 'once', 'playground', 'cli'];
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');
@@ -98,7 +98,7 @@ describe('layers', () => {
             if (!files.includes(to)) return true;
             if (to === index) return !USERS.includes(layerOf(file));
             // Threads are for Node only.
-            if (layerOf(to) === 'pool') return !USERS.includes(layerOf(file));
+            if (layerOf(to) === 'pool') return !['pool', 'cli'].includes(layerOf(file));
             return LAYERS.indexOf(layerOf(to)) > LAYERS.indexOf(layerOf(file));
           })
           .map((specifier) => `${relative(ROOT, file)} imports ${specifier}`),

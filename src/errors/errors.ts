@@ -13,17 +13,26 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_BAD_STATE'
   | 'SAMEKEY_BAD_UUID'
   | 'SAMEKEY_BIG_NUMBER'
+  | 'SAMEKEY_CLOSED'
   | 'SAMEKEY_CYCLE'
   | 'SAMEKEY_EMPTY_IDENTITY'
   | 'SAMEKEY_ENGINE_UNAVAILABLE'
+  | 'SAMEKEY_IN_PROGRESS'
+  | 'SAMEKEY_LEASE_LOST'
   | 'SAMEKEY_LONE_SURROGATE'
+  | 'SAMEKEY_MISMATCH'
   | 'SAMEKEY_NOT_FINITE'
   | 'SAMEKEY_NOT_JSON'
   | 'SAMEKEY_NO_MIDSTATE'
   | 'SAMEKEY_NO_POOL'
   | 'SAMEKEY_NO_RANDOM'
+  | 'SAMEKEY_STORE'
+  | 'SAMEKEY_STORE_FULL'
+  | 'SAMEKEY_TIMEOUT'
   | 'SAMEKEY_TOO_DEEP'
-  | 'SAMEKEY_TOO_LONG';
+  | 'SAMEKEY_TOO_LONG'
+  | 'SAMEKEY_UNKNOWN_OUTCOME'
+  | 'SAMEKEY_UNSTORABLE';
 
 /** What `catch` receives: a built-in error with a `code`, and a `path` where a value is to blame. */
 export interface SamekeyError extends Error {

@@ -1,0 +1,88 @@
+import type { SamekeyErrorCode } from '../errors/errors.js';
+import type { StoreRecord } from '../store/store.js';
+
+/** What `once` rejects with when it is not the function itself that failed. */
+export class OnceError extends Error {
+  override readonly name = 'OnceError';
+  readonly code: SamekeyErrorCode;
+  readonly key: string;
+  /** The record that stood in the way, if one did. */
+  readonly record: StoreRecord | undefined;
+
+  constructor(
+    code: SamekeyErrorCode,
+    key: string,
+    message: string,
+    more: { readonly record?: StoreRecord | undefined; readonly cause?: unknown } = {},
+  ) {
+    super(message, 'cause' in more ? { cause: more.cause } : undefined);
+    this.code = code;
+    this.key = key;
+    this.record = more.record;
+  }
+}
+
+/** The key was used for another payload. */
+export const mismatch = (key: string, record: StoreRecord) =>
+  new OnceError(
+    'SAMEKEY_MISMATCH',
+    key,
+    `Cannot run ${key}: it was used with another fingerprint, wanted a key of its own for every payload`,
+    { record },
+  );
+
+/** Somebody else is running it, and the caller does not wait, or not any longer. */
+export const inProgress = (key: string, record: StoreRecord | undefined, waitedMs: number) =>
+  new OnceError(
+    'SAMEKEY_IN_PROGRESS',
+    key,
+    `Cannot run ${key}: it is being run${waitedMs > 0 ? `, also after ${waitedMs} ms` : ''}, wanted its end; try again later`,
+    { record },
+  );
+
+/** An owner was never heard of again, and nobody may run it before somebody has looked. */
+export const unknownOutcome = (key: string, record: StoreRecord) =>
+  new OnceError(
+    'SAMEKEY_UNKNOWN_OUTCOME',
+    key,
+    `Cannot run ${key}: attempt ${record.attempt} ended without an answer, wanted evict(key) once it is known what it did`,
+    { record },
+  );
+
+/** The claim ran out or was taken over while the function ran: its result counts for nothing. */
+export const leaseLost = (key: string) =>
+  new OnceError(
+    'SAMEKEY_LEASE_LOST',
+    key,
+    `Cannot keep the result of ${key}: its lease was lost while it ran, wanted renewals within leaseMs`,
+  );
+
+/** The store did not do what it was asked. */
+export const storeFailed = (key: string, action: string, cause: unknown) =>
+  new OnceError(
+    'SAMEKEY_STORE',
+    key,
+    `Cannot ${action} ${key}: the store failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { cause },
+  );
+
+/** The function took too long. */
+export const timedOut = (key: string, timeoutMs: number) =>
+  new OnceError(
+    'SAMEKEY_TIMEOUT',
+    key,
+    `Cannot wait for ${key}: it did not end within ${timeoutMs} ms, wanted a function that settles when its signal aborts`,
+  );
+
+export const closed = (key: string) =>
+  new OnceError('SAMEKEY_CLOSED', key, `Cannot run ${key}: once.close() was called`);
+
+/** The function succeeded, but what it gave cannot be kept; it is in `value`. */
+export class UnstorableResultError extends OnceError {
+  readonly value: unknown;
+
+  constructor(code: SamekeyErrorCode, key: string, what: string, value: unknown, cause?: unknown) {
+    super(code, key, `Cannot keep the result of ${key}: ${what}`, { cause });
+    this.value = value;
+  }
+}

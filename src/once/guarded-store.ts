@@ -1,0 +1,104 @@
+import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
+import { storeFailed } from './errors.js';
+
+export type StoreAction = 'claim' | 'renew' | 'complete' | 'release' | 'read' | 'evict' | 'watch';
+
+/**
+ * A store that answers or fails, within a time: a promise that never settles, or a function that
+ * throws before there is one, becomes an error like any other.
+ */
+export class GuardedStore {
+  readonly #store: Store;
+  readonly #timeoutMs: number;
+  readonly #onError: (key: string, action: StoreAction, error: unknown) => void;
+
+  constructor(
+    store: Store,
+    timeoutMs: number,
+    onError: (key: string, action: StoreAction, error: unknown) => void,
+  ) {
+    this.#store = store;
+    this.#timeoutMs = timeoutMs;
+    this.#onError = onError;
+  }
+
+  claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
+    return this.#within(
+      key,
+      'claim',
+      () => this.#store.claim(key, request),
+      // Nobody waits for this claim any longer: whoever comes next should not, either.
+      ({ claimed }) => {
+        if (claimed) this.#store.release(key, request.owner).catch(() => {});
+      },
+    );
+  }
+
+  renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
+    return this.#within(key, 'renew', () => this.#store.renew(key, owner, leaseMs));
+  }
+
+  complete(key: string, owner: string, completion: Completion): Promise<boolean> {
+    return this.#within(key, 'complete', () => this.#store.complete(key, owner, completion));
+  }
+
+  release(key: string, owner: string): Promise<boolean> {
+    return this.#within(key, 'release', () => this.#store.release(key, owner));
+  }
+
+  read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
+    return this.#within(key, 'read', () => this.#store.read(key));
+  }
+
+  evict(key: string): Promise<boolean> {
+    return this.#within(key, 'evict', () => this.#store.evict(key));
+  }
+
+  /** A function that ends watching, or `undefined` where there is no way to watch. */
+  async watch(key: string, notify: () => void): Promise<(() => void) | undefined> {
+    if (this.#store.watch === undefined) return undefined;
+    try {
+      return await this.#within(
+        key,
+        'watch',
+        async () => this.#store.watch?.(key, notify),
+        (end) => end?.(),
+      );
+    } catch {
+      // It was told; asking from time to time goes on.
+      return undefined;
+    }
+  }
+
+  #within<T>(
+    key: string,
+    action: StoreAction,
+    call: () => Promise<T>,
+    late: (result: T) => void = () => {},
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let isLate = false;
+      const refuse = (error: unknown) => {
+        clearTimeout(timer);
+        if (isLate) return;
+        isLate = true;
+        this.#onError(key, action, error);
+        reject(storeFailed(key, action, error));
+      };
+      const timer = setTimeout(
+        () => refuse(new Error(`no answer within ${this.#timeoutMs} ms`)),
+        this.#timeoutMs,
+      );
+      const settle = (result: T) => {
+        clearTimeout(timer);
+        if (isLate) late(result);
+        else resolve(result);
+      };
+      try {
+        call().then(settle, refuse);
+      } catch (error) {
+        refuse(error);
+      }
+    });
+  }
+}

@@ -1,0 +1,14 @@
+/** `samekey/once`: at most one run per key, and its result for every duplicate. */
+export { type Codec, jsonCodec, richCodec } from './codec.js';
+export { OnceError, UnstorableResultError } from './errors.js';
+export type { Layer, OnceEvent } from './events.js';
+export {
+  type CallOptions,
+  createOnce,
+  type Detailed,
+  type Once,
+  type OnceStats,
+} from './once.js';
+export type { CacheOptions, OnceOptions, Reconciliation, UnknownDecision } from './options.js';
+export type { OnceContext } from './run.js';
+export { type OnceTool, onceTool, type ToolOptions } from './tool.js';

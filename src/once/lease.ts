@@ -1,0 +1,71 @@
+import type { GuardedStore } from './guarded-store.js';
+
+/** How often a lease is renewed before it runs out. */
+const RENEWALS_PER_LEASE = 3;
+
+/**
+ * Says that the owner is alive, again and again, until `stop`. The lease is lost when the store says
+ * that the record is somebody else's, and when no renewal came through for as long as it lasts.
+ */
+export class Lease {
+  readonly #store: GuardedStore;
+  readonly #key: string;
+  readonly #owner: string;
+  readonly #leaseMs: number;
+  readonly #onLost: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Until when it is certain to hold, by a clock that nobody sets. */
+  #certainUntil: number;
+  #isOver = false;
+
+  /** `claimedAt` is from before the claim was sent: the store's lease began later. */
+  constructor(
+    store: GuardedStore,
+    key: string,
+    owner: string,
+    leaseMs: number,
+    claimedAt: number,
+    onLost: () => void,
+  ) {
+    this.#store = store;
+    this.#key = key;
+    this.#owner = owner;
+    this.#leaseMs = leaseMs;
+    this.#onLost = onLost;
+    this.#certainUntil = claimedAt + leaseMs;
+    this.#schedule();
+  }
+
+  /** How long it is still certain to hold. */
+  get leftMs(): number {
+    return this.#certainUntil - performance.now();
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(): void {
+    const waitMs = Math.min(this.#leaseMs / RENEWALS_PER_LEASE, Math.max(0, this.leftMs));
+    this.#timer = setTimeout(() => this.#renew(), waitMs);
+  }
+
+  async #renew(): Promise<void> {
+    const askedAt = performance.now();
+    let isOwned: boolean | undefined;
+    try {
+      isOwned = await this.#store.renew(this.#key, this.#owner, this.#leaseMs);
+    } catch {
+      // The store may be back before the lease ends.
+    }
+    if (this.#isOver) return;
+    if (isOwned) this.#certainUntil = askedAt + this.#leaseMs;
+    if (isOwned === false || this.leftMs <= 0) {
+      this.stop();
+      this.#onLost();
+    } else {
+      this.#schedule();
+    }
+  }
+}

@@ -1,0 +1,323 @@
+import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { isKey } from '../key/key.js';
+import type { StoreRecord } from '../store/store.js';
+import { isAnother } from '../store/transition.js';
+import { LazyAbort } from './abort.js';
+import { ResultCache } from './cache.js';
+import { closed, inProgress, mismatch } from './errors.js';
+import type { Layer, OnceEvent } from './events.js';
+import { type FlightPlan, fly, type Landing } from './flight.js';
+import { GuardedStore } from './guarded-store.js';
+import { open } from './kept.js';
+import { type OnceOptions, type OnceSettings, toSettings } from './options.js';
+import type { EventBody, OnceContext } from './run.js';
+
+/** What one call asks for. */
+export interface CallOptions {
+  /** Ends the wait of this caller; the run goes on for the others, and by `onAbandoned` for nobody. */
+  readonly signal?: AbortSignal;
+  /** Of the payload, where the key is not made of it: another one under the same key is an error. */
+  readonly fingerprint?: string;
+  /** Runs it again though there is a result; a run that is under way is joined. */
+  readonly fresh?: boolean;
+  /** W3C Trace Context of the call, for events. */
+  readonly traceparent?: string;
+}
+
+/** A result, and how it came about. */
+export interface Detailed<T> {
+  readonly value: T;
+  /** `executed`: the function ran for this call; `joined`: it ran for another, meanwhile; `replayed`: before. */
+  readonly outcome: 'executed' | 'joined' | 'replayed';
+  /** Who answered. */
+  readonly layer: Layer;
+  readonly ageMs: number;
+}
+
+/** What has happened since `createOnce`. */
+export interface OnceStats {
+  readonly executed: number;
+  readonly failed: number;
+  readonly joined: number;
+  readonly replayed: number;
+  readonly conflicts: number;
+  readonly mismatches: number;
+  readonly leasesLost: number;
+  readonly unknown: number;
+  readonly storeErrors: number;
+  /** Runs and waits under way. */
+  readonly inFlight: number;
+  readonly cached: number;
+}
+
+/** Runs a function at most once per key. */
+export interface Once {
+  <T>(key: string, fn: (context: OnceContext) => T | Promise<T>, options?: CallOptions): Promise<T>;
+  /** The same, with how the result came about. */
+  detailed<T>(
+    key: string,
+    fn: (context: OnceContext) => T | Promise<T>,
+    options?: CallOptions,
+  ): Promise<Detailed<T>>;
+  /** Takes a result, or a record whose outcome is unknown, away; `false` if there was none, or it is running. */
+  evict(key: string): Promise<boolean>;
+  /** The record in the store. */
+  inspect(key: string): Promise<StoreRecord | undefined>;
+  stats(): OnceStats;
+  /** Refuses new calls, waits for the runs under way and closes the store. */
+  close(): Promise<void>;
+}
+
+/** A flight and who is on it. */
+interface Flight {
+  readonly landing: Promise<Landing>;
+  readonly fingerprint: string | undefined;
+  readonly traceparent: string | undefined;
+  readonly abort: LazyAbort;
+  passengers: number;
+}
+
+const COUNTED = {
+  executed: 'executed',
+  failed: 'failed',
+  joined: 'joined',
+  replayed: 'replayed',
+  conflict: 'conflicts',
+  mismatch: 'mismatches',
+  leaseLost: 'leasesLost',
+  unknown: 'unknown',
+  storeError: 'storeErrors',
+} as const;
+
+/**
+ * Returns a function that runs another one at most once per key, in this process and in all that
+ * share the store, and gives its result to every duplicate.
+ *
+ * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
+ * @example
+ * const once = createOnce({ store: memoryStore() });
+ * const key = keyOf({ model: 'm', messages: [] });
+ * let calls = 0;
+ * const call = async () => ({ answer: ++calls });
+ * await Promise.all([once(key, call), once(key, call), once(key, call)]);
+ * calls; // 1
+ */
+export function createOnce(options: OnceOptions): Once {
+  const onces = new OnceRunner(toSettings(options));
+  const once = async <T>(
+    key: string,
+    fn: (context: OnceContext) => T | Promise<T>,
+    options?: CallOptions,
+  ) => (await onces.detailed(key, fn, options)).value;
+  return Object.assign(once, {
+    detailed: onces.detailed.bind(onces) as Once['detailed'],
+    evict: (key: string) => onces.evict(key),
+    inspect: (key: string) => onces.inspect(key),
+    stats: () => onces.stats(),
+    close: () => onces.close(),
+  }) as Once;
+}
+
+class OnceRunner {
+  readonly #settings: OnceSettings;
+  readonly #store: GuardedStore;
+  readonly #cache: ResultCache;
+  readonly #flights = new Map<string, Flight>();
+  readonly #counts = {
+    executed: 0,
+    failed: 0,
+    joined: 0,
+    replayed: 0,
+    conflicts: 0,
+    mismatches: 0,
+    leasesLost: 0,
+    unknown: 0,
+    storeErrors: 0,
+  };
+  #isClosed = false;
+
+  constructor(settings: OnceSettings) {
+    this.#settings = settings;
+    this.#cache = new ResultCache(settings.cache, settings.clock);
+    this.#store = new GuardedStore(settings.store, settings.storeTimeoutMs, (key, action, error) =>
+      this.#emit(key, undefined, { type: 'storeError', action, error }),
+    );
+  }
+
+  async detailed<T>(
+    key: string,
+    fn: (context: OnceContext) => T | Promise<T>,
+    options: CallOptions = {},
+  ): Promise<Detailed<T>> {
+    check(key, fn, options);
+    if (this.#isClosed) throw closed(key);
+    const { signal, fingerprint, fresh = false, traceparent } = options;
+    signal?.throwIfAborted();
+    const cached = fresh ? undefined : this.#cache.get(key);
+    if (cached !== undefined && !isAnother(cached.fingerprint, fingerprint)) {
+      const ageMs = Math.max(0, this.#settings.clock() - cached.finishedAtMs);
+      this.#emit(key, traceparent, { type: 'replayed', layer: 'process', ageMs });
+      const value = open(cached.kept, this.#settings.codec) as T;
+      return { value, outcome: 'replayed', layer: 'process', ageMs };
+    }
+    const under = this.#flights.get(key);
+    if (under === undefined) {
+      const flight = this.#start({ key, fn, fingerprint, fresh }, traceparent);
+      return this.#board(flight, key, true, options);
+    }
+    if (isAnother(under.fingerprint, fingerprint)) {
+      this.#emit(key, traceparent, { type: 'mismatch', layer: 'process' });
+      throw mismatch(key, (await this.#store.read(key)).record as StoreRecord);
+    }
+    if (this.#settings.onDuplicate === 'reject') {
+      this.#emit(key, traceparent, { type: 'conflict', layer: 'process', waitedMs: 0 });
+      throw inProgress(key, undefined, 0);
+    }
+    return this.#board(under, key, false, options);
+  }
+
+  async evict(key: string): Promise<boolean> {
+    checkKey(key);
+    this.#cache.delete(key);
+    const isGone = await this.#store.evict(key);
+    if (isGone) this.#emit(key, undefined, { type: 'evicted' });
+    return isGone;
+  }
+
+  async inspect(key: string): Promise<StoreRecord | undefined> {
+    checkKey(key);
+    return (await this.#store.read(key)).record;
+  }
+
+  stats(): OnceStats {
+    return { ...this.#counts, inFlight: this.#flights.size, cached: this.#cache.size };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled([...this.#flights.values()].map(({ landing }) => landing));
+    this.#cache.clear();
+    await this.#settings.store.close();
+  }
+
+  #start(plan: FlightPlan, traceparent: string | undefined): Flight {
+    const { key, fingerprint } = plan;
+    const abort = new LazyAbort();
+    const landing = fly(plan, {
+      settings: this.#settings,
+      store: this.#store,
+      abort,
+      emit: (event) => this.#emit(key, traceparent, event),
+    });
+    const flight = { landing, fingerprint, traceparent, abort, passengers: 0 };
+    this.#flights.set(key, flight);
+    landing.then(
+      (landed) => {
+        this.#flights.delete(key);
+        const { kept, ageMs, leftMs } = landed;
+        this.#cache.set(key, kept, landed.fingerprint, ageMs, leftMs);
+      },
+      // Passengers are told; there may be none left.
+      () => this.#flights.delete(key),
+    );
+    return flight;
+  }
+
+  async #board<T>(
+    flight: Flight,
+    key: string,
+    isFirst: boolean,
+    { signal, traceparent }: CallOptions,
+  ): Promise<Detailed<T>> {
+    const boardedAt = performance.now();
+    flight.passengers++;
+    let landed: Landing;
+    try {
+      landed = await untilAborted(flight.landing, signal);
+    } catch (error) {
+      if (signal?.aborted && flight.passengers === 1 && this.#settings.onAbandoned === 'abort') {
+        flight.abort.abort(signal.reason);
+      }
+      throw error;
+    } finally {
+      flight.passengers--;
+    }
+    const { ageMs } = landed;
+    if (isFirst) {
+      const layer = landed.own === undefined ? 'store' : 'process';
+      if (landed.outcome === 'joined') {
+        const { waitedMs } = landed;
+        this.#emit(key, traceparent, {
+          type: 'joined',
+          layer,
+          waitedMs,
+          joinedTraceparent: undefined,
+        });
+      } else if (landed.outcome === 'replayed') {
+        this.#emit(key, traceparent, { type: 'replayed', layer, ageMs });
+      }
+      const value = (landed.own ?? (() => open(landed.kept, this.#settings.codec)))() as T;
+      return { value, outcome: landed.outcome, layer, ageMs };
+    }
+    const waitedMs = performance.now() - boardedAt;
+    const joinedTraceparent = flight.traceparent;
+    this.#emit(key, traceparent, { type: 'joined', layer: 'process', waitedMs, joinedTraceparent });
+    const value = open(landed.kept, this.#settings.codec) as T;
+    return { value, outcome: 'joined', layer: 'process', ageMs };
+  }
+
+  #emit(key: string, traceparent: string | undefined, event: EventBody): void {
+    if (event.type !== 'evicted') this.#counts[COUNTED[event.type]]++;
+    try {
+      this.#settings.onEvent?.({ ...event, key, traceparent } as OnceEvent);
+    } catch {
+      // Watching must not change what is watched.
+    }
+  }
+}
+
+/** The promise, or the caller's own abort if that comes first. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+function checkKey(key: unknown): void {
+  if (isKey(key) || (typeof key === 'string' && UUID.test(key))) return;
+  fail(
+    TypeError,
+    'SAMEKEY_BAD_KEY',
+    `Cannot use the key ${typeof key === 'string' ? quote(key) : nameOf(key)}: wanted what keyOf, sha256Hex, scoped, uuidv5 or randomKey give`,
+  );
+}
+
+function check(key: unknown, fn: unknown, options: CallOptions): void {
+  checkKey(key);
+  if (typeof fn !== 'function') {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot run ${key}: the second argument is ${nameOf(fn)}, wanted a function`,
+    );
+  }
+  requireMembers(options, ['signal', 'fingerprint', 'fresh', 'traceparent'], 'options of the call');
+  const { fingerprint } = options;
+  if (fingerprint !== undefined && typeof fingerprint !== 'string') {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot run ${key}: fingerprint is ${nameOf(fingerprint)}, wanted text such as another key`,
+    );
+  }
+}

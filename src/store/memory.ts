@@ -1,0 +1,201 @@
+import { LRUCache } from 'lru-cache';
+import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import type { ClaimResult, Store, StoreRecord } from './store.js';
+import * as transition from './transition.js';
+
+export interface MemoryStoreOptions {
+  /** Records kept at most, 10,000 unless given; the oldest finished one makes room. */
+  readonly maxEntries?: number;
+  /** Bytes of results kept at most, 64 MiB unless given. */
+  readonly maxBytes?: number;
+  /** Milliseconds since 1970; `Date.now` unless given. */
+  readonly clock?: () => number;
+}
+
+/** How many of the oldest finished records are looked at for having expired, whenever one is added. */
+const SWEPT_PER_WRITE = 2;
+
+/**
+ * Returns a store in the memory of this process: for one process, and for tests. Its records end
+ * with it.
+ *
+ * It is bounded. Only finished records make room for others, the oldest first; a run whose record
+ * had to go would be made again for the next duplicate. When nothing but running ones are left, a
+ * claim is refused with a `RangeError`, `SAMEKEY_STORE_FULL`.
+ *
+ * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
+ * @example
+ * const store = memoryStore({ maxEntries: 1000 });
+ * store.name; // 'memory'
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): Store {
+  requireMembers(options, ['maxEntries', 'maxBytes', 'clock'], 'options of the memory store');
+  const { clock = Date.now } = options;
+  if (typeof clock !== 'function') {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot make a memory store: clock is ${nameOf(clock)}, wanted a function that gives milliseconds`,
+    );
+  }
+  return new MemoryStore(
+    toWhole('maxEntries', options.maxEntries, 10_000),
+    toWhole('maxBytes', options.maxBytes, 64 * 1024 * 1024),
+    clock,
+  );
+}
+
+function toWhole(name: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
+  return fail(
+    typeof value === 'number' ? RangeError : TypeError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot make a memory store: ${name} is ${typeof value === 'number' ? value : nameOf(value)}, wanted a whole number from 1`,
+  );
+}
+
+class MemoryStore implements Store {
+  readonly name = 'memory';
+  readonly #maxEntries: number;
+  readonly #clock: () => number;
+  readonly #running = new Map<string, StoreRecord>();
+  /** The oldest first: they are only ever peeked at, so that none is moved. */
+  readonly #finished: LRUCache<string, StoreRecord>;
+  readonly #watchers = new Map<string, Set<() => void>>();
+
+  constructor(maxEntries: number, maxBytes: number, clock: () => number) {
+    this.#maxEntries = maxEntries;
+    this.#clock = clock;
+    this.#finished = new LRUCache({
+      max: maxEntries,
+      maxSize: maxBytes,
+      sizeCalculation: ({ payload }) => 1 + (payload as Uint8Array).length,
+    });
+  }
+
+  async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
+    const nowMs = this.#clock();
+    const old = this.#get(key);
+    const record = transition.claimed(old, request, nowMs);
+    if (record === undefined) return { claimed: false, record: old as StoreRecord, nowMs };
+    if (old === undefined && !this.#makeRoom(nowMs)) {
+      fail(
+        RangeError,
+        'SAMEKEY_STORE_FULL',
+        `Cannot claim the key: all ${this.#maxEntries} records of the memory store are running, wanted a larger maxEntries`,
+      );
+    }
+    this.#remove(key);
+    this.#running.set(key, record);
+    return { claimed: true, record, nowMs };
+  }
+
+  async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
+    const record = transition.renewed(this.#get(key), owner, leaseMs, this.#clock());
+    if (record === undefined) return false;
+    this.#running.set(key, record);
+    return true;
+  }
+
+  async complete(
+    key: string,
+    owner: string,
+    completion: Parameters<Store['complete']>[2],
+  ): Promise<boolean> {
+    const nowMs = this.#clock();
+    const old = this.#get(key);
+    const record = transition.completed(old, owner, completion, nowMs);
+    if (record === undefined) return false;
+    if (record !== old) {
+      this.#running.delete(key);
+      this.#sweep(nowMs);
+      this.#finished.set(key, record);
+      this.#notify(key);
+    }
+    return true;
+  }
+
+  async release(key: string, owner: string): Promise<boolean> {
+    if (!transition.isReleasable(this.#get(key), owner, this.#clock())) return false;
+    this.#remove(key);
+    this.#notify(key);
+    return true;
+  }
+
+  async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
+    const nowMs = this.#clock();
+    return { record: transition.unexpired(this.#get(key), nowMs), nowMs };
+  }
+
+  async evict(key: string): Promise<boolean> {
+    if (!transition.isEvictable(this.#get(key), this.#clock())) return false;
+    this.#remove(key);
+    this.#notify(key);
+    return true;
+  }
+
+  async watch(key: string, notify: () => void): Promise<() => void> {
+    const watchers = this.#watchers.get(key) ?? new Set();
+    // A function of its own: the same `notify` may watch twice.
+    const watcher = () => notify();
+    watchers.add(watcher);
+    this.#watchers.set(key, watchers);
+    return () => {
+      watchers.delete(watcher);
+      if (watchers.size === 0 && this.#watchers.get(key) === watchers) this.#watchers.delete(key);
+    };
+  }
+
+  async *list({ limit = Number.POSITIVE_INFINITY } = {}) {
+    const nowMs = this.#clock();
+    let count = 0;
+    for (const records of [this.#running, this.#finished]) {
+      for (const [key, record] of records.entries()) {
+        if (count >= limit) return;
+        if (transition.unexpired(record, nowMs) === undefined) continue;
+        count++;
+        yield { key, record };
+      }
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  #get(key: string): StoreRecord | undefined {
+    return this.#running.get(key) ?? this.#finished.peek(key);
+  }
+
+  #remove(key: string): void {
+    this.#running.delete(key);
+    this.#finished.delete(key);
+  }
+
+  /** Makes room for one more record; returns whether there is any. */
+  #makeRoom(nowMs: number): boolean {
+    if (this.#running.size + this.#finished.size < this.#maxEntries) return true;
+    if (this.#finished.pop() !== undefined) return true;
+    // Owners that never came back are looked for only when nothing else can go.
+    for (const [key, record] of this.#running) {
+      if (transition.unexpired(record, nowMs) === undefined) {
+        this.#running.delete(key);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Lets go of what has expired, a little at a time. */
+  #sweep(nowMs: number): void {
+    for (let left = SWEPT_PER_WRITE; left > 0; left--) {
+      const { value: key } = this.#finished.rkeys().next();
+      if (key === undefined) return;
+      if (transition.unexpired(this.#finished.peek(key), nowMs) !== undefined) return;
+      this.#finished.delete(key);
+    }
+  }
+
+  #notify(key: string): void {
+    for (const watcher of this.#watchers.get(key) ?? []) watcher();
+  }
+}

@@ -1,0 +1,99 @@
+import type { ClaimRequest, Completion, StoreRecord } from './store.js';
+
+/**
+ * The rules of a record as pure functions, for stores that read, decide and write in one atomic
+ * step of their own. Stores that decide elsewhere, in Lua or SQL, are held to the same by the
+ * conformance tests.
+ */
+
+/** Whether its owner has not been heard of for longer than the lease: what became of it is unknown. */
+export function isUnknown(record: StoreRecord, nowMs: number): boolean {
+  return record.state === 'running' && record.leaseEndsAtMs <= nowMs;
+}
+
+/** Whether two fingerprints are of different payloads; a record or a caller may have none. */
+export function isAnother(a: string | undefined, b: string | undefined): boolean {
+  return a !== undefined && b !== undefined && a !== b;
+}
+
+/** The record if it has not expired. */
+export function unexpired(record: StoreRecord | undefined, nowMs: number): StoreRecord | undefined {
+  return record === undefined || record.expiresAtMs <= nowMs ? undefined : record;
+}
+
+/**
+ * The record of a claim that is granted, or `undefined`. `old` is what stands there, expired or not:
+ * its fencing token is passed in any case.
+ */
+export function claimed(
+  old: StoreRecord | undefined,
+  request: ClaimRequest,
+  nowMs: number,
+): StoreRecord | undefined {
+  const standing = unexpired(old, nowMs);
+  let attempt = 1;
+  if (standing !== undefined) {
+    // Its reply was lost.
+    if (standing.owner === request.owner && standing.state === 'running') return standing;
+    if (isAnother(standing.fingerprint, request.fingerprint)) return undefined;
+    if (standing.state !== 'running') {
+      if (!request.takeFinished) return undefined;
+    } else {
+      if (!request.takeUnknown || !isUnknown(standing, nowMs)) return undefined;
+      attempt = standing.attempt + 1;
+    }
+  }
+  return {
+    state: 'running',
+    owner: request.owner,
+    // Microseconds, so that it grows even when the record before it is gone.
+    fencingToken: Math.max((old?.fencingToken ?? 0) + 1, Math.floor(nowMs * 1000)),
+    attempt,
+    fingerprint: request.fingerprint,
+    claimedAtMs: nowMs,
+    leaseEndsAtMs: nowMs + request.leaseMs,
+    expiresAtMs: nowMs + Math.max(request.ttlMs, request.leaseMs),
+    finishedAtMs: undefined,
+    codec: undefined,
+    payload: undefined,
+  };
+}
+
+/** The record renewed, or `undefined` if it is not the owner's to renew. */
+export function renewed(
+  old: StoreRecord | undefined,
+  owner: string,
+  leaseMs: number,
+  nowMs: number,
+): StoreRecord | undefined {
+  const record = unexpired(old, nowMs);
+  if (record?.owner !== owner || record.state !== 'running') return undefined;
+  const leaseEndsAtMs = nowMs + leaseMs;
+  return { ...record, leaseEndsAtMs, expiresAtMs: Math.max(record.expiresAtMs, leaseEndsAtMs) };
+}
+
+/** The record finished, or `undefined` if it is not the owner's to finish. */
+export function completed(
+  old: StoreRecord | undefined,
+  owner: string,
+  { state, codec, payload, ttlMs }: Completion,
+  nowMs: number,
+): StoreRecord | undefined {
+  const record = unexpired(old, nowMs);
+  if (record?.owner !== owner) return undefined;
+  // Its reply was lost.
+  if (record.state !== 'running') return record;
+  return { ...record, state, codec, payload, finishedAtMs: nowMs, expiresAtMs: nowMs + ttlMs };
+}
+
+/** Whether `owner` may take the record away. */
+export function isReleasable(old: StoreRecord | undefined, owner: string, nowMs: number): boolean {
+  const record = unexpired(old, nowMs);
+  return record?.owner === owner && record.state === 'running';
+}
+
+/** Whether anybody may take the record away. */
+export function isEvictable(old: StoreRecord | undefined, nowMs: number): boolean {
+  const record = unexpired(old, nowMs);
+  return record !== undefined && (record.state !== 'running' || isUnknown(record, nowMs));
+}
