@@ -229,6 +229,16 @@ describeInChromium('the playground', {}, ({ open }) => {
     await page.getByLabel('Round integers').check();
     await settled(page);
     expect(await shownKey(page)).toBe(keyOfJson('[9007199254740993]', { bigNumbers: 'double' }));
+    await page.evaluate(() => {
+      const area = document.getElementById('text-a') as HTMLTextAreaElement;
+      area.value = '"\ud800"';
+      area.dispatchEvent(new Event('input'));
+    });
+    await settled(page);
+    expect(await textOf(page, '#text-a-fault p')).toEqual([
+      expect.stringContaining('lone surrogate'),
+    ]);
+    expect(await shownFormats(page)).toEqual({});
     await put(page, '#text-a', ' ');
     expect(await textOf(page, '#key-body')).toEqual(['There is no request yet.']);
     expect(await shownFormats(page)).toEqual({});
