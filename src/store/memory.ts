@@ -104,7 +104,9 @@ class MemoryStore implements Store {
   ): Promise<boolean> {
     const nowMs = this.#clock();
     const old = this.#get(key);
-    const record = transition.completed(old, owner, completion, nowMs);
+    // A copy: what is kept is no larger than its bytes, and nobody else's to write into.
+    const payload = completion.payload.slice();
+    const record = transition.completed(old, owner, { ...completion, payload }, nowMs);
     if (record === undefined) return false;
     if (record !== old) {
       this.#running.delete(key);
