@@ -1,6 +1,7 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { claimRules } from './conformance/claim-rules.js';
 import { contentRules } from './conformance/content-rules.js';
+import { modelCheck } from './conformance/model-check.js';
 import { ownerRules } from './conformance/owner-rules.js';
 import { raceRules } from './conformance/race-rules.js';
 import { recordRules } from './conformance/record-rules.js';
@@ -15,6 +16,15 @@ export interface ConformanceCase {
   /** Rejects, saying what the store did and what was wanted. */
   readonly run: () => Promise<void>;
 }
+
+const RULES = [
+  ...claimRules,
+  ...ownerRules,
+  ...recordRules,
+  ...contentRules,
+  ...raceRules,
+  modelCheck,
+];
 
 const MEMBERS = ['open', 'moveClock', 'claimers', 'maxPayloadBytes', 'steps', 'seed'];
 
@@ -47,8 +57,7 @@ export function storeConformance(options: ConformanceOptions): readonly Conforma
       `Cannot test a store: open is ${nameOf(options.open)}, wanted a function that opens one`,
     );
   }
-  const rules = [...claimRules, ...ownerRules, ...recordRules, ...contentRules, ...raceRules];
-  return rules.map(({ name, run }) => ({
+  return RULES.map(({ name, run }) => ({
     name,
     async run() {
       const stage = new Stage(options);

@@ -60,11 +60,10 @@ export class Stage {
     return `ik_${newId()}${newId()}`;
   }
 
-  /** Waits until the store's clock has gone on, or moves it. */
-  async passMs(store: Store, ms: number): Promise<void> {
+  /** Waits until the store's clock has gone on, as it is told with `key`, or moves it. */
+  async passMs(store: Store, ms: number, key = this.newKey()): Promise<void> {
     const { moveClock } = this.options;
     if (moveClock !== undefined) return moveClock(ms);
-    const key = this.newKey();
     const endMs = (await store.read(key)).nowMs + ms;
     for (let leftMs = ms; leftMs > 0; leftMs = endMs - (await store.read(key)).nowMs) {
       await sleep(Math.max(1, leftMs));
