@@ -143,6 +143,18 @@ export async function shownKey(page: Page): Promise<string | undefined> {
   return (await key.count()) === 0 ? undefined : ((await key.textContent()) ?? undefined);
 }
 
+const FORMATS = ['bits-256', 'bits-128', 'custom-id', 'uuid', 'scoped', 'hmac', 'raw'] as const;
+
+/** The keys in the list of formats, by what they are. */
+export async function shownFormats(page: Page): Promise<Record<string, string>> {
+  const formats: Record<string, string> = {};
+  for (const id of FORMATS) {
+    const key = page.locator(`#format-${id} .key-text`);
+    if ((await key.count()) > 0) formats[id] = (await key.textContent()) ?? '';
+  }
+  return formats;
+}
+
 export const textOf = (page: Page, selector: string): Promise<string[]> =>
   page.locator(selector).allTextContents();
 

@@ -29,6 +29,12 @@ export function nextTask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }
 
+/** Lets the page be drawn; a tab that is not looked at is not, and so does not wait for it. */
+export function nextFrame(): Promise<void> {
+  if (document.hidden) return nextTask();
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+}
+
 /** Says something to who cannot see it change. */
 export function announce(text: string): void {
   byId('status').textContent = text;

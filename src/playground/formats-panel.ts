@@ -1,10 +1,10 @@
 import { copyButton } from './copy-button.js';
-import { byId, element, nextTask } from './element.js';
+import { byId, element, nextFrame } from './element.js';
 import { type Field, KEY_FORMATS, type KeyFormat, type Material } from './key-formats.js';
 import { keyText } from './key-text.js';
 
 /** From here on the page is let answer between one format and the next. */
-const LARGE_CHARS = 500_000;
+const LARGE_BYTES = 500_000;
 
 type FieldElement = HTMLInputElement | HTMLSelectElement;
 
@@ -46,9 +46,9 @@ export class FormatsPanel {
     this.#material = material;
     byId('formats-section').hidden = material === undefined;
     for (const { output } of this.#rows) output.replaceChildren();
-    const isLarge = (material?.content.text.length ?? 0) > LARGE_CHARS;
+    const isLarge = (material?.body.length ?? 0) > LARGE_BYTES;
     for (const row of this.#rows) {
-      if (isLarge) await nextTask();
+      if (isLarge) await nextFrame();
       if (this.#material !== material) return;
       this.#draw(row);
     }

@@ -9,7 +9,7 @@ import { EXAMPLES } from './examples.js';
 import { FormatsPanel } from './formats-panel.js';
 import { IdentityPanel } from './identity-panel.js';
 import { keyBars, keyText } from './key-text.js';
-import { type Fault, isEmpty, type RequestText, readRequest, toFault } from './request-text.js';
+import { bytesOf, type Fault, isEmpty, readRequest, toFault } from './request-text.js';
 import { wireSpeedPanel } from './speed-panel.js';
 import { wireTabs } from './tabs.js';
 
@@ -82,22 +82,25 @@ function derive(): Outcome {
     return { summary: first.isAsking ? 'Waiting for your answer.' : 'There is no request yet.' };
   }
   const options = chosen.isFaulty ? {} : chosen.options;
-  const raw = { content, identity: options };
+  const body = bytesOf(content);
+  const raw = { body, bits: options.bits ?? 256 };
   const read = readRequest(content, identity.roundsIntegers);
   if (read.fault !== undefined) {
     first.mark(read.fault);
     const { fault } = read;
-    return { summary: 'No key: the request cannot be read.', fault, material: raw };
+    // A text that is no Unicode has no place to be blamed, and no bytes either.
+    const material = fault.line === undefined ? undefined : raw;
+    return { summary: 'No key: the request cannot be read.', fault, ...(material && { material }) };
   }
   if (chosen.isFaulty) return { summary: 'No key: the identity is wrong.' };
   const explained = explainWith(first, read.value, options);
   if (explained === undefined) return { summary: 'No key: the identity leaves nothing.' };
-  const { value, explanation } = explained;
+  const { explanation } = explained;
   return {
     summary: `${explanation.key}, ${counted(explanation.excluded.length, 'part')} left out`,
     options,
     explained,
-    material: { ...raw, value, canonical: explanation.canonical },
+    material: { ...raw, canonical: new TextEncoder().encode(explanation.canonical) },
   };
 }
 
@@ -140,11 +143,7 @@ function compare({ explained, options }: Outcome): Comparison | undefined {
 
 function describe(editor: Editor): void {
   const { content } = editor;
-  editor.describe(isEmpty(content) ? '' : byteSize(sizeOf(content)));
-}
-
-function sizeOf({ bytes, text }: RequestText): number {
-  return bytes?.length ?? new Blob([text]).size;
+  editor.describe(isEmpty(content) ? '' : byteSize(bytesOf(content).length));
 }
 
 function showKey({ explained, summary }: Outcome): void {

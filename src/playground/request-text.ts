@@ -21,6 +21,9 @@ export type Reading =
 export const isEmpty = ({ text, bytes }: RequestText): boolean =>
   bytes === undefined ? text.trim() === '' : bytes.length === 0;
 
+export const bytesOf = ({ text, bytes }: RequestText): Uint8Array =>
+  bytes ?? new TextEncoder().encode(text);
+
 /** The value of a JSON text, read as strictly as `keyOfJson` reads it. */
 export function readRequest({ text, bytes }: RequestText, roundsIntegers: boolean): Reading {
   try {

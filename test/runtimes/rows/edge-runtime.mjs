@@ -26,13 +26,14 @@ const EDGES = [
  * One script, and the modules it finds among its globals, as Next.js names them.
  *
  * @param {import('../project.mjs').Project} project
+ * @param {string} [contents]
  */
-async function bundle(project) {
+export async function bundleForEdge(project, contents = ENTRY) {
   const { build } = await import('esbuild');
   /** @type {Record<string, WebAssembly.Module>} */
   const modules = {};
   const { outputFiles } = await build({
-    stdin: { contents: ENTRY, resolveDir: project.directory },
+    stdin: { contents, resolveDir: project.directory },
     bundle: true,
     format: 'iife',
     target: 'es2022',
@@ -70,7 +71,7 @@ export const edgeRuntimes = EDGES.map(({ name, expected, damage }) => {
       const own = damage ? copyOf(project) : project;
       try {
         if (damage) damageFiles(own, damage);
-        const { source, modules } = await bundle(own);
+        const { source, modules } = await bundleForEdge(own);
         if (Object.keys(modules).length === 0) throw new Error('nothing imported a module');
         const edge = new EdgeVM({
           codeGeneration: { strings: false, wasm: false },

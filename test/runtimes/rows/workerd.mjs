@@ -56,16 +56,29 @@ const WORKERS = [
  */
 export async function bundleWorker(project, name, entry) {
   const main = project.write(`${name}.mjs`, entry);
-  const folder = path.join(project.directory, name);
   const config = project.write(
     `${name}.jsonc`,
     JSON.stringify({ name, main, compatibility_date: COMPATIBILITY_DATE }),
   );
+  return bundleByConfig(project, name, main, config);
+}
+
+/**
+ * The same for a Worker that has a configuration.
+ *
+ * @param {import('../project.mjs').Project} project
+ * @param {string} name
+ * @param {string} main
+ * @param {string} config
+ */
+export async function bundleByConfig(project, name, main, config) {
+  const folder = path.join(project.directory, name);
   await run(
     process.execPath,
     [
       installed('wrangler/bin/wrangler.js'),
       'deploy',
+      main,
       '--dry-run',
       `--outdir=${folder}`,
       `--config=${config}`,
@@ -84,8 +97,9 @@ export async function bundleWorker(project, name, entry) {
  *
  * @param {string} folder
  * @param {string} name
+ * @param {object} [bindings] that the Worker asks for
  */
-export async function startWorker(folder, name) {
+export async function startWorker(folder, name, bindings) {
   const { Miniflare } = await import('miniflare');
   const modules = readdirSync(folder)
     .filter((file) => /\.(js|wasm)$/.test(file))
@@ -98,7 +112,7 @@ export async function startWorker(folder, name) {
     }))
     // The first one is the Worker.
     .sort((a, b) => Number(b.path === `${name}.js`) - Number(a.path === `${name}.js`));
-  return new Miniflare({ modules, compatibilityDate: COMPATIBILITY_DATE });
+  return new Miniflare({ modules, compatibilityDate: COMPATIBILITY_DATE, ...bindings });
 }
 
 /** @type {import('./row.mjs').Group[]} */
