@@ -10,6 +10,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
+import { buildPlayground } from '../src/playground/build.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
@@ -114,7 +115,7 @@ function copyLicences({ inputs }, folder) {
 // By its name, so that each platform gets its own file of the library.
 const { metafile: once } = await build({
   ...shared,
-  entryPoints: ['src/once/index.ts', 'src/store/memory.ts'],
+  entryPoints: ['src/once/index.ts', 'src/store/memory.ts', 'src/store/conformance.ts'],
   outdir: 'dist',
   outbase: 'src',
   platform: 'neutral',
@@ -139,3 +140,5 @@ const { metafile } = await build({
   metafile: true,
 });
 copyLicences(metafile, 'dist/cli');
+
+await buildPlayground();

@@ -86,16 +86,27 @@ function renderMeasures(result) {
   }
 }
 
+const inMs = (/** @type {Record<string, number>} */ { median: middle, mean, least }) =>
+  `median ${middle} ms, mean ${mean} ms, least ${least} ms`;
+
 /** @param {any} runtime */
-function renderRuntime({ name, version, cells, ratios, notRun, subtleFromBytes, firstKeyMs }) {
+function renderRuntime({
+  name,
+  version,
+  cells,
+  ratios,
+  notRun,
+  subtleFromBytes,
+  firstKeyMs,
+  parsedKeyMs,
+}) {
   const lines = [
     `${name} ${version}`,
     renderTimes({ cells, ratios }),
     ...Object.entries(notRun).map(([contender, why]) => `${contender} did not run: ${why}`),
     `crypto.subtle is faster from ${subtleFromBytes === null ? 'no size' : formatBytes(subtleFromBytes)}`,
-    `First key: ${Object.entries(firstKeyMs)
-      .map(([what, ms]) => `${ms} ms (${what})`)
-      .join(', ')}`,
+    `First key: ${inMs(firstKeyMs)}`,
+    ...(parsedKeyMs ? [`The same with parsing: ${inMs(parsedKeyMs)}`] : []),
   ];
   return lines.join('\n');
 }

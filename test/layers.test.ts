@@ -4,10 +4,22 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /** From the lowest layer to the highest: an import points to the left, or into its own folder. */
-const LAYERS = ['errors', 'engine', 'hash', 'json', 'key', 'pool', 'store', 'once', 'http', 'cli'];
+const LAYERS = [
+  'errors',
+  'engine',
+  'hash',
+  'json',
+  'key',
+  'pool',
+  'store',
+  'once',
+  'http',
+  'playground',
+  'cli',
+];
 
 /** Users of the library like any other, each a program or an entry point of its own. */
-const USERS = ['pool', 'once', 'cli'];
+const USERS = ['pool', 'once', 'playground', 'cli'];
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');

@@ -28,8 +28,10 @@ const RATIOS = ['crypto.subtle', 'hash-wasm', '@noble/hashes'].map((over) => ({
 /**
  * @typedef {object} Measured
  * @property {import('../runtimes/digests.mjs').DigestTimes} digests
- * @property {Record<string, number>} firstKeyMs the median of what it took over an import of
- *   nothing, or the mean; the least that all of it took; the key alone, which compiles
+ * @property {FirstKeyMs} firstKeyMs
+ * @property {FirstKeyMs} [parsedKeyMs] with parsing, which else is done in another thread, before
+ *
+ * @typedef {{median: number, mean: number, least: number}} FirstKeyMs
  */
 
 /** @type {import('./index.mjs').MeasuredGroup} */
@@ -63,7 +65,7 @@ export const group = {
  * @param {string} version
  * @param {Measured} measured
  */
-function resultOf(name, version, { digests, firstKeyMs }) {
+function resultOf(name, version, { digests, firstKeyMs, parsedKeyMs }) {
   const { engine, notRun, cells, subtleFromBytes } = digests;
   if (engine !== 'wasm') throw new Error(`${name}: the engine is ${engine}, wanted wasm`);
   return {
@@ -89,6 +91,7 @@ function resultOf(name, version, { digests, firstKeyMs }) {
     })),
     subtleFromBytes,
     firstKeyMs,
+    ...(parsedKeyMs && { parsedKeyMs }),
   };
 }
 
@@ -139,11 +142,18 @@ async function inBrowser(browser, folder, timing, freshCount) {
   await bundle('index', {
     stdin: { contents: `export { keyOf } from 'samekey';`, resolveDir: source },
     outfile: path.join(folder, 'key-of.js'),
+    format: 'iife',
+    globalName: 'library',
   });
   const firstKey = await writePage(
     folder,
     'first-key',
     `import { timeFirstKey } from './page-first-key.mjs'; const measure = timeFirstKey;`,
+  );
+  const parsedKey = await writePage(
+    folder,
+    'parsed-key',
+    `import { timeParsedKey } from './page-parsed-key.mjs'; const measure = timeParsedKey;`,
   );
   const digests = await writePage(
     folder,
@@ -151,23 +161,30 @@ async function inBrowser(browser, folder, timing, freshCount) {
     `import { timeDigests } from './digests.mjs';
     const measure = () => timeDigests(${JSON.stringify(timing)});`,
   );
-  const pages = [...Array.from({ length: freshCount }, () => firstKey), digests];
-  const results = (await visit(browser, folder, pages, PAGE_TIMEOUT_MS)).map((answer) => {
+  const fresh = Array.from({ length: freshCount }, () => [firstKey, parsedKey]).flat();
+  const answers = await visit(browser, folder, [...fresh, digests], PAGE_TIMEOUT_MS);
+  const results = answers.map((answer) => {
     if (answer instanceof Error) throw answer;
     return answer.result;
   });
-  /** @type {Record<string, any>[]} */
-  const firsts = results.slice(0, freshCount);
-  if (firsts.length < freshCount || firsts.some(({ key }) => key !== FIRST_KEY)) {
-    throw new Error(`${browser.name}: the first key is missing or wrong`);
-  }
+  const times = (/** @type {typeof firstKey} */ page) =>
+    fresh.flatMap(({ file }, i) => (file === page.file ? [results[i]] : []));
   return {
-    digests: results[freshCount],
-    firstKeyMs: {
-      overNothing: milliseconds(median(firsts.map(({ ms, nothingMs }) => ms - nothingMs))),
-      least: milliseconds(Math.min(...firsts.map(({ ms }) => ms))),
-      keyAlone: milliseconds(median(firsts.map(({ keyMs }) => keyMs))),
-    },
+    digests: results[fresh.length],
+    firstKeyMs: firstKeyMs(times(firstKey)),
+    parsedKeyMs: firstKeyMs(times(parsedKey)),
+  };
+}
+
+/** @param {{key: string, ms: number}[]} firsts */
+function firstKeyMs(firsts) {
+  if (firsts.some(({ key }) => key !== FIRST_KEY)) throw new Error('the first key is wrong');
+  const values = firsts.map(({ ms }) => ms);
+  return {
+    median: milliseconds(median(values)),
+    // Where the clock ticks in milliseconds, single figures say nothing and their mean does.
+    mean: milliseconds(values.reduce((sum, ms) => sum + ms, 0) / values.length),
+    least: milliseconds(Math.min(...values)),
   };
 }
 
@@ -194,12 +211,9 @@ async function inWorkerd(folder, timing, freshCount) {
   const firsts = [];
   for (let i = 0; i < freshCount; i++) {
     const started = await startWorker(fresh, 'worker-first-key');
-    const { key, ms } = /** @type {any} */ (
-      await (await started.dispatchFetch('http://localhost/')).json()
-    );
+    const response = await started.dispatchFetch('http://localhost/');
+    firsts.push(/** @type {any} */ (await response.json()));
     await started.dispose();
-    if (key !== FIRST_KEY) throw new Error('workerd: the first key is wrong');
-    firsts.push(ms);
   }
 
   const started = await startWorker(await worker('worker-digests'), 'worker-digests');
@@ -210,11 +224,9 @@ async function inWorkerd(folder, timing, freshCount) {
       body: JSON.stringify({ ...timing, batchMs: 2 * timing.batchMs }),
     });
     if (!response.ok) throw new Error(await response.text());
-    // Single figures say nothing on such a clock, their mean does.
-    const mean = firsts.reduce((sum, ms) => sum + ms, 0) / firsts.length;
     return {
       digests: /** @type {any} */ (await response.json()),
-      firstKeyMs: { mean: milliseconds(mean), least: Math.min(...firsts) },
+      firstKeyMs: firstKeyMs(firsts),
     };
   } finally {
     await started.dispose();

@@ -5,6 +5,7 @@
  */
 export type SamekeyErrorCode =
   | 'SAMEKEY_BAD_ARGUMENT'
+  | 'SAMEKEY_BAD_CONFIG'
   | 'SAMEKEY_BAD_IDENTITY'
   | 'SAMEKEY_BAD_JSON'
   | 'SAMEKEY_BAD_KEY'

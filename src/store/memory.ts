@@ -62,6 +62,8 @@ class MemoryStore implements Store {
   readonly #running = new Map<string, StoreRecord>();
   /** The oldest first: they are only ever peeked at, so that none is moved. */
   readonly #finished: LRUCache<string, StoreRecord>;
+  /** The largest fencing token of the records that are gone. */
+  #passedToken = 0;
   readonly #watchers = new Map<string, Set<() => void>>();
 
   constructor(maxEntries: number, maxBytes: number, clock: () => number) {
@@ -71,13 +73,14 @@ class MemoryStore implements Store {
       max: maxEntries,
       maxSize: maxBytes,
       sizeCalculation: ({ payload }) => 1 + (payload as Uint8Array).length,
+      dispose: (record) => this.#pass(record),
     });
   }
 
   async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
     const nowMs = this.#clock();
     const old = this.#get(key);
-    const record = transition.claimed(old, request, nowMs);
+    const record = transition.claimed(old, request, nowMs, this.#passedToken);
     if (record === undefined) return { claimed: false, record: old as StoreRecord, nowMs };
     if (old === undefined && !this.#makeRoom(nowMs)) {
       fail(
@@ -105,7 +108,9 @@ class MemoryStore implements Store {
   ): Promise<boolean> {
     const nowMs = this.#clock();
     const old = this.#get(key);
-    const record = transition.completed(old, owner, completion, nowMs);
+    // A copy: what is kept is no larger than its bytes, and nobody else's to write into.
+    const payload = completion.payload.slice();
+    const record = transition.completed(old, owner, { ...completion, payload }, nowMs);
     if (record === undefined) return false;
     if (record !== old) {
       this.#running.delete(key);
@@ -167,8 +172,13 @@ class MemoryStore implements Store {
   }
 
   #remove(key: string): void {
+    this.#pass(this.#running.get(key));
     this.#running.delete(key);
     this.#finished.delete(key);
+  }
+
+  #pass(record: StoreRecord | undefined): void {
+    this.#passedToken = Math.max(this.#passedToken, record?.fencingToken ?? 0);
   }
 
   /** Makes room for one more record; returns whether there is any. */
@@ -178,7 +188,7 @@ class MemoryStore implements Store {
     // Owners that never came back are looked for only when nothing else can go.
     for (const [key, record] of this.#running) {
       if (transition.unexpired(record, nowMs) === undefined) {
-        this.#running.delete(key);
+        this.#remove(key);
         return true;
       }
     }
