@@ -55,15 +55,15 @@ describe('the memory store is bounded', () => {
     const before = bytesInUse();
     for (let index = 0; index < 1_000_000; index++) {
       // A view of much more memory, as a codec may hand in.
-      const payload = index % 100 === 0 ? new Uint8Array(10_000).subarray(0, 9) : new Uint8Array(9);
+      const payload = index % 10 === 0 ? new Uint8Array(20_000).subarray(0, 9) : new Uint8Array(9);
       await finish(store, `key-${index}`, payload);
     }
     const growth = bytesInUse() - before;
     const keys = await keysIn(store);
     expect(keys).toHaveLength(maxEntries);
     expect(new Set(keys)).toContain('key-999999');
-    // A tenth of what a tenth of the keys would take.
-    expect(growth / maxEntries).toBeLessThan(2000);
+    // Were the views kept, these alone would be 2000.
+    expect(growth / maxEntries).toBeLessThan(1500);
   });
 
   it('in the bytes of its results: the oldest go first', async () => {

@@ -11,7 +11,7 @@ export interface MemoryStoreOptions {
   readonly clock?: () => number;
 }
 
-/** How many of the oldest finished records are looked at for having expired, whenever one is added. */
+/** How many of the oldest finished records go when they have expired, whenever one is added. */
 const SWEPT_PER_WRITE = 2;
 
 /**
@@ -62,6 +62,12 @@ class MemoryStore implements Store {
   readonly #running = new Map<string, StoreRecord>();
   /** In the order in which they were finished. */
   readonly #finished = new Map<string, StoreRecord>();
+  /**
+   * The oldest key of those, once it was asked for, and where it was found. A map that is read from
+   * its beginning each time passes by all that was deleted: 10 µs a claim with 10,000 records.
+   */
+  #oldest: string | undefined;
+  #ages: MapIterator<string> | undefined;
   #finishedBytes = 0;
   /** The largest fencing token of the records that are gone. */
   #passedToken = 0;
@@ -174,6 +180,7 @@ class MemoryStore implements Store {
     const finished = this.#finished.get(key);
     if (finished !== undefined) {
       this.#finished.delete(key);
+      if (key === this.#oldest) this.#oldest = undefined;
       this.#finishedBytes -= bytesOf(finished);
     }
   }
@@ -181,7 +188,7 @@ class MemoryStore implements Store {
   /** Makes room for one more record; returns whether there is any. */
   #makeRoom(nowMs: number): boolean {
     if (this.#running.size + this.#finished.size < this.#maxEntries) return true;
-    const [oldest] = this.#finished.keys();
+    const oldest = this.#findOldest();
     if (oldest !== undefined) {
       this.#remove(oldest);
       return true;
@@ -198,15 +205,29 @@ class MemoryStore implements Store {
 
   /** Lets go of what has expired, a little at a time, and of the oldest results beyond `maxBytes`. */
   #sweep(nowMs: number): void {
-    let looked = 0;
-    for (const [key, record] of this.#finished) {
-      const isExpired = transition.unexpired(record, nowMs) === undefined;
-      if (!isExpired && this.#finishedBytes <= this.#maxBytes) {
-        if (++looked >= SWEPT_PER_WRITE) return;
-        continue;
+    let expiredCount = 0;
+    for (;;) {
+      const oldest = this.#findOldest();
+      if (oldest === undefined) return;
+      if (this.#finishedBytes <= this.#maxBytes) {
+        const isExpired = transition.unexpired(this.#finished.get(oldest), nowMs) === undefined;
+        if (!isExpired || ++expiredCount > SWEPT_PER_WRITE) return;
       }
-      this.#remove(key);
+      this.#remove(oldest);
     }
+  }
+
+  #findOldest(): string | undefined {
+    if (this.#oldest === undefined && this.#finished.size > 0) {
+      this.#ages ??= this.#finished.keys();
+      this.#oldest = this.#ages.next().value;
+      // It had come to the end before the newest records were there.
+      if (this.#oldest === undefined) {
+        this.#ages = this.#finished.keys();
+        this.#oldest = this.#ages.next().value;
+      }
+    }
+    return this.#oldest;
   }
 
   #notify(key: string): void {
