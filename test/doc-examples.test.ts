@@ -6,6 +6,7 @@ import * as samekey from '../src/index.js';
 import * as once from '../src/once/index.js';
 import * as otel from '../src/once/otel.js';
 import * as conformance from '../src/store/conformance.js';
+import * as lmdb from '../src/store/lmdb.js';
 import * as memory from '../src/store/memory.js';
 import { type Example, examplesInMarkdown, examplesInSource, prepare } from './doc-examples.js';
 
@@ -33,6 +34,7 @@ const ENTRIES: Record<string, object> = {
   'samekey/once': once,
   'samekey/otel': otel,
   'samekey/store/conformance': conformance,
+  'samekey/store/lmdb': lmdb,
   'samekey/store/memory': memory,
 };
 /** What the examples in comments have without importing it. */

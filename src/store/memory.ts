@@ -72,7 +72,7 @@ class MemoryStore implements Store {
     this.#finished = new LRUCache({
       max: maxEntries,
       maxSize: maxBytes,
-      sizeCalculation: ({ payload }) => 1 + (payload as Uint8Array).length,
+      sizeCalculation: ({ payload }) => Math.max(1, (payload as Uint8Array).length),
       dispose: (record) => this.#pass(record),
     });
   }
@@ -155,8 +155,8 @@ class MemoryStore implements Store {
   async *list({ limit = Number.POSITIVE_INFINITY } = {}) {
     const nowMs = this.#clock();
     let count = 0;
-    for (const records of [this.#running, this.#finished]) {
-      for (const [key, record] of records.entries()) {
+    for (const records of [this.#running, this.#finishedByAge()]) {
+      for (const [key, record] of records) {
         if (count >= limit) return;
         if (transition.unexpired(record, nowMs) === undefined) continue;
         count++;
@@ -169,6 +169,10 @@ class MemoryStore implements Store {
 
   #get(key: string): StoreRecord | undefined {
     return this.#running.get(key) ?? this.#finished.peek(key);
+  }
+
+  #finishedByAge(): Iterable<[string, StoreRecord]> {
+    return this.#finished.rentries() as Iterable<[string, StoreRecord]>;
   }
 
   #remove(key: string): void {

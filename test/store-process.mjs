@@ -1,0 +1,78 @@
+/**
+ * A process that uses an LMDB store, for tests that need several of them or kill one.
+ *
+ *     store-process.mjs PATH write NAME        finishes one key after another, until it is killed
+ *     store-process.mjs PATH claim KEY…        on a line on stdin, claims all keys; prints those it got
+ *     store-process.mjs PATH complete KEY      claims a key; on a line on stdin, completes it
+ *     store-process.mjs PATH fill              finishes keys until that fails, then makes room
+ */
+import { once } from 'node:events';
+import { writeSync } from 'node:fs';
+import { lmdbStore } from '../dist/store/lmdb.js';
+
+const [path, mode, ...rest] = process.argv.slice(2);
+const store = lmdbStore({ path });
+const HOUR_MS = 60 * 60 * 1000;
+
+const claim = (key, owner) =>
+  store.claim(key, {
+    owner,
+    leaseMs: HOUR_MS,
+    ttlMs: HOUR_MS,
+    fingerprint: undefined,
+    takeUnknown: true,
+    takeFinished: false,
+  });
+const complete = (key, owner, payload) =>
+  store.complete(key, owner, { state: 'done', codec: 'bytes', payload, ttlMs: HOUR_MS });
+// Not by a stream: what was printed is out, whenever the end comes.
+const print = (text) => writeSync(1, `${text}\n`);
+
+if (mode === 'write') {
+  const [name] = rest;
+  for (let index = 0; ; index++) {
+    const key = `${name}-${index}`;
+    await claim(key, name);
+    print(`claimed ${key}`);
+    await complete(key, name, new Uint8Array(index * 100).fill(index));
+    print(`done ${key}`);
+  }
+}
+
+if (mode === 'fill') {
+  let count = 0;
+  try {
+    for (; count < 1000; count++) {
+      await claim(`key-${count}`, 'owner');
+      await complete(`key-${count}`, 'owner', new Uint8Array(50_000).fill(1));
+    }
+  } catch (error) {
+    print(error.message);
+  }
+  // What was kept is there, and the store goes on when there is room again.
+  for (let index = 0; index < count; index++) {
+    const { record } = await store.read(`key-${index}`);
+    if (record?.payload?.length === 50_000) await store.evict(`key-${index}`);
+  }
+  await claim('last', 'owner');
+  await complete('last', 'owner', new Uint8Array([1]));
+  print((await store.read('last')).record.state);
+  await store.close();
+  process.exit();
+}
+
+print('ready');
+if (mode === 'claim') {
+  await once(process.stdin, 'data');
+  const owner = String(process.pid);
+  const results = await Promise.all(rest.map((key) => claim(key, owner)));
+  print(JSON.stringify(rest.filter((_, index) => results[index].claimed)));
+} else {
+  const [key] = rest;
+  await claim(key, 'other process');
+  print('claimed');
+  await once(process.stdin, 'data');
+  await complete(key, 'other process', new Uint8Array([7]));
+}
+await store.close();
+process.stdin.destroy();
