@@ -1,5 +1,5 @@
 import type { Engine } from '../engine.js';
-import { decoder, encoder } from '../utf8.js';
+import { decoder, encoder, pieceOf } from '../utf8.js';
 import { Arena } from './arena.js';
 import { SCRATCH_SLOT, WasmHashers, WasmSha256 } from './hasher.js';
 import type { Wasm } from './instance.js';
@@ -90,10 +90,10 @@ export function createWasmEngine(wasm: Wasm): Engine {
         call.sha256(at.input, encoder.encodeInto(text, input).written);
       } else {
         call.hasherOpen(SCRATCH_SLOT);
-        for (let rest = text; rest !== ''; ) {
-          const { read, written } = encoder.encodeInto(rest, input);
+        for (let from = 0; from < text.length; ) {
+          const { read, written } = encoder.encodeInto(pieceOf(text, from, at.inputBytes), input);
           hashers.feedAt(SCRATCH_SLOT, at.input, written);
-          rest = rest.substring(read);
+          from += read;
         }
         call.hasherDigest(SCRATCH_SLOT);
       }
