@@ -115,12 +115,18 @@ function copyLicences({ inputs }, folder) {
 // By its name, so that each platform gets its own file of the library.
 const { metafile: once } = await build({
   ...shared,
-  entryPoints: ['src/once/index.ts', 'src/store/memory.ts', 'src/store/conformance.ts'],
+  entryPoints: [
+    'src/once/index.ts',
+    'src/once/otel.ts',
+    'src/store/memory.ts',
+    'src/store/conformance.ts',
+  ],
   outdir: 'dist',
   outbase: 'src',
   platform: 'neutral',
   mainFields: ['module', 'main'],
   conditions: ['browser'],
+  external: ['@opentelemetry/api'],
   plugins: [outside('samekey')],
   metafile: true,
 });
