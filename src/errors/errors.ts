@@ -5,6 +5,7 @@
  */
 export type SamekeyErrorCode =
   | 'SAMEKEY_BAD_ARGUMENT'
+  | 'SAMEKEY_BAD_CLIENT'
   | 'SAMEKEY_BAD_IDENTITY'
   | 'SAMEKEY_BAD_JSON'
   | 'SAMEKEY_BAD_KEY'
@@ -26,6 +27,7 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_NO_MIDSTATE'
   | 'SAMEKEY_NO_POOL'
   | 'SAMEKEY_NO_RANDOM'
+  | 'SAMEKEY_NO_TABLE'
   | 'SAMEKEY_STORE'
   | 'SAMEKEY_STORE_FULL'
   | 'SAMEKEY_TIMEOUT'
