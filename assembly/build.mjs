@@ -114,7 +114,10 @@ function copyLicences({ inputs }, folder) {
 // By its name, so that each platform gets its own file of the library.
 const { metafile: once } = await build({
   ...shared,
-  entryPoints: ['src/once/index.ts', 'src/store/memory.ts', 'src/store/redis.ts'],
+  entryPoints: [
+    'src/once/index.ts',
+    ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
+  ],
   outdir: 'dist',
   outbase: 'src',
   platform: 'neutral',

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as samekey from '../src/index.js';
 import * as once from '../src/once/index.js';
+import * as conformance from '../src/store/conformance.js';
 import * as memory from '../src/store/memory.js';
 import { type Example, examplesInMarkdown, examplesInSource, prepare } from './doc-examples.js';
 
@@ -29,6 +30,7 @@ function elided(expected: unknown): unknown {
 const ENTRIES: Record<string, object> = {
   samekey,
   'samekey/once': once,
+  'samekey/store/conformance': conformance,
   'samekey/store/memory': memory,
 };
 /** What the examples in comments have without importing it. */

@@ -63,6 +63,8 @@ class MemoryStore implements Store {
   /** In the order in which they were finished. */
   readonly #finished = new Map<string, StoreRecord>();
   #finishedBytes = 0;
+  /** The largest fencing token of the records that are gone. */
+  #passedToken = 0;
   readonly #watchers = new Map<string, Set<() => void>>();
 
   constructor(maxEntries: number, maxBytes: number, clock: () => number) {
@@ -74,7 +76,7 @@ class MemoryStore implements Store {
   async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
     const nowMs = this.#clock();
     const old = this.#get(key);
-    const record = transition.claimed(old, request, nowMs);
+    const record = transition.claimed(old, request, nowMs, this.#passedToken);
     if (record === undefined) return { claimed: false, record: old as StoreRecord, nowMs };
     if (old === undefined && !this.#makeRoom(nowMs)) {
       fail(
@@ -102,7 +104,9 @@ class MemoryStore implements Store {
   ): Promise<boolean> {
     const nowMs = this.#clock();
     const old = this.#get(key);
-    const record = transition.completed(old, owner, completion, nowMs);
+    // A copy: what is kept is no larger than its bytes, and nobody else's to write into.
+    const payload = completion.payload.slice();
+    const record = transition.completed(old, owner, { ...completion, payload }, nowMs);
     if (record === undefined) return false;
     if (record !== old) {
       this.#running.delete(key);
@@ -165,6 +169,7 @@ class MemoryStore implements Store {
   }
 
   #remove(key: string): void {
+    this.#passedToken = Math.max(this.#passedToken, this.#get(key)?.fencingToken ?? 0);
     this.#running.delete(key);
     const finished = this.#finished.get(key);
     if (finished !== undefined) {

@@ -36,7 +36,7 @@ const SERIALIZATION_FAILURE = '40001';
 const UNDEFINED_TABLE = '42P01';
 
 /**
- * Returns a store in a table of PostgreSQL (9.5 or newer, or PGlite): for all processes that can
+ * Returns a store in a table of PostgreSQL (12 or newer, or PGlite): for all processes that can
  * reach it.
  *
  * A claim is one round trip, and so is every other step. Duplicates are told by `LISTEN`, on one
@@ -157,7 +157,8 @@ class Records implements PostgresStore {
       toOneLine(owner),
       state,
       toOneLine(codec),
-      payload,
+      // A copy now: it may be sent later, when the pool has a connection.
+      payload.slice(),
       Math.round(ttlMs),
     ]);
   }

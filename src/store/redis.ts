@@ -86,8 +86,10 @@ class RedisStore implements Store {
     owner: string,
     completion: Parameters<Store['complete']>[2],
   ): Promise<boolean> {
+    // A copy now: it may be sent later, when the client is connected again.
+    const payload = completion.payload.slice();
     await this.#proved();
-    return this.#complete(key, owner, completion);
+    return this.#complete(key, owner, { ...completion, payload });
   }
 
   async release(key: string, owner: string): Promise<boolean> {

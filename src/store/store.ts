@@ -84,7 +84,10 @@ export interface Store {
   claim(key: string, request: ClaimRequest): Promise<ClaimResult>;
   /** Moves the end of the lease to `leaseMs` from now; `false` if the record is not `owner`'s, or not running. */
   renew(key: string, owner: string, leaseMs: number): Promise<boolean>;
-  /** Writes the outcome; `false` if the record is not `owner`'s. The same outcome twice is `true` twice. */
+  /**
+   * Writes the outcome; `false` if the record is not `owner`'s. The same outcome twice is `true`
+   * twice. `payload` is kept as it is now, whatever becomes of the memory it is in.
+   */
   complete(key: string, owner: string, completion: Completion): Promise<boolean>;
   /** Takes the running record of `owner` away, as if it had not been; `false` if there is none. */
   release(key: string, owner: string): Promise<boolean>;

@@ -23,12 +23,15 @@ export function unexpired(record: StoreRecord | undefined, nowMs: number): Store
 
 /**
  * The record of a claim that is granted, or `undefined`. `old` is what stands there, expired or not:
- * its fencing token is passed in any case.
+ * its fencing token is passed in any case. `passedToken` is the largest of the records that were
+ * taken away: without it the token of a key would not grow from a claim to the next one within a
+ * millisecond of `nowMs`, or after its clock was set back.
  */
 export function claimed(
   old: StoreRecord | undefined,
   request: ClaimRequest,
   nowMs: number,
+  passedToken = 0,
 ): StoreRecord | undefined {
   const standing = unexpired(old, nowMs);
   let attempt = 1;
@@ -46,8 +49,11 @@ export function claimed(
   return {
     state: 'running',
     owner: request.owner,
-    // Microseconds, so that it grows even when the record before it is gone.
-    fencingToken: Math.max((old?.fencingToken ?? 0) + 1, Math.floor(nowMs * 1000)),
+    // Microseconds: a store whose clock is that fine needs to remember nothing of records that are gone.
+    fencingToken: Math.max(
+      Math.max(old?.fencingToken ?? 0, passedToken) + 1,
+      Math.floor(nowMs * 1000),
+    ),
     attempt,
     fingerprint: request.fingerprint,
     claimedAtMs: nowMs,

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
+import { describe, expect, it } from 'vitest';
 
 /** A port of this machine that nobody listens on. */
 export function freePort(): Promise<number> {
@@ -34,3 +35,14 @@ export function ended(child: ChildProcess): Promise<void> {
 
 export const isInstalled = (command: string) =>
   spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+
+/** Tests of what is installed; elsewhere they say in one line that they did not run. */
+export function describeWith(tool: string, isThere: boolean, name: string, tests: () => void) {
+  if (isThere) return describe(name, tests);
+  describe(name, () => {
+    it(`needs ${tool}`, () => {
+      console.warn(`${tool} is not here, so these tests did not run: ${name}`);
+      expect(process.env.CI, `in CI there must be ${tool}`).toBeFalsy();
+    });
+  });
+}

@@ -1,0 +1,71 @@
+import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { claimRules } from './conformance/claim-rules.js';
+import { contentRules } from './conformance/content-rules.js';
+import { modelCheck } from './conformance/model-check.js';
+import { ownerRules } from './conformance/owner-rules.js';
+import { raceRules } from './conformance/race-rules.js';
+import { recordRules } from './conformance/record-rules.js';
+import { type ConformanceOptions, Stage } from './conformance/stage.js';
+
+export type { ConformanceOptions } from './conformance/stage.js';
+export type * from './store.js';
+
+/** A test for any runner: `it(name, run)`. */
+export interface ConformanceCase {
+  readonly name: string;
+  /** Rejects, saying what the store did and what was wanted. */
+  readonly run: () => Promise<void>;
+}
+
+const RULES = [
+  ...claimRules,
+  ...ownerRules,
+  ...recordRules,
+  ...contentRules,
+  ...raceRules,
+  modelCheck,
+];
+
+const MEMBERS = ['open', 'moveClock', 'claimers', 'maxPayloadBytes', 'steps', 'seed'];
+
+/**
+ * Returns the tests that a store of one's own has to pass to be used by `samekey/once`: what each
+ * call may do to whose record, many callers at once, and random calls against a model.
+ *
+ * A store that has no clock of its own is tested with one that is moved, by `moveClock`; for all
+ * others the tests wait, some milliseconds at a time.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
+ * @example
+ * let nowMs = Date.now();
+ * const store = memoryStore({ clock: () => nowMs });
+ * const cases = storeConformance({
+ *   open: () => store,
+ *   moveClock(byMs) {
+ *     nowMs += byMs;
+ *   },
+ * });
+ * for (const { run } of cases) await run(); // in a test file: it(name, run)
+ * cases[0].name; // 'claim makes a running record of a key that has none'
+ */
+export function storeConformance(options: ConformanceOptions): readonly ConformanceCase[] {
+  requireMembers(options, MEMBERS, 'options of the conformance tests');
+  if (typeof options.open !== 'function') {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot test a store: open is ${nameOf(options.open)}, wanted a function that opens one`,
+    );
+  }
+  return RULES.map(({ name, run }) => ({
+    name,
+    async run() {
+      const stage = new Stage(options);
+      try {
+        await run(stage);
+      } finally {
+        await stage.end();
+      }
+    },
+  }));
+}

@@ -1,0 +1,202 @@
+import {
+  claim,
+  claimInVain,
+  DAY_MS,
+  expectEqual,
+  expectTrue,
+  HOUR_MS,
+  newOwner,
+  outcome,
+  type Rule,
+  request,
+  SHORT_MS,
+} from './stage.js';
+
+/** Who gets a key, and what the record says then. */
+export const claimRules: readonly Rule[] = [
+  {
+    name: 'claim makes a running record of a key that has none',
+    async run(stage) {
+      const store = await stage.open();
+      const key = stage.newKey();
+      const owner = newOwner();
+      const { record, nowMs } = await claim(store, key, { owner, fingerprint: 'f' });
+      const { claimedAtMs, leaseEndsAtMs, expiresAtMs, fencingToken, ...rest } = record;
+      expectEqual(
+        rest,
+        {
+          state: 'running',
+          owner,
+          attempt: 1,
+          fingerprint: 'f',
+          finishedAtMs: undefined,
+          codec: undefined,
+          payload: undefined,
+        },
+        'the claimed record',
+      );
+      expectEqual(Math.round(leaseEndsAtMs - claimedAtMs), HOUR_MS, 'the length of the lease');
+      expectEqual(Math.round(expiresAtMs - claimedAtMs), DAY_MS, 'how long the record is kept');
+      expectTrue(Number.isSafeInteger(fencingToken) && fencingToken > 0, 'a whole fencing token');
+      expectTrue(Math.abs(nowMs - claimedAtMs) < HOUR_MS, 'claimedAtMs by the clock of nowMs');
+    },
+  },
+  {
+    name: 'claim gives what read gives, and so does a claim in vain',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const { record } = await claim(store, key, { fingerprint: 'f' });
+      expectEqual((await other.read(key)).record, record, 'the record as another store reads it');
+      expectEqual((await claimInVain(other, key)).record, record, 'the record that stands there');
+      expectEqual((await store.read(key)).record, record, 'the record after a claim in vain');
+    },
+  },
+  {
+    name: 'claim keeps an unfinished record for no less than its lease',
+    async run(stage) {
+      const store = await stage.open();
+      const key = stage.newKey();
+      const { record } = await claim(store, key, { ttlMs: SHORT_MS });
+      expectEqual(record.expiresAtMs, record.leaseEndsAtMs, 'when the record expires');
+      await stage.passMs(store, 2 * SHORT_MS);
+      await claimInVain(store, key, { takeUnknown: true, takeFinished: true });
+    },
+  },
+  {
+    name: 'claim sent again, its reply being lost, is granted again and is still one claim',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const own = request({ fingerprint: 'f' });
+      const { record } = await store.claim(key, own);
+      const again = await other.claim(key, own);
+      expectEqual(again.claimed, true, 'whether the claim was granted again');
+      expectEqual(again.record.fencingToken, record.fencingToken, 'its fencing token');
+      expectEqual(again.record.attempt, 1, 'its attempt');
+      expectEqual(await store.renew(key, own.owner, HOUR_MS), true, 'whether the lease holds');
+    },
+  },
+  {
+    name: 'claim takes no running record while its lease is valid, whatever it asks for',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const { record } = await claim(store, key);
+      for (const takeUnknown of [false, true]) {
+        for (const takeFinished of [false, true]) {
+          const result = await claimInVain(other, key, { takeUnknown, takeFinished });
+          expectEqual(result.record, record, 'the record that stands there');
+        }
+      }
+    },
+  },
+  {
+    name: 'claim takes a record over when the lease has run out, if takeUnknown says so',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      let { record } = await claim(store, key, { leaseMs: SHORT_MS, fingerprint: 'f' });
+      for (const attempt of [2, 3]) {
+        await stage.passMs(store, 2 * SHORT_MS);
+        const refused = await claimInVain(other, key, { takeFinished: true });
+        expectEqual(refused.record, record, 'the record of unknown outcome');
+        expectTrue(refused.nowMs >= record.leaseEndsAtMs, 'a clock that is past the lease');
+        const owner = newOwner();
+        const own = { owner, leaseMs: SHORT_MS, takeUnknown: true };
+        const taken = await claim(attempt === 2 ? other : store, key, own);
+        expectEqual(taken.record.owner, owner, 'the owner');
+        expectEqual(taken.record.attempt, attempt, 'the attempt');
+        expectTrue(
+          taken.record.fencingToken > record.fencingToken,
+          'a larger fencing token for the next owner',
+        );
+        record = taken.record;
+      }
+    },
+  },
+  ...(['done', 'failed'] as const).map(
+    (state): Rule => ({
+      name: `claim takes a record that is ${state} only if takeFinished says so`,
+      async run(stage) {
+        const [store, other] = [await stage.open(), await stage.open()];
+        const key = stage.newKey();
+        const first = await claim(store, key);
+        await store.complete(key, first.record.owner, outcome({ state }));
+        const refused = await claimInVain(other, key, { takeUnknown: true });
+        expectEqual(refused.record.state, state, 'the state of the record that stands there');
+        expectEqual(refused.record.payload, outcome().payload, 'its payload');
+        const { record } = await claim(other, key, { takeFinished: true });
+        expectEqual(record.attempt, 1, 'the attempt of a run that follows a finished one');
+        expectEqual(record.payload, undefined, 'the payload of a running record');
+        expectTrue(record.fencingToken > first.record.fencingToken, 'a larger fencing token');
+      },
+    }),
+  ),
+  {
+    name: 'claim with another fingerprint is refused, whatever it asks for and whatever the state',
+    async run(stage) {
+      const store = await stage.open();
+      const key = stage.newKey();
+      const other = { fingerprint: 'other', takeUnknown: true, takeFinished: true };
+      const own = request({ fingerprint: 'own', leaseMs: SHORT_MS });
+      await store.claim(key, own);
+      await claimInVain(store, key, other);
+      await stage.passMs(store, 2 * SHORT_MS);
+      const { record } = await claimInVain(store, key, other);
+      expectEqual(record.fingerprint, 'own', 'the fingerprint that stands there');
+      await store.complete(key, own.owner, outcome());
+      await claimInVain(store, key, other);
+      await claim(store, key, { ...other, fingerprint: 'own' });
+    },
+  },
+  {
+    name: 'claim without a fingerprint fits any, and any fits a record without one',
+    async run(stage) {
+      const store = await stage.open();
+      const key = stage.newKey();
+      let owner = newOwner();
+      await claim(store, key, { owner, fingerprint: 'own' });
+      for (const fingerprint of [undefined, 'another', '', undefined]) {
+        await store.complete(key, owner, outcome());
+        owner = newOwner();
+        // An empty fingerprint is one, and another.
+        if (fingerprint === '') {
+          await claimInVain(store, key, { owner, fingerprint, takeFinished: true });
+          continue;
+        }
+        const { record } = await claim(store, key, { owner, fingerprint, takeFinished: true });
+        expectEqual(record.fingerprint, fingerprint, 'the fingerprint of the new record');
+      }
+    },
+  },
+  {
+    name: 'fencing tokens grow: over release, eviction, expiry and a take-over',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      let last = 0;
+      let count = 0;
+      const next = async (leaseMs: number, ttlMs = DAY_MS) => {
+        const owner = newOwner();
+        const own = { owner, leaseMs, ttlMs, takeUnknown: true, takeFinished: true };
+        const { record } = await claim(count++ % 2 === 0 ? store : other, key, own);
+        expectTrue(record.fencingToken > last, `more than ${last}, not ${record.fencingToken}`);
+        last = record.fencingToken;
+        return owner;
+      };
+      for (let round = 0; round < 3; round++) {
+        await other.release(key, await next(HOUR_MS));
+        await store.complete(key, await next(HOUR_MS), outcome());
+        await other.evict(key);
+        await store.complete(key, await next(HOUR_MS), outcome({ ttlMs: 1 }));
+        await stage.passMs(store, 2);
+        await next(SHORT_MS, SHORT_MS);
+        await stage.passMs(store, 2 * SHORT_MS);
+        await next(SHORT_MS);
+        await stage.passMs(store, 2 * SHORT_MS);
+        await store.complete(key, await next(HOUR_MS), outcome());
+      }
+    },
+  },
+];

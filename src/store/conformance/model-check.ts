@@ -1,0 +1,251 @@
+import {
+  at,
+  type Call,
+  EMPTY,
+  explain,
+  isPast,
+  type ModelState,
+  type Reply,
+  type Span,
+} from '../model.js';
+import type { Store } from '../store.js';
+import { Choices } from './choices.js';
+import { HOUR_MS, newOwner, type Rule, type Stage } from './stage.js';
+
+/** Calls sent to a key at most before another key is taken. */
+const CALLS_PER_KEY = 60;
+/** Owners that still send something; those before them have crashed. */
+const OWNERS_ALIVE = 4;
+/** A lease or time to live that is waited for where the clock cannot be moved. */
+const BRIEF_MS = 2;
+/** Stores may round times to a millisecond. */
+const ROUNDING_MS = 1;
+
+/** One call of a batch, all of which are sent before any is answered. */
+interface Sent {
+  readonly call: Call;
+  /** Whether its reply is thrown away. */
+  readonly isLost: boolean;
+  reply?: Reply;
+}
+
+/**
+ * Random calls of several owners, against the model. Owners crash: nothing is heard of them again.
+ * Replies are lost: the call is made, what it gave is thrown away, and it may be made again. Calls
+ * that are under way at the same time have to be answered as if they had been made in some order.
+ */
+export const modelCheck: Rule = {
+  name: 'random calls with crashes, lost replies and time that jumps are answered as by the model',
+  async run(stage) {
+    const { moveClock, seed = Math.floor(Math.random() * 2 ** 31), steps } = stage.options;
+    const stores = [await stage.open(), await stage.open(), await stage.open()];
+    const run = new Run(stage, stores, new Choices(seed));
+    await run.take(steps ?? (moveClock === undefined ? 400 : 2000));
+  },
+};
+
+class Run {
+  readonly #stage: Stage;
+  readonly #stores: readonly Store[];
+  readonly #choices: Choices;
+  readonly #hasMovingClock: boolean;
+  #key = '';
+  #callCount = 0;
+  #stepCount = 0;
+  /** Whose last call is known: the last `OWNERS_ALIVE` that claimed. */
+  #owners: { readonly owner: string; last: Call }[] = [];
+  /** What the store may hold: more than one state only until the next read. */
+  #states: readonly ModelState[] = [EMPTY];
+  /** What happened to this key, for the message of a failure. */
+  #trace: string[] = [];
+  #now: Span = at(0);
+  /** The clock must not go back behind this: whether something that has expired comes back is open. */
+  #leastMs = 0;
+
+  constructor(stage: Stage, stores: readonly Store[], choices: Choices) {
+    this.#stage = stage;
+    this.#stores = stores;
+    this.#choices = choices;
+    this.#hasMovingClock = stage.options.moveClock !== undefined;
+  }
+
+  async take(steps: number): Promise<void> {
+    await this.#takeNewKey();
+    while (this.#stepCount < steps) {
+      if (this.#callCount >= CALLS_PER_KEY) await this.#takeNewKey();
+      if (this.#hasMovingClock && this.#choices.percent(30)) await this.#moveClock();
+      const size = this.#choices.one([1, 1, 1, 2, 2, 3]);
+      const batch = Array.from({ length: size }, () => this.#choose(size === 1));
+      await this.#send(batch);
+    }
+  }
+
+  async #takeNewKey(): Promise<void> {
+    this.#key = this.#stage.newKey();
+    this.#callCount = 0;
+    this.#owners = [];
+    this.#states = [EMPTY];
+    this.#trace = [];
+    const { nowMs } = await this.#store().read(this.#key);
+    this.#now = at(nowMs);
+  }
+
+  async #moveClock(): Promise<void> {
+    const wantedMs = this.#now.fromMs + this.#choices.whole(-60, 120);
+    const byMs = Math.max(wantedMs, this.#leastMs) - this.#now.fromMs;
+    await this.#stage.options.moveClock?.(byMs);
+    this.#now = at(this.#now.fromMs + byMs);
+    this.#trace.push(`clock ${byMs}`);
+    this.#noteExpiry();
+  }
+
+  #noteExpiry(): void {
+    for (const { record } of this.#states) {
+      if (record !== undefined && isPast(record.expires, this.#now)) {
+        this.#leastMs = Math.max(this.#leastMs, record.expires.toMs);
+      }
+    }
+  }
+
+  #choose(isAlone: boolean): Sent {
+    const choices = this.#choices;
+    const isLost = choices.percent(20);
+    const owner = this.#owners.length > 0 && choices.percent(60) && choices.one(this.#owners);
+    if (owner) {
+      owner.last = this.#next(owner.owner, owner.last, isAlone);
+      return { call: owner.last, isLost };
+    }
+    const type = choices.one(['claim', 'claim', 'claim', 'evict', 'read'] as const);
+    if (type !== 'claim') return { call: { type }, isLost };
+    const request = {
+      owner: newOwner(),
+      leaseMs: this.#duration(isAlone, 60),
+      ttlMs: this.#duration(isAlone, 300),
+      fingerprint: choices.one([undefined, undefined, 'a', 'a', 'b']),
+      takeUnknown: choices.percent(60),
+      takeFinished: choices.percent(40),
+    };
+    const call = { type, request };
+    this.#owners = [...this.#owners, { owner: request.owner, last: call }].slice(-OWNERS_ALIVE);
+    return { call, isLost };
+  }
+
+  /** What an owner sends after its last call: the same again, or something else. */
+  #next(owner: string, last: Call, isAlone: boolean): Call {
+    const choices = this.#choices;
+    if (choices.percent(25)) return last;
+    const type = choices.one(['renew', 'complete', 'complete', 'release'] as const);
+    if (type === 'release') return { type, owner };
+    if (type === 'renew') return { type, owner, leaseMs: this.#duration(isAlone, 60) };
+    // An owner has one outcome.
+    if (last.type === 'complete') return last;
+    const payload = Uint8Array.from({ length: choices.whole(0, 4) }, () => choices.whole(0, 255));
+    const ttlMs = this.#duration(isAlone, 300);
+    const state = choices.one(['done', 'failed'] as const);
+    return { type, owner, completion: { state, codec: 'c', payload, ttlMs } };
+  }
+
+  /** Where time is waited for: over at once or never, so that it is certain when calls are made. */
+  #duration(isAlone: boolean, mostMs: number): number {
+    if (this.#hasMovingClock) return this.#choices.whole(1, mostMs);
+    return this.#choices.percent(40) && isAlone ? BRIEF_MS : HOUR_MS;
+  }
+
+  async #send(batch: readonly Sent[]): Promise<void> {
+    this.#stepCount += batch.length;
+    this.#callCount += batch.length;
+    await Promise.all(
+      batch.map(async (sent) => {
+        const reply = await make(this.#store(), this.#key, sent.call);
+        if (!sent.isLost) sent.reply = reply;
+      }),
+    );
+    const sentAt = await this.#look();
+    this.#accept(batch, sentAt);
+    if (!this.#hasMovingClock && batch.some(({ call }) => isBrief(call))) {
+      await this.#stage.passMs(this.#store(), BRIEF_MS + 4 * ROUNDING_MS, this.#key);
+      this.#now = at((await this.#store().read(this.#key)).nowMs);
+    }
+    const read: Sent = { call: { type: 'read' }, isLost: false };
+    read.reply = await this.#store().read(this.#key);
+    this.#accept([read], this.#since(read.reply.nowMs));
+    if (this.#hasMovingClock) this.#noteExpiry();
+    else this.#now = at(read.reply.nowMs);
+  }
+
+  /** When the calls before were made. */
+  async #look(): Promise<Span> {
+    if (this.#hasMovingClock) return this.#now;
+    return this.#since((await this.#store().read(this.#key)).nowMs);
+  }
+
+  #since(toMs: number): Span {
+    if (this.#hasMovingClock) return this.#now;
+    return { fromMs: this.#now.fromMs - ROUNDING_MS, toMs: toMs + ROUNDING_MS };
+  }
+
+  /** Keeps the states that some order of the calls leads to. */
+  #accept(batch: readonly Sent[], now: Span): void {
+    this.#trace.push(batch.map(showSent).join(' | '));
+    const found = new Map<string, ModelState>();
+    for (const order of ordersOf(batch)) {
+      for (const before of this.#states) {
+        let state: ModelState | undefined = before;
+        for (const { call, reply } of order) state = state && explain(state, call, reply, now);
+        if (state !== undefined) found.set(JSON.stringify(state), state);
+      }
+    }
+    if (found.size === 0) this.#fail(now);
+    this.#states = [...found.values()];
+  }
+
+  #fail(now: Span): never {
+    const lines = [
+      `Cannot accept the last replies, in any order: seed ${this.#choices.seed}, step ${this.#stepCount}`,
+      ...this.#trace.slice(-12).map((line) => `  ${line}`),
+      `  clock: ${JSON.stringify(now)}`,
+      `  wanted the answers of: ${JSON.stringify(this.#states)}`,
+    ];
+    throw new Error(lines.join('\n'));
+  }
+
+  #store(): Store {
+    return this.#choices.one(this.#stores);
+  }
+}
+
+function make(store: Store, key: string, call: Call): Promise<Reply> {
+  switch (call.type) {
+    case 'claim':
+      return store.claim(key, call.request);
+    case 'renew':
+      return store.renew(key, call.owner, call.leaseMs);
+    case 'complete':
+      return store.complete(key, call.owner, call.completion);
+    case 'release':
+      return store.release(key, call.owner);
+    case 'evict':
+      return store.evict(key);
+    case 'read':
+      return store.read(key);
+  }
+}
+
+function isBrief(call: Call): boolean {
+  if (call.type === 'claim') return Math.min(call.request.leaseMs, call.request.ttlMs) === BRIEF_MS;
+  if (call.type === 'renew') return call.leaseMs === BRIEF_MS;
+  return call.type === 'complete' && call.completion.ttlMs === BRIEF_MS;
+}
+
+function ordersOf<T>(list: readonly T[]): readonly (readonly T[])[] {
+  if (list.length < 2) return [list];
+  return list.flatMap((first, index) =>
+    ordersOf(list.toSpliced(index, 1)).map((rest) => [first, ...rest]),
+  );
+}
+
+const showSent = ({ call, reply, isLost }: Sent) =>
+  `${JSON.stringify(call, showBytes)} → ${isLost ? 'lost' : JSON.stringify(reply, showBytes)}`;
+
+const showBytes = (_: string, value: unknown) =>
+  value instanceof Uint8Array ? `bytes ${value.join(' ')}` : value;

@@ -1,0 +1,163 @@
+import {
+  claim,
+  claimInVain,
+  DAY_MS,
+  expectEqual,
+  expectTrue,
+  HOUR_MS,
+  newOwner,
+  outcome,
+  type Rule,
+  SHORT_MS,
+} from './stage.js';
+
+/** What an owner may do with its record, and nobody else. */
+export const ownerRules: readonly Rule[] = [
+  {
+    name: 'renew moves the end of the lease and nothing else',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const { record } = await claim(store, key, { leaseMs: SHORT_MS, fingerprint: 'f' });
+      expectEqual(await other.renew(key, record.owner, HOUR_MS), true, 'the answer of renew');
+      const renewed = (await store.read(key)).record;
+      expectTrue(
+        (renewed?.leaseEndsAtMs ?? 0) - record.leaseEndsAtMs > HOUR_MS / 2,
+        'a lease of an hour',
+      );
+      expectEqual(
+        { ...renewed, leaseEndsAtMs: 0 },
+        { ...record, leaseEndsAtMs: 0 },
+        'the record but for its lease',
+      );
+      await stage.passMs(store, 2 * SHORT_MS);
+      await claimInVain(other, key, { takeUnknown: true });
+    },
+  },
+  {
+    name: 'renew keeps a record for no less than its lease',
+    async run(stage) {
+      const store = await stage.open();
+      const key = stage.newKey();
+      const { record } = await claim(store, key, { leaseMs: SHORT_MS, ttlMs: SHORT_MS });
+      // It may have expired by now on a slow machine: then there is nothing to renew.
+      if (!(await store.renew(key, record.owner, HOUR_MS))) return;
+      await stage.passMs(store, 2 * SHORT_MS);
+      const renewed = (await store.read(key)).record;
+      expectEqual(renewed?.owner, record.owner, 'the owner of the renewed record');
+    },
+  },
+  {
+    name: 'renew of a lease that has run out holds, if nobody took the record over',
+    async run(stage) {
+      const store = await stage.open();
+      const key = stage.newKey();
+      const { record } = await claim(store, key, { leaseMs: SHORT_MS });
+      await stage.passMs(store, 2 * SHORT_MS);
+      expectEqual(await store.renew(key, record.owner, HOUR_MS), true, 'the answer of renew');
+      await claimInVain(store, key, { takeUnknown: true });
+    },
+  },
+  {
+    name: 'complete writes the outcome, once; sent again it is answered the same',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const { record } = await claim(store, key, { fingerprint: 'f' });
+      const completion = outcome({ payload: new Uint8Array([0, 255, 10]), ttlMs: 2 * DAY_MS });
+      const answer = await other.complete(key, record.owner, completion);
+      expectEqual(answer, true, 'the answer of complete');
+      const finished = (await store.read(key)).record;
+      const { finishedAtMs = 0, expiresAtMs = 0, leaseEndsAtMs: _, ...rest } = finished ?? {};
+      const { expiresAtMs: _expires, leaseEndsAtMs: _ends, finishedAtMs: _at, ...before } = record;
+      expectEqual(
+        rest,
+        { ...before, state: 'done', codec: 'json', payload: completion.payload },
+        'the finished record',
+      );
+      expectTrue(finishedAtMs >= record.claimedAtMs - 1, 'an end that is after the beginning');
+      expectEqual(Math.round(expiresAtMs - finishedAtMs), 2 * DAY_MS, 'how long it is kept');
+      const again = await store.complete(key, record.owner, completion);
+      expectEqual(again, true, 'the answer of the same complete again');
+      expectEqual((await other.read(key)).record, finished, 'the record after both');
+    },
+  },
+  {
+    name: 'complete is refused when another owner has taken the record over, also when that is done',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const late = await claim(store, key, { leaseMs: SHORT_MS });
+      await stage.passMs(store, 2 * SHORT_MS);
+      const { record } = await claim(other, key, { takeUnknown: true });
+      const refusedWhile = async (what: string) => {
+        const before = (await store.read(key)).record;
+        const { owner } = late.record;
+        const own = outcome({ payload: new Uint8Array([9]) });
+        expectEqual(await store.complete(key, owner, own), false, `complete ${what}`);
+        expectEqual(await store.renew(key, owner, HOUR_MS), false, `renew ${what}`);
+        expectEqual(await store.release(key, owner), false, `release ${what}`);
+        expectEqual((await store.read(key)).record, before, `the record ${what}`);
+      };
+      await refusedWhile('while another owner runs');
+      await other.complete(key, record.owner, outcome());
+      await refusedWhile('when another owner is done');
+      await other.evict(key);
+      await refusedWhile('when there is no record');
+    },
+  },
+  {
+    name: 'complete of a lease that has run out is written, if nobody took the record over',
+    async run(stage) {
+      const store = await stage.open();
+      const key = stage.newKey();
+      const { record } = await claim(store, key, { leaseMs: SHORT_MS });
+      await stage.passMs(store, 2 * SHORT_MS);
+      const answer = await store.complete(key, record.owner, outcome());
+      expectEqual(answer, true, 'the answer of complete');
+      expectEqual((await store.read(key)).record?.state, 'done', 'the state');
+    },
+  },
+  {
+    name: 'complete is the end: the owner cannot renew, release or change the outcome',
+    async run(stage) {
+      const store = await stage.open();
+      const key = stage.newKey();
+      const { owner } = (await claim(store, key)).record;
+      await store.complete(key, owner, outcome());
+      const before = (await store.read(key)).record;
+      expectEqual(await store.renew(key, owner, HOUR_MS), false, 'the answer of renew');
+      expectEqual(await store.release(key, owner), false, 'the answer of release');
+      await store.complete(key, owner, outcome({ state: 'failed', payload: new Uint8Array([9]) }));
+      expectEqual((await store.read(key)).record, before, 'the record');
+    },
+  },
+  {
+    name: 'release takes the running record of its owner away, and of nobody else',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const { record } = await claim(store, key);
+      expectEqual(await other.release(key, newOwner()), false, "release of another's record");
+      expectEqual((await store.read(key)).record, record, 'the record after that');
+      expectEqual(await other.release(key, record.owner), true, 'release by its owner');
+      expectEqual((await store.read(key)).record, undefined, 'the record after that');
+      expectEqual(await store.release(key, record.owner), false, 'the same again');
+      const next = await claim(store, key);
+      expectEqual(next.record.attempt, 1, 'the attempt after a release');
+    },
+  },
+  {
+    name: 'nothing can be done without a record',
+    async run(stage) {
+      const store = await stage.open();
+      const key = stage.newKey();
+      const owner = newOwner();
+      expectEqual(await store.renew(key, owner, HOUR_MS), false, 'the answer of renew');
+      expectEqual(await store.complete(key, owner, outcome()), false, 'the answer of complete');
+      expectEqual(await store.release(key, owner), false, 'the answer of release');
+      expectEqual(await store.evict(key), false, 'the answer of evict');
+      expectEqual((await store.read(key)).record, undefined, 'the record');
+    },
+  },
+];

@@ -1,0 +1,146 @@
+import type { StoreEntry } from '../store.js';
+import {
+  claim,
+  claimInVain,
+  expectEqual,
+  expectSoon,
+  expectTrue,
+  HOUR_MS,
+  outcome,
+  type Rule,
+  SHORT_MS,
+  sleep,
+} from './stage.js';
+
+/** What anybody may do with a record: read it, take it away, wait for it, list it, outlive it. */
+export const recordRules: readonly Rule[] = [
+  {
+    name: 'evict takes away what is finished or of unknown outcome, and no valid lease',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const { owner } = (await claim(store, key)).record;
+      expectEqual(await other.evict(key), false, 'evict under a valid lease');
+      expectEqual(await store.renew(key, owner, HOUR_MS), true, 'whether the lease still holds');
+      for (const state of ['done', 'failed'] as const) {
+        const finishedKey = stage.newKey();
+        const finished = await claim(store, finishedKey);
+        await store.complete(finishedKey, finished.record.owner, outcome({ state }));
+        expectEqual(await other.evict(finishedKey), true, `evict of what is ${state}`);
+        expectEqual((await store.read(finishedKey)).record, undefined, 'the record after that');
+        expectEqual(await other.evict(finishedKey), false, 'evict again');
+      }
+      const unknownKey = stage.newKey();
+      const unknown = await claim(store, unknownKey, { leaseMs: SHORT_MS });
+      await stage.passMs(store, 2 * SHORT_MS);
+      expectEqual(await other.evict(unknownKey), true, 'evict of unknown outcome');
+      const answer = await store.complete(unknownKey, unknown.record.owner, outcome());
+      expectEqual(answer, false, 'complete after eviction');
+      expectEqual((await claim(store, unknownKey)).record.attempt, 1, 'the attempt after it');
+    },
+  },
+  {
+    name: 'a result that has expired is as if it had never been',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const { owner, fencingToken } = (await claim(store, key, { fingerprint: 'f' })).record;
+      await store.complete(key, owner, outcome({ ttlMs: SHORT_MS }));
+      await stage.passMs(store, 2 * SHORT_MS);
+      expectEqual((await other.read(key)).record, undefined, 'the record');
+      expectEqual(await other.evict(key), false, 'the answer of evict');
+      expectEqual(await store.complete(key, owner, outcome()), false, 'the answer of complete');
+      const { record } = await claim(other, key, { fingerprint: 'another' });
+      expectEqual(record.attempt, 1, 'the attempt of the next claim');
+      expectTrue(record.fencingToken > fencingToken, 'a larger fencing token');
+    },
+  },
+  {
+    name: 'an unfinished record that has expired is as if it had never been',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const own = { leaseMs: SHORT_MS, ttlMs: 2 * SHORT_MS };
+      const { owner } = (await claim(store, key, { ...own, fingerprint: 'f' })).record;
+      await stage.passMs(store, 3 * SHORT_MS);
+      expectEqual((await other.read(key)).record, undefined, 'the record');
+      expectEqual(await store.renew(key, owner, HOUR_MS), false, 'the answer of renew');
+      expectEqual(await store.complete(key, owner, outcome()), false, 'the answer of complete');
+      expectEqual(await store.release(key, owner), false, 'the answer of release');
+      const { record } = await claim(other, key, { fingerprint: 'another' });
+      expectEqual(record.attempt, 1, 'the attempt of the next claim');
+    },
+  },
+  {
+    name: 'a payload is kept as it was when it was handed in',
+    async run(stage) {
+      const store = await stage.open();
+      const key = stage.newKey();
+      const { owner } = (await claim(store, key)).record;
+      const payload = new Uint8Array([1, 2, 3]);
+      await store.complete(key, owner, outcome({ payload }));
+      // As a codec does that writes into the same memory again.
+      payload.fill(9);
+      const wanted = new Uint8Array([1, 2, 3]);
+      expectEqual((await store.read(key)).record?.payload, wanted, 'the payload');
+    },
+  },
+  ...(['complete', 'release', 'evict'] as const).map(
+    (change): Rule => ({
+      name: `watch, if there is one, tells of ${change}, in this store and in another`,
+      async run(stage) {
+        const [store, other] = [await stage.open(), await stage.open()];
+        if (store.watch === undefined || other.watch === undefined) return;
+        const [key, anotherKey] = [stage.newKey(), stage.newKey()];
+        let [own, others, ended] = [0, 0, 0];
+        const ends = [
+          await store.watch(key, () => own++),
+          await other.watch(key, () => others++),
+          await store.watch(anotherKey, () => {}),
+        ];
+        const end = await store.watch(key, () => ended++);
+        end();
+        const { owner } = (await claim(store, key, { leaseMs: SHORT_MS })).record;
+        await stage.passMs(store, 2 * SHORT_MS);
+        [own, others, ended] = [0, 0, 0];
+        if (change === 'complete') await store.complete(key, owner, outcome());
+        else if (change === 'release') await store.release(key, owner);
+        else await store.evict(key);
+        await expectSoon(() => own > 0, 'a notification in the store that changed it');
+        await expectSoon(() => others > 0, 'a notification in another store');
+        // Whatever else was under way has had the same time.
+        await sleep(SHORT_MS);
+        expectEqual(ended, 0, 'how often a watcher was told that had ended');
+        for (const stop of ends) stop();
+      },
+    }),
+  ),
+  {
+    name: 'list, if there is one, gives records that have not expired, and no more than its limit',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      if (store.list === undefined || other.list === undefined) return;
+      const [runningKey, doneKey, expiredKey] = [stage.newKey(), stage.newKey(), stage.newKey()];
+      const running = await claim(store, runningKey);
+      const { owner } = (await claim(store, doneKey)).record;
+      await store.complete(doneKey, owner, outcome());
+      const expired = await claim(store, expiredKey);
+      await store.complete(expiredKey, expired.record.owner, outcome({ ttlMs: SHORT_MS }));
+      await stage.passMs(store, 2 * SHORT_MS);
+      const found = new Map<string, StoreEntry['record']>();
+      for await (const { key, record } of other.list()) {
+        expectTrue(!found.has(key), 'each key once');
+        found.set(key, record);
+      }
+      expectEqual(found.get(runningKey), running.record, 'the running record');
+      expectEqual(found.get(doneKey)?.payload, outcome().payload, 'the payload of the other');
+      expectEqual(found.has(expiredKey), false, 'whether the expired one is listed');
+      let count = 0;
+      for await (const _ of other.list({ limit: 1 })) count++;
+      expectEqual(count, 1, 'the number of records with a limit of 1');
+      // A caller that has seen enough stops.
+      for await (const _ of other.list()) break;
+      await claimInVain(store, runningKey);
+    },
+  },
+];

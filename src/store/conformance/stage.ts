@@ -1,0 +1,158 @@
+import type { ClaimRequest, ClaimResult, Completion, Store } from '../store.js';
+
+/** What a rule is tried on. */
+export interface ConformanceOptions {
+  /**
+   * Opens a store on the same records each time, as another process would. Other records may be
+   * there: all keys are new ones.
+   */
+  readonly open: () => Store | Promise<Store>;
+  /**
+   * Moves the clock of all these stores, back if `byMs` is negative; where it cannot be moved there
+   * is no such function, and time is waited for.
+   */
+  readonly moveClock?: (byMs: number) => void | Promise<void>;
+  /** How many claim the same key at once; 50 unless given. */
+  readonly claimers?: number;
+  /** The largest payload that is kept; 1 MiB unless given. */
+  readonly maxPayloadBytes?: number;
+  /** Steps of the model check, in all; 2000 unless given, 400 where time is waited for. */
+  readonly steps?: number;
+  /** Of the model check's choices; a new one each time unless given. It is in the message of a failure. */
+  readonly seed?: number;
+}
+
+/** A rule that stores keep. */
+export interface Rule {
+  readonly name: string;
+  run(stage: Stage): Promise<void>;
+}
+
+export const HOUR_MS = 60 * 60 * 1000;
+export const DAY_MS = 24 * HOUR_MS;
+/** A lease that is waited for. */
+export const SHORT_MS = 20;
+
+/** How long a notification may take before it counts as lost. */
+const TOLD_WITHIN_MS = 20_000;
+
+/** The stores of one rule, its keys, and its time. */
+export class Stage {
+  readonly options: ConformanceOptions;
+  readonly #stores: Store[] = [];
+
+  constructor(options: ConformanceOptions) {
+    this.options = options;
+  }
+
+  async open(): Promise<Store> {
+    const store = await this.options.open();
+    if (!this.#stores.includes(store)) this.#stores.push(store);
+    return store;
+  }
+
+  async end(): Promise<void> {
+    for (const store of this.#stores.splice(0).reverse()) await store.close();
+  }
+
+  /** A key that nobody has used. */
+  newKey(): string {
+    return `ik_${newId()}${newId()}`;
+  }
+
+  /** Waits until the store's clock has gone on, as it is told with `key`, or moves it. */
+  async passMs(store: Store, ms: number, key = this.newKey()): Promise<void> {
+    const { moveClock } = this.options;
+    if (moveClock !== undefined) return moveClock(ms);
+    const endMs = (await store.read(key)).nowMs + ms;
+    for (let leftMs = ms; leftMs > 0; leftMs = endMs - (await store.read(key)).nowMs) {
+      await sleep(Math.max(1, leftMs));
+    }
+  }
+}
+
+const newId = () => globalThis.crypto.randomUUID().replaceAll('-', '');
+
+export const newOwner = () => globalThis.crypto.randomUUID() as string;
+
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** A claim that takes nothing over and holds for longer than any test, but for what is given. */
+export function request(own: Partial<ClaimRequest> = {}): ClaimRequest {
+  return {
+    owner: newOwner(),
+    leaseMs: HOUR_MS,
+    ttlMs: DAY_MS,
+    fingerprint: undefined,
+    takeUnknown: false,
+    takeFinished: false,
+    ...own,
+  };
+}
+
+/** Claims, and fails if that is refused. */
+export async function claim(
+  store: Store,
+  key: string,
+  own: Partial<ClaimRequest> = {},
+): Promise<ClaimResult> {
+  const result = await store.claim(key, request(own));
+  expectEqual(result.claimed, true, 'whether the claim was granted');
+  return result;
+}
+
+/** Claims, and fails if that is granted. */
+export async function claimInVain(
+  store: Store,
+  key: string,
+  own: Partial<ClaimRequest> = {},
+): Promise<ClaimResult> {
+  const result = await store.claim(key, request(own));
+  expectEqual(result.claimed, false, 'whether the claim was granted');
+  return result;
+}
+
+/** An outcome, but for what is given. */
+export function outcome(own: Partial<Completion> = {}): Completion {
+  const payload = new Uint8Array([123, 125]);
+  return { state: 'done', codec: 'json', payload, ttlMs: DAY_MS, ...own };
+}
+
+/** Fails if two values are not equal: plain objects by their members, bytes by what they hold. */
+export function expectEqual(actual: unknown, expected: unknown, what: string): void {
+  const shown = show(actual);
+  const wanted = show(expected);
+  if (shown !== wanted) throw new Error(`Cannot accept ${what}: ${shown}, wanted ${wanted}`);
+  if (actual instanceof Uint8Array && expected instanceof Uint8Array) {
+    const at = expected.findIndex((byte, index) => actual[index] !== byte);
+    if (at >= 0) {
+      throw new Error(`Cannot accept ${what}: byte ${at} is ${actual[at]}, wanted ${expected[at]}`);
+    }
+  }
+}
+
+/** Fails if something does not hold. */
+export function expectTrue(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`Cannot accept the store: wanted ${what}`);
+}
+
+function show(value: unknown): string {
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? String(value);
+  return `{ ${Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, member]) => `${name}: ${showMember(member)}`)
+    .join(', ')} }`;
+}
+
+const showMember = (value: unknown) =>
+  value instanceof Uint8Array && value.length <= 64 ? `bytes ${value.join(' ')}` : show(value);
+
+/** Waits until `isSo`, and fails if that takes far too long. */
+export async function expectSoon(isSo: () => boolean, what: string): Promise<void> {
+  const endsAt = performance.now() + TOLD_WITHIN_MS;
+  while (!isSo()) {
+    expectTrue(performance.now() < endsAt, `${what} within ${TOLD_WITHIN_MS} ms`);
+    await sleep(5);
+  }
+}
