@@ -36,7 +36,8 @@ interface Emitter {
 }
 
 interface IoRedis extends Emitter {
-  callBuffer(command: string, ...rest: Argument[]): Promise<unknown>;
+  /** And so on for every command; `callBuffer` forgets the command where it is pipelined automatically. */
+  evalshaBuffer(...rest: Argument[]): Promise<unknown>;
   /** Of a cluster. */
   nodes?(role: 'master'): IoRedis[];
   duplicate(...parameters: unknown[]): IoRedis;
@@ -67,7 +68,8 @@ export function toConnection(client: RedisClient): Connection {
   const can = (name: string) =>
     typeof (client as unknown as Record<string, unknown> | null)?.[name] === 'function';
   if ((typeof client === 'object' || typeof client === 'function') && can('sendCommand')) {
-    if (can('callBuffer')) return ioRedisConnection(client as unknown as IoRedis, can('duplicate'));
+    if (can('evalshaBuffer'))
+      return ioRedisConnection(client as unknown as IoRedis, can('duplicate'));
     return nodeRedisConnection(client as unknown as NodeRedis, can('duplicate'));
   }
   return fail(
@@ -89,8 +91,10 @@ function toBuffer(bytes: Argument): Argument {
 }
 
 function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
-  const sendTo = (node: IoRedis, [name, ...rest]: readonly Argument[]) =>
-    node.callBuffer(name as string, ...rest.map(toBuffer));
+  const sendTo = (node: IoRedis, [name, ...rest]: readonly Argument[]) => {
+    const method = `${String(name).toLowerCase()}Buffer` as 'evalshaBuffer';
+    return node[method](...rest.map(toBuffer));
+  };
   return {
     send: (_, command) => sendTo(client, command),
     masters: async () =>
