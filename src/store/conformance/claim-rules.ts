@@ -70,6 +70,7 @@ export const claimRules: readonly Rule[] = [
       const key = stage.newKey();
       const own = request({ fingerprint: 'f' });
       const { record } = await store.claim(key, own);
+      await stage.passMs(store, 2);
       const again = await other.claim(key, own);
       expectEqual(again.claimed, true, 'whether the claim was granted again');
       expectEqual(again.record.fencingToken, record.fencingToken, 'its fencing token');

@@ -103,9 +103,12 @@ export const recordRules: readonly Rule[] = [
         const { owner } = (await claim(store, key, { leaseMs: SHORT_MS })).record;
         await stage.passMs(store, 2 * SHORT_MS);
         [own, others, ended] = [0, 0, 0];
-        if (change === 'complete') await store.complete(key, owner, outcome());
-        else if (change === 'release') await store.release(key, owner);
-        else await store.evict(key);
+        const changes = {
+          complete: () => store.complete(key, owner, outcome()),
+          release: () => store.release(key, owner),
+          evict: () => store.evict(key),
+        };
+        expectEqual(await changes[change](), true, `the answer of ${change}`);
         await expectSoon(() => own > 0, 'a notification in the store that changed it');
         await expectSoon(() => others > 0, 'a notification in another store');
         // Whatever else was under way has had the same time.

@@ -1,0 +1,94 @@
+import type { ClaimResult, Store, StoreRecord } from '../src/store/store.js';
+import * as transition from '../src/store/transition.js';
+
+/** What a plain store goes by: the rules, and how it keeps records. Tests replace one of them. */
+export interface PlainStoreParts {
+  readonly rules: typeof transition;
+  /** What lies between reading a record and writing it. */
+  readonly pause: () => Promise<void> | undefined;
+  /** What is kept of a record. */
+  readonly keep: (record: StoreRecord) => StoreRecord;
+  /** Where a key's record is. */
+  readonly slot: (key: string) => string;
+  readonly isTelling: boolean;
+}
+
+const SOUND: PlainStoreParts = {
+  rules: transition,
+  pause: () => undefined,
+  keep: (record) => ({
+    ...record,
+    ...(record.payload && { payload: record.payload.slice() }),
+  }),
+  slot: (key) => key,
+  isTelling: true,
+};
+
+/** The least that a store can be, to be broken by tests in one place at a time. */
+export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> = {}): Store {
+  const { rules, pause, keep, slot, isTelling } = { ...SOUND, ...parts };
+  const records = new Map<string, StoreRecord>();
+  const watchers = new Map<string, Set<() => void>>();
+  let passedToken = 0;
+
+  /** One step: `decide` gives what is answered, and the record that is kept, or `undefined` for none. */
+  async function change<T>(
+    key: string,
+    decide: (old: StoreRecord | undefined, nowMs: number) => [T, StoreRecord | undefined],
+  ): Promise<T> {
+    const nowMs = clock();
+    const old = records.get(slot(key));
+    const [answer, record] = decide(old, nowMs);
+    const pausing = pause();
+    if (pausing !== undefined) await pausing;
+    if (record === old) return answer;
+    if (record !== undefined) records.set(slot(key), keep(record));
+    else {
+      passedToken = Math.max(passedToken, old?.fencingToken ?? 0);
+      records.delete(slot(key));
+    }
+    if (record?.state !== 'running' && isTelling) {
+      for (const watcher of watchers.get(key) ?? []) watcher();
+    }
+    return answer;
+  }
+
+  return {
+    name: 'plain',
+    claim: (key, request) =>
+      change<ClaimResult>(key, (old, nowMs) => {
+        const record = rules.claimed(old, request, nowMs, passedToken);
+        return record === undefined
+          ? [{ claimed: false, record: old as StoreRecord, nowMs }, old]
+          : [{ claimed: true, record, nowMs }, record];
+      }),
+    renew: (key, owner, leaseMs) =>
+      change(key, (old, nowMs) => {
+        const record = rules.renewed(old, owner, leaseMs, nowMs);
+        return [record !== undefined, record ?? old];
+      }),
+    complete: (key, owner, completion) =>
+      change(key, (old, nowMs) => {
+        const record = rules.completed(old, owner, completion, nowMs);
+        return [record !== undefined, record ?? old];
+      }),
+    release: (key, owner) =>
+      change(key, (old, nowMs) =>
+        rules.isReleasable(old, owner, nowMs) ? [true, undefined] : [false, old],
+      ),
+    evict: (key) =>
+      change(key, (old, nowMs) =>
+        rules.isEvictable(old, nowMs) ? [true, undefined] : [false, old],
+      ),
+    async read(key) {
+      const nowMs = clock();
+      return { record: rules.unexpired(records.get(slot(key)), nowMs), nowMs };
+    },
+    async watch(key, notify) {
+      const own = () => notify();
+      watchers.set(key, (watchers.get(key) ?? new Set()).add(own));
+      return () => watchers.get(key)?.delete(own);
+    },
+    async close() {},
+  };
+}
