@@ -1,8 +1,7 @@
-import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, it } from 'vitest';
 import { storeConformance } from '../src/store/conformance.js';
-import { type PostgresStore, postgresStore } from '../src/store/postgres.js';
+import { postgresStore } from '../src/store/postgres.js';
 import { hasPostgres, type PostgresServer, startPostgres } from './servers/postgres.js';
 import { describeWith } from './servers/process.js';
 
@@ -21,19 +20,6 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store', () => {
   });
 
   for (const { name, run } of storeConformance({ open: () => postgresStore({ pool }) })) {
-    it(name, run);
-  }
-});
-
-describe('the PostgreSQL store on PGlite', () => {
-  let lite: PGlite;
-  beforeAll(async () => {
-    lite = await PGlite.create();
-    await postgresStore({ pool: lite }).migrate();
-  });
-  afterAll(() => lite?.close());
-
-  for (const { name, run } of storeConformance({ open: () => postgresStore({ pool: lite }) })) {
     it(name, run);
   }
 });
