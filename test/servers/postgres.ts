@@ -27,8 +27,10 @@ export const hasPostgres = BIN !== undefined;
 
 export interface PostgresServer {
   readonly url: string;
-  /** Ends it at once, and starts it again with what it had written. */
-  restart(): Promise<void>;
+  /** Ends it at once. */
+  kill(): Promise<void>;
+  /** Starts it again, with what it had written. */
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -82,8 +84,8 @@ export async function startPostgres(): Promise<PostgresServer> {
 
   return {
     url: `postgres://samekey@127.0.0.1:${port}/postgres`,
-    async restart() {
-      await kill();
+    kill,
+    async start() {
       child = await start();
     },
     async stop() {

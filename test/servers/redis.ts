@@ -12,8 +12,10 @@ export interface RedisServer {
   readonly url: string;
   /** Sends one command, for what a test has to know; the reply as it came. */
   ask(...words: string[]): Promise<string>;
-  /** Ends it at once, and starts it again with what it had written. */
-  restart(): Promise<void>;
+  /** Ends it at once. */
+  kill(): Promise<void>;
+  /** Starts it again, with what it had written. */
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -48,18 +50,21 @@ export async function startRedis(...options: string[]): Promise<RedisServer> {
     return server;
   }
 
+  async function kill() {
+    child.kill('SIGKILL');
+    await ended(child);
+  }
+
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
     ask: (...words) => command(port, words),
-    async restart() {
-      child.kill('SIGKILL');
-      await ended(child);
+    kill,
+    async start() {
       child = await start();
     },
     async stop() {
-      child.kill('SIGKILL');
-      await ended(child);
+      await kill();
       rmSync(folder, { recursive: true, force: true });
     },
   };
