@@ -128,6 +128,15 @@ const { metafile: once } = await build({
 });
 copyLicences(once, 'dist/once');
 
+// For Node, Deno and Bun; LMDB itself stays outside.
+await build({
+  ...shared,
+  entryPoints: ['src/store/lmdb.ts'],
+  outdir: 'dist/store',
+  platform: 'node',
+  packages: 'external',
+});
+
 // The command line has its argument parser and its progress bar inside, so that samekey has no
 // dependencies; their licences travel with it.
 const { metafile } = await build({

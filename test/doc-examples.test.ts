@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import * as samekey from '../src/index.js';
 import * as once from '../src/once/index.js';
 import * as conformance from '../src/store/conformance.js';
+import * as lmdb from '../src/store/lmdb.js';
 import * as memory from '../src/store/memory.js';
 import { type Example, examplesInMarkdown, examplesInSource, prepare } from './doc-examples.js';
 
@@ -31,6 +32,7 @@ const ENTRIES: Record<string, object> = {
   samekey,
   'samekey/once': once,
   'samekey/store/conformance': conformance,
+  'samekey/store/lmdb': lmdb,
   'samekey/store/memory': memory,
 };
 /** What the examples in comments have without importing it. */

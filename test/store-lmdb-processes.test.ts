@@ -1,0 +1,114 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { lmdbStore } from '../src/store/lmdb.js';
+import type { StoreRecord } from '../src/store/store.js';
+
+const PROGRAM = fileURLToPath(new URL('store-process.mjs', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const children = new Set<ChildProcessByStdio<Writable, Readable, null>>();
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+  children.clear();
+});
+
+function start(path: string, mode: string, ...rest: readonly string[]) {
+  const child = spawn(process.execPath, [PROGRAM, path, mode, ...rest], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  children.add(child);
+  const lines: string[] = [];
+  const reader = createInterface(child.stdout).on('line', (line) => lines.push(line));
+  const ended = Promise.all([once(child, 'exit'), once(reader, 'close')]);
+  return {
+    child,
+    lines,
+    ended,
+    /** Waits until so many lines have come. */
+    async has(count: number): Promise<void> {
+      while (lines.length < count) {
+        await Promise.race([
+          once(reader, 'line'),
+          ended.then(() => {
+            if (lines.length < count) throw new Error(`it ended after ${lines.length} lines`);
+          }),
+        ]);
+      }
+    },
+  };
+}
+
+async function recordsIn(path: string): Promise<Map<string, StoreRecord>> {
+  const store = lmdbStore({ path });
+  const records = new Map<string, StoreRecord>();
+  for await (const { key, record } of store.list?.() ?? []) records.set(key, record);
+  await store.close();
+  return records;
+}
+
+describe('processes that share an LMDB store', () => {
+  it('lose nothing that was acknowledged when they are killed while they write', async () => {
+    const path = join(folder, 'killed');
+    const acknowledged: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      const writers = [0, 1, 2].map((index) => start(path, 'write', `${round}-${index}`));
+      await Promise.all(writers.map((writer) => writer.has(10 + 7 * round)));
+      for (const { child } of writers) child.kill('SIGKILL');
+      await Promise.all(writers.map(({ ended }) => ended));
+      acknowledged.push(...writers.flatMap(({ lines }) => lines));
+
+      const records = await recordsIn(path);
+      for (const line of acknowledged) {
+        const [what, key = ''] = line.split(' ');
+        const record = records.get(key);
+        expect(record?.owner, line).toBe(key.slice(0, 3));
+        if (what === 'done') expect(record?.state, line).toBe('done');
+      }
+      // What was not acknowledged is there as a whole, or not at all.
+      for (const [key, { state, payload }] of records) {
+        const index = Number(key.split('-')[2]);
+        const whole = new Uint8Array(index * 100).fill(index);
+        expect(payload, key).toEqual(state === 'done' ? whole : undefined);
+      }
+    }
+    expect(acknowledged.length).toBeGreaterThan(200);
+  });
+
+  it('have one winner for each key that eight of them claim at once', async () => {
+    const path = join(folder, 'claimed');
+    const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`);
+    const processes = Array.from({ length: 8 }, () => start(path, 'claim', ...keys));
+    await Promise.all(processes.map((each) => each.has(1)));
+    for (const { child } of processes) child.stdin.write('go\n');
+    await Promise.all(processes.map(({ ended }) => ended));
+    const won = processes.flatMap(({ lines }) => JSON.parse(lines[1] ?? '') as string[]);
+    expect(won.sort()).toEqual([...keys].sort());
+    const owners = new Map<string, string>();
+    for (const { child, lines } of processes) {
+      for (const key of JSON.parse(lines[1] ?? '')) owners.set(key, String(child.pid));
+    }
+    for (const [key, { owner }] of await recordsIn(path)) expect(owner).toBe(owners.get(key));
+  });
+
+  it('are told by watch of what another one did', async () => {
+    const path = join(folder, 'watched');
+    const store = lmdbStore({ path });
+    const other = start(path, 'complete', 'key');
+    await other.has(2);
+    const told = new Promise<void>((resolve) => void store.watch?.('key', resolve));
+    expect((await store.read('key')).record?.state).toBe('running');
+    other.child.stdin.write('go\n');
+    await told;
+    expect((await store.read('key')).record?.payload).toEqual(new Uint8Array([7]));
+    await other.ended;
+    await store.close();
+  });
+});

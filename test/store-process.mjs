@@ -1,0 +1,55 @@
+/**
+ * A process that uses an LMDB store, for tests that need several of them or kill one.
+ *
+ *     store-process.mjs PATH write NAME        finishes one key after another, until it is killed
+ *     store-process.mjs PATH claim KEY…        on a line on stdin, claims all keys; prints those it got
+ *     store-process.mjs PATH complete KEY      claims a key; on a line on stdin, completes it
+ */
+import { once } from 'node:events';
+import { writeSync } from 'node:fs';
+import { lmdbStore } from '../dist/store/lmdb.js';
+
+const [path, mode, ...rest] = process.argv.slice(2);
+const store = lmdbStore({ path });
+const HOUR_MS = 60 * 60 * 1000;
+
+const claim = (key, owner) =>
+  store.claim(key, {
+    owner,
+    leaseMs: HOUR_MS,
+    ttlMs: HOUR_MS,
+    fingerprint: undefined,
+    takeUnknown: true,
+    takeFinished: false,
+  });
+const complete = (key, owner, payload) =>
+  store.complete(key, owner, { state: 'done', codec: 'bytes', payload, ttlMs: HOUR_MS });
+// Not by a stream: what was printed is out, whenever the end comes.
+const print = (text) => writeSync(1, `${text}\n`);
+
+if (mode === 'write') {
+  const [name] = rest;
+  for (let index = 0; ; index++) {
+    const key = `${name}-${index}`;
+    await claim(key, name);
+    print(`claimed ${key}`);
+    await complete(key, name, new Uint8Array(index * 100).fill(index));
+    print(`done ${key}`);
+  }
+}
+
+print('ready');
+if (mode === 'claim') {
+  await once(process.stdin, 'data');
+  const owner = String(process.pid);
+  const results = await Promise.all(rest.map((key) => claim(key, owner)));
+  print(JSON.stringify(rest.filter((_, index) => results[index].claimed)));
+} else {
+  const [key] = rest;
+  await claim(key, 'other process');
+  print('claimed');
+  await once(process.stdin, 'data');
+  await complete(key, 'other process', new Uint8Array([7]));
+}
+await store.close();
+process.stdin.destroy();
