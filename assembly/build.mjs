@@ -10,6 +10,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
+import { buildPlayground } from '../src/playground/build.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
@@ -126,7 +127,7 @@ const { metafile: once } = await build({
   plugins: [outside('samekey')],
   metafile: true,
 });
-copyLicences(once, 'dist/once');
+for (const folder of ['dist/once', 'dist/store']) copyLicences(once, folder);
 
 // For Node, Deno and Bun; LMDB itself stays outside.
 await build({
@@ -151,3 +152,5 @@ const { metafile } = await build({
   metafile: true,
 });
 copyLicences(metafile, 'dist/cli');
+
+await buildPlayground();

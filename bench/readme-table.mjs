@@ -36,6 +36,7 @@ export function renderTables(results) {
     renderKeyOf(results.keyof),
     ...(results.json ? [renderKeyOfJson(results.json)] : []),
     renderEngines(results.engines),
+    ...(results.runtimes ? [renderRuntimes(results.runtimes)] : []),
     renderRest(results),
   ].join('\n\n');
 }
@@ -152,6 +153,42 @@ function renderEngines({ cells, ratios }) {
       ...shown.map(({ id }) => `**${formatRatio(faster(of, over)[id])}**`),
     ]);
   return table(['SHA-256 → hex', ...shown.map(({ label }) => label)], [...rows, ...ratioRows]);
+}
+
+/** @param {any} result */
+function renderRuntimes({ runtimes }) {
+  const shown = ['64B', '1KiB', '64KiB', '1MiB'];
+  const { cells } = runtimes[0];
+  const labelOf = (/** @type {string} */ id) =>
+    cells.find((/** @type {any} */ cell) => cell.id === id).label;
+  const rows = runtimes.flatMap((/** @type {any} */ { name, version, cells, ratios }) =>
+    Object.keys(cells[0].medianNs).map((contender) => {
+      const ratio = ratios.find((/** @type {any} */ { over }) => over === contender);
+      return [
+        `${name} ${version.split('.').slice(0, 2).join('.')}: ${contender}`,
+        ...shown.map((id) => {
+          const { bytes, medianNs } = cells.find((/** @type {any} */ cell) => cell.id === id);
+          const ns = medianNs[contender];
+          const figure = bytes > 1024 ? formatRate(bytes, ns) : formatTime(ns);
+          return ratio ? `${figure} (**${formatRatio(ratio.byCell[id])}**)` : figure;
+        }),
+      ];
+    }),
+  );
+  const notes = runtimes.map(
+    (/** @type {any} */ { name, subtleFromBytes, firstKeyMs, parsedKeyMs, notRun }) =>
+      `${name}: ${[
+        `\`crypto.subtle\` is faster from ${subtleFromBytes === null ? 'no size' : formatBytes(subtleFromBytes)}`,
+        `import plus first key ${(parsedKeyMs ? firstKeyMs.median : firstKeyMs.mean).toFixed(1)} ms`,
+        ...(parsedKeyMs ? [`${parsedKeyMs.median.toFixed(1)} ms with parsing`] : []),
+        ...Object.keys(notRun).map((contender) => `${contender} does not run`),
+      ].join(', ')}.`,
+  );
+  const heads = shown.map(labelOf);
+  return [
+    table(['SHA-256 → hex without `node:crypto` (samekey is … times as fast)', ...heads], rows),
+    notes.join(' '),
+  ].join('\n\n');
 }
 
 /** @param {Results} results */

@@ -185,6 +185,8 @@ export function targetsOf(result) {
       );
     case 'startup':
       return [target('import plus first key', '≤', 5, result.overEmptyMs['samekey auto'], 'ms')];
+    case 'runtimes':
+      return result.runtimes.flatMap(runtimeTargets);
     case 'bundle':
       return result.imports.flatMap((/** @type {any} */ { name, gzippedBytes }) => {
         const wanted = GZIPPED_BYTES[name];
@@ -195,6 +197,34 @@ export function targetsOf(result) {
     default:
       return [];
   }
+}
+
+/**
+ * @param {any} runtime
+ * @returns {Target[]}
+ */
+function runtimeTargets({ name, cells, ratios, firstKeyMs, parsedKeyMs }) {
+  const targets = [
+    { over: 'crypto.subtle', wanted: 10, upTo: 1024 },
+    { over: 'hash-wasm', wanted: 1.1 },
+    { over: '@noble/hashes', wanted: 2, from: 1024 },
+  ].flatMap(({ over, wanted, from = 0, upTo = Number.POSITIVE_INFINITY }) => {
+    const ratio = ratios.find((/** @type {any} */ each) => each.over === over);
+    return cells
+      .filter((/** @type {any} */ { bytes }) => ratio && bytes >= from && bytes <= upTo)
+      .map((/** @type {any} */ { id, label }) =>
+        target(`${name}: samekey over ${over}, ${label}`, '≥', wanted, ratio.byCell[id]),
+      );
+  });
+  // The clock of workerd ticks in milliseconds, and its figures have a mean only.
+  const ms = name === 'workerd' ? firstKeyMs.mean : firstKeyMs.median;
+  return [
+    ...targets,
+    target(`${name}: import plus first key`, '≤', 5, ms, 'ms'),
+    ...(parsedKeyMs
+      ? [target(`${name}: the same with parsing`, '≤', 5, parsedKeyMs.median, 'ms')]
+      : []),
+  ];
 }
 
 /**

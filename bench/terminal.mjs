@@ -72,6 +72,8 @@ function renderMeasures(result) {
           name in result.overEmptyMs ? `${result.overEmptyMs[name]} ms` : '',
         ]),
       ]);
+    case 'runtimes':
+      return result.runtimes.map(renderRuntime).join('\n\n');
     default:
       return formatColumns([
         ['an import of', 'minified', 'and gzipped'],
@@ -82,6 +84,31 @@ function renderMeasures(result) {
         ]),
       ]);
   }
+}
+
+const inMs = (/** @type {Record<string, number>} */ { median: middle, mean, least }) =>
+  `median ${middle} ms, mean ${mean} ms, least ${least} ms`;
+
+/** @param {any} runtime */
+function renderRuntime({
+  name,
+  version,
+  cells,
+  ratios,
+  notRun,
+  subtleFromBytes,
+  firstKeyMs,
+  parsedKeyMs,
+}) {
+  const lines = [
+    `${name} ${version}`,
+    renderTimes({ cells, ratios }),
+    ...Object.entries(notRun).map(([contender, why]) => `${contender} did not run: ${why}`),
+    `crypto.subtle is faster from ${subtleFromBytes === null ? 'no size' : formatBytes(subtleFromBytes)}`,
+    `First key: ${inMs(firstKeyMs)}`,
+    ...(parsedKeyMs ? [`The same with parsing: ${inMs(parsedKeyMs)}`] : []),
+  ];
+  return lines.join('\n');
 }
 
 /** @param {readonly import('./targets.mjs').Target[]} targets */

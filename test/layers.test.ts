@@ -4,18 +4,32 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /** From the lowest layer to the highest: an import points to the left, or into its own folder. */
-const LAYERS = ['errors', 'engine', 'hash', 'json', 'key', 'pool', 'store', 'once', 'http', 'cli'];
+const LAYERS = [
+  'errors',
+  'engine',
+  'hash',
+  'json',
+  'key',
+  'pool',
+  'store',
+  'once',
+  'http',
+  'playground',
+  'cli',
+];
 
 /** Users of the library like any other, each a program or an entry point of its own. */
-const USERS = ['pool', 'once', 'cli'];
+const USERS = ['pool', 'once', 'playground', 'cli'];
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');
 
 function filesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesIn(path);
+    return entry.isFile() ? [path] : [];
+  });
 }
 
 /** TypeScript without its comments, whose examples import things too. */

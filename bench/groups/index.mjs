@@ -50,6 +50,7 @@ export const groupNames = /** @type {const} */ ([
   'pool',
   'stream',
   'startup',
+  'runtimes',
   'bundle',
 ]);
 

@@ -9,6 +9,7 @@ import { addExplainCommand } from './explain.js';
 import { addKeyCommand } from './key.js';
 import { addKeysCommand } from './keys.js';
 import { watchOutput } from './output.js';
+import { addPlaygroundCommand } from './playground.js';
 import { printable, styleOf } from './terminal.js';
 
 const HELP = `
@@ -19,6 +20,7 @@ Examples:
   grep -i idempotency-key app.log | samekey check     find keys that are no keys
   samekey engine                                      show who does the arithmetic
   samekey bench                                       time it on this machine
+  samekey playground                                  see it all on a page
 
 Exit codes:
 ${EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')}`;
@@ -45,13 +47,14 @@ function createProgram(): Command {
   addCheckCommand(program);
   addEngineCommand(program);
   addBenchCommand(program);
+  addPlaygroundCommand(program);
   return program;
 }
 
 /** Where the options of the command that was meant are listed. */
 function help(): string {
   const name = process.argv[2] ?? '';
-  return ['key', 'keys', 'explain', 'check', 'engine', 'bench'].includes(name)
+  return ['key', 'keys', 'explain', 'check', 'engine', 'bench', 'playground'].includes(name)
     ? `samekey help ${name}`
     : 'samekey --help';
 }
@@ -59,7 +62,7 @@ function help(): string {
 function fromCommander({ code, message }: CommanderError): CliError {
   if (code === 'commander.help') {
     return usageError(
-      'wanted a command: key, keys, explain, check, engine or bench; see samekey --help',
+      'wanted a command: key, keys, explain, check, engine, bench or playground; see samekey --help',
     );
   }
   const what = message

@@ -1,18 +1,21 @@
 /** Who does the arithmetic. All engines give the same bytes; they differ in speed and in where they run. */
 export type EngineName = 'native' | 'wasm' | 'js';
 
+/** Bytes with a buffer of their own: `Uint8Array<ArrayBuffer>`, which TypeScript before 5.7 cannot say. */
+export type Bytes = ReturnType<typeof Uint8Array.of>;
+
 export interface Engine {
   readonly name: EngineName;
   /** Whether its inner loops use vector instructions that samekey put there. */
   readonly simd: boolean;
   /** SHA-256 of `bytes[start, end)`: 32 bytes. */
-  sha256(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer>;
+  sha256(bytes: Uint8Array, start: number, end: number): Bytes;
   /** `prefix` and the SHA-256 of `bytes[start, end)` in 64 lower-case hexadecimal digits. */
   sha256Hex(bytes: Uint8Array, start: number, end: number, prefix: string): string;
   /** The same of a well-formed text's UTF-8 bytes. */
   sha256HexOfText(text: string, prefix: string): string;
   /** SHA-1 of `bytes`: 20 bytes. */
-  sha1(bytes: Uint8Array): Uint8Array<ArrayBuffer>;
+  sha1(bytes: Uint8Array): Bytes;
   /** The version 5 UUID of the content (well-formed text or bytes) in a 16-byte namespace. */
   uuidv5(namespace: Uint8Array, content: string | Uint8Array): string;
   /**
@@ -50,10 +53,10 @@ export const PACKED_BYTES = 0x4000;
 export interface Sha256State {
   update(bytes: Uint8Array): void;
   /** The digest of what was fed so far, 32 bytes; the state can go on. */
-  digest(): Uint8Array<ArrayBuffer>;
+  digest(): Bytes;
   clone(): Sha256State;
   /** h0 … h7 and the length in bytes, big-endian, then the bytes of the unfinished block. */
-  save(): Uint8Array<ArrayBuffer>;
+  save(): Bytes;
 }
 
 /** Bytes of a saved state before the unfinished block: eight words and a 64-bit length. */

@@ -1,6 +1,7 @@
 import type { Engine, EngineName } from './engine.js';
 import { jsEngine } from './js/engine.js';
 import { loadNativeEngine } from './native.js';
+import { trustPlatform } from './utf8.js';
 import { createWasmEngine } from './wasm/engine.js';
 import { instantiate, type Wasm } from './wasm/instance.js';
 
@@ -33,6 +34,8 @@ const wasm = /* @__PURE__ */ lazily(instantiate, createWasmEngine);
 
 /** The engine of that name, or `undefined` where it does not work. */
 export function loadEngine(name: EngineName): Engine | undefined {
+  // Before an engine is tried: it would be taken for the one that is wrong.
+  trustPlatform();
   if (name === 'js') return jsEngine;
   return (name === 'native' ? native() : wasm())?.engine;
 }

@@ -1,6 +1,7 @@
 import { fail } from '../errors/errors.js';
 import type { Engine, Sha256State } from './engine.js';
 import { toUuid } from './hex.js';
+import { jsEngine } from './js/engine.js';
 import { encoder } from './utf8.js';
 
 /** The part of `node:crypto` that is used; `hash` is missing before Node 20.12 and in some runtimes. */
@@ -91,6 +92,19 @@ function noMidstate(action: string): never {
   );
 }
 
+/** One answer from each part of `node:crypto` that is used. */
+function answers(engine: Engine): string {
+  const bytes = Uint8Array.of(0xc3, 0xa9);
+  const state = engine.createSha256();
+  state.update(bytes);
+  return [
+    engine.sha256HexOfText('\u00e9', ''),
+    engine.sha256(bytes, 0, 2),
+    state.digest(),
+    engine.sha1(bytes),
+  ].join();
+}
+
 /** Bound to the platform's own synchronous `node:crypto`, or `undefined` where there is none. */
 export function loadNativeEngine(): Engine | undefined {
   // Found at run time: bundlers see no import, and runtimes without it lose nothing.
@@ -112,7 +126,7 @@ export function loadNativeEngine(): Engine | undefined {
       ? prefix + oneShot('sha256', content, 'hex')
       : prefix + feed(createHash('sha256'), content).digest('hex');
 
-  return {
+  const engine: Engine = {
     name: 'native',
     simd: false,
     sha256: (bytes, start, end) => digest('sha256', part(bytes, start, end)),
@@ -132,4 +146,6 @@ export function loadNativeEngine(): Engine | undefined {
     createSha256: () => new NativeSha256(createHash('sha256')),
     restoreSha256: () => noMidstate('restore a saved state into a native hasher'),
   };
+  // A stub, or a provider that refuses SHA-1, is not taken for the platform's own.
+  return answers(engine) === answers(jsEngine) ? engine : undefined;
 }

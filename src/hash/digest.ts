@@ -1,3 +1,4 @@
+import type { Bytes } from '../engine/engine.js';
 import { digestEngine } from '../engine/select.js';
 import { type Content, toBytes } from './content.js';
 
@@ -9,7 +10,7 @@ import { type Content, toBytes } from './content.js';
  * @example
  * sha256('abc').slice(0, 4); // Uint8Array [186, 120, 22, 191]
  */
-export function sha256(content: Content): Uint8Array<ArrayBuffer> {
+export function sha256(content: Content): Bytes {
   const bytes = toBytes(content, 'hash the content');
   return digestEngine().sha256(bytes, 0, bytes.length);
 }
@@ -22,6 +23,6 @@ export function sha256(content: Content): Uint8Array<ArrayBuffer> {
  * @example
  * sha1('abc').slice(0, 4); // Uint8Array [169, 153, 62, 54]
  */
-export function sha1(content: Content): Uint8Array<ArrayBuffer> {
+export function sha1(content: Content): Bytes {
   return digestEngine().sha1(toBytes(content, 'hash the content'));
 }

@@ -1,3 +1,4 @@
+import type { Bytes } from '../engine/engine.js';
 import { fail, nameOf } from '../errors/errors.js';
 import { DigestBatch } from './batch.js';
 import { type Content, isWellFormed, toContent } from './content.js';
@@ -40,6 +41,6 @@ export function requireList(list: unknown, action: string): void {
  * @example
  * sha256Batch(['abc', 'abd']).map((digest) => digest[0]); // [186, 165]
  */
-export function sha256Batch(contents: readonly Content[]): Uint8Array<ArrayBuffer>[] {
+export function sha256Batch(contents: readonly Content[]): Bytes[] {
   return digestAll(contents, undefined, undefined);
 }

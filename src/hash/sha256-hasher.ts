@@ -1,4 +1,4 @@
-import { SAVED_HEADER_BYTES, type Sha256State } from '../engine/engine.js';
+import { type Bytes, SAVED_HEADER_BYTES, type Sha256State } from '../engine/engine.js';
 import { digestEngine } from '../engine/select.js';
 import { fail, nameOf } from '../errors/errors.js';
 import { type Content, toBytes } from './content.js';
@@ -12,7 +12,7 @@ export interface Sha256 {
    */
   update(content: Content): this;
   /** Returns the digest of all that was fed so far, 32 bytes. The hasher can be fed on. */
-  digest(): Uint8Array<ArrayBuffer>;
+  digest(): Bytes;
   /** Returns an independent hasher in the same state. */
   clone(): Sha256;
   /**
@@ -22,7 +22,7 @@ export interface Sha256 {
    *
    * @throws {TypeError} `SAMEKEY_NO_MIDSTATE` if it was made under `useEngine('native')`.
    */
-  save(): Uint8Array<ArrayBuffer>;
+  save(): Bytes;
   /**
    * Replaces the state by a saved one and returns the hasher.
    *
@@ -45,7 +45,7 @@ class EngineSha256 implements Sha256 {
     return this;
   }
 
-  digest(): Uint8Array<ArrayBuffer> {
+  digest(): Bytes {
     return this.#state.digest();
   }
 
@@ -53,7 +53,7 @@ class EngineSha256 implements Sha256 {
     return new EngineSha256(this.#state.clone());
   }
 
-  save(): Uint8Array<ArrayBuffer> {
+  save(): Bytes {
     return this.#state.save();
   }
 

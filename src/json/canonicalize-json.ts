@@ -1,3 +1,4 @@
+import type { Bytes } from '../engine/engine.js';
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { type Content, toContent } from '../hash/content.js';
 import { BytesSink, type CanonicalizeOptions, toMaxDepth } from './canonicalize.js';
@@ -41,10 +42,7 @@ export function toBigNumbers(bigNumbers: unknown): BigNumbers {
  * @example
  * new TextDecoder().decode(canonicalizeJson('{ "b": 1.0, "a": "\\u0041" }')); // '{"a":"A","b":1}'
  */
-export function canonicalizeJson(
-  input: Content,
-  options?: CanonicalizeJsonOptions,
-): Uint8Array<ArrayBuffer> {
+export function canonicalizeJson(input: Content, options?: CanonicalizeJsonOptions): Bytes {
   if (options !== undefined) requireMembers(options, ['maxDepth', 'bigNumbers'], 'options');
   const limits = {
     maxDepth: toMaxDepth(options?.maxDepth),

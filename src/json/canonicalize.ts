@@ -1,3 +1,4 @@
+import type { Bytes } from '../engine/engine.js';
 import { decoder } from '../engine/utf8.js';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { type CanonicalSink, writeCanonical } from './write.js';
@@ -84,21 +85,18 @@ export function canonicalize(value: unknown, options?: CanonicalizeOptions): str
  * @example
  * canonicalBytes({ a: 1 }); // Uint8Array [123, 34, 97, 34, 58, 49, 125]
  */
-export function canonicalBytes(
-  value: unknown,
-  options?: CanonicalizeOptions,
-): Uint8Array<ArrayBuffer> {
+export function canonicalBytes(value: unknown, options?: CanonicalizeOptions): Bytes {
   return writeCanonical(value, toWriteOptions(options), new BytesSink());
 }
 
-export class BytesSink implements CanonicalSink<Uint8Array<ArrayBuffer>> {
-  readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
+export class BytesSink implements CanonicalSink<Bytes> {
+  readonly #chunks: Bytes[] = [];
 
   chunk(bytes: Uint8Array, start: number, end: number): void {
     this.#chunks.push(bytes.slice(start, end));
   }
 
-  last(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> {
+  last(bytes: Uint8Array, start: number, end: number): Bytes {
     if (this.#chunks.length === 0) return bytes.slice(start, end);
     this.chunk(bytes, start, end);
     const whole = new Uint8Array(this.#chunks.reduce((sum, { length }) => sum + length, 0));

@@ -6,19 +6,19 @@ import { createDigester } from '../hash/hmac.js';
 import { framePrefix, type Scope, toScopes } from './frame.js';
 import { KEY_PREFIX, type Key, toKey } from './key.js';
 import { type KeyFormatOptions, toKeyFormat } from './key-format.js';
-import { pieces } from './stream-pieces.js';
+import { pieces, type Signal, type WebStream } from './stream-pieces.js';
 
 /** Raw bytes that arrive in pieces. Pieces that are text count as their UTF-8. */
 export type ByteStream =
-  | ReadableStream<unknown>
+  | WebStream
   | AsyncIterable<unknown>
   | (Iterable<Content> & object)
-  | { stream(): ReadableStream<unknown> };
+  | { stream(): WebStream };
 
 export interface KeyOfStreamOptions extends KeyFormatOptions {
   readonly scope?: Scope;
   /** Stops reading; the promise is rejected with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: Signal;
 }
 
 /**
@@ -65,12 +65,9 @@ export async function keyOfStream(stream: ByteStream, options?: KeyOfStreamOptio
   return toKey(KEY_PREFIX + toHex(digester.finish()), bits);
 }
 
-function toSignal(signal: unknown): AbortSignal | undefined {
-  if (
-    signal === undefined ||
-    typeof (signal as AbortSignal | null)?.addEventListener === 'function'
-  ) {
-    return signal as AbortSignal | undefined;
+function toSignal(signal: unknown): Signal | undefined {
+  if (signal === undefined || typeof (signal as Signal | null)?.addEventListener === 'function') {
+    return signal as Signal | undefined;
   }
   return fail(
     TypeError,

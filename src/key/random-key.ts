@@ -1,24 +1,28 @@
 import { toUuid } from '../engine/hex.js';
-import { fail } from '../errors/errors.js';
+import { fail, quote } from '../errors/errors.js';
 
 /**
  * Returns a random version 4 UUID (RFC 9562 §5.4), for the case that there is no content to derive
  * a key from. Make it once, before the first attempt, and keep it for every retry.
  *
- * @throws {Error} `SAMEKEY_NO_RANDOM` where there is no Web Crypto.
+ * @throws {Error} `SAMEKEY_NO_RANDOM` where there is no Web Crypto, or a stub that gives no UUID or
+ * nothing but zeros.
  * @example
  * randomKey().length; // 36
  */
 export function randomKey(): string {
   const { crypto } = globalThis;
   // `randomUUID` is missing on pages that are not served over HTTPS; `getRandomValues` is not.
-  if (typeof crypto?.randomUUID === 'function') return crypto.randomUUID();
-  if (typeof crypto?.getRandomValues !== 'function') {
-    return fail(
-      Error,
-      'SAMEKEY_NO_RANDOM',
-      'Cannot make a random key: this platform has no crypto.getRandomValues',
-    );
-  }
-  return toUuid(crypto.getRandomValues(new Uint8Array(16)), 4);
+  const uuid = crypto?.randomUUID
+    ? crypto.randomUUID()
+    : crypto?.getRandomValues && toUuid(crypto.getRandomValues(new Uint8Array(16)), 4);
+  if (RANDOM.test(uuid)) return uuid;
+  return fail(
+    Error,
+    'SAMEKEY_NO_RANDOM',
+    `Cannot make a random key: the platform's crypto gives ${quote(`${uuid}`)}, wanted a random UUID`,
+  );
 }
+
+/** Version 4, and not the zeros that a stub of `getRandomValues` leaves. */
+const RANDOM = /^(?!0{8}-0{4}-40)[\da-f-]{14}4[\da-f-]{21}$/;

@@ -1,5 +1,25 @@
 import { fail, nameOf } from '../errors/errors.js';
 
+/**
+ * What is used of a `ReadableStream`. The DOM's, Node's and every other platform's own is one, and
+ * none of their declarations is needed to say so.
+ */
+export interface WebStream {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: unknown }>;
+    cancel(reason?: unknown): Promise<unknown>;
+    releaseLock(): void;
+  };
+}
+
+/** What is used of an `AbortSignal`. */
+export interface Signal {
+  readonly reason: unknown;
+  throwIfAborted(): void;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** Streams that were begun here. They have nothing to give twice: that would be the key of nothing. */
 const begun = /* @__PURE__ */ new WeakSet<object>();
 
@@ -19,7 +39,7 @@ function refuseRead(): never {
 /** The pieces of whatever `keyOfStream` takes. */
 export function pieces(
   stream: unknown,
-  signal: AbortSignal | undefined,
+  signal: Signal | undefined,
 ): AsyncIterable<unknown> | Iterable<unknown> {
   const source = stream as {
     getReader?: unknown;
@@ -32,8 +52,9 @@ export function pieces(
   } | null;
   if (typeof source === 'object' && source !== null) {
     // Safari cannot iterate a ReadableStream, so none is iterated.
-    if (typeof source.getReader === 'function') return read(source as ReadableStream, signal);
-    if (typeof source.stream === 'function') return read((source as Blob).stream(), signal);
+    if (typeof source.getReader === 'function') return read(source as WebStream, signal);
+    if (typeof source.stream === 'function')
+      return read((source as { stream(): WebStream }).stream(), signal);
     if (
       !ArrayBuffer.isView(source) &&
       (typeof source[Symbol.asyncIterator] === 'function' ||
@@ -58,7 +79,7 @@ function beginReadable(stream: { readableDidRead?: unknown; readableLength?: unk
   begin(stream);
 }
 
-async function* read(stream: ReadableStream, signal: AbortSignal | undefined) {
+async function* read(stream: WebStream, signal: Signal | undefined) {
   const reader = stream.getReader();
   begin(stream);
   let isDone = false;
@@ -85,7 +106,7 @@ async function* read(stream: ReadableStream, signal: AbortSignal | undefined) {
 }
 
 /** Other iterables: a Node `Readable` is destroyed, a generator asked to return. */
-async function* abortable(source: AsyncIterable<unknown>, signal: AbortSignal) {
+async function* abortable(source: AsyncIterable<unknown>, signal: Signal) {
   const iterator = (source[Symbol.asyncIterator] ?? (source as never)[Symbol.iterator]).call(
     source,
   ) as AsyncIterator<unknown>;
@@ -111,7 +132,7 @@ async function* abortable(source: AsyncIterable<unknown>, signal: AbortSignal) {
  */
 function nextOr(
   iterator: AsyncIterator<unknown>,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<IteratorResult<unknown>> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

@@ -1,5 +1,12 @@
 /** `samekey/once`: at most one run per key, and its result for every duplicate. */
 export { type Codec, jsonCodec, richCodec } from './codec.js';
+export {
+  configFromEnv,
+  configFromJson,
+  type Idempotency,
+  type IdempotencyConfig,
+  idempotency,
+} from './config.js';
 export { OnceError, UnstorableResultError } from './errors.js';
 export type { Layer, OnceEvent } from './events.js';
 export {
@@ -11,3 +18,4 @@ export {
 } from './once.js';
 export type { CacheOptions, OnceOptions, Reconciliation, UnknownDecision } from './options.js';
 export type { OnceContext } from './run.js';
+export { type OnceTool, onceTool, type ToolOptions } from './tool.js';

@@ -2,6 +2,7 @@ import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { isKey } from '../key/key.js';
 import type { StoreRecord } from '../store/store.js';
 import { isAnother } from '../store/transition.js';
+import { LazyAbort } from './abort.js';
 import { ResultCache } from './cache.js';
 import { closed, inProgress, mismatch } from './errors.js';
 import type { Layer, OnceEvent } from './events.js';
@@ -72,7 +73,7 @@ interface Flight {
   readonly landing: Promise<Landing>;
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
-  readonly controller: AbortController;
+  readonly abort: LazyAbort;
   passengers: number;
 }
 
@@ -201,14 +202,14 @@ class OnceRunner {
 
   #start(plan: FlightPlan, traceparent: string | undefined): Flight {
     const { key, fingerprint } = plan;
-    const controller = new AbortController();
+    const abort = new LazyAbort();
     const landing = fly(plan, {
       settings: this.#settings,
       store: this.#store,
-      controller,
+      abort,
       emit: (event) => this.#emit(key, traceparent, event),
     });
-    const flight = { landing, fingerprint, traceparent, controller, passengers: 0 };
+    const flight = { landing, fingerprint, traceparent, abort, passengers: 0 };
     this.#flights.set(key, flight);
     landing.then(
       (landed) => {
@@ -235,7 +236,7 @@ class OnceRunner {
       landed = await untilAborted(flight.landing, signal);
     } catch (error) {
       if (signal?.aborted && flight.passengers === 1 && this.#settings.onAbandoned === 'abort') {
-        flight.controller.abort(signal.reason);
+        flight.abort.abort(signal.reason);
       }
       throw error;
     } finally {

@@ -1,4 +1,5 @@
 import type { ClaimResult, StoreRecord } from '../store/store.js';
+import type { LazyAbort } from './abort.js';
 import { leaseLost, type OnceError, timedOut, UnstorableResultError } from './errors.js';
 import type { OnceEvent } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
@@ -36,7 +37,7 @@ export type EventBody = OnceEvent extends infer Each
 export interface RunTools {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
-  readonly controller: AbortController;
+  readonly abort: LazyAbort;
   readonly emit: Emit;
 }
 
@@ -51,7 +52,7 @@ export async function runClaimed(
   fn: (context: OnceContext) => unknown,
   tools: RunTools,
 ): Promise<RunResult> {
-  const { settings, store, controller, emit } = tools;
+  const { settings, store, abort, emit } = tools;
   const { owner, attempt, fencingToken } = record;
   const interruption = new Interruption();
   const lease = new Lease(store, key, owner, settings.leaseMs, claimedAt, () => {
@@ -62,17 +63,12 @@ export async function runClaimed(
   const durationMs = () => performance.now() - startedAt;
   let value: unknown;
   try {
-    value = await call(
-      fn,
-      { signal: controller.signal, key, attempt, fencingToken },
-      tools,
-      interruption,
-    );
+    value = await call(fn, contextOf(key, attempt, fencingToken, abort), tools, interruption);
   } catch (error) {
     lease.stop();
-    if (error === interruption.error) {
-      controller.abort(error);
-      return await afterLoss(key, error as OnceError, store);
+    if (interruption.error !== undefined && error === interruption.error) {
+      abort.abort(error);
+      return await afterLoss(key, interruption.error, store);
     }
     const stored = settings.storeErrors(error);
     emit({ type: 'failed', attempt, durationMs: durationMs(), error, stored });
@@ -103,7 +99,7 @@ export async function runClaimed(
   if (!isOurs) {
     emit({ type: 'leaseLost', fencingToken });
     const error = leaseLost(key);
-    controller.abort(error);
+    abort.abort(error);
     return await afterLoss(key, error, store);
   }
   emit({ type: 'executed', attempt, fencingToken, durationMs: durationMs() });
@@ -117,7 +113,7 @@ export async function runUnprotected(
   tools: RunTools,
 ): Promise<RunResult> {
   const startedAt = performance.now();
-  const context = { signal: tools.controller.signal, key, attempt: 1, fencingToken: 0 };
+  const context = contextOf(key, 1, 0, tools.abort);
   const value = await call(fn, context, tools, new Interruption());
   const kept = toKept(key, value, tools.settings);
   const durationMs = performance.now() - startedAt;
@@ -125,10 +121,24 @@ export async function runUnprotected(
   return { kept, own: () => value, record: undefined };
 }
 
+const contextOf = (
+  key: string,
+  attempt: number,
+  fencingToken: number,
+  abort: LazyAbort,
+): OnceContext => ({
+  key,
+  attempt,
+  fencingToken,
+  get signal() {
+    return abort.signal;
+  },
+});
+
 /** What ends the wait for a function that may never settle. */
 class Interruption {
-  error: unknown = undefined;
-  #raise: (error: unknown) => void = () => {};
+  error: OnceError | undefined;
+  #raise: (error: OnceError) => void = () => {};
   readonly raised = new Promise<never>((_, reject) => {
     this.#raise = reject;
   });
@@ -138,7 +148,7 @@ class Interruption {
     this.raised.catch(() => {});
   }
 
-  raise(error: unknown): void {
+  raise(error: OnceError): void {
     this.error = error;
     this.#raise(error);
   }
@@ -147,7 +157,7 @@ class Interruption {
 async function call(
   fn: (context: OnceContext) => unknown,
   context: OnceContext,
-  { settings: { timeoutMs }, controller }: RunTools,
+  { settings: { timeoutMs }, abort }: RunTools,
   interruption: Interruption,
 ): Promise<unknown> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -155,7 +165,7 @@ async function call(
     timer = setTimeout(() => {
       const error = timedOut(context.key, timeoutMs);
       interruption.raise(error);
-      controller.abort(error);
+      abort.abort(error);
     }, timeoutMs);
   }
   try {

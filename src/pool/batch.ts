@@ -5,9 +5,10 @@ import type { EngineChoice, IdentityOptions } from '../index.js';
  * thread without a copy.
  */
 export interface Batch {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  // `Uint8Array<ArrayBuffer>`, for which TypeScript before 5.7 has no other name.
+  readonly bytes: ReturnType<typeof Uint8Array.of>;
   /** Where each text ends. Without it each line is one. */
-  readonly ends?: Uint32Array<ArrayBuffer>;
+  readonly ends?: ReturnType<typeof Uint32Array.of>;
   /** One line that was too long to be held: there are no bytes, only the fault to report. */
   readonly isTooLong?: true;
 }

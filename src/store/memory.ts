@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import type { ClaimResult, Store, StoreRecord } from './store.js';
 import * as transition from './transition.js';
@@ -57,20 +58,23 @@ function toWhole(name: string, value: unknown, fallback: number): number {
 class MemoryStore implements Store {
   readonly name = 'memory';
   readonly #maxEntries: number;
-  readonly #maxBytes: number;
   readonly #clock: () => number;
   readonly #running = new Map<string, StoreRecord>();
-  /** In the order in which they were finished. */
-  readonly #finished = new Map<string, StoreRecord>();
-  #finishedBytes = 0;
+  /** The oldest first: they are only ever peeked at, so that none is moved. */
+  readonly #finished: LRUCache<string, StoreRecord>;
   /** The largest fencing token of the records that are gone. */
   #passedToken = 0;
   readonly #watchers = new Map<string, Set<() => void>>();
 
   constructor(maxEntries: number, maxBytes: number, clock: () => number) {
     this.#maxEntries = maxEntries;
-    this.#maxBytes = maxBytes;
     this.#clock = clock;
+    this.#finished = new LRUCache({
+      max: maxEntries,
+      maxSize: maxBytes,
+      sizeCalculation: ({ payload }) => 1 + (payload as Uint8Array).length,
+      dispose: (record) => this.#pass(record),
+    });
   }
 
   async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
@@ -110,9 +114,8 @@ class MemoryStore implements Store {
     if (record === undefined) return false;
     if (record !== old) {
       this.#running.delete(key);
-      this.#finished.set(key, record);
-      this.#finishedBytes += bytesOf(record);
       this.#sweep(nowMs);
+      this.#finished.set(key, record);
       this.#notify(key);
     }
     return true;
@@ -153,7 +156,7 @@ class MemoryStore implements Store {
     const nowMs = this.#clock();
     let count = 0;
     for (const records of [this.#running, this.#finished]) {
-      for (const [key, record] of records) {
+      for (const [key, record] of records.entries()) {
         if (count >= limit) return;
         if (transition.unexpired(record, nowMs) === undefined) continue;
         count++;
@@ -165,27 +168,23 @@ class MemoryStore implements Store {
   async close(): Promise<void> {}
 
   #get(key: string): StoreRecord | undefined {
-    return this.#running.get(key) ?? this.#finished.get(key);
+    return this.#running.get(key) ?? this.#finished.peek(key);
   }
 
   #remove(key: string): void {
-    this.#passedToken = Math.max(this.#passedToken, this.#get(key)?.fencingToken ?? 0);
+    this.#pass(this.#running.get(key));
     this.#running.delete(key);
-    const finished = this.#finished.get(key);
-    if (finished !== undefined) {
-      this.#finished.delete(key);
-      this.#finishedBytes -= bytesOf(finished);
-    }
+    this.#finished.delete(key);
+  }
+
+  #pass(record: StoreRecord | undefined): void {
+    this.#passedToken = Math.max(this.#passedToken, record?.fencingToken ?? 0);
   }
 
   /** Makes room for one more record; returns whether there is any. */
   #makeRoom(nowMs: number): boolean {
     if (this.#running.size + this.#finished.size < this.#maxEntries) return true;
-    const [oldest] = this.#finished.keys();
-    if (oldest !== undefined) {
-      this.#remove(oldest);
-      return true;
-    }
+    if (this.#finished.pop() !== undefined) return true;
     // Owners that never came back are looked for only when nothing else can go.
     for (const [key, record] of this.#running) {
       if (transition.unexpired(record, nowMs) === undefined) {
@@ -196,24 +195,17 @@ class MemoryStore implements Store {
     return false;
   }
 
-  /** Lets go of what has expired, a little at a time, and of the oldest results beyond `maxBytes`. */
+  /** Lets go of what has expired, a little at a time. */
   #sweep(nowMs: number): void {
-    let looked = 0;
-    for (const [key, record] of this.#finished) {
-      const isExpired = transition.unexpired(record, nowMs) === undefined;
-      if (!isExpired && this.#finishedBytes <= this.#maxBytes) {
-        if (++looked >= SWEPT_PER_WRITE) return;
-        continue;
-      }
-      this.#remove(key);
+    for (let left = SWEPT_PER_WRITE; left > 0; left--) {
+      const { value: key } = this.#finished.rkeys().next();
+      if (key === undefined) return;
+      if (transition.unexpired(this.#finished.peek(key), nowMs) !== undefined) return;
+      this.#finished.delete(key);
     }
   }
 
   #notify(key: string): void {
     for (const watcher of this.#watchers.get(key) ?? []) watcher();
   }
-}
-
-function bytesOf({ payload }: StoreRecord): number {
-  return payload === undefined ? 0 : payload.length;
 }

@@ -198,7 +198,10 @@ describe('nothing to read: one line', () => {
 
 describe('a wrong command line: one line, exit code 2', () => {
   it.each([
-    [[], /^wanted a command: key, keys, explain, check, engine or bench; see samekey --help$/],
+    [
+      [],
+      /^wanted a command: key, keys, explain, check, engine, bench or playground; see samekey --help$/,
+    ],
     [['explian'], /^unknown command 'explian' \(Did you mean explain\?\)$/],
     [['key', '--exlude', 'a'], /^unknown option '--exlude' \(Did you mean --exclude\?\)$/],
     [['key', good, good], /^too many arguments for 'key'/],

@@ -14,7 +14,10 @@ export function createWasmEngine(wasm: Wasm): Engine {
   const hashers = new WasmHashers(wasm, arena);
   const input = memory.subarray(at.input, at.input + at.inputBytes);
   const name = input.subarray(UUID_BYTES);
-  const digest = memory.subarray(at.digest, at.digest + 32);
+  const digest: Uint8Array<ArrayBuffer> & { toHex?: () => string } = memory.subarray(
+    at.digest,
+    at.digest + 32,
+  ) as Uint8Array<ArrayBuffer>;
   let lastPrefix = '';
   let hexText = memory.subarray(at.text, at.text + 64);
   const uuidText = memory.subarray(at.text, at.text + 36);
@@ -41,6 +44,8 @@ export function createWasmEngine(wasm: Wasm): Engine {
 
   /** DIGEST in hexadecimal, decoded in one go with the prefix, which stays where it is put. */
   function textOfDigest(prefix: string): string {
+    // Where there is one, 70 ns in Chromium and workerd; there a decoder takes 220 to 280.
+    if (digest.toHex !== undefined) return prefix + digest.toHex();
     if (prefix !== lastPrefix) {
       if (prefix.length > at.prefixBytes) return prefix + textOfDigest('');
       const from = at.text - prefix.length;

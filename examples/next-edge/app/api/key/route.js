@@ -1,0 +1,12 @@
+import { identities, keyOfJson } from 'samekey';
+
+export const runtime = 'edge';
+
+/** The key of a chat request, as it came. */
+export async function POST(request) {
+  try {
+    return Response.json({ key: keyOfJson(await request.arrayBuffer(), identities.openai) });
+  } catch ({ code, message }) {
+    return Response.json({ code, message }, { status: 400 });
+  }
+}

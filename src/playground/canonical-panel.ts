@@ -1,0 +1,95 @@
+import type { Explanation } from '../index.js';
+import { byteSize, counted } from './byte-size.js';
+import { canonicalRows, type Row } from './canonical-rows.js';
+import { copyButton } from './copy-button.js';
+import { byId, chosen, element } from './element.js';
+
+/** Rows drawn at once; a browser lays out ten thousand of them for a second. */
+const ROWS_AT_ONCE = 600;
+const TEXT_CHARS = 20_000;
+
+interface Shown {
+  readonly value: unknown;
+  readonly explanation: Explanation;
+}
+
+/** The canonical form, by its structure or as the text that is hashed. */
+export class CanonicalPanel {
+  #shown: Shown | undefined;
+
+  constructor() {
+    for (const button of document.querySelectorAll('input[name="view"]')) {
+      button.addEventListener('change', () => this.#draw());
+    }
+  }
+
+  show(shown: Shown | undefined): void {
+    this.#shown = shown;
+    byId('canonical').hidden = shown === undefined;
+    const { canonical = '', excluded = [], referenced = [] } = shown?.explanation ?? {};
+    const parts = [
+      byteSize(new Blob([canonical]).size),
+      ...(excluded.length > 0 ? [`${counted(excluded.length, 'part')} left out`] : []),
+      ...(referenced.length > 0 ? [`${referenced.length} as a digest`] : []),
+    ];
+    byId('canonical-meta').textContent = shown === undefined ? '' : parts.join(' · ');
+    byId('canonical-copy').replaceChildren(
+      ...(shown === undefined ? [] : [copyButton('the canonical form', canonical)]),
+    );
+    this.#draw();
+  }
+
+  #draw(): void {
+    const body = byId('canonical-body');
+    body.replaceChildren();
+    if (this.#shown === undefined) return;
+    const { value, explanation } = this.#shown;
+    const sheet = element('div', {
+      class: 'rows',
+      role: 'region',
+      'aria-label': 'Canonical form',
+      tabindex: '0',
+    });
+    body.append(sheet);
+    if (chosen('view') === 'text') {
+      const { canonical } = explanation;
+      const rest = canonical.length - TEXT_CHARS;
+      const more = rest > 0 ? ` … and ${rest.toLocaleString('en-US')} more characters` : '';
+      sheet.classList.add('as-text');
+      sheet.textContent = canonical.slice(0, TEXT_CHARS) + more;
+      return;
+    }
+    drawMore(sheet, canonicalRows(value, explanation));
+  }
+}
+
+function drawMore(sheet: HTMLElement, rows: Generator<Row>): void {
+  const lines: HTMLElement[] = [];
+  let next = rows.next();
+  while (!next.done && lines.length < ROWS_AT_ONCE) {
+    lines.push(line(next.value));
+    next = rows.next();
+  }
+  sheet.append(...lines);
+  if (next.done) return;
+  const first = next.value;
+  const more = element('button', { type: 'button', class: 'more' }, 'Show more');
+  more.addEventListener('click', () => {
+    more.remove();
+    sheet.append(line(first));
+    drawMore(sheet, rows);
+  });
+  sheet.append(more);
+}
+
+function line({ depth, name, text, kind, comma, isOut, why, replaced }: Row): HTMLElement {
+  const content: (Node | string)[] = [];
+  if (name !== undefined) content.push(element('span', { class: 'name' }, name), ': ');
+  const old = replaced === undefined ? [] : [element('del', {}, replaced), ' '];
+  content.push(...old, element(replaced === undefined ? 'span' : 'ins', { class: kind }, text));
+  const whole = isOut ? [element('del', {}, ...content)] : content;
+  const row = element('div', { class: isOut ? 'row out' : 'row' }, ...whole, comma ? ',' : '');
+  if (why !== undefined) row.append(' ', element('span', { class: 'why' }, why));
+  row.style.setProperty('--depth', String(depth));
+  return row;
+}

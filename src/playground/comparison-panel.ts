@@ -1,0 +1,109 @@
+import type { Difference } from '../index.js';
+import { counted } from './byte-size.js';
+import { byId, element } from './element.js';
+import { keyBars, keyText } from './key-text.js';
+
+const MAX_ROWS = 100;
+/** How much of a value is shown around the place where it becomes another. */
+const LEAD_CHARS = 40;
+const SHOWN_CHARS = 160;
+
+/** What two requests are to each other, or why that cannot be said yet. */
+export type Comparison =
+  | { readonly waitsFor: string }
+  | { readonly keys: readonly [string, string]; readonly differences: readonly Difference[] };
+
+/** Says whether two requests have one key, and if not, where their identities part. */
+export function showComparison(comparison: Comparison | undefined): void {
+  const verdict = byId('verdict');
+  verdict.hidden = comparison === undefined;
+  verdict.className = 'verdict';
+  verdict.replaceChildren();
+  if (comparison === undefined) return;
+  if ('waitsFor' in comparison) {
+    verdict.append(element('p', { class: 'meta' }, comparison.waitsFor));
+    return;
+  }
+  const { keys, differences } = comparison;
+  const isSame = differences.length === 0;
+  verdict.classList.add(isSame ? 'same' : 'different');
+  verdict.append(
+    element('h2', {}, verdictText(comparison)),
+    element('div', { class: 'pair' }, ...keys.map(keyBars)),
+  );
+  if (isSame) {
+    verdict.append(
+      element('p', { class: 'lead' }, 'To whoever acts on the key, these are one request.'),
+    );
+    return;
+  }
+  const names = ['First', 'Second'];
+  const pairs = keys.map((key, i) =>
+    element('div', {}, element('span', { class: 'side' }, names[i] ?? ''), keyText(key)),
+  );
+  const items = differences.slice(0, MAX_ROWS).map(differenceItem);
+  verdict.append(
+    element('div', { class: 'two-keys' }, ...pairs),
+    element('h3', {}, `They part at ${counted(differences.length, 'place')}`),
+    element('ul', { class: 'differences', tabindex: '0', 'aria-label': 'Differences' }, ...items),
+  );
+  if (differences.length > MAX_ROWS) {
+    const rest = counted(differences.length - MAX_ROWS, 'more place');
+    verdict.append(element('p', { class: 'meta' }, `And ${rest}.`));
+  }
+}
+
+/** The verdict in a few words. */
+export function verdictText(comparison: Comparison): string {
+  if ('waitsFor' in comparison) return comparison.waitsFor;
+  return comparison.differences.length === 0 ? 'Same key' : 'Different keys';
+}
+
+function differenceItem({ path, a, b }: Difference): HTMLElement {
+  const same = commonParts(a ?? '', b ?? '');
+  const side = (name: string, value: string | undefined) =>
+    element(
+      'div',
+      { class: 'side-value' },
+      element('span', { class: 'side' }, name),
+      value === undefined
+        ? element('span', { class: 'meta' }, 'nothing there')
+        : excerpt(value, same),
+    );
+  return element(
+    'li',
+    {},
+    element('code', { class: 'path' }, path === '' ? 'the whole request' : path),
+    side('First', a),
+    side('Second', b),
+  );
+}
+
+/** A value from shortly before the place where it differs, what differs being marked. */
+function excerpt(value: string, { head, tail }: Common): HTMLElement {
+  const from = head > LEAD_CHARS ? head - LEAD_CHARS : 0;
+  const to = Math.min(value.length, from + SHOWN_CHARS);
+  const end = Math.min(to, value.length - tail);
+  return element(
+    'code',
+    {},
+    `${from > 0 ? '…' : ''}${value.slice(from, head)}`,
+    element('mark', {}, value.slice(head, end)),
+    `${value.slice(end, to)}${to < value.length ? '…' : ''}`,
+  );
+}
+
+/** How many characters two texts begin and end with in common. */
+interface Common {
+  readonly head: number;
+  readonly tail: number;
+}
+
+function commonParts(a: string, b: string): Common {
+  const limit = Math.min(a.length, b.length);
+  let head = 0;
+  while (head < limit && a[head] === b[head]) head++;
+  let tail = 0;
+  while (tail < limit - head && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
+  return { head, tail };
+}

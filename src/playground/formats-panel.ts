@@ -1,0 +1,90 @@
+import { copyButton } from './copy-button.js';
+import { byId, element, nextFrame } from './element.js';
+import { type Field, KEY_FORMATS, type KeyFormat, type Material } from './key-formats.js';
+import { keyText } from './key-text.js';
+
+/** From here on the page is let answer between one format and the next. */
+const LARGE_BYTES = 500_000;
+
+type FieldElement = HTMLInputElement | HTMLSelectElement;
+
+interface FormatRow {
+  readonly format: KeyFormat;
+  readonly field: FieldElement | undefined;
+  readonly output: HTMLElement;
+  readonly root: HTMLElement;
+}
+
+/** The list of a request's keys in every format, each to be copied. */
+export class FormatsPanel {
+  readonly #rows: readonly FormatRow[];
+  #material: Material | undefined;
+
+  constructor() {
+    this.#rows = KEY_FORMATS.map((format) => {
+      const field = format.field === undefined ? undefined : createField(format.id, format.field);
+      const output = element('div', { class: 'output', id: `format-${format.id}` });
+      const root = element('div', { class: 'format' });
+      const row: FormatRow = { format, field, output, root };
+      field?.addEventListener('input', () => this.#draw(row));
+      const label: Node[] = [
+        element('h3', {}, format.label),
+        element('code', { class: 'call', translate: 'no' }, format.call),
+      ];
+      if (field !== undefined) {
+        const name = element('label', { for: field.id }, format.field?.label ?? '');
+        label.push(element('div', { class: 'format-field' }, name, field));
+      }
+      root.append(element('div', { class: 'about' }, ...label), output);
+      byId('formats').append(root);
+      return row;
+    });
+  }
+
+  /** Shows the keys of what is given; of nothing, none. */
+  async show(material: Material | undefined): Promise<void> {
+    this.#material = material;
+    byId('formats-section').hidden = material === undefined;
+    for (const { output } of this.#rows) output.replaceChildren();
+    const isLarge = (material?.body.length ?? 0) > LARGE_BYTES;
+    for (const row of this.#rows) {
+      if (isLarge) await nextFrame();
+      if (this.#material !== material) return;
+      this.#draw(row);
+    }
+  }
+
+  #draw({ format, field, output, root }: FormatRow): void {
+    output.replaceChildren();
+    const material = this.#material;
+    const isPossible = format.isOfBytes || material?.canonical !== undefined;
+    root.hidden = material === undefined || !isPossible;
+    if (material === undefined || !isPossible) return;
+    try {
+      const key = format.make(material, field?.value ?? '');
+      if (key === undefined) {
+        const wanted = `Fill in the ${format.field?.label.toLowerCase()} to get this one.`;
+        output.append(element('p', { class: 'meta' }, wanted));
+      } else {
+        output.append(keyText(key), copyButton(`the key: ${format.label}`, key));
+      }
+    } catch (error) {
+      output.append(element('p', { class: 'fault' }, (error as Error).message));
+    }
+  }
+}
+
+function createField(id: string, { choices, placeholder, isSecret }: Field): FieldElement {
+  if (choices !== undefined) {
+    const options = choices.map((choice) => element('option', {}, choice));
+    return element('select', { id: `field-${id}` }, ...options);
+  }
+  return element('input', {
+    id: `field-${id}`,
+    type: isSecret ? 'password' : 'text',
+    placeholder: placeholder ?? '',
+    autocomplete: 'off',
+    autocapitalize: 'off',
+    spellcheck: 'false',
+  });
+}

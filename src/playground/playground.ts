@@ -1,0 +1,184 @@
+import { activeEngine, explain, explainDifference, type IdentityOptions } from '../index.js';
+import { byteSize, counted } from './byte-size.js';
+import { CanonicalPanel } from './canonical-panel.js';
+import { type Comparison, showComparison, verdictText } from './comparison-panel.js';
+import { copyButton } from './copy-button.js';
+import { Editor } from './editor.js';
+import { announce, byId, element } from './element.js';
+import { EXAMPLES } from './examples.js';
+import { FormatsPanel } from './formats-panel.js';
+import { IdentityPanel } from './identity-panel.js';
+import { keyBars, keyText } from './key-text.js';
+import { bytesOf, type Fault, isEmpty, readRequest, toFault } from './request-text.js';
+import { wireSpeedPanel } from './speed-panel.js';
+import { wireTabs } from './tabs.js';
+
+/** How long somebody must have stopped typing. */
+const DEBOUNCE_MS = 150;
+
+const results = byId('results');
+const compareSwitch = byId<HTMLButtonElement>('compare-switch');
+const second = byId('editor-b');
+
+const identity = new IdentityPanel(schedule);
+const canonical = new CanonicalPanel();
+const formats = new FormatsPanel();
+const first = new Editor(byId('editor-a'), {
+  id: 'text-a',
+  label: 'Request',
+  placeholder: 'Paste a request, or drop a file here',
+  onChange: schedule,
+});
+const other = new Editor(second, {
+  id: 'text-b',
+  label: 'Second request',
+  placeholder: 'Paste the retry, say',
+  onChange: schedule,
+  onRemove: () => setComparing(false),
+});
+
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** What is on show is of another input from now on, and is replaced when typing pauses. */
+function schedule(): void {
+  results.setAttribute('aria-busy', 'true');
+  clearTimeout(timer);
+  timer = setTimeout(update, DEBOUNCE_MS);
+}
+
+function update(): void {
+  if (first.isReading || other.isReading) return;
+  const outcome = derive();
+  showKey(outcome);
+  canonical.show(outcome.explained);
+  formats.show(outcome.material);
+  const comparison = second.hidden ? undefined : compare(outcome);
+  showComparison(comparison);
+  results.setAttribute('aria-busy', 'false');
+  announce(
+    comparison === undefined
+      ? `${outcome.summary} ${outcome.fault?.message ?? ''}`
+      : verdictText(comparison),
+  );
+}
+
+type Explained = { value: unknown; explanation: ReturnType<typeof explain> };
+
+/** All that the first request gives: keys, or why there are none. */
+interface Outcome {
+  readonly summary: string;
+  readonly fault?: Fault;
+  readonly options?: IdentityOptions;
+  readonly explained?: Explained;
+  readonly material?: Parameters<FormatsPanel['show']>[0];
+}
+
+function derive(): Outcome {
+  const chosen = identity.read();
+  const { content } = first;
+  describe(first);
+  first.mark(undefined);
+  if (isEmpty(content)) {
+    return { summary: first.isAsking ? 'Waiting for your answer.' : 'There is no request yet.' };
+  }
+  const options = chosen.isFaulty ? {} : chosen.options;
+  const body = bytesOf(content);
+  const raw = { body, bits: options.bits ?? 256 };
+  const read = readRequest(content, identity.roundsIntegers);
+  if (read.fault !== undefined) {
+    first.mark(read.fault);
+    const { fault } = read;
+    // A text that is no Unicode has no place to be blamed, and no bytes either.
+    const material = fault.line === undefined ? undefined : raw;
+    return { summary: 'No key: the request cannot be read.', fault, ...(material && { material }) };
+  }
+  if (chosen.isFaulty) return { summary: 'No key: the identity is wrong.' };
+  const explained = explainWith(first, read.value, options);
+  if (explained === undefined) return { summary: 'No key: the identity leaves nothing.' };
+  const { explanation } = explained;
+  return {
+    summary: `${explanation.key}, ${counted(explanation.excluded.length, 'part')} left out`,
+    options,
+    explained,
+    material: { ...raw, canonical: new TextEncoder().encode(explanation.canonical) },
+  };
+}
+
+/** The explanation of a value; or its error, shown where it belongs. */
+function explainWith(
+  editor: Editor,
+  value: unknown,
+  options: IdentityOptions,
+): Explained | undefined {
+  try {
+    return { value, explanation: explain(value, options) };
+  } catch (error) {
+    const fault: Fault & { code?: string } = { ...toFault(error), ...(error as object) };
+    if (fault.code === 'SAMEKEY_EMPTY_IDENTITY' && editor === first) {
+      identity.showFault('include', fault.message);
+    } else editor.mark({ message: fault.message });
+    return undefined;
+  }
+}
+
+function compare({ explained, options }: Outcome): Comparison | undefined {
+  const { content } = other;
+  describe(other);
+  other.mark(undefined);
+  const read = isEmpty(content) ? undefined : readRequest(content, identity.roundsIntegers);
+  if (read?.fault !== undefined) {
+    other.mark(read.fault);
+    return { waitsFor: 'The second request cannot be read.' };
+  }
+  // What is wrong with the first one is said where its key would be.
+  if (explained === undefined || options === undefined) return undefined;
+  if (read === undefined) return { waitsFor: 'Waiting for the second request.' };
+  const against = explainWith(other, read.value, options);
+  if (against === undefined) return { waitsFor: 'The second request has no key.' };
+  return {
+    keys: [explained.explanation.key, against.explanation.key],
+    differences: explainDifference(explained.value, against.value, options),
+  };
+}
+
+function describe(editor: Editor): void {
+  const { content } = editor;
+  editor.describe(isEmpty(content) ? '' : byteSize(bytesOf(content).length));
+}
+
+function showKey({ explained, summary }: Outcome): void {
+  const body = byId('key-body');
+  if (explained === undefined) {
+    body.replaceChildren(element('p', { class: 'no-key' }, summary));
+    return;
+  }
+  const { key } = explained.explanation;
+  const line = element('div', { class: 'output' }, keyText(key), copyButton('the key', key));
+  body.replaceChildren(keyBars(key), line);
+}
+
+function setComparing(isComparing: boolean): void {
+  second.hidden = !isComparing;
+  compareSwitch.hidden = isComparing;
+  compareSwitch.setAttribute('aria-expanded', String(isComparing));
+  if (isComparing) other.focus();
+  else {
+    other.show({ text: '' });
+    compareSwitch.focus();
+  }
+  schedule();
+}
+
+function showEngine(): void {
+  const { name, simd, canonicalizer } = activeEngine();
+  const what = name === 'wasm' ? 'WebAssembly' : 'JavaScript';
+  const because = canonicalizer === 'js' ? ', WebAssembly being blocked here' : '';
+  byId('engine').textContent = `Engine: ${what}${simd ? ' with SIMD' : because}`;
+}
+
+compareSwitch.addEventListener('click', () => setComparing(true));
+wireTabs(document.querySelector('[role="tablist"]') as HTMLElement);
+wireSpeedPanel();
+showEngine();
+first.showExample(Object.keys(EXAMPLES)[0] ?? '');
+update();

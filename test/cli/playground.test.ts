@@ -1,0 +1,167 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type ServedPlayground, servePlayground } from '../playground-page.js';
+import { expectFailure, ROOT, samekey } from './program.js';
+
+const running: ServedPlayground[] = [];
+
+async function serve(...args: string[]): Promise<ServedPlayground> {
+  const served = await servePlayground(...args);
+  running.push(served);
+  return served;
+}
+
+afterEach(async () => {
+  for (const served of running.splice(0)) await served.stop();
+});
+
+/** A request as it is written, which `fetch` would tidy up first. */
+function rawRequest(address: string, head: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(address).port), '127.0.0.1');
+    let text = '';
+    socket.setEncoding('utf8').on('data', (part) => {
+      text += part;
+    });
+    socket.on('end', () => resolve(text)).on('error', reject);
+    socket.write(`${head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  });
+}
+
+describe('samekey playground', () => {
+  it('serves the files of dist/playground, each as what it is', async () => {
+    const { address } = await serve('--port', '0');
+    const types: Record<string, string> = {
+      html: 'text/html; charset=utf-8',
+      css: 'text/css; charset=utf-8',
+      js: 'text/javascript; charset=utf-8',
+      LICENSE: 'text/plain; charset=utf-8',
+    };
+    const folder = join(ROOT, 'dist/playground');
+    const names = readdirSync(folder);
+    expect(names.length).toBe(5);
+    for (const name of ['', ...names]) {
+      const response = await fetch(new URL(name, address));
+      const file = name === '' ? 'index.html' : name;
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toBe(types[file.split('.').at(-1) as string]);
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+      expect(await response.text()).toBe(readFileSync(join(folder, file), 'utf8'));
+    }
+    const head = await fetch(address, { method: 'HEAD' });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+  });
+
+  it('has the library in it byte for byte', () => {
+    const [ours, library] = ['playground/samekey.js', 'index.js'].map((name) =>
+      readFileSync(join(ROOT, 'dist', name)),
+    );
+    expect(ours?.equals(library as Buffer)).toBe(true);
+  });
+
+  it.each([
+    [[], "script-src 'self' 'wasm-unsafe-eval';"],
+    [['--strict-csp'], "script-src 'self';"],
+  ])('lets the page do little: %j', async (args, scripts) => {
+    const { address } = await serve('--port', '0', ...args);
+    for (const path of ['', 'missing']) {
+      const response = await fetch(new URL(path, address));
+      const policy = response.headers.get('content-security-policy');
+      expect(policy).toContain(`default-src 'none'; ${scripts} style-src 'self';`);
+      expect(policy).not.toContain('unsafe-inline');
+    }
+  });
+
+  it.each([
+    ['GET /missing', 404],
+    ['GET /../../package.json', 404],
+    ['GET /..%2f..%2fpackage.json', 404],
+    ['GET //etc/passwd', 404],
+    ['GET /constructor', 404],
+    ['GET /?x=1', 200],
+    ['POST /', 405],
+    ['DELETE /index.html', 405],
+  ])('answers %s with %i', async (head, status) => {
+    const { address } = await serve('--port', '0');
+    expect(await rawRequest(address, head)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends well at %s, also while it is looked at',
+    async (signal) => {
+      const served = await servePlayground('--port', '0');
+      // A connection that is kept, as browsers do it.
+      const socket = connect(Number(new URL(served.address).port), '127.0.0.1');
+      await new Promise((resolve) => socket.on('connect', resolve));
+      socket.on('error', () => {});
+      expect(await served.stop(signal)).toBe(0);
+      socket.destroy();
+    },
+  );
+
+  it('takes another port where its own is taken, but for one that was asked for', async () => {
+    const first = await serve();
+    const second = await serve();
+    expect(new URL(second.address).port).not.toBe(new URL(first.address).port);
+    const { port } = new URL(first.address);
+    expectFailure(
+      await samekey(['playground', '--port', port]),
+      2,
+      `Cannot listen on 127.0.0.1, port ${port}: another program has it, wanted a free one (EADDRINUSE)`,
+    );
+  });
+
+  it.each(['65536', '-1', 'http', ''])('refuses the port "%s"', async (port) => {
+    expectFailure(
+      await samekey(['playground', `--port=${port}`]),
+      2,
+      `Cannot listen on port ${port}: wanted a number from 0 to 65535`,
+    );
+  });
+
+  it('refuses an address that is not of this machine', async () => {
+    // RFC 5737 §3: nobody has it.
+    expectFailure(
+      await samekey(['playground', '--port', '0', '--host', '192.0.2.1']),
+      2,
+      /^Cannot listen on 192\.0\.2\.1, port 0: that is none of this machine's addresses/,
+    );
+  });
+
+  it('is there for this machine alone, unless --host says otherwise', async () => {
+    const outer = Object.values(networkInterfaces())
+      .flat()
+      .find((each) => each?.family === 'IPv4' && !each.internal)?.address;
+    const reach = (address: string, host: string) =>
+      new Promise<string>((resolve) => {
+        const { port } = new URL(address);
+        request({ host, port, path: '/' }, ({ statusCode }) => resolve(String(statusCode)))
+          .on('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)))
+          .end();
+      });
+    const inner = await serve('--port', '0');
+    expect(await reach(inner.address, '127.0.0.1')).toBe('200');
+    const open = await serve('--port', '0', '--host');
+    expect(await reach(open.address, '127.0.0.1')).toBe('200');
+    // 127.0.0.2 is this machine by another address, which stands in where there is no network.
+    const other = outer ?? '127.0.0.2';
+    expect(await reach(inner.address, other)).toBe('ECONNREFUSED');
+    expect(await reach(open.address, other)).toBe('200');
+  });
+
+  it('is published by copying its folder: nothing in it is named by an absolute path', async () => {
+    const folder = join(ROOT, 'dist/playground');
+    const page = readFileSync(join(folder, 'index.html'), 'utf8');
+    const links = [...page.matchAll(/\b(?:src|href)="([^"]*)"/g)].map(([, link]) => link);
+    expect(links.length).toBeGreaterThan(3);
+    expect(links.filter((link) => !/^(\.\/|data:)/.test(link as string))).toEqual([]);
+    expect(page).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)/);
+    const script = readFileSync(join(folder, 'playground.js'), 'utf8');
+    const imports = [...script.matchAll(/\bimport\{[^}]*\}from"([^"]+)"/g)];
+    expect(new Set(imports.map(([, from]) => from))).toEqual(new Set(['./samekey.js']));
+  });
+});

@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const OURS = 'https://github.com/samekey/samekey';
+
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const manifest = JSON.parse(read('package.json'));
+
+/** What `npm publish` would send. */
+const shipped: string[] = JSON.parse(
+  execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }),
+)[0].files.map(({ path }: { path: string }) => path);
+
+/** The targets of a Markdown file's links and pictures. */
+const linksIn = (path: string) =>
+  [
+    ...read(path).matchAll(
+      /\]\(([^)\s]+)\)|<(?:img|source|a)\b[^>]*?\b(?:src|srcset|href)="([^"]+)"/g,
+    ),
+  ].map(([, link, attribute]) => (link ?? attribute) as string);
+
+/** The anchors that GitHub and npm give to a Markdown file's headings. */
+const anchorsIn = (path: string) =>
+  [...read(path).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+describe('the package', () => {
+  it('has every file that package.json names', () => {
+    const named = JSON.stringify([manifest.exports, manifest.main, manifest.types, manifest.bin]);
+    const paths = [...named.matchAll(/"(?:\.\/)?(dist\/[^"]+)"/g)].map(([, path]) => path);
+    expect(paths.length).toBeGreaterThan(10);
+    expect(paths.filter((path) => !shipped.includes(path as string))).toEqual([]);
+  });
+
+  it('has no sources, tests or leftovers in it', () => {
+    const allowed =
+      /^(?:dist\/.*\.(?:js|d\.ts|wasm|LICENSE)|docs\/.*\.(?:md|svg)|(?:README|CHANGELOG|SECURITY)\.md|LICENSE|package\.json)$/;
+    expect(shipped.filter((path) => !allowed.test(path))).toEqual([]);
+    expect(shipped).toContain('LICENSE');
+    expect(shipped).toContain('SECURITY.md');
+  });
+
+  it('says where it comes from, in the form that npm compares with the builder', () => {
+    expect(manifest).toMatchObject({
+      repository: { type: 'git', url: `git+${OURS}.git` },
+      homepage: `${OURS}#readme`,
+      bugs: `${OURS}/issues`,
+      license: 'MIT',
+      publishConfig: { access: 'public', provenance: true },
+      sideEffects: false,
+    });
+  });
+});
+
+describe.each(shipped.filter((path) => path.endsWith('.md')))('the links of %s', (path) => {
+  const links = linksIn(path);
+
+  it('lead to what is in the package too, unless they are absolute', () => {
+    const dead = links
+      .filter((link) => !/^(?:[a-z]+:|#)/.test(link))
+      .map((link) => normalize(join(dirname(path), link.replace(/#.*/, ''))))
+      .filter((target) => !shipped.includes(target));
+    expect(dead).toEqual([]);
+  });
+
+  it('lead to what is in the repository, if they are absolute and ours', () => {
+    const dead = links
+      .filter((link) => link.startsWith(`${OURS}/blob/`) || link.startsWith(`${OURS}/tree/`))
+      .map((link) =>
+        link
+          .slice(OURS.length)
+          .replace(/^\/\w+\/main\//, '')
+          .replace(/#.*/, ''),
+      )
+      .filter((target) => !existsSync(join(ROOT, target)));
+    expect(dead).toEqual([]);
+  });
+
+  it('lead to headings that there are', () => {
+    const dead = links
+      .filter((link) => /^[^:]*#/.test(link))
+      .filter((link) => {
+        const [file = '', anchor = ''] = link.split('#');
+        return !anchorsIn(file === '' ? path : join(dirname(path), file)).includes(anchor);
+      });
+    expect(dead).toEqual([]);
+  });
+});
+
+describe('the README', () => {
+  it('has links, or the above would say nothing', () => {
+    const links = linksIn('README.md');
+    expect(links.filter((link) => link.startsWith('#')).length).toBeGreaterThan(2);
+    expect(links.filter((link) => link.startsWith(`${OURS}/`)).length).toBeGreaterThan(2);
+    expect(links.filter((link) => link.startsWith('docs/')).length).toBeGreaterThan(2);
+  });
+});

@@ -1,0 +1,81 @@
+import { expect, it } from 'vitest';
+import { keyOf, keyOfJson, sha256Hex } from '../src/index.js';
+import { folder } from './cli/program.js';
+import { describeInChromium, settled, shownFormats, shownKey, textOf } from './playground-page.js';
+
+const REQUEST = '{ "model": "m", "n": 1.0, "trace_id": "t-1", "text": "Grüezi 🙂" }';
+const VALUE = JSON.parse(REQUEST);
+
+const files = folder();
+
+describeInChromium('the playground', {}, ({ open }) => {
+  it('asks before it works on what is large', async () => {
+    const page = await open();
+    const large = JSON.stringify({ list: Array.from({ length: 400_000 }, (_, i) => `item ${i}`) });
+    expect(large.length).toBeGreaterThan(5_000_000);
+    await page.evaluate((text) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData('text/plain', text);
+      const area = document.getElementById('text-a') as HTMLTextAreaElement;
+      const event = new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true });
+      if (area.dispatchEvent(event)) area.value = text;
+    }, large);
+    await settled(page);
+    expect(await page.inputValue('#text-a')).toBe('');
+    expect(await textOf(page, '#editor-a strong')).toEqual(['What you pasted has 5.5 MB.']);
+    expect(await textOf(page, '#key-body')).toEqual(['Waiting for your answer.']);
+    await page.getByRole('button', { name: 'Leave it' }).click();
+    await settled(page);
+    expect(await textOf(page, '#key-body')).toEqual(['There is no request yet.']);
+    expect(await page.locator('#text-a').isVisible()).toBe(true);
+
+    const path = files.write('large.json', large);
+    await page.locator('#editor-a input[type=file]').setInputFiles(path);
+    await page.getByRole('button', { name: 'Work on it' }).click();
+    await page.locator('#key-body .key-text').waitFor();
+    await settled(page);
+    expect(await shownKey(page)).toBe(keyOfJson(large));
+    expect((await shownFormats(page)).raw).toBe(sha256Hex(large));
+    // As much is drawn as can be looked at.
+    const rowCount = await page.locator('.row').count();
+    expect(rowCount).toBeLessThan(1000);
+    await page.getByRole('button', { name: 'Show more' }).click();
+    expect(await page.locator('.row').count()).toBeGreaterThan(rowCount);
+    await page.getByRole('button', { name: 'Close it' }).click();
+    await settled(page);
+    expect(await shownKey(page)).toBeUndefined();
+  });
+
+  it('takes the bytes of a file as they are', async () => {
+    const page = await open();
+    const input = page.locator('#editor-a input[type=file]');
+    const crlf = '{\r\n"a": 1\r\n}';
+    await input.setInputFiles(files.write('crlf.json', crlf));
+    await settled(page);
+    expect(await shownFormats(page)).toMatchObject({
+      'bits-256': keyOf({ a: 1 }),
+      raw: sha256Hex(crlf),
+    });
+    const bytes = Uint8Array.of(0x7b, 0xff, 0x00);
+    await input.setInputFiles(files.write('image.png', bytes));
+    await settled(page);
+    expect(await textOf(page, '#text-a-fault p')).toEqual([expect.stringContaining('wanted')]);
+    expect(await shownFormats(page)).toEqual({ raw: sha256Hex(bytes) });
+  });
+
+  it('takes a file that is dropped', async () => {
+    const page = await open();
+    await page.evaluate((text) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([text], 'request.json'));
+      const event = new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true });
+      document.getElementById('text-a')?.dispatchEvent(event);
+    }, REQUEST);
+    await page.waitForFunction(
+      (text) => (document.getElementById('text-a') as HTMLTextAreaElement).value === text,
+      REQUEST,
+    );
+    await settled(page);
+    expect(await shownKey(page)).toBe(keyOf(VALUE));
+  });
+});

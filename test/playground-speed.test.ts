@@ -1,0 +1,192 @@
+import { cpSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { identities, keyOf, keyOfJson } from '../src/index.js';
+import { folder, ROOT } from './cli/program.js';
+import { blocked, describeInChromium, settled, shownKey, textOf } from './playground-page.js';
+
+const SIZES = ['64 B', '256 B', '1 KiB', '4 KiB', '16 KiB', '64 KiB', '256 KiB', '1 MiB'];
+const EXAMPLE = readFileSync(join(ROOT, 'examples/anthropic-messages.json'), 'utf8');
+
+async function runSpeed(page: Page): Promise<void> {
+  await page.getByRole('tab', { name: 'Speed' }).click();
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  await page.getByRole('button', { name: 'Run again' }).waitFor({ timeout: 100_000 });
+}
+
+/** The table's cells, by row; throughput and time are in one. */
+async function table(page: Page): Promise<string[][]> {
+  const rows = await page.locator('#speed-table tr').all();
+  return Promise.all(rows.map((row) => row.locator('th, td').allTextContents()));
+}
+
+const FIGURES = /^[\d.]+ [MG]B\/s[\d.]+ (ns|µs|ms)$/;
+
+/** How many pixels of the chart have the colour of a series, which the swatches have, too. */
+function drawnPixels(page: Page, name: string): Promise<number> {
+  return page.evaluate((series) => {
+    const swatch = document.querySelector(`.swatch.${series}`) as Element;
+    const wanted = getComputedStyle(swatch).borderTopColor.match(/\d+/g)?.map(Number) ?? [];
+    const canvas = document.querySelector('#speed-chart canvas') as HTMLCanvasElement;
+    const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      if (data[at + 3] === 255 && wanted.every((part, i) => data[at + i] === part)) count++;
+    }
+    return count;
+  }, name);
+}
+
+describeInChromium('the speed tab', {}, ({ open }) => {
+  it('times all that there is, and draws it', async () => {
+    const page = await open();
+    expect(await textOf(page, '#engine')).toEqual(['Engine: WebAssembly with SIMD']);
+    await page.getByRole('tab', { name: 'Speed' }).click();
+    expect(await textOf(page, '#speed-notes li')).toEqual(['WebAssembly works here, with SIMD.']);
+    expect(await drawnPixels(page, 'wasm')).toBe(0);
+    await runSpeed(page);
+    const [head, ...rows] = await table(page);
+    expect(head).toEqual(['Size', 'WASM, four lanes', 'WASM', 'crypto.subtle', 'JavaScript']);
+    expect(rows.map(([size]) => size)).toEqual(SIZES);
+    for (const [, ...cells] of rows) {
+      expect(cells.length).toBe(4);
+      for (const cell of cells) expect(cell).toMatch(FIGURES);
+    }
+    expect(await page.locator('td.best').count()).toBe(SIZES.length);
+    for (const name of ['lanes', 'wasm', 'subtle', 'js']) {
+      expect(await drawnPixels(page, name), name).toBeGreaterThan(100);
+    }
+    expect(await textOf(page, '#speed-finding')).toEqual([
+      expect.stringMatching(/^At 64 B WASM is [\d.]+ times as fast as awaiting crypto\.subtle\./),
+    ]);
+    // The engine that keys are made by is as it was.
+    await page.getByRole('tab', { name: 'Keys' }).click();
+    expect(await shownKey(page)).toBe(keyOfJson(EXAMPLE));
+  });
+
+  it('lets the page be used while it runs, and can be stopped', async () => {
+    const page = await open();
+    await page.getByRole('tab', { name: 'Speed' }).click();
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.locator('td.best').first().waitFor();
+    await page.getByRole('tab', { name: 'Keys' }).click();
+    await page.fill('#text-a', '[1]');
+    await settled(page);
+    expect(await shownKey(page)).toBe(keyOf([1]));
+    await page.getByRole('tab', { name: 'Speed' }).click();
+    expect(await textOf(page, '#speed-progress')).toEqual([expect.stringMatching(/^Running: /)]);
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByText('Stopped.').first().waitFor();
+    expect((await table(page)).at(-1)).toEqual(['1 MiB', '–', '–', '–', '–']);
+    expect(await textOf(page, '#speed-finding')).toEqual(['']);
+  });
+});
+
+describeInChromium(
+  'the playground where WebAssembly is forbidden',
+  { serve: ['--strict-csp'] },
+  ({ open }) => {
+    it('makes the same keys in JavaScript, and says so', async () => {
+      const page = await open();
+      expect(await textOf(page, '#engine')).toEqual([
+        'Engine: JavaScript, WebAssembly being blocked here',
+      ]);
+      expect(await shownKey(page)).toBe(keyOfJson(EXAMPLE));
+      await page.getByText('anthropic', { exact: true }).click();
+      await settled(page);
+      expect(await shownKey(page)).toBe(keyOfJson(EXAMPLE, identities.anthropic));
+      await page.getByRole('button', { name: 'Compare with a second request' }).click();
+      await page.getByLabel('Example for: Second request').selectOption('anthropic-messages-retry');
+      await settled(page);
+      expect(await textOf(page, '#verdict h2')).toEqual(['Same key']);
+
+      await runSpeed(page);
+      expect(await textOf(page, '#speed-notes li')).toEqual([
+        expect.stringContaining('WebAssembly is blocked here'),
+      ]);
+      const [head, ...rows] = await table(page);
+      expect(head).toEqual(['Size', 'crypto.subtle', 'JavaScript']);
+      for (const [, ...cells] of rows) {
+        expect(cells.length).toBe(2);
+        for (const cell of cells) expect(cell).toMatch(FIGURES);
+      }
+      // One report for the module that was tried, however much was asked of the page.
+      expect(await blocked(page)).toEqual(['script-src wasm-eval']);
+    });
+  },
+);
+
+describeInChromium(
+  'the playground on an origin that is not secure',
+  {
+    flags: ['--host-resolver-rules=MAP playground.test 127.0.0.1'],
+    at: (url) => new URL(`http://playground.test:${url.port}/`),
+  },
+  ({ open }) => {
+    it('does without crypto.subtle and the clipboard, and says so', async () => {
+      const page = await open();
+      expect(await page.evaluate(() => isSecureContext)).toBe(false);
+      expect(await shownKey(page)).toBe(keyOfJson(EXAMPLE));
+      await page.getByRole('button', { name: 'Copy the key', exact: true }).click();
+      await page.getByText('Copied', { exact: true }).waitFor();
+      await page.locator('#text-a').selectText();
+      await page.keyboard.press('Control+V');
+      expect(await page.inputValue('#text-a')).toBe(keyOfJson(EXAMPLE));
+      await runSpeed(page);
+      expect(await textOf(page, '#speed-notes li')).toEqual([
+        'WebAssembly works here, with SIMD.',
+        expect.stringMatching(/^crypto\.subtle is missing: .*http:\/\/playground\.test/),
+      ]);
+      expect((await table(page))[0]).toEqual(['Size', 'WASM, four lanes', 'WASM', 'JavaScript']);
+    });
+  },
+);
+
+const published = folder();
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.css': 'text/css',
+  '.js': 'text/javascript',
+};
+/** Any static host: it knows types, and nothing of this page. */
+const host = createServer(({ url = '' }, response) => {
+  const name = url.replace('/', '').replace(/\/$/, '/index.html');
+  response.setHeader('Content-Type', TYPES[extname(name)] ?? 'text/plain');
+  response.end(readFileSync(join(published.path, name)));
+});
+
+describeInChromium(
+  'the playground on a static host',
+  {
+    at: () => new URL(`http://127.0.0.1:${(host.address() as AddressInfo).port}/tools/samekey/`),
+  },
+  ({ open, complaints }) => {
+    it('works from a copy of its folder, and still sends nothing anywhere', async () => {
+      cpSync(join(ROOT, 'dist/playground'), join(published.path, 'tools/samekey'), {
+        recursive: true,
+      });
+      await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
+      try {
+        const page = await open();
+        expect(await textOf(page, '#engine')).toEqual(['Engine: WebAssembly with SIMD']);
+        expect(await shownKey(page)).toBe(keyOfJson(EXAMPLE));
+        const sent = await page.evaluate(() =>
+          fetch('./index.html').then(
+            () => 'sent',
+            () => 'refused',
+          ),
+        );
+        expect(sent).toBe('refused');
+        expect(await blocked(page)).toEqual([expect.stringMatching(/^connect-src http/)]);
+        expect(complaints.splice(0).join()).toMatch(/violates .*Content Security Policy/);
+      } finally {
+        host.close();
+        host.closeAllConnections();
+      }
+    });
+  },
+);

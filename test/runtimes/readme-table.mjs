@@ -1,0 +1,51 @@
+/**
+ * The README's table of runtimes, from the committed results: `node test/runtimes/readme-table.mjs`
+ * writes it between the markers.
+ */
+import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const START = '<!-- runtimes:start -->';
+const END = '<!-- runtimes:end -->';
+
+/** @typedef {{date: string, rows: (import('./verdict.mjs').Verdict & {name: string})[]}} Results */
+
+/** @returns {Results} */
+export function readResults() {
+  return JSON.parse(readFileSync(new URL('results.json', import.meta.url), 'utf8'));
+}
+
+/**
+ * @param {Results} results
+ * @returns {string} Markdown
+ */
+export function renderTable({ rows }) {
+  const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`;
+  return [
+    line(['runtime', 'version', 'engine', 'vectors passed', 'CSP reports']),
+    line(['---', '---', '---', '--:', '--:']),
+    ...rows.map(({ name, version, engine, passed, total, cspReports }) =>
+      line([name, version, engine, `${passed} of ${total}`, String(cspReports ?? '')]),
+    ),
+  ].join('\n');
+}
+
+/**
+ * @param {string} readme
+ * @param {string} table
+ * @returns {string} the README with `table` between its markers
+ */
+export function replaceTable(readme, table) {
+  const start = readme.indexOf(START);
+  const end = readme.indexOf(END);
+  if (start < 0 || end < start) {
+    throw new Error(`Cannot place the table: the README has no ${START} … ${END}`);
+  }
+  return `${readme.slice(0, start + START.length)}\n${table}\n${readme.slice(end)}`;
+}
+
+const script = process.argv[1];
+if (script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url)) {
+  const file = new URL('../../README.md', import.meta.url);
+  writeFileSync(file, replaceTable(readFileSync(file, 'utf8'), renderTable(readResults())));
+}

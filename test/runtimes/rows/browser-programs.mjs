@@ -1,0 +1,135 @@
+/**
+ * The browsers, and how each opens a page without a person. No driver stands between: the page
+ * itself sends its results to the server it came from, so the three are treated alike.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+/**
+ * @typedef {object} Browser
+ * @property {string} name
+ * @property {boolean} reportsBlockedWasm to the address its policy names, or to its page
+ * @property {() => string | undefined} missing why it cannot be started here
+ * @property {[program: string | undefined, ...args: string[]]} asksVersion
+ * @property {(profile: string, url: string) => [program: string, ...args: string[]]} command
+ */
+
+/** @param {string[]} names of one program */
+function find(...names) {
+  const directories = (process.env.PATH ?? '').split(path.delimiter);
+  return names
+    .flatMap((name) => directories.map((directory) => path.join(directory, name)))
+    .find((file) => existsSync(file));
+}
+
+/** WebKitGTK's own small browser, which is not in the path. */
+function findMiniBrowser() {
+  const library = '/usr/lib';
+  return readdirSync(library)
+    .map((arch) => path.join(library, arch, 'webkit2gtk-4.1/MiniBrowser'))
+    .find((file) => existsSync(file));
+}
+
+const chromium = find('chromium', 'chromium-browser', 'google-chrome');
+const firefox = find('firefox-esr', 'firefox');
+const miniBrowser = findMiniBrowser();
+const xvfbRun = find('xvfb-run');
+
+/** What keeps Firefox from asking, updating and reporting. */
+const FIREFOX_PREFERENCES = {
+  'app.normandy.enabled': false,
+  'app.update.enabled': false,
+  'browser.aboutwelcome.enabled': false,
+  'browser.shell.checkDefaultBrowser': false,
+  'datareporting.policy.dataSubmissionEnabled': false,
+  'extensions.update.enabled': false,
+  'network.captive-portal-service.enabled': false,
+  'network.connectivity-service.enabled': false,
+  'services.settings.server': 'data:,',
+  'toolkit.telemetry.enabled': false,
+};
+
+/** @type {Browser[]} */
+export const BROWSERS = [
+  {
+    name: 'Chromium',
+    reportsBlockedWasm: true,
+    missing: () => (chromium ? undefined : 'there is no chromium in the path'),
+    asksVersion: [chromium, '--version'],
+    command: (profile, url) => [
+      chromium ?? '',
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      `--user-data-dir=${profile}`,
+      url,
+    ],
+  },
+  {
+    name: 'Firefox',
+    reportsBlockedWasm: true,
+    missing: () => (firefox ? undefined : 'there is no firefox in the path'),
+    asksVersion: [firefox, '--version'],
+    command(profile, url) {
+      const lines = Object.entries(FIREFOX_PREFERENCES).map(
+        ([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`,
+      );
+      writeFileSync(path.join(profile, 'user.js'), lines.join(''));
+      return [firefox ?? '', '--headless', '--no-remote', '--profile', profile, url];
+    },
+  },
+  {
+    name: 'WebKitGTK',
+    reportsBlockedWasm: false,
+    missing() {
+      if (!miniBrowser) return 'there is no MiniBrowser of WebKitGTK';
+      return xvfbRun ? undefined : 'there is no xvfb-run in the path';
+    },
+    // It has no headless mode, not even for this.
+    asksVersion: [xvfbRun, '-a', miniBrowser ?? '', '--version'],
+    command: (_, url) => [xvfbRun ?? '', '-a', miniBrowser ?? '', url],
+  },
+];
+
+/**
+ * What a page is told is rounded.
+ *
+ * @param {Browser} browser
+ */
+export function versionOfBrowser({ asksVersion: [program = '', ...args] }) {
+  const said = execFileSync(program, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return /\d+(\.\d+)+/.exec(said)?.[0] ?? said.trim();
+}
+
+/**
+ * Opens `url` in a browser with nothing remembered; the result closes it.
+ *
+ * @param {Browser} browser
+ * @param {string} url
+ */
+export function open({ command }, url) {
+  const profile = mkdtempSync(path.join(tmpdir(), 'samekey-profile-'));
+  const [program, ...args] = command(profile, url);
+  const child = spawn(program, args, {
+    // A process group of its own: a browser is many processes.
+    detached: true,
+    stdio: 'ignore',
+    env: { ...process.env, HOME: profile, MOZ_CRASHREPORTER_DISABLE: '1' },
+  });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  return async () => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+    await exited;
+    rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * Vercel's edge runtime, as Next.js uses it: code generation is off, and what is imported as
+ * `….wasm?module` was compiled outside.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { damageFiles, withWrongConstant } from '../damage.mjs';
+import { copyOf, imports, installed, remove, versionOf } from '../project.mjs';
+import { JS, WASM } from './row.mjs';
+
+const ENTRY = `${imports()}
+globalThis.answer = conformance(samekey, vectors);
+`;
+
+/** @type {{name: string, expected: import('./row.mjs').Expected, damage?: (module: Buffer) => Buffer}[]} */
+const EDGES = [
+  { name: 'Edge Runtime, no code generation', expected: WASM },
+  {
+    name: 'Edge Runtime, core.wasm that computes wrongly',
+    expected: JS,
+    damage: withWrongConstant,
+  },
+];
+
+/**
+ * One script, and the modules it finds among its globals, as Next.js names them.
+ *
+ * @param {import('../project.mjs').Project} project
+ * @param {string} [contents]
+ */
+export async function bundleForEdge(project, contents = ENTRY) {
+  const { build } = await import('esbuild');
+  /** @type {Record<string, WebAssembly.Module>} */
+  const modules = {};
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: project.directory },
+    bundle: true,
+    format: 'iife',
+    target: 'es2022',
+    conditions: ['edge-light', 'worker', 'browser'],
+    write: false,
+    plugins: [
+      {
+        name: 'wasm?module',
+        setup({ onResolve, onLoad }) {
+          onResolve({ filter: /\.wasm\?module$/ }, ({ path: specifier, resolveDir }) => ({
+            path: path.join(resolveDir, specifier.replace('?module', '')),
+            namespace: 'wasm-module',
+          }));
+          onLoad({ filter: /./, namespace: 'wasm-module' }, ({ path: file }) => {
+            const name = `wasm_${path.basename(file, '.wasm')}`;
+            modules[name] = new WebAssembly.Module(readFileSync(file));
+            return { contents: `export default globalThis.${name};` };
+          });
+        },
+      },
+    ],
+  });
+  return { source: outputFiles[0]?.text ?? '', modules };
+}
+
+/** @type {import('./row.mjs').Group[]} */
+export const edgeRuntimes = EDGES.map(({ name, expected, damage }) => {
+  const row = { name, expected };
+  return {
+    rows: [row],
+    missing: () =>
+      existsSync(installed('@edge-runtime/vm')) ? undefined : '@edge-runtime/vm is not installed',
+    async run(project, report) {
+      const { EdgeVM } = await import('@edge-runtime/vm');
+      const own = damage ? copyOf(project) : project;
+      try {
+        if (damage) damageFiles(own, damage);
+        const { source, modules } = await bundleForEdge(own);
+        if (Object.keys(modules).length === 0) throw new Error('nothing imported a module');
+        const edge = new EdgeVM({
+          codeGeneration: { strings: false, wasm: false },
+          extend: (context) => Object.assign(context, modules),
+        });
+        edge.evaluate(source);
+        // Out of its realm as text.
+        const result = JSON.parse(JSON.stringify(await edge.context.answer));
+        report(row, { result, version: versionOf('@edge-runtime/vm') });
+      } finally {
+        if (own !== project) remove(own);
+      }
+    },
+  };
+});

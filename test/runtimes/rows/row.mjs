@@ -1,0 +1,41 @@
+/**
+ * A row of the matrix: where the program runs, and which engines must be there. What is expected
+ * is written down, not taken from what works: a silent fall to a slower engine is a failure.
+ */
+
+/**
+ * @typedef {object} Expected
+ * @property {string[]} engines that must work, and no others
+ * @property {{small: string, large: string, canonicalizer: string}} active under `auto`
+ *
+ * @typedef {object} Row
+ * @property {string} name
+ * @property {Expected} expected
+ * @property {[least: number, most: number]} [cspReports] of a blocked attempt, where there is a policy
+ *
+ * @typedef {object} Outcome
+ * @property {import('../program/conformance.mjs').Result} result
+ * @property {string} [version] where the program cannot know it
+ * @property {number} [cspReports] where there is a policy
+ *
+ * @typedef {object} Group rows that are run by one function
+ * @property {Row[]} rows
+ * @property {() => string | undefined} [missing] why it cannot run here
+ * @property {(project: import('../project.mjs').Project,
+ *   report: (row: Row, outcome: Outcome | Error) => void) => Promise<void>} run
+ */
+
+const active = (small = '', large = small, canonicalizer = small) => ({
+  small,
+  large,
+  canonicalizer,
+});
+
+/** @type {Expected} `node:crypto` and WebAssembly */
+export const NATIVE_WASM = { engines: ['native', 'wasm', 'js'], active: active('wasm', 'native') };
+/** @type {Expected} `node:crypto`, and no WebAssembly */
+export const NATIVE_JS = { engines: ['native', 'js'], active: active('js', 'native') };
+/** @type {Expected} */
+export const WASM = { engines: ['wasm', 'js'], active: active('wasm') };
+/** @type {Expected} */
+export const JS = { engines: ['js'], active: active('js') };

@@ -1,0 +1,144 @@
+/** Cloudflare's workerd: a Worker that wrangler bundles, run by Miniflare. */
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { confuseFiles, damageFiles, withWrongConstant } from '../damage.mjs';
+import { copyOf, imports, installed, remove, versionOf } from '../project.mjs';
+import { JS, WASM } from './row.mjs';
+
+const run = promisify(execFile);
+
+/** The day of the workerd that is installed; without Node's compatibility there is no node:crypto. */
+const COMPATIBILITY_DATE = '2026-04-26';
+
+const IN_REQUEST = `${imports()}
+export default {
+  async fetch() {
+    return Response.json(await conformance(samekey, vectors));
+  },
+};
+`;
+/** Where nothing may wait and time stands still. */
+const AT_TOP_LEVEL = `${imports()}
+const result = conformanceAtOnce(samekey, vectors);
+export default {
+  async fetch() {
+    return Response.json(await withStreams(samekey, vectors, result));
+  },
+};
+`;
+
+/** @type {{name: string, entry: string, expected: import('./row.mjs').Expected, damage?: (project: import('../project.mjs').Project) => void}[]} */
+const WORKERS = [
+  { name: 'workerd, first use in a request', entry: IN_REQUEST, expected: WASM },
+  { name: 'workerd, first use at the top level', entry: AT_TOP_LEVEL, expected: WASM },
+  {
+    name: 'workerd, core.wasm that computes wrongly',
+    entry: IN_REQUEST,
+    expected: JS,
+    damage: (project) => damageFiles(project, withWrongConstant),
+  },
+  {
+    name: 'workerd, json.wasm that is another module',
+    entry: IN_REQUEST,
+    expected: WASM,
+    damage: confuseFiles,
+  },
+];
+
+/**
+ * What wrangler would upload.
+ *
+ * @param {import('../project.mjs').Project} project
+ * @param {string} name
+ * @param {string} entry
+ */
+export async function bundleWorker(project, name, entry) {
+  const main = project.write(`${name}.mjs`, entry);
+  const config = project.write(
+    `${name}.jsonc`,
+    JSON.stringify({ name, main, compatibility_date: COMPATIBILITY_DATE }),
+  );
+  return bundleByConfig(project, name, main, config);
+}
+
+/**
+ * The same for a Worker that has a configuration.
+ *
+ * @param {import('../project.mjs').Project} project
+ * @param {string} name
+ * @param {string} main
+ * @param {string} config
+ */
+export async function bundleByConfig(project, name, main, config) {
+  const folder = path.join(project.directory, name);
+  await run(
+    process.execPath,
+    [
+      installed('wrangler/bin/wrangler.js'),
+      'deploy',
+      main,
+      '--dry-run',
+      `--outdir=${folder}`,
+      `--config=${config}`,
+    ],
+    {
+      cwd: project.directory,
+      env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG: 'error' },
+      timeout: 120_000,
+    },
+  );
+  return folder;
+}
+
+/**
+ * Starts what `bundleWorker` made.
+ *
+ * @param {string} folder
+ * @param {string} name
+ * @param {object} [bindings] that the Worker asks for
+ */
+export async function startWorker(folder, name, bindings) {
+  const { Miniflare } = await import('miniflare');
+  const modules = readdirSync(folder)
+    .filter((file) => /\.(js|wasm)$/.test(file))
+    .map((file) => ({
+      type: /** @type {'ESModule' | 'CompiledWasm'} */ (
+        file.endsWith('.wasm') ? 'CompiledWasm' : 'ESModule'
+      ),
+      path: file,
+      contents: readFileSync(path.join(folder, file)),
+    }))
+    // The first one is the Worker.
+    .sort((a, b) => Number(b.path === `${name}.js`) - Number(a.path === `${name}.js`));
+  return new Miniflare({ modules, compatibilityDate: COMPATIBILITY_DATE, ...bindings });
+}
+
+/** @type {import('./row.mjs').Group[]} */
+export const workers = WORKERS.map(({ name: rowName, entry, expected, damage }, i) => {
+  const row = { name: rowName, expected };
+  return {
+    rows: [row],
+    missing: () =>
+      existsSync(installed('workerd/package.json')) ? undefined : 'workerd is not installed',
+    async run(project, report) {
+      const own = damage ? copyOf(project) : project;
+      try {
+        damage?.(own);
+        const name = `worker-${i}`;
+        const worker = await startWorker(await bundleWorker(own, name, entry), name);
+        try {
+          const response = await worker.dispatchFetch('http://localhost/');
+          const text = await response.text();
+          if (!response.ok) throw new Error(text);
+          report(row, { result: JSON.parse(text), version: versionOf('workerd') });
+        } finally {
+          await worker.dispose();
+        }
+      } finally {
+        if (own !== project) remove(own);
+      }
+    },
+  };
+});

@@ -1,0 +1,83 @@
+/** What a row gave against what it had to give. */
+import { CHECKS } from './program/vectors.mjs';
+
+/**
+ * @typedef {object} Verdict
+ * @property {string} version
+ * @property {string} engine what `auto` chose, as a person would say it
+ * @property {string} expectedEngine
+ * @property {number} passed
+ * @property {number} total
+ * @property {number} [cspReports]
+ * @property {number} ms
+ * @property {string[]} faults
+ */
+
+/** @param {{small: string, large: string, canonicalizer: string}} active */
+const inWords = ({ small, large, canonicalizer }) =>
+  [
+    small,
+    ...(large === small ? [] : [`${large} for large content`]),
+    ...(canonicalizer === small ? [] : [`canonical JSON by ${canonicalizer}`]),
+  ].join(', ');
+
+/**
+ * @param {import('./rows/row.mjs').Row} row
+ * @param {import('./rows/row.mjs').Outcome | Error} outcome
+ * @param {Record<string, any>} vectors
+ * @returns {Verdict}
+ */
+export function judge({ expected, cspReports: [least, most] = [0, 0] }, outcome, vectors) {
+  const expectedEngine = inWords(expected.active);
+  if (outcome instanceof Error) {
+    const { stderr = '' } = /** @type {Error & {stderr?: string}} */ (outcome);
+    const faults = [`${outcome.message.slice(0, 2000)} ${stderr.slice(-2000)}`.trim()];
+    return { version: '', engine: 'none', expectedEngine, passed: 0, total: 0, ms: 0, faults };
+  }
+  const { result, version = result.agent.replace(/^.* /, ''), cspReports } = outcome;
+  /** @type {string[]} */
+  const faults = [...result.failures];
+  const expect = (/** @type {boolean} */ holds, /** @type {string} */ fault) => {
+    if (!holds) faults.push(fault);
+  };
+
+  const engine = inWords(result.active);
+  expect(engine === expectedEngine, `the engine is ${engine}, wanted ${expectedEngine}`);
+  const [listed, wanted] = [result.engines.join(), expected.engines.join()];
+  expect(listed === wanted, `the engines are ${listed}, wanted ${wanted}`);
+
+  let passed = 0;
+  let total = 0;
+  for (const [file, lists] of Object.entries(CHECKS)) {
+    // Counted here and not there: a program that skips a file must not pass.
+    const count =
+      expected.engines.length *
+      Object.keys(lists).reduce((sum, list) => sum + vectors[file][list].length, 0);
+    const tally = result.files[file] ?? { passed: 0, failed: 0 };
+    expect(tally.passed === count, `${file}: ${tally.passed} passed, wanted ${count}`);
+    passed += tally.passed;
+    total += count;
+  }
+  for (const file of Object.keys(vectors)) {
+    expect(file in CHECKS, `${file} is run by nothing`);
+  }
+  for (const part of /** @type {const} */ (['streams', 'batches', 'absentRefused'])) {
+    expect(result[part], `${part} is ${result[part]}, wanted true`);
+  }
+  if (cspReports !== undefined) {
+    expect(
+      cspReports >= least && cspReports <= most,
+      `${cspReports} reports of a blocked attempt, wanted ${least} to ${most}`,
+    );
+  }
+  return {
+    version,
+    engine,
+    expectedEngine,
+    passed,
+    total,
+    ...(cspReports !== undefined && { cspReports }),
+    ms: result.ms,
+    faults,
+  };
+}

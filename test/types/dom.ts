@@ -1,0 +1,22 @@
+// With the DOM's declarations: its streams, blobs and signals are taken, and takes what is returned.
+import { canonicalBytes, keyOfJson, keyOfStream, sha256, sha256Hex } from 'samekey';
+
+declare const request: Request;
+declare const files: FileList;
+
+keyOfStream(new Blob(['a']));
+keyOfStream(new Blob(['a']).stream(), { signal: AbortSignal.timeout(1000) });
+if (request.body !== null) keyOfStream(request.body, { signal: request.signal, scope: 's' });
+for (const file of Array.from(files)) keyOfStream(file, { signal: new AbortController().signal });
+keyOfStream(new Response('a').body as ReadableStream<Uint8Array>);
+keyOfStream(new ReadableStream<string>());
+request.arrayBuffer().then((body) => [keyOfJson(body), sha256Hex(body)]);
+
+new Response(canonicalBytes({ a: 1 }));
+new Blob([sha256('a')]);
+crypto.subtle.digest('SHA-256', sha256('a'));
+
+// @ts-expect-error: a promise of a stream is no stream
+keyOfStream(Promise.resolve(new ReadableStream()));
+// @ts-expect-error: a target of other events is no signal
+keyOfStream(new Blob([]), { signal: new EventTarget() });
