@@ -60,14 +60,14 @@ async function runList(flags: Flags): Promise<void> {
     const style = styleOf(process.stdout);
     const { nowMs } = await store.read('ik_');
     const entries: StoreEntry[] = [];
-    for await (const entry of store.list?.({ limit }) ?? []) {
+    let left = limit;
+    for await (const entry of store.list?.({ limit: limit + 1 }) ?? []) {
+      if (left-- === 0) break;
       if (flags.json) await print(`${recordJson(entry, nowMs)}\n`);
       else entries.push(entry);
     }
     if (entries.length > 0) await print(recordTable(entries, nowMs, style));
-    if (entries.length === limit) {
-      process.stderr.write(`samekey: there may be more, see --limit\n`);
-    }
+    if (left < 0) process.stderr.write('samekey: there are more, see --limit\n');
   });
 }
 
