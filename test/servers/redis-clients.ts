@@ -1,8 +1,8 @@
 import { Cluster as IoCluster, Redis as IoRedis } from 'ioredis';
-import { Cluster as IoCluster5, Redis as IoRedis5 } from 'ioredis-5';
+import { Redis as IoRedis5 } from 'ioredis-5';
 import { createClient, createCluster } from 'redis';
 import { createClient as createClient4, createCluster as createCluster4 } from 'redis-4';
-import { createClient as createClient5, createCluster as createCluster5 } from 'redis-5';
+import { createClient as createClient5 } from 'redis-5';
 import type { RedisClient } from '../../src/store/redis.js';
 
 export interface Connected {
@@ -48,15 +48,10 @@ export const CLIENTS: Readonly<Record<string, (port: number) => Promise<Connecte
   },
 };
 
-/** The same for a cluster, of which one node is known. */
+/** The same for a cluster, of which one node is known: the oldest and the newest interface. */
 export const CLUSTER_CLIENTS: typeof CLIENTS = {
   'node-redis 6': async (port) => {
     const client = createCluster({ rootNodes: [{ url: urlOf(port) }] });
-    await client.on('error', ignore).connect();
-    return { client, end: () => client.destroy() };
-  },
-  'node-redis 5': async (port) => {
-    const client = createCluster5({ rootNodes: [{ url: urlOf(port) }] });
     await client.on('error', ignore).connect();
     return { client, end: () => client.destroy() };
   },
@@ -68,10 +63,6 @@ export const CLUSTER_CLIENTS: typeof CLIENTS = {
   },
   'ioredis 6': async (port) => {
     const client = new IoCluster([{ host: '127.0.0.1', port }]).on('error', ignore);
-    return { client, end: () => client.disconnect() };
-  },
-  'ioredis 5': async (port) => {
-    const client = new IoCluster5([{ host: '127.0.0.1', port }]).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
 };
