@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addAuditCommand } from './audit.js';
 import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
 import { addEngineCommand } from './engine.js';
@@ -18,6 +19,7 @@ Examples:
   samekey keys requests.jsonl > keys.txt              print the key of every line
   samekey explain first.json retry.json -p anthropic  say why two keys differ
   grep -i idempotency-key app.log | samekey check     find keys that are no keys
+  samekey audit calls.jsonl --cost-field usage.cost   find what was called twice, and its cost
   samekey engine                                      show who does the arithmetic
   samekey bench                                       time it on this machine
   samekey playground                                  see it all on a page
@@ -45,6 +47,7 @@ function createProgram(): Command {
   addKeysCommand(program);
   addExplainCommand(program);
   addCheckCommand(program);
+  addAuditCommand(program);
   addEngineCommand(program);
   addBenchCommand(program);
   addPlaygroundCommand(program);
@@ -54,7 +57,9 @@ function createProgram(): Command {
 /** Where the options of the command that was meant are listed. */
 function help(): string {
   const name = process.argv[2] ?? '';
-  return ['key', 'keys', 'explain', 'check', 'engine', 'bench', 'playground'].includes(name)
+  return ['key', 'keys', 'explain', 'check', 'audit', 'engine', 'bench', 'playground'].includes(
+    name,
+  )
     ? `samekey help ${name}`
     : 'samekey --help';
 }
@@ -62,7 +67,7 @@ function help(): string {
 function fromCommander({ code, message }: CommanderError): CliError {
   if (code === 'commander.help') {
     return usageError(
-      'wanted a command: key, keys, explain, check, engine, bench or playground; see samekey --help',
+      'wanted a command: key, keys, explain, check, audit, engine, bench or playground; see samekey --help',
     );
   }
   const what = message
