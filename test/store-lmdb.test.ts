@@ -91,6 +91,20 @@ describe('the LMDB store', () => {
     await store.close();
   });
 
+  it('tells of a change also when nothing is written after it', async () => {
+    const store = lmdbStore({ path: join(folder, 'last') });
+    for (let round = 0; round < 100; round++) {
+      const key = `key-${round}`;
+      await store.claim(key, request);
+      // Changes fall on all times between two looks.
+      await new Promise((resolve) => setTimeout(resolve, round % 20));
+      await new Promise<void>((resolve) => {
+        store.watch?.(key, resolve).then(() => store.release(key, 'owner'));
+      });
+    }
+    await store.close();
+  });
+
   it('lists more records than it reads at once, also while they are taken away', async () => {
     const store = lmdbStore({ path: join(folder, 'listed') });
     const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`);

@@ -48,8 +48,10 @@ interface Versioned {
 const SWEPT_PER_WRITE = 4;
 /** What is gone stays this long, for its fencing token, should the clock be set back. */
 const SWEPT_AFTER_MS = 60 * 60 * 1000;
-/** How often watched keys are looked at, in the memory that LMDB shares: 40 µs a time. */
+/** How often watched keys are looked at, in the memory that LMDB shares: 5 µs a key. */
 const LOOK_EVERY_MS = 20;
+/** With many keys less often, so that it takes no more than one part in so many of the time. */
+const LOOKING_SHARE = 20;
 /** Records read at a time by `list`. */
 const LISTED_AT_ONCE = 32;
 /** Processes and threads that may have the database open; each takes 64 bytes. */
@@ -65,8 +67,7 @@ class LmdbStore implements Store {
   readonly #database: Database<StoreRecord, string>;
   readonly #clock: () => number;
   readonly #watchers = new Set<Watcher>();
-  #looking: ReturnType<typeof setInterval> | undefined;
-  #lastTransaction = -1;
+  #looking: ReturnType<typeof setTimeout> | undefined;
   #sweptTo = '';
   #isClosed = false;
 
@@ -136,18 +137,13 @@ class LmdbStore implements Store {
 
   /**
    * LMDB tells nobody of a change. But to look is to look into memory that all processes share, so
-   * all keys that are watched here are looked at by one timer, far more often than a waiting caller
-   * would ask; if there was no write at all since, even that is not done.
+   * one timer looks at all keys that are watched here, more often than a waiting caller would ask.
    */
   async watch(key: string, notify: () => void): Promise<() => void> {
     this.#requireOpen('watch', key);
     const watcher = { key, notify, version: this.#get(key)?.version };
     this.#watchers.add(watcher);
-    if (this.#looking === undefined) {
-      this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
-      // In Node it is an object, and whoever waits has a timer of its own.
-      (this.#looking as { unref?(): void }).unref?.();
-    }
+    if (this.#looking === undefined) this.#lookAfter(LOOK_EVERY_MS);
     return () => {
       this.#watchers.delete(watcher);
       if (this.#watchers.size === 0) this.#stopLooking();
@@ -231,10 +227,20 @@ class LmdbStore implements Store {
     }
   }
 
+  #lookAfter(ms: number): void {
+    // Who was told may have stopped watching and begun again.
+    clearTimeout(this.#looking);
+    this.#looking = setTimeout(() => this.#look(), ms);
+    // Whoever waits has a timer of its own.
+    (this.#looking as { unref?(): void }).unref?.();
+  }
+
+  /**
+   * Looks at every key that is watched. That the number of the last transaction is the old one
+   * would not say that there is nothing to see: LMDB shows a new one before it shows what it wrote.
+   */
   #look(): void {
-    const { lastTxnId } = this.#database.getStats() as { lastTxnId?: number };
-    if (lastTxnId !== undefined && lastTxnId === this.#lastTransaction) return;
-    this.#lastTransaction = lastTxnId ?? -1;
+    const startedAt = performance.now();
     this.#database.resetReadTxn();
     for (const watcher of this.#watchers) {
       const { key, version } = watcher;
@@ -246,10 +252,13 @@ class LmdbStore implements Store {
       watcher.version = this.#get(key)?.version;
       watcher.notify();
     }
+    const tookMs = performance.now() - startedAt;
+    if (this.#watchers.size > 0) this.#lookAfter(Math.max(LOOK_EVERY_MS, LOOKING_SHARE * tookMs));
+    else this.#stopLooking();
   }
 
   #stopLooking(): void {
-    clearInterval(this.#looking);
+    clearTimeout(this.#looking);
     this.#looking = undefined;
   }
 
