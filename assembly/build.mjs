@@ -118,8 +118,7 @@ const { metafile: once } = await build({
   entryPoints: [
     'src/once/index.ts',
     'src/once/otel.ts',
-    'src/store/memory.ts',
-    'src/store/conformance.ts',
+    ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
   ],
   outdir: 'dist',
   outbase: 'src',

@@ -22,7 +22,7 @@ export const EXIT_CODES: readonly (readonly [code: ExitCode, meaning: string])[]
     'the answer is no: the keys differ, bad keys were found, or duplicates (--fail-on-duplicates)',
   ],
   [EXIT.usage, 'the command line is wrong'],
-  [EXIT.unreadable, 'a file cannot be read, or the output cannot be written'],
+  [EXIT.unreadable, 'a file or a store cannot be read, or the output cannot be written'],
   [EXIT.invalid, 'the input is empty, too large, not JSON, or has no key'],
   [EXIT.fault, 'a fault in samekey itself'],
   [EXIT.brokenPipe, 'whoever read the output has gone, as with head'],
