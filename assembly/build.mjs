@@ -117,6 +117,7 @@ const { metafile: once } = await build({
   ...shared,
   entryPoints: [
     'src/once/index.ts',
+    'src/once/otel.ts',
     ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
   ],
   outdir: 'dist',
@@ -124,6 +125,7 @@ const { metafile: once } = await build({
   platform: 'neutral',
   mainFields: ['module', 'main'],
   conditions: ['browser'],
+  external: ['@opentelemetry/api'],
   plugins: [outside('samekey')],
   metafile: true,
 });

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as samekey from '../src/index.js';
 import * as once from '../src/once/index.js';
+import * as otel from '../src/once/otel.js';
 import * as conformance from '../src/store/conformance.js';
 import * as lmdb from '../src/store/lmdb.js';
 import * as memory from '../src/store/memory.js';
@@ -33,6 +34,7 @@ function elided(expected: unknown): unknown {
 const ENTRIES: Record<string, object> = {
   samekey,
   'samekey/once': once,
+  'samekey/otel': otel,
   'samekey/store/conformance': conformance,
   'samekey/store/lmdb': lmdb,
   'samekey/store/memory': memory,

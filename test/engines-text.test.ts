@@ -1,12 +1,14 @@
 import { createHash, createHmac } from 'node:crypto';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import {
   createSha256,
+  keyOf,
   NAMESPACE_DNS,
   scoped,
   sha1,
   sha256,
   sha256Hex,
+  useEngine,
   uuidv5,
 } from '../src/index.js';
 import { ENGINES, onEach } from './engines.js';
@@ -103,4 +105,22 @@ onEach(ENGINES, () => {
       }
     }
   });
+});
+
+it('encodes a long text in pieces, none of them with the rest of it behind', () => {
+  // Chromium copies all of a text to encode some of it, which makes a long one take quadratic time.
+  const encodeInto = vi.spyOn(TextEncoder.prototype, 'encodeInto');
+  try {
+    for (const text of Object.values(WIDTHS).map((char) => char.repeat(400_000 / char.length))) {
+      useEngine('wasm');
+      expect(sha256Hex(text).slice(3)).toBe(createHash('sha256').update(text).digest('hex'));
+      expect(keyOf(text).slice(3)).toBe(createHash('sha256').update(`"${text}"`).digest('hex'));
+    }
+    const lengths = encodeInto.mock.calls.map(([text]) => text.length);
+    expect(lengths.length).toBeGreaterThan(40);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(0x10000);
+  } finally {
+    encodeInto.mockRestore();
+    useEngine('auto');
+  }
 });

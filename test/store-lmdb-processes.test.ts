@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -110,5 +110,21 @@ describe('processes that share an LMDB store', () => {
     expect((await store.read('key')).record?.payload).toEqual(new Uint8Array([7]));
     await other.ended;
     await store.close();
+  });
+
+  it.skipIf(process.platform === 'win32')('say so when the disk is full, and live on', () => {
+    const path = join(folder, 'full');
+    // In blocks of 512 or 1024 bytes, whichever shell it is. Beyond that, files do not grow.
+    const command = 'ulimit -f 2000 && exec "$0" "$@"';
+    const { status, stdout, signal } = spawnSync(
+      'sh',
+      ['-c', command, process.execPath, PROGRAM, path, 'fill'],
+      { encoding: 'utf8', timeout: 100_000 },
+    );
+    expect({ status, signal, lines: stdout.trim().split('\n') }).toEqual({
+      status: 0,
+      signal: null,
+      lines: [expect.stringMatching(/./), 'done'],
+    });
   });
 });

@@ -1,9 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, it } from 'vitest';
+import { open } from 'lmdb';
+import { afterAll, describe, expect, it } from 'vitest';
 import { storeConformance } from '../src/store/conformance.js';
 import { lmdbStore } from '../src/store/lmdb.js';
+import type { ClaimRequest, Store } from '../src/store/store.js';
+import { expectRejected, expectThrown } from './thrown.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -24,4 +27,103 @@ describe('the LMDB store with the clock of the machine', () => {
   const path = join(folder, 'machine');
   const cases = storeConformance({ open: () => lmdbStore({ path }) });
   for (const { name, run } of cases) it(name, run);
+});
+
+describe('the LMDB store', () => {
+  const HOUR_MS = 60 * 60 * 1000;
+  const request: ClaimRequest = {
+    owner: 'owner',
+    leaseMs: 1000,
+    ttlMs: 1000,
+    fingerprint: undefined,
+    takeUnknown: false,
+    takeFinished: false,
+  };
+  const finish = async (store: Store, key: string, payload = new Uint8Array([1])) => {
+    await store.claim(key, request);
+    await store.complete(key, 'owner', { state: 'done', codec: 'c', payload, ttlMs: 1000 });
+  };
+
+  it('lets go of what has expired, was released or evicted, a few records with every write', async () => {
+    const path = join(folder, 'swept');
+    let nowMs = Date.now();
+    const store = lmdbStore({ path, clock: () => nowMs });
+    await Promise.all(
+      Array.from({ length: 300 }, async (_, index) => {
+        if (index % 3 === 0) return void (await store.claim(`old-${index}`, request));
+        await finish(store, `old-${index}`);
+        if (index % 3 === 1) await store.evict(`old-${index}`);
+      }),
+    );
+    nowMs += 1.5 * HOUR_MS;
+    for (let index = 0; index < 60; index++) await finish(store, `new-${index}`);
+    await store.close();
+    const database = open({ path, noSubdir: false, useVersions: true });
+    const kept = [...database.getKeys()] as string[];
+    await database.close();
+    expect(kept.filter((key) => key.startsWith('old'))).toEqual([]);
+    expect(kept).toHaveLength(60);
+  });
+
+  it('keeps the token of what was taken away for as long as a clock may be set back', async () => {
+    let nowMs = Date.now();
+    const store = lmdbStore({ path: join(folder, 'tokens'), clock: () => nowMs });
+    const { record } = await store.claim('key', request);
+    await store.release('key', 'owner');
+    nowMs += 0.9 * HOUR_MS;
+    for (let index = 0; index < 50; index++) await finish(store, `other-${index}`);
+    nowMs -= 0.95 * HOUR_MS;
+    const next = await store.claim('key', { ...request, owner: 'next' });
+    expect(next.record.fencingToken).toBeGreaterThan(record.fencingToken);
+    await store.close();
+  });
+
+  it('gives payloads that stay as they are when others are read', async () => {
+    const store = lmdbStore({ path: join(folder, 'payloads') });
+    for (const size of [10, 1000, 100_000]) {
+      await finish(store, `a-${size}`, new Uint8Array(size).fill(1));
+      await finish(store, `b-${size}`, new Uint8Array(size).fill(2));
+      const { record } = await store.read(`a-${size}`);
+      await store.read(`b-${size}`);
+      expect(record?.payload?.constructor).toBe(Uint8Array);
+      expect(record?.payload).toEqual(new Uint8Array(size).fill(1));
+    }
+    await store.close();
+  });
+
+  it('lists more records than it reads at once, also while they are taken away', async () => {
+    const store = lmdbStore({ path: join(folder, 'listed') });
+    const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`);
+    await Promise.all(keys.map((key) => finish(store, key)));
+    const found: string[] = [];
+    for await (const { key } of store.list?.() ?? []) {
+      found.push(key);
+      await store.evict(key);
+    }
+    expect(found.sort()).toEqual(keys.sort());
+    for await (const { key } of store.list?.() ?? []) expect(key).toBe('none is left');
+    await store.close();
+  });
+
+  it('is closed once and for all, and alone', async () => {
+    const path = join(folder, 'closed');
+    const [store, other] = [lmdbStore({ path }), lmdbStore({ path })];
+    await store.watch?.('key', () => {});
+    await store.close();
+    await store.close();
+    for (const late of [store.read('key'), store.claim('key', request), store.evict('key')]) {
+      await expectRejected(late, Error, { code: 'SAMEKEY_CLOSED' });
+    }
+    expect((await other.claim('key', request)).claimed).toBe(true);
+    await other.close();
+  });
+
+  it('refuses options that are none', () => {
+    for (const options of [undefined, {}, { path: '' }, { path: 1 }, { path: folder, clock: 1 }]) {
+      const act = () => lmdbStore(options as never);
+      expectThrown(act, TypeError, { code: 'SAMEKEY_BAD_ARGUMENT' });
+    }
+    const act = () => lmdbStore({ path: folder, ttl: 1 } as never);
+    expectThrown(act, TypeError, { code: 'SAMEKEY_BAD_ARGUMENT', message: /"ttl"/ });
+  });
 });

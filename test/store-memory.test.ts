@@ -1,6 +1,10 @@
-import { describe, it } from 'vitest';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
 import { storeConformance } from '../src/store/conformance.js';
 import { memoryStore } from '../src/store/memory.js';
+import type { ClaimRequest, Store } from '../src/store/store.js';
+import { expectRejected, expectThrown } from './thrown.js';
 
 describe('the memory store with a clock that is moved', () => {
   let nowMs = Date.now();
@@ -17,4 +21,119 @@ describe('the memory store with a clock that is moved', () => {
 describe('the memory store with the clock of the machine', () => {
   const store = memoryStore();
   for (const { name, run } of storeConformance({ open: () => store })) it(name, run);
+});
+
+describe('the memory store is bounded', () => {
+  const request: ClaimRequest = {
+    owner: 'owner',
+    leaseMs: 1000,
+    ttlMs: 2000,
+    fingerprint: undefined,
+    takeUnknown: false,
+    takeFinished: false,
+  };
+  const finish = async (store: Store, key: string, payload: Uint8Array) => {
+    await store.claim(key, request);
+    return store.complete(key, 'owner', { state: 'done', codec: 'c', payload, ttlMs: 10_000 });
+  };
+  const keysIn = async (store: Store) => {
+    const keys: string[] = [];
+    for await (const { key } of store.list?.() ?? []) keys.push(key);
+    return keys;
+  };
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const bytesInUse = () => {
+    collectGarbage();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+
+  it('in its records: of a million keys as many stay as there is room for', async () => {
+    const maxEntries = 10_000;
+    const store = memoryStore({ maxEntries });
+    const before = bytesInUse();
+    for (let index = 0; index < 1_000_000; index++) {
+      // A view of much more memory, as a codec may hand in.
+      const payload = index % 10 === 0 ? new Uint8Array(20_000).subarray(0, 9) : new Uint8Array(9);
+      await finish(store, `key-${index}`, payload);
+    }
+    const growth = bytesInUse() - before;
+    const keys = await keysIn(store);
+    expect(keys).toHaveLength(maxEntries);
+    expect(new Set(keys)).toContain('key-999999');
+    // Were the views kept, these alone would be 2000.
+    expect(growth / maxEntries).toBeLessThan(1500);
+  });
+
+  it('in the bytes of its results: the oldest go first', async () => {
+    const store = memoryStore({ maxBytes: 1_005_000 });
+    for (let index = 0; index < 200; index++) {
+      await finish(store, `key-${index}`, new Uint8Array(10_000));
+    }
+    const youngest = Array.from({ length: 100 }, (_, index) => `key-${index + 100}`);
+    expect((await keysIn(store)).sort()).toEqual(youngest.sort());
+    // Bytes of what was evicted or replaced are free again.
+    for (let index = 100; index < 200; index++) await store.evict(`key-${index}`);
+    for (let index = 0; index < 100; index++) {
+      await finish(store, `next-${index}`, new Uint8Array(10_000));
+    }
+    expect(await keysIn(store)).toHaveLength(100);
+  });
+
+  it('in the bytes of one result: what is larger than all is not kept, but its token counts', async () => {
+    const store = memoryStore({ maxBytes: 1000, clock: () => 1 });
+    const { record } = await store.claim('key', request);
+    const payload = new Uint8Array(1001);
+    const completion = { state: 'done', codec: 'c', payload, ttlMs: 1000 } as const;
+    expect(await store.complete('key', 'owner', completion)).toBe(true);
+    expect((await store.read('key')).record).toBe(undefined);
+    const next = await store.claim('key', { ...request, owner: 'next' });
+    expect(next.record.fencingToken).toBeGreaterThan(record.fencingToken);
+  });
+
+  it('in what runs: no record makes room under a valid lease', async () => {
+    let nowMs = 0;
+    const store = memoryStore({ maxEntries: 3, clock: () => nowMs });
+    await finish(store, 'finished', new Uint8Array());
+    for (const key of ['a', 'b', 'c']) await store.claim(key, request);
+    expect((await keysIn(store)).sort()).toEqual(['a', 'b', 'c']);
+    const full = { code: 'SAMEKEY_STORE_FULL' } as const;
+    await expectRejected(store.claim('d', request), RangeError, full);
+    expect((await store.claim('a', request)).claimed).toBe(true);
+    nowMs = 1500;
+    // Their outcome is unknown, and that is not forgotten either.
+    await expectRejected(store.claim('d', request), RangeError, full);
+    nowMs = 2500;
+    expect((await store.claim('d', request)).claimed).toBe(true);
+  });
+
+  it('in time: what has expired goes as others come', async () => {
+    let nowMs = 0;
+    const store = memoryStore({ clock: () => nowMs });
+    for (let index = 0; index < 100; index++) await finish(store, `a-${index}`, new Uint8Array(9));
+    nowMs = 20_000;
+    const before = await keysIn(store);
+    for (let index = 0; index < 100; index++) await finish(store, `b-${index}`, new Uint8Array(9));
+    expect(before).toEqual([]);
+    // Seen again when the clock is set back, if they were still there.
+    nowMs = 0;
+    expect((await keysIn(store)).filter((key) => key.startsWith('a'))).toEqual([]);
+  });
+
+  it('in its options: whole numbers from 1', () => {
+    const wrong = { code: 'SAMEKEY_BAD_ARGUMENT' } as const;
+    for (const maxEntries of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expectThrown(() => memoryStore({ maxEntries }), RangeError, wrong);
+    }
+    for (const options of [
+      null,
+      { maxEntries: '1' },
+      { maxBytes: null },
+      { clock: 1 },
+      { ttl: 1 },
+    ]) {
+      expectThrown(() => memoryStore(options as never), TypeError, wrong);
+    }
+  });
 });

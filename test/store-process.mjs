@@ -4,6 +4,7 @@
  *     store-process.mjs PATH write NAME        finishes one key after another, until it is killed
  *     store-process.mjs PATH claim KEY…        on a line on stdin, claims all keys; prints those it got
  *     store-process.mjs PATH complete KEY      claims a key; on a line on stdin, completes it
+ *     store-process.mjs PATH fill              finishes keys until that fails, then makes room
  */
 import { once } from 'node:events';
 import { writeSync } from 'node:fs';
@@ -36,6 +37,28 @@ if (mode === 'write') {
     await complete(key, name, new Uint8Array(index * 100).fill(index));
     print(`done ${key}`);
   }
+}
+
+if (mode === 'fill') {
+  let count = 0;
+  try {
+    for (; count < 1000; count++) {
+      await claim(`key-${count}`, 'owner');
+      await complete(`key-${count}`, 'owner', new Uint8Array(50_000).fill(1));
+    }
+  } catch (error) {
+    print(error.message);
+  }
+  // What was kept is there, and the store goes on when there is room again.
+  for (let index = 0; index < count; index++) {
+    const { record } = await store.read(`key-${index}`);
+    if (record?.payload?.length === 50_000) await store.evict(`key-${index}`);
+  }
+  await claim('last', 'owner');
+  await complete('last', 'owner', new Uint8Array([1]));
+  print((await store.read('last')).record.state);
+  await store.close();
+  process.exit();
 }
 
 print('ready');

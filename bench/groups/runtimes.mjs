@@ -2,12 +2,12 @@
  * Digests where there is no node:crypto: Chromium, Firefox and workerd. The times are taken inside,
  * by one program for all; the browsers and workerd are those of test/runtimes.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { versionOf } from '../../test/runtimes/project.mjs';
+import { installed, versionOf } from '../../test/runtimes/project.mjs';
 import { BROWSERS, versionOfBrowser } from '../../test/runtimes/rows/browser-programs.mjs';
 import { REPORT, visit } from '../../test/runtimes/rows/pages.mjs';
 import { startWorker } from '../../test/runtimes/rows/workerd.mjs';
@@ -39,6 +39,11 @@ export const group = {
   title: 'SHA-256 of bytes as hex text, where there is no node:crypto',
   note: 'All contenders live in one realm and take turns.',
   async measure({ quick }) {
+    if (!existsSync(installed('miniflare'))) {
+      throw new Error(
+        'Cannot time runtimes: they are missing, wanted "npm ci --prefix test/runtimes --ignore-scripts" first',
+      );
+    }
     // Many short rounds: a browser shares the machine with itself, and each ratio is of one round.
     const timing = { rounds: quick ? 7 : 31, batchMs: 20, warmupMs: quick ? 100 : 400 };
     const freshCount = quick ? 5 : 31;

@@ -17,7 +17,10 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 /** The same for people: `samekey --help` and the README show it. */
 export const EXIT_CODES: readonly (readonly [code: ExitCode, meaning: string])[] = [
   [EXIT.ok, 'done; the keys are equal; no bad key was found'],
-  [EXIT.no, 'the answer is no: the keys differ, or bad keys were found'],
+  [
+    EXIT.no,
+    'the answer is no: the keys differ, bad keys were found, or duplicates (--fail-on-duplicates)',
+  ],
   [EXIT.usage, 'the command line is wrong'],
   [EXIT.unreadable, 'a file or a store cannot be read, or the output cannot be written'],
   [EXIT.invalid, 'the input is empty, too large, not JSON, or has no key'],

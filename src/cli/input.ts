@@ -121,7 +121,7 @@ export async function readJson(input: Input, copyCount: number): Promise<Uint8Ar
   const bytes = await readBytes(input);
   if (bytes.every(isBlank)) throw emptyInput(input);
   refuseMark(bytes, input);
-  if (countValues(bytes) > maxValuesFor(bytes.length) / copyCount) {
+  if (!valuesFit(bytes, copyCount)) {
     const hint = 'NODE_OPTIONS=--max-old-space-size=16000 allows 16 GB';
     throw invalidInput(
       input.name,
@@ -155,6 +155,11 @@ function countValues(bytes: Uint8Array): number {
     else if (byte === 0x2c || byte === 0x3a || byte === 0x5b || byte === 0x7b) count++;
   }
   return count;
+}
+
+/** Whether the values of a JSON text fit into the memory of Node.js, `copyCount` times. */
+export function valuesFit(bytes: Uint8Array, copyCount: number): boolean {
+  return countValues(bytes) <= maxValuesFor(bytes.length) / copyCount;
 }
 
 /** V8 ends the process when the heap is full, so what cannot fit is not begun. */

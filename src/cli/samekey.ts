@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addAuditCommand } from './audit.js';
 import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
 import { addEngineCommand } from './engine.js';
@@ -19,6 +20,7 @@ Examples:
   samekey keys requests.jsonl > keys.txt              print the key of every line
   samekey explain first.json retry.json -p anthropic  say why two keys differ
   grep -i idempotency-key app.log | samekey check     find keys that are no keys
+  samekey audit calls.jsonl --cost-field usage.cost   find what was called twice, and its cost
   samekey engine                                      show who does the arithmetic
   samekey bench                                       time it on this machine
   samekey playground                                  see it all on a page
@@ -47,6 +49,7 @@ function createProgram(): Command {
   addKeysCommand(program);
   addExplainCommand(program);
   addCheckCommand(program);
+  addAuditCommand(program);
   addEngineCommand(program);
   addBenchCommand(program);
   addPlaygroundCommand(program);
@@ -57,9 +60,17 @@ function createProgram(): Command {
 /** Where the options of the command that was meant are listed. */
 function help(): string {
   const name = process.argv[2] ?? '';
-  return ['key', 'keys', 'explain', 'check', 'engine', 'bench', 'playground', 'store'].includes(
-    name,
-  )
+  return [
+    'key',
+    'keys',
+    'explain',
+    'check',
+    'audit',
+    'engine',
+    'bench',
+    'playground',
+    'store',
+  ].includes(name)
     ? `samekey help ${name}`
     : 'samekey --help';
 }
@@ -70,7 +81,7 @@ function fromCommander({ code, message }: CommanderError): CliError {
   }
   if (code === 'commander.help') {
     return usageError(
-      'wanted a command: key, keys, explain, check, engine, bench, playground or store; see samekey --help',
+      'wanted a command: key, keys, explain, check, audit, engine, bench, playground or store; see samekey --help',
     );
   }
   const what = message

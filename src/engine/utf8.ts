@@ -69,3 +69,15 @@ export function trustPlatform(): void {
     `Cannot make keys: TextEncoder and TextDecoder give ${quote(found)}, wanted ${quote(RIGHT)}`,
   );
 }
+
+/**
+ * The text from `from` on, or as much as `most` characters of it, without cutting a pair in two.
+ * Chromium copies a text whole to encode the first part of it: without this, a text of 4 MB was
+ * encoded piece by piece in 0.2 s, and one of 16 MB in 7 s.
+ */
+export function pieceOf(text: string, from: number, most: number): string {
+  let to = from + most;
+  if (to >= text.length) return from === 0 ? text : text.substring(from);
+  if ((text.charCodeAt(to - 1) & 0xfc00) === 0xd800) to--;
+  return text.substring(from, to);
+}

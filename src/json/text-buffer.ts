@@ -1,4 +1,4 @@
-import { encoder } from '../engine/utf8.js';
+import { encoder, pieceOf } from '../engine/utf8.js';
 import type { Wasm } from '../engine/wasm/instance.js';
 import { residentJson } from '../engine/wasm/json-instance.js';
 
@@ -65,7 +65,7 @@ function wasmBuffer(wasm: Wasm): TextBuffer {
     lastRead: 0,
     lastWide: false,
     escape(text, from, position) {
-      const { read, written } = encoder.encodeInto(from === 0 ? text : text.substring(from), input);
+      const { read, written } = encoder.encodeInto(pieceOf(text, from, at.inputBytes), input);
       this.lastRead = from + read;
       this.lastWide = read !== written;
       return call.escapeJson(at.input, written, position);
@@ -93,15 +93,10 @@ function jsBuffer(): TextBuffer {
     lastRead: 0,
     lastWide: false,
     escape(text, from, position) {
-      let to = from + PIECE_CHARS;
-      if (to < text.length) {
-        // A pair is never cut in two.
-        if ((text.charCodeAt(to - 1) & 0xfc00) === 0xd800) to--;
-      } else to = text.length;
-      const piece = text.substring(from, to);
+      const piece = pieceOf(text, from, PIECE_CHARS);
       const escaped = NEEDS_ESCAPE.test(piece) ? JSON.stringify(piece).slice(1, -1) : piece;
       const { written } = encoder.encodeInto(escaped, bytes.subarray(position));
-      this.lastRead = to;
+      this.lastRead = from + piece.length;
       // `JSON.stringify` writes a lone surrogate as an ASCII escape, which the count does not show.
       this.lastWide = written !== escaped.length || escaped !== piece;
       return position + written;

@@ -80,6 +80,8 @@ class LmdbStore implements Store {
       // 11 ms instead of 5 for a write alone, and no less when four processes wrote.
       overlappingSync: false,
       maxReaders: MAX_READERS,
+      // Else a commit that fails, as on a full disk, also rejects a promise that nobody has.
+      eventTurnBatching: false,
     });
   }
 
@@ -195,7 +197,7 @@ class LmdbStore implements Store {
       const ifVersion = (old?.version ?? null) as number;
       const written = this.#database.put(key, record, newVersion(), ifVersion);
       this.#sweep(nowMs);
-      if (await written) return answer;
+      if (await written.catch(failWithCause)) return answer;
     }
   }
 
@@ -222,7 +224,10 @@ class LmdbStore implements Store {
     for (const { key, value, version } of entries) {
       if (goneAtMs(value) + SWEPT_AFTER_MS > nowMs) continue;
       // It will be swept the next time; what is wrong with the disk is for a write to tell.
-      this.#database.remove(key, version as number).catch(() => {});
+      this.#database
+        .remove(key, version as number)
+        .catch(failWithCause)
+        .catch(() => {});
     }
   }
 
@@ -263,6 +268,12 @@ interface Watcher {
 
 /** Never twice for a key, also not after its record was swept: what was read long ago is not it. */
 const newVersion = () => Math.floor(Math.random() * Number.MAX_SAFE_INTEGER) + 1;
+
+/** LMDB rejects with a hint where to look: at another promise, which was rejected just before. */
+async function failWithCause(error: { readonly commitError?: Promise<never> }): Promise<never> {
+  await Promise.race([error.commitError, undefined]);
+  throw error;
+}
 
 /** A record that was taken away: what is left of it is its fencing token. */
 function gone(record: StoreRecord | undefined, nowMs: number): StoreRecord | undefined {

@@ -6,7 +6,7 @@ import * as transition from './transition.js';
 export interface MemoryStoreOptions {
   /** Records kept at most, 10,000 unless given; the oldest finished one makes room. */
   readonly maxEntries?: number;
-  /** Bytes of results kept at most, 64 MiB unless given. */
+  /** Bytes of results kept at most, 64 MiB unless given; a larger result is not kept at all. */
   readonly maxBytes?: number;
   /** Milliseconds since 1970; `Date.now` unless given. */
   readonly clock?: () => number;
@@ -72,7 +72,7 @@ class MemoryStore implements Store {
     this.#finished = new LRUCache({
       max: maxEntries,
       maxSize: maxBytes,
-      sizeCalculation: ({ payload }) => 1 + (payload as Uint8Array).length,
+      sizeCalculation: ({ payload }) => Math.max(1, (payload as Uint8Array).length),
       dispose: (record) => this.#pass(record),
     });
   }
@@ -116,6 +116,8 @@ class MemoryStore implements Store {
       this.#running.delete(key);
       this.#sweep(nowMs);
       this.#finished.set(key, record);
+      // Larger than all that may be kept: it was never in, and so does not go out either.
+      if (!this.#finished.has(key)) this.#pass(record);
       this.#notify(key);
     }
     return true;
@@ -155,8 +157,8 @@ class MemoryStore implements Store {
   async *list({ limit = Number.POSITIVE_INFINITY } = {}) {
     const nowMs = this.#clock();
     let count = 0;
-    for (const records of [this.#running, this.#finished]) {
-      for (const [key, record] of records.entries()) {
+    for (const records of [this.#running, this.#finishedByAge()]) {
+      for (const [key, record] of records) {
         if (count >= limit) return;
         if (transition.unexpired(record, nowMs) === undefined) continue;
         count++;
@@ -169,6 +171,10 @@ class MemoryStore implements Store {
 
   #get(key: string): StoreRecord | undefined {
     return this.#running.get(key) ?? this.#finished.peek(key);
+  }
+
+  #finishedByAge(): Iterable<[string, StoreRecord]> {
+    return this.#finished.rentries() as Iterable<[string, StoreRecord]>;
   }
 
   #remove(key: string): void {

@@ -144,6 +144,7 @@ describe('nothing to read: one line', () => {
       ['key', '--raw', file],
       ['keys', file],
       ['check', file],
+      ['audit', file],
       ['explain', file],
     ]) {
       expectFailure(await samekey(args), 3, message);
@@ -186,7 +187,7 @@ describe('nothing to read: one line', () => {
   });
 
   itOnTerminal('a terminal for standard input, exit code 2 instead of waiting', async () => {
-    for (const command of ['key', 'keys', 'check']) {
+    for (const command of ['key', 'keys', 'check', 'audit']) {
       const { code, stdout } = await onTerminal([command]);
       expect(stdout).toBe(
         `samekey: no input: wanted samekey ${command} FILE, or something piped into it (- reads the terminal)\n`,
@@ -200,7 +201,7 @@ describe('a wrong command line: one line, exit code 2', () => {
   it.each([
     [
       [],
-      /^wanted a command: key, keys, explain, check, engine, bench, playground or store; see samekey --help$/,
+      /^wanted a command: key, keys, explain, check, audit, engine, bench, playground or store; see samekey --help$/,
     ],
     [['explian'], /^unknown command 'explian' \(Did you mean explain\?\)$/],
     [['key', '--exlude', 'a'], /^unknown option '--exlude' \(Did you mean --exclude\?\)$/],
@@ -282,7 +283,7 @@ describe('help', () => {
   it('shows an example for every command', async () => {
     const { code, stdout, stderr } = await samekey(['--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const command of ['key', 'keys', 'explain', 'check', 'engine']) {
+    for (const command of ['key', 'keys', 'explain', 'check', 'audit', 'engine']) {
       const help = await samekey([command, '--help']);
       expect(help).toMatchObject({ code: 0, stderr: '' });
       expect(help.stdout).toMatch(

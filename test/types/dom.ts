@@ -1,5 +1,7 @@
 // With the DOM's declarations: its streams, blobs and signals are taken, and takes what is returned.
 import { canonicalBytes, keyOfJson, keyOfStream, sha256, sha256Hex } from 'samekey';
+import * as once from 'samekey/once';
+import * as memory from 'samekey/store/memory';
 
 declare const request: Request;
 declare const files: FileList;
@@ -20,3 +22,5 @@ crypto.subtle.digest('SHA-256', sha256('a'));
 keyOfStream(Promise.resolve(new ReadableStream()));
 // @ts-expect-error: a target of other events is no signal
 keyOfStream(new Blob([]), { signal: new EventTarget() });
+
+export { memory, once };

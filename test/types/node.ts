@@ -4,7 +4,9 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { type Key, keyOfJson, keyOfStream, sha256Hex } from 'samekey';
+import * as once from 'samekey/once';
 import { createPool, type LineKey } from 'samekey/pool';
+import * as memory from 'samekey/store/memory';
 
 keyOfStream(createReadStream('a'), { signal: AbortSignal.timeout(1000) });
 keyOfStream(Readable.from(['a']));
@@ -21,4 +23,4 @@ const lines: AsyncIterable<LineKey> = pool.jsonLines(createReadStream('a'));
 // @ts-expect-error: a path is no stream
 pool.jsonLines('requests.jsonl');
 
-export { keys, lines };
+export { keys, lines, memory, once };

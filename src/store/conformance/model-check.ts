@@ -8,7 +8,7 @@ import {
   type Reply,
   type Span,
 } from '../model.js';
-import type { Store } from '../store.js';
+import type { Completion, Store } from '../store.js';
 import { Choices } from './choices.js';
 import { HOUR_MS, newOwner, type Rule, type Stage } from './stage.js';
 
@@ -27,6 +27,15 @@ interface Sent {
   /** Whether its reply is thrown away. */
   readonly isLost: boolean;
   reply?: Reply;
+}
+
+/** Of the last ones that claimed, so many of which are alive. */
+interface Owner {
+  readonly name: string;
+  /** What it sent last, whether or not it knows what came of it. */
+  last: Call;
+  /** There is one, however often it is sent. */
+  outcome?: Omit<Completion, 'ttlMs'>;
 }
 
 /**
@@ -52,8 +61,7 @@ class Run {
   #key = '';
   #callCount = 0;
   #stepCount = 0;
-  /** Whose last call is known: the last `OWNERS_ALIVE` that claimed. */
-  #owners: { readonly owner: string; last: Call }[] = [];
+  #owners: Owner[] = [];
   /** What the store may hold: more than one state only until the next read. */
   #states: readonly ModelState[] = [EMPTY];
   /** What happened to this key, for the message of a failure. */
@@ -116,7 +124,7 @@ class Run {
     );
     const owner = owners.length > 0 && choices.percent(60) && choices.one(owners);
     if (owner) {
-      owner.last = this.#next(owner.owner, owner.last, isAlone);
+      owner.last = this.#next(owner, isAlone);
       return { call: owner.last, isLost };
     }
     const type = choices.one(['claim', 'claim', 'claim', 'evict', 'read'] as const);
@@ -130,23 +138,27 @@ class Run {
       takeFinished: choices.percent(40),
     };
     const call = { type, request };
-    this.#owners = [...this.#owners, { owner: request.owner, last: call }].slice(-OWNERS_ALIVE);
+    this.#owners = [...this.#owners, { name: request.owner, last: call }].slice(-OWNERS_ALIVE);
     return { call, isLost };
   }
 
   /** What an owner sends after its last call: the same again, or something else. */
-  #next(owner: string, last: Call, isAlone: boolean): Call {
+  #next(owner: Owner, isAlone: boolean): Call {
     const choices = this.#choices;
-    if (choices.percent(25)) return last;
+    if (choices.percent(25) && (isAlone || !isBrief(owner.last))) return owner.last;
+    const { name } = owner;
     const type = choices.one(['renew', 'complete', 'complete', 'release'] as const);
-    if (type === 'release') return { type, owner };
-    if (type === 'renew') return { type, owner, leaseMs: this.#duration(isAlone, 60) };
-    // An owner has one outcome.
-    if (last.type === 'complete') return last;
-    const payload = Uint8Array.from({ length: choices.whole(0, 4) }, () => choices.whole(0, 255));
+    if (type === 'renew') return { type, owner: name, leaseMs: this.#duration(isAlone, 60) };
+    if (type === 'release') return { type, owner: name };
+    owner.outcome ??= {
+      state: choices.one(['done', 'failed']),
+      codec: 'c',
+      payload: Uint8Array.from({ length: choices.whole(0, 3) }, () =>
+        choices.one([0, 1, 128, 255]),
+      ),
+    };
     const ttlMs = this.#duration(isAlone, 300);
-    const state = choices.one(['done', 'failed'] as const);
-    return { type, owner, completion: { state, codec: 'c', payload, ttlMs } };
+    return { type, owner: name, completion: { ...owner.outcome, ttlMs } };
   }
 
   /** Where time is waited for: over at once or never, so that it is certain when calls are made. */

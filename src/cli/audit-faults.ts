@@ -1,0 +1,79 @@
+/** What of a log counts, and what is said of the rest of it. */
+import type { Field } from './field.js';
+import type { KeyTally } from './key-tally.js';
+import { type CallFields, callIn, type Fault, type FaultKind } from './log-call.js';
+import { type LogLine, MAX_LINE_BYTES } from './log-lines.js';
+import { counted, grouped, printable } from './terminal.js';
+
+/** Lines with one kind of fault. */
+export interface FaultCount {
+  count: number;
+  /** The first of them, from 1, and what is wrong with it. */
+  readonly firstLine: number;
+  readonly detail: string | undefined;
+}
+
+/** A log as far as it has been read. */
+export class Audit {
+  readonly fields: CallFields;
+  readonly tally: KeyTally;
+  readonly faults = new Map<FaultKind, FaultCount>();
+  lineCount = 0;
+
+  constructor(fields: CallFields, tally: KeyTally) {
+    this.fields = fields;
+    this.tally = tally;
+  }
+
+  take(line: LogLine): void {
+    this.lineCount++;
+    const found = typeof line === 'string' ? callIn(line, this.fields) : line;
+    if (found === undefined) return;
+    if ('key' in found) this.tally.add(found.key, this.lineCount, found.cost);
+    const fault = 'key' in found ? found.costFault : found;
+    if (fault !== undefined) this.#addFault(fault);
+  }
+
+  #addFault({ kind, detail }: Fault): void {
+    const fault = this.faults.get(kind);
+    if (fault === undefined) {
+      this.faults.set(kind, { count: 1, firstLine: this.lineCount, detail });
+    } else {
+      fault.count++;
+    }
+  }
+}
+
+const WHAT: Readonly<Record<FaultKind, (fields: CallFields) => string>> = {
+  notObject: () => 'without a JSON object',
+  tooLarge: () => `beyond ${grouped(MAX_LINE_BYTES)} bytes, or the values that fit into memory`,
+  noKey: ({ request, keys }) =>
+    request === undefined
+      ? `without a key at ${keys.map(({ text }) => text).join(', ')}`
+      : `without a request at ${request.field.text}`,
+  badRequest: () => 'with a request that has no key',
+  noCost: ({ cost }) => `without a cost at ${(cost as Field).text}`,
+  badCost: ({ cost }) => `with something else than a cost at ${(cost as Field).text}`,
+};
+
+/** What does not count, a line for each kind. */
+export function faultLines({ faults, fields, tally }: Audit): string[] {
+  const lines = [...faults].map(([kind, { count, firstLine, detail }]) => {
+    const place = `${count === 1 ? '' : 'first: '}line ${grouped(firstLine)}`;
+    const why = detail === undefined ? '' : `: ${printable(detail)}`;
+    return `${counted(count, 'line')} ${printable(WHAT[kind](fields))} (${place}${why})`;
+  });
+  const { notHeldCount, keyCount } = tally;
+  if (notHeldCount > 0) {
+    const beyond = `with keys beyond the first ${grouped(keyCount)}`;
+    lines.push(`${counted(notHeldCount, 'call')} not compared, ${beyond}; see --max-keys`);
+  }
+  return lines;
+}
+
+/** Why there is no call in it. */
+export function whyNothing(audit: Audit): string {
+  const why =
+    faultLines(audit).join('; ') || (audit.lineCount === 0 ? 'it is empty' : 'it is blank');
+  return `no line is a call: ${why}`;
+}

@@ -1,0 +1,68 @@
+/** What was found in a log, for people and as JSON. */
+import type { Audit } from './audit-faults.js';
+import { counted, cut, grouped, printable, type Style } from './terminal.js';
+
+const HEADINGS = { times: 'times', first: 'first line', last: 'last line', wasted: 'wasted' };
+
+/** Costs have up to six decimals: a token costs some millionths. */
+function costText(cost: number): string {
+  return cost.toLocaleString('en-US', { maximumFractionDigits: 6 });
+}
+
+const rounded = (cost: number): number => Number(cost.toFixed(6));
+
+/** The worst keys as a table, and the sums of all. */
+export function auditView({ tally, fields, lineCount }: Audit, style: Style): string {
+  const { callCount, keyCount, repeatedCount, duplicateCount, cost, wasted } = tally;
+  const hasCost = fields.cost !== undefined;
+  const rows = tally.worst.list.map((repeat) => ({
+    times: grouped(repeat.times),
+    first: grouped(repeat.firstLine),
+    last: grouped(repeat.lastLine),
+    wasted: costText(repeat.wasted),
+    key: printable(repeat.key),
+  }));
+  const names = (['times', 'first', 'last', 'wasted'] as const).filter(
+    (name) => hasCost || name !== 'wasted',
+  );
+  const widths = names.map((name) =>
+    Math.max(HEADINGS[name].length, ...rows.map((row) => row[name].length)),
+  );
+  const line = (cells: Readonly<Record<(typeof names)[number] | 'key', string>>) =>
+    [...names.map((name, i) => cells[name].padStart(widths[i] as number)), cells.key].join('  ');
+  const table = rows.map((row) => cut(line(row), style.columns));
+  if (rows.length > 0) table.unshift(style.paint('bold', line({ ...HEADINGS, key: 'key' })));
+  if (repeatedCount > rows.length)
+    table.push(`… and ${counted(repeatedCount - rows.length, 'more key')}`);
+  if (table.length > 0) table.push('');
+
+  const calls = `${counted(lineCount, 'line')}, ${counted(callCount, 'call')} with ${counted(keyCount, 'key')}`;
+  const verdict =
+    duplicateCount === 0
+      ? 'no duplicates'
+      : `${counted(duplicateCount, 'duplicate')} of ${counted(repeatedCount, 'key')}`;
+  const waste = hasCost ? `, ${costText(wasted)} wasted of ${costText(cost)}` : '';
+  const colour = duplicateCount === 0 ? 'green' : 'red';
+  return [...table, calls, style.paint(colour, `${verdict}${waste}`), ''].join('\n');
+}
+
+/** The same as data; there are costs only if it was said where they are. */
+export function auditJson({ tally, fields, lineCount, faults }: Audit) {
+  const hasCost = fields.cost !== undefined;
+  return {
+    lines: lineCount,
+    calls: tally.callCount,
+    keys: tally.keyCount,
+    repeatedKeys: tally.repeatedCount,
+    duplicates: tally.duplicateCount,
+    ...(hasCost ? { cost: rounded(tally.cost), wasted: rounded(tally.wasted) } : {}),
+    notCompared: tally.notHeldCount,
+    faults: Object.fromEntries(
+      [...faults].map(([kind, { count, firstLine }]) => [kind, { count, firstLine }]),
+    ),
+    worst: tally.worst.list.map(({ wasted, ...repeat }) => ({
+      ...repeat,
+      ...(hasCost ? { wasted: rounded(wasted) } : {}),
+    })),
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * How often each key came, in typed arrays: 40 to 50 bytes for a key, where a `Map` takes 200 and
+ * ends at 2^24 keys. A key stands there as 128 bits of its SHA-256, by which no two are ever taken
+ * for one; its text is at hand whenever it comes again, which is when it may be needed.
+ */
+import { sha256 } from '../index.js';
+import { Sum } from './sum.js';
+import { WorstRepeats } from './worst-repeats.js';
+
+/** What was found. Costs are what the calls were logged with. */
+export interface Tally {
+  readonly callCount: number;
+  readonly keyCount: number;
+  /** Keys that came more than once. */
+  readonly repeatedCount: number;
+  /** Calls of a key but one. */
+  readonly duplicateCount: number;
+  /** Calls with a key that came when there were as many as are held. */
+  readonly notHeldCount: number;
+  readonly cost: number;
+  /** What the duplicates cost: all calls of a key but its dearest. */
+  readonly wasted: number;
+}
+
+/** Keys whose columns are allocated together; a power of two. */
+const CHUNK_KEYS = 1 << 16;
+const FINGERPRINT_WORDS = 4;
+/** Slots that are in use, at most; more make the way to a free one long. */
+const MAX_LOAD = 0.75;
+
+/** Columns of what is known of every key. */
+class KeyChunk {
+  readonly fingerprints = new Uint32Array(CHUNK_KEYS * FINGERPRINT_WORDS);
+  readonly firstLines = new Float64Array(CHUNK_KEYS);
+  readonly dearestCosts = new Float64Array(CHUNK_KEYS);
+  /** Index of its row among the repeated ones plus 1; 0 if it came once. */
+  readonly repeats = new Uint32Array(CHUNK_KEYS);
+}
+
+/** Columns of what is known of a key that came again. */
+class RepeatChunk {
+  readonly times = new Float64Array(CHUNK_KEYS);
+  readonly wasted = new Float64Array(CHUNK_KEYS);
+}
+
+export class KeyTally implements Tally {
+  readonly worst: WorstRepeats;
+  callCount = 0;
+  keyCount = 0;
+  repeatedCount = 0;
+  duplicateCount = 0;
+  notHeldCount = 0;
+
+  readonly #maxKeys: number;
+  readonly #cost = new Sum();
+  readonly #wasted = new Sum();
+  readonly #keys: KeyChunk[] = [];
+  readonly #repeats: RepeatChunk[] = [];
+  /** Open addressing: a key's index plus 1, or 0, at its fingerprint or the next free slot. */
+  #slots = new Uint32Array(1 << 10);
+
+  constructor({ maxKeys, worstCount }: { maxKeys: number; worstCount: number }) {
+    this.#maxKeys = maxKeys;
+    this.worst = new WorstRepeats(worstCount);
+  }
+
+  get cost(): number {
+    return this.#cost.value;
+  }
+
+  get wasted(): number {
+    return this.#wasted.value;
+  }
+
+  add(key: string, line: number, cost: number): void {
+    this.callCount++;
+    this.#cost.add(cost);
+    const fingerprint = fingerprintOf(key);
+    const slot = this.#slotOf(fingerprint);
+    const index = (this.#slots[slot] as number) - 1;
+    if (index !== -1) this.#addRepeat(index, key, line, cost);
+    else if (this.keyCount === this.#maxKeys) this.notHeldCount++;
+    else this.#addKey(slot, fingerprint, line, cost);
+  }
+
+  #addKey(slot: number, fingerprint: Uint32Array, line: number, cost: number): void {
+    const index = this.keyCount++;
+    const at = index % CHUNK_KEYS;
+    if (at === 0) this.#keys.push(new KeyChunk());
+    const chunk = this.#keys.at(-1) as KeyChunk;
+    chunk.fingerprints.set(fingerprint, at * FINGERPRINT_WORDS);
+    chunk.firstLines[at] = line;
+    chunk.dearestCosts[at] = cost;
+    this.#slots[slot] = index + 1;
+    if (this.keyCount > this.#slots.length * MAX_LOAD) this.#grow();
+  }
+
+  #addRepeat(index: number, key: string, line: number, cost: number): void {
+    const chunk = this.#keys[Math.floor(index / CHUNK_KEYS)] as KeyChunk;
+    const at = index % CHUNK_KEYS;
+    const dearest = chunk.dearestCosts[at] as number;
+    chunk.dearestCosts[at] = Math.max(dearest, cost);
+    const row = this.#rowOf(chunk, at);
+    const repeats = this.#repeats[Math.floor(row / CHUNK_KEYS)] as RepeatChunk;
+    const inChunk = row % CHUNK_KEYS;
+    const times = (repeats.times[inChunk] as number) + 1;
+    const wastedNow = Math.min(dearest, cost);
+    const wasted = (repeats.wasted[inChunk] as number) + wastedNow;
+    repeats.times[inChunk] = times;
+    repeats.wasted[inChunk] = wasted;
+    this.duplicateCount++;
+    this.#wasted.add(wastedNow);
+    const firstLine = chunk.firstLines[at] as number;
+    this.worst.offer({ key, times, firstLine, lastLine: line, wasted });
+  }
+
+  /** The key's row among those that came again, which it gets when it does. */
+  #rowOf(chunk: KeyChunk, at: number): number {
+    if (chunk.repeats[at] === 0) {
+      const row = this.repeatedCount++;
+      if (row % CHUNK_KEYS === 0) this.#repeats.push(new RepeatChunk());
+      (this.#repeats.at(-1) as RepeatChunk).times[row % CHUNK_KEYS] = 1;
+      chunk.repeats[at] = row + 1;
+    }
+    return (chunk.repeats[at] as number) - 1;
+  }
+
+  /** Where the key is, or would be put. */
+  #slotOf(fingerprint: Uint32Array): number {
+    const mask = this.#slots.length - 1;
+    let slot = (fingerprint[0] as number) & mask;
+    for (let held = this.#slots[slot] as number; held !== 0; held = this.#slots[slot] as number) {
+      if (this.#isKey(held - 1, fingerprint)) break;
+      slot = (slot + 1) & mask;
+    }
+    return slot;
+  }
+
+  #isKey(index: number, fingerprint: Uint32Array): boolean {
+    const { fingerprints } = this.#keys[Math.floor(index / CHUNK_KEYS)] as KeyChunk;
+    const from = (index % CHUNK_KEYS) * FINGERPRINT_WORDS;
+    for (let i = 0; i < FINGERPRINT_WORDS; i++) {
+      if (fingerprints[from + i] !== fingerprint[i]) return false;
+    }
+    return true;
+  }
+
+  #grow(): void {
+    const slots = new Uint32Array(this.#slots.length * 2);
+    const mask = slots.length - 1;
+    for (let index = 0; index < this.keyCount; index++) {
+      const { fingerprints } = this.#keys[Math.floor(index / CHUNK_KEYS)] as KeyChunk;
+      let slot = (fingerprints[(index % CHUNK_KEYS) * FINGERPRINT_WORDS] as number) & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = index + 1;
+    }
+    this.#slots = slots;
+  }
+}
+
+const words = new Uint32Array(FINGERPRINT_WORDS);
+const bytes = new Uint8Array(words.buffer);
+
+/**
+ * Of the text's UTF-16, because a log may hold lone surrogates, which UTF-8 cannot. The next call
+ * writes over it.
+ */
+function fingerprintOf(key: string): Uint32Array {
+  bytes.set(sha256(Buffer.from(key, 'utf16le')).subarray(0, bytes.length));
+  return words;
+}

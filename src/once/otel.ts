@@ -1,0 +1,180 @@
+/** `samekey/otel`: what `samekey/once` does, as OpenTelemetry metrics and spans. */
+import {
+  type Attributes,
+  context,
+  type Meter,
+  metrics,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import type { OnceEvent } from './events.js';
+import type { CallOptions, Detailed, Once } from './once.js';
+import type { OnceContext } from './run.js';
+
+export interface TelemetryOptions {
+  /** Those of the globally registered providers, unless given. */
+  readonly tracer?: Tracer;
+  readonly meter?: Meter;
+}
+
+/** What watches one `once`. */
+export interface Telemetry {
+  /** For `createOnce({ onEvent })`. */
+  readonly onEvent: (event: OnceEvent) => void;
+  /** The same `once`, with a span for every call. */
+  observe(once: Once): Once;
+}
+
+const NAME = 'samekey';
+
+/**
+ * Returns what makes metrics and spans of one `once`:
+ *
+ * - `samekey.calls`, by `outcome` (`executed`, `joined`, `replayed`, `failed`, `conflict`, `mismatch`) and `layer`;
+ * - `samekey.in_flight`, calls under way;
+ * - `samekey.hit_ratio`, duplicates among the calls that got a result;
+ * - `samekey.lease_losses`, `samekey.unknown_outcomes`, `samekey.evictions`, `samekey.store_errors`;
+ * - a span `samekey.once` for each call, with a link from a call that joined another to that one.
+ */
+export function telemetry(options: TelemetryOptions = {}): Telemetry {
+  const tracer = options.tracer ?? trace.getTracer(NAME);
+  const meter = options.meter ?? metrics.getMeter(NAME);
+  const counter = (name: string, description: string) =>
+    meter.createCounter(`samekey.${name}`, { description });
+  const calls = counter('calls', 'Calls of once, by outcome and layer');
+  const leaseLosses = counter('lease_losses', 'Runs whose lease was lost');
+  const unknown = counter('unknown_outcomes', 'Runs whose owner was never heard of again');
+  const evictions = counter('evictions', 'Records taken away by evict');
+  const storeErrors = counter('store_errors', 'Failures of the store, by action');
+  const inFlight = meter.createUpDownCounter('samekey.in_flight', {
+    description: 'Calls of once under way',
+  });
+  let hits = 0;
+  let results = 0;
+  meter
+    .createObservableGauge('samekey.hit_ratio', {
+      description: 'Duplicates among the calls that got a result',
+    })
+    .addCallback((result) => {
+      if (results > 0) result.observe(hits / results);
+    });
+  /** Spans of calls under way, by their place in the trace. */
+  const open = new Map<string, Span>();
+
+  const count = (outcome: OnceEvent['type'], attributes: Attributes = {}) => {
+    if (outcome === 'joined' || outcome === 'replayed') hits++;
+    if (outcome === 'executed' || outcome === 'joined' || outcome === 'replayed') results++;
+    calls.add(1, { outcome, ...attributes });
+  };
+
+  function onEvent(event: OnceEvent): void {
+    const span = event.traceparent === undefined ? undefined : open.get(event.traceparent);
+    switch (event.type) {
+      case 'executed':
+        span?.setAttribute('samekey.attempt', event.attempt);
+        count(event.type, { layer: 'process' });
+        break;
+      case 'failed':
+        count(event.type, { layer: 'process' });
+        break;
+      case 'joined': {
+        const joined = spanContextOf(event.joinedTraceparent);
+        if (joined !== undefined) span?.addLink({ context: joined });
+        count(event.type, { layer: event.layer });
+        break;
+      }
+      case 'replayed':
+      case 'conflict':
+      case 'mismatch':
+        count(event.type, { layer: event.layer });
+        break;
+      case 'leaseLost':
+        leaseLosses.add(1);
+        break;
+      case 'unknown':
+        unknown.add(1, { decision: event.decision });
+        break;
+      case 'evicted':
+        evictions.add(1);
+        break;
+      case 'storeError':
+        span?.addEvent('samekey.store_error', { action: event.action });
+        storeErrors.add(1, { action: event.action });
+        break;
+    }
+  }
+
+  async function observed<T>(
+    once: Once,
+    key: string,
+    fn: (context: OnceContext) => T | Promise<T>,
+    call: CallOptions = {},
+  ): Promise<Detailed<T>> {
+    // A caller's own trace goes on, wherever it came from.
+    const parent =
+      call.traceparent === undefined
+        ? context.active()
+        : propagation.extract(context.active(), { traceparent: call.traceparent });
+    const span = tracer.startSpan('samekey.once', { kind: SpanKind.INTERNAL }, parent);
+    span.setAttribute('samekey.key', key);
+    const traceparent = traceparentOf(span) ?? call.traceparent;
+    if (traceparent !== undefined) open.set(traceparent, span);
+    inFlight.add(1);
+    try {
+      const within = trace.setSpan(parent, span);
+      const result = await once.detailed(key, (run) => context.with(within, () => fn(run)), {
+        ...call,
+        ...(traceparent !== undefined && { traceparent }),
+      });
+      span.setAttributes({ 'samekey.outcome': result.outcome, 'samekey.layer': result.layer });
+      return result;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      span.recordException(error instanceof Error ? error : message);
+      span.setStatus({ code: SpanStatusCode.ERROR, message });
+      throw error;
+    } finally {
+      if (traceparent !== undefined) open.delete(traceparent);
+      inFlight.add(-1);
+      span.end();
+    }
+  }
+
+  return {
+    onEvent,
+    observe(once) {
+      const detailed = <T>(
+        key: string,
+        fn: (context: OnceContext) => T | Promise<T>,
+        call?: CallOptions,
+      ) => observed(once, key, fn, call);
+      const call = async <T>(
+        key: string,
+        fn: (context: OnceContext) => T | Promise<T>,
+        options?: CallOptions,
+      ) => (await detailed(key, fn, options)).value;
+      const { evict, inspect, stats, close } = once;
+      return Object.assign(call, { detailed, evict, inspect, stats, close });
+    },
+  };
+}
+
+/** W3C Trace Context §3.2: version, trace id, span id, flags. */
+const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+
+function traceparentOf(span: Span): string | undefined {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  // Without a provider the ids are zeros, and belong to everybody.
+  if (/^0*$/.test(traceId)) return undefined;
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
+}
+
+function spanContextOf(traceparent: string | undefined) {
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent ?? '') ?? [];
+  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
+  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) };
+}

@@ -1,0 +1,137 @@
+import { context, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-base';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { keyOf } from '../src/index.js';
+import { createOnce } from '../src/once/index.js';
+import { telemetry } from '../src/once/otel.js';
+import { memoryStore } from '../src/store/memory.js';
+
+beforeAll(() => {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+});
+afterAll(() => context.disable());
+
+const KEY = keyOf({ order: 9 });
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function setUp() {
+  const spans = new InMemorySpanExporter();
+  const tracer = new BasicTracerProvider({
+    spanProcessors: [new SimpleSpanProcessor(spans)],
+  }).getTracer('test');
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
+  const meter = new MeterProvider({ readers: [reader] }).getMeter('test');
+  const { onEvent, observe } = telemetry({ tracer, meter });
+  const store = memoryStore();
+  const once = observe(createOnce({ store, onEvent }));
+  /** Each data point of a metric as its attributes and its value. */
+  const points = async (name: string) => {
+    exporter.reset();
+    await reader.forceFlush();
+    const all = exporter
+      .getMetrics()
+      .flatMap(({ scopeMetrics }) => scopeMetrics)
+      .flatMap(({ metrics }) => metrics);
+    const metric = all.find(({ descriptor }) => descriptor.name === `samekey.${name}`);
+    return (metric?.dataPoints ?? []).map(({ attributes, value }) => ({ ...attributes, value }));
+  };
+  return { once, store, tracer, spans: () => spans.getFinishedSpans(), points };
+}
+
+it('counts calls by outcome and layer, what is in flight and the ratio of hits', async () => {
+  const { once, points } = setUp();
+  const call = () => sleep(20).then(() => 1);
+  const all = [once(KEY, call), once(KEY, call), once(KEY, call)];
+  expect(await points('in_flight')).toEqual([{ value: 3 }]);
+  await Promise.all(all);
+  await once(KEY, call);
+  const failing = () => {
+    throw new Error('429');
+  };
+  await expect(once(keyOf(1), failing)).rejects.toThrow('429');
+  expect(await points('calls')).toEqual(
+    expect.arrayContaining([
+      { outcome: 'executed', layer: 'process', value: 1 },
+      { outcome: 'joined', layer: 'process', value: 2 },
+      { outcome: 'replayed', layer: 'process', value: 1 },
+      { outcome: 'failed', layer: 'process', value: 1 },
+    ]),
+  );
+  expect(await points('in_flight')).toEqual([{ value: 0 }]);
+  expect(await points('hit_ratio')).toEqual([{ value: 0.75 }]);
+});
+
+it('counts what goes wrong', async () => {
+  const { once, store, points } = setUp();
+  await once(KEY, async () => {
+    await store.release(KEY, (await store.read(KEY)).record?.owner as string);
+  }).catch(() => {});
+  await store.claim(KEY, {
+    owner: 'crashed',
+    leaseMs: 1,
+    ttlMs: 60_000,
+    fingerprint: undefined,
+    takeUnknown: false,
+    takeFinished: false,
+  });
+  await sleep(5);
+  await once(KEY, () => 1);
+  await once.evict(KEY);
+  expect(await points('lease_losses')).toEqual([{ value: 1 }]);
+  expect(await points('unknown_outcomes')).toEqual([{ decision: 'retry', value: 1 }]);
+  expect(await points('evictions')).toEqual([{ value: 1 }]);
+});
+
+it('makes a span of each call, linked to the one it joined, and a child of the one around it', async () => {
+  const { once, spans, tracer } = setUp();
+  let inner: string | undefined;
+  const around = tracer.startSpan('request');
+  await context.with(trace.setSpan(context.active(), around), () =>
+    Promise.all([
+      once(KEY, async () => {
+        inner = trace.getActiveSpan()?.spanContext().spanId;
+        await sleep(5);
+      }),
+      once(KEY, () => {}),
+    ]),
+  );
+  around.end();
+  const [first, second] = spans().filter(({ name }) => name === 'samekey.once');
+  expect(first?.attributes).toMatchObject({
+    'samekey.key': KEY,
+    'samekey.outcome': 'executed',
+    'samekey.attempt': 1,
+  });
+  expect(first?.spanContext().spanId).toBe(inner);
+  expect(first?.parentSpanContext?.spanId).toBe(around.spanContext().spanId);
+  expect(second?.attributes['samekey.outcome']).toBe('joined');
+  expect(second?.links.map(({ context }) => context.spanId)).toEqual([inner]);
+});
+
+it('says in the span what failed', async () => {
+  const { once, spans } = setUp();
+  const failing = () => {
+    throw new Error('429');
+  };
+  await expect(once(KEY, failing)).rejects.toThrow('429');
+  expect(spans()[0]).toMatchObject({ status: { code: 2, message: '429' } });
+});
+
+it('does its work where no provider is registered', async () => {
+  const { onEvent, observe } = telemetry();
+  const once = observe(createOnce({ store: memoryStore(), onEvent }));
+  expect(await Promise.all([once(KEY, () => 1), once(KEY, () => 1)])).toEqual([1, 1]);
+  expect(once.stats()).toMatchObject({ executed: 1, joined: 1 });
+});
