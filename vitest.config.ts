@@ -5,5 +5,6 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // The machine this must pass on may be slow and busy; hanging is what this catches.
     testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -117,9 +117,8 @@ const { metafile: once } = await build({
   ...shared,
   entryPoints: [
     'src/once/index.ts',
-    'src/once/otel.ts',
-    'src/store/memory.ts',
-    'src/store/conformance.ts',
+      'src/once/otel.ts',
+    ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
   ],
   outdir: 'dist',
   outbase: 'src',

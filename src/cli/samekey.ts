@@ -10,6 +10,7 @@ import { addKeyCommand } from './key.js';
 import { addKeysCommand } from './keys.js';
 import { watchOutput } from './output.js';
 import { addPlaygroundCommand } from './playground.js';
+import { addStoreCommand } from './store.js';
 import { printable, styleOf } from './terminal.js';
 
 const HELP = `
@@ -21,6 +22,7 @@ Examples:
   samekey engine                                      show who does the arithmetic
   samekey bench                                       time it on this machine
   samekey playground                                  see it all on a page
+  samekey store ls --store redis://localhost          see what was run once
 
 Exit codes:
 ${EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')}`;
@@ -48,21 +50,27 @@ function createProgram(): Command {
   addEngineCommand(program);
   addBenchCommand(program);
   addPlaygroundCommand(program);
+  addStoreCommand(program);
   return program;
 }
 
 /** Where the options of the command that was meant are listed. */
 function help(): string {
   const name = process.argv[2] ?? '';
-  return ['key', 'keys', 'explain', 'check', 'engine', 'bench', 'playground'].includes(name)
+  return ['key', 'keys', 'explain', 'check', 'engine', 'bench', 'playground', 'store'].includes(
+    name,
+  )
     ? `samekey help ${name}`
     : 'samekey --help';
 }
 
 function fromCommander({ code, message }: CommanderError): CliError {
+  if (code === 'commander.help' && process.argv[2] === 'store') {
+    return usageError('wanted a command: ls, show, evict or sql; see samekey help store');
+  }
   if (code === 'commander.help') {
     return usageError(
-      'wanted a command: key, keys, explain, check, engine, bench or playground; see samekey --help',
+      'wanted a command: key, keys, explain, check, engine, bench, playground or store; see samekey --help',
     );
   }
   const what = message

@@ -5,6 +5,7 @@
  */
 export type SamekeyErrorCode =
   | 'SAMEKEY_BAD_ARGUMENT'
+  | 'SAMEKEY_BAD_CLIENT'
   | 'SAMEKEY_BAD_CONFIG'
   | 'SAMEKEY_BAD_IDENTITY'
   | 'SAMEKEY_BAD_JSON'
@@ -27,6 +28,7 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_NO_MIDSTATE'
   | 'SAMEKEY_NO_POOL'
   | 'SAMEKEY_NO_RANDOM'
+  | 'SAMEKEY_NO_TABLE'
   | 'SAMEKEY_PLATFORM'
   | 'SAMEKEY_STORE'
   | 'SAMEKEY_STORE_FULL'

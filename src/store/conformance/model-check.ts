@@ -118,7 +118,11 @@ class Run {
   #choose(isAlone: boolean): Sent {
     const choices = this.#choices;
     const isLost = choices.percent(20);
-    const owner = this.#owners.length > 0 && choices.percent(60) && choices.one(this.#owners);
+    // A brief call is made alone, also when it is sent again.
+    const owners = this.#owners.filter(
+      ({ last }) => isAlone || this.#hasMovingClock || !isBrief(last),
+    );
+    const owner = owners.length > 0 && choices.percent(60) && choices.one(owners);
     if (owner) {
       owner.last = this.#next(owner, isAlone);
       return { call: owner.last, isLost };

@@ -1,0 +1,115 @@
+import type { StoreEntry, StoreRecord } from '../store/store.js';
+import { isUnknown } from '../store/transition.js';
+import { cut, grouped, printable, type Style } from './terminal.js';
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** What people call it: a running record whose owner is silent has an unknown outcome. */
+function stateOf(record: StoreRecord, nowMs: number): string {
+  return isUnknown(record, nowMs) ? 'unknown' : record.state;
+}
+
+/** The payload as text, if it is one. */
+function textOf({ payload }: StoreRecord): string | undefined {
+  try {
+    return payload && decoder.decode(payload);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A record as one line of JSON. */
+export function recordJson({ key, record }: StoreEntry, nowMs: number): string {
+  const { payload, ...rest } = record;
+  const text = textOf(record);
+  return JSON.stringify({
+    key,
+    ...rest,
+    state: stateOf(record, nowMs),
+    payloadBytes: payload?.length,
+    payload: text,
+    payloadBase64:
+      payload !== undefined && text === undefined
+        ? Buffer.from(payload).toString('base64')
+        : undefined,
+  });
+}
+
+/** Records as a table, `nowMs` being the store's clock. */
+export function recordTable(entries: readonly StoreEntry[], nowMs: number, style: Style): string {
+  const rows = [
+    ['KEY', 'STATE', 'ATTEMPT', 'AGE', 'EXPIRES IN', 'BYTES'],
+    ...entries.map(({ key, record }) => [
+      printable(key),
+      stateOf(record, nowMs),
+      String(record.attempt),
+      duration(nowMs - (record.finishedAtMs ?? record.claimedAtMs)),
+      duration(record.expiresAtMs - nowMs),
+      record.payload === undefined ? '-' : grouped(record.payload.length),
+    ]),
+  ];
+  const widths = [0, 1, 2, 3, 4].map((i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows
+    .map((row, i) => {
+      const line = row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
+      const text = cut(line.trimEnd(), style.columns);
+      return `${i === 0 ? style.paint('dim', text) : text}\n`;
+    })
+    .join('');
+}
+
+/** All of one record, for people. */
+export function recordView({ key, record }: StoreEntry, nowMs: number, style: Style): string {
+  const at = (ms: number | undefined) =>
+    ms === undefined ? undefined : `${new Date(ms).toISOString()} (${relative(ms - nowMs)})`;
+  const rows: [string, string | undefined][] = [
+    ['key', key],
+    ['state', stateOf(record, nowMs)],
+    ['owner', record.owner],
+    ['attempt', String(record.attempt)],
+    ['fencing token', String(record.fencingToken)],
+    ['fingerprint', record.fingerprint],
+    ['claimed', at(record.claimedAtMs)],
+    ['finished', at(record.finishedAtMs)],
+    ['lease ends', record.state === 'running' ? at(record.leaseEndsAtMs) : undefined],
+    ['expires', at(record.expiresAtMs)],
+    ['codec', record.codec],
+    ['payload', payloadView(record)],
+  ];
+  return rows
+    .filter((row): row is [string, string] => row[1] !== undefined)
+    .map(([name, value]) => `${style.paint('dim', name.padEnd(15))}${printable(value)}\n`)
+    .join('');
+}
+
+function payloadView(record: StoreRecord): string | undefined {
+  const { payload } = record;
+  if (payload === undefined) return undefined;
+  const text = textOf(record);
+  const size = `${grouped(payload.length)} ${payload.length === 1 ? 'byte' : 'bytes'}`;
+  return text === undefined || text === '' ? size : `${size}: ${text}`;
+}
+
+const relative = (ms: number) => (ms < 0 ? `${duration(-ms)} ago` : `in ${duration(ms)}`);
+
+const UNITS = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1000],
+] as const;
+
+/** Two units of it: `1 d 3 h`, `12 s`. */
+function duration(ms: number): string {
+  const first = UNITS.findIndex(([, unitMs]) => ms >= unitMs);
+  if (first < 0) return '0 s';
+  let left = ms;
+  return UNITS.slice(first, first + 2)
+    .map(([unit, unitMs]) => {
+      const count = Math.floor(left / unitMs);
+      left -= count * unitMs;
+      return count === 0 ? '' : `${count} ${unit}`;
+    })
+    .filter((part) => part !== '')
+    .join(' ');
+}

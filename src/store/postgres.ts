@@ -1,0 +1,251 @@
+import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { fromOneLine, toOneLine } from './one-line.js';
+import { type Connection, type PostgresClient, type Row, toConnection } from './postgres/client.js';
+import { Notifications } from './postgres/notifications.js';
+import { type Statements, statementsFor } from './postgres/statements.js';
+import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
+
+export type { PostgresClient } from './postgres/client.js';
+
+export interface PostgresStoreOptions {
+  /**
+   * A `Pool` of `pg`, or a PGlite. It stays the caller's: who made it listens for its errors and
+   * ends it.
+   */
+  readonly pool: PostgresClient;
+  /** The name of the table, with or without a schema before a dot; `samekey_records` unless given. */
+  readonly table?: string;
+}
+
+/** A store, and how its table is made. */
+export interface PostgresStore extends Store {
+  /** The statements that make the table, for those who make tables by other means. */
+  readonly schema: string;
+  /** Makes the table if it is not there. */
+  migrate(): Promise<void>;
+}
+
+/** How often a claim is sent again when other claims of its key come in between. */
+const MAX_TRIES = 10;
+/** How often expired rows are looked for, and how many are deleted at a time. */
+const SWEEP_EVERY_MS = 30_000;
+const SWEPT_AT_A_TIME = 1000;
+const LISTED_AT_A_TIME = 100;
+
+const SERIALIZATION_FAILURE = '40001';
+const UNDEFINED_TABLE = '42P01';
+
+/**
+ * Returns a store in a table of PostgreSQL (12 or newer, or PGlite): for all processes that can
+ * reach it.
+ *
+ * A claim is one round trip, and so is every other step. Duplicates are told by `LISTEN`, on one
+ * connection that is taken from the pool when the first of them waits and kept until `close()`.
+ * Expired rows are deleted in the background. Without its table a store rejects with
+ * `SAMEKEY_NO_TABLE`.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_CLIENT` for a pool that is none.
+ * @throws {TypeError | SyntaxError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type, or a name
+ * that is none for a table.
+ * @example
+ * postgresStore({ pool: {} }); // throws TypeError
+ */
+export function postgresStore(options: PostgresStoreOptions): PostgresStore {
+  requireMembers(options, ['pool', 'table'], 'options of the PostgreSQL store');
+  const { pool, table = 'samekey_records' } = options;
+  return new Records(toConnection(pool), toTableName(table));
+}
+
+/** Returns the statements that make the table of that name; see `postgresStore`. */
+export function schemaOf(table = 'samekey_records'): string {
+  return statementsFor(toTableName(table)).schema;
+}
+
+/** PostgreSQL cuts longer names off, and so would take two tables, or two channels, for one. */
+const LONGEST_NAME = 55;
+
+function toTableName(table: unknown): string {
+  if (typeof table !== 'string') {
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot make a PostgreSQL store: table is ${nameOf(table)}, wanted text`,
+    );
+  }
+  if (/^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?$/.test(table) && table.length <= LONGEST_NAME) return table;
+  return fail(
+    SyntaxError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot make a PostgreSQL store: table is ${quote(table)}, wanted letters, digits and _, with or without a schema before a dot, at most ${LONGEST_NAME} characters`,
+  );
+}
+
+class Records implements PostgresStore {
+  readonly name = 'postgres';
+  readonly schema: string;
+  readonly watch?: (key: string, notify: () => void) => Promise<() => void>;
+  readonly #table: string;
+  readonly #connection: Connection;
+  readonly #sql: Statements;
+  readonly #notifications: Notifications | undefined;
+  #sweepAt = performance.now() + SWEEP_EVERY_MS;
+
+  constructor(connection: Connection, table: string) {
+    this.#table = table;
+    this.#connection = connection;
+    this.#sql = statementsFor(table);
+    this.schema = this.#sql.schema;
+    if (connection.listen !== undefined) {
+      const notifications = new Notifications(connection.listen, this.#sql.listen, table);
+      this.#notifications = notifications;
+      this.watch = (key, notify) => notifications.watch(key, notify);
+    }
+  }
+
+  async migrate(): Promise<void> {
+    await this.#connection.query(this.#sql.migrate);
+  }
+
+  async claim(
+    key: string,
+    {
+      owner,
+      leaseMs,
+      ttlMs,
+      fingerprint,
+      takeUnknown,
+      takeFinished,
+    }: Parameters<Store['claim']>[1],
+  ): Promise<ClaimResult> {
+    const values = [
+      key,
+      toOneLine(owner),
+      fingerprint === undefined ? null : toOneLine(fingerprint),
+      Math.round(leaseMs),
+      Math.round(ttlMs),
+      takeUnknown,
+      takeFinished,
+    ];
+    this.#sweepNowAndThen();
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      let row: Row | undefined;
+      try {
+        [row] = await this.#query(this.#sql.claim, values);
+      } catch (error) {
+        // Only where the default isolation of transactions is stricter than `read committed`.
+        if (codeOf(error) !== SERIALIZATION_FAILURE) throw error;
+      }
+      if (row === undefined) continue;
+      return { claimed: row.claimed === true, record: toRecord(row), nowMs: Number(row.now_ms) };
+    }
+    throw new Error(
+      `Cannot claim ${key}: other claims came in between ${MAX_TRIES} times, wanted a moment without`,
+    );
+  }
+
+  renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
+    return this.#decide(this.#sql.renew, [key, toOneLine(owner), Math.round(leaseMs)]);
+  }
+
+  complete(
+    key: string,
+    owner: string,
+    { state, codec, payload, ttlMs }: Parameters<Store['complete']>[2],
+  ): Promise<boolean> {
+    return this.#decide(this.#sql.complete, [
+      key,
+      toOneLine(owner),
+      state,
+      toOneLine(codec),
+      // A copy now: it may be sent later, when the pool has a connection.
+      payload.slice(),
+      Math.round(ttlMs),
+    ]);
+  }
+
+  release(key: string, owner: string): Promise<boolean> {
+    return this.#decide(this.#sql.release, [key, toOneLine(owner)]);
+  }
+
+  async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
+    const [row] = (await this.#query(this.#sql.read, [key])) as [Row];
+    return { record: row.state === null ? undefined : toRecord(row), nowMs: Number(row.now_ms) };
+  }
+
+  evict(key: string): Promise<boolean> {
+    return this.#decide(this.#sql.evict, [key]);
+  }
+
+  async *list({ limit = Number.POSITIVE_INFINITY } = {}): AsyncGenerator<StoreEntry> {
+    let last = '';
+    let left = limit;
+    while (left > 0) {
+      const count = Math.min(left, LISTED_AT_A_TIME);
+      const rows = await this.#query(this.#sql.list, [last, count]);
+      for (const row of rows) yield { key: row.key as string, record: toRecord(row) };
+      if (rows.length < count) return;
+      last = rows.at(-1)?.key as string;
+      left -= count;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#notifications?.close();
+  }
+
+  async #decide(text: string, values: readonly unknown[]): Promise<boolean> {
+    return (await this.#query(text, values)).length > 0;
+  }
+
+  async #query(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    try {
+      return await this.#connection.query(text, values);
+    } catch (error) {
+      if (codeOf(error) !== UNDEFINED_TABLE) throw error;
+      return fail(
+        ReferenceError,
+        'SAMEKEY_NO_TABLE',
+        `Cannot use the table ${this.#table}: it is not there, wanted migrate(), or what "samekey store sql" prints`,
+      );
+    }
+  }
+
+  /** Beside a claim, which does not wait for it. */
+  #sweepNowAndThen(): void {
+    if (performance.now() < this.#sweepAt) return;
+    this.#sweepAt = performance.now() + SWEEP_EVERY_MS;
+    this.#connection.query(this.#sql.sweep, [SWEPT_AT_A_TIME]).then(
+      (rows) => {
+        // There may be more.
+        if (rows.length === SWEPT_AT_A_TIME) this.#sweepAt = 0;
+      },
+      // Whoever needs the server is told by what they asked for themselves.
+      () => {},
+    );
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | undefined)?.code;
+}
+
+function toRecord(row: Row): StoreRecord {
+  return {
+    state: row.state as StoreRecord['state'],
+    owner: fromOneLine(row.owner as string),
+    fencingToken: Number(row.fencing_token),
+    attempt: Number(row.attempt),
+    fingerprint: textIn(row.fingerprint),
+    claimedAtMs: Number(row.claimed_at_ms),
+    leaseEndsAtMs: Number(row.lease_ends_at_ms),
+    expiresAtMs: Number(row.expires_at_ms),
+    finishedAtMs: row.finished_at_ms === null ? undefined : Number(row.finished_at_ms),
+    codec: textIn(row.codec),
+    // A copy, because the client's buffer may be a corner of a much larger one.
+    payload: row.payload === null ? undefined : new Uint8Array(row.payload as Uint8Array),
+  };
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? fromOneLine(value) : undefined;
+}

@@ -1,0 +1,144 @@
+/**
+ * The rules of `transition.ts` in SQL, each statement one atomic step and one round trip, by the
+ * server's own clock. Texts are kept as `one-line.ts` writes them, because PostgreSQL's cannot hold
+ * U+0000; times are milliseconds since 1970, as in a record.
+ */
+export interface Statements {
+  /** What has to be run once before the store is used. */
+  readonly schema: string;
+  readonly migrate: string;
+  readonly claim: string;
+  readonly renew: string;
+  readonly complete: string;
+  readonly release: string;
+  readonly read: string;
+  readonly evict: string;
+  readonly list: string;
+  readonly sweep: string;
+  readonly listen: string;
+}
+
+const quoted = (name: string) => `"${name}"`;
+
+/** One reading of the clock for a statement; `now()` would be that of the transaction's start. */
+const CLOCK = `clock AS MATERIALIZED (
+  SELECT us, us / 1000 AS ms
+  FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us) AS reading
+)`;
+
+const COLUMNS =
+  'r.state, r.owner, r.fencing_token, r.attempt, r.fingerprint, r.claimed_at_ms, r.lease_ends_at_ms, r.expires_at_ms, r.finished_at_ms, r.codec, r.payload';
+
+/** Whether a claim may have the record `r`; $3 is its fingerprint, $6 takeUnknown, $7 takeFinished. */
+const isClaimable = (nowMs: string) => `(
+    r.expires_at_ms <= ${nowMs}
+    OR (
+      (r.fingerprint = $3) IS NOT FALSE
+      AND CASE r.state WHEN 'running' THEN $6 AND r.lease_ends_at_ms <= ${nowMs} ELSE $7 END
+    )
+  )`;
+
+/** The statements for a table; `name` has been validated, `schema.table` or `table`. */
+export function statementsFor(name: string): Statements {
+  const table = name.split('.').map(quoted).join('.');
+  const index = quoted(`${name.split('.').at(-1)}_expires`);
+  const told = `count(pg_notify('${name}', key))`;
+  const schema = `CREATE TABLE IF NOT EXISTS ${table} (
+  key text COLLATE "C" PRIMARY KEY,
+  state text COLLATE "C" NOT NULL CHECK (state IN ('running', 'done', 'failed')),
+  owner text COLLATE "C" NOT NULL,
+  fencing_token bigint NOT NULL,
+  attempt integer NOT NULL,
+  fingerprint text COLLATE "C",
+  claimed_at_ms bigint NOT NULL,
+  lease_ends_at_ms bigint NOT NULL,
+  expires_at_ms bigint NOT NULL,
+  finished_at_ms bigint,
+  codec text COLLATE "C",
+  payload bytea
+) WITH (fillfactor = 70);
+CREATE INDEX IF NOT EXISTS ${index} ON ${table} (expires_at_ms);
+`;
+  return {
+    schema,
+    // Two that create a table at the same time are not both told that it is there.
+    migrate: `DO $samekey$ BEGIN
+PERFORM pg_advisory_xact_lock(hashtext('samekey ${name}'));
+${schema}END $samekey$`,
+    // A refused claim finds the record in the second half, which sees the table as it was when the
+    // statement began. If the record that refused it is younger than that, there is no row at all,
+    // or one that would not have refused it, which is left out; then the claim is sent again.
+    claim: `WITH ${CLOCK}, claimed AS (
+  INSERT INTO ${table} AS r
+    (key, state, owner, fencing_token, attempt, fingerprint, claimed_at_ms, lease_ends_at_ms, expires_at_ms)
+  SELECT $1, 'running', $2, us, 1, $3, ms, ms + $4::bigint, ms + greatest($4::bigint, $5::bigint)
+  FROM clock
+  ON CONFLICT (key) DO UPDATE SET
+    state = 'running',
+    owner = excluded.owner,
+    fencing_token = greatest(r.fencing_token + 1, excluded.fencing_token),
+    attempt = CASE
+      WHEN r.state = 'running' AND r.expires_at_ms > excluded.claimed_at_ms THEN r.attempt + 1
+      ELSE 1
+    END,
+    fingerprint = excluded.fingerprint,
+    claimed_at_ms = excluded.claimed_at_ms,
+    lease_ends_at_ms = excluded.lease_ends_at_ms,
+    expires_at_ms = excluded.expires_at_ms,
+    finished_at_ms = NULL,
+    codec = NULL,
+    payload = NULL
+  WHERE ${isClaimable('excluded.claimed_at_ms')} AND NOT (
+    r.owner = excluded.owner AND r.state = 'running' AND r.expires_at_ms > excluded.claimed_at_ms
+  )
+  RETURNING r.*
+)
+SELECT true AS claimed, ms AS now_ms, ${COLUMNS} FROM claimed AS r, clock
+UNION ALL
+SELECT r.owner = $2 AND r.state = 'running', ms, ${COLUMNS} FROM ${table} AS r, clock
+WHERE r.key = $1 AND NOT EXISTS (SELECT FROM claimed) AND (
+  NOT ${isClaimable('ms')} OR r.owner = $2 AND r.state = 'running' AND r.expires_at_ms > ms
+)`,
+    renew: `WITH ${CLOCK} UPDATE ${table} AS r SET
+  lease_ends_at_ms = ms + $3::bigint,
+  expires_at_ms = greatest(r.expires_at_ms, ms + $3::bigint)
+FROM clock
+WHERE key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms
+RETURNING key`,
+    // Of the same outcome sent twice the second changes nothing, but finds the record.
+    complete: `WITH ${CLOCK}, done AS (
+  UPDATE ${table} AS r SET
+    state = CASE WHEN r.state = 'running' THEN $3 ELSE r.state END,
+    codec = CASE WHEN r.state = 'running' THEN $4 ELSE r.codec END,
+    payload = CASE WHEN r.state = 'running' THEN $5::bytea ELSE r.payload END,
+    finished_at_ms = CASE WHEN r.state = 'running' THEN ms ELSE r.finished_at_ms END,
+    expires_at_ms = CASE WHEN r.state = 'running' THEN ms + $6::bigint ELSE r.expires_at_ms END
+  FROM clock
+  WHERE key = $1 AND owner = $2 AND r.expires_at_ms > ms
+  RETURNING key
+)
+SELECT key, ${told} FROM done GROUP BY key`,
+    release: `WITH ${CLOCK}, gone AS (
+  DELETE FROM ${table} AS r USING clock
+  WHERE key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms
+  RETURNING key
+)
+SELECT key, ${told} FROM gone GROUP BY key`,
+    read: `WITH ${CLOCK}
+SELECT ms AS now_ms, ${COLUMNS} FROM clock LEFT JOIN ${table} AS r ON key = $1 AND r.expires_at_ms > ms`,
+    evict: `WITH ${CLOCK}, gone AS (
+  DELETE FROM ${table} AS r USING clock
+  WHERE key = $1 AND r.expires_at_ms > ms AND NOT (state = 'running' AND lease_ends_at_ms > ms)
+  RETURNING key
+)
+SELECT key, ${told} FROM gone GROUP BY key`,
+    list: `WITH ${CLOCK}
+SELECT key, ${COLUMNS} FROM ${table} AS r, clock
+WHERE r.expires_at_ms > ms AND key > $1 COLLATE "C" ORDER BY key LIMIT $2`,
+    sweep: `WITH ${CLOCK} DELETE FROM ${table} WHERE key IN (
+  SELECT key FROM ${table} AS r, clock WHERE r.expires_at_ms <= ms
+  ORDER BY expires_at_ms LIMIT $1 FOR UPDATE OF r SKIP LOCKED
+) RETURNING key`,
+    listen: `LISTEN ${quoted(name)}`,
+  };
+}

@@ -1,0 +1,221 @@
+import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { toOneLine } from './one-line.js';
+import { type Argument, type Connection, type RedisClient, toConnection } from './redis/client.js';
+import { toRecord } from './redis/record-text.js';
+import { ScriptRunner } from './redis/script-runner.js';
+import type { ScriptName } from './redis/scripts.js';
+import { selfCheck } from './redis/self-check.js';
+import { Subscriptions } from './redis/subscriptions.js';
+import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
+
+export type { RedisClient } from './redis/client.js';
+
+export interface RedisStoreOptions {
+  /**
+   * A client of `redis` (4 to 6) or `ioredis` (5 or 6), of one server or of a cluster. It stays the
+   * caller's: who made it listens for its errors and closes it.
+   */
+  readonly client: RedisClient;
+  /** What the names of keys and channels begin with; `samekey:` unless given. */
+  readonly prefix?: string;
+}
+
+/** How many keys a server is asked for at a time. */
+const SCAN_COUNT = '250';
+
+/**
+ * Returns a store in Redis, or Valkey, or a cluster of them: for all processes that can reach it.
+ *
+ * A claim is one round trip, and so is every other step. Duplicates are told by Pub/Sub on one more
+ * connection, made by the client's `duplicate()` when the first of them waits. Before its first use
+ * the client has to pass a self-check; one that does not is refused with a `TypeError`,
+ * `SAMEKEY_BAD_CLIENT`. A server that evicts keys (`maxmemory-policy`) forgets what was run.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_CLIENT` for a client that is none.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
+ * @example
+ * redisStore({ client: {} }); // throws TypeError
+ */
+export function redisStore(options: RedisStoreOptions): Store {
+  requireMembers(options, ['client', 'prefix'], 'options of the Redis store');
+  const { client, prefix = 'samekey:' } = options;
+  if (typeof prefix !== 'string') {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot make a Redis store: prefix is ${nameOf(prefix)}, wanted text`,
+    );
+  }
+  return new RedisStore(toConnection(client), prefix);
+}
+
+class RedisStore implements Store {
+  readonly name = 'redis';
+  readonly watch?: (key: string, notify: () => void) => Promise<() => void>;
+  readonly #connection: Connection;
+  readonly #scripts: ScriptRunner;
+  readonly #prefix: string;
+  readonly #subscriptions: Subscriptions | undefined;
+  /** The prefix as the server sees it, once the client has passed the self-check. */
+  #proof: Promise<string> | undefined;
+
+  constructor(connection: Connection, prefix: string) {
+    this.#connection = connection;
+    this.#scripts = new ScriptRunner(connection);
+    this.#prefix = prefix;
+    const { openSubscriber } = connection;
+    if (openSubscriber !== undefined) {
+      const subscriptions = new Subscriptions(openSubscriber);
+      this.#subscriptions = subscriptions;
+      this.watch = async (key, notify) => subscriptions.watch((await this.#proved()) + key, notify);
+    }
+  }
+
+  async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
+    await this.#proved();
+    return this.#claim(key, request);
+  }
+
+  async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
+    await this.#proved();
+    return this.#decide('renew', key, [toOneLine(owner), String(leaseMs)]);
+  }
+
+  async complete(
+    key: string,
+    owner: string,
+    completion: Parameters<Store['complete']>[2],
+  ): Promise<boolean> {
+    // A copy now: it may be sent later, when the client is connected again.
+    const payload = completion.payload.slice();
+    await this.#proved();
+    return this.#complete(key, owner, { ...completion, payload });
+  }
+
+  async release(key: string, owner: string): Promise<boolean> {
+    await this.#proved();
+    return this.#decide('release', key, [toOneLine(owner)]);
+  }
+
+  async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
+    await this.#proved();
+    return this.#read(key);
+  }
+
+  async evict(key: string): Promise<boolean> {
+    await this.#proved();
+    return this.#decide('evict', key, []);
+  }
+
+  async *list({ limit = Number.POSITIVE_INFINITY } = {}): AsyncGenerator<StoreEntry> {
+    const prefix = await this.#proved();
+    const pattern = `${prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
+    // A scan may show a key more than once.
+    const seen = new Set<string>();
+    for (const send of await this.#connection.masters()) {
+      let cursor = '0';
+      do {
+        const reply = await send(['SCAN', cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT]);
+        const [next, names] = reply as [unknown, unknown[]];
+        cursor = String(next);
+        const keys = names
+          .map((name) => String(name).slice(prefix.length))
+          .filter((key) => !seen.has(key));
+        const found = await Promise.all(keys.map((key) => this.#read(key)));
+        for (const [at, key] of keys.entries()) {
+          const record = found[at]?.record;
+          seen.add(key);
+          if (record === undefined) continue;
+          if (limit-- <= 0) return;
+          yield { key, record };
+        }
+      } while (cursor !== '0');
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#subscriptions?.close();
+  }
+
+  async #claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
+    const { owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished } = request;
+    const reply = await this.#run('claim', key, [
+      toOneLine(owner),
+      String(leaseMs),
+      String(ttlMs),
+      fingerprint === undefined ? '' : toLine(fingerprint),
+      takeUnknown ? '1' : '0',
+      takeFinished ? '1' : '0',
+    ]);
+    const [claimed, nowMs, value] = listOf(reply, 3);
+    return { claimed: Number(claimed) === 1, record: recordIn(value), nowMs: Number(nowMs) };
+  }
+
+  #complete(
+    key: string,
+    owner: string,
+    { state, codec, payload, ttlMs }: Parameters<Store['complete']>[2],
+  ): Promise<boolean> {
+    const args = [toOneLine(owner), state, toLine(codec), payload, String(ttlMs)];
+    return this.#decide('complete', key, args);
+  }
+
+  async #read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
+    const [nowMs, value] = listOf(await this.#run('look', key, []), 1);
+    return { record: value === undefined ? undefined : recordIn(value), nowMs: Number(nowMs) };
+  }
+
+  async #decide(script: ScriptName, key: string, args: readonly Argument[]): Promise<boolean> {
+    return Number(await this.#run(script, key, args)) === 1;
+  }
+
+  #run(script: ScriptName, key: string, args: readonly Argument[]): Promise<unknown> {
+    return this.#scripts.run(script, this.#prefix + key, args);
+  }
+
+  #proved(): Promise<string> {
+    if (this.#proof === undefined) {
+      this.#proof = this.#prove();
+      this.#proof.catch((error) => {
+        // Whatever else it was, such as no connection, may be over next time.
+        if (error?.code !== 'SAMEKEY_BAD_CLIENT') this.#proof = undefined;
+      });
+    }
+    return this.#proof;
+  }
+
+  async #prove(): Promise<string> {
+    const scratchKey = `self-check:${globalThis.crypto.randomUUID()}`;
+    const store = {
+      claim: this.#claim.bind(this),
+      complete: this.#complete.bind(this),
+      read: this.#read.bind(this),
+      evict: (key: string) => this.#decide('evict', key, []),
+    };
+    await selfCheck(scratchKey, (key) => this.#prefix + key, store, this.#connection);
+    const name = String(await this.#run('name', scratchKey, []));
+    return name.slice(0, name.length - scratchKey.length);
+  }
+}
+
+/** An empty line says that there is none. */
+function toLine(text: string): string {
+  return text === '' ? '""' : toOneLine(text);
+}
+
+function listOf(reply: unknown, length: number): unknown[] {
+  if (Array.isArray(reply) && reply.length >= length) return reply;
+  return refuse(`gave ${nameOf(reply)} for a list`);
+}
+
+function recordIn(value: unknown): StoreRecord {
+  return value instanceof Uint8Array ? toRecord(value) : refuse(`gave ${nameOf(value)} for bytes`);
+}
+
+function refuse(what: string): never {
+  return fail(
+    TypeError,
+    'SAMEKEY_BAD_CLIENT',
+    `Cannot use this Redis client: it ${what}, wanted redis (node-redis) 4 to 6 or ioredis 5 or 6`,
+  );
+}

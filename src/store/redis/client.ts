@@ -1,0 +1,162 @@
+import { fail, nameOf } from '../../errors/errors.js';
+
+/** What node-redis (4 to 6) and ioredis (5, 6) have in common, also for a cluster. */
+export interface RedisClient {
+  sendCommand(...parameters: never[]): unknown;
+  duplicate?(...parameters: never[]): unknown;
+}
+
+export type Argument = string | Uint8Array;
+
+/** One way of speaking to all of them: texts in replies are bytes. */
+export interface Connection {
+  /** Sends a command about `key`, by which a cluster finds the node. */
+  send(key: string, command: readonly Argument[]): Promise<unknown>;
+  /** The same command to every master, for keys wherever they are. */
+  masters(): Promise<((command: readonly string[]) => Promise<unknown>)[]>;
+  /** Opens a connection for subscriptions, or there is no way to. */
+  readonly openSubscriber: ((events: SubscriberEvents) => Promise<Subscriber>) | undefined;
+}
+
+export interface SubscriberEvents {
+  onMessage(channel: string): void;
+  /** Messages may have been missed. */
+  onReconnect(): void;
+}
+
+export interface Subscriber {
+  subscribe(channel: string): Promise<void>;
+  unsubscribe(channel: string): Promise<void>;
+  close(): void;
+}
+
+type Listener = (...values: never[]) => void;
+interface Emitter {
+  on(event: string, listener: Listener): unknown;
+}
+
+interface IoRedis extends Emitter {
+  /** And so on for every command; `callBuffer` forgets the command where it is pipelined automatically. */
+  evalshaBuffer(...rest: Argument[]): Promise<unknown>;
+  /** Of a cluster. */
+  nodes?(role: 'master'): IoRedis[];
+  duplicate(...parameters: unknown[]): IoRedis;
+  subscribe(channel: string): Promise<unknown>;
+  unsubscribe(channel: string): Promise<unknown>;
+  disconnect(): void;
+}
+
+interface NodeRedis extends Emitter {
+  sendCommand(...parameters: unknown[]): Promise<unknown>;
+  /** Of a cluster. */
+  readonly masters?: readonly object[];
+  nodeClient?(node: object): NodeRedis | Promise<NodeRedis>;
+  duplicate(): NodeRedis;
+  connect(): Promise<unknown>;
+  subscribe(
+    channel: string,
+    listener: (message: string, channel: string) => void,
+  ): Promise<unknown>;
+  unsubscribe(channel: string): Promise<unknown>;
+  /** Since 5. */
+  destroy?(): void;
+  disconnect(): Promise<unknown>;
+}
+
+/** Tells the clients apart by what they can do; what they really do is proved by `proveClient`. */
+export function toConnection(client: RedisClient): Connection {
+  const can = (name: string) =>
+    typeof (client as unknown as Record<string, unknown> | null)?.[name] === 'function';
+  if ((typeof client === 'object' || typeof client === 'function') && can('sendCommand')) {
+    if (can('evalshaBuffer'))
+      return ioRedisConnection(client as unknown as IoRedis, can('duplicate'));
+    return nodeRedisConnection(client as unknown as NodeRedis, can('duplicate'));
+  }
+  return fail(
+    TypeError,
+    'SAMEKEY_BAD_CLIENT',
+    `Cannot make a Redis store: client is ${nameOf(client)}, wanted a client of redis (node-redis) or ioredis`,
+  );
+}
+
+/** Of Node.js, where the clients run. */
+interface BufferClass {
+  from(buffer: ArrayBufferLike, byteOffset: number, byteLength: number): Uint8Array;
+}
+const bufferClass = () => (globalThis as unknown as { Buffer: BufferClass }).Buffer;
+
+function toBuffer(bytes: Argument): Argument {
+  if (typeof bytes === 'string') return bytes;
+  return bufferClass().from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
+  const sendTo = (node: IoRedis, [name, ...rest]: readonly Argument[]) => {
+    const method = `${String(name).toLowerCase()}Buffer` as 'evalshaBuffer';
+    return node[method](...rest.map(toBuffer));
+  };
+  return {
+    send: (_, command) => sendTo(client, command),
+    masters: async () =>
+      (client.nodes?.('master') ?? [client]).map((node) => (command) => sendTo(node, command)),
+    openSubscriber: canSubscribe
+      ? async (events) => {
+          // The store names channels as the server does, so that a prefix of the client's is in them.
+          const own = { keyPrefix: '', enableOfflineQueue: true, lazyConnect: false };
+          const subscriber = client.nodes ? client.duplicate([], own) : client.duplicate(own);
+          subscriber.on('error', ignore);
+          subscriber.on('ready', () => events.onReconnect());
+          subscriber.on('message', (channel: string) => events.onMessage(channel));
+          return {
+            subscribe: async (channel) => void (await subscriber.subscribe(channel)),
+            unsubscribe: async (channel) => void (await subscriber.unsubscribe(channel)),
+            close: () => subscriber.disconnect(),
+          };
+        }
+      : undefined,
+  };
+}
+
+/** How node-redis 4, and 5 or later (by the RESP type `$`), are asked for bytes. */
+const BYTES = () => ({ returnBuffers: true, typeMapping: { 36: bufferClass() } });
+
+function nodeRedisConnection(client: NodeRedis, canSubscribe: boolean): Connection {
+  const isCluster = typeof client.nodeClient === 'function';
+  const sendTo = (node: NodeRedis, command: readonly Argument[]) =>
+    node.sendCommand(command.map(toBuffer), BYTES());
+  return {
+    send: (key, command) =>
+      isCluster
+        ? client.sendCommand(key, false, command.map(toBuffer), BYTES())
+        : sendTo(client, command),
+    masters: async () => {
+      const nodes = isCluster
+        ? await Promise.all((client.masters ?? []).map((node) => client.nodeClient?.(node)))
+        : [client];
+      return nodes
+        .filter((node) => node !== undefined)
+        .map((node) => (command) => sendTo(node, command));
+    },
+    openSubscriber: canSubscribe
+      ? async (events) => {
+          const subscriber = client.duplicate();
+          const close = () => {
+            if (subscriber.destroy) subscriber.destroy();
+            else subscriber.disconnect().catch(ignore);
+          };
+          subscriber.on('error', ignore);
+          subscriber.on('ready', () => events.onReconnect());
+          await subscriber.connect();
+          const onMessage = (_: string, channel: string) => events.onMessage(channel);
+          return {
+            subscribe: async (channel) => void (await subscriber.subscribe(channel, onMessage)),
+            unsubscribe: async (channel) => void (await subscriber.unsubscribe(channel)),
+            close,
+          };
+        }
+      : undefined,
+  };
+}
+
+/** The client connects again by itself; without a listener it would end the process. */
+function ignore(): void {}

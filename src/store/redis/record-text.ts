@@ -1,0 +1,65 @@
+import { fail } from '../../errors/errors.js';
+import { fromOneLine } from '../one-line.js';
+import type { StoreRecord } from '../store.js';
+
+/**
+ * A record as the value of a Redis string: ten lines, then the payload as it is. A hash would take
+ * ten times the memory beside a payload of more than 64 bytes, and a person reads this as well.
+ *
+ *     state ⏎ owner ⏎ fencingToken ⏎ attempt ⏎ fingerprint ⏎
+ *     claimedAtMs ⏎ leaseEndsAtMs ⏎ expiresAtMs ⏎ finishedAtMs ⏎ codec ⏎ payload
+ *
+ * What a record does not have is an empty line; a text that is there is never empty, see `toLine`.
+ */
+const LINE_COUNT = 10;
+const NEWLINE = 10;
+
+const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });
+
+export function toRecord(value: Uint8Array): StoreRecord {
+  let end = -1;
+  for (let line = 0; line < LINE_COUNT; line++) {
+    end = value.indexOf(NEWLINE, end + 1);
+    if (end < 0) refuse();
+  }
+  const [
+    state,
+    owner,
+    fencingToken,
+    attempt,
+    fingerprint,
+    claimedAtMs,
+    leaseEndsAtMs,
+    expiresAtMs,
+    finishedAtMs,
+    codec,
+  ] = decoder.decode(value.subarray(0, end)).split('\n') as [StoreRecord['state'], ...string[]];
+  const isRunning = state === 'running';
+  if (!isRunning && state !== 'done' && state !== 'failed') refuse();
+  return {
+    state,
+    owner: fromLine(owner) ?? '',
+    fencingToken: Number(fencingToken),
+    attempt: Number(attempt),
+    fingerprint: fromLine(fingerprint),
+    claimedAtMs: Number(claimedAtMs),
+    leaseEndsAtMs: Number(leaseEndsAtMs),
+    expiresAtMs: Number(expiresAtMs),
+    finishedAtMs: isRunning ? undefined : Number(finishedAtMs),
+    codec: fromLine(codec),
+    // A copy, because the client's buffer may be a corner of a much larger one.
+    payload: isRunning ? undefined : new Uint8Array(value.subarray(end + 1)),
+  };
+}
+
+function refuse(): never {
+  fail(
+    SyntaxError,
+    'SAMEKEY_BAD_STATE',
+    'Cannot read the value in Redis: it is no record, wanted a prefix that nobody else uses',
+  );
+}
+
+function fromLine(line: string | undefined): string | undefined {
+  return line === undefined || line === '' ? undefined : fromOneLine(line);
+}

@@ -1,0 +1,31 @@
+import type { Argument, Connection } from './client.js';
+import { SCRIPTS, type ScriptName } from './scripts.js';
+
+/** Sends scripts by their digest, and their text to a server that has not seen it. */
+export class ScriptRunner {
+  readonly #connection: Connection;
+  readonly #digests = new Map<ScriptName, Promise<string>>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  async run(name: ScriptName, key: string, args: readonly Argument[] = []): Promise<unknown> {
+    let digest = this.#digests.get(name);
+    if (digest === undefined) {
+      digest = sha1Hex(SCRIPTS[name]);
+      this.#digests.set(name, digest);
+    }
+    try {
+      return await this.#connection.send(key, ['EVALSHA', await digest, '1', key, ...args]);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return await this.#connection.send(key, ['EVAL', SCRIPTS[name], '1', key, ...args]);
+    }
+  }
+}
+
+async function sha1Hex(text: string): Promise<string> {
+  const digest = await globalThis.crypto.subtle.digest('SHA-1', new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

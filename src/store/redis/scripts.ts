@@ -1,0 +1,115 @@
+/**
+ * The rules of `transition.ts` in Lua, each script one atomic step on one key, so that a cluster can
+ * run it, by the server's own clock. They need Redis 5 or newer, Valkey, or what is like them.
+ *
+ * The value of a key is described in `record-text.ts`; texts come in as its lines.
+ */
+
+/** Numbers are written by `%.0f`: Lua's own way keeps 14 digits of the 16 of a fencing token. */
+const READ = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local value = redis.call('GET', KEYS[1])
+local state, owner, token, attempt, fingerprint, claimed, lease, expires
+if value then
+  state, owner, token, attempt, fingerprint, claimed, lease, expires = string.match(value,
+    '^(%l+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n(%d+)\\n[^\\n]*\\n[^\\n]*\\n')
+  if not state then return redis.error_reply('ERR the value is no record of samekey') end
+  token, attempt, lease, expires =
+    tonumber(token), tonumber(attempt), tonumber(lease), tonumber(expires)
+end
+local standing = state and expires > now
+`;
+
+const WRITE = `
+local function write(finished, codec, payload)
+  redis.call('SET', KEYS[1],
+    string.format('%s\\n%s\\n%.0f\\n%.0f\\n%s\\n%s\\n%.0f\\n%.0f\\n%s\\n%s\\n',
+      state, owner, token, attempt, fingerprint, claimed, lease, expires, finished, codec)
+    .. payload,
+    'PX', string.format('%.0f', math.max(1, expires - now)))
+end
+`;
+
+/** Watchers subscribe to a channel by the name of the key. Who may not publish writes all the same. */
+const TELL = `redis.pcall('PUBLISH', KEYS[1], '')`;
+
+/** Owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished → whether claimed, now, the record. */
+const CLAIM = `${READ}${WRITE}
+local past = token or 0
+local tries = 1
+if standing then
+  if state == 'running' and owner == ARGV[1] then return {1, now, value} end
+  if fingerprint ~= '' and ARGV[4] ~= '' and fingerprint ~= ARGV[4] then return {0, now, value} end
+  if state ~= 'running' then
+    if ARGV[6] == '0' then return {0, now, value} end
+  else
+    if ARGV[5] == '0' or lease > now then return {0, now, value} end
+    tries = attempt + 1
+  end
+end
+state, owner, fingerprint, attempt = 'running', ARGV[1], ARGV[4], tries
+token = math.max(past + 1, time[1] * 1000000 + time[2])
+claimed = string.format('%.0f', now)
+lease = now + ARGV[2]
+expires = now + math.max(ARGV[2], ARGV[3])
+write('', '', '')
+return {1, now, redis.call('GET', KEYS[1])}
+`;
+
+/** Owner, leaseMs → whether renewed. */
+const RENEW = `${READ}${WRITE}
+if not standing or state ~= 'running' or owner ~= ARGV[1] then return 0 end
+lease = now + ARGV[2]
+expires = math.max(expires, lease)
+write('', '', '')
+return 1
+`;
+
+/** Owner, state, codec, payload, ttlMs → whether completed. */
+const COMPLETE = `${READ}${WRITE}
+if not standing or owner ~= ARGV[1] then return 0 end
+if state ~= 'running' then return 1 end
+state = ARGV[2]
+expires = now + ARGV[5]
+write(string.format('%.0f', now), ARGV[3], ARGV[4])
+${TELL}
+return 1
+`;
+
+/** Owner → whether released. */
+const RELEASE = `${READ}
+if not standing or state ~= 'running' or owner ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+${TELL}
+return 1
+`;
+
+/** → now, the record if there is one. */
+const LOOK = `${READ}
+if standing then return {now, value} end
+return {now}
+`;
+
+/** → whether evicted. */
+const EVICT = `${READ}
+if not standing or (state == 'running' and lease > now) then return 0 end
+redis.call('DEL', KEYS[1])
+${TELL}
+return 1
+`;
+
+/** → the key by the name that the server knows it by: a client may add a prefix of its own. */
+const NAME = 'return KEYS[1]';
+
+export const SCRIPTS = {
+  claim: CLAIM,
+  renew: RENEW,
+  complete: COMPLETE,
+  release: RELEASE,
+  look: LOOK,
+  evict: EVICT,
+  name: NAME,
+};
+
+export type ScriptName = keyof typeof SCRIPTS;

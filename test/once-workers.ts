@@ -1,0 +1,149 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ended } from './servers/process.js';
+
+const PROGRAM = fileURLToPath(new URL('once-worker.mjs', import.meta.url));
+
+export interface StoreName {
+  readonly kind: 'redis' | 'ioredis' | 'postgres' | 'lmdb';
+  /** Its address, or its path. */
+  readonly at: string;
+}
+
+export interface WorkerOptions {
+  /** Of `createOnce`, as far as they can be sent. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** Where it stops until it is told to go on. */
+  readonly stopAt?: 'claim' | 'function' | 'complete';
+}
+
+/** What callers got: each different answer once. */
+export interface Answers {
+  readonly answers: readonly string[];
+  readonly count: number;
+}
+
+/** A process that shares a store with others. */
+export class Worker {
+  readonly child: ChildProcess;
+  readonly #waiting = new Map<
+    number,
+    { resolve(message: never): void; reject(error: Error): void }
+  >();
+  #nextId = 0;
+  readonly ready: Promise<void>;
+  readonly stopped: Promise<void>;
+  /** Whether it ended by itself, as a process does that nobody catches an error in. */
+  hasCrashed = false;
+  #isEnding = false;
+  #errors = '';
+
+  constructor(storeName: StoreName, { options = {}, stopAt }: WorkerOptions = {}) {
+    this.child = fork(PROGRAM, [JSON.stringify({ storeName, options, stopAt })], {
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.child.stderr?.on('data', (data) => {
+      this.#errors += data;
+    });
+    let onReady = () => {};
+    let onStopped = () => {};
+    this.ready = new Promise((resolve, reject) => {
+      onReady = resolve;
+      this.child.on('exit', () => {
+        const error = new Error(`the worker ended: ${this.#errors}`);
+        reject(error);
+        for (const waiting of this.#waiting.values()) waiting.reject(error);
+      });
+    });
+    this.ready.catch(() => {});
+    this.stopped = new Promise((resolve) => {
+      onStopped = resolve;
+    });
+    this.child.on('message', (message: { type?: string; id?: number }) => {
+      if (message.type === 'ready') onReady();
+      if (message.type === 'stopped') onStopped();
+      if (message.id === undefined) return;
+      this.#waiting.get(message.id)?.resolve(message as never);
+      this.#waiting.delete(message.id);
+    });
+    this.child.on('exit', () => {
+      if (!this.#isEnding) this.hasCrashed = true;
+    });
+  }
+
+  call(what: { key: string; log: string; callers?: number; takesMs?: number }): Promise<Answers> {
+    return this.#ask({ type: 'call', ...what });
+  }
+
+  record(key: string): Promise<{ state?: string; text?: string }> {
+    return this.#ask({ type: 'record', key });
+  }
+
+  goOn(): void {
+    this.child.send({ type: 'go on' });
+  }
+
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.child.kill(signal);
+  }
+
+  async kill(): Promise<void> {
+    this.#isEnding = true;
+    this.child.kill('SIGKILL');
+    await ended(this.child);
+  }
+
+  #ask<T>(message: object): Promise<T> {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.child.send({ ...message, id });
+    });
+  }
+}
+
+/** The workers of a test and what their functions wrote; all is gone when it ends. */
+export class Crew {
+  readonly #workers: Worker[] = [];
+  readonly #folder = mkdtempSync(join(tmpdir(), 'samekey-once-'));
+  readonly log = join(this.#folder, 'runs.jsonl');
+  readonly storeName: StoreName;
+
+  constructor(storeName: StoreName) {
+    this.storeName = storeName;
+  }
+
+  async start(options?: WorkerOptions): Promise<Worker> {
+    const worker = new Worker(this.storeName, options);
+    this.#workers.push(worker);
+    await worker.ready;
+    return worker;
+  }
+
+  /** Every run of a function, in the order in which they began. */
+  runs(): readonly { key: string; attempt: number; fencingToken: number; pid: number }[] {
+    let text = '';
+    try {
+      text = readFileSync(this.log, 'utf8');
+    } catch {
+      // None yet.
+    }
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line));
+  }
+
+  get hasCrashed(): boolean {
+    return this.#workers.some((worker) => worker.hasCrashed);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.kill()));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}

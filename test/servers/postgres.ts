@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ended, freePort, untilReady } from './process.js';
+
+/** Debian keeps them here; elsewhere they are on the path. */
+const DEBIAN = '/usr/lib/postgresql';
+
+function binaries(): string | undefined {
+  if (existsSync(DEBIAN)) {
+    const versions = readdirSync(DEBIAN).filter((version) =>
+      existsSync(join(DEBIAN, version, 'bin/initdb')),
+    );
+    const [latest] = versions.sort((a, b) => Number(b) - Number(a));
+    if (latest !== undefined) return join(DEBIAN, latest, 'bin');
+  }
+  const { stdout } = spawnSync('sh', ['-c', 'dirname "$(command -v initdb)"'], {
+    encoding: 'utf8',
+  });
+  return stdout?.startsWith('/') ? stdout.trim() : undefined;
+}
+
+const BIN = binaries();
+export const hasPostgres = BIN !== undefined;
+
+export interface PostgresServer {
+  readonly url: string;
+  /** Ends it at once. */
+  kill(): Promise<void>;
+  /** Starts it again, with what it had written. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGQUIT');
+});
+
+/** PostgreSQL refuses to be run by root. */
+function serverUser(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const idOf = (flag: string) =>
+    Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout);
+  return { uid: idOf('-u'), gid: idOf('-g') };
+}
+
+/** Starts a server on a port and in a folder of its own. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'samekey-postgres-'));
+  const user = serverUser();
+  if (user.uid !== undefined) chownSync(folder, user.uid, user.gid ?? user.uid);
+  const data = join(folder, 'data');
+  const port = await freePort();
+  const options = { ...user, cwd: folder, env: { ...process.env, LC_ALL: 'C.UTF-8' } };
+  const init = spawnSync(
+    join(BIN as string, 'initdb'),
+    ['-D', data, '-U', 'samekey', '-A', 'trust', '-E', 'UTF8', '--no-sync'],
+    { ...options, encoding: 'utf8' },
+  );
+  if (init.status !== 0) throw new Error(`initdb: ${init.stderr}`);
+
+  let child = await start();
+  async function start(): Promise<ChildProcess> {
+    const settings = ['listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`];
+    const server = spawn(
+      join(BIN as string, 'postgres'),
+      ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
+      { ...options, stdio: 'ignore' },
+    );
+    running.add(server);
+    server.on('exit', () => running.delete(server));
+    await untilReady(() => accepts(port), 'postgres');
+    return server;
+  }
+
+  async function kill() {
+    // Immediate shutdown: the postmaster takes its children with it, as a crash of all would.
+    child.kill('SIGQUIT');
+    await ended(child);
+  }
+
+  return {
+    url: `postgres://samekey@127.0.0.1:${port}/postgres`,
+    kill,
+    async start() {
+      child = await start();
+    },
+    async stop() {
+      await kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Sends a startup packet; a server that is ready asks for nothing but says so (`R`). */
+function accepts(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(port, '127.0.0.1');
+    const body = Buffer.from('\0\u0003\0\0user\0samekey\0database\0postgres\0\0', 'latin1');
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(body.length + 4);
+    socket.on('error', reject);
+    socket.on('connect', () => socket.write(Buffer.concat([length, body])));
+    socket.on('data', (data) => {
+      socket.destroy();
+      if (data[0] === 'R'.charCodeAt(0)) resolve();
+      else reject(new Error(data.toString()));
+    });
+    socket.on('close', () => reject(new Error('closed')));
+  });
+}

@@ -1,0 +1,70 @@
+import { Cluster as IoCluster, Redis as IoRedis } from 'ioredis';
+import { Redis as IoRedis5 } from 'ioredis-5';
+import { createClient, createCluster } from 'redis';
+import { createClient as createClient4, createCluster as createCluster4 } from 'redis-4';
+import { createClient as createClient5 } from 'redis-5';
+import type { RedisClient } from '../../src/store/redis.js';
+
+export interface Connected {
+  readonly client: RedisClient;
+  end(): void;
+}
+
+const ignore = () => {};
+
+/** Every client that the store is for, connected to one server. */
+export const CLIENTS: Readonly<Record<string, (port: number) => Promise<Connected>>> = {
+  'node-redis 6': async (port) => {
+    const client = createClient({ url: urlOf(port) });
+    await client.on('error', ignore).connect();
+    return { client, end: () => client.destroy() };
+  },
+  'node-redis 6, RESP2': async (port) => {
+    const client = createClient({ url: urlOf(port), RESP: 2 });
+    await client.on('error', ignore).connect();
+    return { client, end: () => client.destroy() };
+  },
+  'node-redis 5': async (port) => {
+    const client = createClient5({ url: urlOf(port) });
+    await client.on('error', ignore).connect();
+    return { client, end: () => client.destroy() };
+  },
+  'node-redis 4': async (port) => {
+    const client = createClient4({ url: urlOf(port) });
+    await client.on('error', ignore).connect();
+    return { client, end: () => void client.disconnect().catch(ignore) };
+  },
+  'ioredis 6': async (port) => {
+    const client = new IoRedis(port).on('error', ignore);
+    return { client, end: () => client.disconnect() };
+  },
+  'ioredis 6 with a prefix of its own': async (port) => {
+    const client = new IoRedis(port, { keyPrefix: 'own*:' }).on('error', ignore);
+    return { client, end: () => client.disconnect() };
+  },
+  'ioredis 5': async (port) => {
+    const client = new IoRedis5(port, { enableAutoPipelining: true }).on('error', ignore);
+    return { client, end: () => client.disconnect() };
+  },
+};
+
+/** The same for a cluster, of which one node is known: the oldest and the newest interface. */
+export const CLUSTER_CLIENTS: typeof CLIENTS = {
+  'node-redis 6': async (port) => {
+    const client = createCluster({ rootNodes: [{ url: urlOf(port) }] });
+    await client.on('error', ignore).connect();
+    return { client, end: () => client.destroy() };
+  },
+  'node-redis 4': async (port) => {
+    const client = createCluster4({ rootNodes: [{ url: urlOf(port) }] });
+    client.on('error', ignore);
+    await client.connect();
+    return { client, end: () => void client.disconnect().catch(ignore) };
+  },
+  'ioredis 6': async (port) => {
+    const client = new IoCluster([{ host: '127.0.0.1', port }]).on('error', ignore);
+    return { client, end: () => client.disconnect() };
+  },
+};
+
+const urlOf = (port: number) => `redis://127.0.0.1:${port}`;

@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ended, freePort, isInstalled, untilReady } from './process.js';
+
+export const hasRedis = isInstalled('redis-server');
+
+export interface RedisServer {
+  readonly port: number;
+  readonly url: string;
+  /** Sends one command, for what a test has to know; the reply as it came. */
+  ask(...words: string[]): Promise<string>;
+  /** Ends it at once. */
+  kill(): Promise<void>;
+  /** Starts it again, with what it had written. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Servers that are still there when the tests end, however they end, are ended. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Starts a server on a port and in a folder of its own. */
+export async function startRedis(...options: string[]): Promise<RedisServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'samekey-redis-'));
+  const port = await freePort();
+  let child = await start();
+
+  async function start(): Promise<ChildProcess> {
+    const server = spawn(
+      'redis-server',
+      [
+        ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''],
+        // Every write is on disk before it is answered, so that it outlives a `kill -9`.
+        ...['--appendonly', 'yes', '--appendfsync', 'always'],
+        ...options,
+      ],
+      { stdio: 'ignore' },
+    );
+    running.add(server);
+    server.on('exit', () => running.delete(server));
+    await untilReady(async () => {
+      if (!(await command(port, ['PING'])).startsWith('+PONG')) throw new Error('it is loading');
+    }, 'redis-server');
+    return server;
+  }
+
+  async function kill() {
+    child.kill('SIGKILL');
+    await ended(child);
+  }
+
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    ask: (...words) => command(port, words),
+    kill,
+    async start() {
+      child = await start();
+    },
+    async stop() {
+      await kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Three masters that share the 16384 slots. */
+export async function startRedisCluster(): Promise<{
+  readonly nodes: readonly RedisServer[];
+  stop(): Promise<void>;
+}> {
+  const nodes = await Promise.all(
+    // A bus port of 10000 more would be beyond 65535 for most free ports.
+    [0, 1, 2].map(async () =>
+      startRedis('--cluster-enabled', 'yes', '--cluster-port', String(await freePort())),
+    ),
+  );
+  const [first] = nodes as [RedisServer];
+  for (const [at, node] of nodes.entries()) {
+    const start = Math.ceil((16384 * at) / nodes.length);
+    const end = Math.ceil((16384 * (at + 1)) / nodes.length) - 1;
+    await node.ask('CLUSTER', 'ADDSLOTSRANGE', String(start), String(end));
+    const busPort = /cluster-port\r\n\$\d+\r\n(\d+)/.exec(
+      await node.ask('CONFIG', 'GET', 'cluster-port'),
+    )?.[1] as string;
+    if (at > 0) await first.ask('CLUSTER', 'MEET', '127.0.0.1', String(node.port), busPort);
+  }
+  await untilReady(async () => {
+    for (const node of nodes) {
+      const info = await node.ask('CLUSTER', 'INFO');
+      if (!/cluster_state:ok/.test(info) || !/cluster_known_nodes:3/.test(info)) {
+        throw new Error(info);
+      }
+    }
+  }, 'the cluster');
+  return {
+    nodes,
+    async stop() {
+      await Promise.all(nodes.map((node) => node.stop()));
+    },
+  };
+}
+
+/** Speaks RESP without any of the clients under test. */
+function command(port: number, words: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(port, '127.0.0.1');
+    let reply = '';
+    socket.on('error', reject);
+    socket.on('data', (data) => {
+      reply += data;
+    });
+    socket.on('close', () => resolve(reply));
+    // After QUIT the server closes, and so all of the reply is there.
+    const frame = (list: readonly string[]) =>
+      `*${list.length}\r\n${list.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
+    socket.write(frame(words) + frame(['QUIT']));
+  });
+}

@@ -1,0 +1,17 @@
+import { PGlite } from '@electric-sql/pglite';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { storeConformance } from '../src/store/conformance.js';
+import { postgresStore } from '../src/store/postgres.js';
+
+describe('the PostgreSQL store on PGlite', () => {
+  let pool: PGlite;
+  beforeAll(async () => {
+    pool = await PGlite.create();
+    await postgresStore({ pool }).migrate();
+  });
+  afterAll(() => pool?.close());
+
+  for (const { name, run } of storeConformance({ open: () => postgresStore({ pool }) })) {
+    it(name, run);
+  }
+});

@@ -1,0 +1,197 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomKey } from '../src/index.js';
+import { createOnce } from '../src/once/index.js';
+import { type PostgresClient, postgresStore } from '../src/store/postgres.js';
+import type { ClaimRequest } from '../src/store/store.js';
+import { hasPostgres, type PostgresServer, startPostgres } from './servers/postgres.js';
+import { describeWith } from './servers/process.js';
+
+const request = (owner: string): ClaimRequest => ({
+  owner,
+  leaseMs: 60_000,
+  ttlMs: 60_000,
+  fingerprint: undefined,
+  takeUnknown: true,
+  takeFinished: true,
+});
+const outcome = {
+  state: 'done',
+  codec: 'json',
+  payload: Uint8Array.of(123, 125),
+  ttlMs: 60_000,
+} as const;
+
+describe('what is no pool, and no table', () => {
+  it.each([undefined, null, 1, 'postgres://localhost', {}, []])('%s', (pool) => {
+    expect(() => postgresStore({ pool: pool as unknown as PostgresClient })).toThrow(
+      expect.objectContaining({
+        name: 'TypeError',
+        code: 'SAMEKEY_BAD_CLIENT',
+        message: expect.stringMatching(
+          /^Cannot make a PostgreSQL store: pool is .*, wanted a Pool/,
+        ),
+      }),
+    );
+  });
+
+  const pool = { query: async () => {} };
+  it.each(['', '1a', 'a b', 'a"b', "a'b", 'a;b', 'a.b.c', '.a', 'a.', 'ä', 'a'.repeat(56), 'a-b'])(
+    'table %j',
+    (table) => {
+      expect(() => postgresStore({ pool, table })).toThrow(
+        expect.objectContaining({ name: 'SyntaxError', code: 'SAMEKEY_BAD_ARGUMENT' }),
+      );
+    },
+  );
+
+  it('and a client that gives no rows', async () => {
+    await expect(postgresStore({ pool }).read('k')).rejects.toMatchObject({
+      code: 'SAMEKEY_BAD_CLIENT',
+    });
+  });
+});
+
+describeWith('PostgreSQL', hasPostgres, 'the table of the PostgreSQL store', () => {
+  let server: PostgresServer;
+  let pool: pg.Pool;
+  beforeAll(async () => {
+    server = await startPostgres();
+    pool = new pg.Pool({ connectionString: server.url, max: 8 });
+    pool.on('error', () => {});
+    await postgresStore({ pool }).migrate();
+  });
+  afterAll(async () => {
+    await pool?.end();
+    await server?.stop();
+  });
+
+  it('is made once, also by many at a time', async () => {
+    const store = () => postgresStore({ pool, table: 'made' });
+    await expect(store().claim('k', request('a'))).rejects.toMatchObject({
+      name: 'ReferenceError',
+      code: 'SAMEKEY_NO_TABLE',
+      message: expect.stringMatching(/^Cannot use the table made: it is not there, wanted migrate/),
+    });
+    await Promise.all(Array.from({ length: 8 }, () => store().migrate()));
+    expect((await store().claim('k', request('a'))).claimed).toBe(true);
+    await store().migrate();
+    expect((await store().read('k')).record?.owner).toBe('a');
+  });
+
+  it('may be in a schema, and have a name that SQL would take for something else', async () => {
+    await pool.query('CREATE SCHEMA "Order"');
+    const store = postgresStore({ pool, table: 'Order.select' });
+    await store.migrate();
+    await store.claim('k', request('a'));
+    let told = 0;
+    await store.watch?.('k', () => {
+      told++;
+    });
+    await store.complete('k', 'a', outcome);
+    await expect.poll(() => told).toBeGreaterThan(0);
+    expect((await pool.query('SELECT key FROM "Order"."select"')).rows).toEqual([{ key: 'k' }]);
+    await store.close();
+  });
+
+  it('is asked once for every step', async () => {
+    let queries = 0;
+    const counting: PostgresClient = {
+      query(...args: never[]) {
+        queries++;
+        return (pool.query as (...args: never[]) => unknown).apply(pool, args);
+      },
+    };
+    const store = postgresStore({ pool: counting });
+    const countOf = async (act: () => Promise<unknown>) => {
+      queries = 0;
+      await act();
+      return queries;
+    };
+    const held = { ...request('b'), takeFinished: false };
+    expect(await countOf(() => store.claim('counted', request('a')))).toBe(1);
+    expect(await countOf(() => store.claim('counted', held))).toBe(1);
+    expect(await countOf(() => store.renew('counted', 'a', 60_000))).toBe(1);
+    expect(await countOf(() => store.complete('counted', 'a', outcome))).toBe(1);
+    expect(await countOf(() => store.claim('counted', held))).toBe(1);
+    expect(await countOf(() => store.read('counted'))).toBe(1);
+    expect(await countOf(() => store.evict('counted'))).toBe(1);
+    const once = createOnce({ store, cache: false });
+    const key = randomKey();
+    expect(await countOf(() => once(key, () => 1))).toBe(2);
+    expect(await countOf(() => once(key, () => 2))).toBe(1);
+  });
+
+  it('takes one connection for all who watch, and gives it back', async () => {
+    const own = new pg.Pool({ connectionString: server.url, max: 3 });
+    const store = postgresStore({ pool: own });
+    const ends = await Promise.all(['a', 'b', 'c'].map((key) => store.watch?.(key, () => {})));
+    expect(own.totalCount - own.idleCount).toBe(1);
+    for (const end of ends) end?.();
+    await store.close();
+    await expect.poll(() => own.totalCount - own.idleCount).toBe(0);
+    await own.end();
+  });
+
+  it('is listened to again after the connection was cut', async () => {
+    const own = new pg.Pool({ connectionString: server.url, max: 3 });
+    own.on('error', () => {});
+    const store = postgresStore({ pool: own });
+    await store.claim('cut', request('a'));
+    let told = 0;
+    await store.watch?.('cut', () => {
+      told++;
+    });
+    await pool.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'`,
+    );
+    // What was missed is unknown, so watchers are told to look.
+    await expect.poll(() => told, { timeout: 20_000 }).toBeGreaterThan(0);
+    const before = told;
+    await store.complete('cut', 'a', outcome);
+    await expect.poll(() => told, { timeout: 20_000 }).toBeGreaterThan(before);
+    await store.close();
+    await own.end();
+  });
+
+  it('may be in a database whose transactions are serializable', async () => {
+    const own = new pg.Pool({
+      connectionString: server.url,
+      max: 8,
+      options: '-c default_transaction_isolation=serializable',
+    });
+    const store = postgresStore({ pool: own });
+    const claims = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, index) =>
+        store.claim('serial', { ...request(`${index}`), takeUnknown: false, takeFinished: false }),
+      ),
+    );
+    const granted = claims.filter((each) => each.status === 'fulfilled' && each.value.claimed);
+    expect(granted).toHaveLength(1);
+    await own.end();
+  });
+
+  it('loses what has expired, in time', async () => {
+    const store = postgresStore({ pool, table: 'swept' });
+    await store.migrate();
+    await pool.query(
+      `INSERT INTO swept SELECT 'k' || i, 'done', 'o', 1, 1, NULL, 0, 0, 1, 1, 'json', NULL FROM generate_series(1, 1500) AS i`,
+    );
+    const rest = async () => Number((await pool.query('SELECT count(*) FROM swept')).rows[0].count);
+    const early = postgresStore({ pool, table: 'swept' });
+    await early.claim('a', request('a'));
+    expect(await rest()).toBe(1501);
+    // A store sweeps beside a claim, when it has not for a while.
+    const later = performance.now() + 60_000;
+    const now = performance.now;
+    performance.now = () => later;
+    try {
+      await early.claim('b', request('b'));
+      await expect.poll(rest).toBe(502);
+      await early.claim('c', request('c'));
+      await expect.poll(rest).toBe(3);
+    } finally {
+      performance.now = now;
+    }
+  });
+});
