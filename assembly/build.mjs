@@ -117,7 +117,7 @@ const { metafile: once } = await build({
   ...shared,
   entryPoints: [
     'src/once/index.ts',
-      'src/once/otel.ts',
+    'src/once/otel.ts',
     ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
   ],
   outdir: 'dist',

@@ -8,6 +8,8 @@ import * as otel from '../src/once/otel.js';
 import * as conformance from '../src/store/conformance.js';
 import * as lmdb from '../src/store/lmdb.js';
 import * as memory from '../src/store/memory.js';
+import * as postgres from '../src/store/postgres.js';
+import * as redis from '../src/store/redis.js';
 import { type Example, examplesInMarkdown, examplesInSource, prepare } from './doc-examples.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -36,6 +38,8 @@ const ENTRIES: Record<string, object> = {
   'samekey/store/conformance': conformance,
   'samekey/store/lmdb': lmdb,
   'samekey/store/memory': memory,
+  'samekey/store/postgres': postgres,
+  'samekey/store/redis': redis,
 };
 /** What the examples in comments have without importing it. */
 const EVERYTHING = Object.assign({}, ...Object.values(ENTRIES));

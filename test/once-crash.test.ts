@@ -20,8 +20,9 @@ onStores(STORES, 'owners that are killed or stopped', (crewOf) => {
       const next = await crewOf().start({
         options: { leaseMs: LEASE_MS, onUnknown, waitMs: WAIT_MS },
       });
-      owner.call({ key, log: crewOf().log }).catch(() => {});
-      await owner.stopped;
+      const lost = owner.call({ key, log: crewOf().log });
+      lost.catch(() => {});
+      await owner.stoppedDuring(lost);
       const answer = next.call({ key, log: crewOf().log });
       await owner.kill();
       // It gave up by itself, were it not served by then: `waitMs`.
@@ -61,7 +62,7 @@ onStores(STORES, 'owners that are killed or stopped', (crewOf) => {
       const owner = await crewOf().start({ stopAt, options });
       const next = await crewOf().start({ options });
       const late = owner.call(what);
-      await owner.stopped;
+      await owner.stoppedDuring(late);
       owner.signal('SIGSTOP');
       const taken = await next.call(what);
       expect(JSON.parse(taken.answers[0] as string).value.by).toBe(next.child.pid);

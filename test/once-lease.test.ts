@@ -100,6 +100,18 @@ describe('a run in another process', () => {
     expect(await b.once(KEY, () => 2)).toBe(1);
   });
 
+  it('is not made in its place for a caller that has left', async () => {
+    const store = memoryStore();
+    await crash(store, 40);
+    const { once } = processOn(store);
+    let calls = 0;
+    const left = once(KEY, () => ++calls, { signal: AbortSignal.timeout(10) });
+    await expect(left).rejects.toMatchObject({ name: 'TimeoutError' });
+    await sleep(100);
+    expect([calls, once.stats().inFlight]).toEqual([0, 0]);
+    expect(await once(KEY, () => ++calls)).toBe(1);
+  });
+
   it('keeps its lease as long as it lives', async () => {
     const store = memoryStore();
     const [a, b] = [processOn(store, { leaseMs: 40 }), processOn(store, { leaseMs: 40 })];

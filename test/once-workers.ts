@@ -35,7 +35,7 @@ export class Worker {
   >();
   #nextId = 0;
   readonly ready: Promise<void>;
-  readonly stopped: Promise<void>;
+  private readonly stopped: Promise<void>;
   /** Whether it ended by itself, as a process does that nobody catches an error in. */
   hasCrashed = false;
   #isEnding = false;
@@ -81,6 +81,16 @@ export class Worker {
 
   record(key: string): Promise<{ state?: string; text?: string }> {
     return this.#ask({ type: 'record', key });
+  }
+
+  /** Resolves when it has stopped during that call; one that ends before has failed. */
+  async stoppedDuring(call: Promise<Answers>): Promise<void> {
+    const ended = call.then(({ answers }) => {
+      throw new Error(`the call ended before: ${answers}`);
+    });
+    await Promise.race([this.stopped, ended]);
+    // What it ends with later is for whoever made it.
+    ended.catch(() => {});
   }
 
   goOn(): void {

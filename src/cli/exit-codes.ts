@@ -19,7 +19,7 @@ export const EXIT_CODES: readonly (readonly [code: ExitCode, meaning: string])[]
   [EXIT.ok, 'done; the keys are equal; no bad key was found'],
   [EXIT.no, 'the answer is no: the keys differ, or bad keys were found'],
   [EXIT.usage, 'the command line is wrong'],
-  [EXIT.unreadable, 'a file cannot be read, or the output cannot be written'],
+  [EXIT.unreadable, 'a file or a store cannot be read, or the output cannot be written'],
   [EXIT.invalid, 'the input is empty, too large, not JSON, or has no key'],
   [EXIT.fault, 'a fault in samekey itself'],
   [EXIT.brokenPipe, 'whoever read the output has gone, as with head'],

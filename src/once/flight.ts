@@ -84,6 +84,8 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
       fn = plan.fn;
       hasWaited = true;
       await wait(plan, record, nowMs, changes, tools, waitedMs());
+      // Who waits for another's run and leaves has not asked for one in its place.
+      if (tools.isAbandoned()) throw inProgress(key, record, Math.round(waitedMs()));
     }
   } finally {
     changes.stop();

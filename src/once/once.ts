@@ -203,13 +203,15 @@ class OnceRunner {
   #start(plan: FlightPlan, traceparent: string | undefined): Flight {
     const { key, fingerprint } = plan;
     const abort = new LazyAbort();
+    let flight: Flight | undefined;
     const landing = fly(plan, {
       settings: this.#settings,
       store: this.#store,
       abort,
+      isAbandoned: () => flight?.passengers === 0,
       emit: (event) => this.#emit(key, traceparent, event),
     });
-    const flight = { landing, fingerprint, traceparent, abort, passengers: 0 };
+    flight = { landing, fingerprint, traceparent, abort, passengers: 0 };
     this.#flights.set(key, flight);
     landing.then(
       (landed) => {

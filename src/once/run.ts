@@ -38,6 +38,8 @@ export interface RunTools {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly abort: LazyAbort;
+  /** Whether nobody waits for the result any longer. */
+  readonly isAbandoned: () => boolean;
   readonly emit: Emit;
 }
 

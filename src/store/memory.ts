@@ -6,7 +6,7 @@ import * as transition from './transition.js';
 export interface MemoryStoreOptions {
   /** Records kept at most, 10,000 unless given; the oldest finished one makes room. */
   readonly maxEntries?: number;
-  /** Bytes of results kept at most, 64 MiB unless given. */
+  /** Bytes of results kept at most, 64 MiB unless given; a larger result is not kept at all. */
   readonly maxBytes?: number;
   /** Milliseconds since 1970; `Date.now` unless given. */
   readonly clock?: () => number;
@@ -116,6 +116,8 @@ class MemoryStore implements Store {
       this.#running.delete(key);
       this.#sweep(nowMs);
       this.#finished.set(key, record);
+      // Larger than all that may be kept: it was never in, and so does not go out either.
+      if (!this.#finished.has(key)) this.#pass(record);
       this.#notify(key);
     }
     return true;
