@@ -13,7 +13,7 @@ const rounded = (cost: number): number => Number(cost.toFixed(6));
 
 /** The worst keys as a table, and the sums of all. */
 export function auditView({ tally, fields, lineCount }: Audit, style: Style): string {
-  const { callCount, keyCount, repeatedCount, duplicateCount, cost, wasted } = tally;
+  const { callCount, keyCount, notHeldCount, repeatedCount, duplicateCount, cost, wasted } = tally;
   const hasCost = fields.cost !== undefined;
   const rows = tally.worst.list.map((repeat) => ({
     times: grouped(repeat.times),
@@ -36,14 +36,20 @@ export function auditView({ tally, fields, lineCount }: Audit, style: Style): st
     table.push(`… and ${counted(repeatedCount - rows.length, 'more key')}`);
   if (table.length > 0) table.push('');
 
-  const calls = `${counted(lineCount, 'line')}, ${counted(callCount, 'call')} with ${counted(keyCount, 'key')}`;
+  const isPart = notHeldCount > 0;
+  const calls = `${counted(lineCount, 'line')}, ${counted(callCount, 'call')} with ${isPart ? 'more than ' : ''}${counted(keyCount, 'key')}`;
   const verdict =
     duplicateCount === 0
       ? 'no duplicates'
       : `${counted(duplicateCount, 'duplicate')} of ${counted(repeatedCount, 'key')}`;
   const waste = hasCost ? `, ${costText(wasted)} wasted of ${costText(cost)}` : '';
   const colour = duplicateCount === 0 ? 'green' : 'red';
-  return [...table, calls, style.paint(colour, `${verdict}${waste}`), ''].join('\n');
+  return [
+    ...table,
+    calls,
+    style.paint(colour, `${verdict}${isPart ? ' among those compared' : ''}${waste}`),
+    '',
+  ].join('\n');
 }
 
 /** The same as data; there are costs only if it was said where they are. */

@@ -44,9 +44,10 @@ const IDENTITY_FLAGS = [
 ] as const;
 
 const HELP = `
-A field is names joined by dots: usage.cost is the member cost of the member usage, or the member
-usage.cost. What a key wasted is what all its calls cost but the dearest. Every line counts as a
-call, so give it the lines that are calls.
+A field is names joined by dots: usage.cost is the member cost of the member usage, or else the
+member usage.cost; $.usage.cost is only the first, and $['usage.cost'] only the second. What a key
+wasted is what all its calls cost but the dearest. Every line with a key counts as a call, so leave
+out the lines that tell of something else.
 
 A key takes 40 to 50 bytes of memory (10 million keys half a gigabyte), whatever the size of the log.
 Keys beyond --max-keys are not compared, which is said, with exit code 4.

@@ -6,6 +6,8 @@ export interface Field {
   /** As it was given. */
   readonly text: string;
   readonly names: readonly string[];
+  /** Whether a member's own name may have the dots in it. */
+  readonly isLoose: boolean;
 }
 
 /** A value, and the names of the members that lead to it. */
@@ -16,50 +18,47 @@ export interface Found {
 
 /** The field that `text`, the value of `option`, names: `usage.cost`, or `$.usage['cost']`. */
 export function toField(text: string, option: string): Field {
-  const names = text.startsWith('$') ? namesOf(text) : text.split('.');
-  if (names === undefined || names.includes('')) {
+  const isLoose = !text.startsWith('$');
+  const names = isLoose ? text.split('.') : namesOf(text);
+  if (names.includes('')) {
     throw usageError(
       `${option} ${JSON.stringify(text)}: wanted names joined by dots, as in usage.cost`,
     );
   }
-  return { text, names };
+  return { text, names, isLoose };
 }
 
-/** The names in a JSONPath; `undefined` if it selects by anything else. */
-function namesOf(path: string): string[] | undefined {
+/** The names in a JSONPath; one that selects by anything else has an empty one. */
+function namesOf(path: string): string[] {
   try {
-    const names = parsePath(path).segments.map(({ descendant, selectors: [first, ...others] }) =>
-      !descendant && others.length === 0 && typeof first === 'object' && 'name' in first
-        ? first.name
-        : '',
-    );
-    return names;
+    return parsePath(path).segments.map(({ descendant, selectors: [first, ...others] }) => {
+      const isName = typeof first === 'object' && 'name' in first;
+      return isName && !descendant && others.length === 0 ? first.name : '';
+    });
   } catch (error) {
     throw toCliError(error);
   }
 }
 
-/** The value at a field, if it is there. A member whose own name has the dots in it counts, too. */
-export function findIn(value: unknown, { names }: Field): Found | undefined {
-  if (names.length === 0) return { value, names };
-  if (names.length === 1) {
-    const member = memberOf(value, names[0] as string);
-    return member === undefined ? undefined : { value: member, names };
-  }
-  return find(value, names, []);
+/** The value at a field, if it is there. */
+export function findIn(value: unknown, { names, isLoose }: Field): Found | undefined {
+  if (isLoose && names.length > 1) return findLoosely(value, names, []);
+  let at = value;
+  for (const name of names) at = memberOf(at, name);
+  return at === undefined ? undefined : { value: at, names };
 }
 
-function find(
+function findLoosely(
   value: unknown,
   names: readonly string[],
   before: readonly string[],
 ): Found | undefined {
   if (names.length === 0) return { value, names: before };
   for (let count = 1; count <= names.length; count++) {
-    const name = names.slice(0, count).join('.');
+    const name = count === 1 ? (names[0] as string) : names.slice(0, count).join('.');
     const member = memberOf(value, name);
     if (member === undefined) continue;
-    const found = find(member, names.slice(count), [...before, name]);
+    const found = findLoosely(member, names.slice(count), [...before, name]);
     if (found !== undefined) return found;
   }
   return undefined;

@@ -1,0 +1,41 @@
+/**
+ * The 429 that was billed: `node examples/once/too-many-requests.mjs`
+ *
+ * The provider does the work, finds that the limit is passed by it, and says 429. An SDK sends the
+ * request again, as it does by default, and all of it is billed a second time. So below nothing is
+ * sent again before it was looked for. The key makes that possible: it is the same in every attempt,
+ * and travels in the request's metadata. `once` makes it safe: while one caller sends and looks, all
+ * others with the same request wait for what it gets.
+ */
+import { keyOf } from 'samekey';
+import { createOnce } from 'samekey/once';
+import { lmdbStore } from 'samekey/store/lmdb';
+import { createClient } from './client.mjs';
+import { compare } from './compare.mjs';
+
+const request = { model: 'm', messages: [{ role: 'user', content: 'Summarise the contract.' }] };
+
+await compare(['refuse'], {
+  async 'without samekey:'(url) {
+    await createClient(url).create(request);
+  },
+
+  async 'with samekey:'(url, folder) {
+    const client = createClient(url);
+    const once = createOnce({ store: lmdbStore({ path: folder }) });
+    const ask = async ({ key, signal }) => {
+      try {
+        // The SDK's own retries are off: they would send again without looking.
+        return await client.create(request, { maxRetries: 0, metadata: { key }, signal });
+      } catch (error) {
+        const answer = error.status === 429 ? await client.find(key) : undefined;
+        if (answer === undefined) throw error;
+        return answer;
+      }
+    };
+    const key = keyOf(request);
+    // Three callers, so that there is something to join.
+    await Promise.all([once(key, ask), once(key, ask), once(key, ask)]);
+    await once.close();
+  },
+});

@@ -1,0 +1,442 @@
+import { Readable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { keyOfJson } from '../../src/index.js';
+import { expectFailure, folder, itOnTerminal, onTerminal, samekey } from './program.js';
+
+const A = 'ik_43862ed8fe3a909eb1c24145058e160785911e5bf5d68632de2ee1ad9eeccc98';
+const B = 'ik_d10a9b5c7ba474f83a59345d2725cec73424c1ef526a576d7ccae0d6d269faa0';
+const COST = ['--cost-field', 'usage.cost'];
+
+const files = folder();
+
+const call = (key: unknown, cost?: unknown) => JSON.stringify({ key, usage: { cost } });
+const log = (...lines: readonly string[]) => lines.map((line) => `${line}\n`).join('');
+
+/** What `--json` prints of these lines. */
+async function audit(input: string | Uint8Array | Readable, ...args: string[]) {
+  const { code, stdout, stderr } = await samekey(['audit', '--json', ...args], { input });
+  expect(stdout).toMatch(/^\{.*\}\n$/);
+  return { code, ...JSON.parse(stdout), stderr };
+}
+
+describe('samekey audit', () => {
+  const lines = log(call(A, 0.1), call(B, 0.2), call(A, 0.3), call('once', 5), call(A, 0.1));
+
+  it('prints the keys that came again, where, and what they wasted', async () => {
+    const expected = {
+      code: 0,
+      stdout: [
+        'times  first line  last line  wasted  key',
+        `    3           1          5     0.2  ${A}`,
+        '',
+        '5 lines, 5 calls with 3 keys',
+        '2 duplicates of 1 key, 0.2 wasted of 5.7',
+        '',
+      ].join('\n'),
+      stderr: '',
+    };
+    expect(await samekey(['audit', files.write('calls.jsonl', lines), ...COST])).toEqual(expected);
+    expect(await samekey(['audit', '-', ...COST], { input: lines })).toEqual(expected);
+    expect(await samekey(['audit', ...COST], { input: lines.slice(0, -1) })).toEqual(expected);
+    const input = lines.replaceAll('\n', '\r\n');
+    expect(await samekey(['audit', ...COST], { input })).toEqual(expected);
+  });
+
+  it('has no costs unless they are asked for', async () => {
+    const { stdout } = await samekey(['audit'], { input: lines });
+    expect(stdout).toBe(
+      `times  first line  last line  key\n    3           1          5  ${A}\n\n5 lines, 5 calls with 3 keys\n2 duplicates of 1 key\n`,
+    );
+    expect(await audit(lines)).toEqual({
+      code: 0,
+      lines: 5,
+      calls: 5,
+      keys: 3,
+      repeatedKeys: 1,
+      duplicates: 2,
+      notCompared: 0,
+      faults: {},
+      worst: [{ key: A, times: 3, firstLine: 1, lastLine: 5 }],
+      stderr: '',
+    });
+  });
+
+  it('takes one cost for all calls', async () => {
+    expect(await audit(lines, '--cost', '0.1')).toMatchObject({
+      cost: 0.5,
+      wasted: 0.2,
+      worst: [{ wasted: 0.2 }],
+    });
+  });
+
+  it('says in the exit code whether there are duplicates, if asked', async () => {
+    expect((await samekey(['audit', '--fail-on-duplicates'], { input: lines })).code).toBe(1);
+    expect(
+      await samekey(['audit', '--fail-on-duplicates'], { input: log(call(A), call(B)) }),
+    ).toEqual({
+      code: 0,
+      stdout: '2 lines, 2 calls with 2 keys\nno duplicates\n',
+      stderr: '',
+    });
+  });
+
+  it('prints the worst first, by cost, then by times, then by place', async () => {
+    const input = log(
+      ...['late', 'late', 'cheap', 'cheap', 'cheap', 'dear', 'dear', 'early', 'early'].map((key) =>
+        call(key, { cheap: 0.001, dear: 0.5 }[key] ?? 0.002),
+      ),
+    );
+    const { worst } = await audit(input, ...COST);
+    expect(worst.map(({ key }: { key: string }) => key)).toEqual([
+      'dear',
+      'cheap',
+      'late',
+      'early',
+    ]);
+    const short = await samekey(['audit', ...COST, '--top', '1'], { input });
+    expect(short.stdout).toContain('2           6          7     0.5  dear\n… and 3 more keys\n');
+  });
+
+  it('adds decimals up without the dust of doubles', async () => {
+    const input = log(...Array.from({ length: 1001 }, () => call(A, 0.1)));
+    expect(await audit(input, ...COST)).toMatchObject({ cost: 100.1, wasted: 100 });
+    const { stdout } = await samekey(['audit', ...COST], { input });
+    expect(stdout).toContain('1,000 duplicates of 1 key, 100 wasted of 100.1\n');
+    const tokens = await samekey(['audit', '--cost', '0.0000015'], { input: lines });
+    expect(tokens.stdout).toContain('0.000003 wasted of 0.000008\n');
+  });
+});
+
+describe('where the key is', () => {
+  it('is idempotency_key, idempotencyKey or key', async () => {
+    const input = log(
+      `{"key":"of something else","idempotency_key":"${A}"}`,
+      `{"idempotencyKey":"${A}"}`,
+      `{"key":"${A}","idempotency_key":null}`,
+    );
+    expect(await audit(input)).toMatchObject({ keys: 1, worst: [{ key: A, times: 3 }] });
+  });
+
+  it('is what --key-field names: members of members, or names with dots', async () => {
+    const input = log(
+      `{"headers":{"idempotency-key":"${A}"}}`,
+      `{"headers.idempotency-key":"${A}"}`,
+      `{"http":{"a.b":{"idempotency-key":"${A}"}}}`,
+      `{"headers":["${A}"]}`,
+    );
+    const fields = ['-k', 'headers.idempotency-key', '-k', 'http.a.b.idempotency-key'];
+    expect(await audit(input, ...fields)).toMatchObject({
+      worst: [{ times: 3, lastLine: 3 }],
+      faults: { noKey: { count: 1, firstLine: 4 } },
+    });
+    const path = ['-k', "$.headers['idempotency-key']"];
+    expect(await audit(input, ...path)).toMatchObject({
+      calls: 1,
+      faults: { noKey: { count: 3 } },
+    });
+    const name = ['-k', "$['headers.idempotency-key']"];
+    expect(await audit(input, ...name)).toMatchObject({
+      calls: 1,
+      faults: { noKey: { count: 3 } },
+    });
+  });
+
+  it('knows a key with the quotes of the header as the same', async () => {
+    const input = log(JSON.stringify({ key: `"${A}"` }), call(A), call('"'), call('""'));
+    expect(await audit(input)).toMatchObject({ keys: 3, worst: [{ key: A, times: 2 }] });
+  });
+
+  it('takes numbers as they are written, beyond 2^53 too', async () => {
+    const input = log(
+      '{"a":{"key":1},"key" : 9007199254740993 , "b":2}',
+      '{"key":9007199254740992}',
+      '{"key":1,"key":9007199254740993}',
+      '{"k\\u0065y":"9007199254740993"}',
+    );
+    expect(await audit(input)).toMatchObject({
+      keys: 2,
+      worst: [{ key: '9007199254740993', times: 3, firstLine: 1, lastLine: 4 }],
+    });
+  });
+
+  it('keeps keys apart that UTF-8 would not', async () => {
+    const input = log('{"key":"\\ud800"}', '{"key":"\\ud801"}', '{"key":"\ufffd"}');
+    expect(await audit(input)).toMatchObject({ keys: 3, duplicates: 0 });
+  });
+
+  it('does not take what objects have by themselves', async () => {
+    const run = await samekey(['audit', '-k', 'constructor.name'], { input: log('{}') });
+    expectFailure(run, 4, /: 1 line without a key at constructor\.name \(line 1\)$/);
+    const input = log('{"__proto__":"p"}', '{"__proto__":"p"}');
+    expect(await audit(input, '-k', '__proto__')).toMatchObject({ duplicates: 1 });
+  });
+});
+
+describe('--request-field', () => {
+  const body = '{"model":"m","n":1.0,"trace_id":"t-1"}';
+
+  it('has the key that samekey key makes of the request, as a value or as text', async () => {
+    const input = log(
+      `{"ts":1760000000000000001,"body":${body}}`,
+      JSON.stringify({ body }),
+      '{"body": {"trace_id":"t-2","n":1,"model":"\\u006d"} }',
+    );
+    expect(await audit(input, '-r', 'body')).toMatchObject({
+      keys: 2,
+      worst: [{ key: keyOfJson(body), times: 2, lastLine: 2 }],
+      faults: {},
+    });
+    const identity = ['-x', 'trace_id', '-s', 'prod', '-b', '128'];
+    const { stdout } = await samekey(['key', ...identity], { input: body });
+    expect(await audit(input, '-r', 'body', ...identity)).toMatchObject({
+      keys: 1,
+      worst: [{ key: stdout.trim(), times: 3 }],
+    });
+  });
+
+  it('may be the whole line', async () => {
+    const input = log(
+      '{"at":1,"method":"POST","path":"/a","body":{"n":1}}',
+      '{"at":2,"method":"POST","path":"/b","body":{"n":1}}',
+      '{"at":3,"method":"POST","path":"/a","body":{"n":1.0}}',
+    );
+    const args = ['--request-field', '$', '-i', 'method', '-i', 'path', '-i', 'body'];
+    expect(await audit(input, ...args)).toMatchObject({
+      worst: [{ times: 2, firstLine: 1, lastLine: 3 }],
+      duplicates: 1,
+    });
+  });
+
+  it('counts what has no request, and what is none', async () => {
+    const input = log(
+      `{"body":${body}}`,
+      '{"body":null}',
+      '{"body":""}',
+      '{}',
+      '{"body":{"id":9007199254740993}}',
+      '{"body":{"id":9007199254740992}}',
+      '{"body":"id=7&n=1"}',
+      `{"body":${'['.repeat(5000)}${']'.repeat(5000)}}`,
+    );
+    const run = await audit(input, '-r', 'body');
+    expect(run).toMatchObject({
+      calls: 1,
+      faults: { noKey: { count: 3, firstLine: 2 }, badRequest: { count: 4, firstLine: 5 } },
+    });
+    expect(run.stderr).toBe(
+      [
+        'samekey: standard input: 3 lines without a request at body (first: line 2)',
+        'samekey: standard input: 4 lines with a request that has no key (first: line 5: found "9007199254740993", wanted at most 2^53 - 1, or bigNumbers "double")',
+        '',
+      ].join('\n'),
+    );
+    expect(await audit(input, '-r', 'body', '--big-numbers', 'double')).toMatchObject({
+      calls: 3,
+      duplicates: 1,
+    });
+  });
+});
+
+describe('lines and costs that do not count are counted', () => {
+  it('lines without a call', async () => {
+    const input = Buffer.concat([
+      Buffer.from(`\ufeff${call(A)}\n\n \t\r\noops\n[1]\n42\n{"key":"${B}"\n`),
+      Buffer.from('{"key":"caf\xe9"}\n', 'latin1'),
+      Buffer.from(log('{"key":""}', '{"key":{"a":1}}', '{"key":true}', '{}', `{"key":"${A}"}`)),
+    ]);
+    const run = await audit(input);
+    expect(run).toMatchObject({
+      lines: 13,
+      calls: 2,
+      worst: [{ key: A, firstLine: 1, lastLine: 13 }],
+      faults: { notObject: { count: 5, firstLine: 4 }, noKey: { count: 4, firstLine: 9 } },
+    });
+    expect(run.stderr).toBe(
+      [
+        'samekey: standard input: 5 lines without a JSON object (first: line 4)',
+        'samekey: standard input: 4 lines without a key at idempotency_key, idempotencyKey, key (first: line 9)',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('costs that are missing, and that are none', async () => {
+    const good = [0.25, '0.25', '2.5e-1', 0];
+    const missing = [undefined, null];
+    const bad = ['$0.25', '', -1, '-1', true, [1], { usd: 1 }, 1e300, 'NaN', '0x10', '1e999'];
+    const input = log(
+      ...[...good, ...missing, ...bad].map((cost) => call(A, cost)),
+      '{"key":"a","usage":7}',
+      '{"key":"a","usage":{"cost":1e999}}',
+    );
+    const run = await audit(input, ...COST);
+    expect(run).toMatchObject({
+      calls: 19,
+      cost: 0.75,
+      wasted: 0.5,
+      faults: { noCost: { count: 3, firstLine: 5 }, badCost: { count: 12, firstLine: 7 } },
+    });
+    expect(run.stderr).toContain(
+      ': 12 lines with something else than a cost at usage.cost (first: line 7: "$0.25")\n',
+    );
+  });
+
+  it('control characters in keys and costs do nothing to the terminal', async () => {
+    const input = log(call('\u001b[31m', '\u001b[2J'), call('\u001b[31m', '\u202e'));
+    const { stdout, stderr } = await samekey(['audit', ...COST], { input });
+    expect(stdout).toContain('  \\u001b[31m\n');
+    expect(stderr).toContain('(first: line 1: "\\u001b[2J")');
+  });
+
+  it('a long key is cut', async () => {
+    const key = 'k'.repeat(1_000_000);
+    const { worst } = await audit(log(call(key), call(`${key}!`), call(key)));
+    expect(worst).toEqual([{ key: `${key.slice(0, 255)}…`, times: 2, firstLine: 1, lastLine: 3 }]);
+  });
+});
+
+describe('large lines', () => {
+  /** A line with so many megabytes in it. */
+  function* line(megabytes: number, piece: string) {
+    yield `{"key":"${A}","body":`;
+    const block = Buffer.from(piece.repeat(1e6 / piece.length));
+    for (let i = 0; i < megabytes; i++) yield block;
+  }
+
+  it('of 60 MB is read, and of 100 MB counted, with what comes after it', async () => {
+    const input = Readable.from(
+      (function* () {
+        yield `${call(A)}\n`;
+        yield* line(60, 'x');
+        yield '}\n';
+        yield* line(100, '"');
+        yield `"}\n${call(A)}`;
+      })(),
+    );
+    const run = await audit(input);
+    expect(run).toMatchObject({
+      lines: 4,
+      calls: 2,
+      faults: { notObject: { count: 1, firstLine: 2 }, tooLarge: { count: 1, firstLine: 3 } },
+    });
+    const body = JSON.stringify('"\\'.repeat(15e6));
+    const long = `{"key":"${A}","body":${body},"usage":{"cost":2}}\n${call(A, 1)}`;
+    expect(await audit(long, ...COST)).toMatchObject({ duplicates: 1, wasted: 1, faults: {} });
+  }, 60_000);
+
+  it('of more values than fit into memory is counted', async () => {
+    const input = `{"key":"${A}","body":[${'{},'.repeat(2_000_000)}1]}\n${call(A)}`;
+    const nodeOptions = ['--max-old-space-size=64'];
+    const { code, stdout, stderr } = await samekey(['audit'], { input, nodeOptions });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: '2 lines, 1 call with 1 key\nno duplicates\n',
+    });
+    expect(stderr).toMatch(/: 1 line beyond 67,108,864 bytes, or the values .* \(line 1\)\n$/);
+  });
+});
+
+describe('memory', () => {
+  const TELL =
+    'data:text/javascript,process.on("exit",()=>console.error(process.resourceUsage().maxRSS))';
+
+  /** The peak in kilobytes for so many lines, each with another key. */
+  async function peak(lineCount: number, ...args: string[]) {
+    const input = Readable.from(
+      (function* () {
+        for (let i = 0; i < lineCount; i += 1000) {
+          yield log(...Array.from({ length: 1000 }, (_, k) => `{"key":"order-${i + k}"}`));
+        }
+      })(),
+    );
+    const nodeOptions = ['--max-old-space-size=64', '--import', TELL];
+    const { stdout, stderr } = await samekey(['audit', '--json', ...args], { input, nodeOptions });
+    return { ...JSON.parse(stdout), kilobytes: Number(/^\d+$/m.exec(stderr)?.[0]) };
+  }
+
+  it('is some bytes a key, and nothing beyond --max-keys', async () => {
+    const small = await peak(100_000, '--max-keys', '1');
+    const large = await peak(400_000);
+    const bounded = await peak(400_000, '--max-keys', '1');
+    expect(large).toMatchObject({ keys: 400_000, duplicates: 0, notCompared: 0 });
+    // What was free before it grew is still there at the peak.
+    expect(large.kilobytes - small.kilobytes).toBeLessThan(50 * 1024);
+    expect(bounded).toMatchObject({ keys: 1, calls: 400_000, notCompared: 399_999 });
+    expect(bounded.kilobytes - small.kilobytes).toBeLessThan(25 * 1024);
+  }, 60_000);
+
+  it('that does not hold all keys is said, with exit code 4', async () => {
+    const input = log(call(A), call(B), call(A), call(B));
+    expect(await samekey(['audit', '--max-keys', '1'], { input })).toEqual({
+      code: 4,
+      stdout: [
+        'times  first line  last line  key',
+        `    2           1          3  ${A}`,
+        '',
+        '4 lines, 4 calls with more than 1 key',
+        '1 duplicate of 1 key among those compared',
+        '',
+      ].join('\n'),
+      stderr:
+        'samekey: standard input: 2 calls not compared, with keys beyond the first 1; see --max-keys\n',
+    });
+    const args = ['audit', '--max-keys', '1', '--fail-on-duplicates'];
+    expect((await samekey(args, { input })).code).toBe(1);
+    expect((await samekey(args, { input: log(call(A), call(B)) })).code).toBe(4);
+  });
+});
+
+describe('a log without a call: one line, exit code 4', () => {
+  it.each([
+    ['', /^standard input: no line is a call: it is empty$/],
+    ['\n \r\n', /^standard input: no line is a call: it is blank$/],
+    ['{"a":1}\n', /: 1 line without a key at idempotency_key, idempotencyKey, key \(line 1\)$/],
+    ['[\n {\n  "key":"a"\n }\n]\n', /: 5 lines without a JSON object \(first: line 1\)$/],
+    ['\u001b[31m\n{}', /: 1 line without a JSON object \(line 1\); 1 line without a key at /],
+  ])('%j', async (input, message) => {
+    expectFailure(await samekey(['audit', '--fail-on-duplicates'], { input }), 4, message);
+  });
+});
+
+describe('a wrong command line: one line, exit code 2', () => {
+  it.each([
+    [['--cost', '-1'], /argument '-1' is invalid\. Wanted a number from 0, as in 0\.01/],
+    [['--cost', 'Infinity'], /Wanted a number from 0/],
+    [['--cost', ''], /Wanted a number from 0/],
+    [['--cost', '1', '--cost-field', 'a'], /^--cost-field and --cost both say what a call costs/],
+    [['-k', 'a', '-r', 'b'], /^--key-field and --request-field both say what the key is/],
+    [['-k', 'a..b'], /^--key-field "a\.\.b": wanted names joined by dots, as in usage\.cost$/],
+    [['-c', ''], /^--cost-field "": wanted names/],
+    [['-r', '$.a[0]'], /^--request-field "\$\.a\[0\]": wanted names/],
+    [['-r', '$..a'], /^--request-field "\$\.\.a": wanted names/],
+    [['-r', '$.'], /^Cannot read the path "\$\." at position 2/],
+    [['-x', 'a'], /^--exclude is for making keys, wanted --request-field, too$/],
+    [['--secret-env', 'X'], /^--secret-env is for making keys/],
+    [['-p', 'openai', '-k', 'a'], /^--preset is for making keys/],
+    [['--top', '0'], /'0' is invalid\. Wanted a whole number from 1 to 1000/],
+    [['--max-keys', '1e9'], /'1e9' is invalid\. Wanted a whole number from 1 to 1000000000/],
+    [['a', 'b'], /^too many arguments for 'audit'.*see samekey help audit$/],
+  ])('%j', async (args, message) => {
+    expectFailure(await samekey(['audit', ...args], { input: '{"key":"a"}' }), 2, message);
+  });
+});
+
+describe('on a terminal', () => {
+  const file = files.write('terminal.jsonl', log(call(A, 1), call(A, 1), call(B, 1)));
+
+  itOnTerminal('rows are cut to its width, and the verdict has a colour', async () => {
+    const { code, stdout } = await onTerminal(['audit', file, ...COST], { columns: 60 });
+    expect(code).toBe(0);
+    const rows = stdout.split('\n');
+    expect(rows[1]).toBe(`    2           1          2       1  ${A.slice(0, 21)}…`);
+    expect(stdout).toContain('\x1b[31m1 duplicate of 1 key, 1 wasted of 3\x1b[39m');
+  });
+
+  itOnTerminal('there is a progress bar', async () => {
+    const shell = `(for i in 1 2 3; do echo '{"key":"a"}'; sleep 0.3; done) | %`;
+    const { code, stdout } = await onTerminal(['audit', '-'], { shell, columns: 100 });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\d+ B {2}[1-3] lines? {2}\d+ B\/s/);
+    expect(stdout).toMatch(/3 lines, 3 calls with 1 key\n/);
+  });
+});
