@@ -1,5 +1,6 @@
 /** The speed samekey promises itself, judged from one run's results. */
 import { BEST_PEER } from './groups/index.mjs';
+import { median } from './rounds.mjs';
 
 /**
  * @typedef {object} Target
@@ -187,6 +188,8 @@ export function targetsOf(result) {
       return [target('import plus first key', '≤', 5, result.overEmptyMs['samekey auto'], 'ms')];
     case 'runtimes':
       return result.runtimes.flatMap(runtimeTargets);
+    case 'once':
+      return onceTargets(result.cells);
     case 'bundle':
       return result.imports.flatMap((/** @type {any} */ { name, gzippedBytes }) => {
         const wanted = GZIPPED_BYTES[name];
@@ -197,6 +200,22 @@ export function targetsOf(result) {
     default:
       return [];
   }
+}
+
+/**
+ * @param {import('./rounds.mjs').CellResult[]} cells
+ * @returns {Target[]}
+ */
+function onceTargets(cells) {
+  const rounds = (/** @type {string} */ cellId, /** @type {string} */ contender) =>
+    cells.find(({ id }) => id === cellId)?.roundsNs[contender] ?? [];
+  const bare = rounds('first', 'the bare function');
+  const over = rounds('first', 'once, memory').map((ns, round) => ns - (bare[round] ?? Number.NaN));
+  const micros = (/** @type {number[]} */ ns) => Number((median(ns) / 1e3).toFixed(2));
+  return [
+    target('a replay in the process', '≤', 5, micros(rounds('replay', 'once, memory')), 'µs'),
+    target('a first run over the bare function', '≤', 20, micros(over), 'µs'),
+  ];
 }
 
 /**

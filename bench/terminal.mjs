@@ -72,6 +72,14 @@ function renderMeasures(result) {
           name in result.overEmptyMs ? `${result.overEmptyMs[name]} ms` : '',
         ]),
       ]);
+    case 'once-stores':
+      return formatColumns([
+        ['', 'keys per second', 'samekey is … times as fast'],
+        ...Object.entries(result.perSecond).map(([name, perSecond]) => {
+          const ratio = result.ratios.find((/** @type {any} */ { over }) => over === name);
+          return [name, String(perSecond), ratio ? formatRatio(ratio.times) : ''];
+        }),
+      ]);
     case 'runtimes':
       return result.runtimes.map(renderRuntime).join('\n\n');
     default:

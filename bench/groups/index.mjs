@@ -52,6 +52,8 @@ export const groupNames = /** @type {const} */ ([
   'startup',
   'runtimes',
   'bundle',
+  'once',
+  'once-stores',
 ]);
 
 /**

@@ -1,0 +1,93 @@
+/** Distinct keys per second on every store, and of other packages on the same Redis. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startRedisServer } from '../../examples/once/redis-server.mjs';
+import { cleanEnvironment } from '../machine.mjs';
+import { CONTENDERS } from '../once/contenders.mjs';
+import { startPostgresServer } from '../once/postgres-server.mjs';
+import { median } from '../rounds.mjs';
+
+const throughputProcess = fileURLToPath(new URL('../once/throughput-process.mjs', import.meta.url));
+const SAMEKEY = 'samekey, Redis';
+const PEERS = Object.keys(CONTENDERS).filter((name) => !name.startsWith('samekey'));
+
+/** @type {import('./index.mjs').MeasuredGroup & { note: string }} */
+export const group = {
+  title: 'samekey/once: distinct keys per second',
+  note:
+    'One process with 64 callers, receipts of 1 KiB; servers of this machine as they come, Redis ' +
+    'without persistence. All but "ioredis" and its own version 4 of @node-idempotency use @redis/client.',
+  async measure({ quick, rounds }) {
+    const redis = await startRedisServer();
+    const postgres = await startPostgresServer();
+    const folder = mkdtempSync(path.join(tmpdir(), 'samekey-bench-lmdb-'));
+    const servers = {
+      redisUrl: `redis://127.0.0.1:${redis.port}`,
+      postgresUrl: postgres.url,
+      folder,
+    };
+    const contenders = Object.keys(CONTENDERS).map(start);
+    try {
+      for (const { ask } of contenders) await ask({ servers });
+      for (const { ask } of contenders) await ask({ measureMs: quick ? 300 : 2000 });
+      /** @type {Record<string, number[]>} */
+      const perSecond = Object.fromEntries(contenders.map(({ name }) => [name, []]));
+      for (let round = 0; round < rounds; round++) {
+        for (const { name, ask } of round % 2 ? contenders.toReversed() : contenders) {
+          const reply = await ask({ measureMs: quick ? 300 : 1000 });
+          perSecond[name]?.push(Math.round(reply.perSecond));
+        }
+      }
+      return {
+        perSecond: Object.fromEntries(
+          Object.entries(perSecond).map(([name, values]) => [name, Math.round(median(values))]),
+        ),
+        rounds: perSecond,
+        ratios: PEERS.map((over) => ({ of: SAMEKEY, over, times: ratio(perSecond, over) })),
+      };
+    } finally {
+      for (const { stop } of contenders) await stop();
+      await Promise.all([redis.stop(), postgres.stop()]);
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+/**
+ * Round by round, so that what slows the machine down for a while cancels out.
+ *
+ * @param {Record<string, number[]>} perSecond
+ * @param {string} over
+ */
+function ratio(perSecond, over) {
+  const others = perSecond[over] ?? [];
+  const ratios = (perSecond[SAMEKEY] ?? []).map((each, round) => each / (others[round] ?? 0));
+  return Number(median(ratios).toFixed(3));
+}
+
+/** @param {string} name */
+function start(name) {
+  const child = fork(throughputProcess, [name], { env: cleanEnvironment() });
+  const exited = once(child, 'exit').then(([code, signal]) => ({
+    error: `once-stores: the process of ${name} ended (${signal ?? code})`,
+  }));
+  return {
+    name,
+    /** @param {Record<string, unknown>} message */
+    async ask(message) {
+      const replied = once(child, 'message').then(([reply]) => reply);
+      child.send(message);
+      const reply = await Promise.race([replied, exited]);
+      if (reply.error) throw new Error(reply.error);
+      return reply;
+    },
+    stop() {
+      child.kill();
+      return exited;
+    },
+  };
+}

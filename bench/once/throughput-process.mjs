@@ -1,0 +1,68 @@
+/**
+ * A process for one contender, driven by `groups/once-stores.mjs` over IPC.
+ *
+ * Messages: `{ servers }` → `{ checked: true }`; `{ measureMs }` → `{ perSecond }`; either may be
+ * answered by `{ error }` instead.
+ */
+import { CONTENDERS, textOf } from './contenders.mjs';
+
+const CALLERS = 64;
+const RECEIPT_BYTES = 1024;
+const [name = ''] = process.argv.slice(2);
+const text = textOf(RECEIPT_BYTES);
+
+/** Runs of the function, by all orders. */
+let runCount = 0;
+/** @type {import('./contenders.mjs').Way} */
+const receiptOf = async ({ id }) => {
+  runCount++;
+  return { order: id, text };
+};
+
+/** @type {import('./contenders.mjs').Way} */
+let run;
+let orderCount = 0;
+const nextOrder = () => ({ id: `${process.pid}-${name}-${orderCount++}` });
+
+process.on('message', async (/** @type {any} */ message) => {
+  try {
+    process.send?.(
+      message.servers ? await open(message.servers) : await measure(message.measureMs),
+    );
+  } catch (error) {
+    process.send?.({ error: error instanceof Error ? error.message : String(error) });
+  }
+});
+process.on('disconnect', () => process.exit());
+
+/** @param {import('./contenders.mjs').Servers} servers */
+async function open(servers) {
+  run = await /** @type {import('./contenders.mjs').Contender} */ (CONTENDERS[name])(
+    servers,
+    receiptOf,
+  );
+  const order = nextOrder();
+  const wanted = JSON.stringify({ order: order.id, text });
+  for (const which of ['first', 'second']) {
+    const receipt = await run(order);
+    if (JSON.stringify(receipt) !== wanted) {
+      throw new Error(`${name}: the ${which} call gives ${JSON.stringify(receipt).slice(0, 80)}`);
+    }
+  }
+  if (runCount !== 1) throw new Error(`${name}: two calls ran the function ${runCount} times`);
+  return { checked: true };
+}
+
+/** @param {number} measureMs */
+async function measure(measureMs) {
+  const startedAt = performance.now();
+  let doneCount = 0;
+  const caller = async () => {
+    while (performance.now() - startedAt < measureMs) {
+      await run(nextOrder());
+      doneCount++;
+    }
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+  return { perSecond: (doneCount / (performance.now() - startedAt)) * 1e3 };
+}
