@@ -59,19 +59,27 @@ export function replaceTables(readme, tables) {
 function renderMachine(results) {
   const { machine, versions, settings } = results.keyof;
   for (const result of Object.values(results)) {
-    const same = (/** @type {string} */ part) =>
-      JSON.stringify(result[part]) === JSON.stringify(results.keyof[part]);
-    if (!same('machine') || !same('versions')) {
+    // A peer that was not there yet when a group was timed has no part in it.
+    const isOther = Object.entries(result.versions).some(
+      ([name, version]) => name in versions && versions[name] !== version,
+    );
+    if (JSON.stringify(result.machine) !== JSON.stringify(machine) || isOther) {
       throw new Error(`Cannot compare ${result.group}.json: made on another machine or version`);
     }
     if (result.settings.quick) throw new Error(`Cannot print ${result.group}.json: a quick run`);
   }
   return (
-    `${machine.cpu}, ${machine.cores} cores, ${machine.arch}, ${machine.os}, ` +
-    `Node ${versions.node}; medians of ${settings.rounds} rounds, a ratio being the median of the ` +
-    "rounds' own ratios. `npm run bench` repeats it."
+    `${formatMachine(machine, versions)}; medians of ${settings.rounds} rounds, a ratio being the ` +
+    "median of the rounds' own ratios. `npm run bench` repeats it."
   );
 }
+
+/**
+ * @param {Record<string, any>} machine
+ * @param {Record<string, string>} versions
+ */
+export const formatMachine = ({ cpu, cores, arch, os }, { node }) =>
+  `${cpu}, ${cores} cores, ${arch}, ${os}, Node ${node}`;
 
 /** @param {any} result */
 function renderKeyOf({ cells, ratios }) {
@@ -206,7 +214,7 @@ function renderRest(results) {
     `\`${over}\` ${formatTime(cells[0].medianNs[over])}`,
     `**${formatRatio(ratioFinder(ratios)('samekey auto', over)[cells[0].id])}**`,
   ]);
-  rows.push(...renderMany(results));
+  rows.push(...renderMany(results), ...renderOnce(results));
   const { gib, runs } = results.stream;
   const { overEmptyMs, medianMs } = results.startup;
   return table(
@@ -289,6 +297,45 @@ function renderMany(results) {
   return rows;
 }
 
+/**
+ * What acting on keys costs, where there are results of it.
+ *
+ * @param {Results} results
+ */
+function renderOnce({ once, 'once-stores': stores }) {
+  /** @type {string[][]} */
+  const rows = [];
+  if (once) {
+    rows.push(
+      ...[
+        ['replay', '`once`: a replay, from this process'],
+        ['first', '`once`: a first run, memory store'],
+      ].map(([cellId, what = '']) => {
+        const { medianNs } = once.cells.find((/** @type {any} */ { id }) => id === cellId);
+        const bare = formatTime(medianNs['the bare function']);
+        return [what, formatTime(medianNs['once, memory']), `the bare function ${bare}`, ''];
+      }),
+    );
+  }
+  if (stores) {
+    const { perSecond, ratios } = stores;
+    const what = (/** @type {string} */ store) => `\`once\`: distinct keys per second, ${store}`;
+    for (const store of ['memory', 'LMDB', 'PostgreSQL']) {
+      rows.push([what(store), `${perSecond[`samekey, ${store}`]}`, '', '']);
+    }
+    for (const { of, over, times } of ratios) {
+      const [peer = ''] = over.split(',');
+      rows.push([
+        what('Redis'),
+        `${perSecond[of]}`,
+        `\`${peer}\` ${perSecond[over]}`,
+        `**${formatRatio(times)}**`,
+      ]);
+    }
+  }
+  return rows;
+}
+
 /** Node resolves links in `import.meta.url`, not in `argv`. */
 function isMain() {
   const script = process.argv[1];
@@ -303,7 +350,7 @@ const ratioFinder = (ratios) => (/** @type {string} */ of, /** @type {string} */
  * @param {readonly string[]} head
  * @param {readonly (readonly string[])[]} rows
  */
-function table(head, rows) {
+export function table(head, rows) {
   const line = (/** @type {readonly string[]} */ row) => `| ${row.join(' | ')} |`;
   const rule = head.map((_, column) => (column === 0 ? '---' : '--:'));
   return [head, rule, ...rows].map(line).join('\n');

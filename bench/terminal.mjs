@@ -80,6 +80,15 @@ function renderMeasures(result) {
           return [name, String(perSecond), ratio ? formatRatio(ratio.times) : ''];
         }),
       ]);
+    case 'once-scale':
+      return result.stores
+        .map((/** @type {any} */ { store, recordBytes, ...calls }) =>
+          [
+            `${store}: ${recordBytes} bytes a record with a result of ${result.resultBytes}`,
+            ...Object.entries(calls).map(([how, costs]) => `  ${how}: ${JSON.stringify(costs)}`),
+          ].join('\n'),
+        )
+        .join('\n');
     case 'runtimes':
       return result.runtimes.map(renderRuntime).join('\n\n');
     default:

@@ -54,6 +54,7 @@ export const groupNames = /** @type {const} */ ([
   'bundle',
   'once',
   'once-stores',
+  'once-scale',
 ]);
 
 /**

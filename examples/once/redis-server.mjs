@@ -10,11 +10,12 @@ import { Redis } from 'ioredis';
 export const hasRedisServer = () =>
   spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0;
 
-export async function startRedisServer() {
+/** @param {...string} more of its options */
+export async function startRedisServer(...more) {
   const port = await freePort();
   const folder = await mkdtemp(join(tmpdir(), 'samekey-example-'));
-  const options = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', ''];
-  const server = spawn('redis-server', options, { stdio: 'ignore' });
+  const own = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', ''];
+  const server = spawn('redis-server', [...own, ...more], { stdio: 'ignore' });
   // However this process ends, the server ends with it.
   const kill = () => server.kill();
   process.on('exit', kill);
@@ -24,6 +25,7 @@ export async function startRedisServer() {
   client.disconnect();
   return {
     port,
+    pid: server.pid,
     async stop() {
       process.off('exit', kill);
       kill();
