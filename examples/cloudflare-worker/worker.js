@@ -10,7 +10,11 @@ export default {
     if (pathname.startsWith('/uploads/') && request.method === 'PUT') {
       return storeUpload(pathname.slice('/uploads/'.length), request, env);
     }
-    return forward(request, new URL(pathname + search, env.UPSTREAM));
+    // Put together like this, a path that begins with `//` names no other host.
+    const upstream = new URL(env.UPSTREAM);
+    upstream.pathname = pathname;
+    upstream.search = search;
+    return forward(request, upstream);
   },
 };
 

@@ -11,6 +11,10 @@ export class LazyAbort {
     return this.#controller.signal;
   }
 
+  get isAborted(): boolean {
+    return this.#aborted !== undefined;
+  }
+
   abort(reason: unknown): void {
     this.#aborted ??= { reason };
     this.#controller?.abort(reason);

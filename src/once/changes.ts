@@ -27,10 +27,7 @@ export class Changes {
    */
   async next(mostMs: number): Promise<void> {
     if (this.#hasEnd === undefined) {
-      this.#end = await this.#store.watch(this.#key, () => {
-        this.#hasChanged = true;
-        this.#wake?.();
-      });
+      this.#end = await this.#store.watch(this.#key, () => this.wake());
       this.#hasEnd = this.#end !== undefined;
       if (this.#hasEnd) return;
     }
@@ -49,6 +46,12 @@ export class Changes {
     });
     this.#wake = undefined;
     this.#hasChanged = false;
+  }
+
+  /** Ends the wait that is under way. */
+  wake(): void {
+    this.#hasChanged = true;
+    this.#wake?.();
   }
 
   stop(): void {

@@ -3,6 +3,7 @@ import {
   defineIdentity,
   type Identity,
   identities,
+  isKey,
   type Key,
   keyOf,
   keyOfJson,
@@ -148,7 +149,7 @@ export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempoten
     headers: (key) => ({ [headerName]: keyPrefix + parseKey(key).hex }),
     parseHeader(value) {
       const text = /^"(.*)"$/.exec(value)?.[1] ?? value;
-      return text.startsWith(keyPrefix)
+      return text.startsWith(keyPrefix) && !isKey(text)
         ? parseKey(`ik_${text.slice(keyPrefix.length)}`).key
         : parseKey(text).key;
     },
@@ -204,7 +205,11 @@ export function configFromEnv(
       );
     }
     const kind = KINDS[name];
-    if (kind === 'list') found[name] = text.split(',').map((each) => each.trim());
+    if (kind === 'list')
+      found[name] = text
+        .split(',')
+        .map((each) => each.trim())
+        .filter(Boolean);
     else found[name] = kind === 'number' && /^\d+$/.test(text.trim()) ? Number(text) : text;
   }
   return checked(found, variableOf);

@@ -23,7 +23,7 @@ export class OnceError extends Error {
 }
 
 /** The key was used for another payload. */
-export const mismatch = (key: string, record: StoreRecord) =>
+export const mismatch = (key: string, record: StoreRecord | undefined) =>
   new OnceError(
     'SAMEKEY_MISMATCH',
     key,

@@ -1,14 +1,16 @@
 import type { ClaimResult, StoreRecord } from '../store/store.js';
 import { isAnother, isUnknown } from '../store/transition.js';
 import { Changes } from './changes.js';
-import { inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
+import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
 import { type Kept, keptIn } from './kept.js';
+import type { OnceSettings } from './options.js';
 import {
   type OnceContext,
   type RunResult,
   type RunTools,
   runClaimed,
   runUnprotected,
+  toKept,
 } from './run.js';
 
 /** What a flight was started with. */
@@ -39,29 +41,53 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
   const startedAt = performance.now();
   const waitedMs = () => performance.now() - startedAt;
   const changes = new Changes(store, key);
-  /** What was decided about the unknown record that stood there, for one claim. */
+  tools.onWake(() => changes.wake());
+  /** What was decided about the unknown record that stood there, for one claim, and about which. */
   let decided: 'retry' | 'reconciled' | undefined;
+  let decidedAttempt = 0;
   let { fn } = plan;
   let hasWaited = false;
+  let hasAnswer = false;
+  const decideAbout = async (record: StoreRecord) => {
+    const found = await decide(plan, record, tools);
+    decided = found === 'retry' ? found : 'reconciled';
+    decidedAttempt = record.attempt;
+    fn = found === 'retry' ? plan.fn : () => found.value;
+  };
   try {
     for (;;) {
+      if (tools.isClosed()) throw closed(key);
+      const takeFinished = plan.fresh && !hasWaited;
+      const isGivenBack = !takeFinished && decided === undefined;
       const claimedAt = performance.now();
       let claim: ClaimResult;
       try {
-        claim = await store.claim(key, {
+        const request = {
           owner: globalThis.crypto.randomUUID(),
           leaseMs: settings.leaseMs,
-          ttlMs: settings.ttlMs,
+          ttlMs: unfinishedTtlMs(settings),
           fingerprint: plan.fingerprint,
           takeUnknown: settings.onUnknown === 'retry' || decided !== undefined,
-          takeFinished: plan.fresh && !hasWaited,
-        });
+          takeFinished,
+        };
+        claim = await store.claim(key, request, isGivenBack);
       } catch (error) {
-        if (settings.onStoreError === 'fail') throw error;
+        // What the store has said before it failed still holds: somebody else is running it.
+        if (settings.onStoreError === 'fail' || hasAnswer) throw error;
         return landing(plan, await runUnprotected(key, plan.fn, tools), settings.ttlMs, waitedMs());
       }
+      hasAnswer = true;
       const { record, nowMs } = claim;
       if (claim.claimed) {
+        // Who has left since has not asked for a run in another's place, or for none at all.
+        if (tools.isAbandoned() && (hasWaited || settings.onAbandoned === 'abort')) {
+          if (isGivenBack) await store.release(key, record.owner).catch(() => {});
+          throw inProgress(key, undefined, Math.round(waitedMs()));
+        }
+        // Meanwhile another one was lost than the one that was decided about.
+        if (decided !== undefined && record.attempt !== decidedAttempt + 1 && record.attempt > 1) {
+          await decideAbout({ ...record, attempt: record.attempt - 1 });
+        }
         if (record.attempt > 1 && decided !== 'reconciled') {
           emit({ type: 'unknown', attempt: record.attempt - 1, decision: 'retry' });
         }
@@ -75,9 +101,7 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
       const kept = keptIn(record);
       if (kept !== undefined) return replay(record, kept, nowMs, hasWaited, waitedMs());
       if (isUnknown(record, nowMs)) {
-        const found = await decide(plan, record, tools);
-        decided = found === 'retry' ? found : 'reconciled';
-        fn = found === 'retry' ? plan.fn : () => found.value;
+        await decideAbout(record);
         continue;
       }
       decided = undefined;
@@ -90,6 +114,16 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
   } finally {
     changes.stop();
   }
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * How long a record is kept whose owner may never be heard of again: where that is decided about, as
+ * good as for ever; where it is run again, no longer than there is anything to count.
+ */
+function unfinishedTtlMs({ onUnknown, ttlMs, leaseMs }: OnceSettings): number {
+  return onUnknown === 'retry' ? Math.max(ttlMs, 2 * leaseMs) : Math.max(ttlMs, 3660 * DAY_MS);
 }
 
 /** Somebody is running it: waits a while, or gives up. */
@@ -114,12 +148,15 @@ async function wait(
 async function decide(
   { key }: FlightPlan,
   record: StoreRecord,
-  { settings: { onUnknown }, emit }: RunTools,
+  { settings, emit }: RunTools,
 ): Promise<'retry' | { readonly value: unknown }> {
   const { attempt } = record;
+  const { onUnknown } = settings;
   const found = typeof onUnknown === 'function' ? await onUnknown(record) : onUnknown;
   if (found === 'retry') return found;
   if (typeof found === 'object' && found !== null && 'value' in found) {
+    // Before the record of what is unknown is taken over.
+    toKept(key, found.value, settings);
     emit({ type: 'unknown', attempt, decision: 'reconciled' });
     return found;
   }

@@ -22,16 +22,25 @@ export class GuardedStore {
     this.#onError = onError;
   }
 
-  claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
-    return this.#within(
-      key,
-      'claim',
-      () => this.#store.claim(key, request),
-      // Nobody waits for this claim any longer: whoever comes next should not, either.
-      ({ claimed }) => {
-        if (claimed) this.#store.release(key, request.owner).catch(() => {});
-      },
-    );
+  /**
+   * A claim that nobody waits for any longer, or whose reply was lost, is given back if
+   * `isGivenBack`: whoever comes next should not wait for it, either. One that may have taken over a
+   * record that tells something is not: its lease ends by itself.
+   */
+  async claim(key: string, request: ClaimRequest, isGivenBack: boolean): Promise<ClaimResult> {
+    const giveBack = async () => {
+      try {
+        if (isGivenBack) await this.#store.release(key, request.owner);
+      } catch {
+        // It was told that the store fails.
+      }
+    };
+    try {
+      return await this.#within(key, 'claim', () => this.#store.claim(key, request), giveBack);
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
   }
 
   renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
@@ -91,8 +100,8 @@ export class GuardedStore {
       );
       const settle = (result: T) => {
         clearTimeout(timer);
-        if (isLate) late(result);
-        else resolve(result);
+        if (!isLate) return resolve(result);
+        late(result);
       };
       try {
         call().then(settle, refuse);

@@ -15,7 +15,7 @@ const ERROR_CODEC = 'error';
 
 /** What of an error is kept: enough to tell what happened and to act on its code. */
 export function keptError(error: unknown): Kept {
-  const own = error instanceof Error ? error : new Error(String(error));
+  const own = error instanceof Error ? error : new Error(textOf(error));
   const { code, status } = own as { code?: unknown; status?: unknown };
   const text = JSON.stringify({
     name: own.name,
@@ -24,6 +24,15 @@ export function keptError(error: unknown): Kept {
     status: typeof status === 'number' ? status : undefined,
   });
   return { state: 'failed', codec: ERROR_CODEC, payload: encoder.encode(text) };
+}
+
+/** Not everything that can be thrown has a text. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return typeof thrown;
+  }
 }
 
 /** What is kept in a finished record. */
@@ -38,11 +47,12 @@ export function open({ state, codec: name, payload }: Kept, codec: Codec): unkno
     const { name: errorName, message, ...more } = JSON.parse(decoder.decode(payload));
     throw Object.assign(new Error(message), more, { name: errorName, replayed: true });
   }
-  const own = [codec, jsonCodec, richCodec].find((each) => each.name === name);
+  const own = [jsonCodec, richCodec, codec].find((each) => each.name === name);
   if (own === undefined) {
     throw new TypeError(
       `Cannot read the result: it was kept by the codec "${name}", wanted that as the codec option`,
     );
   }
-  return own.decode(payload);
+  // Theirs to keep, so that nobody changes what is kept for the others.
+  return own.decode(payload.slice());
 }

@@ -46,6 +46,12 @@ export class Lease {
     clearTimeout(this.#timer);
   }
 
+  #lose(): void {
+    if (this.#isOver) return;
+    this.stop();
+    this.#onLost();
+  }
+
   #schedule(): void {
     const waitMs = Math.min(this.#leaseMs / RENEWALS_PER_LEASE, Math.max(0, this.leftMs));
     this.#timer = setTimeout(() => this.#renew(), waitMs);
@@ -53,17 +59,19 @@ export class Lease {
 
   async #renew(): Promise<void> {
     const askedAt = performance.now();
+    // A store that does not answer must not make the lease look longer than it is.
+    const expiry = setTimeout(() => this.#lose(), Math.max(0, this.leftMs));
     let isOwned: boolean | undefined;
     try {
       isOwned = await this.#store.renew(this.#key, this.#owner, this.#leaseMs);
     } catch {
       // The store may be back before the lease ends.
     }
+    clearTimeout(expiry);
     if (this.#isOver) return;
     if (isOwned) this.#certainUntil = askedAt + this.#leaseMs;
     if (isOwned === false || this.leftMs <= 0) {
-      this.stop();
-      this.#onLost();
+      this.#lose();
     } else {
       this.#schedule();
     }

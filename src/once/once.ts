@@ -75,6 +75,10 @@ interface Flight {
   readonly traceparent: string | undefined;
   readonly abort: LazyAbort;
   passengers: number;
+  /** Whether its result was evicted while it was under way. */
+  isEvicted: boolean;
+  /** Ends its wait for another process's run. */
+  wake(): void;
 }
 
 const COUNTED = {
@@ -163,30 +167,49 @@ class OnceRunner {
     const under = this.#flights.get(key);
     if (under === undefined) {
       const flight = this.#start({ key, fn, fingerprint, fresh }, traceparent);
-      return this.#board(flight, key, true, options);
+      return (await this.#board<T>(flight, key, true, options)) as Detailed<T>;
     }
-    if (isAnother(under.fingerprint, fingerprint)) {
-      this.#emit(key, traceparent, { type: 'mismatch', layer: 'process' });
-      throw mismatch(key, (await this.#store.read(key)).record as StoreRecord);
+    if (under.abort.isAborted) {
+      // Its end is nothing to join, and not far.
+      await untilAborted(
+        under.landing.catch(() => {}),
+        signal,
+      );
+      return this.detailed(key, fn, options);
     }
+    if (isAnother(under.fingerprint, fingerprint)) return this.#refuseMismatch(key, traceparent);
     if (this.#settings.onDuplicate === 'reject') {
       this.#emit(key, traceparent, { type: 'conflict', layer: 'process', waitedMs: 0 });
       throw inProgress(key, undefined, 0);
     }
-    return this.#board(under, key, false, options);
+    const joined = await this.#board<T>(under, key, false, options);
+    // Nothing was run for it: it was a look at what there was.
+    return joined ?? this.detailed(key, fn, options);
+  }
+
+  async #refuseMismatch(key: string, traceparent: string | undefined): Promise<never> {
+    this.#emit(key, traceparent, { type: 'mismatch', layer: 'process' });
+    const { record } = await this.#store.read(key).catch(() => ({ record: undefined }));
+    throw mismatch(key, record);
   }
 
   async evict(key: string): Promise<boolean> {
     checkKey(key);
     this.#cache.delete(key);
     const isGone = await this.#store.evict(key);
+    // A flight that was under way may have put it back, or be about to.
+    this.#cache.delete(key);
+    const flight = this.#flights.get(key);
+    if (isGone && flight !== undefined) flight.isEvicted = true;
     if (isGone) this.#emit(key, undefined, { type: 'evicted' });
     return isGone;
   }
 
   async inspect(key: string): Promise<StoreRecord | undefined> {
     checkKey(key);
-    return (await this.#store.read(key)).record;
+    const { record } = await this.#store.read(key);
+    if (record?.payload === undefined) return record;
+    return { ...record, payload: record.payload.slice() };
   }
 
   stats(): OnceStats {
@@ -195,6 +218,7 @@ class OnceRunner {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    for (const flight of this.#flights.values()) flight.wake();
     await Promise.allSettled([...this.#flights.values()].map(({ landing }) => landing));
     this.#cache.clear();
     await this.#settings.store.close();
@@ -204,33 +228,46 @@ class OnceRunner {
     const { key, fingerprint } = plan;
     const abort = new LazyAbort();
     let flight: Flight | undefined;
+    let wakeFlight = () => {};
     const landing = fly(plan, {
       settings: this.#settings,
       store: this.#store,
       abort,
       isAbandoned: () => flight?.passengers === 0,
+      isClosed: () => this.#isClosed,
+      onWake(wake) {
+        wakeFlight = wake;
+      },
       emit: (event) => this.#emit(key, traceparent, event),
     });
-    flight = { landing, fingerprint, traceparent, abort, passengers: 0 };
-    this.#flights.set(key, flight);
-    landing.then(
-      (landed) => {
-        this.#flights.delete(key);
-        const { kept, ageMs, leftMs } = landed;
-        this.#cache.set(key, kept, landed.fingerprint, ageMs, leftMs);
-      },
+    const started: Flight = {
+      landing,
+      fingerprint,
+      traceparent,
+      abort,
+      passengers: 0,
+      isEvicted: false,
+      wake: () => wakeFlight(),
+    };
+    flight = started;
+    this.#flights.set(key, started);
+    landing
+      .finally(() => this.#flights.delete(key))
+      .then(({ kept, fingerprint, ageMs, leftMs }) => {
+        if (!started.isEvicted) this.#cache.set(key, kept, fingerprint, ageMs, leftMs);
+      })
       // Passengers are told; there may be none left.
-      () => this.#flights.delete(key),
-    );
-    return flight;
+      .catch(() => {});
+    return started;
   }
 
+  /** Waits for a flight; `undefined` if it brought an old result for who wants a fresh one. */
   async #board<T>(
     flight: Flight,
     key: string,
     isFirst: boolean,
-    { signal, traceparent }: CallOptions,
-  ): Promise<Detailed<T>> {
+    { signal, traceparent, fingerprint, fresh }: CallOptions,
+  ): Promise<Detailed<T> | undefined> {
     const boardedAt = performance.now();
     flight.passengers++;
     let landed: Landing;
@@ -243,8 +280,13 @@ class OnceRunner {
       throw error;
     } finally {
       flight.passengers--;
+      if (flight.passengers === 0) flight.wake();
     }
     const { ageMs } = landed;
+    if (isAnother(landed.fingerprint, fingerprint)) {
+      return this.#refuseMismatch(key, traceparent);
+    }
+    if (fresh && !isFirst && landed.outcome === 'replayed') return undefined;
     if (isFirst) {
       const layer = landed.own === undefined ? 'store' : 'process';
       if (landed.outcome === 'joined') {

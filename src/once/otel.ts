@@ -4,7 +4,6 @@ import {
   context,
   type Meter,
   metrics,
-  propagation,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -115,10 +114,11 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     call: CallOptions = {},
   ): Promise<Detailed<T>> {
     // A caller's own trace goes on, wherever it came from.
+    const remote = spanContextOf(call.traceparent);
     const parent =
-      call.traceparent === undefined
+      remote === undefined
         ? context.active()
-        : propagation.extract(context.active(), { traceparent: call.traceparent });
+        : trace.setSpanContext(context.active(), { ...remote, isRemote: true });
     const span = tracer.startSpan('samekey.once', { kind: SpanKind.INTERNAL }, parent);
     span.setAttribute('samekey.key', key);
     const traceparent = traceparentOf(span) ?? call.traceparent;

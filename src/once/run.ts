@@ -40,6 +40,10 @@ export interface RunTools {
   readonly abort: LazyAbort;
   /** Whether nobody waits for the result any longer. */
   readonly isAbandoned: () => boolean;
+  /** Whether no run may be begun any longer. */
+  readonly isClosed: () => boolean;
+  /** Has the flight's wait for another run ended by whoever calls it. */
+  readonly onWake: (wake: () => void) => void;
   readonly emit: Emit;
 }
 
@@ -63,30 +67,39 @@ export async function runClaimed(
   });
   const startedAt = performance.now();
   const durationMs = () => performance.now() - startedAt;
+  const lose = () => {
+    emit({ type: 'leaseLost', fencingToken });
+    const error = leaseLost(key);
+    abort.abort(error);
+    return afterLoss(key, error, store);
+  };
   let value: unknown;
   try {
     value = await call(fn, contextOf(key, attempt, fencingToken, abort), tools, interruption);
   } catch (error) {
-    lease.stop();
     if (interruption.error !== undefined && error === interruption.error) {
+      lease.stop();
       abort.abort(error);
       return await afterLoss(key, interruption.error, store);
     }
-    const stored = settings.storeErrors(error);
-    emit({ type: 'failed', attempt, durationMs: durationMs(), error, stored });
-    if (stored) {
-      const kept = keptError(error);
-      await write(key, owner, kept, lease, tools);
-      return {
-        kept,
-        record,
-        own: () => {
-          throw error;
-        },
-      };
+    const isKept = isStored(error, settings);
+    emit({ type: 'failed', attempt, durationMs: durationMs(), error, stored: isKept });
+    if (!isKept) {
+      lease.stop();
+      await store.release(key, owner).catch(() => {});
+      throw error;
     }
-    await store.release(key, owner).catch(() => {});
-    throw error;
+    const kept = keptError(error);
+    const isOurs = await write(key, owner, kept, lease, tools);
+    lease.stop();
+    if (!isOurs) return await lose();
+    return {
+      kept,
+      record,
+      own: () => {
+        throw error;
+      },
+    };
   }
   let kept: Kept;
   try {
@@ -98,12 +111,7 @@ export async function runClaimed(
   }
   const isOurs = await write(key, owner, kept, lease, tools);
   lease.stop();
-  if (!isOurs) {
-    emit({ type: 'leaseLost', fencingToken });
-    const error = leaseLost(key);
-    abort.abort(error);
-    return await afterLoss(key, error, store);
-  }
+  if (!isOurs) return await lose();
   emit({ type: 'executed', attempt, fencingToken, durationMs: durationMs() });
   return { kept, own: () => value, record };
 }
@@ -177,7 +185,17 @@ async function call(
   }
 }
 
-function toKept(key: string, value: unknown, { codec, maxResultBytes }: OnceSettings): Kept {
+function isStored(error: unknown, { storeErrors }: OnceSettings): boolean {
+  try {
+    return storeErrors(error);
+  } catch {
+    // What it says about this error is unknown, and the error itself is what callers must see.
+    return false;
+  }
+}
+
+/** A result as it is kept; throws for one that cannot be. */
+export function toKept(key: string, value: unknown, { codec, maxResultBytes }: OnceSettings): Kept {
   let payload: Uint8Array;
   try {
     payload = codec.encode(value);
