@@ -171,6 +171,49 @@ describe('an owner that was never heard of again', () => {
     expect(types()).toEqual(['unknown', 'executed']);
   });
 
+  it('is held for longer than results are kept', async () => {
+    const store = memoryStore();
+    const options = { onUnknown: 'hold', ttlMs: 20, leaseMs: 30, timeoutMs: 5 } as const;
+    const { once } = processOn(store, options);
+    await expect(once(KEY, never)).rejects.toMatchObject({ code: 'SAMEKEY_TIMEOUT' });
+    await sleep(100);
+    const held = { code: 'SAMEKEY_UNKNOWN_OUTCOME' };
+    await expect(once(KEY, () => 1)).rejects.toMatchObject(held);
+  });
+
+  it('is still unknown if what was found out about it cannot be kept', async () => {
+    const store = memoryStore();
+    await crash(store, 10);
+    await sleep(15);
+    const found = { value: new Map() };
+    const { once } = processOn(store, { onUnknown: () => found });
+    for (let i = 0; i < 2; i++) {
+      const refused = { code: 'SAMEKEY_UNSTORABLE' };
+      await expect(once(KEY, () => new Map())).rejects.toMatchObject(refused);
+    }
+    expect((await store.read(KEY)).record).toMatchObject({ owner: 'crashed' });
+  });
+
+  it('is asked about anew if meanwhile another one was lost', async () => {
+    const store = memoryStore();
+    await crash(store, 10);
+    await sleep(15);
+    const asked: number[] = [];
+    const { once } = processOn(store, {
+      onUnknown: async ({ attempt }) => {
+        asked.push(attempt);
+        if (attempt > 1) return 'hold';
+        const request = { owner: 'second', leaseMs: 10, ttlMs: 60_000, fingerprint: undefined };
+        await store.claim(KEY, { ...request, takeUnknown: true, takeFinished: false });
+        await sleep(15);
+        return 'retry';
+      },
+    });
+    const held = { code: 'SAMEKEY_UNKNOWN_OUTCOME' };
+    await expect(once(KEY, () => 1)).rejects.toMatchObject(held);
+    expect(asked).toEqual([1, 2]);
+  });
+
   it.each([
     ['retry', 'ran'],
     ['hold', 'SAMEKEY_UNKNOWN_OUTCOME'],
@@ -287,6 +330,49 @@ describe('a store that fails', () => {
     ]);
   });
 
+  it('after it has said that somebody is running it is no reason to run it, too', async () => {
+    const memory = memoryStore();
+    await crash(memory, 60_000);
+    let claims = 0;
+    const store = but(memory, {
+      claim: async (...all) => {
+        if (++claims > 1) throw new Error('ECONNREFUSED');
+        return memory.claim(...all);
+      },
+    });
+    let calls = 0;
+    const { once } = processOn(store, { onStoreError: 'run' });
+    await expect(once(KEY, () => ++calls)).rejects.toMatchObject({ code: 'SAMEKEY_STORE' });
+    expect(calls).toBe(0);
+  });
+
+  it('that lost the reply to a claim blocks nobody', async () => {
+    const memory = memoryStore();
+    const store = but(memory, {
+      claim: async (...all) => {
+        await memory.claim(...all);
+        throw new Error('ECONNRESET');
+      },
+    });
+    await expect(processOn(store).once(KEY, () => 1)).rejects.toMatchObject({
+      code: 'SAMEKEY_STORE',
+    });
+    expect(await processOn(memory, { waitMs: 0 }).once(KEY, () => 2)).toBe(2);
+  });
+
+  it('that hangs at a renewal costs the lease when it ends, not later', async () => {
+    const { once, types } = processOn(but(memoryStore(), { renew: never }), { leaseMs: 60 });
+    let aborted = false;
+    const running = once(KEY, ({ signal }) => {
+      signal.addEventListener('abort', () => (aborted = true));
+      return never();
+    });
+    await expect(running).rejects.toMatchObject({ code: 'SAMEKEY_LEASE_LOST' });
+    expect(aborted).toBe(true);
+    // The renewal itself is waited for, for `storeTimeoutMs`.
+    expect(types()).toEqual(['leaseLost']);
+  });
+
   it('that never answers is one', async () => {
     const store = but(memoryStore(), { claim: never });
     const { once } = processOn(store, { storeTimeoutMs: 20 });
@@ -363,6 +449,21 @@ describe('a store that fails', () => {
       throw new Error('429');
     };
     await expect(once(KEY, failing)).rejects.toThrow('429');
+  });
+});
+
+describe('close', () => {
+  it('waits for no run of another process, and begins none', async () => {
+    const store = memoryStore();
+    await crash(store, 60_000);
+    const { once } = processOn(store);
+    let calls = 0;
+    const waiting = once(KEY, () => ++calls);
+    const outcome = expect(waiting).rejects.toMatchObject({ code: 'SAMEKEY_CLOSED' });
+    await sleep(5);
+    await once.close();
+    await outcome;
+    expect(calls).toBe(0);
   });
 });
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { keyOf } from '../src/index.js';
 import { createOnce, type OnceEvent, type OnceOptions, richCodec } from '../src/once/index.js';
 import { memoryStore } from '../src/store/memory.js';
@@ -123,6 +123,34 @@ describe('once', () => {
     expect(types()).toEqual(['executed', 'evicted', 'executed']);
   });
 
+  it('forgets what is evicted while somebody is being given it', async () => {
+    const store = memoryStore();
+    const { once, call } = setUp({ store });
+    await once(KEY, call);
+    const other = setUp({ store }).once;
+    const replay = other(KEY, call);
+    expect(await other.evict(KEY)).toBe(true);
+    expect(await replay).toEqual({ answer: 1 });
+    expect(await other(KEY, call)).toEqual({ answer: 2 });
+  });
+
+  it('runs afresh for a caller that came while another looked', async () => {
+    const store = memoryStore();
+    const { once, call } = setUp({ store });
+    await once(KEY, call);
+    const other = setUp({ store }).once;
+    const both = await Promise.all([other(KEY, call), other(KEY, call, { fresh: true })]);
+    expect(both).toEqual([{ answer: 1 }, { answer: 2 }]);
+  });
+
+  it('has one listener for all calls with a signal', async () => {
+    const { once, call } = setUp();
+    const { signal } = new AbortController();
+    const added = vi.spyOn(signal, 'addEventListener');
+    await Promise.all(Array.from({ length: 100 }, () => once(KEY, call, { signal })));
+    expect(added).toHaveBeenCalledTimes(1);
+  });
+
   it('does not evict what is running', async () => {
     const { once, call, calls } = setUp();
     const running = once(KEY, call);
@@ -189,6 +217,14 @@ describe('errors of the function', () => {
     // Another process.
     await expect(setUp({ store }).once(KEY, pay)).rejects.toMatchObject(kept);
     expect(calls).toBe(1);
+  });
+
+  it('reach the caller whatever storeErrors makes of them', async () => {
+    const storeErrors = (error: unknown) => (error as { status: number }).status === 422;
+    const { once, call } = setUp({ storeErrors });
+    const [outcome] = await Promise.allSettled([once(KEY, () => Promise.reject())]);
+    expect(outcome).toEqual({ status: 'rejected', reason: undefined });
+    expect(await once(KEY, call)).toEqual({ answer: 1 });
   });
 
   it('may be undefined, or come before there is a promise', async () => {
@@ -259,6 +295,20 @@ describe('a caller that gives up', () => {
     expect(await once(KEY, call)).toEqual({ answer: 1 });
   });
 
+  it('is joined by nobody once its run is aborted', async () => {
+    const { once, call } = setUp({ onAbandoned: 'abort' });
+    const controller = new AbortController();
+    const hang = ({ signal }: { signal: AbortSignal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => setTimeout(() => reject(signal.reason), 10));
+      });
+    const leaving = once(KEY, hang, { signal: controller.signal });
+    await sleep(2);
+    controller.abort();
+    await expect(leaving).rejects.toMatchObject({ name: 'AbortError' });
+    expect(await once(KEY, call)).toEqual({ answer: 1 });
+  });
+
   it('before it began runs nothing', async () => {
     const { once, call, calls } = setUp();
     const signal = AbortSignal.abort(new Error('too late'));
@@ -284,6 +334,16 @@ describe('a fingerprint', () => {
     });
     expect(await once(KEY, call, { fingerprint: 'a' })).toEqual({ answer: 1 });
     expect(types()).toEqual(['mismatch', 'conflict', 'executed', 'mismatch', 'replayed']);
+  });
+
+  it('is checked for those who board a call that has none', async () => {
+    const store = memoryStore();
+    await setUp({ store }).once(KEY, () => 'a', { fingerprint: 'a' });
+    const { once } = setUp({ store });
+    const all = [once(KEY, () => 'b'), once(KEY, () => 'b', { fingerprint: 'b' })];
+    const [first, second] = await Promise.allSettled(all);
+    expect(first).toMatchObject({ value: 'a' });
+    expect(second).toMatchObject({ reason: { code: 'SAMEKEY_MISMATCH' } });
   });
 
   it('is checked in another process, too', async () => {

@@ -20,3 +20,24 @@ export class LazyAbort {
     this.#controller?.abort(reason);
   }
 }
+
+const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `onAbort` when the signal aborts; returns a function that ends this. Any number of calls may
+ * wait with one signal, of which Node takes more than ten listeners for a leak: so it has one.
+ */
+export function whenAborted(signal: AbortSignal, onAbort: () => void): () => void {
+  let all = listeners.get(signal);
+  if (all === undefined) {
+    const own = new Set<() => void>();
+    const callAll = () => {
+      for (const each of own) each();
+    };
+    signal.addEventListener('abort', callAll, { once: true });
+    listeners.set(signal, own);
+    all = own;
+  }
+  all.add(onAbort);
+  return () => all.delete(onAbort);
+}

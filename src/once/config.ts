@@ -107,8 +107,8 @@ export interface Idempotency {
   /** The key of a JSON value, and of a JSON text. */
   keyOf(value: unknown): Key;
   keyOfJson(text: string | Uint8Array): Key;
-  /** The header that carries a key, to be spread into others. */
-  headers(key: Key): Record<string, string>;
+  /** The header that carries a key, to be spread into others; a UUID has no prefix. */
+  headers(key: string): Record<string, string>;
   /** The key in a header's value, whose prefix it takes back. */
   parseHeader(value: string): Key;
   /** Options for `createOnce`. */
@@ -146,7 +146,7 @@ export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempoten
     identity,
     keyOf: (value) => keyOf(value, identity),
     keyOfJson: (text) => keyOfJson(text, identity),
-    headers: (key) => ({ [headerName]: keyPrefix + parseKey(key).hex }),
+    headers: (key) => ({ [headerName]: isKey(key) ? keyPrefix + parseKey(key).hex : key }),
     parseHeader(value) {
       const text = /^"(.*)"$/.exec(value)?.[1] ?? value;
       return text.startsWith(keyPrefix) && !isKey(text)

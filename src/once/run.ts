@@ -1,5 +1,6 @@
 import type { ClaimResult, StoreRecord } from '../store/store.js';
 import type { LazyAbort } from './abort.js';
+import { jsonCodec, richCodec } from './codec.js';
 import { leaseLost, type OnceError, timedOut, UnstorableResultError } from './errors.js';
 import type { OnceEvent } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
@@ -199,6 +200,8 @@ export function toKept(key: string, value: unknown, { codec, maxResultBytes }: O
   let payload: Uint8Array;
   try {
     payload = codec.encode(value);
+    // A codec of the caller's may give bytes that somebody goes on writing to.
+    if (codec !== jsonCodec && codec !== richCodec) payload = payload.slice();
   } catch (error) {
     throw new UnstorableResultError(
       'SAMEKEY_UNSTORABLE',
