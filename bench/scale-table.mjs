@@ -95,6 +95,9 @@ function renderFleet({ stores, clusterBus }) {
       ),
       row(shown, 'to the servers', ({ executed }) => perSecond(executed.sentBytes)),
       row(shown, 'from the servers', ({ executed }) => perSecond(executed.receivedBytes)),
+      row(shown, 'to every master, from the others', ({ store }) =>
+        store === 'Redis' ? perSecond(clusterBus.bytes) : '',
+      ),
       row(shown, 'written to logs', ({ executed }) =>
         executed.writtenBytes ? perSecond(executed.writtenBytes) : '',
       ),

@@ -130,6 +130,8 @@ async function postgresFootprint() {
     async openStore() {
       const pool = new pg.Pool({ connectionString: server.url, max: 4 });
       pools.push(pool);
+      // Its connection for `LISTEN` is let go of when the store closes, and `end` does not wait for it.
+      pool.on('error', () => {});
       pool.on('connect', (client) => {
         sockets.push(/** @type {any} */ (client).connection.stream);
         // A statement and its values go out together, and what comes of them comes back together.
