@@ -211,23 +211,27 @@ describe('options', () => {
   });
 });
 
-/** How much longer eight times as much takes, best of several runs each. */
+const BOUND = 28;
+
+/**
+ * How much longer eight times as much takes: the best of several runs each, in turn, and of more
+ * where others on the machine have slowed the large ones down.
+ */
 function growth(make: (count: number) => string, count: number): number {
-  const [small, large] = [count, 8 * count].map((each) => {
-    const bytes = Buffer.from(make(each));
-    let best = Number.POSITIVE_INFINITY;
-    for (let run = 0; run < 4; run++) {
+  const inputs = [count, 8 * count].map((each) => Buffer.from(make(each)));
+  const best = inputs.map(() => Number.POSITIVE_INFINITY) as [number, number];
+  for (let run = 0; run < 4 || (run < 24 && best[1] >= BOUND * best[0]); run++) {
+    for (const [i, bytes] of inputs.entries()) {
       const start = performance.now();
       try {
         canonicalizeJson(bytes);
       } catch (error) {
         expect(error).toMatchObject({ code: expect.stringMatching(/^SAMEKEY_/) });
       }
-      best = Math.min(best, performance.now() - start);
+      best[i as 0 | 1] = Math.min(best[i as 0 | 1], performance.now() - start);
     }
-    return best;
-  }) as [number, number];
-  return large / small;
+  }
+  return best[1] / best[0];
 }
 
 const PREFIX = 'the-same-long-prefix-'.repeat(5);
@@ -266,6 +270,6 @@ onEach(CANONICALIZERS, () => {
         `{${Array.from({ length: count }, (_, i) => `"${1e7 + count - i}":0`).join()},"${1e7 + count}":0}`,
     ],
   ])('takes eight times as long, not 64 times, for eight times as many: %s', (_, count, make) => {
-    expect(growth(make, count)).toBeLessThan(28);
+    expect(growth(make, count)).toBeLessThan(BOUND);
   });
 });
