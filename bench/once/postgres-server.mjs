@@ -30,7 +30,7 @@ export async function startPostgresServer() {
     ['-D', data, '-U', 'samekey', '-A', 'trust', '-E', 'UTF8'],
     { ...options, encoding: 'utf8' },
   );
-  if (init.status !== 0) throw new Error(`initdb: ${init.stderr ?? init.error?.message}`);
+  if (init.status !== 0) throw new Error(`initdb: ${init.error?.message ?? init.stderr}`);
 
   const port = await freePort();
   const server = spawn(

@@ -16,6 +16,7 @@ export async function startRedisServer(...more) {
   const folder = await mkdtemp(join(tmpdir(), 'samekey-example-'));
   const own = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', ''];
   const server = spawn('redis-server', [...own, ...more], { stdio: 'ignore' });
+  await once(server, 'spawn'); // or an error, if there is no such program
   // However this process ends, the server ends with it.
   const kill = () => server.kill();
   process.on('exit', kill);
