@@ -102,7 +102,7 @@ export class Exchange {
     return this.#recording?.isWhole ?? true;
   }
 
-  /** Whether the response has come in: `kept` if duplicates get it from now on. */
+  /** Whether it is decided what becomes of the response: `kept` if duplicates get it from now on. */
   get end(): 'kept' | 'lost' | undefined {
     return this.#end;
   }
@@ -163,6 +163,8 @@ export class Exchange {
     }
     const head = headOf(response);
     const isKept = this.#limits.isKept(response);
+    // Whoever tries again now wants another answer than this.
+    if (!isKept && response.status >= 400) this.#end = 'lost';
     if (response.body === null) {
       this.#end = isKept ? 'kept' : 'lost';
       this.#resolve({ head });
@@ -198,7 +200,7 @@ export class Exchange {
         throw error;
       }
       upstream.signal.throwIfAborted();
-      const fault = watch.fault();
+      const fault = watch.fault(() => (recording.isWhole ? joined(recording) : undefined));
       if (fault !== undefined) throw new BrokenResponseError(key, fault);
     } catch (error) {
       this.#end = 'lost';

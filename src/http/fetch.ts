@@ -4,9 +4,15 @@ import { fail, nameOf } from '../errors/errors.js';
 import { scoped } from '../index.js';
 import type { OnceEvent, OnceStats } from '../once/index.js';
 import { type ExchangeOptions, Exchanges } from './exchanges.js';
-import { type KeyFormat, KeyHeader, type KeyHeaderOptions } from './key-header.js';
+import {
+  type KeyFormat,
+  KeyHeader,
+  type KeyHeaderOptions,
+  requireKeyFormat,
+} from './key-header.js';
 import { type OutgoingRequest, readRequest, send } from './outgoing-request.js';
 import { keyOfRequest, type RequestKeyOptions } from './request-key.js';
+import { isUnknownFailure } from './unknown-failure.js';
 
 export { BrokenResponseError, HttpError, ResponseNotKeptError, SlowReaderError } from './errors.js';
 export type { ResponseInfo } from './exchange.js';
@@ -133,12 +139,23 @@ class Sender {
         `Cannot send requests: fetch is ${nameOf(fetch)}, wanted a function`,
       );
     }
+    if (!Array.isArray(methods) || methods.some((method) => typeof method !== 'string')) {
+      fail(
+        TypeError,
+        'SAMEKEY_BAD_ARGUMENT',
+        'Cannot send requests: methods is no list of texts, wanted such as ["POST", "PATCH"]',
+      );
+    }
+    if (keyFormat !== undefined) requireKeyFormat(keyFormat);
     this.#options = options;
     // Called as a function: platforms refuse it as another object's method.
     this.#fetch = (input, init) => fetch(input, init);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(options);
-    this.exchanges = new Exchanges(exchangeOptions as ExchangeOptions);
+    this.exchanges = new Exchanges({
+      unknownErrors: isUnknownFailure,
+      ...(exchangeOptions as ExchangeOptions),
+    });
   }
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
@@ -200,7 +217,11 @@ class Sender {
     const temperature = temperatureIn(body);
     if (temperature === undefined || temperature <= 0) return;
     const traceparent = headers.get('traceparent') ?? undefined;
-    this.#options.onEvent?.({ type: 'repeats', key, traceparent, count, temperature });
+    try {
+      this.#options.onEvent?.({ type: 'repeats', key, traceparent, count, temperature });
+    } catch {
+      // Watching must not change what is watched.
+    }
   }
 }
 
