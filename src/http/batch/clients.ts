@@ -19,7 +19,7 @@ interface AnthropicBatch {
   readonly created_at: string;
   readonly processing_status: string;
   readonly results_url: string | null;
-  readonly request_counts: Readonly<Record<string, number>>;
+  readonly request_counts: object;
 }
 
 /** What of `openai` is needed. */
@@ -75,7 +75,7 @@ export function anthropicBatches({ messages: { batches } }: AnthropicClient): Ba
         // The latest come first.
         if (Date.parse(batch.created_at) < sinceMs - CLOCKS_DIFFER_MS) break;
         const { request_counts: counts } = batch;
-        const count = Object.values(counts).reduce((sum, each) => sum + each, 0);
+        const count = Object.values<number>({ ...counts }).reduce((sum, each) => sum + each, 0);
         if (itemCount !== undefined && count !== itemCount) continue;
         if (batch.processing_status !== 'ended' || batch.results_url === null) {
           mayBeOurs = true;
