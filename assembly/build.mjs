@@ -89,7 +89,7 @@ for (const name of Object.keys(MODULES)) copyFileSync(`build/${name}.wasm`, `dis
 const outside = (path) => ({
   name: 'the library stays outside',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path, external: true }));
+    onResolve({ filter: /^(?:\.\.\/)+index\.js$/ }, () => ({ path, external: true }));
   },
 });
 
@@ -119,6 +119,7 @@ const { metafile: once } = await build({
     'src/once/index.ts',
     'src/once/otel.ts',
     'src/http/fetch.ts',
+    'src/http/batch.ts',
     ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
   ],
   outdir: 'dist',

@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as fetchEntry from '../src/http/fetch.js';
+import * as batch from '../src/http/batch.js';
 import * as samekey from '../src/index.js';
 import * as once from '../src/once/index.js';
 import * as otel from '../src/once/otel.js';
@@ -35,6 +36,7 @@ function elided(expected: unknown): unknown {
 const ENTRIES: Record<string, object> = {
   samekey,
   'samekey/fetch': fetchEntry,
+  'samekey/batch': batch,
   'samekey/once': once,
   'samekey/otel': otel,
   'samekey/store/conformance': conformance,
