@@ -118,6 +118,7 @@ const { metafile: once } = await build({
   entryPoints: [
     'src/once/index.ts',
     'src/once/otel.ts',
+    'src/http/fetch.ts',
     ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
   ],
   outdir: 'dist',
@@ -126,10 +127,13 @@ const { metafile: once } = await build({
   mainFields: ['module', 'main'],
   conditions: ['browser'],
   external: ['@opentelemetry/api'],
+  // What several of them need is there once, so that an error of one is known to the other.
+  splitting: true,
+  chunkNames: 'shared/[hash]',
   plugins: [outside('samekey')],
   metafile: true,
 });
-for (const folder of ['dist/once', 'dist/store']) copyLicences(once, folder);
+copyLicences(once, 'dist/shared');
 
 // For Node, Deno and Bun; LMDB itself stays outside.
 await build({

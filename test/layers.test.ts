@@ -19,7 +19,7 @@ const LAYERS = [
 ];
 
 /** Users of the library like any other, each a program or an entry point of its own. */
-const USERS = ['pool', 'once', 'playground', 'cli'];
+const USERS = ['pool', 'once', 'http', 'playground', 'cli'];
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');

@@ -2,7 +2,7 @@ import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { isKey } from '../key/key.js';
 import type { StoreRecord } from '../store/store.js';
 import { isAnother } from '../store/transition.js';
-import { LazyAbort, whenAborted } from './abort.js';
+import { LazyAbort, untilAborted } from './abort.js';
 import { ResultCache } from './cache.js';
 import { closed, inProgress, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
@@ -353,20 +353,6 @@ class OnceRunner {
     } catch {
       // Watching must not change what is watched.
     }
-  }
-}
-
-/** The promise, or the caller's own abort if that comes first. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  let end = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    end = whenAborted(signal, () => reject(signal.reason));
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    end();
   }
 }
 

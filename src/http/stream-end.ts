@@ -1,0 +1,99 @@
+import { createParser } from 'eventsource-parser';
+
+/**
+ * Watches a response's body go by, and says in the end whether it was whole: `undefined`, or what was
+ * wrong with it.
+ */
+export interface EndWatch {
+  see(chunk: Uint8Array): void;
+  fault(): string | undefined;
+}
+
+/** A way of streaming answers in which the last event is known. */
+interface Protocol {
+  readonly isOf: (event: string | undefined, data: string) => boolean;
+  readonly isLast: (event: string | undefined, data: string) => boolean;
+  readonly last: string;
+}
+
+/** By an event that only they have; others end when the connection ends cleanly. */
+const PROTOCOLS: readonly Protocol[] = [
+  {
+    // Anthropic Messages.
+    isOf: (event) => event === 'message_start',
+    isLast: (event) => event === 'message_stop',
+    last: 'message_stop',
+  },
+  {
+    // OpenAI Responses: `incomplete` is an answer that met its limit of tokens.
+    isOf: (event) => event === 'response.created' || event === 'response.queued',
+    isLast: (event) => event === 'response.completed' || event === 'response.incomplete',
+    last: 'response.completed',
+  },
+  {
+    // OpenAI Chat Completions, and all that speak as it does.
+    isOf: (_, data) =>
+      /^\s*\{/.test(data) && /"object"\s*:\s*"(?:chat|text)[._]completion/.test(data),
+    isLast: (_, data) => data === '[DONE]',
+    last: '[DONE]',
+  },
+];
+
+/** Events by which a provider says, in the middle of a stream, that it failed. */
+const isFailure = (event: string | undefined, data: string) =>
+  event === 'error' || event === 'response.failed' || /^\s*\{\s*"error"\s*:/.test(data);
+
+/** Returns a watch for the body of a response with these headers. */
+export function watchEnd(headers: Headers): EndWatch {
+  const type = headers.get('content-type') ?? '';
+  if (/^text\/event-stream\b/i.test(type)) return new EventStreamWatch();
+  return new LengthWatch(headers);
+}
+
+/** Server-sent events (HTML §9.2), of which some protocols have a last one. */
+class EventStreamWatch implements EndWatch {
+  readonly #decoder = new TextDecoder();
+  readonly #parser = createParser({
+    onEvent: ({ event, data }) => this.#onEvent(event, data),
+  });
+  #protocol: Protocol | undefined;
+  #hasEnded = false;
+  #failure: string | undefined;
+
+  see(chunk: Uint8Array): void {
+    this.#parser.feed(this.#decoder.decode(chunk, { stream: true }));
+  }
+
+  fault(): string | undefined {
+    if (this.#failure !== undefined) return this.#failure;
+    if (this.#protocol === undefined || this.#hasEnded) return undefined;
+    return `its stream ended before ${this.#protocol.last}`;
+  }
+
+  #onEvent(event: string | undefined, data: string): void {
+    if (isFailure(event, data)) this.#failure ??= `its stream says ${data.slice(0, 200)}`;
+    this.#protocol ??= PROTOCOLS.find(({ isOf }) => isOf(event, data));
+    if (this.#protocol?.isLast(event, data)) this.#hasEnded = true;
+  }
+}
+
+/** What has a length, has that length. A coded body is counted by who decodes it. */
+class LengthWatch implements EndWatch {
+  readonly #wanted: number | undefined;
+  #byteCount = 0;
+
+  constructor(headers: Headers) {
+    const length = headers.get('content-length') ?? '';
+    const isCounted = /^\d+$/.test(length) && !headers.has('content-encoding');
+    this.#wanted = isCounted ? Number(length) : undefined;
+  }
+
+  see(chunk: Uint8Array): void {
+    this.#byteCount += chunk.length;
+  }
+
+  fault(): string | undefined {
+    if (this.#wanted === undefined || this.#byteCount === this.#wanted) return undefined;
+    return `its body has ${this.#byteCount} bytes, its content-length says ${this.#wanted}`;
+  }
+}
