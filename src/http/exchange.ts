@@ -102,7 +102,7 @@ export class Exchange {
     return this.#recording?.isWhole ?? true;
   }
 
-  /** Whether the response has come in: `kept` if duplicates get it from now on. */
+  /** Whether it is decided what becomes of the response: `kept` if duplicates get it from now on. */
   get end(): 'kept' | 'lost' | undefined {
     return this.#end;
   }
@@ -163,6 +163,8 @@ export class Exchange {
     }
     const head = headOf(response);
     const isKept = this.#limits.isKept(response);
+    // Whoever tries again now wants another answer than this.
+    if (!isKept && response.status >= 400) this.#end = 'lost';
     if (response.body === null) {
       this.#end = isKept ? 'kept' : 'lost';
       this.#resolve({ head });

@@ -77,8 +77,8 @@ export class Exchanges {
       const exchanged = await this.#board(this.#start(plan), plan, true);
       return exchanged as Exchanged;
     }
-    if (underWay.end === 'lost') {
-      // All that is left of it is to tell the store.
+    if (underWay.end === 'lost' || (underWay.end === 'kept' && plan.fresh)) {
+      // Nothing to join: all that is left of it is to tell the store.
       await untilAborted(underWay.landing, signal);
       return this.run(plan);
     }

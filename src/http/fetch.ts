@@ -4,7 +4,12 @@ import { fail, nameOf } from '../errors/errors.js';
 import { scoped } from '../index.js';
 import type { OnceEvent, OnceStats } from '../once/index.js';
 import { type ExchangeOptions, Exchanges } from './exchanges.js';
-import { type KeyFormat, KeyHeader, type KeyHeaderOptions } from './key-header.js';
+import {
+  type KeyFormat,
+  KeyHeader,
+  type KeyHeaderOptions,
+  requireKeyFormat,
+} from './key-header.js';
 import { type OutgoingRequest, readRequest, send } from './outgoing-request.js';
 import { keyOfRequest, type RequestKeyOptions } from './request-key.js';
 
@@ -123,6 +128,14 @@ class Sender {
         `Cannot send requests: fetch is ${nameOf(fetch)}, wanted a function`,
       );
     }
+    if (!Array.isArray(methods) || methods.some((method) => typeof method !== 'string')) {
+      fail(
+        TypeError,
+        'SAMEKEY_BAD_ARGUMENT',
+        'Cannot send requests: methods is no list of texts, wanted such as ["POST", "PATCH"]',
+      );
+    }
+    if (keyFormat !== undefined) requireKeyFormat(keyFormat);
     this.#options = options;
     // Called as a function: platforms refuse it as another object's method.
     this.#fetch = (input, init) => fetch(input, init);
@@ -190,7 +203,11 @@ class Sender {
     const temperature = temperatureIn(body);
     if (temperature === undefined || temperature <= 0) return;
     const traceparent = headers.get('traceparent') ?? undefined;
-    this.#options.onEvent?.({ type: 'repeats', key, traceparent, count, temperature });
+    try {
+      this.#options.onEvent?.({ type: 'repeats', key, traceparent, count, temperature });
+    } catch {
+      // Watching must not change what is watched.
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { parseItem } from 'structured-headers';
-import { fail, quote } from '../errors/errors.js';
+import { fail, nameOf, quote } from '../errors/errors.js';
 import { isKey, parseKey } from '../index.js';
 
 /** Longer keys are refused: what is looked up by them is somebody else's memory. */
@@ -93,6 +93,16 @@ export class KeyHeader {
       `Cannot use the ${this.name} ${quote(value.slice(0, 80))}${value.length > 80 ? '…' : ''}: wanted ${wanted}`,
     );
   }
+}
+
+/** @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for what is no format. */
+export function requireKeyFormat(format: unknown): void {
+  if (format === 'samekey' || format === 'uuid' || format instanceof RegExp) return;
+  fail(
+    typeof format === 'string' ? RangeError : TypeError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot use the keyFormat ${typeof format === 'string' ? quote(format) : nameOf(format)}: wanted "samekey", "uuid" or a RegExp`,
+  );
 }
 
 function matches(key: string, format: KeyFormat): boolean {

@@ -11,6 +11,8 @@ export interface OutgoingRequest {
   /** Empty where there is none, and where there is a form. */
   readonly body: Uint8Array;
   readonly form: FormData | undefined;
+  /** The body as it was given: undici can send text again after a redirect, but not bytes. */
+  readonly text: string | undefined;
   readonly signal: AbortSignal | undefined;
   /** What else it was made with: `redirect`, `credentials`, an agent, … */
   readonly init: RequestInit;
@@ -42,6 +44,7 @@ export async function readRequest(
       // Theirs to change while it is on its way.
       body: typeof body === 'string' ? encoder.encode(body) : body.slice(),
       form: undefined,
+      text: typeof body === 'string' ? body : undefined,
       signal: signal ?? undefined,
       init: rest,
     };
@@ -64,6 +67,7 @@ export async function readRequest(
     url: addressOf(request.url),
     headers: request.headers,
     ...(await bodyOf(request)),
+    text: undefined,
     signal: signal ?? given?.signal,
     init: given === undefined ? rest : { ...settingsOf(given), ...rest },
   };
@@ -102,7 +106,7 @@ function addressOf(text: string): string {
 
 /** Sends it, again if need be, with these headers. */
 export function send(
-  { url, method, body, form, init }: OutgoingRequest,
+  { url, method, body, form, text, init }: OutgoingRequest,
   headers: Headers,
   signal: AbortSignal,
   fetch: typeof globalThis.fetch,
@@ -110,6 +114,7 @@ export function send(
   const sent = new Headers(headers);
   // Its boundary is that of this sending.
   if (form !== undefined) sent.delete('content-type');
-  const content = form ?? (body.length > 0 ? (body as BodyInit) : undefined);
-  return fetch(url, { ...init, method, headers: sent, signal, ...(content && { body: content }) });
+  const content = form ?? text ?? (body as BodyInit);
+  const hasBody = form !== undefined || body.length > 0;
+  return fetch(url, { ...init, method, headers: sent, signal, ...(hasBody && { body: content }) });
 }
