@@ -27,6 +27,7 @@ export interface Model<P, G, S> {
 }
 
 interface Generated {
+  readonly content?: unknown;
   readonly providerMetadata?: object | undefined;
   readonly request?: object | undefined;
   readonly response?:

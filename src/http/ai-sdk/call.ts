@@ -104,7 +104,7 @@ export function keyOfCall<P extends CallParams>(
       canonicalize(countedHeaders(sent, ignored)),
       ...(sample === undefined ? [] : [`sample ${sample}`]),
     ],
-    keyOf(toJson(rest, 0), identity),
+    keyOf(toJson(rest, []), identity),
   );
 }
 
@@ -112,31 +112,36 @@ export function keyOfCall<P extends CallParams>(
 const MARK = '$samekey';
 /** A member of a caller's own that looks like it, so that it is never taken for one. */
 const LIKE_MARK = /^\$+samekey$/;
-/** Deeper ones are refused behind this, with their path. */
+/** More than an identity allows. */
 const MAX_DEPTH = 1600;
 
-/** Parameters as JSON: without what is `undefined` or a function, files and addresses by content. */
-function toJson(value: unknown, depth: number): unknown {
+/**
+ * Parameters as JSON: without what is `undefined` or a function, files and addresses by content. What
+ * is within itself, or too deep, is handed on as it is, to be refused with its path.
+ */
+function toJson(value: unknown, around: readonly object[]): unknown {
   if (typeof value === 'bigint') return { [MARK]: 'bigint', value: String(value) };
-  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value;
-  if (Array.isArray(value))
-    return value.map((each) => toJson(isContent(each) ? each : null, depth + 1));
+  if (typeof value !== 'object' || value === null) return value;
+  if (around.length > MAX_DEPTH || around.includes(value)) return value;
   if (ArrayBuffer.isView(value)) {
     const { buffer, byteOffset, byteLength } = value;
-    return toJson(buffer.slice(byteOffset, byteOffset + byteLength), depth);
+    return toJson(buffer.slice(byteOffset, byteOffset + byteLength), around);
   }
   if (value instanceof ArrayBuffer) {
     return { [MARK]: 'bytes', value: sha256Hex(new Uint8Array(value)) };
   }
   if (value instanceof URL) return { [MARK]: 'url', value: value.href };
   if (value instanceof Date) return { [MARK]: 'date', value: value.getTime() };
+  const within = [...around, value];
+  if (Array.isArray(value)) {
+    return value.map((each) => toJson(isContent(each) ? each : null, within));
+  }
   const prototype: unknown = Object.getPrototypeOf(value);
   // Whatever it is, it is refused with its path.
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return value;
   const plain: Record<string, unknown> = Object.create(null);
   for (const [name, member] of Object.entries(value)) {
-    if (isContent(member))
-      plain[LIKE_MARK.test(name) ? `$${name}` : name] = toJson(member, depth + 1);
+    if (isContent(member)) plain[LIKE_MARK.test(name) ? `$${name}` : name] = toJson(member, within);
   }
   return plain;
 }

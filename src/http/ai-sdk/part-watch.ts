@@ -34,15 +34,17 @@ export class PartWatch {
   }
 }
 
+/** Reasons that are not the model's. */
+const NONE = new Set(['error', 'interrupted', 'unknown']);
+
 /**
- * Whether a model has said why it ended. Where a connection was cut, providers finish all the same,
- * with a reason that stands for none: in versions 3 and 4 of the specification `other` without a raw
- * one, in version 2 `unknown`.
+ * Whether a model has said why it ended. Where a connection was cut, a provider's stream may finish
+ * all the same, with a reason that stands for none: `unknown` in version 2 of the specification,
+ * `other` without a raw one in version 3, `interrupted` in version 4.
  */
 function isReason(reason: unknown): boolean {
-  if (typeof reason === 'string') return reason !== 'unknown' && reason !== 'error';
+  if (typeof reason === 'string') return !NONE.has(reason);
   const { unified, raw } = (reason ?? {}) as { unified?: unknown; raw?: unknown };
-  return (
-    typeof unified === 'string' && unified !== 'error' && !(unified === 'other' && raw == null)
-  );
+  if (typeof unified !== 'string' || NONE.has(unified)) return false;
+  return unified !== 'other' || (raw !== undefined && raw !== null);
 }
