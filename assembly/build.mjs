@@ -89,7 +89,7 @@ for (const name of Object.keys(MODULES)) copyFileSync(`build/${name}.wasm`, `dis
 const outside = (path) => ({
   name: 'the library stays outside',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path, external: true }));
+    onResolve({ filter: /^(?:\.\.\/)+index\.js$/ }, () => ({ path, external: true }));
   },
 });
 
