@@ -47,7 +47,8 @@ export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> 
       passedToken = Math.max(passedToken, old?.fencingToken ?? 0);
       records.delete(slot(key));
     }
-    if (record?.state !== 'running' && isTelling) {
+    const isOver = record === undefined || transition.isUnknown(record, nowMs);
+    if ((isOver || record?.state !== 'running') && isTelling) {
       for (const watcher of watchers.get(key) ?? []) watcher();
     }
     return answer;

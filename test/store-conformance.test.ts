@@ -66,6 +66,13 @@ const MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
     }),
   ],
   [
+    'renew does not end a lease',
+    rules({
+      renewed: (old, owner, leaseMs, nowMs) =>
+        leaseMs === 0 ? undefined : renewed(old, owner, leaseMs, nowMs),
+    }),
+  ],
+  [
     'claim ignores the lease',
     rules({
       claimed: (old, request, nowMs, passed) =>

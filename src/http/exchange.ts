@@ -200,7 +200,7 @@ export class Exchange {
         throw error;
       }
       upstream.signal.throwIfAborted();
-      const fault = watch.fault();
+      const fault = watch.fault(() => (recording.isWhole ? joined(recording) : undefined));
       if (fault !== undefined) throw new BrokenResponseError(key, fault);
     } catch (error) {
       this.#end = 'lost';

@@ -12,6 +12,7 @@ import {
 } from './key-header.js';
 import { type OutgoingRequest, readRequest, send } from './outgoing-request.js';
 import { keyOfRequest, type RequestKeyOptions } from './request-key.js';
+import { isUnknownFailure } from './unknown-failure.js';
 
 export { BrokenResponseError, HttpError, ResponseNotKeptError, SlowReaderError } from './errors.js';
 export type { ResponseInfo } from './exchange.js';
@@ -141,7 +142,10 @@ class Sender {
     this.#fetch = (input, init) => fetch(input, init);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(options);
-    this.exchanges = new Exchanges(exchangeOptions as ExchangeOptions);
+    this.exchanges = new Exchanges({
+      unknownErrors: isUnknownFailure,
+      ...(exchangeOptions as ExchangeOptions),
+    });
   }
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {

@@ -29,12 +29,15 @@ export type OnceEvent = Common &
         readonly durationMs: number;
       }
     | {
-        /** The function threw, and nothing was kept, unless `storeErrors` said so. */
+        /** The function threw, took longer than `timeoutMs`, or gave what cannot be kept. */
         readonly type: 'failed';
         readonly attempt: number;
         readonly durationMs: number;
         readonly error: unknown;
+        /** Whether the error was kept, as `storeErrors` said. */
         readonly stored: boolean;
+        /** Whether nobody knows what it did: by `unknownErrors`, or after `timeoutMs`. */
+        readonly unknown: boolean;
       }
     | {
         /** A duplicate got the result of a run that was under way. */

@@ -43,6 +43,12 @@ export interface OnceOptions {
   /** Which errors of the function are kept and replayed; none unless given, so that a retry is one. */
   readonly storeErrors?: (error: unknown) => boolean;
   /**
+   * After which errors of the function nobody knows whether the far side did the work, such as a
+   * connection that was reset after the request was sent; none unless given. They are not kept: the
+   * next caller is served by `onUnknown`, at once. An error it throws itself about counts as one.
+   */
+  readonly unknownErrors?: (error: unknown) => boolean;
+  /**
    * Results kept in this process in front of the store, or `false`: 1000 of them and 32 MiB at most,
    * for 5 minutes, unless given. What another process evicts is replayed here for that long.
    */
@@ -73,6 +79,7 @@ export interface OnceSettings {
   readonly onStoreError: 'fail' | 'run';
   readonly storeTimeoutMs: number;
   readonly storeErrors: (error: unknown) => boolean;
+  readonly unknownErrors: (error: unknown) => boolean;
   readonly cache: Required<CacheOptions> | undefined;
   readonly onAbandoned: 'keep' | 'abort';
   readonly codec: Codec;
@@ -93,6 +100,7 @@ const MEMBERS = [
   'onStoreError',
   'storeTimeoutMs',
   'storeErrors',
+  'unknownErrors',
   'cache',
   'onAbandoned',
   'codec',
@@ -155,6 +163,7 @@ export function toSettings(options: OnceOptions): OnceSettings {
     onStoreError: oneOf('onStoreError', options.onStoreError ?? 'fail', ['fail', 'run']),
     storeTimeoutMs: whole('storeTimeoutMs', options.storeTimeoutMs, 5000, 1),
     storeErrors: callable('storeErrors', options.storeErrors) ?? (() => false),
+    unknownErrors: callable('unknownErrors', options.unknownErrors) ?? (() => false),
     cache:
       cache === false
         ? undefined

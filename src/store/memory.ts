@@ -98,6 +98,7 @@ class MemoryStore implements Store {
     const record = transition.renewed(this.#get(key), owner, leaseMs, this.#clock());
     if (record === undefined) return false;
     this.#running.set(key, record);
+    if (leaseMs === 0) this.#notify(key);
     return true;
   }
 

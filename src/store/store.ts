@@ -82,7 +82,10 @@ export interface Store {
    * claimed. `attempt` is one more than that of the unknown record taken over, else 1.
    */
   claim(key: string, request: ClaimRequest): Promise<ClaimResult>;
-  /** Moves the end of the lease to `leaseMs` from now; `false` if the record is not `owner`'s, or not running. */
+  /**
+   * Moves the end of the lease to `leaseMs` from now; `false` if the record is not `owner`'s, or not
+   * running. 0 ends the lease: its outcome is unknown, and who waits for it is told.
+   */
   renew(key: string, owner: string, leaseMs: number): Promise<boolean>;
   /**
    * Writes the outcome; `false` if the record is not `owner`'s. The same outcome twice is `true`
@@ -96,8 +99,8 @@ export interface Store {
   /** Takes away a record that is not running under a valid lease; `false` if there was none to take. */
   evict(key: string): Promise<boolean>;
   /**
-   * Calls `notify` soon after the record of `key` has changed by `complete`, `release` or `evict`,
-   * in any process; may call it more often. Returns a function that ends this. A store that cannot
+   * Calls `notify` soon after the record of `key` has changed by `complete`, `release`, `evict` or a
+   * `renew` for 0 ms, in any process; may call it more often. Returns a function that ends this. A store that cannot
    * tell has no such function, and is asked again from time to time.
    */
   watch?(key: string, notify: () => void): Promise<() => void>;

@@ -59,6 +59,22 @@ export const ownerRules: readonly Rule[] = [
     },
   },
   {
+    name: 'renew for 0 ms ends the lease: the record is of unknown outcome',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const { record } = await claim(store, key);
+      expectEqual(await store.renew(key, newOwner(), 0), false, "renew of another's lease");
+      await claimInVain(other, key, { takeUnknown: true });
+      expectEqual(await store.renew(key, record.owner, 0), true, 'the answer of renew');
+      const refused = await claimInVain(other, key);
+      expectEqual(refused.record.owner, record.owner, 'the owner of the unknown record');
+      expectTrue(refused.nowMs >= refused.record.leaseEndsAtMs, 'a lease that has run out');
+      const taken = await claim(other, key, { takeUnknown: true });
+      expectEqual(taken.record.attempt, 2, 'the attempt of who took it over');
+    },
+  },
+  {
     name: 'complete writes the outcome, once; sent again it is answered the same',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];

@@ -99,12 +99,16 @@ SELECT r.owner = $2 AND r.state = 'running', ms, ${COLUMNS} FROM ${table} AS r, 
 WHERE r.key = $1 AND NOT EXISTS (SELECT FROM claimed) AND (
   NOT ${isClaimable('ms')} OR r.owner = $2 AND r.state = 'running' AND r.expires_at_ms > ms
 )`,
-    renew: `WITH ${CLOCK} UPDATE ${table} AS r SET
-  lease_ends_at_ms = ms + $3::bigint,
-  expires_at_ms = greatest(r.expires_at_ms, ms + $3::bigint)
-FROM clock
-WHERE key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms
-RETURNING key`,
+    renew: `WITH ${CLOCK}, renewed AS (
+  UPDATE ${table} AS r SET
+    lease_ends_at_ms = ms + $3::bigint,
+    expires_at_ms = greatest(r.expires_at_ms, ms + $3::bigint)
+  FROM clock
+  WHERE key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms
+  RETURNING key
+)
+SELECT key, count(CASE WHEN $3::bigint = 0 THEN pg_notify('${name}', key) END)
+FROM renewed GROUP BY key`,
     // Of the same outcome sent twice the second changes nothing, but finds the record.
     complete: `WITH ${CLOCK}, done AS (
   UPDATE ${table} AS r SET

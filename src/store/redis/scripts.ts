@@ -63,6 +63,7 @@ if not standing or state ~= 'running' or owner ~= ARGV[1] then return 0 end
 lease = now + ARGV[2]
 expires = math.max(expires, lease)
 write('', '', '')
+if ARGV[2] == '0' then ${TELL} end
 return 1
 `;
 
