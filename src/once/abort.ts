@@ -41,3 +41,20 @@ export function whenAborted(signal: AbortSignal, onAbort: () => void): () => voi
   all.add(onAbort);
   return () => all.delete(onAbort);
 }
+
+/** The promise, or the caller's own abort if that comes first. */
+export async function untilAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) return promise;
+  let end = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    end = whenAborted(signal, () => reject(signal.reason));
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    end();
+  }
+}
