@@ -185,6 +185,22 @@ describe('withRetry', () => {
     expect(events.length).toBe(3);
   });
 
+  it('throws what may have been done, if it is told to, and retries what was not', async () => {
+    const { post, provider, retrying, events } = await start(['lose', 'hang', '503', 'answer'], {
+      onUnknown: 'throw',
+      attemptTimeoutMs: 200,
+    });
+    await expect(post()).rejects.toThrow('fetch failed');
+    await expect(post()).rejects.toMatchObject({ code: 'SAMEKEY_TIMEOUT' });
+    expect(provider.requests.length).toBe(2);
+    expect((await post()).status).toBe(200);
+    expect(events.length).toBe(1);
+    const gone = (await startProvider()) as Provider;
+    await gone.stop();
+    await expect(retrying(gone.url)).rejects.toThrow('fetch failed');
+    expect(events.length).toBe(4);
+  });
+
   it('retries an attempt that is too late, and says so when it was the last', async () => {
     const { post, provider, events } = await start(['hang', 'answer', 'hang', 'hang'], {
       attemptTimeoutMs: 200,
@@ -552,6 +568,7 @@ describe('retryPolicies', () => {
     { maxAttempts: '3' },
     { deadlineMs: -1 },
     { baseDelayMs: 2 ** 31 },
+    { onUnknown: 'hold' },
     { budget: 5 },
     { onRetry: 'log' },
     { maxRetries: 3 },

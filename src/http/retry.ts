@@ -13,6 +13,7 @@ import {
   type RetrySettings,
   toRetrySettings,
 } from './retry/policy.js';
+import { isUnknownFailure } from './unknown-failure.js';
 
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './retry/budget.js';
 export type { RetryEvent, RetryPolicy, RetryRules } from './retry/policy.js';
@@ -134,6 +135,7 @@ async function reasonFor(result: Attempt, settings: RetrySettings): Promise<Reas
   if ('response' in result) return reasonIn(result.response, settings);
   const { error, isLate } = result;
   if (!isLate && !isTransient(error)) return undefined;
+  if (settings.onUnknown === 'throw' && isUnknownFailure(error)) return undefined;
   return { text: error instanceof Error ? error.message : String(error) };
 }
 
