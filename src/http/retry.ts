@@ -60,15 +60,11 @@ export function withRetry(
   }
   const settings = toRetrySettings(policy);
   const header = new KeyHeader(policy);
-  const ownKeys = {
-    ...policy,
-    ignoredHeaders: [...(policy.ignoredHeaders ?? []), header.name],
-  };
   return async (input, init) => {
     const request = await readRequest(input, init);
     const headers = new Headers(request.headers);
     if (!headers.has(header.name)) {
-      const { key } = await keyOfRequest(request, ownKeys, undefined);
+      const { key } = await keyOfRequest(request, policy, undefined);
       headers.set(header.name, header.write(key));
     }
     const key = headers.get(header.name) as string;
