@@ -42,7 +42,6 @@ export class RetryBudget {
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for numbers out of range.
  * @example
-<<<<<<< HEAD
  * const budget = retryBudget({ ratio: 0.1, burst: 1 });
  * let calls = 0;
  * const down = async () => (calls++, new Response(null, { status: 503 }));
@@ -51,12 +50,6 @@ export class RetryBudget {
  * (await toOpenai('https://api.example/')).status; // 503
  * (await toBedrock('https://api.example/')).status; // 503
  * calls; // 3
-=======
- * const budget = retryBudget({ ratio: 0.1, burst: 5 });
- * const toOpenai = withRetry(fetch, { ...retryPolicies.openai, budget });
- * const toAzure = withRetry(fetch, { ...retryPolicies.openai, budget });
- * toOpenai === toAzure; // false: two ways to call, one budget
->>>>>>> 6c0adc210a4f001156f5c69ebd8bb1b3502b01ba
  */
 export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
   requireMembers(options, ['ratio', 'burst'], 'retry budget');
