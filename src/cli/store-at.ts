@@ -7,6 +7,8 @@ export interface StoreAddress {
   readonly store?: string;
   readonly prefix?: string;
   readonly table?: string;
+  /** Whether one that is not there yet is made. */
+  readonly isMade?: boolean;
 }
 
 /** A store that was opened for one command. */
@@ -20,9 +22,14 @@ const WANTED = 'wanted redis://…, rediss://…, postgres://… or lmdb:PATH';
 const CONNECT_MS = 5000;
 
 /** Opens the store that `--store` names. */
-export async function openStore({ store: at, prefix, table }: StoreAddress): Promise<OpenedStore> {
+export async function openStore({
+  store: at,
+  prefix,
+  table,
+  isMade = false,
+}: StoreAddress): Promise<OpenedStore> {
   if (at === undefined) throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
-  if (at.startsWith('lmdb:')) return openLmdb(at.slice('lmdb:'.length));
+  if (at.startsWith('lmdb:')) return openLmdb(at.slice('lmdb:'.length), isMade);
   if (/^rediss?:\/\//.test(at)) return openRedis(at, prefix);
   if (/^postgres(?:ql)?:\/\//.test(at)) return openPostgres(at, table);
   throw usageError(`Cannot open the store ${JSON.stringify(withoutPassword(at))}: ${WANTED}`);
@@ -52,9 +59,9 @@ async function client<T>(...names: readonly string[]): Promise<{ name: string; m
   );
 }
 
-async function openLmdb(path: string): Promise<OpenedStore> {
+async function openLmdb(path: string, isMade: boolean): Promise<OpenedStore> {
   // It would be made.
-  if (!existsSync(path)) {
+  if (!isMade && !existsSync(path)) {
     throw new CliError(EXIT.unreadable, `lmdb:${path}: cannot be read (ENOENT)`);
   }
   await client('lmdb');
