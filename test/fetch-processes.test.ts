@@ -7,7 +7,7 @@ const CALLERS = 50;
 
 onStores(SUBJECTS, 'a stream that many want', (crewOf) => {
   it('is asked for once by eight processes, of which seven get it from the store', async () => {
-    const provider = await startProvider({ moods: ['slow-stream:40'], minChars: 500 });
+    const provider = await startProvider({ moods: ['slow-stream:5'], minChars: 500 });
     try {
       const workers = await Promise.all(Array.from({ length: 8 }, () => crewOf().start()));
       const what = { url: provider.url, callers: CALLERS };

@@ -12,6 +12,7 @@ import { addKeyCommand } from './key.js';
 import { addKeysCommand } from './keys.js';
 import { watchOutput } from './output.js';
 import { addPlaygroundCommand } from './playground.js';
+import { addProxyCommand } from './proxy.js';
 import { addStoreCommand } from './store.js';
 import { printable, styleOf } from './terminal.js';
 
@@ -27,6 +28,7 @@ Examples:
   samekey playground                                  see it all on a page
   samekey store ls --store redis://localhost          see what was run once
   samekey batch plan requests.jsonl --out tonight     send each request once, in batches
+  samekey proxy --upstream https://api.openai.com     send every request at most once
 
 Exit codes:
 ${EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')}`;
@@ -57,6 +59,7 @@ function createProgram(): Command {
   addPlaygroundCommand(program);
   addStoreCommand(program);
   addBatchCommand(program);
+  addProxyCommand(program);
   return program;
 }
 
@@ -74,6 +77,7 @@ function help(): string {
     'playground',
     'store',
     'batch',
+    'proxy',
   ].includes(name)
     ? `samekey help ${name}`
     : 'samekey --help';
@@ -88,7 +92,7 @@ function fromCommander({ code, message }: CommanderError): CliError {
   }
   if (code === 'commander.help') {
     return usageError(
-      'wanted a command: key, keys, explain, check, audit, engine, bench, playground, store or batch; see samekey --help',
+      'wanted a command: key, keys, explain, check, audit, engine, bench, playground, store, batch or proxy; see samekey --help',
     );
   }
   const what = message
