@@ -203,3 +203,27 @@ describe('what is kept', () => {
     expect(events.filter(({ type }) => type === 'replayed')).toMatchObject([{ saved }, { saved }]);
   });
 });
+
+describe('a call that failed', () => {
+  it.each([
+    ['lose', 'SAMEKEY_UNKNOWN_OUTCOME'],
+    ['cut', 'SAMEKEY_UNKNOWN_OUTCOME'],
+    ['500', undefined],
+    ['429:1', undefined],
+  ])('as %s is known to have done nothing, or held back: %s', async (mood, code) => {
+    const { model } = await setUp('openai.chat', { moods: [mood] }, { onUnknown: 'hold' });
+    const ask = () => generateText({ model, prompt: 'Hello', maxRetries: 0 });
+    await expect(ask()).rejects.toMatchObject({ name: 'AI_APICallError' });
+    if (code === undefined) expect((await ask()).text).not.toBe('');
+    else await expect(ask()).rejects.toMatchObject({ code });
+  });
+
+  it('before anything was sent is made again', async () => {
+    const { model, provider } = await setUp('openai.chat', {}, { onUnknown: 'hold' });
+    await provider.stop();
+    const ask = () => generateText({ model, prompt: 'Hello', maxRetries: 0 });
+    for (let i = 0; i < 2; i++) {
+      await expect(ask()).rejects.toMatchObject({ name: 'AI_APICallError' });
+    }
+  });
+});

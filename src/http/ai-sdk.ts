@@ -3,6 +3,7 @@ import type { OnceStats } from '../once/index.js';
 import { type CallKeyOptions, type CallParams, keyOfCall, readCall } from './ai-sdk/call.js';
 import { PartLines } from './ai-sdk/part-lines.js';
 import { type Part, PartWatch } from './ai-sdk/part-watch.js';
+import { isUnknownCallFailure } from './ai-sdk/unknown-failure.js';
 import { type PriceOptions, priceTable } from './cost/prices.js';
 import { savingIn } from './cost/saving.js';
 import { type ExchangeOptions, Exchanges } from './exchanges.js';
@@ -92,6 +93,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
   };
   const lines = new PartLines();
   const exchanges = new Exchanges({
+    unknownErrors: isUnknownCallFailure,
     ...exchangeOptions,
     savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
   });
