@@ -14,12 +14,13 @@ const LAYERS = [
   'store',
   'once',
   'http',
+  'proxy',
   'playground',
   'cli',
 ];
 
 /** Users of the library like any other, each a program or an entry point of its own. */
-const USERS = ['pool', 'once', 'http', 'playground', 'cli'];
+const USERS = ['pool', 'once', 'http', 'proxy', 'playground', 'cli'];
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');
