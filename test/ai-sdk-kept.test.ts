@@ -12,6 +12,7 @@ import {
   read,
   setUp,
 } from './ai-sdk-models.js';
+import { plainStore } from './plain-store.js';
 
 describe('a caller', () => {
   it('that aborts does not end the call: its retry joins it', async () => {
@@ -177,6 +178,29 @@ describe('what is kept', () => {
       ['a', broken],
     ]);
     expect(await ask()).toEqual(['a', broken]);
+  });
+
+  it('is in the store when an answer ends, so that the process may end, too', async () => {
+    const store = plainStore(Date.now);
+    const slow = {
+      ...store,
+      complete: async (...given: Parameters<typeof store.complete>) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return store.complete(...given);
+      },
+    };
+    const { wrapStream, wrapGenerate } = idempotencyMiddleware({ store: slow });
+    const { stream } = await wrapStream({ params, model: modelOf(() => partsOf(FINISH)) });
+    const [finish] = await collect(stream);
+    const model = { ...modelOf(partsOf()), doGenerate: async () => ({ content: [] }) };
+    const whole: { content: unknown; providerMetadata?: unknown } = await wrapGenerate({
+      params,
+      model,
+    });
+    for (const { providerMetadata } of [finish, whole] as { providerMetadata?: unknown }[]) {
+      const { key } = (providerMetadata as { samekey: { key: string } }).samekey;
+      expect((await store.read(key)).record?.state).toBe('done');
+    }
   });
 
   it('is nothing over maxResultBytes, which callers get all the same', async () => {

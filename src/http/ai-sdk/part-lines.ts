@@ -56,10 +56,11 @@ export class PartLines {
     return new Response(lines);
   }
 
-  /** The head, and the parts as they come, as `present` makes them. */
+  /** The head, and the parts as they come, as `present` makes them; they end when `settle` says so. */
   async read(
     { body }: Response,
     present: (part: Part) => Part,
+    settle: () => Promise<void>,
   ): Promise<{ head: unknown; parts: ReadableStream<Part> }> {
     const lines = new LineReader(body as ReadableStream<Uint8Array>);
     const head = await lines.next();
@@ -67,8 +68,12 @@ export class PartLines {
       {
         pull: async (controller) => {
           const line = await lines.next();
-          if (line === undefined) controller.close();
-          else controller.enqueue(present(this.#fromLine(line) as Part));
+          if (line !== undefined) {
+            controller.enqueue(present(this.#fromLine(line) as Part));
+            return;
+          }
+          await settle();
+          controller.close();
         },
         cancel: (reason) => lines.cancel(reason),
       },
