@@ -40,6 +40,8 @@ export interface ExchangePlan {
 export interface Exchanged {
   readonly response: Response;
   readonly outcome: Outcome;
+  /** Until the store has it, too, if it is kept; never rejects. */
+  readonly landing: Promise<void>;
 }
 
 /** The header that says how a response came about. */
@@ -167,14 +169,15 @@ export class Exchanges {
           joinedTraceparent,
         });
       }
+      const { landing } = exchange;
       const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
       if (!('stored' in answer)) {
         if (seat.body === undefined) seat.leave();
-        return { outcome, response: toResponse(answer.head, seat.body, marks) };
+        return { outcome, landing, response: toResponse(answer.head, seat.body, marks) };
       }
       seat.leave();
       const { body, ...head } = answer.stored;
-      return { outcome, response: toResponse(head, body.slice(), marks) };
+      return { outcome, landing, response: toResponse(head, body.slice(), marks) };
     } catch (error) {
       seat.giveUp();
       throw error;
