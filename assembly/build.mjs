@@ -118,7 +118,7 @@ const { metafile: once } = await build({
   entryPoints: [
     'src/once/index.ts',
     'src/once/otel.ts',
-    'src/http/fetch.ts',
+    ...['fetch', 'server', 'hono', 'express', 'fastify'].map((name) => `src/http/${name}.ts`),
     ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
   ],
   outdir: 'dist',

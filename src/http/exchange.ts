@@ -17,6 +17,8 @@ export interface ExchangeLimits {
   readonly maxUnreadBytes: number;
   readonly idleMs: number;
   readonly isKept: (response: ResponseInfo) => boolean;
+  /** Whether bodies come as they travel, in their `content-encoding`. */
+  readonly isCoded: boolean;
 }
 
 /** What a rule decides by. */
@@ -161,7 +163,7 @@ export class Exchange {
         `Cannot share the response of ${key}: it is ${response.type}, wanted one that can be read (no mode "no-cors", no redirect "manual" in a browser)`,
       );
     }
-    const head = headOf(response);
+    const head = headOf(response, this.#limits.isCoded);
     const isKept = this.#limits.isKept(response);
     // Whoever tries again now wants another answer than this.
     if (!isKept && response.status >= 400) this.#end = 'lost';
