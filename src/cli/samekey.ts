@@ -11,6 +11,7 @@ import { addKeyCommand } from './key.js';
 import { addKeysCommand } from './keys.js';
 import { watchOutput } from './output.js';
 import { addPlaygroundCommand } from './playground.js';
+import { addProxyCommand } from './proxy.js';
 import { addStoreCommand } from './store.js';
 import { printable, styleOf } from './terminal.js';
 
@@ -25,6 +26,7 @@ Examples:
   samekey bench                                       time it on this machine
   samekey playground                                  see it all on a page
   samekey store ls --store redis://localhost          see what was run once
+  samekey proxy --upstream https://api.openai.com     send every request at most once
 
 Exit codes:
 ${EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')}`;
@@ -54,6 +56,7 @@ function createProgram(): Command {
   addBenchCommand(program);
   addPlaygroundCommand(program);
   addStoreCommand(program);
+  addProxyCommand(program);
   return program;
 }
 
@@ -70,6 +73,7 @@ function help(): string {
     'bench',
     'playground',
     'store',
+    'proxy',
   ].includes(name)
     ? `samekey help ${name}`
     : 'samekey --help';
@@ -81,7 +85,7 @@ function fromCommander({ code, message }: CommanderError): CliError {
   }
   if (code === 'commander.help') {
     return usageError(
-      'wanted a command: key, keys, explain, check, audit, engine, bench, playground or store; see samekey --help',
+      'wanted a command: key, keys, explain, check, audit, engine, bench, playground, store or proxy; see samekey --help',
     );
   }
   const what = message

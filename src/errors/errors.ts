@@ -32,6 +32,7 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_NO_RANDOM'
   | 'SAMEKEY_NO_TABLE'
   | 'SAMEKEY_PLATFORM'
+  | 'SAMEKEY_REFUSED'
   | 'SAMEKEY_STORE'
   | 'SAMEKEY_STORE_FULL'
   | 'SAMEKEY_TIMEOUT'
@@ -39,7 +40,8 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_TOO_LONG'
   | 'SAMEKEY_TOO_SLOW'
   | 'SAMEKEY_UNKNOWN_OUTCOME'
-  | 'SAMEKEY_UNSTORABLE';
+  | 'SAMEKEY_UNSTORABLE'
+  | 'SAMEKEY_UPSTREAM';
 
 /** What `catch` receives: a built-in error with a `code`, and a `path` where a value is to blame. */
 export interface SamekeyError extends Error {

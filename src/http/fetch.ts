@@ -12,12 +12,23 @@ import {
 } from './key-header.js';
 import { type OutgoingRequest, readRequest, send } from './outgoing-request.js';
 import { keyOfRequest, type RequestKeyOptions } from './request-key.js';
+import { isUnknownFailure } from './unknown-failure.js';
 
 export { BrokenResponseError, HttpError, ResponseNotKeptError, SlowReaderError } from './errors.js';
 export type { ResponseInfo } from './exchange.js';
 export type { ExchangeOptions } from './exchanges.js';
 export type { KeyFormat, KeyHeaderOptions } from './key-header.js';
 export type { RequestKeyOptions } from './request-key.js';
+export {
+  type RetryBudget,
+  type RetryBudgetOptions,
+  type RetryEvent,
+  type RetryPolicy,
+  type RetryRules,
+  retryBudget,
+  retryPolicies,
+  withRetry,
+} from './retry.js';
 
 /** What `onEvent` is told: what `samekey/once` says, and this. */
 export type FetchEvent =
@@ -141,7 +152,10 @@ class Sender {
     this.#fetch = (input, init) => fetch(input, init);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(options);
-    this.exchanges = new Exchanges(exchangeOptions as ExchangeOptions);
+    this.exchanges = new Exchanges({
+      unknownErrors: isUnknownFailure,
+      ...(exchangeOptions as ExchangeOptions),
+    });
   }
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {

@@ -7,7 +7,7 @@ import type { RequestKeyOptions } from './request-key.js';
  * `createOnce`. `Incoming` is the platform's request, as its middleware gets it.
  */
 export interface ServerOptions<Incoming>
-  extends Omit<ExchangeOptions, 'waitMs' | 'storeResponses'>,
+  extends Omit<ExchangeOptions, 'waitMs' | 'storeResponses' | 'storeErrors' | 'unknownErrors'>,
     KeyHeaderOptions,
     Pick<RequestKeyOptions, 'identity' | 'scope'> {
   /** Methods of requests that are processed at most once; POST and PATCH unless given. Others just pass. */

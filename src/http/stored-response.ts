@@ -40,7 +40,7 @@ const NULL_BODY = new Set([101, 103, 204, 205, 304]);
 /** What of a response's head all who share it get; `isCoded` where its body was not decoded. */
 export function headOf(
   { status, statusText, headers, url }: Response,
-  isCoded: boolean,
+  isCoded = false,
 ): ResponseHead {
   const named = (headers.get('connection') ?? '').split(',').map((name) => name.trim());
   const left = new Set([...NOT_KEPT, ...named.map((name) => name.toLowerCase())]);

@@ -1,4 +1,5 @@
 import { createParser } from 'eventsource-parser';
+import { decoder } from '../engine/utf8.js';
 
 /**
  * Watches a response's body go by, and says in the end whether it was whole: `undefined`, or what was
@@ -6,7 +7,8 @@ import { createParser } from 'eventsource-parser';
  */
 export interface EndWatch {
   see(chunk: Uint8Array): void;
-  fault(): string | undefined;
+  /** `body` gives the whole of it, or `undefined` where it was too long to be kept. */
+  fault(body: () => Uint8Array | undefined): string | undefined;
 }
 
 /** A way of streaming answers in which the last event is known. */
@@ -43,12 +45,37 @@ const PROTOCOLS: readonly Protocol[] = [
 const isFailure = (event: string | undefined, data: string) =>
   event === 'error' || event === 'response.failed' || /^\s*\{\s*"error"\s*:/.test(data);
 
-/** Returns a watch for the body of a response with these headers. */
-export function watchEnd(headers: Headers): EndWatch {
+/**
+ * Returns a watch for the body of a response with these headers; `isCoded` if it comes as it travels,
+ * straight from a handler, whose end nothing cut off.
+ */
+export function watchEnd(headers: Headers, isCoded = false): EndWatch {
   const type = headers.get('content-type') ?? '';
-  if (/^text\/event-stream\b/i.test(type)) return new EventStreamWatch();
-  return new LengthWatch(headers);
+  const hasCoding = headers.has('content-encoding');
+  if (/^text\/event-stream\b/i.test(type) && !(isCoded && hasCoding)) return new EventStreamWatch();
+  // A coded body is counted by who decodes it.
+  const length = hasCoding && !isCoded ? '' : (headers.get('content-length') ?? '');
+  if (/^\d+$/.test(length)) return new LengthWatch(Number(length));
+  return /[/+]json\b/i.test(type) && !isCoded ? JSON_WATCH : NO_WATCH;
 }
+
+const NO_WATCH: EndWatch = { see() {}, fault: () => undefined };
+
+/** JSON that came without a length: half of it is no JSON. */
+const JSON_WATCH: EndWatch = {
+  see() {},
+  fault(bodyOf) {
+    const body = bodyOf();
+    // No answer at all is what some servers give with a status that says it all.
+    if (body === undefined || body.length === 0) return undefined;
+    try {
+      JSON.parse(decoder.decode(body));
+      return undefined;
+    } catch (error) {
+      return `its body is no JSON: ${(error as Error).message}`;
+    }
+  },
+};
 
 /** Server-sent events (HTML §9.2), of which some protocols have a last one. */
 class EventStreamWatch implements EndWatch {
@@ -77,15 +104,13 @@ class EventStreamWatch implements EndWatch {
   }
 }
 
-/** What has a length, has that length. A coded body is counted by who decodes it. */
+/** What has a length, has that length. */
 class LengthWatch implements EndWatch {
-  readonly #wanted: number | undefined;
+  readonly #wanted: number;
   #byteCount = 0;
 
-  constructor(headers: Headers) {
-    const length = headers.get('content-length') ?? '';
-    const isCounted = /^\d+$/.test(length) && !headers.has('content-encoding');
-    this.#wanted = isCounted ? Number(length) : undefined;
+  constructor(wanted: number) {
+    this.#wanted = wanted;
   }
 
   see(chunk: Uint8Array): void {
@@ -93,7 +118,7 @@ class LengthWatch implements EndWatch {
   }
 
   fault(): string | undefined {
-    if (this.#wanted === undefined || this.#byteCount === this.#wanted) return undefined;
+    if (this.#byteCount === this.#wanted) return undefined;
     return `its body has ${this.#byteCount} bytes, its content-length says ${this.#wanted}`;
   }
 }

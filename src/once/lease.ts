@@ -17,6 +17,7 @@ export class Lease {
   /** Until when it is certain to hold, by a clock that nobody sets. */
   #certainUntil: number;
   #isOver = false;
+  #renewing: Promise<void> | undefined;
 
   /** `claimedAt` is from before the claim was sent: the store's lease began later. */
   constructor(
@@ -46,6 +47,15 @@ export class Lease {
     clearTimeout(this.#timer);
   }
 
+  /** Ends it now, without an outcome: whoever comes next need not wait until it has run out. */
+  async end(): Promise<void> {
+    this.stop();
+    // One that is under way must not begin it anew.
+    await this.#renewing;
+    // A store that fails will let it run out.
+    await this.#store.renew(this.#key, this.#owner, 0).catch(() => {});
+  }
+
   #lose(): void {
     if (this.#isOver) return;
     this.stop();
@@ -54,7 +64,9 @@ export class Lease {
 
   #schedule(): void {
     const waitMs = Math.min(this.#leaseMs / RENEWALS_PER_LEASE, Math.max(0, this.leftMs));
-    this.#timer = setTimeout(() => this.#renew(), waitMs);
+    this.#timer = setTimeout(() => {
+      this.#renewing = this.#renew();
+    }, waitMs);
   }
 
   async #renew(): Promise<void> {

@@ -1,7 +1,7 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { type Codec, jsonCodec } from './codec.js';
-import type { OnceEvent } from './events.js';
+import type { OnceEvent, Saved } from './events.js';
 
 /** What to do about a key whose owner was never heard of again. */
 export type UnknownDecision = 'retry' | 'hold';
@@ -43,6 +43,12 @@ export interface OnceOptions {
   /** Which errors of the function are kept and replayed; none unless given, so that a retry is one. */
   readonly storeErrors?: (error: unknown) => boolean;
   /**
+   * After which errors of the function nobody knows whether the far side did the work, such as a
+   * connection that was reset after the request was sent; none unless given. They are not kept: the
+   * next caller is served by `onUnknown`, at once. An error it throws itself about counts as one.
+   */
+  readonly unknownErrors?: (error: unknown) => boolean;
+  /**
    * Results kept in this process in front of the store, or `false`: 1000 of them and 32 MiB at most,
    * for 5 minutes, unless given. What another process evicts is replayed here for that long.
    */
@@ -57,6 +63,8 @@ export interface OnceOptions {
   readonly clock?: () => number;
   /** Is told what happens. What it throws is ignored. */
   readonly onEvent?: (event: OnceEvent) => void;
+  /** What a duplicate saves that gets this result, for events: `savingIn` of `samekey/cost`. */
+  readonly savingOf?: (value: never) => Saved | undefined;
 }
 
 /** Options with their defaults. */
@@ -71,12 +79,14 @@ export interface OnceSettings {
   readonly onStoreError: 'fail' | 'run';
   readonly storeTimeoutMs: number;
   readonly storeErrors: (error: unknown) => boolean;
+  readonly unknownErrors: (error: unknown) => boolean;
   readonly cache: Required<CacheOptions> | undefined;
   readonly onAbandoned: 'keep' | 'abort';
   readonly codec: Codec;
   readonly maxResultBytes: number;
   readonly clock: () => number;
   readonly onEvent: ((event: OnceEvent) => void) | undefined;
+  readonly savingOf: ((value: never) => Saved | undefined) | undefined;
 }
 
 const MEMBERS = [
@@ -90,12 +100,14 @@ const MEMBERS = [
   'onStoreError',
   'storeTimeoutMs',
   'storeErrors',
+  'unknownErrors',
   'cache',
   'onAbandoned',
   'codec',
   'maxResultBytes',
   'clock',
   'onEvent',
+  'savingOf',
 ];
 
 const STORE_FUNCTIONS = [
@@ -151,6 +163,7 @@ export function toSettings(options: OnceOptions): OnceSettings {
     onStoreError: oneOf('onStoreError', options.onStoreError ?? 'fail', ['fail', 'run']),
     storeTimeoutMs: whole('storeTimeoutMs', options.storeTimeoutMs, 5000, 1),
     storeErrors: callable('storeErrors', options.storeErrors) ?? (() => false),
+    unknownErrors: callable('unknownErrors', options.unknownErrors) ?? (() => false),
     cache:
       cache === false
         ? undefined
@@ -164,6 +177,7 @@ export function toSettings(options: OnceOptions): OnceSettings {
     maxResultBytes: whole('maxResultBytes', options.maxResultBytes, 16 * 1024 * 1024, 0),
     clock: callable('clock', options.clock) ?? Date.now,
     onEvent: callable('onEvent', options.onEvent),
+    savingOf: callable('savingOf', options.savingOf),
   };
 }
 

@@ -62,59 +62,34 @@ export async function runClaimed(
   const { settings, store, abort, emit } = tools;
   const { owner, attempt, fencingToken } = record;
   const interruption = new Interruption();
-  const lease = new Lease(store, key, owner, settings.leaseMs, claimedAt, () => {
-    emit({ type: 'leaseLost', fencingToken });
-    interruption.raise(leaseLost(key));
-  });
+  const lease = new Lease(store, key, owner, settings.leaseMs, claimedAt, () =>
+    interruption.raise(leaseLost(key)),
+  );
   const startedAt = performance.now();
-  const durationMs = () => performance.now() - startedAt;
-  const lose = () => {
-    emit({ type: 'leaseLost', fencingToken });
-    const error = leaseLost(key);
-    abort.abort(error);
-    return afterLoss(key, error, store);
-  };
-  let value: unknown;
-  try {
-    value = await call(fn, contextOf(key, attempt, fencingToken, abort), tools, interruption);
-  } catch (error) {
-    if (interruption.error !== undefined && error === interruption.error) {
-      lease.stop();
-      abort.abort(error);
-      return await afterLoss(key, interruption.error, store);
-    }
-    const isKept = isStored(error, settings);
-    emit({ type: 'failed', attempt, durationMs: durationMs(), error, stored: isKept });
-    if (!isKept) {
-      lease.stop();
-      await store.release(key, owner).catch(() => {});
+  const context = contextOf(key, attempt, fencingToken, abort);
+  const ended = await settle(context, fn, tools, interruption);
+  const durationMs = performance.now() - startedAt;
+  if (ended.type === 'lost') return lose(key, fencingToken, lease, tools);
+  if (ended.type !== 'done') {
+    const { type, error } = ended;
+    const unknown = type === 'unknown' || type === 'unsettled';
+    emit({ type: 'failed', attempt, durationMs, error, stored: type === 'stored', unknown });
+    if (ended.type !== 'stored') {
+      // One that has not settled is still at it: the next run is another attempt, in any case.
+      const isOpen = type === 'unsettled' || (unknown && settings.onUnknown !== 'retry');
+      if (isOpen) await lease.end();
+      else {
+        lease.stop();
+        await store.release(key, owner).catch(() => {});
+      }
       throw error;
     }
-    const kept = keptError(error);
-    const isOurs = await write(key, owner, kept, lease, tools);
-    lease.stop();
-    if (!isOurs) return await lose();
-    return {
-      kept,
-      record,
-      own: () => {
-        throw error;
-      },
-    };
   }
-  let kept: Kept;
-  try {
-    kept = toKept(key, value, settings);
-  } catch (error) {
-    lease.stop();
-    await store.release(key, owner).catch(() => {});
-    throw error;
-  }
-  const isOurs = await write(key, owner, kept, lease, tools);
+  const isOurs = await write(key, owner, ended.kept, lease, tools);
+  if (!isOurs) return lose(key, fencingToken, lease, tools);
   lease.stop();
-  if (!isOurs) return await lose();
-  emit({ type: 'executed', attempt, fencingToken, durationMs: durationMs() });
-  return { kept, own: () => value, record };
+  if (ended.type === 'done') emit({ type: 'executed', attempt, fencingToken, durationMs });
+  return { kept: ended.kept, own: ended.own, record };
 }
 
 /** Runs the function though the store has failed. */
@@ -125,11 +100,85 @@ export async function runUnprotected(
 ): Promise<RunResult> {
   const startedAt = performance.now();
   const context = contextOf(key, 1, 0, tools.abort);
-  const value = await call(fn, context, tools, new Interruption());
-  const kept = toKept(key, value, tools.settings);
+  const ended = await settle(context, fn, tools, new Interruption());
   const durationMs = performance.now() - startedAt;
-  tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs });
-  return { kept, own: () => value, record: undefined };
+  if (ended.type === 'done') {
+    tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs });
+    return { kept: ended.kept, own: ended.own, record: undefined };
+  }
+  const { type, error } = ended;
+  const unknown = type === 'unknown' || type === 'unsettled';
+  tools.emit({ type: 'failed', attempt: 1, durationMs, error, stored: false, unknown });
+  throw error;
+}
+
+/** How a function ended, and what that says about its key. */
+type Ended =
+  | { readonly type: 'done'; readonly kept: Kept; readonly own: () => unknown }
+  | {
+      readonly type: 'stored';
+      readonly kept: Kept;
+      readonly own: () => never;
+      readonly error: unknown;
+    }
+  /** Nothing is to be kept; nobody knows what it did; it is still at it; somebody else has the key. */
+  | { readonly type: 'free' | 'unknown' | 'unsettled' | 'lost'; readonly error: unknown };
+
+async function settle(
+  context: OnceContext,
+  fn: (context: OnceContext) => unknown,
+  tools: RunTools,
+  interruption: Interruption,
+): Promise<Ended> {
+  const { settings, abort } = tools;
+  let value: unknown;
+  try {
+    value = await call(fn, context, tools, interruption);
+  } catch (error) {
+    if (interruption.error !== undefined && error === interruption.error) {
+      abort.abort(error);
+      return { type: interruption.error.code === 'SAMEKEY_TIMEOUT' ? 'unsettled' : 'lost', error };
+    }
+    // An error about which it cannot say that it is none may be one.
+    if (saysSo(settings.unknownErrors, error, true)) return { type: 'unknown', error };
+    // But what is kept is kept for all: no more than it says.
+    if (!saysSo(settings.storeErrors, error, false)) return { type: 'free', error };
+    const own = () => {
+      throw error;
+    };
+    return { type: 'stored', kept: keptError(error), own, error };
+  }
+  try {
+    return { type: 'done', kept: toKept(context.key, value, settings), own: () => value };
+  } catch (error) {
+    return { type: 'free', error };
+  }
+}
+
+/** What the caller's function says about an error; one that throws hides nothing from callers. */
+function saysSo(says: (error: unknown) => boolean, error: unknown, otherwise: boolean): boolean {
+  try {
+    return says(error);
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Another owner has the key: its result, if there is one by now. */
+async function lose(
+  key: string,
+  fencingToken: number,
+  lease: Lease,
+  { store, abort, emit }: RunTools,
+): Promise<RunResult> {
+  lease.stop();
+  emit({ type: 'leaseLost', fencingToken });
+  const error = leaseLost(key);
+  abort.abort(error);
+  const { record } = await store.read(key).catch(() => ({ record: undefined }));
+  const kept = record && keptIn(record);
+  if (record !== undefined && kept !== undefined) return { kept, record };
+  throw error;
 }
 
 const contextOf = (
@@ -186,15 +235,6 @@ async function call(
   }
 }
 
-function isStored(error: unknown, { storeErrors }: OnceSettings): boolean {
-  try {
-    return storeErrors(error);
-  } catch {
-    // What it says about this error is unknown, and the error itself is what callers must see.
-    return false;
-  }
-}
-
 /** A result as it is kept; throws for one that cannot be. */
 export function toKept(key: string, value: unknown, { codec, maxResultBytes }: OnceSettings): Kept {
   let payload: Uint8Array;
@@ -242,14 +282,4 @@ async function write(
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
-}
-
-/** Another owner's result, if there is one by now. */
-async function afterLoss(key: string, error: OnceError, store: GuardedStore): Promise<RunResult> {
-  if (error.code === 'SAMEKEY_LEASE_LOST') {
-    const { record } = await store.read(key).catch(() => ({ record: undefined }));
-    const kept = record && keptIn(record);
-    if (record !== undefined && kept !== undefined) return { kept, record };
-  }
-  throw error;
 }

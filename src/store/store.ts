@@ -4,7 +4,7 @@
  *     absent ─ claim ─▶ running ─ complete ─▶ done | failed ─ ttlMs ─▶ absent
  *                        │  ▲ renew
  *                        │  └─ claim, once the lease has run out: attempt + 1
- *                        └─ release ─▶ absent
+ *                        └─ release ─▶ absent, or what was finished before
  */
 export interface StoreRecord {
   readonly state: 'running' | 'done' | 'failed';
@@ -80,24 +80,33 @@ export interface Store {
    * Makes the record `running` under a new owner if there is none or it has expired, and if
    * `takeUnknown` or `takeFinished` allow it. A record whose fingerprint is another one is never
    * claimed. `attempt` is one more than that of the unknown record taken over, else 1.
+   *
+   * A finished record that is taken stays behind the running one, unseen, until that is completed
+   * or evicted, also when another owner takes over: a run that fails must not lose the result there was.
    */
   claim(key: string, request: ClaimRequest): Promise<ClaimResult>;
-  /** Moves the end of the lease to `leaseMs` from now; `false` if the record is not `owner`'s, or not running. */
+  /**
+   * Moves the end of the lease to `leaseMs` from now; `false` if the record is not `owner`'s, or not
+   * running. 0 ends the lease: its outcome is unknown, and who waits for it is told.
+   */
   renew(key: string, owner: string, leaseMs: number): Promise<boolean>;
   /**
    * Writes the outcome; `false` if the record is not `owner`'s. The same outcome twice is `true`
    * twice. `payload` is kept as it is now, whatever becomes of the memory it is in.
    */
   complete(key: string, owner: string, completion: Completion): Promise<boolean>;
-  /** Takes the running record of `owner` away, as if it had not been; `false` if there is none. */
+  /**
+   * Takes the running record of `owner` away, as if it had not been; `false` if there is none. What
+   * was finished before it, and has not expired, is there again, with the fencing token of `owner`.
+   */
   release(key: string, owner: string): Promise<boolean>;
   /** The record, if there is one that has not expired, and the store's clock. */
   read(key: string): Promise<{ readonly record: StoreRecord | undefined; readonly nowMs: number }>;
   /** Takes away a record that is not running under a valid lease; `false` if there was none to take. */
   evict(key: string): Promise<boolean>;
   /**
-   * Calls `notify` soon after the record of `key` has changed by `complete`, `release` or `evict`,
-   * in any process; may call it more often. Returns a function that ends this. A store that cannot
+   * Calls `notify` soon after the record of `key` has changed by `complete`, `release`, `evict` or a
+   * `renew` for 0 ms, in any process; may call it more often. Returns a function that ends this. A store that cannot
    * tell has no such function, and is asked again from time to time.
    */
   watch?(key: string, notify: () => void): Promise<() => void>;

@@ -109,8 +109,10 @@ class Run {
 
   #noteExpiry(): void {
     for (const { record } of this.#states) {
-      if (record !== undefined && isPast(record.expires, this.#now)) {
-        this.#leastMs = Math.max(this.#leastMs, record.expires.toMs);
+      for (const each of [record, record?.former]) {
+        if (each !== undefined && isPast(each.expires, this.#now)) {
+          this.#leastMs = Math.max(this.#leastMs, each.expires.toMs);
+        }
       }
     }
   }
@@ -148,7 +150,10 @@ class Run {
     if (choices.percent(25) && (isAlone || !isBrief(owner.last))) return owner.last;
     const { name } = owner;
     const type = choices.one(['renew', 'complete', 'complete', 'release'] as const);
-    if (type === 'renew') return { type, owner: name, leaseMs: this.#duration(isAlone, 60) };
+    if (type === 'renew') {
+      const isEnd = choices.percent(20) && (isAlone || this.#hasMovingClock);
+      return { type, owner: name, leaseMs: isEnd ? 0 : this.#duration(isAlone, 60) };
+    }
     if (type === 'release') return { type, owner: name };
     owner.outcome ??= {
       state: choices.one(['done', 'failed']),
@@ -249,7 +254,7 @@ function make(store: Store, key: string, call: Call): Promise<Reply> {
 
 function isBrief(call: Call): boolean {
   if (call.type === 'claim') return Math.min(call.request.leaseMs, call.request.ttlMs) === BRIEF_MS;
-  if (call.type === 'renew') return call.leaseMs === BRIEF_MS;
+  if (call.type === 'renew') return call.leaseMs <= BRIEF_MS;
   return call.type === 'complete' && call.completion.ttlMs === BRIEF_MS;
 }
 

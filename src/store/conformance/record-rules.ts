@@ -85,7 +85,7 @@ export const recordRules: readonly Rule[] = [
       expectEqual((await store.read(key)).record?.payload, wanted, 'the payload');
     },
   },
-  ...(['complete', 'release', 'evict'] as const).map(
+  ...(['complete', 'release', 'evict', 'the end of a lease'] as const).map(
     (change): Rule => ({
       name: `watch, if there is one, tells of ${change}, in this store and in another`,
       async run(stage) {
@@ -100,13 +100,20 @@ export const recordRules: readonly Rule[] = [
         ];
         const end = await store.watch(key, () => ended++);
         end();
-        const { owner } = (await claim(store, key, { leaseMs: SHORT_MS })).record;
+        // What is evicted has to have run out by then, and what is ended not.
+        const leaseMs = change === 'evict' ? SHORT_MS : HOUR_MS;
+        const { owner } = (await claim(store, key, { leaseMs })).record;
         await stage.passMs(store, 2 * SHORT_MS);
         [own, others, ended] = [0, 0, 0];
         const changes = {
           complete: () => store.complete(key, owner, outcome()),
           release: () => store.release(key, owner),
           evict: () => store.evict(key),
+          'the end of a lease': async () => {
+            const isEnded = await store.renew(key, owner, 0);
+            const { record, nowMs } = await store.read(key);
+            return isEnded && record !== undefined && record.leaseEndsAtMs <= nowMs;
+          },
         };
         expectEqual(await changes[change](), true, `the answer of ${change}`);
         await expectSoon(() => own > 0, 'a notification in the store that changed it');
