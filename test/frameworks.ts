@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
-import { serve } from '@hono/node-server';
+import { createAdaptorServer } from '@hono/node-server';
 import express from 'express';
 // @ts-expect-error its declarations are those of version 5
 import express4 from 'express-4';
@@ -46,9 +46,12 @@ const counted = (behave: Behave) => {
 const bodyOf = ({ body = '' }: Answered) =>
   typeof body === 'string' ? body : Readable.from(body, { objectMode: false });
 
+/** With room for all who knock at once. */
+const WHERE = { port: 0, host: '127.0.0.1', backlog: 4096 };
+
 async function listening(server: Server, close: () => unknown): Promise<Started> {
   if (!server.listening) {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(WHERE, resolve));
   }
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -97,11 +100,7 @@ function listeningHono(
   fetch: (request: Request, env: object) => Response | Promise<Response>,
   close: () => unknown,
 ): Promise<Started> {
-  return new Promise((resolve) => {
-    const server = serve({ fetch, port: 0, hostname: '127.0.0.1' }, () =>
-      resolve(listening(server as Server, close)),
-    );
-  });
+  return listening(createAdaptorServer({ fetch }) as Server, close);
 }
 
 const onExpress =
@@ -144,7 +143,7 @@ async function onFastify(options: AnyOptions, behave: Behave): Promise<Started> 
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) =>
     reply.code(error.statusCode ?? 500).send(error.message),
   );
-  await app.listen({ port: 0, host: '127.0.0.1' });
+  await app.listen(WHERE);
   return listening(app.server, () => app.close());
 }
 

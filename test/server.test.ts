@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OnceEvent } from '../src/once/index.js';
@@ -23,6 +24,17 @@ const textOf = (value: unknown) =>
   JSON.stringify(value, (_, each) =>
     each instanceof Uint8Array ? Buffer.from(each).toString('latin1') : each,
   )?.replaceAll('\\"', '"') ?? '';
+
+/** Without all that `fetch` does for 2000 connections. */
+const plainPost = (url: string) =>
+  new Promise<string>((resolve, reject) => {
+    const headers = { 'idempotency-key': 'many', 'content-type': 'application/json' };
+    request(`${url}/orders`, { method: 'POST', headers, agent: false }, async (response) =>
+      resolve((await response.setEncoding('utf8').toArray()).join('')),
+    )
+      .on('error', reject)
+      .end('{"item":1}');
+  });
 
 /** Steps that a test takes one by one. */
 function steps() {
@@ -122,17 +134,16 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(runs).toBe(2);
   });
 
-  it('2000 duplicates at once are one run, and get the same bytes', async () => {
+  // Where all but the parser is the same, fewer say as much.
+  const crowd = /express 4|behind/.test(name) ? 200 : 2000;
+  it(`${crowd} duplicates at once are one run, and get the same bytes`, async () => {
     const long = 'x'.repeat(2000);
     await serving(async ({ count }) => {
       await soon(200);
       return json({ count, long });
     });
-    const texts = new Set<string>();
-    await Promise.all(
-      Array.from({ length: 2000 }, async () => texts.add(await (await post('many')).text())),
-    );
-    expect([...texts]).toEqual([JSON.stringify({ count: 1, long })]);
+    const texts = await Promise.all(Array.from({ length: crowd }, () => plainPost(server.url)));
+    expect(new Set(texts)).toEqual(new Set([JSON.stringify({ count: 1, long })]));
     expect(runs).toBe(1);
   });
 
