@@ -34,6 +34,8 @@ export interface ExchangePlan {
   /** Ends the wait of this caller, and what it reads. */
   readonly signal?: AbortSignal | undefined;
   readonly traceparent?: string | undefined;
+  /** Is told when this caller is the first, until when there is something to do. */
+  readonly onStart?: ((landing: Promise<void>) => void) | undefined;
   readonly send: (signal: AbortSignal) => Promise<Response>;
 }
 
@@ -59,7 +61,8 @@ export class Exchanges {
   /** What `once` did not see, because it was dealt with here. */
   readonly #counts = { joined: 0, replayed: 0, conflicts: 0, mismatches: 0 };
 
-  constructor(options: ExchangeOptions) {
+  /** `isCoded` where bodies come as they travel: `fetch` decodes them, a handler's are as it made them. */
+  constructor(options: ExchangeOptions, isCoded = false) {
     const { storeResponses, idleMs, maxUnreadBytes, ...onceOptions } = options;
     this.#options = options;
     this.once = createOnce({ ...onceOptions, codec: responseCodec });
@@ -68,6 +71,7 @@ export class Exchanges {
       maxUnreadBytes: whole('maxUnreadBytes', maxUnreadBytes, 1024 * 1024, 0),
       idleMs: whole('idleMs', idleMs, 5 * 60 * 1000, 1),
       isKept: storeResponses ?? (({ status }) => status >= 200 && status < 300),
+      isCoded,
     };
   }
 
@@ -77,7 +81,9 @@ export class Exchanges {
     signal?.throwIfAborted();
     const underWay = this.#underWay.get(key);
     if (underWay === undefined) {
-      const exchanged = await this.#board(this.#start(plan), plan, true);
+      const exchange = this.#start(plan);
+      plan.onStart?.(exchange.landing);
+      const exchanged = await this.#board(exchange, plan, true);
       return exchanged as Exchanged;
     }
     if (underWay.end === 'lost' || (underWay.end === 'kept' && plan.fresh)) {
