@@ -1,6 +1,7 @@
 /** A reverse proxy that sends the same request at most once, for programs in any language. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { type FetchEvent, type FetchOptions, idempotentFetch } from '../http/fetch.js';
 import { defineIdentity } from '../index.js';
 import { Call } from './call.js';
@@ -9,7 +10,7 @@ import { endToEndHeaders, type HeaderPair, without } from './headers.js';
 import { Metrics } from './metrics.js';
 import { problemOf } from './problem.js';
 import { ProxyError } from './proxy-error.js';
-import { refuseMalformed, refuseTunnel } from './refusals.js';
+import { malformed, tunnelRefused, writeRaw } from './refusals.js';
 import { readBody, refuseLong } from './request-body.js';
 import { messageOf, type ProxyLog, traceIdOf } from './request-log.js';
 import { type RequestTarget, targetOf, type UpstreamAddress } from './request-target.js';
@@ -58,12 +59,12 @@ const UNKNOWN: ReadonlySet<unknown> = new Set([
 export function createProxy(options: ProxyOptions): ProxyServer {
   const handler = new Handler(options);
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
-  // A slow upload is not an attack, and what is not made a key of takes no memory.
+  // An upload may take longer than any time that is right for all: see `readBody`.
   server.requestTimeout = 0;
   server.on('request', (request, response) => handler.handle(request, response));
   server.on('checkContinue', (request, response) => handler.handle(request, response, true));
-  server.on('connect', refuseTunnel);
-  server.on('clientError', refuseMalformed);
+  server.on('connect', (request, socket) => handler.refuse(socket, tunnelRefused(request)));
+  server.on('clientError', (error, socket) => handler.refuse(socket, malformed(error)));
   const metricsServer = createServer((request, response) => {
     if (!handler.handleOwn(request, response, '')) {
       const error = new ProxyError(404, 'SAMEKEY_REFUSED', 'Wanted /metrics or /health');
@@ -97,6 +98,7 @@ class Handler {
   readonly #methods: ReadonlySet<string>;
   /** What this proxy calls itself in `via`, to know what was here before. */
   readonly #pseudonym = `samekey-${randomBytes(4).toString('hex')}`;
+  readonly #answering = new WeakSet<Duplex>();
   #isDraining = false;
 
   constructor(options: ProxyOptions) {
@@ -131,6 +133,9 @@ class Handler {
     const call = new Call(request, response, this.#metrics, this.#options.log);
     // Errors of a connection that is gone; who writes to it sees that it is.
     response.on('error', () => {});
+    const { socket } = request;
+    this.#answering.add(socket);
+    response.on('close', () => this.#answering.delete(socket));
     try {
       if (this.#isDraining) {
         response.setHeader('connection', 'close');
@@ -149,6 +154,20 @@ class Handler {
     } catch (error) {
       call.fail(error);
     }
+  }
+
+  /** Refuses what did not become a request. */
+  refuse(socket: Duplex, error: ProxyError): void {
+    // It is gone, or in the middle of an answer, which another one would be taken for the rest of.
+    if (!socket.writable || this.#answering.has(socket)) {
+      socket.destroy();
+      return;
+    }
+    writeRaw(socket, error);
+    const { status, code, message } = error;
+    this.#metrics.begin();
+    this.#metrics.end('refused', status);
+    this.#options.log.warn({ status, outcome: 'refused', code, error: message }, 'request');
   }
 
   /** Answers a request for metrics or health; `false` if it is none. */
@@ -189,7 +208,7 @@ class Handler {
     { url, path }: RequestTarget,
     call: Call,
   ): Promise<void> {
-    const body = await readBody(request, this.#options.maxBodyBytes);
+    const body = await readBody(request, this.#options.maxBodyBytes, this.#options.idleMs);
     this.#metrics.bytes('client', 'in', body.length);
     const headers = new Headers();
     const pairs = without(
@@ -210,6 +229,8 @@ class Handler {
     };
     const answer = await this.#fetch(url, init);
     call.answered(answer);
+    // For a client that takes nothing more.
+    response.setTimeout(this.#options.idleMs, () => response.destroy());
     await writeResponse(response, answer, (count) => call.wrote(count));
   }
 
@@ -235,6 +256,7 @@ class Handler {
       signal: call.signal,
     });
     call.passed();
+    response.setTimeout(this.#options.idleMs, () => response.destroy());
     await passResponse(response, incoming, (count) => call.wrote(count));
   }
 
