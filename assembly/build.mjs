@@ -89,7 +89,7 @@ for (const name of Object.keys(MODULES)) copyFileSync(`build/${name}.wasm`, `dis
 const outside = (path, ...entries) => ({
   name: 'the library stays outside',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path, external: true }));
+    onResolve({ filter: /^(?:\.\.\/)+index\.js$/ }, () => ({ path, external: true }));
     onResolve({ filter: /^\.\.\// }, ({ path }) =>
       entries.includes(path) ? { path, external: true } : undefined,
     );
@@ -123,7 +123,7 @@ const { metafile: once } = await build({
   entryPoints: [
     'src/once/index.ts',
     'src/once/otel.ts',
-    'src/http/fetch.ts',
+    ...['ai-sdk', 'batch', 'cost', 'fetch'].map((name) => `src/http/${name}.ts`),
     ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
   ],
   outdir: 'dist',

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import * as fetchEntry from '../src/http/fetch.js';
+import * as batch from '../src/http/batch.js';
 import * as samekey from '../src/index.js';
 import * as once from '../src/once/index.js';
 import * as otel from '../src/once/otel.js';
@@ -33,6 +35,8 @@ function elided(expected: unknown): unknown {
 /** What users import by these names, from the sources. */
 const ENTRIES: Record<string, object> = {
   samekey,
+  'samekey/fetch': fetchEntry,
+  'samekey/batch': batch,
   'samekey/once': once,
   'samekey/otel': otel,
   'samekey/store/conformance': conformance,

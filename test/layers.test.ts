@@ -181,6 +181,17 @@ describe('the pool', () => {
   });
 });
 
+describe('what is built on the library', () => {
+  it('is shipped without a copy of it', () => {
+    const built = ['once', 'http', 'store', 'shared']
+      .flatMap((folder) => filesIn(join(ROOT, 'dist', folder)))
+      .filter((file) => file.endsWith('.js'));
+    expect(built.length).toBeGreaterThan(8);
+    const withCopy = built.filter((file) => readFileSync(file, 'utf8').includes('_HEX ='));
+    expect(withCopy.map((file) => relative(ROOT, file))).toEqual([]);
+  });
+});
+
 describe('names', () => {
   it('say what is in a file: no drawer for odds and ends', () => {
     const drawers = [

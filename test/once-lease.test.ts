@@ -393,6 +393,22 @@ describe('a store that fails', () => {
     expect(await processOn(memory, { waitMs: 0 }).once(KEY, () => 2)).toBe(2);
   });
 
+  it('that answers a fresh call too late keeps the result that was there', async () => {
+    const memory = memoryStore();
+    await processOn(memory).once(KEY, () => 'old');
+    const store = but(memory, {
+      claim: async (key, request) => {
+        await sleep(40);
+        return memory.claim(key, request);
+      },
+    });
+    const { once } = processOn(store, { storeTimeoutMs: 20 });
+    const late = once(KEY, () => 'new', { fresh: true });
+    await expect(late).rejects.toMatchObject({ code: 'SAMEKEY_STORE' });
+    await sleep(40);
+    expect(await processOn(memory).once(KEY, () => 'again')).toBe('old');
+  });
+
   it('that throws before there is a promise is one', async () => {
     const store = but(memoryStore(), {
       claim: () => {

@@ -107,6 +107,15 @@ describe('once', () => {
     expect(await once(KEY, call)).toEqual({ answer: 2 });
   });
 
+  it('keeps the result that is there if running it again fails', async () => {
+    const { once, call } = setUp({ cache: false });
+    await once(KEY, call);
+    const failing = once(KEY, () => Promise.reject(new Error('429')), { fresh: true });
+    await expect(failing).rejects.toThrow('429');
+    const { outcome, value } = await once.detailed(KEY, call);
+    expect({ outcome, value }).toEqual({ outcome: 'replayed', value: { answer: 1 } });
+  });
+
   it('fresh joins what is running', async () => {
     const { once, call, calls } = setUp();
     await Promise.all([once(KEY, call), once(KEY, call, { fresh: true })]);

@@ -1,5 +1,7 @@
-import type { ClaimResult, Store, StoreRecord } from '../src/store/store.js';
+import type { ClaimResult, Store } from '../src/store/store.js';
 import * as transition from '../src/store/transition.js';
+
+type KeptRecord = transition.KeptRecord;
 
 /** What a plain store goes by: the rules, and how it keeps records. Tests replace one of them. */
 export interface PlainStoreParts {
@@ -7,7 +9,7 @@ export interface PlainStoreParts {
   /** What lies between reading a record and writing it. */
   readonly pause: () => Promise<void> | undefined;
   /** What is kept of a record. */
-  readonly keep: (record: StoreRecord) => StoreRecord;
+  readonly keep: (record: KeptRecord) => KeptRecord;
   /** Where a key's record is. */
   readonly slot: (key: string) => string;
   readonly isTelling: boolean;
@@ -27,14 +29,14 @@ const SOUND: PlainStoreParts = {
 /** The least that a store can be, to be broken by tests in one place at a time. */
 export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> = {}): Store {
   const { rules, pause, keep, slot, isTelling } = { ...SOUND, ...parts };
-  const records = new Map<string, StoreRecord>();
+  const records = new Map<string, KeptRecord>();
   const watchers = new Map<string, Set<() => void>>();
   let passedToken = 0;
 
   /** One step: `decide` gives what is answered, and the record that is kept, or `undefined` for none. */
   async function change<T>(
     key: string,
-    decide: (old: StoreRecord | undefined, nowMs: number) => [T, StoreRecord | undefined],
+    decide: (old: KeptRecord | undefined, nowMs: number) => [T, KeptRecord | undefined],
   ): Promise<T> {
     const nowMs = clock();
     const old = records.get(slot(key));
@@ -60,8 +62,8 @@ export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> 
       change<ClaimResult>(key, (old, nowMs) => {
         const record = rules.claimed(old, request, nowMs, passedToken);
         return record === undefined
-          ? [{ claimed: false, record: old as StoreRecord, nowMs }, old]
-          : [{ claimed: true, record, nowMs }, record];
+          ? [{ claimed: false, record: rules.shown(old as KeptRecord), nowMs }, old]
+          : [{ claimed: true, record: rules.shown(record), nowMs }, record];
       }),
     renew: (key, owner, leaseMs) =>
       change(key, (old, nowMs) => {
@@ -75,7 +77,9 @@ export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> 
       }),
     release: (key, owner) =>
       change(key, (old, nowMs) =>
-        rules.isReleasable(old, owner, nowMs) ? [true, undefined] : [false, old],
+        old !== undefined && rules.isReleasable(old, owner, nowMs)
+          ? [true, rules.restored(old, old.former, nowMs)]
+          : [false, old],
       ),
     evict: (key) =>
       change(key, (old, nowMs) =>
@@ -83,7 +87,8 @@ export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> 
       ),
     async read(key) {
       const nowMs = clock();
-      return { record: rules.unexpired(records.get(slot(key)), nowMs), nowMs };
+      const record = rules.unexpired(records.get(slot(key)), nowMs);
+      return { record: record && rules.shown(record), nowMs };
     },
     async watch(key, notify) {
       const own = () => notify();

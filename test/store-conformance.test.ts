@@ -32,7 +32,7 @@ async function failuresOf(cases: ReturnType<typeof casesOf>): Promise<Map<string
 const isModelCheck = (name: string) => name.startsWith('random calls');
 
 const rules = (own: Partial<typeof transition>) => ({ rules: { ...transition, ...own } });
-const { claimed, completed, renewed, unexpired } = transition;
+const { claimed, completed, renewed, restored, shown, unexpired } = transition;
 
 /** Each is one mistake that a store could make. */
 const MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
@@ -71,6 +71,11 @@ const MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
       renewed: (old, owner, leaseMs, nowMs) =>
         leaseMs === 0 ? undefined : renewed(old, owner, leaseMs, nowMs),
     }),
+  ],
+  ['release loses what was finished before', rules({ restored: () => undefined })],
+  [
+    'release sets the fencing token back',
+    rules({ restored: (_, former, nowMs) => former && restored(former, former, nowMs) }),
   ],
   [
     'claim ignores the lease',
@@ -235,8 +240,14 @@ const MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
   ],
 ];
 
-/** Mistakes that random calls cannot come across. */
+/** Mistakes that random calls do not come across, or seldom. */
 const OTHER_MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
+  [
+    'a take-over loses what was finished before',
+    rules({
+      claimed: (old, request, nowMs, passed) => claimed(old && shown(old), request, nowMs, passed),
+    }),
+  ],
   ['keys are cut', { slot: (key) => key.slice(0, 67) }],
   ['keys are compared without their case', { slot: (key) => key.toLowerCase() }],
   ['keys are compared without regard to accents', { slot: (key) => key.normalize('NFC') }],

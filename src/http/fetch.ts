@@ -19,6 +19,16 @@ export type { ResponseInfo } from './exchange.js';
 export type { ExchangeOptions } from './exchanges.js';
 export type { KeyFormat, KeyHeaderOptions } from './key-header.js';
 export type { RequestKeyOptions } from './request-key.js';
+export {
+  type RetryBudget,
+  type RetryBudgetOptions,
+  type RetryEvent,
+  type RetryPolicy,
+  type RetryRules,
+  retryBudget,
+  retryPolicies,
+  withRetry,
+} from './retry.js';
 
 /** What `onEvent` is told: what `samekey/once` says, and this. */
 export type FetchEvent =

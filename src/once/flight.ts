@@ -58,7 +58,7 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
     for (;;) {
       if (tools.isClosed()) throw closed(key);
       const takeFinished = plan.fresh && !hasWaited;
-      const isGivenBack = !takeFinished && decided === undefined;
+      const isGivenBack = decided === undefined;
       const claimedAt = performance.now();
       let claim: ClaimResult;
       try {

@@ -5,7 +5,7 @@ import { isAnother } from '../store/transition.js';
 import { LazyAbort, untilAborted } from './abort.js';
 import { ResultCache } from './cache.js';
 import { closed, inProgress, mismatch } from './errors.js';
-import type { Layer, OnceEvent } from './events.js';
+import type { Layer, OnceEvent, Saved } from './events.js';
 import { type FlightPlan, fly, type Landing } from './flight.js';
 import { GuardedStore } from './guarded-store.js';
 import { open } from './kept.js';
@@ -160,8 +160,10 @@ class OnceRunner {
     const cached = fresh ? undefined : this.#cache.get(key);
     if (cached !== undefined && !isAnother(cached.fingerprint, fingerprint)) {
       const ageMs = Math.max(0, this.#settings.clock() - cached.finishedAtMs);
-      this.#emit(key, traceparent, { type: 'replayed', layer: 'process', ageMs });
-      const value = open(cached.kept, this.#settings.codec) as T;
+      const event = { type: 'replayed', layer: 'process', ageMs } as const;
+      const value = this.#give(key, traceparent, event, () =>
+        open(cached.kept, this.#settings.codec),
+      ) as T;
       return { value, outcome: 'replayed', layer: 'process', ageMs };
     }
     const under = this.#flights.get(key);
@@ -289,25 +291,59 @@ class OnceRunner {
     if (fresh && !isFirst && landed.outcome === 'replayed') return undefined;
     if (isFirst) {
       const layer = landed.own === undefined ? 'store' : 'process';
-      if (landed.outcome === 'joined') {
-        const { waitedMs } = landed;
-        this.#emit(key, traceparent, {
-          type: 'joined',
-          layer,
-          waitedMs,
-          joinedTraceparent: undefined,
-        });
-      } else if (landed.outcome === 'replayed') {
-        this.#emit(key, traceparent, { type: 'replayed', layer, ageMs });
-      }
-      const value = (landed.own ?? (() => open(landed.kept, this.#settings.codec)))() as T;
-      return { value, outcome: landed.outcome, layer, ageMs };
+      const { outcome, waitedMs } = landed;
+      const read = landed.own ?? (() => open(landed.kept, this.#settings.codec));
+      const value =
+        outcome === 'executed'
+          ? read()
+          : this.#give(
+              key,
+              traceparent,
+              outcome === 'joined'
+                ? { type: outcome, layer, waitedMs, joinedTraceparent: undefined }
+                : { type: outcome, layer, ageMs },
+              read,
+            );
+      return { value: value as T, outcome, layer, ageMs };
     }
     const waitedMs = performance.now() - boardedAt;
     const joinedTraceparent = flight.traceparent;
-    this.#emit(key, traceparent, { type: 'joined', layer: 'process', waitedMs, joinedTraceparent });
-    const value = open(landed.kept, this.#settings.codec) as T;
+    const value = this.#give(
+      key,
+      traceparent,
+      { type: 'joined', layer: 'process', waitedMs, joinedTraceparent },
+      () => open(landed.kept, this.#settings.codec),
+    ) as T;
     return { value, outcome: 'joined', layer: 'process', ageMs };
+  }
+
+  /** Reads a result for a duplicate, and tells of it: a kept error is one, too. */
+  #give(
+    key: string,
+    traceparent: string | undefined,
+    event: EventBody,
+    read: () => unknown,
+  ): unknown {
+    let saved: { saved: Saved } | undefined;
+    try {
+      const value = read();
+      saved = this.#savedBy(value);
+      return value;
+    } finally {
+      this.#emit(key, traceparent, { ...event, ...saved });
+    }
+  }
+
+  #savedBy(value: unknown): { saved: Saved } | undefined {
+    const { savingOf, onEvent } = this.#settings;
+    if (savingOf === undefined || onEvent === undefined) return undefined;
+    try {
+      const saved = savingOf(value as never);
+      return saved && { saved };
+    } catch {
+      // Nor must counting.
+      return undefined;
+    }
   }
 
   #emit(key: string, traceparent: string | undefined, event: EventBody): void {

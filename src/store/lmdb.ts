@@ -40,7 +40,7 @@ function refuse(what: string): never {
 
 /** A record and its version in LMDB: another one after every change, and never one from before. */
 interface Versioned {
-  readonly value: StoreRecord;
+  readonly value: transition.KeptRecord;
   readonly version: number;
 }
 
@@ -64,7 +64,7 @@ const MAX_READERS = 4096;
  */
 class LmdbStore implements Store {
   readonly name = 'lmdb';
-  readonly #database: Database<StoreRecord, string>;
+  readonly #database: Database<transition.KeptRecord, string>;
   readonly #clock: () => number;
   readonly #watchers = new Set<Watcher>();
   #looking: ReturnType<typeof setTimeout> | undefined;
@@ -73,7 +73,7 @@ class LmdbStore implements Store {
 
   constructor(path: string, clock: () => number) {
     this.#clock = clock;
-    this.#database = open<StoreRecord, string>({
+    this.#database = open<transition.KeptRecord, string>({
       path,
       noSubdir: false,
       useVersions: true,
@@ -90,8 +90,11 @@ class LmdbStore implements Store {
     return this.#change<ClaimResult>('claim', key, (old, nowMs) => {
       const record = transition.claimed(old, request, nowMs);
       return record === undefined
-        ? { answer: { claimed: false, record: old as StoreRecord, nowMs }, record: old }
-        : { answer: { claimed: true, record, nowMs }, record };
+        ? {
+            answer: { claimed: false, record: transition.shown(old as StoreRecord), nowMs },
+            record: old,
+          }
+        : { answer: { claimed: true, record: transition.shown(record), nowMs }, record };
     });
   }
 
@@ -115,8 +118,11 @@ class LmdbStore implements Store {
 
   release(key: string, owner: string): Promise<boolean> {
     return this.#change('release', key, (old, nowMs) =>
-      transition.isReleasable(old, owner, nowMs)
-        ? { answer: true, record: gone(old, nowMs) }
+      old !== undefined && transition.isReleasable(old, owner, nowMs)
+        ? {
+            answer: true,
+            record: transition.restored(old, old.former, nowMs) ?? gone(old, nowMs),
+          }
         : { answer: false, record: old },
     );
   }
@@ -132,7 +138,8 @@ class LmdbStore implements Store {
   async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
     this.#requireOpen('read', key);
     const nowMs = this.#clock();
-    return { record: transition.unexpired(this.#get(key)?.value, nowMs), nowMs };
+    const record = transition.unexpired(this.#get(key)?.value, nowMs);
+    return { record: record && transition.shown(record), nowMs };
   }
 
   /**
@@ -161,7 +168,7 @@ class LmdbStore implements Store {
         start = key;
         if (transition.unexpired(value, nowMs) === undefined) continue;
         if (count++ >= limit) return;
-        yield { key, record: toRecord(value) };
+        yield { key, record: transition.shown(toRecord(value)) };
       }
       if (entries.length < LISTED_AT_ONCE) return;
     }
@@ -179,9 +186,9 @@ class LmdbStore implements Store {
     action: string,
     key: string,
     decide: (
-      old: StoreRecord | undefined,
+      old: transition.KeptRecord | undefined,
       nowMs: number,
-    ) => { answer: T; record: StoreRecord | undefined },
+    ) => { answer: T; record: transition.KeptRecord | undefined },
   ): Promise<T> {
     for (;;) {
       this.#requireOpen(action, key);
@@ -285,16 +292,19 @@ async function failWithCause(error: { readonly commitError?: Promise<never> }): 
 }
 
 /** A record that was taken away: what is left of it is its fencing token. */
-function gone(record: StoreRecord | undefined, nowMs: number): StoreRecord | undefined {
-  return record && { ...record, payload: undefined, finishedAtMs: nowMs, expiresAtMs: 0 };
+function gone(record: transition.KeptRecord | undefined, nowMs: number): StoreRecord | undefined {
+  if (record === undefined) return undefined;
+  const left = transition.shown(record);
+  return { ...left, payload: undefined, finishedAtMs: nowMs, expiresAtMs: 0 };
 }
 
 const goneAtMs = ({ expiresAtMs, finishedAtMs }: StoreRecord) =>
   expiresAtMs === 0 ? (finishedAtMs ?? 0) : expiresAtMs;
 
 /** Bytes are `Buffer`s when they come from LMDB. */
-function toRecord(record: StoreRecord): StoreRecord {
-  const { payload } = record;
+function toRecord(record: transition.KeptRecord): transition.KeptRecord {
+  const { payload, former } = record;
+  if (former !== undefined) return { ...record, former: toRecord(former) };
   if (payload === undefined) return record;
   return {
     ...record,

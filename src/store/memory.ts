@@ -60,7 +60,10 @@ class MemoryStore implements Store {
   readonly #maxEntries: number;
   readonly #clock: () => number;
   readonly #running = new Map<string, StoreRecord>();
-  /** The oldest first: they are only ever peeked at, so that none is moved. */
+  /**
+   * The oldest first: they are only ever peeked at, so that none is moved. One that is run again
+   * stays here behind the running one, counted and bounded as before.
+   */
   readonly #finished: LRUCache<string, StoreRecord>;
   /** The largest fencing token of the records that are gone. */
   #passedToken = 0;
@@ -80,7 +83,8 @@ class MemoryStore implements Store {
   async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
     const nowMs = this.#clock();
     const old = this.#get(key);
-    const record = transition.claimed(old, request, nowMs, this.#passedToken);
+    const kept = transition.claimed(old, request, nowMs, this.#passedToken);
+    const record = kept && transition.shown(kept);
     if (record === undefined) return { claimed: false, record: old as StoreRecord, nowMs };
     if (old === undefined && !this.#makeRoom(nowMs)) {
       fail(
@@ -89,7 +93,8 @@ class MemoryStore implements Store {
         `Cannot claim the key: all ${this.#maxEntries} records of the memory store are running, wanted a larger maxEntries`,
       );
     }
-    this.#remove(key);
+    this.#pass(this.#running.get(key));
+    if (transition.unexpired(old, nowMs) === undefined) this.#finished.delete(key);
     this.#running.set(key, record);
     return { claimed: true, record, nowMs };
   }
@@ -125,8 +130,12 @@ class MemoryStore implements Store {
   }
 
   async release(key: string, owner: string): Promise<boolean> {
-    if (!transition.isReleasable(this.#get(key), owner, this.#clock())) return false;
+    const nowMs = this.#clock();
+    const record = this.#get(key);
+    if (record === undefined || !transition.isReleasable(record, owner, nowMs)) return false;
+    const former = transition.restored(record, this.#finished.peek(key), nowMs);
     this.#remove(key);
+    if (former !== undefined) this.#finished.set(key, former);
     this.#notify(key);
     return true;
   }
@@ -161,6 +170,7 @@ class MemoryStore implements Store {
     for (const records of [this.#running, this.#finishedByAge()]) {
       for (const [key, record] of records) {
         if (count >= limit) return;
+        if (record.state !== 'running' && this.#running.has(key)) continue;
         if (transition.unexpired(record, nowMs) === undefined) continue;
         count++;
         yield { key, record };
@@ -190,9 +200,15 @@ class MemoryStore implements Store {
 
   /** Makes room for one more record; returns whether there is any. */
   #makeRoom(nowMs: number): boolean {
-    if (this.#running.size + this.#finished.size < this.#maxEntries) return true;
-    if (this.#finished.pop() !== undefined) return true;
-    // Owners that never came back are looked for only when nothing else can go.
+    // More than one may have to go: those that are run again count twice.
+    while (this.#running.size + this.#finished.size >= this.#maxEntries) {
+      if (this.#finished.pop() === undefined) return this.#removeExpired(nowMs);
+    }
+    return true;
+  }
+
+  /** Looks for an owner that never came back: only when nothing else can go. */
+  #removeExpired(nowMs: number): boolean {
     for (const [key, record] of this.#running) {
       if (transition.unexpired(record, nowMs) === undefined) {
         this.#remove(key);

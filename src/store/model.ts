@@ -24,6 +24,8 @@ interface ModelRecord {
   readonly leaseEnds: Span;
   readonly expires: Span;
   readonly finishedAt: Span | undefined;
+  /** The finished one in whose place a running one is. */
+  readonly former?: ModelRecord | undefined;
 }
 
 export interface ModelState {
@@ -88,8 +90,11 @@ function decide(
   if (record.owner !== call.owner) return refused;
   if (!isRunning) return { answer: call.type === 'complete', record };
   switch (call.type) {
-    case 'release':
-      return { answer: true, record: undefined };
+    case 'release': {
+      const { former, fencingToken } = record;
+      const isBack = former !== undefined && !isPast(former.expires, now);
+      return { answer: true, record: isBack ? { ...former, fencingToken } : undefined };
+    }
     case 'renew': {
       const leaseEnds = later(now, call.leaseMs);
       return {
@@ -100,7 +105,8 @@ function decide(
     case 'complete': {
       const { state, codec, payload, ttlMs } = call.completion;
       const kept = { state, codec, payload: payload.join(), finishedAt: now };
-      return { answer: true, record: { ...record, ...kept, expires: later(now, ttlMs) } };
+      const expires = later(now, ttlMs);
+      return { answer: true, record: { ...record, ...kept, expires, former: undefined } };
     }
   }
 }
@@ -134,6 +140,7 @@ function decideClaim(
       leaseEnds: later(now, leaseMs),
       expires: later(now, Math.max(ttlMs, leaseMs)),
       finishedAt: undefined,
+      former: isTakenOver ? record.former : record,
     },
   };
 }

@@ -4,7 +4,7 @@
  *     absent ─ claim ─▶ running ─ complete ─▶ done | failed ─ ttlMs ─▶ absent
  *                        │  ▲ renew
  *                        │  └─ claim, once the lease has run out: attempt + 1
- *                        └─ release ─▶ absent
+ *                        └─ release ─▶ absent, or what was finished before
  */
 export interface StoreRecord {
   readonly state: 'running' | 'done' | 'failed';
@@ -80,6 +80,9 @@ export interface Store {
    * Makes the record `running` under a new owner if there is none or it has expired, and if
    * `takeUnknown` or `takeFinished` allow it. A record whose fingerprint is another one is never
    * claimed. `attempt` is one more than that of the unknown record taken over, else 1.
+   *
+   * A finished record that is taken stays behind the running one, unseen, until that is completed
+   * or evicted, also when another owner takes over: a run that fails must not lose the result there was.
    */
   claim(key: string, request: ClaimRequest): Promise<ClaimResult>;
   /**
@@ -92,7 +95,10 @@ export interface Store {
    * twice. `payload` is kept as it is now, whatever becomes of the memory it is in.
    */
   complete(key: string, owner: string, completion: Completion): Promise<boolean>;
-  /** Takes the running record of `owner` away, as if it had not been; `false` if there is none. */
+  /**
+   * Takes the running record of `owner` away, as if it had not been; `false` if there is none. What
+   * was finished before it, and has not expired, is there again, with the fencing token of `owner`.
+   */
   release(key: string, owner: string): Promise<boolean>;
   /** The record, if there is one that has not expired, and the store's clock. */
   read(key: string): Promise<{ readonly record: StoreRecord | undefined; readonly nowMs: number }>;

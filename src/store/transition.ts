@@ -6,6 +6,18 @@ import type { ClaimRequest, Completion, StoreRecord } from './store.js';
  * conformance tests.
  */
 
+/** A record as it is kept: behind a running one may be the finished one in whose place it is. */
+export interface KeptRecord extends StoreRecord {
+  readonly former?: StoreRecord;
+}
+
+/** The record as everybody may see it. */
+export function shown(kept: KeptRecord): StoreRecord {
+  if (kept.former === undefined) return kept;
+  const { former: _, ...record } = kept;
+  return record;
+}
+
 /** Whether its owner has not been heard of for longer than the lease: what became of it is unknown. */
 export function isUnknown(record: StoreRecord, nowMs: number): boolean {
   return record.state === 'running' && record.leaseEndsAtMs <= nowMs;
@@ -17,7 +29,10 @@ export function isAnother(a: string | undefined, b: string | undefined): boolean
 }
 
 /** The record if it has not expired. */
-export function unexpired(record: StoreRecord | undefined, nowMs: number): StoreRecord | undefined {
+export function unexpired<T extends StoreRecord>(
+  record: T | undefined,
+  nowMs: number,
+): T | undefined {
   return record === undefined || record.expiresAtMs <= nowMs ? undefined : record;
 }
 
@@ -28,11 +43,11 @@ export function unexpired(record: StoreRecord | undefined, nowMs: number): Store
  * millisecond of `nowMs`, or after its clock was set back.
  */
 export function claimed(
-  old: StoreRecord | undefined,
+  old: KeptRecord | undefined,
   request: ClaimRequest,
   nowMs: number,
   passedToken = 0,
-): StoreRecord | undefined {
+): KeptRecord | undefined {
   const standing = unexpired(old, nowMs);
   let attempt = 1;
   if (standing !== undefined) {
@@ -46,6 +61,7 @@ export function claimed(
       attempt = standing.attempt + 1;
     }
   }
+  const former = standing?.state === 'running' ? standing.former : standing;
   return {
     state: 'running',
     owner: request.owner,
@@ -62,16 +78,17 @@ export function claimed(
     finishedAtMs: undefined,
     codec: undefined,
     payload: undefined,
+    ...(former !== undefined && { former }),
   };
 }
 
 /** The record renewed, or `undefined` if it is not the owner's to renew. */
 export function renewed(
-  old: StoreRecord | undefined,
+  old: KeptRecord | undefined,
   owner: string,
   leaseMs: number,
   nowMs: number,
-): StoreRecord | undefined {
+): KeptRecord | undefined {
   const record = unexpired(old, nowMs);
   if (record?.owner !== owner || record.state !== 'running') return undefined;
   const leaseEndsAtMs = nowMs + leaseMs;
@@ -80,7 +97,7 @@ export function renewed(
 
 /** The record finished, or `undefined` if it is not the owner's to finish. */
 export function completed(
-  old: StoreRecord | undefined,
+  old: KeptRecord | undefined,
   owner: string,
   { state, codec, payload, ttlMs }: Completion,
   nowMs: number,
@@ -89,13 +106,24 @@ export function completed(
   if (record?.owner !== owner) return undefined;
   // Its reply was lost.
   if (record.state !== 'running') return record;
-  return { ...record, state, codec, payload, finishedAtMs: nowMs, expiresAtMs: nowMs + ttlMs };
+  const expiresAtMs = nowMs + ttlMs;
+  return { ...shown(record), state, codec, payload, finishedAtMs: nowMs, expiresAtMs };
 }
 
 /** Whether `owner` may take the record away. */
 export function isReleasable(old: StoreRecord | undefined, owner: string, nowMs: number): boolean {
   const record = unexpired(old, nowMs);
   return record?.owner === owner && record.state === 'running';
+}
+
+/** What is there again when a running record is released: what was finished before it, or nothing. */
+export function restored(
+  { fencingToken }: StoreRecord,
+  former: StoreRecord | undefined,
+  nowMs: number,
+): StoreRecord | undefined {
+  const record = unexpired(former, nowMs);
+  return record && { ...record, fencingToken };
 }
 
 /** Whether anybody may take the record away. */

@@ -109,8 +109,10 @@ class Run {
 
   #noteExpiry(): void {
     for (const { record } of this.#states) {
-      if (record !== undefined && isPast(record.expires, this.#now)) {
-        this.#leastMs = Math.max(this.#leastMs, record.expires.toMs);
+      for (const each of [record, record?.former]) {
+        if (each !== undefined && isPast(each.expires, this.#now)) {
+          this.#leastMs = Math.max(this.#leastMs, each.expires.toMs);
+        }
       }
     }
   }

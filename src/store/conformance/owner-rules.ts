@@ -163,6 +163,63 @@ export const ownerRules: readonly Rule[] = [
       expectEqual(next.record.attempt, 1, 'the attempt after a release');
     },
   },
+  ...(['done', 'failed'] as const).map(
+    (state): Rule => ({
+      name: `release gives back what was ${state} before, also after a take-over; complete does not`,
+      async run(stage) {
+        const [store, other] = [await stage.open(), await stage.open()];
+        const key = stage.newKey();
+        const first = await claim(store, key, { fingerprint: 'f' });
+        const payload = new Uint8Array([0, 10, 255, 10, 0]);
+        await store.complete(key, first.record.owner, outcome({ state, payload }));
+        const before = (await store.read(key)).record;
+        const again = { takeFinished: true, takeUnknown: true, leaseMs: SHORT_MS };
+        for (const takeOvers of [0, 1]) {
+          let { record } = await claim(other, key, again);
+          for (let i = 0; i < takeOvers; i++) {
+            await stage.passMs(store, 2 * SHORT_MS);
+            const taken = await claim(store, key, again);
+            expectTrue(taken.record.attempt === record.attempt + 1, 'an attempt that is counted');
+            record = taken.record;
+          }
+          expectEqual(await store.renew(key, record.owner, HOUR_MS), true, 'the answer of renew');
+          const running = (await other.read(key)).record;
+          expectEqual(running?.payload, undefined, 'the payload of a running record');
+          expectEqual(await other.release(key, record.owner), true, 'the answer of release');
+          const { fencingToken } = record;
+          const after = (await store.read(key)).record;
+          expectEqual(after, { ...before, fencingToken }, 'the record that is there again');
+          expectEqual(await store.release(key, record.owner), false, 'the same again');
+        }
+        const last = await claim(store, key, again);
+        const completion = outcome({ payload: new Uint8Array([1]) });
+        expectEqual(await other.complete(key, last.record.owner, completion), true, 'complete');
+        expectEqual(await other.release(key, last.record.owner), false, 'release after it');
+        const newest = (await store.read(key)).record;
+        expectEqual(newest?.payload, completion.payload, 'the payload of the last run');
+      },
+    }),
+  ),
+  {
+    name: 'release gives nothing back that has expired, and evict takes all away',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const [key, evictedKey] = [stage.newKey(), stage.newKey()];
+      const again = { takeFinished: true, leaseMs: SHORT_MS };
+      for (const each of [key, evictedKey]) {
+        const { owner } = (await claim(store, each)).record;
+        const ttlMs = each === key ? 5 * SHORT_MS : HOUR_MS;
+        await store.complete(each, owner, outcome({ ttlMs }));
+      }
+      const { owner } = (await claim(other, key, { ...again, leaseMs: HOUR_MS })).record;
+      await claim(other, evictedKey, again);
+      await stage.passMs(store, 6 * SHORT_MS);
+      expectEqual(await store.release(key, owner), true, 'the answer of release');
+      expectEqual((await other.read(key)).record, undefined, 'what is left of what has expired');
+      expectEqual(await store.evict(evictedKey), true, 'the answer of evict');
+      expectEqual((await other.read(evictedKey)).record, undefined, 'what is left after evict');
+    },
+  },
   {
     name: 'nothing can be done without a record',
     async run(stage) {

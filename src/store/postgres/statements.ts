@@ -26,8 +26,27 @@ const CLOCK = `clock AS MATERIALIZED (
   FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us) AS reading
 )`;
 
-const COLUMNS =
-  'r.state, r.owner, r.fencing_token, r.attempt, r.fingerprint, r.claimed_at_ms, r.lease_ends_at_ms, r.expires_at_ms, r.finished_at_ms, r.codec, r.payload';
+/** A result stays where it is while the key is run again; then it is nobody's to see. */
+const resultColumn = (name: string) =>
+  `CASE WHEN r.state <> 'running' THEN r.${name} END AS ${name}`;
+
+const COLUMNS = [
+  ...['state', 'owner', 'fencing_token', 'attempt', 'fingerprint'].map((name) => `r.${name}`),
+  ...['claimed_at_ms', 'lease_ends_at_ms', 'expires_at_ms'].map((name) => `r.${name}`),
+  ...['finished_at_ms', 'codec', 'payload'].map(resultColumn),
+].join(', ');
+
+/** What else is kept of a record while its key is run again. */
+const FORMER = [
+  'state',
+  'owner',
+  'attempt',
+  'fingerprint',
+  'claimed_at_ms',
+  'lease_ends_at_ms',
+  'expires_at_ms',
+];
+const FORMER_EXPIRES = `coalesce((r.former->>'expires_at_ms')::bigint, 0)`;
 
 /** Whether a claim may have the record `r`; $3 is its fingerprint, $6 takeUnknown, $7 takeFinished. */
 const isClaimable = (nowMs: string) => `(
@@ -55,7 +74,8 @@ export function statementsFor(name: string): Statements {
   expires_at_ms bigint NOT NULL,
   finished_at_ms bigint,
   codec text COLLATE "C",
-  payload bytea
+  payload bytea,
+  former jsonb
 ) WITH (fillfactor = 70);
 CREATE INDEX IF NOT EXISTS ${index} ON ${table} (expires_at_ms);
 `;
@@ -85,9 +105,12 @@ ${schema}END $samekey$`,
     claimed_at_ms = excluded.claimed_at_ms,
     lease_ends_at_ms = excluded.lease_ends_at_ms,
     expires_at_ms = excluded.expires_at_ms,
-    finished_at_ms = NULL,
-    codec = NULL,
-    payload = NULL
+    former = CASE
+      WHEN r.expires_at_ms <= excluded.claimed_at_ms THEN NULL
+      WHEN r.state = 'running' THEN r.former
+      ELSE jsonb_build_object(${FORMER.map((name) => `'${name}', r.${name}`).join(', ')})
+    END,
+    ${['finished_at_ms', 'codec', 'payload'].map((name) => `${name} = CASE WHEN r.expires_at_ms > excluded.claimed_at_ms THEN r.${name} END`).join(',\n    ')}
   WHERE ${isClaimable('excluded.claimed_at_ms')} AND NOT (
     r.owner = excluded.owner AND r.state = 'running' AND r.expires_at_ms > excluded.claimed_at_ms
   )
@@ -116,18 +139,34 @@ FROM renewed GROUP BY key`,
     codec = CASE WHEN r.state = 'running' THEN $4 ELSE r.codec END,
     payload = CASE WHEN r.state = 'running' THEN $5::bytea ELSE r.payload END,
     finished_at_ms = CASE WHEN r.state = 'running' THEN ms ELSE r.finished_at_ms END,
-    expires_at_ms = CASE WHEN r.state = 'running' THEN ms + $6::bigint ELSE r.expires_at_ms END
+    expires_at_ms = CASE WHEN r.state = 'running' THEN ms + $6::bigint ELSE r.expires_at_ms END,
+    former = NULL
   FROM clock
   WHERE key = $1 AND owner = $2 AND r.expires_at_ms > ms
   RETURNING key
 )
 SELECT key, ${told} FROM done GROUP BY key`,
+    // What was finished before is there again, under the last token.
     release: `WITH ${CLOCK}, gone AS (
   DELETE FROM ${table} AS r USING clock
   WHERE key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms
+    AND ${FORMER_EXPIRES} <= ms
+  RETURNING key
+), restored AS (
+  UPDATE ${table} AS r SET
+    (${FORMER.join(', ')}) = (
+      SELECT ${FORMER.map((name) => `f.${name}`).join(', ')}
+      FROM jsonb_to_record(r.former) AS f(state text, owner text, attempt integer, fingerprint text,
+        claimed_at_ms bigint, lease_ends_at_ms bigint, expires_at_ms bigint)
+    ),
+    former = NULL
+  FROM clock
+  WHERE key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms
+    AND ${FORMER_EXPIRES} > ms
   RETURNING key
 )
-SELECT key, ${told} FROM gone GROUP BY key`,
+SELECT key, ${told} FROM (SELECT key FROM gone UNION ALL SELECT key FROM restored) AS released
+GROUP BY key`,
     read: `WITH ${CLOCK}
 SELECT ms AS now_ms, ${COLUMNS} FROM clock LEFT JOIN ${table} AS r ON key = $1 AND r.expires_at_ms > ms`,
     evict: `WITH ${CLOCK}, gone AS (

@@ -9,6 +9,9 @@ import type { StoreRecord } from '../store.js';
  *     state ⏎ owner ⏎ fencingToken ⏎ attempt ⏎ fingerprint ⏎
  *     claimedAtMs ⏎ leaseEndsAtMs ⏎ expiresAtMs ⏎ finishedAtMs ⏎ codec ⏎ payload
  *
+ * Behind the ten lines of a running record is the whole of the finished one in whose place it is,
+ * if there is one; the scripts show it to nobody.
+ *
  * What a record does not have is an empty line; a text that is there is never empty, see `toLine`.
  */
 const LINE_COUNT = 10;

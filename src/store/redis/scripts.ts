@@ -10,10 +10,10 @@ const READ = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local value = redis.call('GET', KEYS[1])
-local state, owner, token, attempt, fingerprint, claimed, lease, expires
+local state, owner, token, attempt, fingerprint, claimed, lease, expires, rest
 if value then
-  state, owner, token, attempt, fingerprint, claimed, lease, expires = string.match(value,
-    '^(%l+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n(%d+)\\n[^\\n]*\\n[^\\n]*\\n')
+  state, owner, token, attempt, fingerprint, claimed, lease, expires, rest = string.match(value,
+    '^(%l+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n(%d+)\\n[^\\n]*\\n[^\\n]*\\n()')
   if not state then return redis.error_reply('ERR the value is no record of samekey') end
   token, attempt, lease, expires =
     tonumber(token), tonumber(attempt), tonumber(lease), tonumber(expires)
@@ -21,13 +21,21 @@ end
 local standing = state and expires > now
 `;
 
+/** What is behind a running record, the one that was finished before it, is nobody's to see. */
+const SHOWN = `
+local function shown()
+  if state == 'running' then return string.sub(value, 1, rest - 1) end
+  return value
+end
+`;
+
 const WRITE = `
 local function write(finished, codec, payload)
-  redis.call('SET', KEYS[1],
-    string.format('%s\\n%s\\n%.0f\\n%.0f\\n%s\\n%s\\n%.0f\\n%.0f\\n%s\\n%s\\n',
-      state, owner, token, attempt, fingerprint, claimed, lease, expires, finished, codec)
-    .. payload,
+  local head = string.format('%s\\n%s\\n%.0f\\n%.0f\\n%s\\n%s\\n%.0f\\n%.0f\\n%s\\n%s\\n',
+    state, owner, token, attempt, fingerprint, claimed, lease, expires, finished, codec)
+  redis.call('SET', KEYS[1], head .. payload,
     'PX', string.format('%.0f', math.max(1, expires - now)))
+  return head
 end
 `;
 
@@ -35,17 +43,20 @@ end
 const TELL = `redis.pcall('PUBLISH', KEYS[1], '')`;
 
 /** Owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished → whether claimed, now, the record. */
-const CLAIM = `${READ}${WRITE}
+const CLAIM = `${READ}${SHOWN}${WRITE}
 local past = token or 0
 local tries = 1
+local former = ''
 if standing then
-  if state == 'running' and owner == ARGV[1] then return {1, now, value} end
-  if fingerprint ~= '' and ARGV[4] ~= '' and fingerprint ~= ARGV[4] then return {0, now, value} end
+  if state == 'running' and owner == ARGV[1] then return {1, now, shown()} end
+  if fingerprint ~= '' and ARGV[4] ~= '' and fingerprint ~= ARGV[4] then return {0, now, shown()} end
   if state ~= 'running' then
     if ARGV[6] == '0' then return {0, now, value} end
+    former = value
   else
-    if ARGV[5] == '0' or lease > now then return {0, now, value} end
+    if ARGV[5] == '0' or lease > now then return {0, now, shown()} end
     tries = attempt + 1
+    former = string.sub(value, rest)
   end
 end
 state, owner, fingerprint, attempt = 'running', ARGV[1], ARGV[4], tries
@@ -53,8 +64,7 @@ token = math.max(past + 1, time[1] * 1000000 + time[2])
 claimed = string.format('%.0f', now)
 lease = now + ARGV[2]
 expires = now + math.max(ARGV[2], ARGV[3])
-write('', '', '')
-return {1, now, redis.call('GET', KEYS[1])}
+return {1, now, write('', '', former)}
 `;
 
 /** Owner, leaseMs → whether renewed. */
@@ -62,7 +72,7 @@ const RENEW = `${READ}${WRITE}
 if not standing or state ~= 'running' or owner ~= ARGV[1] then return 0 end
 lease = now + ARGV[2]
 expires = math.max(expires, lease)
-write('', '', '')
+write('', '', string.sub(value, rest))
 if ARGV[2] == '0' then ${TELL} end
 return 1
 `;
@@ -78,17 +88,25 @@ ${TELL}
 return 1
 `;
 
-/** Owner → whether released. */
+/** Owner → whether released. What was finished before is there again, under the last token. */
 const RELEASE = `${READ}
 if not standing or state ~= 'running' or owner ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1])
+local before, old, ends = string.match(string.sub(value, rest),
+  '^(%l+\\n[^\\n]*\\n)(%d+)\\n%d+\\n[^\\n]*\\n%d+\\n%d+\\n(%d+)')
+if ends and tonumber(ends) > now then
+  redis.call('SET', KEYS[1],
+    before .. string.format('%.0f', token) .. string.sub(value, rest + #before + #old),
+    'PX', string.format('%.0f', ends - now))
+else
+  redis.call('DEL', KEYS[1])
+end
 ${TELL}
 return 1
 `;
 
 /** → now, the record if there is one. */
-const LOOK = `${READ}
-if standing then return {now, value} end
+const LOOK = `${READ}${SHOWN}
+if standing then return {now, shown()} end
 return {now}
 `;
 
