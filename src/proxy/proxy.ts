@@ -111,7 +111,6 @@ class Handler {
       onSent: (byteCount) => this.#metrics.bytes('upstream', 'out', byteCount),
       onReceived: (byteCount) => this.#metrics.bytes('upstream', 'in', byteCount),
     });
-    const isHeld = once.onUnknown === 'hold';
     this.#fetch = idempotentFetch({
       ...once,
       // Compiled here: one of another copy of the library would be compiled at every request.
@@ -119,8 +118,7 @@ class Handler {
       idleMs,
       fetch: (_, init) => this.#upstream.fetch(init as ProxiedInit),
       onEvent: (event) => this.#onEvent(event),
-      // As with an owner that was never heard of again.
-      storeErrors: (error) => isHeld && UNKNOWN.has((error as { code?: unknown }).code),
+      unknownErrors: (error) => UNKNOWN.has((error as { code?: unknown }).code),
     });
   }
 
