@@ -153,7 +153,10 @@ describe('a signal', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     '%s: what is under way is finished and kept, and nothing more is taken',
     async (signal) => {
-      upstream = await startUpstream(streaming(40));
+      upstream = await startUpstream((request, response) =>
+        // What passes takes longer than what is kept, which is not the last to be waited for.
+        streaming(request.raw.method === 'POST' ? 20 : 60)(request, response),
+      );
       const store = ['--store', `lmdb:${folder()}`];
       const proxy = await start(...store);
       const keyed = await post(proxy, '{}');
@@ -180,6 +183,8 @@ describe('a signal', () => {
     leave.abort();
     await expect.poll(() => proxy.outcomes()).toEqual(['aborted']);
     expect(await proxy.stop()).toBe(0);
+    // Also a connection that was never used, as some clients keep, did not hold it up.
+    expect(proxy.log.some(({ msg }) => msg.startsWith('cut off'))).toBe(false);
     const kept = await post(await start(...store), '{}');
     expect([kept.headers.get('samekey'), await kept.text()]).toEqual(['replayed', WHOLE]);
   });
@@ -190,9 +195,9 @@ describe('a signal', () => {
     });
     const proxy = await start('--grace', '300ms');
     const asked = await post(proxy, '{}');
-    const rest = asked.text();
+    const isCut = expect(asked.text()).rejects.toThrow();
     expect(await proxy.stop()).toBe(0);
-    await expect(rest).rejects.toThrow();
+    await isCut;
     expect(proxy.log.some(({ msg }) => msg.startsWith('cut off'))).toBe(true);
   });
 
@@ -219,7 +224,11 @@ const long =
     for (let left = byteCount; left > 0 && !response.destroyed; left -= chunk.length) {
       if (response.write(chunk)) continue;
       await new Promise<void>((resolve) => {
-        response.once('drain', resolve).once('close', resolve);
+        const go = () => {
+          response.off('drain', go).off('close', go);
+          resolve();
+        };
+        response.on('drain', go).on('close', go);
       });
     }
     response.end();

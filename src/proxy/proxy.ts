@@ -1,6 +1,7 @@
 /** A reverse proxy that sends the same request at most once, for programs in any language. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type FetchEvent, type FetchOptions, idempotentFetch } from '../http/fetch.js';
 import { defineIdentity } from '../index.js';
@@ -62,6 +63,11 @@ export function createProxy(options: ProxyOptions): ProxyServer {
   // An upload may take longer than any time that is right for all: see `readBody`.
   server.requestTimeout = 0;
   server.on('request', (request, response) => handler.handle(request, response));
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   server.on('checkContinue', (request, response) => handler.handle(request, response, true));
   server.on('connect', (request, socket) => handler.refuse(socket, tunnelRefused(request)));
   server.on('clientError', (error, socket) => handler.refuse(socket, malformed(error)));
@@ -76,10 +82,14 @@ export function createProxy(options: ProxyOptions): ProxyServer {
     metricsServer,
     async drain() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // A connection that was busy until now is kept for a next request, which is not taken.
-      const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+      // Some connections are kept for a next request, which is not taken, or were made for a first one
+      // that never came. Node.js would wait for these.
+      const sweeping = setInterval(() => {
+        for (const socket of sockets) if (!handler.isAnswering(socket)) socket.destroy();
+      }, SWEEP_MS);
       await Promise.all([closed, handler.drain()]);
       clearInterval(sweeping);
+      handler.close();
       metricsServer.close();
       metricsServer.closeAllConnections();
     },
@@ -189,7 +199,15 @@ class Handler {
   async drain(): Promise<void> {
     this.#isDraining = true;
     await this.#fetch.close();
+  }
+
+  /** When nothing is under way any longer. */
+  close(): void {
     this.#upstream.close();
+  }
+
+  isAnswering(socket: Socket): boolean {
+    return this.#answering.has(socket);
   }
 
   #isKeyed({ method = '', url = '' }: IncomingMessage): boolean {
