@@ -2,8 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import * as fetchEntry from '../src/http/fetch.js';
+import * as aiSdk from '../src/http/ai-sdk.js';
 import * as batch from '../src/http/batch.js';
+import * as cost from '../src/http/cost.js';
+import * as fetchEntry from '../src/http/fetch.js';
 import * as samekey from '../src/index.js';
 import * as once from '../src/once/index.js';
 import * as otel from '../src/once/otel.js';
@@ -35,8 +37,10 @@ function elided(expected: unknown): unknown {
 /** What users import by these names, from the sources. */
 const ENTRIES: Record<string, object> = {
   samekey,
-  'samekey/fetch': fetchEntry,
+  'samekey/ai-sdk': aiSdk,
   'samekey/batch': batch,
+  'samekey/cost': cost,
+  'samekey/fetch': fetchEntry,
   'samekey/once': once,
   'samekey/otel': otel,
   'samekey/store/conformance': conformance,

@@ -1,5 +1,6 @@
 import { untilAborted } from '../once/abort.js';
 import { inProgress, mismatch } from '../once/errors.js';
+import type { Saved } from '../once/events.js';
 import {
   createOnce,
   type Once,
@@ -123,7 +124,10 @@ export class Exchanges {
       })
       .finally(() => this.#underWay.delete(key))
       .then(
-        ({ value, outcome }) => exchange.resolve(value, outcome),
+        ({ value, outcome }) => {
+          exchange.resolve(value, outcome);
+          exchange.stored = value;
+        },
         (error) => exchange.reject(error),
       );
     return exchange;
@@ -151,12 +155,17 @@ export class Exchanges {
       const layer = 'process';
       if (outcome === 'replayed' && !isFirst) {
         this.#counts.replayed++;
-        this.#emit(key, traceparent, { type: 'replayed', layer, ageMs: 0 });
+        this.#tellWithSaving(exchange, plan, { type: 'replayed', layer, ageMs: 0 });
       } else if (!isFirst) {
         this.#counts.joined++;
         const waitedMs = performance.now() - boardedAt;
         const joinedTraceparent = exchange.traceparent;
-        this.#emit(key, traceparent, { type: 'joined', layer, waitedMs, joinedTraceparent });
+        this.#tellWithSaving(exchange, plan, {
+          type: 'joined',
+          layer,
+          waitedMs,
+          joinedTraceparent,
+        });
       }
       const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
       if (!('stored' in answer)) {
@@ -192,6 +201,26 @@ export class Exchanges {
     this.#counts.conflicts++;
     this.#emit(key, traceparent, { type: 'conflict', layer: 'process', waitedMs });
     return inProgress(key, undefined, waitedMs);
+  }
+
+  /** What was saved is known when all of the response is. */
+  async #tellWithSaving(
+    exchange: Exchange,
+    { key, traceparent }: ExchangePlan,
+    event: EventBody,
+  ): Promise<void> {
+    const { savingOf, onEvent } = this.#options;
+    if (savingOf === undefined || onEvent === undefined) {
+      return this.#emit(key, traceparent, event);
+    }
+    await exchange.landing;
+    let saved: Saved | undefined;
+    try {
+      if (exchange.stored !== undefined) saved = savingOf(exchange.stored as never);
+    } catch {
+      // Counting must not change what is counted.
+    }
+    this.#emit(key, traceparent, saved === undefined ? event : ({ ...event, saved } as EventBody));
   }
 
   #emit(key: string, traceparent: string | undefined, event: EventBody): void {

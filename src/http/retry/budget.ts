@@ -45,6 +45,7 @@ export class RetryBudget {
  * const budget = retryBudget({ ratio: 0.1, burst: 5 });
  * const toOpenai = withRetry(fetch, { ...retryPolicies.openai, budget });
  * const toAzure = withRetry(fetch, { ...retryPolicies.openai, budget });
+ * toOpenai === toAzure; // false: two ways to call, one budget
  */
 export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
   requireMembers(options, ['ratio', 'burst'], 'retry budget');
