@@ -16,7 +16,7 @@ import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from '
 import { responseCodec, type StoredResponse, toResponse } from './stored-response.js';
 
 /** How responses are shared and kept; what is not said here is as in `createOnce`. */
-export interface ExchangeOptions extends Omit<OnceOptions, 'codec'> {
+export interface ExchangeOptions extends Omit<OnceOptions, 'codec' | 'storeErrors'> {
   /** Which responses are kept and replayed: those with a 2xx status, unless given. */
   readonly storeResponses?: (response: ResponseInfo) => boolean;
   /** How long the other side may say nothing; 5 minutes unless given. */
