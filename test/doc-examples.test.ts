@@ -5,7 +5,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import * as aiSdk from '../src/http/ai-sdk.js';
 import * as batch from '../src/http/batch.js';
 import * as cost from '../src/http/cost.js';
-import * as batch from '../src/http/batch.js';
 import * as fetchEntry from '../src/http/fetch.js';
 import * as samekey from '../src/index.js';
 import * as once from '../src/once/index.js';
