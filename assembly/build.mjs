@@ -86,10 +86,13 @@ for (const [name, way] of Object.entries(LIBRARY)) {
 for (const name of Object.keys(MODULES)) copyFileSync(`build/${name}.wasm`, `dist/${name}.wasm`);
 
 /** What uses the library, where it is imported from there: one copy of it for all. */
-const outside = (path) => ({
+const outside = (path, ...entries) => ({
   name: 'the library stays outside',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path, external: true }));
+    onResolve({ filter: /^(?:\.\.\/)+index\.js$/ }, () => ({ path, external: true }));
+    onResolve({ filter: /^\.\.\// }, ({ path }) =>
+      entries.includes(path) ? { path, external: true } : undefined,
+    );
   },
 });
 
@@ -104,11 +107,13 @@ await build({
 
 /** The packages that went into a bundle, whose licences travel with it. */
 function copyLicences({ inputs }, folder) {
-  const packages = Object.keys(inputs).map((path) => /^node_modules\/([^/]+)/.exec(path)?.[1]);
+  const packages = Object.keys(inputs).map(
+    (path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1],
+  );
   for (const name of new Set(packages.filter(Boolean))) {
     const licence = readdirSync(`node_modules/${name}`).find((file) => /^licen[cs]e/i.test(file));
     if (!licence) throw new Error(`the licence of ${name} is not in its package`);
-    copyFileSync(`node_modules/${name}/${licence}`, `${folder}/${name}.LICENSE`);
+    copyFileSync(`node_modules/${name}/${licence}`, `${folder}/${name.replace('/', '-')}.LICENSE`);
   }
 }
 
@@ -118,6 +123,9 @@ const { metafile: once } = await build({
   entryPoints: [
     'src/once/index.ts',
     'src/once/otel.ts',
+    ...['ai-sdk', 'batch', 'cost', 'express', 'fastify', 'fetch', 'hono', 'server'].map(
+      (name) => `src/http/${name}.ts`,
+    ),
     ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
   ],
   outdir: 'dist',
@@ -126,10 +134,13 @@ const { metafile: once } = await build({
   mainFields: ['module', 'main'],
   conditions: ['browser'],
   external: ['@opentelemetry/api'],
+  // What several of them need is there once, so that an error of one is known to the other.
+  splitting: true,
+  chunkNames: 'shared/[hash]',
   plugins: [outside('samekey')],
   metafile: true,
 });
-for (const folder of ['dist/once', 'dist/store']) copyLicences(once, folder);
+copyLicences(once, 'dist/shared');
 
 // For Node, Deno and Bun; LMDB itself stays outside.
 await build({
@@ -140,6 +151,11 @@ await build({
   packages: 'external',
 });
 
+/** For what is CommonJS inside. Names that nothing there has. */
+const commonJs = {
+  js: "import { createRequire as createBannerRequire } from 'node:module';\nconst require = createBannerRequire(import.meta.url);",
+};
+
 // The command line has its argument parser and its progress bar inside, so that samekey has no
 // dependencies; their licences travel with it.
 const { metafile } = await build({
@@ -147,12 +163,21 @@ const { metafile } = await build({
   entryPoints: ['src/cli/samekey.ts'],
   outfile: 'dist/cli/samekey.js',
   platform: 'node',
-  banner: {
-    // For what is CommonJS. Names that nothing inside has.
-    js: "import { createRequire as createBannerRequire } from 'node:module';\nconst require = createBannerRequire(import.meta.url);",
-  },
+  banner: commonJs,
   metafile: true,
 });
 copyLicences(metafile, 'dist/cli');
+
+// So has the proxy its log and its metrics, apart from the rest, which starts sooner without them.
+const { metafile: proxy } = await build({
+  ...shared,
+  entryPoints: ['src/proxy/proxy.ts'],
+  outfile: 'dist/proxy/proxy.js',
+  platform: 'node',
+  banner: commonJs,
+  plugins: [outside('../index.js', '../http/fetch.js')],
+  metafile: true,
+});
+copyLicences(proxy, 'dist/proxy');
 
 await buildPlayground();

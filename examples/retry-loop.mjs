@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keyOf } from 'samekey';
-import { startFakeProvider } from './fake-provider.mjs';
+import { startProvider } from './provider/provider.mjs';
 
 const MAX_ATTEMPTS = 5;
 const TIMEOUT_MS = 1000;
@@ -26,7 +26,7 @@ async function callWithRetries(url, request) {
       if (response.ok) {
         const replayed = response.headers.get('idempotent-replayed') === 'true';
         console.log(`           ${response.status}${replayed ? ', replayed' : ''}`);
-        return await response.text();
+        return await response.json();
       }
       console.log(`           ${response.status} ${response.statusText}`);
       if (response.status !== 429 && response.status < 500) break;
@@ -39,17 +39,19 @@ async function callWithRetries(url, request) {
   throw new Error(`no answer to ${key}`);
 }
 
-const provider = await startFakeProvider();
+// Too busy at first; then it does the work and is late with the answer; then it is well again.
+const provider = await startProvider({ moods: ['429:50', 'late:5000'], honoursKeys: true });
 try {
-  const answer = await callWithRetries(provider.url, {
+  const answer = await callWithRetries(`${provider.url}/v1/messages`, {
     model: 'claude-sonnet-4-5',
     max_tokens: 100,
     messages: [{ role: 'user', content: 'Book the 18:37 to Chur.' }],
   });
-  console.log(`\n${answer}`);
+  console.log(`\n${answer.content[0].text}`);
+  const keys = provider.requests.map(({ headers }) => headers['idempotency-key']);
   console.log(
-    `The provider got ${provider.keysSeen.length} requests with ` +
-      `${new Set(provider.keysSeen).size} key and did the work ${provider.workCount()} time.`,
+    `The provider got ${keys.length} requests with ${new Set(keys).size} key ` +
+      `and did the work ${provider.billedCount()} time.`,
   );
 } finally {
   provider.stop();

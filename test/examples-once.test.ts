@@ -1,34 +1,19 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { linesOf } from './run-example.js';
 import { describeWith } from './servers/process.js';
 import { hasRedis } from './servers/redis.js';
-
-/** As a reader runs it; it says what it printed, line by line. */
-async function linesOf(name: string, env: Record<string, string> = {}): Promise<string[]> {
-  const path = fileURLToPath(new URL(`../examples/once/${name}.mjs`, import.meta.url));
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [path], {
-    env: { ...process.env, ...env },
-  });
-  expect(stderr).toBe('');
-  return stdout
-    .trim()
-    .split(/\n/)
-    .map((line) => line.replace(/ +/g, ' '));
-}
 
 /** Every one ends what it has started, or its process would not end. */
 describe('examples of once', { timeout: 120_000 }, () => {
   it('too-many-requests.mjs: billed once, though the answer was 429', async () => {
-    expect(await linesOf('too-many-requests')).toEqual([
+    expect(await linesOf('once/too-many-requests')).toEqual([
       'without samekey: the provider saw 2 calls and billed 2',
       'with samekey: the provider saw 1 call and billed 1',
     ]);
   });
 
   it('timeout.mjs: billed once, whatever the caller could not know', async () => {
-    expect(await linesOf('timeout')).toEqual([
+    expect(await linesOf('once/timeout')).toEqual([
       'The answer comes when the caller has given up:',
       'without samekey: the provider saw 2 calls and billed 2',
       'with samekey: the provider saw 1 call and billed 1',
@@ -42,14 +27,14 @@ describe('examples of once', { timeout: 120_000 }, () => {
   });
 
   it('crash.mjs: billed once by two processes, of which one was killed', async () => {
-    expect(await linesOf('crash')).toEqual([
+    expect(await linesOf('once/crash')).toEqual([
       'without samekey: the provider saw 2 calls and billed 2',
       'with samekey: the provider saw 1 call and billed 1',
     ]);
   });
 
   it('workers.mjs says in one line that there is no server', async () => {
-    expect(await linesOf('workers', { PATH: '/nowhere' })).toEqual([
+    expect(await linesOf('once/workers', { PATH: '/nowhere' })).toEqual([
       'This example did not run: it needs redis-server.',
     ]);
   });
@@ -57,7 +42,7 @@ describe('examples of once', { timeout: 120_000 }, () => {
 
 describeWith('redis-server', hasRedis, 'examples of once on Redis', () => {
   it('workers.mjs: billed once by ten workers', { timeout: 120_000 }, async () => {
-    expect(await linesOf('workers')).toEqual([
+    expect(await linesOf('once/workers')).toEqual([
       'random job ids, without samekey: the provider saw 10 calls and billed 10',
       'random job ids, with samekey: the provider saw 1 call and billed 1',
       'job id = key, without once: the provider saw 2 calls and billed 2',

@@ -14,12 +14,13 @@ const LAYERS = [
   'store',
   'once',
   'http',
+  'proxy',
   'playground',
   'cli',
 ];
 
 /** Users of the library like any other, each a program or an entry point of its own. */
-const USERS = ['pool', 'once', 'playground', 'cli'];
+const USERS = ['pool', 'once', 'http', 'proxy', 'playground', 'cli'];
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');
@@ -177,6 +178,17 @@ describe('the pool', () => {
       const outside = importsOf(built).filter((specifier) => !specifier.startsWith('node:'));
       expect(new Set(outside)).toEqual(new Set(['../index.js']));
     }
+  });
+});
+
+describe('what is built on the library', () => {
+  it('is shipped without a copy of it', () => {
+    const built = ['once', 'http', 'store', 'shared']
+      .flatMap((folder) => filesIn(join(ROOT, 'dist', folder)))
+      .filter((file) => file.endsWith('.js'));
+    expect(built.length).toBeGreaterThan(8);
+    const withCopy = built.filter((file) => readFileSync(file, 'utf8').includes('_HEX ='));
+    expect(withCopy.map((file) => relative(ROOT, file))).toEqual([]);
   });
 });
 

@@ -3,6 +3,8 @@
  * It is plain JavaScript on what the package ships, as its users run it.
  */
 import { appendFileSync } from 'node:fs';
+import Anthropic from '@anthropic-ai/sdk';
+import { idempotentFetch } from '../dist/http/fetch.js';
 import { createOnce } from '../dist/once/index.js';
 
 /** @typedef {{ kind: 'redis' | 'ioredis' | 'postgres' | 'lmdb', at: string }} StoreName */
@@ -101,7 +103,25 @@ async function call({ key, log, callers = 1, takesMs = 0 }) {
   return { answers: [...new Set(answers)], count: answers.length };
 }
 
+/** Reads streams of the provider at this address, many at once, and says what all were told. */
+async function stream({ url, callers }) {
+  const fetch = idempotentFetch({ store, cache: false });
+  const client = new Anthropic({ fetch, baseURL: url, apiKey: 'one for all', maxRetries: 0 });
+  const request = {
+    model: 'm',
+    max_tokens: 100,
+    messages: [{ role: 'user', content: 'What is new?' }],
+  };
+  const texts = await Promise.all(
+    Array.from({ length: callers }, () => client.messages.stream(request).finalText()),
+  );
+  // Who read it has it before the store has.
+  while (fetch.stats().inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  return { answers: [...new Set(texts)], count: texts.length, stats: fetch.stats() };
+}
+
 process.on('message', async (message) => {
+  if (message.type === 'stream') return say({ id: message.id, ...(await stream(message)) });
   if (message.type === 'go on') return goOn();
   if (message.type === 'call') return say({ id: message.id, ...(await call(message)) });
   if (message.type === 'record') {

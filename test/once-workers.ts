@@ -79,6 +79,14 @@ export class Worker {
     return this.#ask({ type: 'call', ...what });
   }
 
+  /** Has a stream of the provider read by so many callers. */
+  stream(what: {
+    url: string;
+    callers: number;
+  }): Promise<Answers & { readonly stats: Readonly<Record<string, number>> }> {
+    return this.#ask({ type: 'stream', ...what });
+  }
+
   record(key: string): Promise<{ state?: string; text?: string }> {
     return this.#ask({ type: 'record', key });
   }

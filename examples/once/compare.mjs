@@ -2,19 +2,19 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startProvider } from './provider.mjs';
+import { startProvider } from '../provider/provider.mjs';
 
 /**
  * @typedef {Awaited<ReturnType<typeof startProvider>>} Provider
  *
- * @param {readonly import('./provider.mjs').Mood[]} moods of the provider
+ * @param {readonly import('../provider/moods.mjs').Mood[]} moods of the provider
  * @param {Record<string, (url: string, folder: string, provider: Provider) => Promise<unknown>>} ways
  *   by what is printed before the figures; the folder is empty, and deleted afterwards
  */
 export async function compare(moods, ways) {
   const width = Math.max(...Object.keys(ways).map((name) => name.length));
   for (const [name, way] of Object.entries(ways)) {
-    const provider = await startProvider(...moods);
+    const provider = await startProvider({ moods, workMs: 50 });
     const folder = await mkdtemp(join(tmpdir(), 'samekey-example-'));
     try {
       await way(provider.url, folder, provider);

@@ -15,7 +15,11 @@ import { lmdbStore } from 'samekey/store/lmdb';
 import { createClient } from './client.mjs';
 import { compare } from './compare.mjs';
 
-const request = { model: 'm', messages: [{ role: 'user', content: 'Refund order 7.' }] };
+const request = {
+  model: 'm',
+  max_tokens: 100,
+  messages: [{ role: 'user', content: 'Refund order 7.' }],
+};
 
 const workers = {
   async 'without samekey:'(url) {

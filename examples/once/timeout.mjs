@@ -12,7 +12,11 @@ import { lmdbStore } from 'samekey/store/lmdb';
 import { createClient } from './client.mjs';
 import { compare } from './compare.mjs';
 
-const request = { model: 'm', messages: [{ role: 'user', content: 'Book the 18:37 to Chur.' }] };
+const request = {
+  model: 'm',
+  max_tokens: 100,
+  messages: [{ role: 'user', content: 'Book the 18:37 to Chur.' }],
+};
 
 const SCENES = {
   late: 'The answer comes when the caller has given up:',

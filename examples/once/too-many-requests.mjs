@@ -13,7 +13,11 @@ import { lmdbStore } from 'samekey/store/lmdb';
 import { createClient } from './client.mjs';
 import { compare } from './compare.mjs';
 
-const request = { model: 'm', messages: [{ role: 'user', content: 'Summarise the contract.' }] };
+const request = {
+  model: 'm',
+  max_tokens: 100,
+  messages: [{ role: 'user', content: 'Summarise the contract.' }],
+};
 
 await compare(['refuse'], {
   async 'without samekey:'(url) {

@@ -17,7 +17,11 @@ import { compare } from './compare.mjs';
 import { hasRedisServer, startRedisServer } from './redis-server.mjs';
 
 const WORKER_COUNT = 10;
-const request = { model: 'm', messages: [{ role: 'user', content: 'Refund order 7.' }] };
+const request = {
+  model: 'm',
+  max_tokens: 100,
+  messages: [{ role: 'user', content: 'Refund order 7.' }],
+};
 
 /** Shares nothing with the others but Redis, so that it could be on another machine. */
 function startWorker(queueName, connection, providerUrl, isOnce) {

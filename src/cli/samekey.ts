@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAuditCommand } from './audit.js';
+import { addBatchCommand } from './batch.js';
 import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
 import { addEngineCommand } from './engine.js';
@@ -11,6 +12,7 @@ import { addKeyCommand } from './key.js';
 import { addKeysCommand } from './keys.js';
 import { watchOutput } from './output.js';
 import { addPlaygroundCommand } from './playground.js';
+import { addProxyCommand } from './proxy.js';
 import { addStoreCommand } from './store.js';
 import { printable, styleOf } from './terminal.js';
 
@@ -25,6 +27,8 @@ Examples:
   samekey bench                                       time it on this machine
   samekey playground                                  see it all on a page
   samekey store ls --store redis://localhost          see what was run once
+  samekey batch plan requests.jsonl --out tonight     send each request once, in batches
+  samekey proxy --upstream https://api.openai.com     send every request at most once
 
 Exit codes:
 ${EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')}`;
@@ -54,6 +58,8 @@ function createProgram(): Command {
   addBenchCommand(program);
   addPlaygroundCommand(program);
   addStoreCommand(program);
+  addBatchCommand(program);
+  addProxyCommand(program);
   return program;
 }
 
@@ -70,6 +76,8 @@ function help(): string {
     'bench',
     'playground',
     'store',
+    'batch',
+    'proxy',
   ].includes(name)
     ? `samekey help ${name}`
     : 'samekey --help';
@@ -79,9 +87,12 @@ function fromCommander({ code, message }: CommanderError): CliError {
   if (code === 'commander.help' && process.argv[2] === 'store') {
     return usageError('wanted a command: ls, show, evict or sql; see samekey help store');
   }
+  if (code === 'commander.help' && process.argv[2] === 'batch') {
+    return usageError('wanted a command: plan, record, results or status; see samekey help batch');
+  }
   if (code === 'commander.help') {
     return usageError(
-      'wanted a command: key, keys, explain, check, audit, engine, bench, playground or store; see samekey --help',
+      'wanted a command: key, keys, explain, check, audit, engine, bench, playground, store, batch or proxy; see samekey --help',
     );
   }
   const what = message

@@ -7,9 +7,16 @@ export interface StoreAddress {
   readonly store?: string;
   readonly prefix?: string;
   readonly table?: string;
+  /** Whether one that is not there yet is made. */
+  readonly isMade?: boolean;
 }
 
-/** A store that was opened for one command. */
+/** For a program that runs on, as a server does: what is not there is made, what breaks is mended. */
+export interface StoreUse {
+  readonly isLasting?: boolean;
+}
+
+/** A store that was opened for a command. */
 export interface OpenedStore {
   readonly store: Store;
   close(): Promise<void>;
@@ -18,13 +25,20 @@ export interface OpenedStore {
 const WANTED = 'wanted redis://…, rediss://…, postgres://… or lmdb:PATH';
 /** How long a server may take to take the connection. */
 const CONNECT_MS = 5000;
+const RECONNECT_MS = 500;
+const POOL_SIZE = 10;
 
 /** Opens the store that `--store` names. */
-export async function openStore({ store: at, prefix, table }: StoreAddress): Promise<OpenedStore> {
+export async function openStore(
+  { store: at, prefix, table, isMade = false }: StoreAddress,
+  { isLasting = false }: StoreUse = {},
+): Promise<OpenedStore> {
   if (at === undefined) throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
-  if (at.startsWith('lmdb:')) return openLmdb(at.slice('lmdb:'.length));
-  if (/^rediss?:\/\//.test(at)) return openRedis(at, prefix);
-  if (/^postgres(?:ql)?:\/\//.test(at)) return openPostgres(at, table);
+  if (at.startsWith('lmdb:')) return openLmdb(at.slice('lmdb:'.length), isLasting || isMade);
+  // What one command alone could see has nothing in it.
+  if (isLasting && at === 'memory:') return openMemory();
+  if (/^rediss?:\/\//.test(at)) return openRedis(at, prefix, isLasting);
+  if (/^postgres(?:ql)?:\/\//.test(at)) return openPostgres(at, table, isLasting);
   throw usageError(`Cannot open the store ${JSON.stringify(withoutPassword(at))}: ${WANTED}`);
 }
 
@@ -52,9 +66,15 @@ async function client<T>(...names: readonly string[]): Promise<{ name: string; m
   );
 }
 
-async function openLmdb(path: string): Promise<OpenedStore> {
+async function openMemory(): Promise<OpenedStore> {
+  const { memoryStore } = await entry<typeof import('../store/memory.js')>('memory');
+  const store = memoryStore();
+  return { store, close: () => store.close() };
+}
+
+async function openLmdb(path: string, isMade: boolean): Promise<OpenedStore> {
   // It would be made.
-  if (!existsSync(path)) {
+  if (!isMade && !existsSync(path)) {
     throw new CliError(EXIT.unreadable, `lmdb:${path}: cannot be read (ENOENT)`);
   }
   await client('lmdb');
@@ -77,22 +97,32 @@ interface RedisConnection {
   disconnect(): unknown;
 }
 
-async function openRedis(at: string, prefix: string | undefined): Promise<OpenedStore> {
+async function openRedis(
+  at: string,
+  prefix: string | undefined,
+  isMended: boolean,
+): Promise<OpenedStore> {
   const { name, module } = await client<NodeRedis & IoRedis>('redis', 'ioredis');
+  let wasOpen = false;
   const connection =
     name === 'redis'
       ? module.createClient({
           url: at,
-          socket: { reconnectStrategy: false, connectTimeout: CONNECT_MS },
+          socket: {
+            connectTimeout: CONNECT_MS,
+            // The first connection must come about all the same, see below.
+            reconnectStrategy: () => (isMended && wasOpen ? RECONNECT_MS : false),
+          },
         })
       : new module.Redis(at, {
           lazyConnect: true,
-          retryStrategy: null,
+          retryStrategy: () => (isMended && wasOpen ? RECONNECT_MS : null),
           connectTimeout: CONNECT_MS,
         });
   // What goes wrong is told by the call that it goes wrong in.
   connection.on('error', () => {});
   await connecting(at, () => connection.connect());
+  wasOpen = true;
   const { redisStore } = await entry<typeof import('../store/redis.js')>('redis');
   const store = redisStore({ client: connection, ...(prefix === undefined ? {} : { prefix }) });
   return {
@@ -114,17 +144,22 @@ interface PgPool {
   end(): Promise<void>;
 }
 
-async function openPostgres(at: string, table: string | undefined): Promise<OpenedStore> {
+async function openPostgres(
+  at: string,
+  table: string | undefined,
+  isLasting: boolean,
+): Promise<OpenedStore> {
   const { module } = await client<Pg>('pg');
   const pool = new module.default.Pool({
     connectionString: at,
-    max: 1,
+    // One of them listens.
+    max: isLasting ? POOL_SIZE : 1,
     connectionTimeoutMillis: CONNECT_MS,
   });
   pool.on('error', () => {});
   const { postgresStore } = await entry<typeof import('../store/postgres.js')>('postgres');
   const store = postgresStore({ pool, ...(table === undefined ? {} : { table }) });
-  await connecting(at, () => pool.query('SELECT 1'));
+  await connecting(at, () => (isLasting ? store.migrate() : pool.query('SELECT 1')));
   return {
     store,
     async close() {

@@ -15,6 +15,7 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_BAD_STATE'
   | 'SAMEKEY_BAD_UUID'
   | 'SAMEKEY_BIG_NUMBER'
+  | 'SAMEKEY_BROKEN_RESPONSE'
   | 'SAMEKEY_CLOSED'
   | 'SAMEKEY_CYCLE'
   | 'SAMEKEY_EMPTY_IDENTITY'
@@ -25,18 +26,22 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_MISMATCH'
   | 'SAMEKEY_NOT_FINITE'
   | 'SAMEKEY_NOT_JSON'
+  | 'SAMEKEY_NOT_KEPT'
   | 'SAMEKEY_NO_MIDSTATE'
   | 'SAMEKEY_NO_POOL'
   | 'SAMEKEY_NO_RANDOM'
   | 'SAMEKEY_NO_TABLE'
   | 'SAMEKEY_PLATFORM'
+  | 'SAMEKEY_REFUSED'
   | 'SAMEKEY_STORE'
   | 'SAMEKEY_STORE_FULL'
   | 'SAMEKEY_TIMEOUT'
   | 'SAMEKEY_TOO_DEEP'
   | 'SAMEKEY_TOO_LONG'
+  | 'SAMEKEY_TOO_SLOW'
   | 'SAMEKEY_UNKNOWN_OUTCOME'
-  | 'SAMEKEY_UNSTORABLE';
+  | 'SAMEKEY_UNSTORABLE'
+  | 'SAMEKEY_UPSTREAM';
 
 /** What `catch` receives: a built-in error with a `code`, and a `path` where a value is to blame. */
 export interface SamekeyError extends Error {

@@ -1,3 +1,14 @@
+/** What a duplicate would have used, had it been run: what the run used whose result it got. */
+export interface Saved {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** Who would have answered, where that is known. */
+  readonly model?: string;
+  /** By the prices that were given, if the model has one. */
+  readonly cost?: number;
+  readonly currency?: string;
+}
+
 /** Who answered: this process's memory, or the store. */
 export type Layer = 'process' | 'store';
 
@@ -35,12 +46,15 @@ export type OnceEvent = Common &
         readonly waitedMs: number;
         /** Of the call that it joined, where that was in this process. */
         readonly joinedTraceparent: string | undefined;
+        /** Of what `savingOf` knows. */
+        readonly saved?: Saved;
       }
     | {
         /** A duplicate got a result that was there. */
         readonly type: 'replayed';
         readonly layer: Layer;
         readonly ageMs: number;
+        readonly saved?: Saved;
       }
     | {
         /** A duplicate was turned away while the run was under way. */

@@ -10,7 +10,7 @@ export {
   idempotency,
 } from './config.js';
 export { OnceError, UnstorableResultError } from './errors.js';
-export type { Layer, OnceEvent } from './events.js';
+export type { Layer, OnceEvent, Saved } from './events.js';
 export {
   createOnce,
   type Detailed,

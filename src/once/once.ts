@@ -5,10 +5,10 @@ import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
 import { type CallOptions, checkCall, checkKey } from './call.js';
 import { closed, inProgress, mismatch } from './errors.js';
-import type { Layer, OnceEvent } from './events.js';
+import type { Layer, OnceEvent, Saved } from './events.js';
 import type { FlightPlan, Landing } from './flight.js';
 import { GuardedStore } from './guarded-store.js';
-import { open } from './kept.js';
+import { type Kept, open } from './kept.js';
 import { RENEWALS_PER_LEASE } from './lease.js';
 import { type OnceOptions, type OnceSettings, toSettings } from './options.js';
 import { type Airline, Flight } from './passengers.js';
@@ -243,8 +243,8 @@ class OnceRunner implements Airline {
 
   #replay<T>(key: string, cached: CachedResult, { traceparent }: CallOptions): Detailed<T> {
     const ageMs = Math.max(0, this.settings.clock() - cached.finishedAtMs);
-    this.emit(key, traceparent, { type: 'replayed', layer: 'process', ageMs });
-    const value = open(cached.kept, this.settings.codec) as T;
+    const event = { type: 'replayed', layer: 'process', ageMs } as const;
+    const value = this.#give<T>(key, traceparent, event, cached.kept);
     return { value, outcome: 'replayed', layer: 'process', ageMs };
   }
 
@@ -252,13 +252,12 @@ class OnceRunner implements Airline {
   #deliver<T>(key: string, landed: Landing, { traceparent }: CallOptions): Detailed<T> {
     const { outcome, kept, own, ageMs, waitedMs } = landed;
     const layer = own === undefined ? 'store' : 'process';
-    if (outcome === 'joined') {
-      const event = { type: 'joined', layer, waitedMs, joinedTraceparent: undefined } as const;
-      this.emit(key, traceparent, event);
-    } else if (outcome === 'replayed') {
-      this.emit(key, traceparent, { type: 'replayed', layer, ageMs });
-    }
-    const value = (own === undefined ? open(kept, this.settings.codec) : own()) as T;
+    if (own !== undefined) return { value: own() as T, outcome, layer, ageMs };
+    const event =
+      outcome === 'joined'
+        ? ({ type: outcome, layer, waitedMs, joinedTraceparent: undefined } as const)
+        : ({ type: 'replayed', layer, ageMs } as const);
+    const value = this.#give<T>(key, traceparent, event, kept);
     return { value, outcome, layer, ageMs };
   }
 
@@ -270,8 +269,31 @@ class OnceRunner implements Airline {
   ): Detailed<T> {
     const joinedTraceparent = flight.traceparent;
     const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
-    this.emit(flight.key, traceparent, event);
-    const value = open(kept, this.settings.codec) as T;
+    const value = this.#give<T>(flight.key, traceparent, event, kept);
     return { value, outcome: 'joined', layer: 'process', ageMs };
+  }
+
+  /** Opens a result for a duplicate, and tells of it: a kept error is one, too. */
+  #give<T>(key: string, traceparent: string | undefined, event: EventBody, kept: Kept): T {
+    let saved: { saved: Saved } | undefined;
+    try {
+      const value = open(kept, this.settings.codec) as T;
+      saved = this.#savedBy(value);
+      return value;
+    } finally {
+      this.emit(key, traceparent, { ...event, ...saved });
+    }
+  }
+
+  #savedBy(value: unknown): { saved: Saved } | undefined {
+    const { savingOf, onEvent } = this.settings;
+    if (savingOf === undefined || onEvent === undefined) return undefined;
+    try {
+      const saved = savingOf(value as never);
+      return saved && { saved };
+    } catch {
+      // Nor must counting.
+      return undefined;
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { type Codec, jsonCodec } from './codec.js';
-import type { OnceEvent } from './events.js';
+import type { OnceEvent, Saved } from './events.js';
 
 /** What to do about a key whose owner was never heard of again. */
 export type UnknownDecision = 'retry' | 'hold';
@@ -63,6 +63,8 @@ export interface OnceOptions {
   readonly clock?: () => number;
   /** Is told what happens. What it throws is ignored. */
   readonly onEvent?: (event: OnceEvent) => void;
+  /** What a duplicate saves that gets this result, for events: `savingIn` of `samekey/cost`. */
+  readonly savingOf?: (value: never) => Saved | undefined;
 }
 
 /** Options with their defaults. */
@@ -84,6 +86,7 @@ export interface OnceSettings {
   readonly maxResultBytes: number;
   readonly clock: () => number;
   readonly onEvent: ((event: OnceEvent) => void) | undefined;
+  readonly savingOf: ((value: never) => Saved | undefined) | undefined;
 }
 
 const MEMBERS = [
@@ -104,6 +107,7 @@ const MEMBERS = [
   'maxResultBytes',
   'clock',
   'onEvent',
+  'savingOf',
 ];
 
 const STORE_FUNCTIONS = [
@@ -173,6 +177,7 @@ export function toSettings(options: OnceOptions): OnceSettings {
     maxResultBytes: whole('maxResultBytes', options.maxResultBytes, 16 * 1024 * 1024, 0),
     clock: callable('clock', options.clock) ?? Date.now,
     onEvent: callable('onEvent', options.onEvent),
+    savingOf: callable('savingOf', options.savingOf),
   };
 }
 

@@ -11,7 +11,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { CallOptions } from './call.js';
-import type { OnceEvent } from './events.js';
+import type { OnceEvent, Saved } from './events.js';
 import type { Detailed, Once } from './once.js';
 import type { OnceContext } from './settle.js';
 
@@ -36,6 +36,8 @@ const NAME = 'samekey';
  *
  * - `samekey.calls`, by `outcome` (`executed`, `joined`, `replayed`, `failed`, `conflict`, `mismatch`) and `layer`;
  * - `samekey.in_flight`, calls under way;
+ * - `samekey.saved_tokens`, by `direction` (`input`, `output`), `outcome` and `model`, and
+ *   `samekey.saved_cost`, by `currency`, too, of duplicates that tell what they saved;
  * - `samekey.hit_ratio`, duplicates among the calls that got a result;
  * - `samekey.lease_losses`, `samekey.unknown_outcomes`, `samekey.evictions`, `samekey.store_errors`;
  * - a span `samekey.once` for each call, with a link from a call that joined another to that one.
@@ -49,6 +51,8 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
   const leaseLosses = counter('lease_losses', 'Runs whose lease was lost');
   const unknown = counter('unknown_outcomes', 'Runs whose owner was never heard of again');
   const evictions = counter('evictions', 'Records taken away by evict');
+  const savedTokens = counter('saved_tokens', 'Tokens that duplicates did not use');
+  const savedCost = counter('saved_cost', 'What duplicates did not cost');
   const storeErrors = counter('store_errors', 'Failures of the store, by action');
   const inFlight = meter.createUpDownCounter('samekey.in_flight', {
     description: 'Calls of once under way',
@@ -71,6 +75,18 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     calls.add(1, { outcome, ...attributes });
   };
 
+  const countSaved = (outcome: OnceEvent['type'], saved: Saved | undefined, span?: Span) => {
+    if (saved === undefined) return;
+    const { inputTokens, outputTokens, model, cost, currency } = saved;
+    const attributes = { outcome, ...(model !== undefined && { model }) };
+    savedTokens.add(inputTokens, { direction: 'input', ...attributes });
+    savedTokens.add(outputTokens, { direction: 'output', ...attributes });
+    span?.setAttribute('samekey.saved_tokens', inputTokens + outputTokens);
+    if (cost === undefined) return;
+    savedCost.add(cost, { ...attributes, ...(currency !== undefined && { currency }) });
+    span?.setAttribute('samekey.saved_cost', cost);
+  };
+
   function onEvent(event: OnceEvent): void {
     const span = event.traceparent === undefined ? undefined : open.get(event.traceparent);
     switch (event.type) {
@@ -85,9 +101,13 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
         const joined = spanContextOf(event.joinedTraceparent);
         if (joined !== undefined) span?.addLink({ context: joined });
         count(event.type, { layer: event.layer });
+        countSaved(event.type, event.saved, span);
         break;
       }
       case 'replayed':
+        count(event.type, { layer: event.layer });
+        countSaved(event.type, event.saved, span);
+        break;
       case 'conflict':
       case 'mismatch':
         count(event.type, { layer: event.layer });

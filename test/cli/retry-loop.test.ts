@@ -17,7 +17,7 @@ attempt 2  Idempotency-Key: ${key}
 attempt 3  Idempotency-Key: ${key}
            200, replayed
 
-An answer to: Book the 18:37 to Chur.
+Answer 1 to: Book the 18:37 to Chur.
 The provider got 3 requests with 1 key and did the work 1 time.
 `);
 });

@@ -1,0 +1,198 @@
+/** `samekey/ai-sdk`: a middleware for the language models of the AI SDK, by which each call is made at most once. */
+import { untilAborted } from '../once/abort.js';
+import type { OnceStats } from '../once/index.js';
+import { type CallKeyOptions, type CallParams, keyOfCall, readCall } from './ai-sdk/call.js';
+import { PartLines } from './ai-sdk/part-lines.js';
+import { type Part, PartWatch } from './ai-sdk/part-watch.js';
+import { isUnknownCallFailure } from './ai-sdk/unknown-failure.js';
+import { type PriceOptions, priceTable } from './cost/prices.js';
+import { savingIn } from './cost/saving.js';
+import { type ExchangeOptions, Exchanges } from './exchanges.js';
+import { headOf, type StoredResponse } from './stored-response.js';
+
+export type { CallKeyOptions, CallParams, CallWishes } from './ai-sdk/call.js';
+
+export interface IdempotencyMiddlewareOptions
+  extends Omit<ExchangeOptions, 'storeResponses' | 'savingOf'>,
+    CallKeyOptions,
+    Partial<PriceOptions> {}
+
+/** Versions of the language model specification: of AI SDK 5, 6 and 7. */
+export type SpecificationVersion = 'v2' | 'v3' | 'v4';
+
+/** What is used of a model. */
+export interface Model<P, G, S> {
+  readonly provider: string;
+  readonly modelId: string;
+  doGenerate(params: P): PromiseLike<G>;
+  doStream(params: P): PromiseLike<S>;
+}
+
+interface Generated {
+  readonly content?: unknown;
+  readonly providerMetadata?: object | undefined;
+  readonly request?: object | undefined;
+  readonly response?:
+    | { readonly headers?: Readonly<Record<string, string>> | undefined }
+    | undefined;
+}
+
+interface Streamed {
+  readonly stream: ReadableStream<{ readonly type: string }>;
+  readonly request?: object | undefined;
+  readonly response?:
+    | { readonly headers?: Readonly<Record<string, string>> | undefined }
+    | undefined;
+}
+
+/** A `LanguageModelV4Middleware`, and of the versions before. */
+export interface IdempotencyMiddleware<V extends SpecificationVersion = 'v4'> {
+  /** Taken for the version that it is used with: what is wrapped is the same in all. */
+  readonly specificationVersion: V;
+  wrapGenerate<P extends CallParams, G extends Generated>(call: {
+    readonly params: P;
+    readonly model: Model<P, G, unknown>;
+  }): Promise<G>;
+  wrapStream<P extends CallParams, S extends Streamed>(call: {
+    readonly params: P;
+    readonly model: Model<P, unknown, S>;
+  }): Promise<S>;
+  /** Forgets the answer that is kept under a key, which `providerMetadata.samekey` of each shows. */
+  evict(key: string): Promise<boolean>;
+  stats(): OnceStats;
+  /** Refuses new calls, waits for those under way and closes the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * Returns a middleware for `wrapLanguageModel` by which a model is called at most once for the same
+ * provider, model and parameters, in this process and all that share the store: every duplicate gets
+ * the answer, while it streams in, or from the store later. `providerMetadata.samekey` says how each
+ * came about.
+ *
+ * `providerOptions: { samekey: { fresh, sample, scope } }` of a call asks for a new answer, for
+ * another one beside the first, and keeps equal calls apart.
+ *
+ * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
+ * @example
+ * const { wrapGenerate } = idempotencyMiddleware({ store: memoryStore() });
+ * let calls = 0;
+ * const model = { provider: 'p', modelId: 'm', doGenerate: async () => ({ content: ++calls }) };
+ * const params = { prompt: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }] };
+ * (await wrapGenerate({ params, model })).content; // 1
+ * (await wrapGenerate({ params, model })).content; // 1
+ */
+export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
+  options: IdempotencyMiddlewareOptions,
+): IdempotencyMiddleware<V> {
+  const { identity, scope, ignoredHeaders, prices, currency, ...exchangeOptions } = options;
+  const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
+  const keyOptions = {
+    ...(identity !== undefined && { identity }),
+    ...(scope !== undefined && { scope }),
+    ...(ignoredHeaders !== undefined && { ignoredHeaders }),
+  };
+  const lines = new PartLines();
+  const exchanges = new Exchanges({
+    unknownErrors: isUnknownCallFailure,
+    ...exchangeOptions,
+    savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
+  });
+
+  /** Makes a call at most once, and returns its answer as it was or is being made. */
+  async function answer<P extends CallParams>(
+    type: 'generate' | 'stream',
+    model: { readonly provider: string; readonly modelId: string },
+    given: P,
+    make: (params: P) => Promise<{ head: Head; parts: ReadableStream<Part>; request: unknown }>,
+  ) {
+    const call = readCall(given);
+    const key = keyOfCall(type, model, call, keyOptions);
+    let request: unknown;
+    const { fresh = false, traceparent } = call.wishes;
+    const { response, outcome, landing } = await exchanges.run({
+      key,
+      fresh,
+      traceparent,
+      signal: given.abortSignal,
+      send: async (abortSignal) => {
+        const made = await make({ ...call.params, abortSignal });
+        request = made.request;
+        return lines.toResponse(key, made.head, made.parts, new PartWatch(type));
+      },
+    });
+    const samekey = { outcome, key };
+    const isMarked = (part: Part) => type === 'generate' || part.type === 'finish';
+    const { head, parts } = await lines.read(
+      response,
+      (part) =>
+        isMarked(part)
+          ? { ...part, providerMetadata: { ...part.providerMetadata, samekey } }
+          : part,
+      // Whoever has the end of an answer may end the process with it: it is in the store by then.
+      () => untilAborted(landing, given.abortSignal).catch(() => {}),
+    );
+    // Nothing was sent for a duplicate.
+    const own = outcome === 'executed' && request !== undefined ? { request } : undefined;
+    return { head: head as Head, parts, own };
+  }
+
+  return {
+    specificationVersion: 'v4' as V,
+    async wrapGenerate<P extends CallParams, G extends Generated>({
+      params,
+      model,
+    }: {
+      readonly params: P;
+      readonly model: Model<P, G, unknown>;
+    }) {
+      const { parts, own } = await answer('generate', model, params, async (asked) => {
+        const { request, ...rest } = await model.doGenerate(asked);
+        const { response } = rest;
+        const kept = response && { response: { ...response, headers: keptHeaders(response) } };
+        return { head: {}, parts: streamOf({ ...rest, ...kept } as Part), request };
+      });
+      const reader = parts.getReader();
+      const { value } = await reader.read();
+      // Its end, too: only then has nobody anything left to read.
+      await reader.read();
+      return { ...value, ...own } as unknown as G;
+    },
+    async wrapStream<P extends CallParams, S extends Streamed>({
+      params,
+      model,
+    }: {
+      readonly params: P;
+      readonly model: Model<P, unknown, S>;
+    }) {
+      const { head, parts, own } = await answer('stream', model, params, async (asked) => {
+        const { stream, request, response } = await model.doStream(asked);
+        const kept = response && { response: { ...response, headers: keptHeaders(response) } };
+        return { head: { ...kept }, parts: stream, request };
+      });
+      return { ...head, ...own, stream: parts } as unknown as S;
+    },
+    evict: (key) => exchanges.once.evict(key),
+    stats: () => exchanges.stats(),
+    close: () => exchanges.once.close(),
+  };
+}
+
+/** What comes before the parts of a stream. */
+interface Head {
+  readonly response?: object;
+}
+
+/** Without cookies, which are one client's. */
+function keptHeaders({ headers }: NonNullable<Generated['response']>) {
+  return headers && Object.fromEntries(headOf(new Response(null, { headers })).headers);
+}
+
+function streamOf(part: Part): ReadableStream<Part> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(part);
+      controller.close();
+    },
+  });
+}

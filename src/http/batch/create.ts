@@ -1,0 +1,250 @@
+import { fail, nameOf, requireMembers } from '../../errors/errors.js';
+import { createOnce, type Once, type OnceContext, type Reconciliation } from '../../once/index.js';
+import type { Store, StoreRecord } from '../../store/store.js';
+import { itemKey } from './item.js';
+import { DEFAULT_TTL_MS, refuse, requireStore, wholeMs, windowsOf } from './options.js';
+import type { PlannedBatch } from './plan.js';
+import type { BatchProvider } from './provider.js';
+import { batchCodec, type CreatedBatch, type UnderwayBatch } from './underway.js';
+
+/** What a provider is asked to look for. */
+export interface BatchTrace {
+  readonly key: string;
+  readonly customIds: readonly string[];
+  /** How many items it has, if these are all. */
+  readonly itemCount: number | undefined;
+  /** Not before this, by the store's clock. */
+  readonly sinceMs: number;
+}
+
+/** How batches are created: `anthropicBatches` and `openaiBatches` make one of an SDK's client. */
+export interface BatchApi {
+  /** What comes before and costs nothing, such as the upload of a file. */
+  prepare?(batch: PlannedBatch, context: { readonly signal: AbortSignal }): Promise<unknown>;
+  /** Sends one request, without retries of its own, and gives the id of the batch. */
+  create(
+    batch: PlannedBatch,
+    context: { readonly signal: AbortSignal; readonly prepared: unknown },
+  ): Promise<{ readonly id: string }>;
+  /** Whether it was created after all: `undefined` if certainly not, `'unknown'` if nobody can tell yet. */
+  find?(trace: BatchTrace): Promise<{ readonly id: string } | 'unknown' | undefined>;
+}
+
+export interface CreateOptions {
+  readonly store: Store;
+  /** How long whoever creates the batch may be silent; 30 seconds unless given. */
+  readonly leaseMs?: number;
+  /** How long a batch whose creation was broken off may take to show among the provider's; 30 seconds unless given. */
+  readonly settleMs?: number;
+  /** How long it is known that the batch was created; 30 days unless given. */
+  readonly ttlMs?: number;
+}
+
+/** A batch that there is now, and how it came about: `found` among the provider's, after all. */
+export interface Created {
+  readonly id: string;
+  readonly outcome: 'executed' | 'joined' | 'replayed' | 'found';
+}
+
+const DEFAULT_CREATE_LEASE_MS = 30_000;
+const DEFAULT_SETTLE_MS = 30_000;
+
+/** An answer that says no: nothing was created. Not 408 and 409, and nothing from 500. */
+const REFUSALS = new Set([400, 401, 402, 403, 404, 413, 415, 422, 429]);
+
+/**
+ * Creates a batch at most once, in all processes that share the store: whoever asks again gets the
+ * id of the batch that there is.
+ *
+ * A create that fails may have landed. Unless the provider said no, the next call looks for it among
+ * the provider's batches (`find`), and sends it again only if it is still not there after `settleMs`.
+ * While nobody can tell, it rejects with `SAMEKEY_UNKNOWN_OUTCOME`.
+ *
+ * @throws {Error} `SAMEKEY_UNKNOWN_OUTCOME`; `SAMEKEY_LEASE_LOST` if the plan is too old; what
+ * `create` throws.
+ * @example
+ * const store = memoryStore();
+ * const requests = [{ params: { model: 'm', max_tokens: 9, messages: [] } }];
+ * const plan = await planBatch(requests, { store, provider: 'anthropic' });
+ * let billed = 0;
+ * const api = { create: async (batch) => ({ id: `batch_${++billed}` }) };
+ * await createBatch(plan.batches[0], api, { store }); // { id: 'batch_1', outcome: 'executed' }
+ * await createBatch(plan.batches[0], api, { store }); // { id: 'batch_1', outcome: 'replayed' }
+ */
+export async function createBatch(
+  batch: PlannedBatch,
+  api: BatchApi,
+  options: CreateOptions,
+): Promise<Created> {
+  if (typeof api?.create !== 'function') {
+    refuse('create the batch', `its api has no create(), it is ${nameOf(api)}`);
+  }
+  const { key, items } = batch;
+  const customIds = items.map(({ customId }) => customId);
+  const trace = { key, customIds, itemCount: items.length };
+  const creation = new Creation('create the batch', trace, batch.provider, api, options);
+  return creation.run(async ({ signal }) => {
+    const sinceMs = await requireClaims(creation.store, batch);
+    const prepared = await api.prepare?.(batch, { signal });
+    try {
+      return requireId(await api.create(batch, { signal, prepared }));
+    } catch (error) {
+      const isRefusal = REFUSALS.has((error as { status?: number })?.status ?? 0);
+      const found = await creation.find(sinceMs).catch(() => 'unknown' as const);
+      if (typeof found === 'object') return found;
+      // A limit that was passed by this very request, too.
+      creation.isInDoubt = !isRefusal || found === 'unknown';
+      throw error;
+    }
+  });
+}
+
+/**
+ * Finds out about a batch of another plan whose creation was broken off: it was `created`; it is
+ * `absent`, so that the next plan has what was in it; or that is still `unknown`.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for an api without `find`.
+ * @example
+ * const store = memoryStore();
+ * const plan = await planBatch([], { store, provider: 'openai' });
+ * const api = { create: async () => ({ id: 'batch_1' }), find: async () => undefined };
+ * await Promise.all(plan.underway.map((batch) => settleBatch(batch, api, { store }))); // []
+ */
+export async function settleBatch(
+  batch: UnderwayBatch,
+  api: BatchApi,
+  options: CreateOptions,
+): Promise<{ readonly state: 'created' | 'absent' | 'unknown'; readonly id?: string }> {
+  if (typeof api?.find !== 'function') {
+    refuse('settle the batch', 'its api has no find(), wanted { create, find }');
+  }
+  if (batch.batchId !== undefined) return { state: 'created', id: batch.batchId };
+  if (batch.state !== 'unknown') return { state: 'unknown' };
+  const absent = new Error('It was never created.');
+  try {
+    const { key, customIds, provider } = batch;
+    const trace = { key, customIds, itemCount: undefined };
+    const creation = new Creation('settle the batch', trace, provider, api, options);
+    const { id } = await creation.run(() => {
+      throw absent;
+    });
+    return { state: 'created', id };
+  } catch (error) {
+    if (error === absent) return { state: 'absent' };
+    if ((error as { code?: unknown }).code === 'SAMEKEY_UNKNOWN_OUTCOME') {
+      return { state: 'unknown' };
+    }
+    throw error;
+  }
+}
+
+/** The creation of one batch, by `once` on its key. */
+class Creation {
+  readonly store: Store;
+  /** Whether nobody knows if it was created: whoever comes next has to look for it first. */
+  isInDoubt = false;
+  readonly #once: Once;
+  readonly #trace: Omit<BatchTrace, 'sinceMs'>;
+  readonly #provider: BatchProvider;
+  readonly #api: BatchApi;
+  #isFound = false;
+
+  constructor(
+    action: string,
+    trace: Omit<BatchTrace, 'sinceMs'>,
+    provider: BatchProvider,
+    api: BatchApi,
+    options: CreateOptions,
+  ) {
+    requireMembers(options, ['store', 'leaseMs', 'settleMs', 'ttlMs'], 'options of the batch');
+    this.store = requireStore(options.store, action);
+    this.#trace = trace;
+    this.#provider = provider;
+    this.#api = api;
+    const settleMs = wholeMs('settleMs', options.settleMs, DEFAULT_SETTLE_MS, action);
+    this.#once = createOnce({
+      store: this.store,
+      codec: batchCodec,
+      cache: false,
+      leaseMs: wholeMs('leaseMs', options.leaseMs, DEFAULT_CREATE_LEASE_MS, action),
+      ttlMs: wholeMs('ttlMs', options.ttlMs, DEFAULT_TTL_MS, action),
+      unknownErrors: () => this.isInDoubt,
+      onUnknown: (record) => this.#reconcile(record, settleMs),
+    });
+  }
+
+  async run(create: (context: OnceContext) => Promise<{ readonly id: string }>): Promise<Created> {
+    const { value, outcome } = await this.#once.detailed(this.#trace.key, async (context) =>
+      this.#created(await create(context)),
+    );
+    return { id: value.id as string, outcome: this.#isFound ? 'found' : outcome };
+  }
+
+  async find(sinceMs: number): Promise<{ readonly id: string } | 'unknown' | undefined> {
+    const found = await this.#api.find?.({ ...this.#trace, sinceMs });
+    if (typeof found === 'object') this.#isFound = true;
+    return found;
+  }
+
+  async #reconcile(
+    { claimedAtMs, leaseEndsAtMs }: StoreRecord,
+    settleMs: number,
+  ): Promise<Reconciliation> {
+    if (this.#api.find === undefined) return 'hold';
+    for (;;) {
+      const { nowMs } = await this.store.read(this.#trace.key);
+      const found = await this.find(claimedAtMs);
+      if (typeof found === 'object') return { value: this.#created(found) };
+      if (found === 'unknown') return 'hold';
+      const leftMs = leaseEndsAtMs + settleMs - nowMs;
+      if (leftMs <= 0) return 'retry';
+      await new Promise((resolve) => setTimeout(resolve, leftMs));
+    }
+  }
+
+  #created({ id }: { readonly id: string }): CreatedBatch {
+    return { id, provider: this.#provider, itemCount: this.#trace.customIds.length };
+  }
+}
+
+/**
+ * Checks in the store that the items are still the plan's, and prolongs what will soon be over: it
+ * may have been made hours ago, by a process that was asleep. Returns when the first was claimed.
+ */
+async function requireClaims(
+  store: Store,
+  { key, items, owners, leaseMs }: PlannedBatch,
+): Promise<number> {
+  let lostCount = 0;
+  let sinceMs = Number.POSITIVE_INFINITY;
+  for await (const window of windowsOf(items.map(({ id }, i) => ({ id, i })))) {
+    await Promise.all(
+      window.map(async ({ id, i }) => {
+        const owner = owners[i] as string;
+        const { record, nowMs } = await store.read(itemKey(id));
+        sinceMs = Math.min(sinceMs, record?.claimedAtMs ?? nowMs);
+        const isOurs = record?.owner === owner && record.state === 'running';
+        const isFresh = isOurs && record.leaseEndsAtMs - nowMs > leaseMs / 2;
+        if (isFresh || (isOurs && (await store.renew(itemKey(id), owner, leaseMs)))) return;
+        lostCount++;
+      }),
+    );
+  }
+  if (lostCount === 0) return sinceMs;
+  return fail(
+    Error,
+    'SAMEKEY_LEASE_LOST',
+    `Cannot create the batch ${key}: ${lostCount} of its ${items.length} items are no longer the plan's, wanted createBatch within ${leaseMs} ms (leaseMs); plan again`,
+  );
+}
+
+function requireId(created: unknown): { readonly id: string } {
+  const { id } = (created ?? {}) as { readonly id?: unknown };
+  if (typeof id === 'string' && id !== '') return { id };
+  // It was created, but nobody will find its results.
+  return fail(
+    TypeError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot keep the batch: create() gave id ${nameOf(id)}, wanted the text that the provider gave`,
+  );
+}

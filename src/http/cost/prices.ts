@@ -1,0 +1,120 @@
+import { fail, nameOf, quote, requireMembers } from '../../errors/errors.js';
+import type { Usage } from './usage.js';
+
+/** What a million tokens of a model cost. */
+export interface Price {
+  readonly inputPerMillion: number;
+  readonly outputPerMillion: number;
+  /** Of tokens that the provider had in its cache; `inputPerMillion` unless given. */
+  readonly cachedInputPerMillion?: number;
+  /** Of tokens that it put there; `inputPerMillion` unless given. */
+  readonly cacheWritePerMillion?: number;
+}
+
+/** Prices of the models that are used. */
+export interface PriceOptions {
+  /** By the model's name, or the beginning of it and `*`; the longest that fits counts. */
+  readonly prices: Readonly<Record<string, Price>>;
+  /** What the prices are in, such as `USD`. Shown, not converted. */
+  readonly currency?: string;
+}
+
+/** A price list that was checked. */
+export interface PriceTable {
+  readonly currency: string | undefined;
+  /** What the tokens cost; `undefined` for a model that has no price. */
+  costOf(usage: Usage, model?: string): number | undefined;
+}
+
+const PRICE_MEMBERS = [
+  'inputPerMillion',
+  'outputPerMillion',
+  'cachedInputPerMillion',
+  'cacheWritePerMillion',
+] as const;
+
+/** More, in whatever currency, is a mistake. */
+const MAX_PER_MILLION = 1e9;
+
+/**
+ * Returns a price list that is ready for use. There are no prices but those that are given: providers
+ * change theirs, and a list that was right once is wrong without a sign.
+ *
+ * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` naming the model and what would be right.
+ * @example
+ * const table = priceTable({ prices: { 'gpt-5*': { inputPerMillion: 2, outputPerMillion: 8 } } });
+ * const usage = usageIn({ model: 'gpt-5-mini', usage: { prompt_tokens: 1000, completion_tokens: 500 } });
+ * table.costOf(usage); // 0.006
+ */
+export function priceTable(options: PriceOptions): PriceTable {
+  requireMembers(options, ['prices', 'currency'], 'price list');
+  const { prices, currency } = options;
+  if (currency !== undefined && typeof currency !== 'string') {
+    refuse(TypeError, `currency is ${nameOf(currency)}, wanted text such as "USD"`);
+  }
+  if (typeof prices !== 'object' || prices === null || Array.isArray(prices)) {
+    refuse(
+      TypeError,
+      `prices is ${nameOf(prices)}, wanted { "model": { inputPerMillion, outputPerMillion } }`,
+    );
+  }
+  const exact = new Map<string, Price>();
+  const prefixes: (readonly [prefix: string, price: Price])[] = [];
+  for (const [name, given] of Object.entries(prices)) {
+    const price = toPrice(name, given);
+    const star = name.indexOf('*');
+    if (star === -1) exact.set(name, price);
+    else if (star === name.length - 1) prefixes.push([name.slice(0, -1), price]);
+    else refuse(RangeError, `${quote(name)} has a * inside, wanted one at the end, or none`);
+  }
+  prefixes.sort(([a], [b]) => b.length - a.length);
+  const priceOf = (model: string) =>
+    exact.get(model) ?? prefixes.find(([prefix]) => model.startsWith(prefix))?.[1];
+  return {
+    currency,
+    costOf(usage, model = '') {
+      // An answer may name its model otherwise than it was asked for.
+      const price =
+        (usage.model === undefined ? undefined : priceOf(usage.model)) ?? priceOf(model);
+      return price && costAt(price, usage);
+    },
+  };
+}
+
+function costAt(price: Price, usage: Usage): number {
+  const { inputPerMillion, outputPerMillion } = price;
+  const { cachedInputPerMillion = inputPerMillion, cacheWritePerMillion = inputPerMillion } = price;
+  const { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens } = usage;
+  return (
+    ((inputTokens - cachedInputTokens - cacheWriteTokens) * inputPerMillion +
+      cachedInputTokens * cachedInputPerMillion +
+      cacheWriteTokens * cacheWritePerMillion +
+      outputTokens * outputPerMillion) /
+    1e6
+  );
+}
+
+function toPrice(name: string, price: unknown): Price {
+  requireMembers(price, PRICE_MEMBERS, `price of ${quote(name)}`);
+  for (const member of PRICE_MEMBERS) {
+    const value = (price as Partial<Price>)[member];
+    if (value === undefined && !['inputPerMillion', 'outputPerMillion'].includes(member)) continue;
+    if (typeof value !== 'number') {
+      refuse(
+        TypeError,
+        `${member} of ${quote(name)} is ${nameOf(value)}, wanted what a million tokens cost`,
+      );
+    }
+    if (!(value >= 0 && value <= MAX_PER_MILLION)) {
+      refuse(
+        RangeError,
+        `${member} of ${quote(name)} is ${value}, wanted a number from 0 to ${MAX_PER_MILLION}`,
+      );
+    }
+  }
+  return { ...(price as Price) };
+}
+
+function refuse(Class: new (message: string) => Error, what: string): never {
+  return fail(Class, 'SAMEKEY_BAD_ARGUMENT', `Cannot use the price list: ${what}`);
+}

@@ -1,0 +1,72 @@
+import { createParser } from 'eventsource-parser';
+import { decoder } from '../../engine/utf8.js';
+import { eventPayloads } from './aws-event-stream.js';
+import { addCounts, type Counts, toUsage, type Usage } from './usage.js';
+
+/** What every usage has in its name, so that the other events need not be parsed. */
+const MARK = /usage|Metrics/;
+
+/**
+ * Returns the usage that a whole response carries; `undefined` if it has none that is known.
+ *
+ * Reads JSON, server-sent events (HTML §9.2), lines of JSON, and Amazon's event streams, by content
+ * type. What cannot be read has no usage, and is no error.
+ *
+ * @example
+ * const stream = 'data: {"usage":null}\n\ndata: {"usage":{"prompt_tokens":9,"completion_tokens":2}}\n\ndata: [DONE]\n\n';
+ * usageOf(new TextEncoder().encode(stream), 'text/event-stream').outputTokens; // 2
+ */
+export function usageOf(
+  body: Uint8Array,
+  contentType: string | null | undefined,
+): Usage | undefined {
+  const counts: Counts = {};
+  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  if (type === 'text/event-stream') {
+    const parser = createParser({ onEvent: ({ data }) => addText(counts, data) });
+    // Its last event counts even if the blank line behind it is missing.
+    parser.feed(decoder.decode(body));
+    parser.feed('\n\n');
+  } else if (type === 'application/vnd.amazon.eventstream') {
+    for (const payload of eventPayloads(body)) addPayload(counts, decoder.decode(payload));
+  } else if (/\b(?:x-)?(?:ndjson|jsonl|json-?lines)$/.test(type)) {
+    for (const line of decoder.decode(body).split('\n')) addText(counts, line);
+  } else if (type === '' || /[/+]json$/.test(type)) {
+    addText(counts, decoder.decode(body));
+  }
+  return toUsage(counts);
+}
+
+function addText(counts: Counts, text: string): void {
+  if (MARK.test(text)) addAll(counts, parsed(text));
+}
+
+/** Bedrock wraps what a model of another provider sends: its events as base64, in events of its own. */
+function addPayload(counts: Counts, text: string): void {
+  const value = parsed(text);
+  const { bytes } = (value ?? {}) as { bytes?: unknown };
+  if (typeof bytes !== 'string') addAll(counts, value);
+  else addText(counts, fromBase64(bytes));
+}
+
+function fromBase64(bytes: string): string {
+  try {
+    return decoder.decode(Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0)));
+  } catch {
+    // Whatever it is, it tells of no tokens.
+    return '';
+  }
+}
+
+/** Gemini's streams, unless asked for events, are one list. */
+function addAll(counts: Counts, value: unknown): void {
+  for (const each of Array.isArray(value) ? value : [value]) addCounts(counts, each);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

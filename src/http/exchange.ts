@@ -1,0 +1,282 @@
+import { untilAborted, whenAborted } from '../once/abort.js';
+import type { OnceContext } from '../once/index.js';
+import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
+import { Recording } from './recording.js';
+import { headOf, type ResponseHead, type StoredResponse } from './stored-response.js';
+import { watchEnd } from './stream-end.js';
+
+/** What callers get: a response that is coming in, or one that was kept. */
+export type Answer =
+  | { readonly head: ResponseHead }
+  | { readonly stored: StoredResponse; readonly outcome: Outcome };
+
+export type Outcome = 'executed' | 'joined' | 'replayed';
+
+export interface ExchangeLimits {
+  readonly maxBytes: number;
+  readonly maxUnreadBytes: number;
+  readonly idleMs: number;
+  readonly isKept: (response: ResponseInfo) => boolean;
+  /** Whether bodies come as they travel, in their `content-encoding`. */
+  readonly isCoded: boolean;
+}
+
+/** What a rule decides by. */
+export interface ResponseInfo {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly url: string;
+}
+
+/** A caller of an exchange: first it waits for the head, then it reads the body. */
+class Seat {
+  readonly #signal: AbortSignal | undefined;
+  readonly #onLeave: () => void;
+  /** The response's, once its head is there and if it has one. */
+  body: ReadableStream<Uint8Array> | undefined;
+  isTaken = true;
+
+  constructor(signal: AbortSignal | undefined, onLeave: () => void) {
+    this.#signal = signal;
+    this.#onLeave = onLeave;
+  }
+
+  attach(recording: Recording<Uint8Array>): void {
+    this.body = recording.read(this.#signal, () => this.leave());
+  }
+
+  leave(): void {
+    if (!this.isTaken) return;
+    this.isTaken = false;
+    this.#onLeave();
+  }
+
+  /** For a caller that is gone before it had the response. */
+  giveUp(): void {
+    this.body?.cancel().catch(() => {});
+    this.leave();
+  }
+}
+
+/** One request on its way to an answer, and who waits for that. */
+export class Exchange {
+  readonly fingerprint: string | undefined;
+  readonly traceparent: string | undefined;
+  /** Ends the wait for the store and for other processes, when nobody needs the answer. */
+  readonly #abandonment = new AbortController();
+  readonly #limits: ExchangeLimits;
+  readonly #abortsWhenAbandoned: boolean;
+  readonly answer: Promise<Answer>;
+  /** Until all is done, also in the store; never rejects. */
+  landing: Promise<void> = Promise.resolve();
+  /** The response, once it is kept. */
+  stored: StoredResponse | undefined;
+  #resolve: (answer: Answer) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+  #recording: Recording<Uint8Array> | undefined;
+  readonly #seats = new Set<Seat>();
+  #isExecuting = false;
+  #end: 'kept' | 'lost' | undefined;
+
+  constructor(
+    limits: ExchangeLimits,
+    abortsWhenAbandoned: boolean,
+    fingerprint: string | undefined,
+    traceparent: string | undefined,
+  ) {
+    this.#limits = limits;
+    this.#abortsWhenAbandoned = abortsWhenAbandoned;
+    this.fingerprint = fingerprint;
+    this.traceparent = traceparent;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Callers are told; there may be none left.
+    this.answer.catch(() => {});
+  }
+
+  /** Aborts when nobody needs the answer and it need not be kept. */
+  get signal(): AbortSignal {
+    return this.#abandonment.signal;
+  }
+
+  /** Whether one more can still get the whole answer. */
+  get canBeJoined(): boolean {
+    return this.#recording?.isWhole ?? true;
+  }
+
+  /** Whether it is decided what becomes of the response: `kept` if duplicates get it from now on. */
+  get end(): 'kept' | 'lost' | undefined {
+    return this.#end;
+  }
+
+  resolve(stored: StoredResponse, outcome: Outcome): void {
+    this.#resolve({ stored, outcome });
+  }
+
+  reject(error: unknown): void {
+    this.#reject(error);
+  }
+
+  /** Counts a caller in until it leaves or has read everything; only while `canBeJoined`. */
+  enter(signal: AbortSignal | undefined): Seat {
+    const seat = new Seat(signal, () => this.#abandonIfAlone());
+    this.#seats.add(seat);
+    if (this.#recording !== undefined) seat.attach(this.#recording);
+    return seat;
+  }
+
+  /** Sends the request, hands the response to all who wait while it comes in, and returns it whole. */
+  async execute(
+    { key, signal }: OnceContext,
+    send: (signal: AbortSignal) => Promise<Response>,
+  ): Promise<StoredResponse> {
+    this.#isExecuting = true;
+    const upstream = new AbortController();
+    const stopListening = whenAborted(signal, () => upstream.abort(signal.reason));
+    const idle = new IdleTimer(this.#limits.idleMs, () => {
+      const error = new HttpError(
+        'SAMEKEY_TIMEOUT',
+        `Cannot wait for the response of ${key}: nothing came for ${this.#limits.idleMs} ms, wanted more within idleMs`,
+      );
+      this.#recording?.fail(error);
+      upstream.abort(error);
+    });
+    try {
+      const response = await untilAborted(send(upstream.signal), upstream.signal);
+      idle.touch();
+      return await this.#record(key, response, upstream, idle);
+    } finally {
+      idle.stop();
+      stopListening();
+    }
+  }
+
+  async #record(
+    key: string,
+    response: Response,
+    upstream: AbortController,
+    idle: IdleTimer,
+  ): Promise<StoredResponse> {
+    if (response.status === 0) {
+      throw new HttpError(
+        'SAMEKEY_BAD_ARGUMENT',
+        `Cannot share the response of ${key}: it is ${response.type}, wanted one that can be read (no mode "no-cors", no redirect "manual" in a browser)`,
+      );
+    }
+    const head = headOf(response, this.#limits.isCoded);
+    const isKept = this.#limits.isKept(response);
+    // Whoever tries again now wants another answer than this.
+    if (!isKept && response.status >= 400) this.#end = 'lost';
+    if (response.body === null) {
+      this.#end = isKept ? 'kept' : 'lost';
+      this.#resolve({ head });
+      if (!isKept) throw notKept(key, response);
+      return { ...head, body: new Uint8Array() };
+    }
+    const recording = new Recording<Uint8Array>({
+      maxBytes: this.#limits.maxBytes,
+      maxUnreadBytes: this.#limits.maxUnreadBytes,
+      sizeOf: (chunk) => chunk.length,
+      copy: (chunk) => chunk.slice(),
+    });
+    this.#recording = recording;
+    // Before the first chunk, which nobody may miss.
+    for (const seat of this.#seats) seat.attach(recording);
+    this.#resolve({ head });
+    const { isCoded } = this.#limits;
+    const watch = watchEnd(response.headers, isCoded);
+    let fault: string | undefined;
+    const source = response.body.getReader();
+    // Not every body ends because its request was aborted.
+    const stopListening = whenAborted(upstream.signal, () => source.cancel().catch(() => {}));
+    try {
+      for (;;) {
+        const { done, value } = await source.read();
+        if (done) break;
+        idle.touch();
+        watch.see(value);
+        recording.write(value);
+        if (recording.isWhole) continue;
+        await recording.room();
+        if (recording.readerCount > 0) continue;
+        const error = tooLong(key, response, this.#limits.maxBytes);
+        upstream.abort(error);
+        throw error;
+      }
+      upstream.signal.throwIfAborted();
+      fault = watch.fault(() => (recording.isWhole ? joined(recording) : undefined));
+      // A handler's stream that says it failed has all the same been read to its end.
+      const endsWell = isCoded && !response.headers.has('content-length');
+      if (fault !== undefined && !endsWell) throw new BrokenResponseError(key, fault);
+    } catch (error) {
+      this.#end = 'lost';
+      recording.fail(error);
+      throw error;
+    } finally {
+      stopListening();
+    }
+    this.#end = isKept && recording.isWhole && fault === undefined ? 'kept' : 'lost';
+    recording.end();
+    if (fault !== undefined) throw new BrokenResponseError(key, fault);
+    if (!recording.isWhole) throw tooLong(key, response, this.#limits.maxBytes);
+    if (!isKept) throw notKept(key, response);
+    return { ...head, body: joined(recording) };
+  }
+
+  #abandonIfAlone(): void {
+    for (const seat of this.#seats) {
+      if (seat.isTaken) return;
+      this.#seats.delete(seat);
+    }
+    // What has not been sent yet need not be; what has been is billed, and its answer serves a retry.
+    if (this.#end !== undefined || (this.#isExecuting && !this.#abortsWhenAbandoned)) return;
+    this.#abandonment.abort(new DOMException('All callers have left', 'AbortError'));
+  }
+}
+
+const notKept = (key: string, { status }: Response) =>
+  new ResponseNotKeptError(key, status, `its status is ${status}`);
+
+const tooLong = (key: string, { status }: Response, maxBytes: number) =>
+  new ResponseNotKeptError(key, status, `it is longer than ${maxBytes} bytes (maxResultBytes)`);
+
+function joined({ chunks, byteCount }: Recording<Uint8Array>): Uint8Array {
+  const body = new Uint8Array(byteCount);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
+}
+
+/** Calls `onIdle` when `touch` was not called for that long. */
+class IdleTimer {
+  readonly #idleMs: number;
+  readonly #onIdle: () => void;
+  #timer: ReturnType<typeof setTimeout>;
+  #touchedAt = performance.now();
+
+  constructor(idleMs: number, onIdle: () => void) {
+    this.#idleMs = idleMs;
+    this.#onIdle = onIdle;
+    this.#timer = setTimeout(() => this.#check(), idleMs);
+  }
+
+  /** Cheaper than a new timer for each chunk. */
+  touch(): void {
+    this.#touchedAt = performance.now();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #check(): void {
+    const leftMs = this.#touchedAt + this.#idleMs - performance.now();
+    if (leftMs <= 0) this.#onIdle();
+    else this.#timer = setTimeout(() => this.#check(), leftMs);
+  }
+}

@@ -1,0 +1,244 @@
+/** `samekey/fetch`: a `fetch` that sends the same request at most once, below an SDK's own retries. */
+import { LRUCache } from 'lru-cache';
+import { fail, nameOf } from '../errors/errors.js';
+import { scoped } from '../index.js';
+import type { OnceEvent, OnceStats } from '../once/index.js';
+import { type PriceOptions, priceTable } from './cost/prices.js';
+import { savingOf } from './cost/saving.js';
+import { type ExchangeOptions, Exchanges } from './exchanges.js';
+import {
+  type KeyFormat,
+  KeyHeader,
+  type KeyHeaderOptions,
+  requireKeyFormat,
+} from './key-header.js';
+import { type OutgoingRequest, readRequest, send } from './outgoing-request.js';
+import { keyOfRequest, type RequestKeyOptions } from './request-key.js';
+import type { StoredResponse } from './stored-response.js';
+import { isUnknownFailure } from './unknown-failure.js';
+
+export { BrokenResponseError, HttpError, ResponseNotKeptError, SlowReaderError } from './errors.js';
+export type { ResponseInfo } from './exchange.js';
+export type { ExchangeOptions } from './exchanges.js';
+export type { KeyFormat, KeyHeaderOptions } from './key-header.js';
+export type { RequestKeyOptions } from './request-key.js';
+export {
+  type RetryBudget,
+  type RetryBudgetOptions,
+  type RetryEvent,
+  type RetryPolicy,
+  type RetryRules,
+  retryBudget,
+  retryPolicies,
+  withRetry,
+} from './retry.js';
+
+/** What `onEvent` is told: what `samekey/once` says, and this. */
+export type FetchEvent =
+  | OnceEvent
+  | {
+      /** One key is asked for again and again, where another answer each time may have been meant. */
+      readonly type: 'repeats';
+      readonly key: string;
+      readonly traceparent: string | undefined;
+      readonly count: number;
+      readonly temperature: number;
+    };
+
+export interface FetchOptions
+  extends Omit<ExchangeOptions, 'onEvent' | 'savingOf'>,
+    RequestKeyOptions,
+    KeyHeaderOptions,
+    Partial<PriceOptions> {
+  /** What sends requests; the platform's unless given. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** Methods of requests that are sent at most once; POST and PATCH unless given. Others just pass. */
+  readonly methods?: readonly string[];
+  /** Which of these are; all unless given. */
+  readonly applies?: (request: { readonly method: string; readonly url: URL }) => boolean;
+  /** Which keys a caller may set itself; `'samekey'` unless given. */
+  readonly keyFormat?: KeyFormat;
+  readonly onEvent?: (event: FetchEvent) => void;
+}
+
+/** A `fetch` that sends the same request at most once. */
+export interface IdempotentFetch {
+  (input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+  /** Forgets the response that is kept under a key, which the `samekey-key` header of each shows. */
+  evict(key: string): Promise<boolean>;
+  stats(): OnceStats;
+  /** Refuses new requests, waits for those under way and closes the store. */
+  close(): Promise<void>;
+}
+
+/** What a request says to this layer alone, in headers that are not sent on. */
+const FRESH = 'samekey-fresh';
+const SAMPLE = 'samekey-sample';
+const SCOPE = 'samekey-scope';
+
+/** After how many duplicates of one key there is a warning, if its answers are meant to vary. */
+const WARNING_AT = 10;
+
+/**
+ * Returns a `fetch` that sends the same request at most once, in this process and all that share the
+ * store, and gives its response to every duplicate: while it streams in, or from the store later.
+ * A response says in its `samekey` header whether it was `executed`, `joined` or `replayed`.
+ *
+ * In a request's headers, `samekey-fresh: 1` asks for a new answer, `samekey-sample: 2` for a second
+ * one beside the first, and `samekey-scope: …` keeps equal requests apart.
+ *
+ * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
+ * @example
+ * let calls = 0;
+ * const upstream = async () => Response.json({ answer: ++calls });
+ * const fetch = idempotentFetch({ store: memoryStore(), fetch: upstream });
+ * const ask = (body) =>
+ *   fetch('https://api.example/v1/messages', {
+ *     method: 'POST',
+ *     headers: { 'content-type': 'application/json', 'x-api-key': 'a' },
+ *     body,
+ *   });
+ * await (await ask('{"model":"m","messages":[]}')).json(); // { answer: 1 }
+ * const again = await ask('{ "messages": [], "model": "m" }');
+ * again.headers.get('samekey'); // 'replayed'
+ * await again.json(); // { answer: 1 }
+ */
+export function idempotentFetch(options: FetchOptions): IdempotentFetch {
+  const sender = new Sender(options);
+  const fetch = (input: RequestInfo | URL, init?: RequestInit) => sender.fetch(input, init);
+  return Object.assign(fetch, {
+    evict: (key: string) => sender.exchanges.once.evict(key),
+    stats: () => sender.exchanges.stats(),
+    close: () => sender.exchanges.once.close(),
+  });
+}
+
+class Sender {
+  readonly exchanges: Exchanges;
+  readonly #options: FetchOptions;
+  readonly #fetch: typeof globalThis.fetch;
+  readonly #methods: ReadonlySet<string>;
+  readonly #header: KeyHeader;
+  readonly #repeats = new LRUCache<string, number>({ max: 1000 });
+
+  constructor(options: FetchOptions) {
+    const {
+      fetch = globalThis.fetch,
+      methods = ['POST', 'PATCH'],
+      applies,
+      keyFormat,
+      headerName,
+      keyPrefix,
+      quoted,
+      identity,
+      scope,
+      account,
+      ignoredHeaders,
+      prices,
+      currency,
+      ...exchangeOptions
+    } = options;
+    if (typeof fetch !== 'function') {
+      fail(
+        TypeError,
+        'SAMEKEY_BAD_ARGUMENT',
+        `Cannot send requests: fetch is ${nameOf(fetch)}, wanted a function`,
+      );
+    }
+    if (!Array.isArray(methods) || methods.some((method) => typeof method !== 'string')) {
+      fail(
+        TypeError,
+        'SAMEKEY_BAD_ARGUMENT',
+        'Cannot send requests: methods is no list of texts, wanted such as ["POST", "PATCH"]',
+      );
+    }
+    if (keyFormat !== undefined) requireKeyFormat(keyFormat);
+    this.#options = options;
+    // Called as a function: platforms refuse it as another object's method.
+    this.#fetch = (input, init) => fetch(input, init);
+    this.#methods = new Set(methods.map((method) => method.toUpperCase()));
+    this.#header = new KeyHeader(options);
+    const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
+    this.exchanges = new Exchanges({
+      unknownErrors: isUnknownFailure,
+      savingOf: (response: StoredResponse) => savingOf(response, table),
+      ...(exchangeOptions as ExchangeOptions),
+    });
+  }
+
+  async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+    const method = (
+      init?.method ?? (input instanceof Request ? input.method : 'GET')
+    ).toUpperCase();
+    if (!this.#methods.has(method)) return this.#fetch(input, init);
+    const url = new URL(
+      input instanceof Request ? input.url : String(input),
+      globalThis.location?.href,
+    );
+    if (this.#options.applies?.({ method, url }) === false) return this.#fetch(input, init);
+
+    const request = await readRequest(input, init);
+    const { headers, signal } = request;
+    const { key, fingerprint, sentKey } = await this.#keyOf(request);
+    const sent = new Headers(headers);
+    for (const name of [FRESH, SAMPLE, SCOPE]) sent.delete(name);
+    sent.set(this.#header.name, this.#header.write(sentKey));
+    const { response, outcome } = await this.exchanges.run({
+      key,
+      fingerprint,
+      fresh: /^(?:1|true)$/i.test(headers.get(FRESH) ?? ''),
+      signal,
+      traceparent: headers.get('traceparent') ?? undefined,
+      send: (signal) => send(request, sent, signal, this.#fetch),
+    });
+    if (outcome !== 'executed') this.#countRepeat(key, request);
+    return response;
+  }
+
+  /** What the request is kept under, and what its header says. */
+  async #keyOf(request: OutgoingRequest) {
+    const { headers } = request;
+    const { scope } = this.#options;
+    const more = headers.get(SCOPE);
+    const scopes = [
+      ...(typeof scope === 'string' ? [scope] : (scope ?? [])),
+      ...(more ? [more] : []),
+    ];
+    const ignoredHeaders = [...(this.#options.ignoredHeaders ?? []), this.#header.name];
+    const own = { ...this.#options, scope: scopes, ignoredHeaders };
+    const found = await keyOfRequest(request, own, headers.get(SAMPLE) ?? undefined);
+    const callersKey = this.#header.read(headers);
+    if (callersKey === undefined) {
+      return { key: found.key, fingerprint: undefined, sentKey: found.key };
+    }
+    this.#header.require(callersKey, this.#options.keyFormat ?? 'samekey');
+    // The same key of another account, or for another address, is another one.
+    const key = scoped([...found.scope, "caller's key"], callersKey);
+    return { key, fingerprint: found.contentKey, sentKey: callersKey };
+  }
+
+  /** Who samples wants another answer each time, and would wonder why it is always the same. */
+  #countRepeat(key: string, { body, headers }: OutgoingRequest): void {
+    const count = (this.#repeats.get(key) ?? 0) + 1;
+    this.#repeats.set(key, count);
+    if (count !== WARNING_AT) return;
+    const temperature = temperatureIn(body);
+    if (temperature === undefined || temperature <= 0) return;
+    const traceparent = headers.get('traceparent') ?? undefined;
+    try {
+      this.#options.onEvent?.({ type: 'repeats', key, traceparent, count, temperature });
+    } catch {
+      // Watching must not change what is watched.
+    }
+  }
+}
+
+function temperatureIn(body: Uint8Array): number | undefined {
+  try {
+    const { temperature, generationConfig } = JSON.parse(new TextDecoder().decode(body));
+    const found = temperature ?? generationConfig?.temperature;
+    return typeof found === 'number' ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}

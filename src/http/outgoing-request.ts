@@ -1,0 +1,128 @@
+import { encoder } from '../engine/utf8.js';
+import { fail } from '../errors/errors.js';
+import { mediaType } from './counted-headers.js';
+
+/** A request whose body was read: it can be keyed, and sent as often as needed. */
+export interface OutgoingRequest {
+  readonly method: string;
+  /** Absolute, without its fragment. */
+  readonly url: string;
+  readonly headers: Headers;
+  /** Empty where there is none, and where there is a form. */
+  readonly body: Uint8Array;
+  readonly form: FormData | undefined;
+  /** The body as it was given: undici can send text again after a redirect, but not bytes. */
+  readonly text: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** What else it was made with: `redirect`, `credentials`, an agent, … */
+  readonly init: RequestInit;
+}
+
+const NO_BODY = new Uint8Array();
+
+/**
+ * Reads what `fetch` was called with.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for a body that was read already.
+ */
+export async function readRequest(
+  input: RequestInfo | URL,
+  init: RequestInit = {},
+): Promise<OutgoingRequest> {
+  const { body, headers, method, signal, ...rest } = init;
+  if (!(input instanceof Request) && (typeof body === 'string' || body instanceof Uint8Array)) {
+    // What SDKs send: a `Request` would copy it, and read it back in pieces.
+    const sent = new Headers(headers);
+    // As `fetch` does for text (Fetch §5.2); it is sent as bytes from here on.
+    if (typeof body === 'string' && !sent.has('content-type')) {
+      sent.set('content-type', 'text/plain;charset=UTF-8');
+    }
+    return {
+      method: (method ?? 'GET').toUpperCase(),
+      url: addressOf(String(input)),
+      headers: sent,
+      // Theirs to change while it is on its way.
+      body: typeof body === 'string' ? encoder.encode(body) : body.slice(),
+      form: undefined,
+      text: typeof body === 'string' ? body : undefined,
+      signal: signal ?? undefined,
+      init: rest,
+    };
+  }
+  const given = input instanceof Request ? input : undefined;
+  if (body == null && given?.bodyUsed) {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot send the request to ${given.url}: its body was read already, wanted a new request or a clone of it`,
+    );
+  }
+  const isStream = body instanceof ReadableStream;
+  const request = new Request(
+    input,
+    isStream ? ({ ...init, duplex: 'half' } as RequestInit) : init,
+  );
+  return {
+    method: request.method,
+    url: addressOf(request.url),
+    headers: request.headers,
+    ...(await bodyOf(request)),
+    text: undefined,
+    signal: signal ?? given?.signal,
+    init: given === undefined ? rest : { ...settingsOf(given), ...rest },
+  };
+}
+
+async function bodyOf(request: Request): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
+  if (request.body === null) return { body: NO_BODY, form: undefined };
+  return contentOf(request.headers, new Uint8Array(await request.arrayBuffer()));
+}
+
+/** A body as what its headers say it is: a form, or bytes. */
+export async function contentOf(
+  headers: Headers,
+  body: Uint8Array,
+): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
+  if (mediaType(headers.get('content-type')) !== 'multipart/form-data') {
+    return { body, form: undefined };
+  }
+  try {
+    const type = headers.get('content-type') as string;
+    const form = await new Response(body as BodyInit, {
+      headers: { 'content-type': type },
+    }).formData();
+    return { body: NO_BODY, form };
+  } catch {
+    // It says so, but it is none: whoever gets it may know what it is.
+    return { body, form: undefined };
+  }
+}
+
+/** What of a `Request` can be handed to `fetch` again, beside what is read here. */
+function settingsOf(request: Request): RequestInit {
+  const { redirect, credentials, cache, referrerPolicy, integrity, keepalive } = request;
+  return { redirect, credentials, cache, referrerPolicy, integrity, keepalive };
+}
+
+/** The absolute address, without the fragment, which is never sent. */
+function addressOf(text: string): string {
+  const { location } = globalThis as { location?: { href: string } };
+  const url = new URL(text, location?.href);
+  url.hash = '';
+  return url.href;
+}
+
+/** Sends it, again if need be, with these headers. */
+export function send(
+  { url, method, body, form, text, init }: OutgoingRequest,
+  headers: Headers,
+  signal: AbortSignal,
+  fetch: typeof globalThis.fetch,
+): Promise<Response> {
+  const sent = new Headers(headers);
+  // Its boundary is that of this sending.
+  if (form !== undefined) sent.delete('content-type');
+  const content = form ?? text ?? (body as BodyInit);
+  const hasBody = form !== undefined || body.length > 0;
+  return fetch(url, { ...init, method, headers: sent, signal, ...(hasBody && { body: content }) });
+}

@@ -1,0 +1,185 @@
+import { whenAborted } from '../once/abort.js';
+import { SlowReaderError } from './errors.js';
+
+export interface RecordingOptions<T> {
+  /** How much is kept for those who join later, and for the store. */
+  readonly maxBytes: number;
+  /** How far a reader may fall behind once it is not all kept any longer. */
+  readonly maxUnreadBytes: number;
+  readonly sizeOf: (chunk: T) => number;
+  /** Gives each reader its own: what one does to a chunk must not reach the others. */
+  readonly copy: (chunk: T) => T;
+}
+
+/** How far a reader is. */
+interface Reader {
+  /** Of all chunks that ever came, how many it has had. */
+  readCount: number;
+  unreadBytes: number;
+  /** Tells it that there is more, or an end. */
+  wake(): void;
+  fail(error: unknown): void;
+}
+
+/**
+ * A stream that is read by many: each gets it from the beginning, and what is new in the turn in
+ * which it arrives.
+ *
+ * What has come is kept once for all, up to `maxBytes`. A longer stream cannot be kept whole: from
+ * then on nobody can join, only what some reader has not had yet is kept, and the source is asked to
+ * wait for the fastest reader. Who is slower than that and too far behind is turned away.
+ */
+export class Recording<T> {
+  readonly #options: RecordingOptions<T>;
+  readonly #readers = new Set<Reader>();
+  #chunks: T[] = [];
+  /** How many chunks from the beginning are not kept any longer. */
+  #droppedCount = 0;
+  #byteCount = 0;
+  #end: { readonly error?: unknown } | undefined;
+  #wakeSource = () => {};
+
+  constructor(options: RecordingOptions<T>) {
+    this.#options = options;
+  }
+
+  /** Whether all that has come is kept. */
+  get isWhole(): boolean {
+    return this.#byteCount <= this.#options.maxBytes;
+  }
+
+  get byteCount(): number {
+    return this.#byteCount;
+  }
+
+  get readerCount(): number {
+    return this.#readers.size;
+  }
+
+  /** All that has come, while `isWhole`. */
+  get chunks(): readonly T[] {
+    return this.#chunks;
+  }
+
+  /** Adds a chunk, which nobody changes any longer, and tells all who wait. */
+  write(chunk: T): void {
+    const byteCount = this.#options.sizeOf(chunk);
+    this.#chunks.push(chunk);
+    this.#byteCount += byteCount;
+    for (const reader of this.#readers) {
+      reader.unreadBytes += byteCount;
+      reader.wake();
+    }
+    this.#forget();
+  }
+
+  /** Resolves when more may be written: at once while all is kept, or nobody reads. */
+  async room(): Promise<void> {
+    while (!this.isWhole && this.#readers.size > 0 && this.#leastUnreadBytes() > 0) {
+      await new Promise<void>((resolve) => {
+        this.#wakeSource = resolve;
+      });
+    }
+  }
+
+  end(): void {
+    this.#settle({});
+  }
+
+  fail(error: unknown): void {
+    this.#settle({ error });
+  }
+
+  /**
+   * The stream, from the beginning; to be asked for only while `isWhole`. When the signal aborts it
+   * ends with its reason. `onLeave` is called when the reader has had everything, or wants no more.
+   */
+  read(signal?: AbortSignal, onLeave: () => void = () => {}): ReadableStream<T> {
+    let stopListening = () => {};
+    let resume = () => {};
+    const reader: Reader = {
+      readCount: 0,
+      unreadBytes: this.#byteCount,
+      wake: () => resume(),
+      fail: () => {},
+    };
+    const leave = () => {
+      stopListening();
+      resume();
+      if (this.#leave(reader)) onLeave();
+    };
+    this.#readers.add(reader);
+    return new ReadableStream<T>(
+      {
+        start: (controller) => {
+          reader.fail = (error) => {
+            controller.error(error);
+            leave();
+          };
+          if (signal?.aborted) reader.fail(signal.reason);
+          else if (signal) stopListening = whenAborted(signal, () => reader.fail(signal.reason));
+        },
+        pull: async (controller) => {
+          while (this.#readers.has(reader) && this.#unread(reader) === undefined) {
+            if (this.#end !== undefined) {
+              if ('error' in this.#end) return reader.fail(this.#end.error);
+              controller.close();
+              return leave();
+            }
+            await new Promise<void>((resolve) => {
+              resume = resolve;
+            });
+          }
+          const chunk = this.#unread(reader);
+          if (chunk === undefined || !this.#readers.has(reader)) return;
+          reader.readCount++;
+          reader.unreadBytes -= this.#options.sizeOf(chunk);
+          controller.enqueue(this.#options.copy(chunk));
+          this.#forget();
+          this.#wakeSource();
+        },
+        cancel: leave,
+      },
+      // Nothing is copied for a reader before it asks.
+      { highWaterMark: 0 },
+    );
+  }
+
+  #unread(reader: Reader): T | undefined {
+    return this.#chunks[reader.readCount - this.#droppedCount];
+  }
+
+  #leastUnreadBytes(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { unreadBytes } of this.#readers) least = Math.min(least, unreadBytes);
+    return least;
+  }
+
+  /** Where it is not all kept: turns away who is too far behind, and drops what all have had. */
+  #forget(): void {
+    if (this.isWhole) return;
+    const { maxUnreadBytes } = this.#options;
+    // The fastest is never too slow: the source waits for it.
+    const mostUnreadBytes = Math.max(maxUnreadBytes, this.#leastUnreadBytes());
+    for (const reader of this.#readers) {
+      if (reader.unreadBytes > mostUnreadBytes) reader.fail(new SlowReaderError(maxUnreadBytes));
+    }
+    let readByAll = this.#droppedCount + this.#chunks.length;
+    for (const { readCount } of this.#readers) readByAll = Math.min(readByAll, readCount);
+    this.#chunks.splice(0, readByAll - this.#droppedCount);
+    this.#droppedCount = readByAll;
+  }
+
+  #leave(reader: Reader): boolean {
+    if (!this.#readers.delete(reader)) return false;
+    this.#forget();
+    this.#wakeSource();
+    return true;
+  }
+
+  #settle(end: { readonly error?: unknown }): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    for (const reader of this.#readers) reader.wake();
+  }
+}

@@ -1,0 +1,88 @@
+import {
+  canonicalize,
+  type IdentityLike,
+  type Key,
+  keyOf,
+  keyOfJson,
+  scoped,
+  sha256Hex,
+} from '../index.js';
+import { accountOf } from './account.js';
+import { countedHeaders, mediaType } from './counted-headers.js';
+import type { OutgoingRequest } from './outgoing-request.js';
+
+export interface RequestKeyOptions {
+  /** Which part of a JSON body is the request's identity: `identities.openai`, …; all of it unless given. */
+  readonly identity?: IdentityLike;
+  /** Tenant, environment, …, which keep equal requests apart. */
+  readonly scope?: string | readonly string[];
+  /** Whose request it is; unless given, what its credentials say. For credentials that change hourly. */
+  readonly account?: string | ((headers: Headers) => string);
+  /** Further headers that are another one at every attempt. */
+  readonly ignoredHeaders?: readonly string[];
+}
+
+/** What a request is known by. */
+export interface RequestKey {
+  /** Of the whole request. */
+  readonly key: Key;
+  /** Of its body. */
+  readonly contentKey: Key;
+  /** What the key is made of beside the content, outermost first. */
+  readonly scope: readonly string[];
+}
+
+/**
+ * Returns the key of a request: of its method, URL, account, the headers that count, and its body.
+ */
+export async function keyOfRequest(
+  request: OutgoingRequest,
+  { identity, scope = [], account = accountOf, ignoredHeaders = [] }: RequestKeyOptions,
+  sample: string | undefined,
+): Promise<RequestKey> {
+  const { method, url, headers } = request;
+  const contentKey = await keyOfBody(request, identity);
+  const own = typeof scope === 'string' ? [scope] : scope;
+  const ignored = new Set(ignoredHeaders.map((name) => name.toLowerCase()));
+  const scopes = [
+    ...own,
+    method,
+    url,
+    typeof account === 'string' ? account : account(headers),
+    canonicalize(countedHeaders(headers, ignored)),
+    ...(sample === undefined ? [] : [`sample ${sample}`]),
+  ];
+  return { key: scoped(scopes, contentKey), contentKey, scope: scopes };
+}
+
+/** A form by its parts, JSON by what it says, anything else by its bytes. */
+export async function keyOfBody(
+  { headers, body, form }: Pick<OutgoingRequest, 'headers' | 'body' | 'form'>,
+  identity: IdentityLike | undefined,
+): Promise<Key> {
+  if (form !== undefined) return keyOf(await partsOf(form));
+  const type = mediaType(headers.get('content-type'));
+  // What is compressed is not read, and what has no type may be JSON as well as not.
+  const mayBeJson = !headers.has('content-encoding') && (/[/+]json$/.test(type) || type === '');
+  if (mayBeJson && body.length > 0) {
+    try {
+      return keyOfJson(body, identity);
+    } catch (error) {
+      // Not JSON, or with a number that two programs read differently: its bytes are what it is.
+      const { code } = error as { code?: string };
+      if (code !== 'SAMEKEY_BAD_JSON' && code !== 'SAMEKEY_BIG_NUMBER') throw error;
+    }
+  }
+  return sha256Hex(body);
+}
+
+/** What a form says, whatever its boundary. */
+async function partsOf(form: FormData): Promise<unknown[]> {
+  return Promise.all(
+    [...form].map(async ([name, value]) => {
+      if (typeof value === 'string') return { name, value };
+      const content = sha256Hex(new Uint8Array(await value.arrayBuffer()));
+      return { name, filename: value.name, type: value.type, content };
+    }),
+  );
+}

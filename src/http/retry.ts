@@ -1,0 +1,169 @@
+import isNetworkError from 'is-network-error';
+import { fail, nameOf } from '../errors/errors.js';
+import { KeyHeader } from './key-header.js';
+import { type OutgoingRequest, readRequest } from './outgoing-request.js';
+import { keyOfRequest } from './request-key.js';
+import { type Attempt, type AttemptLimit, attemptOf } from './retry/attempt.js';
+import { delayAfter, retryAfterMs, wait } from './retry/delay.js';
+import { faultOf } from './retry/fault.js';
+import {
+  NEVER_RETRIED,
+  type RetryPolicy,
+  type RetrySettings,
+  toRetrySettings,
+} from './retry/policy.js';
+import { isUnknownFailure } from './unknown-failure.js';
+
+export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './retry/budget.js';
+export type { RetryEvent, RetryPolicy, RetryRules } from './retry/policy.js';
+export { retryPolicies } from './retry/presets.js';
+
+/** Why an attempt is followed by another one. */
+interface Reason {
+  readonly text: string;
+  /** How long the server asks to be left alone. */
+  readonly askedMs?: number | undefined;
+}
+
+/**
+ * Returns a `fetch` that tries again by a policy, with one key in the `Idempotency-Key` header of all
+ * attempts: the caller's, or one derived from the request before the first.
+ *
+ * The response that is not retried is the one that came; when there was none, the error of the last
+ * attempt is thrown. 400, 401, 403, 404 and 422 are never retried.
+ *
+ * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for a policy that cannot be used; its
+ *   `fetch` rejects with `SAMEKEY_TIMEOUT` when there is no response in time.
+ * @example
+ * const keys = [];
+ * const flaky = async (_, { headers }) => {
+ *   keys.push(headers.get('idempotency-key'));
+ *   return keys.length < 3 ? new Response(null, { status: 503 }) : Response.json({ ok: true });
+ * };
+ * const fetch = withRetry(flaky, { ...retryPolicies.anthropic, baseDelayMs: 10 });
+ * const response = await fetch('https://api.example/v1/messages', { method: 'POST', body: '{}' });
+ * response.status; // 200
+ * keys.length; // 3
+ * new Set(keys).size; // 1
+ */
+export function withRetry(
+  fetch: typeof globalThis.fetch,
+  policy: RetryPolicy = {},
+): (input: RequestInfo | URL, init?: RequestInit) => Promise<Response> {
+  if (typeof fetch !== 'function') {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot retry requests: fetch is ${nameOf(fetch)}, wanted a function`,
+    );
+  }
+  const settings = toRetrySettings(policy);
+  const header = new KeyHeader(policy);
+  return async (input, init) => {
+    const request = await readRequest(input, init);
+    const headers = new Headers(request.headers);
+    if (!headers.has(header.name)) {
+      const { key } = await keyOfRequest(request, policy, undefined);
+      headers.set(header.name, header.write(key));
+    }
+    const key = headers.get(header.name) as string;
+    // Called as a function: platforms refuse it as another object's method.
+    return retried(request, headers, key, settings, (input, init) => fetch(input, init));
+  };
+}
+
+/**
+ * The loop itself is ours: cockatiel 3 waits on when the signal has aborted and decides before a body
+ * can have been read, and its version 4, as p-retry 8, needs Node 22; p-retry 7 has no delay but its
+ * own, and takes a response for a success unless it is thrown.
+ */
+async function retried(
+  request: OutgoingRequest,
+  headers: Headers,
+  key: string,
+  settings: RetrySettings,
+  fetch: typeof globalThis.fetch,
+): Promise<Response> {
+  const { signal } = request;
+  const { maxAttempts, maxRetryAfterMs, deadlineMs = Number.POSITIVE_INFINITY, budget } = settings;
+  const endsAt = performance.now() + deadlineMs;
+  budget?.earn();
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    const limit = limitOf(settings, endsAt - performance.now());
+    const result = await attemptOf(request, headers, limit, fetch);
+    if (attempt === maxAttempts || signal?.aborted) return outcomeOf(result);
+    const reason = await reasonFor(result, settings);
+    signal?.throwIfAborted();
+    if (reason === undefined) return outcomeOf(result);
+
+    const { text, askedMs } = reason;
+    const delayMs = delayAfter(attempt, askedMs, settings);
+    const isTooLong = (askedMs ?? 0) > maxRetryAfterMs || performance.now() + delayMs >= endsAt;
+    if (isTooLong || budget?.spend() === false) return outcomeOf(result);
+
+    // Nobody reads it, and it may hold a connection.
+    if ('response' in result) result.response.body?.cancel().catch(() => {});
+    try {
+      settings.onRetry?.({ attempt, delayMs, reason: text, key });
+    } catch {
+      // Who watches does not decide.
+    }
+    await wait(delayMs, signal);
+  }
+}
+
+function outcomeOf(result: Attempt): Response {
+  if ('response' in result) return result.response;
+  throw result.error;
+}
+
+function limitOf({ attemptTimeoutMs }: RetrySettings, leftMs: number): AttemptLimit | undefined {
+  if (attemptTimeoutMs !== undefined && attemptTimeoutMs <= leftMs) {
+    return { ms: attemptTimeoutMs, name: 'attemptTimeoutMs' };
+  }
+  if (leftMs === Number.POSITIVE_INFINITY) return undefined;
+  return { ms: Math.max(1, Math.ceil(leftMs)), name: 'deadlineMs' };
+}
+
+/** Why what came of an attempt is worth another one, if it is. */
+async function reasonFor(result: Attempt, settings: RetrySettings): Promise<Reason | undefined> {
+  if ('response' in result) return reasonIn(result.response, settings);
+  const { error, isLate } = result;
+  if (!isLate && !isTransient(error)) return undefined;
+  if (settings.onUnknown === 'throw' && isUnknownFailure(error)) return undefined;
+  return { text: error instanceof Error ? error.message : String(error) };
+}
+
+/** Whether an error is about the connection, not about the request or somebody's decision. */
+function isTransient(error: unknown): boolean {
+  // What `fetch` throws for a connection is a TypeError, and so it does for what cannot be sent.
+  if (error instanceof TypeError) return isNetworkError(error);
+  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
+  return name !== 'AbortError' && !String(code).startsWith('SAMEKEY_');
+}
+
+async function reasonIn(response: Response, settings: RetrySettings): Promise<Reason | undefined> {
+  const { status, headers } = response;
+  const { statuses, codes, finalCodes } = settings;
+  if (status < 400 || NEVER_RETRIED.has(status)) return undefined;
+  const should = headers.get('x-should-retry');
+  if (should === 'false') return undefined;
+
+  const fault = await faultOf(response);
+  const is = (code: string | RegExp) =>
+    fault.codes.some((found) =>
+      typeof code === 'string' ? found === code : found.search(code) !== -1,
+    );
+  if (finalCodes.some(is)) return undefined;
+  const isRetried =
+    should === 'true' ||
+    statuses.has(status) ||
+    (status >= 500 && statuses.has('5xx')) ||
+    codes.some(is);
+  if (!isRetried) return undefined;
+  return {
+    text: [status, ...new Set(fault.codes)].join(' '),
+    askedMs: retryAfterMs(headers) ?? fault.retryDelayMs,
+  };
+}

@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { endToEndHeaders } from './headers.js';
+import type { Problem } from './problem.js';
+
+type OnWritten = (byteCount: number) => void;
+
+/** Writes a response of `fetch`: each piece in the turn in which it comes, and none before the one before has gone. */
+export async function writeResponse(
+  to: ServerResponse,
+  from: Response,
+  onWritten: OnWritten,
+): Promise<void> {
+  to.writeHead(from.status, from.statusText, [...from.headers].flat());
+  // Who waits for a stream sees that it has begun.
+  to.flushHeaders();
+  if (from.body !== null) {
+    const reader = from.body.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        onWritten(value.length);
+        if (!to.write(value)) await drained(to);
+        if (to.destroyed) return;
+      }
+    } finally {
+      reader.cancel().catch(() => {});
+    }
+  }
+  await ended(to);
+}
+
+/** Writes the response as it comes from the other side, coded as it is. */
+export async function passResponse(
+  to: ServerResponse,
+  from: IncomingMessage,
+  onWritten: OnWritten,
+): Promise<void> {
+  const { statusCode = 502, statusMessage = '' } = from;
+  to.writeHead(statusCode, statusMessage, endToEndHeaders(from).flat());
+  to.flushHeaders();
+  to.on('close', () => from.destroy());
+  for await (const chunk of from) {
+    onWritten(chunk.length);
+    if (!to.write(chunk)) await drained(to);
+    if (to.destroyed) return;
+  }
+  await ended(to);
+}
+
+export function writeProblem(to: ServerResponse, { status, headers, body }: Problem): void {
+  to.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  to.end(body);
+}
+
+async function drained(to: ServerResponse): Promise<void> {
+  if (to.destroyed) return;
+  const gone = new AbortController();
+  const leave = () => gone.abort();
+  to.once('close', leave);
+  try {
+    await once(to, 'drain', { signal: gone.signal });
+  } catch (error) {
+    if (!gone.signal.aborted) throw error;
+  } finally {
+    to.removeListener('close', leave);
+  }
+}
+
+/** Resolves when all is handed to the system, or the client is gone. */
+function ended(to: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    to.once('close', resolve);
+    to.end(resolve);
+  });
+}

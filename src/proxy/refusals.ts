@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { problemOf } from './problem.js';
+import { ProxyError } from './proxy-error.js';
+
+/** For CONNECT, by which a client asks for a tunnel to a host it names. */
+export function tunnelRefused({ url }: IncomingMessage): ProxyError {
+  return new ProxyError(
+    403,
+    'SAMEKEY_REFUSED',
+    `Cannot open a tunnel to ${JSON.stringify(url)}: this proxy forwards to its upstream alone, wanted it as the base URL and not as HTTPS_PROXY`,
+  );
+}
+
+/** For what is no HTTP; Node.js finds it before it is a request. */
+export function malformed({ code = '', message }: NodeJS.ErrnoException): ProxyError {
+  return new ProxyError(
+    STATUS_OF_PARSER[code] ?? 400,
+    'SAMEKEY_REFUSED',
+    `Cannot read the request: ${message}, wanted HTTP/1.1 (RFC 9112)`,
+  );
+}
+
+const STATUS_OF_PARSER: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
+/** Writes an answer where there is no response to write it to, and ends the connection. */
+export function writeRaw(socket: Duplex, error: ProxyError): void {
+  const { status, headers, body } = problemOf(error);
+  const all = { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.on('error', () => {});
+  socket.end(`HTTP/1.1 ${status} ${JSON.parse(body).title}\r\n${lines.join('')}\r\n${body}`);
+}

@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import { SlowReaderError } from '../src/http/errors.js';
+import { Recording } from '../src/http/recording.js';
+
+const bytes = (...values: number[]) => new Uint8Array(values);
+const recordingOf = (maxBytes: number, maxUnreadBytes = 4) =>
+  new Recording<Uint8Array>({
+    maxBytes,
+    maxUnreadBytes,
+    sizeOf: (chunk) => chunk.length,
+    copy: (chunk) => chunk.slice(),
+  });
+
+async function readAll(stream: ReadableStream<Uint8Array>): Promise<number[]> {
+  const all: number[] = [];
+  for await (const chunk of stream) all.push(...chunk);
+  return all;
+}
+
+const isSettled = async (promise: Promise<unknown>) => {
+  let settled = false;
+  promise.finally(() => {
+    settled = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  return settled;
+};
+
+describe('a recording', () => {
+  it('gives every reader all of it, whenever it came', async () => {
+    const recording = recordingOf(100);
+    const early = readAll(recording.read());
+    recording.write(bytes(1, 2));
+    const middle = readAll(recording.read());
+    recording.write(bytes(3));
+    recording.end();
+    const late = readAll(recording.read());
+    expect(await Promise.all([early, middle, late])).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+  });
+
+  it('hands a chunk on in the turn in which it arrives', async () => {
+    const recording = recordingOf(100);
+    const reader = recording.read().getReader();
+    const next = reader.read();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    let turn = 'before';
+    setImmediate(() => {
+      turn = 'later';
+    });
+    recording.write(bytes(7));
+    expect((await next).value).toEqual(bytes(7));
+    expect(turn).toBe('before');
+  });
+
+  it('gives each reader chunks of its own', async () => {
+    const recording = recordingOf(100);
+    const [one, other] = [recording.read().getReader(), recording.read().getReader()];
+    recording.write(bytes(1, 2, 3));
+    (await one.read()).value?.fill(0);
+    expect((await other.read()).value).toEqual(bytes(1, 2, 3));
+    expect(recording.chunks).toEqual([bytes(1, 2, 3)]);
+  });
+
+  it('takes nothing out for a reader that does not ask', () => {
+    const recording = new Recording<Uint8Array>({
+      maxBytes: 100,
+      maxUnreadBytes: 1,
+      sizeOf: (chunk) => chunk.length,
+      copy: () => {
+        throw new Error('copied');
+      },
+    });
+    recording.read();
+    recording.write(bytes(1, 2, 3));
+    expect(recording.byteCount).toBe(3);
+  });
+
+  it('fails for all who read, after what they have been given', async () => {
+    const recording = recordingOf(100);
+    const reader = recording.read().getReader();
+    recording.write(bytes(1));
+    expect((await reader.read()).value).toEqual(bytes(1));
+    const error = new Error('broken');
+    recording.fail(error);
+    await expect(reader.read()).rejects.toBe(error);
+    await expect(readAll(recording.read())).rejects.toBe(error);
+  });
+
+  it('ends for one reader when its signal aborts, and for no other', async () => {
+    const recording = recordingOf(100);
+    const controller = new AbortController();
+    const left = readAll(recording.read(controller.signal));
+    const stays = readAll(recording.read(new AbortController().signal));
+    recording.write(bytes(1));
+    controller.abort(new Error('no more'));
+    await expect(left).rejects.toThrow('no more');
+    recording.write(bytes(2));
+    recording.end();
+    expect(await stays).toEqual([1, 2]);
+    await expect(readAll(recording.read(controller.signal))).rejects.toThrow('no more');
+  });
+
+  it('counts a reader out once, however it leaves', async () => {
+    const recording = recordingOf(100);
+    let leftCount = 0;
+    const leave = () => {
+      leftCount++;
+    };
+    const cancelled = recording.read(undefined, leave);
+    const read = readAll(recording.read(undefined, leave));
+    await cancelled.cancel();
+    recording.end();
+    await read;
+    expect(leftCount).toBe(2);
+    expect(recording.readerCount).toBe(0);
+  });
+});
+
+describe('a recording that is too long to be kept', () => {
+  it('has the source wait for the fastest reader', async () => {
+    const recording = recordingOf(2, 100);
+    const fast = recording.read().getReader();
+    const slow = recording.read().getReader();
+    recording.write(bytes(1, 2));
+    expect(await isSettled(recording.room())).toBe(true);
+    recording.write(bytes(3));
+    expect(recording.isWhole).toBe(false);
+    const room = recording.room();
+    expect(await isSettled(room)).toBe(false);
+    await fast.read();
+    expect(await isSettled(room)).toBe(false);
+    await fast.read();
+    expect(await isSettled(room)).toBe(true);
+    expect((await slow.read()).value).toEqual(bytes(1, 2));
+  });
+
+  it('keeps what some reader has not had, and no more', async () => {
+    const recording = recordingOf(2, 100);
+    const fast = recording.read().getReader();
+    const slow = recording.read().getReader();
+    for (let at = 0; at < 50; at++) recording.write(bytes(at));
+    for (let at = 0; at < 50; at++) expect((await fast.read()).value).toEqual(bytes(at));
+    expect(recording.chunks).toHaveLength(50);
+    for (let at = 0; at < 30; at++) expect((await slow.read()).value).toEqual(bytes(at));
+    expect(recording.chunks).toHaveLength(20);
+  });
+
+  it('turns away who is too far behind the fastest', async () => {
+    const recording = recordingOf(2, 4);
+    const fast = recording.read().getReader();
+    const slow = recording.read().getReader();
+    for (let at = 0; at < 8; at++) {
+      recording.write(bytes(at));
+      expect((await fast.read()).value).toEqual(bytes(at));
+    }
+    await expect(slow.read()).rejects.toThrow(SlowReaderError);
+    await expect(slow.read()).rejects.toMatchObject({ code: 'SAMEKEY_TOO_SLOW' });
+    expect(recording.chunks).toHaveLength(0);
+  });
+
+  it('never turns away the only reader, however slow', async () => {
+    const recording = recordingOf(2, 1);
+    const reader = recording.read().getReader();
+    for (let at = 0; at < 5; at++) recording.write(bytes(at, at, at));
+    for (let at = 0; at < 5; at++) expect((await reader.read()).value).toEqual(bytes(at, at, at));
+  });
+
+  it('lets the source go on when the last reader has left', async () => {
+    const recording = recordingOf(1, 1);
+    const reader = recording.read().getReader();
+    recording.write(bytes(1, 2, 3));
+    const room = recording.room();
+    expect(await isSettled(room)).toBe(false);
+    await reader.cancel();
+    expect(await isSettled(room)).toBe(true);
+    expect(recording.chunks).toHaveLength(0);
+  });
+});
