@@ -3,7 +3,11 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as batch from '../src/http/batch.js';
+import * as express from '../src/http/express.js';
+import * as fastify from '../src/http/fastify.js';
 import * as fetchEntry from '../src/http/fetch.js';
+import * as hono from '../src/http/hono.js';
+import * as server from '../src/http/server.js';
 import * as samekey from '../src/index.js';
 import * as once from '../src/once/index.js';
 import * as otel from '../src/once/otel.js';
@@ -36,6 +40,10 @@ function elided(expected: unknown): unknown {
 const ENTRIES: Record<string, object> = {
   samekey,
   'samekey/fetch': fetchEntry,
+  'samekey/server': server,
+  'samekey/express': express,
+  'samekey/fastify': fastify,
+  'samekey/hono': hono,
   'samekey/batch': batch,
   'samekey/once': once,
   'samekey/otel': otel,
