@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import * as aiSdk from '../src/http/ai-sdk.js';
 import * as batch from '../src/http/batch.js';
+import * as cost from '../src/http/cost.js';
 import * as express from '../src/http/express.js';
 import * as fastify from '../src/http/fastify.js';
 import * as fetchEntry from '../src/http/fetch.js';
@@ -39,12 +41,14 @@ function elided(expected: unknown): unknown {
 /** What users import by these names, from the sources. */
 const ENTRIES: Record<string, object> = {
   samekey,
-  'samekey/fetch': fetchEntry,
   'samekey/server': server,
   'samekey/express': express,
   'samekey/fastify': fastify,
   'samekey/hono': hono,
+  'samekey/ai-sdk': aiSdk,
   'samekey/batch': batch,
+  'samekey/cost': cost,
+  'samekey/fetch': fetchEntry,
   'samekey/once': once,
   'samekey/otel': otel,
   'samekey/store/conformance': conformance,

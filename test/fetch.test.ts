@@ -751,3 +751,30 @@ describe('a response that was evicted', () => {
     expect(await readOutcome(ask())).toBe('executed');
   });
 });
+
+describe('what a duplicate saved', () => {
+  it('is told with it, by the prices that are given', async () => {
+    behave = async (_, response) => {
+      await soon();
+      json(response, { model: 'm-1', usage: { input_tokens: 1000, output_tokens: 100 } });
+    };
+    const prices = { 'm-*': { inputPerMillion: 2, outputPerMillion: 10 } };
+    const { ask } = fetchWith({ prices, currency: 'EUR' });
+    await Promise.all([readOutcome(ask()), readOutcome(ask())]);
+    await soon();
+    expect(await readOutcome(ask())).toBe('replayed');
+    const saved = {
+      inputTokens: 1000,
+      outputTokens: 100,
+      model: 'm-1',
+      cost: 0.003,
+      currency: 'EUR',
+    };
+    expect(events.map(({ type }) => type).sort()).toEqual(['executed', 'joined', 'replayed']);
+    for (const event of events) {
+      expect('saved' in event ? event.saved : undefined).toEqual(
+        event.type === 'executed' ? undefined : saved,
+      );
+    }
+  });
+});

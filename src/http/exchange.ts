@@ -69,6 +69,8 @@ export class Exchange {
   readonly answer: Promise<Answer>;
   /** Until all is done, also in the store; never rejects. */
   landing: Promise<void> = Promise.resolve();
+  /** The response, once it is kept. */
+  stored: StoredResponse | undefined;
   #resolve: (answer: Answer) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #recording: Recording<Uint8Array> | undefined;

@@ -1,5 +1,6 @@
 import { untilAborted } from '../once/abort.js';
 import { inProgress, mismatch } from '../once/errors.js';
+import type { Saved } from '../once/events.js';
 import {
   createOnce,
   type Once,
@@ -15,7 +16,7 @@ import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from '
 import { responseCodec, type StoredResponse, toResponse } from './stored-response.js';
 
 /** How responses are shared and kept; what is not said here is as in `createOnce`. */
-export interface ExchangeOptions extends Omit<OnceOptions, 'codec'> {
+export interface ExchangeOptions extends Omit<OnceOptions, 'codec' | 'storeErrors'> {
   /** Which responses are kept and replayed: those with a 2xx status, unless given. */
   readonly storeResponses?: (response: ResponseInfo) => boolean;
   /** How long the other side may say nothing; 5 minutes unless given. */
@@ -41,6 +42,8 @@ export interface ExchangePlan {
 export interface Exchanged {
   readonly response: Response;
   readonly outcome: Outcome;
+  /** Until the store has it, too, if it is kept; never rejects. */
+  readonly landing: Promise<void>;
 }
 
 /** The header that says how a response came about. */
@@ -129,7 +132,10 @@ export class Exchanges {
       })
       .finally(() => this.#underWay.delete(key))
       .then(
-        ({ value, outcome }) => exchange.resolve(value, outcome),
+        ({ value, outcome }) => {
+          exchange.resolve(value, outcome);
+          exchange.stored = value;
+        },
         (error) => exchange.reject(error),
       );
     return exchange;
@@ -157,21 +163,27 @@ export class Exchanges {
       const layer = 'process';
       if (outcome === 'replayed' && !isFirst) {
         this.#counts.replayed++;
-        this.#emit(key, traceparent, { type: 'replayed', layer, ageMs: 0 });
+        this.#tellWithSaving(exchange, plan, { type: 'replayed', layer, ageMs: 0 });
       } else if (!isFirst) {
         this.#counts.joined++;
         const waitedMs = performance.now() - boardedAt;
         const joinedTraceparent = exchange.traceparent;
-        this.#emit(key, traceparent, { type: 'joined', layer, waitedMs, joinedTraceparent });
+        this.#tellWithSaving(exchange, plan, {
+          type: 'joined',
+          layer,
+          waitedMs,
+          joinedTraceparent,
+        });
       }
+      const { landing } = exchange;
       const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
       if (!('stored' in answer)) {
         if (seat.body === undefined) seat.leave();
-        return { outcome, response: toResponse(answer.head, seat.body, marks) };
+        return { outcome, landing, response: toResponse(answer.head, seat.body, marks) };
       }
       seat.leave();
       const { body, ...head } = answer.stored;
-      return { outcome, response: toResponse(head, body.slice(), marks) };
+      return { outcome, landing, response: toResponse(head, body.slice(), marks) };
     } catch (error) {
       seat.giveUp();
       throw error;
@@ -198,6 +210,26 @@ export class Exchanges {
     this.#counts.conflicts++;
     this.#emit(key, traceparent, { type: 'conflict', layer: 'process', waitedMs });
     return inProgress(key, undefined, waitedMs);
+  }
+
+  /** What was saved is known when all of the response is. */
+  async #tellWithSaving(
+    exchange: Exchange,
+    { key, traceparent }: ExchangePlan,
+    event: EventBody,
+  ): Promise<void> {
+    const { savingOf, onEvent } = this.#options;
+    if (savingOf === undefined || onEvent === undefined) {
+      return this.#emit(key, traceparent, event);
+    }
+    await exchange.landing;
+    let saved: Saved | undefined;
+    try {
+      if (exchange.stored !== undefined) saved = savingOf(exchange.stored as never);
+    } catch {
+      // Counting must not change what is counted.
+    }
+    this.#emit(key, traceparent, saved === undefined ? event : ({ ...event, saved } as EventBody));
   }
 
   #emit(key: string, traceparent: string | undefined, event: EventBody): void {

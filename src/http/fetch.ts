@@ -3,6 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { fail, nameOf } from '../errors/errors.js';
 import { scoped } from '../index.js';
 import type { OnceEvent, OnceStats } from '../once/index.js';
+import { type PriceOptions, priceTable } from './cost/prices.js';
+import { savingOf } from './cost/saving.js';
 import { type ExchangeOptions, Exchanges } from './exchanges.js';
 import {
   type KeyFormat,
@@ -12,6 +14,7 @@ import {
 } from './key-header.js';
 import { type OutgoingRequest, readRequest, send } from './outgoing-request.js';
 import { keyOfRequest, type RequestKeyOptions } from './request-key.js';
+import type { StoredResponse } from './stored-response.js';
 import { isUnknownFailure } from './unknown-failure.js';
 
 export { BrokenResponseError, HttpError, ResponseNotKeptError, SlowReaderError } from './errors.js';
@@ -43,9 +46,10 @@ export type FetchEvent =
     };
 
 export interface FetchOptions
-  extends Omit<ExchangeOptions, 'onEvent'>,
+  extends Omit<ExchangeOptions, 'onEvent' | 'savingOf'>,
     RequestKeyOptions,
-    KeyHeaderOptions {
+    KeyHeaderOptions,
+    Partial<PriceOptions> {
   /** What sends requests; the platform's unless given. */
   readonly fetch?: typeof globalThis.fetch;
   /** Methods of requests that are sent at most once; POST and PATCH unless given. Others just pass. */
@@ -130,6 +134,8 @@ class Sender {
       scope,
       account,
       ignoredHeaders,
+      prices,
+      currency,
       ...exchangeOptions
     } = options;
     if (typeof fetch !== 'function') {
@@ -152,8 +158,10 @@ class Sender {
     this.#fetch = (input, init) => fetch(input, init);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(options);
+    const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
     this.exchanges = new Exchanges({
       unknownErrors: isUnknownFailure,
+      savingOf: (response: StoredResponse) => savingOf(response, table),
       ...(exchangeOptions as ExchangeOptions),
     });
   }
