@@ -104,9 +104,7 @@ class Capture {
       off: forget,
       removeListener: forget,
     };
-    for (const [name, value] of Object.entries(functions)) {
-      Object.defineProperty(to, name, { value, writable: true, configurable: true });
-    }
+    Object.assign(to as object, functions);
     const states = {
       headersSent: () => this.#hasHead,
       writableEnded: () => this.#isOver,
