@@ -60,6 +60,8 @@ process.on('message', () => {
   const { user, system } = process.cpuUsage();
   process.send?.({ cpuUs: user + system });
 });
-const server = await STARTS[framework]?.();
-const { port } = /** @type {import('node:net').AddressInfo} */ (server?.address());
+const start = STARTS[framework];
+if (!start) throw new Error(`Cannot start ${framework}: choose from ${Object.keys(STARTS)}`);
+const server = await start();
+const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
 process.send?.({ port });
