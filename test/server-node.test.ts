@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import compression from 'compression';
 import express from 'express';
-import Fastify from 'fastify';
+import Fastify, { type FastifyRequest } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expressIdempotency } from '../src/http/express.js';
 import { fastifyIdempotency } from '../src/http/fastify.js';
@@ -335,6 +335,55 @@ describe('express', () => {
     expect(texts[0]).toContain('sends files, and is one thing');
     expect(new Set(texts).size).toBe(1);
     expect(runs).toBe(2);
+  });
+});
+
+describe('whose request it is', () => {
+  const asked = [
+    ['user1', 'token1', 1],
+    ['user1', 'token2', 1],
+    ['user2', 'token1', 2],
+  ] as const;
+  const askAll = async (url: string) => {
+    for (const [user, token, count] of asked) {
+      const headers = { 'x-user': user, authorization: `Bearer ${token}` };
+      expect(await (await post(url, { headers })).json()).toEqual({ count });
+    }
+  };
+  let runs = 0;
+
+  it('is for an application on express to say', async () => {
+    runs = 0;
+    const app = express();
+    app.use((request, response, next) => {
+      response.locals.user = request.get('x-user');
+      next();
+    });
+    app.use(
+      expressIdempotency({
+        store: memoryStore(),
+        account: (request: express.Request) => request.res?.locals.user,
+      }),
+    );
+    app.post('/', (_, response) => {
+      response.json({ count: ++runs });
+    });
+    await askAll(await listening(createServer(app)));
+  });
+
+  it('is for an application on fastify to say', async () => {
+    runs = 0;
+    const app = Fastify();
+    stopping.push(() => app.close());
+    const idempotency = fastifyIdempotency({
+      store: memoryStore(),
+      account: (request: FastifyRequest) => String(request.headers['x-user']),
+    });
+    await app.register(idempotency);
+    app.post('/', async () => ({ count: ++runs }));
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    await askAll(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}/`);
+    expect(idempotency.stats()).toMatchObject({ executed: 2, replayed: 1 });
   });
 });
 

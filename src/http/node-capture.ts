@@ -66,6 +66,7 @@ class Capture {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+    this.#isHungUp = to.destroyed;
     wire.once('close', () => this.#onHangUp());
     this.#takeOver();
   }
