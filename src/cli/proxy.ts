@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   configFromEnv,
   configFromJson,
+  type Idempotency,
   type IdempotencyConfig,
   idempotency,
 } from '../once/config.js';
@@ -87,7 +88,7 @@ async function runProxy(flags: Flags): Promise<void> {
     path
   )) as typeof import('../proxy/proxy.js');
   const upstream = upstreamAddress(flags.upstream);
-  const { config, identity, onceOptions } = idempotency(settingsOf(flags));
+  const { config, identity, onceOptions } = idempotencyOf(flags);
   const opened = await openStore(flags, { isLasting: true });
   const log = createLog(flags.logLevel);
   const isLoopback = isLoopbackName(flags.host);
@@ -136,7 +137,7 @@ async function runProxy(flags: Flags): Promise<void> {
 }
 
 /** Flags go before variables, and these before the file. */
-function settingsOf({ config: file, preset, exclude, scope }: Flags): Partial<IdempotencyConfig> {
+function idempotencyOf({ config: file, preset, exclude, scope }: Flags): Idempotency {
   const given: Partial<IdempotencyConfig> = {
     // Checked with the rest.
     ...(preset && { presets: preset as IdempotencyConfig['presets'] }),
@@ -144,11 +145,11 @@ function settingsOf({ config: file, preset, exclude, scope }: Flags): Partial<Id
     ...(scope && { scope }),
   };
   try {
-    return {
+    return idempotency({
       ...(file === undefined ? {} : configFromJson(readFileSync(file, 'utf8'))),
       ...configFromEnv(process.env),
       ...given,
-    };
+    });
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (code.startsWith('SAMEKEY_')) throw usageError(message);

@@ -7,6 +7,8 @@ import { isCredential } from './account.js';
 const VOLATILE =
   /^(?:accept-encoding|amz-sdk-.*|b3|baggage|cache-control|connection|content-length|date|dnt|expect|forwarded|host|keep-alive|origin|pragma|priority|proxy-.*|referer|samekey-.*|sec-.*|sentry-trace|te|tracestate|traceparent|trailer|transfer-encoding|upgrade|user-agent|via|x-amz-content-sha256|x-amz-date|x-amz-security-token|x-amzn-trace-id|x-b3-.*|x-client-request-id|x-cloud-trace-context|x-correlation-id|x-datadog-.*|x-forwarded-.*|x-goog-api-client|x-real-ip|x-request-id|x-stainless-.*)$/;
 
+const ANYTHING: Readonly<Record<string, string>> = { accept: '*/*', 'accept-language': '*' };
+
 /** The headers that tell two requests apart, without credentials. */
 export function countedHeaders(
   headers: Headers,
@@ -15,6 +17,8 @@ export function countedHeaders(
   const counted: Record<string, string> = {};
   for (const [name, value] of headers) {
     if (VOLATILE.test(name) || isCredential(name) || ignored.has(name)) continue;
+    // Anything will do: some clients say so, others say nothing (RFC 9110 §12.5).
+    if (ANYTHING[name] === value) continue;
     counted[name] = name === 'content-type' ? mediaType(value) : value;
   }
   return counted;

@@ -4,6 +4,7 @@ import type { Metrics, RequestOutcome } from './metrics.js';
 import { problemOf } from './problem.js';
 import { discard } from './request-body.js';
 import { messageOf, type ProxyLog, traceIdOf } from './request-log.js';
+import { pathIn } from './request-target.js';
 
 /** A request that is being answered: who waits for it, and what is told of it. */
 export class Call {
@@ -82,7 +83,7 @@ export class Call {
     this.#metrics.end(outcome, status);
     const line = {
       method,
-      path: url.split('?', 1)[0],
+      path: url.startsWith('/') ? pathIn(url) : undefined,
       status,
       outcome,
       key: this.#key,

@@ -1,6 +1,8 @@
 /** A reverse proxy that sends the same request at most once, for programs in any language. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type FetchEvent, type FetchOptions, idempotentFetch } from '../http/fetch.js';
 import { defineIdentity } from '../index.js';
 import { Call } from './call.js';
@@ -9,7 +11,7 @@ import { endToEndHeaders, type HeaderPair, without } from './headers.js';
 import { Metrics } from './metrics.js';
 import { problemOf } from './problem.js';
 import { ProxyError } from './proxy-error.js';
-import { refuseMalformed, refuseTunnel } from './refusals.js';
+import { malformed, tunnelRefused, writeRaw } from './refusals.js';
 import { readBody, refuseLong } from './request-body.js';
 import { messageOf, type ProxyLog, traceIdOf } from './request-log.js';
 import { type RequestTarget, targetOf, type UpstreamAddress } from './request-target.js';
@@ -58,12 +60,17 @@ const UNKNOWN: ReadonlySet<unknown> = new Set([
 export function createProxy(options: ProxyOptions): ProxyServer {
   const handler = new Handler(options);
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
-  // A slow upload is not an attack, and what is not made a key of takes no memory.
+  // An upload may take longer than any time that is right for all: see `readBody`.
   server.requestTimeout = 0;
   server.on('request', (request, response) => handler.handle(request, response));
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   server.on('checkContinue', (request, response) => handler.handle(request, response, true));
-  server.on('connect', refuseTunnel);
-  server.on('clientError', refuseMalformed);
+  server.on('connect', (request, socket) => handler.refuse(socket, tunnelRefused(request)));
+  server.on('clientError', (error, socket) => handler.refuse(socket, malformed(error)));
   const metricsServer = createServer((request, response) => {
     if (!handler.handleOwn(request, response, '')) {
       const error = new ProxyError(404, 'SAMEKEY_REFUSED', 'Wanted /metrics or /health');
@@ -75,10 +82,14 @@ export function createProxy(options: ProxyOptions): ProxyServer {
     metricsServer,
     async drain() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // A connection that was busy until now is kept for a next request, which is not taken.
-      const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+      // Some connections are kept for a next request, which is not taken, or were made for a first one
+      // that never came. Node.js would wait for these.
+      const sweeping = setInterval(() => {
+        for (const socket of sockets) if (!handler.isAnswering(socket)) socket.destroy();
+      }, SWEEP_MS);
       await Promise.all([closed, handler.drain()]);
       clearInterval(sweeping);
+      handler.close();
       metricsServer.close();
       metricsServer.closeAllConnections();
     },
@@ -97,6 +108,7 @@ class Handler {
   readonly #methods: ReadonlySet<string>;
   /** What this proxy calls itself in `via`, to know what was here before. */
   readonly #pseudonym = `samekey-${randomBytes(4).toString('hex')}`;
+  readonly #answering = new WeakSet<Duplex>();
   #isDraining = false;
 
   constructor(options: ProxyOptions) {
@@ -109,7 +121,6 @@ class Handler {
       onSent: (byteCount) => this.#metrics.bytes('upstream', 'out', byteCount),
       onReceived: (byteCount) => this.#metrics.bytes('upstream', 'in', byteCount),
     });
-    const isHeld = once.onUnknown === 'hold';
     this.#fetch = idempotentFetch({
       ...once,
       // Compiled here: one of another copy of the library would be compiled at every request.
@@ -117,8 +128,7 @@ class Handler {
       idleMs,
       fetch: (_, init) => this.#upstream.fetch(init as ProxiedInit),
       onEvent: (event) => this.#onEvent(event),
-      // As with an owner that was never heard of again.
-      storeErrors: (error) => isHeld && UNKNOWN.has((error as { code?: unknown }).code),
+      unknownErrors: (error) => UNKNOWN.has((error as { code?: unknown }).code),
     });
   }
 
@@ -131,6 +141,9 @@ class Handler {
     const call = new Call(request, response, this.#metrics, this.#options.log);
     // Errors of a connection that is gone; who writes to it sees that it is.
     response.on('error', () => {});
+    const { socket } = request;
+    this.#answering.add(socket);
+    response.on('close', () => this.#answering.delete(socket));
     try {
       if (this.#isDraining) {
         response.setHeader('connection', 'close');
@@ -149,6 +162,20 @@ class Handler {
     } catch (error) {
       call.fail(error);
     }
+  }
+
+  /** Refuses what did not become a request. */
+  refuse(socket: Duplex, error: ProxyError): void {
+    // It is gone, or in the middle of an answer, which another one would be taken for the rest of.
+    if (!socket.writable || this.#answering.has(socket)) {
+      socket.destroy();
+      return;
+    }
+    writeRaw(socket, error);
+    const { status, code, message } = error;
+    this.#metrics.begin();
+    this.#metrics.end('refused', status);
+    this.#options.log.warn({ status, outcome: 'refused', code, error: message }, 'request');
   }
 
   /** Answers a request for metrics or health; `false` if it is none. */
@@ -172,7 +199,15 @@ class Handler {
   async drain(): Promise<void> {
     this.#isDraining = true;
     await this.#fetch.close();
+  }
+
+  /** When nothing is under way any longer. */
+  close(): void {
     this.#upstream.close();
+  }
+
+  isAnswering(socket: Socket): boolean {
+    return this.#answering.has(socket);
   }
 
   #isKeyed({ method = '', url = '' }: IncomingMessage): boolean {
@@ -189,7 +224,7 @@ class Handler {
     { url, path }: RequestTarget,
     call: Call,
   ): Promise<void> {
-    const body = await readBody(request, this.#options.maxBodyBytes);
+    const body = await readBody(request, this.#options.maxBodyBytes, this.#options.idleMs);
     this.#metrics.bytes('client', 'in', body.length);
     const headers = new Headers();
     const pairs = without(
@@ -210,6 +245,8 @@ class Handler {
     };
     const answer = await this.#fetch(url, init);
     call.answered(answer);
+    // For a client that takes nothing more.
+    response.setTimeout(this.#options.idleMs, () => response.destroy());
     await writeResponse(response, answer, (count) => call.wrote(count));
   }
 
@@ -235,6 +272,7 @@ class Handler {
       signal: call.signal,
     });
     call.passed();
+    response.setTimeout(this.#options.idleMs, () => response.destroy());
     await passResponse(response, incoming, (count) => call.wrote(count));
   }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ProxyError } from './proxy-error.js';
+import { pathIn } from './request-target.js';
 
 /** How long a client whose body is refused may go on sending before it is cut off. */
 const LINGER_MS = 5000;
@@ -7,31 +8,41 @@ const LINGER_MS = 5000;
 /**
  * Returns the whole body.
  *
- * @throws {ProxyError} 413 for a longer one than that, 400 for one whose client hung up.
+ * @throws {ProxyError} 413 for a longer one than that, 408 for one that does not come, 400 for one whose
+ * client goes away.
  */
-export async function readBody(
+export function readBody(
   request: IncomingMessage,
   maxBytes: number,
+  idleMs: number,
 ): Promise<Buffer<ArrayBuffer>> {
   refuseLong(request, maxBytes);
   const chunks: Buffer[] = [];
   let byteCount = 0;
-  try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void) => {
+      request.setTimeout(0);
+      request.off('data', take).off('end', end).off('error', lose);
+      request.on('error', () => {});
+      act();
+    };
+    const take = (chunk: Buffer) => {
       byteCount += chunk.length;
-      if (byteCount > maxBytes) throw tooLong(request, maxBytes);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof ProxyError) throw error;
-    throw new ProxyError(
-      400,
-      'SAMEKEY_BROKEN_RESPONSE',
-      'Cannot read the request: its client went away in the middle of it',
-      error,
+      if (byteCount <= maxBytes) chunks.push(chunk);
+      else settle(() => reject(tooLong(request, maxBytes)));
+    };
+    const end = () => settle(() => resolve(Buffer.concat(chunks)));
+    const lose = (error: Error) => settle(() => reject(incomplete(400, 'its client left', error)));
+    request.on('data', take).on('end', end).on('error', lose);
+    request.setTimeout(idleMs, () =>
+      settle(() => reject(incomplete(408, `nothing came for ${idleMs} ms`))),
     );
-  }
-  return Buffer.concat(chunks);
+  });
+}
+
+function incomplete(status: number, why: string, cause?: unknown): ProxyError {
+  const message = `Cannot read the request: ${why}, wanted all of its body`;
+  return new ProxyError(status, 'SAMEKEY_REFUSED', message, cause);
 }
 
 /** Refuses what says itself that it is too long, before it is sent. */
@@ -51,7 +62,7 @@ export function discard(request: IncomingMessage): void {
 }
 
 function tooLong({ url }: IncomingMessage, maxBytes: number): ProxyError {
-  const path = url?.split('?', 1)[0];
+  const path = pathIn(url ?? '');
   return new ProxyError(
     413,
     'SAMEKEY_TOO_LONG',

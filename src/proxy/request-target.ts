@@ -28,19 +28,20 @@ export function targetOf(
   { origin, base }: UpstreamAddress,
   { isLoopback, pseudonym }: { readonly isLoopback: boolean; readonly pseudonym: string },
 ): RequestTarget {
-  refuseOtherHosts(request, isLoopback);
   const target = request.url ?? '';
   if (!target.startsWith('/')) {
     throw refused(
       421,
-      `${quote(target)} is not a path: this proxy forwards to its upstream alone, wanted it as the base URL and not as HTTP_PROXY`,
+      `it is for ${hostIn(target)}, and this proxy forwards to its upstream alone, wanted a path, by the proxy as the base URL and not as HTTP_PROXY`,
     );
   }
-  if (/(?:^|[/\\])(?:\.|%2e){1,2}(?=[/\\?#]|$)/i.test(target.split('?', 1)[0] as string)) {
-    throw refused(400, `${quote(target)} has "." or ".." in it, wanted the path itself`);
+  refuseOtherHosts(request, isLoopback);
+  const path = pathIn(target);
+  if (/(?:^|[/\\])(?:\.|%2e){1,2}(?=[/\\?#]|$)/i.test(path)) {
+    throw refused(400, `${quote(path)} has "." or ".." in it, wanted the path itself`);
   }
   if (/[\\#]/.test(target)) {
-    throw refused(400, `${quote(target)} has "\\" or "#" in it, wanted them percent-encoded`);
+    throw refused(400, `${quote(path)} has "\\" or "#" in it, wanted them percent-encoded`);
   }
   // Of the protocols that HTTP/1.1 can be left for, a client can do without this one.
   const upgrade = request.headers.upgrade?.trim().toLowerCase() ?? 'h2c';
@@ -53,9 +54,14 @@ export function targetOf(
   if (valuesOf(request, 'via').some((via) => via.includes(pseudonym))) {
     throw refused(508, 'it was here before, wanted an upstream that does not lead back here');
   }
-  const path = base + target;
-  return { path, url: origin + path };
+  return { path: base + target, url: origin + base + target };
 }
+
+/** What of a target may be told: in queries there are credentials, and in addresses, too. */
+export const pathIn = (target: string) => target.split(/[?#]/, 1)[0] as string;
+
+const hostIn = (target: string) =>
+  URL.canParse(target) && new URL(target).host ? quote(new URL(target).host) : 'another host';
 
 function refuseOtherHosts(request: IncomingMessage, isLoopback: boolean): void {
   const hosts = valuesOf(request, 'host');

@@ -1,0 +1,422 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type RunningProxy, startProxy } from './proxy-program.js';
+import { type Behaviour, startUpstream, type Upstream } from './upstream.js';
+
+let upstream: Upstream;
+let proxy: RunningProxy;
+
+async function start(behave: Behaviour, ...args: string[]): Promise<void> {
+  upstream = await startUpstream(behave);
+  proxy = await startProxy(new URL(upstream.url).origin, args);
+}
+
+afterEach(async () => {
+  await proxy?.stop('SIGKILL');
+  await upstream?.stop();
+});
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+const post = (body: string | Uint8Array, headers: Record<string, string> = {}) =>
+  fetch(`${proxy.url}/v1/messages`, {
+    method: 'POST',
+    headers: { ...JSON_TYPE, ...headers },
+    body: body as BodyInit,
+    redirect: 'manual',
+  });
+
+/** Sends bytes as they are, and returns all that comes back until the other side closes. */
+async function raw(...pieces: string[]): Promise<string> {
+  const { port, hostname } = new URL(proxy.url);
+  const socket = connect(Number(port), hostname);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  socket.on('error', () => {});
+  for (const piece of pieces) socket.write(piece, 'latin1');
+  await once(socket, 'close');
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+const ask = (target: string, ...lines: string[]) =>
+  raw(`GET ${target} HTTP/1.1\r\n${[...lines, 'connection: close'].join('\r\n')}\r\n\r\n`);
+
+const problemIn = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+
+describe('what leads elsewhere is refused', () => {
+  const seen: string[] = [];
+  const begin = () =>
+    start(({ raw: { url = '' } }, response) => {
+      seen.push(url);
+      response.end('reached');
+    });
+
+  it.each([
+    ['an absolute target', 'http://other.example/v1', 'host: other.example', 421],
+    ['one with credentials', 'http://u:secret@other.example/', 'host: other.example', 421],
+    ['an asterisk', '*', 'host: localhost', 421],
+    ['the Host of another', '/v1', 'host: other.example', 421],
+    ['a name that begins like this machine', '/v1', 'host: 127.0.0.1.other.example', 421],
+    ['dots', '/v1/../admin', 'host: localhost', 400],
+    ['dots in code', '/v1/%2e%2E/admin', 'host: localhost', 400],
+    ['a backslash', '/v1\\admin', 'host: localhost', 400],
+    ['two Hosts', '/v1', 'host: localhost\r\nhost: other.example', 400],
+  ])('%s', async (_, target, host, status) => {
+    seen.length = 0;
+    await begin();
+    const answer = await ask(target, host, 'authorization: Bearer secret');
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).toContain('content-type: application/problem+json');
+    expect(problemIn(answer)).toMatchObject({ status, code: 'SAMEKEY_REFUSED' });
+    expect(seen).toEqual([]);
+    await expect.poll(() => proxy.outcomes()).toEqual(['refused']);
+    expect(JSON.stringify(proxy.log)).not.toContain('secret');
+  });
+
+  it('but not a path that only looks like a host', async () => {
+    seen.length = 0;
+    await begin();
+    expect(await ask('//other.example/v1?key=secret', 'host: localhost:1')).toMatch(/reached/);
+    expect(seen).toEqual(['//other.example/v1?key=secret']);
+    await expect.poll(() => proxy.outcomes()).toEqual(['passed']);
+    expect(JSON.stringify(proxy.log)).not.toContain('secret');
+  });
+
+  it('CONNECT, and an upgrade', async () => {
+    await begin();
+    const tunnel = await raw('CONNECT other.example:443 HTTP/1.1\r\nhost: other.example\r\n\r\n');
+    expect(tunnel).toMatch(/^HTTP\/1\.1 403 /);
+    expect(problemIn(tunnel).detail).toMatch(/^Cannot open a tunnel to "other\.example:443"/);
+    const upgraded = await raw(
+      'GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\r\n',
+    );
+    expect(upgraded).toMatch(/^HTTP\/1\.1 501 /);
+    expect(problemIn(upgraded).detail).toContain('"websocket" is not supported');
+  });
+
+  it('what is no HTTP', async () => {
+    await begin();
+    expect(await raw('GET / HTTP/1.1\r\nhost: localhost\r\nx: \x00\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 400 [\s\S]*SAMEKEY_REFUSED/,
+    );
+    // Two lengths are how one request is smuggled in another.
+    const smuggled =
+      'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n';
+    expect(await raw(smuggled)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await raw(`GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 431 /,
+    );
+  });
+
+  it('what comes back to it', async () => {
+    await start(async ({ raw: { headers } }, response) => {
+      // An upstream that leads back here.
+      const again = await fetch(proxy.url, { headers: { via: headers.via as string } });
+      response.writeHead(again.status).end(await again.text());
+    });
+    const looped = await fetch(proxy.url);
+    expect(looped.status).toBe(508);
+  });
+
+  it('a redirect is passed on, and not followed', async () => {
+    const other = await startUpstream((_, response) => response.end('reached'));
+    await start((_, response) => response.writeHead(307, { location: other.url }).end());
+    const { status, headers } = await post('{}', { authorization: 'Bearer secret' });
+    expect([status, headers.get('location')]).toEqual([307, other.url]);
+    expect(other.requests).toEqual([]);
+    await other.stop();
+  });
+});
+
+describe('headers', () => {
+  const HOP =
+    'connection: close, x-own\r\nx-own: 1\r\nproxy-authorization: Basic c2VjcmV0\r\nte: trailers\r\nkeep-alive: 1';
+
+  it.each(['GET', 'POST'])('of one connection end there, both ways, for %s', async (method) => {
+    await start((_, response) => {
+      response.writeHead(200, {
+        connection: 'x-theirs, keep-alive',
+        'x-theirs': '1',
+        'proxy-authenticate': 'Basic',
+        'x-kept': 'caf\xe9',
+      });
+      response.end('ok');
+    });
+    const answer = await raw(
+      `${method} / HTTP/1.1\r\nhost: localhost\r\n${HOP}\r\nx-kept: caf\xe9\r\ncontent-length: 0\r\n\r\n`,
+    );
+    const { headers } = upstream.requests[0] as Upstream['requests'][0];
+    expect(headers).toMatchObject({ host: new URL(upstream.url).host, 'x-kept': 'caf\xe9' });
+    expect(headers.via).toMatch(/^1\.1 samekey-[0-9a-f]{8}$/);
+    for (const name of ['x-own', 'proxy-authorization', 'te', 'keep-alive']) {
+      expect(headers).not.toHaveProperty(name);
+    }
+    expect(answer).toMatch(/^x-kept: caf/im);
+    expect(answer).not.toMatch(/^(?:x-theirs|proxy-authenticate):/im);
+  });
+
+  it('of a key that is none are refused before they leave', async () => {
+    await start((_, response) => response.end('{}'));
+    for (const key of [
+      'order 7',
+      '7d0c5f4e-6c1a-4b0e-9c38-0d1a2b3c4d5e',
+      `ik_${'a'.repeat(9000)}`,
+    ]) {
+      const response = await post('{}', { 'idempotency-key': key });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ code: 'SAMEKEY_BAD_KEY' });
+    }
+    expect(upstream.requests).toEqual([]);
+  });
+
+  it('of a key that is one are sent as they came, and another payload is refused', async () => {
+    await start((_, response) => response.end('{}'), '--key-format', 'uuid');
+    const key = '7d0c5f4e-6c1a-4b0e-9c38-0d1a2b3c4d5e';
+    expect((await post('{"a":1}', { 'idempotency-key': key })).status).toBe(200);
+    const other = await post('{"a":2}', { 'idempotency-key': `"${key}"` });
+    expect([other.status, (await other.json()).code]).toEqual([422, 'SAMEKEY_MISMATCH']);
+    expect(upstream.requests.map(({ headers }) => headers['idempotency-key'])).toEqual([key]);
+  });
+});
+
+describe('bodies', () => {
+  it('pass untouched where no key is made: coded, both ways, and of any length', async () => {
+    const content = randomBytes(3_000_000);
+    const coded = gzipSync(content);
+    await start(
+      ({ body }, response) => {
+        response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': body.length });
+        response.end(body);
+      },
+      '--max-body',
+      '1000',
+    );
+    const put = await fetch(`${proxy.url}/file?x=%27`, {
+      method: 'PUT',
+      body: coded,
+      headers: { 'content-encoding': 'gzip' },
+    });
+    expect(Buffer.from(await put.arrayBuffer()).equals(content)).toBe(true);
+    expect(upstream.requests[0]?.body.equals(coded)).toBe(true);
+    expect(upstream.requests[0]?.headers['content-length']).toBe(String(coded.length));
+  });
+
+  it('pass in chunks where their length is not known, and DELETE may have one', async () => {
+    await start(({ body }, response) => response.end(body));
+    const answer = await raw(
+      'DELETE /x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n',
+      '3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*abcdef/);
+    expect(upstream.requests[0]?.body.toString()).toBe('abcdef');
+  });
+
+  it('arrive as they were sent where one is made: JSON, forms, anything', async () => {
+    await start((_, response) => response.end('{}'));
+    const json = '{ "b" : 1.0, "a": "\\u0061" }';
+    await post(json);
+    const part = 'content-disposition: form-data; name="a"\r\nx-own: 1\r\n\r\nvalue\r\n';
+    for (const boundary of ['one', 'two']) {
+      const type = `multipart/form-data; boundary=${boundary}`;
+      const form = `--${boundary}\r\n${part}--${boundary}--\r\n`;
+      const { headers } = await post(form, { 'content-type': type });
+      expect(headers.get('samekey')).toBe(boundary === 'one' ? 'executed' : 'replayed');
+    }
+    await post('not JSON {');
+    expect(upstream.requests.map(({ body }) => body.toString())).toEqual([
+      json,
+      `--one\r\n${part}--one--\r\n`,
+      'not JSON {',
+    ]);
+  });
+
+  it('that are coded though none was asked for come decoded, with a length that is right or none', async () => {
+    const content = JSON.stringify({ text: 'x'.repeat(100_000) });
+    await start((_, response) => {
+      const coded = gzipSync(content);
+      response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': coded.length });
+      response.end(coded);
+    });
+    for (const outcome of ['executed', 'replayed']) {
+      const response = await post('{}', { 'accept-encoding': 'gzip' });
+      expect(response.headers.get('samekey')).toBe(outcome);
+      expect(response.headers.get('content-encoding')).toBeNull();
+      expect(response.headers.get('content-length')).toBeNull();
+      expect(await response.text()).toBe(content);
+    }
+    expect(upstream.requests.map(({ headers }) => headers['accept-encoding'])).toEqual([
+      'identity',
+    ]);
+  });
+
+  it('in a coding that nobody here reads are a 502', async () => {
+    await start((_, response) => response.writeHead(200, { 'content-encoding': 'zstd' }).end('x'));
+    const response = await post('{}');
+    expect([response.status, (await response.json()).code]).toEqual([
+      502,
+      'SAMEKEY_BROKEN_RESPONSE',
+    ]);
+  });
+
+  it.each([
+    ['shorter', 'content-length: 20\r\n\r\n{"half":'],
+    ['in chunks that are none', 'transfer-encoding: chunked\r\n\r\n5\r\n{"a":\r\nzz\r\n'],
+  ])('%s than the upstream said are told from whole ones, and not kept', async (_, rest) => {
+    await start(({ count, raw: { socket } }, response) => {
+      if (count > 1) return response.end('{"a":1}');
+      return socket.end(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${rest}`);
+    });
+    await expect(post('{}').then((response) => response.text())).rejects.toThrow();
+    const again = await post('{}');
+    expect([again.headers.get('samekey'), await again.text()]).toEqual(['executed', '{"a":1}']);
+  });
+
+  it('longer than the upstream said end where it said', async () => {
+    await start(({ raw: { socket } }) =>
+      socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}{"of":"another"}'),
+    );
+    expect(await (await post('{}')).text()).toBe('{}');
+    expect(await (await post('{}')).text()).toBe('{}');
+  });
+
+  it.each([
+    ['a header with invalid bytes', 'HTTP/1.1 200 OK\r\nx: \x00\r\n\r\n'],
+    ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['a status that there is not', 'HTTP/1.1 999 What\r\ncontent-length: 0\r\n\r\n'],
+  ])('%s from the upstream is a 502', async (_, answer) => {
+    await start(({ raw: { socket } }) => socket.end(answer, 'latin1'));
+    const response = await post('{}');
+    expect(response.status).toBe(502);
+    expect((await response.json()).code).toMatch(/^SAMEKEY_(?:UNKNOWN_OUTCOME|BROKEN_RESPONSE)$/);
+    expect(response.headers.get('x-should-retry')).toBe('false');
+  });
+
+  it('that are too long are a 413, which a client sees that is still sending', async () => {
+    await start((_, response) => response.end('{}'), '--max-body', '1MiB');
+    const response = await post(new Uint8Array(8 * 1024 * 1024));
+    expect([response.status, (await response.json()).code]).toEqual([413, 'SAMEKEY_TOO_LONG']);
+    // With no length said before.
+    const chunk = `${(700_000).toString(16)}\r\n${'x'.repeat(700_000)}\r\n`;
+    const head =
+      'POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n';
+    expect(await raw(head, chunk, chunk, '0\r\n\r\n')).toMatch(/^HTTP\/1\.1 413 /);
+    expect(upstream.requests).toEqual([]);
+    // Where no key is made of it, it may have any length.
+    await proxy.stop();
+    proxy = await startProxy(new URL(upstream.url).origin, ['--max-body', '1', '--pass', '/v1/']);
+    expect((await post('{"longer":1}')).headers.get('samekey')).toBeNull();
+  });
+
+  it('that their client never sends are a 408, and those it cuts are nothing', async () => {
+    await start((_, response) => response.end('{}'), '--idle', '300ms');
+    const head =
+      'POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 9\r\n\r\n{';
+    expect(await raw(head)).toMatch(/^HTTP\/1\.1 408 /);
+    const { port } = new URL(proxy.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(head, () => socket.destroy());
+    await expect.poll(() => proxy.outcomes()).toEqual(['refused', 'aborted']);
+    expect(upstream.requests).toEqual([]);
+  });
+
+  it('are waited for with 100 Continue, but not if they are refused', async () => {
+    await start((_, response) => response.end('{}'), '--max-body', '100');
+    const asked = async (length: number) => {
+      const headers = { expect: '100-continue', 'content-length': length, 'content-type': 'a/b' };
+      const request = httpRequest(proxy.url, { method: 'POST', headers });
+      let isContinued = false;
+      request.on('continue', () => {
+        isContinued = true;
+        request.end('x'.repeat(length));
+      });
+      request.on('error', () => {});
+      request.flushHeaders();
+      const [response] = await once(request, 'response');
+      response.resume();
+      request.destroy();
+      return [isContinued, response.statusCode];
+    };
+    expect(await asked(5)).toEqual([true, 200]);
+    expect(await asked(500)).toEqual([false, 413]);
+    expect(upstream.requests[0]?.headers).not.toHaveProperty('expect');
+  });
+});
+
+describe('a stream', () => {
+  it('reaches all who wait for it in the turn in which it comes', async () => {
+    let go: () => void = () => {};
+    await start(async (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      for (let at = 0; at < 5; at++) {
+        response.write(`data: ${at}\n\n`);
+        // Nothing more comes before everybody has this.
+        await new Promise<void>((resolve) => {
+          go = resolve;
+        });
+      }
+      response.end();
+    });
+    const responses = await Promise.all([post('{}'), post('{}')]);
+    const readers = responses.map(({ body }) => (body as ReadableStream<Uint8Array>).getReader());
+    for (let at = 0; at < 5; at++) {
+      for (const reader of readers) {
+        const { value } = await reader.read();
+        expect(new TextDecoder().decode(value)).toBe(`data: ${at}\n\n`);
+      }
+      go();
+    }
+    for (const reader of readers) expect((await reader.read()).done).toBe(true);
+    expect(upstream.requests).toHaveLength(1);
+  });
+
+  it('of bytes comes through a passing request as well', async () => {
+    const content = randomBytes(5_000_000);
+    await start(({ body }, response) => {
+      for (let at = 0; at < body.length; at += 10_000) {
+        response.write(body.subarray(at, at + 10_000));
+      }
+      response.end();
+    });
+    const response = await fetch(proxy.url, { method: 'PUT', body: content });
+    const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+    expect(digest(new Uint8Array(await response.arrayBuffer()))).toBe(digest(content));
+  });
+});
+
+describe('errors', () => {
+  it('say that an upstream which is not there got nothing', async () => {
+    await start((_, response) => response.end());
+    await upstream.stop();
+    for (const method of ['GET', 'POST']) {
+      const response = await fetch(proxy.url, { method });
+      expect(response.status).toBe(502);
+      expect(response.headers.get('content-type')).toBe('application/problem+json');
+      expect(response.headers.get('x-should-retry')).toBe('true');
+      expect(await response.json()).toMatchObject({ code: 'SAMEKEY_UPSTREAM', status: 502 });
+    }
+  });
+
+  it('are a 409 where another is at it for longer than waitMs', async () => {
+    await start(
+      (_, response) => void setTimeout(() => response.end('{}'), 1500),
+      '--config',
+      `${import.meta.dirname}/proxy-wait.json`,
+    );
+    const first = post('{}');
+    await expect.poll(() => upstream.requests.length).toBe(1);
+    const second = await post('{}');
+    expect([second.status, (await second.json()).code]).toEqual([409, 'SAMEKEY_IN_PROGRESS']);
+    expect(second.headers.get('retry-after')).toBe('1');
+    expect((await first).status).toBe(200);
+  });
+
+  it('of a passing request that says nothing are a 504', async () => {
+    await start(() => {}, '--idle', '200ms');
+    const response = await fetch(proxy.url);
+    expect([response.status, (await response.json()).code]).toEqual([504, 'SAMEKEY_TIMEOUT']);
+  });
+});

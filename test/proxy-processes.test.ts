@@ -1,0 +1,368 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { expectFailure, samekey } from './cli/program.js';
+import { type RunningProxy, startProxy } from './proxy-program.js';
+import { hasPostgres, startPostgres } from './servers/postgres.js';
+import { describeWith, ended } from './servers/process.js';
+import { hasRedis, startRedis } from './servers/redis.js';
+import { type Behaviour, startUpstream, type Upstream } from './upstream.js';
+
+let upstream: Upstream;
+const proxies: RunningProxy[] = [];
+const folders: string[] = [];
+
+const folder = () => {
+  const path = mkdtempSync(join(tmpdir(), 'samekey-'));
+  folders.push(path);
+  return path;
+};
+
+async function start(...args: string[]): Promise<RunningProxy> {
+  const proxy = await startProxy(new URL(upstream.url).origin, args);
+  proxies.push(proxy);
+  return proxy;
+}
+
+afterEach(async () => {
+  await Promise.all(proxies.splice(0).map((proxy) => proxy.stop('SIGKILL')));
+  await upstream?.stop();
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+});
+
+const post = ({ url }: RunningProxy, body: string, more: RequestInit = {}) =>
+  fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer a' },
+    body,
+    ...more,
+  });
+
+const CHUNKS = 20;
+const event = (at: number) =>
+  `data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":"${at} "}}]}\n\n`;
+const WHOLE = `${Array.from({ length: CHUNKS }, (_, at) => event(at)).join('')}data: [DONE]\n\n`;
+
+/** Events, one every so often. */
+const streaming =
+  (everyMs: number): Behaviour =>
+  async (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (let at = 0; at < CHUNKS; at++) {
+      response.write(event(at));
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      if (response.destroyed) return;
+    }
+    response.end('data: [DONE]\n\n');
+  };
+
+interface Server {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const SERVERS: readonly [string, string, boolean, () => Promise<Server>][] = [
+  ['Redis', 'redis-server', hasRedis, () => startRedis()],
+  ['PostgreSQL', 'PostgreSQL', hasPostgres, () => startPostgres()],
+];
+
+for (const [name, tool, isThere, open] of SERVERS) {
+  describeWith(tool, isThere, `eight proxies on ${name}`, () => {
+    it('share one stream: one call, and everybody gets all of it', async () => {
+      const server = await open();
+      try {
+        upstream = await startUpstream(streaming(30));
+        const eight = await Promise.all(
+          Array.from({ length: 8 }, () => start('--store', server.url)),
+        );
+        const answers = await Promise.all(
+          [...eight, ...eight].map(async (proxy) => {
+            const response = await post(proxy, '{"stream":true}');
+            return { outcome: response.headers.get('samekey'), text: await response.text() };
+          }),
+        );
+        expect(new Set(answers.map(({ text }) => text))).toEqual(new Set([WHOLE]));
+        expect(upstream.requests).toHaveLength(1);
+        const outcomes = answers.map(({ outcome }) => outcome);
+        expect(outcomes.filter((outcome) => outcome === 'executed')).toHaveLength(1);
+        // A second one in the process of the first reads along; the others are told when it is whole.
+        expect(outcomes.filter((outcome) => outcome === 'joined').length).toBeGreaterThan(0);
+        const late = await post(eight[3] as RunningProxy, '{"stream":true}');
+        expect([late.headers.get('samekey'), await late.text()]).toEqual(['replayed', WHOLE]);
+      } finally {
+        await Promise.all(proxies.splice(0).map((proxy) => proxy.stop()));
+        await server.stop();
+      }
+    });
+  });
+}
+
+describe('a proxy that is killed in the middle of a stream', () => {
+  const begin = async (...args: string[]) => {
+    upstream = await startUpstream(streaming(40));
+    const store = ['--store', `lmdb:${folder()}`, ...args];
+    const first = await start(...store);
+    const asked = await post(first, '{}');
+    const reader = (asked.body as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    first.child.kill('SIGKILL');
+    await ended(first.child);
+    // Half of it does not look like the whole.
+    const rest = (async () => {
+      while (!(await reader.read()).done);
+    })();
+    await expect(rest).rejects.toThrow();
+    return start(...store);
+  };
+
+  it('has stored no half: the next one asks again when the lease has run out', async () => {
+    const next = await begin('--config', `${import.meta.dirname}/proxy-lease.json`);
+    const again = await post(next, '{}');
+    expect([again.headers.get('samekey'), await again.text()]).toEqual(['executed', WHOLE]);
+    expect(upstream.requests).toHaveLength(2);
+    const once = await post(next, '{}');
+    expect([once.headers.get('samekey'), await once.text()]).toEqual(['replayed', WHOLE]);
+  });
+
+  it('has billed once where it is held, until somebody says otherwise', async () => {
+    const next = await begin('--config', `${import.meta.dirname}/proxy-lease-hold.json`);
+    const held = await post(next, '{}');
+    expect(held.status).toBe(409);
+    expect(held.headers.get('x-should-retry')).toBe('false');
+    expect(await held.json()).toMatchObject({ code: 'SAMEKEY_UNKNOWN_OUTCOME' });
+    expect(upstream.requests).toHaveLength(1);
+  });
+
+  it('has lost nothing of what was whole before', async () => {
+    upstream = await startUpstream(streaming(0));
+    const store = ['--store', `lmdb:${folder()}`];
+    const first = await start(...store);
+    await (await post(first, '{}')).text();
+    // The answer is on its way to its client before it is on the disk.
+    await expect.poll(() => first.outcomes()).toEqual(['executed']);
+    expect((await post(first, '{}')).headers.get('samekey')).toBe('replayed');
+    await first.stop('SIGKILL');
+    const kept = await post(await start(...store), '{}');
+    expect([kept.headers.get('samekey'), await kept.text()]).toEqual(['replayed', WHOLE]);
+  });
+});
+
+describe('a signal', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s: what is under way is finished and kept, and nothing more is taken',
+    async (signal) => {
+      upstream = await startUpstream((request, response) =>
+        // What passes takes longer than what is kept, which is not the last to be waited for.
+        streaming(request.raw.method === 'POST' ? 20 : 60)(request, response),
+      );
+      const store = ['--store', `lmdb:${folder()}`];
+      const proxy = await start(...store);
+      const keyed = await post(proxy, '{}');
+      const passed = await fetch(proxy.url);
+      proxy.child.kill(signal);
+      await expect.poll(() => proxy.log.at(-1)?.msg).toBe('ending');
+      await expect(post(proxy, '{"another":1}')).rejects.toThrow();
+      expect(await keyed.text()).toBe(WHOLE);
+      expect(await passed.text()).toBe(WHOLE);
+      await ended(proxy.child);
+      expect(proxy.child.exitCode).toBe(0);
+      expect(proxy.log.at(-1)?.msg).toBe('ended');
+      const kept = await post(await start(...store), '{}');
+      expect(kept.headers.get('samekey')).toBe('replayed');
+    },
+  );
+
+  it('a client that has left does not keep its answer from being kept', async () => {
+    upstream = await startUpstream(streaming(40));
+    const store = ['--store', `lmdb:${folder()}`];
+    const proxy = await start(...store);
+    const leave = new AbortController();
+    await post(proxy, '{}', { signal: leave.signal });
+    leave.abort();
+    await expect.poll(() => proxy.outcomes()).toEqual(['aborted']);
+    expect(await proxy.stop()).toBe(0);
+    // Also a connection that was never used, as some clients keep, did not hold it up.
+    expect(proxy.log.some(({ msg }) => msg.startsWith('cut off'))).toBe(false);
+    const kept = await post(await start(...store), '{}');
+    expect([kept.headers.get('samekey'), await kept.text()]).toEqual(['replayed', WHOLE]);
+  });
+
+  it('ends it though something goes on for longer than --grace', async () => {
+    upstream = await startUpstream((_, response) => {
+      response.writeHead(200).write('half');
+    });
+    const proxy = await start('--grace', '300ms');
+    const asked = await post(proxy, '{}');
+    const isCut = expect(asked.text()).rejects.toThrow();
+    expect(await proxy.stop()).toBe(0);
+    await isCut;
+    expect(proxy.log.some(({ msg }) => msg.startsWith('cut off'))).toBe(true);
+  });
+
+  it('a second one ends it at once', async () => {
+    upstream = await startUpstream((_, response) => {
+      response.writeHead(200).write('half');
+    });
+    const proxy = await start();
+    (await post(proxy, '{}')).text().catch(() => {});
+    proxy.child.kill('SIGTERM');
+    await expect.poll(() => proxy.log.at(-1)?.msg).toBe('ending');
+    expect(await proxy.stop('SIGINT')).toBe(130);
+  });
+});
+
+const GIBIBYTE = 1024 ** 3;
+
+/** Sends so many bytes, as fast as they are taken. */
+const long =
+  (byteCount: number): Behaviour =>
+  async (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/octet-stream' });
+    const chunk = Buffer.alloc(256 * 1024, 7);
+    for (let left = byteCount; left > 0 && !response.destroyed; left -= chunk.length) {
+      if (response.write(chunk)) continue;
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          response.off('drain', go).off('close', go);
+          resolve();
+        };
+        response.on('drain', go).on('close', go);
+      });
+    }
+    response.end();
+  };
+
+describeWith('/proc', existsSync('/proc/self/status'), 'the memory of a proxy', () => {
+  const residentMiB = ({ child }: RunningProxy) =>
+    Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) /
+    1024;
+
+  it.each([
+    ['that is too long to be kept', 'POST'],
+    ['that only passes', 'GET'],
+  ])('is bounded, with a response of 1 GiB %s', async (_, method) => {
+    upstream = await startUpstream(long(GIBIBYTE));
+    const proxy = await start();
+    await (await fetch(proxy.url, { method: 'OPTIONS' })).body?.cancel();
+    const before = residentMiB(proxy);
+    const response = await fetch(proxy.url, { method });
+    let byteCount = 0;
+    for await (const { length } of response.body as ReadableStream<Uint8Array>) byteCount += length;
+    expect(byteCount).toBe(GIBIBYTE);
+    const grownMiB = residentMiB(proxy) - before;
+    console.log(`${method}: the proxy grew by ${Math.round(grownMiB)} MiB`);
+    // 16 MiB are kept until it is clear that it is longer, and what is thrown away is not at once.
+    expect(grownMiB).toBeLessThan(200);
+  });
+
+  it('is bounded, with a client that takes nothing, and that one is cut off', async () => {
+    upstream = await startUpstream(long(GIBIBYTE));
+    const proxy = await start('--idle', '1s');
+    const { hostname, port } = new URL(proxy.url);
+    const socket = createConnection(Number(port), hostname);
+    socket.pause();
+    socket.write('POST /v1 HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}');
+    await expect.poll(() => proxy.outcomes().length, { timeout: 30_000 }).toBe(1);
+    expect(residentMiB(proxy)).toBeLessThan(400);
+    socket.destroy();
+  });
+});
+
+describe('what it says', () => {
+  it('metrics and health, beside the paths of the upstream or on a port of their own', async () => {
+    upstream = await startUpstream(({ raw }, response) => response.end(`theirs: ${raw.url}`));
+    const proxy = await start();
+    const text = async (path: string, at = proxy.url) => (await fetch(at + path)).text();
+    expect(await text('/metrics')).toBe('theirs: /metrics');
+    expect(JSON.parse(await text('/-/health'))).toEqual({ status: 'ok' });
+    await (await post(proxy, '{}')).text();
+    await (await post(proxy, '{}')).text();
+    const metrics = await text('/-/metrics');
+    for (const line of [
+      'samekey_proxy_requests_total{outcome="executed",status="200"} 1',
+      'samekey_proxy_requests_total{outcome="replayed",status="200"} 1',
+      'samekey_proxy_requests_total{outcome="passed",status="200"} 1',
+      'samekey_proxy_saved_calls_total 1',
+      'samekey_proxy_requests_in_flight 0',
+      'samekey_proxy_upstream_head_seconds_count 2',
+      'samekey_proxy_bytes_total{peer="upstream",direction="out"} 2',
+    ]) {
+      expect(metrics).toContain(line);
+    }
+    const apart = await start('--metrics-port', '0');
+    const at = apart.log[0]?.metricsUrl as string;
+    expect(await text('/-/metrics', apart.url)).toBe('theirs: /-/metrics');
+    expect(await text('/metrics', at)).toContain('samekey_proxy_saved_calls_total 0');
+    expect(JSON.parse(await text('/health', at))).toEqual({ status: 'ok' });
+    expect((await fetch(`${at}/other`)).status).toBe(404);
+  });
+
+  it('a line for each request, with key and trace, and no credential, query or body', async () => {
+    upstream = await startUpstream((_, response) => response.end('{"answer":"hidden-5"}'));
+    const proxy = await start('--log-level', 'debug');
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const response = await fetch(`${proxy.url}/v1/models/m:generate?key=hidden-1`, {
+      method: 'POST',
+      body: '{"prompt":"hidden-2"}',
+      headers: {
+        authorization: 'Bearer hidden-3',
+        cookie: 'hidden-4',
+        traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+      },
+    });
+    await response.text();
+    await expect.poll(() => proxy.outcomes()).toEqual(['executed']);
+    expect(proxy.log.find(({ msg }) => msg === 'request')).toMatchObject({
+      method: 'POST',
+      path: '/v1/models/m:generate',
+      status: 200,
+      outcome: 'executed',
+      key: response.headers.get('samekey-key'),
+      traceId,
+      durationMs: expect.any(Number),
+    });
+    expect(JSON.stringify(proxy.log)).not.toContain('hidden');
+  });
+
+  it('warns where others can reach it', async () => {
+    upstream = await startUpstream((_, response) => response.end());
+    const proxy = await start('--host', '0.0.0.0');
+    await expect.poll(() => proxy.log.length).toBe(2);
+    expect(proxy.log[1]).toMatchObject({ level: 'warn', host: '0.0.0.0' });
+    const { port } = new URL(proxy.url);
+    const named = await fetch(`http://127.0.0.1:${port}`, { headers: { host: 'proxy.internal' } });
+    expect(named.status).toBe(200);
+  });
+
+  it.each([
+    [[], /^required option '-u, --upstream <URL>' not specified; see samekey help proxy$/],
+    [['-u', 'api.openai.com'], /^Cannot use the upstream: "api\.openai\.com" is no URL, wanted /],
+    [['-u', 'ftp://a'], /^Cannot use the upstream: it is ftp:, wanted /],
+    [['-u', 'https://me:secret@a'], /^Cannot use the upstream: it has credentials in it, wanted /],
+    [
+      ['-u', 'http://a', '--store', 'mysql://a'],
+      /^Cannot open the store "mysql:\/\/a": wanted redis/,
+    ],
+    [['-u', 'http://a', '--port', '70000'], /Wanted a number from 0 to 65535/],
+    [['-u', 'http://a', '--idle', '5'], /Wanted a time such as 500ms, 30s or 5m/],
+    [['-u', 'http://a', '--max-body', '5MB'], /Wanted a size such as 1000000 or 64MiB/],
+    [['-u', 'http://a', '-p', 'acme'], /presets has "acme", wanted some of volatile, /],
+    [
+      ['-u', 'http://a', '--host', '192.0.2.1'],
+      /^Cannot listen on 192\.0\.2\.1, port 8787: that is none/,
+    ],
+  ] as const)('one line about %j', async (args, message) => {
+    const run = await samekey(['proxy', ...args]);
+    expectFailure(run, 2, message);
+    expect(run.stderr).not.toContain('secret');
+  });
+
+  it('one line about a store or a file that is not there', async () => {
+    const nowhere = ['proxy', '-u', 'http://a', '--store', 'redis://127.0.0.1:1'];
+    expectFailure(await samekey(nowhere), 3, /^redis:\/\/127\.0\.0\.1:1: cannot be opened/);
+    const missing = ['proxy', '-u', 'http://a', '--config', '/no/such/file'];
+    expectFailure(await samekey(missing), 3, '/no/such/file: cannot be read (ENOENT)');
+  });
+});

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { PROGRAM } from './cli/program.js';
+import { ended } from './servers/process.js';
+
+/** A line of the log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
+
+export interface RunningProxy {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** Everything that was logged until now. */
+  readonly log: readonly LogLine[];
+  /** Of requests: what became of them. */
+  outcomes(): string[];
+  /** A metric's value; of one with labels, with them. */
+  metric(name: string): Promise<number | undefined>;
+  /** Ends it as a service manager would, and returns the exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Starts the built program on a free port, and waits until it listens. */
+export async function startProxy(
+  upstream: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningProxy> {
+  const child = spawn(
+    process.execPath,
+    [PROGRAM, 'proxy', '--upstream', upstream, '--port', '0', ...args],
+    { env: { PATH: process.env.PATH ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  running.add(child);
+  child.on('exit', () => running.delete(child));
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    errors += text;
+  });
+  const log: LogLine[] = [];
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (text) => {
+      const line = JSON.parse(text) as LogLine;
+      log.push(line);
+      if (line.msg === 'listening') resolve(line.url as string);
+    });
+    child.on('exit', (code) => reject(new Error(`the proxy ended with ${code}: ${errors}`)));
+  });
+  return {
+    url,
+    child,
+    log,
+    outcomes: () => log.filter(({ msg }) => msg === 'request').map((line) => String(line.outcome)),
+    async metric(name) {
+      const text = await (await fetch(`${url}/-/metrics`)).text();
+      const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+      return line === undefined ? undefined : Number(line.slice(name.length + 1));
+    },
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      await ended(child);
+      return child.exitCode;
+    },
+  };
+}
+
+export interface Output {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program of the system to its end. */
+export async function run(command: string, args: readonly string[], input = ''): Promise<Output> {
+  const child = spawn(command, args, { stdio: 'pipe' });
+  running.add(child);
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  running.delete(child);
+  return { code, stdout, stderr };
+}
