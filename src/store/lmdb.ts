@@ -60,12 +60,6 @@ const LISTED_AT_ONCE = 32;
 const MAX_READERS = 4096;
 
 /**
- * Writes of one turn of the event loop are one transaction, else it begins with the sixth of them.
- * The option is documented, but not declared.
- */
-const ONE_TRANSACTION_PER_TURN: object = { txnStartThreshold: Number.MAX_SAFE_INTEGER };
-
-/**
  * A change is a read, a decision and a write that LMDB makes only if the version is still the one
  * that was read; else all is done again. No JavaScript runs while LMDB holds its lock for writers:
  * one process whose event loop is busy would hold up all others.
@@ -93,7 +87,6 @@ class LmdbStore implements Store {
       maxReaders: MAX_READERS,
       // Else a commit that fails, as on a full disk, also rejects a promise that nobody has.
       eventTurnBatching: false,
-      ...ONE_TRANSACTION_PER_TURN,
     });
   }
 
