@@ -123,7 +123,9 @@ const { metafile: once } = await build({
   entryPoints: [
     'src/once/index.ts',
     'src/once/otel.ts',
-    ...['ai-sdk', 'batch', 'cost', 'fetch'].map((name) => `src/http/${name}.ts`),
+    ...['ai-sdk', 'batch', 'cost', 'express', 'fastify', 'fetch', 'hono', 'server'].map(
+      (name) => `src/http/${name}.ts`,
+    ),
     ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
   ],
   outdir: 'dist',

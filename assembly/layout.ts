@@ -16,12 +16,13 @@ export const TAIL: usize = 384;
 export const PREFIX_BYTES: usize = 16;
 export const TEXT: usize = 544;
 
-/** Open hashers, SLOT_BYTES each: eight words of state, the length in bytes, the pending block. */
+/**
+ * Open hashers, SLOT_BYTES each: eight words of state, the length in bytes, the pending block. The
+ * first one has no owner: one-shot digests of long content use it.
+ */
 export const SLOTS: usize = 768;
 export const SLOT_BYTES: usize = 128;
 export const SLOT_COUNT: u32 = 122;
-/** The slot that one-shot digests of long content use; it has no owner. */
-export const SCRATCH_SLOT: u32 = 0;
 export const SLOT_LENGTH: usize = 32;
 export const SLOT_PENDING: usize = 64;
 

@@ -12,6 +12,7 @@ import {
   read,
   setUp,
 } from './ai-sdk-models.js';
+import { plainStore } from './plain-store.js';
 
 describe('a caller', () => {
   it('that aborts does not end the call: its retry joins it', async () => {
@@ -179,6 +180,29 @@ describe('what is kept', () => {
     expect(await ask()).toEqual(['a', broken]);
   });
 
+  it('is in the store when an answer ends, so that the process may end, too', async () => {
+    const store = plainStore(Date.now);
+    const slow = {
+      ...store,
+      complete: async (...given: Parameters<typeof store.complete>) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return store.complete(...given);
+      },
+    };
+    const { wrapStream, wrapGenerate } = idempotencyMiddleware({ store: slow });
+    const { stream } = await wrapStream({ params, model: modelOf(() => partsOf(FINISH)) });
+    const [finish] = await collect(stream);
+    const model = { ...modelOf(partsOf()), doGenerate: async () => ({ content: [] }) };
+    const whole: { content: unknown; providerMetadata?: unknown } = await wrapGenerate({
+      params,
+      model,
+    });
+    for (const { providerMetadata } of [finish, whole] as { providerMetadata?: unknown }[]) {
+      const { key } = (providerMetadata as { samekey: { key: string } }).samekey;
+      expect((await store.read(key)).record?.state).toBe('done');
+    }
+  });
+
   it('is nothing over maxResultBytes, which callers get all the same', async () => {
     const { provider, model } = await setUp('openai.chat', {}, { maxResultBytes: 50 });
     const ask = async () => (await generateText({ model, prompt: 'Hello' })).text;
@@ -201,5 +225,29 @@ describe('what is kept', () => {
     const cost = (inputTokens * 3 + outputTokens * 15) / 1e6;
     const saved = { inputTokens, outputTokens, model: 'claude-sonnet-4-5', cost, currency: 'USD' };
     expect(events.filter(({ type }) => type === 'replayed')).toMatchObject([{ saved }, { saved }]);
+  });
+});
+
+describe('a call that failed', () => {
+  it.each([
+    ['lose', 'SAMEKEY_UNKNOWN_OUTCOME'],
+    ['cut', 'SAMEKEY_UNKNOWN_OUTCOME'],
+    ['500', undefined],
+    ['429:1', undefined],
+  ])('as %s is known to have done nothing, or held back: %s', async (mood, code) => {
+    const { model } = await setUp('openai.chat', { moods: [mood] }, { onUnknown: 'hold' });
+    const ask = () => generateText({ model, prompt: 'Hello', maxRetries: 0 });
+    await expect(ask()).rejects.toMatchObject({ name: 'AI_APICallError' });
+    if (code === undefined) expect((await ask()).text).not.toBe('');
+    else await expect(ask()).rejects.toMatchObject({ code });
+  });
+
+  it('before anything was sent is made again', async () => {
+    const { model, provider } = await setUp('openai.chat', {}, { onUnknown: 'hold' });
+    await provider.stop();
+    const ask = () => generateText({ model, prompt: 'Hello', maxRetries: 0 });
+    for (let i = 0; i < 2; i++) {
+      await expect(ask()).rejects.toMatchObject({ name: 'AI_APICallError' });
+    }
   });
 });

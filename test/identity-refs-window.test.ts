@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { defineIdentity, explain, identities, keyOf, scoped, sha256Hex } from '../src/index.js';
+import {
+  defineIdentity,
+  explain,
+  identities,
+  keyOf,
+  keyOfJson,
+  scoped,
+  sha256Hex,
+} from '../src/index.js';
 import { ENGINES, onEach } from './engines.js';
 import { expectThrown, thrownBy } from './thrown.js';
 
@@ -129,6 +137,39 @@ onEach(ENGINES, () => {
     it('may digest large values in the middle of a large document', () => {
       const large = { before: 'x'.repeat(100_000), data: IMAGE, z: 'y'.repeat(100_000) };
       expect(keyOf(large, { refs: ['data'] })).toBe(keyOf({ ...large, data: digestOf(IMAGE) }));
+    });
+  });
+
+  describe('refs inside refs', () => {
+    const nested = (count: number) => {
+      let value: unknown = 1;
+      for (let i = 0; i < count; i++) value = { data: value };
+      return value;
+    };
+    const identity = defineIdentity({ refs: ['$..data'] });
+
+    it('are a hundred at most, for values and for texts', () => {
+      const key = keyOf(nested(100), identity);
+      expect(keyOfJson(JSON.stringify(nested(100)), identity)).toBe(key);
+      for (const make of [
+        () => keyOf(nested(101), identity),
+        () => keyOfJson(JSON.stringify(nested(101)), identity),
+        () => keyOfJson(JSON.stringify(nested(900)), identity),
+      ]) {
+        expectThrown(make, RangeError, {
+          code: 'SAMEKEY_TOO_DEEP',
+          path: '/data'.repeat(101),
+          message: /deeper than the 100 levels of refs/,
+        });
+      }
+      // Nothing is left behind in what is used again.
+      expect(keyOf(nested(100), identity)).toBe(key);
+      expect(keyOfJson(JSON.stringify(nested(100)), identity)).toBe(key);
+    });
+
+    it('side by side are as many as there are', () => {
+      const value = Array.from({ length: 300 }, (_, i) => ({ data: i }));
+      expect(keyOfJson(JSON.stringify(value), identity)).toBe(keyOf(value, identity));
     });
   });
 

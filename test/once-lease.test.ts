@@ -100,6 +100,45 @@ describe('a run in another process', () => {
     expect(await b.once(KEY, () => 2)).toBe(1);
   });
 
+  it('is waited for waitMs by each caller from its own call, in one process too', async () => {
+    const store = memoryStore();
+    const [a, b] = [processOn(store), processOn(store, { waitMs: 300 })];
+    let finish = (_: number) => {};
+    const first = a.once(KEY, () => new Promise<number>((resolve) => (finish = resolve)));
+    await sleep(2);
+    const early = expect(b.once(KEY, () => 2)).rejects.toMatchObject({
+      code: 'SAMEKEY_IN_PROGRESS',
+      record: { state: 'running' },
+    });
+    await sleep(150);
+    const late = b.once.detailed(KEY, () => 2);
+    await early;
+    expect(b.types()).toEqual(['conflict']);
+    finish(1);
+    expect(await late).toMatchObject({ value: 1, outcome: 'joined' });
+    expect(await first).toBe(1);
+  });
+
+  it('that was given up on is waited for again by who comes at that moment', async () => {
+    const store = memoryStore();
+    const [a, b] = [processOn(store), processOn(store)];
+    let finish = (_: string) => {};
+    const first = a.once(KEY, () => new Promise<string>((resolve) => (finish = resolve)));
+    await sleep(2);
+    const controller = new AbortController();
+    const left = b.once(KEY, () => 'b', { signal: controller.signal });
+    await sleep(10);
+    controller.abort();
+    await expect(left).rejects.toMatchObject({ name: 'AbortError' });
+    const late: Promise<string>[] = [];
+    for (let i = 0; i < 20; i++) {
+      late.push(b.once(KEY, () => 'b'));
+      await null;
+    }
+    finish('a');
+    expect(new Set(await Promise.all([first, ...late]))).toEqual(new Set(['a']));
+  });
+
   it('is not made in its place for a caller that has left', async () => {
     const store = memoryStore();
     await crash(store, 40);
@@ -269,6 +308,20 @@ describe('a lease that is lost', () => {
     await sleep(70);
     expect((await store.read(KEY)).record).toMatchObject({ owner: 'other', state: 'running' });
     expect(types()).toEqual(['leaseLost']);
+  });
+
+  it('while its result is written is told of once', async () => {
+    const memory = memoryStore();
+    const store = but(memory, {
+      renew: never,
+      complete: async (...all) => {
+        await sleep(100);
+        return memory.complete(...all);
+      },
+    });
+    const { once, types } = processOn(store, { leaseMs: 30 });
+    expect(await once(KEY, () => 'written after all')).toBe('written after all');
+    expect(types()).toEqual(['executed']);
   });
 
   it('between two renewals loses the result, too; the other one is given', async () => {

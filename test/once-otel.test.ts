@@ -12,6 +12,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { priceTable, savingIn } from '../src/http/cost.js';
 import { keyOf } from '../src/index.js';
 import { createOnce } from '../src/once/index.js';
 import { telemetry } from '../src/once/otel.js';
@@ -47,7 +48,7 @@ function setUp() {
     const metric = all.find(({ descriptor }) => descriptor.name === `samekey.${name}`);
     return (metric?.dataPoints ?? []).map(({ attributes, value }) => ({ ...attributes, value }));
   };
-  return { once, store, tracer, spans: () => spans.getFinishedSpans(), points };
+  return { once, store, telemetry: onEvent, tracer, spans: () => spans.getFinishedSpans(), points };
 }
 
 it('counts calls by outcome and layer, what is in flight and the ratio of hits', async () => {
@@ -92,6 +93,31 @@ it('counts what goes wrong', async () => {
   expect(await points('lease_losses')).toEqual([{ value: 1 }]);
   expect(await points('unknown_outcomes')).toEqual([{ decision: 'retry', value: 1 }]);
   expect(await points('evictions')).toEqual([{ value: 1 }]);
+});
+
+it('counts what duplicates saved, in tokens and in money', async () => {
+  const { points, telemetry: onEvent } = setUp();
+  const prices = priceTable({
+    prices: { m: { inputPerMillion: 1e6, outputPerMillion: 2e6 } },
+    currency: 'EUR',
+  });
+  const once = createOnce({
+    store: memoryStore(),
+    onEvent,
+    savingOf: (answer: unknown) => savingIn(answer, prices),
+  });
+  const usage = { input_tokens: 10, output_tokens: 3 };
+  for (let i = 0; i < 3; i++) await once(keyOf('m'), () => ({ model: 'm', usage }));
+  for (let i = 0; i < 2; i++) await once(keyOf('n'), () => ({ model: 'n', usage }));
+  for (let i = 0; i < 2; i++) await once(keyOf('no usage'), () => ({ model: 'm' }));
+  const of = (model: string) => ({ outcome: 'replayed', model });
+  expect(await points('saved_tokens')).toEqual([
+    { direction: 'input', ...of('m'), value: 20 },
+    { direction: 'output', ...of('m'), value: 6 },
+    { direction: 'input', ...of('n'), value: 10 },
+    { direction: 'output', ...of('n'), value: 3 },
+  ]);
+  expect(await points('saved_cost')).toEqual([{ ...of('m'), currency: 'EUR', value: 32 }]);
 });
 
 it('makes a span of each call, linked to the one it joined, and a child of the one around it', async () => {

@@ -180,6 +180,21 @@ describe('once', () => {
     expect(new TextDecoder().decode(record?.payload)).toBe('{"answer":1}');
   });
 
+  it('rejects no duplicate that came while another only looked for a result', async () => {
+    const store = memoryStore();
+    const { call } = setUp({ store });
+    await setUp({ store }).once(KEY, call);
+    const { once, types } = setUp({ store, onDuplicate: 'reject' });
+    const many = Array.from({ length: 5 }, () => once(KEY, call));
+    expect(await Promise.all(many)).toEqual(Array(5).fill({ answer: 1 }));
+    expect(types()).toEqual(['replayed', 'joined', 'joined', 'joined', 'joined']);
+    const other = keyOf({ order: 8 });
+    const [first, ...rest] = await Promise.allSettled([once(other, call), once(other, call)]);
+    expect(first).toMatchObject({ status: 'fulfilled' });
+    expect(rest).toMatchObject([{ reason: { code: 'SAMEKEY_IN_PROGRESS' } }]);
+    expect(types().slice(-2)).toEqual(['conflict', 'executed']);
+  });
+
   it('after close takes no calls, but ends the ones under way', async () => {
     const { once, call } = setUp();
     const running = once(KEY, call);
@@ -409,6 +424,41 @@ describe('results', () => {
       value: 'x'.repeat(99),
     });
     expect(await once(KEY, call)).toEqual({ answer: 1 });
+  });
+});
+
+describe('who ran it', () => {
+  it('is told of every end of a run once', async () => {
+    const { once, types, events } = setUp({ maxResultBytes: 10, timeoutMs: 20 });
+    const keys = Array.from({ length: 3 }, (_, i) => keyOf({ i })) as [string, string, string];
+    await Promise.allSettled([
+      once(keys[0], () => 'x'.repeat(10)),
+      once(keys[1], () => Number.NaN),
+      once(keys[2], () => new Promise(() => {})),
+    ]);
+    expect(types()).toEqual(['failed', 'failed', 'failed']);
+    expect(events.map((event) => event.type === 'failed' && event.error)).toMatchObject([
+      { code: 'SAMEKEY_TOO_LONG' },
+      { code: 'SAMEKEY_UNSTORABLE' },
+      { code: 'SAMEKEY_TIMEOUT' },
+    ]);
+    expect(once.stats()).toMatchObject({ failed: 3, executed: 0, inFlight: 0 });
+  });
+
+  it('is told that the store has no room for it, and the next one runs again', async () => {
+    const store = memoryStore({ maxBytes: 100 });
+    const { once, types } = setUp({ store, storeErrors: () => true });
+    const value = 'x'.repeat(200);
+    await expect(once(KEY, () => value)).rejects.toMatchObject({
+      code: 'SAMEKEY_STORE_FULL',
+      value,
+      message: expect.stringMatching(/Cannot keep 202 bytes .*: wanted at most 100 \(maxBytes\)/),
+    });
+    const long = new Error(value);
+    await expect(once(KEY, () => Promise.reject(long))).rejects.toBe(long);
+    expect(await once.inspect(KEY)).toBeUndefined();
+    expect(await once(KEY, () => 'short')).toBe('short');
+    expect(types()).toEqual(['storeError', 'failed', 'storeError', 'failed', 'executed']);
   });
 });
 

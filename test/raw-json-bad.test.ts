@@ -214,13 +214,13 @@ describe('options', () => {
 const BOUND = 28;
 
 /**
- * How much longer eight times as much takes: the best of several runs each, in turn, and of more
- * where others on the machine have slowed the large ones down.
+ * How much longer eight times as much takes: the best of several runs each, in turn, so that what
+ * else the machine does slows both down or neither.
  */
 function growth(make: (count: number) => string, count: number): number {
   const inputs = [count, 8 * count].map((each) => Buffer.from(make(each)));
   const best = inputs.map(() => Number.POSITIVE_INFINITY) as [number, number];
-  for (let run = 0; run < 4 || (run < 24 && best[1] >= BOUND * best[0]); run++) {
+  for (let run = 0; run < 12; run++) {
     for (const [i, bytes] of inputs.entries()) {
       const start = performance.now();
       try {

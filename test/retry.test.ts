@@ -6,6 +6,7 @@ import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
 import { startProvider } from '../examples/provider/provider.mjs';
+import { idempotentFetch } from '../src/http/fetch.js';
 import {
   type RetryEvent,
   type RetryPolicy,
@@ -14,6 +15,7 @@ import {
   withRetry,
 } from '../src/http/retry.js';
 import { isKey } from '../src/index.js';
+import { memoryStore } from '../src/store/memory.js';
 
 interface Provider {
   url: string;
@@ -168,14 +170,32 @@ describe('withRetry', () => {
     expect(provider.requests.length).toBe(3);
     expect(events.map(({ reason }) => reason)).toEqual(['fetch failed', 'fetch failed']);
 
-    let calls = 0;
-    const cannot = withRetry(async () => {
-      calls++;
-      throw new TypeError('Invalid header');
-    });
-    await expect(cannot('http://a.example')).rejects.toThrow('Invalid header');
-    expect(calls).toBe(1);
+    await expect(
+      retrying(`${provider.url}/`, { method: 'POST', body: '{}', referrer: 'nonsense' }),
+    ).rejects.toThrow('Referrer');
+    expect(provider.requests.length).toBe(3);
     await expect(retrying('nonsense')).rejects.toThrow('URL');
+  });
+
+  it('does not retry what somebody below decided', async () => {
+    const { provider, events } = await start([]);
+    const closed = idempotentFetch({ store: memoryStore() });
+    await closed.close();
+    const impatient: typeof fetch = (input, init) => {
+      const own = new AbortController();
+      const sent = fetch(input, { ...init, signal: own.signal });
+      own.abort();
+      return sent;
+    };
+    for (const [inner, what] of [
+      [closed, { code: 'SAMEKEY_CLOSED' }],
+      [impatient, { name: 'AbortError' }],
+    ] as const) {
+      const retrying = withRetry(inner, { onRetry: (event) => events.push(event) });
+      const sent = retrying(provider.url, { method: 'POST', body: '{}' });
+      await expect(sent).rejects.toMatchObject(what);
+    }
+    expect(events).toEqual([]);
   });
 
   it('retries when there is nobody to connect to', async () => {
@@ -183,6 +203,22 @@ describe('withRetry', () => {
     await provider.stop();
     await expect(retrying(provider.url)).rejects.toThrow('fetch failed');
     expect(events.length).toBe(3);
+  });
+
+  it('throws what may have been done, if it is told to, and retries what was not', async () => {
+    const { post, provider, retrying, events } = await start(['lose', 'hang', '503', 'answer'], {
+      onUnknown: 'throw',
+      attemptTimeoutMs: 200,
+    });
+    await expect(post()).rejects.toThrow('fetch failed');
+    await expect(post()).rejects.toMatchObject({ code: 'SAMEKEY_TIMEOUT' });
+    expect(provider.requests.length).toBe(2);
+    expect((await post()).status).toBe(200);
+    expect(events.length).toBe(1);
+    const gone = (await startProvider()) as Provider;
+    await gone.stop();
+    await expect(retrying(gone.url)).rejects.toThrow('fetch failed');
+    expect(events.length).toBe(4);
   });
 
   it('retries an attempt that is too late, and says so when it was the last', async () => {
@@ -270,6 +306,23 @@ describe('an aborted signal', () => {
     });
     await expect(post({ signal: caller.signal })).rejects.toThrow('no more');
     expect(provider.requests.length).toBe(1);
+  });
+
+  it('leaves no timers behind', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout');
+    const before = timers().length;
+    const caller = new AbortController();
+    let waitingCount = 0;
+    const { post } = await start(() => '429:50000', {
+      budget: false,
+      onRetry() {
+        if (++waitingCount === 50) setTimeout(() => caller.abort());
+      },
+    });
+    const all = Array.from({ length: 50 }, () => post({ signal: caller.signal }));
+    const ends = await Promise.allSettled(all);
+    expect(new Set(ends.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    expect(timers().length).toBeLessThan(before + 25);
   });
 
   it('leaves no listeners behind', async () => {
@@ -391,6 +444,16 @@ describe('a budget', () => {
     expect(retries).toBeGreaterThanOrEqual(5 + 0.2 * CALLS - 2);
   });
 
+  it('counts tenths as ten of them are one', async () => {
+    const { post, provider } = await start(() => '503', {
+      baseDelayMs: 0,
+      maxAttempts: 2,
+      budget: retryBudget({ ratio: 0.1, burst: 1 }),
+    });
+    for (let call = 0; call < 21; call++) await post();
+    expect(provider.requests.length).toBe(21 + 3);
+  });
+
   it('is one for all who share it, and each has its own otherwise', async () => {
     const { provider } = await start(() => '503');
     const shared = { budget: retryBudget({ ratio: 0, burst: 3 }), baseDelayMs: 0 };
@@ -481,6 +544,7 @@ describe('retryPolicies', () => {
         violations: [{ quotaId: 'GenerateRequestsPerDayPerProjectPerModel-FreeTier' }],
       }),
     ],
+    ['gemini', { status: 429, body: [{ error: { code: 429, status: 'quota_exceeded' } }] }],
     ['gemini', gemini('FAILED_PRECONDITION', 412)],
   ] as const)('%s does not retry %j', async (name, mood) => {
     const { count, text } = await attemptsUntil(mood.status, [mood], retryPolicies[name]);
@@ -511,7 +575,10 @@ describe('retryPolicies', () => {
     ],
     ['is null', { status: 503, body: null }],
     ['is a list', { status: 503, body: [[1]] }],
-    ['is huge', { status: 503, body: { error: { type: 'a'.repeat(1_000_000) } } }],
+    [
+      'is no error’s, by its size',
+      { status: 503, body: { error: { message: 'a'.repeat(1e6), type: 'insufficient_quota' } } },
+    ],
   ])('goes by the status when the body %s', async (_, mood) => {
     expect(await attemptsUntil(200, [mood], retryPolicies.openai)).toMatchObject({ count: 2 });
   });
@@ -552,6 +619,7 @@ describe('retryPolicies', () => {
     { maxAttempts: '3' },
     { deadlineMs: -1 },
     { baseDelayMs: 2 ** 31 },
+    { onUnknown: 'hold' },
     { budget: 5 },
     { onRetry: 'log' },
     { maxRetries: 3 },

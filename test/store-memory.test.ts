@@ -81,15 +81,29 @@ describe('the memory store is bounded', () => {
     expect(await keysIn(store)).toHaveLength(100);
   });
 
-  it('in the bytes of one result: what is larger than all is not kept, but its token counts', async () => {
+  it('in the bytes of one result: what is larger than all is refused, and changes nothing', async () => {
     const store = memoryStore({ maxBytes: 1000, clock: () => 1 });
     const { record } = await store.claim('key', request);
     const payload = new Uint8Array(1001);
     const completion = { state: 'done', codec: 'c', payload, ttlMs: 1000 } as const;
-    expect(await store.complete('key', 'owner', completion)).toBe(true);
-    expect((await store.read('key')).record).toBe(undefined);
-    const next = await store.claim('key', { ...request, owner: 'next' });
-    expect(next.record.fencingToken).toBeGreaterThan(record.fencingToken);
+    const full = { code: 'SAMEKEY_STORE_FULL' } as const;
+    await expectRejected(store.complete('key', 'owner', completion), RangeError, full);
+    expect((await store.read('key')).record).toEqual(record);
+    const fits = { ...completion, payload: new Uint8Array(1000) };
+    expect(await store.complete('key', 'owner', fits)).toBe(true);
+  });
+
+  it('also while results are run again, and what is run again is there once', async () => {
+    const store = memoryStore({ maxEntries: 3, clock: () => 1 });
+    for (const key of ['a', 'b', 'c']) await finish(store, key, new Uint8Array());
+    const again = { ...request, takeFinished: true };
+    for (const key of ['b', 'c']) await store.claim(key, { ...again, owner: 'again' });
+    expect((await keysIn(store)).sort()).toEqual(['a', 'b', 'c']);
+    await store.claim('d', request);
+    // All that were finished have gone: of those that run, nothing is left to go back to.
+    expect((await keysIn(store)).sort()).toEqual(['b', 'c', 'd']);
+    expect(await store.release('b', 'again')).toBe(true);
+    expect((await keysIn(store)).sort()).toEqual(['c', 'd']);
   });
 
   it('in what runs: no record makes room under a valid lease', async () => {

@@ -29,7 +29,7 @@ export class Audit {
     this.lineCount++;
     const found = typeof line === 'string' ? callIn(line, this.fields) : line;
     if (found === undefined) return;
-    if ('key' in found) this.tally.add(found.key, this.lineCount, found.cost);
+    if ('key' in found) this.tally.add(found.key, this.lineCount, found.cost, found.tokens);
     const fault = 'key' in found ? found.costFault : found;
     if (fault !== undefined) this.#addFault(fault);
   }
@@ -54,6 +54,8 @@ const WHAT: Readonly<Record<FaultKind, (fields: CallFields) => string>> = {
   badRequest: () => 'with a request that has no key',
   noCost: ({ cost }) => `without a cost at ${(cost as Field).text}`,
   badCost: ({ cost }) => `with something else than a cost at ${(cost as Field).text}`,
+  noUsage: ({ usage = [] }) => `without tokens at ${usage.map(({ text }) => text).join(', ')}`,
+  noPrice: () => 'with a model that has no price',
 };
 
 /** What does not count, a line for each kind. */

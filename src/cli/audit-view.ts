@@ -1,8 +1,16 @@
 /** What was found in a log, for people and as JSON. */
 import type { Audit } from './audit-faults.js';
+import type { CallFields } from './log-call.js';
 import { counted, cut, grouped, printable, type Style } from './terminal.js';
+import { NO_TOKENS, type Tokens } from './worst-repeats.js';
 
-const HEADINGS = { times: 'times', first: 'first line', last: 'last line', wasted: 'wasted' };
+const HEADINGS = {
+  times: 'times',
+  first: 'first line',
+  last: 'last line',
+  tokens: 'wasted tokens',
+  wasted: 'wasted',
+};
 
 /** Costs have up to six decimals: a token costs some millionths. */
 function costText(cost: number): string {
@@ -11,19 +19,23 @@ function costText(cost: number): string {
 
 const rounded = (cost: number): number => Number(cost.toFixed(6));
 
+const totalOf = ({ input, output }: Tokens): number => input + output;
+
 /** The worst keys as a table, and the sums of all. */
 export function auditView({ tally, fields, lineCount }: Audit, style: Style): string {
   const { callCount, keyCount, notHeldCount, repeatedCount, duplicateCount, cost, wasted } = tally;
-  const hasCost = fields.cost !== undefined;
+  const { tokens, wastedTokens } = tally;
+  const { hasCost, hasTokens, currency } = shownOf(fields);
   const rows = tally.worst.list.map((repeat) => ({
     times: grouped(repeat.times),
     first: grouped(repeat.firstLine),
     last: grouped(repeat.lastLine),
+    tokens: grouped(totalOf(repeat.wastedTokens ?? NO_TOKENS)),
     wasted: costText(repeat.wasted),
     key: printable(repeat.key),
   }));
-  const names = (['times', 'first', 'last', 'wasted'] as const).filter(
-    (name) => hasCost || name !== 'wasted',
+  const names = (['times', 'first', 'last', 'tokens', 'wasted'] as const).filter(
+    (name) => (hasCost || name !== 'wasted') && (hasTokens || name !== 'tokens'),
   );
   const widths = names.map((name) =>
     Math.max(HEADINGS[name].length, ...rows.map((row) => row[name].length)),
@@ -42,7 +54,12 @@ export function auditView({ tally, fields, lineCount }: Audit, style: Style): st
     duplicateCount === 0
       ? 'no duplicates'
       : `${counted(duplicateCount, 'duplicate')} of ${counted(repeatedCount, 'key')}`;
-  const waste = hasCost ? `, ${costText(wasted)} wasted of ${costText(cost)}` : '';
+  const waste = [
+    hasTokens
+      ? `, ${grouped(totalOf(wastedTokens))} tokens wasted of ${grouped(totalOf(tokens))}`
+      : '',
+    hasCost ? `, ${costText(wasted)} wasted of ${costText(cost)}${currency && ` ${currency}`}` : '',
+  ].join('');
   const colour = duplicateCount === 0 ? 'green' : 'red';
   return [
     ...table,
@@ -52,9 +69,10 @@ export function auditView({ tally, fields, lineCount }: Audit, style: Style): st
   ].join('\n');
 }
 
-/** The same as data; there are costs only if it was said where they are. */
+/** The same as data. */
 export function auditJson({ tally, fields, lineCount, faults }: Audit) {
-  const hasCost = fields.cost !== undefined;
+  const { hasCost, hasTokens, currency } = shownOf(fields);
+  const { tokens, wastedTokens } = tally;
   return {
     lines: lineCount,
     calls: tally.callCount,
@@ -62,6 +80,8 @@ export function auditJson({ tally, fields, lineCount, faults }: Audit) {
     repeatedKeys: tally.repeatedCount,
     duplicates: tally.duplicateCount,
     ...(hasCost ? { cost: rounded(tally.cost), wasted: rounded(tally.wasted) } : {}),
+    ...(currency === '' ? {} : { currency }),
+    ...(hasTokens ? { tokens, wastedTokens } : {}),
     notCompared: tally.notHeldCount,
     faults: Object.fromEntries(
       [...faults].map(([kind, { count, firstLine }]) => [kind, { count, firstLine }]),
@@ -70,5 +90,14 @@ export function auditJson({ tally, fields, lineCount, faults }: Audit) {
       ...repeat,
       ...(hasCost ? { wasted: rounded(wasted) } : {}),
     })),
+  };
+}
+
+/** There are costs and tokens only if it was said where they are. */
+function shownOf({ cost, usage, prices }: CallFields) {
+  return {
+    hasCost: cost !== undefined || prices !== undefined,
+    hasTokens: usage !== undefined,
+    currency: prices?.currency === undefined ? '' : printable(prices.currency),
   };
 }

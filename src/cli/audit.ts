@@ -10,6 +10,7 @@ import { KeyTally } from './key-tally.js';
 import type { CallFields } from './log-call.js';
 import { logLines } from './log-lines.js';
 import { print } from './output.js';
+import { readPrices } from './prices-file.js';
 import { Progress } from './progress.js';
 import { styleOf } from './terminal.js';
 
@@ -18,6 +19,9 @@ interface AuditFlags extends IdentityFlags {
   readonly requestField?: string;
   readonly costField?: string;
   readonly cost?: number;
+  readonly usageField?: readonly string[];
+  readonly modelField?: readonly string[];
+  readonly prices?: string;
   readonly top: number;
   readonly maxKeys: number;
   readonly failOnDuplicates?: true;
@@ -26,6 +30,9 @@ interface AuditFlags extends IdentityFlags {
 
 /** `key` last: anything may be called so. */
 const KEY_FIELDS = ['idempotency_key', 'idempotencyKey', 'key'];
+/** The line itself, as most logs have it, or the text of a body. */
+const USAGE_FIELDS = ['$', 'response', 'response.body', 'body'];
+const MODEL_FIELDS = ['model', 'response.model', 'request.model', 'body.model'];
 const DEFAULT_TOP = 20;
 const MAX_TOP = 1000;
 /** In 2.3 GB; more have to be asked for. */
@@ -49,11 +56,18 @@ member usage.cost; $.usage.cost is only the first, and $['usage.cost'] only the 
 wasted is what all its calls cost but the dearest. Every line with a key counts as a call, so leave
 out the lines that tell of something else.
 
-A key takes 40 to 50 bytes of memory (10 million keys half a gigabyte), whatever the size of the log.
-Keys beyond --max-keys are not compared, which is said, with exit code 4.
+Tokens are those of a usage as the provider gave it, of an answer with one, or of the text of a body,
+JSON or a stream of events. --prices FILE turns them into money by {"currency": "USD", "prices":
+{"gpt-5*": {"inputPerMillion": 1.25, "cachedInputPerMillion": 0.125, "outputPerMillion": 10}}}; there
+are no prices but those in it.
+
+A key takes 40 to 50 bytes of memory (10 million keys half a gigabyte), and 16 more where
+tokens are counted, whatever the size of the log. Keys beyond --max-keys are not compared, which is
+said, with exit code 4.
 
 Examples:
   samekey audit calls.jsonl --cost-field usage.cost
+  samekey audit calls.jsonl --prices prices.json
   samekey audit calls.jsonl --key-field headers.idempotency-key --cost 0.01
   zcat calls.jsonl.gz | samekey audit --request-field body --preset openai
   grep '"type":"executed"' once-events.jsonl | samekey audit --fail-on-duplicates`;
@@ -74,6 +88,17 @@ export function addAuditCommand(program: Command): void {
     )
     .option('-c, --cost-field <field>', 'where the cost of the call is')
     .option('--cost <number>', 'what every call costs', toCost)
+    .option('--prices <file>', 'what a million tokens of each model cost, as JSON')
+    .option(
+      '-u, --usage-field <field>',
+      `where the tokens are; ${USAGE_FIELDS.join(', ')} unless given, with --prices; repeatable`,
+      (field: string, before: readonly string[] = []) => [...before, field],
+    )
+    .option(
+      '-m, --model-field <field>',
+      `where the model's name is; ${MODEL_FIELDS.join(', ')} unless given; repeatable`,
+      (field: string, before: readonly string[] = []) => [...before, field],
+    )
     .option(
       '-n, --top <count>',
       'how many of the worst keys to print',
@@ -107,9 +132,11 @@ function toCost(text: string): number {
 }
 
 async function runAudit(file: string | undefined, flags: AuditFlags): Promise<void> {
-  const fields = toFields(flags);
+  const fields = await toFields(flags);
   const input = toInput(file, 'audit');
-  const audit = new Audit(fields, new KeyTally({ maxKeys: flags.maxKeys, worstCount: flags.top }));
+  const { maxKeys, top: worstCount } = flags;
+  const hasTokens = fields.usage !== undefined;
+  const audit = new Audit(fields, new KeyTally({ maxKeys, worstCount, hasTokens }));
   await read(input, audit);
   const { tally } = audit;
   // Nothing to compare is not the same as no duplicates.
@@ -125,14 +152,22 @@ async function runAudit(file: string | undefined, flags: AuditFlags): Promise<vo
   else if (tally.notHeldCount > 0) process.exitCode = EXIT.invalid;
 }
 
-function toFields(flags: AuditFlags): CallFields {
-  const { keyField, requestField, costField, cost } = flags;
+async function toFields(flags: AuditFlags): Promise<CallFields> {
+  const { keyField, requestField, costField, cost, usageField, modelField, prices } = flags;
   if (keyField !== undefined && requestField !== undefined) {
     throw usageError('--key-field and --request-field both say what the key is: leave one out');
   }
   if (costField !== undefined && cost !== undefined) {
     throw usageError('--cost-field and --cost both say what a call costs: leave one out');
   }
+  if (prices !== undefined && (costField !== undefined || cost !== undefined)) {
+    const other = cost === undefined ? '--cost-field' : '--cost';
+    throw usageError(`--prices and ${other} both say what a call costs: leave one out`);
+  }
+  if (modelField !== undefined && prices === undefined) {
+    throw usageError('--model-field is for finding a price, wanted --prices, too');
+  }
+  const hasTokens = usageField !== undefined || prices !== undefined;
   if (requestField === undefined) refuseIdentity(flags);
   return {
     keys: (keyField ?? KEY_FIELDS).map((field) => toField(field, '--key-field')),
@@ -143,6 +178,11 @@ function toFields(flags: AuditFlags): CallFields {
         }),
     ...(costField === undefined ? {} : { cost: toField(costField, '--cost-field') }),
     ...(cost === undefined ? {} : { cost }),
+    ...(hasTokens && {
+      usage: (usageField ?? USAGE_FIELDS).map((field) => toField(field, '--usage-field')),
+      models: (modelField ?? MODEL_FIELDS).map((field) => toField(field, '--model-field')),
+    }),
+    ...(prices !== undefined && { prices: await readPrices(prices) }),
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import { sha256 } from '../index.js';
 import { Sum } from './sum.js';
-import { WorstRepeats } from './worst-repeats.js';
+import { compareCosts, NO_TOKENS, type Tokens, WorstRepeats } from './worst-repeats.js';
 
 /** What was found. Costs are what the calls were logged with. */
 export interface Tally {
@@ -20,6 +20,16 @@ export interface Tally {
   readonly cost: number;
   /** What the duplicates cost: all calls of a key but its dearest. */
   readonly wasted: number;
+  /** The same in tokens. */
+  readonly tokens: Tokens;
+  readonly wastedTokens: Tokens;
+}
+
+export interface TallyOptions {
+  readonly maxKeys: number;
+  readonly worstCount: number;
+  /** Whether tokens are counted, which takes 16 bytes more for a key. */
+  readonly hasTokens?: boolean;
 }
 
 /** Keys whose columns are allocated together; a power of two. */
@@ -28,19 +38,60 @@ const FINGERPRINT_WORDS = 4;
 /** Slots that are in use, at most; more make the way to a free one long. */
 const MAX_LOAD = 0.75;
 
+/** Two columns; of no length where nothing is counted, so that nothing is kept. */
+class TokenColumns {
+  readonly #input: Float64Array;
+  readonly #output: Float64Array;
+
+  constructor(isCounting: boolean) {
+    this.#input = new Float64Array(isCounting ? CHUNK_KEYS : 0);
+    this.#output = new Float64Array(isCounting ? CHUNK_KEYS : 0);
+  }
+
+  get(at: number): Tokens {
+    return { input: this.#input[at] ?? 0, output: this.#output[at] ?? 0 };
+  }
+
+  set(at: number, { input, output }: Tokens): void {
+    this.#input[at] = input;
+    this.#output[at] = output;
+  }
+}
+
+const sumOf = (a: Tokens, b: Tokens): Tokens => ({
+  input: a.input + b.input,
+  output: a.output + b.output,
+});
+
 /** Columns of what is known of every key. */
 class KeyChunk {
   readonly fingerprints = new Uint32Array(CHUNK_KEYS * FINGERPRINT_WORDS);
   readonly firstLines = new Float64Array(CHUNK_KEYS);
   readonly dearestCosts = new Float64Array(CHUNK_KEYS);
+  readonly dearestTokens: TokenColumns;
   /** Index of its row among the repeated ones plus 1; 0 if it came once. */
   readonly repeats = new Uint32Array(CHUNK_KEYS);
+
+  constructor(hasTokens: boolean) {
+    this.dearestTokens = new TokenColumns(hasTokens);
+  }
+}
+
+/** Of one call. */
+interface Spent {
+  readonly cost: number;
+  readonly tokens: Tokens;
 }
 
 /** Columns of what is known of a key that came again. */
 class RepeatChunk {
   readonly times = new Float64Array(CHUNK_KEYS);
   readonly wasted = new Float64Array(CHUNK_KEYS);
+  readonly wastedTokens: TokenColumns;
+
+  constructor(hasTokens: boolean) {
+    this.wastedTokens = new TokenColumns(hasTokens);
+  }
 }
 
 export class KeyTally implements Tally {
@@ -50,8 +101,11 @@ export class KeyTally implements Tally {
   repeatedCount = 0;
   duplicateCount = 0;
   notHeldCount = 0;
+  tokens = NO_TOKENS;
+  wastedTokens = NO_TOKENS;
 
   readonly #maxKeys: number;
+  readonly #hasTokens: boolean;
   readonly #cost = new Sum();
   readonly #wasted = new Sum();
   readonly #keys: KeyChunk[] = [];
@@ -59,8 +113,9 @@ export class KeyTally implements Tally {
   /** Open addressing: a key's index plus 1, or 0, at its fingerprint or the next free slot. */
   #slots = new Uint32Array(1 << 10);
 
-  constructor({ maxKeys, worstCount }: { maxKeys: number; worstCount: number }) {
+  constructor({ maxKeys, worstCount, hasTokens = false }: TallyOptions) {
     this.#maxKeys = maxKeys;
+    this.#hasTokens = hasTokens;
     this.worst = new WorstRepeats(worstCount);
   }
 
@@ -72,53 +127,65 @@ export class KeyTally implements Tally {
     return this.#wasted.value;
   }
 
-  add(key: string, line: number, cost: number): void {
+  add(key: string, line: number, cost: number, tokens = NO_TOKENS): void {
     this.callCount++;
     this.#cost.add(cost);
+    if (this.#hasTokens) this.tokens = sumOf(this.tokens, tokens);
     const fingerprint = fingerprintOf(key);
     const slot = this.#slotOf(fingerprint);
     const index = (this.#slots[slot] as number) - 1;
-    if (index !== -1) this.#addRepeat(index, key, line, cost);
+    if (index !== -1) this.#addRepeat(index, key, line, { cost, tokens });
     else if (this.keyCount === this.#maxKeys) this.notHeldCount++;
-    else this.#addKey(slot, fingerprint, line, cost);
+    else this.#addKey(slot, fingerprint, line, { cost, tokens });
   }
 
-  #addKey(slot: number, fingerprint: Uint32Array, line: number, cost: number): void {
+  #addKey(slot: number, fingerprint: Uint32Array, line: number, { cost, tokens }: Spent): void {
     const index = this.keyCount++;
     const at = index % CHUNK_KEYS;
-    if (at === 0) this.#keys.push(new KeyChunk());
+    if (at === 0) this.#keys.push(new KeyChunk(this.#hasTokens));
     const chunk = this.#keys.at(-1) as KeyChunk;
     chunk.fingerprints.set(fingerprint, at * FINGERPRINT_WORDS);
     chunk.firstLines[at] = line;
     chunk.dearestCosts[at] = cost;
+    chunk.dearestTokens.set(at, tokens);
     this.#slots[slot] = index + 1;
     if (this.keyCount > this.#slots.length * MAX_LOAD) this.#grow();
   }
 
-  #addRepeat(index: number, key: string, line: number, cost: number): void {
+  #addRepeat(index: number, key: string, line: number, spent: Spent): void {
     const chunk = this.#keys[Math.floor(index / CHUNK_KEYS)] as KeyChunk;
     const at = index % CHUNK_KEYS;
-    const dearest = chunk.dearestCosts[at] as number;
-    chunk.dearestCosts[at] = Math.max(dearest, cost);
+    const before = {
+      cost: chunk.dearestCosts[at] as number,
+      tokens: chunk.dearestTokens.get(at),
+    };
+    const [cheaper, dearer] = compareCosts(spent, before) < 0 ? [spent, before] : [before, spent];
+    chunk.dearestCosts[at] = dearer.cost;
+    chunk.dearestTokens.set(at, dearer.tokens);
     const row = this.#rowOf(chunk, at);
     const repeats = this.#repeats[Math.floor(row / CHUNK_KEYS)] as RepeatChunk;
     const inChunk = row % CHUNK_KEYS;
     const times = (repeats.times[inChunk] as number) + 1;
-    const wastedNow = Math.min(dearest, cost);
-    const wasted = (repeats.wasted[inChunk] as number) + wastedNow;
+    const wasted = (repeats.wasted[inChunk] as number) + cheaper.cost;
+    const wastedTokens = sumOf(repeats.wastedTokens.get(inChunk), cheaper.tokens);
     repeats.times[inChunk] = times;
     repeats.wasted[inChunk] = wasted;
+    repeats.wastedTokens.set(inChunk, wastedTokens);
     this.duplicateCount++;
-    this.#wasted.add(wastedNow);
+    this.#wasted.add(cheaper.cost);
+    if (this.#hasTokens) this.wastedTokens = sumOf(this.wastedTokens, cheaper.tokens);
     const firstLine = chunk.firstLines[at] as number;
-    this.worst.offer({ key, times, firstLine, lastLine: line, wasted });
+    this.worst.offer({
+      ...{ key, times, firstLine, lastLine: line, wasted },
+      ...(this.#hasTokens && { wastedTokens }),
+    });
   }
 
   /** The key's row among those that came again, which it gets when it does. */
   #rowOf(chunk: KeyChunk, at: number): number {
     if (chunk.repeats[at] === 0) {
       const row = this.repeatedCount++;
-      if (row % CHUNK_KEYS === 0) this.#repeats.push(new RepeatChunk());
+      if (row % CHUNK_KEYS === 0) this.#repeats.push(new RepeatChunk(this.#hasTokens));
       (this.#repeats.at(-1) as RepeatChunk).times[row % CHUNK_KEYS] = 1;
       chunk.repeats[at] = row + 1;
     }

@@ -1,7 +1,10 @@
 /** What a line of a log says of one call: its key, and what it cost. */
+import type { PriceTable } from '../http/cost/prices.js';
 import { type Identity, keyOfJson } from '../index.js';
 import { type Field, findIn } from './field.js';
+import { usageInLog } from './log-usage.js';
 import { memberText } from './member-text.js';
+import type { Tokens } from './worst-repeats.js';
 
 /** Where keys and costs are. */
 export interface CallFields {
@@ -11,10 +14,24 @@ export interface CallFields {
   readonly request?: { readonly field: Field; readonly identity: Identity };
   /** A field, or what every call costs. */
   readonly cost?: Field | number;
+  /** The first of them that tells of tokens has them. */
+  readonly usage?: readonly Field[];
+  /** And the first of these has the model's name, where the usage does not. */
+  readonly models?: readonly Field[];
+  /** The cost is that of the tokens. */
+  readonly prices?: PriceTable;
 }
 
 /** Why a line, or its cost, does not count. */
-export type FaultKind = 'notObject' | 'tooLarge' | 'noKey' | 'badRequest' | 'noCost' | 'badCost';
+export type FaultKind =
+  | 'notObject'
+  | 'tooLarge'
+  | 'noKey'
+  | 'badRequest'
+  | 'noCost'
+  | 'badCost'
+  | 'noUsage'
+  | 'noPrice';
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -26,6 +43,7 @@ export interface Call {
   readonly key: string;
   /** 0 if it is not known. */
   readonly cost: number;
+  readonly tokens?: Tokens;
   readonly costFault?: Fault;
 }
 
@@ -50,10 +68,30 @@ export function callIn(text: string, fields: CallFields): Call | Fault | undefin
       ? loggedKey(line, value, fields.keys)
       : derivedKey(line, value, fields.request);
   if (typeof key !== 'string') return key;
-  const { cost } = fields;
-  if (typeof cost !== 'object') return { key, cost: cost ?? 0 };
-  return { key, ...costAt(value, cost) };
+  const { cost, usage } = fields;
+  const spent = typeof cost === 'object' ? costAt(value, cost) : { cost: cost ?? 0 };
+  return { key, ...spent, ...(usage && tokensAt(value, usage, fields)) };
 }
+
+/** The tokens, and what they cost by the prices, if there are some. */
+function tokensAt(
+  value: unknown,
+  fields: readonly Field[],
+  { prices, models = [] }: CallFields,
+): Partial<Call> {
+  const usage = usageInLog(value, fields);
+  if (usage === undefined) return { costFault: { kind: 'noUsage' } };
+  const tokens = { input: usage.inputTokens, output: usage.outputTokens };
+  if (prices === undefined) return { tokens };
+  const model =
+    models.map((field) => findIn(value, field)?.value).find(isText) ?? usage.model ?? '';
+  const cost = prices.costOf(usage, model);
+  if (cost !== undefined) return { tokens, cost };
+  const detail = model === '' ? 'it is not named' : model.slice(0, SHOWN_CHARS);
+  return { tokens, costFault: { kind: 'noPrice', detail } };
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
 
 /** The line's object. */
 function parsed(line: string): unknown {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAuditCommand } from './audit.js';
+import { addBatchCommand } from './batch.js';
 import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
 import { addEngineCommand } from './engine.js';
@@ -26,6 +27,7 @@ Examples:
   samekey bench                                       time it on this machine
   samekey playground                                  see it all on a page
   samekey store ls --store redis://localhost          see what was run once
+  samekey batch plan requests.jsonl --out tonight     send each request once, in batches
   samekey proxy --upstream https://api.openai.com     send every request at most once
 
 Exit codes:
@@ -56,6 +58,7 @@ function createProgram(): Command {
   addBenchCommand(program);
   addPlaygroundCommand(program);
   addStoreCommand(program);
+  addBatchCommand(program);
   addProxyCommand(program);
   return program;
 }
@@ -73,6 +76,7 @@ function help(): string {
     'bench',
     'playground',
     'store',
+    'batch',
     'proxy',
   ].includes(name)
     ? `samekey help ${name}`
@@ -83,9 +87,12 @@ function fromCommander({ code, message }: CommanderError): CliError {
   if (code === 'commander.help' && process.argv[2] === 'store') {
     return usageError('wanted a command: ls, show, evict or sql; see samekey help store');
   }
+  if (code === 'commander.help' && process.argv[2] === 'batch') {
+    return usageError('wanted a command: plan, record, results or status; see samekey help batch');
+  }
   if (code === 'commander.help') {
     return usageError(
-      'wanted a command: key, keys, explain, check, audit, engine, bench, playground, store or proxy; see samekey --help',
+      'wanted a command: key, keys, explain, check, audit, engine, bench, playground, store, batch or proxy; see samekey --help',
     );
   }
   const what = message

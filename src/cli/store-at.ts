@@ -7,6 +7,8 @@ export interface StoreAddress {
   readonly store?: string;
   readonly prefix?: string;
   readonly table?: string;
+  /** Whether one that is not there yet is made. */
+  readonly isMade?: boolean;
 }
 
 /** For a program that runs on, as a server does: what is not there is made, what breaks is mended. */
@@ -28,11 +30,11 @@ const POOL_SIZE = 10;
 
 /** Opens the store that `--store` names. */
 export async function openStore(
-  { store: at, prefix, table }: StoreAddress,
+  { store: at, prefix, table, isMade = false }: StoreAddress,
   { isLasting = false }: StoreUse = {},
 ): Promise<OpenedStore> {
   if (at === undefined) throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
-  if (at.startsWith('lmdb:')) return openLmdb(at.slice('lmdb:'.length), isLasting);
+  if (at.startsWith('lmdb:')) return openLmdb(at.slice('lmdb:'.length), isLasting || isMade);
   // What one command alone could see has nothing in it.
   if (isLasting && at === 'memory:') return openMemory();
   if (/^rediss?:\/\//.test(at)) return openRedis(at, prefix, isLasting);

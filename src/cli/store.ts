@@ -97,7 +97,11 @@ async function runEvict(key: string, flags: Flags): Promise<void> {
   });
 }
 
-async function withStore(flags: Flags, act: (store: Store) => Promise<void>): Promise<void> {
+/** Opens the store for one command. */
+export async function withStore(
+  flags: StoreAddress,
+  act: (store: Store) => Promise<void>,
+): Promise<void> {
   const { store, close } = await openStore(flags);
   try {
     await act(store);

@@ -6,14 +6,38 @@ export interface Repeat {
   readonly firstLine: number;
   readonly lastLine: number;
   readonly wasted: number;
+  /** Where tokens are counted. */
+  readonly wastedTokens?: Tokens;
+}
+
+/** What a call used. */
+export interface Tokens {
+  readonly input: number;
+  readonly output: number;
+}
+
+export const NO_TOKENS: Tokens = { input: 0, output: 0 };
+
+const total = ({ input, output }: Tokens): number => input + output;
+
+/** By cost, then by tokens: negative if `a` is the cheaper one. */
+export function compareCosts(
+  a: { readonly cost: number; readonly tokens: Tokens },
+  b: { readonly cost: number; readonly tokens: Tokens },
+): number {
+  return a.cost === b.cost ? total(a.tokens) - total(b.tokens) : a.cost - b.cost;
 }
 
 /** Characters of a key that are kept; a key is to be short. */
 const MAX_KEY_CHARS = 255;
 
-/** By what they cost, then by how often they came, then by their place in the log. */
+/** By what they cost, in money and in tokens, then by how often they came, then by their place in the log. */
 function isWorse(a: Repeat, b: Repeat): boolean {
-  if (a.wasted !== b.wasted) return a.wasted > b.wasted;
+  const more = compareCosts(
+    { cost: a.wasted, tokens: a.wastedTokens ?? NO_TOKENS },
+    { cost: b.wasted, tokens: b.wastedTokens ?? NO_TOKENS },
+  );
+  if (more !== 0) return more > 0;
   return a.times === b.times ? a.firstLine < b.firstLine : a.times > b.times;
 }
 

@@ -1,8 +1,10 @@
 /** `samekey/ai-sdk`: a middleware for the language models of the AI SDK, by which each call is made at most once. */
+import { untilAborted } from '../once/abort.js';
 import type { OnceStats } from '../once/index.js';
 import { type CallKeyOptions, type CallParams, keyOfCall, readCall } from './ai-sdk/call.js';
 import { PartLines } from './ai-sdk/part-lines.js';
 import { type Part, PartWatch } from './ai-sdk/part-watch.js';
+import { isUnknownCallFailure } from './ai-sdk/unknown-failure.js';
 import { type PriceOptions, priceTable } from './cost/prices.js';
 import { savingIn } from './cost/saving.js';
 import { type ExchangeOptions, Exchanges } from './exchanges.js';
@@ -92,6 +94,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
   };
   const lines = new PartLines();
   const exchanges = new Exchanges({
+    unknownErrors: isUnknownCallFailure,
     ...exchangeOptions,
     savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
   });
@@ -107,7 +110,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
     const key = keyOfCall(type, model, call, keyOptions);
     let request: unknown;
     const { fresh = false, traceparent } = call.wishes;
-    const { response, outcome } = await exchanges.run({
+    const { response, outcome, landing } = await exchanges.run({
       key,
       fresh,
       traceparent,
@@ -119,10 +122,15 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       },
     });
     const samekey = { outcome, key };
-    const { head, parts } = await lines.read(response, (part) =>
-      type === 'generate' || part.type === 'finish'
-        ? { ...part, providerMetadata: { ...part.providerMetadata, samekey } }
-        : part,
+    const isMarked = (part: Part) => type === 'generate' || part.type === 'finish';
+    const { head, parts } = await lines.read(
+      response,
+      (part) =>
+        isMarked(part)
+          ? { ...part, providerMetadata: { ...part.providerMetadata, samekey } }
+          : part,
+      // Whoever has the end of an answer may end the process with it: it is in the store by then.
+      () => untilAborted(landing, given.abortSignal).catch(() => {}),
     );
     // Nothing was sent for a duplicate.
     const own = outcome === 'executed' && request !== undefined ? { request } : undefined;

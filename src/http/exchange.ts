@@ -17,6 +17,8 @@ export interface ExchangeLimits {
   readonly maxUnreadBytes: number;
   readonly idleMs: number;
   readonly isKept: (response: ResponseInfo) => boolean;
+  /** Whether bodies come as they travel, in their `content-encoding`. */
+  readonly isCoded: boolean;
 }
 
 /** What a rule decides by. */
@@ -163,7 +165,7 @@ export class Exchange {
         `Cannot share the response of ${key}: it is ${response.type}, wanted one that can be read (no mode "no-cors", no redirect "manual" in a browser)`,
       );
     }
-    const head = headOf(response);
+    const head = headOf(response, this.#limits.isCoded);
     const isKept = this.#limits.isKept(response);
     // Whoever tries again now wants another answer than this.
     if (!isKept && response.status >= 400) this.#end = 'lost';
@@ -183,7 +185,9 @@ export class Exchange {
     // Before the first chunk, which nobody may miss.
     for (const seat of this.#seats) seat.attach(recording);
     this.#resolve({ head });
-    const watch = watchEnd(response.headers);
+    const { isCoded } = this.#limits;
+    const watch = watchEnd(response.headers, isCoded);
+    let fault: string | undefined;
     const source = response.body.getReader();
     // Not every body ends because its request was aborted.
     const stopListening = whenAborted(upstream.signal, () => source.cancel().catch(() => {}));
@@ -202,8 +206,10 @@ export class Exchange {
         throw error;
       }
       upstream.signal.throwIfAborted();
-      const fault = watch.fault(() => (recording.isWhole ? joined(recording) : undefined));
-      if (fault !== undefined) throw new BrokenResponseError(key, fault);
+      fault = watch.fault(() => (recording.isWhole ? joined(recording) : undefined));
+      // A handler's stream that says it failed has all the same been read to its end.
+      const endsWell = isCoded && !response.headers.has('content-length');
+      if (fault !== undefined && !endsWell) throw new BrokenResponseError(key, fault);
     } catch (error) {
       this.#end = 'lost';
       recording.fail(error);
@@ -211,8 +217,9 @@ export class Exchange {
     } finally {
       stopListening();
     }
-    this.#end = isKept && recording.isWhole ? 'kept' : 'lost';
+    this.#end = isKept && recording.isWhole && fault === undefined ? 'kept' : 'lost';
     recording.end();
+    if (fault !== undefined) throw new BrokenResponseError(key, fault);
     if (!recording.isWhole) throw tooLong(key, response, this.#limits.maxBytes);
     if (!isKept) throw notKept(key, response);
     return { ...head, body: joined(recording) };

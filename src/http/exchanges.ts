@@ -34,12 +34,16 @@ export interface ExchangePlan {
   /** Ends the wait of this caller, and what it reads. */
   readonly signal?: AbortSignal | undefined;
   readonly traceparent?: string | undefined;
+  /** Is told when this caller is the first, until when there is something to do. */
+  readonly onStart?: ((landing: Promise<void>) => void) | undefined;
   readonly send: (signal: AbortSignal) => Promise<Response>;
 }
 
 export interface Exchanged {
   readonly response: Response;
   readonly outcome: Outcome;
+  /** Until the store has it, too, if it is kept; never rejects. */
+  readonly landing: Promise<void>;
 }
 
 /** The header that says how a response came about. */
@@ -57,7 +61,8 @@ export class Exchanges {
   /** What `once` did not see, because it was dealt with here. */
   readonly #counts = { joined: 0, replayed: 0, conflicts: 0, mismatches: 0 };
 
-  constructor(options: ExchangeOptions) {
+  /** `isCoded` where bodies come as they travel: `fetch` decodes them, a handler's are as it made them. */
+  constructor(options: ExchangeOptions, isCoded = false) {
     const { storeResponses, idleMs, maxUnreadBytes, ...onceOptions } = options;
     this.#options = options;
     this.once = createOnce({ ...onceOptions, codec: responseCodec });
@@ -66,6 +71,7 @@ export class Exchanges {
       maxUnreadBytes: whole('maxUnreadBytes', maxUnreadBytes, 1024 * 1024, 0),
       idleMs: whole('idleMs', idleMs, 5 * 60 * 1000, 1),
       isKept: storeResponses ?? (({ status }) => status >= 200 && status < 300),
+      isCoded,
     };
   }
 
@@ -75,7 +81,9 @@ export class Exchanges {
     signal?.throwIfAborted();
     const underWay = this.#underWay.get(key);
     if (underWay === undefined) {
-      const exchanged = await this.#board(this.#start(plan), plan, true);
+      const exchange = this.#start(plan);
+      plan.onStart?.(exchange.landing);
+      const exchanged = await this.#board(exchange, plan, true);
       return exchanged as Exchanged;
     }
     if (underWay.end === 'lost' || (underWay.end === 'kept' && plan.fresh)) {
@@ -167,14 +175,15 @@ export class Exchanges {
           joinedTraceparent,
         });
       }
+      const { landing } = exchange;
       const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
       if (!('stored' in answer)) {
         if (seat.body === undefined) seat.leave();
-        return { outcome, response: toResponse(answer.head, seat.body, marks) };
+        return { outcome, landing, response: toResponse(answer.head, seat.body, marks) };
       }
       seat.leave();
       const { body, ...head } = answer.stored;
-      return { outcome, response: toResponse(head, body.slice(), marks) };
+      return { outcome, landing, response: toResponse(head, body.slice(), marks) };
     } catch (error) {
       seat.giveUp();
       throw error;

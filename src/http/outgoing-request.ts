@@ -75,14 +75,22 @@ export async function readRequest(
 
 async function bodyOf(request: Request): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
   if (request.body === null) return { body: NO_BODY, form: undefined };
-  const { headers } = request;
-  const body = new Uint8Array(await request.arrayBuffer());
+  return contentOf(request.headers, new Uint8Array(await request.arrayBuffer()));
+}
+
+/** A body as what its headers say it is: a form, or bytes. */
+export async function contentOf(
+  headers: Headers,
+  body: Uint8Array,
+): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
   if (mediaType(headers.get('content-type')) !== 'multipart/form-data') {
     return { body, form: undefined };
   }
   try {
     const type = headers.get('content-type') as string;
-    const form = await new Response(body, { headers: { 'content-type': type } }).formData();
+    const form = await new Response(body as BodyInit, {
+      headers: { 'content-type': type },
+    }).formData();
     return { body: NO_BODY, form };
   } catch {
     // It says so, but it is none: whoever gets it may know what it is.

@@ -56,8 +56,8 @@ export async function keyOfRequest(
 }
 
 /** A form by its parts, JSON by what it says, anything else by its bytes. */
-async function keyOfBody(
-  { headers, body, form }: OutgoingRequest,
+export async function keyOfBody(
+  { headers, body, form }: Pick<OutgoingRequest, 'headers' | 'body' | 'form'>,
   identity: IdentityLike | undefined,
 ): Promise<Key> {
   if (form !== undefined) return keyOf(await partsOf(form));

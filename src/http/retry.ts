@@ -13,6 +13,7 @@ import {
   type RetrySettings,
   toRetrySettings,
 } from './retry/policy.js';
+import { isUnknownFailure } from './unknown-failure.js';
 
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './retry/budget.js';
 export type { RetryEvent, RetryPolicy, RetryRules } from './retry/policy.js';
@@ -59,15 +60,11 @@ export function withRetry(
   }
   const settings = toRetrySettings(policy);
   const header = new KeyHeader(policy);
-  const ownKeys = {
-    ...policy,
-    ignoredHeaders: [...(policy.ignoredHeaders ?? []), header.name],
-  };
   return async (input, init) => {
     const request = await readRequest(input, init);
     const headers = new Headers(request.headers);
     if (!headers.has(header.name)) {
-      const { key } = await keyOfRequest(request, ownKeys, undefined);
+      const { key } = await keyOfRequest(request, policy, undefined);
       headers.set(header.name, header.write(key));
     }
     const key = headers.get(header.name) as string;
@@ -134,6 +131,7 @@ async function reasonFor(result: Attempt, settings: RetrySettings): Promise<Reas
   if ('response' in result) return reasonIn(result.response, settings);
   const { error, isLate } = result;
   if (!isLate && !isTransient(error)) return undefined;
+  if (settings.onUnknown === 'throw' && isUnknownFailure(error)) return undefined;
   return { text: error instanceof Error ? error.message : String(error) };
 }
 

@@ -37,11 +37,15 @@ const NOT_KEPT = new Set([
 /** Statuses whose responses have no body (Fetch §2.2.3). */
 const NULL_BODY = new Set([101, 103, 204, 205, 304]);
 
-/** What of a response's head all who share it get. */
-export function headOf({ status, statusText, headers, url }: Response): ResponseHead {
+/** What of a response's head all who share it get; `isCoded` where its body was not decoded. */
+export function headOf(
+  { status, statusText, headers, url }: Response,
+  isCoded = false,
+): ResponseHead {
   const named = (headers.get('connection') ?? '').split(',').map((name) => name.trim());
   const left = new Set([...NOT_KEPT, ...named.map((name) => name.toLowerCase())]);
-  if (headers.has('content-encoding')) left.add('content-length');
+  if (isCoded) left.delete('content-encoding');
+  else if (headers.has('content-encoding')) left.add('content-length');
   return { status, statusText, url, headers: [...headers].filter(([name]) => !left.has(name)) };
 }
 
@@ -57,7 +61,10 @@ export function toResponse(
       status,
       statusText,
       headers: [
-        ...headers.map(([name, value]): [string, string] => [name, value]),
+        // Where one layer is behind another, the outer one speaks.
+        ...headers
+          .filter(([name]) => !(name in more))
+          .map(([name, value]): [string, string] => [name, value]),
         ...Object.entries(more),
       ],
     },

@@ -45,14 +45,18 @@ const PROTOCOLS: readonly Protocol[] = [
 const isFailure = (event: string | undefined, data: string) =>
   event === 'error' || event === 'response.failed' || /^\s*\{\s*"error"\s*:/.test(data);
 
-/** Returns a watch for the body of a response with these headers. */
-export function watchEnd(headers: Headers): EndWatch {
+/**
+ * Returns a watch for the body of a response with these headers; `isCoded` if it comes as it travels,
+ * straight from a handler, whose end nothing cut off.
+ */
+export function watchEnd(headers: Headers, isCoded = false): EndWatch {
   const type = headers.get('content-type') ?? '';
-  if (/^text\/event-stream\b/i.test(type)) return new EventStreamWatch();
+  const hasCoding = headers.has('content-encoding');
+  if (/^text\/event-stream\b/i.test(type) && !(isCoded && hasCoding)) return new EventStreamWatch();
   // A coded body is counted by who decodes it.
-  const length = headers.has('content-encoding') ? '' : (headers.get('content-length') ?? '');
+  const length = hasCoding && !isCoded ? '' : (headers.get('content-length') ?? '');
   if (/^\d+$/.test(length)) return new LengthWatch(Number(length));
-  return /[/+]json\b/i.test(type) ? JSON_WATCH : NO_WATCH;
+  return /[/+]json\b/i.test(type) && !isCoded ? JSON_WATCH : NO_WATCH;
 }
 
 const NO_WATCH: EndWatch = { see() {}, fault: () => undefined };

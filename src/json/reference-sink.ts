@@ -7,6 +7,15 @@ import { createDigester, type Digester } from '../hash/hmac.js';
 /** A reference whose first piece is that long is digested by whoever digests long streams. */
 const LONG_BYTES = 0x4000;
 
+/**
+ * How many references may be inside one another: each is a call within a call where values are
+ * written, and the stack has room for some hundreds.
+ */
+export const MAX_NESTED_REFERENCES = 100;
+
+/** Thrown when there are more; who reads the text as a value says where. */
+export const TOO_MANY_REFERENCES = {};
+
 /** Hands canonical text on to another sink, with the digest of each reference in its place. */
 export class ReferenceSink<T> implements PieceSink<T> {
   readonly #outer: PieceSink<T>;
@@ -29,7 +38,7 @@ export class ReferenceSink<T> implements PieceSink<T> {
   }
 
   beginReference(): void {
-    this.#open.push(undefined);
+    if (this.#open.push(undefined) > MAX_NESTED_REFERENCES) throw TOO_MANY_REFERENCES;
   }
 
   endReference(): void {

@@ -33,8 +33,8 @@ export function refuseSurrogate(tokens: Tokens, where: 'value' | 'name'): never 
   );
 }
 
-export function refuseDepth(tokens: Tokens, maxDepth: number): never {
-  const what = `it is nested deeper than the ${maxDepth} levels of maxDepth`;
+export function refuseDepth(tokens: Tokens, most: number, of = 'maxDepth'): never {
+  const what = `it is nested deeper than the ${most} levels of ${of}`;
   return refuse(RangeError, 'SAMEKEY_TOO_DEEP', tokens, what);
 }
 

@@ -7,7 +7,7 @@ import {
 } from '../engine/wasm/document.js';
 import { residentJson } from '../engine/wasm/json-instance.js';
 import type { ParseLimits } from './parse.js';
-import { ReferenceSink } from './reference-sink.js';
+import { ReferenceSink, TOO_MANY_REFERENCES } from './reference-sink.js';
 import type { Selection } from './selection.js';
 import { selectionTable } from './selection-table.js';
 import type { CanonicalSink } from './write.js';
@@ -40,5 +40,10 @@ export function writeJson<T>(
     if (include !== undefined && include.length > 0) flags |= DOCUMENT_INCLUDES;
   }
   const pieces = selection === undefined ? sink : new ReferenceSink(sink);
-  return canonicalizeDocument(wasm, content, { maxDepth, flags, table, prefix }, pieces);
+  try {
+    return canonicalizeDocument(wasm, content, { maxDepth, flags, table, prefix }, pieces);
+  } catch (error) {
+    if (error === TOO_MANY_REFERENCES) return undefined;
+    throw error;
+  }
 }

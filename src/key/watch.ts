@@ -1,5 +1,7 @@
 import { fail, nameOf } from '../errors/errors.js';
 import { toPointer } from '../json/pointer.js';
+import { MAX_NESTED_REFERENCES } from '../json/reference-sink.js';
+import { refuseDepth } from '../json/refuse.js';
 import { writeCanonical } from '../json/write.js';
 import type { Trace, WriteOptions } from '../json/writer.js';
 import { DigestSink } from './digest-sink.js';
@@ -38,6 +40,8 @@ export interface Notes {
 export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
   const { include, maxDepth, cache } = identity;
   let hasIncluded = include.length === 0;
+  /** References that are being written, one inside the other. */
+  let depth = 0;
   return {
     get hasIncluded() {
       return hasIncluded;
@@ -49,8 +53,10 @@ export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
       notes?.excluded.push({ path: toPointer(tokens), by });
     },
     reference(value, tokens, selection) {
+      if (depth++ === MAX_NESTED_REFERENCES) refuseDepth(tokens, MAX_NESTED_REFERENCES, 'refs');
       const options = { maxDepth, at: tokens, selection, trace: this };
       const sha256 = referenceDigest(value, options, cache);
+      depth--;
       notes?.referenced.push({ path: toPointer(tokens), sha256 });
       return `sha256:${sha256}`;
     },

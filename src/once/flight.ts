@@ -1,17 +1,10 @@
 import type { ClaimResult, StoreRecord } from '../store/store.js';
 import { isAnother, isUnknown } from '../store/transition.js';
-import { Changes } from './changes.js';
 import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
 import { type Kept, keptIn } from './kept.js';
 import type { OnceSettings } from './options.js';
-import {
-  type OnceContext,
-  type RunResult,
-  type RunTools,
-  runClaimed,
-  runUnprotected,
-  toKept,
-} from './run.js';
+import { type RunResult, type RunTools, runClaimed, runUnprotected } from './run.js';
+import { type OnceContext, toKept } from './settle.js';
 
 /** What a flight was started with. */
 export interface FlightPlan {
@@ -20,6 +13,9 @@ export interface FlightPlan {
   readonly fingerprint: string | undefined;
   readonly fresh: boolean;
 }
+
+/** Everybody has left a flight that ran nothing, and so it has ended. */
+export class Abandoned extends Error {}
 
 /** How a flight ended, for all who are on it. */
 export interface Landing {
@@ -37,11 +33,9 @@ export interface Landing {
 /** From the claim to the result: runs the function, or waits for whoever does. */
 export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
   const { key } = plan;
-  const { settings, store, emit } = tools;
+  const { settings, store } = tools;
   const startedAt = performance.now();
   const waitedMs = () => performance.now() - startedAt;
-  const changes = new Changes(store, key);
-  tools.onWake(() => changes.wake());
   /** What was decided about the unknown record that stood there, for one claim, and about which. */
   let decided: 'retry' | 'reconciled' | undefined;
   let decidedAttempt = 0;
@@ -56,7 +50,7 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
   };
   try {
     for (;;) {
-      if (tools.isClosed()) throw closed(key);
+      if (tools.isClosed) throw closed(key);
       const takeFinished = plan.fresh && !hasWaited;
       const isGivenBack = decided === undefined;
       const claimedAt = performance.now();
@@ -74,28 +68,30 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
       } catch (error) {
         // What the store has said before it failed still holds: somebody else is running it.
         if (settings.onStoreError === 'fail' || hasAnswer) throw error;
+        tools.enter('running');
         return landing(plan, await runUnprotected(key, plan.fn, tools), settings.ttlMs, waitedMs());
       }
       hasAnswer = true;
       const { record, nowMs } = claim;
       if (claim.claimed) {
         // Who has left since has not asked for a run in another's place, or for none at all.
-        if (tools.isAbandoned() && (hasWaited || settings.onAbandoned === 'abort')) {
+        if (tools.isAbandoned && (hasWaited || settings.onAbandoned === 'abort')) {
           if (isGivenBack) await store.release(key, record.owner).catch(() => {});
-          throw inProgress(key, undefined, Math.round(waitedMs()));
+          throw new Abandoned();
         }
         // Meanwhile another one was lost than the one that was decided about.
         if (decided !== undefined && record.attempt !== decidedAttempt + 1 && record.attempt > 1) {
           await decideAbout({ ...record, attempt: record.attempt - 1 });
         }
         if (record.attempt > 1 && decided !== 'reconciled') {
-          emit({ type: 'unknown', attempt: record.attempt - 1, decision: 'retry' });
+          tools.emit({ type: 'unknown', attempt: record.attempt - 1, decision: 'retry' });
         }
+        tools.enter('running');
         const run = await runClaimed(key, claim, claimedAt, fn, tools);
         return landing(plan, run, settings.ttlMs, waitedMs());
       }
       if (isAnother(record.fingerprint, plan.fingerprint)) {
-        emit({ type: 'mismatch', layer: 'store' });
+        tools.emit({ type: 'mismatch', layer: 'store' });
         throw mismatch(key, record);
       }
       const kept = keptIn(record);
@@ -107,12 +103,12 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
       decided = undefined;
       fn = plan.fn;
       hasWaited = true;
-      await wait(plan, record, nowMs, changes, tools, waitedMs());
+      await wait(plan, record, nowMs, tools);
       // Who waits for another's run and leaves has not asked for one in its place.
-      if (tools.isAbandoned()) throw inProgress(key, record, Math.round(waitedMs()));
+      if (tools.isAbandoned) throw new Abandoned();
     }
   } finally {
-    changes.stop();
+    tools.stopWaiting();
   }
 }
 
@@ -126,42 +122,40 @@ function unfinishedTtlMs({ onUnknown, ttlMs, leaseMs }: OnceSettings): number {
   return onUnknown === 'retry' ? Math.max(ttlMs, 2 * leaseMs) : Math.max(ttlMs, 3660 * DAY_MS);
 }
 
-/** Somebody is running it: waits a while, or gives up. */
+/** Somebody is running it: waits a while, or is turned away. */
 async function wait(
   { key }: FlightPlan,
   record: StoreRecord,
   nowMs: number,
-  changes: Changes,
-  { settings: { onDuplicate, waitMs = Number.POSITIVE_INFINITY }, emit }: RunTools,
-  waitedMs: number,
+  tools: RunTools,
 ): Promise<void> {
-  const leftMs = onDuplicate === 'reject' ? 0 : waitMs - waitedMs;
-  if (leftMs <= 0) {
-    const shownMs = onDuplicate === 'reject' ? 0 : Math.round(waitedMs);
-    emit({ type: 'conflict', layer: 'store', waitedMs: shownMs });
-    throw inProgress(key, record, shownMs);
+  tools.enter('waiting', record);
+  if (tools.settings.onDuplicate === 'reject') {
+    tools.emit({ type: 'conflict', layer: 'store', waitedMs: 0 });
+    throw inProgress(key, record, 0);
   }
-  await changes.next(Math.min(leftMs, record.leaseEndsAtMs - nowMs + 1));
+  await tools.untilChanged(record.leaseEndsAtMs - nowMs + 1);
 }
 
 /** An owner was never heard of again. */
 async function decide(
   { key }: FlightPlan,
   record: StoreRecord,
-  { settings, emit }: RunTools,
+  tools: RunTools,
 ): Promise<'retry' | { readonly value: unknown }> {
   const { attempt } = record;
+  const { settings } = tools;
   const { onUnknown } = settings;
   const found = typeof onUnknown === 'function' ? await onUnknown(record) : onUnknown;
   if (found === 'retry') return found;
   if (typeof found === 'object' && found !== null && 'value' in found) {
     // Before the record of what is unknown is taken over.
     toKept(key, found.value, settings);
-    emit({ type: 'unknown', attempt, decision: 'reconciled' });
+    tools.emit({ type: 'unknown', attempt, decision: 'reconciled' });
     return found;
   }
   if (found === 'hold') {
-    emit({ type: 'unknown', attempt, decision: 'hold' });
+    tools.emit({ type: 'unknown', attempt, decision: 'hold' });
     throw unknownOutcome(key, record);
   }
   throw new OnceError(

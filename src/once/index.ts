@@ -1,4 +1,6 @@
 /** `samekey/once`: at most one run per key, and its result for every duplicate. */
+
+export type { CallOptions } from './call.js';
 export { type Codec, jsonCodec, richCodec } from './codec.js';
 export {
   configFromEnv,
@@ -10,12 +12,11 @@ export {
 export { OnceError, UnstorableResultError } from './errors.js';
 export type { Layer, OnceEvent, Saved } from './events.js';
 export {
-  type CallOptions,
   createOnce,
   type Detailed,
   type Once,
   type OnceStats,
 } from './once.js';
 export type { CacheOptions, OnceOptions, Reconciliation, UnknownDecision } from './options.js';
-export type { OnceContext } from './run.js';
+export type { OnceContext } from './settle.js';
 export { type OnceTool, onceTool, type ToolOptions } from './tool.js';

@@ -10,9 +10,10 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import type { CallOptions } from './call.js';
 import type { OnceEvent, Saved } from './events.js';
-import type { CallOptions, Detailed, Once } from './once.js';
-import type { OnceContext } from './run.js';
+import type { Detailed, Once } from './once.js';
+import type { OnceContext } from './settle.js';
 
 export interface TelemetryOptions {
   /** Those of the globally registered providers, unless given. */

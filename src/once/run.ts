@@ -1,23 +1,12 @@
 import type { ClaimResult, StoreRecord } from '../store/store.js';
 import type { LazyAbort } from './abort.js';
-import { jsonCodec, richCodec } from './codec.js';
-import { leaseLost, type OnceError, timedOut, UnstorableResultError } from './errors.js';
+import { leaseLost, type OnceError, UnstorableResultError } from './errors.js';
 import type { OnceEvent } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
-import { type Kept, keptError, keptIn } from './kept.js';
+import { type Kept, keptIn } from './kept.js';
 import { Lease } from './lease.js';
 import type { OnceSettings } from './options.js';
-
-/** What the function is called with. */
-export interface OnceContext {
-  /** Aborts when the lease is lost, `timeoutMs` is over or, by `onAbandoned`, when all callers have left. */
-  readonly signal: AbortSignal;
-  readonly key: string;
-  /** 1, or more if an owner before was never heard of again. */
-  readonly attempt: number;
-  /** Grows with every claim of the key; 0 if the store had failed. Whoever is written to can refuse a smaller one. */
-  readonly fencingToken: number;
-}
+import { contextOf, Interruption, type OnceContext, settle } from './settle.js';
 
 /** What a run came to. `kept` is what others get; the function's own value is for who ran it. */
 export interface RunResult {
@@ -27,8 +16,7 @@ export interface RunResult {
   readonly record: StoreRecord | undefined;
 }
 
-/** What `emit` adds to an event: the key and the caller's trace. */
-export type Emit = (event: EventBody) => void;
+/** An event without what `emit` adds: the key and the caller's trace. */
 export type EventBody = OnceEvent extends infer Each
   ? Each extends unknown
     ? Omit<Each, 'key' | 'traceparent'>
@@ -40,12 +28,15 @@ export interface RunTools {
   readonly store: GuardedStore;
   readonly abort: LazyAbort;
   /** Whether nobody waits for the result any longer. */
-  readonly isAbandoned: () => boolean;
+  readonly isAbandoned: boolean;
   /** Whether no run may be begun any longer. */
-  readonly isClosed: () => boolean;
-  /** Has the flight's wait for another run ended by whoever calls it. */
-  readonly onWake: (wake: () => void) => void;
-  readonly emit: Emit;
+  readonly isClosed: boolean;
+  /** Says what it does from now on. */
+  enter(phase: 'waiting' | 'running', standing?: StoreRecord): void;
+  /** Waits until the record has changed, `mostMs` at most, and not for nobody. */
+  untilChanged(mostMs: number): Promise<void>;
+  stopWaiting(): void;
+  emit(event: EventBody): void;
 }
 
 /** What is waited for while a result is to be written and the store fails. */
@@ -59,37 +50,50 @@ export async function runClaimed(
   fn: (context: OnceContext) => unknown,
   tools: RunTools,
 ): Promise<RunResult> {
-  const { settings, store, abort, emit } = tools;
+  const { settings, store } = tools;
   const { owner, attempt, fencingToken } = record;
   const interruption = new Interruption();
   const lease = new Lease(store, key, owner, settings.leaseMs, claimedAt, () =>
     interruption.raise(leaseLost(key)),
   );
   const startedAt = performance.now();
-  const context = contextOf(key, attempt, fencingToken, abort);
-  const ended = await settle(context, fn, tools, interruption);
+  const context = contextOf(key, attempt, fencingToken, tools.abort);
+  const ended = await settle(context, fn, settings, tools.abort, interruption);
   const durationMs = performance.now() - startedAt;
+  const failed = (error: unknown, stored: boolean, unknown = false) =>
+    tools.emit({ type: 'failed', attempt, durationMs, error, stored, unknown });
   if (ended.type === 'lost') return lose(key, fencingToken, lease, tools);
-  if (ended.type !== 'done') {
+  if (!('kept' in ended)) {
     const { type, error } = ended;
-    const unknown = type === 'unknown' || type === 'unsettled';
-    emit({ type: 'failed', attempt, durationMs, error, stored: type === 'stored', unknown });
-    if (ended.type !== 'stored') {
-      // One that has not settled is still at it: the next run is another attempt, in any case.
-      const isOpen = type === 'unsettled' || (unknown && settings.onUnknown !== 'retry');
-      if (isOpen) await lease.end();
-      else {
-        lease.stop();
-        await store.release(key, owner).catch(() => {});
-      }
-      throw error;
-    }
+    failed(error, false, type !== 'free');
+    // One that has not settled is still at it: the next run is another attempt, in any case.
+    const isOpen = type === 'unsettled' || (type === 'unknown' && settings.onUnknown !== 'retry');
+    await (isOpen ? lease.end() : giveBack(key, owner, lease, store));
+    throw error;
   }
-  const isOurs = await write(key, owner, ended.kept, lease, tools);
-  if (!isOurs) return lose(key, fencingToken, lease, tools);
+  const written = await write(key, owner, ended.kept, lease, tools);
+  if (written === 'lost') return lose(key, fencingToken, lease, tools);
+  if (written !== 'kept') {
+    const error = ended.type === 'done' ? noRoom(key, ended.own(), written.cause) : ended.error;
+    failed(error, false);
+    await giveBack(key, owner, lease, store);
+    throw error;
+  }
   lease.stop();
-  if (ended.type === 'done') emit({ type: 'executed', attempt, fencingToken, durationMs });
+  if (ended.type === 'done') tools.emit({ type: 'executed', attempt, fencingToken, durationMs });
+  else failed(ended.error, true);
   return { kept: ended.kept, own: ended.own, record };
+}
+
+/** Leaves the key as if nothing had been run. */
+async function giveBack(
+  key: string,
+  owner: string,
+  lease: Lease,
+  store: GuardedStore,
+): Promise<void> {
+  lease.stop();
+  await store.release(key, owner).catch(() => {});
 }
 
 /** Runs the function though the store has failed. */
@@ -100,7 +104,7 @@ export async function runUnprotected(
 ): Promise<RunResult> {
   const startedAt = performance.now();
   const context = contextOf(key, 1, 0, tools.abort);
-  const ended = await settle(context, fn, tools, new Interruption());
+  const ended = await settle(context, fn, tools.settings, tools.abort, new Interruption());
   const durationMs = performance.now() - startedAt;
   if (ended.type === 'done') {
     tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs });
@@ -112,67 +116,16 @@ export async function runUnprotected(
   throw error;
 }
 
-/** How a function ended, and what that says about its key. */
-type Ended =
-  | { readonly type: 'done'; readonly kept: Kept; readonly own: () => unknown }
-  | {
-      readonly type: 'stored';
-      readonly kept: Kept;
-      readonly own: () => never;
-      readonly error: unknown;
-    }
-  /** Nothing is to be kept; nobody knows what it did; it is still at it; somebody else has the key. */
-  | { readonly type: 'free' | 'unknown' | 'unsettled' | 'lost'; readonly error: unknown };
-
-async function settle(
-  context: OnceContext,
-  fn: (context: OnceContext) => unknown,
-  tools: RunTools,
-  interruption: Interruption,
-): Promise<Ended> {
-  const { settings, abort } = tools;
-  let value: unknown;
-  try {
-    value = await call(fn, context, tools, interruption);
-  } catch (error) {
-    if (interruption.error !== undefined && error === interruption.error) {
-      abort.abort(error);
-      return { type: interruption.error.code === 'SAMEKEY_TIMEOUT' ? 'unsettled' : 'lost', error };
-    }
-    // An error about which it cannot say that it is none may be one.
-    if (saysSo(settings.unknownErrors, error, true)) return { type: 'unknown', error };
-    // But what is kept is kept for all: no more than it says.
-    if (!saysSo(settings.storeErrors, error, false)) return { type: 'free', error };
-    const own = () => {
-      throw error;
-    };
-    return { type: 'stored', kept: keptError(error), own, error };
-  }
-  try {
-    return { type: 'done', kept: toKept(context.key, value, settings), own: () => value };
-  } catch (error) {
-    return { type: 'free', error };
-  }
-}
-
-/** What the caller's function says about an error; one that throws hides nothing from callers. */
-function saysSo(says: (error: unknown) => boolean, error: unknown, otherwise: boolean): boolean {
-  try {
-    return says(error);
-  } catch {
-    return otherwise;
-  }
-}
-
 /** Another owner has the key: its result, if there is one by now. */
 async function lose(
   key: string,
   fencingToken: number,
   lease: Lease,
-  { store, abort, emit }: RunTools,
+  tools: RunTools,
 ): Promise<RunResult> {
+  const { store, abort } = tools;
   lease.stop();
-  emit({ type: 'leaseLost', fencingToken });
+  tools.emit({ type: 'leaseLost', fencingToken });
   const error = leaseLost(key);
   abort.abort(error);
   const { record } = await store.read(key).catch(() => ({ record: undefined }));
@@ -181,91 +134,11 @@ async function lose(
   throw error;
 }
 
-const contextOf = (
-  key: string,
-  attempt: number,
-  fencingToken: number,
-  abort: LazyAbort,
-): OnceContext => ({
-  key,
-  attempt,
-  fencingToken,
-  get signal() {
-    return abort.signal;
-  },
-});
-
-/** What ends the wait for a function that may never settle. */
-class Interruption {
-  error: OnceError | undefined;
-  #raise: (error: OnceError) => void = () => {};
-  readonly raised = new Promise<never>((_, reject) => {
-    this.#raise = reject;
-  });
-
-  constructor() {
-    // It may come when nobody waits for it any longer.
-    this.raised.catch(() => {});
-  }
-
-  raise(error: OnceError): void {
-    this.error = error;
-    this.#raise(error);
-  }
-}
-
-async function call(
-  fn: (context: OnceContext) => unknown,
-  context: OnceContext,
-  { settings: { timeoutMs }, abort }: RunTools,
-  interruption: Interruption,
-): Promise<unknown> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  if (timeoutMs !== undefined) {
-    timer = setTimeout(() => {
-      const error = timedOut(context.key, timeoutMs);
-      interruption.raise(error);
-      abort.abort(error);
-    }, timeoutMs);
-  }
-  try {
-    return await Promise.race([fn(context), interruption.raised]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** A result as it is kept; throws for one that cannot be. */
-export function toKept(key: string, value: unknown, { codec, maxResultBytes }: OnceSettings): Kept {
-  let payload: Uint8Array;
-  try {
-    payload = codec.encode(value);
-    // A codec of the caller's may give bytes that somebody goes on writing to.
-    if (codec !== jsonCodec && codec !== richCodec) payload = payload.slice();
-  } catch (error) {
-    throw new UnstorableResultError(
-      'SAMEKEY_UNSTORABLE',
-      key,
-      `the codec "${codec.name}" cannot write it: ${error instanceof Error ? error.message : String(error)}`,
-      value,
-      error,
-    );
-  }
-  if (payload.length > maxResultBytes) {
-    throw new UnstorableResultError(
-      'SAMEKEY_TOO_LONG',
-      key,
-      `it takes ${payload.length} bytes, wanted at most ${maxResultBytes} (maxResultBytes)`,
-      value,
-    );
-  }
-  return { state: 'done', codec: codec.name, payload };
-}
-
 /**
- * Writes an outcome; `false` if it is not the owner's to write any longer. A store that fails is
- * asked again as long as the lease holds. After that the result is given to the callers all the
- * same: the call was made, and to keep its result from them would have them make it again.
+ * Writes an outcome, unless the key is another owner's by now, or the store has no room for it. A
+ * store that fails is asked again as long as the lease holds. After that the result is given to the
+ * callers all the same: the call was made, and to keep its result from them would have them make it
+ * again.
  */
 async function write(
   key: string,
@@ -273,13 +146,27 @@ async function write(
   kept: Kept,
   lease: Lease,
   { settings, store }: RunTools,
-): Promise<boolean> {
+): Promise<'kept' | 'lost' | { readonly cause: unknown }> {
   for (;;) {
     try {
-      return await store.complete(key, owner, { ...kept, ttlMs: settings.ttlMs });
-    } catch {
-      if (lease.leftMs <= RETRY_MS) return true;
+      const isOurs = await store.complete(key, owner, { ...kept, ttlMs: settings.ttlMs });
+      return isOurs ? 'kept' : 'lost';
+    } catch (error) {
+      const { cause } = error as OnceError;
+      if ((cause as { code?: unknown } | undefined)?.code === 'SAMEKEY_STORE_FULL')
+        return { cause };
+      if (lease.leftMs <= RETRY_MS) return 'kept';
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 }
+
+/** The store says that there is no room for the result, and asking again would not make any. */
+const noRoom = (key: string, value: unknown, cause: unknown) =>
+  new UnstorableResultError(
+    'SAMEKEY_STORE_FULL',
+    key,
+    cause instanceof Error ? cause.message : String(cause),
+    value,
+    cause,
+  );

@@ -2,7 +2,7 @@ import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { defineIdentity, type IdentityLike, type Key, keyOf } from '../index.js';
 import { memoryStore } from '../store/memory.js';
 import { createOnce, type Once } from './once.js';
-import type { OnceContext } from './run.js';
+import type { OnceContext } from './settle.js';
 
 export interface ToolOptions {
   /**

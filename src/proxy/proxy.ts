@@ -279,6 +279,7 @@ class Handler {
   #onEvent(event: FetchEvent): void {
     const { log } = this.#options;
     const { type, key, traceparent } = event;
+    if ('saved' in event && event.saved !== undefined) this.#metrics.saved(event.saved);
     const more = { key, traceId: traceIdOf(traceparent) };
     if (type === 'storeError') {
       this.#metrics.storeError(event.action);

@@ -46,6 +46,8 @@ interface Versioned {
 
 /** How many records are looked at for having expired, whenever one is written. */
 const SWEPT_PER_WRITE = 4;
+/** Writes that come at the same time, as of a batch, sweep so often: it would be most of their work. */
+const SWEEPS_PER_MS = 4;
 /** What is gone stays this long, for its fencing token, should the clock be set back. */
 const SWEPT_AFTER_MS = 60 * 60 * 1000;
 /** How often watched keys are looked at, in the memory that LMDB shares: 5 µs a key. */
@@ -69,6 +71,8 @@ class LmdbStore implements Store {
   readonly #watchers = new Set<Watcher>();
   #looking: ReturnType<typeof setTimeout> | undefined;
   #sweptTo = '';
+  #sweptAtMs = 0;
+  #sweepsThen = 0;
   #isClosed = false;
 
   constructor(path: string, clock: () => number) {
@@ -222,6 +226,10 @@ class LmdbStore implements Store {
 
   /** Lets go of a few records that have long been gone, one place further each time. */
   #sweep(nowMs: number): void {
+    const atMs = Math.floor(performance.now());
+    if (atMs !== this.#sweptAtMs) this.#sweepsThen = 0;
+    this.#sweptAtMs = atMs;
+    if (++this.#sweepsThen > SWEEPS_PER_MS) return;
     const entries = this.#range(this.#sweptTo, SWEPT_PER_WRITE);
     this.#sweptTo = entries.length < SWEPT_PER_WRITE ? '' : (entries.at(-1)?.key ?? '');
     for (const { key, value, version } of entries) {

@@ -6,7 +6,7 @@ import * as transition from './transition.js';
 export interface MemoryStoreOptions {
   /** Records kept at most, 10,000 unless given; the oldest finished one makes room. */
   readonly maxEntries?: number;
-  /** Bytes of results kept at most, 64 MiB unless given; a larger result is not kept at all. */
+  /** Bytes of results kept at most, 64 MiB unless given; a larger result is refused. */
   readonly maxBytes?: number;
   /** Milliseconds since 1970; `Date.now` unless given. */
   readonly clock?: () => number;
@@ -21,7 +21,8 @@ const SWEPT_PER_WRITE = 2;
  *
  * It is bounded. Only finished records make room for others, the oldest first; a run whose record
  * had to go would be made again for the next duplicate. When nothing but running ones are left, a
- * claim is refused with a `RangeError`, `SAMEKEY_STORE_FULL`.
+ * claim is refused with a `RangeError`, `SAMEKEY_STORE_FULL`, and so is a result that is larger than
+ * all that may be kept.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
@@ -58,6 +59,7 @@ function toWhole(name: string, value: unknown, fallback: number): number {
 class MemoryStore implements Store {
   readonly name = 'memory';
   readonly #maxEntries: number;
+  readonly #maxBytes: number;
   readonly #clock: () => number;
   readonly #running = new Map<string, StoreRecord>();
   /**
@@ -71,6 +73,7 @@ class MemoryStore implements Store {
 
   constructor(maxEntries: number, maxBytes: number, clock: () => number) {
     this.#maxEntries = maxEntries;
+    this.#maxBytes = maxBytes;
     this.#clock = clock;
     this.#finished = new LRUCache({
       max: maxEntries,
@@ -119,11 +122,16 @@ class MemoryStore implements Store {
     const record = transition.completed(old, owner, { ...completion, payload }, nowMs);
     if (record === undefined) return false;
     if (record !== old) {
+      if (payload.length > this.#maxBytes) {
+        fail(
+          RangeError,
+          'SAMEKEY_STORE_FULL',
+          `Cannot keep ${payload.length} bytes in the memory store: wanted at most ${this.#maxBytes} (maxBytes)`,
+        );
+      }
       this.#running.delete(key);
       this.#sweep(nowMs);
       this.#finished.set(key, record);
-      // Larger than all that may be kept: it was never in, and so does not go out either.
-      if (!this.#finished.has(key)) this.#pass(record);
       this.#notify(key);
     }
     return true;

@@ -92,7 +92,8 @@ export interface Store {
   renew(key: string, owner: string, leaseMs: number): Promise<boolean>;
   /**
    * Writes the outcome; `false` if the record is not `owner`'s. The same outcome twice is `true`
-   * twice. `payload` is kept as it is now, whatever becomes of the memory it is in.
+   * twice. `payload` is kept as it is now, whatever becomes of the memory it is in. A store that
+   * will never have room for it rejects with the code `SAMEKEY_STORE_FULL`, and changes nothing.
    */
   complete(key: string, owner: string, completion: Completion): Promise<boolean>;
   /**

@@ -201,7 +201,7 @@ describe('a wrong command line: one line, exit code 2', () => {
   it.each([
     [
       [],
-      /^wanted a command: key, keys, explain, check, audit, engine, bench, playground, store or proxy; see samekey --help$/,
+      /^wanted a command: key, keys, explain, check, audit, engine, bench, playground, store, batch or proxy; see samekey --help$/,
     ],
     [['explian'], /^unknown command 'explian' \(Did you mean explain\?\)$/],
     [['key', '--exlude', 'a'], /^unknown option '--exlude' \(Did you mean --exclude\?\)$/],

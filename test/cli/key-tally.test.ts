@@ -81,6 +81,39 @@ describe('the tally of keys', () => {
   });
 });
 
+describe('the tally of tokens', () => {
+  it('leaves out of each key the call that cost most, by money, then by tokens', () => {
+    const entry = fc.record({
+      key: fc.constantFrom('a', 'b', 'c'),
+      cost: fc.integer({ min: 0, max: 2 }),
+      tokens: fc.record({ input: fc.nat(5), output: fc.nat(5) }),
+    });
+    fc.assert(
+      fc.property(fc.array(entry, { maxLength: 20 }), (calls) => {
+        const tally = new KeyTally({ maxKeys: 100, worstCount: 10, hasTokens: true });
+        calls.forEach(({ key, cost, tokens }, i) => {
+          tally.add(key, i + 1, cost, tokens);
+        });
+        const wastedOf = (key: string) =>
+          calls
+            .filter((call) => call.key === key)
+            .map(({ cost, tokens: { input, output } }) => ({ cost, total: input + output }))
+            .sort((a, b) => b.cost - a.cost || b.total - a.total)
+            .slice(1)
+            .reduce((sum, { total }) => sum + total, 0);
+        for (const { key, wastedTokens } of tally.worst.list) {
+          expect((wastedTokens?.input ?? 0) + (wastedTokens?.output ?? 0)).toBe(wastedOf(key));
+        }
+        const wasted = ['a', 'b', 'c'].reduce((sum, key) => sum + wastedOf(key), 0);
+        expect(tally.wastedTokens.input + tally.wastedTokens.output).toBe(wasted);
+        const input = calls.reduce((sum, { tokens }) => sum + tokens.input, 0);
+        expect(tally.tokens.input).toBe(input);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe('a sum', () => {
   it('of ten million decimals is theirs', () => {
     const sum = new Sum();

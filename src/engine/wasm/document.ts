@@ -172,7 +172,7 @@ function canonicalizeLarge<T>(
     fail(
       RangeError,
       'SAMEKEY_TOO_LONG',
-      `Cannot canonicalize the JSON text: its ${content.length} ${typeof content === 'string' ? 'characters' : 'bytes'} and what there is to sort do not fit into the 4 GiB of WebAssembly memory, of which there are ${place.bytes.length} bytes here`,
+      `Cannot canonicalize the JSON text: its ${content.length} ${typeof content === 'string' ? 'characters' : 'bytes'} and what is to be sorted do not fit into WebAssembly memory: ${place.bytes.length} bytes here, 4 GiB at most`,
     );
   }
   const result = status < LAST_PIECE ? undefined : place.drain(status, sink);

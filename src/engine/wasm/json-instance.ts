@@ -14,7 +14,6 @@ export interface JsonExports {
   reprintNumber(ptr: number, end: number, out: number): number;
   printDoubles(ptr: number, count: number, out: number): number;
   readonly GATHER: Address;
-  readonly GATHER_BYTES: Address;
   readonly PIECE: Address;
   readonly SELECTION: Address;
   readonly SELECTION_BYTES: Address;

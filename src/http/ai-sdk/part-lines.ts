@@ -1,7 +1,7 @@
 import { parse, stringify } from 'devalue';
 import { LRUCache } from 'lru-cache';
 import { decoder, encoder } from '../../engine/utf8.js';
-import { BrokenResponseError } from '../errors.js';
+import { BrokenResponseError, ResponseNotKeptError } from '../errors.js';
 import type { Part, PartWatch } from './part-watch.js';
 
 const LINE_FEED = 0x0a;
@@ -24,23 +24,29 @@ export class PartLines {
   toResponse(key: string, head: unknown, parts: ReadableStream<Part>, watch: PartWatch): Response {
     const source = parts.getReader();
     let hasBegun = false;
+    let whyUnwritten: string | undefined;
+    const toLine = (value: unknown) =>
+      this.#toLine(value, (why) => {
+        whyUnwritten ??= why;
+      });
     const lines = new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
           if (!hasBegun) {
             hasBegun = true;
-            controller.enqueue(this.#toLine(head, watch));
+            controller.enqueue(toLine(head));
             return;
           }
           const { done, value } = await source.read();
           if (!done) {
             watch.see(value);
-            controller.enqueue(this.#toLine(value, watch));
+            controller.enqueue(toLine(value));
             return;
           }
           const fault = watch.fault();
-          if (fault === undefined) controller.close();
-          else controller.error(new BrokenResponseError(key, fault));
+          if (fault !== undefined) controller.error(new BrokenResponseError(key, fault));
+          else if (whyUnwritten === undefined) controller.close();
+          else controller.error(new ResponseNotKeptError(key, 200, whyUnwritten));
         },
         cancel: (reason) => source.cancel(reason),
       },
@@ -50,10 +56,11 @@ export class PartLines {
     return new Response(lines);
   }
 
-  /** The head, and the parts as they come, as `present` makes them. */
+  /** The head, and the parts as they come, as `present` makes them; they end when `settle` says so. */
   async read(
     { body }: Response,
     present: (part: Part) => Part,
+    settle: () => Promise<void>,
   ): Promise<{ head: unknown; parts: ReadableStream<Part> }> {
     const lines = new LineReader(body as ReadableStream<Uint8Array>);
     const head = await lines.next();
@@ -61,8 +68,12 @@ export class PartLines {
       {
         pull: async (controller) => {
           const line = await lines.next();
-          if (line === undefined) controller.close();
-          else controller.enqueue(present(this.#fromLine(line) as Part));
+          if (line !== undefined) {
+            controller.enqueue(present(this.#fromLine(line) as Part));
+            return;
+          }
+          await settle();
+          controller.close();
         },
         cancel: (reason) => lines.cancel(reason),
       },
@@ -77,12 +88,12 @@ export class PartLines {
     return lines.filter((line) => line !== '').map((line) => this.#fromLine(line));
   }
 
-  #toLine(value: unknown, watch: PartWatch): Uint8Array {
+  #toLine(value: unknown, onUnwritten: (why: string) => void): Uint8Array {
     let line: string;
     try {
       line = stringify(value);
     } catch (error) {
-      watch.blame(error instanceof Error ? error.message : String(error));
+      onUnwritten(error instanceof Error ? error.message : String(error));
       line = `${UNWRITTEN}${++this.#count}`;
       this.#unwritten.set(line, { part: value });
     }
@@ -136,7 +147,9 @@ class LineReader {
       return done ? undefined : value;
     } catch (error) {
       // The parts have said what is wrong with them; to who reads them they are all there was.
-      if (error instanceof BrokenResponseError) return undefined;
+      if (error instanceof BrokenResponseError || error instanceof ResponseNotKeptError) {
+        return undefined;
+      }
       throw error;
     }
   }

@@ -16,21 +16,17 @@ export class PartWatch {
 
   see(part: Part): void {
     if (!this.#isStream) return;
-    if (part.type === 'error') this.blame('its stream has an error in it');
+    if (part.type === 'error') this.#fault ??= 'its stream has an error in it';
     if (part.type !== 'finish') return;
     const { finishReason } = part as { finishReason?: unknown };
     this.#hasFinished = isReason(finishReason);
-    if (!this.#hasFinished) this.blame('its stream ended before the model said why');
+    if (!this.#hasFinished) this.#fault ??= 'its stream ended before the model said why';
   }
 
-  /** The first thing that was wrong counts. */
-  blame(fault: string): void {
-    this.#fault ??= fault;
-  }
-
+  /** What was wrong with it first. */
   fault(): string | undefined {
-    if (this.#isStream && !this.#hasFinished) this.blame('its stream ended before its finish part');
-    return this.#fault;
+    if (this.#fault !== undefined || !this.#isStream || this.#hasFinished) return this.#fault;
+    return 'its stream ended before its finish part';
   }
 }
 

@@ -60,6 +60,8 @@ export class Places {
 export interface ClaimSettings {
   readonly store: Store;
   readonly run: string;
+  /** Runs that were broken off, and whose claims this one may have. */
+  readonly earlierRuns?: ReadonlySet<string>;
   readonly limits: BatchLimits;
   readonly leaseMs: number;
   readonly ttlMs: number;
@@ -109,10 +111,7 @@ export class ItemClaims {
     const batch = this.#places.take(candidate);
     const owner = itemOwner(batchOwner(run, batch), candidate.ordinal);
     for (;;) {
-      if (standing === 'own' && found !== undefined && found.owner !== owner) {
-        // From before this run was broken off: places may be others now.
-        await store.release(key, found.owner);
-      }
+      if (standing === 'own' && found !== undefined) await store.release(key, found.owner);
       const request = { owner, leaseMs, ttlMs, fingerprint: undefined, takeFinished: false };
       const result = await store.claim(key, { ...request, takeUnknown: standing === 'abandoned' });
       if (result.claimed) {
@@ -126,16 +125,16 @@ export class ItemClaims {
 
   /** What stands in the way of a claim, or how it may be made. */
   async #standing(
-    { id, ordinal }: Candidate,
+    { id }: Candidate,
     record: StoreRecord | undefined,
     nowMs: number,
   ): Promise<Standing | 'free' | 'own' | 'abandoned'> {
     if (record === undefined) return 'free';
     if (record.state !== 'running') return { kind: 'finished' };
     const owner = readOwner(record.owner);
-    if (owner?.run === this.#settings.run) {
-      return owner.ordinal === ordinal ? 'own' : { kind: 'duplicate' };
-    }
+    const { run, earlierRuns } = this.#settings;
+    if (owner?.run === run) return { kind: 'duplicate' };
+    if (owner !== undefined && earlierRuns?.has(owner.run)) return 'own';
     if (isUnknown(record, nowMs)) {
       const batch = owner && (await this.#settings.store.read(batchKey(owner.batch))).record;
       if (batch === undefined) return 'abandoned';

@@ -1,6 +1,6 @@
 import { fail, nameOf, requireMembers } from '../../errors/errors.js';
-import { createOnce, type Once, type OnceContext } from '../../once/index.js';
-import type { Store } from '../../store/store.js';
+import { createOnce, type Once, type OnceContext, type Reconciliation } from '../../once/index.js';
+import type { Store, StoreRecord } from '../../store/store.js';
 import { itemKey } from './item.js';
 import { DEFAULT_TTL_MS, refuse, requireStore, wholeMs, windowsOf } from './options.js';
 import type { PlannedBatch } from './plan.js';
@@ -32,11 +32,10 @@ export interface BatchApi {
 
 export interface CreateOptions {
   readonly store: Store;
-  /**
-   * How long whoever creates the batch may be silent, and how long one whose creation was broken off
-   * may take to show among the provider's; 30 seconds unless given.
-   */
+  /** How long whoever creates the batch may be silent; 30 seconds unless given. */
   readonly leaseMs?: number;
+  /** How long a batch whose creation was broken off may take to show among the provider's; 30 seconds unless given. */
+  readonly settleMs?: number;
   /** How long it is known that the batch was created; 30 days unless given. */
   readonly ttlMs?: number;
 }
@@ -48,6 +47,7 @@ export interface Created {
 }
 
 const DEFAULT_CREATE_LEASE_MS = 30_000;
+const DEFAULT_SETTLE_MS = 30_000;
 
 /** An answer that says no: nothing was created. Not 408 and 409, and nothing from 500. */
 const REFUSALS = new Set([400, 401, 402, 403, 404, 413, 415, 422, 429]);
@@ -56,9 +56,9 @@ const REFUSALS = new Set([400, 401, 402, 403, 404, 413, 415, 422, 429]);
  * Creates a batch at most once, in all processes that share the store: whoever asks again gets the
  * id of the batch that there is.
  *
- * A create that fails may have landed. Unless the provider said no, the next call waits until
- * `leaseMs` is over, looks for it among the provider's batches (`find`), and sends it again only if
- * it is not there. While nobody can tell, it rejects with `SAMEKEY_UNKNOWN_OUTCOME`.
+ * A create that fails may have landed. Unless the provider said no, the next call looks for it among
+ * the provider's batches (`find`), and sends it again only if it is still not there after `settleMs`.
+ * While nobody can tell, it rejects with `SAMEKEY_UNKNOWN_OUTCOME`.
  *
  * @throws {Error} `SAMEKEY_UNKNOWN_OUTCOME`; `SAMEKEY_LEASE_LOST` if the plan is too old; what
  * `create` throws.
@@ -141,10 +141,7 @@ export async function settleBatch(
 /** The creation of one batch, by `once` on its key. */
 class Creation {
   readonly store: Store;
-  /**
-   * Whether nobody knows if it was created: then its claim is left to run out, for whoever comes next
-   * to look for it first.
-   */
+  /** Whether nobody knows if it was created: whoever comes next has to look for it first. */
   isInDoubt = false;
   readonly #once: Once;
   readonly #trace: Omit<BatchTrace, 'sinceMs'>;
@@ -159,23 +156,20 @@ class Creation {
     api: BatchApi,
     options: CreateOptions,
   ) {
-    requireMembers(options, ['store', 'leaseMs', 'ttlMs'], 'options of the batch');
+    requireMembers(options, ['store', 'leaseMs', 'settleMs', 'ttlMs'], 'options of the batch');
     this.store = requireStore(options.store, action);
     this.#trace = trace;
     this.#provider = provider;
     this.#api = api;
+    const settleMs = wholeMs('settleMs', options.settleMs, DEFAULT_SETTLE_MS, action);
     this.#once = createOnce({
-      store: this.#withDoubts(),
+      store: this.store,
       codec: batchCodec,
       cache: false,
       leaseMs: wholeMs('leaseMs', options.leaseMs, DEFAULT_CREATE_LEASE_MS, action),
       ttlMs: wholeMs('ttlMs', options.ttlMs, DEFAULT_TTL_MS, action),
-      onUnknown: async ({ claimedAtMs }) => {
-        if (api.find === undefined) return 'hold';
-        const found = await this.find(claimedAtMs);
-        if (typeof found === 'object') return { value: this.#created(found) };
-        return found === undefined ? 'retry' : 'hold';
-      },
+      unknownErrors: () => this.isInDoubt,
+      onUnknown: (record) => this.#reconcile(record, settleMs),
     });
   }
 
@@ -192,21 +186,24 @@ class Creation {
     return found;
   }
 
-  #created({ id }: { readonly id: string }): CreatedBatch {
-    return { id, provider: this.#provider, itemCount: this.#trace.customIds.length };
+  async #reconcile(
+    { claimedAtMs, leaseEndsAtMs }: StoreRecord,
+    settleMs: number,
+  ): Promise<Reconciliation> {
+    if (this.#api.find === undefined) return 'hold';
+    for (;;) {
+      const { nowMs } = await this.store.read(this.#trace.key);
+      const found = await this.find(claimedAtMs);
+      if (typeof found === 'object') return { value: this.#created(found) };
+      if (found === 'unknown') return 'hold';
+      const leftMs = leaseEndsAtMs + settleMs - nowMs;
+      if (leftMs <= 0) return 'retry';
+      await new Promise((resolve) => setTimeout(resolve, leftMs));
+    }
   }
 
-  /** The store, in which a claim is not given back while there is doubt. */
-  #withDoubts(): Store {
-    const release: Store['release'] = async (key, owner) =>
-      !this.isInDoubt && (await this.store.release(key, owner));
-    return new Proxy(this.store, {
-      get: (store, name) => {
-        if (name === 'release') return release;
-        const member: unknown = Reflect.get(store, name);
-        return typeof member === 'function' ? member.bind(store) : member;
-      },
-    });
+  #created({ id }: { readonly id: string }): CreatedBatch {
+    return { id, provider: this.#provider, itemCount: this.#trace.customIds.length };
   }
 }
 

@@ -71,13 +71,13 @@ export function readCustomId(
 export const batchOwner = (run: string, number: number) => `${run}/${number}`;
 export const batchKey = (owner: string) => scoped('samekey/batch', owner);
 
-/** The owner of one item: its place tells a claim that is repeated from a duplicate. */
+/** The owner of one item: a text that no other claim of it ever has, also if a run claims it twice. */
 export const itemOwner = (batch: string, ordinal: number) => `${batch}/${ordinal}`;
 
 export function readOwner(
   owner: string,
-): { readonly run: string; readonly batch: string; readonly ordinal: number } | undefined {
+): { readonly run: string; readonly batch: string } | undefined {
   const [run, number, ordinal, ...more] = owner.split('/');
   if (!run || !number || !ordinal || more.length > 0) return undefined;
-  return { run, batch: `${run}/${number}`, ordinal: Number(ordinal) };
+  return { run, batch: `${run}/${number}` };
 }

@@ -63,11 +63,7 @@ export function readRequest(
   const name = BODY_OF[provider];
   const body = more[name];
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    refuse(
-      TypeError,
-      what,
-      `${name} is ${nameOf(body)}, wanted the request that ${provider} takes`,
-    );
+    refuse(TypeError, what, `${name} is ${said(body)}, wanted the request that ${provider} takes`);
   }
   if (provider === 'anthropic') {
     return { requester, body, route: { url: MESSAGES, group: '', weight: 1 } };
@@ -77,11 +73,13 @@ export function readRequest(
     refuse(
       TypeError,
       what,
-      `url is ${typeof url === 'string' ? quote(url) : nameOf(url)}, wanted a path such as "/v1/chat/completions"`,
+      `url is ${typeof url === 'string' ? quote(url) : said(url)}, wanted a path such as "/v1/chat/completions"`,
     );
   }
   return { requester, body, route: openaiRoute(url, body) };
 }
+
+const said = (value: unknown) => (value === undefined ? 'missing' : nameOf(value));
 
 function refuse(Class: new (message: string) => Error, what: string, why: string): never {
   return fail(Class, 'SAMEKEY_BAD_ARGUMENT', `Cannot plan ${what}: ${why}`);

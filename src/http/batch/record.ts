@@ -155,11 +155,12 @@ export class Recorder {
   async #takeOne(id: string, { customId, text, outcome }: ResultText): Promise<BatchResult[]> {
     const isOf = readCustomId(customId)?.isOf as (record: StoreRecord) => boolean;
     const key = itemKey(id);
-    const requesters = await requestersOf(this.#store, id);
+    const found = await requestersOf(this.#store, id);
+    const requesters = found ?? [];
     const isKept = outcome.outcome === 'succeeded' || this.#storeErrors(outcome);
     for (;;) {
       const { record } = await this.#store.read(key);
-      if (record === undefined && requesters.length === 0) {
+      if (record === undefined && found === undefined) {
         this.#addUnknown(customId);
         return [];
       }

@@ -1,18 +1,15 @@
-import { decoder, encoder } from '../../engine/utf8.js';
-import { randomKey } from '../../index.js';
-import type { Store, StoreRecord } from '../../store/store.js';
-import { isUnknown } from '../../store/transition.js';
+import type { Store } from '../../store/store.js';
 import { itemKey } from './item.js';
 
 /**
- * Who wants the result of an item: lists that stand one after the other, `batch:ik_…:0`, `:1`, and
- * so on, each written once. Every plan adds its own, and none overwrites another's.
+ * Who wants the result of an item: records that stand one after the other, `batch:ik_…:0`, `:1`, and
+ * so on, each owned by those who want it, as a JSON list. Every plan adds its own, none overwrites
+ * another's, and the same ones again are the same claim: one step of the store, where a finished
+ * record with a list in it would be two.
  */
 const slotKey = (id: string, slot: number) => `${itemKey(id)}:${slot}`;
 
-const WRITE_LEASE_MS = 60_000;
-
-/** Adds those who are not on a list yet. */
+/** Adds those who are not on a list yet; the first list is there even if it is empty. */
 export async function addRequesters(
   store: Store,
   id: string,
@@ -20,44 +17,29 @@ export async function addRequesters(
   ttlMs: number,
 ): Promise<void> {
   let missing = requesters;
-  for (let slot = 0; missing.length > 0; slot++) {
-    const key = slotKey(id, slot);
-    const { record, nowMs } = await store.read(key);
-    if (record !== undefined && !isUnknown(record, nowMs)) {
-      const there = new Set(namesIn(record));
-      missing = missing.filter((name) => !there.has(name));
-      continue;
-    }
-    const owner = randomKey();
-    const { claimed } = await store.claim(key, {
-      owner,
-      leaseMs: WRITE_LEASE_MS,
+  for (let slot = 0; ; slot++) {
+    const { claimed, record } = await store.claim(slotKey(id, slot), {
+      owner: JSON.stringify(missing),
+      leaseMs: ttlMs,
       ttlMs,
       fingerprint: undefined,
       takeUnknown: true,
-      takeFinished: false,
+      takeFinished: true,
     });
-    if (!claimed) {
-      // Somebody else was faster: it may be the same list.
-      slot--;
-      continue;
-    }
-    const payload = encoder.encode(JSON.stringify(missing));
-    await store.complete(key, owner, { state: 'done', codec: 'json', payload, ttlMs });
-    return;
+    if (claimed) return;
+    const there = new Set(JSON.parse(record.owner));
+    missing = missing.filter((name) => !there.has(name));
+    if (missing.length === 0) return;
   }
 }
 
-/** All who want it, in the order they came in; `undefined` if nobody ever did. */
-export async function requestersOf(store: Store, id: string): Promise<string[]> {
-  const names = new Set<string>();
+/** All who want it, in the order they came in; `undefined` for an item that nobody ever planned. */
+export async function requestersOf(store: Store, id: string): Promise<string[] | undefined> {
+  let names: Set<string> | undefined;
   for (let slot = 0; ; slot++) {
     const { record } = await store.read(slotKey(id, slot));
-    if (record === undefined) return [...names];
-    for (const name of namesIn(record)) names.add(name);
+    if (record === undefined) return names && [...names];
+    names ??= new Set();
+    for (const name of JSON.parse(record.owner)) names.add(name);
   }
-}
-
-function namesIn({ state, payload }: StoreRecord): string[] {
-  return state === 'done' && payload !== undefined ? JSON.parse(decoder.decode(payload)) : [];
 }

@@ -42,10 +42,14 @@ export class RetryBudget {
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for numbers out of range.
  * @example
- * const budget = retryBudget({ ratio: 0.1, burst: 5 });
- * const toOpenai = withRetry(fetch, { ...retryPolicies.openai, budget });
- * const toAzure = withRetry(fetch, { ...retryPolicies.openai, budget });
- * toOpenai === toAzure; // false: two ways to call, one budget
+ * const budget = retryBudget({ ratio: 0.1, burst: 1 });
+ * let calls = 0;
+ * const down = async () => (calls++, new Response(null, { status: 503 }));
+ * const toOpenai = withRetry(down, { ...retryPolicies.openai, budget, baseDelayMs: 1 });
+ * const toBedrock = withRetry(down, { ...retryPolicies.bedrock, budget, baseDelayMs: 1 });
+ * (await toOpenai('https://api.example/')).status; // 503
+ * (await toBedrock('https://api.example/')).status; // 503
+ * calls; // 3
  */
 export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
   requireMembers(options, ['ratio', 'burst'], 'retry budget');

@@ -1,4 +1,4 @@
-import { fail, nameOf, requireMembers } from '../../errors/errors.js';
+import { fail, nameOf, quote, requireMembers } from '../../errors/errors.js';
 import type { KeyHeaderOptions } from '../key-header.js';
 import type { RequestKeyOptions } from '../request-key.js';
 import { RetryBudget, retryBudget } from './budget.js';
@@ -38,6 +38,12 @@ export interface RetryPolicy extends RetryRules, RequestKeyOptions, KeyHeaderOpt
   readonly deadlineMs?: number;
   /** For each attempt, until the headers of its response are there; without end unless given. */
   readonly attemptTimeoutMs?: number;
+  /**
+   * What to do when a connection broke, or an attempt was too late, and nobody knows whether its work
+   * was done: try again (`'retry'`, the default) or throw the error (`'throw'`). One that never began
+   * is tried again either way.
+   */
+  readonly onUnknown?: 'retry' | 'throw';
   /** Shared by all whose retries it bounds; one for this `fetch` alone unless given. `false` for none. */
   readonly budget?: RetryBudget | false;
   /** Is told of each retry before its wait. What it throws is ignored. */
@@ -55,6 +61,7 @@ export interface RetrySettings {
   readonly maxRetryAfterMs: number;
   readonly deadlineMs: number | undefined;
   readonly attemptTimeoutMs: number | undefined;
+  readonly onUnknown: 'retry' | 'throw';
   readonly budget: RetryBudget | undefined;
   readonly onRetry: ((event: RetryEvent) => void) | undefined;
 }
@@ -72,6 +79,7 @@ const MEMBERS: readonly (keyof RetryPolicy)[] = [
   'maxRetryAfterMs',
   'deadlineMs',
   'attemptTimeoutMs',
+  'onUnknown',
   'budget',
   'onRetry',
   'identity',
@@ -93,7 +101,11 @@ const LONGEST_MS = 2 ** 31 - 1;
  */
 export function toRetrySettings(policy: RetryPolicy): RetrySettings {
   requireMembers(policy, MEMBERS, 'retry policy');
-  const { budget, onRetry } = policy;
+  const { budget, onRetry, onUnknown = 'retry' } = policy;
+  if (onUnknown !== 'retry' && onUnknown !== 'throw') {
+    const shown = typeof onUnknown === 'string' ? quote(onUnknown) : nameOf(onUnknown);
+    refuse(RangeError, `onUnknown is ${shown}, wanted "retry" or "throw"`);
+  }
   if (onRetry !== undefined && typeof onRetry !== 'function') {
     refuse(TypeError, `onRetry is ${nameOf(onRetry)}, wanted a function`);
   }
@@ -110,6 +122,7 @@ export function toRetrySettings(policy: RetryPolicy): RetrySettings {
     maxRetryAfterMs: whole('maxRetryAfterMs', policy.maxRetryAfterMs, 0) ?? 60_000,
     deadlineMs: whole('deadlineMs', policy.deadlineMs, 1),
     attemptTimeoutMs: whole('attemptTimeoutMs', policy.attemptTimeoutMs, 1),
+    onUnknown,
     budget: budget === false ? undefined : (budget ?? retryBudget()),
     onRetry,
   };

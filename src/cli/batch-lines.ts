@@ -1,0 +1,126 @@
+import { EXIT, invalidInput, toCliError } from './exit-codes.js';
+import { bytesOf, type Input, sizeOf } from './input.js';
+import { logLines, MAX_LINE_BYTES } from './log-lines.js';
+import { Progress } from './progress.js';
+import { counted, grouped, printable } from './terminal.js';
+
+/** A line of JSON Lines with what was made of it. */
+export interface ReadLine<T> {
+  /** From 1. */
+  readonly number: number;
+  readonly value: T;
+}
+
+const BYTE_ORDER_MARK = '\ufeff';
+/** RFC 8259 §2. */
+const BLANK = /^[ \t\r\n]*$/;
+/** Lines that are worked on at the same time. */
+const WINDOW_LINES = 1024;
+
+/** Lines of a file in windows, with a bar on the terminal; a bad line ends it, or is told and skipped. */
+export class LineReader {
+  readonly #input: Input;
+  readonly #goesOn: boolean;
+  #progress: Progress | undefined;
+  #byteCount = 0;
+  lineCount = 0;
+  skippedCount = 0;
+
+  constructor(input: Input, goesOn: boolean) {
+    this.#input = input;
+    this.#goesOn = goesOn;
+  }
+
+  /** What `read` makes of each line; it throws for a bad one. Blank lines are left out. */
+  async *windows<T>(
+    read: (text: string, value: object) => T,
+  ): AsyncGenerator<ReadLine<T>[], void, undefined> {
+    this.#progress = new Progress(await sizeOf(this.#input));
+    try {
+      let window: ReadLine<T>[] = [];
+      for await (const lines of logLines(this.#bytes())) {
+        for (const line of lines) {
+          const number = ++this.lineCount;
+          if (typeof line === 'string' && BLANK.test(line)) continue;
+          const value = this.#read(line, number, read);
+          if (value !== undefined) window.push({ number, value });
+          if (window.length < WINDOW_LINES) continue;
+          yield window;
+          this.#progress.update(this.#byteCount, this.lineCount);
+          window = [];
+        }
+      }
+      if (window.length > 0) yield window;
+      this.#progress.update(this.#byteCount, this.lineCount);
+    } finally {
+      this.#progress.end();
+    }
+  }
+
+  end(): void {
+    this.#progress?.end();
+  }
+
+  /** Says what was left out. */
+  summarize(): void {
+    if (this.skippedCount === 0) return;
+    const skipped = `${counted(this.skippedCount, 'line')} skipped of`;
+    this.#tell(`${skipped} ${counted(this.lineCount, 'line')}`);
+  }
+
+  async *#bytes(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const piece of bytesOf(this.#input)) {
+      this.#byteCount += piece.length;
+      yield piece;
+    }
+  }
+
+  #read<T>(
+    line: string | { readonly kind: string },
+    number: number,
+    read: (text: string, value: object) => T,
+  ): T | undefined {
+    try {
+      if (typeof line !== 'string') {
+        throw badLine(
+          line.kind === 'tooLarge'
+            ? `it is beyond ${grouped(MAX_LINE_BYTES)} bytes, or the values that fit into memory`
+            : 'it is not UTF-8',
+        );
+      }
+      const text = number === 1 && line.startsWith(BYTE_ORDER_MARK) ? line.slice(1) : line;
+      return read(text, parsed(text));
+    } catch (error) {
+      const { message, exitCode } = toCliError(error);
+      if (exitCode === EXIT.fault) throw error;
+      const what = `line ${grouped(number)}: ${message.replace(/^Cannot .*?: /s, '')}`;
+      if (!this.#goesOn) throw invalidInput(this.#input.name, what);
+      this.skippedCount++;
+      this.#tell(what);
+      return undefined;
+    }
+  }
+
+  #tell(what: string): void {
+    this.#progress?.hide();
+    process.stderr.write(`samekey: ${this.#input.name}: ${printable(what)}\n`);
+  }
+}
+
+/** What a line is refused for. */
+export function badLine(why: string): Error {
+  return Object.assign(new TypeError(`Cannot read the line: ${why}`), {
+    code: 'SAMEKEY_BAD_JSON',
+  });
+}
+
+function parsed(text: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw badLine('it is not JSON, wanted an object');
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw badLine('wanted a JSON object');
+}

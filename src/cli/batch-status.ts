@@ -1,0 +1,97 @@
+import type { Command } from 'commander';
+import { batchKey, readOwner } from '../http/batch/item.js';
+import { batchStateOf } from '../http/batch/underway.js';
+import type { Store } from '../store/store.js';
+import { addStoreOption, DEFAULT_STORE } from './batch-plan.js';
+import { print } from './output.js';
+import { withStore } from './store.js';
+import type { StoreAddress } from './store-at.js';
+import { counted, cut, grouped, styleOf } from './terminal.js';
+
+/** Batches that are listed for people, the latest. */
+const SHOWN_BATCHES = 20;
+
+interface Totals {
+  waiting: number;
+  succeeded: number;
+  failed: number;
+}
+
+/** A batch, by the owner of its items. */
+interface Sent extends Totals {
+  readonly owner: string;
+  plannedAtMs: number;
+}
+
+export function addStatusCommand(batch: Command): void {
+  addStoreOption(batch.command('status'))
+    .description('count what was planned, and what has a result')
+    .option('--json', 'print one line of JSON')
+    .action(runStatus);
+}
+
+async function runStatus(flags: StoreAddress & { readonly json?: true }): Promise<void> {
+  await withStore({ store: DEFAULT_STORE, ...flags }, async (store) => {
+    const { totals, sent } = await count(store);
+    const batches = await Promise.all(
+      [...sent.values()]
+        .sort((a, b) => b.plannedAtMs - a.plannedAtMs)
+        .map(async ({ owner, plannedAtMs, ...counts }) => {
+          const key = batchKey(owner);
+          const { record, nowMs } = await store.read(key);
+          const { state, created } = batchStateOf(record, nowMs);
+          return {
+            key,
+            state,
+            id: created?.id ?? undefined,
+            plannedAt: new Date(plannedAtMs).toISOString(),
+            ...counts,
+          };
+        }),
+    );
+    if (flags.json) return print(`${JSON.stringify({ ...totals, batches })}\n`);
+    const { columns } = styleOf(process.stdout);
+    const { waiting, succeeded, failed } = totals;
+    const lines = batches.slice(0, SHOWN_BATCHES).map(({ state, id, plannedAt, ...counts }) => {
+      const done = counts.succeeded + counts.failed;
+      const all = grouped(done + counts.waiting);
+      return `  ${plannedAt}  ${state.padEnd(8)}  ${grouped(done)} of ${all} with a result${id === undefined ? '' : `  ${id}`}`;
+    });
+    const more = batches.length - lines.length;
+    await print(
+      [
+        `${counted(waiting, 'request')} without a result, ${grouped(succeeded)} with one${failed > 0 ? `, ${grouped(failed)} with an error that is kept` : ''}`,
+        ...lines.map((line) => cut(line, columns)),
+        ...(more > 0
+          ? [`  and ${counted(more, 'earlier batch').replace('batchs', 'batches')}`]
+          : []),
+        '',
+      ].join('\n'),
+    );
+  });
+}
+
+const ITEM = /^batch:ik_[0-9a-f]{32}$/;
+
+/** In one pass over the store; what it holds are as many counters as there are batches. */
+async function count(store: Store): Promise<{ totals: Totals; sent: Map<string, Sent> }> {
+  const totals: Totals = { waiting: 0, succeeded: 0, failed: 0 };
+  const sent = new Map<string, Sent>();
+  for await (const { key, record } of store.list?.() ?? []) {
+    if (!ITEM.test(key)) continue;
+    const name = ({ running: 'waiting', done: 'succeeded', failed: 'failed' } as const)[
+      record.state
+    ];
+    totals[name]++;
+    const owner = readOwner(record.owner)?.batch;
+    if (owner === undefined) continue;
+    let batch = sent.get(owner);
+    if (batch === undefined) {
+      batch = { owner, plannedAtMs: record.claimedAtMs, waiting: 0, succeeded: 0, failed: 0 };
+      sent.set(owner, batch);
+    }
+    batch[name]++;
+    batch.plannedAtMs = Math.min(batch.plannedAtMs, record.claimedAtMs);
+  }
+  return { totals, sent };
+}

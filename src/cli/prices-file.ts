@@ -1,0 +1,31 @@
+/** Prices from a file: `{ "currency": "USD", "prices": { "gpt-5*": { "inputPerMillion": 2, … } } }`. */
+import { type PriceOptions, type PriceTable, priceTable } from '../http/cost/prices.js';
+import { usageError } from './exit-codes.js';
+import { readBytes } from './input.js';
+import { printable } from './terminal.js';
+
+/** Reads the file that `--prices` names. */
+export async function readPrices(path: string): Promise<PriceTable> {
+  return (await readPriceList(path)).table;
+}
+
+/** The same, with what is in the file, for who makes a table of its own. */
+export async function readPriceList(
+  path: string,
+): Promise<{ readonly options: PriceOptions; readonly table: PriceTable }> {
+  const name = printable(path);
+  const bytes = await readBytes({ name, path });
+  let options: unknown;
+  try {
+    options = JSON.parse(bytes.toString());
+  } catch (error) {
+    throw usageError(`--prices ${name}: it is not JSON: ${printable((error as Error).message)}`);
+  }
+  try {
+    return { options: options as PriceOptions, table: priceTable(options as PriceOptions) };
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message: string };
+    if (code !== 'SAMEKEY_BAD_ARGUMENT') throw error;
+    throw usageError(`--prices ${name}: ${message}`);
+  }
+}

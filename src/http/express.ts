@@ -1,0 +1,68 @@
+/** `samekey/express`: a middleware by which the same request is processed at most once. */
+import { Gate } from './gate.js';
+import type { NodeRequest, NodeResponse } from './node-http.js';
+import { headOf, serveNode } from './node-serve.js';
+import type { ServerControls, ServerOptions } from './server-options.js';
+
+export type { ResponseInfo } from './exchange.js';
+export type { KeyFormat, KeyHeaderOptions } from './key-header.js';
+export type { NodeRequest, NodeResponse } from './node-http.js';
+export type { ServerControls, ServerOptions } from './server-options.js';
+
+/** A middleware of Express 4 and 5, and of whatever else takes `(request, response, next)`. */
+export interface ExpressIdempotency<Incoming extends NodeRequest> extends ServerControls {
+  (request: Incoming, response: NodeResponse, next: (error?: unknown) => void): void;
+}
+
+/**
+ * Returns a middleware for Express by which the same request is processed at most once; see
+ * `idempotent` of `samekey/server` for what that means.
+ *
+ * It may stand before a body parser or behind it; the body remains to be read. What the handler
+ * writes goes to all who wait as it is written.
+ *
+ * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
+ * @example
+ * expressIdempotency({ store: {} }); // throws TypeError
+ */
+export function expressIdempotency<Incoming extends NodeRequest = NodeRequest>(
+  options: ServerOptions<Incoming>,
+): ExpressIdempotency<Incoming> {
+  const gate = new Gate(options);
+  const middleware = (
+    request: Incoming,
+    response: NodeResponse,
+    next: (error?: unknown) => void,
+  ): void => {
+    const admission = gate.admit(request, headOf(request), request.method ?? '');
+    if (admission === undefined) {
+      next();
+      return;
+    }
+    serveNode(gate, admission, {
+      from: request,
+      to: response,
+      parsed: () => parsedBodyOf(request),
+      proceed: next,
+    }).catch(next);
+  };
+  return Object.assign(middleware, gate.controls);
+}
+
+/** What a parser before this has left. */
+function parsedBodyOf(request: NodeRequest): unknown {
+  const { body, file, files } = request as {
+    readonly body?: unknown;
+    readonly file?: unknown;
+    readonly files?: unknown;
+  };
+  if (body === undefined || file !== undefined || files !== undefined) {
+    throw Object.assign(
+      new TypeError(
+        'Cannot compare requests: the body was read before, and not all of it is in request.body; wanted this middleware before the one that reads it',
+      ),
+      { code: 'SAMEKEY_BAD_ARGUMENT' },
+    );
+  }
+  return body;
+}

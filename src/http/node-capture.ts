@@ -1,0 +1,275 @@
+import { encoder } from '../engine/utf8.js';
+import { BrokenResponseError } from './errors.js';
+import type { NodeResponse } from './node-http.js';
+
+/** Only Node has these kinds of text. */
+declare const Buffer: { from(text: string, encoding: string): Uint8Array };
+
+/** How much a handler may write ahead of whoever takes it, before it is told to wait. */
+const HIGH_WATER_MARK = 64 * 1024;
+
+/** Statuses whose responses have no body (Fetch §2.2.3). */
+const NULL_BODY = new Set([204, 205, 304]);
+
+type Listener = (...args: unknown[]) => void;
+
+/** The functions of a response as they were before it was captured: what is written by them is sent. */
+export type Wire = Pick<
+  NodeResponse,
+  'writeHead' | 'write' | 'end' | 'destroy' | 'on' | 'once' | 'off'
+>;
+
+export const wireOf = (to: NodeResponse): Wire => ({
+  writeHead: to.writeHead.bind(to),
+  write: to.write.bind(to),
+  end: to.end.bind(to),
+  destroy: to.destroy.bind(to),
+  on: to.on.bind(to),
+  once: to.once.bind(to),
+  off: to.off.bind(to),
+});
+
+/**
+ * Takes what a handler writes to its response, instead of sending it, and resolves to that when its
+ * head is there. The handler sees a response that works as ever; but that its client hangs up, it
+ * sees only when it has written all, or when nobody wants it any longer.
+ */
+export function captureResponse(to: NodeResponse, wire: Wire): Promise<Response> {
+  return new Capture(to, wire).response;
+}
+
+class Capture {
+  readonly response: Promise<Response>;
+  readonly #to: NodeResponse;
+  readonly #wire: Wire;
+  #resolve: (response: Response) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+  #body: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #hasHead = false;
+  /** Of the body, where all of it comes with the head. */
+  #wholeLength: number | undefined;
+  #isOver = false;
+  /** Nobody takes what is written any longer. */
+  #isDropped = false;
+  #needsDrain = false;
+  #isHungUp = false;
+  /** What waits for `drain` and `close`, of which the handler has its own. */
+  readonly #listeners = {
+    drain: new Map<Listener, Listener>(),
+    close: new Map<Listener, Listener>(),
+  };
+
+  constructor(to: NodeResponse, wire: Wire) {
+    this.#to = to;
+    this.#wire = wire;
+    this.response = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    wire.once('close', () => this.#onHangUp());
+    this.#takeOver();
+  }
+
+  #takeOver(): void {
+    const to = this.#to;
+    const listen = (isOnce: boolean) => (event: string, listener: Listener) => {
+      this.#listen(event, listener, isOnce);
+      return to;
+    };
+    const forget = (event: string, listener: Listener) => {
+      this.#heldFor(event)?.delete(listener);
+      this.#wire.off(event, listener);
+      return to;
+    };
+    const functions = {
+      writeHead: (status: number, ...rest: unknown[]) => {
+        this.#writeHead(status, rest);
+        return to;
+      },
+      write: (chunk: unknown, encoding?: unknown, callback?: unknown) =>
+        this.#write(chunk, encoding, callback),
+      end: (chunk?: unknown, encoding?: unknown, callback?: unknown) => {
+        this.#end(chunk, encoding, callback);
+        return to;
+      },
+      flushHeaders: () => this.#needHead(),
+      destroy: (error?: Error) => {
+        this.#fail(error);
+        this.#wire.destroy(error);
+        return to;
+      },
+      on: listen(false),
+      addListener: listen(false),
+      once: listen(true),
+      off: forget,
+      removeListener: forget,
+    };
+    for (const [name, value] of Object.entries(functions)) {
+      Object.defineProperty(to, name, { value, writable: true, configurable: true });
+    }
+    const states = {
+      headersSent: () => this.#hasHead,
+      writableEnded: () => this.#isOver,
+      writableNeedDrain: () => this.#needsDrain,
+    };
+    for (const [name, get] of Object.entries(states)) {
+      Object.defineProperty(to, name, { get, configurable: true });
+    }
+    // Node sets these when the client hangs up.
+    for (const name of ['destroyed', '_closed', 'closed'] as const) {
+      let value = (to as unknown as Record<string, unknown>)[name];
+      Object.defineProperty(to, name, {
+        get: () => (this.#isOver ? value : false),
+        set: (set) => {
+          value = set;
+        },
+        configurable: true,
+      });
+    }
+  }
+
+  #heldFor(event: string): Map<Listener, Listener> | undefined {
+    return event === 'drain' || event === 'close' ? this.#listeners[event] : undefined;
+  }
+
+  #listen(event: string, listener: Listener, isOnce: boolean): void {
+    const held = this.#isOver ? undefined : this.#heldFor(event);
+    if (held === undefined) {
+      this.#wire[isOnce ? 'once' : 'on'](event, listener);
+      return;
+    }
+    held.set(listener, () => {
+      if (isOnce) held.delete(listener);
+      listener.call(this.#to);
+    });
+  }
+
+  #tell(event: 'drain' | 'close'): void {
+    for (const call of [...this.#listeners[event].values()]) call();
+  }
+
+  /** The head, if it is not there yet: as Node does it, by whatever `writeHead` there is. */
+  #needHead(): void {
+    if (!this.#hasHead) this.#to.writeHead(this.#to.statusCode);
+  }
+
+  #writeHead(status: number, rest: readonly unknown[]): void {
+    if (this.#hasHead || this.#isOver) return;
+    const [message, more] = typeof rest[0] === 'string' ? rest : [undefined, rest[0]];
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(this.#to.getHeaders())) set(headers, name, value);
+    for (const [name, value] of pairsOf(more)) set(headers, name, value);
+    if (this.#wholeLength !== undefined && !NULL_BODY.has(status) && !isMeasured(headers)) {
+      headers.set('content-length', String(this.#wholeLength));
+    }
+    const body = NULL_BODY.has(status) ? null : this.#stream();
+    const response = new Response(body, {
+      status,
+      statusText: (message as string | undefined) ?? this.#to.statusMessage ?? '',
+      headers,
+    });
+    this.#hasHead = true;
+    this.#to.statusCode = status;
+    this.#resolve(response);
+  }
+
+  #stream(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#body = controller;
+        },
+        pull: () => {
+          if (!this.#needsDrain) return;
+          this.#needsDrain = false;
+          this.#tell('drain');
+        },
+        cancel: () => {
+          this.#isDropped = true;
+          this.#needsDrain = false;
+          this.#tell('drain');
+          if (this.#isHungUp) this.#over();
+        },
+      },
+      { highWaterMark: HIGH_WATER_MARK, size: (chunk) => chunk.length },
+    );
+  }
+
+  #write(chunk: unknown, encoding: unknown, callback: unknown): boolean {
+    const told = [encoding, callback].find((each) => typeof each === 'function');
+    if (this.#isOver) return false;
+    this.#needHead();
+    const bytes = bytesOf(chunk, encoding);
+    if (bytes.length > 0 && !this.#isDropped) this.#body?.enqueue(bytes);
+    if (told !== undefined) queueMicrotask(() => (told as Listener)());
+    this.#needsDrain = !this.#isDropped && (this.#body?.desiredSize ?? 1) <= 0;
+    return !this.#needsDrain;
+  }
+
+  #end(...args: unknown[]): void {
+    if (this.#isOver) return;
+    const told = args.find((each) => typeof each === 'function');
+    if (told !== undefined) this.#wire.once('finish', told as Listener);
+    const [chunk, encoding] = args;
+    const bytes =
+      chunk === undefined || chunk === null || typeof chunk === 'function'
+        ? undefined
+        : bytesOf(chunk, encoding);
+    if (!this.#hasHead) this.#wholeLength = bytes?.length ?? 0;
+    this.#needHead();
+    if (bytes !== undefined && bytes.length > 0 && !this.#isDropped) this.#body?.enqueue(bytes);
+    if (!this.#isDropped) this.#body?.close();
+    this.#over();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    const reason =
+      error ?? new BrokenResponseError('this request', 'its handler ended before its response');
+    if (!this.#hasHead) this.#reject(reason);
+    else if (!this.#isDropped) this.#body?.error(reason);
+    this.#over();
+  }
+
+  /** From here on the response is what it was, and its events are Node's. */
+  #over(): void {
+    this.#isOver = true;
+    this.#needsDrain = false;
+    if (this.#isHungUp) this.#tell('close');
+    else this.#wire.once('close', () => this.#tell('close'));
+  }
+
+  #onHangUp(): void {
+    this.#isHungUp = true;
+    if (this.#isOver) return;
+    const { socket } = this.#to;
+    // Neither the client's end nor a broken line: it was this side that cut the connection.
+    const isOwnDoing = socket !== null && !socket.readableEnded && !socket.errored;
+    if (isOwnDoing) this.#fail(undefined);
+    else if (this.#isDropped) this.#over();
+  }
+}
+
+const isMeasured = (headers: Headers) =>
+  headers.has('content-length') || headers.has('transfer-encoding');
+
+function set(headers: Headers, name: string, value: unknown): void {
+  if (value === undefined) return;
+  headers.delete(name);
+  for (const each of Array.isArray(value) ? value : [value]) headers.append(name, String(each));
+}
+
+/** As `writeHead` takes them: an object, or names and values in turn. */
+function pairsOf(headers: unknown): (readonly [name: string, value: unknown])[] {
+  if (typeof headers !== 'object' || headers === null) return [];
+  if (!Array.isArray(headers)) return Object.entries(headers);
+  if (Array.isArray(headers[0])) return headers;
+  return headers.flatMap((name, at) => (at % 2 === 0 ? [[name, headers[at + 1]] as const] : []));
+}
+
+/** A copy: whoever wrote it may use its memory again. */
+function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
+  if (typeof chunk !== 'string') return new Uint8Array(chunk as Uint8Array);
+  if (typeof encoding !== 'string' || /^utf-?8$/i.test(encoding)) return encoder.encode(chunk);
+  return Buffer.from(chunk, encoding);
+}

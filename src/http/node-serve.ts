@@ -1,0 +1,121 @@
+import type { Admission, Gate } from './gate.js';
+import { peekBody } from './node-body.js';
+import { captureResponse, type Wire, wireOf } from './node-capture.js';
+import { headersOf, type NodeRequest, type NodeResponse } from './node-http.js';
+import { type Payload, payloadOfParsed } from './payload.js';
+
+/** What frameworks differ in. */
+export interface NodeProcessing {
+  readonly from: NodeRequest;
+  readonly to: NodeResponse;
+  /** What a body parser made of the body, once it was read. */
+  readonly parsed: () => unknown;
+  /** Lets the handler go on, whose response is captured by then. */
+  readonly proceed: () => void;
+  /** Is told before a response is written that is not the handler's own. */
+  readonly onForeign?: () => void;
+}
+
+/** The head of a request, as the rules look at it. */
+export const headOf = (from: NodeRequest) => () => ({
+  method: from.method ?? '',
+  url: from.originalUrl ?? from.url ?? '',
+  headers: headersOf(from),
+});
+
+/** Answers an admitted request of `node:http`. Rejects with what is to be told to the framework. */
+export async function serveNode<Incoming>(
+  gate: Gate<Incoming>,
+  admission: Admission | Response,
+  { from, to, parsed, proceed, onForeign }: NodeProcessing,
+): Promise<void> {
+  const wire = wireOf(to);
+  const client = new AbortController();
+  wire.once('close', () => client.abort());
+  let hasProceeded = false;
+  const answer = async () => {
+    if (admission instanceof Response) return admission;
+    const payload = await payloadOf(from, parsed, gate.maxBodyBytes);
+    if (payload === undefined) return gate.tooLarge();
+    return gate.answer(admission, {
+      payload,
+      signal: client.signal,
+      run: () => {
+        hasProceeded = true;
+        const response = captureResponse(to, wire);
+        proceed();
+        return response;
+      },
+    });
+  };
+  try {
+    const response = await answer();
+    if (!hasProceeded) onForeign?.();
+    await writeResponse(response, to, wire);
+  } catch (error) {
+    if (client.signal.aborted) return;
+    if (!hasProceeded) throw error;
+    wire.destroy(error instanceof Error ? error : undefined);
+  }
+}
+
+/** The body, wherever it is by now; `undefined` if it is too large. */
+async function payloadOf(
+  from: NodeRequest,
+  parsed: () => unknown,
+  maxBytes: number,
+): Promise<Payload | undefined> {
+  if (Number(from.headers['content-length'] ?? 0) > maxBytes) {
+    // Read on, or a client that is still sending would never come to read the answer.
+    from.resume();
+    return undefined;
+  }
+  if (from.readableDidRead) return payloadOfParsed(parsed());
+  const body = await peekBody(from, maxBytes);
+  return body && { body };
+}
+
+/** What describes a body, and must not be left from another one. */
+const OF_BODY = [
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'etag',
+  'last-modified',
+  'transfer-encoding',
+];
+
+/** Writes a response while it comes in, as fast as it is taken. */
+async function writeResponse(response: Response, to: NodeResponse, wire: Wire): Promise<void> {
+  const { status, statusText, headers, body } = response;
+  for (const name of OF_BODY) to.removeHeader(name);
+  for (const [name, value] of headers) if (name !== 'set-cookie') to.setHeader(name, value);
+  const cookies = headers.getSetCookie();
+  if (cookies.length > 0) to.setHeader('set-cookie', cookies);
+  if (statusText !== '') to.statusMessage = statusText;
+  wire.writeHead(status);
+  if (body === null) {
+    wire.end();
+    return;
+  }
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (!wire.write(value)) await drained(wire);
+  }
+  wire.end();
+}
+
+/** Resolves when more can be written, or it does not matter any longer. */
+function drained(wire: Wire): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      wire.off('drain', settle);
+      wire.off('close', settle);
+      resolve();
+    };
+    wire.on('drain', settle);
+    wire.on('close', settle);
+  });
+}

@@ -1,0 +1,58 @@
+import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { isKey } from '../index.js';
+
+/** What one call asks for. */
+export interface CallOptions {
+  /** Ends the wait of this caller; the run goes on for the others, and by `onAbandoned` for nobody. */
+  readonly signal?: AbortSignal;
+  /** Of the payload, where the key is not made of it: another one under the same key is an error. */
+  readonly fingerprint?: string;
+  /** Runs it again though there is a result; a run that is under way is joined. */
+  readonly fresh?: boolean;
+  /** W3C Trace Context of the call, for events. */
+  readonly traceparent?: string;
+}
+
+const MEMBERS = ['signal', 'fingerprint', 'fresh', 'traceparent'];
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/**
+ * Checks a key.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_KEY` for what samekey does not make.
+ */
+export function checkKey(key: unknown): void {
+  if (isKey(key) || (typeof key === 'string' && UUID.test(key))) return;
+  fail(
+    TypeError,
+    'SAMEKEY_BAD_KEY',
+    `Cannot use the key ${typeof key === 'string' ? quote(key) : nameOf(key)}: wanted what keyOf, sha256Hex, scoped, uuidv5 or randomKey give`,
+  );
+}
+
+/**
+ * Checks what `once` is called with.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_KEY`, `SAMEKEY_BAD_ARGUMENT`.
+ */
+export function checkCall(key: unknown, fn: unknown, options: CallOptions | undefined): void {
+  checkKey(key);
+  if (typeof fn !== 'function') {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot run ${key}: the second argument is ${nameOf(fn)}, wanted a function`,
+    );
+  }
+  if (options === undefined) return;
+  requireMembers(options, MEMBERS, 'options of the call');
+  const { fingerprint } = options;
+  if (fingerprint !== undefined && typeof fingerprint !== 'string') {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot run ${key}: fingerprint is ${nameOf(fingerprint)}, wanted text such as another key`,
+    );
+  }
+}

@@ -1,0 +1,154 @@
+import type { StoreRecord } from '../store/store.js';
+import { LazyAbort, untilAborted } from './abort.js';
+import type { CallOptions } from './call.js';
+import { Changes } from './changes.js';
+import { inProgress } from './errors.js';
+import { Abandoned, type FlightPlan, fly, type Landing } from './flight.js';
+import type { GuardedStore } from './guarded-store.js';
+import type { OnceSettings } from './options.js';
+import type { EventBody, RunTools } from './run.js';
+
+/** What all flights of one `once` share. */
+export interface Airline {
+  readonly settings: OnceSettings;
+  readonly store: GuardedStore;
+  /** Whether no run may be begun any longer. */
+  readonly isClosed: boolean;
+  emit(key: string, traceparent: string | undefined, event: EventBody): void;
+}
+
+/** A flight and who is on it. */
+export class Flight implements RunTools {
+  readonly settings: OnceSettings;
+  readonly store: GuardedStore;
+  readonly abort = new LazyAbort();
+  readonly key: string;
+  readonly fingerprint: string | undefined;
+  readonly traceparent: string | undefined;
+  readonly landing: Promise<Landing>;
+  /** Whether its result was evicted while it was under way. */
+  isEvicted = false;
+  /** Asking the store, waiting for another process's run, or running the function. */
+  phase: 'looking' | 'waiting' | 'running' = 'looking';
+  /** What it waits for. */
+  standing: StoreRecord | undefined;
+  readonly #airline: Airline;
+  #passengers = 0;
+  /** Are called at every new phase. */
+  readonly #watchful = new Set<() => void>();
+  #changes: Changes | undefined;
+
+  constructor(plan: FlightPlan, traceparent: string | undefined, airline: Airline) {
+    this.settings = airline.settings;
+    this.store = airline.store;
+    this.key = plan.key;
+    this.fingerprint = plan.fingerprint;
+    this.traceparent = traceparent;
+    this.#airline = airline;
+    this.landing = fly(plan, this);
+  }
+
+  get isAbandoned(): boolean {
+    return this.#passengers === 0;
+  }
+
+  get isClosed(): boolean {
+    return this.#airline.isClosed;
+  }
+
+  emit(event: EventBody): void {
+    this.#airline.emit(this.key, this.traceparent, event);
+  }
+
+  enter(phase: 'waiting' | 'running', standing?: StoreRecord): void {
+    this.phase = phase;
+    this.standing = standing;
+    for (const look of this.#watchful) look();
+  }
+
+  async untilChanged(mostMs: number): Promise<void> {
+    if (this.isAbandoned || this.isClosed) return;
+    this.#changes ??= new Changes(this.store, this.key);
+    await this.#changes.next(mostMs);
+  }
+
+  stopWaiting(): void {
+    this.#changes?.stop();
+  }
+
+  /** Ends its wait for another process's run. */
+  wake(): void {
+    this.#changes?.wake();
+  }
+
+  /** Resolves when it is known whether there is a run or a result; what it came to is no matter. */
+  async untilLooked(signal: AbortSignal | undefined): Promise<void> {
+    if (this.phase !== 'looking') return;
+    const looked = new Promise<void>((resolve) => {
+      this.#watchful.add(resolve);
+      this.landing.then(
+        () => resolve(),
+        () => resolve(),
+      );
+    });
+    await untilAborted(looked, signal);
+  }
+
+  /**
+   * Waits for the landing, for as long as this passenger wants to; `undefined` if it boarded when
+   * everybody else had left, and the flight had been given up.
+   */
+  async board(options: CallOptions, calledAt: number): Promise<Landing | undefined> {
+    const { signal, traceparent } = options;
+    this.#passengers++;
+    try {
+      if (this.settings.waitMs === undefined) return await untilAborted(this.landing, signal);
+      return await this.#untilWaited(this.settings.waitMs, calledAt, signal, traceparent);
+    } catch (error) {
+      if (error instanceof Abandoned) return undefined;
+      const isLast = this.#passengers === 1;
+      if (signal?.aborted && isLast && this.settings.onAbandoned === 'abort') {
+        this.abort.abort(signal.reason);
+      }
+      throw error;
+    } finally {
+      this.#passengers--;
+      if (this.#passengers === 0) this.wake();
+    }
+  }
+
+  /** The landing, or an error when the run of another process has been waited for long enough. */
+  async #untilWaited(
+    waitMs: number,
+    calledAt: number,
+    signal: AbortSignal | undefined,
+    traceparent: string | undefined,
+  ): Promise<Landing> {
+    let look = () => {};
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const left = new Promise<never>((_, reject) => {
+      let isLongEnough = waitMs === 0;
+      look = () => {
+        if (!isLongEnough || this.phase !== 'waiting') return;
+        const waitedMs = Math.round(performance.now() - calledAt);
+        const event = { type: 'conflict', layer: 'store', waitedMs } as const;
+        this.#airline.emit(this.key, traceparent, event);
+        this.#watchful.delete(look);
+        reject(inProgress(this.key, this.standing, waitedMs));
+      };
+      const end = () => {
+        isLongEnough = true;
+        look();
+      };
+      timer = setTimeout(end, Math.max(0, waitMs - (performance.now() - calledAt)));
+    });
+    this.#watchful.add(look);
+    try {
+      look();
+      return await untilAborted(Promise.race([this.landing, left]), signal);
+    } finally {
+      clearTimeout(timer);
+      this.#watchful.delete(look);
+    }
+  }
+}

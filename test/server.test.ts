@@ -1,0 +1,379 @@
+import { request } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { OnceEvent } from '../src/once/index.js';
+import { memoryStore } from '../src/store/memory.js';
+import type { Store } from '../src/store/store.js';
+import {
+  type Answered,
+  type AnyOptions,
+  type Behave,
+  FRAMEWORKS,
+  type Started,
+} from './frameworks.js';
+
+const soon = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
+const json = (value: unknown, more: Partial<Answered> = {}): Answered => ({
+  body: JSON.stringify(value),
+  ...more,
+  headers: { 'content-type': 'application/json', ...more.headers },
+});
+
+/** As text, the bytes in it too. */
+const textOf = (value: unknown) =>
+  JSON.stringify(value, (_, each) =>
+    each instanceof Uint8Array ? Buffer.from(each).toString('latin1') : each,
+  )?.replaceAll('\\"', '"') ?? '';
+
+/** Without all that `fetch` does for 2000 connections. */
+const plainPost = (url: string) =>
+  new Promise<string>((resolve, reject) => {
+    const headers = { 'idempotency-key': 'many', 'content-type': 'application/json' };
+    request(`${url}/orders`, { method: 'POST', headers, agent: false }, async (response) =>
+      resolve((await response.setEncoding('utf8').toArray()).join('')),
+    )
+      .on('error', reject)
+      .end('{"item":1}');
+  });
+
+/** Steps that a test takes one by one. */
+function steps() {
+  const waiting: (() => void)[] = [];
+  let taken = 0;
+  return {
+    take() {
+      taken++;
+      waiting.shift()?.();
+    },
+    async next() {
+      if (taken === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+      taken--;
+    },
+  };
+}
+
+describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
+  /** Fastify and a parser that stands before have read the body already. */
+  const reads = /fastify|behind/.test(name) ? 'after a parser' : 'itself';
+
+  let server: Started;
+  let store: Store;
+  let events: OnceEvent[];
+  let runs: number;
+  const stopping: (() => Promise<unknown>)[] = [];
+
+  beforeEach(() => {
+    store = memoryStore();
+    events = [];
+    runs = 0;
+  });
+  afterEach(async () => {
+    for (const stop of stopping.splice(0)) await stop();
+  });
+
+  async function serving(behave: Behave, options: Partial<AnyOptions> = {}) {
+    server = await start({ store, onEvent: (event) => events.push(event), ...options }, (asked) => {
+      runs++;
+      return behave(asked);
+    });
+    stopping.push(server.stop);
+  }
+  const post = (
+    key: string | undefined,
+    body: unknown = { item: 1 },
+    { path = '/orders', headers = {}, ...init }: RequestInit & { path?: string } = {},
+  ) =>
+    fetch(server.url + path, {
+      method: 'POST',
+      body:
+        typeof body === 'string' || body instanceof Uint8Array
+          ? (body as BodyInit)
+          : JSON.stringify(body),
+      ...init,
+      headers: {
+        'content-type': 'application/json',
+        ...(key !== undefined && { 'idempotency-key': key }),
+        ...(headers as Record<string, string>),
+      },
+    });
+  const outcomeOf = ({ headers }: Response) => headers.get('samekey');
+  const problemOf = async (response: Response) => {
+    expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    const problem = (await response.json()) as {
+      type: string;
+      status: number;
+      title: string;
+      detail: string;
+    };
+    expect(problem).toEqual({
+      type: expect.stringContaining('/docs/server.md#'),
+      title: expect.any(String),
+      status: response.status,
+      detail: expect.stringMatching(/^Cannot .*wanted /),
+    });
+    return [response.status, problem.type.split('#')[1]];
+  };
+
+  it('a duplicate joins the first request, and gets its response again afterwards', async () => {
+    await serving(async ({ count, body }) => {
+      await soon(50);
+      return json({ count, body }, { status: 201, headers: { 'x-order': String(count) } });
+    });
+    const responses = await Promise.all([post('a'), post('a'), post('"a"'), post('b')]);
+    expect(responses.map(outcomeOf).sort()).toEqual(['executed', 'executed', 'joined', 'joined']);
+    expect(responses.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
+    const texts = await Promise.all(responses.map((each) => each.text()));
+    expect(new Set(texts.slice(0, 3)).size).toBe(1);
+    expect(JSON.parse(texts[0] as string).body).toEqual({ item: 1 });
+    expect(texts[3]).not.toBe(texts[0]);
+    const again = await post('a', '{ "item": 1.0 }');
+    expect([outcomeOf(again), again.status]).toEqual(['replayed', 201]);
+    expect(again.headers.get('x-order')).toBe(responses[0]?.headers.get('x-order'));
+    expect(again.headers.get('content-type')).toBe(responses[0]?.headers.get('content-type'));
+    expect(await again.text()).toBe(texts[0]);
+    expect(runs).toBe(2);
+  });
+
+  // Where all but the parser is the same, fewer say as much.
+  const crowd = /express 4|behind/.test(name) ? 200 : 2000;
+  it(`${crowd} duplicates at once are one run, and get the same bytes`, async () => {
+    const long = 'x'.repeat(2000);
+    await serving(async ({ count }) => {
+      await soon(200);
+      return json({ count, long });
+    });
+    const texts = await Promise.all(Array.from({ length: crowd }, () => plainPost(server.url)));
+    expect(new Set(texts)).toEqual(new Set([JSON.stringify({ count: 1, long })]));
+    expect(runs).toBe(1);
+  });
+
+  it('a stream reaches all who wait as it is written, and is kept when it has ended', async () => {
+    const step = steps();
+    await serving(() => ({
+      headers: { 'content-type': 'text/event-stream' },
+      body: (async function* () {
+        for (const word of ['one', 'two', 'three']) {
+          await step.next();
+          yield `data: ${word}\n\n`;
+        }
+      })(),
+    }));
+    const pending = [post('s'), post('s')];
+    await expect.poll(() => runs).toBe(1);
+    step.take();
+    const readers = await Promise.all(
+      pending.map(async (each) =>
+        ((await each).body as ReadableStream).pipeThrough(new TextDecoderStream()).getReader(),
+      ),
+    );
+    const readAll = async () => Promise.all(readers.map(async (each) => (await each.read()).value));
+    expect(await readAll()).toEqual(['data: one\n\n', 'data: one\n\n']);
+    step.take();
+    expect(await readAll()).toEqual(['data: two\n\n', 'data: two\n\n']);
+    const late = (await post('s')).text();
+    step.take();
+    expect(await readAll()).toEqual(['data: three\n\n', 'data: three\n\n']);
+    const all = 'data: one\n\ndata: two\n\ndata: three\n\n';
+    expect(await late).toBe(all);
+    await expect.poll(() => events.some(({ type }) => type === 'executed')).toBe(true);
+    expect(await (await post('s')).text()).toBe(all);
+    expect(runs).toBe(1);
+  });
+
+  it('a key that is malformed, missing where it must not, or was used otherwise is a problem', async () => {
+    await serving(({ count }) => json({ count }), { required: true });
+    for (const key of ['a b', 'a"b', '"a', 'a,b', 'k'.repeat(10_000), '"a" "b"']) {
+      expect(await problemOf(await post(key)), key).toEqual([400, 'key-malformed']);
+    }
+    expect(await problemOf(await post(undefined))).toEqual([400, 'key-missing']);
+    expect(runs).toBe(0);
+    await (await post('a')).text();
+    expect(await problemOf(await post('a', { item: 2 }))).toEqual([422, 'key-reused']);
+    expect(await problemOf(await post('a', { item: 1 }, { path: '/orders?gift=1' }))).toEqual([
+      422,
+      'key-reused',
+    ]);
+    // Another address, another request.
+    expect(outcomeOf(await post('a', { item: 2 }, { path: '/refunds' }))).toBe('executed');
+    expect(runs).toBe(2);
+  });
+
+  it('who has waited too long is told so; but first that its payload is another one', async () => {
+    const step = steps();
+    await serving(
+      async ({ count }) => {
+        await step.next();
+        return json({ count });
+      },
+      { waitMs: 50 },
+    );
+    const first = post('a');
+    await expect.poll(() => runs).toBe(1);
+    const second = await post('a');
+    expect(second.headers.get('retry-after')).toBe('1');
+    expect(second.headers.get('x-should-retry')).toBe('true');
+    expect(await problemOf(second)).toEqual([409, 'in-progress']);
+    expect(await problemOf(await post('a', { item: 2 }))).toEqual([422, 'key-reused']);
+    step.take();
+    expect(await (await first).json()).toEqual({ count: 1 });
+  });
+
+  it('a body that is too large is refused before the handler, whether it says so or not', async () => {
+    await serving(({ count }) => json({ count }), { maxBodyBytes: 1000 });
+    const large = JSON.stringify({ text: 'x'.repeat(50_000) });
+    expect(await problemOf(await post('a', large))).toEqual([413, 'body-too-large']);
+    if (reads === 'itself') {
+      // Nobody knows how long it is before it is read.
+      const body = new Blob([large]).stream();
+      const refused = await post('a', undefined, { body, duplex: 'half' } as RequestInit);
+      expect(await problemOf(refused)).toEqual([413, 'body-too-large']);
+    }
+    expect(runs).toBe(0);
+    expect((await post('a')).status).toBe(200);
+  });
+
+  it('without a key it is no matter of this, nor with a method that is none', async () => {
+    await serving(({ count }) => json({ count }));
+    for (const count of [1, 2]) expect(await (await post(undefined)).json()).toEqual({ count });
+    const put = await post('a', {}, { method: 'PUT' });
+    expect([outcomeOf(put), await put.json()]).toEqual([null, { count: 3 }]);
+    expect(events).toEqual([]);
+  });
+
+  it('a key is derived from what is asked and who asks, but not for strangers', async () => {
+    await serving(({ count }) => json({ count }), { deriveKey: true });
+    const ask = async (body: unknown, headers: Record<string, string>, path = '/orders') =>
+      (await (await post(undefined, body, { headers, path })).json()) as { count: number };
+    const alice = { authorization: 'Bearer alice' };
+    expect(await ask({ item: 1 }, alice)).toEqual({ count: 1 });
+    expect(await ask('{ "item" : 1e0 }', alice)).toEqual({ count: 1 });
+    expect(await ask({ item: 2 }, alice)).toEqual({ count: 2 });
+    expect(await ask({ item: 1 }, alice, '/refunds')).toEqual({ count: 3 });
+    expect(await ask({ item: 1 }, { authorization: 'Bearer bob' })).toEqual({ count: 4 });
+    expect(await ask({ item: 1 }, {})).toEqual({ count: 5 });
+    expect(await ask({ item: 1 }, {})).toEqual({ count: 6 });
+  });
+
+  it('two accounts with one key get their own answers', async () => {
+    await serving(({ count }) => json({ count }));
+    const ask = async (account: string) =>
+      (await post('a', { item: 1 }, { headers: { authorization: `Bearer ${account}` } })).json();
+    expect(await Promise.all([ask('alice'), ask('bob')])).toHaveLength(2);
+    expect(runs).toBe(2);
+    expect(await ask('alice')).not.toEqual(await ask('bob'));
+  });
+
+  it('a cookie is for the one who asked', async () => {
+    await serving(async ({ count }) => {
+      await soon();
+      return json({ count }, { headers: { 'set-cookie': 'session=secret' } });
+    });
+    const responses = await Promise.all([post('a'), post('a')]);
+    responses.push(await post('a'));
+    const byOutcome = Object.fromEntries(
+      responses.map((each) => [outcomeOf(each), each.headers.getSetCookie()]),
+    );
+    expect(byOutcome).toEqual({ executed: ['session=secret'], joined: [], replayed: [] });
+  });
+
+  it('what fails reaches all who wait, and the next one runs again', async () => {
+    await serving(async ({ count }) => {
+      await soon(50);
+      if (count === 1) throw new Error('no stock');
+      if (count === 2) return json({ count }, { status: 503 });
+      if (count === 3) return json({ count }, { status: 404 });
+      return json({ count });
+    });
+    const failed = await Promise.all([post('a'), post('a'), post('a')]);
+    expect(new Set(failed.map(({ status }) => status))).toEqual(new Set([500]));
+    expect(runs).toBe(1);
+    expect((await post('a')).status).toBe(503);
+    expect((await post('a')).status).toBe(404);
+    expect(await (await post('a')).json()).toEqual({ count: 4 });
+    expect(await (await post('a')).json()).toEqual({ count: 4 });
+    expect(runs).toBe(4);
+  });
+
+  it('a client that hangs up stops nothing, and its retry gets the answer', async () => {
+    const step = steps();
+    await serving(async ({ count }) => {
+      await step.next();
+      return {
+        body: (async function* () {
+          for (let n = 0; n < 3; n++) {
+            yield `${count} `;
+            await step.next();
+          }
+        })(),
+      };
+    });
+    const hangUp = new AbortController();
+    const first = post('a', { item: 1 }, { signal: hangUp.signal }).catch(() => 'gone');
+    await expect.poll(() => runs).toBe(1);
+    hangUp.abort();
+    expect(await first).toBe('gone');
+    await soon(50);
+    const retry = post('a');
+    for (let n = 0; n < 4; n++) {
+      await soon();
+      step.take();
+    }
+    expect(await (await retry).text()).toBe('1 1 1 ');
+    expect(runs).toBe(1);
+  });
+
+  it('a body that is no JSON, compressed or of no known kind is what its bytes are', async () => {
+    await serving(({ count, body }) => json({ count, body }));
+    const broken = await post('a', '{"item":', {});
+    expect([400, 500]).toContain(broken.status);
+    const packed = gzipSync('{"item":1}');
+    const ask = (body: string | Uint8Array, headers: Record<string, string>) =>
+      post('b', body, { headers: { 'content-type': 'text/plain', ...headers } });
+    expect((await ask(packed, { 'x-coding': 'gzip' })).status).toBe(200);
+    expect(outcomeOf(await ask(packed, { 'x-coding': 'gzip' }))).toBe('replayed');
+    expect((await ask('other', {})).status).toBe(422);
+  });
+
+  it('an empty body, an empty answer and a redirect are as good as any', async () => {
+    await serving(({ path }) =>
+      path === '/gone' ? { status: 204 } : { status: 303, headers: { location: '/orders/1' } },
+    );
+    const ask = (path: string) =>
+      fetch(server.url + path, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { 'idempotency-key': 'e' },
+      });
+    expect(outcomeOf(await ask('/gone'))).toBe('executed');
+    const gone = await ask('/gone');
+    expect([gone.status, outcomeOf(gone), await gone.text()]).toEqual([204, 'replayed', '']);
+    expect((await ask('/moved')).headers.get('location')).toBe('/orders/1');
+    const moved = await ask('/moved');
+    expect([moved.status, moved.headers.get('location')]).toEqual([303, '/orders/1']);
+    expect(runs).toBe(2);
+  });
+
+  it('what is kept has nothing of the request in it', async () => {
+    const written: string[] = [];
+    const watched = new Proxy(store, {
+      get(target, name: keyof Store) {
+        const own = target[name] as (...given: unknown[]) => unknown;
+        return (...given: unknown[]) => {
+          written.push(name, ...given.map(textOf));
+          return own.apply(target, given);
+        };
+      },
+    });
+    await serving(({ count }) => json({ count }), { store: watched });
+    await (
+      await post(
+        'a',
+        { item: 'body-secret' },
+        { headers: { authorization: 'Bearer header-secret' } },
+      )
+    ).text();
+    await expect.poll(() => written).toContain('complete');
+    expect(written.join('\n')).toMatch(/"status":200.*"count":1/s);
+    expect(written.join('\n')).not.toMatch(/header-secret|body-secret/);
+  });
+});
