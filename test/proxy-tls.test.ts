@@ -20,10 +20,13 @@ describeWith('openssl', hasOpenssl, 'an upstream behind TLS', () => {
       stdio: 'ignore',
     });
     const seen: (string | undefined)[] = [];
-    const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
-      seen.push(request.headers.authorization);
-      response.end('{"a":1}');
-    });
+    const server = createServer(
+      { key: readFileSync(key), cert: readFileSync(cert) },
+      (request, response) => {
+        seen.push(request.headers.authorization);
+        response.end('{"a":1}');
+      },
+    );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const upstream = `https://localhost:${(server.address() as AddressInfo).port}`;
     const ask = (url: string, method: string) =>
@@ -37,7 +40,9 @@ describeWith('openssl', hasOpenssl, 'an upstream behind TLS', () => {
         expect(refused.status).toBe(502);
         const { code, detail } = await refused.json();
         expect(code).toBe('SAMEKEY_UPSTREAM');
-        expect(detail).toMatch(/^Cannot reach localhost:\d+: self-signed certificate; nothing was sent/);
+        expect(detail).toMatch(
+          /^Cannot reach localhost:\d+: self-signed certificate; nothing was sent/,
+        );
       }
       expect(seen).toEqual(['Bearer a', 'Bearer a']);
     } finally {

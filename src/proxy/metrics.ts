@@ -1,5 +1,5 @@
-import type { Saved } from '../once/index.js';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Saved } from '../once/index.js';
 
 /** How a request came to its end. */
 export type RequestOutcome =
