@@ -14,7 +14,12 @@ import { ProxyError } from './proxy-error.js';
 import { malformed, tunnelRefused, writeRaw } from './refusals.js';
 import { readBody, refuseLong } from './request-body.js';
 import { messageOf, type ProxyLog, traceIdOf } from './request-log.js';
-import { type RequestTarget, targetOf, type UpstreamAddress } from './request-target.js';
+import {
+  isForAnother,
+  type RequestTarget,
+  targetOf,
+  type UpstreamAddress,
+} from './request-target.js';
 import { type ProxiedInit, Upstream } from './upstream.js';
 
 export { createLog, LOG_LEVELS, type LogLevel, type ProxyLog } from './request-log.js';
@@ -108,7 +113,8 @@ class Handler {
   readonly #methods: ReadonlySet<string>;
   /** What this proxy calls itself in `via`, to know what was here before. */
   readonly #pseudonym = `samekey-${randomBytes(4).toString('hex')}`;
-  readonly #answering = new WeakSet<Duplex>();
+  /** How many requests of a connection are being answered: it may send the next one before. */
+  readonly #answering = new WeakMap<Duplex, number>();
   #isDraining = false;
 
   constructor(options: ProxyOptions) {
@@ -137,20 +143,23 @@ class Handler {
     response: ServerResponse,
     expectsContinue = false,
   ): Promise<void> {
-    if (!this.#options.hasMetricsPort && this.handleOwn(request, response, '/-')) return;
+    const { isLoopback, hasMetricsPort } = this.#options;
+    // A page of the web is told nothing, either.
+    const isAsked = !hasMetricsPort && !(isLoopback && isForAnother(request));
+    if (isAsked && this.handleOwn(request, response, '/-')) return;
     const call = new Call(request, response, this.#metrics, this.#options.log);
     // Errors of a connection that is gone; who writes to it sees that it is.
     response.on('error', () => {});
     const { socket } = request;
-    this.#answering.add(socket);
-    response.on('close', () => this.#answering.delete(socket));
+    this.#count(socket, 1);
+    response.on('close', () => this.#count(socket, -1));
     try {
       if (this.#isDraining) {
         response.setHeader('connection', 'close');
         throw new ProxyError(503, 'SAMEKEY_CLOSED', 'Cannot take the request: the proxy is ending');
       }
       const target = targetOf(request, this.#options.upstream, {
-        isLoopback: this.#options.isLoopback,
+        isLoopback,
         pseudonym: this.#pseudonym,
       });
       const isKeyed = this.#isKeyed(request);
@@ -167,7 +176,7 @@ class Handler {
   /** Refuses what did not become a request. */
   refuse(socket: Duplex, error: ProxyError): void {
     // It is gone, or in the middle of an answer, which another one would be taken for the rest of.
-    if (!socket.writable || this.#answering.has(socket)) {
+    if (!socket.writable || this.isAnswering(socket)) {
       socket.destroy();
       return;
     }
@@ -206,8 +215,12 @@ class Handler {
     this.#upstream.close();
   }
 
-  isAnswering(socket: Socket): boolean {
-    return this.#answering.has(socket);
+  isAnswering(socket: Duplex): boolean {
+    return (this.#answering.get(socket) ?? 0) > 0;
+  }
+
+  #count(socket: Duplex, change: 1 | -1): void {
+    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + change);
   }
 
   #isKeyed({ method = '', url = '' }: IncomingMessage): boolean {
