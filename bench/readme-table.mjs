@@ -302,7 +302,7 @@ function renderMany(results) {
  *
  * @param {Results} results
  */
-function renderOnce({ once, 'once-stores': stores }) {
+function renderOnce({ once, 'once-stores': stores, fetch: added }) {
   /** @type {string[][]} */
   const rows = [];
   if (once) {
@@ -332,6 +332,14 @@ function renderOnce({ once, 'once-stores': stores }) {
         `**${formatRatio(times)}**`,
       ]);
     }
+  }
+  if (added) {
+    rows.push([
+      '`fetch`: a call of 20 ms that sends 100 KB',
+      `${added.callMs.samekey} ms`,
+      `the bare \`fetch\` ${added.callMs.fetch} ms`,
+      '',
+    ]);
   }
   return rows;
 }

@@ -190,6 +190,10 @@ export function targetsOf(result) {
       return result.runtimes.flatMap(runtimeTargets);
     case 'once':
       return onceTargets(result.cells);
+    case 'fetch': {
+      const addedPercent = Number((100 * result.addedToCall).toFixed(2));
+      return [target('added to a call of 20 ms with 100 KB', '<', 3, addedPercent, '%')];
+    }
     case 'bundle':
       return result.imports.flatMap((/** @type {any} */ { name, gzippedBytes }) => {
         const wanted = GZIPPED_BYTES[name];

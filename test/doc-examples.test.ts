@@ -2,18 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import * as aiSdk from '../src/http/ai-sdk.js';
-import * as batch from '../src/http/batch.js';
-import * as cost from '../src/http/cost.js';
-import * as fetchEntry from '../src/http/fetch.js';
 import * as samekey from '../src/index.js';
-import * as once from '../src/once/index.js';
-import * as otel from '../src/once/otel.js';
-import * as conformance from '../src/store/conformance.js';
-import * as lmdb from '../src/store/lmdb.js';
-import * as memory from '../src/store/memory.js';
-import * as postgres from '../src/store/postgres.js';
-import * as redis from '../src/store/redis.js';
 import { type Example, examplesInMarkdown, examplesInSource, prepare } from './doc-examples.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -34,21 +23,15 @@ function elided(expected: unknown): unknown {
   );
 }
 
-/** What users import by these names, from the sources. */
-const ENTRIES: Record<string, object> = {
-  samekey,
-  'samekey/ai-sdk': aiSdk,
-  'samekey/batch': batch,
-  'samekey/cost': cost,
-  'samekey/fetch': fetchEntry,
-  'samekey/once': once,
-  'samekey/otel': otel,
-  'samekey/store/conformance': conformance,
-  'samekey/store/lmdb': lmdb,
-  'samekey/store/memory': memory,
-  'samekey/store/postgres': postgres,
-  'samekey/store/redis': redis,
-};
+/** What users import by these names, from the sources; but threads, which run what is built. */
+const ENTRIES: Record<string, object> = {};
+for (const [name, target] of Object.entries<{ types?: string }>(
+  JSON.parse(read('package.json')).exports,
+)) {
+  if (target.types === undefined || name === './pool') continue;
+  const source = target.types.replace('./dist/', '../src/').replace('.d.ts', '.js');
+  ENTRIES[name.replace('.', 'samekey')] = await import(source);
+}
 /** What the examples in comments have without importing it. */
 const EVERYTHING = Object.assign({}, ...Object.values(ENTRIES));
 

@@ -173,7 +173,7 @@ describe('withRetry', () => {
     await expect(
       retrying(`${provider.url}/`, { method: 'POST', body: '{}', referrer: 'nonsense' }),
     ).rejects.toThrow('Referrer');
-    expect(provider.requests.length).toBe(3);
+    expect(events.length).toBe(2);
     await expect(retrying('nonsense')).rejects.toThrow('URL');
   });
 
@@ -299,10 +299,34 @@ describe('an aborted signal', () => {
     expect(provider.requests.length).toBe(1);
   });
 
-  it('ends a wait', async () => {
+  it('ends the look at an error’s body', async () => {
+    const caller = new AbortController();
+    const server = createServer((request, response) => {
+      request.resume();
+      response.writeHead(503, { 'content-type': 'application/json' }).write('{');
+      setTimeout(() => caller.abort(new Error('no more')), 50);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const events: RetryEvent[] = [];
+      const retrying = withRetry(fetch, { onRetry: (event) => events.push(event) });
+      const sent = retrying(`http://127.0.0.1:${port}/`, { signal: caller.signal });
+      await expect(sent).rejects.toThrow('no more');
+      expect(events).toEqual([]);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
+  it.each([
+    ['in its listener', (abort: () => void) => abort()],
+    ['later', (abort: () => void) => setTimeout(abort)],
+  ])('ends a wait: %s', async (_, when) => {
     const caller = new AbortController();
     const { post, provider } = await start(() => '429:50000', {
-      onRetry: () => setTimeout(() => caller.abort(new Error('no more'))),
+      onRetry: () => when(() => caller.abort(new Error('no more'))),
     });
     await expect(post({ signal: caller.signal })).rejects.toThrow('no more');
     expect(provider.requests.length).toBe(1);
@@ -637,6 +661,26 @@ describe('retryPolicies', () => {
     expect(() => withRetry(undefined as never)).toThrow(
       'Cannot retry requests: fetch is undefined, wanted a function',
     );
+  });
+});
+
+describe('below idempotentFetch', () => {
+  it('makes one row of attempts of all duplicates, with its key', async () => {
+    const { retrying, provider, keys } = await start(['429', '500', 'answer']);
+    const once = idempotentFetch({ store: memoryStore(), fetch: retrying });
+    const ask = async () => {
+      const response = await once(`${provider.url}/v1/chat/completions`, {
+        method: 'POST',
+        body: BODY,
+      });
+      return { text: await response.text(), key: response.headers.get('samekey-key') };
+    };
+    const answers = await Promise.all([ask(), ask(), ask()]);
+    expect(answers[0]?.text).toContain('Answer 1 to: What is new?');
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(keys()).toEqual(Array(3).fill(answers[0]?.key));
+    expect(provider.billedCount()).toBe(1);
+    await once.close();
   });
 });
 

@@ -55,6 +55,7 @@ export const groupNames = /** @type {const} */ ([
   'once',
   'once-stores',
   'once-scale',
+  'fetch',
 ]);
 
 /**

@@ -63,13 +63,16 @@ export async function send(response, { status = 200, headers, chunks }, { name, 
   for (const piece of isWhole ? pieces : pieces.slice(0, Math.ceil(pieces.length / 2))) {
     if (name === 'slow-stream') await sleep(number, undefined, { ref: false });
     if (response.destroyed) return;
-    await written(response, piece);
+    // Only who reads slowly is waited for.
+    if (!response.write(piece)) await written(response, '');
   }
-  if (name === 'cut') response.destroy();
-  else if (name !== 'stall') response.end();
+  if (name === 'cut') {
+    await written(response, '');
+    response.destroy();
+  } else if (name !== 'stall') response.end();
 }
 
-/** It is on its way when this resolves, so that a connection which breaks then breaks after it. */
+/** All is on its way when this resolves, so that a connection which breaks then breaks after it. */
 const written = (response, piece) => new Promise((resolve) => response.write(piece, resolve));
 
 const sizeOf = (content) => Buffer.byteLength(content);

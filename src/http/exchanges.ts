@@ -147,7 +147,7 @@ export class Exchanges {
     plan: ExchangePlan,
     isFirst: boolean,
   ): Promise<Exchanged | undefined> {
-    const { key, signal, traceparent, fresh } = plan;
+    const { key, signal, fresh } = plan;
     const boardedAt = performance.now();
     const hasEnded = exchange.end !== undefined;
     const seat = exchange.enter(signal);

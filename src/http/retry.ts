@@ -1,6 +1,5 @@
 import isNetworkError from 'is-network-error';
 import { fail, nameOf } from '../errors/errors.js';
-import { untilAborted } from '../once/abort.js';
 import { KeyHeader } from './key-header.js';
 import { type OutgoingRequest, readRequest } from './outgoing-request.js';
 import { keyOfRequest } from './request-key.js';
@@ -94,7 +93,8 @@ async function retried(
     const limit = limitOf(settings, endsAt - performance.now());
     const result = await attemptOf(request, headers, limit, fetch);
     if (attempt === maxAttempts || signal?.aborted) return outcomeOf(result);
-    const reason = await untilAborted(reasonFor(result, settings), signal);
+    const reason = await reasonFor(result, settings);
+    signal?.throwIfAborted();
     if (reason === undefined) return outcomeOf(result);
 
     const { text, askedMs } = reason;

@@ -33,6 +33,7 @@ export function delayAfter(
 
 /** Resolves after a while; rejects with the signal's reason as soon as it aborts. */
 export async function wait(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const over = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, delayMs);

@@ -1,0 +1,24 @@
+/** A server for the bench: what it does is decided by the path, and it does nothing else. */
+import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const CALL_MS = 20;
+const EVENTS = 40;
+const EVENT_MS = 5;
+
+const server = createServer(async (request, response) => {
+  for await (const _ of request);
+  if (request.url === '/stream') {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (let n = 0; n < EVENTS; n++) {
+      await sleep(EVENT_MS);
+      // When it was sent, by the clock that all processes of a machine share.
+      response.write(`data: {"n":${n},"sentAt":${performance.timeOrigin + performance.now()}}\n\n`);
+    }
+    return response.end();
+  }
+  await sleep(CALL_MS);
+  response.writeHead(200, { 'content-type': 'application/json' }).end('{"ok":true}');
+});
+server.listen(0, '127.0.0.1', () => process.send?.(server.address()));
+process.on('disconnect', () => process.exit());
