@@ -441,11 +441,10 @@ describe('errors', () => {
   });
 
   it('are a 409 where another is at it for longer than waitMs', async () => {
-    await start(
-      (_, response) => void setTimeout(() => response.end('{}'), 1500),
-      '--config',
-      `${import.meta.dirname}/proxy-wait.json`,
-    );
+    upstream = await startUpstream((_, response) => {
+      setTimeout(() => response.end('{}'), 1500);
+    });
+    proxy = await startProxy(new URL(upstream.url).origin, [], { SAMEKEY_WAIT_MS: '200' });
     const first = post('{}');
     await expect.poll(() => upstream.requests.length).toBe(1);
     const second = await post('{}');

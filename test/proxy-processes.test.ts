@@ -109,7 +109,9 @@ describeWith('redis-server', hasRedis, 'a store that goes away and comes back', 
       await server.kill();
       const failed = await post(proxy, '{"another":1}');
       expect(failed.status).toBe(503);
-      expect(await failed.json()).toMatchObject({ code: 'SAMEKEY_STORE' });
+      const problem = await failed.json();
+      expect(problem).toMatchObject({ code: 'SAMEKEY_STORE' });
+      expect(problem.detail).toBe('The proxy failed; its log says at what.');
       expect(upstream.requests).toHaveLength(1);
       await server.start();
       const asked = async () => (await post(proxy, '{"another":1}')).status;
@@ -125,9 +127,11 @@ describeWith('redis-server', hasRedis, 'a store that goes away and comes back', 
 });
 
 describe('a proxy that is killed in the middle of a stream', () => {
-  const begin = async (...args: string[]) => {
+  const begin = async (settings: object) => {
     upstream = await startUpstream(streaming(40));
-    const store = ['--store', `lmdb:${folder()}`, ...args];
+    const config = join(folder(), 'samekey.json');
+    writeFileSync(config, JSON.stringify(settings));
+    const store = ['--store', `lmdb:${folder()}`, '--config', config];
     const first = await start(...store);
     const asked = await post(first, '{}');
     const reader = (asked.body as ReadableStream<Uint8Array>).getReader();
@@ -143,7 +147,7 @@ describe('a proxy that is killed in the middle of a stream', () => {
   };
 
   it('has stored no half: the next one asks again when the lease has run out', async () => {
-    const next = await begin('--config', `${import.meta.dirname}/proxy-lease.json`);
+    const next = await begin({ leaseMs: 500 });
     const again = await post(next, '{}');
     expect([again.headers.get('samekey'), await again.text()]).toEqual(['executed', WHOLE]);
     expect(upstream.requests).toHaveLength(2);
@@ -152,7 +156,7 @@ describe('a proxy that is killed in the middle of a stream', () => {
   });
 
   it('has billed once where it is held, until somebody says otherwise', async () => {
-    const next = await begin('--config', `${import.meta.dirname}/proxy-lease-hold.json`);
+    const next = await begin({ leaseMs: 500, onUnknown: 'hold' });
     const held = await post(next, '{}');
     expect(held.status).toBe(409);
     expect(held.headers.get('x-should-retry')).toBe('false');
