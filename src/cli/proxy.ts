@@ -202,12 +202,15 @@ async function untilEnded(
 
 const CLOSE_MS = 2000;
 
+/** Connections that wait to be taken: duplicates come together. The system has a limit of its own. */
+const BACKLOG = 4096;
+
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', ({ code = '' }: NodeJS.ErrnoException) => {
       reject(usageError(`Cannot listen on ${host}, port ${port}: ${WHY[code] ?? ''}(${code})`));
     });
-    server.listen(port, host, resolve);
+    server.listen({ port, host, backlog: BACKLOG }, resolve);
   });
 }
 
