@@ -195,6 +195,20 @@ describe('a duplicate', () => {
     second.fill(0);
     expect(await (await ask()).text()).toBe(text);
   });
+
+  it('sees its own bytes, also where they come as a Buffer', async () => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.from('abc'));
+        controller.close();
+      },
+    });
+    const { ask } = fetchWith({ fetch: async () => new Response(body) });
+    const [first, second] = await Promise.all([ask(), ask()]);
+    const chunk = await first?.body?.getReader().read();
+    chunk?.value?.fill(0);
+    expect(await second?.text()).toBe('abc');
+  });
 });
 
 describe('what makes two requests the same', () => {
@@ -620,6 +634,59 @@ describe('bad input', () => {
     // What is beyond its length belongs to no response; what is missing makes it a broken one.
     expect(texts[0]).toBe(length === '5' ? '01234' : 'TypeError');
     if (length === '500') expect(upstream.requests).toHaveLength(2);
+  });
+
+  it.each([
+    ['was read', (response: Response): Promise<unknown> => response.text()],
+    ['is being read', async (response: Response): Promise<unknown> => response.body?.getReader()],
+  ])('a response whose body %s already', async (_, read) => {
+    const { ask } = fetchWith({
+      fetch: async (...request) => {
+        const response = await fetch(...request);
+        await read(response);
+        return response;
+      },
+    });
+    const error = await rejection(ask());
+    expect(error).toMatchObject({ code: 'SAMEKEY_BAD_ARGUMENT' });
+    expect(error.message).toContain('its body was read already');
+  });
+
+  it('a response that is no bytes is not kept', async () => {
+    const { ask } = fetchWith({
+      fetch: async () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              controller.enqueue('text');
+              controller.close();
+            },
+          }),
+        ),
+    });
+    for (let turn = 0; turn < 2; turn++) {
+      const response = await ask();
+      expect(outcomeOf(response)).toBe('executed');
+      expect(await rejection(response.text())).toMatchObject({ code: 'SAMEKEY_BROKEN_RESPONSE' });
+    }
+  });
+
+  it('a response that is too long and that nobody reads', async () => {
+    behave = (_, response) => response.end(Buffer.alloc(1_000_000));
+    const { ask, stats } = fetchWith({ maxResultBytes: 1000, idleMs: 50 });
+    const unread = await ask();
+    await expect.poll(() => stats().inFlight).toBe(0);
+    behave = (_, response) => json(response, {});
+    expect(await readOutcome(ask())).toBe('executed');
+    await unread.body?.cancel();
+  });
+
+  it('a failure whose body never ends, and that is tried again', async () => {
+    behave = (_, response) => response.writeHead(503).write('no ');
+    const { ask } = fetchWith();
+    await (await ask()).body?.cancel();
+    behave = (_, response) => json(response, {});
+    expect(await readOutcome(ask())).toBe('executed');
   });
 
   it('headers that never have a body', async () => {

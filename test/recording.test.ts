@@ -169,6 +169,16 @@ describe('a recording that is too long to be kept', () => {
     for (let at = 0; at < 5; at++) expect((await reader.read()).value).toEqual(bytes(at, at, at));
   });
 
+  it('lets the source go on when it has failed, though somebody does not read', async () => {
+    const recording = recordingOf(1, 1);
+    recording.read();
+    recording.write(bytes(1, 2, 3));
+    const room = recording.room();
+    expect(await isSettled(room)).toBe(false);
+    recording.fail(new Error('nothing came'));
+    expect(await isSettled(room)).toBe(true);
+  });
+
   it('lets the source go on when the last reader has left', async () => {
     const recording = recordingOf(1, 1);
     const reader = recording.read().getReader();

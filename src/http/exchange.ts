@@ -77,6 +77,8 @@ export class Exchange {
   readonly #seats = new Set<Seat>();
   #isExecuting = false;
   #end: 'kept' | 'lost' | undefined;
+  /** Ends a response that is not kept, when nobody reads it. */
+  #drop = () => {};
 
   constructor(
     limits: ExchangeLimits,
@@ -165,10 +167,20 @@ export class Exchange {
         `Cannot share the response of ${key}: it is ${response.type}, wanted one that can be read (no mode "no-cors", no redirect "manual" in a browser)`,
       );
     }
+    if (response.bodyUsed || response.body?.locked) {
+      throw new HttpError(
+        'SAMEKEY_BAD_ARGUMENT',
+        `Cannot share the response of ${key}: its body was read already, wanted one that nobody has read`,
+      );
+    }
     const head = headOf(response, this.#limits.isCoded);
     const isKept = this.#limits.isKept(response);
     // Whoever tries again now wants another answer than this.
-    if (!isKept && response.status >= 400) this.#end = 'lost';
+    if (!isKept && response.status >= 400) {
+      this.#end = 'lost';
+      // Nor should that wait for the rest of this one. A handler is not to be stopped in the middle.
+      if (!this.#limits.isCoded) this.#drop = () => upstream.abort(notKept(key, response));
+    }
     if (response.body === null) {
       this.#end = isKept ? 'kept' : 'lost';
       this.#resolve({ head });
@@ -179,11 +191,12 @@ export class Exchange {
       maxBytes: this.#limits.maxBytes,
       maxUnreadBytes: this.#limits.maxUnreadBytes,
       sizeOf: (chunk) => chunk.length,
-      copy: (chunk) => chunk.slice(),
+      // Not `slice`, which of a `Buffer` is no copy.
+      copy: (chunk) => new Uint8Array(chunk),
     });
     this.#recording = recording;
     // Before the first chunk, which nobody may miss.
-    for (const seat of this.#seats) seat.attach(recording);
+    for (const seat of this.#seats) if (seat.isTaken) seat.attach(recording);
     this.#resolve({ head });
     const { isCoded } = this.#limits;
     const watch = watchEnd(response.headers, isCoded);
@@ -192,10 +205,15 @@ export class Exchange {
     // Not every body ends because its request was aborted.
     const stopListening = whenAborted(upstream.signal, () => source.cancel().catch(() => {}));
     try {
+      if (recording.readerCount === 0) this.#drop();
       for (;;) {
         const { done, value } = await source.read();
         if (done) break;
         idle.touch();
+        // Who read it alone would be refused it, too (Fetch §2.2.4).
+        if (value[Symbol.toStringTag] !== 'Uint8Array') {
+          throw new BrokenResponseError(key, 'its body is made of something else than bytes');
+        }
         watch.see(value);
         recording.write(value);
         if (recording.isWhole) continue;
@@ -213,9 +231,11 @@ export class Exchange {
     } catch (error) {
       this.#end = 'lost';
       recording.fail(error);
+      source.cancel(error).catch(() => {});
       throw error;
     } finally {
       stopListening();
+      this.#drop = () => {};
     }
     this.#end = isKept && recording.isWhole && fault === undefined ? 'kept' : 'lost';
     recording.end();
@@ -231,7 +251,8 @@ export class Exchange {
       this.#seats.delete(seat);
     }
     // What has not been sent yet need not be; what has been is billed, and its answer serves a retry.
-    if (this.#end !== undefined || (this.#isExecuting && !this.#abortsWhenAbandoned)) return;
+    if (this.#end !== undefined) return this.#drop();
+    if (this.#isExecuting && !this.#abortsWhenAbandoned) return;
     this.#abandonment.abort(new DOMException('All callers have left', 'AbortError'));
   }
 }

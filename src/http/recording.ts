@@ -73,9 +73,14 @@ export class Recording<T> {
     this.#forget();
   }
 
-  /** Resolves when more may be written: at once while all is kept, or nobody reads. */
+  /** Resolves when more may be written: at once while all is kept, or nobody reads, or it has ended. */
   async room(): Promise<void> {
-    while (!this.isWhole && this.#readers.size > 0 && this.#leastUnreadBytes() > 0) {
+    while (
+      this.#end === undefined &&
+      !this.isWhole &&
+      this.#readers.size > 0 &&
+      this.#leastUnreadBytes() > 0
+    ) {
       await new Promise<void>((resolve) => {
         this.#wakeSource = resolve;
       });
@@ -181,5 +186,6 @@ export class Recording<T> {
     if (this.#end !== undefined) return;
     this.#end = end;
     for (const reader of this.#readers) reader.wake();
+    this.#wakeSource();
   }
 }
