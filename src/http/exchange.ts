@@ -199,7 +199,7 @@ export class Exchange {
     for (const seat of this.#seats) if (seat.isTaken) seat.attach(recording);
     this.#resolve({ head });
     const { isCoded } = this.#limits;
-    const watch = watchEnd(response.headers, isCoded);
+    const watch = watchEnd(response, isCoded);
     let fault: string | undefined;
     const source = response.body.getReader();
     // Not every body ends because its request was aborted.
@@ -251,7 +251,10 @@ export class Exchange {
       this.#seats.delete(seat);
     }
     // What has not been sent yet need not be; what has been is billed, and its answer serves a retry.
-    if (this.#end !== undefined) return this.#drop();
+    if (this.#end !== undefined) {
+      this.#drop();
+      return;
+    }
     if (this.#isExecuting && !this.#abortsWhenAbandoned) return;
     this.#abandonment.abort(new DOMException('All callers have left', 'AbortError'));
   }

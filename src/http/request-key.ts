@@ -49,10 +49,22 @@ export async function keyOfRequest(
     method,
     url,
     typeof account === 'string' ? account : account(headers),
-    canonicalize(countedHeaders(headers, ignored)),
+    canonicalize({ ...countedHeaders(headers, ignored), ...countedSettings(request) }),
     ...(sample === undefined ? [] : [`sample ${sample}`]),
   ];
   return { key: scoped(scopes, contentKey), contentKey, scope: scopes };
+}
+
+/** What changes the answer, where it is another than usual; no header has such a name. */
+function countedSettings({ url, headers, init }: OutgoingRequest) {
+  const { redirect = 'follow', credentials = 'same-origin' } = init;
+  const host = headers.get('host') ?? '';
+  return {
+    // Some platforms let a caller name another one than it connects to.
+    ...(host !== '' && host !== new URL(url).host && { ':host': host }),
+    ...(redirect !== 'follow' && { ':redirect': redirect }),
+    ...(credentials !== 'same-origin' && { ':credentials': credentials }),
+  };
 }
 
 /** A form by its parts, JSON by what it says, anything else by its bytes. */
