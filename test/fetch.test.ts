@@ -232,6 +232,14 @@ describe('what makes two requests the same', () => {
     ['a version', [{}, { 'anthropic-version': '1' }], [{}, { 'anthropic-version': '2' }], true],
     ['the scope', [{}, { 'samekey-scope': 'a' }], [{}, { 'samekey-scope': 'b' }], true],
     ['the sample', [{}, { 'samekey-sample': '1' }], [{}, { 'samekey-sample': '2' }], true],
+    ['a user', [{}, { 'x-forwarded-user': 'a' }], [{}, { 'x-forwarded-user': 'b' }], true],
+    [
+      'what the type of the body says of it',
+      ['<a/>', { 'content-type': 'application/soap+xml; action="read"' }],
+      ['<a/>', { 'content-type': 'application/soap+xml; action="delete"' }],
+      true,
+    ],
+    ['another host than that of the address', [{}, { host: 'a' }], [{}, { host: 'b' }], true],
     ['a wish for a fresh one', [{}], [{}, { 'samekey-fresh': '1' }], true],
     [
       'not the headers of a retry',
@@ -265,6 +273,10 @@ describe('what makes two requests the same', () => {
     const first = [{}, { 'x-attempt': '1', authorization: 'Bearer of this hour' }] as const;
     const second = [{}, { 'x-attempt': '2', authorization: 'Bearer of the next' }] as const;
     expect(await areTwo([...first], [...second], options)).toBe(false);
+  });
+
+  it('whether redirects are followed', async () => {
+    expect(await areTwo([{}], [{}, {}, { redirect: 'manual' }])).toBe(true);
   });
 
   it('the address, with its query and without its fragment', async () => {
@@ -439,6 +451,40 @@ describe('a stream', () => {
     expect(await readOutcome(ask())).toBe('replayed');
   });
 
+  const CHUNK = '{"object":"chat.completion.chunk","error":null}';
+  it.each([
+    ['without an event', ': processing\n\n', false],
+    ['with half an event', 'data: {"candid', false],
+    ['without its last event', `data: ${CHUNK}\n\n`, false],
+    ['with its last event', `data: ${CHUNK}\n\ndata: [DONE]\n\n`, true],
+    ['with an error that is null', `data: {"error":null}\n\n`, true],
+    ['with a last event that no empty line follows', `data: ${CHUNK}\n\ndata: [DONE]`, true],
+    [
+      'with half a last event',
+      `data: {"type":"message_start"}\n\ndata: {"type":"message_stop"`,
+      false,
+    ],
+    ['of data alone', 'data: {"type":"message_start"}\n\ndata: {"type":"message_stop"}\n\n', true],
+    ['of data alone, cut off', 'data: {"type":"message_start"}\n\n', false],
+    [
+      'with a failure in its middle',
+      'data: {"object":"chat.completion.chunk","error":{"code":502}}\n\ndata: [DONE]\n\n',
+      false,
+    ],
+    [
+      'with an answer about a failure',
+      `data: {"object":"chat.completion.chunk","delta":${JSON.stringify('{"error": 1}')}}\n\ndata: [DONE]\n\n`,
+      true,
+    ],
+  ])('%s', async (_, body, isWhole) => {
+    behave = (_, response) =>
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(body);
+    const { ask } = fetchWith();
+    const text = await (await ask()).text().catch((error) => error.code);
+    expect(text).toBe(isWhole ? body : 'SAMEKEY_BROKEN_RESPONSE');
+    expect(await ask().then(outcomeOf)).toBe(isWhole ? 'replayed' : 'executed');
+  });
+
   it('goes on when its callers have left, and serves the one who comes back', async () => {
     const sse = streaming();
     const { ask } = fetchWith();
@@ -587,6 +633,38 @@ describe('bad input', () => {
     expect(upstream.requests).toHaveLength(0);
   });
 
+  it('a body that never ends, until the caller has no more patience', async () => {
+    const fetch = fetchWith();
+    const signal = AbortSignal.timeout(20);
+    for (let turn = 0; turn < 2; turn++) {
+      const body = new ReadableStream();
+      const error = await rejection(fetch(upstream.url, { method: 'POST', body, signal }));
+      expect(error.name).toBe('TimeoutError');
+    }
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  it('a body that is changed after it was handed over', async () => {
+    const fetch = fetchWith();
+    const body = Buffer.from('{"a":1}');
+    const pending = fetch(upstream.url, { method: 'POST', body });
+    body.fill(' ');
+    await (await pending).text();
+    expect(upstream.requests[0]?.body.toString()).toBe('{"a":1}');
+  });
+
+  it('a form whose length is told by the caller', async () => {
+    const fetch = fetchWith();
+    const body = '--q\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--q--\r\n';
+    const headers = {
+      'content-type': 'multipart/form-data; boundary=q',
+      'content-length': String(body.length),
+    };
+    const request = new Request(upstream.url, { method: 'POST', headers, body });
+    expect(await readOutcome(fetch(request))).toBe('executed');
+    expect(upstream.requests[0]?.body.toString()).toContain('name="a"');
+  });
+
   it('a body that says it is JSON and is none', async () => {
     const { ask } = fetchWith();
     for (const body of ['{"a":', '{"a":1,"a":2}', '{"id":12345678901234567890}']) {
@@ -650,6 +728,35 @@ describe('bad input', () => {
     const error = await rejection(ask());
     expect(error).toMatchObject({ code: 'SAMEKEY_BAD_ARGUMENT' });
     expect(error.message).toContain('its body was read already');
+  });
+
+  it.each([
+    ['JSON with a byte order mark', 200, 'application/json', '\ufeff{"a":1}', 'replayed'],
+    ['JSON after JSON', 200, 'application/json-seq', '\x1e{}\n\x1e{}\n', 'replayed'],
+    ['a failure that is no JSON', 502, 'application/json', 'Bad Gateway', 'executed'],
+    ['a failure that is no stream', 429, 'text/event-stream', '{"error":{}}', 'executed'],
+  ])('a response that is %s', async (_, status, type, body, outcome) => {
+    behave = (_, response) => {
+      response.writeHead(status, { 'content-type': type }).flushHeaders();
+      response.end(body);
+    };
+    const { ask } = fetchWith();
+    const bytes = await (await ask()).arrayBuffer();
+    expect(Buffer.from(bytes).toString()).toBe(body);
+    expect(await readOutcome(ask())).toBe(outcome);
+  });
+
+  it('a response of another origin, whose coding a browser does not show', async () => {
+    const { ask } = fetchWith({
+      fetch: async () => {
+        const headers = { 'content-type': 'text/plain', 'content-length': '2' };
+        return Object.defineProperty(new Response('longer', { headers }), 'type', {
+          value: 'cors',
+        });
+      },
+    });
+    expect(await (await ask()).text()).toBe('longer');
+    expect(await readOutcome(ask())).toBe('replayed');
   });
 
   it('a response that is no bytes is not kept', async () => {

@@ -224,7 +224,10 @@ export class Exchange {
         throw error;
       }
       upstream.signal.throwIfAborted();
-      fault = watch.fault(() => (recording.isWhole ? joined(recording) : undefined));
+      // A failure need not be well-formed to be told.
+      if (isKept || response.ok) {
+        fault = watch.fault(() => (recording.isWhole ? joined(recording) : undefined));
+      }
       // A handler's stream that says it failed has all the same been read to its end.
       const endsWell = isCoded && !response.headers.has('content-length');
       if (fault !== undefined && !endsWell) throw new BrokenResponseError(key, fault);

@@ -42,21 +42,35 @@ const PROTOCOLS: readonly Protocol[] = [
 ];
 
 /** Events by which a provider says, in the middle of a stream, that it failed. */
-const isFailure = (event: string | undefined, data: string) =>
-  event === 'error' || event === 'response.failed' || /^\s*\{\s*"error"\s*:/.test(data);
+function isFailure(event: string | undefined, data: string): boolean {
+  if (event === 'error' || event === 'response.failed') return true;
+  // Beside other members, too; but not in an answer that is about errors, where the quotes are escaped.
+  if (!/"error"\s*:(?!\s*null\b)/.test(data)) return false;
+  try {
+    return Boolean((JSON.parse(data) as { error?: unknown } | null)?.error);
+  } catch {
+    return /^\s*\{\s*"error"/.test(data);
+  }
+}
+
+/** What an event is called; where only its data is passed on, that says so, too. */
+const nameOf = (event: string | undefined, data: string) =>
+  event ?? /^\s*\{\s*"type"\s*:\s*"([^"\\]+)"/.exec(data)?.[1];
 
 /**
- * Returns a watch for the body of a response with these headers; `isCoded` if it comes as it travels,
+ * Returns a watch for the body of a response; `isCoded` if it comes as it travels,
  * straight from a handler, whose end nothing cut off.
  */
-export function watchEnd(headers: Headers, isCoded = false): EndWatch {
+export function watchEnd({ headers, type: kind }: Response, isCoded = false): EndWatch {
   const type = headers.get('content-type') ?? '';
   const hasCoding = headers.has('content-encoding');
   if (/^text\/event-stream\b/i.test(type) && !(isCoded && hasCoding)) return new EventStreamWatch();
   // A coded body is counted by who decodes it.
-  const length = hasCoding && !isCoded ? '' : (headers.get('content-length') ?? '');
+  // Across origins, browsers show the length of what is coded, and hide that it is.
+  const isDecoded = (hasCoding || kind === 'cors') && !isCoded;
+  const length = isDecoded ? '' : (headers.get('content-length') ?? '');
   if (/^\d+$/.test(length)) return new LengthWatch(Number(length));
-  return /[/+]json\b/i.test(type) && !isCoded ? JSON_WATCH : NO_WATCH;
+  return /[/+]json\s*(?:;|$)/i.test(type) && !isCoded ? JSON_WATCH : NO_WATCH;
 }
 
 const NO_WATCH: EndWatch = { see() {}, fault: () => undefined };
@@ -69,13 +83,26 @@ const JSON_WATCH: EndWatch = {
     // No answer at all is what some servers give with a status that says it all.
     if (body === undefined || body.length === 0) return undefined;
     try {
-      JSON.parse(decoder.decode(body));
+      JSON.parse(decoder.decode(startsWithMark(body) ? body.subarray(3) : body));
       return undefined;
     } catch (error) {
       return `its body is no JSON: ${(error as Error).message}`;
     }
   },
 };
+
+/** A byte order mark, which a `Response` does not count as text, either. */
+const startsWithMark = ([first, second, third]: Uint8Array) =>
+  first === 0xef && second === 0xbb && third === 0xbf;
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Server-sent events (HTML §9.2), of which some protocols have a last one. */
 class EventStreamWatch implements EndWatch {
@@ -84,6 +111,8 @@ class EventStreamWatch implements EndWatch {
     onEvent: ({ event, data }) => this.#onEvent(event, data),
   });
   #protocol: Protocol | undefined;
+  #isCutOff = false;
+  #hasBegun = false;
   #hasEnded = false;
   #failure: string | undefined;
 
@@ -92,12 +121,19 @@ class EventStreamWatch implements EndWatch {
   }
 
   fault(): string | undefined {
+    // Clients take a last event for what it says, though no empty line follows it.
+    this.#isCutOff = true;
+    this.#parser.feed('\n\n');
     if (this.#failure !== undefined) return this.#failure;
+    if (!this.#hasBegun) return 'its stream ended before the first event';
     if (this.#protocol === undefined || this.#hasEnded) return undefined;
     return `its stream ended before ${this.#protocol.last}`;
   }
 
-  #onEvent(event: string | undefined, data: string): void {
+  #onEvent(given: string | undefined, data: string): void {
+    if (this.#isCutOff && data !== '[DONE]' && !isJson(data)) return;
+    this.#hasBegun = true;
+    const event = nameOf(given, data);
     if (isFailure(event, data)) this.#failure ??= `its stream says ${data.slice(0, 200)}`;
     this.#protocol ??= PROTOCOLS.find(({ isOf }) => isOf(event, data));
     if (this.#protocol?.isLast(event, data)) this.#hasEnded = true;
