@@ -903,6 +903,20 @@ describe('what is told', () => {
     for (const secret of ['sk-secret', 'account-1', 'x-own']) expect(shown).not.toContain(secret);
   });
 
+  it('is not the query to the store, where some have their credentials', async () => {
+    const url = `${upstream.url}?key=sk-secret`;
+    const first = fetchWith({ cache: false });
+    const ask = () => first(url, { method: 'POST', body: '{}' });
+    expect(await readOutcome(ask())).toBe('executed');
+    await soon();
+    const { record } = await store.read(events[0]?.key as string);
+    const shown = Buffer.from(record?.payload ?? []).toString('latin1');
+    expect(shown).toContain('/v1/messages');
+    expect(shown).not.toContain('sk-secret');
+    const again = await ask();
+    expect([outcomeOf(again), again.url]).toEqual(['replayed', url]);
+  });
+
   it('goes to nobody else when a listener throws', async () => {
     const { ask } = fetchWith({
       onEvent: () => {

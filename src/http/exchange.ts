@@ -2,7 +2,7 @@ import { untilAborted, whenAborted } from '../once/abort.js';
 import type { OnceContext } from '../once/index.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
-import { headOf, type ResponseHead, type StoredResponse } from './stored-response.js';
+import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
 import { watchEnd } from './stream-end.js';
 
 /** What callers get: a response that is coming in, or one that was kept. */
@@ -185,7 +185,7 @@ export class Exchange {
       this.#end = isKept ? 'kept' : 'lost';
       this.#resolve({ head });
       if (!isKept) throw notKept(key, response);
-      return { ...head, body: new Uint8Array() };
+      return { ...head, url: withoutQuery(head.url), body: new Uint8Array() };
     }
     const recording = new Recording<Uint8Array>({
       maxBytes: this.#limits.maxBytes,
@@ -245,7 +245,7 @@ export class Exchange {
     if (fault !== undefined) throw new BrokenResponseError(key, fault);
     if (!recording.isWhole) throw tooLong(key, response, this.#limits.maxBytes);
     if (!isKept) throw notKept(key, response);
-    return { ...head, body: joined(recording) };
+    return { ...head, url: withoutQuery(head.url), body: joined(recording) };
   }
 
   #abandonIfAlone(): void {

@@ -13,7 +13,7 @@ import type { EventBody } from '../once/run.js';
 import { isAnother } from '../store/transition.js';
 import { HttpError } from './errors.js';
 import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from './exchange.js';
-import { responseCodec, type StoredResponse, toResponse } from './stored-response.js';
+import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';
 
 /** How responses are shared and kept; what is not said here is as in `createOnce`. */
 export interface ExchangeOptions extends Omit<OnceOptions, 'codec' | 'storeErrors'> {
@@ -31,6 +31,8 @@ export interface ExchangePlan {
   /** Of the payload, where the key is not made of it. */
   readonly fingerprint?: string | undefined;
   readonly fresh?: boolean;
+  /** Where it goes; who asks for it knows its query, which is not kept. */
+  readonly url?: string;
   /** Ends the wait of this caller, and what it reads. */
   readonly signal?: AbortSignal | undefined;
   readonly traceparent?: string | undefined;
@@ -182,7 +184,9 @@ export class Exchanges {
         return { outcome, landing, response: toResponse(answer.head, seat.body, marks) };
       }
       seat.leave();
-      const { body, ...head } = answer.stored;
+      const { body, ...kept } = answer.stored;
+      const isSame = plan.url !== undefined && withoutQuery(plan.url) === kept.url;
+      const head = isSame ? { ...kept, url: plan.url } : kept;
       return { outcome, landing, response: toResponse(head, body.slice(), marks) };
     } catch (error) {
       seat.giveUp();
