@@ -159,6 +159,12 @@ describe('a duplicate', () => {
     expect([again.status, outcomeOf(again)]).toEqual([404, 'replayed']);
   });
 
+  it('is not kept by a rule that promises to say so later', async () => {
+    const { ask } = fetchWith({ storeResponses: (async () => false) as never });
+    await (await ask()).text();
+    expect(await readOutcome(ask())).toBe('executed');
+  });
+
   it('is turned away while the request is under way, if that is wanted', async () => {
     behave = async (_, response) => {
       await soon(50);
@@ -171,6 +177,31 @@ describe('a duplicate', () => {
     await (await first).text();
     await soon();
     expect(await readOutcome(ask())).toBe('replayed');
+  });
+
+  it('is given what is kept, though another asks the store for it, too', async () => {
+    await (await fetchWith().ask()).text();
+    await soon();
+    const { ask } = fetchWith({ onDuplicate: 'reject' });
+    const found = await Promise.all([readOutcome(ask()), readOutcome(ask())]);
+    expect(found).toEqual(['replayed', 'joined']);
+  });
+
+  it('is sent when what others had sent, who left, came to nothing', async () => {
+    const claim = store.claim.bind(store);
+    store.claim = async (...request) => {
+      await soon(50);
+      return claim(...request);
+    };
+    behave = async ({ count }, response) => {
+      await soon(100);
+      json(response, { count }, count === 1 ? 429 : 200);
+    };
+    const { ask } = fetchWith();
+    const left = ask(undefined, {}, { signal: AbortSignal.timeout(10) });
+    expect((await rejection(left)).name).toBe('TimeoutError');
+    const again = await ask();
+    expect([outcomeOf(again), await again.json()]).toEqual(['executed', { count: 2 }]);
   });
 
   it('waits for the first byte no longer than it has patience', async () => {
@@ -667,7 +698,8 @@ describe('bad input', () => {
 
   it('a body that says it is JSON and is none', async () => {
     const { ask } = fetchWith();
-    for (const body of ['{"a":', '{"a":1,"a":2}', '{"id":12345678901234567890}']) {
+    const deep = '['.repeat(2000) + ']'.repeat(2000);
+    for (const body of ['{"a":', '{"a":1,"a":2}', '{"id":12345678901234567890}', deep]) {
       expect(await readOutcome(ask(body))).toBe('executed');
       expect(await readOutcome(ask(body))).toBe('replayed');
     }

@@ -76,6 +76,11 @@ export class Exchange {
   #recording: Recording<Uint8Array> | undefined;
   readonly #seats = new Set<Seat>();
   #isExecuting = false;
+  #onLooked = () => {};
+  /** Resolves when it is known whether there is an answer, or one is being made. */
+  readonly looked = new Promise<void>((resolve) => {
+    this.#onLooked = resolve;
+  });
   #end: 'kept' | 'lost' | undefined;
   /** Ends a response that is not kept, when nobody reads it. */
   #drop = () => {};
@@ -113,11 +118,18 @@ export class Exchange {
     return this.#end;
   }
 
+  /** Whether its own request is on its way, or has been. */
+  get isExecuting(): boolean {
+    return this.#isExecuting;
+  }
+
   resolve(stored: StoredResponse, outcome: Outcome): void {
+    this.#onLooked();
     this.#resolve({ stored, outcome });
   }
 
   reject(error: unknown): void {
+    this.#onLooked();
     this.#reject(error);
   }
 
@@ -135,6 +147,7 @@ export class Exchange {
     send: (signal: AbortSignal) => Promise<Response>,
   ): Promise<StoredResponse> {
     this.#isExecuting = true;
+    this.#onLooked();
     const upstream = new AbortController();
     const stopListening = whenAborted(signal, () => upstream.abort(signal.reason));
     const idle = new IdleTimer(this.#limits.idleMs, () => {
@@ -174,7 +187,8 @@ export class Exchange {
       );
     }
     const head = headOf(response, this.#limits.isCoded);
-    const isKept = this.#limits.isKept(response);
+    // Not what is merely like it, such as the promise of an async rule.
+    const isKept = this.#limits.isKept(response) === true;
     // Whoever tries again now wants another answer than this.
     if (!isKept && response.status >= 400) {
       this.#end = 'lost';

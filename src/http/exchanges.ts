@@ -3,6 +3,7 @@ import { inProgress, mismatch } from '../once/errors.js';
 import type { Saved } from '../once/events.js';
 import {
   createOnce,
+  type Detailed,
   type Once,
   type OnceEvent,
   type OnceOptions,
@@ -11,7 +12,7 @@ import {
 import { whole } from '../once/options.js';
 import type { EventBody } from '../once/run.js';
 import { isAnother } from '../store/transition.js';
-import { HttpError } from './errors.js';
+import { HttpError, ResponseNotKeptError } from './errors.js';
 import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from './exchange.js';
 import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';
 
@@ -98,7 +99,10 @@ export class Exchanges {
       this.#emit(key, traceparent, { type: 'mismatch', layer: 'process' });
       throw mismatch(key, undefined);
     }
-    if (this.#options.onDuplicate === 'reject') throw this.#conflict(plan, 0);
+    if (this.#options.onDuplicate === 'reject' && underWay.end !== 'kept') {
+      await untilAborted(underWay.looked, signal);
+      if (underWay.isExecuting) throw this.#conflict(plan, 0);
+    }
     if (!underWay.canBeJoined) {
       throw new HttpError(
         'SAMEKEY_TOO_LONG',
@@ -125,13 +129,21 @@ export class Exchanges {
     const abortsWhenAbandoned = this.#options.onAbandoned === 'abort';
     const exchange = new Exchange(this.#limits, abortsWhenAbandoned, fingerprint, traceparent);
     this.#underWay.set(key, exchange);
-    exchange.landing = this.once
-      .detailed<StoredResponse>(key, (context) => exchange.execute(context, send), {
-        fresh,
-        signal: exchange.signal,
-        ...(fingerprint !== undefined && { fingerprint }),
-        ...(traceparent !== undefined && { traceparent }),
-      })
+    const ask = (): Promise<Detailed<StoredResponse>> =>
+      this.once
+        .detailed<StoredResponse>(key, (context) => exchange.execute(context, send), {
+          fresh,
+          signal: exchange.signal,
+          ...(fingerprint !== undefined && { fingerprint }),
+          ...(traceparent !== undefined && { traceparent }),
+        })
+        .catch((error) => {
+          // What others sent and left, before they had an answer, came to nothing that is kept.
+          const isOthers = error instanceof ResponseNotKeptError && !exchange.isExecuting;
+          if (isOthers) return ask();
+          throw error;
+        });
+    exchange.landing = ask()
       .finally(() => this.#underWay.delete(key))
       .then(
         ({ value, outcome }) => {

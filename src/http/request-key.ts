@@ -67,6 +67,9 @@ function countedSettings({ url, headers, init }: OutgoingRequest) {
   };
 }
 
+/** No JSON, nested beyond reason, or a number that two programs read differently: it is its bytes. */
+const NOT_READ = new Set(['SAMEKEY_BAD_JSON', 'SAMEKEY_BIG_NUMBER', 'SAMEKEY_TOO_DEEP']);
+
 /** A form by its parts, JSON by what it says, anything else by its bytes. */
 export async function keyOfBody(
   { headers, body, form }: Pick<OutgoingRequest, 'headers' | 'body' | 'form'>,
@@ -80,9 +83,7 @@ export async function keyOfBody(
     try {
       return keyOfJson(body, identity);
     } catch (error) {
-      // Not JSON, or with a number that two programs read differently: its bytes are what it is.
-      const { code } = error as { code?: string };
-      if (code !== 'SAMEKEY_BAD_JSON' && code !== 'SAMEKEY_BIG_NUMBER') throw error;
+      if (!NOT_READ.has((error as { code?: string }).code ?? '')) throw error;
     }
   }
   return sha256Hex(body);
