@@ -516,6 +516,15 @@ describe('a stream', () => {
     expect(await ask().then(outcomeOf)).toBe(isWhole ? 'replayed' : 'executed');
   });
 
+  it('with an event that is longer than all that is kept is passed on', async () => {
+    const body = `data: ${'a'.repeat(3_000_000)}\n\n`;
+    behave = (_, response) =>
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(body);
+    const { ask } = fetchWith({ maxResultBytes: 1000 });
+    expect((await (await ask()).text()) === body).toBe(true);
+    expect(await readOutcome(ask())).toBe('executed');
+  });
+
   it('goes on when its callers have left, and serves the one who comes back', async () => {
     const sse = streaming();
     const { ask } = fetchWith();

@@ -213,7 +213,7 @@ export class Exchange {
     for (const seat of this.#seats) if (seat.isTaken) seat.attach(recording);
     this.#resolve({ head });
     const { isCoded } = this.#limits;
-    const watch = watchEnd(response, isCoded);
+    const watch = watchEnd(response, this.#limits.maxBytes, isCoded);
     let fault: string | undefined;
     const source = response.body.getReader();
     // Not every body ends because its request was aborted.

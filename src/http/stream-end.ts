@@ -1,4 +1,4 @@
-import { createParser } from 'eventsource-parser';
+import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { decoder } from '../engine/utf8.js';
 
 /**
@@ -58,13 +58,18 @@ const nameOf = (event: string | undefined, data: string) =>
   event ?? /^\s*\{\s*"type"\s*:\s*"([^"\\]+)"/.exec(data)?.[1];
 
 /**
- * Returns a watch for the body of a response; `isCoded` if it comes as it travels,
+ * Returns a watch for the body of a response, which is kept up to `maxBytes`; `isCoded` if it comes as it travels,
  * straight from a handler, whose end nothing cut off.
  */
-export function watchEnd({ headers, type: kind }: Response, isCoded = false): EndWatch {
+export function watchEnd(
+  { headers, type: kind }: Response,
+  maxBytes: number,
+  isCoded = false,
+): EndWatch {
   const type = headers.get('content-type') ?? '';
   const hasCoding = headers.has('content-encoding');
-  if (/^text\/event-stream\b/i.test(type) && !(isCoded && hasCoding)) return new EventStreamWatch();
+  if (/^text\/event-stream\b/i.test(type) && !(isCoded && hasCoding))
+    return new EventStreamWatch(maxBytes);
   // A coded body is counted by who decodes it.
   // Across origins, browsers show the length of what is coded, and hide that it is.
   const isDecoded = (hasCoding || kind === 'cors') && !isCoded;
@@ -104,24 +109,39 @@ function isJson(text: string): boolean {
   }
 }
 
+/** Events this long are read also where nothing so long is kept. */
+const LEAST_BUFFER = 1024 * 1024;
+
 /** Server-sent events (HTML §9.2), of which some protocols have a last one. */
 class EventStreamWatch implements EndWatch {
   readonly #decoder = new TextDecoder();
-  readonly #parser = createParser({
-    onEvent: ({ event, data }) => this.#onEvent(event, data),
-  });
+  readonly #parser: EventSourceParser;
+  #isTooLong = false;
   #protocol: Protocol | undefined;
   #isCutOff = false;
   #hasBegun = false;
   #hasEnded = false;
   #failure: string | undefined;
 
+  constructor(maxBytes: number) {
+    this.#parser = createParser({
+      onEvent: ({ event, data }) => this.#onEvent(event, data),
+      // One event of more than is kept: not even its line is held, and its end is not known.
+      maxBufferSize: Math.max(maxBytes, LEAST_BUFFER),
+      onError: ({ type }) => {
+        if (type === 'max-buffer-size-exceeded') this.#isTooLong = true;
+      },
+    });
+  }
+
   see(chunk: Uint8Array): void {
+    if (this.#isTooLong) return;
     this.#parser.feed(this.#decoder.decode(chunk, { stream: true }));
   }
 
   fault(): string | undefined {
     // Clients take a last event for what it says, though no empty line follows it.
+    if (this.#isTooLong) return this.#failure;
     this.#isCutOff = true;
     this.#parser.feed('\n\n');
     if (this.#failure !== undefined) return this.#failure;
