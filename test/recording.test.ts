@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { SlowReaderError } from '../src/http/errors.js';
 import { Recording } from '../src/http/recording.js';
@@ -117,6 +119,29 @@ describe('a recording', () => {
     await read;
     expect(leftCount).toBe(2);
     expect(recording.readerCount).toBe(0);
+  });
+});
+
+describe('a recording that nobody has read', () => {
+  it('is let go, though the signal of its reader lives on', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const { signal } = new AbortController();
+    const unread = (() => {
+      const recording = recordingOf(100, 100);
+      recording.read(signal);
+      recording.write(bytes(1));
+      recording.end();
+      return new WeakRef(recording);
+    })();
+    await expect
+      .poll(() => {
+        collectGarbage();
+        // Not the recording itself, which would be held by who looks at it.
+        return unread.deref() === undefined;
+      })
+      .toBe(true);
+    expect(signal.aborted).toBe(false);
   });
 });
 

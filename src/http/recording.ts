@@ -21,6 +21,24 @@ interface Reader {
   fail(error: unknown): void;
 }
 
+/** A signal may live as long as the process, and a body that nobody reads should not. */
+function failWhenAborted(reader: Reader, signal: AbortSignal): () => void {
+  const found = weakly(reader);
+  return whenAborted(signal, () => found()?.fail(signal.reason));
+}
+
+/** Not every platform lets go. */
+function weakly<T extends object>(held: T): () => T | undefined {
+  if (typeof WeakRef === 'undefined') return () => held;
+  return derefOf(new WeakRef(held));
+}
+
+/** Apart from what it must not hold. */
+const derefOf =
+  <T extends object>(reference: WeakRef<T>) =>
+  () =>
+    reference.deref();
+
 /**
  * A stream that is read by many: each gets it from the beginning, and what is new in the turn in
  * which it arrives.
@@ -122,7 +140,7 @@ export class Recording<T> {
             leave();
           };
           if (signal?.aborted) reader.fail(signal.reason);
-          else if (signal) stopListening = whenAborted(signal, () => reader.fail(signal.reason));
+          else if (signal) stopListening = failWhenAborted(reader, signal);
         },
         pull: async (controller) => {
           while (this.#readers.has(reader) && this.#unread(reader) === undefined) {
