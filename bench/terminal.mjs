@@ -88,6 +88,19 @@ function renderMeasures(result) {
           `${result.addedToEventMs} ms`,
         ],
       ]);
+    case 'http-server':
+      return formatColumns([
+        ['', '', 'per second', 'of the processor', 'added'],
+        ...result.frameworks.flatMap((/** @type {any} */ { framework, ways }) =>
+          ways.map((/** @type {any} */ { way, perSecond, cpuUs, addedCpuUs }) => [
+            framework,
+            way,
+            String(perSecond),
+            `${cpuUs} µs`,
+            way === 'bare' ? '' : `${addedCpuUs} µs`,
+          ]),
+        ),
+      ]);
     case 'once-stores':
       return formatColumns([
         ['', 'keys per second', 'samekey is … times as fast'],

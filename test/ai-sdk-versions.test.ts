@@ -98,3 +98,25 @@ it('takes models of older versions behind AI SDK 7', async () => {
   }
   expect(calls).toBe(1);
 });
+
+it('is a middleware for the compiler where it is handed over, too', () => {
+  const model = { provider: 'p', modelId: 'm', supportedUrls: {} };
+  const options = { store: memoryStore() };
+  const v4 = wrap7({
+    model: { ...model, specificationVersion: 'v4' } as never,
+    middleware: idempotencyMiddleware(options),
+  });
+  const v3 = ai6.wrapLanguageModel({
+    model: { ...model, specificationVersion: 'v3' } as never,
+    middleware: [idempotencyMiddleware(options)],
+  });
+  const v2 = ai5.wrapLanguageModel({
+    model: { ...model, specificationVersion: 'v2' } as never,
+    middleware: idempotencyMiddleware(options),
+  });
+  expect([v4, v3, v2].map(({ specificationVersion }) => specificationVersion)).toEqual([
+    'v4',
+    'v3',
+    'v2',
+  ]);
+});

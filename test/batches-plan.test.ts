@@ -397,6 +397,8 @@ describe('bad input of batches', () => {
     [{ leaseMs: 0 }, RangeError, /leaseMs is 0/],
     [{ ttlMs: '1' }, TypeError, /ttlMs is text/],
     [{ lease: 1 }, TypeError, /there is no member "lease"/],
+    [{ identity: 7 }, TypeError, /identity: wanted an object, not a number/],
+    [{ limits: { max: 1 } }, TypeError, /there is no member "max"/],
   ])('options %j', async (options, Class, message) => {
     const refused = plan([], options);
     await expect(refused).rejects.toThrow(Class);

@@ -106,6 +106,11 @@ describe('the usage of a JSON body', () => {
       { inputTokens: 8, outputTokens: 0, model: 'text-embedding-3-small' },
     ],
     [
+      'DeepSeek',
+      { model: 'd', usage: { prompt_tokens: 9, completion_tokens: 2, prompt_cache_hit_tokens: 8 } },
+      { inputTokens: 9, cachedInputTokens: 8, outputTokens: 2, model: 'd' },
+    ],
+    [
       'Anthropic: cached tokens come on top',
       ANTHROPIC,
       {

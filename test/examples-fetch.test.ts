@@ -23,4 +23,18 @@ describe('examples of fetch', { timeout: 120_000 }, () => {
       'with samekey: the provider saw 2 calls and billed 2, refunds: 1',
     ]);
   });
+
+  it('ai-sdk/travel.mjs: each step, stream and answer billed once', async () => {
+    expect(await linesOf('ai-sdk/travel')).toEqual([
+      'An agent fails at its second step, and is begun again:',
+      'without samekey: the provider saw 4 calls and billed 3',
+      'with samekey: the provider saw 3 calls and billed 2, 28 tokens saved',
+      'Two pages read the same stream:',
+      'without samekey: the provider saw 2 calls and billed 2',
+      'with samekey: the provider saw 1 call and billed 1, 36 tokens saved',
+      'A caller gives up, and asks again:',
+      'without samekey: the provider saw 2 calls and billed 2',
+      'with samekey: the provider saw 1 call and billed 1, 36 tokens saved',
+    ]);
+  });
 });

@@ -141,20 +141,21 @@ describe('a run in another process', () => {
 
   it('is not made in its place for a caller that has left', async () => {
     const store = memoryStore();
-    await crash(store, 40);
+    await crash(store, 300);
     const { once } = processOn(store);
     let calls = 0;
     const left = once(KEY, () => ++calls, { signal: AbortSignal.timeout(10) });
     await expect(left).rejects.toMatchObject({ name: 'TimeoutError' });
-    await sleep(100);
+    await sleep(500);
     expect([calls, once.stats().inFlight]).toEqual([0, 0]);
     expect(await once(KEY, () => ++calls)).toBe(1);
   });
 
   it('keeps its lease as long as it lives', async () => {
     const store = memoryStore();
-    const [a, b] = [processOn(store, { leaseMs: 40 }), processOn(store, { leaseMs: 40 })];
-    const first = a.once(KEY, () => sleep(250).then(() => 'a'));
+    // Long enough for a machine that stops for a while; several times shorter than the run.
+    const [a, b] = [processOn(store, { leaseMs: 300 }), processOn(store, { leaseMs: 300 })];
+    const first = a.once(KEY, () => sleep(1500).then(() => 'a'));
     await sleep(5);
     expect(await b.once(KEY, () => 'b')).toBe('a');
     expect(await first).toBe('a');
@@ -502,8 +503,8 @@ describe('a store that fails', () => {
         return memory.renew(...all);
       },
     });
-    const one = processOn(shaky, { leaseMs: 60 });
-    expect(await one.once(KEY, () => sleep(150).then(() => 1))).toBe(1);
+    const one = processOn(shaky, { leaseMs: 300 });
+    expect(await one.once(KEY, () => sleep(750).then(() => 1))).toBe(1);
     expect(one.types()).toEqual(['storeError', 'executed']);
     const two = processOn(but(memoryStore(), { renew: down }), { leaseMs: 60 });
     await expect(two.once(KEY, () => sleep(200))).rejects.toMatchObject({

@@ -110,9 +110,12 @@ function textIn(answer: string): string {
 let provider: Provider;
 let proxy: RunningProxy;
 
-async function start(moods: readonly string[], ...args: string[]): Promise<string> {
+/** Settings: what may have been done is not done again. */
+const HOLD = { SAMEKEY_ON_UNKNOWN: 'hold' };
+
+async function start(moods: readonly string[], env?: Record<string, string>): Promise<string> {
   provider = await startProvider({ moods, workMs: 10 });
-  proxy = await startProxy(provider.url, ['--idle', '2s', ...args]);
+  proxy = await startProxy(provider.url, ['--idle', '2s', '--preset', 'openai'], env);
   return `${proxy.url}/v1/chat/completions`;
 }
 
@@ -167,7 +170,7 @@ for (const { tool, isThere, ask } of CLIENTS) {
     ])(
       '%s, cut in the middle: its client is told, and nobody gets half as a whole',
       async (_, request) => {
-        const url = await start(['cut'], '--config', holding());
+        const url = await start(['cut'], HOLD);
         const cut = await ask(url, request);
         expect(cut).toMatchObject({ status: 200, isBroken: true });
         // Billed is billed: whoever asks again is told so, and pays nothing.
@@ -205,7 +208,7 @@ for (const { tool, isThere, ask } of CLIENTS) {
     });
 
     it('work that was done and not acknowledged is billed once where it is held', async () => {
-      const url = await start(['lose'], '--config', holding());
+      const url = await start(['lose'], HOLD);
       for (const wanted of [502, 409, 409]) {
         const { status, body } = await ask(url, PLAIN);
         expect(status).toBe(wanted);
@@ -214,10 +217,6 @@ for (const { tool, isThere, ask } of CLIENTS) {
       expect(provider.billedCount()).toBe(1);
     });
   });
-}
-
-function holding(): string {
-  return `${import.meta.dirname}/proxy-hold.json`;
 }
 
 describe("the proxy and OpenAI's SDK", () => {
@@ -234,7 +233,7 @@ describe("the proxy and OpenAI's SDK", () => {
   });
 
   it('joins its own retry after a timeout', async () => {
-    await start(['late:1500'], '--preset', 'openai');
+    await start(['late:1500']);
     const { choices } = await sdk().chat.completions.create({ model: 'm', messages });
     expect(choices[0]?.message.content).toBe(ANSWER);
     expect(provider.billedCount()).toBe(1);

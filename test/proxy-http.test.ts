@@ -122,6 +122,12 @@ describe('what leads elsewhere is refused', () => {
     expect(looped.status).toBe(508);
   });
 
+  it('the metrics, for the Host of another', async () => {
+    await begin();
+    expect(await ask('/-/metrics', 'host: other.example')).toMatch(/^HTTP\/1\.1 421 /);
+    expect(await ask('/-/metrics', 'host: localhost:1')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   it('a redirect is passed on, and not followed', async () => {
     const other = await startUpstream((_, response) => response.end('reached'));
     await start((_, response) => response.writeHead(307, { location: other.url }).end());
@@ -157,6 +163,16 @@ describe('headers', () => {
     }
     expect(answer).toMatch(/^x-kept: caf/im);
     expect(answer).not.toMatch(/^(?:x-theirs|proxy-authenticate):/im);
+  });
+
+  it('that come more than once come so through what passes', async () => {
+    await start((_, response) => {
+      response.setHeader('set-cookie', ['a=1', 'b=2']).end();
+    });
+    const { headers } = await fetch(proxy.url, { headers: [['x-twice', 'a']] });
+    expect(headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    // But nobody gets the cookies of somebody whose answer is shared.
+    expect((await post('{}')).headers.getSetCookie()).toEqual([]);
   });
 
   it('of a key that is none are refused before they leave', async () => {
@@ -346,6 +362,30 @@ describe('bodies', () => {
   });
 });
 
+it('goes below the path of the upstream, with its own path and query as they are', async () => {
+  const seen: (string | undefined)[] = [];
+  upstream = await startUpstream(({ raw: { url } }, response) => {
+    seen.push(url);
+    response.end('{}');
+  });
+  proxy = await startProxy(`${new URL(upstream.url).origin}/tenant/`);
+  for (const method of ['GET', 'POST']) {
+    await (await fetch(`${proxy.url}/v1/a%2Fb%20'?q='%27&r`, { method })).text();
+  }
+  expect(seen).toEqual(["/tenant/v1/a%2Fb%20'?q=%27%27&r", "/tenant/v1/a%2Fb%20'?q=%27%27&r"]);
+});
+
+it('2000 at the same time that ask the same share one call', async () => {
+  await start((_, response) => void setTimeout(() => response.end('{"a":1}'), 3000));
+  const answers = await Promise.all(
+    Array.from({ length: 2000 }, async () => (await post('{"all":1}')).text()),
+  );
+  expect(new Set(answers)).toEqual(new Set(['{"a":1}']));
+  expect(upstream.requests).toHaveLength(1);
+  expect(await proxy.metric('samekey_proxy_saved_calls_total')).toBe(1999);
+  await expect.poll(() => proxy.metric('samekey_proxy_requests_in_flight')).toBe(0);
+});
+
 describe('a stream', () => {
   it('reaches all who wait for it in the turn in which it comes', async () => {
     let go: () => void = () => {};
@@ -401,11 +441,10 @@ describe('errors', () => {
   });
 
   it('are a 409 where another is at it for longer than waitMs', async () => {
-    await start(
-      (_, response) => void setTimeout(() => response.end('{}'), 1500),
-      '--config',
-      `${import.meta.dirname}/proxy-wait.json`,
-    );
+    upstream = await startUpstream((_, response) => {
+      setTimeout(() => response.end('{}'), 1500);
+    });
+    proxy = await startProxy(new URL(upstream.url).origin, [], { SAMEKEY_WAIT_MS: '200' });
     const first = post('{}');
     await expect.poll(() => upstream.requests.length).toBe(1);
     const second = await post('{}');

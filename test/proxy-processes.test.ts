@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,10 +99,39 @@ for (const [name, tool, isThere, open] of SERVERS) {
   });
 }
 
+describeWith('redis-server', hasRedis, 'a store that goes away and comes back', () => {
+  it('is a 503 meanwhile, and then all is as it was', async () => {
+    const server = await startRedis();
+    try {
+      upstream = await startUpstream(streaming(0));
+      const proxy = await start('--store', server.url);
+      expect(await (await post(proxy, '{}')).text()).toBe(WHOLE);
+      await server.kill();
+      const failed = await post(proxy, '{"another":1}');
+      expect(failed.status).toBe(503);
+      const problem = await failed.json();
+      expect(problem).toMatchObject({ code: 'SAMEKEY_STORE' });
+      expect(problem.detail).toBe('The proxy failed; its log says at what.');
+      expect(upstream.requests).toHaveLength(1);
+      await server.start();
+      const asked = async () => (await post(proxy, '{"another":1}')).status;
+      await expect.poll(asked, { timeout: 30_000, interval: 200 }).toBe(200);
+      const errors = 'samekey_proxy_store_errors_total{action="claim"}';
+      expect(await proxy.metric(errors)).toBeGreaterThan(0);
+      expect(upstream.requests).toHaveLength(2);
+    } finally {
+      await Promise.all(proxies.splice(0).map((proxy) => proxy.stop()));
+      await server.stop();
+    }
+  });
+});
+
 describe('a proxy that is killed in the middle of a stream', () => {
-  const begin = async (...args: string[]) => {
+  const begin = async (settings: object) => {
     upstream = await startUpstream(streaming(40));
-    const store = ['--store', `lmdb:${folder()}`, ...args];
+    const config = join(folder(), 'samekey.json');
+    writeFileSync(config, JSON.stringify(settings));
+    const store = ['--store', `lmdb:${folder()}`, '--config', config];
     const first = await start(...store);
     const asked = await post(first, '{}');
     const reader = (asked.body as ReadableStream<Uint8Array>).getReader();
@@ -118,7 +147,7 @@ describe('a proxy that is killed in the middle of a stream', () => {
   };
 
   it('has stored no half: the next one asks again when the lease has run out', async () => {
-    const next = await begin('--config', `${import.meta.dirname}/proxy-lease.json`);
+    const next = await begin({ leaseMs: 500 });
     const again = await post(next, '{}');
     expect([again.headers.get('samekey'), await again.text()]).toEqual(['executed', WHOLE]);
     expect(upstream.requests).toHaveLength(2);
@@ -127,7 +156,7 @@ describe('a proxy that is killed in the middle of a stream', () => {
   });
 
   it('has billed once where it is held, until somebody says otherwise', async () => {
-    const next = await begin('--config', `${import.meta.dirname}/proxy-lease-hold.json`);
+    const next = await begin({ leaseMs: 500, onUnknown: 'hold' });
     const held = await post(next, '{}');
     expect(held.status).toBe(409);
     expect(held.headers.get('x-should-retry')).toBe('false');
@@ -297,6 +326,24 @@ describe('what it says', () => {
     expect(await text('/metrics', at)).toContain('samekey_proxy_saved_calls_total 0');
     expect(JSON.parse(await text('/health', at))).toEqual({ status: 'ok' });
     expect((await fetch(`${at}/other`)).status).toBe(404);
+  });
+
+  it('what duplicates saved, in tokens and in money', async () => {
+    const usage = { prompt_tokens: 2000, completion_tokens: 300, total_tokens: 2300 };
+    upstream = await startUpstream((_, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ object: 'chat.completion', model: 'm-1', choices: [], usage }));
+    });
+    const file = join(folder(), 'prices.json');
+    const prices = { 'm*': { inputPerMillion: 1, outputPerMillion: 10 } };
+    writeFileSync(file, JSON.stringify({ currency: 'USD', prices }));
+    const proxy = await start('--prices', file);
+    for (let count = 0; count < 3; count++) await (await post(proxy, '{}')).text();
+    const value = (name: string, labels: string) =>
+      proxy.metric(`samekey_proxy_saved_${name}_total{model="m-1",${labels}}`);
+    await expect.poll(() => value('tokens', 'direction="input"')).toBe(4000);
+    expect(await value('tokens', 'direction="output"')).toBe(600);
+    expect(await value('cost', 'currency="USD"')).toBeCloseTo(0.01);
   });
 
   it('a line for each request, with key and trace, and no credential, query or body', async () => {

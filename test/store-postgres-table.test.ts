@@ -66,6 +66,33 @@ describeWith('PostgreSQL', hasPostgres, 'the table of the PostgreSQL store', () 
     await server?.stop();
   });
 
+  it.each([
+    [undefined, ['claim', 'complete']],
+    [true, ['claim', 'complete']],
+    [false, []],
+  ])('has statements prepared on a connection: %s', async (prepare, prepared) => {
+    const one = new pg.Pool({ connectionString: server.url, max: 1 });
+    try {
+      const options = { pool: one, ...(prepare === undefined ? {} : { prepare }) };
+      const [store, other] = [
+        postgresStore(options),
+        postgresStore({ ...options, table: 'other' }),
+      ];
+      await other.migrate();
+      for (const each of [store, other, store]) {
+        const owner = randomKey();
+        expect((await each.claim(owner, request(owner))).claimed).toBe(true);
+        expect(await each.complete(owner, owner, outcome)).toBe(true);
+      }
+      const { rows } = await one.query('SELECT name FROM pg_prepared_statements ORDER BY name');
+      const names = rows.map(({ name }) => name.replace(/^samekey_(\w+)_[0-9a-f]{40}$/, '$1'));
+      expect(names).toEqual(prepared.flatMap((name) => [name, name]));
+      expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length);
+    } finally {
+      await one.end();
+    }
+  });
+
   it('is made once, also by many at a time', async () => {
     const store = () => postgresStore({ pool, table: 'made' });
     await expect(store().claim('k', request('a'))).rejects.toMatchObject({

@@ -118,10 +118,43 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
       end();
     });
 
+    it('publishes what somebody may wait for, and nothing else', async () => {
+      const { client, end } = await connect(server.port);
+      const store = redisStore({ client, prefix: `${name}:` });
+      await store.read('k');
+      const published = async () => {
+        const stats = await server.ask('INFO', 'commandstats');
+        return Number(/cmdstat_publish:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+      };
+      const before = await published();
+      for (const key of ['p', 'q']) await store.claim(key, request('a'));
+      await store.renew('p', 'a', 60_000);
+      await store.complete('p', 'a', outcome);
+      await store.release('q', 'a');
+      expect(await published()).toBe(before);
+      for (const key of ['r', 's', 't']) {
+        await store.claim(key, request('a'));
+        for (const other of ['b', 'c']) await store.claim(key, request(other));
+        await store.renew(key, 'a', 60_000);
+      }
+      expect((await store.read('r')).record?.state).toBe('running');
+      await store.complete('r', 'a', outcome);
+      await store.release('s', 'a');
+      await store.renew('t', 'a', 0);
+      // Who takes it over is waited for by those who waited before.
+      expect((await store.claim('t', { ...request('d'), takeUnknown: true })).claimed).toBe(true);
+      await store.complete('t', 'd', outcome);
+      expect(await published()).toBe(before + 4);
+      for (const key of ['p', 'r', 't']) await store.evict(key);
+      end();
+    });
+
     it('hears again when its connections were cut', async () => {
       const { client, end } = await connect(server.port);
       const store = redisStore({ client, prefix: `${name}:` });
       await store.claim('cut', request('a'));
+      // As who waits is: else nobody is told.
+      expect((await store.claim('cut', request('b'))).claimed).toBe(false);
       let told = 0;
       await store.watch?.('cut', () => {
         told++;

@@ -56,6 +56,7 @@ export const groupNames = /** @type {const} */ ([
   'once-stores',
   'once-scale',
   'fetch',
+  'http-server',
 ]);
 
 /**

@@ -61,7 +61,7 @@ JSON or a stream of events. --prices FILE turns them into money by {"currency": 
 {"gpt-5*": {"inputPerMillion": 1.25, "cachedInputPerMillion": 0.125, "outputPerMillion": 10}}}; there
 are no prices but those in it.
 
-A key takes 40 to 50 bytes of memory (10 million keys half a gigabyte), and 16 more where
+A key takes 40 to 50 bytes of memory (10 million keys half a gigabyte), and 16 to 32 more where
 tokens are counted, whatever the size of the log. Keys beyond --max-keys are not compared, which is
 said, with exit code 4.
 

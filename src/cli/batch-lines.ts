@@ -14,8 +14,11 @@ export interface ReadLine<T> {
 const BYTE_ORDER_MARK = '\ufeff';
 /** RFC 8259 §2. */
 const BLANK = /^[ \t\r\n]*$/;
-/** Lines that are worked on at the same time. */
-const WINDOW_LINES = 1024;
+/** Lines that are worked on at the same time: the more, the fewer pages a store on disk writes. */
+const WINDOW_LINES = 4096;
+const WINDOW_CHARS = 1 << 23;
+/** A block of lines that is shorter is what there was of a stream that has paused. */
+const SHORT_BLOCK_CHARS = 1 << 19;
 
 /** Lines of a file in windows, with a bar on the terminal; a bad line ends it, or is told and skipped. */
 export class LineReader {
@@ -38,17 +41,23 @@ export class LineReader {
     this.#progress = new Progress(await sizeOf(this.#input));
     try {
       let window: ReadLine<T>[] = [];
+      let charCount = 0;
       for await (const lines of logLines(this.#bytes())) {
+        const charCountBefore = charCount;
         for (const line of lines) {
           const number = ++this.lineCount;
-          if (typeof line === 'string' && BLANK.test(line)) continue;
-          const value = this.#read(line, number, read);
-          if (value !== undefined) window.push({ number, value });
-          if (window.length < WINDOW_LINES) continue;
-          yield window;
-          this.#progress.update(this.#byteCount, this.lineCount);
-          window = [];
+          if (typeof line !== 'string' || !BLANK.test(line)) {
+            const value = this.#read(line, number, read);
+            if (value !== undefined) window.push({ number, value });
+          }
+          if (typeof line === 'string') charCount += line.length;
         }
+        const isPause = charCount - charCountBefore < SHORT_BLOCK_CHARS;
+        if (window.length < WINDOW_LINES && charCount < WINDOW_CHARS && !isPause) continue;
+        yield window;
+        this.#progress.update(this.#byteCount, this.lineCount);
+        window = [];
+        charCount = 0;
       }
       if (window.length > 0) yield window;
       this.#progress.update(this.#byteCount, this.lineCount);

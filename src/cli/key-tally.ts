@@ -28,7 +28,7 @@ export interface Tally {
 export interface TallyOptions {
   readonly maxKeys: number;
   readonly worstCount: number;
-  /** Whether tokens are counted, which takes 16 bytes more for a key. */
+  /** Whether tokens are counted, which takes 16 bytes more for a key, and 32 for one that comes again. */
   readonly hasTokens?: boolean;
 }
 

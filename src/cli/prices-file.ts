@@ -6,6 +6,13 @@ import { printable } from './terminal.js';
 
 /** Reads the file that `--prices` names. */
 export async function readPrices(path: string): Promise<PriceTable> {
+  return (await readPriceList(path)).table;
+}
+
+/** The same, with what is in the file, for who makes a table of its own. */
+export async function readPriceList(
+  path: string,
+): Promise<{ readonly options: PriceOptions; readonly table: PriceTable }> {
   const name = printable(path);
   const bytes = await readBytes({ name, path });
   let options: unknown;
@@ -15,7 +22,7 @@ export async function readPrices(path: string): Promise<PriceTable> {
     throw usageError(`--prices ${name}: it is not JSON: ${printable((error as Error).message)}`);
   }
   try {
-    return priceTable(options as PriceOptions);
+    return { options: options as PriceOptions, table: priceTable(options as PriceOptions) };
   } catch (error) {
     const { code, message } = error as { code?: unknown; message: string };
     if (code !== 'SAMEKEY_BAD_ARGUMENT') throw error;

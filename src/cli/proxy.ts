@@ -11,6 +11,7 @@ import {
 } from '../once/config.js';
 import type { LogLevel, ProxyLog, ProxyServer } from '../proxy/proxy.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
+import { readPriceList } from './prices-file.js';
 import { type OpenedStore, openStore, type StoreAddress } from './store-at.js';
 
 const DEFAULT_PORT = 8787;
@@ -39,6 +40,7 @@ interface Flags extends StoreAddress {
   readonly keyFormat: 'samekey' | 'uuid' | 'any';
   readonly pass?: readonly string[];
   readonly config?: string;
+  readonly prices?: string;
   readonly maxBody: number;
   readonly idle: number;
   readonly grace: number;
@@ -69,6 +71,7 @@ export function addProxyCommand(program: Command): void {
     )
     .option('--pass <PATH>', 'only pass what begins with it; repeatable', repeated)
     .option('--config <FILE>', 'JSON with the settings of samekey/once; variables SAMEKEY_… too')
+    .option('--prices <FILE>', 'what a million tokens of each model cost, as JSON')
     .option('--max-body <SIZE>', 'of a request that gets a key', toBytes, 64 * 1024 ** 2)
     .option('--idle <TIME>', 'how long the API may say nothing', toMs, 5 * 60_000)
     .option('--grace <TIME>', 'for answers under way, when it is to end', toMs, 30_000)
@@ -89,6 +92,7 @@ async function runProxy(flags: Flags): Promise<void> {
   )) as typeof import('../proxy/proxy.js');
   const upstream = upstreamAddress(flags.upstream);
   const { config, identity, onceOptions } = idempotencyOf(flags);
+  const prices = flags.prices && (await readPriceList(flags.prices)).options;
   const opened = await openStore(flags, { isLasting: true });
   const log = createLog(flags.logLevel);
   const isLoopback = isLoopbackName(flags.host);
@@ -96,6 +100,7 @@ async function runProxy(flags: Flags): Promise<void> {
     upstream,
     once: {
       ...onceOptions(opened.store),
+      ...prices,
       identity,
       headerName: config.headerName,
       keyPrefix: config.keyPrefix,
@@ -197,12 +202,15 @@ async function untilEnded(
 
 const CLOSE_MS = 2000;
 
+/** Connections that wait to be taken: duplicates come together. The system has a limit of its own. */
+const BACKLOG = 4096;
+
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', ({ code = '' }: NodeJS.ErrnoException) => {
       reject(usageError(`Cannot listen on ${host}, port ${port}: ${WHY[code] ?? ''}(${code})`));
     });
-    server.listen(port, host, resolve);
+    server.listen({ port, host, backlog: BACKLOG }, resolve);
   });
 }
 

@@ -64,6 +64,9 @@ export interface IdempotencyMiddleware<V extends SpecificationVersion = 'v4'> {
   close(): Promise<void>;
 }
 
+/** A whole answer is silent until it is there, and some models think for minutes. */
+const IDLE_MS = 15 * 60 * 1000;
+
 /**
  * Returns a middleware for `wrapLanguageModel` by which a model is called at most once for the same
  * provider, model and parameters, in this process and all that share the store: every duplicate gets
@@ -95,6 +98,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
   const lines = new PartLines();
   const exchanges = new Exchanges({
     unknownErrors: isUnknownCallFailure,
+    idleMs: IDLE_MS,
     ...exchangeOptions,
     savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
   });

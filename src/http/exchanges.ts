@@ -49,6 +49,14 @@ export interface Exchanged {
   readonly landing: Promise<void>;
 }
 
+/**
+ * Whether streams and signals of one request cannot be used for another one. Workers are so: there, a
+ * duplicate waits until the response is complete, and gets a copy.
+ */
+const isIsolatedByRequest = () =>
+  (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent ===
+  'Cloudflare-Workers';
+
 /** The header that says how a response came about. */
 export const OUTCOME_HEADER = 'samekey';
 
@@ -109,6 +117,10 @@ export class Exchanges {
         `Cannot join ${key}: its response is longer than ${this.#limits.maxBytes} bytes, wanted the end of it, or a larger maxResultBytes`,
       );
     }
+    if (isIsolatedByRequest()) {
+      await this.#inTime(underWay.landing, plan);
+      return this.run(plan);
+    }
     // A look at what was there is not what who wants a fresh response waits for.
     return (await this.#board(underWay, plan, false)) ?? this.run(plan);
   }
@@ -166,7 +178,10 @@ export class Exchanges {
     const hasEnded = exchange.end !== undefined;
     const seat = exchange.enter(signal);
     try {
-      const answer = await this.#inTime(exchange, plan, isFirst);
+      // Who was first waits for others by the rules of `once`.
+      const answer = await (isFirst
+        ? untilAborted(exchange.answer, signal)
+        : this.#inTime(exchange.answer, plan));
       const isOld = 'stored' in answer && answer.outcome === 'replayed';
       if (fresh && !isFirst && isOld) {
         seat.leave();
@@ -206,17 +221,16 @@ export class Exchanges {
     }
   }
 
-  /** The answer, within the caller's patience. */
-  async #inTime(exchange: Exchange, plan: ExchangePlan, isFirst: boolean) {
+  /** What a duplicate waits for, within its patience. */
+  async #inTime<T>(awaited: Promise<T>, plan: ExchangePlan): Promise<T> {
     const { waitMs } = this.#options;
-    // Who was first waits for others by the rules of `once`.
-    if (isFirst || waitMs === undefined) return untilAborted(exchange.answer, plan.signal);
+    if (waitMs === undefined) return untilAborted(awaited, plan.signal);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(this.#conflict(plan, waitMs)), waitMs);
     });
     try {
-      return await untilAborted(Promise.race([exchange.answer, tooLate]), plan.signal);
+      return await untilAborted(Promise.race([awaited, tooLate]), plan.signal);
     } finally {
       clearTimeout(timer);
     }

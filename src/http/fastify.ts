@@ -77,6 +77,6 @@ export function fastifyIdempotency<Incoming extends FastifyRequestLike = Fastify
     // As `fastify-plugin` does it: the hooks are those of the instance, not of a child of it.
     [Symbol.for('skip-override')]: true,
     [Symbol.for('fastify.display-name')]: 'samekey',
-    [Symbol.for('plugin-meta')]: { name: 'samekey', fastify: '>=4' },
+    [Symbol.for('plugin-meta')]: { name: 'samekey', fastify: '>=5' },
   });
 }

@@ -66,6 +66,7 @@ class Capture {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+    this.#isHungUp = to.destroyed;
     wire.once('close', () => this.#onHangUp());
     this.#takeOver();
   }
@@ -104,9 +105,7 @@ class Capture {
       off: forget,
       removeListener: forget,
     };
-    for (const [name, value] of Object.entries(functions)) {
-      Object.defineProperty(to, name, { value, writable: true, configurable: true });
-    }
+    Object.assign(to as object, functions);
     const states = {
       headersSent: () => this.#hasHead,
       writableEnded: () => this.#isOver,

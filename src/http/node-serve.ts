@@ -33,6 +33,7 @@ export async function serveNode<Incoming>(
   const client = new AbortController();
   wire.once('close', () => client.abort());
   let hasProceeded = false;
+  let hasBegun = false;
   const answer = async () => {
     if (admission instanceof Response) return admission;
     const payload = await payloadOf(from, parsed, gate.maxBodyBytes);
@@ -51,11 +52,13 @@ export async function serveNode<Incoming>(
   try {
     const response = await answer();
     if (!hasProceeded) onForeign?.();
+    hasBegun = true;
     await writeResponse(response, to, wire);
   } catch (error) {
     if (client.signal.aborted) return;
-    if (!hasProceeded) throw error;
-    wire.destroy(error instanceof Error ? error : undefined);
+    if (!hasProceeded && !hasBegun) throw error;
+    // Too late to say anything but that it is not whole.
+    wire.destroy();
   }
 }
 
@@ -75,20 +78,15 @@ async function payloadOf(
   return body && { body };
 }
 
-/** What describes a body, and must not be left from another one. */
-const OF_BODY = [
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'etag',
-  'last-modified',
-  'transfer-encoding',
-];
+/** What describes a body, and must not be left from another one; how it travels, Node knows. */
+const OF_BODY = ['content-encoding', 'content-length', 'content-type', 'etag', 'last-modified'];
 
 /** Writes a response while it comes in, as fast as it is taken. */
 async function writeResponse(response: Response, to: NodeResponse, wire: Wire): Promise<void> {
   const { status, statusText, headers, body } = response;
-  for (const name of OF_BODY) to.removeHeader(name);
+  const there = to.getHeaders();
+  // Whatever is removed Node does not add by itself, also if it was not there.
+  for (const name of OF_BODY) if (there[name] !== undefined) to.removeHeader(name);
   for (const [name, value] of headers) if (name !== 'set-cookie') to.setHeader(name, value);
   const cookies = headers.getSetCookie();
   if (cookies.length > 0) to.setHeader('set-cookie', cookies);

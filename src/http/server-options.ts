@@ -1,3 +1,4 @@
+import type { OnceStats } from '../once/index.js';
 import type { ExchangeOptions } from './exchanges.js';
 import type { KeyFormat, KeyHeaderOptions } from './key-header.js';
 import type { RequestKeyOptions } from './request-key.js';
@@ -37,7 +38,7 @@ export interface ServerOptions<Incoming>
 export interface ServerControls {
   /** Forgets the response that is kept under a key, which the `samekey-key` header of each shows. */
   evict(key: string): Promise<boolean>;
-  stats(): import('../once/index.js').OnceStats;
+  stats(): OnceStats;
   /** Refuses new requests, waits for those under way and closes the store. */
   close(): Promise<void>;
 }

@@ -43,11 +43,11 @@ export function whenAborted(signal: AbortSignal, onAbort: () => void): () => voi
 }
 
 /** The promise, or the caller's own abort if that comes first. */
-export async function untilAborted<T>(
-  promise: Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  if (signal === undefined) return promise;
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return signal === undefined ? promise : beforeAbort(promise, signal);
+}
+
+async function beforeAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let end = () => {};
   const aborted = new Promise<never>((_, reject) => {
     end = whenAborted(signal, () => reject(signal.reason));

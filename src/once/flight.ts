@@ -57,7 +57,7 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
       let claim: ClaimResult;
       try {
         const request = {
-          owner: globalThis.crypto.randomUUID(),
+          owner: newOwner(),
           leaseMs: settings.leaseMs,
           ttlMs: unfinishedTtlMs(settings),
           fingerprint: plan.fingerprint,
@@ -110,6 +110,16 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
   } finally {
     tools.stopWaiting();
   }
+}
+
+let process = '';
+let claimCount = 0;
+
+/** A text that no other claim has: of this process, and in it of this claim. */
+function newOwner(): string {
+  // Not before the first claim: some platforms have no random numbers while a module is loaded.
+  if (process === '') process = globalThis.crypto.randomUUID();
+  return `${process}.${claimCount++}`;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;

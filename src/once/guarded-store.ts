@@ -1,4 +1,5 @@
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
+import { Alarms } from './alarms.js';
 import { storeFailed } from './errors.js';
 
 export type StoreAction = 'claim' | 'renew' | 'complete' | 'release' | 'read' | 'evict' | 'watch';
@@ -10,6 +11,7 @@ export type StoreAction = 'claim' | 'renew' | 'complete' | 'release' | 'read' | 
 export class GuardedStore {
   readonly #store: Store;
   readonly #timeoutMs: number;
+  readonly #timeouts: Alarms;
   readonly #onError: (key: string, action: StoreAction, error: unknown) => void;
 
   constructor(
@@ -19,6 +21,7 @@ export class GuardedStore {
   ) {
     this.#store = store;
     this.#timeoutMs = timeoutMs;
+    this.#timeouts = new Alarms(timeoutMs);
     this.#onError = onError;
   }
 
@@ -88,18 +91,17 @@ export class GuardedStore {
     return new Promise((resolve, reject) => {
       let isLate = false;
       const refuse = (error: unknown) => {
-        clearTimeout(timer);
+        this.#timeouts.clear(timeout);
         if (isLate) return;
         isLate = true;
         this.#onError(key, action, error);
         reject(storeFailed(key, action, error));
       };
-      const timer = setTimeout(
-        () => refuse(new Error(`no answer within ${this.#timeoutMs} ms`)),
-        this.#timeoutMs,
+      const timeout = this.#timeouts.set(() =>
+        refuse(new Error(`no answer within ${this.#timeoutMs} ms`)),
       );
       const settle = (result: T) => {
-        clearTimeout(timer);
+        this.#timeouts.clear(timeout);
         if (!isLate) return resolve(result);
         late(result);
       };

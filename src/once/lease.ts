@@ -1,7 +1,8 @@
+import type { Alarm, Alarms } from './alarms.js';
 import type { GuardedStore } from './guarded-store.js';
 
 /** How often a lease is renewed before it runs out. */
-const RENEWALS_PER_LEASE = 3;
+export const RENEWALS_PER_LEASE = 3;
 
 /**
  * Says that the owner is alive, again and again, until `stop`. The lease is lost when the store says
@@ -13,6 +14,9 @@ export class Lease {
   readonly #owner: string;
   readonly #leaseMs: number;
   readonly #onLost: () => void;
+  /** Most runs end before their first renewal, and so have no timer of their own. */
+  readonly #renewals: Alarms;
+  #first: Alarm | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Until when it is certain to hold, by a clock that nobody sets. */
   #certainUntil: number;
@@ -25,6 +29,7 @@ export class Lease {
     key: string,
     owner: string,
     leaseMs: number,
+    renewals: Alarms,
     claimedAt: number,
     onLost: () => void,
   ) {
@@ -34,7 +39,12 @@ export class Lease {
     this.#leaseMs = leaseMs;
     this.#onLost = onLost;
     this.#certainUntil = claimedAt + leaseMs;
-    this.#schedule();
+    this.#renewals = renewals;
+    if (this.leftMs > leaseMs / RENEWALS_PER_LEASE) {
+      this.#first = renewals.set(() => this.#beginRenewal());
+    } else {
+      this.#schedule();
+    }
   }
 
   /** How long it is still certain to hold. */
@@ -44,7 +54,8 @@ export class Lease {
 
   stop(): void {
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    if (this.#first !== undefined) this.#renewals.clear(this.#first);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
   }
 
   /** Ends it now, without an outcome: whoever comes next need not wait until it has run out. */
@@ -64,9 +75,11 @@ export class Lease {
 
   #schedule(): void {
     const waitMs = Math.min(this.#leaseMs / RENEWALS_PER_LEASE, Math.max(0, this.leftMs));
-    this.#timer = setTimeout(() => {
-      this.#renewing = this.#renew();
-    }, waitMs);
+    this.#timer = setTimeout(() => this.#beginRenewal(), waitMs);
+  }
+
+  #beginRenewal(): void {
+    this.#renewing = this.#renew();
   }
 
   async #renew(): Promise<void> {

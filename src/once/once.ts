@@ -1,6 +1,7 @@
 import type { StoreRecord } from '../store/store.js';
 import { isAnother } from '../store/transition.js';
 import { untilAborted } from './abort.js';
+import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
 import { type CallOptions, checkCall, checkKey } from './call.js';
 import { closed, inProgress, mismatch } from './errors.js';
@@ -8,6 +9,7 @@ import type { Layer, OnceEvent, Saved } from './events.js';
 import type { FlightPlan, Landing } from './flight.js';
 import { GuardedStore } from './guarded-store.js';
 import { type Kept, open } from './kept.js';
+import { RENEWALS_PER_LEASE } from './lease.js';
 import { type OnceOptions, type OnceSettings, toSettings } from './options.js';
 import { type Airline, Flight } from './passengers.js';
 import type { EventBody } from './run.js';
@@ -101,6 +103,7 @@ export function createOnce(options: OnceOptions): Once {
 class OnceRunner implements Airline {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
+  readonly renewals: Alarms;
   isClosed = false;
   readonly #cache: ResultCache;
   readonly #flights = new Map<string, Flight>();
@@ -118,6 +121,7 @@ class OnceRunner implements Airline {
 
   constructor(settings: OnceSettings) {
     this.settings = settings;
+    this.renewals = new Alarms(settings.leaseMs / RENEWALS_PER_LEASE);
     this.#cache = new ResultCache(settings.cache, settings.clock);
     this.store = new GuardedStore(settings.store, settings.storeTimeoutMs, (key, action, error) =>
       this.emit(key, undefined, { type: 'storeError', action, error }),
@@ -196,13 +200,14 @@ class OnceRunner implements Airline {
     const { key } = plan;
     const flight = new Flight(plan, traceparent, this);
     this.#flights.set(key, flight);
-    flight.landing
-      .finally(() => this.#flights.delete(key))
-      .then(({ kept, fingerprint, ageMs, leftMs }) => {
+    flight.landing.then(
+      ({ kept, fingerprint, ageMs, leftMs }) => {
+        this.#flights.delete(key);
         if (!flight.isEvicted) this.#cache.set(key, kept, fingerprint, ageMs, leftMs);
-      })
+      },
       // Passengers are told; there may be none left.
-      .catch(() => {});
+      () => this.#flights.delete(key),
+    );
     return flight;
   }
 

@@ -1,5 +1,6 @@
 import type { StoreRecord } from '../store/store.js';
 import { LazyAbort, untilAborted } from './abort.js';
+import type { Alarms } from './alarms.js';
 import type { CallOptions } from './call.js';
 import { Changes } from './changes.js';
 import { inProgress } from './errors.js';
@@ -12,6 +13,7 @@ import type { EventBody, RunTools } from './run.js';
 export interface Airline {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
+  readonly renewals: Alarms;
   /** Whether no run may be begun any longer. */
   readonly isClosed: boolean;
   emit(key: string, traceparent: string | undefined, event: EventBody): void;
@@ -46,6 +48,10 @@ export class Flight implements RunTools {
     this.traceparent = traceparent;
     this.#airline = airline;
     this.landing = fly(plan, this);
+  }
+
+  get renewals(): Alarms {
+    return this.#airline.renewals;
   }
 
   get isAbandoned(): boolean {

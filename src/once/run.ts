@@ -1,12 +1,13 @@
 import type { ClaimResult, StoreRecord } from '../store/store.js';
 import type { LazyAbort } from './abort.js';
+import type { Alarms } from './alarms.js';
 import { leaseLost, type OnceError, UnstorableResultError } from './errors.js';
 import type { OnceEvent } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
 import { type Kept, keptIn } from './kept.js';
 import { Lease } from './lease.js';
 import type { OnceSettings } from './options.js';
-import { contextOf, Interruption, type OnceContext, settle } from './settle.js';
+import { Interruption, type OnceContext, RunContext, settle } from './settle.js';
 
 /** What a run came to. `kept` is what others get; the function's own value is for who ran it. */
 export interface RunResult {
@@ -27,6 +28,8 @@ export interface RunTools {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly abort: LazyAbort;
+  /** After a third of `leaseMs`. */
+  readonly renewals: Alarms;
   /** Whether nobody waits for the result any longer. */
   readonly isAbandoned: boolean;
   /** Whether no run may be begun any longer. */
@@ -53,11 +56,11 @@ export async function runClaimed(
   const { settings, store } = tools;
   const { owner, attempt, fencingToken } = record;
   const interruption = new Interruption();
-  const lease = new Lease(store, key, owner, settings.leaseMs, claimedAt, () =>
+  const lease = new Lease(store, key, owner, settings.leaseMs, tools.renewals, claimedAt, () =>
     interruption.raise(leaseLost(key)),
   );
   const startedAt = performance.now();
-  const context = contextOf(key, attempt, fencingToken, tools.abort);
+  const context = new RunContext(key, attempt, fencingToken, tools.abort);
   const ended = await settle(context, fn, settings, tools.abort, interruption);
   const durationMs = performance.now() - startedAt;
   const failed = (error: unknown, stored: boolean, unknown = false) =>
@@ -103,7 +106,7 @@ export async function runUnprotected(
   tools: RunTools,
 ): Promise<RunResult> {
   const startedAt = performance.now();
-  const context = contextOf(key, 1, 0, tools.abort);
+  const context = new RunContext(key, 1, 0, tools.abort);
   const ended = await settle(context, fn, tools.settings, tools.abort, new Interruption());
   const durationMs = performance.now() - startedAt;
   if (ended.type === 'done') {

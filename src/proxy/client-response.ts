@@ -38,9 +38,9 @@ export async function passResponse(
   onWritten: OnWritten,
 ): Promise<void> {
   const { statusCode = 502, statusMessage = '' } = from;
+  to.on('close', () => from.destroy());
   to.writeHead(statusCode, statusMessage, endToEndHeaders(from).flat());
   to.flushHeaders();
-  to.on('close', () => from.destroy());
   for await (const chunk of from) {
     onWritten(chunk.length);
     if (!to.write(chunk)) await drained(to);

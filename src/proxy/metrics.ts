@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Saved } from '../once/index.js';
 
 /** How a request came to its end. */
 export type RequestOutcome =
@@ -22,6 +23,18 @@ export class Metrics {
   readonly #saved = new Counter({
     name: 'samekey_proxy_saved_calls_total',
     help: 'Requests that were answered without a call of their own to the upstream.',
+    registers: [this.#registry],
+  });
+  readonly #savedTokens = new Counter({
+    name: 'samekey_proxy_saved_tokens_total',
+    help: 'Tokens of the answers that they were given.',
+    labelNames: ['model', 'direction'],
+    registers: [this.#registry],
+  });
+  readonly #savedCost = new Counter({
+    name: 'samekey_proxy_saved_cost_total',
+    help: 'What those cost, by the prices that were given.',
+    labelNames: ['model', 'currency'],
     registers: [this.#registry],
   });
   readonly #inFlight = new Gauge({
@@ -67,6 +80,12 @@ export class Metrics {
     this.#inFlight.dec();
     this.#requests.inc({ outcome, status });
     if (outcome === 'joined' || outcome === 'replayed') this.#saved.inc();
+  }
+
+  saved({ inputTokens, outputTokens, model = '', cost, currency = '' }: Saved): void {
+    this.#savedTokens.inc({ model, direction: 'input' }, inputTokens);
+    this.#savedTokens.inc({ model, direction: 'output' }, outputTokens);
+    if (cost !== undefined) this.#savedCost.inc({ model, currency }, cost);
   }
 
   upstreamHead(durationMs: number): void {

@@ -14,10 +14,11 @@ const STATUSES: Readonly<Record<string, number>> = {
   SAMEKEY_EMPTY_IDENTITY: 400,
   SAMEKEY_TOO_DEEP: 400,
   SAMEKEY_IN_PROGRESS: 409,
+  // The response under way cannot be shared any longer: it is there when that is over, or sent anew.
+  SAMEKEY_TOO_LONG: 409,
   SAMEKEY_UNKNOWN_OUTCOME: 409,
   SAMEKEY_MISMATCH: 422,
   SAMEKEY_BROKEN_RESPONSE: 502,
-  SAMEKEY_TOO_LONG: 503,
   SAMEKEY_CLOSED: 503,
   SAMEKEY_LEASE_LOST: 503,
   SAMEKEY_NO_TABLE: 503,
@@ -41,8 +42,7 @@ export function problemOf(error: unknown): Problem {
   const { code = 'SAMEKEY_FAULT', message, status: own } = error as Partial<ErrorWithCode>;
   const status = own ?? STATUSES[code] ?? 500;
   const isHarmless = HARMLESS.has(code) && status !== 413;
-  const detail =
-    status === 500 ? 'The proxy failed at this request; its log says at what.' : String(message);
+  const detail = isOurs(status, code) ? 'The proxy failed; its log says at what.' : String(message);
   const body = { type: 'about:blank', title: STATUS_CODES[status], status, detail, code };
   return {
     status,
@@ -58,6 +58,15 @@ export function problemOf(error: unknown): Problem {
     body: `${JSON.stringify(body)}\n`,
   };
 }
+
+/** Whether it is nothing that a client should read: faults, addresses of servers behind this one. */
+const isOurs = (status: number, code: string) => status === 500 || STORE.has(code);
+
+const STORE: ReadonlySet<string> = new Set([
+  'SAMEKEY_NO_TABLE',
+  'SAMEKEY_STORE',
+  'SAMEKEY_STORE_FULL',
+]);
 
 interface ErrorWithCode {
   readonly code: string;

@@ -1,23 +1,16 @@
 /** A reverse proxy that sends the same request at most once, for programs in any language. */
-import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { type FetchEvent, type FetchOptions, idempotentFetch } from '../http/fetch.js';
-import { defineIdentity } from '../index.js';
-import { Call } from './call.js';
-import { passResponse, writeProblem, writeResponse } from './client-response.js';
-import { endToEndHeaders, type HeaderPair, without } from './headers.js';
-import { Metrics } from './metrics.js';
+import type { FetchOptions } from '../http/fetch.js';
+import { writeProblem } from './client-response.js';
+import { Handler } from './handler.js';
 import { problemOf } from './problem.js';
 import { ProxyError } from './proxy-error.js';
-import { malformed, tunnelRefused, writeRaw } from './refusals.js';
-import { readBody, refuseLong } from './request-body.js';
-import { messageOf, type ProxyLog, traceIdOf } from './request-log.js';
-import { type RequestTarget, targetOf, type UpstreamAddress } from './request-target.js';
-import { type ProxiedInit, Upstream } from './upstream.js';
+import { malformed, tunnelRefused } from './refusals.js';
+import type { ProxyLog } from './request-log.js';
+import type { UpstreamAddress } from './request-target.js';
 
-export { createLog, LOG_LEVELS, type LogLevel, type ProxyLog } from './request-log.js';
+export { createLog, type LogLevel, type ProxyLog } from './request-log.js';
 export { isLoopbackName, upstreamAddress } from './request-target.js';
 
 export interface ProxyOptions {
@@ -48,13 +41,6 @@ export interface ProxyServer {
 /** Longer than clients and balancers keep a connection for, so that it is they who close it. */
 const KEEP_ALIVE_MS = 75_000;
 const SWEEP_MS = 50;
-
-/** Errors after which the upstream may or may not have done the work. */
-const UNKNOWN: ReadonlySet<unknown> = new Set([
-  'SAMEKEY_UNKNOWN_OUTCOME',
-  'SAMEKEY_TIMEOUT',
-  'SAMEKEY_BROKEN_RESPONSE',
-]);
 
 /** Returns a proxy that does not listen yet. */
 export function createProxy(options: ProxyOptions): ProxyServer {
@@ -98,197 +84,4 @@ export function createProxy(options: ProxyOptions): ProxyServer {
       metricsServer.closeAllConnections();
     },
   };
-}
-
-class Handler {
-  readonly #options: ProxyOptions;
-  readonly #metrics = new Metrics();
-  readonly #upstream: Upstream;
-  readonly #fetch: ReturnType<typeof idempotentFetch>;
-  readonly #methods: ReadonlySet<string>;
-  /** What this proxy calls itself in `via`, to know what was here before. */
-  readonly #pseudonym = `samekey-${randomBytes(4).toString('hex')}`;
-  readonly #answering = new WeakSet<Duplex>();
-  #isDraining = false;
-
-  constructor(options: ProxyOptions) {
-    const { upstream, once, idleMs } = options;
-    const { identity } = once;
-    this.#options = options;
-    this.#methods = new Set(once.methods ?? ['POST', 'PATCH']);
-    this.#upstream = new Upstream(upstream.origin, `1.1 ${this.#pseudonym}`, idleMs, {
-      onHead: (durationMs) => this.#metrics.upstreamHead(durationMs),
-      onSent: (byteCount) => this.#metrics.bytes('upstream', 'out', byteCount),
-      onReceived: (byteCount) => this.#metrics.bytes('upstream', 'in', byteCount),
-    });
-    this.#fetch = idempotentFetch({
-      ...once,
-      // Compiled here: one of another copy of the library would be compiled at every request.
-      ...(identity && { identity: defineIdentity({ ...identity }) }),
-      idleMs,
-      fetch: (_, init) => this.#upstream.fetch(init as ProxiedInit),
-      onEvent: (event) => this.#onEvent(event),
-      unknownErrors: (error) => UNKNOWN.has((error as { code?: unknown }).code),
-    });
-  }
-
-  async handle(
-    request: IncomingMessage,
-    response: ServerResponse,
-    expectsContinue = false,
-  ): Promise<void> {
-    if (!this.#options.hasMetricsPort && this.handleOwn(request, response, '/-')) return;
-    const call = new Call(request, response, this.#metrics, this.#options.log);
-    // Errors of a connection that is gone; who writes to it sees that it is.
-    response.on('error', () => {});
-    const { socket } = request;
-    this.#answering.add(socket);
-    response.on('close', () => this.#answering.delete(socket));
-    try {
-      if (this.#isDraining) {
-        response.setHeader('connection', 'close');
-        throw new ProxyError(503, 'SAMEKEY_CLOSED', 'Cannot take the request: the proxy is ending');
-      }
-      const target = targetOf(request, this.#options.upstream, {
-        isLoopback: this.#options.isLoopback,
-        pseudonym: this.#pseudonym,
-      });
-      const isKeyed = this.#isKeyed(request);
-      if (isKeyed) refuseLong(request, this.#options.maxBodyBytes);
-      if (expectsContinue) response.writeContinue();
-      if (isKeyed) await this.#exchange(request, response, target, call);
-      else await this.#pass(request, response, target, call);
-      call.end();
-    } catch (error) {
-      call.fail(error);
-    }
-  }
-
-  /** Refuses what did not become a request. */
-  refuse(socket: Duplex, error: ProxyError): void {
-    // It is gone, or in the middle of an answer, which another one would be taken for the rest of.
-    if (!socket.writable || this.#answering.has(socket)) {
-      socket.destroy();
-      return;
-    }
-    writeRaw(socket, error);
-    const { status, code, message } = error;
-    this.#metrics.begin();
-    this.#metrics.end('refused', status);
-    this.#options.log.warn({ status, outcome: 'refused', code, error: message }, 'request');
-  }
-
-  /** Answers a request for metrics or health; `false` if it is none. */
-  handleOwn({ method, url = '' }: IncomingMessage, response: ServerResponse, at: string): boolean {
-    const path = url.split('?', 1)[0];
-    if (method !== 'GET' && method !== 'HEAD') return false;
-    if (path === `${at}/metrics`) {
-      this.#metrics.text().then(
-        (text) => response.writeHead(200, { 'content-type': this.#metrics.contentType }).end(text),
-        (error) => writeProblem(response, problemOf(error)),
-      );
-      return true;
-    }
-    if (path !== `${at}/health`) return false;
-    // A balancer that reads this sends new requests elsewhere.
-    response.writeHead(this.#isDraining ? 503 : 200, { 'content-type': 'application/json' });
-    response.end(`${JSON.stringify({ status: this.#isDraining ? 'ending' : 'ok' })}\n`);
-    return true;
-  }
-
-  async drain(): Promise<void> {
-    this.#isDraining = true;
-    await this.#fetch.close();
-  }
-
-  /** When nothing is under way any longer. */
-  close(): void {
-    this.#upstream.close();
-  }
-
-  isAnswering(socket: Socket): boolean {
-    return this.#answering.has(socket);
-  }
-
-  #isKeyed({ method = '', url = '' }: IncomingMessage): boolean {
-    return (
-      this.#methods.has(method) &&
-      !this.#options.passedPaths.some((beginning) => url.startsWith(beginning))
-    );
-  }
-
-  /** Sends it at most once, or gives what came or is coming of it. */
-  async #exchange(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { url, path }: RequestTarget,
-    call: Call,
-  ): Promise<void> {
-    const body = await readBody(request, this.#options.maxBodyBytes, this.#options.idleMs);
-    this.#metrics.bytes('client', 'in', body.length);
-    const headers = new Headers();
-    const pairs = without(
-      endToEndHeaders(request),
-      'host',
-      'content-length',
-      'accept-encoding',
-    ) as HeaderPair[];
-    for (const [name, value] of pairs) headers.append(name, value);
-    const isForm = /^multipart\/form-data\b/i.test(headers.get('content-type') ?? '');
-    const init: ProxiedInit = {
-      method: request.method as string,
-      headers,
-      // A form is read as one only from what `fetch` has to make a request of.
-      body: isForm ? new Blob([body]) : body,
-      signal: call.signal,
-      proxied: { path, body },
-    };
-    const answer = await this.#fetch(url, init);
-    call.answered(answer);
-    // For a client that takes nothing more.
-    response.setTimeout(this.#options.idleMs, () => response.destroy());
-    await writeResponse(response, answer, (count) => call.wrote(count));
-  }
-
-  /** Sends it on as it is, and its response back. */
-  async #pass(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { path }: RequestTarget,
-    call: Call,
-  ): Promise<void> {
-    const { method = 'GET', headers } = request;
-    const isChunked = headers['transfer-encoding'] !== undefined;
-    const hasBody = isChunked || Number(headers['content-length'] ?? 0) > 0;
-    request.on('data', ({ length }: Buffer) => this.#metrics.bytes('client', 'in', length));
-    request.pause();
-    const sent = without(endToEndHeaders(request), 'host');
-    const incoming = await this.#upstream.send({
-      method,
-      path,
-      // Where it ends is said on the other connection as it was said on this one.
-      headers: isChunked ? [...sent, ['transfer-encoding', 'chunked']] : sent,
-      body: hasBody ? request : undefined,
-      signal: call.signal,
-    });
-    call.passed();
-    response.setTimeout(this.#options.idleMs, () => response.destroy());
-    await passResponse(response, incoming, (count) => call.wrote(count));
-  }
-
-  #onEvent(event: FetchEvent): void {
-    const { log } = this.#options;
-    const { type, key, traceparent } = event;
-    const more = { key, traceId: traceIdOf(traceparent) };
-    if (type === 'storeError') {
-      this.#metrics.storeError(event.action);
-      log.warn({ ...more, action: event.action, error: messageOf(event.error) }, 'store error');
-    } else if (type === 'repeats') {
-      const { count, temperature } = event;
-      log.warn({ ...more, count, temperature }, 'one answer for many, where others may be meant');
-    } else if (type === 'leaseLost') log.warn(more, 'lease lost');
-    else if (type === 'unknown') {
-      log.warn({ ...more, decision: event.decision }, 'an owner was never heard of again');
-    } else log.debug({ ...more, type }, 'event');
-  }
 }

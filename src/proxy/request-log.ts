@@ -1,7 +1,6 @@
 import { type Logger, pino } from 'pino';
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** What is kept of lines that whoever reads them has not taken yet; more are dropped. */
 const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;

@@ -66,12 +66,15 @@ const hostIn = (target: string) =>
 function refuseOtherHosts(request: IncomingMessage, isLoopback: boolean): void {
   const hosts = valuesOf(request, 'host');
   if (hosts.length > 1) throw refused(400, 'it has more than one Host');
-  // A page of the web whose name was made to lead here (DNS rebinding) names that.
-  const [host = 'localhost'] = hosts;
-  if (isLoopback && !isLoopbackName(host.replace(/:\d*$/, ''))) {
+  if (isLoopback && isForAnother(request)) {
+    const [host = ''] = hosts;
     throw refused(421, `its Host is ${quote(host)}, wanted this machine, or a proxy with --host`);
   }
 }
+
+/** Whether it was sent to another machine's name, as by a page of the web whose name was made to lead here (DNS rebinding). */
+export const isForAnother = ({ headers: { host = 'localhost' } }: IncomingMessage) =>
+  !isLoopbackName(host.replace(/:\d*$/, ''));
 
 /** Whether it is this machine, by a name or an address that can be no other's. */
 export const isLoopbackName = (name: string) =>

@@ -26,7 +26,6 @@ export function responseOf(incoming: IncomingMessage): Response {
   const coding = incoming.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   const decoder = DECODERS[coding];
   if (statusCode < 200 || statusCode > 599 || (decoder === undefined && coding !== 'identity')) {
-    incoming.destroy();
     throw new ProxyError(
       502,
       'SAMEKEY_BROKEN_RESPONSE',

@@ -66,7 +66,12 @@ export class Upstream {
       body,
       signal: init.signal as AbortSignal,
     });
-    return responseOf(incoming);
+    try {
+      return responseOf(incoming);
+    } catch (error) {
+      incoming.destroy();
+      throw error;
+    }
   }
 
   /**

@@ -4,6 +4,7 @@ import { type Connection, type PostgresClient, type Row, toConnection } from './
 import { Notifications } from './postgres/notifications.js';
 import { type Statements, statementsFor } from './postgres/statements.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
+import { sha1Hex } from './text-digest.js';
 
 export type { PostgresClient } from './postgres/client.js';
 
@@ -15,6 +16,12 @@ export interface PostgresStoreOptions {
   readonly pool: PostgresClient;
   /** The name of the table, with or without a schema before a dot; `samekey_records` unless given. */
   readonly table?: string;
+  /**
+   * Whether statements are prepared, once per connection, which takes a server half the time;
+   * `true` unless given. Behind a proxy that gives every transaction another connection and knows
+   * nothing of prepared statements (PgBouncer before 1.21) it has to be `false`.
+   */
+  readonly prepare?: boolean;
 }
 
 /** A store, and how its table is made. */
@@ -31,6 +38,9 @@ const MAX_TRIES = 10;
 const SWEEP_EVERY_MS = 30_000;
 const SWEPT_AT_A_TIME = 1000;
 const LISTED_AT_A_TIME = 100;
+
+/** What is sent for every call. */
+const PREPARED = ['claim', 'renew', 'complete', 'release', 'read'] as const;
 
 const SERIALIZATION_FAILURE = '40001';
 const UNDEFINED_TABLE = '42P01';
@@ -51,9 +61,16 @@ const UNDEFINED_TABLE = '42P01';
  * postgresStore({ pool: {} }); // throws TypeError
  */
 export function postgresStore(options: PostgresStoreOptions): PostgresStore {
-  requireMembers(options, ['pool', 'table'], 'options of the PostgreSQL store');
-  const { pool, table = 'samekey_records' } = options;
-  return new Records(toConnection(pool), toTableName(table));
+  requireMembers(options, ['pool', 'table', 'prepare'], 'options of the PostgreSQL store');
+  const { pool, table = 'samekey_records', prepare = true } = options;
+  if (typeof prepare !== 'boolean') {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot make a PostgreSQL store: prepare is ${nameOf(prepare)}, wanted true or false`,
+    );
+  }
+  return new Records(toConnection(pool), toTableName(table), prepare);
 }
 
 /** Returns the statements that make the table of that name; see `postgresStore`. */
@@ -88,13 +105,17 @@ class Records implements PostgresStore {
   readonly #connection: Connection;
   readonly #sql: Statements;
   readonly #notifications: Notifications | undefined;
+  readonly #isPreparing: boolean;
+  /** The names of prepared statements, by their text. */
+  #names: Promise<ReadonlyMap<string, string>> | undefined;
   #sweepAt = performance.now() + SWEEP_EVERY_MS;
 
-  constructor(connection: Connection, table: string) {
+  constructor(connection: Connection, table: string, isPreparing: boolean) {
     this.#table = table;
     this.#connection = connection;
     this.#sql = statementsFor(table);
     this.schema = this.#sql.schema;
+    this.#isPreparing = isPreparing;
     if (connection.listen !== undefined) {
       const notifications = new Notifications(connection.listen, this.#sql.listen, table);
       this.#notifications = notifications;
@@ -199,7 +220,9 @@ class Records implements PostgresStore {
 
   async #query(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
     try {
-      return await this.#connection.query(text, values);
+      if (!this.#isPreparing) return await this.#connection.query(text, values);
+      this.#names ??= namesOf(this.#sql);
+      return await this.#connection.query(text, values, (await this.#names).get(text));
     } catch (error) {
       if (codeOf(error) !== UNDEFINED_TABLE) throw error;
       return fail(
@@ -223,6 +246,14 @@ class Records implements PostgresStore {
       () => {},
     );
   }
+}
+
+/** Each by what it says: other tables and other versions may share the connection. */
+async function namesOf(sql: Statements): Promise<ReadonlyMap<string, string>> {
+  const named = PREPARED.map(
+    async (action) => [sql[action], `samekey_${action}_${await sha1Hex(sql[action])}`] as const,
+  );
+  return new Map(await Promise.all(named));
 }
 
 function codeOf(error: unknown): unknown {

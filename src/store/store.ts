@@ -107,7 +107,8 @@ export interface Store {
   evict(key: string): Promise<boolean>;
   /**
    * Calls `notify` soon after the record of `key` has changed by `complete`, `release`, `evict` or a
-   * `renew` for 0 ms, in any process; may call it more often. Returns a function that ends this. A store that cannot
+   * `renew` for 0 ms, in any process; may call it more often. Of a
+   * record for which no claim has been refused as yet it need not tell: who waits was refused. Returns a function that ends this. A store that cannot
    * tell has no such function, and is asked again from time to time.
    */
   watch?(key: string, notify: () => void): Promise<() => void>;

@@ -62,7 +62,7 @@ export function claimed(
     }
   }
   const former = standing?.state === 'running' ? standing.former : standing;
-  return {
+  const record: StoreRecord = {
     state: 'running',
     owner: request.owner,
     // Microseconds: a store whose clock is that fine needs to remember nothing of records that are gone.
@@ -78,8 +78,8 @@ export function claimed(
     finishedAtMs: undefined,
     codec: undefined,
     payload: undefined,
-    ...(former !== undefined && { former }),
   };
+  return former === undefined ? record : { ...record, former };
 }
 
 /** The record renewed, or `undefined` if it is not the owner's to renew. */
@@ -106,8 +106,20 @@ export function completed(
   if (record?.owner !== owner) return undefined;
   // Its reply was lost.
   if (record.state !== 'running') return record;
-  const expiresAtMs = nowMs + ttlMs;
-  return { ...shown(record), state, codec, payload, finishedAtMs: nowMs, expiresAtMs };
+  const { fencingToken, attempt, fingerprint, claimedAtMs, leaseEndsAtMs } = record;
+  return {
+    state,
+    owner,
+    fencingToken,
+    attempt,
+    fingerprint,
+    claimedAtMs,
+    leaseEndsAtMs,
+    expiresAtMs: nowMs + ttlMs,
+    finishedAtMs: nowMs,
+    codec,
+    payload,
+  };
 }
 
 /** Whether `owner` may take the record away. */

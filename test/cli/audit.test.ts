@@ -433,7 +433,7 @@ describe('on a terminal', () => {
   });
 
   itOnTerminal('there is a progress bar', async () => {
-    const shell = `(for i in 1 2 3; do echo '{"key":"a"}'; sleep 0.3; done) | %`;
+    const shell = `(for i in 1 2 3; do echo '{"key":"a"}'; sleep 1; done) | %`;
     const { code, stdout } = await onTerminal(['audit', '-'], { shell, columns: 100 });
     expect(code).toBe(0);
     expect(stdout).toMatch(/\d+ B {2}[1-3] lines? {2}\d+ B\/s/);

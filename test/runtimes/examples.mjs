@@ -37,6 +37,12 @@ const EXAMPLES = [
     run: cloudflareWorker,
   },
   {
+    name: 'examples/hono-worker',
+    needs: installed('workerd/package.json'),
+    version: () => `workerd ${versionOf('workerd')}`,
+    run: honoWorker,
+  },
+  {
     name: 'examples/next-edge',
     needs: installed('@edge-runtime/vm'),
     version: () => `Edge Runtime ${versionOf('@edge-runtime/vm')}, without Next.js`,
@@ -133,6 +139,38 @@ async function cloudflareWorker(project, samekey) {
   } finally {
     await worker.dispose();
     upstream.close();
+  }
+}
+
+/** @type {Example['run']} */
+async function honoWorker(project) {
+  cpSync(path.join(ROOT, 'node_modules/hono'), path.join(project.directory, 'node_modules/hono'), {
+    recursive: true,
+  });
+  const folder = path.join(project.directory, 'examples/hono-worker');
+  const [main, config] = ['worker.js', 'wrangler.jsonc'].map((name) => path.join(folder, name));
+  const bundled = await bundleByConfig(project, 'orders', main ?? '', config ?? '');
+  const worker = await startWorker(bundled, 'worker');
+  const url = new URL('/orders', await worker.ready);
+  const send = async (
+    /** @type {string} */ key,
+    /** @type {AbortSignal | undefined} */ signal = undefined,
+  ) => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': key };
+    const response = await fetch(url, { method: 'POST', headers, body: '{"item":"A1"}', signal });
+    return `${response.status} ${await response.text()}`;
+  };
+  try {
+    // Each is a request of its own, whose streams and signals the others must not touch.
+    const crowd = await Promise.all(Array.from({ length: 50 }, () => send('crowd')));
+    assert.deepEqual([...new Set(crowd)], ['201 {"number":1,"item":"A1"}']);
+    await assert.rejects(send('gone', AbortSignal.timeout(50)));
+    assert.equal(await send('gone'), '201 {"number":2,"item":"A1"}');
+    const runs = await (await fetch(new URL('/runs', url))).json();
+    assert.equal(runs['/orders'], 2);
+    return '50 duplicates at once are one run, and so is the retry of a client that hung up';
+  } finally {
+    await worker.dispose();
   }
 }
 

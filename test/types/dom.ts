@@ -1,5 +1,7 @@
 // With the DOM's declarations: its streams, blobs and signals are taken, and takes what is returned.
 import { canonicalBytes, keyOfJson, keyOfStream, sha256, sha256Hex } from 'samekey';
+import * as aiSdk from 'samekey/ai-sdk';
+import * as cost from 'samekey/cost';
 import * as once from 'samekey/once';
 import * as memory from 'samekey/store/memory';
 
@@ -23,4 +25,4 @@ keyOfStream(Promise.resolve(new ReadableStream()));
 // @ts-expect-error: a target of other events is no signal
 keyOfStream(new Blob([]), { signal: new EventTarget() });
 
-export { memory, once };
+export { aiSdk, cost, memory, once };

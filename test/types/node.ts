@@ -4,6 +4,8 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { type Key, keyOfJson, keyOfStream, sha256Hex } from 'samekey';
+import * as aiSdk from 'samekey/ai-sdk';
+import * as cost from 'samekey/cost';
 import * as once from 'samekey/once';
 import { createPool, type LineKey } from 'samekey/pool';
 import * as memory from 'samekey/store/memory';
@@ -23,4 +25,4 @@ const lines: AsyncIterable<LineKey> = pool.jsonLines(createReadStream('a'));
 // @ts-expect-error: a path is no stream
 pool.jsonLines('requests.jsonl');
 
-export { keys, lines, memory, once };
+export { aiSdk, cost, keys, lines, memory, once };

@@ -90,10 +90,11 @@ export class ItemClaims {
     return Promise.all(
       candidates.map(async (candidate, i) => {
         const { record, nowMs } = found[i] as (typeof found)[number];
-        const standing = await this.#settle(candidate, record, nowMs);
-        if (standing.kind !== 'finished') {
-          await addRequesters(store, candidate.id, candidate.requesters, ttlMs);
-        }
+        const adding = () => addRequesters(store, candidate.id, candidate.requesters, ttlMs);
+        // Of what nobody has yet both are written at once: on a disk they are side by side.
+        const added = record === undefined ? adding() : undefined;
+        const [standing] = await Promise.all([this.#settle(candidate, record, nowMs), added]);
+        if (added === undefined && standing.kind !== 'finished') await adding();
         return standing;
       }),
     );

@@ -16,12 +16,12 @@ import type { BatchProvider } from './provider.js';
  */
 export class ItemKeys {
   readonly #provider: BatchProvider;
-  readonly #identity: IdentityLike;
+  readonly #identity: Identity;
   readonly #byUrl = new Map<string, Identity>();
 
   constructor(provider: BatchProvider, identity: IdentityLike) {
     this.#provider = provider;
-    this.#identity = identity;
+    this.#identity = defineIdentity(identity);
   }
 
   of(body: unknown, url: string): string {

@@ -113,12 +113,14 @@ export async function planBatch(
   if (!Object.hasOwn(LIMITS, provider ?? '')) {
     refuse('plan the batch', 'provider is not "anthropic" or "openai"', RangeError);
   }
+  const { limits = {} } = options;
+  requireMembers(limits, ['maxRequests', 'maxBytes'], 'limits of the plan');
   const planner = new Planner(provider, {
     store: requireStore(options.store, 'plan the batch'),
     identity: options.identity ?? identities[provider],
     leaseMs: wholeMs('leaseMs', options.leaseMs, DEFAULT_LEASE_MS, 'plan the batch'),
     ttlMs: wholeMs('ttlMs', options.ttlMs, DEFAULT_TTL_MS, 'plan the batch'),
-    limits: { ...LIMITS[provider], ...options.limits },
+    limits: { ...LIMITS[provider], ...limits },
   });
   try {
     for await (const window of windowsOf(requests)) await planner.take(window);

@@ -126,7 +126,9 @@ function countsIn(usage: Members): Counts {
       count(usage.cachedContentTokenCount) ??
       count(usage.cacheReadInputTokens) ??
       count(usage.cacheReadInputTokenCount) ??
-      count(usage.cachedInputTokens),
+      count(usage.cachedInputTokens) ??
+      // DeepSeek, otherwise as OpenAI.
+      count(usage.prompt_cache_hit_tokens),
     cacheWrite:
       count(details?.cacheWriteTokens) ??
       count(usage.cache_creation_input_tokens) ??

@@ -103,6 +103,8 @@ export const recordRules: readonly Rule[] = [
         // What is evicted has to have run out by then, and what is ended not.
         const leaseMs = change === 'evict' ? SHORT_MS : HOUR_MS;
         const { owner } = (await claim(store, key, { leaseMs })).record;
+        // As who waits is: a store need not tell where nobody was.
+        await claimInVain(other, key);
         await stage.passMs(store, 2 * SHORT_MS);
         [own, others, ended] = [0, 0, 0];
         const changes = {

@@ -8,7 +8,8 @@ export interface PostgresClient {
 export type Row = Readonly<Record<string, unknown>>;
 
 export interface Connection {
-  query(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** A statement with a name is prepared once per connection, where the client can. */
+  query(text: string, values?: readonly unknown[], name?: string): Promise<readonly Row[]>;
   /**
    * Runs a `LISTEN` and calls `onNotify` with each payload; `onEnd` when there will be no more.
    * Returns a function that ends it. There is none where a connection cannot be kept for that.
@@ -25,6 +26,15 @@ export interface Connection {
 
 interface Queryable {
   query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly Row[] }>;
+}
+
+/** Of `pg` only: a statement that is sent once, and then called by its name. */
+interface Preparing {
+  query(statement: {
+    readonly name: string;
+    readonly text: string;
+    readonly values: readonly unknown[] | undefined;
+  }): Promise<{ readonly rows: readonly Row[] }>;
 }
 
 interface PoolClient extends Queryable {
@@ -53,9 +63,13 @@ export function toConnection(pool: PostgresClient): Connection {
     );
   }
   const client = pool as unknown as Queryable;
+  const canPrepare = has('connect', 'function') && !has('listen', 'function');
   return {
-    async query(text, values) {
-      const result = await client.query(text, values);
+    async query(text, values, name) {
+      const result =
+        canPrepare && name !== undefined
+          ? await (pool as unknown as Preparing).query({ name, text, values })
+          : await client.query(text, values);
       if (Array.isArray(result?.rows)) return result.rows;
       return fail(
         TypeError,

@@ -9,6 +9,7 @@ import type { StoreRecord } from '../store.js';
  *     state ⏎ owner ⏎ fencingToken ⏎ attempt ⏎ fingerprint ⏎
  *     claimedAtMs ⏎ leaseEndsAtMs ⏎ expiresAtMs ⏎ finishedAtMs ⏎ codec ⏎ payload
  *
+ * The state of a running record is `awaited` once a claim was refused for it: somebody may wait.
  * Behind the ten lines of a running record is the whole of the finished one in whose place it is,
  * if there is one; the scripts show it to nobody.
  *
@@ -26,7 +27,7 @@ export function toRecord(value: Uint8Array): StoreRecord {
     if (end < 0) refuse();
   }
   const [
-    state,
+    word,
     owner,
     fencingToken,
     attempt,
@@ -36,7 +37,11 @@ export function toRecord(value: Uint8Array): StoreRecord {
     expiresAtMs,
     finishedAtMs,
     codec,
-  ] = decoder.decode(value.subarray(0, end)).split('\n') as [StoreRecord['state'], ...string[]];
+  ] = decoder.decode(value.subarray(0, end)).split('\n') as [
+    StoreRecord['state'] | 'awaited',
+    ...string[],
+  ];
+  const state = word === 'awaited' ? 'running' : word;
   const isRunning = state === 'running';
   if (!isRunning && state !== 'done' && state !== 'failed') refuse();
   return {

@@ -1,3 +1,4 @@
+import { sha1Hex } from '../text-digest.js';
 import type { Argument, Connection } from './client.js';
 import { SCRIPTS, type ScriptName } from './scripts.js';
 
@@ -23,9 +24,4 @@ export class ScriptRunner {
       return await this.#connection.send(key, ['EVAL', SCRIPTS[name], '1', key, ...args]);
     }
   }
-}
-
-async function sha1Hex(text: string): Promise<string> {
-  const digest = await globalThis.crypto.subtle.digest('SHA-1', new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -19,6 +19,8 @@ if value then
     tonumber(token), tonumber(attempt), tonumber(lease), tonumber(expires)
 end
 local standing = state and expires > now
+local awaited = state == 'awaited'
+if awaited then state = 'running' end
 `;
 
 /** What is behind a running record, the one that was finished before it, is nobody's to see. */
@@ -32,14 +34,18 @@ end
 const WRITE = `
 local function write(finished, codec, payload)
   local head = string.format('%s\\n%s\\n%.0f\\n%.0f\\n%s\\n%s\\n%.0f\\n%.0f\\n%s\\n%s\\n',
-    state, owner, token, attempt, fingerprint, claimed, lease, expires, finished, codec)
+    awaited and state == 'running' and 'awaited' or state,
+    owner, token, attempt, fingerprint, claimed, lease, expires, finished, codec)
   redis.call('SET', KEYS[1], head .. payload,
     'PX', string.format('%.0f', math.max(1, expires - now)))
   return head
 end
 `;
 
-/** Watchers subscribe to a channel by the name of the key. Who may not publish writes all the same. */
+/**
+ * Watchers subscribe to a channel by the name of the key. Who may not publish writes all the same.
+ * In a cluster every node hears of it, so that nothing is published where nobody was refused.
+ */
 const TELL = `redis.pcall('PUBLISH', KEYS[1], '')`;
 
 /** Owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished → whether claimed, now, the record. */
@@ -54,7 +60,10 @@ if standing then
     if ARGV[6] == '0' then return {0, now, value} end
     former = value
   else
-    if ARGV[5] == '0' or lease > now then return {0, now, shown()} end
+    if ARGV[5] == '0' or lease > now then
+      if not awaited then redis.call('SETRANGE', KEYS[1], 0, 'awaited') end
+      return {0, now, shown()}
+    end
     tries = attempt + 1
     former = string.sub(value, rest)
   end
@@ -73,7 +82,7 @@ if not standing or state ~= 'running' or owner ~= ARGV[1] then return 0 end
 lease = now + ARGV[2]
 expires = math.max(expires, lease)
 write('', '', string.sub(value, rest))
-if ARGV[2] == '0' then ${TELL} end
+if ARGV[2] == '0' and awaited then ${TELL} end
 return 1
 `;
 
@@ -84,7 +93,7 @@ if state ~= 'running' then return 1 end
 state = ARGV[2]
 expires = now + ARGV[5]
 write(string.format('%.0f', now), ARGV[3], ARGV[4])
-${TELL}
+if awaited then ${TELL} end
 return 1
 `;
 
@@ -100,7 +109,7 @@ if ends and tonumber(ends) > now then
 else
   redis.call('DEL', KEYS[1])
 end
-${TELL}
+if awaited then ${TELL} end
 return 1
 `;
 

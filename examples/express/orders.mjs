@@ -1,0 +1,65 @@
+/**
+ * An order that is placed once: `node examples/express/orders.mjs`
+ *
+ * The client sends an order, and loses its patience while the shop is busy with it. So it sends it
+ * again, as any client does, and then once more to be sure. It makes one key for the order, before
+ * the first attempt; a shop that acts on it takes one order.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import express from 'express';
+import { keyOf } from 'samekey';
+import { expressIdempotency } from 'samekey/express';
+import { memoryStore } from 'samekey/store/memory';
+
+/** @param {express.RequestHandler[]} middleware */
+async function startShop(...middleware) {
+  const orders = [];
+  const patience = new AbortController();
+  const app = express();
+  app.use(express.json(), ...middleware);
+  app.post('/orders', async (request, response) => {
+    orders.push(request.body);
+    const order = { number: orders.length, ...request.body };
+    setTimeout(() => patience.abort(), 100);
+    await sleep(400);
+    response.status(201).json(order);
+  });
+  const server = await new Promise((resolve) => {
+    const listening = app.listen(0, '127.0.0.1', () => resolve(listening));
+  });
+  const url = `http://127.0.0.1:${server.address().port}/orders`;
+  return { orders, patience: patience.signal, server, url };
+}
+
+/** Sends the order until there is an answer, and once more. */
+async function placeOrder(url, order, patience) {
+  const send = (signal) =>
+    fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'idempotency-key': keyOf(order),
+        authorization: 'Bearer ann',
+      },
+      body: JSON.stringify(order),
+      signal,
+    });
+  await send(patience).catch(() => 'nobody knows whether it arrived');
+  const numbers = [];
+  for (const _ of ['the retry', 'to be sure']) numbers.push((await (await send()).json()).number);
+  return numbers;
+}
+
+const ways = {
+  'without samekey:': [],
+  'with samekey:': [expressIdempotency({ store: memoryStore() })],
+};
+for (const [name, middleware] of Object.entries(ways)) {
+  const { orders, patience, server, url } = await startShop(...middleware);
+  const numbers = await placeOrder(url, { item: 'A1', quantity: 2, order_id: 7 }, patience);
+  const times = orders.length === 1 ? 'once' : `${orders.length} times`;
+  console.log(
+    `${name.padEnd(16)} the handler ran ${times}, the client was told of order ${numbers.join(' and ')}`,
+  );
+  server.close();
+}

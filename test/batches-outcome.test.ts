@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import {
+  anthropicBatches,
+  type BatchTrace,
+  openaiBatches,
+  planBatch,
+  recordResults,
+} from '../src/http/batch.js';
+import { memoryStore } from '../src/store/memory.js';
+
+const message = { id: 'msg_1', content: [] };
+const error = { type: 'invalid_request_error', message: 'no' };
+const response = (status_code: number, body: unknown) => ({
+  id: 'batch_req_1',
+  response: { status_code, request_id: 'req_1', body },
+  error: null,
+});
+const failed = (code: string) => ({
+  id: 'batch_req_1',
+  response: null,
+  error: { code, message: 'This request could not be executed.' },
+});
+
+/** Lines as the providers document them, and what they say. */
+const LINES: [string, object, object][] = [
+  [
+    'Anthropic, succeeded',
+    { result: { type: 'succeeded', message } },
+    { outcome: 'succeeded', response: message },
+  ],
+  ['Anthropic, errored', { result: { type: 'errored', error } }, { outcome: 'errored', error }],
+  ['Anthropic, expired', { result: { type: 'expired' } }, { outcome: 'expired' }],
+  ['Anthropic, canceled', { result: { type: 'canceled' } }, { outcome: 'canceled' }],
+  ['OpenAI, 200', response(200, message), { outcome: 'succeeded', response: message }],
+  ['OpenAI, 400', response(400, { error }), { outcome: 'errored', error }],
+  ['OpenAI, 500 without a word', response(500, ''), { outcome: 'errored', error: '' }],
+  [
+    'OpenAI, expired',
+    failed('batch_expired'),
+    { outcome: 'expired', error: failed('batch_expired').error },
+  ],
+  [
+    'OpenAI, cancelled',
+    failed('batch_cancelled'),
+    { outcome: 'canceled', error: failed('batch_cancelled').error },
+  ],
+  [
+    'OpenAI, with an error of its own',
+    failed('server_error'),
+    { outcome: 'errored', error: failed('server_error').error },
+  ],
+];
+
+describe('a line of the results', () => {
+  it.each(LINES)('%s', async (_, line, outcome) => {
+    const store = memoryStore();
+    const body = { model: 'm', input: 'x' };
+    const { batches } = await planBatch([{ custom_id: 'anna', url: '/v1/responses', body }], {
+      store,
+      provider: 'openai',
+    });
+    const custom_id = batches[0]?.items[0]?.customId;
+    const told: unknown[] = [];
+    const { stored, released } = await recordResults([{ custom_id, ...line }], {
+      store,
+      onResult: (result) => void told.push(result),
+    });
+    const isKept = 'response' in outcome;
+    expect([stored, released]).toEqual(isKept ? [1, 0] : [0, 1]);
+    const id = custom_id?.slice(0, 35);
+    expect(told).toEqual([
+      { error: undefined, ...outcome, id, requesters: ['anna'], isRepeated: false },
+    ]);
+  });
+});
+
+const SINCE_MS = Date.parse('2026-01-01T12:00:00Z');
+const trace = (customIds: readonly string[], itemCount?: number): BatchTrace => ({
+  key: 'ik_key',
+  customIds,
+  itemCount,
+  sinceMs: SINCE_MS,
+});
+
+interface Listed {
+  readonly id: string;
+  readonly at: string;
+  readonly results?: readonly string[];
+  readonly count: number;
+}
+
+/** Batches of Anthropic, the latest first. */
+function anthropicWith(...listed: Listed[]) {
+  const looked: string[] = [];
+  const list = async function* () {
+    for (const { id, at, results, count } of listed) {
+      looked.push(id);
+      yield {
+        id,
+        created_at: `2026-01-01T${at}Z`,
+        processing_status: results ? 'ended' : 'in_progress',
+        results_url: results ? '/' : null,
+        request_counts: {
+          processing: results ? 0 : count,
+          succeeded: results ? count : 0,
+          errored: 0,
+        },
+      };
+    }
+  };
+  const results = async (id: string) =>
+    (async function* () {
+      for (const custom_id of listed.find((each) => each.id === id)?.results ?? []) {
+        yield { custom_id };
+      }
+    })();
+  const create = async () => ({ id: 'none' });
+  const { find } = anthropicBatches({ messages: { batches: { create, list, results } } });
+  return { find: find as NonNullable<typeof find>, looked };
+}
+
+describe('looking for a batch of Anthropic', () => {
+  it('finds it by an id in its results', async () => {
+    const { find } = anthropicWith(
+      { id: 'c', at: '12:02:00', results: ['x', 'y'], count: 2 },
+      { id: 'b', at: '12:01:00', results: ['o2', 'o1'], count: 2 },
+    );
+    expect(await find(trace(['o1', 'o2'], 2))).toEqual({ id: 'b' });
+    // Of a plan that shares one item with it.
+    expect(await find(trace(['o1']))).toEqual({ id: 'b' });
+  });
+
+  it('cannot tell while one of as many requests has not ended', async () => {
+    const { find } = anthropicWith({ id: 'b', at: '12:01:00', count: 2 });
+    expect(await find(trace(['o1', 'o2'], 2))).toBe('unknown');
+    expect(await find(trace(['o1', 'o2', 'o3'], 3))).toBe(undefined);
+    expect(await find(trace(['o1']))).toBe('unknown');
+  });
+
+  it('looks no further back than clocks may differ', async () => {
+    const { find, looked } = anthropicWith(
+      { id: 'c', at: '11:55:00', results: ['x'], count: 1 },
+      { id: 'b', at: '11:45:00', results: ['o1'], count: 1 },
+      { id: 'a', at: '11:44:00', results: ['o1'], count: 1 },
+    );
+    expect(await find(trace(['o1'], 1))).toBe(undefined);
+    expect(looked).toEqual(['c', 'b']);
+  });
+});
+
+describe('looking for a batch of OpenAI', () => {
+  const seconds = SINCE_MS / 1000;
+  const openaiWith = (...listed: { id: string; created_at: number; metadata?: never }[]) => {
+    const list = async function* () {
+      yield* listed;
+    };
+    const create = async () => ({ id: 'none' });
+    return openaiBatches({ files: { create }, batches: { create, list } });
+  };
+
+  it('finds it by its key', async () => {
+    const metadata = (samekey: string) => ({ samekey }) as never;
+    const { find } = openaiWith(
+      { id: 'c', created_at: seconds + 2 },
+      { id: 'b', created_at: seconds + 1, metadata: metadata('ik_other') },
+      { id: 'a', created_at: seconds, metadata: metadata('ik_key') },
+    );
+    expect(await find?.(trace([]))).toEqual({ id: 'a' });
+  });
+
+  it('looks no further back than clocks may differ', async () => {
+    const { find } = openaiWith(
+      { id: 'b', created_at: seconds - 700 },
+      { id: 'a', created_at: seconds - 701, metadata: { samekey: 'ik_key' } as never },
+    );
+    expect(await find?.(trace([]))).toBe(undefined);
+  });
+});

@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest';
+import { linesOf } from './run-example.js';
+
+describe('examples of servers', () => {
+  it('express/orders.mjs: one order, though its client sent it three times', async () => {
+    expect(await linesOf('express/orders')).toEqual([
+      'without samekey: the handler ran 3 times, the client was told of order 2 and 3',
+      'with samekey: the handler ran once, the client was told of order 1 and 1',
+    ]);
+  });
+
+  it('hono-worker/local.mjs: the same, without a platform', async () => {
+    expect(await linesOf('hono-worker/local')).toEqual([
+      'without samekey: the handler ran 3 times',
+      'with samekey: the handler ran once',
+      'without a key: 400',
+    ]);
+  });
+});

@@ -1,0 +1,25 @@
+/**
+ * One server of several that share a Redis. It is plain JavaScript on what the package ships, as its
+ * users run it; every run of its handler is a line in a file.
+ */
+import { appendFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import express from 'express';
+import { createClient } from 'redis';
+import { expressIdempotency } from '../dist/http/express.js';
+import { redisStore } from '../dist/store/redis.js';
+
+const { url, log, options } = JSON.parse(process.argv[2]);
+const client = createClient({ url });
+await client.on('error', () => {}).connect();
+
+const app = express();
+app.use(expressIdempotency({ store: redisStore({ client }), ...options }));
+app.post('/slow', async (request, response) => {
+  appendFileSync(log, `${request.get('idempotency-key')} ${process.pid}\n`);
+  response.set('x-made-by', String(process.pid));
+  response.write('made ');
+  await sleep(Number(request.query.takesMs ?? 300));
+  response.end(`by ${process.pid}`);
+});
+const server = app.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));

@@ -1,0 +1,261 @@
+import { Hono } from 'hono';
+import { cors } from 'hono/cors';
+import { validator } from 'hono/validator';
+import { describe, expect, it } from 'vitest';
+import { honoIdempotency } from '../src/http/hono.js';
+import { idempotent, type ServerOptions } from '../src/http/server.js';
+import { memoryStore } from '../src/store/memory.js';
+
+const request = (key = 'a', init: RequestInit = {}) =>
+  new Request('https://shop.example/orders', {
+    method: 'POST',
+    body: '{"item":1}',
+    ...init,
+    headers: {
+      'content-type': 'application/json',
+      'idempotency-key': key,
+      ...(init.headers as object),
+    },
+  });
+
+function counting(options: Partial<ServerOptions<Request>> = {}) {
+  const seen: Request[] = [];
+  const handler = idempotent(
+    async (request: Request) => {
+      seen.push(request);
+      return Response.json({ count: seen.length });
+    },
+    { store: memoryStore(), ...options },
+  );
+  return { handler, seen };
+}
+
+describe('a web-standard handler', () => {
+  it('gets what else there is, and has the platform wait for it', async () => {
+    const waitedFor: Promise<unknown>[] = [];
+    const context = { waitUntil: (promise: Promise<unknown>) => waitedFor.push(promise) };
+    const handler = idempotent(
+      async (_request: Request, env: { name: string }, _context: typeof context) =>
+        Response.json(env),
+      { store: memoryStore() },
+    );
+    const answers = await Promise.all(
+      [1, 2].map(() => handler(request(), { name: 'env' }, context)),
+    );
+    expect(await Promise.all(answers.map((each) => each.json()))).toEqual([
+      { name: 'env' },
+      { name: 'env' },
+    ]);
+    expect(waitedFor).toHaveLength(1);
+    await Promise.all(waitedFor);
+    expect(handler.stats()).toMatchObject({ executed: 1, joined: 1 });
+  });
+
+  it('reads the body, and has a signal that is not its client’s', async () => {
+    const client = new AbortController();
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const signals: AbortSignal[] = [];
+    const handler = idempotent(
+      async (request: Request) => {
+        signals.push(request.signal);
+        const body = await request.json();
+        await released;
+        return Response.json(body);
+      },
+      { store: memoryStore() },
+    );
+    const first = handler(request('a', { signal: client.signal }));
+    await expect.poll(() => signals.length).toBe(1);
+    client.abort();
+    expect((await first).status).toBe(499);
+    expect(signals[0]?.aborted).toBe(false);
+    release();
+    expect(await (await handler(request())).json()).toEqual({ item: 1 });
+    expect(signals).toHaveLength(1);
+  });
+
+  it('throws to all who wait, what it threw', async () => {
+    const error = new Error('no stock');
+    const events: unknown[] = [];
+    const handler = idempotent(
+      async () => {
+        throw error;
+      },
+      {
+        store: memoryStore(),
+        onEvent: (event) => event.type === 'failed' && events.push(event.error),
+      },
+    );
+    const settled = await Promise.allSettled([handler(request()), handler(request())]);
+    expect(settled.map((each) => each.status === 'rejected' && each.reason)).toEqual([
+      error,
+      error,
+    ]);
+    expect(events).toEqual([error]);
+  });
+
+  it('forgets what is evicted, and ends when it is closed', async () => {
+    const { handler } = counting();
+    const first = await handler(request());
+    expect(await first.json()).toEqual({ count: 1 });
+    expect(await handler.evict(first.headers.get('samekey-key') as string)).toBe(true);
+    expect(await (await handler(request())).json()).toEqual({ count: 2 });
+    await handler.close();
+    const refused = await handler(request());
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await refused.json()).toMatchObject({ type: expect.stringMatching(/#unavailable$/) });
+  });
+
+  it('goes by options: account, applies, required, identity, keyFormat, header', async () => {
+    const { handler, seen } = counting({
+      account: (request) => request.headers.get('x-user') ?? undefined,
+      applies: ({ url }) => !url.endsWith('/free'),
+      required: ({ headers }) => headers.has('x-user'),
+      identity: { exclude: ['sentAt'] },
+      keyFormat: 'uuid',
+      headerName: 'X-Key',
+      storeResponses: () => true,
+    });
+    const key = '6ba7b810-9dad-41d1-80b4-00c04fd430c8';
+    const ask = async (headers: Record<string, string>, body = '{"item":1}') => {
+      const { status } = await handler(request('ignored', { headers, body }));
+      return [status, seen.length];
+    };
+    expect(await ask({ 'x-user': 'u1' })).toEqual([400, 0]);
+    expect(await ask({ 'x-user': 'u1', 'x-key': 'no-uuid' })).toEqual([400, 0]);
+    expect(await ask({ 'x-user': 'u1', 'x-key': key })).toEqual([200, 1]);
+    // Another token of the same user.
+    expect(await ask({ 'x-user': 'u1', 'x-key': key, authorization: 'Bearer 2' })).toEqual([
+      200, 1,
+    ]);
+    expect(await ask({ 'x-user': 'u1', 'x-key': key }, '{"item":1,"sentAt":2}')).toEqual([200, 1]);
+    expect(await ask({ 'x-user': 'u1', 'x-key': key }, '{"item":2}')).toEqual([422, 1]);
+    expect(await ask({ 'x-user': 'u2', 'x-key': key })).toEqual([200, 2]);
+    expect(await ask({})).toEqual([200, 3]);
+    const free = new Request('https://shop.example/free', {
+      method: 'POST',
+      headers: { 'x-user': 'u1' },
+    });
+    expect((await handler(free)).status).toBe(200);
+  });
+
+  it('keeps a coded body as it is, with its coding', async () => {
+    let runs = 0;
+    const handler = idempotent(
+      async () => {
+        runs++;
+        return new Response('coded', {
+          headers: { 'content-encoding': 'own', 'content-length': '5' },
+        });
+      },
+      { store: memoryStore() },
+    );
+    for (const _ of [1, 2]) {
+      const response = await handler(request());
+      expect(response.headers.get('content-encoding')).toBe('own');
+      expect(response.headers.get('content-length')).toBe('5');
+      expect(await response.text()).toBe('coded');
+    }
+    expect(runs).toBe(1);
+  });
+
+  it('passes a stream on that says it failed, and does not keep it', async () => {
+    let runs = 0;
+    const handler = idempotent(
+      async () => {
+        runs++;
+        const headers = { 'content-type': 'text/event-stream' };
+        return new Response('data: one\n\nevent: error\ndata: no more\n\n', { headers });
+      },
+      { store: memoryStore() },
+    );
+    for (const count of [1, 2]) {
+      expect(await (await handler(request())).text()).toContain('no more');
+      await expect.poll(() => runs).toBe(count);
+    }
+  });
+
+  it('takes a body that is nested too deep, or lacks what is its identity, by its bytes', async () => {
+    const { handler } = counting({ identity: { include: ['item'] } });
+    const deep = `${'['.repeat(3000)}${']'.repeat(3000)}`;
+    for (const [key, body, other] of [
+      ['deep', deep, `[${deep}]`],
+      ['other', '{"thing":1}', '{"thing":2}'],
+    ] as const) {
+      expect((await handler(request(key, { body }))).headers.get('samekey')).toBe('executed');
+      expect((await handler(request(key, { body }))).headers.get('samekey')).toBe('replayed');
+      expect((await handler(request(key, { body: other }))).status).toBe(422);
+    }
+  });
+
+  it.each([
+    [{ methods: ['POST'], maxBodyBytes: -1 }, RangeError],
+    [{ waitMs: '1' }, TypeError],
+    [{ store: {} }, TypeError],
+    [{ headerName: 'a b' }, RangeError],
+    [{ wait: 1 }, TypeError],
+  ])('refuses the options %j', (options, error) => {
+    expect(() => counting(options as never)).toThrow(error);
+  });
+});
+
+describe('hono', () => {
+  it('behind a validator that has read the body, and inside of cors', async () => {
+    const app = new Hono();
+    app.use(cors({ origin: (origin) => origin }));
+    let runs = 0;
+    app.post(
+      '/json',
+      validator('json', (value) => value),
+      honoIdempotency({ store: memoryStore() }),
+      async (c) => c.json({ count: ++runs, valid: c.req.valid('json'), body: await c.req.json() }),
+    );
+    app.post('/raw', honoIdempotency({ store: memoryStore() }), async (c) =>
+      c.text(`${++runs} ${await c.req.raw.text()}`),
+    );
+    const ask = (path: string, origin: string) =>
+      app.request(path, request('a', { headers: { origin } }));
+    const answers = [
+      await ask('/json', 'https://a.example'),
+      await ask('/json', 'https://b.example'),
+    ];
+    for (const each of answers) {
+      expect(await each.json()).toEqual({ count: 1, valid: { item: 1 }, body: { item: 1 } });
+    }
+    // What is kept was for the one who asked first.
+    expect(answers.map(({ headers }) => headers.get('access-control-allow-origin'))).toEqual([
+      'https://a.example',
+      'https://a.example',
+    ]);
+    expect(await (await ask('/raw', 'https://a.example')).text()).toBe('2 {"item":1}');
+    expect(await (await ask('/raw', 'https://a.example')).text()).toBe('2 {"item":1}');
+  });
+
+  it('knows whose request it is by what came before', async () => {
+    type Env = { Variables: { user: string } };
+    const app = new Hono<Env>();
+    app.use(async (c, next) => {
+      c.set('user', c.req.header('authorization')?.slice(0, 5) ?? '');
+      await next();
+    });
+    app.use(
+      honoIdempotency({
+        store: memoryStore(),
+        account: (c: import('hono').Context<Env>) => c.get('user'),
+      }),
+    );
+    let runs = 0;
+    app.post('/orders', (c) => c.json({ count: ++runs }));
+    for (const [authorization, count] of [
+      ['user1 token1', 1],
+      ['user1 token2', 1],
+      ['user2 token1', 2],
+    ] as const) {
+      const answer = await app.request('/orders', request('a', { headers: { authorization } }));
+      expect(await answer.json()).toEqual({ count });
+    }
+  });
+});
