@@ -159,6 +159,12 @@ describe('a duplicate', () => {
     expect([again.status, outcomeOf(again)]).toEqual([404, 'replayed']);
   });
 
+  it('is not kept by a rule that promises to say so later', async () => {
+    const { ask } = fetchWith({ storeResponses: (async () => false) as never });
+    await (await ask()).text();
+    expect(await readOutcome(ask())).toBe('executed');
+  });
+
   it('is turned away while the request is under way, if that is wanted', async () => {
     behave = async (_, response) => {
       await soon(50);
@@ -171,6 +177,31 @@ describe('a duplicate', () => {
     await (await first).text();
     await soon();
     expect(await readOutcome(ask())).toBe('replayed');
+  });
+
+  it('is given what is kept, though another asks the store for it, too', async () => {
+    await (await fetchWith().ask()).text();
+    await soon();
+    const { ask } = fetchWith({ onDuplicate: 'reject' });
+    const found = await Promise.all([readOutcome(ask()), readOutcome(ask())]);
+    expect(found).toEqual(['replayed', 'joined']);
+  });
+
+  it('is sent when what others had sent, who left, came to nothing', async () => {
+    const claim = store.claim.bind(store);
+    store.claim = async (...request) => {
+      await soon(50);
+      return claim(...request);
+    };
+    behave = async ({ count }, response) => {
+      await soon(100);
+      json(response, { count }, count === 1 ? 429 : 200);
+    };
+    const { ask } = fetchWith();
+    const left = ask(undefined, {}, { signal: AbortSignal.timeout(10) });
+    expect((await rejection(left)).name).toBe('TimeoutError');
+    const again = await ask();
+    expect([outcomeOf(again), await again.json()]).toEqual(['executed', { count: 2 }]);
   });
 
   it('waits for the first byte no longer than it has patience', async () => {
@@ -195,6 +226,20 @@ describe('a duplicate', () => {
     second.fill(0);
     expect(await (await ask()).text()).toBe(text);
   });
+
+  it('sees its own bytes, also where they come as a Buffer', async () => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.from('abc'));
+        controller.close();
+      },
+    });
+    const { ask } = fetchWith({ fetch: async () => new Response(body) });
+    const [first, second] = await Promise.all([ask(), ask()]);
+    const chunk = await first?.body?.getReader().read();
+    chunk?.value?.fill(0);
+    expect(await second?.text()).toBe('abc');
+  });
 });
 
 describe('what makes two requests the same', () => {
@@ -218,6 +263,14 @@ describe('what makes two requests the same', () => {
     ['a version', [{}, { 'anthropic-version': '1' }], [{}, { 'anthropic-version': '2' }], true],
     ['the scope', [{}, { 'samekey-scope': 'a' }], [{}, { 'samekey-scope': 'b' }], true],
     ['the sample', [{}, { 'samekey-sample': '1' }], [{}, { 'samekey-sample': '2' }], true],
+    ['a user', [{}, { 'x-forwarded-user': 'a' }], [{}, { 'x-forwarded-user': 'b' }], true],
+    [
+      'what the type of the body says of it',
+      ['<a/>', { 'content-type': 'application/soap+xml; action="read"' }],
+      ['<a/>', { 'content-type': 'application/soap+xml; action="delete"' }],
+      true,
+    ],
+    ['another host than that of the address', [{}, { host: 'a' }], [{}, { host: 'b' }], true],
     ['a wish for a fresh one', [{}], [{}, { 'samekey-fresh': '1' }], true],
     [
       'not the headers of a retry',
@@ -251,6 +304,10 @@ describe('what makes two requests the same', () => {
     const first = [{}, { 'x-attempt': '1', authorization: 'Bearer of this hour' }] as const;
     const second = [{}, { 'x-attempt': '2', authorization: 'Bearer of the next' }] as const;
     expect(await areTwo([...first], [...second], options)).toBe(false);
+  });
+
+  it('whether redirects are followed', async () => {
+    expect(await areTwo([{}], [{}, {}, { redirect: 'manual' }])).toBe(true);
   });
 
   it('the address, with its query and without its fragment', async () => {
@@ -425,6 +482,49 @@ describe('a stream', () => {
     expect(await readOutcome(ask())).toBe('replayed');
   });
 
+  const CHUNK = '{"object":"chat.completion.chunk","error":null}';
+  it.each([
+    ['without an event', ': processing\n\n', false],
+    ['with half an event', 'data: {"candid', false],
+    ['without its last event', `data: ${CHUNK}\n\n`, false],
+    ['with its last event', `data: ${CHUNK}\n\ndata: [DONE]\n\n`, true],
+    ['with an error that is null', `data: {"error":null}\n\n`, true],
+    ['with a last event that no empty line follows', `data: ${CHUNK}\n\ndata: [DONE]`, true],
+    [
+      'with half a last event',
+      `data: {"type":"message_start"}\n\ndata: {"type":"message_stop"`,
+      false,
+    ],
+    ['of data alone', 'data: {"type":"message_start"}\n\ndata: {"type":"message_stop"}\n\n', true],
+    ['of data alone, cut off', 'data: {"type":"message_start"}\n\n', false],
+    [
+      'with a failure in its middle',
+      'data: {"object":"chat.completion.chunk","error":{"code":502}}\n\ndata: [DONE]\n\n',
+      false,
+    ],
+    [
+      'with an answer about a failure',
+      `data: {"object":"chat.completion.chunk","delta":${JSON.stringify('{"error": 1}')}}\n\ndata: [DONE]\n\n`,
+      true,
+    ],
+  ])('%s', async (_, body, isWhole) => {
+    behave = (_, response) =>
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(body);
+    const { ask } = fetchWith();
+    const text = await (await ask()).text().catch((error) => error.code);
+    expect(text).toBe(isWhole ? body : 'SAMEKEY_BROKEN_RESPONSE');
+    expect(await ask().then(outcomeOf)).toBe(isWhole ? 'replayed' : 'executed');
+  });
+
+  it('with an event that is longer than all that is kept is passed on', async () => {
+    const body = `data: ${'a'.repeat(3_000_000)}\n\n`;
+    behave = (_, response) =>
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(body);
+    const { ask } = fetchWith({ maxResultBytes: 1000 });
+    expect((await (await ask()).text()) === body).toBe(true);
+    expect(await readOutcome(ask())).toBe('executed');
+  });
+
   it('goes on when its callers have left, and serves the one who comes back', async () => {
     const sse = streaming();
     const { ask } = fetchWith();
@@ -573,9 +673,42 @@ describe('bad input', () => {
     expect(upstream.requests).toHaveLength(0);
   });
 
+  it('a body that never ends, until the caller has no more patience', async () => {
+    const fetch = fetchWith();
+    const signal = AbortSignal.timeout(20);
+    for (let turn = 0; turn < 2; turn++) {
+      const body = new ReadableStream();
+      const error = await rejection(fetch(upstream.url, { method: 'POST', body, signal }));
+      expect(error.name).toBe('TimeoutError');
+    }
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  it('a body that is changed after it was handed over', async () => {
+    const fetch = fetchWith();
+    const body = Buffer.from('{"a":1}');
+    const pending = fetch(upstream.url, { method: 'POST', body });
+    body.fill(' ');
+    await (await pending).text();
+    expect(upstream.requests[0]?.body.toString()).toBe('{"a":1}');
+  });
+
+  it('a form whose length is told by the caller', async () => {
+    const fetch = fetchWith();
+    const body = '--q\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--q--\r\n';
+    const headers = {
+      'content-type': 'multipart/form-data; boundary=q',
+      'content-length': String(body.length),
+    };
+    const request = new Request(upstream.url, { method: 'POST', headers, body });
+    expect(await readOutcome(fetch(request))).toBe('executed');
+    expect(upstream.requests[0]?.body.toString()).toContain('name="a"');
+  });
+
   it('a body that says it is JSON and is none', async () => {
     const { ask } = fetchWith();
-    for (const body of ['{"a":', '{"a":1,"a":2}', '{"id":12345678901234567890}']) {
+    const deep = '['.repeat(2000) + ']'.repeat(2000);
+    for (const body of ['{"a":', '{"a":1,"a":2}', '{"id":12345678901234567890}', deep]) {
       expect(await readOutcome(ask(body))).toBe('executed');
       expect(await readOutcome(ask(body))).toBe('replayed');
     }
@@ -620,6 +753,88 @@ describe('bad input', () => {
     // What is beyond its length belongs to no response; what is missing makes it a broken one.
     expect(texts[0]).toBe(length === '5' ? '01234' : 'TypeError');
     if (length === '500') expect(upstream.requests).toHaveLength(2);
+  });
+
+  it.each([
+    ['was read', (response: Response): Promise<unknown> => response.text()],
+    ['is being read', async (response: Response): Promise<unknown> => response.body?.getReader()],
+  ])('a response whose body %s already', async (_, read) => {
+    const { ask } = fetchWith({
+      fetch: async (...request) => {
+        const response = await fetch(...request);
+        await read(response);
+        return response;
+      },
+    });
+    const error = await rejection(ask());
+    expect(error).toMatchObject({ code: 'SAMEKEY_BAD_ARGUMENT' });
+    expect(error.message).toContain('its body was read already');
+  });
+
+  it.each([
+    ['JSON with a byte order mark', 200, 'application/json', '\ufeff{"a":1}', 'replayed'],
+    ['JSON after JSON', 200, 'application/json-seq', '\x1e{}\n\x1e{}\n', 'replayed'],
+    ['a failure that is no JSON', 502, 'application/json', 'Bad Gateway', 'executed'],
+    ['a failure that is no stream', 429, 'text/event-stream', '{"error":{}}', 'executed'],
+  ])('a response that is %s', async (_, status, type, body, outcome) => {
+    behave = (_, response) => {
+      response.writeHead(status, { 'content-type': type }).flushHeaders();
+      response.end(body);
+    };
+    const { ask } = fetchWith();
+    const bytes = await (await ask()).arrayBuffer();
+    expect(Buffer.from(bytes).toString()).toBe(body);
+    expect(await readOutcome(ask())).toBe(outcome);
+  });
+
+  it('a response of another origin, whose coding a browser does not show', async () => {
+    const { ask } = fetchWith({
+      fetch: async () => {
+        const headers = { 'content-type': 'text/plain', 'content-length': '2' };
+        return Object.defineProperty(new Response('longer', { headers }), 'type', {
+          value: 'cors',
+        });
+      },
+    });
+    expect(await (await ask()).text()).toBe('longer');
+    expect(await readOutcome(ask())).toBe('replayed');
+  });
+
+  it('a response that is no bytes is not kept', async () => {
+    const { ask } = fetchWith({
+      fetch: async () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              controller.enqueue('text');
+              controller.close();
+            },
+          }),
+        ),
+    });
+    for (let turn = 0; turn < 2; turn++) {
+      const response = await ask();
+      expect(outcomeOf(response)).toBe('executed');
+      expect(await rejection(response.text())).toMatchObject({ code: 'SAMEKEY_BROKEN_RESPONSE' });
+    }
+  });
+
+  it('a response that is too long and that nobody reads', async () => {
+    behave = (_, response) => response.end(Buffer.alloc(1_000_000));
+    const { ask, stats } = fetchWith({ maxResultBytes: 1000, idleMs: 50 });
+    const unread = await ask();
+    await expect.poll(() => stats().inFlight).toBe(0);
+    behave = (_, response) => json(response, {});
+    expect(await readOutcome(ask())).toBe('executed');
+    await unread.body?.cancel();
+  });
+
+  it('a failure whose body never ends, and that is tried again', async () => {
+    behave = (_, response) => response.writeHead(503).write('no ');
+    const { ask } = fetchWith();
+    await (await ask()).body?.cancel();
+    behave = (_, response) => json(response, {});
+    expect(await readOutcome(ask())).toBe('executed');
   });
 
   it('headers that never have a body', async () => {
@@ -727,6 +942,20 @@ describe('what is told', () => {
     const shown = JSON.stringify(record) + Buffer.from(record?.payload ?? []).toString('latin1');
     expect(shown).toContain('http-response');
     for (const secret of ['sk-secret', 'account-1', 'x-own']) expect(shown).not.toContain(secret);
+  });
+
+  it('is not the query to the store, where some have their credentials', async () => {
+    const url = `${upstream.url}?key=sk-secret`;
+    const first = fetchWith({ cache: false });
+    const ask = () => first(url, { method: 'POST', body: '{}' });
+    expect(await readOutcome(ask())).toBe('executed');
+    await soon();
+    const { record } = await store.read(events[0]?.key as string);
+    const shown = Buffer.from(record?.payload ?? []).toString('latin1');
+    expect(shown).toContain('/v1/messages');
+    expect(shown).not.toContain('sk-secret');
+    const again = await ask();
+    expect([outcomeOf(again), again.url]).toEqual(['replayed', url]);
   });
 
   it('goes to nobody else when a listener throws', async () => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { SlowReaderError } from '../src/http/errors.js';
 import { Recording } from '../src/http/recording.js';
@@ -120,6 +122,29 @@ describe('a recording', () => {
   });
 });
 
+describe('a recording that nobody has read', () => {
+  it('is let go, though the signal of its reader lives on', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const { signal } = new AbortController();
+    const unread = (() => {
+      const recording = recordingOf(100, 100);
+      recording.read(signal);
+      recording.write(bytes(1));
+      recording.end();
+      return new WeakRef(recording);
+    })();
+    await expect
+      .poll(() => {
+        collectGarbage();
+        // Not the recording itself, which would be held by who looks at it.
+        return unread.deref() === undefined;
+      })
+      .toBe(true);
+    expect(signal.aborted).toBe(false);
+  });
+});
+
 describe('a recording that is too long to be kept', () => {
   it('has the source wait for the fastest reader', async () => {
     const recording = recordingOf(2, 100);
@@ -167,6 +192,16 @@ describe('a recording that is too long to be kept', () => {
     const reader = recording.read().getReader();
     for (let at = 0; at < 5; at++) recording.write(bytes(at, at, at));
     for (let at = 0; at < 5; at++) expect((await reader.read()).value).toEqual(bytes(at, at, at));
+  });
+
+  it('lets the source go on when it has failed, though somebody does not read', async () => {
+    const recording = recordingOf(1, 1);
+    recording.read();
+    recording.write(bytes(1, 2, 3));
+    const room = recording.room();
+    expect(await isSettled(room)).toBe(false);
+    recording.fail(new Error('nothing came'));
+    expect(await isSettled(room)).toBe(true);
   });
 
   it('lets the source go on when the last reader has left', async () => {

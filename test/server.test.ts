@@ -263,6 +263,25 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(await ask('alice')).not.toEqual(await ask('bob'));
   });
 
+  it('who names an access key gets no answer that was signed for', async () => {
+    await serving(({ count }) => json({ count }));
+    const ask = async (account: string) =>
+      (
+        await post(
+          'a',
+          { item: 1 },
+          {
+            headers: {
+              authorization: `AWS4-HMAC-SHA256 Credential=AK1/20260101/x, Signature=${account}`,
+            },
+          },
+        )
+      ).json();
+    expect(await Promise.all([ask('alice'), ask('bob')])).toHaveLength(2);
+    expect(runs).toBe(2);
+    expect(await ask('alice')).not.toEqual(await ask('bob'));
+  });
+
   it('a cookie is for the one who asked', async () => {
     await serving(async ({ count }) => {
       await soon();

@@ -2,7 +2,7 @@ import { untilAborted, whenAborted } from '../once/abort.js';
 import type { OnceContext } from '../once/index.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
-import { headOf, type ResponseHead, type StoredResponse } from './stored-response.js';
+import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
 import { watchEnd } from './stream-end.js';
 
 /** What callers get: a response that is coming in, or one that was kept. */
@@ -76,7 +76,14 @@ export class Exchange {
   #recording: Recording<Uint8Array> | undefined;
   readonly #seats = new Set<Seat>();
   #isExecuting = false;
+  #onLooked = () => {};
+  /** Resolves when it is known whether there is an answer, or one is being made. */
+  readonly looked = new Promise<void>((resolve) => {
+    this.#onLooked = resolve;
+  });
   #end: 'kept' | 'lost' | undefined;
+  /** Ends a response that is not kept, when nobody reads it. */
+  #drop = () => {};
 
   constructor(
     limits: ExchangeLimits,
@@ -111,11 +118,18 @@ export class Exchange {
     return this.#end;
   }
 
+  /** Whether its own request is on its way, or has been. */
+  get isExecuting(): boolean {
+    return this.#isExecuting;
+  }
+
   resolve(stored: StoredResponse, outcome: Outcome): void {
+    this.#onLooked();
     this.#resolve({ stored, outcome });
   }
 
   reject(error: unknown): void {
+    this.#onLooked();
     this.#reject(error);
   }
 
@@ -133,6 +147,7 @@ export class Exchange {
     send: (signal: AbortSignal) => Promise<Response>,
   ): Promise<StoredResponse> {
     this.#isExecuting = true;
+    this.#onLooked();
     const upstream = new AbortController();
     const stopListening = whenAborted(signal, () => upstream.abort(signal.reason));
     const idle = new IdleTimer(this.#limits.idleMs, () => {
@@ -165,37 +180,54 @@ export class Exchange {
         `Cannot share the response of ${key}: it is ${response.type}, wanted one that can be read (no mode "no-cors", no redirect "manual" in a browser)`,
       );
     }
+    if (response.bodyUsed || response.body?.locked) {
+      throw new HttpError(
+        'SAMEKEY_BAD_ARGUMENT',
+        `Cannot share the response of ${key}: its body was read already, wanted one that nobody has read`,
+      );
+    }
     const head = headOf(response, this.#limits.isCoded);
-    const isKept = this.#limits.isKept(response);
+    // Not what is merely like it, such as the promise of an async rule.
+    const isKept = this.#limits.isKept(response) === true;
     // Whoever tries again now wants another answer than this.
-    if (!isKept && response.status >= 400) this.#end = 'lost';
+    if (!isKept && response.status >= 400) {
+      this.#end = 'lost';
+      // Nor should that wait for the rest of this one. A handler is not to be stopped in the middle.
+      if (!this.#limits.isCoded) this.#drop = () => upstream.abort(notKept(key, response));
+    }
     if (response.body === null) {
       this.#end = isKept ? 'kept' : 'lost';
       this.#resolve({ head });
       if (!isKept) throw notKept(key, response);
-      return { ...head, body: new Uint8Array() };
+      return { ...head, url: withoutQuery(head.url), body: new Uint8Array() };
     }
     const recording = new Recording<Uint8Array>({
       maxBytes: this.#limits.maxBytes,
       maxUnreadBytes: this.#limits.maxUnreadBytes,
       sizeOf: (chunk) => chunk.length,
-      copy: (chunk) => chunk.slice(),
+      // Not `slice`, which of a `Buffer` is no copy.
+      copy: (chunk) => new Uint8Array(chunk),
     });
     this.#recording = recording;
     // Before the first chunk, which nobody may miss.
-    for (const seat of this.#seats) seat.attach(recording);
+    for (const seat of this.#seats) if (seat.isTaken) seat.attach(recording);
     this.#resolve({ head });
     const { isCoded } = this.#limits;
-    const watch = watchEnd(response.headers, isCoded);
+    const watch = watchEnd(response, this.#limits.maxBytes, isCoded);
     let fault: string | undefined;
     const source = response.body.getReader();
     // Not every body ends because its request was aborted.
     const stopListening = whenAborted(upstream.signal, () => source.cancel().catch(() => {}));
     try {
+      if (recording.readerCount === 0) this.#drop();
       for (;;) {
         const { done, value } = await source.read();
         if (done) break;
         idle.touch();
+        // Who read it alone would be refused it, too (Fetch §2.2.4).
+        if (value[Symbol.toStringTag] !== 'Uint8Array') {
+          throw new BrokenResponseError(key, 'its body is made of something else than bytes');
+        }
         watch.see(value);
         recording.write(value);
         if (recording.isWhole) continue;
@@ -206,23 +238,28 @@ export class Exchange {
         throw error;
       }
       upstream.signal.throwIfAborted();
-      fault = watch.fault(() => (recording.isWhole ? joined(recording) : undefined));
+      // A failure need not be well-formed to be told.
+      if (isKept || response.ok) {
+        fault = watch.fault(() => (recording.isWhole ? joined(recording) : undefined));
+      }
       // A handler's stream that says it failed has all the same been read to its end.
       const endsWell = isCoded && !response.headers.has('content-length');
       if (fault !== undefined && !endsWell) throw new BrokenResponseError(key, fault);
     } catch (error) {
       this.#end = 'lost';
       recording.fail(error);
+      source.cancel(error).catch(() => {});
       throw error;
     } finally {
       stopListening();
+      this.#drop = () => {};
     }
     this.#end = isKept && recording.isWhole && fault === undefined ? 'kept' : 'lost';
     recording.end();
     if (fault !== undefined) throw new BrokenResponseError(key, fault);
     if (!recording.isWhole) throw tooLong(key, response, this.#limits.maxBytes);
     if (!isKept) throw notKept(key, response);
-    return { ...head, body: joined(recording) };
+    return { ...head, url: withoutQuery(head.url), body: joined(recording) };
   }
 
   #abandonIfAlone(): void {
@@ -231,7 +268,11 @@ export class Exchange {
       this.#seats.delete(seat);
     }
     // What has not been sent yet need not be; what has been is billed, and its answer serves a retry.
-    if (this.#end !== undefined || (this.#isExecuting && !this.#abortsWhenAbandoned)) return;
+    if (this.#end !== undefined) {
+      this.#drop();
+      return;
+    }
+    if (this.#isExecuting && !this.#abortsWhenAbandoned) return;
     this.#abandonment.abort(new DOMException('All callers have left', 'AbortError'));
   }
 }

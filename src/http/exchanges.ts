@@ -3,6 +3,7 @@ import { inProgress, mismatch } from '../once/errors.js';
 import type { Saved } from '../once/events.js';
 import {
   createOnce,
+  type Detailed,
   type Once,
   type OnceEvent,
   type OnceOptions,
@@ -11,9 +12,9 @@ import {
 import { whole } from '../once/options.js';
 import type { EventBody } from '../once/run.js';
 import { isAnother } from '../store/transition.js';
-import { HttpError } from './errors.js';
+import { HttpError, ResponseNotKeptError } from './errors.js';
 import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from './exchange.js';
-import { responseCodec, type StoredResponse, toResponse } from './stored-response.js';
+import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';
 
 /** How responses are shared and kept; what is not said here is as in `createOnce`. */
 export interface ExchangeOptions extends Omit<OnceOptions, 'codec' | 'storeErrors'> {
@@ -31,6 +32,8 @@ export interface ExchangePlan {
   /** Of the payload, where the key is not made of it. */
   readonly fingerprint?: string | undefined;
   readonly fresh?: boolean;
+  /** Where it goes; who asks for it knows its query, which is not kept. */
+  readonly url?: string;
   /** Ends the wait of this caller, and what it reads. */
   readonly signal?: AbortSignal | undefined;
   readonly traceparent?: string | undefined;
@@ -104,7 +107,10 @@ export class Exchanges {
       this.#emit(key, traceparent, { type: 'mismatch', layer: 'process' });
       throw mismatch(key, undefined);
     }
-    if (this.#options.onDuplicate === 'reject') throw this.#conflict(plan, 0);
+    if (this.#options.onDuplicate === 'reject' && underWay.end !== 'kept') {
+      await untilAborted(underWay.looked, signal);
+      if (underWay.isExecuting) throw this.#conflict(plan, 0);
+    }
     if (!underWay.canBeJoined) {
       throw new HttpError(
         'SAMEKEY_TOO_LONG',
@@ -135,13 +141,21 @@ export class Exchanges {
     const abortsWhenAbandoned = this.#options.onAbandoned === 'abort';
     const exchange = new Exchange(this.#limits, abortsWhenAbandoned, fingerprint, traceparent);
     this.#underWay.set(key, exchange);
-    exchange.landing = this.once
-      .detailed<StoredResponse>(key, (context) => exchange.execute(context, send), {
-        fresh,
-        signal: exchange.signal,
-        ...(fingerprint !== undefined && { fingerprint }),
-        ...(traceparent !== undefined && { traceparent }),
-      })
+    const ask = (): Promise<Detailed<StoredResponse>> =>
+      this.once
+        .detailed<StoredResponse>(key, (context) => exchange.execute(context, send), {
+          fresh,
+          signal: exchange.signal,
+          ...(fingerprint !== undefined && { fingerprint }),
+          ...(traceparent !== undefined && { traceparent }),
+        })
+        .catch((error) => {
+          // What others sent and left, before they had an answer, came to nothing that is kept.
+          const isOthers = error instanceof ResponseNotKeptError && !exchange.isExecuting;
+          if (isOthers) return ask();
+          throw error;
+        });
+    exchange.landing = ask()
       .finally(() => this.#underWay.delete(key))
       .then(
         ({ value, outcome }) => {
@@ -197,7 +211,9 @@ export class Exchanges {
         return { outcome, landing, response: toResponse(answer.head, seat.body, marks) };
       }
       seat.leave();
-      const { body, ...head } = answer.stored;
+      const { body, ...kept } = answer.stored;
+      const isSame = plan.url !== undefined && withoutQuery(plan.url) === kept.url;
+      const head = isSame ? { ...kept, url: plan.url } : kept;
       return { outcome, landing, response: toResponse(head, body.slice(), marks) };
     } catch (error) {
       seat.giveUp();

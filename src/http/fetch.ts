@@ -186,6 +186,7 @@ class Sender {
     const { response, outcome } = await this.exchanges.run({
       key,
       fingerprint,
+      url: request.url,
       fresh: /^(?:1|true)$/i.test(headers.get(FRESH) ?? ''),
       signal,
       traceparent: headers.get('traceparent') ?? undefined,

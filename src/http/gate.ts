@@ -117,7 +117,7 @@ export class Gate<Incoming> {
     } catch (error) {
       return problem(400, 'key-malformed', (error as Error).message);
     }
-    const account = this.#options.account?.(incoming) ?? accountOf(headers);
+    const account = this.#options.account?.(incoming) ?? accountOf(headers, false);
     if (sentKey === undefined && !(deriveKey && account !== '')) {
       const isRequired = typeof required === 'function' ? required(incoming) : required;
       if (!isRequired) return undefined;

@@ -1,5 +1,6 @@
 import { encoder } from '../engine/utf8.js';
 import { fail } from '../errors/errors.js';
+import { untilAborted } from '../once/abort.js';
 import { mediaType } from './counted-headers.js';
 
 /** A request whose body was read: it can be keyed, and sent as often as needed. */
@@ -41,8 +42,8 @@ export async function readRequest(
       method: (method ?? 'GET').toUpperCase(),
       url: addressOf(String(input)),
       headers: sent,
-      // Theirs to change while it is on its way.
-      body: typeof body === 'string' ? encoder.encode(body) : body.slice(),
+      // Theirs to change while it is on its way; `slice` of a `Buffer` is no copy.
+      body: typeof body === 'string' ? encoder.encode(body) : new Uint8Array(body),
       form: undefined,
       text: typeof body === 'string' ? body : undefined,
       signal: signal ?? undefined,
@@ -54,9 +55,11 @@ export async function readRequest(
     fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
-      `Cannot send the request to ${given.url}: its body was read already, wanted a new request or a clone of it`,
+      `Cannot send the request to ${addressOf(given.url).split('?')[0]}: its body was read already, wanted a new request or a clone of it`,
     );
   }
+  const patience = signal ?? given?.signal;
+  patience?.throwIfAborted();
   const isStream = body instanceof ReadableStream;
   const request = new Request(
     input,
@@ -66,9 +69,9 @@ export async function readRequest(
     method: request.method,
     url: addressOf(request.url),
     headers: request.headers,
-    ...(await bodyOf(request)),
+    ...(await untilAborted(bodyOf(request), patience)),
     text: undefined,
-    signal: signal ?? given?.signal,
+    signal: patience,
     init: given === undefined ? rest : { ...settingsOf(given), ...rest },
   };
 }
@@ -121,7 +124,10 @@ export function send(
 ): Promise<Response> {
   const sent = new Headers(headers);
   // Its boundary is that of this sending.
-  if (form !== undefined) sent.delete('content-type');
+  if (form !== undefined) {
+    sent.delete('content-type');
+    sent.delete('content-length');
+  }
   const content = form ?? text ?? (body as BodyInit);
   const hasBody = form !== undefined || body.length > 0;
   return fetch(url, { ...init, method, headers: sent, signal, ...(hasBody && { body: content }) });

@@ -21,6 +21,24 @@ interface Reader {
   fail(error: unknown): void;
 }
 
+/** A signal may live as long as the process, and a body that nobody reads should not. */
+function failWhenAborted(reader: Reader, signal: AbortSignal): () => void {
+  const found = weakly(reader);
+  return whenAborted(signal, () => found()?.fail(signal.reason));
+}
+
+/** Not every platform lets go. */
+function weakly<T extends object>(held: T): () => T | undefined {
+  if (typeof WeakRef === 'undefined') return () => held;
+  return derefOf(new WeakRef(held));
+}
+
+/** Apart from what it must not hold. */
+const derefOf =
+  <T extends object>(reference: WeakRef<T>) =>
+  () =>
+    reference.deref();
+
 /**
  * A stream that is read by many: each gets it from the beginning, and what is new in the turn in
  * which it arrives.
@@ -73,9 +91,14 @@ export class Recording<T> {
     this.#forget();
   }
 
-  /** Resolves when more may be written: at once while all is kept, or nobody reads. */
+  /** Resolves when more may be written: at once while all is kept, or nobody reads, or it has ended. */
   async room(): Promise<void> {
-    while (!this.isWhole && this.#readers.size > 0 && this.#leastUnreadBytes() > 0) {
+    while (
+      this.#end === undefined &&
+      !this.isWhole &&
+      this.#readers.size > 0 &&
+      this.#leastUnreadBytes() > 0
+    ) {
       await new Promise<void>((resolve) => {
         this.#wakeSource = resolve;
       });
@@ -117,7 +140,7 @@ export class Recording<T> {
             leave();
           };
           if (signal?.aborted) reader.fail(signal.reason);
-          else if (signal) stopListening = whenAborted(signal, () => reader.fail(signal.reason));
+          else if (signal) stopListening = failWhenAborted(reader, signal);
         },
         pull: async (controller) => {
           while (this.#readers.has(reader) && this.#unread(reader) === undefined) {
@@ -181,5 +204,6 @@ export class Recording<T> {
     if (this.#end !== undefined) return;
     this.#end = end;
     for (const reader of this.#readers) reader.wake();
+    this.#wakeSource();
   }
 }

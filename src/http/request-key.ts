@@ -49,11 +49,26 @@ export async function keyOfRequest(
     method,
     url,
     typeof account === 'string' ? account : account(headers),
-    canonicalize(countedHeaders(headers, ignored)),
+    canonicalize({ ...countedHeaders(headers, ignored), ...countedSettings(request) }),
     ...(sample === undefined ? [] : [`sample ${sample}`]),
   ];
   return { key: scoped(scopes, contentKey), contentKey, scope: scopes };
 }
+
+/** What changes the answer, where it is another than usual; no header has such a name. */
+function countedSettings({ url, headers, init }: OutgoingRequest) {
+  const { redirect = 'follow', credentials = 'same-origin' } = init;
+  const host = headers.get('host') ?? '';
+  return {
+    // Some platforms let a caller name another one than it connects to.
+    ...(host !== '' && host !== new URL(url).host && { ':host': host }),
+    ...(redirect !== 'follow' && { ':redirect': redirect }),
+    ...(credentials !== 'same-origin' && { ':credentials': credentials }),
+  };
+}
+
+/** No JSON, nested beyond reason, or a number that two programs read differently: it is its bytes. */
+const NOT_READ = new Set(['SAMEKEY_BAD_JSON', 'SAMEKEY_BIG_NUMBER', 'SAMEKEY_TOO_DEEP']);
 
 /** A form by its parts, JSON by what it says, anything else by its bytes. */
 export async function keyOfBody(
@@ -68,9 +83,7 @@ export async function keyOfBody(
     try {
       return keyOfJson(body, identity);
     } catch (error) {
-      // Not JSON, or with a number that two programs read differently: its bytes are what it is.
-      const { code } = error as { code?: string };
-      if (code !== 'SAMEKEY_BAD_JSON' && code !== 'SAMEKEY_BIG_NUMBER') throw error;
+      if (!NOT_READ.has((error as { code?: string }).code ?? '')) throw error;
     }
   }
   return sha256Hex(body);

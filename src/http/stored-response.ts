@@ -6,7 +6,7 @@ export interface ResponseHead {
   readonly status: number;
   readonly statusText: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Where it came from, after redirects. */
+  /** Where it came from, after redirects; as it is kept, without its query, where credentials may be. */
   readonly url: string;
 }
 
@@ -36,6 +36,8 @@ const NOT_KEPT = new Set([
 
 /** Statuses whose responses have no body (Fetch §2.2.3). */
 const NULL_BODY = new Set([101, 103, 204, 205, 304]);
+
+export const withoutQuery = (url: string) => url.split('?', 1)[0] as string;
 
 /** What of a response's head all who share it get; `isCoded` where its body was not decoded. */
 export function headOf(
