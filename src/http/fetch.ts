@@ -1,5 +1,6 @@
 /** `samekey/fetch`: a `fetch` that sends the same request at most once, below an SDK's own retries. */
 import { LRUCache } from 'lru-cache';
+import { decoder } from '../engine/utf8.js';
 import { fail, nameOf } from '../errors/errors.js';
 import { scoped } from '../index.js';
 import type { OnceEvent, OnceStats } from '../once/index.js';
@@ -234,9 +235,11 @@ class Sender {
   }
 }
 
-function temperatureIn(body: Uint8Array): number | undefined {
+function temperatureIn(body: string | Uint8Array): number | undefined {
   try {
-    const { temperature, generationConfig } = JSON.parse(new TextDecoder().decode(body));
+    const { temperature, generationConfig } = JSON.parse(
+      typeof body === 'string' ? body : decoder.decode(body),
+    );
     const found = temperature ?? generationConfig?.temperature;
     return typeof found === 'number' ? found : undefined;
   } catch {

@@ -1,4 +1,3 @@
-import { encoder } from '../engine/utf8.js';
 import { fail } from '../errors/errors.js';
 import { untilAborted } from '../once/abort.js';
 import { mediaType } from './counted-headers.js';
@@ -9,11 +8,12 @@ export interface OutgoingRequest {
   /** Absolute, without its fragment. */
   readonly url: string;
   readonly headers: Headers;
-  /** Empty where there is none, and where there is a form. */
-  readonly body: Uint8Array;
+  /**
+   * Empty where there is none, and where there is a form. Text stays text: undici can send that
+   * again after a redirect, but not bytes; and who makes the key of it makes its own bytes.
+   */
+  readonly body: string | Uint8Array;
   readonly form: FormData | undefined;
-  /** The body as it was given: undici can send text again after a redirect, but not bytes. */
-  readonly text: string | undefined;
   readonly signal: AbortSignal | undefined;
   /** What else it was made with: `redirect`, `credentials`, an agent, … */
   readonly init: RequestInit;
@@ -34,7 +34,7 @@ export async function readRequest(
   if (!(input instanceof Request) && (typeof body === 'string' || body instanceof Uint8Array)) {
     // What SDKs send: a `Request` would copy it, and read it back in pieces.
     const sent = new Headers(headers);
-    // As `fetch` does for text (Fetch §5.2); it is sent as bytes from here on.
+    // As `fetch` does for text (Fetch §5.2), and what the key goes by.
     if (typeof body === 'string' && !sent.has('content-type')) {
       sent.set('content-type', 'text/plain;charset=UTF-8');
     }
@@ -43,9 +43,8 @@ export async function readRequest(
       url: addressOf(String(input)),
       headers: sent,
       // Theirs to change while it is on its way; `slice` of a `Buffer` is no copy.
-      body: typeof body === 'string' ? encoder.encode(body) : new Uint8Array(body),
+      body: typeof body === 'string' ? body : new Uint8Array(body),
       form: undefined,
-      text: typeof body === 'string' ? body : undefined,
       signal: signal ?? undefined,
       init: rest,
     };
@@ -70,7 +69,6 @@ export async function readRequest(
     url: addressOf(request.url),
     headers: request.headers,
     ...(await untilAborted(bodyOf(request), patience)),
-    text: undefined,
     signal: patience,
     init: given === undefined ? rest : { ...settingsOf(given), ...rest },
   };
@@ -117,7 +115,7 @@ function addressOf(text: string): string {
 
 /** Sends it, again if need be, with these headers. */
 export function send(
-  { url, method, body, form, text, init }: OutgoingRequest,
+  { url, method, body, form, init }: OutgoingRequest,
   headers: Headers,
   signal: AbortSignal,
   fetch: typeof globalThis.fetch,
@@ -128,7 +126,7 @@ export function send(
     sent.delete('content-type');
     sent.delete('content-length');
   }
-  const content = form ?? text ?? (body as BodyInit);
+  const content = form ?? (body as BodyInit);
   const hasBody = form !== undefined || body.length > 0;
   return fetch(url, { ...init, method, headers: sent, signal, ...(hasBody && { body: content }) });
 }

@@ -1,3 +1,4 @@
+import { encoder } from '../engine/utf8.js';
 import {
   canonicalize,
   type IdentityLike,
@@ -68,7 +69,12 @@ function countedSettings({ url, headers, init }: OutgoingRequest) {
 }
 
 /** No JSON, nested beyond reason, or a number that two programs read differently: it is its bytes. */
-const NOT_READ = new Set(['SAMEKEY_BAD_JSON', 'SAMEKEY_BIG_NUMBER', 'SAMEKEY_TOO_DEEP']);
+const NOT_READ = new Set([
+  'SAMEKEY_BAD_JSON',
+  'SAMEKEY_BIG_NUMBER',
+  'SAMEKEY_LONE_SURROGATE',
+  'SAMEKEY_TOO_DEEP',
+]);
 
 /** A form by its parts, JSON by what it says, anything else by its bytes. */
 export async function keyOfBody(
@@ -86,7 +92,8 @@ export async function keyOfBody(
       if (!NOT_READ.has((error as { code?: string }).code ?? '')) throw error;
     }
   }
-  return sha256Hex(body);
+  // The bytes that are sent, where a lone surrogate is U+FFFD.
+  return sha256Hex(typeof body === 'string' ? encoder.encode(body) : body);
 }
 
 /** What a form says, whatever its boundary. */
