@@ -7,8 +7,8 @@ import { type Part, PartWatch } from './ai-sdk/part-watch.js';
 import { isUnknownCallFailure } from './ai-sdk/unknown-failure.js';
 import { type PriceOptions, priceTable } from './cost/prices.js';
 import { savingIn } from './cost/saving.js';
-import { type ExchangeOptions, Exchanges } from './exchanges.js';
-import { headOf, type StoredResponse } from './stored-response.js';
+import { type ExchangeOptions, Exchanges } from './exchange/exchanges.js';
+import { headOf, type StoredResponse } from './exchange/stored-response.js';
 
 export type { CallKeyOptions, CallParams, CallWishes } from './ai-sdk/call.js';
 

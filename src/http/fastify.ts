@@ -1,13 +1,13 @@
 /** `samekey/fastify`: a plugin by which the same request is processed at most once. */
-import { Gate } from './gate.js';
-import type { NodeRequest, NodeResponse } from './node-http.js';
-import { headOf, serveNode } from './node-serve.js';
-import type { ServerControls, ServerOptions } from './server-options.js';
+import { Gate } from './server/gate.js';
+import type { NodeRequest, NodeResponse } from './server/node-http.js';
+import { headOf, serveNode } from './server/node-serve.js';
+import type { ServerControls, ServerOptions } from './server/server-options.js';
 
-export type { ResponseInfo } from './exchange.js';
-export type { KeyFormat, KeyHeaderOptions } from './key-header.js';
-export type { NodeRequest, NodeResponse } from './node-http.js';
-export type { ServerControls, ServerOptions } from './server-options.js';
+export type { ResponseInfo } from './exchange/exchange.js';
+export type { KeyFormat, KeyHeaderOptions } from './request/key-header.js';
+export type { NodeRequest, NodeResponse } from './server/node-http.js';
+export type { ServerControls, ServerOptions } from './server/server-options.js';
 
 /** What of Fastify's request is needed here. */
 export interface FastifyRequestLike {

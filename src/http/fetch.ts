@@ -6,23 +6,28 @@ import { scoped } from '../index.js';
 import type { OnceEvent, OnceStats } from '../once/index.js';
 import { type PriceOptions, priceTable } from './cost/prices.js';
 import { savingOf } from './cost/saving.js';
-import { type ExchangeOptions, Exchanges } from './exchanges.js';
+import { type ExchangeOptions, Exchanges } from './exchange/exchanges.js';
+import type { StoredResponse } from './exchange/stored-response.js';
+import { isUnknownFailure } from './exchange/unknown-failure.js';
 import {
   type KeyFormat,
   KeyHeader,
   type KeyHeaderOptions,
   requireKeyFormat,
-} from './key-header.js';
-import { type OutgoingRequest, readRequest, send } from './outgoing-request.js';
-import { keyOfRequest, type RequestKeyOptions } from './request-key.js';
-import type { StoredResponse } from './stored-response.js';
-import { isUnknownFailure } from './unknown-failure.js';
+} from './request/key-header.js';
+import { type OutgoingRequest, readRequest, send } from './request/outgoing-request.js';
+import { keyOfRequest, type RequestKeyOptions } from './request/request-key.js';
 
-export { BrokenResponseError, HttpError, ResponseNotKeptError, SlowReaderError } from './errors.js';
-export type { ResponseInfo } from './exchange.js';
-export type { ExchangeOptions } from './exchanges.js';
-export type { KeyFormat, KeyHeaderOptions } from './key-header.js';
-export type { RequestKeyOptions } from './request-key.js';
+export {
+  BrokenResponseError,
+  HttpError,
+  ResponseNotKeptError,
+  SlowReaderError,
+} from './exchange/errors.js';
+export type { ResponseInfo } from './exchange/exchange.js';
+export type { ExchangeOptions } from './exchange/exchanges.js';
+export type { KeyFormat, KeyHeaderOptions } from './request/key-header.js';
+export type { RequestKeyOptions } from './request/request-key.js';
 export {
   type RetryBudget,
   type RetryBudgetOptions,

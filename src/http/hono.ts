@@ -1,12 +1,12 @@
 /** `samekey/hono`: a middleware by which the same request is processed at most once. */
-import { Gate } from './gate.js';
-import { readBody } from './payload.js';
+import { Gate } from './server/gate.js';
+import { readBody } from './server/payload.js';
+import type { ServerControls, ServerOptions } from './server/server-options.js';
 import { answerWeb, pathOf, withBody } from './server.js';
-import type { ServerControls, ServerOptions } from './server-options.js';
 
-export type { ResponseInfo } from './exchange.js';
-export type { KeyFormat, KeyHeaderOptions } from './key-header.js';
-export type { ServerControls, ServerOptions } from './server-options.js';
+export type { ResponseInfo } from './exchange/exchange.js';
+export type { KeyFormat, KeyHeaderOptions } from './request/key-header.js';
+export type { ServerControls, ServerOptions } from './server/server-options.js';
 
 /** What of Hono's context is needed here. */
 export interface HonoContextLike {

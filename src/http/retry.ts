@@ -1,8 +1,9 @@
 import isNetworkError from 'is-network-error';
 import { fail, nameOf } from '../errors/errors.js';
-import { KeyHeader } from './key-header.js';
-import { type OutgoingRequest, readRequest } from './outgoing-request.js';
-import { keyOfRequest } from './request-key.js';
+import { isUnknownFailure } from './exchange/unknown-failure.js';
+import { KeyHeader } from './request/key-header.js';
+import { type OutgoingRequest, readRequest } from './request/outgoing-request.js';
+import { keyOfRequest } from './request/request-key.js';
 import { type Attempt, type AttemptLimit, attemptOf } from './retry/attempt.js';
 import { delayAfter, retryAfterMs, wait } from './retry/delay.js';
 import { faultOf } from './retry/fault.js';
@@ -12,7 +13,6 @@ import {
   type RetrySettings,
   toRetrySettings,
 } from './retry/policy.js';
-import { isUnknownFailure } from './unknown-failure.js';
 
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './retry/budget.js';
 export type { RetryEvent, RetryPolicy, RetryRules } from './retry/policy.js';

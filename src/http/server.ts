@@ -1,11 +1,11 @@
 /** `samekey/server`: a handler that processes the same request at most once. */
-import { Gate } from './gate.js';
-import { readBody } from './payload.js';
-import type { ServerControls, ServerOptions } from './server-options.js';
+import { Gate } from './server/gate.js';
+import { readBody } from './server/payload.js';
+import type { ServerControls, ServerOptions } from './server/server-options.js';
 
-export type { ResponseInfo } from './exchange.js';
-export type { KeyFormat, KeyHeaderOptions } from './key-header.js';
-export type { ServerControls, ServerOptions } from './server-options.js';
+export type { ResponseInfo } from './exchange/exchange.js';
+export type { KeyFormat, KeyHeaderOptions } from './request/key-header.js';
+export type { ServerControls, ServerOptions } from './server/server-options.js';
 
 /** A handler as Deno, Bun, Workers and the routes of many frameworks have it. */
 export type WebHandler<Rest extends readonly unknown[]> = (

@@ -7,8 +7,8 @@ import {
   scoped,
   sha256Hex,
 } from '../../index.js';
-import { accountOf } from '../account.js';
-import { countedHeaders } from '../counted-headers.js';
+import { accountOf } from '../request/account.js';
+import { countedHeaders } from '../request/counted-headers.js';
 
 /**
  * What is used of the parameters of a call: the same in versions 2, 3 and 4 of the AI SDK's language

@@ -1,7 +1,7 @@
 import { parse, stringify } from 'devalue';
 import { LRUCache } from 'lru-cache';
 import { decoder, encoder } from '../../engine/utf8.js';
-import { BrokenResponseError, ResponseNotKeptError } from '../errors.js';
+import { BrokenResponseError, ResponseNotKeptError } from '../exchange/errors.js';
 import type { Part, PartWatch } from './part-watch.js';
 
 const LINE_FEED = 0x0a;

@@ -1,5 +1,5 @@
-import { HttpError } from '../errors.js';
-import { type OutgoingRequest, send } from '../outgoing-request.js';
+import { HttpError } from '../exchange/errors.js';
+import { type OutgoingRequest, send } from '../request/outgoing-request.js';
 
 /** How long an attempt may take, and what that time is called. */
 export interface AttemptLimit {

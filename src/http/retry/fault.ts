@@ -1,4 +1,4 @@
-import { mediaType } from '../counted-headers.js';
+import { mediaType } from '../request/counted-headers.js';
 
 /** What a response says beside its status. */
 export interface Fault {

@@ -1,6 +1,6 @@
-import { untilAborted } from '../once/abort.js';
-import { inProgress, mismatch } from '../once/errors.js';
-import type { Saved } from '../once/events.js';
+import { untilAborted } from '../../once/abort.js';
+import { inProgress, mismatch } from '../../once/errors.js';
+import type { Saved } from '../../once/events.js';
 import {
   createOnce,
   type Detailed,
@@ -8,10 +8,10 @@ import {
   type OnceEvent,
   type OnceOptions,
   type OnceStats,
-} from '../once/index.js';
-import { whole } from '../once/options.js';
-import type { EventBody } from '../once/run.js';
-import { isAnother } from '../store/transition.js';
+} from '../../once/index.js';
+import { whole } from '../../once/options.js';
+import type { EventBody } from '../../once/run.js';
+import { isAnother } from '../../store/transition.js';
 import { HttpError, ResponseNotKeptError } from './errors.js';
 import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from './exchange.js';
 import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';

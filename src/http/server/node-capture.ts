@@ -1,5 +1,5 @@
-import { encoder } from '../engine/utf8.js';
-import { BrokenResponseError } from './errors.js';
+import { encoder } from '../../engine/utf8.js';
+import { BrokenResponseError } from '../exchange/errors.js';
 import type { NodeResponse } from './node-http.js';
 
 /** Only Node has these kinds of text. */

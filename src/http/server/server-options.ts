@@ -1,7 +1,7 @@
-import type { OnceStats } from '../once/index.js';
-import type { ExchangeOptions } from './exchanges.js';
-import type { KeyFormat, KeyHeaderOptions } from './key-header.js';
-import type { RequestKeyOptions } from './request-key.js';
+import type { OnceStats } from '../../once/index.js';
+import type { ExchangeOptions } from '../exchange/exchanges.js';
+import type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+import type { RequestKeyOptions } from '../request/request-key.js';
 
 /**
  * How requests are recognised and their responses kept; what is not said here is as in

@@ -1,4 +1,4 @@
-import { OnceError } from '../once/index.js';
+import { OnceError } from '../../once/index.js';
 
 /** Where the problems are explained. */
 const DOCUMENT = 'https://github.com/samekey/samekey/blob/main/docs/server.md';

@@ -1,9 +1,9 @@
-import { scoped } from '../index.js';
-import type { OnceEvent } from '../once/index.js';
-import { whole } from '../once/options.js';
-import { accountOf } from './account.js';
-import { type ExchangeOptions, Exchanges } from './exchanges.js';
-import { KeyHeader } from './key-header.js';
+import { scoped } from '../../index.js';
+import type { OnceEvent } from '../../once/index.js';
+import { whole } from '../../once/options.js';
+import { type ExchangeOptions, Exchanges } from '../exchange/exchanges.js';
+import { accountOf } from '../request/account.js';
+import { KeyHeader } from '../request/key-header.js';
 import { fingerprintOf, isRefusal, type Payload } from './payload.js';
 import { problem, problemOf } from './problem.js';
 import type { ServerControls, ServerOptions } from './server-options.js';

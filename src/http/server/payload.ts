@@ -1,8 +1,8 @@
-import { encoder } from '../engine/utf8.js';
-import { type IdentityLike, keyOf, scoped, sha256Hex } from '../index.js';
-import { mediaType } from './counted-headers.js';
-import { contentOf } from './outgoing-request.js';
-import { keyOfBody } from './request-key.js';
+import { encoder } from '../../engine/utf8.js';
+import { type IdentityLike, keyOf, scoped, sha256Hex } from '../../index.js';
+import { mediaType } from '../request/counted-headers.js';
+import { contentOf } from '../request/outgoing-request.js';
+import { keyOfBody } from '../request/request-key.js';
 
 /** What a request brings: its body as it came, or what a parser before has made of it. */
 export type Payload = { readonly body: Uint8Array } | { readonly parsed: unknown };

@@ -1,4 +1,4 @@
-import { whenAborted } from '../once/abort.js';
+import { whenAborted } from '../../once/abort.js';
 import { SlowReaderError } from './errors.js';
 
 export interface RecordingOptions<T> {

@@ -1,5 +1,5 @@
-import { untilAborted, whenAborted } from '../once/abort.js';
-import type { OnceContext } from '../once/index.js';
+import { untilAborted, whenAborted } from '../../once/abort.js';
+import type { OnceContext } from '../../once/index.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
 import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
