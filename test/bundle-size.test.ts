@@ -48,11 +48,11 @@ const canonicalizer = {
 };
 
 it.each([
-  ['sha256Hex', '{ sha256Hex }', 14_050, []],
-  ['digests, keys of bytes and UUIDs', DIGESTS, 14_900, []],
-  ['keys of values', '{ keyOf }', 27_450, ['ofValues', 'json']],
-  ['keys of texts', '{ keyOfJson }', 30_300, ['ofValues', 'ofTexts', 'json']],
-  ['everything', '*', 35_150, ['ofValues', 'ofTexts', 'json']],
+  ['sha256Hex', '{ sha256Hex }', 13_600, []],
+  ['digests, keys of bytes and UUIDs', DIGESTS, 14_550, []],
+  ['keys of values', '{ keyOf }', 27_050, ['ofValues', 'json']],
+  ['keys of texts', '{ keyOfJson }', 29_900, ['ofValues', 'ofTexts', 'json']],
+  ['everything', '*', 34_850, ['ofValues', 'ofTexts', 'json']],
 ] as const)(
   '%s: with no more of the canonicalizer than that needs',
   async (_, names, most, parts) => {

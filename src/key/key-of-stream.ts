@@ -53,10 +53,17 @@ export async function keyOfStream(stream: ByteStream, options?: KeyOfStreamOptio
   if (options !== undefined && 'scope' in options) {
     digester.update(framePrefix(toScopes(options.scope)));
   }
+  let own = new Uint8Array();
   for await (const piece of pieces(stream, signal)) {
     const given = toBytes(piece, 'hash a piece of the stream');
-    // Whoever gave it may use it again while others have their turn.
-    const bytes = given.length > turnBytes ? given.slice() : given;
+    let bytes = given;
+    if (given.length > turnBytes) {
+      // Whoever gave it may use it again while others have their turn. One copy after another in one
+      // place: as garbage they would be 32 MiB before they are collected.
+      if (own.length < given.length) own = new Uint8Array(given.length);
+      own.set(given);
+      bytes = own.subarray(0, given.length);
+    }
     for (let at = 0; at < bytes.length; at += turnBytes) {
       if (at > 0) await null;
       digester.update(bytes.subarray(at, at + turnBytes));
