@@ -6,5 +6,7 @@ export default defineConfig({
     // The machine this must pass on may be slow and busy; hanging is what this catches.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Half of them wait for other processes most of the time; by itself vitest leaves a core idle.
+    maxWorkers: 2,
   },
 });
