@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { expectFailure, samekey } from './cli/program.js';
 import { type RunningProxy, startProxy } from './proxy-program.js';
 import { hasPostgres, startPostgres } from './servers/postgres.js';
-import { describeWith, ended } from './servers/process.js';
+import { describeWith } from './servers/process.js';
 import { hasRedis, startRedis } from './servers/redis.js';
 import { type Behaviour, startUpstream, type Upstream } from './upstream.js';
 
@@ -137,7 +137,7 @@ describe('a proxy that is killed in the middle of a stream', () => {
     const reader = (asked.body as ReadableStream<Uint8Array>).getReader();
     await reader.read();
     first.child.kill('SIGKILL');
-    await ended(first.child);
+    await first.ended;
     // Half of it does not look like the whole.
     const rest = (async () => {
       while (!(await reader.read()).done);
@@ -195,8 +195,7 @@ describe('a signal', () => {
       await expect(post(proxy, '{"another":1}')).rejects.toThrow();
       expect(await keyed.text()).toBe(WHOLE);
       expect(await passed.text()).toBe(WHOLE);
-      await ended(proxy.child);
-      expect(proxy.child.exitCode).toBe(0);
+      expect(await proxy.ended).toBe(0);
       expect(proxy.log.at(-1)?.msg).toBe('ended');
       const kept = await post(await start(...store), '{}');
       expect(kept.headers.get('samekey')).toBe('replayed');

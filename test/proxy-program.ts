@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { PROGRAM } from './cli/program.js';
-import { ended } from './servers/process.js';
 
 /** A line of the log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
@@ -17,6 +16,8 @@ export interface RunningProxy {
   metric(name: string): Promise<number | undefined>;
   /** Ends it as a service manager would, and returns the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
+  /** Resolves with the exit code when it has ended and all that it logged is in `log`. */
+  readonly ended: Promise<number | null>;
 }
 
 const running = new Set<ChildProcess>();
@@ -37,6 +38,8 @@ export async function startProxy(
   );
   running.add(child);
   child.on('exit', () => running.delete(child));
+  // Not `exit`, at which its last lines may not have been read yet.
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text) => {
     errors += text;
@@ -62,9 +65,9 @@ export async function startProxy(
     },
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
-      await ended(child);
-      return child.exitCode;
+      return ended;
     },
+    ended,
   };
 }
 
