@@ -59,11 +59,12 @@ export async function readRequest(
   }
   const patience = signal ?? given?.signal;
   patience?.throwIfAborted();
-  const isStream = body instanceof ReadableStream;
-  const request = new Request(
-    input,
-    isStream ? ({ ...init, duplex: 'half' } as RequestInit) : init,
-  );
+  if (body instanceof ReadableStream) {
+    // A `Response` can be made of it everywhere: a `Request` of Firefox is the text `[object …]`.
+    const read = await untilAborted(new Response(body).arrayBuffer(), patience);
+    return readRequest(input, { ...init, body: new Uint8Array(read) });
+  }
+  const request = new Request(input, init);
   return {
     method: request.method,
     url: addressOf(request.url),
