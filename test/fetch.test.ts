@@ -338,6 +338,22 @@ describe('what makes two requests the same', () => {
     expect(upstream.requests[0]?.body.toString()).toContain('{"n":1}');
   });
 
+  it('a form by what is sent of it, as itself or in a Request', async () => {
+    const fetch = fetchWith();
+    const form = new FormData();
+    form.append('a "name"\n', 'two\nlines\r');
+    form.append('file', new Blob(['1']), 'a "name"\n.csv');
+    form.append('blob', new Blob(['1'], { type: 'text/csv' }));
+    const sending = fetch(upstream.url, { method: 'POST', body: form });
+    // Theirs to change.
+    const same = new Request(upstream.url, { method: 'POST', body: form });
+    form.append('more', '1');
+    expect(await readOutcome(sending)).toBe('executed');
+    expect(await readOutcome(fetch(same))).toBe('replayed');
+    expect(upstream.requests[0]?.body.toString()).not.toContain('more');
+    expect(await readOutcome(fetch(upstream.url, { method: 'POST', body: form }))).toBe('executed');
+  });
+
   it.each([
     ['a Request', () => [new Request(upstream.url, { method: 'POST', body: 'x' })]],
     ['a URL and bytes', () => [new URL(upstream.url), { body: new TextEncoder().encode('x') }]],
