@@ -338,6 +338,26 @@ describe('what makes two requests the same', () => {
     expect(upstream.requests[0]?.body.toString()).toContain('{"n":1}');
   });
 
+  it('a Request by how it is sent, where that is another way than usual', async () => {
+    const inits: RequestInit[] = [];
+    const provider = async (_: unknown, init?: RequestInit) => {
+      inits.push(init ?? {});
+      return Response.json({});
+    };
+    const fetch = fetchWith({ fetch: provider as typeof globalThis.fetch });
+    const send = async (init: RequestInit) =>
+      readOutcome(fetch(new Request(upstream.url, { method: 'POST', body: '{}', ...init })));
+    expect(await send({ mode: 'same-origin', credentials: 'include' })).toBe('executed');
+    expect(await send({ mode: 'same-origin', credentials: 'omit' })).toBe('executed');
+    expect(await send({})).toBe('executed');
+    expect(await readOutcome(fetch(upstream.url, { method: 'POST', body: '{}' }))).toBe('replayed');
+    expect(inits.map(({ mode, credentials }) => [mode, credentials])).toEqual([
+      ['same-origin', 'include'],
+      ['same-origin', 'omit'],
+      [undefined, undefined],
+    ]);
+  });
+
   it('a form by what is sent of it, as itself or in a Request', async () => {
     const fetch = fetchWith();
     const form = new FormData();

@@ -120,8 +120,19 @@ export async function contentOf(
 
 /** What of a `Request` can be handed to `fetch` again, beside what is read here. */
 function settingsOf(request: Request): RequestInit {
-  const { redirect, credentials, cache, referrerPolicy, integrity, keepalive } = request;
-  return { redirect, credentials, cache, referrerPolicy, integrity, keepalive };
+  const { redirect, credentials, mode, cache, referrerPolicy, integrity, keepalive } = request;
+  const usual = new Request(request.url);
+  return {
+    redirect,
+    cache,
+    referrerPolicy,
+    integrity,
+    keepalive,
+    // What is not said is not to count: each Request of Bun has `include`.
+    ...(credentials !== usual.credentials && { credentials }),
+    // That of a page that is opened, in a service worker, is not to be had for another.
+    ...(mode !== usual.mode && mode !== 'navigate' && { mode }),
+  };
 }
 
 /** The absolute address, without the fragment, which is never sent. */
