@@ -226,6 +226,8 @@ export const REQUEST_CHECKS = {
       const own = at.fetchWith();
       const sent = await read(own(at.url('answer'), { method: 'POST', body }));
       same([sent.outcome, sent.body.body], ['executed', 'some=text']);
+      const isForm = body instanceof URLSearchParams;
+      same(sent.body.type.startsWith('application/x-www-form-urlencoded'), isForm);
     }
   },
 
