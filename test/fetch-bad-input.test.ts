@@ -221,6 +221,21 @@ describe('bad input', () => {
     expect(await readOutcome(ask())).toBe('executed');
   });
 
+  it('a fetch that takes no notice of its signal, whose late response holds no connection', async () => {
+    let answer = (_: Response) => {};
+    let isCancelled = false;
+    const { ask } = fetchWith({
+      idleMs: 50,
+      fetch: () => new Promise((resolve) => (answer = resolve)),
+    });
+    expect(await rejection(ask())).toMatchObject({ code: 'SAMEKEY_TIMEOUT' });
+    const cancel = () => {
+      isCancelled = true;
+    };
+    answer(new Response(new ReadableStream({ cancel })));
+    await expect.poll(() => isCancelled).toBe(true);
+  });
+
   it('a server that is not there', async () => {
     const { ask } = fetchWith();
     await upstream.stop();

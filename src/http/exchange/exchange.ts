@@ -157,7 +157,11 @@ export class Exchange {
     try {
       const sending = send(upstream.signal);
       const recording = this.#prepare();
-      const response = await untilAborted(sending, upstream);
+      const response = await untilAborted(sending, upstream).catch((error) => {
+        // One that takes no notice of its signal may still come, and holds a connection.
+        sending.then(({ body }) => body?.cancel()).catch(() => {});
+        throw error;
+      });
       idle.touch();
       return await this.#record(key, response, recording, upstream, idle);
     } finally {
