@@ -135,10 +135,18 @@ function settingsOf(request: Request): RequestInit {
   };
 }
 
+/** What an address without an origin counts from: in a page that has a `<base>`, not its own. */
+const baseAddress = () => {
+  const { document, location } = globalThis as {
+    document?: { baseURI: string };
+    location?: { href: string };
+  };
+  return document?.baseURI ?? location?.href;
+};
+
 /** The absolute address, without the fragment, which is never sent. */
 function addressOf(text: string): string {
-  const { location } = globalThis as { location?: { href: string } };
-  return new URL(text, location?.href).href.split('#', 1)[0] as string;
+  return new URL(text, baseAddress()).href.split('#', 1)[0] as string;
 }
 
 /** Sends it, again if need be, with these headers. */

@@ -323,6 +323,21 @@ export const REQUEST_CHECKS = {
     }
   },
 
+  async 'an address without an origin is one of the page'(at) {
+    const ask = () => at.fetchWith()('gzip', { method: 'POST', body: '{}' });
+    const { document } = /** @type {any} */ (globalThis);
+    if (document === undefined) return same((await rejection(ask())).name, 'TypeError');
+    const base = document.createElement('base');
+    base.href = at.url('');
+    document.head.append(base);
+    try {
+      const { url, status } = await ask();
+      return same([url, status], [at.url('gzip'), 200]);
+    } finally {
+      base.remove();
+    }
+  },
+
   async 'a GET passes'(at) {
     const response = await at.fetchWith()(at.url('state'));
     same([response.status, outcomeOf(response)], [200, null]);
