@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type RunningProxy, startProxy } from './proxy-program.js';
+import { type RunningProxy, sendBytes, startProxy } from './proxy-program.js';
 import { type Behaviour, startUpstream, type Upstream } from './upstream.js';
 
 let upstream: Upstream;
@@ -30,17 +30,7 @@ const post = (body: string | Uint8Array, headers: Record<string, string> = {}) =
     redirect: 'manual',
   });
 
-/** Sends bytes as they are, and returns all that comes back until the other side closes. */
-async function raw(...pieces: string[]): Promise<string> {
-  const { port, hostname } = new URL(proxy.url);
-  const socket = connect(Number(port), hostname);
-  const chunks: Buffer[] = [];
-  socket.on('data', (chunk) => chunks.push(chunk));
-  socket.on('error', () => {});
-  for (const piece of pieces) socket.write(piece, 'latin1');
-  await once(socket, 'close');
-  return Buffer.concat(chunks).toString('latin1');
-}
+const raw = (...pieces: string[]) => sendBytes(proxy.url, ...pieces);
 
 const ask = (target: string, ...lines: string[]) =>
   raw(`GET ${target} HTTP/1.1\r\n${[...lines, 'connection: close'].join('\r\n')}\r\n\r\n`);

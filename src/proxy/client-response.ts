@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { endToEndHeaders } from './headers.js';
 import type { Problem } from './problem.js';
 
@@ -39,7 +39,7 @@ export async function passResponse(
 ): Promise<void> {
   const { statusCode = 502, statusMessage = '' } = from;
   to.on('close', () => from.destroy());
-  to.writeHead(statusCode, statusMessage, endToEndHeaders(from).flat());
+  to.writeHead(statusCode, writable(statusMessage), endToEndHeaders(from).flat());
   to.flushHeaders();
   for await (const chunk of from) {
     onWritten(chunk.length);
@@ -50,9 +50,14 @@ export async function passResponse(
 }
 
 export function writeProblem(to: ServerResponse, { status, headers, body }: Problem): void {
-  to.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  const length = { 'content-length': Buffer.byteLength(body) };
+  // Its reason phrase said: one that an earlier head was refused for would be taken otherwise.
+  to.writeHead(status, STATUS_CODES[status] ?? '', { ...headers, ...length });
   to.end(body);
 }
+
+/** Without a reason phrase that Node.js reads but does not write; nobody needs one (RFC 9112 §4). */
+export const writable = (reason: string) => (/^[\t -~]*$/.test(reason) ? reason : '');
 
 async function drained(to: ServerResponse): Promise<void> {
   if (to.destroyed) return;
