@@ -102,8 +102,18 @@ export class Upstream {
         if (body !== undefined && !(body instanceof Uint8Array)) body.unpipe(request);
         reject(signal.aborted ? signal.reason : this.#failure(error, connection.wasUsed));
       });
+      // Node.js gives it away with its connection; nothing else would come of the request.
+      request.on('upgrade', (incoming, socket) => {
+        socket.destroy();
+        reject(unreadable(incoming));
+      });
       request.on('response', (incoming) => {
         this.#watch.onHead(performance.now() - startedAt);
+        if (!isReadable(incoming)) {
+          incoming.destroy();
+          reject(unreadable(incoming));
+          return;
+        }
         incoming.on('data', ({ length }: Buffer) => this.#watch.onReceived(length));
         // Whoever reads it says when that goes on.
         incoming.pause();
@@ -152,6 +162,23 @@ export class Upstream {
           error,
         );
   }
+}
+
+/** Whether it is an answer, in a transfer coding that Node.js takes away; others would be taken for the content. */
+const isReadable = ({ statusCode = 0, headers }: IncomingMessage) =>
+  statusCode >= 200 && /^(?:chunked)?$/i.test(headers['transfer-encoding'] ?? '');
+
+function unreadable({ statusCode, headers }: IncomingMessage): ProxyError {
+  const coding = headers['transfer-encoding'];
+  const [what, wanted] =
+    coding === undefined
+      ? [`its status is ${statusCode}`, 'one from 200']
+      : [`its transfer-encoding is ${coding}`, 'chunked'];
+  return new ProxyError(
+    502,
+    'SAMEKEY_BROKEN_RESPONSE',
+    `Cannot read the response: ${what}, wanted ${wanted}`,
+  );
 }
 
 /** Whether anything of a request can have reached the other side. */
