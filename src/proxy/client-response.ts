@@ -12,8 +12,7 @@ export async function writeResponse(
   onWritten: OnWritten,
 ): Promise<void> {
   to.writeHead(from.status, from.statusText, [...from.headers].flat());
-  // Who waits for a stream sees that it has begun.
-  to.flushHeaders();
+  sendHead(to);
   if (from.body !== null) {
     const reader = from.body.getReader();
     try {
@@ -40,7 +39,7 @@ export async function passResponse(
   const { statusCode = 502, statusMessage = '' } = from;
   to.on('close', () => from.destroy());
   to.writeHead(statusCode, writable(statusMessage), endToEndHeaders(from).flat());
-  to.flushHeaders();
+  sendHead(to);
   for await (const chunk of from) {
     onWritten(chunk.length);
     if (!to.write(chunk)) await drained(to);
@@ -48,6 +47,16 @@ export async function passResponse(
   }
   await ended(to);
 }
+
+/**
+ * Sends the head before there is anything of the body: who waits for a stream sees that it has begun.
+ * `flushHeaders` of Node.js would encode the bytes of a header as UTF-8, once more.
+ */
+function sendHead(to: ServerResponse): void {
+  to.write(NOTHING);
+}
+
+const NOTHING = new Uint8Array();
 
 export function writeProblem(to: ServerResponse, { status, headers, body }: Problem): void {
   const length = { 'content-length': Buffer.byteLength(body) };
