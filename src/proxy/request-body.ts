@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { ProxyError } from './proxy-error.js';
 import { pathIn } from './request-target.js';
 
-/** How long a client whose body is refused may go on sending before it is cut off. */
-const LINGER_MS = 5000;
+/** How long a client that is refused may go on sending, or stay, before it is cut off. */
+export const LINGER_MS = 5000;
 
 /**
  * Returns the whole body.
