@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type RunningProxy, sendBytes, startProxy } from './proxy-program.js';
 import { type Behaviour, startUpstream, type Upstream } from './upstream.js';
@@ -61,6 +62,30 @@ describe.each(['GET', 'POST'])('what an upstream answers to %s', (method) => {
     expect(await sendBytes(proxy.url, head(method))).toMatch(/^HTTP\/1\.1 200 (?![\s\S]*link)/);
   });
 });
+
+it('an upstream that takes the connection and never speaks has got nothing', async () => {
+  const silent = createServer((socket) => void socket.on('error', () => {}));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  proxy = await startProxy(`https://127.0.0.1:${port}`, ['--idle', '1m']);
+  const answers = await Promise.all(
+    ['GET', 'POST'].map(async (method) => {
+      const response = await fetch(proxy.url, { method });
+      return [
+        response.status,
+        (await response.json()).code,
+        response.headers.get('x-should-retry'),
+      ];
+    }),
+  );
+  expect(answers).toEqual([
+    [502, 'SAMEKEY_UPSTREAM', 'true'],
+    [502, 'SAMEKEY_UPSTREAM', 'true'],
+  ]);
+  await proxy.stop('SIGKILL');
+  silent.close();
+}, 30_000);
 
 describe('what a client sends', () => {
   const ok: Behaviour = (_, response) => response.end('{}');

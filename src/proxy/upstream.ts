@@ -31,6 +31,9 @@ export interface ProxiedInit extends RequestInit {
 /** Less than the 5 seconds for which servers keep an idle connection: what is sent on one that is being closed may or may not arrive. */
 const KEPT_ALIVE_MS = 4000;
 
+/** How long an address that does not say no is tried: until then nothing is sent. */
+const CONNECT_MS = 10_000;
+
 /**
  * The connections to the upstream, over which everything goes that leaves this process. Not the
  * platform's `fetch`: that one adds headers, takes others away, and decodes what was to be passed on.
@@ -96,7 +99,10 @@ export class Upstream {
         ].flat() as unknown as Record<string, string>,
         signal,
       });
-      const connection = new ConnectionState(request);
+      const connectMs = Math.min(CONNECT_MS, this.#idleMs);
+      const connection = new ConnectionState(request, connectMs, () =>
+        request.destroy(new Error(`no connection in ${connectMs} ms`)),
+      );
       request.setTimeout(this.#idleMs, () => request.destroy(this.#timedOut()));
       request.on('error', (error) => {
         if (body !== undefined && !(body instanceof Uint8Array)) body.unpipe(request);
@@ -185,13 +191,21 @@ function unreadable({ statusCode, headers }: IncomingMessage): ProxyError {
 class ConnectionState {
   wasUsed = false;
 
-  constructor(request: ClientRequest) {
+  constructor(request: ClientRequest, connectMs: number, onLate: () => void) {
+    const timer = setTimeout(onLate, connectMs);
+    request.on('close', () => clearTimeout(timer));
     request.on('socket', (socket) => {
       const use = () => {
+        clearTimeout(timer);
         this.wasUsed = true;
       };
-      if (socket.connecting) socket.once('encrypted' in socket ? 'secureConnect' : 'connect', use);
-      else use();
+      if (!socket.connecting) {
+        use();
+        return;
+      }
+      // The agent's: it is for connections that are kept, and a request hears of one only.
+      socket.setTimeout(0);
+      socket.once('encrypted' in socket ? 'secureConnect' : 'connect', use);
     });
   }
 }
