@@ -1,5 +1,4 @@
 import { parse, stringify } from 'devalue';
-import { LRUCache } from 'lru-cache';
 import { decoder, encoder } from '../../engine/utf8.js';
 import { BrokenResponseError, ResponseNotKeptError } from '../exchange/errors.js';
 import type { Part, PartWatch } from './part-watch.js';
@@ -7,8 +6,9 @@ import type { Part, PartWatch } from './part-watch.js';
 const LINE_FEED = 0x0a;
 /** Before the number of what cannot be written; JSON never begins with it. */
 const UNWRITTEN = '?';
-/** Of these, how many are held for readers in this process. */
-const MAX_UNWRITTEN = 1000;
+
+/** What cannot be written, by the lines that stand for it. */
+type Unwritten = Map<string, unknown>;
 
 /**
  * A model's answer as a response: a line for what came before its parts, and one for each part, so
@@ -18,16 +18,30 @@ const MAX_UNWRITTEN = 1000;
  * reads along, and an answer with such a part is not kept.
  */
 export class PartLines {
-  readonly #unwritten = new LRUCache<string, { readonly part: unknown }>({ max: MAX_UNWRITTEN });
+  readonly #held = new Map<string, { readonly unwritten: Unwritten; underWayCount: number }>();
   #count = 0;
+
+  /** Holds what cannot be written for whoever begins to read until then; they hold it themselves. */
+  hold(key: string, landing: Promise<void>): void {
+    const held = this.#held.get(key) ?? { unwritten: new Map(), underWayCount: 0 };
+    this.#held.set(key, held);
+    held.underWayCount++;
+    // Who was the last to be let in has begun before the next turn.
+    const letGo = () => {
+      if (--held.underWayCount === 0) this.#held.delete(key);
+    };
+    landing.then(() => setTimeout(letGo));
+  }
 
   toResponse(key: string, head: unknown, parts: ReadableStream<Part>, watch: PartWatch): Response {
     const source = parts.getReader();
+    const unwritten = this.#held.get(key)?.unwritten;
     let hasBegun = false;
     let whyUnwritten: string | undefined;
     const toLine = (value: unknown) =>
-      this.#toLine(value, (why) => {
+      this.#toLine(value, (line, why) => {
         whyUnwritten ??= why;
+        unwritten?.set(line, value);
       });
     const lines = new ReadableStream<Uint8Array>(
       {
@@ -58,10 +72,12 @@ export class PartLines {
 
   /** The head, and the parts as they come, as `present` makes them; they end when `settle` says so. */
   async read(
+    key: string,
     { body }: Response,
     present: (part: Part) => Part,
     settle: () => Promise<void>,
   ): Promise<{ head: unknown; parts: ReadableStream<Part> }> {
+    const unwritten = this.#held.get(key)?.unwritten;
     const lines = new LineReader(body as ReadableStream<Uint8Array>);
     const head = await lines.next();
     const parts = new ReadableStream<Part>(
@@ -69,7 +85,7 @@ export class PartLines {
         pull: async (controller) => {
           const line = await lines.next();
           if (line !== undefined) {
-            controller.enqueue(present(this.#fromLine(line) as Part));
+            controller.enqueue(present(fromLine(line, unwritten) as Part));
             return;
           }
           await settle();
@@ -79,33 +95,31 @@ export class PartLines {
       },
       { highWaterMark: 0 },
     );
-    return { head: head === undefined ? undefined : this.#fromLine(head), parts };
+    return { head: head === undefined ? undefined : fromLine(head, unwritten), parts };
   }
 
   /** All lines of an answer that was kept. */
   parse(body: Uint8Array): unknown[] {
     const lines = decoder.decode(body).split('\n');
-    return lines.filter((line) => line !== '').map((line) => this.#fromLine(line));
+    return lines.filter((line) => line !== '').map((line) => fromLine(line));
   }
 
-  #toLine(value: unknown, onUnwritten: (why: string) => void): Uint8Array {
+  #toLine(value: unknown, onUnwritten: (line: string, why: string) => void): Uint8Array {
     let line: string;
     try {
       line = stringify(value);
     } catch (error) {
-      onUnwritten(error instanceof Error ? error.message : String(error));
       line = `${UNWRITTEN}${++this.#count}`;
-      this.#unwritten.set(line, { part: value });
+      onUnwritten(line, error instanceof Error ? error.message : String(error));
     }
     return encoder.encode(`${line}\n`);
   }
+}
 
-  #fromLine(line: string): unknown {
-    if (!line.startsWith(UNWRITTEN)) return parse(line);
-    const found = this.#unwritten.get(line);
-    if (found === undefined) throw new BrokenResponseError(line, 'a part of it is gone');
-    return found.part;
-  }
+function fromLine(line: string, unwritten?: Unwritten): unknown {
+  if (!line.startsWith(UNWRITTEN)) return parse(line);
+  if (!unwritten?.has(line)) throw new BrokenResponseError(line, 'a part of it is gone');
+  return unwritten.get(line);
 }
 
 /** A body's lines, one after the other. */
