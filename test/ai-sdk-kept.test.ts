@@ -154,6 +154,23 @@ describe('what is kept', () => {
     },
   );
 
+  it('gives all who wait a whole answer that is too long to be kept', async () => {
+    const { wrapGenerate } = idempotencyMiddleware({ store: memoryStore(), maxResultBytes: 1000 });
+    let count = 0;
+    const model = {
+      provider: 'p',
+      modelId: 'm',
+      doGenerate: async () => ({ content: ['\u00e9'.repeat(3_000_000), ++count] }),
+      doStream: () => Promise.reject(new Error('not asked for')),
+    };
+    const ask = async () => {
+      const { content } = await wrapGenerate({ params: {}, model });
+      return [(content[0] as string).length, content[1]];
+    };
+    expect(await Promise.all([ask(), ask(), ask()])).toEqual(Array(3).fill([3_000_000, 1]));
+    expect(await ask()).toEqual([3_000_000, 2]);
+  });
+
   it('gives who reads slowly all of what cannot be written, and holds nothing of it for longer', async () => {
     const { wrapStream } = idempotencyMiddleware({ store: memoryStore() });
     const readBoth = async () => {

@@ -4,6 +4,7 @@ import { BrokenResponseError, ResponseNotKeptError } from '../exchange/errors.js
 import type { Part, PartWatch } from './part-watch.js';
 
 const LINE_FEED = 0x0a;
+const PIECE_BYTES = 64 * 1024;
 /** Before the number of what cannot be written; JSON never begins with it. */
 const UNWRITTEN = '?';
 
@@ -48,13 +49,13 @@ export class PartLines {
         pull: async (controller) => {
           if (!hasBegun) {
             hasBegun = true;
-            controller.enqueue(toLine(head));
+            enqueue(controller, toLine(head));
             return;
           }
           const { done, value } = await source.read();
           if (!done) {
             watch.see(value);
-            controller.enqueue(toLine(value));
+            enqueue(controller, toLine(value));
             return;
           }
           const fault = watch.fault();
@@ -126,7 +127,7 @@ function fromLine(line: string, unwritten?: Unwritten): unknown {
 class LineReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   /** What was read and not given yet, from `#at` on. */
-  #bytes = new Uint8Array();
+  #bytes: Uint8Array = new Uint8Array();
   #at = 0;
 
   constructor(body: ReadableStream<Uint8Array>) {
@@ -134,19 +135,17 @@ class LineReader {
   }
 
   async next(): Promise<string | undefined> {
+    const pieces: Uint8Array[] = [];
     for (;;) {
       const end = this.#bytes.indexOf(LINE_FEED, this.#at);
+      pieces.push(this.#bytes.subarray(this.#at, end === -1 ? undefined : end));
       if (end !== -1) {
-        const line = decoder.decode(this.#bytes.subarray(this.#at, end));
         this.#at = end + 1;
-        return line;
+        return decoder.decode(joined(pieces));
       }
       const more = await this.#more();
       if (more === undefined) return undefined;
-      const rest = this.#bytes.subarray(this.#at);
-      this.#bytes = new Uint8Array(rest.length + more.length);
-      this.#bytes.set(rest);
-      this.#bytes.set(more, rest.length);
+      this.#bytes = more;
       this.#at = 0;
     }
   }
@@ -166,5 +165,24 @@ class LineReader {
       }
       throw error;
     }
+  }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first] = pieces;
+  if (first !== undefined && pieces.length === 1) return first;
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
+/** Enqueues it so that those who read it together can stay together, however long it is. */
+function enqueue(controller: ReadableStreamDefaultController<Uint8Array>, line: Uint8Array): void {
+  for (let at = 0; at < line.length; at += PIECE_BYTES) {
+    controller.enqueue(line.subarray(at, at + PIECE_BYTES));
   }
 }
