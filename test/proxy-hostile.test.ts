@@ -1,21 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type RunningProxy, sendBytes, startProxy } from './proxy-program.js';
-import { type Behaviour, startUpstream, type Upstream } from './upstream.js';
+import { describe, expect, it } from 'vitest';
+import { sendBytes } from './proxy-program.js';
+import { proxy, start, startInFront, upstream, useProxy } from './proxy-scene.js';
+import type { Behaviour } from './upstream.js';
 
-let upstream: Upstream;
-let proxy: RunningProxy;
-
-async function start(behave: Behaviour, ...args: string[]): Promise<void> {
-  upstream = await startUpstream(behave);
-  proxy = await startProxy(new URL(upstream.url).origin, args);
-}
-
-afterEach(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.stop();
-});
+useProxy();
 
 /** An upstream that answers with these bytes. */
 const answering =
@@ -68,7 +58,7 @@ it('an upstream that takes the connection and never speaks has got nothing', asy
   silent.listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as AddressInfo;
-  proxy = await startProxy(`https://127.0.0.1:${port}`, ['--idle', '1m']);
+  await startInFront(['--idle', '1m'], {}, `https://127.0.0.1:${port}`);
   const answers = await Promise.all(
     ['GET', 'POST'].map(async (method) => {
       const response = await fetch(proxy.url, { method });

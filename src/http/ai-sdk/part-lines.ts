@@ -1,5 +1,6 @@
 import { parse, stringify } from 'devalue';
 import { decoder, encoder } from '../../engine/utf8.js';
+import { joinChunks } from '../exchange/chunks.js';
 import { BrokenResponseError, ResponseNotKeptError } from '../exchange/errors.js';
 import type { Part, PartWatch } from './part-watch.js';
 
@@ -141,7 +142,8 @@ class LineReader {
       pieces.push(this.#bytes.subarray(this.#at, end === -1 ? undefined : end));
       if (end !== -1) {
         this.#at = end + 1;
-        return decoder.decode(joined(pieces));
+        const byteCount = pieces.reduce((sum, { length }) => sum + length, 0);
+        return decoder.decode(joinChunks(pieces, byteCount));
       }
       const more = await this.#more();
       if (more === undefined) return undefined;
@@ -166,18 +168,6 @@ class LineReader {
       throw error;
     }
   }
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [first] = pieces;
-  if (first !== undefined && pieces.length === 1) return first;
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }
 
 /** Enqueues it so that those who read it together can stay together, however long it is. */
