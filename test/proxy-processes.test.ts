@@ -179,6 +179,22 @@ describe('a proxy that is killed in the middle of a stream', () => {
   });
 });
 
+it('a request that all have left is held, where that ends it', async () => {
+  upstream = await startUpstream(() => {});
+  const config = join(folder(), 'samekey.json');
+  writeFileSync(config, JSON.stringify({ onAbandoned: 'abort', onUnknown: 'hold' }));
+  const proxy = await start('--config', config);
+  const leaving = new AbortController();
+  const left = post(proxy, '{}', { signal: leaving.signal });
+  await expect.poll(() => upstream.requests.length).toBe(1);
+  leaving.abort();
+  await expect(left).rejects.toThrow();
+  await expect.poll(() => proxy.outcomes()).toEqual(['aborted']);
+  const again = await post(proxy, '{}');
+  expect([again.status, (await again.json()).code]).toEqual([409, 'SAMEKEY_UNKNOWN_OUTCOME']);
+  expect(upstream.requests).toHaveLength(1);
+});
+
 describe('a signal', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     '%s: what is under way is finished and kept, and nothing more is taken',

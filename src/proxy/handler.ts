@@ -24,6 +24,12 @@ const UNKNOWN: ReadonlySet<unknown> = new Set([
   'SAMEKEY_BROKEN_RESPONSE',
 ]);
 
+/** Nor is it known of a request that is given up in the middle, where that is wanted of all. */
+function isUnknown(error: unknown): boolean {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return UNKNOWN.has(code) || name === 'AbortError';
+}
+
 /** Answers requests: from the upstream, from others under way, from the store, or itself. */
 export class Handler {
   readonly #options: ProxyOptions;
@@ -56,7 +62,7 @@ export class Handler {
       idleMs,
       fetch: (_, init) => this.#upstream.fetch(init as ProxiedInit),
       onEvent: (event) => this.#onEvent(event),
-      unknownErrors: (error) => UNKNOWN.has((error as { code?: unknown }).code),
+      unknownErrors: isUnknown,
     });
   }
 
