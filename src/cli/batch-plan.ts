@@ -127,8 +127,11 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   const requests = new RequestReader(flags);
   const lines = new LineReader(input, flags.skipInvalid === true);
   const before = await folder.read();
-  if (before?.state === 'planned') return report(before, folder, flags, true);
-  const begun = await folder.begin(before);
+  const begun = before?.state === 'planned' ? before : await folder.begin();
+  if (begun.state === 'planned') {
+    await folder.publish(begun);
+    return report(begun, folder, flags, true);
+  }
   const stopWatching = onInterrupt(async () => {
     await folder.end();
     lines.end();

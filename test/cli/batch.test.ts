@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { itemKey } from '../../src/http/batch/item.js';
 import { customId, identities } from '../../src/index.js';
@@ -282,6 +282,35 @@ describe('a plan that is broken off', () => {
     await closed;
   });
 
+  it('is gone on with by one of those who come at the same time', async () => {
+    const { out, store } = fresh();
+    // As it is when another one has just begun.
+    const turn = (name: string, pid: number | undefined) =>
+      write(`${basename(out)}/${name}`, `${pid}`);
+    turn('turn-1', spawnSync('true').pid);
+    turn('turn-2', process.pid);
+    expectFailure(
+      await plan(jsonl(many), { out, store }),
+      1,
+      `${out}: process ${process.pid} is planning there, wanted another --out`,
+    );
+    rmSync(join(out, 'turn-2'));
+    expect((await plan(jsonl(many), { out, store })).code).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(['batch-0001.jsonl', 'plan.json']);
+  });
+
+  it('is not made again when its files are complete and only lack their names', async () => {
+    const place = fresh();
+    const input = jsonl(many.slice(0, 10));
+    await plan(input, place);
+    const file = join(place.out, 'batch-0001.jsonl');
+    const text = readFileSync(file, 'utf8');
+    renameSync(file, `${file}.part`);
+    const again = await plan(input, place);
+    expect(again.stdout).toMatch(/^10 requests to be sent of 10 lines, as planned before\n/);
+    expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+
   it('may find other input when it goes on', async () => {
     const place = fresh();
     const { child, closed } = await unfinished(jsonl(many.slice(0, 2000)), place);
@@ -348,6 +377,18 @@ describe('what samekey batch refuses', () => {
     [[], 2, /^wanted a command: plan, record, results or status; see samekey help batch$/],
   ])('%j', async (args, code, message) => {
     expectFailure(await samekey(['batch', ...args]), code, message);
+  });
+
+  it('a folder with batches of somebody else, and leaves them there', async () => {
+    const { store } = fresh();
+    const file = write('mine/batch-1.jsonl', jsonl([openaiLine('a', 'A?')]));
+    const out = join(file, '..');
+    expectFailure(
+      await samekey(['batch', 'plan', file, '--out', out, '--store', store]),
+      2,
+      `${file}: it is there already, and of no plan; wanted another --out`,
+    );
+    expect(existsSync(file)).toBe(true);
   });
 
   it('a folder with another plan.json', async () => {
