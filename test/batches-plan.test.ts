@@ -260,6 +260,24 @@ describe.each(Object.keys(STORES))('a plan on %s', (name) => {
     });
   });
 
+  it('tells all who want a result, also when they have waited for as long as records are kept', async () => {
+    const { clock, store, plan } = setUp({ leaseMs: HOUR_MS, ttlMs: 30 * 24 * HOUR_MS });
+    const old = await plan([request('A?', 'anna')]);
+    await plan([request('A?', 'ben')]);
+    await recordResults([failure(first(first(old.batches).items).customId)], { store });
+    clock.pass(29 * 24 * HOUR_MS);
+    const { batches } = await plan([request('A?', 'carla')]);
+    await createBatch(first(batches), fakeApi(), { store });
+    await plan([request('A?', 'dora')]);
+    clock.pass(2 * 24 * HOUR_MS);
+    const told: string[] = [];
+    await recordResults([success(first(first(batches).items).customId)], {
+      store,
+      onResult: ({ requesters }) => void told.push(...requesters),
+    });
+    expect(told.sort()).toEqual(['anna', 'ben', 'carla', 'dora']);
+  });
+
   it.each(['errored', 'expired', 'canceled'])('sends what %s again, once', async (type) => {
     const { store, plan } = setUp();
     const one = [request('A?', 'anna')];

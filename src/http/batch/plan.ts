@@ -171,8 +171,9 @@ class Planner {
       );
       const id = this.#keys.of(body, route.url);
       const requesters = requester === undefined ? [] : [requester];
-      const all = this.#requesters.get(id) ?? [];
-      this.#requesters.set(id, [...all, ...requesters]);
+      const all = this.#requesters.get(id);
+      if (all === undefined) this.#requesters.set(id, [...requesters]);
+      else all.push(...requesters);
       const twin = candidates.get(id);
       if (twin !== undefined) {
         twin.requesters.push(...requesters);
@@ -186,7 +187,7 @@ class Planner {
     const list = [...candidates.values()];
     const standings = await this.#claims.settle(list);
     standings.forEach((standing, i) => {
-      const { id, ordinal, body, byteCount, route } = list[i] as (typeof list)[number];
+      const { id, ordinal, requesters, body, byteCount, route } = list[i] as (typeof list)[number];
       if (standing.kind === 'finished') this.#finished.push(id);
       if (standing.kind === 'underway') {
         const { batch, customId, claimedAtMs } = standing;
@@ -203,7 +204,7 @@ class Planner {
         byteCount: 0,
       };
       batch.items.push({ id, customId, body });
-      batch.owners.push(itemOwner(batchOwner(this.#run, number), ordinal));
+      batch.owners.push(itemOwner(batchOwner(this.#run, number), ordinal, requesters));
       batch.byteCount += byteCount;
       this.#batches.set(number, batch);
     });
