@@ -417,11 +417,22 @@ describe('bad input of batches', () => {
     [{ lease: 1 }, TypeError, /there is no member "lease"/],
     [{ identity: 7 }, TypeError, /identity: wanted an object, not a number/],
     [{ limits: { max: 1 } }, TypeError, /there is no member "max"/],
+    [{ limits: { maxRequests: 0 } }, RangeError, /maxRequests is 0/],
+    [{ limits: { maxBytes: '1' } }, TypeError, /maxBytes is text/],
   ])('options %j', async (options, Class, message) => {
     const refused = plan([], options);
     await expect(refused).rejects.toThrow(Class);
     await expect(refused).rejects.toThrow(message);
     await expect(refused).rejects.toMatchObject({ code: 'SAMEKEY_BAD_ARGUMENT' });
+  });
+
+  it('more than the provider takes, whatever the limits', async () => {
+    const input = Array.from({ length: 50_001 }, (_, i) => `${i}`);
+    const request = { url: '/v1/embeddings', body: { model: 'e', input } };
+    const limits = { maxRequests: 1e6 };
+    await expect(plan([request], { provider: 'openai', limits })).rejects.toThrow(
+      'Cannot plan the request 0: it has 50001 inputs, wanted at most 50000 in a batch',
+    );
   });
 
   it.each([

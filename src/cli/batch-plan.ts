@@ -9,6 +9,7 @@ import {
   lineOverheadBytes,
   readRequest,
   requestLine,
+  requireFit,
 } from '../http/batch/provider.js';
 import { batchCodec, type CreatedBatch } from '../http/batch/underway.js';
 import { identities } from '../index.js';
@@ -80,6 +81,7 @@ export interface LineRequest {
   readonly url: string;
   readonly group: string;
   readonly weight: number;
+  readonly byteCount: number;
   readonly body: string;
 }
 
@@ -101,14 +103,19 @@ export class RequestReader {
     const provider = 'params' in value ? 'anthropic' : 'body' in value ? 'openai' : undefined;
     if (provider === undefined)
       throw badLine('wanted a member "params" (Anthropic) or "body" (OpenAI)');
-    this.provider ??= provider;
-    if (provider !== this.provider) {
+    if (provider !== (this.provider ?? provider)) {
       throw badLine(`it is a request to ${provider}, wanted ${this.provider} as before`);
     }
     const { requester, route } = readRequest(value, provider, 'the line');
     const body = memberText(text, [BODY_OF[provider]]);
-    this.#keys ??= new ItemKeys(provider, this.#identity(provider));
-    return { id: this.#keys.ofJson(body, route.url), requester, body, ...route };
+    const byteCount = lineOverheadBytes(route.url) + Buffer.byteLength(body);
+    requireFit('the line', route, byteCount, LIMITS[provider]);
+    const keys = this.#keys ?? new ItemKeys(provider, this.#identity(provider));
+    const id = keys.ofJson(body, route.url);
+    // A line that is none says nothing about the others.
+    this.provider = provider;
+    this.#keys = keys;
+    return { id, requester, body, byteCount, ...route };
   }
 
   #identity(provider: BatchProvider) {
@@ -188,8 +195,7 @@ class LinePlan {
         this.#counts.duplicates++;
         continue;
       }
-      const byteCount = lineOverheadBytes(value.url) + Buffer.byteLength(value.body);
-      candidates.set(value.id, { ...value, ordinal: number, requesters, byteCount, route: value });
+      candidates.set(value.id, { ...value, ordinal: number, requesters, route: value });
     }
     const list = [...candidates.values()];
     const standings = await this.#claims.settle(list);

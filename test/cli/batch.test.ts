@@ -332,6 +332,11 @@ describe('what samekey batch refuses', () => {
     ['a method', '{"method":"GET","url":"/v1/x","body":{}}', /line 2: method is not "POST"/],
     ['a name twice', '{"url":"/v1/x","body":{"a":1,"a":2}}', /line 2: .*"a"/],
     ['a number as custom_id', '{"custom_id":1,"url":"/","body":{}}', /custom_id is a number/],
+    [
+      'more than a batch takes',
+      `{"url":"/v1/embeddings","body":{"input":[${'"x",'.repeat(50_000)}"x"]}}`,
+      /line 2: it has 50001 inputs, wanted at most 50000 in a batch$/,
+    ],
   ];
 
   it.each(failing)('%s in a line, by its number', async (_, line, message) => {
@@ -342,6 +347,12 @@ describe('what samekey batch refuses', () => {
     expect(skipping.stdout).toMatch(/^2 requests to be sent of 3 lines\n/);
     expect(skipping.stderr).toMatch(message.source.endsWith('$') ? /line 2/ : message);
     expect(skipping.stderr).toMatch(/1 line skipped of 3 lines\n$/);
+  });
+
+  it('a line by which the others are not judged', async () => {
+    const input = jsonl(['{"params":7}', openaiLine('a', 'A?')]);
+    const skipping = await plan(input, fresh(), '--skip-invalid');
+    expect(skipping.stdout).toMatch(/^1 request to be sent of 2 lines\n/);
   });
 
   it('results that are none, and results of nothing it knows', async () => {

@@ -2,7 +2,7 @@ import { fail, nameOf, requireMembers } from '../../errors/errors.js';
 import { createOnce, type Once, type OnceContext, type Reconciliation } from '../../once/index.js';
 import type { Store, StoreRecord } from '../../store/store.js';
 import { itemKey } from './item.js';
-import { DEFAULT_TTL_MS, refuse, requireStore, wholeMs, windowsOf } from './options.js';
+import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
 import type { PlannedBatch } from './plan.js';
 import type { BatchProvider } from './provider.js';
 import { batchCodec, type CreatedBatch, type UnderwayBatch } from './underway.js';
@@ -161,13 +161,13 @@ class Creation {
     this.#trace = trace;
     this.#provider = provider;
     this.#api = api;
-    const settleMs = wholeMs('settleMs', options.settleMs, DEFAULT_SETTLE_MS, action);
+    const settleMs = wholeFrom1('settleMs', options.settleMs, DEFAULT_SETTLE_MS, action);
     this.#once = createOnce({
       store: this.store,
       codec: batchCodec,
       cache: false,
-      leaseMs: wholeMs('leaseMs', options.leaseMs, DEFAULT_CREATE_LEASE_MS, action),
-      ttlMs: wholeMs('ttlMs', options.ttlMs, DEFAULT_TTL_MS, action),
+      leaseMs: wholeFrom1('leaseMs', options.leaseMs, DEFAULT_CREATE_LEASE_MS, action),
+      ttlMs: wholeFrom1('ttlMs', options.ttlMs, DEFAULT_TTL_MS, action),
       unknownErrors: () => this.isInDoubt,
       onUnknown: (record) => this.#reconcile(record, settleMs),
     });

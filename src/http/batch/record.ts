@@ -3,7 +3,7 @@ import { fail, nameOf, requireMembers } from '../../errors/errors.js';
 import { randomKey } from '../../index.js';
 import type { Store, StoreRecord } from '../../store/store.js';
 import { itemKey, readCustomId } from './item.js';
-import { DEFAULT_TTL_MS, refuse, requireStore, wholeMs, windowsOf } from './options.js';
+import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
 import { type BatchOutcome, outcomeOf } from './outcome.js';
 import { keepRequesters, requestersOf } from './wants.js';
 
@@ -123,7 +123,7 @@ export class Recorder {
 
   constructor({ store, ttlMs, onResult = () => {}, storeErrors = () => false }: RecordOptions) {
     this.#store = requireStore(store, 'record the results');
-    this.#ttlMs = wholeMs('ttlMs', ttlMs, DEFAULT_TTL_MS, 'record the results');
+    this.#ttlMs = wholeFrom1('ttlMs', ttlMs, DEFAULT_TTL_MS, 'record the results');
     for (const [name, value] of Object.entries({ onResult, storeErrors })) {
       if (typeof value !== 'function') {
         refuse('record the results', `${name} is ${nameOf(value)}, wanted a function`);
