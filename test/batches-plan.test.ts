@@ -6,6 +6,7 @@ import {
   type BatchApi,
   type BatchRequest,
   createBatch,
+  dropBatch,
   type PlannedBatch,
   type PlanOptions,
   planBatch,
@@ -229,6 +230,70 @@ describe.each(Object.keys(STORES))('a plan on %s', (name) => {
     expect(bodies((await plan(both)).batches)).toEqual([['B?']]);
   });
 
+  it('is not given back while its batch is being created', async () => {
+    const { store, plan } = setUp();
+    const both = [request('A?'), request('B?')];
+    const given = await plan(both);
+    const late = new Proxy(store, {
+      get: (target, name: keyof Store) =>
+        name === 'release'
+          ? (key: string, owner: string) => later().then(() => target.release(key, owner))
+          : (target[name] as () => void).bind(target),
+    });
+    const later = () => new Promise((resolve) => setTimeout(resolve, 5));
+    const slow = await planBatch([request('C?')], { store: late, provider: 'anthropic' });
+    const api = fakeApi();
+    const creating = (batches: readonly PlannedBatch[]) =>
+      createBatch(first(batches), api, { store }).catch(({ code }) => code);
+    const [one] = await Promise.all([creating(given.batches), given.release()]);
+    const [, other] = await Promise.all([slow.release(), creating(slow.batches)]);
+    expect([one, other]).toEqual([{ id: 'batch_1', outcome: 'executed' }, 'SAMEKEY_LEASE_LOST']);
+    expect(bodies((await plan([...both, request('C?')])).batches)).toEqual([['C?']]);
+  });
+
+  it('is dropped with its batch, so that the next plan has it', async () => {
+    const { store, plan } = setUp({ limits: { maxRequests: 2 } });
+    const three = ['A?', 'B?', 'C?'].map((each) => request(each, 'anna'));
+    const { batches } = await plan(three);
+    for (const batch of batches) await createBatch(batch, fakeApi(), { store });
+    const [ab, c] = batches as [PlannedBatch, PlannedBatch];
+    const [a] = ab.items;
+    await recordResults([success(a?.customId as string)], { store });
+    await plan([request('B?', 'ben')]);
+    expect(await dropBatch(ab.key, { store })).toBe(1);
+    const next = await plan(three);
+    expect(bodies(next.batches)).toEqual([['B?']]);
+    expect(next.underway.map(({ key }) => key)).toEqual([c.key]);
+    expect(next.finished).toEqual([a?.id]);
+    // Whoever wanted it wants it still, and what was sent after all is an answer.
+    const told: string[] = [];
+    const onResult = ({ requesters }: { requesters: readonly string[] }) =>
+      void told.push(...requesters);
+    await recordResults([success(ab.items[1]?.customId as string)], { store, onResult });
+    expect(told.sort()).toEqual(['anna', 'ben']);
+    await expect(dropBatch(ab.key, { store })).rejects.toThrow(
+      `Cannot drop the batch: ${ab.key} is none that was begun, wanted the key of one that was`,
+    );
+  });
+
+  it('is not dropped while its batch is being created', async () => {
+    const { store, plan } = setUp();
+    const [batch] = (await plan([request('A?')])).batches as [PlannedBatch];
+    const api: BatchApi = {
+      async create() {
+        await expect(dropBatch(batch.key, { store })).rejects.toMatchObject({
+          code: 'SAMEKEY_IN_PROGRESS',
+          message: `Cannot drop the batch ${batch.key}: it is being created, wanted its end; try again later`,
+        });
+        throw new Error('socket hang up');
+      },
+    };
+    await expect(createBatch(batch, api, { store })).rejects.toThrow('socket hang up');
+    // Nobody knows whether it was; who drops it does.
+    expect(await dropBatch(batch.key, { store })).toBe(1);
+    expect((await plan([request('A?')])).batches.length).toBe(1);
+  });
+
   it('tells all who want a result, whichever plan they were in', async () => {
     const { store, plan } = setUp();
     const sent = await plan([request('A?', 'anna'), request('A?', 'ben')]);
@@ -442,6 +507,15 @@ describe('bad input of batches', () => {
     [{ custom_id: 'x', response: {} }, /result 0/],
   ])('a result %j', async (result, message) => {
     await expect(recordResults([result], { store })).rejects.toThrow(message);
+  });
+
+  it.each([
+    ['x', {}, /^Cannot drop the batch: its key is text, wanted the key of a batch$/],
+    [undefined, {}, /its key is undefined/],
+    ['x', { store: {} }, /store has no claim\(\)/],
+    ['x', { key: 1 }, /there is no member "key"/],
+  ])('a batch to be dropped: %j %j', async (key, options, message) => {
+    await expect(dropBatch(key as string, { store, ...options } as never)).rejects.toThrow(message);
   });
 
   it('a provider that gives no id', async () => {

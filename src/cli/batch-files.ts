@@ -8,6 +8,7 @@ import {
   readFile,
   rename,
   rm,
+  rmdir,
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -80,28 +81,34 @@ export class PlanFolder {
     throw usageError(`${printable(join(this.path, PLAN))}: it is not a plan, wanted another --out`);
   }
 
-  /** Begins a run after those that were broken off, unless the plan has been finished meanwhile. */
-  async begin(): Promise<PlanFile> {
+  /**
+   * Begins a run after those that were broken off. A plan that is finished by now stays so unless it
+   * is to be made anew.
+   */
+  async begin({ isAnew = false } = {}): Promise<PlanFile> {
     try {
       await mkdir(this.path, { recursive: true });
       await this.#takeTurn();
       const before = await this.read();
-      if (before?.state === 'planned') return before;
-      for (const name of await readdir(this.path)) {
-        if (BATCH.test(name)) throw this.#occupied(name);
-        if (name.endsWith(PART) && BATCH.test(name.slice(0, -PART.length))) {
-          await rm(join(this.path, name));
-        }
-      }
+      if (before?.state === 'planned' && !isAnew) return before;
+      const files = before?.files ?? [];
+      const names = await readdir(this.path);
+      const other = names.find(
+        (name) => BATCH.test(name) && !files.some(({ file }) => file === name),
+      );
+      if (other !== undefined) throw this.#occupied(other);
       const plan: PlanFile = {
         version: 1,
         state: 'planning',
         provider: undefined,
         runs: [...(before?.runs ?? []), randomUUID()],
         ...{ lines: 0, toSend: 0, duplicates: 0, finished: 0, underway: 0, skipped: 0 },
-        files: [],
+        files,
       };
       await this.#replace(plan);
+      for (const name of names) {
+        if (BATCH.test(name.replace(/\.part$/, ''))) await rm(join(this.path, name));
+      }
       return plan;
     } catch (error) {
       throw error instanceof CliError
@@ -203,6 +210,17 @@ export class PlanFolder {
     for (const { file } of files) {
       await rename(join(this.path, `${file}${PART}`), join(this.path, file)).catch(unlessGone);
     }
+    await this.#endTurns();
+  }
+
+  /** Takes the plan away, and the folder if nothing else is in it. */
+  async remove(): Promise<void> {
+    await rm(join(this.path, PLAN), { force: true });
+    await this.#endTurns();
+    await rmdir(this.path).catch(() => {});
+  }
+
+  async #endTurns(): Promise<void> {
     for (const name of await readdir(this.path)) {
       if (TURN.test(name)) await rm(join(this.path, name), { force: true });
     }
@@ -247,6 +265,11 @@ export class PlanFolder {
   #unusable(code: string | undefined): CliError {
     return new CliError(EXIT.unreadable, `${printable(this.path)}: cannot be written (${code})`);
   }
+}
+
+/** The number of the batch in a file. */
+export function numberIn({ file }: PlannedFile): number {
+  return Number(/\d+/.exec(file)?.[0]);
 }
 
 function unlessGone(error: NodeJS.ErrnoException): void {

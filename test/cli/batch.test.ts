@@ -200,11 +200,81 @@ describe('samekey batch', () => {
   });
 });
 
+describe('samekey batch drop', () => {
+  const drop = (what: string, store: string, ...more: string[]) =>
+    samekey(['batch', 'drop', what, '--store', store, ...more]);
+  const input = jsonl([openaiLine('a', 'A?'), openaiLine('b', 'B?'), openaiLine('c', 'C?')]);
+
+  it('gives back what a plan has that was never sent, and removes its files', async () => {
+    const { out, store } = fresh();
+    await plan(jsonl([openaiLine('x', 'X?')]), { out: `${out}2`, store });
+    await plan(input, { out, store });
+    const [line] = planned(out) as [Line];
+    const results = jsonl([succeeded(line, 'of A')]);
+    await samekey(['batch', 'record', '--store', store], { input: results });
+    expect(await drop(out, store)).toEqual({
+      code: 0,
+      stdout: '2 requests given back\n',
+      stderr: '',
+    });
+    expect(existsSync(out)).toBe(false);
+    expectFailure(await drop(out, store), 1, `${out}: there is no plan in it`);
+    const again = await plan(input, { out, store }, '--json');
+    expect(JSON.parse(again.stdout)).toMatchObject({ toSend: 2, finished: 1, isOld: false });
+    // The other plan is as it was.
+    const other = await plan(jsonl([openaiLine('x', 'X?')]), { out: `${out}3`, store }, '--json');
+    expect(JSON.parse(other.stdout)).toMatchObject({ toSend: 0, underway: 1 });
+  });
+
+  it('gives back a batch whose files are gone, by its key', async () => {
+    const { out, store } = fresh();
+    await plan(input, { out, store });
+    rmSync(out, { recursive: true });
+    const status = await samekey(['batch', 'status', '--store', store, '--json']);
+    const [{ key }] = JSON.parse(status.stdout).batches;
+    const dropped = await drop(key, store, '--json');
+    expect(JSON.parse(dropped.stdout)).toEqual({ plan: key, dropped: 3 });
+    expect((await plan(input, { out, store })).stdout).toMatch(
+      /^3 requests to be sent of 3 lines\n/,
+    );
+    expectFailure(await drop(key, store), 2, /is none that was begun/);
+  });
+
+  it('leaves a plan alone that is in another store', async () => {
+    const { out, store } = fresh();
+    const { store: other } = fresh();
+    await plan(input, { out, store });
+    await plan(input, { out: `${out}2`, store: other });
+    expectFailure(
+      await drop(out, other),
+      1,
+      `${out}: its batches are not in this store, wanted the --store that it was planned with`,
+    );
+    expect(planned(out).length).toBe(3);
+  });
+
+  it('gives back what a plan had that was killed', async () => {
+    const place = fresh();
+    const { child, closed } = await unfinished(jsonl(many.slice(0, 1200)), place);
+    expectFailure(await drop(place.out, place.store), 1, /: process \d+ is planning there/);
+    child.kill('SIGKILL');
+    await closed;
+    const dropped = await drop(place.out, place.store, '--json');
+    const other = await plan(jsonl(many.slice(0, 1200)), { ...place, out: `${place.out}2` });
+    expect(other.stdout).toMatch(/^1,200 requests to be sent of 1,200 lines\n/);
+    expect(JSON.parse(dropped.stdout).dropped).toBeGreaterThan(0);
+  });
+});
+
 /** A run whose input does not end. */
-async function unfinished(input: string, { out, store }: { out: string; store: string }) {
+async function unfinished(
+  input: string,
+  { out, store }: { out: string; store: string },
+  ...nodeOptions: readonly string[]
+) {
   const child = spawn(
     process.execPath,
-    [PROGRAM, 'batch', 'plan', '--out', out, '--store', store],
+    [...nodeOptions, PROGRAM, 'batch', 'plan', '--out', out, '--store', store],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   child.stdin.on('error', () => {});
@@ -280,6 +350,34 @@ describe('a plan that is broken off', () => {
     );
     child.kill('SIGKILL');
     await closed;
+  });
+
+  it('is not finished when others may have had its requests meanwhile', async () => {
+    const place = fresh();
+    const passed = join(root, 'half-a-day');
+    const clock = `import fs from 'node:fs'; const now = Date.now; Date.now = () => now() + (fs.existsSync('${passed}') ? 12 * 36e5 : 0);`;
+    const preload = `--import=data:text/javascript,${encodeURIComponent(clock)}`;
+    const input = jsonl(many.slice(0, 1200));
+    const { child, closed } = await unfinished(input, place, preload);
+    write('half-a-day', '');
+    const other = { ...place, out: `${place.out}2` };
+    const run = await samekey(
+      ['batch', 'plan', '--out', other.out, '--store', other.store, '--json'],
+      { input, nodeOptions: [preload] },
+    );
+    expect(JSON.parse(run.stdout).toSend).toBeGreaterThan(0);
+    child.stdin.end();
+    const stderr: Buffer[] = [];
+    child.stderr.on('data', (piece) => stderr.push(piece));
+    await closed;
+    expect(child.exitCode).toBe(1);
+    expect(Buffer.concat(stderr).toString()).toMatch(/: the plan took longer than 12 hours, /);
+    expect(planned(place.out)).toEqual([]);
+    // Between them they have all of it, each once.
+    expect((await plan(input, place)).code).toBe(0);
+    const all = [...planned(place.out), ...planned(other.out)];
+    expect(new Set(all.map(idIn)).size).toBe(1200);
+    expect(all.length).toBe(1200);
   });
 
   it('is gone on with by one of those who come at the same time', async () => {
@@ -383,9 +481,11 @@ describe('what samekey batch refuses', () => {
     [['plan', '--out', ''], 2, /^--out is empty/],
     [['plan', '--out', 'x', '--bits', '256'], 2, /^--bits is not for batches/],
     [['plan', '--out', '/dev/null/x'], 3, /^\/dev\/null\/x: cannot be written \(ENOTDIR\)$/],
+    [['drop'], 2, /^missing required argument 'PLAN'/],
+    [['drop', 'x', '--store', 'lmdb:/nowhere'], 3, /^lmdb:\/nowhere: cannot be read/],
     [['status', '--store', 'lmdb:/nowhere'], 3, /^lmdb:\/nowhere: cannot be read/],
     [['record', '--store', 'lmdb:/nowhere'], 3, /^lmdb:\/nowhere: cannot be read/],
-    [[], 2, /^wanted a command: plan, record, results or status; see samekey help batch$/],
+    [[], 2, /^wanted a command: plan, record, results, status or drop; see samekey help batch$/],
   ])('%j', async (args, code, message) => {
     expectFailure(await samekey(['batch', ...args]), code, message);
   });

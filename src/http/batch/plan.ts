@@ -3,6 +3,7 @@ import { requireMembers } from '../../errors/errors.js';
 import { type IdentityLike, identities, randomKey } from '../../index.js';
 import type { Store } from '../../store/store.js';
 import { type Candidate, ItemClaims } from './claims.js';
+import { BatchHold } from './hold.js';
 import { batchKey, batchOwner, ItemKeys, itemKey, itemOwner } from './item.js';
 import {
   DEFAULT_LEASE_MS,
@@ -252,13 +253,16 @@ class Planner {
   async release(): Promise<void> {
     const { store } = this.#settings;
     for (const [number, { items, owners }] of this.#batches) {
-      const { record } = await store.read(batchKey(batchOwner(this.#run, number)));
-      if (record !== undefined) continue;
+      const key = batchKey(batchOwner(this.#run, number));
+      const hold = await BatchHold.on(store, key, { isBegun: false });
+      if (hold === undefined) continue;
       for await (const window of windowsOf(items.map(({ id }, i) => ({ id, i })))) {
+        await hold.prolong();
         await Promise.all(
           window.map(({ id, i }) => store.release(itemKey(id), owners[i] as string)),
         );
       }
+      await hold.end();
     }
   }
 }
