@@ -90,7 +90,7 @@ export class PlanFolder {
       await mkdir(this.path, { recursive: true });
       await this.#takeTurn();
       const before = await this.read();
-      if (before?.state === 'planned' && !isAnew) return before;
+      if (before !== undefined && isMade(before) && !isAnew) return before;
       const files = before?.files ?? [];
       const names = await readdir(this.path);
       const other = names.find(
@@ -265,6 +265,11 @@ export class PlanFolder {
   #unusable(code: string | undefined): CliError {
     return new CliError(EXIT.unreadable, `${printable(this.path)}: cannot be written (${code})`);
   }
+}
+
+/** Whether there is something to be sent. What has nothing may be planned again at any time. */
+export function isMade({ state, files }: PlanFile): boolean {
+  return state === 'planned' && files.length > 0;
 }
 
 /** The number of the batch in a file. */

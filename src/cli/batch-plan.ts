@@ -14,7 +14,7 @@ import {
 import { batchCodec, type CreatedBatch } from '../http/batch/underway.js';
 import { identities } from '../index.js';
 import type { Store } from '../store/store.js';
-import { type PlanFile, PlanFolder } from './batch-files.js';
+import { isMade, type PlanFile, PlanFolder } from './batch-files.js';
 import { badLine, LineReader, type ReadLine } from './batch-lines.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 import { addIdentityOptions, type IdentityFlags, toIdentity } from './identity-options.js';
@@ -138,8 +138,8 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   const requests = new RequestReader(flags);
   const lines = new LineReader(input, flags.skipInvalid === true);
   const before = await folder.read();
-  const begun = before?.state === 'planned' ? before : await folder.begin();
-  if (begun.state === 'planned') {
+  const begun = before !== undefined && isMade(before) ? before : await folder.begin();
+  if (isMade(begun)) {
     await folder.publish(begun);
     return report(begun, folder, flags, true);
   }

@@ -180,6 +180,14 @@ describe('samekey batch', () => {
     expect(other.stdout).toBe('0 requests to be sent of 1 line (1 in other batches)\n');
   });
 
+  it('plans again where there was nothing to be sent', async () => {
+    const place = fresh();
+    expect((await plan('', place)).stdout).toBe('0 requests to be sent of 0 lines\n');
+    const again = await plan(jsonl([openaiLine('a', 'A?')]), place);
+    expect(again.stdout).toMatch(/^1 request to be sent of 1 line\n/);
+    expect(planned(place.out).length).toBe(1);
+  });
+
   it('gives each URL and each model a file of its own, as OpenAI wants them', async () => {
     const { out, store } = fresh();
     const line = (url: string, model: string) => ({ url, body: { model, input: 'x' } });
