@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import {
   appendFile,
   link,
@@ -121,7 +122,7 @@ export class PlanFolder {
   async #takeTurn(): Promise<void> {
     const mine = join(this.path, `${randomUUID()}${PART}`);
     // Complete when it gets the name that others look for.
-    await writeFile(mine, `${process.pid}`);
+    await writeFile(mine, `${process.pid} ${startOf(process.pid)}`);
     try {
       for (let turn = 1; ; turn++) {
         const path = join(this.path, `turn-${turn}`);
@@ -131,8 +132,8 @@ export class PlanFolder {
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
         }
-        const pid = Number(await readFile(path, 'utf8').catch(() => '0'));
-        if (pid !== process.pid && isAlive(pid)) {
+        const [pid, start] = (await readFile(path, 'utf8').catch(() => '0')).split(' ');
+        if (isAlive(Number(pid), start)) {
           throw new CliError(
             EXIT.no,
             `${printable(this.path)}: process ${pid} is planning there, wanted another --out`,
@@ -281,12 +282,24 @@ function unlessGone(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error;
 }
 
-function isAlive(pid: number): boolean {
-  if (pid === 0) return false;
+/** Whether it is the process that wrote this; after a restart its number may be another one's. */
+function isAlive(pid: number, start: string | undefined): boolean {
+  if (!(pid > 0) || pid === process.pid) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  return !start || start === startOf(pid);
+}
+
+/** When a process began, where Linux tells; else nothing. */
+function startOf(pid: number): string {
+  try {
+    // proc_pid_stat(5): the 22nd field, of which the second may have anything in its parentheses.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')')).split(' ')[20] ?? '';
+  } catch {
+    return '';
   }
 }
