@@ -50,6 +50,7 @@ export class BatchHold {
 
   /** Leaves nothing of the batch. */
   async end(): Promise<void> {
-    if (await this.#store.renew(this.#key, this.#owner, 0)) await this.#store.evict(this.#key);
+    // What was there before it is there again.
+    if (await this.#store.release(this.#key, this.#owner)) await this.#store.evict(this.#key);
   }
 }
