@@ -1,6 +1,7 @@
 import type { Admission, Gate } from './gate.js';
 import { peekBody } from './node-body.js';
 import { captureResponse, type Wire, wireOf } from './node-capture.js';
+import { HiddenHangUp } from './node-hang-up.js';
 import { headersOf, type NodeRequest, type NodeResponse } from './node-http.js';
 import { type Payload, payloadOfParsed } from './payload.js';
 
@@ -29,6 +30,8 @@ export async function serveNode<Incoming>(
   admission: Admission | Response,
   { from, to, parsed, proceed, onForeign }: NodeProcessing,
 ): Promise<void> {
+  // Its client has not waited for those before this one.
+  if (to.destroyed) return;
   const wire = wireOf(to);
   const client = new AbortController();
   wire.once('close', () => client.abort());
@@ -38,16 +41,26 @@ export async function serveNode<Incoming>(
     if (admission instanceof Response) return admission;
     const payload = await payloadOf(from, parsed, gate.maxBodyBytes);
     if (payload === undefined) return gate.tooLarge();
-    return gate.answer(admission, {
-      payload,
-      signal: client.signal,
-      run: () => {
-        hasProceeded = true;
-        const response = captureResponse(to, wire);
-        proceed();
-        return response;
-      },
-    });
+    const hangUp = new HiddenHangUp(from);
+    let isFirst = false;
+    try {
+      return await gate.answer(admission, {
+        payload,
+        signal: client.signal,
+        onStart: () => {
+          isFirst = true;
+        },
+        run: (aborted) => {
+          hasProceeded = true;
+          const response = captureResponse(to, wire, hangUp, aborted);
+          proceed();
+          return response;
+        },
+      });
+    } finally {
+      // Of the first one the handler may still be run, though its client is gone.
+      if (!hasProceeded && !(isFirst && client.signal.aborted)) hangUp.show();
+    }
   };
   try {
     const response = await answer();
