@@ -1,15 +1,16 @@
+import { fail } from '../../errors/errors.js';
 import type { Admission, Gate } from './gate.js';
 import { peekBody } from './node-body.js';
 import { captureResponse, type Wire, wireOf } from './node-capture.js';
 import { HiddenHangUp } from './node-hang-up.js';
-import { headersOf, type NodeRequest, type NodeResponse } from './node-http.js';
+import { hasBody, headersOf, type NodeRequest, type NodeResponse } from './node-http.js';
 import { type Payload, payloadOfParsed } from './payload.js';
 
 /** What frameworks differ in. */
 export interface NodeProcessing {
   readonly from: NodeRequest;
   readonly to: NodeResponse;
-  /** What a body parser made of the body, once it was read. */
+  /** What a body parser made of the body, once it was read; `undefined` if that is not all of it. */
   readonly parsed: () => unknown;
   /** Lets the handler go on, whose response is captured by then. */
   readonly proceed: () => void;
@@ -86,7 +87,17 @@ async function payloadOf(
     from.resume();
     return undefined;
   }
-  if (from.readableDidRead) return payloadOfParsed(parsed());
+  if (from.readableDidRead) {
+    const whole = parsed();
+    if (whole === undefined && hasBody(from)) {
+      fail(
+        TypeError,
+        'SAMEKEY_BAD_ARGUMENT',
+        'Cannot compare requests: the body was read before, and not all of it is in request.body; wanted this before what reads it, or a parser that leaves it there',
+      );
+    }
+    return payloadOfParsed(whole);
+  }
   const body = await peekBody(from, maxBytes);
   return body && { body };
 }
