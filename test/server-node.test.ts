@@ -311,6 +311,29 @@ describe('a handler of node:http', () => {
     expect(states).toEqual([...usual, ...usual, false, false, ...usual, ...usual, ...usual]);
   });
 
+  it('hears of what is neither text nor bytes, as from Node, and of its callbacks', async () => {
+    const { url } = await onNode(async (_, response) => {
+      const codes: unknown[] = [];
+      for (const wrong of [5, { a: 1 }, null, new Uint16Array(2)]) {
+        try {
+          response.write(wrong);
+        } catch (error) {
+          codes.push((error as { code?: unknown }).code);
+        }
+      }
+      response.end(JSON.stringify(codes));
+      await new Promise<void>((resolve) => response.end(resolve));
+    });
+    expect(await (await post(url)).json()).toEqual(Array(4).fill('ERR_INVALID_ARG_TYPE'));
+  });
+
+  it('that says 205 has no body to wait for', async () => {
+    const { url } = await onNode((_, response) => {
+      response.writeHead(205, { 'content-length': 5 }).end('hello');
+    });
+    expect((await post(url)).headers.get('content-length')).not.toBe('5');
+  });
+
   it('is told to wait by who reads slowly, when its response is too long to be kept', async () => {
     let written = 0;
     const length = 40 << 20;
@@ -647,6 +670,29 @@ describe('fastify', () => {
     for (const _ of [1, 2, 3]) bodies.push(await (await post(url)).text());
     expect(bodies).toEqual(['<done>', '<done>', '<done>']);
     await expect.poll(() => ran).toEqual({ onRequest: 3, onSend: 1, onResponse: 3, handler: 1 });
+  });
+
+  it('says so where a parser leaves nothing of a body, instead of taking all for one', async () => {
+    const app = Fastify();
+    stopping.push(() => app.close());
+    app.addContentTypeParser('application/octet-stream', async (_: unknown, body: Readable) => {
+      for await (const _ of body);
+    });
+    const idempotency = fastifyIdempotency({ store: memoryStore(), deriveKey: true });
+    await app.register(idempotency);
+    app.post('/', async () => 'done');
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/`;
+    const headers = { 'content-type': 'application/octet-stream', authorization: 'Bearer a' };
+    const refused = await fetch(url, { method: 'POST', headers, body: 'one' });
+    expect([refused.status, await refused.json()]).toMatchObject([
+      500,
+      { code: 'SAMEKEY_BAD_ARGUMENT' },
+    ]);
+    // Of what has none, nothing can be missing.
+    const { authorization } = headers;
+    const empty = await fetch(url, { method: 'POST', headers: { authorization } });
+    expect(await empty.text()).toBe('done');
   });
 
   it('takes a reply that was sent by hand, or is a stream that fails', async () => {

@@ -1,4 +1,5 @@
 import { encoder } from '../../engine/utf8.js';
+import { nameOf } from '../../errors/errors.js';
 import { whenAborted } from '../../once/abort.js';
 import { BrokenResponseError } from '../exchange/errors.js';
 import type { HiddenHangUp } from './node-hang-up.js';
@@ -184,6 +185,8 @@ class Capture {
     if (this.#wholeLength !== undefined && !NULL_BODY.has(status) && !isMeasured(headers)) {
       headers.set('content-length', String(this.#wholeLength));
     }
+    // Its client would wait for what is said to come, and never does (RFC 9110 §15.3.6).
+    if (status === 205) headers.delete('content-length');
     const body = NULL_BODY.has(status) ? null : this.#stream();
     const response = new Response(body, {
       status,
@@ -214,19 +217,22 @@ class Capture {
 
   #write(chunk: unknown, encoding: unknown, callback: unknown): boolean {
     const told = [encoding, callback].find((each) => typeof each === 'function');
+    const bytes = bytesOf(chunk, encoding);
+    if (told !== undefined) queueMicrotask(() => (told as Listener)());
     // To who waits for `drain` alone, it would never come.
     if (this.#isOver) return this.#isDropped;
     this.#needHead();
-    const bytes = bytesOf(chunk, encoding);
     if (bytes.length > 0 && !this.#isDropped) this.#body?.enqueue(bytes);
-    if (told !== undefined) queueMicrotask(() => (told as Listener)());
     this.#needsDrain = !this.#isDropped && (this.#body?.desiredSize ?? 1) <= 0;
     return !this.#needsDrain;
   }
 
   #end(...args: unknown[]): void {
-    if (this.#isOver) return;
     const told = args.find((each) => typeof each === 'function');
+    if (this.#isOver) {
+      if (told !== undefined) queueMicrotask(() => (told as Listener)());
+      return;
+    }
     if (told !== undefined) this.#wire.once('finish', told as Listener);
     const [chunk, encoding] = args;
     const bytes =
@@ -318,7 +324,14 @@ function pairsOf(headers: unknown): (readonly [name: string, value: unknown])[] 
 
 /** A copy: whoever wrote it may use its memory again. */
 function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
-  if (typeof chunk !== 'string') return new Uint8Array(chunk as Uint8Array);
+  if (chunk instanceof Uint8Array) return new Uint8Array(chunk);
+  // As Node does it; a number would be that many zeros.
+  if (typeof chunk !== 'string') {
+    throw Object.assign(
+      new TypeError(`Cannot write ${nameOf(chunk)} as a response: wanted text or a Uint8Array`),
+      { code: 'ERR_INVALID_ARG_TYPE' },
+    );
+  }
   if (typeof encoding !== 'string' || /^utf-?8$/i.test(encoding)) return encoder.encode(chunk);
   return Buffer.from(chunk, encoding);
 }
