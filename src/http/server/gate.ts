@@ -1,12 +1,14 @@
-import { scoped } from '../../index.js';
+import { fail, nameOf } from '../../errors/errors.js';
+import { defineIdentity, type IdentityLike, scoped } from '../../index.js';
 import type { OnceEvent } from '../../once/index.js';
 import { whole } from '../../once/options.js';
+import type { ResponseInfo } from '../exchange/exchange.js';
 import { type ExchangeOptions, Exchanges } from '../exchange/exchanges.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
 import { fingerprintOf, isRefusal, type Payload } from './payload.js';
 import { problem, problemOf } from './problem.js';
-import type { ServerControls, ServerOptions } from './server-options.js';
+import { checkServerOptions, type ServerControls, type ServerOptions } from './server-options.js';
 
 /** What of a request comes before its body. */
 export interface IncomingHead {
@@ -60,25 +62,32 @@ const OWN_MEMBERS = [
   'maxBodyBytes',
 ] as const;
 
+/**
+ * A 4xx says that nothing was done, for a reason that may be gone at the next attempt. A 5xx that is
+ * kept could never be retried away.
+ */
+const isKept = ({ status }: ResponseInfo) => status >= 200 && status < 400;
+
 /** The rules of draft-ietf-httpapi-idempotency-key-header-07, for every kind of server. */
 export class Gate<Incoming> {
   readonly maxBodyBytes: number;
   readonly #exchanges: Exchanges;
   readonly #options: ServerOptions<Incoming>;
+  readonly #identity: IdentityLike | undefined;
   readonly #header: KeyHeader;
   readonly #methods: ReadonlySet<string>;
 
   constructor(options: ServerOptions<Incoming>) {
+    checkServerOptions(options);
     const exchangeOptions: Record<string, unknown> = { ...options };
     for (const name of OWN_MEMBERS) delete exchangeOptions[name];
-    const { onEvent } = options;
+    const { onEvent, identity, waitMs = 10_000, storeResponses = isKept } = options;
+    this.#identity = identity && defineIdentity(identity);
     this.#exchanges = new Exchanges(
       {
-        waitMs: 10_000,
-        // A 4xx says that nothing was done, for a reason that may be gone at the next attempt. A
-        // 5xx that is kept could never be retried away.
-        storeResponses: ({ status }) => status >= 200 && status < 400,
         ...(exchangeOptions as unknown as ExchangeOptions),
+        waitMs,
+        storeResponses,
         ...(onEvent && { onEvent: (event) => onEvent(toldOf(event)) }),
       },
       true,
@@ -117,7 +126,7 @@ export class Gate<Incoming> {
     } catch (error) {
       return problem(400, 'key-malformed', (error as Error).message);
     }
-    const account = this.#options.account?.(incoming) ?? accountOf(headers, false);
+    const account = this.#accountOf(incoming) || accountOf(headers, false);
     if (sentKey === undefined && !(deriveKey && account !== '')) {
       const isRequired = typeof required === 'function' ? required(incoming) : required;
       if (!isRequired) return undefined;
@@ -142,6 +151,19 @@ export class Gate<Incoming> {
     };
   }
 
+  /** What the server says, where an empty text says no more than nothing. */
+  #accountOf(incoming: Incoming): string | undefined {
+    const account: unknown = this.#options.account?.(incoming);
+    if (account === undefined || account === null || typeof account === 'string') {
+      return account ?? undefined;
+    }
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot tell whose request it is: account gave ${nameOf(account)}, wanted text`,
+    );
+  }
+
   /** The refusal of a body that is longer than `maxBodyBytes`. */
   tooLarge(): Response {
     return problem(
@@ -160,7 +182,7 @@ export class Gate<Incoming> {
     const { payload, signal, onStart, run } = processing;
     let fingerprint: string;
     try {
-      fingerprint = await fingerprintOf(admission, payload, this.#options.identity);
+      fingerprint = await fingerprintOf(admission, payload, this.#identity);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return problem(400, 'body-not-comparable', (error as Error).message);
@@ -181,6 +203,8 @@ export class Gate<Incoming> {
           const made = await run(aborted).catch((error) => {
             throw aborted.aborted ? error : new HandlerFailure(error);
           });
+          // Whoever waited for it has gone, and nobody is going to read it.
+          if (aborted.aborted) made.body?.cancel().catch(() => {});
           cookies = made.headers.getSetCookie();
           return made;
         },
