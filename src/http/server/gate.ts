@@ -6,8 +6,8 @@ import type { ResponseInfo } from '../exchange/exchange.js';
 import { type ExchangeOptions, Exchanges } from '../exchange/exchanges.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
-import { fingerprintOf, isRefusal, type Payload } from './payload.js';
-import { problem, problemOf } from './problem.js';
+import { fingerprintOf, type Payload } from './payload.js';
+import { codeOf, refusal, refusalOf } from './problem.js';
 import { checkServerOptions, type ServerControls, type ServerOptions } from './server-options.js';
 
 /** What of a request comes before its body. */
@@ -124,15 +124,16 @@ export class Gate<Incoming> {
       if (sentKey !== undefined && keyFormat !== undefined)
         this.#header.require(sentKey, keyFormat);
     } catch (error) {
-      return problem(400, 'key-malformed', (error as Error).message);
+      return refusal('key-malformed', 400, 'SAMEKEY_BAD_KEY', (error as Error).message);
     }
     const account = this.#accountOf(incoming) || accountOf(headers, false);
     if (sentKey === undefined && !(deriveKey && account !== '')) {
       const isRequired = typeof required === 'function' ? required(incoming) : required;
       if (!isRequired) return undefined;
-      return problem(
-        400,
+      return refusal(
         'key-missing',
+        400,
+        'SAMEKEY_BAD_KEY',
         `Cannot process the request: it has no ${this.#header.name}, wanted one that is the same at every attempt`,
       );
     }
@@ -166,9 +167,10 @@ export class Gate<Incoming> {
 
   /** The refusal of a body that is longer than `maxBodyBytes`. */
   tooLarge(): Response {
-    return problem(
-      413,
+    return refusal(
       'body-too-large',
+      413,
+      'SAMEKEY_TOO_LONG',
       `Cannot process the request: its body is larger than ${this.maxBodyBytes} bytes, wanted a smaller one`,
     );
   }
@@ -184,8 +186,9 @@ export class Gate<Incoming> {
     try {
       fingerprint = await fingerprintOf(admission, payload, this.#identity);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      return problem(400, 'body-not-comparable', (error as Error).message);
+      const code = codeOf(error);
+      if (code === undefined) throw error;
+      return refusal('body-not-comparable', 400, code, (error as Error).message);
     }
     const key =
       sentKey === undefined
@@ -217,7 +220,7 @@ export class Gate<Incoming> {
     } catch (error) {
       if (error instanceof HandlerFailure) throw error.cause;
       if (signal?.aborted) throw error;
-      const told = problemOf(error);
+      const told = refusalOf(error);
       if (told === undefined) throw error;
       return told;
     }

@@ -3,6 +3,7 @@ import { type IdentityLike, keyOf, scoped, sha256Hex } from '../../index.js';
 import { mediaType } from '../request/counted-headers.js';
 import { contentOf } from '../request/outgoing-request.js';
 import { keyOfBody } from '../request/request-key.js';
+import { codeOf } from './problem.js';
 
 /** What a request brings: its body as it came, or what a parser before has made of it. */
 export type Payload = { readonly body: Uint8Array } | { readonly parsed: unknown };
@@ -34,7 +35,7 @@ export async function fingerprintOf(
     return scoped(scope, await keyOfBody(content, identity));
   } catch (error) {
     // Nested too deep, or without the fields that are its identity: what it is, is for the handler.
-    if (!isRefusal(error)) throw error;
+    if (codeOf(error) === undefined) throw error;
     return scoped(scope, sha256Hex(payload.body));
   }
 }
@@ -48,10 +49,6 @@ function whole<T>(make: () => T): T | undefined {
     throw error;
   }
 }
-
-/** Whether it is the content that is refused. */
-export const isRefusal = (error: unknown) =>
-  error instanceof Error && String((error as { code?: string }).code).startsWith('SAMEKEY_');
 
 /** Reads the body of a request, if it is no longer than that. */
 export async function readBody(
