@@ -643,6 +643,54 @@ describe('whose request it is', () => {
   });
 });
 
+describe('what was set before for a response', () => {
+  const ids = async (url: string) => {
+    const responses = [await post(url), await post(url)];
+    return responses.map(({ headers }) => [
+      headers.get('x-request-id'),
+      headers.get('x-mode'),
+      headers.get('x-gone'),
+    ]);
+  };
+  // Removed by the handler, it was not there to be kept.
+  const expected = [
+    ['1', 'own', null],
+    ['2', 'own', 'yes'],
+  ];
+
+  it('on express is for the request it was set for, unless the handler changed it', async () => {
+    const app = express();
+    let count = 0;
+    app.use((_, response, next) => {
+      response.set({ 'x-request-id': String(++count), 'x-mode': 'usual', 'x-gone': 'yes' });
+      next();
+    });
+    app.use(expressIdempotency({ store: memoryStore() }));
+    app.post('/', (_, response) => {
+      response.set('x-mode', 'own').removeHeader('x-gone');
+      response.send('done');
+    });
+    expect(await ids(await listening(createServer(app)))).toEqual(expected);
+  });
+
+  it('on fastify is for the request it was set for, unless the handler changed it', async () => {
+    const app = Fastify();
+    stopping.push(() => app.close());
+    let count = 0;
+    app.addHook('onRequest', async (_, reply) => {
+      reply.headers({ 'x-request-id': String(++count), 'x-mode': 'usual', 'x-gone': 'yes' });
+    });
+    await app.register(fastifyIdempotency({ store: memoryStore() }));
+    app.post('/', async (_, reply) => {
+      reply.header('x-mode', 'own').removeHeader('x-gone');
+      return 'done';
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    expect(await ids(`http://127.0.0.1:${port}/`)).toEqual(expected);
+  });
+});
+
 describe('fastify', () => {
   it('runs hooks before it for every request, and those of the response once', async () => {
     const ran = { onRequest: 0, onSend: 0, onResponse: 0, handler: 0 };

@@ -64,6 +64,7 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
       gate.answer(admission, {
         payload: { body },
         signal: request.signal,
+        before,
         onStart: (landing) => waitUntil(context, landing),
         run: (signal) => {
           running = run(signal);

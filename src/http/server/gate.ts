@@ -34,6 +34,8 @@ export interface Processing {
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal | undefined;
   readonly onStart?: ((landing: Promise<void>) => void) | undefined;
+  /** What was set before for the response to this request, and not for those that are the same. */
+  readonly before?: Headers | undefined;
   /** The handler. Called at most once. */
   readonly run: (signal: AbortSignal) => Promise<Response>;
 }
@@ -61,6 +63,15 @@ const OWN_MEMBERS = [
   'scope',
   'maxBodyBytes',
 ] as const;
+
+/** What describes a body, and so goes with it. */
+export const OF_BODY: ReadonlySet<string> = new Set([
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'etag',
+  'last-modified',
+]);
 
 /**
  * A 4xx says that nothing was done, for a reason that may be gone at the next attempt. A 5xx that is
@@ -181,7 +192,7 @@ export class Gate<Incoming> {
    */
   async answer(admission: Admission, processing: Processing): Promise<Response> {
     const { headers, scope, sentKey } = admission;
-    const { payload, signal, onStart, run } = processing;
+    const { payload, signal, onStart, before, run } = processing;
     let fingerprint: string;
     try {
       fingerprint = await fingerprintOf(admission, payload, this.#identity);
@@ -195,6 +206,7 @@ export class Gate<Incoming> {
         ? scoped([...scope, 'derived'], fingerprint)
         : scoped([...scope, 'sent'], sentKey);
     let cookies: readonly string[] = [];
+    let unchanged: readonly (readonly [name: string, value: string])[] = [];
     try {
       const { response, outcome } = await this.#exchanges.run({
         key,
@@ -209,11 +221,17 @@ export class Gate<Incoming> {
           // Whoever waited for it has gone, and nobody is going to read it.
           if (aborted.aborted) made.body?.cancel().catch(() => {});
           cookies = made.headers.getSetCookie();
+          unchanged = [...(before ?? [])].filter(
+            ([name, value]) =>
+              !OF_BODY.has(name) && name !== 'set-cookie' && made.headers.get(name) === value,
+          );
+          for (const [name] of unchanged) made.headers.delete(name);
           return made;
         },
       });
       // They are for the one who asked, not for those who only sent the same.
       if (outcome === 'executed') {
+        for (const [name, value] of unchanged) response.headers.set(name, value);
         for (const cookie of cookies) response.headers.append('set-cookie', cookie);
       }
       return response;

@@ -1,12 +1,8 @@
-import { encoder } from '../../engine/utf8.js';
-import { nameOf } from '../../errors/errors.js';
 import { whenAborted } from '../../once/abort.js';
 import { BrokenResponseError } from '../exchange/errors.js';
 import type { HiddenHangUp } from './node-hang-up.js';
 import type { NodeResponse } from './node-http.js';
-
-/** Only Node has these kinds of text. */
-declare const Buffer: { from(text: string, encoding: string): Uint8Array };
+import { bytesOf, headersSet, isMeasured, setHeaders } from './node-written.js';
 
 /** How much a handler may write ahead of whoever takes it, before it is told to wait. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -179,9 +175,8 @@ class Capture {
   #writeHead(status: number, rest: readonly unknown[]): void {
     if (this.#hasHead || this.#isOver) return;
     const [message, more] = typeof rest[0] === 'string' ? rest : [undefined, rest[0]];
-    const headers = new Headers();
-    for (const [name, value] of Object.entries(this.#to.getHeaders())) set(headers, name, value);
-    for (const [name, value] of pairsOf(more)) set(headers, name, value);
+    const headers = headersSet(this.#to.getHeaders());
+    setHeaders(headers, more);
     if (this.#wholeLength !== undefined && !NULL_BODY.has(status) && !isMeasured(headers)) {
       headers.set('content-length', String(this.#wholeLength));
     }
@@ -303,35 +298,4 @@ class Capture {
     if (isOwnDoing) this.#fail(undefined);
     else if (this.#isDropped) this.#over();
   }
-}
-
-const isMeasured = (headers: Headers) =>
-  headers.has('content-length') || headers.has('transfer-encoding');
-
-function set(headers: Headers, name: string, value: unknown): void {
-  if (value === undefined) return;
-  headers.delete(name);
-  for (const each of Array.isArray(value) ? value : [value]) headers.append(name, String(each));
-}
-
-/** As `writeHead` takes them: an object, or names and values in turn. */
-function pairsOf(headers: unknown): (readonly [name: string, value: unknown])[] {
-  if (typeof headers !== 'object' || headers === null) return [];
-  if (!Array.isArray(headers)) return Object.entries(headers);
-  if (Array.isArray(headers[0])) return headers;
-  return headers.flatMap((name, at) => (at % 2 === 0 ? [[name, headers[at + 1]] as const] : []));
-}
-
-/** A copy: whoever wrote it may use its memory again. */
-function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return new Uint8Array(chunk);
-  // As Node does it; a number would be that many zeros.
-  if (typeof chunk !== 'string') {
-    throw Object.assign(
-      new TypeError(`Cannot write ${nameOf(chunk)} as a response: wanted text or a Uint8Array`),
-      { code: 'ERR_INVALID_ARG_TYPE' },
-    );
-  }
-  if (typeof encoding !== 'string' || /^utf-?8$/i.test(encoding)) return encoder.encode(chunk);
-  return Buffer.from(chunk, encoding);
 }

@@ -1,9 +1,10 @@
 import { fail } from '../../errors/errors.js';
-import type { Admission, Gate } from './gate.js';
+import { type Admission, type Gate, OF_BODY } from './gate.js';
 import { peekBody } from './node-body.js';
 import { captureResponse, type Wire, wireOf } from './node-capture.js';
 import { HiddenHangUp } from './node-hang-up.js';
 import { hasBody, headersOf, type NodeRequest, type NodeResponse } from './node-http.js';
+import { headersSet } from './node-written.js';
 import { type Payload, payloadOfParsed } from './payload.js';
 
 /** What frameworks differ in. */
@@ -14,6 +15,8 @@ export interface NodeProcessing {
   readonly parsed: () => unknown;
   /** Lets the handler go on, whose response is captured by then. */
   readonly proceed: () => void;
+  /** What was set before for the response, if it is not all set on `to`. */
+  readonly headersBefore?: () => ReturnType<NodeResponse['getHeaders']>;
   /** Is told before a response is written that is not the handler's own. */
   readonly onForeign?: () => void;
 }
@@ -29,7 +32,7 @@ export const headOf = (from: NodeRequest) => () => ({
 export async function serveNode<Incoming>(
   gate: Gate<Incoming>,
   admission: Admission | Response,
-  { from, to, parsed, proceed, onForeign }: NodeProcessing,
+  { from, to, parsed, proceed, headersBefore, onForeign }: NodeProcessing,
 ): Promise<void> {
   // Its client has not waited for those before this one.
   if (to.destroyed) return;
@@ -48,6 +51,7 @@ export async function serveNode<Incoming>(
       return await gate.answer(admission, {
         payload,
         signal: client.signal,
+        before: headersSet(headersBefore?.() ?? to.getHeaders()),
         onStart: () => {
           isFirst = true;
         },
@@ -102,14 +106,11 @@ async function payloadOf(
   return body && { body };
 }
 
-/** What describes a body, and must not be left from another one; how it travels, Node knows. */
-const OF_BODY = ['content-encoding', 'content-length', 'content-type', 'etag', 'last-modified'];
-
 /** Writes a response while it comes in, as fast as it is taken. */
 async function writeResponse(response: Response, to: NodeResponse, wire: Wire): Promise<void> {
   const { status, statusText, headers, body } = response;
   const there = to.getHeaders();
-  // Whatever is removed Node does not add by itself, also if it was not there.
+  // What is left from another body must go; how this one travels, Node knows. Whatever is removed Node does not add by itself, also if it was not there.
   for (const name of OF_BODY) if (there[name] !== undefined) to.removeHeader(name);
   for (const [name, value] of headers) if (name !== 'set-cookie') to.setHeader(name, value);
   const cookies = headers.getSetCookie();
