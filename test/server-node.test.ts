@@ -311,6 +311,17 @@ describe('a handler of node:http', () => {
     expect(states).toEqual([...usual, ...usual, false, false, ...usual, ...usual, ...usual]);
   });
 
+  it('has all values of a name that a list has several times', async () => {
+    const { url } = await onNode((_, response) => {
+      response.setHeader('link', '</old>');
+      const links = ['link', '</a>', 'Link', '</b>'];
+      response.writeHead(200, [...links, 'set-cookie', 'a=1', 'set-cookie', 'b=2']).end();
+    });
+    const { headers } = await post(url);
+    expect([headers.get('link'), headers.getSetCookie()]).toEqual(['</a>, </b>', ['a=1', 'b=2']]);
+    expect((await post(url)).headers.get('link')).toBe('</a>, </b>');
+  });
+
   it('hears of what is neither text nor bytes, as from Node, and of its callbacks', async () => {
     const { url } = await onNode(async (_, response) => {
       const codes: unknown[] = [];

@@ -12,19 +12,18 @@ export const isMeasured = (headers: Headers) =>
 /** What was set on a response, as Node tells it. */
 export function headersSet(there: ReturnType<NodeResponse['getHeaders']>): Headers {
   const headers = new Headers();
-  for (const [name, value] of Object.entries(there)) set(headers, name, value);
+  setHeaders(headers, there);
   return headers;
-}
-
-function set(headers: Headers, name: string, value: unknown): void {
-  if (value === undefined) return;
-  headers.delete(name);
-  for (const each of Array.isArray(value) ? value : [value]) headers.append(name, String(each));
 }
 
 /** Sets headers as `writeHead` takes them: an object, or names and values in turn. */
 export function setHeaders(headers: Headers, given: unknown): void {
-  for (const [name, value] of pairsOf(given)) set(headers, name, value);
+  const pairs = pairsOf(given).filter(([, value]) => value !== undefined);
+  for (const [name] of pairs) headers.delete(name);
+  // A list may have a name several times.
+  for (const [name, value] of pairs) {
+    for (const each of Array.isArray(value) ? value : [value]) headers.append(name, String(each));
+  }
 }
 
 function pairsOf(headers: unknown): (readonly [name: string, value: unknown])[] {
