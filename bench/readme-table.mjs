@@ -302,7 +302,7 @@ function renderMany(results) {
  *
  * @param {Results} results
  */
-function renderOnce({ once, 'once-stores': stores, fetch: added }) {
+function renderOnce({ once, 'once-stores': stores, fetch: added, 'http-server': server }) {
   /** @type {string[][]} */
   const rows = [];
   if (once) {
@@ -340,6 +340,20 @@ function renderOnce({ once, 'once-stores': stores, fetch: added }) {
       `the bare \`fetch\` ${added.callMs.fetch} ms`,
       '',
     ]);
+  }
+  for (const { framework, ways } of server?.frameworks ?? []) {
+    const [bare, first, replay] = ways;
+    rows.push(
+      ...[
+        [first, 'a new order'],
+        [replay, 'a duplicate'],
+      ].map(([{ cpuUs, perSecond }, what]) => [
+        `\`server\`, ${framework}: ${what}, time of the processor`,
+        `${cpuUs} µs (${perSecond} a second)`,
+        `the bare handler ${bare.cpuUs} µs (${bare.perSecond} a second)`,
+        '',
+      ]),
+    );
   }
   return rows;
 }

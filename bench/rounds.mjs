@@ -4,11 +4,9 @@
  * that become a ratio are milliseconds apart, and a machine that slows down for a while slows down
  * both.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { startChild } from './child.mjs';
 import { BEST_PEER } from './groups/index.mjs';
-import { cleanEnvironment } from './machine.mjs';
 
 const contenderProcess = fileURLToPath(new URL('contender-process.mjs', import.meta.url));
 
@@ -46,7 +44,15 @@ export async function timeGroup(name, group, settings) {
  */
 async function timeCell(name, group, cell, settings) {
   const { rounds, timing } = settings;
-  const contenders = group.contenders.map((contender) => start(name, contender.name, cell.id));
+  const contenders = group.contenders.map((contender) => ({
+    name: contender.name,
+    ...startChild(
+      `${name}, ${contender.name}`,
+      contenderProcess,
+      [name, contender.name, cell.id],
+      ['--expose-gc'],
+    ),
+  }));
   try {
     await Promise.all(contenders.map(({ ask }) => ask({ check: true })));
 
@@ -98,36 +104,6 @@ function ratiosByCell({ of, over }, cells) {
       return [id, Number(median(ratios).toFixed(3))];
     }),
   );
-}
-
-/**
- * @param {string} groupName
- * @param {string} name
- * @param {string} cellId
- */
-function start(groupName, name, cellId) {
-  const child = fork(contenderProcess, [groupName, name, cellId], {
-    execArgv: ['--expose-gc'],
-    env: cleanEnvironment(),
-  });
-  const exited = once(child, 'exit').then(([code, signal]) => ({
-    error: `${groupName}: the process of ${name} ended (${signal ?? code})`,
-  }));
-  return {
-    name,
-    /** @param {Record<string, unknown>} message */
-    async ask(message) {
-      const replied = once(child, 'message').then(([reply]) => reply);
-      child.send(message);
-      const reply = await Promise.race([replied, exited]);
-      if (reply.error) throw new Error(reply.error);
-      return reply;
-    },
-    stop() {
-      child.kill();
-      return exited;
-    },
-  };
 }
 
 /** @param {number} ns four significant digits: more would be noise in the committed files */

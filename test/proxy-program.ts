@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { PROGRAM } from './cli/program.js';
+import { endWithTests } from './servers/process.js';
 
 /** A line of the log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
@@ -20,11 +21,6 @@ export interface RunningProxy {
   readonly ended: Promise<number | null>;
 }
 
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-
 /** Starts the built program on a free port, and waits until it listens. */
 export async function startProxy(
   upstream: string,
@@ -36,8 +32,7 @@ export async function startProxy(
     [PROGRAM, 'proxy', '--upstream', upstream, '--port', '0', ...args],
     { env: { PATH: process.env.PATH ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  running.add(child);
-  child.on('exit', () => running.delete(child));
+  endWithTests(child);
   // Not `exit`, at which its last lines may not have been read yet.
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   let errors = '';
@@ -80,7 +75,7 @@ export interface Output {
 /** Runs a program of the system to its end. */
 export async function run(command: string, args: readonly string[], input = ''): Promise<Output> {
   const child = spawn(command, args, { stdio: 'pipe' });
-  running.add(child);
+  endWithTests(child);
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   let stdout = '';
@@ -92,6 +87,5 @@ export async function run(command: string, args: readonly string[], input = ''):
     stderr += text;
   });
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  running.delete(child);
   return { code, stdout, stderr };
 }

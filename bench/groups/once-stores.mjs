@@ -1,12 +1,10 @@
 /** Distinct keys per second on every store, and of other packages on the same Redis. */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startRedisServer } from '../../examples/once/redis-server.mjs';
-import { cleanEnvironment } from '../machine.mjs';
+import { startChild } from '../child.mjs';
 import { CONTENDERS } from '../once/contenders.mjs';
 import { startPostgresServer } from '../once/postgres-server.mjs';
 import { median } from '../rounds.mjs';
@@ -30,7 +28,10 @@ export const group = {
       postgresUrl: postgres.url,
       folder,
     };
-    const contenders = Object.keys(CONTENDERS).map(start);
+    const contenders = Object.keys(CONTENDERS).map((name) => ({
+      name,
+      ...startChild(name, throughputProcess, [name]),
+    }));
     try {
       for (const { ask } of contenders) await ask({ servers });
       for (const { ask } of contenders) await ask({ measureMs: quick ? 300 : 2000 });
@@ -67,27 +68,4 @@ function ratio(perSecond, over) {
   const others = perSecond[over] ?? [];
   const ratios = (perSecond[SAMEKEY] ?? []).map((each, round) => each / (others[round] ?? 0));
   return Number(median(ratios).toFixed(3));
-}
-
-/** @param {string} name */
-function start(name) {
-  const child = fork(throughputProcess, [name], { env: cleanEnvironment() });
-  const exited = once(child, 'exit').then(([code, signal]) => ({
-    error: `once-stores: the process of ${name} ended (${signal ?? code})`,
-  }));
-  return {
-    name,
-    /** @param {Record<string, unknown>} message */
-    async ask(message) {
-      const replied = once(child, 'message').then(([reply]) => reply);
-      child.send(message);
-      const reply = await Promise.race([replied, exited]);
-      if (reply.error) throw new Error(reply.error);
-      return reply;
-    },
-    stop() {
-      child.kill();
-      return exited;
-    },
-  };
 }

@@ -177,26 +177,28 @@ class Sender {
       init?.method ?? (input instanceof Request ? input.method : 'GET')
     ).toUpperCase();
     if (!this.#methods.has(method)) return this.#fetch(input, init);
-    const url = new URL(
-      input instanceof Request ? input.url : String(input),
-      globalThis.location?.href,
-    );
-    if (this.#options.applies?.({ method, url }) === false) return this.#fetch(input, init);
-
+    if (this.#options.applies !== undefined) {
+      const url = new URL(
+        input instanceof Request ? input.url : String(input),
+        globalThis.location?.href,
+      );
+      if (this.#options.applies({ method, url }) === false) return this.#fetch(input, init);
+    }
     const request = await readRequest(input, init);
     const { headers, signal } = request;
     const { key, fingerprint, sentKey } = await this.#keyOf(request);
-    const sent = new Headers(headers);
-    for (const name of [FRESH, SAMPLE, SCOPE]) sent.delete(name);
-    sent.set(this.#header.name, this.#header.write(sentKey));
+    const fresh = /^(?:1|true)$/i.test(headers.get(FRESH) ?? '');
+    // A copy of the caller's, and no longer of use as it was.
+    for (const name of [FRESH, SAMPLE, SCOPE]) headers.delete(name);
+    headers.set(this.#header.name, this.#header.write(sentKey));
     const { response, outcome } = await this.exchanges.run({
       key,
       fingerprint,
       url: request.url,
-      fresh: /^(?:1|true)$/i.test(headers.get(FRESH) ?? ''),
+      fresh,
       signal,
       traceparent: headers.get('traceparent') ?? undefined,
-      send: (signal) => send(request, sent, signal, this.#fetch),
+      send: (signal) => send(request, headers, signal, this.#fetch),
     });
     if (outcome !== 'executed') this.#countRepeat(key, request);
     return response;

@@ -1,23 +1,44 @@
+/** What tells of an abort: a signal of the platform, or what is as good and costs a tenth of it. */
+export type AbortSource = AbortSignal | LazyAbort;
+
 /** An `AbortController` that is made for those who ask for its signal: it costs more than a claim. */
 export class LazyAbort {
   #controller: AbortController | undefined;
-  #aborted: { readonly reason: unknown } | undefined;
+  #end: { readonly reason: unknown } | undefined;
+  #listeners: Set<() => void> | undefined;
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason);
+      if (this.#end !== undefined) this.#controller.abort(this.#end.reason);
     }
     return this.#controller.signal;
   }
 
-  get isAborted(): boolean {
-    return this.#aborted !== undefined;
+  get aborted(): boolean {
+    return this.#end !== undefined;
+  }
+
+  get reason(): unknown {
+    return this.#end?.reason;
+  }
+
+  throwIfAborted(): void {
+    if (this.#end !== undefined) throw this.#end.reason;
   }
 
   abort(reason: unknown): void {
-    this.#aborted ??= { reason };
+    if (this.#end !== undefined) return;
+    this.#end = { reason };
     this.#controller?.abort(reason);
+    for (const onAbort of this.#listeners ?? []) onAbort();
+  }
+
+  /** Calls `onAbort` when it aborts; returns a function that ends this. */
+  listen(onAbort: () => void): () => void {
+    this.#listeners ??= new Set();
+    const all = this.#listeners.add(onAbort);
+    return () => all.delete(onAbort);
   }
 }
 
@@ -27,7 +48,8 @@ const listeners = new WeakMap<AbortSignal, Set<() => void>>();
  * Calls `onAbort` when the signal aborts; returns a function that ends this. Any number of calls may
  * wait with one signal, of which Node takes more than ten listeners for a leak: so it has one.
  */
-export function whenAborted(signal: AbortSignal, onAbort: () => void): () => void {
+export function whenAborted(signal: AbortSource, onAbort: () => void): () => void {
+  if (signal instanceof LazyAbort) return signal.listen(onAbort);
   let all = listeners.get(signal);
   if (all === undefined) {
     const own = new Set<() => void>();
@@ -43,18 +65,19 @@ export function whenAborted(signal: AbortSignal, onAbort: () => void): () => voi
 }
 
 /** The promise, or the caller's own abort if that comes first. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  return signal === undefined ? promise : beforeAbort(promise, signal);
-}
-
-async function beforeAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let end = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    end = whenAborted(signal, () => reject(signal.reason));
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSource | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const end = whenAborted(signal, () => reject(signal.reason));
+    promise.then(
+      (value) => {
+        end();
+        resolve(value);
+      },
+      (error) => {
+        end();
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    end();
-  }
 }

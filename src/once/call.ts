@@ -1,5 +1,6 @@
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { isKey } from '../index.js';
+import type { AbortSource } from './abort.js';
 
 /** What one call asks for. */
 export interface CallOptions {
@@ -11,6 +12,11 @@ export interface CallOptions {
   readonly fresh?: boolean;
   /** W3C Trace Context of the call, for events. */
   readonly traceparent?: string;
+}
+
+/** The same, of a layer above. */
+export interface InnerCallOptions extends Omit<CallOptions, 'signal'> {
+  readonly signal?: AbortSource;
 }
 
 const MEMBERS = ['signal', 'fingerprint', 'fresh', 'traceparent'];
@@ -36,7 +42,7 @@ export function checkKey(key: unknown): void {
  *
  * @throws {TypeError} `SAMEKEY_BAD_KEY`, `SAMEKEY_BAD_ARGUMENT`.
  */
-export function checkCall(key: unknown, fn: unknown, options: CallOptions | undefined): void {
+export function checkCall(key: unknown, fn: unknown, options: InnerCallOptions | undefined): void {
   checkKey(key);
   if (typeof fn !== 'function') {
     fail(

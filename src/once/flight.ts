@@ -4,12 +4,12 @@ import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './error
 import { type Kept, keptIn } from './kept.js';
 import type { OnceSettings } from './options.js';
 import { type RunResult, type RunTools, runClaimed, runUnprotected } from './run.js';
-import { type OnceContext, toKept } from './settle.js';
+import { type RunContext, toKept } from './settle.js';
 
 /** What a flight was started with. */
 export interface FlightPlan {
   readonly key: string;
-  readonly fn: (context: OnceContext) => unknown;
+  readonly fn: (context: RunContext) => unknown;
   readonly fingerprint: string | undefined;
   readonly fresh: boolean;
 }

@@ -3,7 +3,7 @@ import { isAnother } from '../store/transition.js';
 import { untilAborted } from './abort.js';
 import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
-import { type CallOptions, checkCall, checkKey } from './call.js';
+import { type CallOptions, checkCall, checkKey, type InnerCallOptions } from './call.js';
 import { closed, inProgress, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import type { FlightPlan, Landing } from './flight.js';
@@ -13,7 +13,7 @@ import { RENEWALS_PER_LEASE } from './lease.js';
 import { type OnceOptions, type OnceSettings, toSettings } from './options.js';
 import { type Airline, Flight } from './passengers.js';
 import type { EventBody } from './run.js';
-import type { OnceContext } from './settle.js';
+import type { OnceContext, RunContext } from './settle.js';
 
 /** A result, and how it came about. */
 export interface Detailed<T> {
@@ -100,7 +100,8 @@ export function createOnce(options: OnceOptions): Once {
   }) as Once;
 }
 
-class OnceRunner implements Airline {
+/** What `createOnce` returns, for a layer above: its function can do without a platform's signal. */
+export class OnceRunner implements Airline {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly renewals: Alarms;
@@ -130,8 +131,8 @@ class OnceRunner implements Airline {
 
   async detailed<T>(
     key: string,
-    fn: (context: OnceContext) => T | Promise<T>,
-    options: CallOptions = {},
+    fn: (context: RunContext) => T | Promise<T>,
+    options: InnerCallOptions = {},
   ): Promise<Detailed<T>> {
     checkCall(key, fn, options);
     const { signal, fingerprint, fresh = false } = options;
@@ -196,7 +197,7 @@ class OnceRunner implements Airline {
     }
   }
 
-  #start(plan: FlightPlan, { traceparent }: CallOptions): Flight {
+  #start(plan: FlightPlan, { traceparent }: InnerCallOptions): Flight {
     const { key } = plan;
     const flight = new Flight(plan, traceparent, this);
     this.#flights.set(key, flight);
@@ -212,9 +213,9 @@ class OnceRunner implements Airline {
   }
 
   /** Whether a caller may join a flight, once that can be said; `false` if it is to look again. */
-  async #mayBoard(flight: Flight, options: CallOptions): Promise<boolean> {
+  async #mayBoard(flight: Flight, options: InnerCallOptions): Promise<boolean> {
     const { key } = flight;
-    if (flight.abort.isAborted) {
+    if (flight.abort.aborted) {
       // Its end is nothing to join, and not far.
       await untilAborted(
         flight.landing.catch(() => {}),
@@ -235,13 +236,13 @@ class OnceRunner implements Airline {
     return true;
   }
 
-  async #refuseMismatch(key: string, { traceparent }: CallOptions): Promise<never> {
+  async #refuseMismatch(key: string, { traceparent }: InnerCallOptions): Promise<never> {
     this.emit(key, traceparent, { type: 'mismatch', layer: 'process' });
     const { record } = await this.store.read(key).catch(() => ({ record: undefined }));
     throw mismatch(key, record);
   }
 
-  #replay<T>(key: string, cached: CachedResult, { traceparent }: CallOptions): Detailed<T> {
+  #replay<T>(key: string, cached: CachedResult, { traceparent }: InnerCallOptions): Detailed<T> {
     const ageMs = Math.max(0, this.settings.clock() - cached.finishedAtMs);
     const event = { type: 'replayed', layer: 'process', ageMs } as const;
     const value = this.#give<T>(key, traceparent, event, cached.kept);
@@ -249,7 +250,7 @@ class OnceRunner implements Airline {
   }
 
   /** To who started the flight. */
-  #deliver<T>(key: string, landed: Landing, { traceparent }: CallOptions): Detailed<T> {
+  #deliver<T>(key: string, landed: Landing, { traceparent }: InnerCallOptions): Detailed<T> {
     const { outcome, kept, own, ageMs, waitedMs } = landed;
     const layer = own === undefined ? 'store' : 'process';
     if (own !== undefined) return { value: own() as T, outcome, layer, ageMs };
@@ -264,7 +265,7 @@ class OnceRunner implements Airline {
   #deliverToJoined<T>(
     flight: Flight,
     { kept, ageMs }: Landing,
-    { traceparent }: CallOptions,
+    { traceparent }: InnerCallOptions,
     waitedMs: number,
   ): Detailed<T> {
     const joinedTraceparent = flight.traceparent;

@@ -1,7 +1,7 @@
 import type { StoreRecord } from '../store/store.js';
-import { LazyAbort, untilAborted } from './abort.js';
+import { type AbortSource, LazyAbort, untilAborted } from './abort.js';
 import type { Alarms } from './alarms.js';
-import type { CallOptions } from './call.js';
+import type { InnerCallOptions } from './call.js';
 import { Changes } from './changes.js';
 import { inProgress } from './errors.js';
 import { Abandoned, type FlightPlan, fly, type Landing } from './flight.js';
@@ -88,7 +88,7 @@ export class Flight implements RunTools {
   }
 
   /** Resolves when it is known whether there is a run or a result; what it came to is no matter. */
-  async untilLooked(signal: AbortSignal | undefined): Promise<void> {
+  async untilLooked(signal: AbortSource | undefined): Promise<void> {
     if (this.phase !== 'looking') return;
     const looked = new Promise<void>((resolve) => {
       this.#watchful.add(resolve);
@@ -104,7 +104,7 @@ export class Flight implements RunTools {
    * Waits for the landing, for as long as this passenger wants to; `undefined` if it boarded when
    * everybody else had left, and the flight had been given up.
    */
-  async board(options: CallOptions, calledAt: number): Promise<Landing | undefined> {
+  async board(options: InnerCallOptions, calledAt: number): Promise<Landing | undefined> {
     const { signal, traceparent } = options;
     this.#passengers++;
     try {
@@ -127,7 +127,7 @@ export class Flight implements RunTools {
   async #untilWaited(
     waitMs: number,
     calledAt: number,
-    signal: AbortSignal | undefined,
+    signal: AbortSource | undefined,
     traceparent: string | undefined,
   ): Promise<Landing> {
     let look = () => {};

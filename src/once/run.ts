@@ -7,7 +7,7 @@ import type { GuardedStore } from './guarded-store.js';
 import { type Kept, keptIn } from './kept.js';
 import { Lease } from './lease.js';
 import type { OnceSettings } from './options.js';
-import { Interruption, type OnceContext, RunContext, settle } from './settle.js';
+import { Interruption, RunContext, settle } from './settle.js';
 
 /** What a run came to. `kept` is what others get; the function's own value is for who ran it. */
 export interface RunResult {
@@ -50,7 +50,7 @@ export async function runClaimed(
   key: string,
   { record }: ClaimResult,
   claimedAt: number,
-  fn: (context: OnceContext) => unknown,
+  fn: (context: RunContext) => unknown,
   tools: RunTools,
 ): Promise<RunResult> {
   const { settings, store } = tools;
@@ -61,7 +61,7 @@ export async function runClaimed(
   );
   const startedAt = performance.now();
   const context = new RunContext(key, attempt, fencingToken, tools.abort);
-  const ended = await settle(context, fn, settings, tools.abort, interruption);
+  const ended = await settle(context, fn, settings, interruption);
   const durationMs = performance.now() - startedAt;
   const failed = (error: unknown, stored: boolean, unknown = false) =>
     tools.emit({ type: 'failed', attempt, durationMs, error, stored, unknown });
@@ -102,12 +102,12 @@ async function giveBack(
 /** Runs the function though the store has failed. */
 export async function runUnprotected(
   key: string,
-  fn: (context: OnceContext) => unknown,
+  fn: (context: RunContext) => unknown,
   tools: RunTools,
 ): Promise<RunResult> {
   const startedAt = performance.now();
   const context = new RunContext(key, 1, 0, tools.abort);
-  const ended = await settle(context, fn, tools.settings, tools.abort, new Interruption());
+  const ended = await settle(context, fn, tools.settings, new Interruption());
   const durationMs = performance.now() - startedAt;
   if (ended.type === 'done') {
     tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs });

@@ -29,10 +29,9 @@ export type Ended =
 
 /** Calls the function, and waits until it settles, takes too long or is interrupted. */
 export async function settle(
-  context: OnceContext,
-  fn: (context: OnceContext) => unknown,
+  context: RunContext,
+  fn: (context: RunContext) => unknown,
   settings: OnceSettings,
-  abort: LazyAbort,
   interruption: Interruption,
 ): Promise<Ended> {
   const { timeoutMs } = settings;
@@ -45,7 +44,7 @@ export async function settle(
     value = await interruption.until(() => fn(context));
   } catch (error) {
     if (interruption.error !== undefined && error === interruption.error) {
-      abort.abort(error);
+      context.abort.abort(error);
       return { type: interruption.error.code === 'SAMEKEY_TIMEOUT' ? 'unsettled' : 'lost', error };
     }
     // An error about which it cannot say that it is none may be one.
@@ -80,17 +79,18 @@ export class RunContext implements OnceContext {
   readonly key: string;
   readonly attempt: number;
   readonly fencingToken: number;
-  readonly #abort: LazyAbort;
+  /** Its `signal`, for who can do without one of the platform. */
+  readonly abort: LazyAbort;
 
   constructor(key: string, attempt: number, fencingToken: number, abort: LazyAbort) {
     this.key = key;
     this.attempt = attempt;
     this.fencingToken = fencingToken;
-    this.#abort = abort;
+    this.abort = abort;
   }
 
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    return this.abort.signal;
   }
 }
 

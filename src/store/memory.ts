@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import type { ClaimResult, Store, StoreRecord } from './store.js';
 import * as transition from './transition.js';
+import { Watchers } from './watchers.js';
 
 export interface MemoryStoreOptions {
   /** Records kept at most, 10,000 unless given; the oldest finished one makes room. */
@@ -69,7 +70,7 @@ class MemoryStore implements Store {
   readonly #finished: LRUCache<string, StoreRecord>;
   /** The largest fencing token of the records that are gone. */
   #passedToken = 0;
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new Watchers();
 
   constructor(maxEntries: number, maxBytes: number, clock: () => number) {
     this.#maxEntries = maxEntries;
@@ -106,7 +107,7 @@ class MemoryStore implements Store {
     const record = transition.renewed(this.#get(key), owner, leaseMs, this.#clock());
     if (record === undefined) return false;
     this.#running.set(key, record);
-    if (leaseMs === 0) this.#notify(key);
+    if (leaseMs === 0) this.#watchers.tell(key);
     return true;
   }
 
@@ -132,7 +133,7 @@ class MemoryStore implements Store {
       this.#running.delete(key);
       this.#sweep(nowMs);
       this.#finished.set(key, record);
-      this.#notify(key);
+      this.#watchers.tell(key);
     }
     return true;
   }
@@ -144,7 +145,7 @@ class MemoryStore implements Store {
     const former = transition.restored(record, this.#finished.peek(key), nowMs);
     this.#remove(key);
     if (former !== undefined) this.#finished.set(key, former);
-    this.#notify(key);
+    this.#watchers.tell(key);
     return true;
   }
 
@@ -156,20 +157,12 @@ class MemoryStore implements Store {
   async evict(key: string): Promise<boolean> {
     if (!transition.isEvictable(this.#get(key), this.#clock())) return false;
     this.#remove(key);
-    this.#notify(key);
+    this.#watchers.tell(key);
     return true;
   }
 
   async watch(key: string, notify: () => void): Promise<() => void> {
-    const watchers = this.#watchers.get(key) ?? new Set();
-    // A function of its own: the same `notify` may watch twice.
-    const watcher = () => notify();
-    watchers.add(watcher);
-    this.#watchers.set(key, watchers);
-    return () => {
-      watchers.delete(watcher);
-      if (watchers.size === 0 && this.#watchers.get(key) === watchers) this.#watchers.delete(key);
-    };
+    return this.#watchers.add(key, notify);
   }
 
   async *list({ limit = Number.POSITIVE_INFINITY } = {}) {
@@ -234,9 +227,5 @@ class MemoryStore implements Store {
       if (transition.unexpired(this.#finished.peek(key), nowMs) !== undefined) return;
       this.#finished.delete(key);
     }
-  }
-
-  #notify(key: string): void {
-    for (const watcher of this.#watchers.get(key) ?? []) watcher();
   }
 }

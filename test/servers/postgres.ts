@@ -3,7 +3,7 @@ import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ended, freePort, untilReady } from './process.js';
+import { ended, endWithTests, freePort, untilReady } from './process.js';
 
 /** Debian keeps them here; elsewhere they are on the path. */
 const DEBIAN = '/usr/lib/postgresql';
@@ -33,11 +33,6 @@ export interface PostgresServer {
   start(): Promise<void>;
   stop(): Promise<void>;
 }
-
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGQUIT');
-});
 
 /** PostgreSQL refuses to be run by root. */
 function serverUser(): { uid?: number; gid?: number } {
@@ -70,8 +65,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
       { ...options, stdio: 'ignore' },
     );
-    running.add(server);
-    server.on('exit', () => running.delete(server));
+    endWithTests(server, 'SIGQUIT');
     await untilReady(() => accepts(port), 'postgres');
     return server;
   }

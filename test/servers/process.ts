@@ -27,6 +27,17 @@ export async function untilReady(ask: () => Promise<unknown> | unknown, what: st
   }
 }
 
+const running = new Map<ChildProcess, NodeJS.Signals>();
+process.on('exit', () => {
+  for (const [child, signal] of running) child.kill(signal);
+});
+
+/** Ends a process that is still there when the tests end, however they end. */
+export function endWithTests(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL') {
+  running.set(child, signal);
+  child.once('exit', () => running.delete(child));
+}
+
 /** Resolves when the process has ended. */
 export function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();

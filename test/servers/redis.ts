@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ended, freePort, isInstalled, untilReady } from './process.js';
+import { ended, endWithTests, freePort, isInstalled, untilReady } from './process.js';
 
 export const hasRedis = isInstalled('redis-server');
 
@@ -18,12 +18,6 @@ export interface RedisServer {
   start(): Promise<void>;
   stop(): Promise<void>;
 }
-
-/** Servers that are still there when the tests end, however they end, are ended. */
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
 
 /** Starts a server on a port and in a folder of its own. */
 export async function startRedis(...options: string[]): Promise<RedisServer> {
@@ -42,8 +36,7 @@ export async function startRedis(...options: string[]): Promise<RedisServer> {
       ],
       { stdio: 'ignore' },
     );
-    running.add(server);
-    server.on('exit', () => running.delete(server));
+    endWithTests(server);
     await untilReady(async () => {
       if (!(await command(port, ['PING'])).startsWith('+PONG')) throw new Error('it is loading');
     }, 'redis-server');

@@ -1,5 +1,6 @@
-import { untilAborted, whenAborted } from '../../once/abort.js';
-import type { OnceContext } from '../../once/index.js';
+import { LazyAbort, untilAborted, whenAborted } from '../../once/abort.js';
+import type { RunContext } from '../../once/settle.js';
+import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
 import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
@@ -7,7 +8,7 @@ import { watchEnd } from './stream-end.js';
 
 /** What callers get: a response that is coming in, or one that was kept. */
 export type Answer =
-  | { readonly head: ResponseHead }
+  | { readonly head: ResponseHead; readonly hasBody: boolean }
   | { readonly stored: StoredResponse; readonly outcome: Outcome };
 
 export type Outcome = 'executed' | 'joined' | 'replayed';
@@ -32,7 +33,7 @@ export interface ResponseInfo {
 class Seat {
   readonly #signal: AbortSignal | undefined;
   readonly #onLeave: () => void;
-  /** The response's, once its head is there and if it has one. */
+  /** The response's, once the request is sent; read only if the response has one. */
   body: ReadableStream<Uint8Array> | undefined;
   isTaken = true;
 
@@ -62,11 +63,11 @@ class Seat {
 export class Exchange {
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
-  /** Ends the wait for the store and for other processes, when nobody needs the answer. */
-  readonly #abandonment = new AbortController();
   readonly #limits: ExchangeLimits;
   readonly #abortsWhenAbandoned: boolean;
   readonly answer: Promise<Answer>;
+  /** When nobody needs the answer and it need not be kept: ends the wait for the store and for others. */
+  readonly abandonment = new LazyAbort();
   /** Until all is done, also in the store; never rejects. */
   landing: Promise<void> = Promise.resolve();
   /** The response, once it is kept. */
@@ -101,11 +102,6 @@ export class Exchange {
     });
     // Callers are told; there may be none left.
     this.answer.catch(() => {});
-  }
-
-  /** Aborts when nobody needs the answer and it need not be kept. */
-  get signal(): AbortSignal {
-    return this.#abandonment.signal;
   }
 
   /** Whether one more can still get the whole answer. */
@@ -143,13 +139,13 @@ export class Exchange {
 
   /** Sends the request, hands the response to all who wait while it comes in, and returns it whole. */
   async execute(
-    { key, signal }: OnceContext,
+    { key, abort }: RunContext,
     send: (signal: AbortSignal) => Promise<Response>,
   ): Promise<StoredResponse> {
     this.#isExecuting = true;
     this.#onLooked();
-    const upstream = new AbortController();
-    const stopListening = whenAborted(signal, () => upstream.abort(signal.reason));
+    const upstream = new LazyAbort();
+    const stopListening = whenAborted(abort, () => upstream.abort(abort.reason));
     const idle = new IdleTimer(this.#limits.idleMs, () => {
       const error = new HttpError(
         'SAMEKEY_TIMEOUT',
@@ -159,19 +155,40 @@ export class Exchange {
       upstream.abort(error);
     });
     try {
-      const response = await untilAborted(send(upstream.signal), upstream.signal);
+      const sending = send(upstream.signal);
+      const recording = this.#prepare();
+      const response = await untilAborted(sending, upstream).catch((error) => {
+        // One that takes no notice of its signal may still come, and holds a connection.
+        sending.then(({ body }) => body?.cancel()).catch(() => {});
+        throw error;
+      });
       idle.touch();
-      return await this.#record(key, response, upstream, idle);
+      return await this.#record(key, response, recording, upstream, idle);
     } finally {
       idle.stop();
       stopListening();
     }
   }
 
+  /** Makes what callers read, while the request is under way: nobody waits for that then. */
+  #prepare(): Recording<Uint8Array> {
+    const recording = new Recording<Uint8Array>({
+      maxBytes: this.#limits.maxBytes,
+      maxUnreadBytes: this.#limits.maxUnreadBytes,
+      sizeOf: (chunk) => chunk.length,
+      // Not `slice`, which of a `Buffer` is no copy.
+      copy: (chunk) => new Uint8Array(chunk),
+    });
+    this.#recording = recording;
+    for (const seat of this.#seats) if (seat.isTaken) seat.attach(recording);
+    return recording;
+  }
+
   async #record(
     key: string,
     response: Response,
-    upstream: AbortController,
+    recording: Recording<Uint8Array>,
+    upstream: LazyAbort,
     idle: IdleTimer,
   ): Promise<StoredResponse> {
     if (response.status === 0) {
@@ -197,27 +214,22 @@ export class Exchange {
     }
     if (response.body === null) {
       this.#end = isKept ? 'kept' : 'lost';
-      this.#resolve({ head });
+      this.#resolve({ head, hasBody: false });
       if (!isKept) throw notKept(key, response);
       return { ...head, url: withoutQuery(head.url), body: new Uint8Array() };
     }
-    const recording = new Recording<Uint8Array>({
-      maxBytes: this.#limits.maxBytes,
-      maxUnreadBytes: this.#limits.maxUnreadBytes,
-      sizeOf: (chunk) => chunk.length,
-      // Not `slice`, which of a `Buffer` is no copy.
-      copy: (chunk) => new Uint8Array(chunk),
-    });
-    this.#recording = recording;
-    // Before the first chunk, which nobody may miss.
-    for (const seat of this.#seats) if (seat.isTaken) seat.attach(recording);
-    this.#resolve({ head });
+    this.#resolve({ head, hasBody: true });
     const { isCoded } = this.#limits;
     const watch = watchEnd(response, this.#limits.maxBytes, isCoded);
     let fault: string | undefined;
+    let body: Uint8Array | undefined;
+    const bodyOf = () => {
+      if (recording.isWhole) body ??= joinChunks(recording.chunks, recording.byteCount);
+      return body;
+    };
     const source = response.body.getReader();
     // Not every body ends because its request was aborted.
-    const stopListening = whenAborted(upstream.signal, () => source.cancel().catch(() => {}));
+    const stopListening = whenAborted(upstream, () => source.cancel().catch(() => {}));
     try {
       if (recording.readerCount === 0) this.#drop();
       for (;;) {
@@ -237,10 +249,10 @@ export class Exchange {
         upstream.abort(error);
         throw error;
       }
-      upstream.signal.throwIfAborted();
+      upstream.throwIfAborted();
       // A failure need not be well-formed to be told.
       if (isKept || response.ok) {
-        fault = watch.fault(() => (recording.isWhole ? joined(recording) : undefined));
+        fault = watch.fault(bodyOf);
       }
       // A handler's stream that says it failed has all the same been read to its end.
       const endsWell = isCoded && !response.headers.has('content-length');
@@ -259,7 +271,7 @@ export class Exchange {
     if (fault !== undefined) throw new BrokenResponseError(key, fault);
     if (!recording.isWhole) throw tooLong(key, response, this.#limits.maxBytes);
     if (!isKept) throw notKept(key, response);
-    return { ...head, url: withoutQuery(head.url), body: joined(recording) };
+    return { ...head, url: withoutQuery(head.url), body: bodyOf() as Uint8Array };
   }
 
   #abandonIfAlone(): void {
@@ -273,7 +285,7 @@ export class Exchange {
       return;
     }
     if (this.#isExecuting && !this.#abortsWhenAbandoned) return;
-    this.#abandonment.abort(new DOMException('All callers have left', 'AbortError'));
+    this.abandonment.abort(new DOMException('All callers have left', 'AbortError'));
   }
 }
 
@@ -282,16 +294,6 @@ const notKept = (key: string, { status }: Response) =>
 
 const tooLong = (key: string, { status }: Response, maxBytes: number) =>
   new ResponseNotKeptError(key, status, `it is longer than ${maxBytes} bytes (maxResultBytes)`);
-
-function joined({ chunks, byteCount }: Recording<Uint8Array>): Uint8Array {
-  const body = new Uint8Array(byteCount);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-  }
-  return body;
-}
 
 /** Calls `onIdle` when `touch` was not called for that long. */
 class IdleTimer {

@@ -1,15 +1,9 @@
 import { untilAborted } from '../../once/abort.js';
 import { inProgress, mismatch } from '../../once/errors.js';
 import type { Saved } from '../../once/events.js';
-import {
-  createOnce,
-  type Detailed,
-  type Once,
-  type OnceEvent,
-  type OnceOptions,
-  type OnceStats,
-} from '../../once/index.js';
-import { whole } from '../../once/options.js';
+import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../../once/index.js';
+import { OnceRunner } from '../../once/once.js';
+import { toSettings, whole } from '../../once/options.js';
 import type { EventBody } from '../../once/run.js';
 import { isAnother } from '../../store/transition.js';
 import { HttpError, ResponseNotKeptError } from './errors.js';
@@ -65,7 +59,7 @@ export const OUTCOME_HEADER = 'samekey';
  * duplicate reads along.
  */
 export class Exchanges {
-  readonly once: Once;
+  readonly once: OnceRunner;
   readonly #limits: ExchangeLimits;
   readonly #options: ExchangeOptions;
   readonly #underWay = new Map<string, Exchange>();
@@ -76,7 +70,7 @@ export class Exchanges {
   constructor(options: ExchangeOptions, isCoded = false) {
     const { storeResponses, idleMs, maxUnreadBytes, ...onceOptions } = options;
     this.#options = options;
-    this.once = createOnce({ ...onceOptions, codec: responseCodec });
+    this.once = new OnceRunner(toSettings({ ...onceOptions, codec: responseCodec }));
     this.#limits = {
       maxBytes: options.maxResultBytes ?? 16 * 1024 * 1024,
       maxUnreadBytes: whole('maxUnreadBytes', maxUnreadBytes, 1024 * 1024, 0),
@@ -145,7 +139,7 @@ export class Exchanges {
       this.once
         .detailed<StoredResponse>(key, (context) => exchange.execute(context, send), {
           fresh,
-          signal: exchange.signal,
+          signal: exchange.abandonment,
           ...(fingerprint !== undefined && { fingerprint }),
           ...(traceparent !== undefined && { traceparent }),
         })
@@ -207,8 +201,9 @@ export class Exchanges {
       const { landing } = exchange;
       const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
       if (!('stored' in answer)) {
-        if (seat.body === undefined) seat.leave();
-        return { outcome, landing, response: toResponse(answer.head, seat.body, marks) };
+        const { head, hasBody } = answer;
+        if (!hasBody) seat.giveUp();
+        return { outcome, landing, response: toResponse(head, hasBody ? seat.body : null, marks) };
       }
       seat.leave();
       const { body, ...kept } = answer.stored;

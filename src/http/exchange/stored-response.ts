@@ -16,12 +16,10 @@ export interface StoredResponse extends ResponseHead {
 }
 
 /**
- * Headers that are about one connection (RFC 9110 §7.6.1), one client, or the form in which the body
- * travelled: whoever reads a body gets it decoded, and a `content-length` is that of the coded one.
+ * Headers that are about one connection (RFC 9110 §7.6.1) or one client.
  */
 const NOT_KEPT = new Set([
   'connection',
-  'content-encoding',
   'keep-alive',
   'proxy-authenticate',
   'proxy-authentication-info',
@@ -39,38 +37,41 @@ const NULL_BODY = new Set([101, 103, 204, 205, 304]);
 
 export const withoutQuery = (url: string) => url.split('?', 1)[0] as string;
 
-/** What of a response's head all who share it get; `isCoded` where its body was not decoded. */
+/**
+ * What of a response's head all who share it get; `isCoded` where its body was not decoded. Whoever
+ * reads one that was decoded has no use for its coding, and its `content-length` is that of the coded.
+ */
 export function headOf(
   { status, statusText, headers, url }: Response,
   isCoded = false,
 ): ResponseHead {
-  const named = (headers.get('connection') ?? '').split(',').map((name) => name.trim());
-  const left = new Set([...NOT_KEPT, ...named.map((name) => name.toLowerCase())]);
-  if (isCoded) left.delete('content-encoding');
-  else if (headers.has('content-encoding')) left.add('content-length');
-  return { status, statusText, url, headers: [...headers].filter(([name]) => !left.has(name)) };
+  const named = headers
+    .get('connection')
+    ?.toLowerCase()
+    .split(/[\s,]+/);
+  const isDecoded = !isCoded && headers.has('content-encoding');
+  const kept: [string, string][] = [];
+  for (const [name, value] of headers) {
+    if (NOT_KEPT.has(name) || named?.includes(name)) continue;
+    if (isDecoded && (name === 'content-encoding' || name === 'content-length')) continue;
+    kept.push([name, value]);
+  }
+  return { status, statusText, url, headers: kept };
 }
 
 /** A response with this head and body, and the headers that say how it came about. */
 export function toResponse(
   { status, statusText, headers, url }: ResponseHead,
-  body: ReadableStream<Uint8Array> | Uint8Array | undefined,
+  body: ReadableStream<Uint8Array> | Uint8Array | null | undefined,
   more: Readonly<Record<string, string>>,
 ): Response {
   const response = new Response(
     NULL_BODY.has(status) ? null : ((body ?? null) as BodyInit | null),
-    {
-      status,
-      statusText,
-      headers: [
-        // Where one layer is behind another, the outer one speaks.
-        ...headers
-          .filter(([name]) => !(name in more))
-          .map(([name, value]): [string, string] => [name, value]),
-        ...Object.entries(more),
-      ],
-    },
+    { status, statusText },
   );
+  for (const [name, value] of headers) response.headers.append(name, value);
+  // Where one layer is behind another, the outer one speaks.
+  for (const name in more) response.headers.set(name, more[name] as string);
   // A response that was made, not fetched, has none.
   Object.defineProperty(response, 'url', { value: url });
   return response;

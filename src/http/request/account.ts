@@ -12,11 +12,12 @@ const SIGV4 = /^AWS4-\S+ .*?Credential=([^/,\s]+)/;
  * nobody has checked the credentials, a signature counts, too: anybody can name an access key.
  */
 export function accountOf(headers: Headers, isChecked = true): string {
-  const found = CREDENTIALS.flatMap((name) => {
+  const found: string[] = [];
+  for (const name of CREDENTIALS) {
     const value = headers.get(name);
-    if (value === null) return [];
-    return [`${name}: ${(isChecked ? SIGV4.exec(value)?.[1] : undefined) ?? value}`];
-  });
+    if (value === null) continue;
+    found.push(`${name}: ${(isChecked ? SIGV4.exec(value)?.[1] : undefined) ?? value}`);
+  }
   if (found.length === 0) return '';
   return sha256Hex('samekey account', { secret: found.join('\n') });
 }

@@ -27,6 +27,7 @@ export function countedHeaders(
 /** With what says more than how it is written: the `action` of SOAP is there. A boundary is random. */
 function typeOf(value: string): string {
   const type = mediaType(value);
+  if (!value.includes(';')) return type;
   const own = value
     .split(';')
     .slice(1)

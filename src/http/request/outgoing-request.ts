@@ -108,9 +108,7 @@ function settingsOf(request: Request): RequestInit {
 /** The absolute address, without the fragment, which is never sent. */
 function addressOf(text: string): string {
   const { location } = globalThis as { location?: { href: string } };
-  const url = new URL(text, location?.href);
-  url.hash = '';
-  return url.href;
+  return new URL(text, location?.href).href.split('#', 1)[0] as string;
 }
 
 /** Sends it, again if need be, with these headers. */

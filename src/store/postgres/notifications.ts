@@ -1,3 +1,4 @@
+import { Watchers } from '../watchers.js';
 import type { Connection } from './client.js';
 
 /** What is waited for before a connection that was lost is opened again. */
@@ -6,7 +7,7 @@ const AGAIN_MS = 250;
 /** One connection that hears of all keys, opened for the first who watches and kept until `close`. */
 export class Notifications {
   readonly #open: (onNotify: (key: string) => void, onEnd: () => void) => Promise<() => void>;
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new Watchers();
   #listening: Promise<() => void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -16,15 +17,7 @@ export class Notifications {
   }
 
   async watch(key: string, notify: () => void): Promise<() => void> {
-    const watchers = this.#watchers.get(key) ?? new Set();
-    this.#watchers.set(key, watchers);
-    // A function of its own: the same `notify` may watch twice.
-    const watcher = () => notify();
-    watchers.add(watcher);
-    const end = () => {
-      watchers.delete(watcher);
-      if (watchers.size === 0 && this.#watchers.get(key) === watchers) this.#watchers.delete(key);
-    };
+    const end = this.#watchers.add(key, notify);
     try {
       await this.#listen();
     } catch (error) {
@@ -47,7 +40,7 @@ export class Notifications {
   #listen(): Promise<unknown> {
     if (this.#listening !== undefined || this.#isClosed) return Promise.resolve(this.#listening);
     const listening = this.#open(
-      (key) => this.#tell(this.#watchers.get(key)),
+      (key) => this.#watchers.tell(key),
       () => {
         if (this.#listening === listening) this.#listenAgain();
       },
@@ -65,15 +58,9 @@ export class Notifications {
     this.#timer = setTimeout(() => {
       this.#listen().then(
         // What was said in between was heard by nobody.
-        () => {
-          for (const watchers of this.#watchers.values()) this.#tell(watchers);
-        },
+        () => this.#watchers.tellAll(),
         () => this.#listenAgain(),
       );
     }, AGAIN_MS);
-  }
-
-  #tell(watchers: ReadonlySet<() => void> | undefined): void {
-    for (const watcher of watchers ?? []) watcher();
   }
 }

@@ -1,0 +1,291 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { idempotentFetch } from '../src/http/fetch.js';
+import {
+  fetchWith,
+  json,
+  outcomeOf,
+  readOutcome,
+  rejection,
+  server,
+  store,
+  upstream,
+  useUpstream,
+} from './fetch-scene.js';
+
+useUpstream();
+
+describe('bad input', () => {
+  it('a body that was read already', async () => {
+    const fetch = fetchWith();
+    const request = new Request(upstream.url, { method: 'POST', body: '{}' });
+    await request.text();
+    const error = await rejection(fetch(request));
+    expect(error).toMatchObject({ code: 'SAMEKEY_BAD_ARGUMENT' });
+    expect(error.message).toContain('its body was read already');
+  });
+
+  it('a body that fails while it is read', async () => {
+    const fetch = fetchWith();
+    const body = new ReadableStream({
+      pull(controller) {
+        controller.error(new Error('no more of it'));
+      },
+    });
+    const error = await rejection(fetch(upstream.url, { method: 'POST', body }));
+    expect(`${error} ${error.cause}`).toContain('no more of it');
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  it('a body that never ends, until the caller has no more patience', async () => {
+    const fetch = fetchWith();
+    const signal = AbortSignal.timeout(20);
+    for (let turn = 0; turn < 2; turn++) {
+      const body = new ReadableStream();
+      const error = await rejection(fetch(upstream.url, { method: 'POST', body, signal }));
+      expect(error.name).toBe('TimeoutError');
+    }
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  it('a body that is changed after it was handed over', async () => {
+    const fetch = fetchWith();
+    const body = Buffer.from('{"a":1}');
+    const pending = fetch(upstream.url, { method: 'POST', body });
+    body.fill(' ');
+    await (await pending).text();
+    expect(upstream.requests[0]?.body.toString()).toBe('{"a":1}');
+  });
+
+  it('a form whose length is told by the caller', async () => {
+    const fetch = fetchWith();
+    const body = '--q\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--q--\r\n';
+    const headers = {
+      'content-type': 'multipart/form-data; boundary=q',
+      'content-length': String(body.length),
+    };
+    const request = new Request(upstream.url, { method: 'POST', headers, body });
+    expect(await readOutcome(fetch(request))).toBe('executed');
+    expect(upstream.requests[0]?.body.toString()).toContain('name="a"');
+  });
+
+  it('a body that says it is JSON and is none', async () => {
+    const { ask } = fetchWith();
+    const deep = '['.repeat(2000) + ']'.repeat(2000);
+    for (const body of ['{"a":', '{"a":1,"a":2}', '{"id":12345678901234567890}', deep]) {
+      expect(await readOutcome(ask(body))).toBe('executed');
+      expect(await readOutcome(ask(body))).toBe('replayed');
+    }
+    expect(await readOutcome(ask('{"id":12345678901234567891}'))).toBe('executed');
+    expect(upstream.requests.map(({ body }) => body.toString())).toContain('{"a":');
+  });
+
+  it('a compressed body goes by its bytes', async () => {
+    const { ask } = fetchWith();
+    const body = gzipSync('{"a":1}');
+    const init = { body };
+    expect(await readOutcome(ask('', { 'content-encoding': 'gzip' }, init))).toBe('executed');
+    expect(await readOutcome(ask('', { 'content-encoding': 'gzip' }, init))).toBe('replayed');
+    expect(upstream.requests[0]?.body.equals(body)).toBe(true);
+  });
+
+  it('a compressed response is given as what it says', async () => {
+    server.behave = (_, response) =>
+      response
+        .writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'application/json' })
+        .end(gzipSync('{"a":1}'));
+    const { ask } = fetchWith();
+    for (const outcome of ['executed', 'replayed']) {
+      const response = await ask();
+      expect([outcomeOf(response), await response.json()]).toEqual([outcome, { a: 1 }]);
+      expect(response.headers.get('content-encoding')).toBeNull();
+    }
+  });
+
+  it.each([
+    ['longer than its content-length', '5'],
+    ['shorter than its content-length', '500'],
+  ])('a body %s is not kept', async (_, length) => {
+    server.behave = ({ raw }) => {
+      raw.socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n0123456789`);
+    };
+    const { ask } = fetchWith();
+    const texts = [];
+    for (let turn = 0; turn < 2; turn++) {
+      texts.push(await (await ask()).text().catch((error: Error) => error.name));
+    }
+    // What is beyond its length belongs to no response; what is missing makes it a broken one.
+    expect(texts[0]).toBe(length === '5' ? '01234' : 'TypeError');
+    if (length === '500') expect(upstream.requests).toHaveLength(2);
+  });
+
+  it.each([
+    ['was read', (response: Response): Promise<unknown> => response.text()],
+    ['is being read', async (response: Response): Promise<unknown> => response.body?.getReader()],
+  ])('a response whose body %s already', async (_, read) => {
+    const { ask } = fetchWith({
+      fetch: async (...request) => {
+        const response = await fetch(...request);
+        await read(response);
+        return response;
+      },
+    });
+    const error = await rejection(ask());
+    expect(error).toMatchObject({ code: 'SAMEKEY_BAD_ARGUMENT' });
+    expect(error.message).toContain('its body was read already');
+  });
+
+  it.each([
+    ['JSON with a byte order mark', 200, 'application/json', '\ufeff{"a":1}', 'replayed'],
+    ['JSON after JSON', 200, 'application/json-seq', '\x1e{}\n\x1e{}\n', 'replayed'],
+    ['a failure that is no JSON', 502, 'application/json', 'Bad Gateway', 'executed'],
+    ['a failure that is no stream', 429, 'text/event-stream', '{"error":{}}', 'executed'],
+  ])('a response that is %s', async (_, status, type, body, outcome) => {
+    server.behave = (_, response) => {
+      response.writeHead(status, { 'content-type': type }).flushHeaders();
+      response.end(body);
+    };
+    const { ask } = fetchWith();
+    const bytes = await (await ask()).arrayBuffer();
+    expect(Buffer.from(bytes).toString()).toBe(body);
+    expect(await readOutcome(ask())).toBe(outcome);
+  });
+
+  it('a response of another origin, whose coding a browser does not show', async () => {
+    const { ask } = fetchWith({
+      fetch: async () => {
+        const headers = { 'content-type': 'text/plain', 'content-length': '2' };
+        return Object.defineProperty(new Response('longer', { headers }), 'type', {
+          value: 'cors',
+        });
+      },
+    });
+    expect(await (await ask()).text()).toBe('longer');
+    expect(await readOutcome(ask())).toBe('replayed');
+  });
+
+  it('a response that is no bytes is not kept', async () => {
+    const { ask } = fetchWith({
+      fetch: async () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              controller.enqueue('text');
+              controller.close();
+            },
+          }),
+        ),
+    });
+    for (let turn = 0; turn < 2; turn++) {
+      const response = await ask();
+      expect(outcomeOf(response)).toBe('executed');
+      expect(await rejection(response.text())).toMatchObject({ code: 'SAMEKEY_BROKEN_RESPONSE' });
+    }
+  });
+
+  it('a response that is too long and that nobody reads', async () => {
+    server.behave = (_, response) => response.end(Buffer.alloc(1_000_000));
+    const { ask, stats } = fetchWith({ maxResultBytes: 1000, idleMs: 50 });
+    const unread = await ask();
+    await expect.poll(() => stats().inFlight).toBe(0);
+    server.behave = (_, response) => json(response, {});
+    expect(await readOutcome(ask())).toBe('executed');
+    await unread.body?.cancel();
+  });
+
+  it('a failure whose body never ends, and that is tried again', async () => {
+    server.behave = (_, response) => response.writeHead(503).write('no ');
+    const { ask } = fetchWith();
+    await (await ask()).body?.cancel();
+    server.behave = (_, response) => json(response, {});
+    expect(await readOutcome(ask())).toBe('executed');
+  });
+
+  it('headers that never have a body', async () => {
+    server.behave = (_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.flushHeaders();
+    };
+    const { ask } = fetchWith({ idleMs: 50 });
+    const error = await rejection((await ask()).text());
+    expect(error).toMatchObject({ code: 'SAMEKEY_TIMEOUT' });
+    server.behave = (_, response) => json(response, {});
+    expect(await readOutcome(ask())).toBe('executed');
+  });
+
+  it('a server that never answers', async () => {
+    server.behave = () => {};
+    const { ask } = fetchWith({ idleMs: 50 });
+    expect(await rejection(ask())).toMatchObject({ code: 'SAMEKEY_TIMEOUT' });
+    server.behave = (_, response) => json(response, {});
+    expect(await readOutcome(ask())).toBe('executed');
+  });
+
+  it('a fetch that takes no notice of its signal, whose late response holds no connection', async () => {
+    let answer = (_: Response) => {};
+    let isCancelled = false;
+    const { ask } = fetchWith({
+      idleMs: 50,
+      fetch: () => new Promise((resolve) => (answer = resolve)),
+    });
+    expect(await rejection(ask())).toMatchObject({ code: 'SAMEKEY_TIMEOUT' });
+    const cancel = () => {
+      isCancelled = true;
+    };
+    answer(new Response(new ReadableStream({ cancel })));
+    await expect.poll(() => isCancelled).toBe(true);
+  });
+
+  it('a server that is not there', async () => {
+    const { ask } = fetchWith();
+    await upstream.stop();
+    const errors = await Promise.all([rejection(ask()), rejection(ask())]);
+    for (const error of errors) expect(error.message).toBe('fetch failed');
+  });
+
+  it('a redirect is followed, and what it leads to is kept', async () => {
+    server.behave = ({ raw }, response) => {
+      if (raw.url === '/v1/messages') response.writeHead(307, { location: '/moved' }).end();
+      else json(response, { moved: true });
+    };
+    const { ask } = fetchWith();
+    const responses = [await ask(), await ask()];
+    for (const response of responses) {
+      expect(response.url).toMatch(/\/moved$/);
+      expect(await response.json()).toEqual({ moved: true });
+    }
+    expect(upstream.requests).toHaveLength(2);
+    const manual = await ask({ b: 1 }, {}, { redirect: 'manual' });
+    expect([manual.status, manual.headers.get('location')]).toEqual([307, '/moved']);
+  });
+
+  it('an invalid header', async () => {
+    const { ask } = fetchWith();
+    expect(await rejection(ask({}, { 'x-name': 'a\nb' }))).toBeInstanceOf(TypeError);
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  it('a signal that aborted before', async () => {
+    const { ask } = fetchWith();
+    const reason = new Error('not at all');
+    const signal = AbortSignal.abort(reason);
+    expect(await rejection(ask({}, {}, { signal }))).toBe(reason);
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  it.each([
+    [{ store: {} }, 'store has no claim()'],
+    [{ fetch: 'x' }, 'fetch is text, wanted a function'],
+    [{ headerName: 'a b' }, 'Cannot use the header "a b"'],
+    [{ keyPrefix: '' }, 'Cannot use the key prefix ""'],
+    [{ idleMs: -1 }, 'idleMs is -1'],
+    [{ ttl: 1 }, 'ttl'],
+    [{ keyFormat: 'hex' }, 'keyFormat'],
+    [{ methods: 'POST' }, 'methods'],
+  ])('options %j', (options, message) => {
+    expect(() => idempotentFetch({ store, ...options } as never)).toThrow(message);
+    expect(() => idempotentFetch({ store, ...options } as never)).toThrow(
+      expect.objectContaining({ code: 'SAMEKEY_BAD_ARGUMENT' }),
+    );
+  });
+});

@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest';
+import type { FetchOptions } from '../src/http/fetch.js';
+import {
+  fetchWith,
+  outcomeOf,
+  readOutcome,
+  rejection,
+  upstream,
+  useUpstream,
+} from './fetch-scene.js';
+
+useUpstream();
+
+describe('what makes two requests the same', () => {
+  /** Whether the second request was sent, too. */
+  async function areTwo(
+    first: Parameters<ReturnType<typeof fetchWith>['ask']>,
+    second: Parameters<ReturnType<typeof fetchWith>['ask']>,
+    options: Partial<FetchOptions> = {},
+  ) {
+    const { ask } = fetchWith(options);
+    await (await ask(...first)).text();
+    await (await ask(...second)).text();
+    return upstream.requests.length === 2;
+  }
+
+  it.each([
+    ['the body', [{ a: 1 }], [{ a: 2 }], true],
+    ['the account', [{}, { 'x-api-key': 'a' }], [{}, { 'x-api-key': 'b' }], true],
+    ['a bearer token', [{}, { authorization: 'a' }], [{}, { authorization: 'b' }], true],
+    ['the method', [{}], [{}, {}, { method: 'PATCH' }], true],
+    ['a version', [{}, { 'anthropic-version': '1' }], [{}, { 'anthropic-version': '2' }], true],
+    ['the scope', [{}, { 'samekey-scope': 'a' }], [{}, { 'samekey-scope': 'b' }], true],
+    ['the sample', [{}, { 'samekey-sample': '1' }], [{}, { 'samekey-sample': '2' }], true],
+    ['a user', [{}, { 'x-forwarded-user': 'a' }], [{}, { 'x-forwarded-user': 'b' }], true],
+    [
+      'what the type of the body says of it',
+      ['<a/>', { 'content-type': 'application/soap+xml; action="read"' }],
+      ['<a/>', { 'content-type': 'application/soap+xml; action="delete"' }],
+      true,
+    ],
+    ['another host than that of the address', [{}, { host: 'a' }], [{}, { host: 'b' }], true],
+    ['a wish for a fresh one', [{}], [{}, { 'samekey-fresh': '1' }], true],
+    [
+      'not the headers of a retry',
+      [{}, { 'x-stainless-retry-count': '0', 'user-agent': 'a', traceparent: 'a' }],
+      [{}, { 'x-stainless-retry-count': '1', 'user-agent': 'b', traceparent: 'b' }],
+      false,
+    ],
+    [
+      'not how the type of the body is spelt',
+      [{}],
+      [{}, { 'content-type': 'Application/JSON; charset=utf-8' }],
+      false,
+    ],
+    [
+      'not the signature of AWS, only its access key',
+      [{}, { authorization: 'AWS4-HMAC-SHA256 Credential=AK1/20260101/x, Signature=1' }],
+      [{}, { authorization: 'AWS4-HMAC-SHA256 Credential=AK1/20260102/x, Signature=2' }],
+      false,
+    ],
+  ] as const)('%s', async (_, first, second, expected) => {
+    expect(await areTwo([...first] as never, [...second] as never)).toBe(expected);
+  });
+
+  it('not what the identity leaves out', async () => {
+    const options = { identity: { exclude: ['$.trace_id'] } };
+    expect(await areTwo([{ m: 1, trace_id: 1 }], [{ m: 1, trace_id: 2 }], options)).toBe(false);
+  });
+
+  it('not headers that are to be ignored, and the account that is given', async () => {
+    const options = { ignoredHeaders: ['X-Attempt'], account: 'us' };
+    const first = [{}, { 'x-attempt': '1', authorization: 'Bearer of this hour' }] as const;
+    const second = [{}, { 'x-attempt': '2', authorization: 'Bearer of the next' }] as const;
+    expect(await areTwo([...first], [...second], options)).toBe(false);
+  });
+
+  it('whether redirects are followed', async () => {
+    expect(await areTwo([{}], [{}, {}, { redirect: 'manual' }])).toBe(true);
+  });
+
+  it('the address, with its query and without its fragment', async () => {
+    const fetch = fetchWith();
+    const post = (more: string) => fetch(upstream.url + more, { method: 'POST', body: '{}' });
+    for (const more of ['?a=1', '?a=1#here', '?a=2']) await (await post(more)).text();
+    expect(upstream.requests).toHaveLength(2);
+  });
+
+  it('a form by its parts, whatever its boundary', async () => {
+    const fetch = fetchWith();
+    const formOf = (content: string) => {
+      const form = new FormData();
+      form.append('purpose', 'batch');
+      form.append('file', new File([content], 'a.jsonl', { type: 'application/jsonl' }));
+      return form;
+    };
+    const post = async (body: FormData) =>
+      readOutcome(fetch(upstream.url, { method: 'POST', body }));
+    expect(await post(formOf('{"n":1}'))).toBe('executed');
+    expect(await post(formOf('{"n":1}'))).toBe('replayed');
+    expect(await post(formOf('{"n":2}'))).toBe('executed');
+    const request = new Request(upstream.url, { method: 'POST', body: formOf('{"n":2}') });
+    expect(await readOutcome(fetch(request))).toBe('replayed');
+    expect(upstream.requests[0]?.headers['content-type']).toMatch(
+      /^multipart\/form-data; boundary=/,
+    );
+    expect(upstream.requests[0]?.body.toString()).toContain('{"n":1}');
+  });
+
+  it.each([
+    ['a Request', () => [new Request(upstream.url, { method: 'POST', body: 'x' })]],
+    ['a URL and bytes', () => [new URL(upstream.url), { body: new TextEncoder().encode('x') }]],
+    ['a Blob', () => [upstream.url, { body: new Blob(['x']) }]],
+    ['a stream', () => [upstream.url, { body: new Blob(['x']).stream() }]],
+  ] as const)('bytes by themselves: %s', async (_, make) => {
+    const fetch = fetchWith({ ignoredHeaders: ['content-type'] });
+    await (await fetch(upstream.url, { method: 'POST', body: 'x' })).text();
+    const [input, init] = make() as unknown as [RequestInfo, RequestInit?];
+    expect(await readOutcome(fetch(input, { method: 'POST', ...init }))).toBe('replayed');
+    expect(upstream.requests[0]?.body.toString()).toBe('x');
+  });
+});
+
+describe("a caller's own key", () => {
+  const KEY = `ik_${'ab'.repeat(32)}`;
+
+  it('is sent as it is, and names the request', async () => {
+    const { ask } = fetchWith();
+    await (await ask({ a: 1 }, { 'Idempotency-Key': KEY })).text();
+    expect(upstream.requests[0]?.headers['idempotency-key']).toBe(KEY);
+    expect(await readOutcome(ask({ a: 1 }, { 'Idempotency-Key': `"${KEY}"` }))).toBe('replayed');
+  });
+
+  it('with another body is refused', async () => {
+    const { ask } = fetchWith();
+    await (await ask({ a: 1 }, { 'Idempotency-Key': KEY })).text();
+    const error = await rejection(ask({ a: 2 }, { 'Idempotency-Key': KEY }));
+    expect(error).toMatchObject({ code: 'SAMEKEY_MISMATCH' });
+    expect(upstream.requests).toHaveLength(1);
+  });
+
+  it('of another account is another one', async () => {
+    const { ask } = fetchWith();
+    await (await ask({}, { 'Idempotency-Key': KEY, 'x-api-key': 'a' })).text();
+    const other = await ask({}, { 'Idempotency-Key': KEY, 'x-api-key': 'b' });
+    expect(outcomeOf(other)).toBe('executed');
+  });
+
+  it.each([
+    ['a UUID', '6ba7b810-9dad-11d1-80b4-00c04fd430c8'],
+    ['text with a space', 'a b'],
+    ['two of them', `${KEY}, ${KEY}`],
+    ['an open quote', `"${KEY}`],
+    ['a number of structured fields', '"a";b="'],
+    ['nothing', ''],
+    ['10 KB', 'a'.repeat(10_000)],
+  ])('that is %s never leaves', async (_, key) => {
+    const { ask } = fetchWith();
+    const error = await rejection(ask({}, { 'Idempotency-Key': key }));
+    expect(error).toMatchObject({ code: 'SAMEKEY_BAD_KEY' });
+    expect(error.message).toMatch(/^Cannot use the Idempotency-Key ".*: wanted /s);
+    expect(error.message.length).toBeLessThan(250);
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  it('may be of a format that is configured', async () => {
+    const { ask } = fetchWith({ keyFormat: /^order-\d+$/g });
+    for (let turn = 0; turn < 3; turn++) {
+      await (await ask({}, { 'Idempotency-Key': 'order-7' })).text();
+    }
+    expect(upstream.requests).toHaveLength(1);
+    expect(await rejection(ask({}, { 'Idempotency-Key': KEY }))).toMatchObject({
+      code: 'SAMEKEY_BAD_KEY',
+    });
+    const uuids = fetchWith({ keyFormat: 'uuid' });
+    const uuid = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
+    expect(await readOutcome(uuids.ask({ u: 1 }, { 'Idempotency-Key': uuid }))).toBe('executed');
+  });
+
+  it('looks as it is configured to on the wire', async () => {
+    const { ask } = fetchWith({ headerName: 'X-Request-Key', keyPrefix: 'idem_', quoted: true });
+    await (await ask()).text();
+    const sent = upstream.requests[0]?.headers['x-request-key'];
+    expect(sent).toMatch(/^"idem_[0-9a-f]{64}"$/);
+    await (await ask({}, { 'X-Request-Key': `idem_${'1'.repeat(32)}` })).text();
+    expect(upstream.requests[1]?.headers['x-request-key']).toBe(`"idem_${'1'.repeat(32)}"`);
+  });
+});
