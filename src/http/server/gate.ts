@@ -218,8 +218,6 @@ export class Gate<Incoming> {
           const made = await run(aborted).catch((error) => {
             throw aborted.aborted ? error : new HandlerFailure(error);
           });
-          // Whoever waited for it has gone, and nobody is going to read it.
-          if (aborted.aborted) made.body?.cancel().catch(() => {});
           cookies = made.headers.getSetCookie();
           unchanged = [...(before ?? [])].filter(
             ([name, value]) =>

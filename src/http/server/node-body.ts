@@ -1,5 +1,5 @@
+import { joinChunks } from '../exchange/chunks.js';
 import { hasBody, type NodeRequest } from './node-http.js';
-import { joined } from './payload.js';
 
 /**
  * Reads the body of a request and puts it back, so that whoever comes after reads it as if nobody
@@ -32,7 +32,7 @@ export async function peekBody(
         return;
       }
       if (!hasAllCome(request)) return;
-      const body = joined(chunks, byteCount);
+      const body = joinChunks(chunks, byteCount);
       // In the turn in which the last of it was read: in the next one it would have ended.
       if (byteCount > 0) request.unshift(body);
       settle(() => resolve(body));

@@ -1,5 +1,6 @@
 import { encoder } from '../../engine/utf8.js';
 import { type IdentityLike, keyOf, scoped, sha256Hex } from '../../index.js';
+import { joinChunks } from '../exchange/chunks.js';
 import { mediaType } from '../request/counted-headers.js';
 import { contentOf } from '../request/outgoing-request.js';
 import { keyOfBody } from '../request/request-key.js';
@@ -80,16 +81,5 @@ export async function readBody(
     }
     chunks.push(value);
   }
-  return joined(chunks, byteCount);
-}
-
-export function joined(chunks: readonly Uint8Array[], byteCount: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0] as Uint8Array;
-  const body = new Uint8Array(byteCount);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-  }
-  return body;
+  return joinChunks(chunks, byteCount);
 }
