@@ -504,6 +504,28 @@ describe('express', () => {
     },
   );
 
+  it('sends a file though its client has hung up before it is sent', async () => {
+    let runs = 0;
+    let goOn = () => {};
+    const told = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const app = express();
+    app.use(expressIdempotency({ store: memoryStore() }));
+    app.post('/', async (_, response) => {
+      runs++;
+      await told;
+      response.sendFile(fileURLToPath(import.meta.url));
+    });
+    const url = await listening(createServer(app));
+    await hangUp(url, () => runs === 1, 'reset');
+    await sleep(50);
+    const retry = post(url);
+    goOn();
+    expect(await (await retry).text()).toContain('sends a file though its client');
+    expect(runs).toBe(1);
+  });
+
   it('fails for all when its handler fails after its head, whose first client is gone', async () => {
     let runs = 0;
     const app = express();

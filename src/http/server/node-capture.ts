@@ -48,6 +48,7 @@ class Capture {
   readonly #wire: Wire;
   readonly #hangUp: HiddenHangUp;
   #stopListening = () => {};
+  #showSocket = () => {};
   #resolve: (response: Response) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -79,6 +80,7 @@ class Capture {
     this.#isHungUp = to.destroyed;
     wire.once('close', () => this.#onHangUp());
     this.#takeOver();
+    if (this.#isHungUp) this.#hideSocket();
     const { socket } = to;
     const onTimeout = () => {
       this.#isTimedOut = true;
@@ -277,6 +279,7 @@ class Capture {
     this.#isOver = true;
     this.#needsDrain = false;
     this.#stopListening();
+    this.#showSocket();
     this.#hangUp.show();
     if (this.#isHungUp) this.#tell('close');
     else this.#wire.once('close', () => this.#tell('close'));
@@ -297,5 +300,17 @@ class Capture {
       !socket.errored;
     if (isOwnDoing) this.#fail(undefined);
     else if (this.#isDropped) this.#over();
+    else this.#hideSocket();
+  }
+
+  /** Not before: Node writes by it. From here on nothing is written, for nobody reads it. */
+  #hideSocket(): void {
+    const to = this.#to as { socket: unknown };
+    const { socket } = to;
+    if (this.#hangUp.socket === undefined) return;
+    to.socket = this.#hangUp.socket;
+    this.#showSocket = () => {
+      to.socket = socket;
+    };
   }
 }

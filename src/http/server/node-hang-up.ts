@@ -6,14 +6,16 @@ const isOfConnection = (error: unknown) =>
 
 /**
  * Hides from a handler, until `show`, that its client has hung up: Node would take the body from it
- * that it has not read yet, body parsers pass over a request whose socket is closed, and many a
- * handler stops where its request is closed.
+ * that it has not read yet, body parsers pass over a request whose socket is closed, what sends files
+ * sends none to such a response, and many a handler stops where its request is closed.
  */
 export class HiddenHangUp {
   /** Is called when the handler cuts the connection off, which may be gone already. */
   onCut = () => {};
   readonly #from: NodeRequest;
   readonly #destroy: NodeRequest['destroy'];
+  /** Is shown instead of the one that is closed, once it is: it looks open, and can still be cut off. */
+  socket: object | undefined;
   #hungUp: { readonly error: Error | undefined; readonly socket: unknown } | undefined;
 
   constructor(from: NodeRequest) {
@@ -22,7 +24,8 @@ export class HiddenHangUp {
     from.destroy = (error) => {
       if (isOfConnection(error)) {
         this.#hungUp = { error, socket: from.socket };
-        this.#putSocket(from.socket);
+        this.socket = this.#openAs(from.socket);
+        this.#setSocket(this.socket);
       } else {
         // As it is done with every request that was read to its end.
         if (!from.readableEnded) this.onCut();
@@ -42,20 +45,20 @@ export class HiddenHangUp {
     this.#destroy(error);
   }
 
-  /** A socket that looks open, and by which one can still say that this is not the whole of it. */
-  #putSocket(socket: unknown): void {
-    if (typeof socket !== 'object' || socket === null) return;
+  #openAs(socket: unknown): object {
     const destroy = () => {
       this.onCut();
-      return value;
+      return open;
     };
-    const value: object = Object.create(socket, {
+    const open: object = Object.create(socket as object | null, {
       readable: { value: true },
       writable: { value: true },
       destroyed: { value: false },
       destroy: { value: destroy },
+      // Nothing is written to it.
+      _httpMessage: { value: null },
     });
-    this.#setSocket(value);
+    return open;
   }
 
   #setSocket(value: unknown): void {
