@@ -14,7 +14,8 @@ interface Provider {
 }
 
 /** Of a client: shorter than what a slow provider takes, as it is when it matters. */
-const TIMEOUT_MS = 250;
+/** Longer than a busy machine takes for an answer that comes at once. */
+const IDLE_MS = 1500;
 
 let provider: Provider;
 let fetch: IdempotentFetch;
@@ -30,12 +31,12 @@ afterEach(async () => {
 async function start(
   moods: readonly string[],
   options: Partial<FetchOptions> = {},
-  maxRetries = 4,
+  client: { readonly maxRetries?: number; readonly timeout?: number } = {},
 ) {
   provider = await startProvider({ moods, workMs: 10 });
-  fetch = idempotentFetch({ store: memoryStore(), idleMs: 600, ...options });
+  fetch = idempotentFetch({ store: memoryStore(), ...options });
   started.push({ provider, fetch });
-  const settings = { fetch, apiKey: 'account-1', maxRetries, timeout: TIMEOUT_MS };
+  const settings = { fetch, apiKey: 'account-1', maxRetries: 4, timeout: 60_000, ...client };
   return {
     openai: new OpenAI({ ...settings, baseURL: `${provider.url}/v1` }),
     anthropic: new Anthropic({ ...settings, baseURL: provider.url }),
@@ -153,13 +154,13 @@ describe.each(WAYS)('$name', ({ ask, answer }) => {
   });
 
   it('that is late is joined by the retries of its own client', async () => {
-    const clients = await start([`late:${2.2 * TIMEOUT_MS}`], { idleMs: 60_000 });
+    const clients = await start(['late:550'], {}, { timeout: 250 });
     expect(await ask(clients)).toBe(answer);
     expect([callsSeen(), provider.billedCount()]).toEqual([1, 1]);
   });
 
   it('gets its answer when the first request is never answered', async () => {
-    const clients = await start(['hang']);
+    const clients = await start(['hang'], { idleMs: IDLE_MS });
     expect(await ask(clients)).toBe(answer);
     expect([callsSeen(), provider.billedCount()]).toEqual([2, 1]);
   });
@@ -167,7 +168,7 @@ describe.each(WAYS)('$name', ({ ask, answer }) => {
   it.each(['cut', 'end-early', 'stall'])(
     'that is half an answer (%s) is an error for all, and never replayed as a whole one',
     async (mood) => {
-      const clients = await start([mood]);
+      const clients = await start([mood], mood === 'stall' ? { idleMs: IDLE_MS } : {});
       const both = await Promise.allSettled([ask(clients), ask(clients)]);
       expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
       expect([callsSeen(), provider.billedCount()]).toEqual([1, 1]);
@@ -183,7 +184,7 @@ describe.each(WAYS)('$name', ({ ask, answer }) => {
   });
 
   it('that is billed and never acknowledged is held until somebody has looked', async () => {
-    const clients = await start(['lose'], { onUnknown: 'hold' }, 1);
+    const clients = await start(['lose'], { onUnknown: 'hold' }, { maxRetries: 1 });
     const [first, second] = await Promise.allSettled([ask(clients), ask(clients)]);
     for (const each of [first, second]) {
       expect(each).toMatchObject({ status: 'rejected' });
