@@ -127,7 +127,12 @@ export async function printed(program, args, cwd) {
  * @returns {Promise<T>}
  */
 async function whileServed(program, args, cwd, ask) {
-  const server = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  // That a client hung up is worth a line to some: it is shown if something was wrong.
+  let complaints = '';
+  server.stderr.setEncoding('utf8').on('data', (text) => {
+    complaints += text;
+  });
   const exited = new Promise((resolve) => server.once('exit', resolve));
   try {
     const url = await new Promise((resolve, reject) => {
@@ -141,6 +146,8 @@ async function whileServed(program, args, cwd, ask) {
       });
     });
     return await ask(url);
+  } catch (error) {
+    throw Object.assign(/** @type {Error} */ (error), { stderr: complaints });
   } finally {
     server.kill('SIGKILL');
     await exited;
