@@ -1,6 +1,6 @@
 import { ResponseNotKeptError } from './errors.js';
 
-/** Failures before anything was sent, as Node's `fetch` names them. */
+/** Failures before anything was sent, as Node names them in the `cause`, and Bun in the error itself. */
 const NOT_SENT = new Set([
   'ECONNREFUSED',
   'EAI_AGAIN',
@@ -18,6 +18,12 @@ const NOT_SENT = new Set([
  */
 export function isUnknownFailure(error: unknown): boolean {
   if (error instanceof ResponseNotKeptError) return false;
-  const { code } = ((error as Error | undefined)?.cause ?? {}) as { code?: unknown };
-  return !(typeof code === 'string' && NOT_SENT.has(code));
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
+  const inner = (cause ?? {}) as { code?: unknown; message?: unknown };
+  return !(
+    NOT_SENT.has(String(code)) ||
+    NOT_SENT.has(String(inner.code)) ||
+    // All that Deno says of it.
+    String(inner.message).includes('client error (Connect)')
+  );
 }

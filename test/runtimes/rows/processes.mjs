@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { imports, installed, requestImports } from '../project.mjs';
 import { askServer } from '../serving.mjs';
-import { NATIVE_JS, NATIVE_WASM, NODE, NOT_NODE } from './row.mjs';
+import { NATIVE_JS, NATIVE_WASM, NODE } from './row.mjs';
 
 const run = promisify(execFile);
 
@@ -43,14 +43,14 @@ const PROGRAMS = [
     name: 'Bun',
     program: installed('@oven/bun-linux-x64/bin/bun'),
     args: ['run'],
-    requests: NOT_NODE,
+    requests: NODE,
     serves: "const { url } = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: serve });",
   },
   {
     name: 'Deno, no permissions',
     program: installed('@deno/linux-x64-glibc/deno'),
     args: ['run', '--no-prompt', '--no-remote', '--no-lock', '--node-modules-dir=manual'],
-    requests: NOT_NODE,
+    requests: NODE,
     argsForRequests: ['--allow-net=127.0.0.1'],
     serves: `const { addr } = Deno.serve({ hostname: '127.0.0.1', port: 0, onListen() {} }, serve);
 const url = 'http://127.0.0.1:' + addr.port;`,

@@ -55,7 +55,7 @@ export const NODE = {
   tellsRefused: true,
   missesChunks: false,
 };
-/** @type {Platform} a `fetch` that fails in words of its own */
+/** @type {Platform} a `fetch` that does not say how it failed */
 export const NOT_NODE = { ...NODE, tellsRefused: false };
 /** @type {Platform} */
 export const BROWSER = { ...NOT_NODE, showsRedirects: false };
