@@ -65,6 +65,8 @@ export interface FetchOptions
   /** Which keys a caller may set itself; `'samekey'` unless given. */
   readonly keyFormat?: KeyFormat;
   readonly onEvent?: (event: FetchEvent) => void;
+  /** Is told of each request until its response is kept, where a platform ends what no client waits for. */
+  readonly waitUntil?: (landing: Promise<void>) => void;
 }
 
 /** A `fetch` that sends the same request at most once. */
@@ -142,6 +144,7 @@ class Sender {
       ignoredHeaders,
       prices,
       currency,
+      waitUntil,
       ...exchangeOptions
     } = options;
     if (typeof fetch !== 'function') {
@@ -156,6 +159,13 @@ class Sender {
         TypeError,
         'SAMEKEY_BAD_ARGUMENT',
         'Cannot send requests: methods is no list of texts, wanted such as ["POST", "PATCH"]',
+      );
+    }
+    if (waitUntil !== undefined && typeof waitUntil !== 'function') {
+      fail(
+        TypeError,
+        'SAMEKEY_BAD_ARGUMENT',
+        `Cannot send requests: waitUntil is ${nameOf(waitUntil)}, wanted a function`,
       );
     }
     if (keyFormat !== undefined) requireKeyFormat(keyFormat);
@@ -198,6 +208,7 @@ class Sender {
       fresh,
       signal,
       traceparent: headers.get('traceparent') ?? undefined,
+      onStart: this.#options.waitUntil,
       send: (signal) => send(request, headers, signal, this.#fetch),
     });
     if (outcome !== 'executed') this.#countRepeat(key, request);

@@ -26,8 +26,10 @@ import vectors from './vectors.mjs';
  * What an entry file imports that sends requests to the server of `upstream.mjs`.
  *
  * @param {import('./program/requests.mjs').Platform} platform
+ * @param {string} [waitUntil] where it is from
  */
-export const requestImports = (platform) => `
+export const requestImports = (platform, waitUntil) => `
+${waitUntil ? `import { waitUntil } from '${waitUntil}';` : ''}
 import { idempotentFetch, withRetry } from 'samekey/fetch';
 import { idempotent } from 'samekey/server';
 import { memoryStore } from 'samekey/store/memory';
@@ -36,7 +38,7 @@ import { serving } from './program/serving.mjs';
 import upstream from './upstream.mjs';
 const askAll = () =>
   requests({ idempotentFetch, memoryStore, withRetry }, upstream, ${JSON.stringify(platform)});
-const serve = serving({ idempotent, idempotentFetch, memoryStore }, upstream);
+const serve = serving({ idempotent, idempotentFetch, memoryStore }, upstream${waitUntil ? ', waitUntil' : ''});
 `;
 
 /** @param {string} file in this folder's node_modules */

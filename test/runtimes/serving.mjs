@@ -53,6 +53,10 @@ export const SERVER_CHECKS = {
     await outlives(at, (init) => ask('held', init));
   },
 
+  async 'the retry of a client that hung up while the same streamed in gets it'({ at, ask }) {
+    await outlivesStream(at, (init) => ask('events', init));
+  },
+
   async 'twenty requests at once that send the same are one'({ at, ask }) {
     await areOne(at, () => ask('held'));
   },

@@ -12,9 +12,10 @@
 /**
  * @param {ServerEntries} entries
  * @param {import('./asking.mjs').Upstream} upstream
+ * @param {(promise: Promise<unknown>) => void} [waitUntil] where the platform has one
  * @returns {(request: Request, ...rest: any[]) => Promise<Response>}
  */
-export function serving({ idempotent, idempotentFetch, memoryStore }, upstream) {
+export function serving({ idempotent, idempotentFetch, memoryStore }, upstream, waitUntil) {
   const addressOf = (/** @type {Request} */ { url }) => {
     const { pathname } = new URL(url);
     return upstream.url + pathname.slice(pathname.indexOf('/', 1));
@@ -32,7 +33,7 @@ export function serving({ idempotent, idempotentFetch, memoryStore }, upstream) 
     },
     { store: memoryStore(), required: true },
   );
-  const fetchOnce = idempotentFetch({ store: memoryStore() });
+  const fetchOnce = idempotentFetch({ store: memoryStore(), ...(waitUntil && { waitUntil }) });
   return async (request, ...rest) => {
     if (new URL(request.url).pathname.startsWith('/orders/')) return orders(request, ...rest);
     const headers = { 'content-type': 'application/json' };

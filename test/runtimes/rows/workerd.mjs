@@ -20,7 +20,7 @@ export default {
   },
 };
 `;
-const WITH_REQUESTS = `${imports()}${requestImports(WORKER)}
+const WITH_REQUESTS = `${imports()}${requestImports(WORKER, 'cloudflare:workers')}
 export default {
   async fetch(request, env, context) {
     const { pathname } = new URL(request.url);
