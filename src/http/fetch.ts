@@ -15,7 +15,12 @@ import {
   type KeyHeaderOptions,
   requireKeyFormat,
 } from './request/key-header.js';
-import { type OutgoingRequest, readRequest, send } from './request/outgoing-request.js';
+import {
+  baseAddress,
+  type OutgoingRequest,
+  readRequest,
+  send,
+} from './request/outgoing-request.js';
 import { keyOfRequest, type RequestKeyOptions } from './request/request-key.js';
 
 export {
@@ -188,10 +193,7 @@ class Sender {
     ).toUpperCase();
     if (!this.#methods.has(method)) return this.#fetch(input, init);
     if (this.#options.applies !== undefined) {
-      const url = new URL(
-        input instanceof Request ? input.url : String(input),
-        globalThis.location?.href,
-      );
+      const url = new URL(input instanceof Request ? input.url : String(input), baseAddress());
       if (this.#options.applies({ method, url }) === false) return this.#fetch(input, init);
     }
     const request = await readRequest(input, init);

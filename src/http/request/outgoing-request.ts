@@ -136,7 +136,7 @@ function settingsOf(request: Request): RequestInit {
 }
 
 /** What an address without an origin counts from: in a page that has a `<base>`, not its own. */
-const baseAddress = () => {
+export const baseAddress = () => {
   const { document, location } = globalThis as {
     document?: { baseURI: string };
     location?: { href: string };
