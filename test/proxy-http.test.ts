@@ -51,7 +51,13 @@ describe('what leads elsewhere is refused', () => {
     const answer = await ask(target, host, 'authorization: Bearer secret');
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(answer).toContain('content-type: application/problem+json');
-    expect(problemIn(answer)).toMatchObject({ status, code: 'SAMEKEY_REFUSED' });
+    expect(problemIn(answer)).toEqual({
+      type: expect.stringMatching(/\/docs\/proxy\.md#refused$/),
+      title: 'The proxy does not take the request',
+      status,
+      detail: expect.any(String),
+      code: 'SAMEKEY_REFUSED',
+    });
     expect(seen).toEqual([]);
     await expect.poll(() => proxy.outcomes()).toEqual(['refused']);
     expect(JSON.stringify(proxy.log)).not.toContain('secret');
@@ -164,7 +170,10 @@ describe('headers', () => {
     ]) {
       const response = await post('{}', { 'idempotency-key': key });
       expect(response.status).toBe(400);
-      expect(await response.json()).toMatchObject({ code: 'SAMEKEY_BAD_KEY' });
+      expect(await response.json()).toMatchObject({
+        type: expect.stringMatching(/\/docs\/server\.md#key-malformed$/),
+        code: 'SAMEKEY_BAD_KEY',
+      });
     }
     expect(upstream.requests).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Problem } from '../http/exchange/problem.js';
 import { endToEndHeaders } from './headers.js';
-import type { Problem } from './problem.js';
 
 type OnWritten = (byteCount: number) => void;
 
