@@ -190,7 +190,7 @@ for (const { tool, isThere, ask } of CLIENTS) {
     });
 
     it('an answer that comes late serves whoever asks again meanwhile', async () => {
-      const url = await start(['late:900']);
+      const url = await start(['late:1600']);
       const gone = new AbortController();
       const first = fetch(url, {
         method: 'POST',

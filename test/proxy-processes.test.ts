@@ -196,6 +196,18 @@ it('a request that all have left is held, where that ends it', async () => {
 });
 
 describe('a signal', () => {
+  it('ends it though nobody reads its log any longer', async () => {
+    upstream = await startUpstream((_, response) => response.end());
+    const proxy = await start();
+    proxy.child.stdout?.pause();
+    // More than a pipe and its reader hold.
+    const path = `/${'x'.repeat(4000)}`;
+    for (let at = 0; at < 150; at++) await (await fetch(`${proxy.url}${path}`)).text();
+    const exited = new Promise((resolve) => proxy.child.on('exit', resolve));
+    proxy.child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)(
     '%s: what is under way is finished and kept, and nothing more is taken',
     async (signal) => {

@@ -173,8 +173,8 @@ async function untilEnded(
   const first = await interrupted();
   for (const signal of SIGNALS) {
     // What was logged is still to be written.
-    process.once(signal, () => {
-      log.end();
+    process.once(signal, async () => {
+      await log.end();
       process.exit(signal === 'SIGINT' ? 130 : 143);
     });
   }
@@ -195,7 +195,7 @@ async function untilEnded(
     new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref()),
   ]);
   log.info('ended');
-  log.end();
+  await log.end();
   process.exit(EXIT.ok);
 }
 

@@ -5,10 +5,13 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 /** What is kept of lines that whoever reads them has not taken yet; more are dropped. */
 const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
 
+/** How long the last lines wait for whoever reads them. */
+const END_MS = 1000;
+
 /** A log of JSON lines, which nobody who reads it slowly holds the proxy up by. */
 export interface ProxyLog extends Logger {
-  /** Writes what is left, before the end of the process. */
-  end(): void;
+  /** Resolves when what is left is written, before the end of the process, or nobody takes it. */
+  end(): Promise<void>;
 }
 
 /**
@@ -33,12 +36,17 @@ export function createLog(level: LogLevel): ProxyLog {
     destination,
   );
   return Object.assign(log, {
-    end() {
-      try {
-        destination.flushSync();
-      } catch {
-        // As above.
-      }
+    end(): Promise<void> {
+      log.level = 'silent';
+      return new Promise((resolve) => {
+        // Pino itself would wait for a reader without end, and write past what is being written.
+        const timer = setTimeout(() => destination.destroy(), END_MS);
+        destination.on('close', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+        destination.end();
+      });
     },
   });
 }
