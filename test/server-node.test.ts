@@ -1,5 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  connect as connectHttp2,
+  createServer as createHttp2,
+  type Http2Server,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -14,6 +20,7 @@ import { expressIdempotency } from '../src/http/express.js';
 import { fastifyIdempotency } from '../src/http/fastify.js';
 import type { ServerOptions } from '../src/http/server.js';
 import { memoryStore } from '../src/store/memory.js';
+import type { Store } from '../src/store/store.js';
 
 const stopping: (() => unknown)[] = [];
 afterEach(async () => {
@@ -31,6 +38,14 @@ async function listening(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
+/** A store with its functions as members of its own. */
+const bound = (store: Store): Store =>
+  Object.fromEntries(
+    (['claim', 'renew', 'complete', 'release', 'read', 'evict', 'watch', 'close'] as const).map(
+      (name) => [name, (store[name] as (...given: never[]) => unknown | undefined)?.bind(store)],
+    ),
+  ) as unknown as Store;
+
 const post = (url: string, init: RequestInit = {}, key = 'a') =>
   fetch(url, {
     method: 'POST',
@@ -45,21 +60,21 @@ async function onNode(
 ) {
   const middleware = expressIdempotency({ store: memoryStore(), ...options });
   const errors: unknown[] = [];
-  const url = await listening(
-    createServer((request, response) => {
-      middleware(request as never, response, (error) => {
-        if (error !== undefined) errors.push(error);
-        else handle(request, response);
-      });
-    }),
-  );
-  return { url, errors, middleware };
+  const server = createServer((request, response) => {
+    middleware(request as never, response, (error) => {
+      if (error !== undefined) errors.push(error);
+      else handle(request, response);
+    });
+  });
+  return { url: await listening(server), errors, middleware, server };
 }
 
 /** Sends a request, and hangs up when it was heard. */
-async function hangUp(url: string, heard: () => boolean, how: 'end' | 'reset') {
+async function hangUp(url: string, heard: () => boolean, how: 'end' | 'reset', body = '') {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
-  socket.write('POST / HTTP/1.1\r\nhost: a\r\nidempotency-key: a\r\ncontent-length: 0\r\n\r\n');
+  socket.write(
+    `POST / HTTP/1.1\r\nhost: a\r\nidempotency-key: a\r\n${body && 'content-type: application/json\r\n'}content-length: ${body.length}\r\n\r\n${body}`,
+  );
   await expect.poll(heard).toBe(true);
   if (how === 'end') socket.destroy();
   else socket.resetAndDestroy();
@@ -95,21 +110,143 @@ describe('a handler of node:http', () => {
     await expect.poll(() => seen).toEqual(['all read', 'close']);
   });
 
-  it('is told that its client is gone if it is not to go on then', async () => {
-    let runs = 0;
-    let isClosed = false;
-    const { url } = await onNode(
-      (_, response) => {
+  it.each(['before', 'after'])(
+    'is told that its client is gone if it is not to go on then, %s its head',
+    async (when) => {
+      let runs = 0;
+      const closed: string[] = [];
+      const { url } = await onNode(
+        (request, response) => {
+          runs++;
+          request.on('close', () => closed.push('request'));
+          response.on('close', () => closed.push('response'));
+          if (when === 'after') response.write('one');
+        },
+        { onAbandoned: 'abort' },
+      );
+      await hangUp(url, () => runs === 1, 'end');
+      await expect.poll(() => closed.sort()).toEqual(['request', 'response']);
+    },
+  );
+
+  it.each(['for await', 'data'])(
+    'reads its body by %s, and sees no end of its request, when its client is gone',
+    async (how) => {
+      let runs = 0;
+      let goOn = () => {};
+      const told = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      const seen: string[] = [];
+      const { url } = await onNode(async (request, response) => {
         runs++;
-        response.on('close', () => {
-          isClosed = true;
-        });
-        response.write('one');
+        for (const event of ['close', 'aborted']) request.on(event, () => seen.push(event));
+        await told;
+        let text = '';
+        if (how === 'data') {
+          request.on('data', (chunk) => {
+            text += chunk;
+          });
+          await once(request, 'end');
+        } else for await (const chunk of request) text += chunk;
+        response.end(text);
+      });
+      await hangUp(url, () => runs === 1, 'reset', '{"item":1}');
+      const retry = post(url, {
+        body: '{"item":1}',
+        headers: { 'content-type': 'application/json' },
+      });
+      await sleep(50);
+      expect(seen).toEqual([]);
+      goOn();
+      expect(await (await retry).text()).toBe('{"item":1}');
+      expect(seen).not.toContain('aborted');
+      expect(runs).toBe(1);
+    },
+  );
+
+  it.each([
+    ['closes connections on which nothing happens', 100],
+    ['closes all connections', 0],
+  ])('is worth no less where the server %s', async (_, timeoutMs) => {
+    let runs = 0;
+    let goOn = () => {};
+    const told = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const { url, server } = await onNode(async (_, response) => {
+      runs++;
+      await told;
+      response.end('done');
+    });
+    server.setTimeout(timeoutMs);
+    const first = post(url).catch(() => 'cut off');
+    await expect.poll(() => runs).toBe(1);
+    if (timeoutMs === 0) server.closeAllConnections();
+    expect(await first).toBe('cut off');
+    server.setTimeout(0);
+    const retry = post(url);
+    await sleep(50);
+    goOn();
+    expect(await (await retry).text()).toBe('done');
+    expect(runs).toBe(1);
+  });
+
+  it('may go on when it took too long, and what it does then goes nowhere', async () => {
+    let runs = 0;
+    let goOn = () => {};
+    const told = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let end: unknown;
+    const { url } = await onNode(
+      async (_, response) => {
+        if (++runs > 1) return response.end('in time');
+        await told;
+        try {
+          response.setHeader('x-late', '1').appendHeader('x-late', '2');
+          for (let n = 0; n < 100; n++) {
+            if (!response.write(Buffer.alloc(1 << 16))) await once(response, 'drain');
+          }
+          response.end();
+          end = 'reached';
+        } catch (error) {
+          end = error;
+        }
       },
-      { onAbandoned: 'abort' },
+      { idleMs: 100 },
     );
-    await hangUp(url, () => runs === 1, 'end');
-    await expect.poll(() => isClosed).toBe(true);
+    const refused = await post(url);
+    expect([refused.status, refused.headers.get('x-late')]).toEqual([504, null]);
+    await refused.text();
+    goOn();
+    await expect.poll(() => end).toBe('reached');
+    expect(await (await post(url)).text()).toBe('in time');
+  });
+
+  it('is not run for a client that is gone before it is reached, and keeps nobody waiting', async () => {
+    let runs = 0;
+    const middleware = expressIdempotency({ store: memoryStore(), maxResultBytes: 1000 });
+    let reached = 0;
+    const url = await listening(
+      createServer(async (request, response) => {
+        if (request.headers.connection === 'close') await once(response, 'close');
+        middleware(request as never, response, () => {
+          runs++;
+          response.end('x'.repeat(1 << 20));
+        });
+        reached++;
+      }),
+    );
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write(
+      'POST / HTTP/1.1\r\nhost: a\r\nidempotency-key: a\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
+    );
+    await sleep(50);
+    socket.resetAndDestroy();
+    await expect.poll(() => reached).toBe(1);
+    expect(await (await post(url)).text()).toHaveLength(1 << 20);
+    expect(runs).toBe(1);
   });
 
   it('that cuts its own response off fails for all, and the next one runs', async () => {
@@ -172,6 +309,40 @@ describe('a handler of node:http', () => {
     }
     const usual = [false, false, true, true];
     expect(states).toEqual([...usual, ...usual, false, false, ...usual, ...usual, ...usual]);
+  });
+
+  it('has all values of a name that a list has several times', async () => {
+    const { url } = await onNode((_, response) => {
+      response.setHeader('link', '</old>');
+      const links = ['link', '</a>', 'Link', '</b>'];
+      response.writeHead(200, [...links, 'set-cookie', 'a=1', 'set-cookie', 'b=2']).end();
+    });
+    const { headers } = await post(url);
+    expect([headers.get('link'), headers.getSetCookie()]).toEqual(['</a>, </b>', ['a=1', 'b=2']]);
+    expect((await post(url)).headers.get('link')).toBe('</a>, </b>');
+  });
+
+  it('hears of what is neither text nor bytes, as from Node, and of its callbacks', async () => {
+    const { url } = await onNode(async (_, response) => {
+      const codes: unknown[] = [];
+      for (const wrong of [5, { a: 1 }, null, new Uint16Array(2)]) {
+        try {
+          response.write(wrong);
+        } catch (error) {
+          codes.push((error as { code?: unknown }).code);
+        }
+      }
+      response.end(JSON.stringify(codes));
+      await new Promise<void>((resolve) => response.end(resolve));
+    });
+    expect(await (await post(url)).json()).toEqual(Array(4).fill('ERR_INVALID_ARG_TYPE'));
+  });
+
+  it('that says 205 has no body to wait for', async () => {
+    const { url } = await onNode((_, response) => {
+      response.writeHead(205, { 'content-length': 5 }).end('hello');
+    });
+    expect((await post(url)).headers.get('content-length')).not.toBe('5');
   });
 
   it('is told to wait by who reads slowly, when its response is too long to be kept', async () => {
@@ -238,6 +409,39 @@ describe('a handler of node:http', () => {
   });
 });
 
+describe('a handler of node:http2', () => {
+  it('reads its body, and is told apart by it, whether it says its length or not', async () => {
+    const middleware = expressIdempotency({ store: memoryStore() });
+    const server: Http2Server = createHttp2((request, response) => {
+      middleware(request as never, response as never, async () => {
+        let text = '';
+        for await (const chunk of request) text += chunk;
+        response.end(`got ${text}`);
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    stopping.push(() => {
+      client.destroy();
+      server.close();
+    });
+    const ask = async (key: string, body: string, more: OutgoingHttpHeaders = {}) => {
+      const stream = client.request({ ':method': 'POST', 'idempotency-key': key, ...more });
+      stream.end(body);
+      const [{ ':status': status, samekey }] = await once(stream, 'response');
+      return [status, samekey, status === 200 && (await stream.toArray()).join('')];
+    };
+    expect(await ask('none', '')).toEqual([200, 'executed', 'got ']);
+    for (const more of [{}, { 'content-length': 3 }]) {
+      const key = `key-${Object.keys(more).length}`;
+      expect(await ask(key, 'one', more)).toEqual([200, 'executed', 'got one']);
+      expect(await ask(key, 'one', more)).toEqual([200, 'replayed', 'got one']);
+      expect(await ask(key, 'two', more)).toEqual([422, undefined, false]);
+    }
+  });
+});
+
 describe('express', () => {
   const serve = async (set: (app: express.Express, middleware: express.RequestHandler) => void) => {
     const app = express();
@@ -255,6 +459,91 @@ describe('express', () => {
     body: gzipSync('{"item":1}'),
     headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
   };
+
+  it.each(['the store', 'what is before the parser'])(
+    'parses the body though its client hangs up while %s takes its time',
+    async (which) => {
+      const seen: unknown[] = [];
+      let asked = 0;
+      let goOn = () => {};
+      const told = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      const wait = async () => {
+        asked++;
+        await told;
+      };
+      const store = memoryStore();
+      const claim: typeof store.claim = async (...given) => {
+        if (which === 'the store') await wait();
+        return store.claim(...given);
+      };
+      const app = express();
+      app.use(expressIdempotency({ store: { ...bound(store), claim } }));
+      app.use((_request, _response, next) => {
+        if (which === 'the store') next();
+        else wait().then(() => next());
+      });
+      app.use(express.json());
+      app.post('/', (request, response) => {
+        seen.push(request.body);
+        response.json({ got: request.body });
+      });
+      const url = await listening(createServer(app));
+      await hangUp(url, () => asked === 1, 'reset', '{"item":1}');
+      await sleep(50);
+      goOn();
+      await expect.poll(() => seen).toEqual([{ item: 1 }]);
+      const headers = { 'content-type': 'application/json' };
+      const again = await post(url, { body: '{"item":1}', headers });
+      expect([again.headers.get('samekey'), await again.json()]).toEqual([
+        'replayed',
+        { got: { item: 1 } },
+      ]);
+      expect(seen).toHaveLength(1);
+    },
+  );
+
+  it('sends a file though its client has hung up before it is sent', async () => {
+    let runs = 0;
+    let goOn = () => {};
+    const told = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const app = express();
+    app.use(expressIdempotency({ store: memoryStore() }));
+    app.post('/', async (_, response) => {
+      runs++;
+      await told;
+      response.sendFile(fileURLToPath(import.meta.url));
+    });
+    const url = await listening(createServer(app));
+    await hangUp(url, () => runs === 1, 'reset');
+    await sleep(50);
+    const retry = post(url);
+    goOn();
+    expect(await (await retry).text()).toContain('sends a file though its client');
+    expect(runs).toBe(1);
+  });
+
+  it('fails for all when its handler fails after its head, whose first client is gone', async () => {
+    let runs = 0;
+    const app = express();
+    app.use(expressIdempotency({ store: memoryStore() }));
+    app.post('/', async (_, response) => {
+      if (++runs > 1) return response.end('whole');
+      response.write('half');
+      await sleep(200);
+      throw new Error('it broke');
+    });
+    // Express would log it.
+    app.set('env', 'test');
+    const url = await listening(createServer(app));
+    await hangUp(url, () => runs === 1, 'reset');
+    const joined = await post(url);
+    await expect(joined.text()).rejects.toThrow();
+    expect(await (await post(url)).text()).toBe('whole');
+  });
 
   it.each(['around', 'inside'])('compresses %s', async (where) => {
     const url = await serve((app, middleware) => {
@@ -387,6 +676,54 @@ describe('whose request it is', () => {
   });
 });
 
+describe('what was set before for a response', () => {
+  const ids = async (url: string) => {
+    const responses = [await post(url), await post(url)];
+    return responses.map(({ headers }) => [
+      headers.get('x-request-id'),
+      headers.get('x-mode'),
+      headers.get('x-gone'),
+    ]);
+  };
+  // Removed by the handler, it was not there to be kept.
+  const expected = [
+    ['1', 'own', null],
+    ['2', 'own', 'yes'],
+  ];
+
+  it('on express is for the request it was set for, unless the handler changed it', async () => {
+    const app = express();
+    let count = 0;
+    app.use((_, response, next) => {
+      response.set({ 'x-request-id': String(++count), 'x-mode': 'usual', 'x-gone': 'yes' });
+      next();
+    });
+    app.use(expressIdempotency({ store: memoryStore() }));
+    app.post('/', (_, response) => {
+      response.set('x-mode', 'own').removeHeader('x-gone');
+      response.send('done');
+    });
+    expect(await ids(await listening(createServer(app)))).toEqual(expected);
+  });
+
+  it('on fastify is for the request it was set for, unless the handler changed it', async () => {
+    const app = Fastify();
+    stopping.push(() => app.close());
+    let count = 0;
+    app.addHook('onRequest', async (_, reply) => {
+      reply.headers({ 'x-request-id': String(++count), 'x-mode': 'usual', 'x-gone': 'yes' });
+    });
+    await app.register(fastifyIdempotency({ store: memoryStore() }));
+    app.post('/', async (_, reply) => {
+      reply.header('x-mode', 'own').removeHeader('x-gone');
+      return 'done';
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    expect(await ids(`http://127.0.0.1:${port}/`)).toEqual(expected);
+  });
+});
+
 describe('fastify', () => {
   it('runs hooks before it for every request, and those of the response once', async () => {
     const ran = { onRequest: 0, onSend: 0, onResponse: 0, handler: 0 };
@@ -414,6 +751,29 @@ describe('fastify', () => {
     for (const _ of [1, 2, 3]) bodies.push(await (await post(url)).text());
     expect(bodies).toEqual(['<done>', '<done>', '<done>']);
     await expect.poll(() => ran).toEqual({ onRequest: 3, onSend: 1, onResponse: 3, handler: 1 });
+  });
+
+  it('says so where a parser leaves nothing of a body, instead of taking all for one', async () => {
+    const app = Fastify();
+    stopping.push(() => app.close());
+    app.addContentTypeParser('application/octet-stream', async (_: unknown, body: Readable) => {
+      for await (const _ of body);
+    });
+    const idempotency = fastifyIdempotency({ store: memoryStore(), deriveKey: true });
+    await app.register(idempotency);
+    app.post('/', async () => 'done');
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/`;
+    const headers = { 'content-type': 'application/octet-stream', authorization: 'Bearer a' };
+    const refused = await fetch(url, { method: 'POST', headers, body: 'one' });
+    expect([refused.status, await refused.json()]).toMatchObject([
+      500,
+      { code: 'SAMEKEY_BAD_ARGUMENT' },
+    ]);
+    // Of what has none, nothing can be missing.
+    const { authorization } = headers;
+    const empty = await fetch(url, { method: 'POST', headers: { authorization } });
+    expect(await empty.text()).toBe('done');
   });
 
   it('takes a reply that was sent by hand, or is a stream that fails', async () => {

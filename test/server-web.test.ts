@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { validator } from 'hono/validator';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { honoIdempotency } from '../src/http/hono.js';
 import { idempotent, type ServerOptions } from '../src/http/server.js';
 import { memoryStore } from '../src/store/memory.js';
@@ -197,8 +197,99 @@ describe('a web-standard handler', () => {
     [{ store: {} }, TypeError],
     [{ headerName: 'a b' }, RangeError],
     [{ wait: 1 }, TypeError],
+    [{ methods: 'POST' }, TypeError],
+    [{ applies: '/orders' }, TypeError],
+    [{ account: 'me' }, TypeError],
+    [{ required: 'yes' }, TypeError],
+    [{ storeResponses: 200 }, TypeError],
+    [{ keyFormat: 'uid' }, RangeError],
+    [{ scope: 7 }, TypeError],
+    [{ identity: { excludes: ['sentAt'] } }, TypeError],
+    [{ identity: { exclude: ['$.['] } }, SyntaxError],
   ])('refuses the options %j', (options, error) => {
-    expect(() => counting(options as never)).toThrow(error);
+    const refused = expect(() => counting(options as never));
+    refused.toThrow(error);
+    refused.toThrow(/^Cannot /);
+  });
+
+  it('takes an option that is undefined for one that is not there', async () => {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const conflicts: unknown[] = [];
+    const handler = idempotent(
+      async () => {
+        await released;
+        return new Response(null, { status: 303, headers: { location: '/orders/1' } });
+      },
+      {
+        store: memoryStore(),
+        ...({ waitMs: undefined, storeResponses: undefined } as object),
+        onEvent: (event) => event.type === 'conflict' && conflicts.push(event.waitedMs),
+      },
+    );
+    vi.useFakeTimers();
+    try {
+      const first = handler(request());
+      const second = handler(request());
+      await vi.advanceTimersByTimeAsync(11_000);
+      expect((await second).status).toBe(409);
+      expect(conflicts).toEqual([10_000]);
+      release();
+      await first;
+      const again = await handler(request());
+      expect([again.status, again.headers.get('samekey')]).toEqual([303, 'replayed']);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it.each(['', undefined, null])(
+    'goes by credentials where account says %j, so that nobody gets another one’s answer',
+    async (nothing) => {
+      const { handler, seen } = counting({ account: () => nothing as undefined });
+      for (const authorization of ['Bearer alice', 'Bearer bob']) {
+        const answer = await handler(request('a', { headers: { authorization } }));
+        expect(await answer.json()).toEqual({ count: seen.length });
+      }
+      expect(seen).toHaveLength(2);
+    },
+  );
+
+  it.each([42, Promise.resolve('me')])(
+    'says what is wrong with the account %s',
+    async (account) => {
+      const { handler } = counting({ account: () => account as unknown as string });
+      await expect(handler(request())).rejects.toThrow(
+        /^Cannot tell whose request it is: account gave a (number|Promise), wanted text$/,
+      );
+    },
+  );
+
+  it('says what is wrong with a handler that gives nothing', async () => {
+    const handler = idempotent(async () => undefined as unknown as Response, {
+      store: memoryStore(),
+    });
+    await expect(handler(request())).rejects.toThrow(
+      'Cannot answer the request: the handler gave undefined, wanted a Response',
+    );
+  });
+
+  it('ends a stream that comes when nobody waits for it any longer', async () => {
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const handler = idempotent(
+      async ({ signal }) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        return new Response(new ReadableStream({ cancel: end }));
+      },
+      { store: memoryStore(), idleMs: 50 },
+    );
+    expect((await handler(request())).status).toBe(504);
+    await ended;
   });
 });
 
@@ -225,13 +316,31 @@ describe('hono', () => {
     for (const each of answers) {
       expect(await each.json()).toEqual({ count: 1, valid: { item: 1 }, body: { item: 1 } });
     }
-    // What is kept was for the one who asked first.
+    // Each gets what middleware around this says to its own request.
     expect(answers.map(({ headers }) => headers.get('access-control-allow-origin'))).toEqual([
       'https://a.example',
-      'https://a.example',
+      'https://b.example',
     ]);
     expect(await (await ask('/raw', 'https://a.example')).text()).toBe('2 {"item":1}');
     expect(await (await ask('/raw', 'https://a.example')).text()).toBe('2 {"item":1}');
+  });
+
+  it('keeps all the cookies that were set before it for this request', async () => {
+    const app = new Hono();
+    app.use(async (c, next) => {
+      for (const cookie of ['a=1', 'b=2']) c.header('set-cookie', cookie, { append: true });
+      await next();
+    });
+    app.use(honoIdempotency({ store: memoryStore() }));
+    app.post('/orders', (c) => {
+      c.header('set-cookie', 'own=3', { append: true });
+      return c.text('done');
+    });
+    const cookies = async () => (await app.request('/orders', request())).headers.getSetCookie();
+    expect([await cookies(), await cookies()]).toEqual([
+      ['a=1', 'b=2', 'own=3'],
+      ['a=1', 'b=2'],
+    ]);
   });
 
   it('knows whose request it is by what came before', async () => {

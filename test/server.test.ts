@@ -104,14 +104,16 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
       status: number;
       title: string;
       detail: string;
+      code: string;
     };
     expect(problem).toEqual({
       type: expect.stringContaining('/docs/server.md#'),
       title: expect.any(String),
       status: response.status,
       detail: expect.stringMatching(/^Cannot .*wanted /),
+      code: expect.any(String),
     });
-    return [response.status, problem.type.split('#')[1]];
+    return [response.status, problem.type.split('#')[1], problem.code];
   };
 
   it('a duplicate joins the first request, and gets its response again afterwards', async () => {
@@ -183,15 +185,24 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
   it('a key that is malformed, missing where it must not, or was used otherwise is a problem', async () => {
     await serving(({ count }) => json({ count }), { required: true });
     for (const key of ['a b', 'a"b', '"a', 'a,b', 'k'.repeat(10_000), '"a" "b"']) {
-      expect(await problemOf(await post(key)), key).toEqual([400, 'key-malformed']);
+      expect(await problemOf(await post(key)), key).toEqual([
+        400,
+        'key-malformed',
+        'SAMEKEY_BAD_KEY',
+      ]);
     }
-    expect(await problemOf(await post(undefined))).toEqual([400, 'key-missing']);
+    expect(await problemOf(await post(undefined))).toEqual([400, 'key-missing', 'SAMEKEY_BAD_KEY']);
     expect(runs).toBe(0);
     await (await post('a')).text();
-    expect(await problemOf(await post('a', { item: 2 }))).toEqual([422, 'key-reused']);
+    expect(await problemOf(await post('a', { item: 2 }))).toEqual([
+      422,
+      'key-reused',
+      'SAMEKEY_MISMATCH',
+    ]);
     expect(await problemOf(await post('a', { item: 1 }, { path: '/orders?gift=1' }))).toEqual([
       422,
       'key-reused',
+      'SAMEKEY_MISMATCH',
     ]);
     // Another address, another request.
     expect(outcomeOf(await post('a', { item: 2 }, { path: '/refunds' }))).toBe('executed');
@@ -212,8 +223,12 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     const second = await post('a');
     expect(second.headers.get('retry-after')).toBe('1');
     expect(second.headers.get('x-should-retry')).toBe('true');
-    expect(await problemOf(second)).toEqual([409, 'in-progress']);
-    expect(await problemOf(await post('a', { item: 2 }))).toEqual([422, 'key-reused']);
+    expect(await problemOf(second)).toEqual([409, 'in-progress', 'SAMEKEY_IN_PROGRESS']);
+    expect(await problemOf(await post('a', { item: 2 }))).toEqual([
+      422,
+      'key-reused',
+      'SAMEKEY_MISMATCH',
+    ]);
     step.take();
     expect(await (await first).json()).toEqual({ count: 1 });
   });
@@ -221,12 +236,16 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
   it('a body that is too large is refused before the handler, whether it says so or not', async () => {
     await serving(({ count }) => json({ count }), { maxBodyBytes: 1000 });
     const large = JSON.stringify({ text: 'x'.repeat(50_000) });
-    expect(await problemOf(await post('a', large))).toEqual([413, 'body-too-large']);
+    expect(await problemOf(await post('a', large))).toEqual([
+      413,
+      'body-too-large',
+      'SAMEKEY_TOO_LONG',
+    ]);
     if (reads === 'itself') {
       // Nobody knows how long it is before it is read.
       const body = new Blob([large]).stream();
       const refused = await post('a', undefined, { body, duplex: 'half' } as RequestInit);
-      expect(await problemOf(refused)).toEqual([413, 'body-too-large']);
+      expect(await problemOf(refused)).toEqual([413, 'body-too-large', 'SAMEKEY_TOO_LONG']);
     }
     expect(runs).toBe(0);
     expect((await post('a')).status).toBe(200);

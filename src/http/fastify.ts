@@ -61,6 +61,7 @@ export function fastifyIdempotency<Incoming extends FastifyRequestLike = Fastify
           to: reply.raw,
           parsed: () => request.body,
           proceed: done,
+          headersBefore: () => reply.getHeaders(),
           onForeign() {
             reply.hijack();
             // What hooks before this have set for this request.

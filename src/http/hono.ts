@@ -64,6 +64,7 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
       gate.answer(admission, {
         payload: { body },
         signal: request.signal,
+        before,
         onStart: (landing) => waitUntil(context, landing),
         run: (signal) => {
           running = run(signal);
@@ -73,9 +74,8 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
     );
     // Of a client that hung up, the handler goes on; and Hono keeps the first response it is given.
     if (request.signal.aborted) await running?.catch(() => {});
-    for (const [name, value] of before) {
-      if (!response.headers.has(name)) response.headers.set(name, value);
-    }
+    const own = new Set(response.headers.keys());
+    for (const [name, value] of before) if (!own.has(name)) response.headers.append(name, value);
     // Without this, what is there would be merged into it, and win.
     context.res = undefined;
     context.res = response;

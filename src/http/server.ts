@@ -1,4 +1,5 @@
 /** `samekey/server`: a handler that processes the same request at most once. */
+import { fail, nameOf } from '../errors/errors.js';
 import { Gate } from './server/gate.js';
 import { readBody } from './server/payload.js';
 import type { ServerControls, ServerOptions } from './server/server-options.js';
@@ -63,10 +64,20 @@ export function idempotent<Rest extends readonly unknown[]>(
         payload: { body },
         signal: request.signal,
         onStart: waitUntilOf(rest),
-        run: async (signal) => handler(withBody(request, body, signal), ...rest),
+        run: async (signal) => made(await handler(withBody(request, body, signal), ...rest)),
       }),
     );
   }, gate.controls);
+}
+
+/** What a handler gave, which may have forgotten to. */
+function made(response: Response): Response {
+  if (typeof response?.status === 'number') return response;
+  return fail(
+    TypeError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot answer the request: the handler gave ${nameOf(response)}, wanted a Response`,
+  );
 }
 
 /** The request once more, with a body that was not read, and without its client's signal. */

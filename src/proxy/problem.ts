@@ -1,30 +1,26 @@
-import { STATUS_CODES } from 'node:http';
-
-/** What a client is told: a status, and RFC 9457's `application/problem+json`. */
-export interface Problem {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
+import type { SamekeyErrorCode } from '../errors/errors.js';
+import { type Problem, type ProblemName, problem } from '../http/exchange/problem.js';
 
 /** By the code of what went wrong. What is not here has a status of its own, or is a fault of ours. */
-const STATUSES: Readonly<Record<string, number>> = {
-  SAMEKEY_BAD_KEY: 400,
-  SAMEKEY_BAD_SCOPE: 400,
-  SAMEKEY_EMPTY_IDENTITY: 400,
-  SAMEKEY_TOO_DEEP: 400,
-  SAMEKEY_IN_PROGRESS: 409,
+const TOLD: Readonly<Record<string, readonly [name: ProblemName, status: number]>> = {
+  SAMEKEY_BAD_KEY: ['key-malformed', 400],
+  SAMEKEY_BAD_SCOPE: ['body-not-comparable', 400],
+  SAMEKEY_EMPTY_IDENTITY: ['body-not-comparable', 400],
+  SAMEKEY_TOO_DEEP: ['body-not-comparable', 400],
+  SAMEKEY_REFUSED: ['refused', 400],
+  SAMEKEY_IN_PROGRESS: ['in-progress', 409],
   // The response under way cannot be shared any longer: it is there when that is over, or sent anew.
-  SAMEKEY_TOO_LONG: 409,
-  SAMEKEY_UNKNOWN_OUTCOME: 409,
-  SAMEKEY_MISMATCH: 422,
-  SAMEKEY_BROKEN_RESPONSE: 502,
-  SAMEKEY_CLOSED: 503,
-  SAMEKEY_LEASE_LOST: 503,
-  SAMEKEY_NO_TABLE: 503,
-  SAMEKEY_STORE: 503,
-  SAMEKEY_STORE_FULL: 503,
-  SAMEKEY_TIMEOUT: 504,
+  SAMEKEY_TOO_LONG: ['in-progress', 409],
+  SAMEKEY_UNKNOWN_OUTCOME: ['outcome-unknown', 409],
+  SAMEKEY_MISMATCH: ['key-reused', 422],
+  SAMEKEY_BROKEN_RESPONSE: ['upstream-failed', 502],
+  SAMEKEY_UPSTREAM: ['upstream-failed', 502],
+  SAMEKEY_CLOSED: ['unavailable', 503],
+  SAMEKEY_LEASE_LOST: ['unavailable', 503],
+  SAMEKEY_NO_TABLE: ['unavailable', 503],
+  SAMEKEY_STORE: ['unavailable', 503],
+  SAMEKEY_STORE_FULL: ['unavailable', 503],
+  SAMEKEY_TIMEOUT: ['no-answer', 504],
 };
 
 /** Nothing was sent, or somebody else's answer is on its way: to ask again costs nothing. */
@@ -40,23 +36,17 @@ const HARMLESS: ReadonlySet<string> = new Set([
 /** Returns what to answer when there is no answer of the upstream. */
 export function problemOf(error: unknown): Problem {
   const { code = 'SAMEKEY_FAULT', message, status: own } = error as Partial<ErrorWithCode>;
-  const status = own ?? STATUSES[code] ?? 500;
+  const [told, usual] = TOLD[code] ?? ['fault', 500];
+  const status = own ?? usual;
+  const name = status === 413 ? 'body-too-large' : told;
   const isHarmless = HARMLESS.has(code) && status !== 413;
   const detail = isOurs(status, code) ? 'The proxy failed; its log says at what.' : String(message);
-  const body = { type: 'about:blank', title: STATUS_CODES[status], status, detail, code };
-  return {
-    status,
-    headers: {
-      'content-type': 'application/problem+json',
-      // No cache on the way may answer the next attempt with this.
-      'cache-control': 'no-store',
-      // What the SDKs of OpenAI and Anthropic ask before they send it once more by themselves: where
-      // the upstream may have done the work, that is for a person to decide.
-      'x-should-retry': String(isHarmless),
-      ...(isHarmless && { 'retry-after': '1' }),
-    },
-    body: `${JSON.stringify(body)}\n`,
-  };
+  return problem(name, status, code, detail, {
+    // What the SDKs of OpenAI and Anthropic ask before they send it once more by themselves: where
+    // the upstream may have done the work, that is for a person to decide.
+    'x-should-retry': String(isHarmless),
+    ...(isHarmless && { 'retry-after': '1' }),
+  });
 }
 
 /** Whether it is nothing that a client should read: faults, addresses of servers behind this one. */
@@ -69,7 +59,7 @@ const STORE: ReadonlySet<string> = new Set([
 ]);
 
 interface ErrorWithCode {
-  readonly code: string;
+  readonly code: SamekeyErrorCode | 'SAMEKEY_FAULT';
   readonly message: string;
   readonly status: number;
 }

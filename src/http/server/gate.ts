@@ -1,12 +1,14 @@
-import { scoped } from '../../index.js';
+import { fail, nameOf } from '../../errors/errors.js';
+import { defineIdentity, type IdentityLike, scoped } from '../../index.js';
 import type { OnceEvent } from '../../once/index.js';
 import { whole } from '../../once/options.js';
+import type { ResponseInfo } from '../exchange/exchange.js';
 import { type ExchangeOptions, Exchanges } from '../exchange/exchanges.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
-import { fingerprintOf, isRefusal, type Payload } from './payload.js';
-import { problem, problemOf } from './problem.js';
-import type { ServerControls, ServerOptions } from './server-options.js';
+import { fingerprintOf, type Payload } from './payload.js';
+import { codeOf, refusal, refusalOf } from './problem.js';
+import { checkServerOptions, type ServerControls, type ServerOptions } from './server-options.js';
 
 /** What of a request comes before its body. */
 export interface IncomingHead {
@@ -32,6 +34,8 @@ export interface Processing {
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal | undefined;
   readonly onStart?: ((landing: Promise<void>) => void) | undefined;
+  /** What was set before for the response to this request, and not for those that are the same. */
+  readonly before?: Headers | undefined;
   /** The handler. Called at most once. */
   readonly run: (signal: AbortSignal) => Promise<Response>;
 }
@@ -60,25 +64,41 @@ const OWN_MEMBERS = [
   'maxBodyBytes',
 ] as const;
 
+/** What describes a body, and so goes with it. */
+export const OF_BODY: ReadonlySet<string> = new Set([
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'etag',
+  'last-modified',
+]);
+
+/**
+ * A 4xx says that nothing was done, for a reason that may be gone at the next attempt. A 5xx that is
+ * kept could never be retried away.
+ */
+const isKept = ({ status }: ResponseInfo) => status >= 200 && status < 400;
+
 /** The rules of draft-ietf-httpapi-idempotency-key-header-07, for every kind of server. */
 export class Gate<Incoming> {
   readonly maxBodyBytes: number;
   readonly #exchanges: Exchanges;
   readonly #options: ServerOptions<Incoming>;
+  readonly #identity: IdentityLike | undefined;
   readonly #header: KeyHeader;
   readonly #methods: ReadonlySet<string>;
 
   constructor(options: ServerOptions<Incoming>) {
+    checkServerOptions(options);
     const exchangeOptions: Record<string, unknown> = { ...options };
     for (const name of OWN_MEMBERS) delete exchangeOptions[name];
-    const { onEvent } = options;
+    const { onEvent, identity, waitMs = 10_000, storeResponses = isKept } = options;
+    this.#identity = identity && defineIdentity(identity);
     this.#exchanges = new Exchanges(
       {
-        waitMs: 10_000,
-        // A 4xx says that nothing was done, for a reason that may be gone at the next attempt. A
-        // 5xx that is kept could never be retried away.
-        storeResponses: ({ status }) => status >= 200 && status < 400,
         ...(exchangeOptions as unknown as ExchangeOptions),
+        waitMs,
+        storeResponses,
         ...(onEvent && { onEvent: (event) => onEvent(toldOf(event)) }),
       },
       true,
@@ -115,15 +135,16 @@ export class Gate<Incoming> {
       if (sentKey !== undefined && keyFormat !== undefined)
         this.#header.require(sentKey, keyFormat);
     } catch (error) {
-      return problem(400, 'key-malformed', (error as Error).message);
+      return refusal('key-malformed', 400, 'SAMEKEY_BAD_KEY', (error as Error).message);
     }
-    const account = this.#options.account?.(incoming) ?? accountOf(headers, false);
+    const account = this.#accountOf(incoming) || accountOf(headers, false);
     if (sentKey === undefined && !(deriveKey && account !== '')) {
       const isRequired = typeof required === 'function' ? required(incoming) : required;
       if (!isRequired) return undefined;
-      return problem(
-        400,
+      return refusal(
         'key-missing',
+        400,
+        'SAMEKEY_BAD_KEY',
         `Cannot process the request: it has no ${this.#header.name}, wanted one that is the same at every attempt`,
       );
     }
@@ -142,11 +163,25 @@ export class Gate<Incoming> {
     };
   }
 
+  /** What the server says, where an empty text says no more than nothing. */
+  #accountOf(incoming: Incoming): string | undefined {
+    const account: unknown = this.#options.account?.(incoming);
+    if (account === undefined || account === null || typeof account === 'string') {
+      return account ?? undefined;
+    }
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot tell whose request it is: account gave ${nameOf(account)}, wanted text`,
+    );
+  }
+
   /** The refusal of a body that is longer than `maxBodyBytes`. */
   tooLarge(): Response {
-    return problem(
-      413,
+    return refusal(
       'body-too-large',
+      413,
+      'SAMEKEY_TOO_LONG',
       `Cannot process the request: its body is larger than ${this.maxBodyBytes} bytes, wanted a smaller one`,
     );
   }
@@ -157,19 +192,21 @@ export class Gate<Incoming> {
    */
   async answer(admission: Admission, processing: Processing): Promise<Response> {
     const { headers, scope, sentKey } = admission;
-    const { payload, signal, onStart, run } = processing;
+    const { payload, signal, onStart, before, run } = processing;
     let fingerprint: string;
     try {
-      fingerprint = await fingerprintOf(admission, payload, this.#options.identity);
+      fingerprint = await fingerprintOf(admission, payload, this.#identity);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      return problem(400, 'body-not-comparable', (error as Error).message);
+      const code = codeOf(error);
+      if (code === undefined) throw error;
+      return refusal('body-not-comparable', 400, code, (error as Error).message);
     }
     const key =
       sentKey === undefined
         ? scoped([...scope, 'derived'], fingerprint)
         : scoped([...scope, 'sent'], sentKey);
     let cookies: readonly string[] = [];
+    let unchanged: readonly (readonly [name: string, value: string])[] = [];
     try {
       const { response, outcome } = await this.#exchanges.run({
         key,
@@ -182,18 +219,24 @@ export class Gate<Incoming> {
             throw aborted.aborted ? error : new HandlerFailure(error);
           });
           cookies = made.headers.getSetCookie();
+          unchanged = [...(before ?? [])].filter(
+            ([name, value]) =>
+              !OF_BODY.has(name) && name !== 'set-cookie' && made.headers.get(name) === value,
+          );
+          for (const [name] of unchanged) made.headers.delete(name);
           return made;
         },
       });
       // They are for the one who asked, not for those who only sent the same.
       if (outcome === 'executed') {
+        for (const [name, value] of unchanged) response.headers.set(name, value);
         for (const cookie of cookies) response.headers.append('set-cookie', cookie);
       }
       return response;
     } catch (error) {
       if (error instanceof HandlerFailure) throw error.cause;
       if (signal?.aborted) throw error;
-      const told = problemOf(error);
+      const told = refusalOf(error);
       if (told === undefined) throw error;
       return told;
     }

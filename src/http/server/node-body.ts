@@ -1,5 +1,5 @@
-import type { NodeRequest } from './node-http.js';
-import { joined } from './payload.js';
+import { joinChunks } from '../exchange/chunks.js';
+import { hasBody, type NodeRequest } from './node-http.js';
 
 /**
  * Reads the body of a request and puts it back, so that whoever comes after reads it as if nobody
@@ -9,12 +9,7 @@ export async function peekBody(
   request: NodeRequest,
   maxBytes: number,
 ): Promise<Uint8Array | undefined> {
-  const { headers } = request;
-  const length = headers['content-length'];
-  // It has none (RFC 9112 §6.3).
-  if (Number(length ?? 0) === 0 && headers['transfer-encoding'] === undefined) {
-    return new Uint8Array();
-  }
+  if (!hasBody(request)) return new Uint8Array();
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let byteCount = 0;
@@ -36,8 +31,8 @@ export async function peekBody(
         request.resume();
         return;
       }
-      if (!request.complete) return;
-      const body = joined(chunks, byteCount);
+      if (!hasAllCome(request)) return;
+      const body = joinChunks(chunks, byteCount);
       // In the turn in which the last of it was read: in the next one it would have ended.
       if (byteCount > 0) request.unshift(body);
       settle(() => resolve(body));
@@ -47,3 +42,8 @@ export async function peekBody(
     request.on('error', onClose);
   });
 }
+
+/** HTTP/2 says `complete` only when it is too late to put anything back. */
+const hasAllCome = (request: NodeRequest) =>
+  request.complete ||
+  (request as { _readableState?: { ended?: boolean } })._readableState?.ended === true;

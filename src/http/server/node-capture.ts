@@ -1,9 +1,8 @@
-import { encoder } from '../../engine/utf8.js';
+import { whenAborted } from '../../once/abort.js';
 import { BrokenResponseError } from '../exchange/errors.js';
+import type { HiddenHangUp } from './node-hang-up.js';
 import type { NodeResponse } from './node-http.js';
-
-/** Only Node has these kinds of text. */
-declare const Buffer: { from(text: string, encoding: string): Uint8Array };
+import { bytesOf, headersSet, isMeasured, setHeaders } from './node-written.js';
 
 /** How much a handler may write ahead of whoever takes it, before it is told to wait. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -32,16 +31,24 @@ export const wireOf = (to: NodeResponse): Wire => ({
 /**
  * Takes what a handler writes to its response, instead of sending it, and resolves to that when its
  * head is there. The handler sees a response that works as ever; but that its client hangs up, it
- * sees only when it has written all, or when nobody wants it any longer.
+ * sees only when it has written all, or when the signal aborts: nobody wants it any longer then.
  */
-export function captureResponse(to: NodeResponse, wire: Wire): Promise<Response> {
-  return new Capture(to, wire).response;
+export function captureResponse(
+  to: NodeResponse,
+  wire: Wire,
+  hangUp: HiddenHangUp,
+  signal: AbortSignal,
+): Promise<Response> {
+  return new Capture(to, wire, hangUp, signal).response;
 }
 
 class Capture {
   readonly response: Promise<Response>;
   readonly #to: NodeResponse;
   readonly #wire: Wire;
+  readonly #hangUp: HiddenHangUp;
+  #stopListening = () => {};
+  #showSocket = () => {};
   #resolve: (response: Response) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -53,15 +60,19 @@ class Capture {
   #isDropped = false;
   #needsDrain = false;
   #isHungUp = false;
+  /** The server was set to close connections on which nothing happens. */
+  #isTimedOut = false;
   /** What waits for `drain` and `close`, of which the handler has its own. */
   readonly #listeners = {
     drain: new Map<Listener, Listener>(),
     close: new Map<Listener, Listener>(),
   };
 
-  constructor(to: NodeResponse, wire: Wire) {
+  constructor(to: NodeResponse, wire: Wire, hangUp: HiddenHangUp, signal: AbortSignal) {
     this.#to = to;
     this.#wire = wire;
+    this.#hangUp = hangUp;
+    hangUp.onCut = () => this.#fail(undefined);
     this.response = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -69,6 +80,17 @@ class Capture {
     this.#isHungUp = to.destroyed;
     wire.once('close', () => this.#onHangUp());
     this.#takeOver();
+    if (this.#isHungUp) this.#hideSocket();
+    const { socket } = to;
+    const onTimeout = () => {
+      this.#isTimedOut = true;
+    };
+    socket?.once('timeout', onTimeout);
+    const stopWaiting = whenAborted(signal, () => this.#drop());
+    this.#stopListening = () => {
+      socket?.off('timeout', onTimeout);
+      stopWaiting();
+    };
   }
 
   #takeOver(): void {
@@ -155,12 +177,13 @@ class Capture {
   #writeHead(status: number, rest: readonly unknown[]): void {
     if (this.#hasHead || this.#isOver) return;
     const [message, more] = typeof rest[0] === 'string' ? rest : [undefined, rest[0]];
-    const headers = new Headers();
-    for (const [name, value] of Object.entries(this.#to.getHeaders())) set(headers, name, value);
-    for (const [name, value] of pairsOf(more)) set(headers, name, value);
+    const headers = headersSet(this.#to.getHeaders());
+    setHeaders(headers, more);
     if (this.#wholeLength !== undefined && !NULL_BODY.has(status) && !isMeasured(headers)) {
       headers.set('content-length', String(this.#wholeLength));
     }
+    // Its client would wait for what is said to come, and never does (RFC 9110 §15.3.6).
+    if (status === 205) headers.delete('content-length');
     const body = NULL_BODY.has(status) ? null : this.#stream();
     const response = new Response(body, {
       status,
@@ -183,12 +206,7 @@ class Capture {
           this.#needsDrain = false;
           this.#tell('drain');
         },
-        cancel: () => {
-          this.#isDropped = true;
-          this.#needsDrain = false;
-          this.#tell('drain');
-          if (this.#isHungUp) this.#over();
-        },
+        cancel: () => this.#drop(),
       },
       { highWaterMark: HIGH_WATER_MARK, size: (chunk) => chunk.length },
     );
@@ -196,18 +214,22 @@ class Capture {
 
   #write(chunk: unknown, encoding: unknown, callback: unknown): boolean {
     const told = [encoding, callback].find((each) => typeof each === 'function');
-    if (this.#isOver) return false;
-    this.#needHead();
     const bytes = bytesOf(chunk, encoding);
-    if (bytes.length > 0 && !this.#isDropped) this.#body?.enqueue(bytes);
     if (told !== undefined) queueMicrotask(() => (told as Listener)());
+    // To who waits for `drain` alone, it would never come.
+    if (this.#isOver) return this.#isDropped;
+    this.#needHead();
+    if (bytes.length > 0 && !this.#isDropped) this.#body?.enqueue(bytes);
     this.#needsDrain = !this.#isDropped && (this.#body?.desiredSize ?? 1) <= 0;
     return !this.#needsDrain;
   }
 
   #end(...args: unknown[]): void {
-    if (this.#isOver) return;
     const told = args.find((each) => typeof each === 'function');
+    if (this.#isOver) {
+      if (told !== undefined) queueMicrotask(() => (told as Listener)());
+      return;
+    }
     if (told !== undefined) this.#wire.once('finish', told as Listener);
     const [chunk, encoding] = args;
     const bytes =
@@ -230,10 +252,35 @@ class Capture {
     this.#over();
   }
 
+  /** What is still written goes nowhere; the handler is told that its client is gone, if it is. */
+  #drop(): void {
+    if (this.#isOver || this.#isDropped) return;
+    this.#isDropped = true;
+    this.#needsDrain = false;
+    this.#ignoreHeaders();
+    this.#tell('drain');
+    if (this.#isHungUp) this.#over();
+  }
+
+  /** Once another response than the handler's was sent, Node throws where it sets a header of its own. */
+  #ignoreHeaders(): void {
+    const to = this.#to as unknown as Record<string, unknown>;
+    const isSent = () => Reflect.get(Object.getPrototypeOf(to), 'headersSent', to) === true;
+    for (const name of ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader']) {
+      const own = to[name];
+      if (typeof own !== 'function') continue;
+      to[name] = (...args: unknown[]) => (isSent() ? to : own.apply(to, args));
+    }
+  }
+
   /** From here on the response is what it was, and its events are Node's. */
   #over(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     this.#needsDrain = false;
+    this.#stopListening();
+    this.#showSocket();
+    this.#hangUp.show();
     if (this.#isHungUp) this.#tell('close');
     else this.#wire.once('close', () => this.#tell('close'));
   }
@@ -242,33 +289,28 @@ class Capture {
     this.#isHungUp = true;
     if (this.#isOver) return;
     const { socket } = this.#to;
-    // Neither the client's end nor a broken line: it was this side that cut the connection.
-    const isOwnDoing = socket !== null && !socket.readableEnded && !socket.errored;
+    // Neither the client's end nor a broken line: it was this side that cut the connection, as
+    // frameworks do it after an error that came too late. Before there is a head it is a server that
+    // closes connections, and what the handler does is worth no less for it.
+    const isOwnDoing =
+      this.#hasHead &&
+      !this.#isTimedOut &&
+      socket !== null &&
+      !socket.readableEnded &&
+      !socket.errored;
     if (isOwnDoing) this.#fail(undefined);
     else if (this.#isDropped) this.#over();
+    else this.#hideSocket();
   }
-}
 
-const isMeasured = (headers: Headers) =>
-  headers.has('content-length') || headers.has('transfer-encoding');
-
-function set(headers: Headers, name: string, value: unknown): void {
-  if (value === undefined) return;
-  headers.delete(name);
-  for (const each of Array.isArray(value) ? value : [value]) headers.append(name, String(each));
-}
-
-/** As `writeHead` takes them: an object, or names and values in turn. */
-function pairsOf(headers: unknown): (readonly [name: string, value: unknown])[] {
-  if (typeof headers !== 'object' || headers === null) return [];
-  if (!Array.isArray(headers)) return Object.entries(headers);
-  if (Array.isArray(headers[0])) return headers;
-  return headers.flatMap((name, at) => (at % 2 === 0 ? [[name, headers[at + 1]] as const] : []));
-}
-
-/** A copy: whoever wrote it may use its memory again. */
-function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
-  if (typeof chunk !== 'string') return new Uint8Array(chunk as Uint8Array);
-  if (typeof encoding !== 'string' || /^utf-?8$/i.test(encoding)) return encoder.encode(chunk);
-  return Buffer.from(chunk, encoding);
+  /** Not before: Node writes by it. From here on nothing is written, for nobody reads it. */
+  #hideSocket(): void {
+    const to = this.#to as { socket: unknown };
+    const { socket } = to;
+    if (this.#hangUp.socket === undefined) return;
+    to.socket = this.#hangUp.socket;
+    this.#showSocket = () => {
+      to.socket = socket;
+    };
+  }
 }

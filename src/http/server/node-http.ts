@@ -11,11 +11,16 @@ export interface NodeRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Whether all of it has come in. */
   readonly complete: boolean;
+  /** Of HTTP/2, where a body need not be announced. */
+  readonly stream?: { readonly endAfterHeaders?: boolean };
   readonly destroyed: boolean;
   readonly readableDidRead: boolean;
+  readonly readableEnded: boolean;
+  readonly socket?: unknown;
   read(): unknown;
   unshift(chunk: Uint8Array): void;
   resume(): unknown;
+  destroy(error?: Error): unknown;
   on(event: string, listener: Listener): unknown;
   off(event: string, listener: Listener): unknown;
 }
@@ -28,6 +33,8 @@ export interface NodeResponse {
   readonly socket: {
     readonly readableEnded: boolean;
     readonly errored?: unknown;
+    once(event: string, listener: Listener): unknown;
+    off(event: string, listener: Listener): unknown;
   } | null;
   getHeaders(): Record<string, number | string | readonly string[] | undefined>;
   setHeader(name: string, value: number | string | readonly string[]): unknown;
@@ -43,6 +50,12 @@ export interface NodeResponse {
   on(event: string, listener: Listener): unknown;
   once(event: string, listener: Listener): unknown;
   off(event: string, listener: Listener): unknown;
+}
+
+/** Whether a request has a body, though it may be empty (RFC 9112 §6.3, RFC 9113 §8.1). */
+export function hasBody({ headers, stream }: NodeRequest): boolean {
+  if (stream?.endAfterHeaders !== undefined) return !stream.endAfterHeaders;
+  return Number(headers['content-length'] ?? 0) !== 0 || headers['transfer-encoding'] !== undefined;
 }
 
 /** A request's headers; what came several times is one value, as Node joins it. */

@@ -1,17 +1,22 @@
-import type { Admission, Gate } from './gate.js';
+import { fail } from '../../errors/errors.js';
+import { type Admission, type Gate, OF_BODY } from './gate.js';
 import { peekBody } from './node-body.js';
 import { captureResponse, type Wire, wireOf } from './node-capture.js';
-import { headersOf, type NodeRequest, type NodeResponse } from './node-http.js';
+import { HiddenHangUp } from './node-hang-up.js';
+import { hasBody, headersOf, type NodeRequest, type NodeResponse } from './node-http.js';
+import { headersSet } from './node-written.js';
 import { type Payload, payloadOfParsed } from './payload.js';
 
 /** What frameworks differ in. */
 export interface NodeProcessing {
   readonly from: NodeRequest;
   readonly to: NodeResponse;
-  /** What a body parser made of the body, once it was read. */
+  /** What a body parser made of the body, once it was read; `undefined` if that is not all of it. */
   readonly parsed: () => unknown;
   /** Lets the handler go on, whose response is captured by then. */
   readonly proceed: () => void;
+  /** What was set before for the response, if it is not all set on `to`. */
+  readonly headersBefore?: () => ReturnType<NodeResponse['getHeaders']>;
   /** Is told before a response is written that is not the handler's own. */
   readonly onForeign?: () => void;
 }
@@ -27,8 +32,10 @@ export const headOf = (from: NodeRequest) => () => ({
 export async function serveNode<Incoming>(
   gate: Gate<Incoming>,
   admission: Admission | Response,
-  { from, to, parsed, proceed, onForeign }: NodeProcessing,
+  { from, to, parsed, proceed, headersBefore, onForeign }: NodeProcessing,
 ): Promise<void> {
+  // Its client has not waited for those before this one.
+  if (to.destroyed) return;
   const wire = wireOf(to);
   const client = new AbortController();
   wire.once('close', () => client.abort());
@@ -38,16 +45,27 @@ export async function serveNode<Incoming>(
     if (admission instanceof Response) return admission;
     const payload = await payloadOf(from, parsed, gate.maxBodyBytes);
     if (payload === undefined) return gate.tooLarge();
-    return gate.answer(admission, {
-      payload,
-      signal: client.signal,
-      run: () => {
-        hasProceeded = true;
-        const response = captureResponse(to, wire);
-        proceed();
-        return response;
-      },
-    });
+    const hangUp = new HiddenHangUp(from);
+    let isFirst = false;
+    try {
+      return await gate.answer(admission, {
+        payload,
+        signal: client.signal,
+        before: headersSet(headersBefore?.() ?? to.getHeaders()),
+        onStart: () => {
+          isFirst = true;
+        },
+        run: (aborted) => {
+          hasProceeded = true;
+          const response = captureResponse(to, wire, hangUp, aborted);
+          proceed();
+          return response;
+        },
+      });
+    } finally {
+      // Of the first one the handler may still be run, though its client is gone.
+      if (!hasProceeded && !(isFirst && client.signal.aborted)) hangUp.show();
+    }
   };
   try {
     const response = await answer();
@@ -73,19 +91,26 @@ async function payloadOf(
     from.resume();
     return undefined;
   }
-  if (from.readableDidRead) return payloadOfParsed(parsed());
+  if (from.readableDidRead) {
+    const whole = parsed();
+    if (whole === undefined && hasBody(from)) {
+      fail(
+        TypeError,
+        'SAMEKEY_BAD_ARGUMENT',
+        'Cannot compare requests: the body was read before, and not all of it is in request.body; wanted this before what reads it, or a parser that leaves it there',
+      );
+    }
+    return payloadOfParsed(whole);
+  }
   const body = await peekBody(from, maxBytes);
   return body && { body };
 }
-
-/** What describes a body, and must not be left from another one; how it travels, Node knows. */
-const OF_BODY = ['content-encoding', 'content-length', 'content-type', 'etag', 'last-modified'];
 
 /** Writes a response while it comes in, as fast as it is taken. */
 async function writeResponse(response: Response, to: NodeResponse, wire: Wire): Promise<void> {
   const { status, statusText, headers, body } = response;
   const there = to.getHeaders();
-  // Whatever is removed Node does not add by itself, also if it was not there.
+  // What is left from another body must go; how this one travels, Node knows. Whatever is removed Node does not add by itself, also if it was not there.
   for (const name of OF_BODY) if (there[name] !== undefined) to.removeHeader(name);
   for (const [name, value] of headers) if (name !== 'set-cookie') to.setHeader(name, value);
   const cookies = headers.getSetCookie();

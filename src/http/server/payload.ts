@@ -1,8 +1,10 @@
 import { encoder } from '../../engine/utf8.js';
 import { type IdentityLike, keyOf, scoped, sha256Hex } from '../../index.js';
+import { joinChunks } from '../exchange/chunks.js';
 import { mediaType } from '../request/counted-headers.js';
 import { contentOf } from '../request/outgoing-request.js';
 import { keyOfBody } from '../request/request-key.js';
+import { codeOf } from './problem.js';
 
 /** What a request brings: its body as it came, or what a parser before has made of it. */
 export type Payload = { readonly body: Uint8Array } | { readonly parsed: unknown };
@@ -34,7 +36,7 @@ export async function fingerprintOf(
     return scoped(scope, await keyOfBody(content, identity));
   } catch (error) {
     // Nested too deep, or without the fields that are its identity: what it is, is for the handler.
-    if (!isRefusal(error)) throw error;
+    if (codeOf(error) === undefined) throw error;
     return scoped(scope, sha256Hex(payload.body));
   }
 }
@@ -48,10 +50,6 @@ function whole<T>(make: () => T): T | undefined {
     throw error;
   }
 }
-
-/** Whether it is the content that is refused. */
-export const isRefusal = (error: unknown) =>
-  error instanceof Error && String((error as { code?: string }).code).startsWith('SAMEKEY_');
 
 /** Reads the body of a request, if it is no longer than that. */
 export async function readBody(
@@ -83,16 +81,5 @@ export async function readBody(
     }
     chunks.push(value);
   }
-  return joined(chunks, byteCount);
-}
-
-export function joined(chunks: readonly Uint8Array[], byteCount: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0] as Uint8Array;
-  const body = new Uint8Array(byteCount);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-  }
-  return body;
+  return joinChunks(chunks, byteCount);
 }

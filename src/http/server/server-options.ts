@@ -1,6 +1,8 @@
+import { fail, nameOf } from '../../errors/errors.js';
+import { scoped } from '../../index.js';
 import type { OnceStats } from '../../once/index.js';
 import type { ExchangeOptions } from '../exchange/exchanges.js';
-import type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+import { type KeyFormat, type KeyHeaderOptions, requireKeyFormat } from '../request/key-header.js';
 import type { RequestKeyOptions } from '../request/request-key.js';
 
 /**
@@ -41,4 +43,30 @@ export interface ServerControls {
   stats(): OnceStats;
   /** Refuses new requests, waits for those under way and closes the store. */
   close(): Promise<void>;
+}
+
+/**
+ * Checks what only a server has, when it is made: at a request it would be a client that is told.
+ *
+ * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT`, `SAMEKEY_BAD_SCOPE`.
+ */
+export function checkServerOptions<Incoming>(options: ServerOptions<Incoming>): void {
+  const { methods = [], applies, account, required, storeResponses, keyFormat, scope } = options;
+  const refuse = (name: string, value: unknown, wanted: string) =>
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot use the option ${name}: it is ${nameOf(value)}, wanted ${wanted}`,
+    );
+  if (!Array.isArray(methods) || methods.some((method) => typeof method !== 'string')) {
+    refuse('methods', methods, 'a list of texts such as ["POST", "PATCH"]');
+  }
+  for (const [name, value] of Object.entries({ applies, account, storeResponses })) {
+    if (value !== undefined && typeof value !== 'function') refuse(name, value, 'a function');
+  }
+  if (required !== undefined && typeof required !== 'boolean' && typeof required !== 'function') {
+    refuse('required', required, 'true, false or a function');
+  }
+  if (keyFormat !== undefined) requireKeyFormat(keyFormat);
+  if (scope !== undefined) scoped(scope, '');
 }
