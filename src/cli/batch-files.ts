@@ -87,9 +87,10 @@ export class PlanFolder {
    * is to be made anew.
    */
   async begin({ isAnew = false } = {}): Promise<PlanFile> {
+    let turn: string | undefined;
     try {
       await mkdir(this.path, { recursive: true });
-      await this.#takeTurn();
+      turn = await this.#takeTurn();
       const before = await this.read();
       if (before !== undefined && isMade(before) && !isAnew) return before;
       const files = before?.files ?? [];
@@ -112,6 +113,7 @@ export class PlanFolder {
       }
       return plan;
     } catch (error) {
+      if (turn !== undefined) await rm(turn, { force: true });
       throw error instanceof CliError
         ? error
         : this.#unusable((error as NodeJS.ErrnoException).code);
@@ -119,7 +121,7 @@ export class PlanFolder {
   }
 
   /** Of two that come at the same time one has it, also after a process that was killed. */
-  async #takeTurn(): Promise<void> {
+  async #takeTurn(): Promise<string> {
     const mine = join(this.path, `${randomUUID()}${PART}`);
     // Complete when it gets the name that others look for.
     await writeFile(mine, `${process.pid} ${startOf(process.pid)}`);
@@ -128,7 +130,7 @@ export class PlanFolder {
         const path = join(this.path, `turn-${turn}`);
         try {
           await link(mine, path);
-          return;
+          return path;
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
         }
