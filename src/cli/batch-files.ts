@@ -168,7 +168,7 @@ export class PlanFolder {
       await this.#sync(`${file}${PART}`);
       files.push({ file, requests, bytes: bytes + end.length });
     }
-    const finished: PlanFile = { ...plan, state: 'planned', provider: this.#provider, files };
+    const finished: PlanFile = { ...plan, state: 'planned', files };
     try {
       await this.#replace(finished);
       await this.publish(finished);
