@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import {
   appendFile,
-  link,
   mkdir,
   open,
   readdir,
@@ -14,6 +12,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchProvider } from '../http/batch/provider.js';
+import { endTurns, takeTurn } from './batch-turn.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 import { printable } from './terminal.js';
 
@@ -44,8 +43,6 @@ const PLAN = 'plan.json';
 /** What a file is called that is not to be sent yet. */
 const PART = '.part';
 const BATCH = /^batch-\d+\.jsonl?$/;
-/** Whose turn it is to plan here: each is made by one process, which has its number in it. */
-const TURN = /^turn-\d+$/;
 
 /**
  * A folder with the files of one plan. They have other names until `plan.json` says that they are
@@ -87,9 +84,10 @@ export class PlanFolder {
    * is to be made anew.
    */
   async begin({ isAnew = false } = {}): Promise<PlanFile> {
+    let turn: string | undefined;
     try {
       await mkdir(this.path, { recursive: true });
-      await this.#takeTurn();
+      turn = await takeTurn(this.path);
       const before = await this.read();
       if (before !== undefined && isMade(before) && !isAnew) return before;
       const files = before?.files ?? [];
@@ -112,36 +110,10 @@ export class PlanFolder {
       }
       return plan;
     } catch (error) {
+      if (turn !== undefined) await rm(turn, { force: true });
       throw error instanceof CliError
         ? error
         : this.#unusable((error as NodeJS.ErrnoException).code);
-    }
-  }
-
-  /** Of two that come at the same time one has it, also after a process that was killed. */
-  async #takeTurn(): Promise<void> {
-    const mine = join(this.path, `${randomUUID()}${PART}`);
-    // Complete when it gets the name that others look for.
-    await writeFile(mine, `${process.pid} ${startOf(process.pid)}`);
-    try {
-      for (let turn = 1; ; turn++) {
-        const path = join(this.path, `turn-${turn}`);
-        try {
-          await link(mine, path);
-          return;
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-        }
-        const [pid, start] = (await readFile(path, 'utf8').catch(() => '0')).split(' ');
-        if (isAlive(Number(pid), start)) {
-          throw new CliError(
-            EXIT.no,
-            `${printable(this.path)}: process ${pid} is planning there, wanted another --out`,
-          );
-        }
-      }
-    } finally {
-      await rm(mine);
     }
   }
 
@@ -196,7 +168,7 @@ export class PlanFolder {
       await this.#sync(`${file}${PART}`);
       files.push({ file, requests, bytes: bytes + end.length });
     }
-    const finished: PlanFile = { ...plan, state: 'planned', provider: this.#provider, files };
+    const finished: PlanFile = { ...plan, state: 'planned', files };
     try {
       await this.#replace(finished);
       await this.publish(finished);
@@ -211,20 +183,14 @@ export class PlanFolder {
     for (const { file } of files) {
       await rename(join(this.path, `${file}${PART}`), join(this.path, file)).catch(unlessGone);
     }
-    await this.#endTurns();
+    await endTurns(this.path);
   }
 
   /** Takes the plan away, and the folder if nothing else is in it. */
   async remove(): Promise<void> {
     await rm(join(this.path, PLAN), { force: true });
-    await this.#endTurns();
+    await endTurns(this.path);
     await rmdir(this.path).catch(() => {});
-  }
-
-  async #endTurns(): Promise<void> {
-    for (const name of await readdir(this.path)) {
-      if (TURN.test(name)) await rm(join(this.path, name), { force: true });
-    }
   }
 
   #name(number: number): string {
@@ -280,26 +246,4 @@ export function numberIn({ file }: PlannedFile): number {
 
 function unlessGone(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error;
-}
-
-/** Whether it is the process that wrote this; after a restart its number may be another one's. */
-function isAlive(pid: number, start: string | undefined): boolean {
-  if (!(pid > 0) || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  return !start || start === startOf(pid);
-}
-
-/** When a process began, where Linux tells; else nothing. */
-function startOf(pid: number): string {
-  try {
-    // proc_pid_stat(5): the 22nd field, of which the second may have anything in its parentheses.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')')).split(' ')[20] ?? '';
-  } catch {
-    return '';
-  }
 }

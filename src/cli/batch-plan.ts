@@ -250,8 +250,9 @@ class LinePlan {
         ttlMs: DEFAULT_TTL_MS,
       });
     }
+    const { provider } = this.#requests;
     const counts = { lines: lineCount, skipped: skippedCount, ...this.#counts };
-    return this.#folder.finish({ ...this.#begun, ...counts });
+    return this.#folder.finish({ ...this.#begun, provider, ...counts });
   }
 
   async #nowMs(): Promise<number> {

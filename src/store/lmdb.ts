@@ -1,5 +1,6 @@
 import { type Database, open } from 'lmdb';
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { type RecordRow, toRecord, toRow } from './lmdb/record-row.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import * as transition from './transition.js';
 
@@ -66,7 +67,7 @@ const MAX_READERS = 4096;
  */
 class LmdbStore implements Store {
   readonly name = 'lmdb';
-  readonly #database: Database<Row, string>;
+  readonly #database: Database<RecordRow, string>;
   readonly #clock: () => number;
   readonly #watchers = new Set<Watcher>();
   #looking: ReturnType<typeof setTimeout> | undefined;
@@ -77,7 +78,7 @@ class LmdbStore implements Store {
 
   constructor(path: string, clock: () => number) {
     this.#clock = clock;
-    this.#database = open<Row, string>({
+    this.#database = open<RecordRow, string>({
       path,
       noSubdir: false,
       useVersions: true,
@@ -309,60 +310,3 @@ function gone(record: transition.KeptRecord | undefined, nowMs: number): StoreRe
 
 const goneAtMs = ({ expiresAtMs, finishedAtMs }: StoreRecord) =>
   expiresAtMs === 0 ? (finishedAtMs ?? 0) : expiresAtMs;
-
-/** A record without the names of its members, which would be a third of it; what it has not is cut off. */
-type Row = readonly [
-  state: StoreRecord['state'],
-  owner: string,
-  fencingToken: number,
-  attempt: number,
-  claimedAtMs: number,
-  leaseEndsAtMs: number,
-  expiresAtMs: number,
-  fingerprint?: string | undefined,
-  finishedAtMs?: number | undefined,
-  codec?: string | undefined,
-  payload?: Uint8Array | undefined,
-  former?: Row | undefined,
-];
-
-function toRow(record: transition.KeptRecord): Row {
-  const { state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs } = record;
-  const row = [
-    state,
-    owner,
-    fencingToken,
-    attempt,
-    claimedAtMs,
-    leaseEndsAtMs,
-    expiresAtMs,
-  ] as const;
-  const { fingerprint, finishedAtMs, codec, payload, former } = record;
-  if (former !== undefined) {
-    return [...row, fingerprint, finishedAtMs, codec, payload, toRow(former)];
-  }
-  if (finishedAtMs !== undefined) return [...row, fingerprint, finishedAtMs, codec, payload];
-  return fingerprint === undefined ? row : [...row, fingerprint];
-}
-
-function toRecord(row: Row): transition.KeptRecord {
-  const [state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs, ...more] =
-    row;
-  const [fingerprint, finishedAtMs, codec, bytes, former] = more;
-  // `Buffer`s when they come from LMDB.
-  const payload = bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-  const record: StoreRecord = {
-    state,
-    owner,
-    fencingToken,
-    attempt,
-    fingerprint,
-    claimedAtMs,
-    leaseEndsAtMs,
-    expiresAtMs,
-    finishedAtMs,
-    codec,
-    payload,
-  };
-  return former === undefined ? record : { ...record, former: toRecord(former) };
-}

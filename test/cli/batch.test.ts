@@ -231,7 +231,11 @@ describe('samekey batch drop', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ toSend: 2, finished: 1, isOld: false });
     // The other plan is as it was.
     const other = await plan(jsonl([openaiLine('x', 'X?')]), { out: `${out}3`, store }, '--json');
-    expect(JSON.parse(other.stdout)).toMatchObject({ toSend: 0, underway: 1 });
+    expect(JSON.parse(other.stdout)).toMatchObject({
+      provider: 'openai',
+      toSend: 0,
+      underway: 1,
+    });
   });
 
   it('gives back a batch whose files are gone, by its key', async () => {
@@ -508,7 +512,7 @@ describe('what samekey batch refuses', () => {
       2,
       `${file}: it is there already, and of no plan; wanted another --out`,
     );
-    expect(existsSync(file)).toBe(true);
+    expect(readdirSync(out)).toEqual(['batch-1.jsonl']);
   });
 
   it('a folder with another plan.json', async () => {

@@ -44,7 +44,13 @@ export async function dropBatch(key: string, options: { readonly store: Store })
     );
   }
   try {
-    return await dropItems(store, ({ batch }) => batchKey(batch) === key, hold);
+    const isKeyOf = new Map<string, boolean>();
+    const isDropped = ({ batch }: ItemOwner) => {
+      const known = isKeyOf.get(batch) ?? batchKey(batch) === key;
+      isKeyOf.set(batch, known);
+      return known;
+    };
+    return await dropItems(store, isDropped, hold);
   } finally {
     await hold.end();
   }
@@ -57,13 +63,9 @@ export async function dropItems(
   hold?: BatchHold,
 ): Promise<number> {
   let count = 0;
-  for await (const window of windowsOf(requireList(store))) {
-    await hold?.prolong();
+  for await (const window of windowsOf(itemsOf(store, isDropped, hold))) {
     const dropped = await Promise.all(
-      window.map(async ({ key, record }) => {
-        const [, id] = ITEM.exec(key) ?? [];
-        const owner = record.state === 'running' ? readOwner(record.owner) : undefined;
-        if (id === undefined || owner === undefined || !isDropped(owner)) return false;
+      window.map(async ({ id, key, record }) => {
         await keepRequesters(store, id, record, DEFAULT_TTL_MS);
         return store.release(key, record.owner);
       }),
@@ -71,6 +73,19 @@ export async function dropItems(
     count += dropped.filter(Boolean).length;
   }
   return count;
+}
+
+async function* itemsOf(
+  store: Store,
+  isDropped: (owner: ItemOwner) => boolean,
+  hold: BatchHold | undefined,
+) {
+  for await (const { key, record } of requireList(store)) {
+    await hold?.prolong();
+    const [, id] = ITEM.exec(key) ?? [];
+    const owner = record.state === 'running' ? readOwner(record.owner) : undefined;
+    if (id !== undefined && owner !== undefined && isDropped(owner)) yield { id, key, record };
+  }
 }
 
 function requireList(store: Store) {

@@ -1,0 +1,59 @@
+import type { StoreRecord } from '../store.js';
+import type { KeptRecord } from '../transition.js';
+
+/** A record without the names of its members, which would be a third of it; what it has not is cut off. */
+export type RecordRow = readonly [
+  state: StoreRecord['state'],
+  owner: string,
+  fencingToken: number,
+  attempt: number,
+  claimedAtMs: number,
+  leaseEndsAtMs: number,
+  expiresAtMs: number,
+  fingerprint?: string | undefined,
+  finishedAtMs?: number | undefined,
+  codec?: string | undefined,
+  payload?: Uint8Array | undefined,
+  former?: RecordRow | undefined,
+];
+
+export function toRow(record: KeptRecord): RecordRow {
+  const { state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs } = record;
+  const row = [
+    state,
+    owner,
+    fencingToken,
+    attempt,
+    claimedAtMs,
+    leaseEndsAtMs,
+    expiresAtMs,
+  ] as const;
+  const { fingerprint, finishedAtMs, codec, payload, former } = record;
+  if (former !== undefined) {
+    return [...row, fingerprint, finishedAtMs, codec, payload, toRow(former)];
+  }
+  if (finishedAtMs !== undefined) return [...row, fingerprint, finishedAtMs, codec, payload];
+  return fingerprint === undefined ? row : [...row, fingerprint];
+}
+
+export function toRecord(row: RecordRow): KeptRecord {
+  const [state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs, ...more] =
+    row;
+  const [fingerprint, finishedAtMs, codec, bytes, former] = more;
+  // `Buffer`s when they come from LMDB.
+  const payload = bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  const record: StoreRecord = {
+    state,
+    owner,
+    fencingToken,
+    attempt,
+    fingerprint,
+    claimedAtMs,
+    leaseEndsAtMs,
+    expiresAtMs,
+    finishedAtMs,
+    codec,
+    payload,
+  };
+  return former === undefined ? record : { ...record, former: toRecord(former) };
+}
