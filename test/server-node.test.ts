@@ -53,6 +53,15 @@ const post = (url: string, init: RequestInit = {}, key = 'a') =>
     headers: { 'idempotency-key': key, ...(init.headers as Record<string, string>) },
   });
 
+/** What a handler waits for until the test goes on. */
+function untilTold() {
+  let goOn = () => {};
+  const told = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  return { told, goOn };
+}
+
 /** What takes `(request, response, next)`, without a framework. */
 async function onNode(
   handle: (request: IncomingMessage, response: ServerResponse) => unknown,
@@ -84,10 +93,7 @@ describe('a handler of node:http', () => {
   it.each(['end', 'reset'] as const)('pipes on when its client is gone (%s)', async (how) => {
     let runs = 0;
     const seen: string[] = [];
-    let goOn = () => {};
-    const told = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
+    const { told, goOn } = untilTold();
     const { url } = await onNode(async (_, response) => {
       runs++;
       response.on('close', () => seen.push('close'));
@@ -133,10 +139,7 @@ describe('a handler of node:http', () => {
     'reads its body by %s, and sees no end of its request, when its client is gone',
     async (how) => {
       let runs = 0;
-      let goOn = () => {};
-      const told = new Promise<void>((resolve) => {
-        goOn = resolve;
-      });
+      const { told, goOn } = untilTold();
       const seen: string[] = [];
       const { url } = await onNode(async (request, response) => {
         runs++;
@@ -170,10 +173,7 @@ describe('a handler of node:http', () => {
     ['closes all connections', 0],
   ])('is worth no less where the server %s', async (_, timeoutMs) => {
     let runs = 0;
-    let goOn = () => {};
-    const told = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
+    const { told, goOn } = untilTold();
     const { url, server } = await onNode(async (_, response) => {
       runs++;
       await told;
@@ -194,10 +194,7 @@ describe('a handler of node:http', () => {
 
   it('may go on when it took too long, and what it does then goes nowhere', async () => {
     let runs = 0;
-    let goOn = () => {};
-    const told = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
+    const { told, goOn } = untilTold();
     let end: unknown;
     const { url } = await onNode(
       async (_, response) => {
@@ -465,10 +462,7 @@ describe('express', () => {
     async (which) => {
       const seen: unknown[] = [];
       let asked = 0;
-      let goOn = () => {};
-      const told = new Promise<void>((resolve) => {
-        goOn = resolve;
-      });
+      const { told, goOn } = untilTold();
       const wait = async () => {
         asked++;
         await told;
@@ -506,10 +500,7 @@ describe('express', () => {
 
   it('sends a file though its client has hung up before it is sent', async () => {
     let runs = 0;
-    let goOn = () => {};
-    const told = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
+    const { told, goOn } = untilTold();
     const app = express();
     app.use(expressIdempotency({ store: memoryStore() }));
     app.post('/', async (_, response) => {
