@@ -595,6 +595,18 @@ describe('express', () => {
     expect((await post(url, { body: form('2') })).status).toBe(422);
   });
 
+  it('counts once where it is used twice, for all and for a route', async () => {
+    const app = express();
+    const middleware = expressIdempotency({ store: memoryStore(), waitMs: 100 });
+    app.use(middleware);
+    app.post('/', middleware, (_, response) => {
+      response.send('done');
+    });
+    const url = await listening(createServer(app));
+    expect(await (await post(url)).text()).toBe('done');
+    expect((await post(url)).headers.get('samekey')).toBe('replayed');
+  });
+
   it('sends files, and is one thing on two paths that it is mounted on', async () => {
     const app = express();
     const middleware = expressIdempotency({ store: memoryStore() });
