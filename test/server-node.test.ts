@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import {
   connect as connectHttp2,
@@ -7,6 +8,8 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -514,6 +517,28 @@ describe('express', () => {
     const retry = post(url);
     goOn();
     expect(await (await retry).text()).toContain('sends a file though its client');
+    expect(runs).toBe(1);
+  });
+
+  it('sends all of a file though its client hangs up in the middle', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'samekey-file-'));
+    stopping.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'file');
+    await writeFile(file, Buffer.alloc(12 << 20));
+    let runs = 0;
+    const app = express();
+    app.use(expressIdempotency({ store: memoryStore() }));
+    app.post('/', (_, response) => {
+      runs++;
+      response.sendFile(file);
+    });
+    const url = await listening(createServer(app));
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write('POST / HTTP/1.1\r\nhost: a\r\nidempotency-key: a\r\ncontent-length: 0\r\n\r\n');
+    await once(socket, 'readable');
+    socket.resetAndDestroy();
+    const retry = await post(url);
+    expect((await retry.arrayBuffer()).byteLength).toBe(12 << 20);
     expect(runs).toBe(1);
   });
 
