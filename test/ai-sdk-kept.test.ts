@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { APICallError, generateText, streamText } from 'ai';
 import { describe, expect, it } from 'vitest';
 import { idempotencyMiddleware } from '../src/http/ai-sdk.js';
@@ -151,6 +153,50 @@ describe('what is kept', () => {
       expect(stats()).toMatchObject({ failed: 2 });
     },
   );
+
+  it('gives all who wait a whole answer that is too long to be kept', async () => {
+    const { wrapGenerate } = idempotencyMiddleware({ store: memoryStore(), maxResultBytes: 1000 });
+    let count = 0;
+    const model = {
+      provider: 'p',
+      modelId: 'm',
+      doGenerate: async () => ({ content: ['\u00e9'.repeat(3_000_000), ++count] }),
+      doStream: () => Promise.reject(new Error('not asked for')),
+    };
+    const ask = async () => {
+      const { content } = await wrapGenerate({ params: {}, model });
+      return [(content[0] as string).length, content[1]];
+    };
+    expect(await Promise.all([ask(), ask(), ask()])).toEqual(Array(3).fill([3_000_000, 1]));
+    expect(await ask()).toEqual([3_000_000, 2]);
+  });
+
+  it('gives who reads slowly all of what cannot be written, and holds nothing of it for longer', async () => {
+    const { wrapStream } = idempotencyMiddleware({ store: memoryStore() });
+    const readBoth = async () => {
+      const parts = Array.from({ length: 3000 }, (_, at) => ({ type: 'raw', rawValue: () => at }));
+      const model = modelOf(() => partsOf(...parts, FINISH));
+      const begin = async () => (await wrapStream({ params, model })).stream;
+      const [first, second] = await Promise.all([begin(), begin()]);
+      // All of it has come when the first has read it.
+      const read = [await collect(first), await collect(second)];
+      const sums = read.map((got) =>
+        got.slice(0, 3000).reduce((sum, { rawValue }) => sum + (rawValue as () => number)(), 0),
+      );
+      return { sums, seen: new WeakRef(parts[0]?.rawValue as object) };
+    };
+    const { sums, seen } = await readBoth();
+    expect(sums).toEqual([4498500, 4498500]);
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    await expect
+      .poll(() => {
+        collectGarbage();
+        // Not itself, which would be held by who looks at it.
+        return seen.deref() === undefined;
+      })
+      .toBe(true);
+  });
 
   it('is no stream that breaks: all get its parts and its error', async () => {
     const broken = new Error('socket hang up');

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import {
   anthropicBatches,
+  type BatchApi,
   type BatchTrace,
+  createBatch,
   openaiBatches,
+  type PlannedBatch,
   planBatch,
   recordResults,
 } from '../src/http/batch.js';
@@ -135,6 +138,58 @@ describe('looking for a batch of Anthropic', () => {
     expect(await find(trace(['o1', 'o2'], 2))).toBe('unknown');
     expect(await find(trace(['o1', 'o2', 'o3'], 3))).toBe(undefined);
     expect(await find(trace(['o1']))).toBe('unknown');
+  });
+
+  it('does not take one for another that the same client has created', async () => {
+    const listed: object[] = [];
+    let status = 0;
+    const client = {
+      messages: {
+        batches: {
+          async create({ requests }: { requests: unknown[] }) {
+            if (status > 0) throw Object.assign(new Error('no'), { status });
+            const id = `batch_${listed.length + 1}`;
+            listed.unshift({
+              id,
+              created_at: new Date().toISOString(),
+              processing_status: 'in_progress',
+              results_url: null,
+              request_counts: { processing: requests.length },
+            });
+            return { id };
+          },
+          list: () => listed.values(),
+        },
+      },
+    } as never;
+    const store = memoryStore();
+    const requests = ['A?', 'B?', 'C?'].map((content) => ({ params: { content } }));
+    const limits = { maxRequests: 1 };
+    const { batches } = await planBatch(requests, { store, provider: 'anthropic', limits });
+    const create = (index: number) =>
+      createBatch(batches[index] as PlannedBatch, anthropicBatches(client), { store });
+    await create(0);
+    status = 429;
+    await expect(create(1)).rejects.toThrow('no');
+    status = 0;
+    expect(await create(1)).toEqual({ id: 'batch_2', outcome: 'executed' });
+  });
+
+  it('is not done where the provider said no', async () => {
+    const store = memoryStore();
+    const { batches } = await planBatch([{ params: {} }], { store, provider: 'anthropic' });
+    const answers = [400, 401, 402, 403, 404, 413, 415, 422];
+    const api: BatchApi = {
+      async create() {
+        const status = answers.shift();
+        if (status === undefined) return { id: 'batch_1' };
+        throw Object.assign(new Error('no'), { status });
+      },
+      find: async () => 'unknown',
+    };
+    const create = () => createBatch(batches[0] as PlannedBatch, api, { store });
+    while (answers.length > 0) await expect(create()).rejects.toThrow('no');
+    expect(await create()).toEqual({ id: 'batch_1', outcome: 'executed' });
   });
 
   it('looks no further back than clocks may differ', async () => {

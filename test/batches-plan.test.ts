@@ -6,6 +6,7 @@ import {
   type BatchApi,
   type BatchRequest,
   createBatch,
+  dropBatch,
   type PlannedBatch,
   type PlanOptions,
   planBatch,
@@ -229,6 +230,70 @@ describe.each(Object.keys(STORES))('a plan on %s', (name) => {
     expect(bodies((await plan(both)).batches)).toEqual([['B?']]);
   });
 
+  it('is not given back while its batch is being created', async () => {
+    const { store, plan } = setUp();
+    const both = [request('A?'), request('B?')];
+    const given = await plan(both);
+    const late = new Proxy(store, {
+      get: (target, name: keyof Store) =>
+        name === 'release'
+          ? (key: string, owner: string) => later().then(() => target.release(key, owner))
+          : (target[name] as () => void).bind(target),
+    });
+    const later = () => new Promise((resolve) => setTimeout(resolve, 5));
+    const slow = await planBatch([request('C?')], { store: late, provider: 'anthropic' });
+    const api = fakeApi();
+    const creating = (batches: readonly PlannedBatch[]) =>
+      createBatch(first(batches), api, { store }).catch(({ code }) => code);
+    const [one] = await Promise.all([creating(given.batches), given.release()]);
+    const [, other] = await Promise.all([slow.release(), creating(slow.batches)]);
+    expect([one, other]).toEqual([{ id: 'batch_1', outcome: 'executed' }, 'SAMEKEY_LEASE_LOST']);
+    expect(bodies((await plan([...both, request('C?')])).batches)).toEqual([['C?']]);
+  });
+
+  it('is dropped with its batch, so that the next plan has it', async () => {
+    const { store, plan } = setUp({ limits: { maxRequests: 2 } });
+    const three = ['A?', 'B?', 'C?'].map((each) => request(each, 'anna'));
+    const { batches } = await plan(three);
+    for (const batch of batches) await createBatch(batch, fakeApi(), { store });
+    const [ab, c] = batches as [PlannedBatch, PlannedBatch];
+    const [a] = ab.items;
+    await recordResults([success(a?.customId as string)], { store });
+    await plan([request('B?', 'ben')]);
+    expect(await dropBatch(ab.key, { store })).toBe(1);
+    const next = await plan(three);
+    expect(bodies(next.batches)).toEqual([['B?']]);
+    expect(next.underway.map(({ key }) => key)).toEqual([c.key]);
+    expect(next.finished).toEqual([a?.id]);
+    // Whoever wanted it wants it still, and what was sent after all is an answer.
+    const told: string[] = [];
+    const onResult = ({ requesters }: { requesters: readonly string[] }) =>
+      void told.push(...requesters);
+    await recordResults([success(ab.items[1]?.customId as string)], { store, onResult });
+    expect(told.sort()).toEqual(['anna', 'ben']);
+    await expect(dropBatch(ab.key, { store })).rejects.toThrow(
+      `Cannot drop the batch: ${ab.key} is none that was begun, wanted the key of one that was`,
+    );
+  });
+
+  it('is not dropped while its batch is being created', async () => {
+    const { store, plan } = setUp();
+    const [batch] = (await plan([request('A?')])).batches as [PlannedBatch];
+    const api: BatchApi = {
+      async create() {
+        await expect(dropBatch(batch.key, { store })).rejects.toMatchObject({
+          code: 'SAMEKEY_IN_PROGRESS',
+          message: `Cannot drop the batch ${batch.key}: it is being created, wanted its end; try again later`,
+        });
+        throw new Error('socket hang up');
+      },
+    };
+    await expect(createBatch(batch, api, { store })).rejects.toThrow('socket hang up');
+    // Nobody knows whether it was; who drops it does.
+    expect(await dropBatch(batch.key, { store })).toBe(1);
+    expect((await plan([request('A?')])).batches.length).toBe(1);
+  });
+
   it('tells all who want a result, whichever plan they were in', async () => {
     const { store, plan } = setUp();
     const sent = await plan([request('A?', 'anna'), request('A?', 'ben')]);
@@ -258,6 +323,24 @@ describe.each(Object.keys(STORES))('a plan on %s', (name) => {
       outcome: 'succeeded',
       response: { id: 'msg' },
     });
+  });
+
+  it('tells all who want a result, also when they have waited for as long as records are kept', async () => {
+    const { clock, store, plan } = setUp({ leaseMs: HOUR_MS, ttlMs: 30 * 24 * HOUR_MS });
+    const old = await plan([request('A?', 'anna')]);
+    await plan([request('A?', 'ben')]);
+    await recordResults([failure(first(first(old.batches).items).customId)], { store });
+    clock.pass(29 * 24 * HOUR_MS);
+    const { batches } = await plan([request('A?', 'carla')]);
+    await createBatch(first(batches), fakeApi(), { store });
+    await plan([request('A?', 'dora')]);
+    clock.pass(2 * 24 * HOUR_MS);
+    const told: string[] = [];
+    await recordResults([success(first(first(batches).items).customId)], {
+      store,
+      onResult: ({ requesters }) => void told.push(...requesters),
+    });
+    expect(told.sort()).toEqual(['anna', 'ben', 'carla', 'dora']);
   });
 
   it.each(['errored', 'expired', 'canceled'])('sends what %s again, once', async (type) => {
@@ -399,11 +482,22 @@ describe('bad input of batches', () => {
     [{ lease: 1 }, TypeError, /there is no member "lease"/],
     [{ identity: 7 }, TypeError, /identity: wanted an object, not a number/],
     [{ limits: { max: 1 } }, TypeError, /there is no member "max"/],
+    [{ limits: { maxRequests: 0 } }, RangeError, /maxRequests is 0/],
+    [{ limits: { maxBytes: '1' } }, TypeError, /maxBytes is text/],
   ])('options %j', async (options, Class, message) => {
     const refused = plan([], options);
     await expect(refused).rejects.toThrow(Class);
     await expect(refused).rejects.toThrow(message);
     await expect(refused).rejects.toMatchObject({ code: 'SAMEKEY_BAD_ARGUMENT' });
+  });
+
+  it('more than the provider takes, whatever the limits', async () => {
+    const input = Array.from({ length: 50_001 }, (_, i) => `${i}`);
+    const request = { url: '/v1/embeddings', body: { model: 'e', input } };
+    const limits = { maxRequests: 1e6 };
+    await expect(plan([request], { provider: 'openai', limits })).rejects.toThrow(
+      'Cannot plan the request 0: it has 50001 inputs, wanted at most 50000 in a batch',
+    );
   });
 
   it.each([
@@ -413,6 +507,15 @@ describe('bad input of batches', () => {
     [{ custom_id: 'x', response: {} }, /result 0/],
   ])('a result %j', async (result, message) => {
     await expect(recordResults([result], { store })).rejects.toThrow(message);
+  });
+
+  it.each([
+    ['x', {}, /^Cannot drop the batch: its key is text, wanted the key of a batch$/],
+    [undefined, {}, /its key is undefined/],
+    ['x', { store: {} }, /store has no claim\(\)/],
+    ['x', { key: 1 }, /there is no member "key"/],
+  ])('a batch to be dropped: %j %j', async (key, options, message) => {
+    await expect(dropBatch(key as string, { store, ...options } as never)).rejects.toThrow(message);
   });
 
   it('a provider that gives no id', async () => {

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createBatch, planBatch, recordResults } from '../src/http/batch.js';
+import { createBatch, dropBatch, planBatch, recordResults } from '../src/http/batch.js';
 import { postgresStore } from '../src/store/postgres.js';
 import { redisStore } from '../src/store/redis.js';
 import type { Store } from '../src/store/store.js';
@@ -62,7 +62,7 @@ for (const [tool, [isThere, open]] of Object.entries(PLACES)) {
     });
     afterAll(() => place?.end());
 
-    it('are planned, created and recorded by two processes, each request once', async () => {
+    it('are planned, created, recorded and dropped by two processes, each request once', async () => {
       const requests = (prefix: string) =>
         Array.from({ length: COUNT }, (_, i) => ({
           custom_id: `${prefix}${AWKWARD[i % AWKWARD.length]}`,
@@ -108,6 +108,15 @@ for (const [tool, [isThere, open]] of Object.entries(PLACES)) {
       const next = await planBatch(requests('carla'), { store: one, provider: 'anthropic' });
       expect(next.finished.length).toBe(stored);
       expect(next.batches.flatMap(({ items }) => items).length).toBe(released);
+
+      let dropped = 0;
+      for (const batch of next.batches) {
+        await createBatch(batch, api, { store: one });
+        dropped += await dropBatch(batch.key, { store: other });
+      }
+      expect(dropped).toBe(released);
+      const last = await planBatch(requests('dora'), { store: one, provider: 'anthropic' });
+      expect(last.batches.flatMap(({ items }) => items).length).toBe(released);
     });
   });
 }

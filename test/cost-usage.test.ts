@@ -178,6 +178,11 @@ describe('the usage of a JSON body', () => {
     }
   });
 
+  it('is found behind a byte order mark', () => {
+    const body = bytes(`\ufeff${JSON.stringify(OPENAI_CHAT)}`);
+    expect(usageOf(body, 'application/json')?.outputTokens).toBe(300);
+  });
+
   it('is found by content type, with parameters, or without one', () => {
     const body = bytes(JSON.stringify(OPENAI_CHAT));
     for (const type of [
@@ -317,6 +322,14 @@ describe('the usage in a value', () => {
     for (const value of [undefined, null, 7, 'usage', {}, [], [null], () => 1]) {
       expect(usageIn(value)).toBeUndefined();
     }
+  });
+
+  it('is what the answer says of itself, whatever its metadata say', () => {
+    const answer = {
+      metadata: { usage: { prompt_tokens: 999_999, completion_tokens: 999_999 } },
+      usage: { prompt_tokens: 7, completion_tokens: 2 },
+    };
+    expect(usageIn(answer)).toMatchObject({ inputTokens: 7, outputTokens: 2 });
   });
 
   it('never counts more cached tokens than there are', () => {

@@ -107,6 +107,42 @@ describe('what makes two requests the same', () => {
     expect(upstream.requests[0]?.body.toString()).toContain('{"n":1}');
   });
 
+  it('a Request by how it is sent, where that is another way than usual', async () => {
+    const inits: RequestInit[] = [];
+    const provider = async (_: unknown, init?: RequestInit) => {
+      inits.push(init ?? {});
+      return Response.json({});
+    };
+    const fetch = fetchWith({ fetch: provider as typeof globalThis.fetch });
+    const send = async (init: RequestInit) =>
+      readOutcome(fetch(new Request(upstream.url, { method: 'POST', body: '{}', ...init })));
+    expect(await send({ mode: 'same-origin', credentials: 'include' })).toBe('executed');
+    expect(await send({ mode: 'same-origin', credentials: 'omit' })).toBe('executed');
+    expect(await send({})).toBe('executed');
+    expect(await readOutcome(fetch(upstream.url, { method: 'POST', body: '{}' }))).toBe('replayed');
+    expect(inits.map(({ mode, credentials }) => [mode, credentials])).toEqual([
+      ['same-origin', 'include'],
+      ['same-origin', 'omit'],
+      [undefined, undefined],
+    ]);
+  });
+
+  it('a form by what is sent of it, as itself or in a Request', async () => {
+    const fetch = fetchWith();
+    const form = new FormData();
+    form.append('a "name"\n', 'two\nlines\r');
+    form.append('file', new Blob(['1']), 'a "name"\n.csv');
+    form.append('blob', new Blob(['1'], { type: 'text/csv' }));
+    const sending = fetch(upstream.url, { method: 'POST', body: form });
+    // Theirs to change.
+    const same = new Request(upstream.url, { method: 'POST', body: form });
+    form.append('more', '1');
+    expect(await readOutcome(sending)).toBe('executed');
+    expect(await readOutcome(fetch(same))).toBe('replayed');
+    expect(upstream.requests[0]?.body.toString()).not.toContain('more');
+    expect(await readOutcome(fetch(upstream.url, { method: 'POST', body: form }))).toBe('executed');
+  });
+
   it.each([
     ['a Request', () => [new Request(upstream.url, { method: 'POST', body: 'x' })]],
     ['a URL and bytes', () => [new URL(upstream.url), { body: new TextEncoder().encode('x') }]],

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -178,6 +179,22 @@ describe('a proxy that is killed in the middle of a stream', () => {
   });
 });
 
+it('a request that all have left is held, where that ends it', async () => {
+  upstream = await startUpstream(() => {});
+  const config = join(folder(), 'samekey.json');
+  writeFileSync(config, JSON.stringify({ onAbandoned: 'abort', onUnknown: 'hold' }));
+  const proxy = await start('--config', config);
+  const leaving = new AbortController();
+  const left = post(proxy, '{}', { signal: leaving.signal });
+  await expect.poll(() => upstream.requests.length).toBe(1);
+  leaving.abort();
+  await expect(left).rejects.toThrow();
+  await expect.poll(() => proxy.outcomes()).toEqual(['aborted']);
+  const again = await post(proxy, '{}');
+  expect([again.status, (await again.json()).code]).toEqual([409, 'SAMEKEY_UNKNOWN_OUTCOME']);
+  expect(upstream.requests).toHaveLength(1);
+});
+
 describe('a signal', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     '%s: what is under way is finished and kept, and nothing more is taken',
@@ -283,6 +300,24 @@ describeWith('/proc', existsSync('/proc/self/status'), 'the memory of a proxy', 
     console.log(`${method}: the proxy grew by ${Math.round(grownMiB)} MiB`);
     // 16 MiB are kept until it is clear that it is longer, and what is thrown away is not at once.
     expect(grownMiB).toBeLessThan(200);
+  });
+
+  it('is bounded, with a request that comes byte by byte', async () => {
+    upstream = await startUpstream((_, response) => response.end('{}'));
+    const proxy = await start();
+    const before = residentMiB(proxy);
+    const { hostname, port } = new URL(proxy.url);
+    const socket = createConnection(Number(port), hostname);
+    socket.write('POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n');
+    const pieces = '1\r\nx\r\n'.repeat(10_000);
+    for (let at = 0; at < 200; at++) {
+      if (!socket.write(pieces)) await once(socket, 'drain');
+    }
+    socket.write('0\r\n\r\n');
+    await once(socket, 'data');
+    expect(upstream.requests[0]?.body).toHaveLength(2_000_000);
+    expect(residentMiB(proxy) - before).toBeLessThan(200);
+    socket.destroy();
   });
 
   it('is bounded, with a client that takes nothing, and that one is cut off', async () => {

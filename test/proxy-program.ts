@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { PROGRAM } from './cli/program.js';
 import { endWithTests } from './servers/process.js';
@@ -64,6 +66,18 @@ export async function startProxy(
     },
     ended,
   };
+}
+
+/** Sends bytes as they are, and returns all that comes back until the other side closes. */
+export async function sendBytes(url: string, ...pieces: string[]): Promise<string> {
+  const { port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  socket.on('error', () => {});
+  for (const piece of pieces) socket.write(piece, 'latin1');
+  await once(socket, 'close');
+  return Buffer.concat(chunks).toString('latin1');
 }
 
 export interface Output {

@@ -136,6 +136,22 @@ describe('withRetry', () => {
     await expect(retrying('nonsense')).rejects.toThrow('URL');
   });
 
+  it.each([
+    ['ECONNRESET', 'The socket connection was closed unexpectedly', 2],
+    ['ERR_INVALID_URL', 'fetch() URL is invalid', 1],
+  ])('goes by the code that Bun gives an error: %s', async (code, message, count) => {
+    const { provider } = await start([]);
+    const attempts: unknown[] = [];
+    const inBun: typeof fetch = async (input, init) => {
+      if (attempts.push(input) > 1) return fetch(input, init);
+      throw Object.assign(new TypeError(message), { code });
+    };
+    await withRetry(inBun, { baseDelayMs: 1 })(provider.url, { method: 'POST', body: '{}' }).catch(
+      () => {},
+    );
+    expect(attempts.length).toBe(count);
+  });
+
   it('does not retry what somebody below decided', async () => {
     const { provider, events } = await start([]);
     const closed = idempotentFetch({ store: memoryStore() });

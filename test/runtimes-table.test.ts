@@ -7,6 +7,12 @@ interface Row {
   readonly expectedEngine: string;
   readonly passed: number;
   readonly total: number;
+  readonly fetch?: Count;
+  readonly server?: Count;
+}
+interface Count {
+  readonly passed: number;
+  readonly total: number;
 }
 interface ReadmeTable {
   readResults(): { readonly rows: readonly Row[] };
@@ -30,5 +36,17 @@ it.each(readResults().rows)(
     expect(row.passed).toBe(row.total);
     // No file of vectors is smaller than this.
     expect(row.total).toBeGreaterThan(100);
+    for (const count of [row.fetch, row.server]) expect(count?.passed).toBe(count?.total);
   },
 );
+
+it('requests are sent on every runtime, and served where it has a server of the Web', () => {
+  const { rows } = readResults();
+  const having = (part: 'fetch' | 'server') =>
+    rows.filter((row) => (row[part]?.total ?? 0) > 5).map(({ name }) => name.split(',')[0]);
+  expect(having('fetch')).toEqual([
+    ...['Node 20', 'Node 22', 'Node 24', 'Node 26', 'Bun', 'Deno', 'workerd', 'Edge Runtime'],
+    ...['Chromium', 'Firefox', 'WebKitGTK'],
+  ]);
+  expect(having('server')).toEqual(['Bun', 'Deno', 'workerd']);
+});

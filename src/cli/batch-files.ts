@@ -1,5 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import {
+  appendFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchProvider } from '../http/batch/provider.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
@@ -16,8 +28,6 @@ export interface PlannedFile {
 export interface PlanFile {
   readonly version: 1;
   readonly state: 'planning' | 'planned';
-  /** The process that is at it. */
-  readonly pid: number;
   readonly provider: BatchProvider | undefined;
   /** The last one is the one whose claims count. */
   readonly runs: readonly string[];
@@ -31,12 +41,15 @@ export interface PlanFile {
 }
 
 const PLAN = 'plan.json';
-/** What a file is called that is not complete. */
+/** What a file is called that is not to be sent yet. */
 const PART = '.part';
+const BATCH = /^batch-\d+\.jsonl?$/;
+/** Whose turn it is to plan here: each is made by one process, which has its number in it. */
+const TURN = /^turn-\d+$/;
 
 /**
- * A folder with the files of one plan. Until all of them are complete they have other names, and a
- * plan that was broken off begins them again, with the claims that it has.
+ * A folder with the files of one plan. They have other names until `plan.json` says that they are
+ * complete, and a plan that was broken off before begins them again, with the claims that it has.
  */
 export class PlanFolder {
   readonly path: string;
@@ -69,33 +82,67 @@ export class PlanFolder {
     throw usageError(`${printable(join(this.path, PLAN))}: it is not a plan, wanted another --out`);
   }
 
-  /** Begins a run, after those that were broken off. */
-  async begin(before: PlanFile | undefined): Promise<PlanFile> {
-    if (before !== undefined && before.pid !== process.pid && isAlive(before.pid)) {
-      throw new CliError(
-        EXIT.no,
-        `${printable(this.path)}: process ${before.pid} is planning there, wanted another --out`,
-      );
-    }
-    const plan: PlanFile = {
-      version: 1,
-      state: 'planning',
-      pid: process.pid,
-      provider: undefined,
-      runs: [...(before?.runs ?? []), randomUUID()],
-      ...{ lines: 0, toSend: 0, duplicates: 0, finished: 0, underway: 0, skipped: 0 },
-      files: [],
-    };
+  /**
+   * Begins a run after those that were broken off. A plan that is finished by now stays so unless it
+   * is to be made anew.
+   */
+  async begin({ isAnew = false } = {}): Promise<PlanFile> {
     try {
       await mkdir(this.path, { recursive: true });
-      for (const name of await readdir(this.path)) {
-        if (/^batch-\d+\.jsonl?(?:\.part)?$/.test(name)) await rm(join(this.path, name));
-      }
+      await this.#takeTurn();
+      const before = await this.read();
+      if (before !== undefined && isMade(before) && !isAnew) return before;
+      const files = before?.files ?? [];
+      const names = await readdir(this.path);
+      const other = names.find(
+        (name) => BATCH.test(name) && !files.some(({ file }) => file === name),
+      );
+      if (other !== undefined) throw this.#occupied(other);
+      const plan: PlanFile = {
+        version: 1,
+        state: 'planning',
+        provider: undefined,
+        runs: [...(before?.runs ?? []), randomUUID()],
+        ...{ lines: 0, toSend: 0, duplicates: 0, finished: 0, underway: 0, skipped: 0 },
+        files,
+      };
       await this.#replace(plan);
+      for (const name of names) {
+        if (BATCH.test(name.replace(/\.part$/, ''))) await rm(join(this.path, name));
+      }
+      return plan;
     } catch (error) {
-      throw this.#unusable((error as NodeJS.ErrnoException).code);
+      throw error instanceof CliError
+        ? error
+        : this.#unusable((error as NodeJS.ErrnoException).code);
     }
-    return plan;
+  }
+
+  /** Of two that come at the same time one has it, also after a process that was killed. */
+  async #takeTurn(): Promise<void> {
+    const mine = join(this.path, `${randomUUID()}${PART}`);
+    // Complete when it gets the name that others look for.
+    await writeFile(mine, `${process.pid} ${startOf(process.pid)}`);
+    try {
+      for (let turn = 1; ; turn++) {
+        const path = join(this.path, `turn-${turn}`);
+        try {
+          await link(mine, path);
+          return;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        }
+        const [pid, start] = (await readFile(path, 'utf8').catch(() => '0')).split(' ');
+        if (isAlive(Number(pid), start)) {
+          throw new CliError(
+            EXIT.no,
+            `${printable(this.path)}: process ${pid} is planning there, wanted another --out`,
+          );
+        }
+      }
+    } finally {
+      await rm(mine);
+    }
   }
 
   /** Adds a request to the file with this number. */
@@ -138,20 +185,46 @@ export class PlanFolder {
     return this.#files.get(number)?.requests ?? 0;
   }
 
-  /** Gives the files their names. */
+  /** Completes the files, and gives them their names. */
   async finish(plan: PlanFile): Promise<PlanFile> {
     const files: PlannedFile[] = [];
     for (const number of this.numbers) {
-      const name = this.#name(number);
+      const file = this.#name(number);
       const { requests, bytes } = this.#files.get(number) as { requests: number; bytes: number };
       const end = this.#provider === 'anthropic' ? ']}\n' : '';
-      if (end !== '') await this.#write(`${name}${PART}`, end);
-      await rename(join(this.path, `${name}${PART}`), join(this.path, name));
-      files.push({ file: name, requests, bytes: bytes + end.length });
+      await this.#write(`${file}${PART}`, end);
+      await this.#sync(`${file}${PART}`);
+      files.push({ file, requests, bytes: bytes + end.length });
     }
     const finished: PlanFile = { ...plan, state: 'planned', provider: this.#provider, files };
-    await this.#replace(finished);
+    try {
+      await this.#replace(finished);
+      await this.publish(finished);
+    } catch (error) {
+      throw this.#unusable((error as NodeJS.ErrnoException).code);
+    }
     return finished;
+  }
+
+  /** Gives the files of a finished plan their names, where its own process came to no end. */
+  async publish({ files }: PlanFile): Promise<void> {
+    for (const { file } of files) {
+      await rename(join(this.path, `${file}${PART}`), join(this.path, file)).catch(unlessGone);
+    }
+    await this.#endTurns();
+  }
+
+  /** Takes the plan away, and the folder if nothing else is in it. */
+  async remove(): Promise<void> {
+    await rm(join(this.path, PLAN), { force: true });
+    await this.#endTurns();
+    await rmdir(this.path).catch(() => {});
+  }
+
+  async #endTurns(): Promise<void> {
+    for (const name of await readdir(this.path)) {
+      if (TURN.test(name)) await rm(join(this.path, name), { force: true });
+    }
   }
 
   #name(number: number): string {
@@ -169,9 +242,25 @@ export class PlanFolder {
 
   /** There is the old plan or the new one, whenever the process ends. */
   async #replace(plan: PlanFile): Promise<void> {
-    const path = join(this.path, PLAN);
-    await writeFile(`${path}${PART}`, `${JSON.stringify(plan, undefined, 2)}\n`);
-    await rename(`${path}${PART}`, path);
+    const name = `${PLAN}${PART}`;
+    await writeFile(join(this.path, name), `${JSON.stringify(plan, undefined, 2)}\n`);
+    await this.#sync(name);
+    await rename(join(this.path, name), join(this.path, PLAN));
+  }
+
+  /** What `plan.json` says must be true after a power failure, too. */
+  async #sync(name: string): Promise<void> {
+    const file = await open(join(this.path, name), 'r+');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  #occupied(name: string): CliError {
+    const there = printable(join(this.path, name));
+    return usageError(`${there}: it is there already, and of no plan; wanted another --out`);
   }
 
   #unusable(code: string | undefined): CliError {
@@ -179,11 +268,38 @@ export class PlanFolder {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether there is something to be sent. What has nothing may be planned again at any time. */
+export function isMade({ state, files }: PlanFile): boolean {
+  return state === 'planned' && files.length > 0;
+}
+
+/** The number of the batch in a file. */
+export function numberIn({ file }: PlannedFile): number {
+  return Number(/\d+/.exec(file)?.[0]);
+}
+
+function unlessGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}
+
+/** Whether it is the process that wrote this; after a restart its number may be another one's. */
+function isAlive(pid: number, start: string | undefined): boolean {
+  if (!(pid > 0) || pid === process.pid) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  return !start || start === startOf(pid);
+}
+
+/** When a process began, where Linux tells; else nothing. */
+function startOf(pid: number): string {
+  try {
+    // proc_pid_stat(5): the 22nd field, of which the second may have anything in its parentheses.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')')).split(' ')[20] ?? '';
+  } catch {
+    return '';
   }
 }

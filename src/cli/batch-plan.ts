@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Candidate, ItemClaims } from '../http/batch/claims.js';
 import { batchKey, batchOwner, ItemKeys } from '../http/batch/item.js';
-import { DEFAULT_LEASE_MS, DEFAULT_TTL_MS } from '../http/batch/options.js';
+import { DEFAULT_TTL_MS } from '../http/batch/options.js';
 import {
   type BatchProvider,
   BODY_OF,
@@ -9,13 +9,14 @@ import {
   lineOverheadBytes,
   readRequest,
   requestLine,
+  requireFit,
 } from '../http/batch/provider.js';
 import { batchCodec, type CreatedBatch } from '../http/batch/underway.js';
 import { identities } from '../index.js';
 import type { Store } from '../store/store.js';
-import { type PlanFile, PlanFolder } from './batch-files.js';
+import { isMade, type PlanFile, PlanFolder } from './batch-files.js';
 import { badLine, LineReader, type ReadLine } from './batch-lines.js';
-import { usageError } from './exit-codes.js';
+import { CliError, EXIT, usageError } from './exit-codes.js';
 import { addIdentityOptions, type IdentityFlags, toIdentity } from './identity-options.js';
 import { toInput } from './input.js';
 import { onInterrupt } from './interrupt.js';
@@ -25,6 +26,9 @@ import { bytesText } from './progress.js';
 import { withStore } from './store.js';
 import type { StoreAddress } from './store-at.js';
 import { counted, printable } from './terminal.js';
+
+/** A plan may take so long, and what one had that was broken off is so long in no other. */
+const LEASE_MS = 12 * 60 * 60 * 1000;
 
 export const DEFAULT_STORE = 'lmdb:.samekey';
 
@@ -41,8 +45,9 @@ Each line is a request as the providers' batches have it: {"custom_id":…, "par
 out, is who wants the result; in the batches, requests are called by their keys.
 
 A plan that was broken off goes on when it is started again, with the same --out. It gives its
-requests to nobody else for an hour while it is not complete, and for 30 days once it is: complete
-files are there to be sent, once. Anthropic's are bodies for POST /v1/messages/batches.
+requests to nobody else for 12 hours while it is not complete, and for 30 days once it is: complete
+files are there to be sent, once. Anthropic's are bodies for POST /v1/messages/batches. What will not
+be sent after all is given back by samekey batch drop.
 
 Examples:
   samekey batch plan requests.jsonl --out tonight
@@ -80,6 +85,7 @@ export interface LineRequest {
   readonly url: string;
   readonly group: string;
   readonly weight: number;
+  readonly byteCount: number;
   readonly body: string;
 }
 
@@ -101,14 +107,19 @@ export class RequestReader {
     const provider = 'params' in value ? 'anthropic' : 'body' in value ? 'openai' : undefined;
     if (provider === undefined)
       throw badLine('wanted a member "params" (Anthropic) or "body" (OpenAI)');
-    this.provider ??= provider;
-    if (provider !== this.provider) {
+    if (provider !== (this.provider ?? provider)) {
       throw badLine(`it is a request to ${provider}, wanted ${this.provider} as before`);
     }
     const { requester, route } = readRequest(value, provider, 'the line');
     const body = memberText(text, [BODY_OF[provider]]);
-    this.#keys ??= new ItemKeys(provider, this.#identity(provider));
-    return { id: this.#keys.ofJson(body, route.url), requester, body, ...route };
+    const byteCount = lineOverheadBytes(route.url) + Buffer.byteLength(body);
+    requireFit('the line', route, byteCount, LIMITS[provider]);
+    const keys = this.#keys ?? new ItemKeys(provider, this.#identity(provider));
+    const id = keys.ofJson(body, route.url);
+    // A line that is none says nothing about the others.
+    this.provider = provider;
+    this.#keys = keys;
+    return { id, requester, body, byteCount, ...route };
   }
 
   #identity(provider: BatchProvider) {
@@ -127,8 +138,11 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   const requests = new RequestReader(flags);
   const lines = new LineReader(input, flags.skipInvalid === true);
   const before = await folder.read();
-  if (before?.state === 'planned') return report(before, folder, flags, true);
-  const begun = await folder.begin(before);
+  const begun = before !== undefined && isMade(before) ? before : await folder.begin();
+  if (isMade(begun)) {
+    await folder.publish(begun);
+    return report(begun, folder, flags, true);
+  }
   const stopWatching = onInterrupt(async () => {
     await folder.end();
     lines.end();
@@ -157,6 +171,7 @@ class LinePlan {
   readonly #run: string;
   readonly #counts = { toSend: 0, duplicates: 0, finished: 0, underway: 0 };
   #claims: ItemClaims | undefined;
+  #sinceMs: number | undefined;
 
   constructor(store: Store, folder: PlanFolder, requests: RequestReader, begun: PlanFile) {
     this.#store = store;
@@ -168,12 +183,13 @@ class LinePlan {
 
   async take(window: readonly ReadLine<LineRequest>[]): Promise<void> {
     const provider = this.#requests.provider as BatchProvider;
+    this.#sinceMs ??= await this.#nowMs();
     this.#claims ??= new ItemClaims({
       store: this.#store,
       run: this.#run,
       earlierRuns: new Set(this.#begun.runs.slice(0, -1)),
       limits: LIMITS[provider],
-      leaseMs: DEFAULT_LEASE_MS,
+      leaseMs: LEASE_MS,
       ttlMs: DEFAULT_TTL_MS,
     });
     const candidates = new Map<string, Candidate & LineRequest & { requesters: string[] }>();
@@ -185,8 +201,7 @@ class LinePlan {
         this.#counts.duplicates++;
         continue;
       }
-      const byteCount = lineOverheadBytes(value.url) + Buffer.byteLength(value.body);
-      candidates.set(value.id, { ...value, ordinal: number, requesters, byteCount, route: value });
+      candidates.set(value.id, { ...value, ordinal: number, requesters, route: value });
     }
     const list = [...candidates.values()];
     const standings = await this.#claims.settle(list);
@@ -213,13 +228,21 @@ class LinePlan {
         provider,
         itemCount: this.#folder.requestCount(number),
       };
-      const claim = { owner: this.#run, leaseMs: DEFAULT_LEASE_MS, ttlMs: DEFAULT_TTL_MS };
-      await this.#store.claim(key, {
-        ...claim,
+      const { nowMs } = await this.#store.claim(key, {
+        owner: this.#run,
+        leaseMs: LEASE_MS,
+        ttlMs: DEFAULT_TTL_MS,
         fingerprint: undefined,
         takeUnknown: false,
         takeFinished: false,
       });
+      if (nowMs >= (this.#sinceMs ?? nowMs) + LEASE_MS) {
+        await this.#store.release(key, this.#run);
+        throw new CliError(
+          EXIT.no,
+          `${printable(this.#folder.path)}: the plan took longer than 12 hours, after which others may have its requests; wanted less, plan again`,
+        );
+      }
       await this.#store.complete(key, this.#run, {
         state: 'done',
         codec: batchCodec.name,
@@ -229,6 +252,10 @@ class LinePlan {
     }
     const counts = { lines: lineCount, skipped: skippedCount, ...this.#counts };
     return this.#folder.finish({ ...this.#begun, ...counts });
+  }
+
+  async #nowMs(): Promise<number> {
+    return (await this.#store.read(batchKey(batchOwner(this.#run, 1)))).nowMs;
   }
 }
 

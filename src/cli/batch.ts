@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addDropCommand } from './batch-drop.js';
 import { addPlanCommand } from './batch-plan.js';
 import { addRecordCommand, addResultsCommand } from './batch-record.js';
 import { addStatusCommand } from './batch-status.js';
@@ -12,7 +13,8 @@ Examples:
   samekey batch plan requests.jsonl --out tonight   write the batches of what is left to be sent
   samekey batch record results.jsonl                keep what came back
   samekey batch results requests.jsonl              print each request's result
-  samekey batch status                              count`;
+  samekey batch status                              count
+  samekey batch drop tonight                        give back what will not be sent`;
 
 export function addBatchCommand(program: Command): void {
   const batch = program
@@ -23,4 +25,5 @@ export function addBatchCommand(program: Command): void {
   addRecordCommand(batch);
   addResultsCommand(batch);
   addStatusCommand(batch);
+  addDropCommand(batch);
 }

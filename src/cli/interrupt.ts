@@ -1,4 +1,15 @@
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+export const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/** Resolves with the first signal that asks the program to end; a second one ends it at once. */
+export function interrupted(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const handle = (signal: NodeJS.Signals) => {
+      for (const each of SIGNALS) process.removeListener(each, handle);
+      resolve(signal);
+    };
+    for (const signal of SIGNALS) process.on(signal, handle);
+  });
+}
 
 /**
  * Lets the program come to a good end when it is interrupted: `finish` first, then the signal does

@@ -3,6 +3,8 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import type { Command } from 'commander';
 import { CliError, EXIT, usageError } from './exit-codes.js';
+import { interrupted } from './interrupt.js';
+import { listen } from './listen.js';
 import { print } from './output.js';
 
 /** SAME on the keys of a telephone. */
@@ -49,20 +51,14 @@ Examples:
 async function runPlayground(flags: PlaygroundFlags): Promise<void> {
   const server = createPageServer(readPage(), flags.strictCsp === true);
   const host = flags.host === true ? undefined : (flags.host ?? '127.0.0.1');
-  const stopped = new Promise<void>((resolve) => {
-    server.on('close', resolve);
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        server.close();
-        // A browser keeps its connections for the next request.
-        server.closeAllConnections();
-      });
-    }
-  });
   if (flags.port === undefined) await listenSomewhere(server, host);
-  else await listen(server, toPort(flags.port), host);
+  else await listen(server, { port: toPort(flags.port), host });
+  const end = interrupted();
   await print(`samekey playground: ${addressOf(server)}\nCtrl-C ends it.\n`);
-  await stopped;
+  await end;
+  server.close();
+  // A browser keeps its connections for the next request.
+  server.closeAllConnections();
 }
 
 function toPort(text: string): number {
@@ -73,36 +69,12 @@ function toPort(text: string): number {
 
 async function listenSomewhere(server: Server, host: string | undefined): Promise<void> {
   try {
-    await listen(server, DEFAULT_PORT, host);
+    await listen(server, { port: DEFAULT_PORT, host });
   } catch (error) {
     if (!(error as Error).message.includes('EADDRINUSE')) throw error;
-    await listen(server, 0, host);
+    await listen(server, { port: 0, host });
   }
 }
-
-function listen(server: Server, port: number, host: string | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const refuse = ({ code = '' }: NodeJS.ErrnoException) => {
-      server.removeListener('listening', done);
-      const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;
-      reject(
-        usageError(`Cannot listen on ${where}: ${WHY[code] ?? 'the system refuses'} (${code})`),
-      );
-    };
-    const done = () => {
-      server.removeListener('error', refuse);
-      resolve();
-    };
-    server.once('error', refuse).once('listening', done).listen(port, host);
-  });
-}
-
-const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program has it, wanted a free one',
-  EACCES: 'it is not for everybody, wanted one from 1024',
-  EADDRNOTAVAIL: "that is none of this machine's addresses",
-  ENOTFOUND: 'there is no such address',
-};
 
 function addressOf(server: Server): string {
   const { address, port } = server.address() as AddressInfo;

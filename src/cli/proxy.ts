@@ -11,6 +11,8 @@ import {
 } from '../once/config.js';
 import type { LogLevel, ProxyLog, ProxyServer } from '../proxy/proxy.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
+import { interrupted, SIGNALS } from './interrupt.js';
+import { listen } from './listen.js';
 import { readPriceList } from './prices-file.js';
 import { type OpenedStore, openStore, type StoreAddress } from './store-at.js';
 
@@ -115,10 +117,9 @@ async function runProxy(flags: Flags): Promise<void> {
     log,
   });
   try {
-    await listen(proxy.server, flags.port ?? DEFAULT_PORT, flags.host);
-    if (flags.metricsPort !== undefined) {
-      await listen(proxy.metricsServer, flags.metricsPort, flags.host);
-    }
+    const { host, port = DEFAULT_PORT, metricsPort } = flags;
+    await listen(proxy.server, { port, host, backlog: BACKLOG });
+    if (metricsPort !== undefined) await listen(proxy.metricsServer, { port: metricsPort, host });
   } catch (error) {
     await opened.close();
     throw error;
@@ -169,11 +170,9 @@ async function untilEnded(
   log: ProxyLog,
   graceMs: number,
 ): Promise<void> {
-  const first = await new Promise<NodeJS.Signals>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
-  });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.removeAllListeners(signal);
+  const first = await interrupted();
+  for (const signal of SIGNALS) {
+    // What was logged is still to be written.
     process.once(signal, () => {
       log.end();
       process.exit(signal === 'SIGINT' ? 130 : 143);
@@ -204,22 +203,6 @@ const CLOSE_MS = 2000;
 
 /** Connections that wait to be taken: duplicates come together. The system has a limit of its own. */
 const BACKLOG = 4096;
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', ({ code = '' }: NodeJS.ErrnoException) => {
-      reject(usageError(`Cannot listen on ${host}, port ${port}: ${WHY[code] ?? ''}(${code})`));
-    });
-    server.listen({ port, host, backlog: BACKLOG }, resolve);
-  });
-}
-
-const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program has it, wanted a free one ',
-  EACCES: 'it is not for everybody, wanted one from 1024 ',
-  EADDRNOTAVAIL: "that is none of this machine's addresses ",
-  ENOTFOUND: 'there is no such address ',
-};
 
 function urlOf(server: Server): string {
   const { address, port } = server.address() as AddressInfo;

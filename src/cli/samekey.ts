@@ -88,7 +88,9 @@ function fromCommander({ code, message }: CommanderError): CliError {
     return usageError('wanted a command: ls, show, evict or sql; see samekey help store');
   }
   if (code === 'commander.help' && process.argv[2] === 'batch') {
-    return usageError('wanted a command: plan, record, results or status; see samekey help batch');
+    return usageError(
+      'wanted a command: plan, record, results, status or drop; see samekey help batch',
+    );
   }
   if (code === 'commander.help') {
     return usageError(

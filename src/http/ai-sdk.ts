@@ -119,6 +119,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       fresh,
       traceparent,
       signal: given.abortSignal,
+      onStart: (landing) => lines.hold(key, landing),
       send: async (abortSignal) => {
         const made = await make({ ...call.params, abortSignal });
         request = made.request;
@@ -128,6 +129,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
     const samekey = { outcome, key };
     const isMarked = (part: Part) => type === 'generate' || part.type === 'finish';
     const { head, parts } = await lines.read(
+      key,
       response,
       (part) =>
         isMarked(part)

@@ -13,6 +13,7 @@ export {
   createBatch,
   settleBatch,
 } from './batch/create.js';
+export { dropBatch } from './batch/drop.js';
 export type { BatchOutcome } from './batch/outcome.js';
 export {
   type BatchItem,

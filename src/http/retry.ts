@@ -135,11 +135,14 @@ async function reasonFor(result: Attempt, settings: RetrySettings): Promise<Reas
   return { text: error instanceof Error ? error.message : String(error) };
 }
 
+/** As `ECONNRESET`, which Bun says of a connection; and not as `ERR_INVALID_ARG_TYPE`. */
+const SYSTEM_CODE = /^E(?!RR_)[A-Z_]+$/;
+
 /** Whether an error is about the connection, not about the request or somebody's decision. */
 function isTransient(error: unknown): boolean {
   // What `fetch` throws for a connection is a TypeError, and so it does for what cannot be sent.
-  if (error instanceof TypeError) return isNetworkError(error);
   const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
+  if (error instanceof TypeError) return isNetworkError(error) || SYSTEM_CODE.test(String(code));
   return name !== 'AbortError' && !String(code).startsWith('SAMEKEY_');
 }
 

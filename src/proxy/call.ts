@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BrokenResponseError } from '../http/fetch.js';
 import { writeProblem } from './client-response.js';
 import type { Metrics, RequestOutcome } from './metrics.js';
 import { problemOf } from './problem.js';
@@ -99,9 +100,15 @@ export class Call {
     const { code, stack } = error as { code?: unknown; stack?: string };
     // What has no code is a fault of the proxy's own, and its stack says where.
     const fault = typeof code === 'string' ? undefined : stack;
-    this.#log.warn({ ...line, code, error: messageOf(error), stack: fault }, 'request');
+    this.#log.warn({ ...line, code, error: loggedMessage(error), stack: fault }, 'request');
   }
 }
+
+/** What came of a body is quoted behind these words, for the client alone. */
+const loggedMessage = (error: unknown) =>
+  error instanceof BrokenResponseError
+    ? error.message.replace(/(: its (?:stream says|body is no JSON)).*/s, '$1 …')
+    : messageOf(error);
 
 const rounded = (ms: number | undefined) =>
   ms === undefined ? undefined : Math.round(ms * 10) / 10;

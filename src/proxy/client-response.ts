@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Problem } from '../http/exchange/problem.js';
 import { endToEndHeaders } from './headers.js';
 
@@ -12,8 +12,7 @@ export async function writeResponse(
   onWritten: OnWritten,
 ): Promise<void> {
   to.writeHead(from.status, from.statusText, [...from.headers].flat());
-  // Who waits for a stream sees that it has begun.
-  to.flushHeaders();
+  sendHead(to);
   if (from.body !== null) {
     const reader = from.body.getReader();
     try {
@@ -39,8 +38,8 @@ export async function passResponse(
 ): Promise<void> {
   const { statusCode = 502, statusMessage = '' } = from;
   to.on('close', () => from.destroy());
-  to.writeHead(statusCode, statusMessage, endToEndHeaders(from).flat());
-  to.flushHeaders();
+  to.writeHead(statusCode, writable(statusMessage), endToEndHeaders(from).flat());
+  sendHead(to);
   for await (const chunk of from) {
     onWritten(chunk.length);
     if (!to.write(chunk)) await drained(to);
@@ -49,10 +48,25 @@ export async function passResponse(
   await ended(to);
 }
 
+/**
+ * Sends the head before there is anything of the body: who waits for a stream sees that it has begun.
+ * `flushHeaders` of Node.js would encode the bytes of a header as UTF-8, once more.
+ */
+function sendHead(to: ServerResponse): void {
+  to.write(NOTHING);
+}
+
+const NOTHING = new Uint8Array();
+
 export function writeProblem(to: ServerResponse, { status, headers, body }: Problem): void {
-  to.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  const length = { 'content-length': Buffer.byteLength(body) };
+  // Its reason phrase said: one that an earlier head was refused for would be taken otherwise.
+  to.writeHead(status, STATUS_CODES[status] ?? '', { ...headers, ...length });
   to.end(body);
 }
+
+/** Without a reason phrase that Node.js reads but does not write; nobody needs one (RFC 9112 §4). */
+export const writable = (reason: string) => (/^[\t -~]*$/.test(reason) ? reason : '');
 
 async function drained(to: ServerResponse): Promise<void> {
   if (to.destroyed) return;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type FetchEvent, idempotentFetch } from '../http/fetch.js';
+import { accountOf } from '../http/request/account.js';
 import { defineIdentity } from '../index.js';
 import { Call } from './call.js';
 import { passResponse, writeProblem, writeResponse } from './client-response.js';
@@ -23,6 +24,12 @@ const UNKNOWN: ReadonlySet<unknown> = new Set([
   'SAMEKEY_BROKEN_RESPONSE',
 ]);
 
+/** Nor is it known of a request that is given up in the middle, where that is wanted of all. */
+function isUnknown(error: unknown): boolean {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return UNKNOWN.has(code) || name === 'AbortError';
+}
+
 /** Answers requests: from the upstream, from others under way, from the store, or itself. */
 export class Handler {
   readonly #options: ProxyOptions;
@@ -32,8 +39,8 @@ export class Handler {
   readonly #methods: ReadonlySet<string>;
   /** What this proxy calls itself in `via`, to know what was here before. */
   readonly #pseudonym = `samekey-${randomBytes(4).toString('hex')}`;
-  /** How many requests of a connection are being answered: it may send the next one before. */
-  readonly #answering = new WeakMap<Duplex, number>();
+  /** What is being answered on a connection: it may send the next request before. */
+  readonly #answering = new WeakMap<Duplex, Set<ServerResponse>>();
   #isDraining = false;
 
   constructor(options: ProxyOptions) {
@@ -47,13 +54,15 @@ export class Handler {
       onReceived: (byteCount) => this.#metrics.bytes('upstream', 'in', byteCount),
     });
     this.#fetch = idempotentFetch({
+      // The upstream checks a signature, and it does not see a duplicate.
+      account: (headers) => accountOf(headers, false),
       ...once,
       // Compiled here: one of another copy of the library would be compiled at every request.
       ...(identity && { identity: defineIdentity({ ...identity }) }),
       idleMs,
       fetch: (_, init) => this.#upstream.fetch(init as ProxiedInit),
       onEvent: (event) => this.#onEvent(event),
-      unknownErrors: (error) => UNKNOWN.has((error as { code?: unknown }).code),
+      unknownErrors: isUnknown,
     });
   }
 
@@ -69,9 +78,7 @@ export class Handler {
     const call = new Call(request, response, this.#metrics, this.#options.log);
     // Errors of a connection that is gone; who writes to it sees that it is.
     response.on('error', () => {});
-    const { socket } = request;
-    this.#count(socket, 1);
-    response.on('close', () => this.#count(socket, -1));
+    this.#beginAnswer(request.socket, response);
     try {
       if (this.#isDraining) {
         response.setHeader('connection', 'close');
@@ -135,11 +142,22 @@ export class Handler {
   }
 
   isAnswering(socket: Duplex): boolean {
-    return (this.#answering.get(socket) ?? 0) > 0;
+    return (this.#answering.get(socket)?.size ?? 0) > 0;
   }
 
-  #count(socket: Duplex, change: 1 | -1): void {
-    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + change);
+  /** Tells the answers that wait for the one before them that their client is gone: Node.js does not. */
+  lose(socket: Duplex): void {
+    for (const response of this.#answering.get(socket) ?? []) {
+      if (response.socket !== null || response.writableFinished) continue;
+      response.destroy();
+      response.emit('close');
+    }
+  }
+
+  #beginAnswer(socket: Duplex, response: ServerResponse): void {
+    const answers = this.#answering.get(socket) ?? new Set();
+    this.#answering.set(socket, answers.add(response));
+    response.on('close', () => answers.delete(response));
   }
 
   #isKeyed({ method = '', url = '' }: IncomingMessage): boolean {

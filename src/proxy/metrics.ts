@@ -11,6 +11,9 @@ export type RequestOutcome =
   | 'failed'
   | 'aborted';
 
+const MAX_MODELS = 200;
+const MAX_MODEL_CHARACTERS = 200;
+
 /** What `/metrics` shows. Nothing in it names a client, a key or a path. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -61,6 +64,9 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  /** Models that have a label of their own: some upstreams repeat whatever name they were asked for. */
+  readonly #models = new Set<string>();
+
   readonly contentType = this.#registry.contentType;
 
   constructor() {
@@ -82,7 +88,11 @@ export class Metrics {
     if (outcome === 'joined' || outcome === 'replayed') this.#saved.inc();
   }
 
-  saved({ inputTokens, outputTokens, model = '', cost, currency = '' }: Saved): void {
+  saved({ inputTokens, outputTokens, model: named = '', cost, currency = '' }: Saved): void {
+    if (this.#models.size < MAX_MODELS && named.length <= MAX_MODEL_CHARACTERS) {
+      this.#models.add(named);
+    }
+    const model = this.#models.has(named) ? named : 'other';
     this.#savedTokens.inc({ model, direction: 'input' }, inputTokens);
     this.#savedTokens.inc({ model, direction: 'output' }, outputTokens);
     if (cost !== undefined) this.#savedCost.inc({ model, currency }, cost);

@@ -8,7 +8,7 @@ import { problemOf } from './problem.js';
 import { ProxyError } from './proxy-error.js';
 import { malformed, tunnelRefused } from './refusals.js';
 import type { ProxyLog } from './request-log.js';
-import type { UpstreamAddress } from './request-target.js';
+import { refuseOtherHosts, type UpstreamAddress } from './request-target.js';
 
 export { createLog, type LogLevel, type ProxyLog } from './request-log.js';
 export { isLoopbackName, upstreamAddress } from './request-target.js';
@@ -52,14 +52,20 @@ export function createProxy(options: ProxyOptions): ProxyServer {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    socket.on('close', () => {
+      sockets.delete(socket);
+      handler.lose(socket);
+    });
   });
   server.on('checkContinue', (request, response) => handler.handle(request, response, true));
   server.on('connect', (request, socket) => handler.refuse(socket, tunnelRefused(request)));
   server.on('clientError', (error, socket) => handler.refuse(socket, malformed(error)));
   const metricsServer = createServer((request, response) => {
-    if (!handler.handleOwn(request, response, '')) {
-      const error = new ProxyError(404, 'SAMEKEY_REFUSED', 'Wanted /metrics or /health');
+    try {
+      refuseOtherHosts(request, options.isLoopback);
+      if (handler.handleOwn(request, response, '')) return;
+      throw new ProxyError(404, 'SAMEKEY_REFUSED', 'Wanted /metrics or /health');
+    } catch (error) {
       writeProblem(response, problemOf(error));
     }
   });

@@ -2,8 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import { ProxyError } from './proxy-error.js';
 import { pathIn } from './request-target.js';
 
-/** How long a client whose body is refused may go on sending before it is cut off. */
-const LINGER_MS = 5000;
+/** How long a client that is refused may go on sending, or stay, before it is cut off. */
+export const LINGER_MS = 5000;
+
+/** Each takes some hundred bytes beside its own, of which there may be one. */
+const MOST_CHUNKS = 4096;
 
 /**
  * Returns the whole body.
@@ -17,7 +20,8 @@ export function readBody(
   idleMs: number,
 ): Promise<Buffer<ArrayBuffer>> {
   refuseLong(request, maxBytes);
-  const chunks: Buffer[] = [];
+  const pieces: Buffer[] = [];
+  let chunks: Buffer[] = [];
   let byteCount = 0;
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
@@ -28,10 +32,16 @@ export function readBody(
     };
     const take = (chunk: Buffer) => {
       byteCount += chunk.length;
-      if (byteCount <= maxBytes) chunks.push(chunk);
-      else settle(() => reject(tooLong(request, maxBytes)));
+      if (byteCount > maxBytes) {
+        settle(() => reject(tooLong(request, maxBytes)));
+        return;
+      }
+      chunks.push(chunk);
+      if (chunks.length < MOST_CHUNKS) return;
+      pieces.push(Buffer.concat(chunks));
+      chunks = [];
     };
-    const end = () => settle(() => resolve(Buffer.concat(chunks)));
+    const end = () => settle(() => resolve(Buffer.concat([...pieces, ...chunks])));
     const lose = (error: Error) => settle(() => reject(incomplete(400, 'its client left', error)));
     request.on('data', take).on('end', end).on('error', lose);
     request.setTimeout(idleMs, () =>

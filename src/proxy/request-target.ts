@@ -21,7 +21,7 @@ export interface RequestTarget {
  * Returns where on the upstream a request goes.
  *
  * @throws {ProxyError} 421 for one that is meant for another host, 400 for a path that leads out of
- * the upstream's, 501 for one that wants to leave HTTP, 508 for one that was here before.
+ * the upstream's, 501 for one that wants to leave HTTP or comes in another coding, 508 for one that was here before.
  */
 export function targetOf(
   request: IncomingMessage,
@@ -37,11 +37,15 @@ export function targetOf(
   }
   refuseOtherHosts(request, isLoopback);
   const path = pathIn(target);
-  if (/(?:^|[/\\])(?:\.|%2e){1,2}(?=[/\\?#]|$)/i.test(path)) {
+  if (DOTS.test(path)) {
     throw refused(400, `${quote(path)} has "." or ".." in it, wanted the path itself`);
   }
   if (/[\\#]/.test(target)) {
     throw refused(400, `${quote(path)} has "\\" or "#" in it, wanted them percent-encoded`);
+  }
+  const coding = request.headers['transfer-encoding'] ?? 'chunked';
+  if (coding.trim().toLowerCase() !== 'chunked') {
+    throw refused(501, `its transfer-encoding is ${quote(coding)}, wanted chunked`);
   }
   // Of the protocols that HTTP/1.1 can be left for, a client can do without this one.
   const upgrade = request.headers.upgrade?.trim().toLowerCase() ?? 'h2c';
@@ -57,13 +61,20 @@ export function targetOf(
   return { path: base + target, url: origin + base + target };
 }
 
+/**
+ * A segment that leads elsewhere, to whatever server: some decode a slash before they look for one,
+ * and some take away what is behind a `;`.
+ */
+const DOTS = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=[/\\?#;]|%2f|%5c|%3b|$)/i;
+
 /** What of a target may be told: in queries there are credentials, and in addresses, too. */
 export const pathIn = (target: string) => target.split(/[?#]/, 1)[0] as string;
 
 const hostIn = (target: string) =>
   URL.canParse(target) && new URL(target).host ? quote(new URL(target).host) : 'another host';
 
-function refuseOtherHosts(request: IncomingMessage, isLoopback: boolean): void {
+/** @throws {ProxyError} 400 for two hosts, 421 for one that is not this machine's, on loopback. */
+export function refuseOtherHosts(request: IncomingMessage, isLoopback: boolean): void {
   const hosts = valuesOf(request, 'host');
   if (hosts.length > 1) throw refused(400, 'it has more than one Host');
   if (isLoopback && isForAnother(request)) {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { writable } from './client-response.js';
 import { ProxyError } from './proxy-error.js';
 
 /** Codings of bodies that come though none was asked for. */
@@ -42,7 +43,7 @@ export function responseOf(incoming: IncomingMessage): Response {
   if (isEmpty) incoming.resume();
   return new Response(isEmpty ? null : bodyOf(incoming, decoder?.()), {
     status: statusCode,
-    statusText: /^[\t -~]*$/.test(statusMessage) ? statusMessage : '',
+    statusText: writable(statusMessage),
     headers,
   });
 }

@@ -31,6 +31,9 @@ export interface ProxiedInit extends RequestInit {
 /** Less than the 5 seconds for which servers keep an idle connection: what is sent on one that is being closed may or may not arrive. */
 const KEPT_ALIVE_MS = 4000;
 
+/** How long an address that does not say no is tried: until then nothing is sent. */
+const CONNECT_MS = 10_000;
+
 /**
  * The connections to the upstream, over which everything goes that leaves this process. Not the
  * platform's `fetch`: that one adds headers, takes others away, and decodes what was to be passed on.
@@ -96,14 +99,27 @@ export class Upstream {
         ].flat() as unknown as Record<string, string>,
         signal,
       });
-      const connection = new ConnectionState(request);
+      const connectMs = Math.min(CONNECT_MS, this.#idleMs);
+      const connection = new ConnectionState(request, connectMs, () =>
+        request.destroy(new Error(`no connection in ${connectMs} ms`)),
+      );
       request.setTimeout(this.#idleMs, () => request.destroy(this.#timedOut()));
       request.on('error', (error) => {
         if (body !== undefined && !(body instanceof Uint8Array)) body.unpipe(request);
         reject(signal.aborted ? signal.reason : this.#failure(error, connection.wasUsed));
       });
+      // Node.js gives it away with its connection; nothing else would come of the request.
+      request.on('upgrade', (incoming, socket) => {
+        socket.destroy();
+        reject(unreadable(incoming));
+      });
       request.on('response', (incoming) => {
         this.#watch.onHead(performance.now() - startedAt);
+        if (!isReadable(incoming)) {
+          incoming.destroy();
+          reject(unreadable(incoming));
+          return;
+        }
         incoming.on('data', ({ length }: Buffer) => this.#watch.onReceived(length));
         // Whoever reads it says when that goes on.
         incoming.pause();
@@ -154,17 +170,42 @@ export class Upstream {
   }
 }
 
+/** Whether it is an answer, in a transfer coding that Node.js takes away; others would be taken for the content. */
+const isReadable = ({ statusCode = 0, headers }: IncomingMessage) =>
+  statusCode >= 200 && /^(?:chunked)?$/i.test(headers['transfer-encoding'] ?? '');
+
+function unreadable({ statusCode, headers }: IncomingMessage): ProxyError {
+  const coding = headers['transfer-encoding'];
+  const [what, wanted] =
+    coding === undefined
+      ? [`its status is ${statusCode}`, 'one from 200']
+      : [`its transfer-encoding is ${coding}`, 'chunked'];
+  return new ProxyError(
+    502,
+    'SAMEKEY_BROKEN_RESPONSE',
+    `Cannot read the response: ${what}, wanted ${wanted}`,
+  );
+}
+
 /** Whether anything of a request can have reached the other side. */
 class ConnectionState {
   wasUsed = false;
 
-  constructor(request: ClientRequest) {
+  constructor(request: ClientRequest, connectMs: number, onLate: () => void) {
+    const timer = setTimeout(onLate, connectMs);
+    request.on('close', () => clearTimeout(timer));
     request.on('socket', (socket) => {
       const use = () => {
+        clearTimeout(timer);
         this.wasUsed = true;
       };
-      if (socket.connecting) socket.once('encrypted' in socket ? 'secureConnect' : 'connect', use);
-      else use();
+      if (!socket.connecting) {
+        use();
+        return;
+      }
+      // The agent's: it is for connections that are kept, and a request hears of one only.
+      socket.setTimeout(0);
+      socket.once('encrypted' in socket ? 'secureConnect' : 'connect', use);
     });
   }
 }

@@ -66,7 +66,7 @@ const MAX_READERS = 4096;
  */
 class LmdbStore implements Store {
   readonly name = 'lmdb';
-  readonly #database: Database<transition.KeptRecord, string>;
+  readonly #database: Database<Row, string>;
   readonly #clock: () => number;
   readonly #watchers = new Set<Watcher>();
   #looking: ReturnType<typeof setTimeout> | undefined;
@@ -77,7 +77,7 @@ class LmdbStore implements Store {
 
   constructor(path: string, clock: () => number) {
     this.#clock = clock;
-    this.#database = open<transition.KeptRecord, string>({
+    this.#database = open<Row, string>({
       path,
       noSubdir: false,
       useVersions: true,
@@ -170,9 +170,10 @@ class LmdbStore implements Store {
       const entries = this.#range(start, LISTED_AT_ONCE);
       for (const { key, value } of entries) {
         start = key;
-        if (transition.unexpired(value, nowMs) === undefined) continue;
+        const record = toRecord(value);
+        if (transition.unexpired(record, nowMs) === undefined) continue;
         if (count++ >= limit) return;
-        yield { key, record: transition.shown(toRecord(value)) };
+        yield { key, record: transition.shown(record) };
       }
       if (entries.length < LISTED_AT_ONCE) return;
     }
@@ -202,7 +203,7 @@ class LmdbStore implements Store {
       if (record === undefined || record === old?.value) return answer;
       // `null`: only if there is none.
       const ifVersion = (old?.version ?? null) as number;
-      const written = this.#database.put(key, record, newVersion(), ifVersion);
+      const written = this.#database.put(key, toRow(record), newVersion(), ifVersion);
       this.#sweep(nowMs);
       if (await written.catch(failWithCause)) return answer;
     }
@@ -233,7 +234,7 @@ class LmdbStore implements Store {
     const entries = this.#range(this.#sweptTo, SWEPT_PER_WRITE);
     this.#sweptTo = entries.length < SWEPT_PER_WRITE ? '' : (entries.at(-1)?.key ?? '');
     for (const { key, value, version } of entries) {
-      if (goneAtMs(value) + SWEPT_AFTER_MS > nowMs) continue;
+      if (goneAtMs(toRecord(value)) + SWEPT_AFTER_MS > nowMs) continue;
       // It will be swept the next time; what is wrong with the disk is for a write to tell.
       this.#database
         .remove(key, version as number)
@@ -309,13 +310,59 @@ function gone(record: transition.KeptRecord | undefined, nowMs: number): StoreRe
 const goneAtMs = ({ expiresAtMs, finishedAtMs }: StoreRecord) =>
   expiresAtMs === 0 ? (finishedAtMs ?? 0) : expiresAtMs;
 
-/** Bytes are `Buffer`s when they come from LMDB. */
-function toRecord(record: transition.KeptRecord): transition.KeptRecord {
-  const { payload, former } = record;
-  if (former !== undefined) return { ...record, former: toRecord(former) };
-  if (payload === undefined) return record;
-  return {
-    ...record,
-    payload: new Uint8Array(payload.buffer, payload.byteOffset, payload.length),
+/** A record without the names of its members, which would be a third of it; what it has not is cut off. */
+type Row = readonly [
+  state: StoreRecord['state'],
+  owner: string,
+  fencingToken: number,
+  attempt: number,
+  claimedAtMs: number,
+  leaseEndsAtMs: number,
+  expiresAtMs: number,
+  fingerprint?: string | undefined,
+  finishedAtMs?: number | undefined,
+  codec?: string | undefined,
+  payload?: Uint8Array | undefined,
+  former?: Row | undefined,
+];
+
+function toRow(record: transition.KeptRecord): Row {
+  const { state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs } = record;
+  const row = [
+    state,
+    owner,
+    fencingToken,
+    attempt,
+    claimedAtMs,
+    leaseEndsAtMs,
+    expiresAtMs,
+  ] as const;
+  const { fingerprint, finishedAtMs, codec, payload, former } = record;
+  if (former !== undefined) {
+    return [...row, fingerprint, finishedAtMs, codec, payload, toRow(former)];
+  }
+  if (finishedAtMs !== undefined) return [...row, fingerprint, finishedAtMs, codec, payload];
+  return fingerprint === undefined ? row : [...row, fingerprint];
+}
+
+function toRecord(row: Row): transition.KeptRecord {
+  const [state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs, ...more] =
+    row;
+  const [fingerprint, finishedAtMs, codec, bytes, former] = more;
+  // `Buffer`s when they come from LMDB.
+  const payload = bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  const record: StoreRecord = {
+    state,
+    owner,
+    fencingToken,
+    attempt,
+    fingerprint,
+    claimedAtMs,
+    leaseEndsAtMs,
+    expiresAtMs,
+    finishedAtMs,
+    codec,
+    payload,
   };
+  return former === undefined ? record : { ...record, former: toRecord(former) };
 }

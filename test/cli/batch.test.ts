@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { itemKey } from '../../src/http/batch/item.js';
 import { customId, identities } from '../../src/index.js';
@@ -180,6 +180,14 @@ describe('samekey batch', () => {
     expect(other.stdout).toBe('0 requests to be sent of 1 line (1 in other batches)\n');
   });
 
+  it('plans again where there was nothing to be sent', async () => {
+    const place = fresh();
+    expect((await plan('', place)).stdout).toBe('0 requests to be sent of 0 lines\n');
+    const again = await plan(jsonl([openaiLine('a', 'A?')]), place);
+    expect(again.stdout).toMatch(/^1 request to be sent of 1 line\n/);
+    expect(planned(place.out).length).toBe(1);
+  });
+
   it('gives each URL and each model a file of its own, as OpenAI wants them', async () => {
     const { out, store } = fresh();
     const line = (url: string, model: string) => ({ url, body: { model, input: 'x' } });
@@ -200,11 +208,81 @@ describe('samekey batch', () => {
   });
 });
 
+describe('samekey batch drop', () => {
+  const drop = (what: string, store: string, ...more: string[]) =>
+    samekey(['batch', 'drop', what, '--store', store, ...more]);
+  const input = jsonl([openaiLine('a', 'A?'), openaiLine('b', 'B?'), openaiLine('c', 'C?')]);
+
+  it('gives back what a plan has that was never sent, and removes its files', async () => {
+    const { out, store } = fresh();
+    await plan(jsonl([openaiLine('x', 'X?')]), { out: `${out}2`, store });
+    await plan(input, { out, store });
+    const [line] = planned(out) as [Line];
+    const results = jsonl([succeeded(line, 'of A')]);
+    await samekey(['batch', 'record', '--store', store], { input: results });
+    expect(await drop(out, store)).toEqual({
+      code: 0,
+      stdout: '2 requests given back\n',
+      stderr: '',
+    });
+    expect(existsSync(out)).toBe(false);
+    expectFailure(await drop(out, store), 1, `${out}: there is no plan in it`);
+    const again = await plan(input, { out, store }, '--json');
+    expect(JSON.parse(again.stdout)).toMatchObject({ toSend: 2, finished: 1, isOld: false });
+    // The other plan is as it was.
+    const other = await plan(jsonl([openaiLine('x', 'X?')]), { out: `${out}3`, store }, '--json');
+    expect(JSON.parse(other.stdout)).toMatchObject({ toSend: 0, underway: 1 });
+  });
+
+  it('gives back a batch whose files are gone, by its key', async () => {
+    const { out, store } = fresh();
+    await plan(input, { out, store });
+    rmSync(out, { recursive: true });
+    const status = await samekey(['batch', 'status', '--store', store, '--json']);
+    const [{ key }] = JSON.parse(status.stdout).batches;
+    const dropped = await drop(key, store, '--json');
+    expect(JSON.parse(dropped.stdout)).toEqual({ plan: key, dropped: 3 });
+    expect((await plan(input, { out, store })).stdout).toMatch(
+      /^3 requests to be sent of 3 lines\n/,
+    );
+    expectFailure(await drop(key, store), 2, /is none that was begun/);
+  });
+
+  it('leaves a plan alone that is in another store', async () => {
+    const { out, store } = fresh();
+    const { store: other } = fresh();
+    await plan(input, { out, store });
+    await plan(input, { out: `${out}2`, store: other });
+    expectFailure(
+      await drop(out, other),
+      1,
+      `${out}: its batches are not in this store, wanted the --store that it was planned with`,
+    );
+    expect(planned(out).length).toBe(3);
+  });
+
+  it('gives back what a plan had that was killed', async () => {
+    const place = fresh();
+    const { child, closed } = await unfinished(jsonl(many.slice(0, 1200)), place);
+    expectFailure(await drop(place.out, place.store), 1, /: process \d+ is planning there/);
+    child.kill('SIGKILL');
+    await closed;
+    const dropped = await drop(place.out, place.store, '--json');
+    const other = await plan(jsonl(many.slice(0, 1200)), { ...place, out: `${place.out}2` });
+    expect(other.stdout).toMatch(/^1,200 requests to be sent of 1,200 lines\n/);
+    expect(JSON.parse(dropped.stdout).dropped).toBeGreaterThan(0);
+  });
+});
+
 /** A run whose input does not end. */
-async function unfinished(input: string, { out, store }: { out: string; store: string }) {
+async function unfinished(
+  input: string,
+  { out, store }: { out: string; store: string },
+  ...nodeOptions: readonly string[]
+) {
   const child = spawn(
     process.execPath,
-    [PROGRAM, 'batch', 'plan', '--out', out, '--store', store],
+    [...nodeOptions, PROGRAM, 'batch', 'plan', '--out', out, '--store', store],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   child.stdin.on('error', () => {});
@@ -282,6 +360,64 @@ describe('a plan that is broken off', () => {
     await closed;
   });
 
+  it('is not finished when others may have had its requests meanwhile', async () => {
+    const place = fresh();
+    const passed = join(root, 'half-a-day');
+    const clock = `import fs from 'node:fs'; const now = Date.now; Date.now = () => now() + (fs.existsSync('${passed}') ? 12 * 36e5 : 0);`;
+    const preload = `--import=data:text/javascript,${encodeURIComponent(clock)}`;
+    const input = jsonl(many.slice(0, 1200));
+    const { child, closed } = await unfinished(input, place, preload);
+    write('half-a-day', '');
+    const other = { ...place, out: `${place.out}2` };
+    const run = await samekey(
+      ['batch', 'plan', '--out', other.out, '--store', other.store, '--json'],
+      { input, nodeOptions: [preload] },
+    );
+    expect(JSON.parse(run.stdout).toSend).toBeGreaterThan(0);
+    child.stdin.end();
+    const stderr: Buffer[] = [];
+    child.stderr.on('data', (piece) => stderr.push(piece));
+    await closed;
+    expect(child.exitCode).toBe(1);
+    expect(Buffer.concat(stderr).toString()).toMatch(/: the plan took longer than 12 hours, /);
+    expect(planned(place.out)).toEqual([]);
+    // Between them they have all of it, each once.
+    expect((await plan(input, place)).code).toBe(0);
+    const all = [...planned(place.out), ...planned(other.out)];
+    expect(new Set(all.map(idIn)).size).toBe(1200);
+    expect(all.length).toBe(1200);
+  });
+
+  it('is gone on with by one of those who come at the same time', async () => {
+    const { out, store } = fresh();
+    // As it is when another one has just begun.
+    const turn = (name: string, pid: number | string | undefined) =>
+      write(`${basename(out)}/${name}`, `${pid}`);
+    turn('turn-1', spawnSync('true').pid);
+    turn('turn-2', process.pid);
+    expectFailure(
+      await plan(jsonl(many), { out, store }),
+      1,
+      `${out}: process ${process.pid} is planning there, wanted another --out`,
+    );
+    // Of a process that had the same number before the machine was started again.
+    turn('turn-2', `${process.pid} 0`);
+    expect((await plan(jsonl(many), { out, store })).code).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(['batch-0001.jsonl', 'plan.json']);
+  });
+
+  it('is not made again when its files are complete and only lack their names', async () => {
+    const place = fresh();
+    const input = jsonl(many.slice(0, 10));
+    await plan(input, place);
+    const file = join(place.out, 'batch-0001.jsonl');
+    const text = readFileSync(file, 'utf8');
+    renameSync(file, `${file}.part`);
+    const again = await plan(input, place);
+    expect(again.stdout).toMatch(/^10 requests to be sent of 10 lines, as planned before\n/);
+    expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+
   it('may find other input when it goes on', async () => {
     const place = fresh();
     const { child, closed } = await unfinished(jsonl(many.slice(0, 2000)), place);
@@ -303,6 +439,11 @@ describe('what samekey batch refuses', () => {
     ['a method', '{"method":"GET","url":"/v1/x","body":{}}', /line 2: method is not "POST"/],
     ['a name twice', '{"url":"/v1/x","body":{"a":1,"a":2}}', /line 2: .*"a"/],
     ['a number as custom_id', '{"custom_id":1,"url":"/","body":{}}', /custom_id is a number/],
+    [
+      'more than a batch takes',
+      `{"url":"/v1/embeddings","body":{"input":[${'"x",'.repeat(50_000)}"x"]}}`,
+      /line 2: it has 50001 inputs, wanted at most 50000 in a batch$/,
+    ],
   ];
 
   it.each(failing)('%s in a line, by its number', async (_, line, message) => {
@@ -313,6 +454,12 @@ describe('what samekey batch refuses', () => {
     expect(skipping.stdout).toMatch(/^2 requests to be sent of 3 lines\n/);
     expect(skipping.stderr).toMatch(message.source.endsWith('$') ? /line 2/ : message);
     expect(skipping.stderr).toMatch(/1 line skipped of 3 lines\n$/);
+  });
+
+  it('a line by which the others are not judged', async () => {
+    const input = jsonl(['{"params":7}', openaiLine('a', 'A?')]);
+    const skipping = await plan(input, fresh(), '--skip-invalid');
+    expect(skipping.stdout).toMatch(/^1 request to be sent of 2 lines\n/);
   });
 
   it('results that are none, and results of nothing it knows', async () => {
@@ -343,11 +490,25 @@ describe('what samekey batch refuses', () => {
     [['plan', '--out', ''], 2, /^--out is empty/],
     [['plan', '--out', 'x', '--bits', '256'], 2, /^--bits is not for batches/],
     [['plan', '--out', '/dev/null/x'], 3, /^\/dev\/null\/x: cannot be written \(ENOTDIR\)$/],
+    [['drop'], 2, /^missing required argument 'PLAN'/],
+    [['drop', 'x', '--store', 'lmdb:/nowhere'], 3, /^lmdb:\/nowhere: cannot be read/],
     [['status', '--store', 'lmdb:/nowhere'], 3, /^lmdb:\/nowhere: cannot be read/],
     [['record', '--store', 'lmdb:/nowhere'], 3, /^lmdb:\/nowhere: cannot be read/],
-    [[], 2, /^wanted a command: plan, record, results or status; see samekey help batch$/],
+    [[], 2, /^wanted a command: plan, record, results, status or drop; see samekey help batch$/],
   ])('%j', async (args, code, message) => {
     expectFailure(await samekey(['batch', ...args]), code, message);
+  });
+
+  it('a folder with batches of somebody else, and leaves them there', async () => {
+    const { store } = fresh();
+    const file = write('mine/batch-1.jsonl', jsonl([openaiLine('a', 'A?')]));
+    const out = join(file, '..');
+    expectFailure(
+      await samekey(['batch', 'plan', file, '--out', out, '--store', store]),
+      2,
+      `${file}: it is there already, and of no plan; wanted another --out`,
+    );
+    expect(existsSync(file)).toBe(true);
   });
 
   it('a folder with another plan.json', async () => {

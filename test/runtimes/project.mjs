@@ -22,6 +22,23 @@ import { conformance, conformanceAtOnce, withStreams } from './program/conforman
 import vectors from './vectors.mjs';
 `;
 
+/**
+ * What an entry file imports that sends requests to the server of `upstream.mjs`.
+ *
+ * @param {import('./program/requests.mjs').Platform} platform
+ */
+export const requestImports = (platform) => `
+import { idempotentFetch, withRetry } from 'samekey/fetch';
+import { idempotent } from 'samekey/server';
+import { memoryStore } from 'samekey/store/memory';
+import { requests } from './program/requests.mjs';
+import { serving } from './program/serving.mjs';
+import upstream from './upstream.mjs';
+const askAll = () =>
+  requests({ idempotentFetch, memoryStore, withRetry }, upstream, ${JSON.stringify(platform)});
+const serve = serving({ idempotent, idempotentFetch, memoryStore }, upstream);
+`;
+
 /** @param {string} file in this folder's node_modules */
 export const installed = (file) => path.join(HERE, 'node_modules', file);
 

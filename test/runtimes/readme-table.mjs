@@ -15,6 +15,9 @@ export function readResults() {
   return JSON.parse(readFileSync(new URL('results.json', import.meta.url), 'utf8'));
 }
 
+const inWords = (/** @type {import('./verdict.mjs').Count | undefined} */ count) =>
+  count ? `${count.passed} of ${count.total}` : '';
+
 /**
  * @param {Results} results
  * @returns {string} Markdown
@@ -22,10 +25,18 @@ export function readResults() {
 export function renderTable({ rows }) {
   const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`;
   return [
-    line(['runtime', 'version', 'engine', 'vectors passed', 'CSP reports']),
-    line(['---', '---', '---', '--:', '--:']),
-    ...rows.map(({ name, version, engine, passed, total, cspReports }) =>
-      line([name, version, engine, `${passed} of ${total}`, String(cspReports ?? '')]),
+    line(['runtime', 'version', 'engine', 'vectors passed', 'CSP reports', 'fetch', 'server']),
+    line(['---', '---', '---', '--:', '--:', '--:', '--:']),
+    ...rows.map(({ name, version, engine, cspReports, fetch, server, ...vectors }) =>
+      line([
+        name,
+        version,
+        engine,
+        inWords(vectors),
+        String(cspReports ?? ''),
+        inWords(fetch),
+        inWords(server),
+      ]),
     ),
   ].join('\n');
 }

@@ -14,6 +14,7 @@ import { damaged } from './rows/damaged.mjs';
 import { edgeRuntimes } from './rows/edge-runtime.mjs';
 import { processes } from './rows/processes.mjs';
 import { workers } from './rows/workerd.mjs';
+import { startUpstream } from './upstream.mjs';
 import { judge } from './verdict.mjs';
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
@@ -27,6 +28,8 @@ const groups = [...processes, ...bundlers, ...workers, ...edgeRuntimes, ...brows
 
 const vectors = readVectors();
 const project = createProject();
+const { close, ...upstream } = await startUpstream();
+project.write('upstream.mjs', `export default ${JSON.stringify(upstream)};\n`);
 /** @type {Map<string, ReturnType<typeof judge>>} */
 const verdicts = new Map();
 /** @type {string[]} */
@@ -39,11 +42,14 @@ const notRun = [];
 function report(row, outcome) {
   const verdict = judge(row, outcome, vectors);
   verdicts.set(row.name, verdict);
-  const { faults, version, engine, passed, total, cspReports, ms } = verdict;
+  const { faults, version, engine, passed, total, cspReports, fetch, server, ms } = verdict;
   const blocked = cspReports === undefined ? '' : `, ${cspReports} blocked`;
+  const asked = Object.entries({ fetch, server })
+    .map(([name, part]) => part && `, ${name} ${part.passed} of ${part.total}`)
+    .join('');
   if (faults.length === 0) {
     console.log(
-      `ok      ${row.name}: ${version}, ${engine}, ${passed} of ${total}${blocked}, ${ms} ms`,
+      `ok      ${row.name}: ${version}, ${engine}, ${passed} of ${total}${blocked}${asked}, ${ms} ms`,
     );
   } else {
     console.log(`failed  ${row.name}: ${faults.join('\n        ')}`);
@@ -59,7 +65,7 @@ try {
     }
     /** @type {unknown} */
     let error;
-    await group.run(project, report).catch((thrown) => {
+    await group.run(project, report, upstream).catch((thrown) => {
       error = thrown;
     });
     for (const row of group.rows.filter(({ name }) => !verdicts.has(name))) {
@@ -68,6 +74,7 @@ try {
   }
 } finally {
   remove(project);
+  close();
 }
 
 for (const line of notRun) console.log(line);

@@ -1,7 +1,11 @@
 /** What a row gave against what it had to give. */
+import { REQUEST_CHECKS } from './program/requests.mjs';
 import { CHECKS } from './program/vectors.mjs';
+import { SERVER_CHECKS } from './serving.mjs';
 
 /**
+ * @typedef {{passed: number, total: number}} Count
+ *
  * @typedef {object} Verdict
  * @property {string} version
  * @property {string} engine what `auto` chose, as a person would say it
@@ -9,6 +13,8 @@ import { CHECKS } from './program/vectors.mjs';
  * @property {number} passed
  * @property {number} total
  * @property {number} [cspReports]
+ * @property {Count} [fetch] where requests were sent
+ * @property {Count} [server] where a server was
  * @property {number} ms
  * @property {string[]} faults
  */
@@ -27,7 +33,8 @@ const inWords = ({ small, large, canonicalizer }) =>
  * @param {Record<string, any>} vectors
  * @returns {Verdict}
  */
-export function judge({ expected, cspReports: [least, most] = [0, 0] }, outcome, vectors) {
+export function judge(row, outcome, vectors) {
+  const { expected, cspReports: [least, most] = [0, 0] } = row;
   const expectedEngine = inWords(expected.active);
   if (outcome instanceof Error) {
     const { stderr = '' } = /** @type {Error & {stderr?: string}} */ (outcome);
@@ -70,6 +77,19 @@ export function judge({ expected, cspReports: [least, most] = [0, 0] }, outcome,
       `${cspReports} reports of a blocked attempt, wanted ${least} to ${most}`,
     );
   }
+  const counted = (
+    /** @type {string} */ name,
+    /** @type {Record<string, unknown>} */ checks,
+    /** @type {import('./program/asking.mjs').Requests | undefined} */ given,
+  ) => {
+    faults.push(...(given?.failures ?? []));
+    const names = Object.keys(checks);
+    const missed = names.filter((each) => !given?.passed.includes(each));
+    expect(missed.length === 0, `${name} did not pass: ${missed.join('; ')}`);
+    return { passed: names.length - missed.length, total: names.length };
+  };
+  const fetch = row.requests && counted('fetch', REQUEST_CHECKS, outcome.fetched);
+  const server = row.serves ? counted('server', SERVER_CHECKS, outcome.served) : undefined;
   return {
     version,
     engine,
@@ -77,6 +97,8 @@ export function judge({ expected, cspReports: [least, most] = [0, 0] }, outcome,
     passed,
     total,
     ...(cspReports !== undefined && { cspReports }),
+    ...(fetch && { fetch }),
+    ...(server && { server }),
     ms: result.ms,
     faults,
   };

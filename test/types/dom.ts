@@ -1,6 +1,7 @@
 // With the DOM's declarations: its streams, blobs and signals are taken, and takes what is returned.
 import { canonicalBytes, keyOfJson, keyOfStream, sha256, sha256Hex } from 'samekey';
 import * as aiSdk from 'samekey/ai-sdk';
+import * as batch from 'samekey/batch';
 import * as cost from 'samekey/cost';
 import * as once from 'samekey/once';
 import * as memory from 'samekey/store/memory';
@@ -25,4 +26,35 @@ keyOfStream(Promise.resolve(new ReadableStream()));
 // @ts-expect-error: a target of other events is no signal
 keyOfStream(new Blob([]), { signal: new EventTarget() });
 
-export { aiSdk, cost, memory, once };
+const store = memory.memoryStore();
+const plan: Promise<batch.BatchPlan> = batch.planBatch(
+  [
+    { custom_id: 'anna', params: { model: 'm' } },
+    { url: '/v1/responses', body: { model: 'm' } },
+  ],
+  { store, provider: 'openai', limits: { maxRequests: 9 } },
+);
+const dropped: Promise<number> = plan.then(({ batches: [first] }) =>
+  batch.dropBatch(first?.key ?? '', { store }),
+);
+const recorded: Promise<batch.Recorded> = batch.recordResults([], {
+  store,
+  onResult: ({ requesters, isRepeated }) => void (isRepeated || requesters.join()),
+});
+const created = (planned: batch.PlannedBatch): Promise<batch.Created> =>
+  batch.createBatch(
+    planned,
+    {
+      create: async ({ requests }, { signal }) => ({
+        id: `${requests().length} ${signal.aborted}`,
+      }),
+    },
+    { store },
+  );
+
+// @ts-expect-error: there is no such provider
+batch.planBatch([], { store, provider: 'bedrock' });
+// @ts-expect-error: a request has a body
+batch.planBatch([{ custom_id: 'anna' }], { store, provider: 'openai' });
+
+export { aiSdk, batch, cost, created, dropped, memory, once, recorded };

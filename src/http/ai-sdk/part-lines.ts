@@ -1,14 +1,16 @@
 import { parse, stringify } from 'devalue';
-import { LRUCache } from 'lru-cache';
 import { decoder, encoder } from '../../engine/utf8.js';
+import { joinChunks } from '../exchange/chunks.js';
 import { BrokenResponseError, ResponseNotKeptError } from '../exchange/errors.js';
 import type { Part, PartWatch } from './part-watch.js';
 
 const LINE_FEED = 0x0a;
+const PIECE_BYTES = 64 * 1024;
 /** Before the number of what cannot be written; JSON never begins with it. */
 const UNWRITTEN = '?';
-/** Of these, how many are held for readers in this process. */
-const MAX_UNWRITTEN = 1000;
+
+/** What cannot be written, by the lines that stand for it. */
+type Unwritten = Map<string, unknown>;
 
 /**
  * A model's answer as a response: a line for what came before its parts, and one for each part, so
@@ -18,29 +20,43 @@ const MAX_UNWRITTEN = 1000;
  * reads along, and an answer with such a part is not kept.
  */
 export class PartLines {
-  readonly #unwritten = new LRUCache<string, { readonly part: unknown }>({ max: MAX_UNWRITTEN });
+  readonly #held = new Map<string, { readonly unwritten: Unwritten; underWayCount: number }>();
   #count = 0;
+
+  /** Holds what cannot be written for whoever begins to read until then; they hold it themselves. */
+  hold(key: string, landing: Promise<void>): void {
+    const held = this.#held.get(key) ?? { unwritten: new Map(), underWayCount: 0 };
+    this.#held.set(key, held);
+    held.underWayCount++;
+    // Who was the last to be let in has begun before the next turn.
+    const letGo = () => {
+      if (--held.underWayCount === 0) this.#held.delete(key);
+    };
+    landing.then(() => setTimeout(letGo));
+  }
 
   toResponse(key: string, head: unknown, parts: ReadableStream<Part>, watch: PartWatch): Response {
     const source = parts.getReader();
+    const unwritten = this.#held.get(key)?.unwritten;
     let hasBegun = false;
     let whyUnwritten: string | undefined;
     const toLine = (value: unknown) =>
-      this.#toLine(value, (why) => {
+      this.#toLine(value, (line, why) => {
         whyUnwritten ??= why;
+        unwritten?.set(line, value);
       });
     const lines = new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
           if (!hasBegun) {
             hasBegun = true;
-            controller.enqueue(toLine(head));
+            enqueue(controller, toLine(head));
             return;
           }
           const { done, value } = await source.read();
           if (!done) {
             watch.see(value);
-            controller.enqueue(toLine(value));
+            enqueue(controller, toLine(value));
             return;
           }
           const fault = watch.fault();
@@ -58,10 +74,12 @@ export class PartLines {
 
   /** The head, and the parts as they come, as `present` makes them; they end when `settle` says so. */
   async read(
+    key: string,
     { body }: Response,
     present: (part: Part) => Part,
     settle: () => Promise<void>,
   ): Promise<{ head: unknown; parts: ReadableStream<Part> }> {
+    const unwritten = this.#held.get(key)?.unwritten;
     const lines = new LineReader(body as ReadableStream<Uint8Array>);
     const head = await lines.next();
     const parts = new ReadableStream<Part>(
@@ -69,7 +87,7 @@ export class PartLines {
         pull: async (controller) => {
           const line = await lines.next();
           if (line !== undefined) {
-            controller.enqueue(present(this.#fromLine(line) as Part));
+            controller.enqueue(present(fromLine(line, unwritten) as Part));
             return;
           }
           await settle();
@@ -79,40 +97,38 @@ export class PartLines {
       },
       { highWaterMark: 0 },
     );
-    return { head: head === undefined ? undefined : this.#fromLine(head), parts };
+    return { head: head === undefined ? undefined : fromLine(head, unwritten), parts };
   }
 
   /** All lines of an answer that was kept. */
   parse(body: Uint8Array): unknown[] {
     const lines = decoder.decode(body).split('\n');
-    return lines.filter((line) => line !== '').map((line) => this.#fromLine(line));
+    return lines.filter((line) => line !== '').map((line) => fromLine(line));
   }
 
-  #toLine(value: unknown, onUnwritten: (why: string) => void): Uint8Array {
+  #toLine(value: unknown, onUnwritten: (line: string, why: string) => void): Uint8Array {
     let line: string;
     try {
       line = stringify(value);
     } catch (error) {
-      onUnwritten(error instanceof Error ? error.message : String(error));
       line = `${UNWRITTEN}${++this.#count}`;
-      this.#unwritten.set(line, { part: value });
+      onUnwritten(line, error instanceof Error ? error.message : String(error));
     }
     return encoder.encode(`${line}\n`);
   }
+}
 
-  #fromLine(line: string): unknown {
-    if (!line.startsWith(UNWRITTEN)) return parse(line);
-    const found = this.#unwritten.get(line);
-    if (found === undefined) throw new BrokenResponseError(line, 'a part of it is gone');
-    return found.part;
-  }
+function fromLine(line: string, unwritten?: Unwritten): unknown {
+  if (!line.startsWith(UNWRITTEN)) return parse(line);
+  if (!unwritten?.has(line)) throw new BrokenResponseError(line, 'a part of it is gone');
+  return unwritten.get(line);
 }
 
 /** A body's lines, one after the other. */
 class LineReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   /** What was read and not given yet, from `#at` on. */
-  #bytes = new Uint8Array();
+  #bytes: Uint8Array = new Uint8Array();
   #at = 0;
 
   constructor(body: ReadableStream<Uint8Array>) {
@@ -120,19 +136,18 @@ class LineReader {
   }
 
   async next(): Promise<string | undefined> {
+    const pieces: Uint8Array[] = [];
     for (;;) {
       const end = this.#bytes.indexOf(LINE_FEED, this.#at);
+      pieces.push(this.#bytes.subarray(this.#at, end === -1 ? undefined : end));
       if (end !== -1) {
-        const line = decoder.decode(this.#bytes.subarray(this.#at, end));
         this.#at = end + 1;
-        return line;
+        const byteCount = pieces.reduce((sum, { length }) => sum + length, 0);
+        return decoder.decode(joinChunks(pieces, byteCount));
       }
       const more = await this.#more();
       if (more === undefined) return undefined;
-      const rest = this.#bytes.subarray(this.#at);
-      this.#bytes = new Uint8Array(rest.length + more.length);
-      this.#bytes.set(rest);
-      this.#bytes.set(more, rest.length);
+      this.#bytes = more;
       this.#at = 0;
     }
   }
@@ -152,5 +167,12 @@ class LineReader {
       }
       throw error;
     }
+  }
+}
+
+/** Enqueues it so that those who read it together can stay together, however long it is. */
+function enqueue(controller: ReadableStreamDefaultController<Uint8Array>, line: Uint8Array): void {
+  for (let at = 0; at < line.length; at += PIECE_BYTES) {
+    controller.enqueue(line.subarray(at, at + PIECE_BYTES));
   }
 }

@@ -2,7 +2,7 @@ import type { Store, StoreRecord } from '../../store/store.js';
 import { isUnknown } from '../../store/transition.js';
 import { batchKey, batchOwner, customIdOf, itemKey, itemOwner, readOwner } from './item.js';
 import type { BatchLimits, Route } from './provider.js';
-import { addRequesters } from './wants.js';
+import { addRequesters, requestersIn } from './wants.js';
 
 /** An item that a plan would like to have in one of its batches. */
 export interface Candidate {
@@ -84,18 +84,14 @@ export class ItemClaims {
 
   /** What comes of the candidates, whose ids are all different. */
   async settle(candidates: readonly Candidate[]): Promise<Standing[]> {
-    const { store, ttlMs } = this.#settings;
     // Asked first, so that places are for those only that will need one.
-    const found = await Promise.all(candidates.map(({ id }) => store.read(itemKey(id))));
+    const found = await Promise.all(
+      candidates.map(({ id }) => this.#settings.store.read(itemKey(id))),
+    );
     return Promise.all(
-      candidates.map(async (candidate, i) => {
+      candidates.map((candidate, i) => {
         const { record, nowMs } = found[i] as (typeof found)[number];
-        const adding = () => addRequesters(store, candidate.id, candidate.requesters, ttlMs);
-        // Of what nobody has yet both are written at once: on a disk they are side by side.
-        const added = record === undefined ? adding() : undefined;
-        const [standing] = await Promise.all([this.#settle(candidate, record, nowMs), added]);
-        if (added === undefined && standing.kind !== 'finished') await adding();
-        return standing;
+        return this.#settle(candidate, record, nowMs);
       }),
     );
   }
@@ -106,21 +102,28 @@ export class ItemClaims {
     foundAtMs: number,
   ): Promise<Standing> {
     const { store, run, leaseMs, ttlMs } = this.#settings;
-    const key = itemKey(candidate.id);
-    let standing = await this.#standing(candidate, found, foundAtMs);
-    if (typeof standing === 'object') return standing;
-    const batch = this.#places.take(candidate);
-    const owner = itemOwner(batchOwner(run, batch), candidate.ordinal);
+    const { id, ordinal, requesters } = candidate;
+    const key = itemKey(id);
+    let record = found;
+    let nowMs = foundAtMs;
+    let batch: number | undefined;
     for (;;) {
-      if (standing === 'own' && found !== undefined) await store.release(key, found.owner);
+      const standing = await this.#standing(candidate, record, nowMs);
+      const owned = requestersIn(record);
+      if (typeof standing === 'object') {
+        if (standing.kind !== 'finished') await addRequesters(store, id, requesters, owned, ttlMs);
+        return standing;
+      }
+      batch ??= this.#places.take(candidate);
+      const owner = itemOwner(batchOwner(run, batch), ordinal, requesters);
+      // Whoever wanted it from the plan that had it.
+      await addRequesters(store, id, owned, requesters, ttlMs);
+      if (standing === 'own' && record !== undefined) await store.release(key, record.owner);
       const request = { owner, leaseMs, ttlMs, fingerprint: undefined, takeFinished: false };
       const result = await store.claim(key, { ...request, takeUnknown: standing === 'abandoned' });
-      if (result.claimed) {
-        return { kind: 'claimed', customId: customIdOf(candidate.id, result.record), batch };
-      }
-      found = result.record;
-      standing = await this.#standing(candidate, found, result.nowMs);
-      if (typeof standing === 'object') return standing;
+      if (result.claimed)
+        return { kind: 'claimed', customId: customIdOf(id, result.record), batch };
+      ({ record, nowMs } = result);
     }
   }
 

@@ -51,29 +51,38 @@ export interface OpenAIClient {
 /** The clocks of the provider and of the store may differ so much. */
 const CLOCKS_DIFFER_MS = 10 * 60 * 1000;
 const LISTED_AT_ONCE = 100;
+/** By its client, the key of each batch that this process has created, by the provider's id. */
+const createdBy = new WeakMap<object, Map<string, string>>();
 
 /**
  * How Anthropic's SDK creates Message Batches, and finds one again.
  *
  * A Message Batch has nothing that its maker could mark it by, so it is found by the ids in its
  * results, which there are when it has ended: until then nobody can tell it from another batch of as
- * many requests that was created after the plan.
+ * many requests that was created after the plan, unless this client has created that.
  *
  * @example
  * typeof anthropicBatches({ messages: { batches: {} } }).find; // 'function'
  */
-export function anthropicBatches({ messages: { batches } }: AnthropicClient): BatchApi {
+export function anthropicBatches(client: AnthropicClient): BatchApi {
+  const { batches } = client.messages;
+  const created = createdBy.get(client) ?? new Map<string, string>();
+  createdBy.set(client, created);
   return {
-    create: (batch, { signal }) =>
-      Promise.resolve(
-        batches.create({ requests: batch.requests() as never[] }, { maxRetries: 0, signal }),
-      ),
-    async find({ customIds, itemCount, sinceMs }: BatchTrace) {
+    async create(batch, { signal }) {
+      const requests = batch.requests() as never[];
+      const answer = await batches.create({ requests }, { maxRetries: 0, signal });
+      created.set(answer.id, batch.key);
+      return answer;
+    },
+    async find({ key, customIds, itemCount, sinceMs }: BatchTrace) {
       const ours = new Set(customIds);
       let mayBeOurs = false;
       for await (const batch of batches.list({ limit: LISTED_AT_ONCE })) {
         // The latest come first.
         if (Date.parse(batch.created_at) < sinceMs - CLOCKS_DIFFER_MS) break;
+        // Those of one plan are all of the same size.
+        if ((created.get(batch.id) ?? key) !== key) continue;
         const { request_counts: counts } = batch;
         const count = Object.values<number>({ ...counts }).reduce((sum, each) => sum + each, 0);
         if (itemCount !== undefined && count !== itemCount) continue;

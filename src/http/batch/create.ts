@@ -2,7 +2,7 @@ import { fail, nameOf, requireMembers } from '../../errors/errors.js';
 import { createOnce, type Once, type OnceContext, type Reconciliation } from '../../once/index.js';
 import type { Store, StoreRecord } from '../../store/store.js';
 import { itemKey } from './item.js';
-import { DEFAULT_TTL_MS, refuse, requireStore, wholeMs, windowsOf } from './options.js';
+import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
 import type { PlannedBatch } from './plan.js';
 import type { BatchProvider } from './provider.js';
 import { batchCodec, type CreatedBatch, type UnderwayBatch } from './underway.js';
@@ -50,7 +50,9 @@ const DEFAULT_CREATE_LEASE_MS = 30_000;
 const DEFAULT_SETTLE_MS = 30_000;
 
 /** An answer that says no: nothing was created. Not 408 and 409, and nothing from 500. */
-const REFUSALS = new Set([400, 401, 402, 403, 404, 413, 415, 422, 429]);
+const REFUSALS: ReadonlySet<unknown> = new Set([400, 401, 402, 403, 404, 413, 415, 422]);
+/** That a limit is passed may be due to this very request, which was taken. */
+const LIMITED = 429;
 
 /**
  * Creates a batch at most once, in all processes that share the store: whoever asks again gets the
@@ -89,11 +91,11 @@ export async function createBatch(
     try {
       return requireId(await api.create(batch, { signal, prepared }));
     } catch (error) {
-      const isRefusal = REFUSALS.has((error as { status?: number })?.status ?? 0);
+      const { status } = (error ?? {}) as { readonly status?: unknown };
+      if (REFUSALS.has(status)) throw error;
       const found = await creation.find(sinceMs).catch(() => 'unknown' as const);
       if (typeof found === 'object') return found;
-      // A limit that was passed by this very request, too.
-      creation.isInDoubt = !isRefusal || found === 'unknown';
+      creation.isInDoubt = status !== LIMITED || found === 'unknown';
       throw error;
     }
   });
@@ -161,13 +163,13 @@ class Creation {
     this.#trace = trace;
     this.#provider = provider;
     this.#api = api;
-    const settleMs = wholeMs('settleMs', options.settleMs, DEFAULT_SETTLE_MS, action);
+    const settleMs = wholeFrom1('settleMs', options.settleMs, DEFAULT_SETTLE_MS, action);
     this.#once = createOnce({
       store: this.store,
       codec: batchCodec,
       cache: false,
-      leaseMs: wholeMs('leaseMs', options.leaseMs, DEFAULT_CREATE_LEASE_MS, action),
-      ttlMs: wholeMs('ttlMs', options.ttlMs, DEFAULT_TTL_MS, action),
+      leaseMs: wholeFrom1('leaseMs', options.leaseMs, DEFAULT_CREATE_LEASE_MS, action),
+      ttlMs: wholeFrom1('ttlMs', options.ttlMs, DEFAULT_TTL_MS, action),
       unknownErrors: () => this.isInDoubt,
       onUnknown: (record) => this.#reconcile(record, settleMs),
     });

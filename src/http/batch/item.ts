@@ -71,13 +71,23 @@ export function readCustomId(
 export const batchOwner = (run: string, number: number) => `${run}/${number}`;
 export const batchKey = (owner: string) => scoped('samekey/batch', owner);
 
-/** The owner of one item: a text that no other claim of it ever has, also if a run claims it twice. */
-export const itemOwner = (batch: string, ordinal: number) => `${batch}/${ordinal}`;
+/**
+ * The owner of one item: a text that no other claim of it ever has, also if a run claims it twice.
+ * It ends with those who want the result, as JSON, which saves them a record of their own.
+ */
+export const itemOwner = (batch: string, ordinal: number, requesters: readonly string[]) =>
+  `${batch}/${ordinal}/${JSON.stringify(requesters)}`;
 
-export function readOwner(
-  owner: string,
-): { readonly run: string; readonly batch: string } | undefined {
-  const [run, number, ordinal, ...more] = owner.split('/');
-  if (!run || !number || !ordinal || more.length > 0) return undefined;
-  return { run, batch: `${run}/${number}` };
+const OWNER = /^(([^/]+)\/\d+)\/\d+\/(\[.*\])$/s;
+
+export interface ItemOwner {
+  readonly run: string;
+  readonly batch: string;
+  readonly requesters: readonly string[];
+}
+
+export function readOwner(owner: string): ItemOwner | undefined {
+  const [, batch, run, requesters] = OWNER.exec(owner) ?? [];
+  if (batch === undefined || run === undefined || requesters === undefined) return undefined;
+  return { run, batch, requesters: JSON.parse(requesters) };
 }

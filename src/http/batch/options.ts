@@ -25,7 +25,7 @@ export function requireStore(store: Store | undefined, action: string): Store {
   return store as Store;
 }
 
-export function wholeMs(name: string, value: unknown, fallback: number, action: string): number {
+export function wholeFrom1(name: string, value: unknown, fallback: number, action: string): number {
   if (value === undefined) return fallback;
   if (typeof value !== 'number') {
     refuse(action, `${name} is ${nameOf(value)}, wanted a whole number from 1`);

@@ -1,15 +1,16 @@
 import { encoder } from '../../engine/utf8.js';
-import { fail, requireMembers } from '../../errors/errors.js';
+import { requireMembers } from '../../errors/errors.js';
 import { type IdentityLike, identities, randomKey } from '../../index.js';
 import type { Store } from '../../store/store.js';
 import { type Candidate, ItemClaims } from './claims.js';
+import { BatchHold } from './hold.js';
 import { batchKey, batchOwner, ItemKeys, itemKey, itemOwner } from './item.js';
 import {
   DEFAULT_LEASE_MS,
   DEFAULT_TTL_MS,
   refuse,
   requireStore,
-  wholeMs,
+  wholeFrom1,
   windowsOf,
 } from './options.js';
 import {
@@ -20,6 +21,7 @@ import {
   lineOverheadBytes,
   readRequest,
   requestLine,
+  requireFit,
 } from './provider.js';
 import { lookAtBatch, type UnderwayBatch, type UnderwayItem } from './underway.js';
 
@@ -118,9 +120,9 @@ export async function planBatch(
   const planner = new Planner(provider, {
     store: requireStore(options.store, 'plan the batch'),
     identity: options.identity ?? identities[provider],
-    leaseMs: wholeMs('leaseMs', options.leaseMs, DEFAULT_LEASE_MS, 'plan the batch'),
-    ttlMs: wholeMs('ttlMs', options.ttlMs, DEFAULT_TTL_MS, 'plan the batch'),
-    limits: { ...LIMITS[provider], ...limits },
+    leaseMs: wholeFrom1('leaseMs', options.leaseMs, DEFAULT_LEASE_MS, 'plan the batch'),
+    ttlMs: wholeFrom1('ttlMs', options.ttlMs, DEFAULT_TTL_MS, 'plan the batch'),
+    limits: toLimits(limits, LIMITS[provider]),
   });
   try {
     for await (const window of windowsOf(requests)) await planner.take(window);
@@ -129,6 +131,12 @@ export async function planBatch(
     throw error;
   }
   return planner.finish();
+}
+
+function toLimits(smaller: Partial<BatchLimits>, largest: BatchLimits): BatchLimits {
+  const limitOf = (name: keyof BatchLimits) =>
+    Math.min(wholeFrom1(name, smaller[name], largest[name], 'plan the batch'), largest[name]);
+  return { maxRequests: limitOf('maxRequests'), maxBytes: limitOf('maxBytes') };
 }
 
 interface Building {
@@ -164,15 +172,13 @@ class Planner {
     const candidates = new Map<string, Candidate & { requesters: string[]; body: string }>();
     for (const request of requests) {
       const ordinal = this.#requestCount++;
-      const { requester, body, route } = readRequest(
-        request,
-        this.#provider,
-        `the request ${ordinal}`,
-      );
+      const what = `the request ${ordinal}`;
+      const { requester, body, route } = readRequest(request, this.#provider, what);
       const id = this.#keys.of(body, route.url);
       const requesters = requester === undefined ? [] : [requester];
-      const all = this.#requesters.get(id) ?? [];
-      this.#requesters.set(id, [...all, ...requesters]);
+      const all = this.#requesters.get(id);
+      if (all === undefined) this.#requesters.set(id, [...requesters]);
+      else all.push(...requesters);
       const twin = candidates.get(id);
       if (twin !== undefined) {
         twin.requesters.push(...requesters);
@@ -180,13 +186,13 @@ class Planner {
       }
       const text = JSON.stringify(body);
       const byteCount = lineOverheadBytes(route.url) + encoder.encode(text).length;
-      this.#requireFit(ordinal, byteCount, route.weight);
+      requireFit(what, route, byteCount, this.#settings.limits);
       candidates.set(id, { id, ordinal, requesters, byteCount, route, body: text });
     }
     const list = [...candidates.values()];
     const standings = await this.#claims.settle(list);
     standings.forEach((standing, i) => {
-      const { id, ordinal, body, byteCount, route } = list[i] as (typeof list)[number];
+      const { id, ordinal, requesters, body, byteCount, route } = list[i] as (typeof list)[number];
       if (standing.kind === 'finished') this.#finished.push(id);
       if (standing.kind === 'underway') {
         const { batch, customId, claimedAtMs } = standing;
@@ -203,22 +209,10 @@ class Planner {
         byteCount: 0,
       };
       batch.items.push({ id, customId, body });
-      batch.owners.push(itemOwner(batchOwner(this.#run, number), ordinal));
+      batch.owners.push(itemOwner(batchOwner(this.#run, number), ordinal, requesters));
       batch.byteCount += byteCount;
       this.#batches.set(number, batch);
     });
-  }
-
-  #requireFit(ordinal: number, byteCount: number, weight: number): void {
-    const { maxBytes, maxRequests } = this.#settings.limits;
-    if (byteCount <= maxBytes && weight <= maxRequests) return;
-    fail(
-      RangeError,
-      'SAMEKEY_TOO_LONG',
-      byteCount > maxBytes
-        ? `Cannot plan the request ${ordinal}: it has ${byteCount} bytes, wanted at most ${maxBytes} in a batch`
-        : `Cannot plan the request ${ordinal}: it has ${weight} inputs, wanted at most ${maxRequests} in a batch`,
-    );
   }
 
   async finish(): Promise<BatchPlan> {
@@ -259,13 +253,16 @@ class Planner {
   async release(): Promise<void> {
     const { store } = this.#settings;
     for (const [number, { items, owners }] of this.#batches) {
-      const { record } = await store.read(batchKey(batchOwner(this.#run, number)));
-      if (record !== undefined) continue;
+      const key = batchKey(batchOwner(this.#run, number));
+      const hold = await BatchHold.on(store, key, { isBegun: false });
+      if (hold === undefined) continue;
       for await (const window of windowsOf(items.map(({ id }, i) => ({ id, i })))) {
+        await hold.prolong();
         await Promise.all(
           window.map(({ id, i }) => store.release(itemKey(id), owners[i] as string)),
         );
       }
+      await hold.end();
     }
   }
 }

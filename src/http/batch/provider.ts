@@ -107,3 +107,20 @@ export function requestLine(
 
 /** The bytes of such a line without its body, at most. */
 export const lineOverheadBytes = (url: string) => 160 + url.length;
+
+/** Refuses a request that no batch would take. */
+export function requireFit(
+  what: string,
+  { weight }: Route,
+  byteCount: number,
+  { maxBytes, maxRequests }: BatchLimits,
+): void {
+  if (byteCount <= maxBytes && weight <= maxRequests) return;
+  fail(
+    RangeError,
+    'SAMEKEY_TOO_LONG',
+    byteCount > maxBytes
+      ? `Cannot plan ${what}: it has ${byteCount} bytes, wanted at most ${maxBytes} in a batch`
+      : `Cannot plan ${what}: it has ${weight} inputs, wanted at most ${maxRequests} in a batch`,
+  );
+}

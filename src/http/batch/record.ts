@@ -3,9 +3,9 @@ import { fail, nameOf, requireMembers } from '../../errors/errors.js';
 import { randomKey } from '../../index.js';
 import type { Store, StoreRecord } from '../../store/store.js';
 import { itemKey, readCustomId } from './item.js';
-import { DEFAULT_TTL_MS, refuse, requireStore, wholeMs, windowsOf } from './options.js';
+import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
 import { type BatchOutcome, outcomeOf } from './outcome.js';
-import { requestersOf } from './wants.js';
+import { keepRequesters, requestersOf } from './wants.js';
 
 /** A result of a batch, for everybody who wants it. */
 export interface BatchResult extends BatchOutcome {
@@ -123,7 +123,7 @@ export class Recorder {
 
   constructor({ store, ttlMs, onResult = () => {}, storeErrors = () => false }: RecordOptions) {
     this.#store = requireStore(store, 'record the results');
-    this.#ttlMs = wholeMs('ttlMs', ttlMs, DEFAULT_TTL_MS, 'record the results');
+    this.#ttlMs = wholeFrom1('ttlMs', ttlMs, DEFAULT_TTL_MS, 'record the results');
     for (const [name, value] of Object.entries({ onResult, storeErrors })) {
       if (typeof value !== 'function') {
         refuse('record the results', `${name} is ${nameOf(value)}, wanted a function`);
@@ -155,12 +155,11 @@ export class Recorder {
   async #takeOne(id: string, { customId, text, outcome }: ResultText): Promise<BatchResult[]> {
     const isOf = readCustomId(customId)?.isOf as (record: StoreRecord) => boolean;
     const key = itemKey(id);
-    const found = await requestersOf(this.#store, id);
-    const requesters = found ?? [];
     const isKept = outcome.outcome === 'succeeded' || this.#storeErrors(outcome);
     for (;;) {
       const { record } = await this.#store.read(key);
-      if (record === undefined && found === undefined) {
+      const requesters = await requestersOf(this.#store, id, record);
+      if (requesters === undefined) {
         this.#addUnknown(customId);
         return [];
       }
@@ -174,8 +173,11 @@ export class Recorder {
       }
       if (!isKept) {
         if (record === undefined) this.recorded.repeated++;
-        else if (await this.#store.release(key, record.owner)) this.recorded.released++;
-        else continue;
+        else {
+          await keepRequesters(this.#store, id, record, this.#ttlMs);
+          if (!(await this.#store.release(key, record.owner))) continue;
+          this.recorded.released++;
+        }
         return [{ ...outcome, id, requesters, isRepeated: record === undefined }];
       }
       if (await this.#keep(key, record, outcome, text)) {

@@ -1,7 +1,7 @@
 import { fail, requireMembers } from '../../errors/errors.js';
 import type { Store } from '../../store/store.js';
 import { itemKey } from './item.js';
-import { requireStore, wholeMs, windowsOf } from './options.js';
+import { requireStore, wholeFrom1, windowsOf } from './options.js';
 import type { BatchOutcome } from './outcome.js';
 import type { BatchPlan } from './plan.js';
 import { outcomeIn } from './record.js';
@@ -50,7 +50,7 @@ export async function* resultsOf(
   const action = 'wait for the results';
   requireMembers(options, ['store', 'pollMs', 'wait', 'signal'], 'options of resultsOf');
   const store = requireStore(options.store, action);
-  const pollMs = wholeMs('pollMs', options.pollMs, 5000, action);
+  const pollMs = wholeFrom1('pollMs', options.pollMs, 5000, action);
   const { wait = true, signal } = options;
   if (!(plan?.requesters instanceof Map)) {
     fail(TypeError, 'SAMEKEY_BAD_ARGUMENT', `Cannot ${action}: wanted what planBatch returned`);

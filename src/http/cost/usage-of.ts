@@ -65,7 +65,8 @@ function addAll(counts: Counts, value: unknown): void {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // A byte order mark is no reason to keep the answer and lose its cost.
+    return JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     return undefined;
   }

@@ -50,7 +50,7 @@ export function addCounts(counts: Counts, answer: unknown): void {
   // An Anthropic stream begins with a `message`, one of OpenAI's Responses ends with a `response`,
   // which is also where the AI SDK keeps what it knows of an answer.
   const { message, response, metadata, x_groq } = answer;
-  for (const each of [answer, message, response, metadata, x_groq]) {
+  for (const each of [metadata, answer, message, response, x_groq]) {
     if (!isObject(each)) continue;
     for (const usage of [
       each.usage,
@@ -59,7 +59,7 @@ export function addCounts(counts: Counts, answer: unknown): void {
     ]) {
       if (isObject(usage)) assignKnown(counts, countsIn(usage));
     }
-    // Metadata are their writer's own.
+    // Metadata may be their writer's own: what the answer itself says counts more.
     const model = each === metadata ? undefined : modelIn(each);
     if (model !== undefined) counts.model = model;
   }

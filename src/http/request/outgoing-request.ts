@@ -20,6 +20,7 @@ export interface OutgoingRequest {
 }
 
 const NO_BODY = new Uint8Array();
+const TYPE = 'content-type';
 
 /**
  * Reads what `fetch` was called with.
@@ -35,8 +36,8 @@ export async function readRequest(
     // What SDKs send: a `Request` would copy it, and read it back in pieces.
     const sent = new Headers(headers);
     // As `fetch` does for text (Fetch §5.2), and what the key goes by.
-    if (typeof body === 'string' && !sent.has('content-type')) {
-      sent.set('content-type', 'text/plain;charset=UTF-8');
+    if (typeof body === 'string' && !sent.has(TYPE)) {
+      sent.set(TYPE, 'text/plain;charset=UTF-8');
     }
     return {
       method: (method ?? 'GET').toUpperCase(),
@@ -59,20 +60,38 @@ export async function readRequest(
   }
   const patience = signal ?? given?.signal;
   patience?.throwIfAborted();
-  const isStream = body instanceof ReadableStream;
-  const request = new Request(
-    input,
-    isStream ? ({ ...init, duplex: 'half' } as RequestInit) : init,
-  );
+  if (body instanceof ReadableStream) {
+    // A `Response` can be made of it everywhere: a `Request` of Firefox is the text `[object …]`.
+    const read = await untilAborted(new Response(body).arrayBuffer(), patience);
+    return readRequest(input, { ...init, body: new Uint8Array(read) });
+  }
+  const request = new Request(input, init);
+  // With a type of the caller's own it is not sent as a form.
+  const isForm = body instanceof FormData && !new Headers(headers ?? given?.headers).has(TYPE);
+  const content = isForm ? { body: NO_BODY, form: copyOf(body) } : bodyOf(request);
   return {
     method: request.method,
     url: addressOf(request.url),
     headers: request.headers,
-    ...(await untilAborted(bodyOf(request), patience)),
+    ...(await untilAborted(Promise.resolve(content), patience)),
     signal: patience,
     init: given === undefined ? rest : { ...settingsOf(given), ...rest },
   };
 }
+
+/**
+ * The form as it is now, with the line ends that it is sent with (HTML §4.10.21.8). WebKitGTK cannot
+ * write one that has a file, other than to the network.
+ */
+function copyOf(form: FormData): FormData {
+  const copy = new FormData();
+  for (const [name, value] of form) {
+    copy.append(lined(name), typeof value === 'string' ? lined(value) : (value as never));
+  }
+  return copy;
+}
+
+const lined = (text: string) => text.replace(/\r\n|\r|\n/g, '\r\n');
 
 async function bodyOf(request: Request): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
   if (request.body === null) return { body: NO_BODY, form: undefined };
@@ -84,13 +103,13 @@ export async function contentOf(
   headers: Headers,
   body: Uint8Array,
 ): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
-  if (mediaType(headers.get('content-type')) !== 'multipart/form-data') {
+  if (mediaType(headers.get(TYPE)) !== 'multipart/form-data') {
     return { body, form: undefined };
   }
   try {
-    const type = headers.get('content-type') as string;
+    const type = headers.get(TYPE) as string;
     const form = await new Response(body as BodyInit, {
-      headers: { 'content-type': type },
+      headers: { [TYPE]: type },
     }).formData();
     return { body: NO_BODY, form };
   } catch {
@@ -101,14 +120,33 @@ export async function contentOf(
 
 /** What of a `Request` can be handed to `fetch` again, beside what is read here. */
 function settingsOf(request: Request): RequestInit {
-  const { redirect, credentials, cache, referrerPolicy, integrity, keepalive } = request;
-  return { redirect, credentials, cache, referrerPolicy, integrity, keepalive };
+  const { redirect, credentials, mode, cache, referrerPolicy, integrity, keepalive } = request;
+  const usual = new Request(request.url);
+  return {
+    redirect,
+    cache,
+    referrerPolicy,
+    integrity,
+    keepalive,
+    // What is not said is not to count: each Request of Bun has `include`.
+    ...(credentials !== usual.credentials && { credentials }),
+    // That of a page that is opened, in a service worker, is not to be had for another.
+    ...(mode !== usual.mode && mode !== 'navigate' && { mode }),
+  };
 }
+
+/** What an address without an origin counts from: in a page that has a `<base>`, not its own. */
+const baseAddress = () => {
+  const { document, location } = globalThis as {
+    document?: { baseURI: string };
+    location?: { href: string };
+  };
+  return document?.baseURI ?? location?.href;
+};
 
 /** The absolute address, without the fragment, which is never sent. */
 function addressOf(text: string): string {
-  const { location } = globalThis as { location?: { href: string } };
-  return new URL(text, location?.href).href.split('#', 1)[0] as string;
+  return new URL(text, baseAddress()).href.split('#', 1)[0] as string;
 }
 
 /** Sends it, again if need be, with these headers. */
@@ -121,7 +159,7 @@ export function send(
   const sent = new Headers(headers);
   // Its boundary is that of this sending.
   if (form !== undefined) {
-    sent.delete('content-type');
+    sent.delete(TYPE);
     sent.delete('content-length');
   }
   const content = form ?? (body as BodyInit);

@@ -99,10 +99,21 @@ export async function keyOfBody(
 /** What a form says, whatever its boundary. */
 async function partsOf(form: FormData): Promise<unknown[]> {
   return Promise.all(
-    [...form].map(async ([name, value]) => {
+    [...form].map(async ([given, value]) => {
+      const name = written(given);
       if (typeof value === 'string') return { name, value };
       const content = sha256Hex(new Uint8Array(await value.arrayBuffer()));
-      return { name, filename: value.name, type: value.type, content };
+      // What it is sent with if it has none; of a `Blob`, Bun has no name.
+      const { name: filename = 'blob', type } = value;
+      return {
+        name,
+        filename: written(filename),
+        type: type || 'application/octet-stream',
+        content,
+      };
     }),
   );
 }
+
+/** A name as it stands in a form (HTML §4.10.21.8), which not all who read one undo. */
+const written = (name: string) => name.replace(/[\r\n"]/g, (char) => encodeURIComponent(char));

@@ -6,11 +6,13 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { BROWSER, WEBKITGTK } from './row.mjs';
 
 /**
  * @typedef {object} Browser
  * @property {string} name
  * @property {boolean} reportsBlockedWasm to the address its policy names, or to its page
+ * @property {import('./row.mjs').Platform} platform
  * @property {() => string | undefined} missing why it cannot be started here
  * @property {[program: string | undefined, ...args: string[]]} asksVersion
  * @property {(profile: string, url: string) => [program: string, ...args: string[]]} command
@@ -56,6 +58,7 @@ export const BROWSERS = [
   {
     name: 'Chromium',
     reportsBlockedWasm: true,
+    platform: BROWSER,
     missing: () => (chromium ? undefined : 'there is no chromium in the path'),
     asksVersion: [chromium, '--version'],
     command: (profile, url) => [
@@ -75,6 +78,7 @@ export const BROWSERS = [
   {
     name: 'Firefox',
     reportsBlockedWasm: true,
+    platform: BROWSER,
     missing: () => (firefox ? undefined : 'there is no firefox in the path'),
     asksVersion: [firefox, '--version'],
     command(profile, url) {
@@ -88,6 +92,7 @@ export const BROWSERS = [
   {
     name: 'WebKitGTK',
     reportsBlockedWasm: false,
+    platform: WEBKITGTK,
     missing() {
       if (!miniBrowser) return 'there is no MiniBrowser of WebKitGTK';
       return xvfbRun ? undefined : 'there is no xvfb-run in the path';

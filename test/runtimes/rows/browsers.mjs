@@ -1,6 +1,6 @@
 /** Browsers: a Vite build of the program, under no content security policy and under two. */
 import path from 'node:path';
-import { imports } from '../project.mjs';
+import { imports, requestImports } from '../project.mjs';
 import { BROWSERS, versionOfBrowser } from './browser-programs.mjs';
 import { REPORT, visit } from './pages.mjs';
 import { JS, WASM } from './row.mjs';
@@ -10,7 +10,7 @@ const WITH_WASM = "script-src 'self' 'wasm-unsafe-eval'";
 const PAGE_TIMEOUT_MS = 90_000;
 
 const PAGES = [
-  { file: 'index.html', name: '', expected: WASM },
+  { file: 'index.html', name: '', expected: WASM, asksToo: true },
   { file: 'index.html', name: `CSP \`${STRICT}\``, policy: STRICT, expected: JS, isBlocked: true },
   {
     file: 'index.html',
@@ -26,9 +26,16 @@ const PAGES = [
   },
 ];
 
+/** Not a row, but a part of a browser's first one. */
+const requestsPage = (/** @type {string} */ browser) => ({ file: `requests-${browser}.html` });
+
 /** @param {string} entryPoint */
 const script = (entryPoint) => `${imports(entryPoint)}${REPORT}
 answer(() => conformance(samekey, vectors));
+`;
+const askingScript = (/** @type {import('./row.mjs').Platform} */ platform) =>
+  `${requestImports(platform)}${REPORT}
+answer(askAll);
 `;
 const html = (/** @type {string} */ file) =>
   `<!doctype html><meta charset="utf-8"><title>samekey</title><script type="module" src="./${file}"></script>\n`;
@@ -43,6 +50,10 @@ async function buildPages(/** @type {import('../project.mjs').Project} */ projec
   project.write('page.mjs', script('samekey'));
   project.write('pure.html', html('page-pure.mjs'));
   project.write('page-pure.mjs', script('samekey/pure'));
+  for (const { name, platform } of BROWSERS) {
+    project.write(requestsPage(name).file, html(`requests-${name}.mjs`));
+    project.write(`requests-${name}.mjs`, askingScript(platform));
+  }
   const root = project.directory;
   const outDir = path.join(root, 'pages');
   await build({
@@ -51,7 +62,11 @@ async function buildPages(/** @type {import('../project.mjs').Project} */ projec
     logLevel: 'warn',
     build: {
       outDir,
-      rolldownOptions: { input: [path.join(root, 'index.html'), path.join(root, 'pure.html')] },
+      rolldownOptions: {
+        input: [...PAGES, ...BROWSERS.map(({ name }) => requestsPage(name))].map(({ file }) =>
+          path.join(root, file),
+        ),
+      },
       chunkSizeWarningLimit: 4096,
     },
   });
@@ -62,8 +77,9 @@ async function buildPages(/** @type {import('../project.mjs').Project} */ projec
 export const browsers = BROWSERS.map((browser) => {
   /** @type {[number, number]} */
   const ofBlocked = [browser.reportsBlockedWasm ? 1 : 0, 1];
-  const pages = PAGES.map(({ name, isBlocked, ...page }) => ({
+  const pages = PAGES.map(({ name, isBlocked, asksToo, ...page }) => ({
     ...page,
+    ...(asksToo && { requests: browser.platform }),
     name: name === '' ? browser.name : `${browser.name}, ${name}`,
     ...(isBlocked && { cspReports: ofBlocked }),
   }));
@@ -74,12 +90,19 @@ export const browsers = BROWSERS.map((browser) => {
       built ??= buildPages(project);
       const folder = await built;
       const version = versionOfBrowser(browser);
-      const answers = await visit(browser, folder, pages, PAGE_TIMEOUT_MS);
-      answers.forEach((answer, i) => {
-        const page = pages[i];
-        if (page === undefined) throw new Error(`there is no page ${i}`);
+      const answers = await visit(
+        browser,
+        folder,
+        [...pages, requestsPage(browser.name)],
+        PAGE_TIMEOUT_MS,
+      );
+      const asked = answers[pages.length];
+      pages.forEach((page, i) => {
+        const answer = answers[i] ?? new Error('it was not opened');
         if (answer instanceof Error) report(page, answer);
-        else report(page, { ...answer, version });
+        else if (page.requests === undefined) report(page, { ...answer, version });
+        else if (asked instanceof Error) report(page, asked);
+        else report(page, { ...answer, version, fetched: asked?.result });
       });
     },
   };

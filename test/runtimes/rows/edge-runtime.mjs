@@ -5,16 +5,20 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { damageFiles, withWrongConstant } from '../damage.mjs';
-import { copyOf, imports, installed, remove, versionOf } from '../project.mjs';
-import { JS, WASM } from './row.mjs';
+import { copyOf, imports, installed, remove, requestImports, versionOf } from '../project.mjs';
+import { JS, NODE, WASM } from './row.mjs';
 
 const ENTRY = `${imports()}
 globalThis.answer = conformance(samekey, vectors);
 `;
+const WITH_REQUESTS = `${imports()}${requestImports(NODE)}
+globalThis.answer = conformance(samekey, vectors);
+globalThis.ask = askAll;
+`;
 
-/** @type {{name: string, expected: import('./row.mjs').Expected, damage?: (module: Buffer) => Buffer}[]} */
+/** @type {{name: string, expected: import('./row.mjs').Expected, requests?: import('./row.mjs').Platform, damage?: (module: Buffer) => Buffer}[]} */
 const EDGES = [
-  { name: 'Edge Runtime, no code generation', expected: WASM },
+  { name: 'Edge Runtime, no code generation', expected: WASM, requests: NODE },
   {
     name: 'Edge Runtime, core.wasm that computes wrongly',
     expected: JS,
@@ -60,8 +64,8 @@ export async function bundleForEdge(project, contents = ENTRY) {
 }
 
 /** @type {import('./row.mjs').Group[]} */
-export const edgeRuntimes = EDGES.map(({ name, expected, damage }) => {
-  const row = { name, expected };
+export const edgeRuntimes = EDGES.map(({ name, expected, requests, damage }) => {
+  const row = { name, expected, ...(requests && { requests }) };
   return {
     rows: [row],
     missing: () =>
@@ -71,7 +75,7 @@ export const edgeRuntimes = EDGES.map(({ name, expected, damage }) => {
       const own = damage ? copyOf(project) : project;
       try {
         if (damage) damageFiles(own, damage);
-        const { source, modules } = await bundleForEdge(own);
+        const { source, modules } = await bundleForEdge(own, requests && WITH_REQUESTS);
         if (Object.keys(modules).length === 0) throw new Error('nothing imported a module');
         const edge = new EdgeVM({
           codeGeneration: { strings: false, wasm: false },
@@ -79,8 +83,15 @@ export const edgeRuntimes = EDGES.map(({ name, expected, damage }) => {
         });
         edge.evaluate(source);
         // Out of its realm as text.
-        const result = JSON.parse(JSON.stringify(await edge.context.answer));
-        report(row, { result, version: versionOf('@edge-runtime/vm') });
+        const taken = async (/** @type {Promise<unknown>} */ given) =>
+          JSON.parse(JSON.stringify(await given));
+        const result = await taken(edge.context.answer);
+        const fetched = requests && (await taken(edge.context.ask()));
+        report(row, {
+          result,
+          version: versionOf('@edge-runtime/vm'),
+          ...(fetched && { fetched }),
+        });
       } finally {
         if (own !== project) remove(own);
       }

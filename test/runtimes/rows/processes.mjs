@@ -1,9 +1,10 @@
 /** Runtimes that are one program: started with a file, they print what it says. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { imports, installed } from '../project.mjs';
-import { NATIVE_JS, NATIVE_WASM } from './row.mjs';
+import { imports, installed, requestImports } from '../project.mjs';
+import { askServer } from '../serving.mjs';
+import { NATIVE_JS, NATIVE_WASM, NODE, NOT_NODE } from './row.mjs';
 
 const run = promisify(execFile);
 
@@ -18,17 +19,41 @@ const NODES = ['22', '24', '26'].map((major) => ({
   name: `Node ${major}`,
   program: installed(`node-${major}/bin/node`),
   args: /** @type {string[]} */ ([]),
+  requests: NODE,
 }));
+const LISTENING = 'listening on ';
 
-/** @type {{name: string, program: string, args: string[], expected?: import('./row.mjs').Expected, entry?: string}[]} */
+/**
+ * @typedef {object} Program
+ * @property {string} name
+ * @property {string} program
+ * @property {string[]} args
+ * @property {import('./row.mjs').Expected} [expected]
+ * @property {string} [entry]
+ * @property {import('./row.mjs').Platform} [requests]
+ * @property {string[]} [argsForRequests] beside the others
+ * @property {string} [serves] starts a server that `serve` answers for, and says `url`
+ */
+
+/** @type {Program[]} */
 const PROGRAMS = [
-  { name: 'Node 20', program: process.execPath, args: [] },
+  { name: 'Node 20', program: process.execPath, args: [], requests: NODE },
   ...NODES,
-  { name: 'Bun', program: installed('@oven/bun-linux-x64/bin/bun'), args: ['run'] },
+  {
+    name: 'Bun',
+    program: installed('@oven/bun-linux-x64/bin/bun'),
+    args: ['run'],
+    requests: NOT_NODE,
+    serves: "const { url } = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: serve });",
+  },
   {
     name: 'Deno, no permissions',
     program: installed('@deno/linux-x64-glibc/deno'),
     args: ['run', '--no-prompt', '--no-remote', '--no-lock', '--node-modules-dir=manual'],
+    requests: NOT_NODE,
+    argsForRequests: ['--allow-net=127.0.0.1'],
+    serves: `const { addr } = Deno.serve({ hostname: '127.0.0.1', port: 0, onListen() {} }, serve);
+const url = 'http://127.0.0.1:' + addr.port;`,
   },
   {
     name: 'Node 20, `--jitless`',
@@ -46,19 +71,37 @@ const PROGRAMS = [
 ];
 
 /** @type {import('./row.mjs').Group[]} */
-export const processes = PROGRAMS.map(
-  ({ name, program, args, expected = NATIVE_WASM, entry = ENTRY }) => {
-    const row = { name, expected };
-    return {
-      rows: [row],
-      missing: () => (existsSync(program) ? undefined : `${program} is not there`),
-      async run(project, report) {
-        const file = project.write(`${name.replace(/\W+/g, '-')}.mjs`, entry);
-        report(row, { result: await printed(program, [...args, file], project.directory) });
-      },
-    };
-  },
-);
+export const processes = PROGRAMS.map((each) => {
+  const { name, program, args, expected = NATIVE_WASM, entry = ENTRY, requests, serves } = each;
+  const row = { name, expected, ...(requests && { requests }), serves: serves !== undefined };
+  return {
+    rows: [row],
+    missing: () => (existsSync(program) ? undefined : `${program} is not there`),
+    async run(project, report, upstream) {
+      const { directory } = project;
+      const write = (/** @type {string} */ part, /** @type {string} */ text) =>
+        project.write(`${name.replace(/\W+/g, '-')}${part}.mjs`, text);
+      const result = await printed(program, [...args, write('', entry)], directory);
+      if (requests === undefined) return report(row, { result });
+      const before = [...args, ...(each.argsForRequests ?? [])];
+      const asking = `${requestImports(requests)}
+console.log(JSON.stringify(await askAll()));
+`;
+      const fetched = await printed(program, [...before, write('-requests', asking)], directory);
+      if (serves === undefined) return report(row, { result, fetched });
+      const server = `${requestImports(requests)}${serves}
+console.log('${LISTENING}' + url);
+`;
+      const served = await whileServed(
+        program,
+        [...before, write('-server', server)],
+        directory,
+        (url) => askServer(url, upstream),
+      );
+      return report(row, { result, fetched, served });
+    },
+  };
+});
 
 /**
  * What a program prints on its last line.
@@ -71,4 +114,35 @@ export async function printed(program, args, cwd) {
   const { SAMEKEY_ENGINE, NODE_OPTIONS, ...env } = process.env;
   const { stdout } = await run(program, args, { cwd, env, timeout: 180_000, maxBuffer: 1 << 24 });
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+}
+
+/**
+ * What `ask` makes of the server that a program is, which is ended then.
+ *
+ * @template T
+ * @param {string} program
+ * @param {string[]} args
+ * @param {string} cwd
+ * @param {(url: string) => Promise<T>} ask
+ * @returns {Promise<T>}
+ */
+async function whileServed(program, args, cwd, ask) {
+  const server = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = new Promise((resolve) => server.once('exit', resolve));
+  try {
+    const url = await new Promise((resolve, reject) => {
+      let said = '';
+      server.once('error', reject);
+      server.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${said}`)));
+      server.stdout.setEncoding('utf8').on('data', (text) => {
+        said += text;
+        const [, found] = new RegExp(`${LISTENING}(\\S+)`).exec(said) ?? [];
+        if (found) resolve(found);
+      });
+    });
+    return await ask(url);
+  } finally {
+    server.kill('SIGKILL');
+    await exited;
+  }
 }

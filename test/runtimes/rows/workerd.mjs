@@ -4,8 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { confuseFiles, damageFiles, withWrongConstant } from '../damage.mjs';
-import { copyOf, imports, installed, remove, versionOf } from '../project.mjs';
-import { JS, WASM } from './row.mjs';
+import { copyOf, imports, installed, remove, requestImports, versionOf } from '../project.mjs';
+import { askServer } from '../serving.mjs';
+import { JS, WASM, WORKER } from './row.mjs';
 
 const run = promisify(execFile);
 
@@ -19,6 +20,16 @@ export default {
   },
 };
 `;
+const WITH_REQUESTS = `${imports()}${requestImports(WORKER)}
+export default {
+  async fetch(request, env, context) {
+    const { pathname } = new URL(request.url);
+    if (pathname === '/') return Response.json(await conformance(samekey, vectors));
+    if (pathname === '/requests') return Response.json(await askAll());
+    return serve(request, env, context);
+  },
+};
+`;
 /** Where nothing may wait and time stands still. */
 const AT_TOP_LEVEL = `${imports()}
 const result = conformanceAtOnce(samekey, vectors);
@@ -29,9 +40,14 @@ export default {
 };
 `;
 
-/** @type {{name: string, entry: string, expected: import('./row.mjs').Expected, damage?: (project: import('../project.mjs').Project) => void}[]} */
+/** @type {{name: string, entry: string, expected: import('./row.mjs').Expected, requests?: import('./row.mjs').Platform, damage?: (project: import('../project.mjs').Project) => void}[]} */
 const WORKERS = [
-  { name: 'workerd, first use in a request', entry: IN_REQUEST, expected: WASM },
+  {
+    name: 'workerd, first use in a request',
+    entry: WITH_REQUESTS,
+    expected: WASM,
+    requests: WORKER,
+  },
   { name: 'workerd, first use at the top level', entry: AT_TOP_LEVEL, expected: WASM },
   {
     name: 'workerd, core.wasm that computes wrongly',
@@ -116,23 +132,33 @@ export async function startWorker(folder, name, bindings) {
 }
 
 /** @type {import('./row.mjs').Group[]} */
-export const workers = WORKERS.map(({ name: rowName, entry, expected, damage }, i) => {
-  const row = { name: rowName, expected };
+export const workers = WORKERS.map(({ name: rowName, entry, expected, requests, damage }, i) => {
+  const row = { name: rowName, expected, ...(requests && { requests, serves: true }) };
   return {
     rows: [row],
     missing: () =>
       existsSync(installed('workerd/package.json')) ? undefined : 'workerd is not installed',
-    async run(project, report) {
+    async run(project, report, upstream) {
       const own = damage ? copyOf(project) : project;
       try {
         damage?.(own);
         const name = `worker-${i}`;
         const worker = await startWorker(await bundleWorker(own, name, entry), name);
         try {
-          const response = await worker.dispatchFetch('http://localhost/');
-          const text = await response.text();
-          if (!response.ok) throw new Error(text);
-          report(row, { result: JSON.parse(text), version: versionOf('workerd') });
+          const get = async (/** @type {string} */ at) => {
+            const response = await worker.dispatchFetch(`http://localhost/${at}`);
+            const text = await response.text();
+            if (!response.ok) throw new Error(text);
+            return JSON.parse(text);
+          };
+          const outcome = { result: await get(''), version: versionOf('workerd') };
+          if (requests === undefined) {
+            report(row, outcome);
+          } else {
+            const fetched = await get('requests');
+            const served = await askServer(String(await worker.ready), upstream);
+            report(row, { ...outcome, fetched, served });
+          }
         } finally {
           await worker.dispose();
         }

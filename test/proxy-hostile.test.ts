@@ -1,0 +1,201 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { sendBytes } from './proxy-program.js';
+import { proxy, start, startInFront, upstream, useProxy } from './proxy-scene.js';
+import type { Behaviour } from './upstream.js';
+
+useProxy();
+
+/** An upstream that answers with these bytes. */
+const answering =
+  (answer: string): Behaviour =>
+  ({ raw: { socket } }) =>
+    socket.end(answer, 'latin1');
+
+const head = (method: string) =>
+  `${method} / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;
+
+describe.each(['GET', 'POST'])('what an upstream answers to %s', (method) => {
+  it('with a reason that cannot be written reaches the client without it', async () => {
+    await start(answering('HTTP/1.1 200 O\x01K\r\ncontent-length: 2\r\n\r\n{}'));
+    expect(await sendBytes(proxy.url, head(method))).toMatch(/^HTTP\/1\.1 200 \r\n[\s\S]*\{\}$/);
+    expect((await fetch(`${proxy.url}/-/health`)).status).toBe(200);
+  });
+
+  it.each([
+    [
+      'that it speaks something else now',
+      '101 What\r\nupgrade: what\r\nconnection: upgrade\r\n\r\n',
+    ],
+    ['with a status that there is not', '099 What\r\ncontent-length: 0\r\n\r\n'],
+    [
+      'in a transfer coding that nobody asked for',
+      '200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n',
+    ],
+  ])('%s is a 502', async (_, answer) => {
+    await start(answering(`HTTP/1.1 ${answer}`));
+    const told = await sendBytes(proxy.url, head(method));
+    expect(told).toMatch(/^HTTP\/1\.1 502 [\s\S]*"SAMEKEY_BROKEN_RESPONSE"/);
+  });
+
+  it('in headers of whatever bytes reaches the client as it was', async () => {
+    const name = 'content-disposition: attachment; filename="caf\xc3\xa9 \xff"';
+    await start(answering(`HTTP/1.1 200 OK\r\n${name}\r\ncontent-length: 2\r\n\r\n{}`));
+    expect(await sendBytes(proxy.url, head(method))).toContain(`\r\n${name}\r\n`);
+    expect(await sendBytes(proxy.url, head(method))).toContain(`\r\n${name}\r\n`);
+  });
+
+  it('before its answer, in a head of its own, stays there', async () => {
+    const hint = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n';
+    await start(answering(`${hint}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}`));
+    expect(await sendBytes(proxy.url, head(method))).toMatch(/^HTTP\/1\.1 200 (?![\s\S]*link)/);
+  });
+});
+
+it('an upstream that takes the connection and never speaks has got nothing', async () => {
+  const silent = createServer((socket) => void socket.on('error', () => {}));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  await startInFront(['--idle', '1m'], {}, `https://127.0.0.1:${port}`);
+  const answers = await Promise.all(
+    ['GET', 'POST'].map(async (method) => {
+      const response = await fetch(proxy.url, { method });
+      return [
+        response.status,
+        (await response.json()).code,
+        response.headers.get('x-should-retry'),
+      ];
+    }),
+  );
+  expect(answers).toEqual([
+    [502, 'SAMEKEY_UPSTREAM', 'true'],
+    [502, 'SAMEKEY_UPSTREAM', 'true'],
+  ]);
+  await proxy.stop('SIGKILL');
+  silent.close();
+}, 30_000);
+
+describe('what a client sends', () => {
+  const ok: Behaviour = (_, response) => response.end('{}');
+
+  it.each([
+    ['a path whose slashes are coded', 'GET /v1/..%2f..%5Cadmin', '', 400],
+    ['a path with parameters behind its dots', 'GET /v1/..;/admin', '', 400],
+    ['a body in another transfer coding', 'PUT /v1', 'transfer-encoding: gzip, chunked\r\n', 501],
+    ['one that would get a key', 'POST /v1', 'transfer-encoding: gzip, chunked\r\n', 501],
+  ])('%s is refused', async (_, line, header, status) => {
+    await start(ok);
+    const bytes = `${line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n${header}\r\n`;
+    const answer = await sendBytes(proxy.url, bytes, header && '1\r\nx\r\n0\r\n\r\n');
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*"SAMEKEY_REFUSED"`));
+    expect(upstream.requests).toEqual([]);
+  });
+
+  it.each(['user:secret@other.example:443', '/v1?key=secret'])(
+    'CONNECT %s is not written in the log',
+    async (target) => {
+      await start(ok);
+      const answer = await sendBytes(proxy.url, `CONNECT ${target} HTTP/1.1\r\nhost: a\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+      await expect.poll(() => proxy.outcomes()).toEqual(['refused']);
+      expect(JSON.stringify(proxy.log)).not.toContain('secret');
+    },
+  );
+
+  it('and never hangs up after it was refused is hung up on', async () => {
+    await start(ok);
+    const { port } = new URL(proxy.url);
+    const clients = Array.from({ length: 50 }, (_, at) => {
+      const client = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+      client.on('error', () => {}).resume();
+      client.write(at % 2 === 0 ? 'CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n' : 'nonsense\r\n\r\n');
+      return client;
+    });
+    const held = () => proxy.metric('nodejs_active_handles{type="Socket"}');
+    await expect.poll(() => proxy.outcomes().length).toBe(clients.length);
+    expect(await held()).toBeGreaterThan(clients.length);
+    await expect.poll(held, { timeout: 15_000 }).toBeLessThan(clients.length);
+    for (const client of clients) client.destroy();
+  });
+
+  it.each(['GET', 'POST'])(
+    'by %s before the answer to the last one ends with it',
+    async (method) => {
+      await start(({ raw: { url } }, response) => {
+        if (url === '/long') response.end(new Uint8Array(20_000_000));
+      });
+      const { port } = new URL(proxy.url);
+      const client = connect(Number(port), '127.0.0.1');
+      const second = head(method).replace(' / ', ' /long ');
+      client.write(`GET /never HTTP/1.1\r\nhost: localhost\r\n\r\n${second}`);
+      await expect.poll(() => upstream.requests.length).toBe(2);
+      client.destroy();
+      await expect.poll(() => proxy.outcomes()).toEqual(['aborted', 'aborted']);
+      expect(await proxy.metric('samekey_proxy_requests_in_flight')).toBe(0);
+    },
+  );
+
+  it('with the access key of another, and a signature of its own, gets an answer of its own', async () => {
+    await start(({ count }, response) => response.end(`${count}`));
+    const ask = async (signature: string) => {
+      const authorization = `AWS4-HMAC-SHA256 Credential=AKIA1/20261122/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=${signature}`;
+      const init = { method: 'POST', headers: { authorization }, body: '{}' };
+      return (await fetch(proxy.url, init)).text();
+    };
+    expect([await ask('a1'), await ask('b2'), await ask('a1')]).toEqual(['1', '2', '1']);
+  });
+});
+
+it('metrics on a port of their own are not for a page whose name was made to lead here', async () => {
+  await start((_, response) => response.end(), '--metrics-port', '0');
+  const [{ metricsUrl }] = proxy.log as unknown as [{ metricsUrl: string }];
+  const ask = (host: string) =>
+    sendBytes(metricsUrl, `GET /metrics HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+  expect(await ask('other.example')).toMatch(/^HTTP\/1\.1 421 /);
+  expect(await ask('localhost')).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+it('metrics name so many models, and no more', async () => {
+  await start(({ body }, response) => {
+    const { model } = JSON.parse(body.toString());
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ model, usage: { prompt_tokens: 1, completion_tokens: 1 } }));
+  });
+  const ask = async (model: string) => {
+    const headers = { 'content-type': 'application/json' };
+    const init = { method: 'POST', headers, body: JSON.stringify({ model }) };
+    await (await fetch(proxy.url, init)).text();
+  };
+  const names = [
+    'quoted "\\\n',
+    'x'.repeat(5000),
+    ...Array.from({ length: 300 }, (_, at) => `m${at}`),
+  ];
+  for (const name of names) {
+    await ask(name);
+    await ask(name);
+  }
+  const tokens = async () => {
+    const text = await (await fetch(`${proxy.url}/-/metrics`)).text();
+    return text.split('\n').filter((line) => line.startsWith('samekey_proxy_saved_tokens_total'));
+  };
+  await expect.poll(async () => (await tokens()).length).toBe(2 * 201);
+  const labels = (model: string) => `{model="${model}",direction="input"}`;
+  expect(await tokens()).toContain(
+    `samekey_proxy_saved_tokens_total${labels('quoted \\"\\\\\\n')} 1`,
+  );
+  expect(await tokens()).toContain(`samekey_proxy_saved_tokens_total${labels('other')} 102`);
+});
+
+it.each([
+  ['text/event-stream', 'data: {"error":{"message":"secret"}}\n\n'],
+  ['application/json', 'secret'],
+])('what came of a body of %s is not written in the log', async (type, body) => {
+  await start(answering(`HTTP/1.0 200 OK\r\ncontent-type: ${type}\r\n\r\n${body}`));
+  await sendBytes(proxy.url, head('POST'));
+  await expect.poll(() => proxy.outcomes()).toEqual(['failed']);
+  expect(proxy.log.at(-1)?.error).toMatch(/its (?:stream says|body is no JSON) …$/);
+  expect(JSON.stringify(proxy.log)).not.toContain('secret');
+});

@@ -1,0 +1,41 @@
+/**
+ * A server of the Web's kind, `(request, …) => Promise<Response>`, for each runtime that has one:
+ * `/orders` is a handler behind `samekey/server`, `/asked` sends on by one `samekey/fetch` that all
+ * requests share. The rest of a path is that of the upstream that both ask.
+ */
+
+/**
+ * @typedef {Pick<import('./requests.mjs').Entries, 'idempotentFetch' | 'memoryStore'>
+ *   & {idempotent: typeof import('../../../dist/http/server.js').idempotent}} ServerEntries
+ */
+
+/**
+ * @param {ServerEntries} entries
+ * @param {import('./asking.mjs').Upstream} upstream
+ * @returns {(request: Request, ...rest: any[]) => Promise<Response>}
+ */
+export function serving({ idempotent, idempotentFetch, memoryStore }, upstream) {
+  const addressOf = (/** @type {Request} */ { url }) => {
+    const { pathname } = new URL(url);
+    return upstream.url + pathname.slice(pathname.indexOf('/', 1));
+  };
+  const orders = idempotent(
+    async (request) => {
+      const body = await request.text();
+      const {
+        status,
+        body: made,
+        headers,
+      } = await fetch(addressOf(request), { method: 'POST', body });
+      const type = headers.get('content-type') ?? '';
+      return new Response(made, { status, headers: { 'content-type': type } });
+    },
+    { store: memoryStore(), required: true },
+  );
+  const fetchOnce = idempotentFetch({ store: memoryStore() });
+  return async (request, ...rest) => {
+    if (new URL(request.url).pathname.startsWith('/orders/')) return orders(request, ...rest);
+    const headers = { 'content-type': 'application/json' };
+    return fetchOnce(addressOf(request), { method: 'POST', headers, body: await request.text() });
+  };
+}

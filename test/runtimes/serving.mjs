@@ -1,0 +1,129 @@
+/** What clients of the server in `program/serving.mjs` see, wherever that runs. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Case, LiveReader, outcomeOf, passedOf, read, rejection, same } from './program/asking.mjs';
+
+/**
+ * @typedef {object} Client
+ * @property {Case} at
+ * @property {(behaviour: string, init?: RequestInit & {key?: string}) => Promise<Response>} order
+ * @property {(behaviour: string, init?: RequestInit) => Promise<Response>} ask
+ * @property {() => Promise<void>} close
+ */
+
+/** @type {Record<string, (client: Client) => Promise<void>>} */
+export const SERVER_CHECKS = {
+  async 'twenty requests at once run the handler once'({ at, order }) {
+    await areOne(at, () => order('held'));
+  },
+
+  async 'a retry is replayed, another body is refused'({ at, order }) {
+    const [first, again] = [await read(order('answer')), await read(order('answer'))];
+    same([first.outcome, again.outcome], ['executed', 'replayed']);
+    same([first.response.status, again.response.status], [201, 201]);
+    same(again.body, first.body);
+    const other = await order('answer', { body: '{"item":2}' });
+    same([other.status, other.headers.get('content-type')], [422, 'application/problem+json']);
+    await other.text();
+    const without = await order('answer', { key: '' });
+    same(without.status, 400);
+    await without.text();
+    same((await at.state()).count, 1);
+  },
+
+  async 'a stream reaches the client as it is written'({ at, order }) {
+    const first = new LiveReader(await order('events'));
+    for (const event of ['message_start', 'content_block_delta']) {
+      await first.until(event);
+      await at.go();
+    }
+    const text = await first.until();
+    const again = await order('events');
+    same([outcomeOf(again), await again.text()], ['replayed', text]);
+  },
+
+  async 'the retry of a client that hung up gets the answer'({ at, order }) {
+    await outlives(at, (init) => order('held', init));
+  },
+
+  async 'the retry of a client that hung up in the middle of a stream gets it'({ at, order }) {
+    await outlivesStream(at, (init) => order('events', init));
+  },
+
+  async 'the retry of a client that hung up while the same was sent gets the answer'({ at, ask }) {
+    await outlives(at, (init) => ask('held', init));
+  },
+
+  async 'twenty requests at once that send the same are one'({ at, ask }) {
+    await areOne(at, () => ask('held'));
+  },
+};
+
+/** @param {Case} at @param {(init?: RequestInit) => Promise<Response>} send */
+async function outlives(at, send) {
+  const controller = new AbortController();
+  const left = rejection(send({ signal: controller.signal }));
+  await at.arrived();
+  controller.abort();
+  same((await left).name, 'AbortError');
+  const again = read(send());
+  await sleep(50);
+  await at.go();
+  same((await again).body.count, 1);
+  same((await at.state()).count, 1);
+}
+
+/** @param {Case} at @param {(init?: RequestInit) => Promise<Response>} send */
+async function outlivesStream(at, send) {
+  const controller = new AbortController();
+  await new LiveReader(await send({ signal: controller.signal })).until('message_start');
+  controller.abort();
+  // Until the server has heard of it.
+  await sleep(100);
+  const again = send();
+  await at.go();
+  await at.go();
+  same((await (await again).text()).match(/event: \w+/g)?.length, 3);
+  same((await at.state()).count, 1);
+}
+
+/** @param {Case} at @param {() => Promise<Response>} send */
+async function areOne(at, send) {
+  const pending = Array.from({ length: 20 }, () => read(send()));
+  await at.arrived();
+  await at.go();
+  const outcomes = (await Promise.all(pending)).map(({ outcome }) => outcome).sort();
+  // Who comes in late is served what is kept.
+  same(
+    outcomes.map((each) => (each === 'joined' ? 'replayed' : each)),
+    ['executed', ...Array(19).fill('replayed')],
+  );
+  same((await at.state()).count, 1);
+}
+
+/**
+ * @param {string} server its address
+ * @param {import('./program/asking.mjs').Upstream} upstream
+ * @returns {Promise<import('./program/asking.mjs').Requests>}
+ */
+export const askServer = (server, upstream) =>
+  passedOf(
+    SERVER_CHECKS,
+    /** @returns {Client} */ () => {
+      const at = new Case(upstream);
+      const post = (/** @type {string} */ route, /** @type {string} */ behaviour) =>
+        new URL(route + new URL(at.url(behaviour)).pathname, server);
+      return {
+        at,
+        order: (behaviour, { key = 'a', ...init } = {}) =>
+          fetch(post('/orders', behaviour), {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', ...(key && { 'idempotency-key': key }) },
+            body: '{"item":1}',
+            ...init,
+          }),
+        ask: (behaviour, init) =>
+          fetch(post('/asked', behaviour), { method: 'POST', body: '{"n":1}', ...init }),
+        close: () => at.close(),
+      };
+    },
+  );
