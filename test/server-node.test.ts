@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import {
   connect as connectHttp2,
@@ -7,6 +8,8 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -53,6 +56,15 @@ const post = (url: string, init: RequestInit = {}, key = 'a') =>
     headers: { 'idempotency-key': key, ...(init.headers as Record<string, string>) },
   });
 
+/** What a handler waits for until the test goes on. */
+function untilTold() {
+  let goOn = () => {};
+  const told = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  return { told, goOn };
+}
+
 /** What takes `(request, response, next)`, without a framework. */
 async function onNode(
   handle: (request: IncomingMessage, response: ServerResponse) => unknown,
@@ -84,10 +96,7 @@ describe('a handler of node:http', () => {
   it.each(['end', 'reset'] as const)('pipes on when its client is gone (%s)', async (how) => {
     let runs = 0;
     const seen: string[] = [];
-    let goOn = () => {};
-    const told = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
+    const { told, goOn } = untilTold();
     const { url } = await onNode(async (_, response) => {
       runs++;
       response.on('close', () => seen.push('close'));
@@ -133,10 +142,7 @@ describe('a handler of node:http', () => {
     'reads its body by %s, and sees no end of its request, when its client is gone',
     async (how) => {
       let runs = 0;
-      let goOn = () => {};
-      const told = new Promise<void>((resolve) => {
-        goOn = resolve;
-      });
+      const { told, goOn } = untilTold();
       const seen: string[] = [];
       const { url } = await onNode(async (request, response) => {
         runs++;
@@ -170,10 +176,7 @@ describe('a handler of node:http', () => {
     ['closes all connections', 0],
   ])('is worth no less where the server %s', async (_, timeoutMs) => {
     let runs = 0;
-    let goOn = () => {};
-    const told = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
+    const { told, goOn } = untilTold();
     const { url, server } = await onNode(async (_, response) => {
       runs++;
       await told;
@@ -194,10 +197,7 @@ describe('a handler of node:http', () => {
 
   it('may go on when it took too long, and what it does then goes nowhere', async () => {
     let runs = 0;
-    let goOn = () => {};
-    const told = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
+    const { told, goOn } = untilTold();
     let end: unknown;
     const { url } = await onNode(
       async (_, response) => {
@@ -465,10 +465,7 @@ describe('express', () => {
     async (which) => {
       const seen: unknown[] = [];
       let asked = 0;
-      let goOn = () => {};
-      const told = new Promise<void>((resolve) => {
-        goOn = resolve;
-      });
+      const { told, goOn } = untilTold();
       const wait = async () => {
         asked++;
         await told;
@@ -506,10 +503,7 @@ describe('express', () => {
 
   it('sends a file though its client has hung up before it is sent', async () => {
     let runs = 0;
-    let goOn = () => {};
-    const told = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
+    const { told, goOn } = untilTold();
     const app = express();
     app.use(expressIdempotency({ store: memoryStore() }));
     app.post('/', async (_, response) => {
@@ -523,6 +517,28 @@ describe('express', () => {
     const retry = post(url);
     goOn();
     expect(await (await retry).text()).toContain('sends a file though its client');
+    expect(runs).toBe(1);
+  });
+
+  it('sends all of a file though its client hangs up in the middle', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'samekey-file-'));
+    stopping.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'file');
+    await writeFile(file, Buffer.alloc(12 << 20));
+    let runs = 0;
+    const app = express();
+    app.use(expressIdempotency({ store: memoryStore() }));
+    app.post('/', (_, response) => {
+      runs++;
+      response.sendFile(file);
+    });
+    const url = await listening(createServer(app));
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write('POST / HTTP/1.1\r\nhost: a\r\nidempotency-key: a\r\ncontent-length: 0\r\n\r\n');
+    await once(socket, 'readable');
+    socket.resetAndDestroy();
+    const retry = await post(url);
+    expect((await retry.arrayBuffer()).byteLength).toBe(12 << 20);
     expect(runs).toBe(1);
   });
 
@@ -602,6 +618,18 @@ describe('express', () => {
     expect((await post(url, { body: form('1') })).headers.get('samekey')).toBe('executed');
     expect((await post(url, { body: form('1') })).headers.get('samekey')).toBe('replayed');
     expect((await post(url, { body: form('2') })).status).toBe(422);
+  });
+
+  it('counts once where it is used twice, for all and for a route', async () => {
+    const app = express();
+    const middleware = expressIdempotency({ store: memoryStore(), waitMs: 100 });
+    app.use(middleware);
+    app.post('/', middleware, (_, response) => {
+      response.send('done');
+    });
+    const url = await listening(createServer(app));
+    expect(await (await post(url)).text()).toBe('done');
+    expect((await post(url)).headers.get('samekey')).toBe('replayed');
   });
 
   it('sends files, and is one thing on two paths that it is mounted on', async () => {

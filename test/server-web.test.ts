@@ -325,6 +325,16 @@ describe('hono', () => {
     expect(await (await ask('/raw', 'https://a.example')).text()).toBe('2 {"item":1}');
   });
 
+  it('counts once where it is used twice, for all and for a route', async () => {
+    const app = new Hono();
+    const middleware = honoIdempotency({ store: memoryStore(), waitMs: 100 });
+    app.use(middleware);
+    app.post('/orders', middleware, async (c) => c.text(await c.req.text()));
+    expect(await (await app.request('/orders', request())).text()).toBe('{"item":1}');
+    const again = await app.request('/orders', request());
+    expect(again.headers.get('samekey')).toBe('replayed');
+  });
+
   it('keeps all the cookies that were set before it for this request', async () => {
     const app = new Hono();
     app.use(async (c, next) => {

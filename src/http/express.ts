@@ -29,16 +29,19 @@ export function expressIdempotency<Incoming extends NodeRequest = NodeRequest>(
   options: ServerOptions<Incoming>,
 ): ExpressIdempotency<Incoming> {
   const gate = new Gate(options);
+  /** Requests for which this was asked before: inside of itself it would wait for itself. */
+  const asked = new WeakSet<NodeRequest>();
   const middleware = (
     request: Incoming,
     response: NodeResponse,
     next: (error?: unknown) => void,
   ): void => {
     const admission = gate.admit(request, headOf(request), request.method ?? '');
-    if (admission === undefined) {
+    if (admission === undefined || asked.has(request)) {
       next();
       return;
     }
+    asked.add(request);
     serveNode(gate, admission, {
       from: request,
       to: response,

@@ -38,6 +38,8 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
   options: ServerOptions<Context>,
 ): HonoIdempotency<Context> {
   const gate = new Gate(options);
+  /** Requests for which this was asked before: inside of itself it would wait for itself. */
+  const asked = new WeakSet<Context>();
   const middleware = async (
     context: Context,
     next: () => Promise<void>,
@@ -45,11 +47,12 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
     const { raw: request, method } = context.req;
     const head = () => ({ method, headers: request.headers, url: pathOf(request.url) });
     const admission = gate.admit(context, head, method);
-    if (admission === undefined) {
+    if (admission === undefined || asked.has(context)) {
       await next();
       return undefined;
     }
     if (admission instanceof Response) return admission;
+    asked.add(context);
     const body = await bodyOf(context, gate.maxBodyBytes);
     if (body === undefined) return gate.tooLarge();
     // What middleware before this has set for this request.

@@ -1,6 +1,6 @@
 import { whenAborted } from '../../once/abort.js';
 import { BrokenResponseError } from '../exchange/errors.js';
-import type { HiddenHangUp } from './node-hang-up.js';
+import type { HiddenHangUp, HiddenSocket } from './node-hang-up.js';
 import type { NodeResponse } from './node-http.js';
 import { bytesOf, headersSet, isMeasured, setHeaders } from './node-written.js';
 
@@ -47,8 +47,8 @@ class Capture {
   readonly #to: NodeResponse;
   readonly #wire: Wire;
   readonly #hangUp: HiddenHangUp;
+  readonly #socket: HiddenSocket<NodeResponse['socket']>;
   #stopListening = () => {};
-  #showSocket = () => {};
   #resolve: (response: Response) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -80,8 +80,8 @@ class Capture {
     this.#isHungUp = to.destroyed;
     wire.once('close', () => this.#onHangUp());
     this.#takeOver();
-    if (this.#isHungUp) this.#hideSocket();
     const { socket } = to;
+    this.#socket = hangUp.hideSocket(to);
     const onTimeout = () => {
       this.#isTimedOut = true;
     };
@@ -279,7 +279,7 @@ class Capture {
     this.#isOver = true;
     this.#needsDrain = false;
     this.#stopListening();
-    this.#showSocket();
+    this.#socket.show();
     this.#hangUp.show();
     if (this.#isHungUp) this.#tell('close');
     else this.#wire.once('close', () => this.#tell('close'));
@@ -288,7 +288,7 @@ class Capture {
   #onHangUp(): void {
     this.#isHungUp = true;
     if (this.#isOver) return;
-    const { socket } = this.#to;
+    const socket = this.#socket.real;
     // Neither the client's end nor a broken line: it was this side that cut the connection, as
     // frameworks do it after an error that came too late. Before there is a head it is a server that
     // closes connections, and what the handler does is worth no less for it.
@@ -300,17 +300,5 @@ class Capture {
       !socket.errored;
     if (isOwnDoing) this.#fail(undefined);
     else if (this.#isDropped) this.#over();
-    else this.#hideSocket();
-  }
-
-  /** Not before: Node writes by it. From here on nothing is written, for nobody reads it. */
-  #hideSocket(): void {
-    const to = this.#to as { socket: unknown };
-    const { socket } = to;
-    if (this.#hangUp.socket === undefined) return;
-    to.socket = this.#hangUp.socket;
-    this.#showSocket = () => {
-      to.socket = socket;
-    };
   }
 }

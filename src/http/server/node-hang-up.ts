@@ -1,8 +1,15 @@
 import type { NodeRequest } from './node-http.js';
+import { holdEnds } from './node-socket.js';
 
 /** With this Node ends a request whose connection is gone. */
 const isOfConnection = (error: unknown) =>
   (error as { code?: unknown } | undefined)?.code === 'ECONNRESET';
+
+/** The socket of a request or a response, while what is closed is hidden. */
+export interface HiddenSocket<Socket> {
+  readonly real: Socket;
+  show(): void;
+}
 
 /**
  * Hides from a handler, until `show`, that its client has hung up: Node would take the body from it
@@ -14,18 +21,21 @@ export class HiddenHangUp {
   onCut = () => {};
   readonly #from: NodeRequest;
   readonly #destroy: NodeRequest['destroy'];
-  /** Is shown instead of the one that is closed, once it is: it looks open, and can still be cut off. */
-  socket: object | undefined;
-  #hungUp: { readonly error: Error | undefined; readonly socket: unknown } | undefined;
+  readonly #socket: HiddenSocket<unknown>;
+  readonly #showEnds: () => void;
+  #open: object | undefined;
+  #hungUp: { readonly error: Error | undefined } | undefined;
 
   constructor(from: NodeRequest) {
     this.#from = from;
     this.#destroy = from.destroy.bind(from);
+    this.#socket = this.hideSocket(from);
+    const { real } = this.#socket;
+    const holdsEnds = this.#isOfOneRequest && typeof real === 'object' && real !== null;
+    this.#showEnds = holdsEnds ? holdEnds(real) : () => {};
     from.destroy = (error) => {
       if (isOfConnection(error)) {
-        this.#hungUp = { error, socket: from.socket };
-        this.socket = this.#openAs(from.socket);
-        this.#setSocket(this.socket);
+        this.#hungUp = { error };
       } else {
         // As it is done with every request that was read to its end.
         if (!from.readableEnded) this.onCut();
@@ -37,20 +47,47 @@ export class HiddenHangUp {
 
   /** From here on the request is what it was. */
   show(): void {
+    this.#showEnds();
+    this.#socket.show();
     this.#from.destroy = this.#destroy;
     if (this.#hungUp === undefined) return;
-    const { error, socket } = this.#hungUp;
+    const { error } = this.#hungUp;
     this.#hungUp = undefined;
-    this.#setSocket(socket);
     this.#destroy(error);
   }
 
-  #openAs(socket: unknown): object {
+  /** Shows, once the socket is closed, one that looks open and can still be cut off. */
+  hideSocket<Socket>(of: { readonly socket?: Socket }): HiddenSocket<Socket> {
+    if (!this.#isOfOneRequest) return { real: of.socket as Socket, show() {} };
+    let real = of.socket as Socket;
+    const define = (descriptor: PropertyDescriptor) =>
+      Object.defineProperty(of, 'socket', { ...descriptor, configurable: true, enumerable: true });
+    define({
+      get: () => this.#openFor(real),
+      set: (socket: Socket) => {
+        real = socket;
+      },
+    });
+    return {
+      get real() {
+        return real;
+      },
+      show: () => define({ value: real, writable: true }),
+    };
+  }
+
+  /** HTTP/2 has a socket for many requests, and shows something else itself. */
+  get #isOfOneRequest(): boolean {
+    return this.#from.stream === undefined;
+  }
+
+  #openFor(socket: unknown): unknown {
+    if (!(socket as { destroyed?: boolean } | null | undefined)?.destroyed) return socket;
     const destroy = () => {
       this.onCut();
-      return open;
+      return this.#open;
     };
-    const open: object = Object.create(socket as object | null, {
+    this.#open ??= Object.create(socket as object, {
       readable: { value: true },
       writable: { value: true },
       destroyed: { value: false },
@@ -58,10 +95,6 @@ export class HiddenHangUp {
       // Nothing is written to it.
       _httpMessage: { value: null },
     });
-    return open;
-  }
-
-  #setSocket(value: unknown): void {
-    Object.defineProperty(this.#from, 'socket', { value, configurable: true, writable: true });
+    return this.#open;
   }
 }
