@@ -7,6 +7,7 @@ import { Case, LiveReader, outcomeOf, passedOf, read, rejection, same } from './
  * @property {Case} at
  * @property {(behaviour: string, init?: RequestInit & {key?: string}) => Promise<Response>} order
  * @property {(behaviour: string, init?: RequestInit) => Promise<Response>} ask
+ * @property {(behaviour: string, init?: RequestInit) => Promise<Response>} askImpatiently
  * @property {() => Promise<void>} close
  */
 
@@ -55,6 +56,22 @@ export const SERVER_CHECKS = {
 
   async 'the retry of a client that hung up while the same streamed in gets it'({ at, ask }) {
     await outlivesStream(at, (init) => ask('events', init));
+  },
+
+  async 'the retry of a client that hung up waits for silence no longer than it is to'({
+    at,
+    askImpatiently,
+  }) {
+    const controller = new AbortController();
+    await new LiveReader(await askImpatiently('events', { signal: controller.signal })).until(
+      'message_start',
+    );
+    controller.abort();
+    await sleep(100);
+    const again = await askImpatiently('events');
+    // It is an error from the start where streams cannot be shared, elsewhere in the middle.
+    if (again.ok) await rejection(again.text());
+    same((await at.state()).count, 1);
   },
 
   async 'twenty requests at once that send the same are one'({ at, ask }) {
@@ -127,6 +144,8 @@ export const askServer = (server, upstream) =>
           }),
         ask: (behaviour, init) =>
           fetch(post('/asked', behaviour), { method: 'POST', body: '{"n":1}', ...init }),
+        askImpatiently: (behaviour, init) =>
+          fetch(post('/impatient', behaviour), { method: 'POST', body: '{"n":1}', ...init }),
         close: () => at.close(),
       };
     },

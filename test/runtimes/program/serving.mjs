@@ -1,7 +1,8 @@
 /**
  * A server of the Web's kind, `(request, …) => Promise<Response>`, for each runtime that has one:
  * `/orders` is a handler behind `samekey/server`, `/asked` sends on by one `samekey/fetch` that all
- * requests share. The rest of a path is that of the upstream that both ask.
+ * requests share, and so does `/impatient`, which waits for nothing longer than a second and is told
+ * of no way to outlive its client. The rest of a path is that of the upstream that all ask.
  */
 
 /**
@@ -34,9 +35,12 @@ export function serving({ idempotent, idempotentFetch, memoryStore }, upstream, 
     { store: memoryStore(), required: true },
   );
   const fetchOnce = idempotentFetch({ store: memoryStore(), ...(waitUntil && { waitUntil }) });
+  const impatient = idempotentFetch({ store: memoryStore(), idleMs: 1000 });
   return async (request, ...rest) => {
-    if (new URL(request.url).pathname.startsWith('/orders/')) return orders(request, ...rest);
+    const [, route] = new URL(request.url).pathname.split('/', 2);
+    if (route === 'orders') return orders(request, ...rest);
     const headers = { 'content-type': 'application/json' };
-    return fetchOnce(addressOf(request), { method: 'POST', headers, body: await request.text() });
+    const send = route === 'impatient' ? impatient : fetchOnce;
+    return send(addressOf(request), { method: 'POST', headers, body: await request.text() });
   };
 }
