@@ -69,9 +69,9 @@ export const SERVER_CHECKS = {
     controller.abort();
     await sleep(100);
     const again = await askImpatiently('events');
-    // It is an error from the start where streams cannot be shared, elsewhere in the middle.
-    if (again.ok) await rejection(again.text());
-    same((await at.state()).count, 1);
+    // Whole it is not; some servers end a response that broke as if that were all of it.
+    const text = await again.text().catch(() => '');
+    same(text.includes('message_stop'), false);
   },
 
   async 'twenty requests at once that send the same are one'({ at, ask }) {

@@ -112,8 +112,7 @@ export class Exchanges {
       );
     }
     if (isIsolatedByRequest()) {
-      // The platform may have ended what the first request had begun, and nobody is told of that.
-      await this.#inTime(underWay.landing, plan, this.#options.waitMs ?? this.#limits.idleMs);
+      await this.#inTime(underWay.landing, plan);
       return this.run(plan);
     }
     // A look at what was there is not what who wants a fresh response waits for.
@@ -218,11 +217,8 @@ export class Exchanges {
   }
 
   /** What a duplicate waits for, within its patience. */
-  async #inTime<T>(
-    awaited: Promise<T>,
-    plan: ExchangePlan,
-    waitMs = this.#options.waitMs,
-  ): Promise<T> {
+  async #inTime<T>(awaited: Promise<T>, plan: ExchangePlan): Promise<T> {
+    const { waitMs } = this.#options;
     if (waitMs === undefined) return untilAborted(awaited, plan.signal);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = new Promise<never>((_, reject) => {
