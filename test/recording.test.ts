@@ -4,14 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { SlowReaderError } from '../src/http/exchange/errors.js';
 import { Recording } from '../src/http/exchange/recording.js';
 
+const MIB = 1024 * 1024;
 const bytes = (...values: number[]) => new Uint8Array(values);
 const recordingOf = (maxBytes: number, maxUnreadBytes = 4) =>
-  new Recording<Uint8Array>({
-    maxBytes,
-    maxUnreadBytes,
-    sizeOf: (chunk) => chunk.length,
-    copy: (chunk) => chunk.slice(),
-  });
+  new Recording({ maxBytes, maxUnreadBytes });
 
 async function readAll(stream: ReadableStream<Uint8Array>): Promise<number[]> {
   const all: number[] = [];
@@ -67,18 +63,52 @@ describe('a recording', () => {
     expect(recording.chunks).toEqual([bytes(1, 2, 3)]);
   });
 
-  it('takes nothing out for a reader that does not ask', () => {
-    const recording = new Recording<Uint8Array>({
-      maxBytes: 100,
-      maxUnreadBytes: 1,
-      sizeOf: (chunk) => chunk.length,
-      copy: () => {
-        throw new Error('copied');
-      },
-    });
-    recording.read();
-    recording.write(bytes(1, 2, 3));
-    expect(recording.byteCount).toBe(3);
+  it('takes nothing out for a reader that does not ask', async () => {
+    const recording = recordingOf(100 * MIB);
+    const readers = Array.from({ length: 20 }, () => recording.read());
+    const before = process.memoryUsage().arrayBuffers;
+    for (let n = 0; n < 5; n++) recording.write(new Uint8Array(MIB));
+    await new Promise(setImmediate);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * MIB);
+    expect(readers.length).toBe(20);
+  });
+
+  it('puts small chunks together, and gives every reader each byte once', async () => {
+    const recording = recordingOf(MIB);
+    const takes = async (reader: ReadableStreamDefaultReader<Uint8Array>, count: number) => {
+      const taken: number[] = [];
+      while (taken.length < count) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        taken.push(...value);
+      }
+      return taken;
+    };
+    const all: number[] = [];
+    const write = (count: number) => {
+      for (let n = 0; n < count; n++) {
+        all.push(all.length % 251);
+        recording.write(bytes(all.at(-1) as number));
+      }
+    };
+    const [quick, slow, last] = [1, 2, 3].map(() => recording.read().getReader());
+    const got: number[][] = [[], []];
+    for (const [quickly, slowly] of [
+      [700, 5],
+      [1, 1500],
+      [2000, 30],
+    ]) {
+      write(1500);
+      got[0]?.push(...(await takes(quick as never, quickly as number)));
+      got[1]?.push(...(await takes(slow as never, slowly as number)));
+    }
+    expect(recording.chunks.length).toBeLessThan(1024);
+    recording.end();
+    got[0]?.push(...(await takes(quick as never, Number.POSITIVE_INFINITY)));
+    got[1]?.push(...(await takes(slow as never, Number.POSITIVE_INFINITY)));
+    got.push(await takes(last as never, Number.POSITIVE_INFINITY), await readAll(recording.read()));
+    expect(got).toEqual([all, all, all, all]);
+    expect(Buffer.concat(recording.chunks)).toEqual(Buffer.from(all));
   });
 
   it('fails for all who read, after what they have been given', async () => {

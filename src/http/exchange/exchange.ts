@@ -42,7 +42,7 @@ class Seat {
     this.#onLeave = onLeave;
   }
 
-  attach(recording: Recording<Uint8Array>): void {
+  attach(recording: Recording): void {
     this.body = recording.read(this.#signal, () => this.leave());
   }
 
@@ -74,7 +74,7 @@ export class Exchange {
   stored: StoredResponse | undefined;
   #resolve: (answer: Answer) => void = () => {};
   #reject: (error: unknown) => void = () => {};
-  #recording: Recording<Uint8Array> | undefined;
+  #recording: Recording | undefined;
   readonly #seats = new Set<Seat>();
   #isExecuting = false;
   #onLooked = () => {};
@@ -171,14 +171,8 @@ export class Exchange {
   }
 
   /** Makes what callers read, while the request is under way: nobody waits for that then. */
-  #prepare(): Recording<Uint8Array> {
-    const recording = new Recording<Uint8Array>({
-      maxBytes: this.#limits.maxBytes,
-      maxUnreadBytes: this.#limits.maxUnreadBytes,
-      sizeOf: (chunk) => chunk.length,
-      // Not `slice`, which of a `Buffer` is no copy.
-      copy: (chunk) => new Uint8Array(chunk),
-    });
+  #prepare(): Recording {
+    const recording = new Recording(this.#limits);
     this.#recording = recording;
     for (const seat of this.#seats) if (seat.isTaken) seat.attach(recording);
     return recording;
@@ -187,7 +181,7 @@ export class Exchange {
   async #record(
     key: string,
     response: Response,
-    recording: Recording<Uint8Array>,
+    recording: Recording,
     upstream: LazyAbort,
     idle: IdleTimer,
   ): Promise<StoredResponse> {

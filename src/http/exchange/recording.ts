@@ -1,15 +1,17 @@
 import { whenAborted } from '../../once/abort.js';
+import { joinChunks } from './chunks.js';
 import { SlowReaderError } from './errors.js';
 
-export interface RecordingOptions<T> {
+export interface RecordingOptions {
   /** How much is kept for those who join later, and for the store. */
   readonly maxBytes: number;
   /** How far a reader may fall behind once it is not all kept any longer. */
   readonly maxUnreadBytes: number;
-  readonly sizeOf: (chunk: T) => number;
-  /** Gives each reader its own: what one does to a chunk must not reach the others. */
-  readonly copy: (chunk: T) => T;
 }
+
+/** So many chunks are put together, up to so many bytes: one costs 400 bytes beside its own. */
+const MANY_CHUNKS = 1024;
+const TOGETHER_BYTES = 64 * 1024;
 
 /** How far a reader is. */
 interface Reader {
@@ -47,17 +49,18 @@ const derefOf =
  * then on nobody can join, only what some reader has not had yet is kept, and the source is asked to
  * wait for the fastest reader. Who is slower than that and too far behind is turned away.
  */
-export class Recording<T> {
-  readonly #options: RecordingOptions<T>;
+export class Recording {
+  readonly #options: RecordingOptions;
   readonly #readers = new Set<Reader>();
-  #chunks: T[] = [];
+  #chunks: Uint8Array[] = [];
+  #compactsAt = MANY_CHUNKS;
   /** How many chunks from the beginning are not kept any longer. */
   #droppedCount = 0;
   #byteCount = 0;
   #end: { readonly error?: unknown } | undefined;
   #wakeSource = () => {};
 
-  constructor(options: RecordingOptions<T>) {
+  constructor(options: RecordingOptions) {
     this.#options = options;
   }
 
@@ -75,20 +78,20 @@ export class Recording<T> {
   }
 
   /** All that has come, while `isWhole`. */
-  get chunks(): readonly T[] {
+  get chunks(): readonly Uint8Array[] {
     return this.#chunks;
   }
 
   /** Adds a chunk, which nobody changes any longer, and tells all who wait. */
-  write(chunk: T): void {
-    const byteCount = this.#options.sizeOf(chunk);
+  write(chunk: Uint8Array): void {
     this.#chunks.push(chunk);
-    this.#byteCount += byteCount;
+    this.#byteCount += chunk.length;
     for (const reader of this.#readers) {
-      reader.unreadBytes += byteCount;
+      reader.unreadBytes += chunk.length;
       reader.wake();
     }
     this.#forget();
+    if (this.#chunks.length >= this.#compactsAt) this.#compact();
   }
 
   /** Resolves when more may be written: at once while all is kept, or nobody reads, or it has ended. */
@@ -117,7 +120,7 @@ export class Recording<T> {
    * The stream, from the beginning; to be asked for only while `isWhole`. When the signal aborts it
    * ends with its reason. `onLeave` is called when the reader has had everything, or wants no more.
    */
-  read(signal?: AbortSignal, onLeave: () => void = () => {}): ReadableStream<T> {
+  read(signal?: AbortSignal, onLeave: () => void = () => {}): ReadableStream<Uint8Array> {
     let stopListening = () => {};
     let resume = () => {};
     const reader: Reader = {
@@ -132,7 +135,7 @@ export class Recording<T> {
       if (this.#leave(reader)) onLeave();
     };
     this.#readers.add(reader);
-    return new ReadableStream<T>(
+    return new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
           reader.fail = (error) => {
@@ -156,8 +159,10 @@ export class Recording<T> {
           const chunk = this.#unread(reader);
           if (chunk === undefined || !this.#readers.has(reader)) return;
           reader.readCount++;
-          reader.unreadBytes -= this.#options.sizeOf(chunk);
-          controller.enqueue(this.#options.copy(chunk));
+          reader.unreadBytes -= chunk.length;
+          // Its own: what one reader does to a chunk must not reach the others. Not `slice`, which of
+          // a `Buffer` is no copy.
+          controller.enqueue(new Uint8Array(chunk));
           this.#forget();
           this.#wakeSource();
         },
@@ -168,7 +173,7 @@ export class Recording<T> {
     );
   }
 
-  #unread(reader: Reader): T | undefined {
+  #unread(reader: Reader): Uint8Array | undefined {
     return this.#chunks[reader.readCount - this.#droppedCount];
   }
 
@@ -191,6 +196,37 @@ export class Recording<T> {
     for (const { readCount } of this.#readers) readByAll = Math.min(readByAll, readCount);
     this.#chunks.splice(0, readByAll - this.#droppedCount);
     this.#droppedCount = readByAll;
+  }
+
+  /** Puts small chunks together, but none that a reader has had with one that it has not. */
+  #compact(): void {
+    const chunks: Uint8Array[] = [];
+    const placeOf = new Map<number, number>();
+    for (const { readCount } of this.#readers) placeOf.set(readCount - this.#droppedCount, 0);
+    let run: Uint8Array[] = [];
+    let byteCount = 0;
+    const endRun = () => {
+      if (run.length > 0) chunks.push(joinChunks(run, byteCount));
+      run = [];
+      byteCount = 0;
+    };
+    for (const [place, chunk] of this.#chunks.entries()) {
+      if (byteCount + chunk.length > TOGETHER_BYTES) endRun();
+      if (placeOf.has(place)) {
+        endRun();
+        placeOf.set(place, chunks.length);
+      }
+      run.push(chunk);
+      byteCount += chunk.length;
+    }
+    endRun();
+    placeOf.set(this.#chunks.length, chunks.length);
+    for (const reader of this.#readers) {
+      const place = placeOf.get(reader.readCount - this.#droppedCount) as number;
+      reader.readCount = this.#droppedCount + place;
+    }
+    this.#chunks = chunks;
+    this.#compactsAt = Math.max(MANY_CHUNKS, 2 * chunks.length);
   }
 
   #leave(reader: Reader): boolean {
