@@ -39,6 +39,12 @@ describe('what makes two requests the same', () => {
       ['<a/>', { 'content-type': 'application/soap+xml; action="delete"' }],
       true,
     ],
+    [
+      'a page, which may be all that is allowed',
+      [{}, { origin: 'a' }],
+      [{}, { origin: 'b' }],
+      true,
+    ],
     ['another host than that of the address', [{}, { host: 'a' }], [{}, { host: 'b' }], true],
     ['a wish for a fresh one', [{}], [{}, { 'samekey-fresh': '1' }], true],
     [

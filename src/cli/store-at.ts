@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Store } from '../store/store.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 
@@ -44,7 +44,8 @@ export async function openStore(
 
 /** For messages: those end up in logs. */
 function withoutPassword(at: string): string {
-  return at.replace(/:\/\/[^@/]*@/, '://');
+  // To the last @: one in a password should have been written %40, but was not.
+  return at.replace(/:\/\/.*@/, '://');
 }
 
 /** A file of the package beside this program: with what it imports, it is loaded when it is needed. */
@@ -73,9 +74,14 @@ async function openMemory(): Promise<OpenedStore> {
 }
 
 async function openLmdb(path: string, isMade: boolean): Promise<OpenedStore> {
+  const found = statSync(path, { throwIfNoEntry: false });
   // It would be made.
-  if (!isMade && !existsSync(path)) {
+  if (!isMade && found === undefined) {
     throw new CliError(EXIT.unreadable, `lmdb:${path}: cannot be read (ENOENT)`);
+  }
+  // LMDB itself would end the process.
+  if (found?.isDirectory() === false) {
+    throw new CliError(EXIT.unreadable, `lmdb:${path}: it is no folder, wanted that of a store`);
   }
   await client('lmdb');
   const { lmdbStore } = await entry<typeof import('../store/lmdb.js')>('lmdb');
@@ -104,7 +110,7 @@ async function openRedis(
 ): Promise<OpenedStore> {
   const { name, module } = await client<NodeRedis & IoRedis>('redis', 'ioredis');
   let wasOpen = false;
-  const connection =
+  const create = async () =>
     name === 'redis'
       ? module.createClient({
           url: at,
@@ -119,6 +125,7 @@ async function openRedis(
           retryStrategy: () => (isMended && wasOpen ? RECONNECT_MS : null),
           connectTimeout: CONNECT_MS,
         });
+  const connection = await connecting(at, create);
   // What goes wrong is told by the call that it goes wrong in.
   connection.on('error', () => {});
   await connecting(at, () => connection.connect());

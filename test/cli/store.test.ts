@@ -178,6 +178,21 @@ it.each([
     /^redis:\/\/127.0.0.1:1: cannot be opened \(.*ECONNREFUSED/,
   ],
   [
+    ['ls', '--store', 'redis://:top@secret@127.0.0.1:1'],
+    3,
+    /^redis:\/\/127.0.0.1:1: cannot be opened \(.*ECONNREFUSED/,
+  ],
+  [
+    ['ls', '--store', 'redis://:top/secret@127.0.0.1:1'],
+    3,
+    /^redis:\/\/127.0.0.1:1: cannot be opened \(Invalid URL/,
+  ],
+  [
+    ['ls', '--store', `lmdb:${import.meta.filename}`],
+    3,
+    /^lmdb:.*: it is no folder, wanted that of a store/,
+  ],
+  [
     ['ls', '--store', 'postgres://me:secret@127.0.0.1:1/db'],
     3,
     /^postgres:\/\/127.0.0.1:1\/db: cannot be opened \(.*ECONNREFUSED/,

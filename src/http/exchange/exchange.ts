@@ -1,4 +1,4 @@
-import { LazyAbort, untilAborted, whenAborted } from '../../once/abort.js';
+import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../../once/abort.js';
 import type { RunContext } from '../../once/settle.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
@@ -31,13 +31,13 @@ export interface ResponseInfo {
 
 /** A caller of an exchange: first it waits for the head, then it reads the body. */
 class Seat {
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: AbortSource | undefined;
   readonly #onLeave: () => void;
   /** The response's, once the request is sent; read only if the response has one. */
   body: ReadableStream<Uint8Array> | undefined;
   isTaken = true;
 
-  constructor(signal: AbortSignal | undefined, onLeave: () => void) {
+  constructor(signal: AbortSource | undefined, onLeave: () => void) {
     this.#signal = signal;
     this.#onLeave = onLeave;
   }
@@ -77,6 +77,8 @@ export class Exchange {
   #recording: Recording | undefined;
   readonly #seats = new Set<Seat>();
   #isExecuting = false;
+  /** Whether the store has nothing more to say, either. */
+  #isSettled = false;
   #onLooked = () => {};
   /** Resolves when it is known whether there is an answer, or one is being made. */
   readonly looked = new Promise<void>((resolve) => {
@@ -120,17 +122,19 @@ export class Exchange {
   }
 
   resolve(stored: StoredResponse, outcome: Outcome): void {
+    this.#isSettled = true;
     this.#onLooked();
     this.#resolve({ stored, outcome });
   }
 
   reject(error: unknown): void {
+    this.#isSettled = true;
     this.#onLooked();
     this.#reject(error);
   }
 
   /** Counts a caller in until it leaves or has read everything; only while `canBeJoined`. */
-  enter(signal: AbortSignal | undefined): Seat {
+  enter(signal: AbortSource | undefined): Seat {
     const seat = new Seat(signal, () => this.#abandonIfAlone());
     this.#seats.add(seat);
     if (this.#recording !== undefined) seat.attach(this.#recording);
@@ -278,7 +282,7 @@ export class Exchange {
       this.#drop();
       return;
     }
-    if (this.#isExecuting && !this.#abortsWhenAbandoned) return;
+    if (this.#isSettled || (this.#isExecuting && !this.#abortsWhenAbandoned)) return;
     this.abandonment.abort(new DOMException('All callers have left', 'AbortError'));
   }
 }

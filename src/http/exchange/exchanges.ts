@@ -1,4 +1,4 @@
-import { untilAborted } from '../../once/abort.js';
+import { type AbortSource, untilAborted } from '../../once/abort.js';
 import { inProgress, mismatch } from '../../once/errors.js';
 import type { Saved } from '../../once/events.js';
 import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../../once/index.js';
@@ -29,7 +29,7 @@ export interface ExchangePlan {
   /** Where it goes; who asks for it knows its query, which is not kept. */
   readonly url?: string;
   /** Ends the wait of this caller, and what it reads. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: AbortSource | undefined;
   readonly traceparent?: string | undefined;
   /** Is told when this caller is the first, until when there is something to do. */
   readonly onStart?: ((landing: Promise<void>) => void) | undefined;

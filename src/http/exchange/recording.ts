@@ -1,4 +1,4 @@
-import { whenAborted } from '../../once/abort.js';
+import { type AbortSource, whenAborted } from '../../once/abort.js';
 import { joinChunks } from './chunks.js';
 import { SlowReaderError } from './errors.js';
 
@@ -24,7 +24,7 @@ interface Reader {
 }
 
 /** A signal may live as long as the process, and a body that nobody reads should not. */
-function failWhenAborted(reader: Reader, signal: AbortSignal): () => void {
+function failWhenAborted(reader: Reader, signal: AbortSource): () => void {
   const found = weakly(reader);
   return whenAborted(signal, () => found()?.fail(signal.reason));
 }
@@ -120,7 +120,7 @@ export class Recording {
    * The stream, from the beginning; to be asked for only while `isWhole`. When the signal aborts it
    * ends with its reason. `onLeave` is called when the reader has had everything, or wants no more.
    */
-  read(signal?: AbortSignal, onLeave: () => void = () => {}): ReadableStream<Uint8Array> {
+  read(signal?: AbortSource, onLeave: () => void = () => {}): ReadableStream<Uint8Array> {
     let stopListening = () => {};
     let resume = () => {};
     const reader: Reader = {

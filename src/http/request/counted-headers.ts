@@ -5,7 +5,7 @@ import { isCredential } from './account.js';
  * tracing. All others count: an answer to one `anthropic-version` is none to another.
  */
 const VOLATILE =
-  /^(?:accept-encoding|amz-sdk-.*|b3|baggage|cache-control|connection|content-length|date|dnt|expect|forwarded|host|keep-alive|origin|pragma|priority|proxy-.*|referer|samekey-.*|sec-.*|sentry-trace|te|tracestate|traceparent|trailer|transfer-encoding|upgrade|user-agent|via|x-amz-content-sha256|x-amz-date|x-amz-security-token|x-amzn-trace-id|x-b3-.*|x-client-request-id|x-cloud-trace-context|x-correlation-id|x-datadog-.*|x-forwarded-(?:by|for|port|proto|scheme|server|ssl)|x-goog-api-client|x-real-ip|x-request-id|x-stainless-.*)$/;
+  /^(?:accept-encoding|amz-sdk-.*|b3|baggage|cache-control|connection|content-length|date|dnt|expect|forwarded|host|keep-alive|pragma|priority|proxy-.*|referer|samekey-.*|sec-.*|sentry-trace|te|tracestate|traceparent|trailer|transfer-encoding|upgrade|user-agent|via|x-amz-content-sha256|x-amz-date|x-amz-security-token|x-amzn-trace-id|x-b3-.*|x-client-request-id|x-cloud-trace-context|x-correlation-id|x-datadog-.*|x-forwarded-(?:by|for|port|proto|scheme|server|ssl)|x-goog-api-client|x-real-ip|x-request-id|x-stainless-.*)$/;
 
 const ANYTHING: Readonly<Record<string, string>> = { accept: '*/*', 'accept-language': '*' };
 

@@ -1,5 +1,6 @@
 import { fail, nameOf } from '../../errors/errors.js';
 import { defineIdentity, type IdentityLike, scoped } from '../../index.js';
+import type { AbortSource } from '../../once/abort.js';
 import type { OnceEvent } from '../../once/index.js';
 import { whole } from '../../once/options.js';
 import type { ResponseInfo } from '../exchange/exchange.js';
@@ -32,7 +33,7 @@ export interface Admission {
 export interface Processing {
   readonly payload: Payload;
   /** Aborts when the client is gone. */
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AbortSource | undefined;
   readonly onStart?: ((landing: Promise<void>) => void) | undefined;
   /** What was set before for the response to this request, and not for those that are the same. */
   readonly before?: Headers | undefined;

@@ -1,4 +1,5 @@
 import { fail } from '../../errors/errors.js';
+import { LazyAbort } from '../../once/abort.js';
 import { type Admission, type Gate, OF_BODY } from './gate.js';
 import { peekBody } from './node-body.js';
 import { captureResponse, type Wire, wireOf } from './node-capture.js';
@@ -37,8 +38,11 @@ export async function serveNode<Incoming>(
   // Its client has not waited for those before this one.
   if (to.destroyed) return;
   const wire = wireOf(to);
-  const client = new AbortController();
-  wire.once('close', () => client.abort());
+  const client = new LazyAbort();
+  let isWritten = false;
+  wire.once('close', () => {
+    if (!isWritten) client.abort(new DOMException('The client has hung up', 'AbortError'));
+  });
   let hasProceeded = false;
   let hasBegun = false;
   const answer = async () => {
@@ -50,7 +54,7 @@ export async function serveNode<Incoming>(
     try {
       return await gate.answer(admission, {
         payload,
-        signal: client.signal,
+        signal: client,
         before: headersSet(headersBefore?.() ?? to.getHeaders()),
         onStart: () => {
           isFirst = true;
@@ -64,7 +68,7 @@ export async function serveNode<Incoming>(
       });
     } finally {
       // Of the first one the handler may still be run, though its client is gone.
-      if (!hasProceeded && !(isFirst && client.signal.aborted)) hangUp.show();
+      if (!hasProceeded && !(isFirst && client.aborted)) hangUp.show();
     }
   };
   try {
@@ -72,8 +76,9 @@ export async function serveNode<Incoming>(
     if (!hasProceeded) onForeign?.();
     hasBegun = true;
     await writeResponse(response, to, wire);
+    isWritten = true;
   } catch (error) {
-    if (client.signal.aborted) return;
+    if (client.aborted) return;
     if (!hasProceeded && !hasBegun) throw error;
     // Too late to say anything but that it is not whole.
     wire.destroy();
