@@ -59,7 +59,6 @@ export const SERVER_CHECKS = {
   },
 
   async 'the retry of a client that hung up waits for silence no longer than it is to'({
-    at,
     askImpatiently,
   }) {
     const controller = new AbortController();
