@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 /** From the lowest layer to the highest: an import points to the left, or into its own folder. */
 const LAYERS = [
   'errors',
+  'runtime',
   'engine',
   'hash',
   'json',
@@ -168,6 +169,22 @@ describe('the core', () => {
     const built = join(ROOT, 'dist', 'index.js');
     expect(importsOf(built).filter((specifier) => !specifier.startsWith('.'))).toEqual([]);
     expect(codeOf(built)).not.toMatch(/\bimport\.meta\b|\bnode:(?!crypto\b)/);
+  });
+});
+
+describe('time and chance', () => {
+  const OWN = ['runtime', 'once', 'http', 'store'];
+  const PLATFORM =
+    /\b(?:setTimeout|clearTimeout|setInterval|setImmediate)\s*\(|\bperformance\.(?:now|timeOrigin)\b|\bDate\.now\b|\bMath\.random\b|\brandomUUID\b|\bAbortSignal\.timeout\b/;
+  /** Of these, the conformance tests are a program that runs on real stores and real time. */
+  const acting = files.filter(
+    (file) =>
+      OWN.includes(layerOf(file)) && !relative(SRC, file).startsWith(join('store', 'conformance')),
+  );
+
+  it('come from src/runtime alone, where the simulator takes their place', () => {
+    const direct = acting.filter((file) => PLATFORM.test(codeOf(file)));
+    expect(direct.map((file) => relative(SRC, file))).toEqual([join('runtime', 'runtime.ts')]);
   });
 });
 

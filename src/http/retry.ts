@@ -1,5 +1,6 @@
 import isNetworkError from 'is-network-error';
 import { fail, nameOf } from '../errors/errors.js';
+import { monotonicMs } from '../runtime/runtime.js';
 import { isUnknownFailure } from './exchange/unknown-failure.js';
 import { KeyHeader } from './request/key-header.js';
 import { type OutgoingRequest, readRequest } from './request/outgoing-request.js';
@@ -86,11 +87,11 @@ async function retried(
 ): Promise<Response> {
   const { signal } = request;
   const { maxAttempts, maxRetryAfterMs, deadlineMs = Number.POSITIVE_INFINITY, budget } = settings;
-  const endsAt = performance.now() + deadlineMs;
+  const endsAt = monotonicMs() + deadlineMs;
   budget?.earn();
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
-    const limit = limitOf(settings, endsAt - performance.now());
+    const limit = limitOf(settings, endsAt - monotonicMs());
     const result = await attemptOf(request, headers, limit, fetch);
     if (attempt === maxAttempts || signal?.aborted) return outcomeOf(result);
     const reason = await reasonFor(result, settings);
@@ -99,7 +100,7 @@ async function retried(
 
     const { text, askedMs } = reason;
     const delayMs = delayAfter(attempt, askedMs, settings);
-    const isTooLong = (askedMs ?? 0) > maxRetryAfterMs || performance.now() + delayMs >= endsAt;
+    const isTooLong = (askedMs ?? 0) > maxRetryAfterMs || monotonicMs() + delayMs >= endsAt;
     if (isTooLong || budget?.spend() === false) return outcomeOf(result);
 
     // Nobody reads it, and it may hold a connection.

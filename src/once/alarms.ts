@@ -1,5 +1,4 @@
-/** A timer of the platform, which in Node.js may be left behind by a process that ends. */
-type Timer = ReturnType<typeof setTimeout> & { ref?(): void; unref?(): void };
+import { monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 
 export interface Alarm {
   readonly at: number;
@@ -22,7 +21,7 @@ export class Alarms {
   }
 
   set(ring: () => void): Alarm {
-    const alarm = { at: performance.now() + this.#delayMs, ring };
+    const alarm = { at: monotonicMs() + this.#delayMs, ring };
     this.#alarms.add(alarm);
     if (this.#timer === undefined) this.#wakeAfter(this.#delayMs);
     else if (!this.#isKeepingAlive) {
@@ -41,14 +40,14 @@ export class Alarms {
   }
 
   #wakeAfter(ms: number): void {
-    this.#timer = setTimeout(() => this.#wake(), ms);
+    this.#timer = setTimer(() => this.#wake(), ms);
     this.#isKeepingAlive = true;
   }
 
   #wake(): void {
     this.#timer = undefined;
     for (const alarm of this.#alarms) {
-      const leftMs = alarm.at - performance.now();
+      const leftMs = alarm.at - monotonicMs();
       // Timers count in whole milliseconds, and may be that much early.
       if (leftMs > 1) {
         // Unless who was told has set the next one.

@@ -1,3 +1,4 @@
+import { clearTimer, setTimer } from '../runtime/runtime.js';
 import type { GuardedStore } from './guarded-store.js';
 
 /** How long to wait before the store is asked again: at first, and at most. */
@@ -38,9 +39,9 @@ export class Changes {
     const pollMs = this.#hasEnd ? WATCHED_POLL_MS : this.#pollMs;
     this.#pollMs = Math.min(2 * this.#pollMs, LAST_POLL_MS);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.max(1, Math.min(mostMs, pollMs)));
+      const timer = setTimer(resolve, Math.max(1, Math.min(mostMs, pollMs)));
       this.#wake = () => {
-        clearTimeout(timer);
+        clearTimer(timer);
         resolve();
       };
     });

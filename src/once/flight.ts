@@ -1,3 +1,4 @@
+import { monotonicMs, randomUuid } from '../runtime/runtime.js';
 import type { ClaimResult, StoreRecord } from '../store/store.js';
 import { isAnother, isUnknown } from '../store/transition.js';
 import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
@@ -34,8 +35,8 @@ export interface Landing {
 export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
   const { key } = plan;
   const { settings, store } = tools;
-  const startedAt = performance.now();
-  const waitedMs = () => performance.now() - startedAt;
+  const startedAt = monotonicMs();
+  const waitedMs = () => monotonicMs() - startedAt;
   /** What was decided about the unknown record that stood there, for one claim, and about which. */
   let decided: 'retry' | 'reconciled' | undefined;
   let decidedAttempt = 0;
@@ -53,7 +54,7 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
       if (tools.isClosed) throw closed(key);
       const takeFinished = plan.fresh && !hasWaited;
       const isGivenBack = decided === undefined;
-      const claimedAt = performance.now();
+      const claimedAt = monotonicMs();
       let claim: ClaimResult;
       try {
         const request = {
@@ -118,7 +119,7 @@ let claimCount = 0;
 /** A text that no other claim has: of this process, and in it of this claim. */
 function newOwner(): string {
   // Not before the first claim: some platforms have no random numbers while a module is loaded.
-  if (process === '') process = globalThis.crypto.randomUUID();
+  if (process === '') process = randomUuid();
   return `${process}.${claimCount++}`;
 }
 

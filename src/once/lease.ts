@@ -1,3 +1,4 @@
+import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import type { Alarm, Alarms } from './alarms.js';
 import type { GuardedStore } from './guarded-store.js';
 
@@ -17,7 +18,7 @@ export class Lease {
   /** Most runs end before their first renewal, and so have no timer of their own. */
   readonly #renewals: Alarms;
   #first: Alarm | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
   /** Until when it is certain to hold, by a clock that nobody sets. */
   #certainUntil: number;
   #isOver = false;
@@ -49,13 +50,13 @@ export class Lease {
 
   /** How long it is still certain to hold. */
   get leftMs(): number {
-    return this.#certainUntil - performance.now();
+    return this.#certainUntil - monotonicMs();
   }
 
   stop(): void {
     this.#isOver = true;
     if (this.#first !== undefined) this.#renewals.clear(this.#first);
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimer(this.#timer);
   }
 
   /** Ends it now, without an outcome: whoever comes next need not wait until it has run out. */
@@ -75,7 +76,7 @@ export class Lease {
 
   #schedule(): void {
     const waitMs = Math.min(this.#leaseMs / RENEWALS_PER_LEASE, Math.max(0, this.leftMs));
-    this.#timer = setTimeout(() => this.#beginRenewal(), waitMs);
+    this.#timer = setTimer(() => this.#beginRenewal(), waitMs);
   }
 
   #beginRenewal(): void {
@@ -83,16 +84,16 @@ export class Lease {
   }
 
   async #renew(): Promise<void> {
-    const askedAt = performance.now();
+    const askedAt = monotonicMs();
     // A store that does not answer must not make the lease look longer than it is.
-    const expiry = setTimeout(() => this.#lose(), Math.max(0, this.leftMs));
+    const expiry = setTimer(() => this.#lose(), Math.max(0, this.leftMs));
     let isOwned: boolean | undefined;
     try {
       isOwned = await this.#store.renew(this.#key, this.#owner, this.#leaseMs);
     } catch {
       // The store may be back before the lease ends.
     }
-    clearTimeout(expiry);
+    clearTimer(expiry);
     if (this.#isOver) return;
     if (isOwned) this.#certainUntil = askedAt + this.#leaseMs;
     if (isOwned === false || this.leftMs <= 0) {

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
 import { isAnother } from '../store/transition.js';
 import { untilAborted } from './abort.js';
@@ -136,7 +137,7 @@ export class OnceRunner implements Airline {
   ): Promise<Detailed<T>> {
     checkCall(key, fn, options);
     const { signal, fingerprint, fresh = false } = options;
-    const calledAt = performance.now();
+    const calledAt = monotonicMs();
     for (;;) {
       if (this.isClosed) throw closed(key);
       signal?.throwIfAborted();
@@ -153,7 +154,7 @@ export class OnceRunner implements Airline {
       if (under === undefined) return this.#deliver<T>(key, landed, options);
       // Nothing was run for it: it was a look at what there was.
       if (fresh && landed.outcome === 'replayed') continue;
-      return this.#deliverToJoined<T>(under, landed, options, performance.now() - calledAt);
+      return this.#deliverToJoined<T>(under, landed, options, monotonicMs() - calledAt);
     }
   }
 

@@ -1,4 +1,5 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { wallClockMs } from '../runtime/runtime.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { type Codec, jsonCodec } from './codec.js';
 import type { OnceEvent, Saved } from './events.js';
@@ -175,7 +176,7 @@ export function toSettings(options: OnceOptions): OnceSettings {
     onAbandoned: oneOf('onAbandoned', options.onAbandoned ?? 'keep', ['keep', 'abort']),
     codec,
     maxResultBytes: whole('maxResultBytes', options.maxResultBytes, 16 * 1024 * 1024, 0),
-    clock: callable('clock', options.clock) ?? Date.now,
+    clock: callable('clock', options.clock) ?? wallClockMs,
     onEvent: callable('onEvent', options.onEvent),
     savingOf: callable('savingOf', options.savingOf),
   };

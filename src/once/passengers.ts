@@ -1,3 +1,4 @@
+import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
 import { type AbortSource, LazyAbort, untilAborted } from './abort.js';
 import type { Alarms } from './alarms.js';
@@ -131,12 +132,12 @@ export class Flight implements RunTools {
     traceparent: string | undefined,
   ): Promise<Landing> {
     let look = () => {};
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let timer: Timer | undefined;
     const left = new Promise<never>((_, reject) => {
       let isLongEnough = waitMs === 0;
       look = () => {
         if (!isLongEnough || this.phase !== 'waiting') return;
-        const waitedMs = Math.round(performance.now() - calledAt);
+        const waitedMs = Math.round(monotonicMs() - calledAt);
         const event = { type: 'conflict', layer: 'store', waitedMs } as const;
         this.#airline.emit(this.key, traceparent, event);
         this.#watchful.delete(look);
@@ -146,14 +147,14 @@ export class Flight implements RunTools {
         isLongEnough = true;
         look();
       };
-      timer = setTimeout(end, Math.max(0, waitMs - (performance.now() - calledAt)));
+      timer = setTimer(end, Math.max(0, waitMs - (monotonicMs() - calledAt)));
     });
     this.#watchful.add(look);
     try {
       look();
       return await untilAborted(Promise.race([this.landing, left]), signal);
     } finally {
-      clearTimeout(timer);
+      clearTimer(timer);
       this.#watchful.delete(look);
     }
   }

@@ -1,3 +1,4 @@
+import { monotonicMs, sleep } from '../runtime/runtime.js';
 import type { ClaimResult, StoreRecord } from '../store/store.js';
 import type { LazyAbort } from './abort.js';
 import type { Alarms } from './alarms.js';
@@ -59,10 +60,10 @@ export async function runClaimed(
   const lease = new Lease(store, key, owner, settings.leaseMs, tools.renewals, claimedAt, () =>
     interruption.raise(leaseLost(key)),
   );
-  const startedAt = performance.now();
+  const startedAt = monotonicMs();
   const context = new RunContext(key, attempt, fencingToken, tools.abort);
   const ended = await settle(context, fn, settings, interruption);
-  const durationMs = performance.now() - startedAt;
+  const durationMs = monotonicMs() - startedAt;
   const failed = (error: unknown, stored: boolean, unknown = false) =>
     tools.emit({ type: 'failed', attempt, durationMs, error, stored, unknown });
   if (ended.type === 'lost') return lose(key, fencingToken, lease, tools);
@@ -105,10 +106,10 @@ export async function runUnprotected(
   fn: (context: RunContext) => unknown,
   tools: RunTools,
 ): Promise<RunResult> {
-  const startedAt = performance.now();
+  const startedAt = monotonicMs();
   const context = new RunContext(key, 1, 0, tools.abort);
   const ended = await settle(context, fn, tools.settings, new Interruption());
-  const durationMs = performance.now() - startedAt;
+  const durationMs = monotonicMs() - startedAt;
   if (ended.type === 'done') {
     tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs });
     return { kept: ended.kept, own: ended.own, record: undefined };
@@ -159,7 +160,7 @@ async function write(
       if ((cause as { code?: unknown } | undefined)?.code === 'SAMEKEY_STORE_FULL')
         return { cause };
       if (lease.leftMs <= RETRY_MS) return 'kept';
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await sleep(RETRY_MS);
     }
   }
 }

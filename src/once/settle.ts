@@ -1,3 +1,4 @@
+import { clearTimer, setTimer } from '../runtime/runtime.js';
 import type { LazyAbort } from './abort.js';
 import { jsonCodec, richCodec } from './codec.js';
 import { type OnceError, timedOut, UnstorableResultError } from './errors.js';
@@ -38,7 +39,7 @@ export async function settle(
   const timer =
     timeoutMs === undefined
       ? undefined
-      : setTimeout(() => interruption.raise(timedOut(context.key, timeoutMs)), timeoutMs);
+      : setTimer(() => interruption.raise(timedOut(context.key, timeoutMs)), timeoutMs);
   let value: unknown;
   try {
     value = await interruption.until(() => fn(context));
@@ -56,7 +57,7 @@ export async function settle(
     };
     return { type: 'stored', kept: keptError(error), own, error };
   } finally {
-    clearTimeout(timer);
+    clearTimer(timer);
   }
   try {
     return { type: 'done', kept: toKept(context.key, value, settings), own: () => value };

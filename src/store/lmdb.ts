@@ -1,5 +1,13 @@
 import { type Database, open } from 'lmdb';
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import {
+  clearTimer,
+  monotonicMs,
+  random,
+  setTimer,
+  type Timer,
+  wallClockMs,
+} from '../runtime/runtime.js';
 import { type RecordRow, toRecord, toRow } from './lmdb/record-row.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import * as transition from './transition.js';
@@ -25,7 +33,7 @@ export interface LmdbStoreOptions {
  */
 export function lmdbStore(options: LmdbStoreOptions): Store {
   requireMembers(options, ['path', 'clock'], 'options of the LMDB store');
-  const { path, clock = Date.now } = options;
+  const { path, clock = wallClockMs } = options;
   if (typeof path !== 'string' || path === '') {
     refuse(`path is ${path === '' ? quote(path) : nameOf(path)}, wanted the name of a folder`);
   }
@@ -70,7 +78,7 @@ class LmdbStore implements Store {
   readonly #database: Database<RecordRow, string>;
   readonly #clock: () => number;
   readonly #watchers = new Set<Watcher>();
-  #looking: ReturnType<typeof setTimeout> | undefined;
+  #looking: Timer | undefined;
   #sweptTo = '';
   #sweptAtMs = 0;
   #sweepsThen = 0;
@@ -228,7 +236,7 @@ class LmdbStore implements Store {
 
   /** Lets go of a few records that have long been gone, one place further each time. */
   #sweep(nowMs: number): void {
-    const atMs = Math.floor(performance.now());
+    const atMs = Math.floor(monotonicMs());
     if (atMs !== this.#sweptAtMs) this.#sweepsThen = 0;
     this.#sweptAtMs = atMs;
     if (++this.#sweepsThen > SWEEPS_PER_MS) return;
@@ -246,8 +254,8 @@ class LmdbStore implements Store {
 
   #lookAfter(ms: number): void {
     // Who was told may have stopped watching and begun again.
-    clearTimeout(this.#looking);
-    this.#looking = setTimeout(() => this.#look(), ms);
+    clearTimer(this.#looking);
+    this.#looking = setTimer(() => this.#look(), ms);
     // Whoever waits has a timer of its own.
     (this.#looking as { unref?(): void }).unref?.();
   }
@@ -257,7 +265,7 @@ class LmdbStore implements Store {
    * would not say that there is nothing to see: LMDB shows a new one before it shows what it wrote.
    */
   #look(): void {
-    const startedAt = performance.now();
+    const startedAt = monotonicMs();
     this.#database.resetReadTxn();
     for (const watcher of this.#watchers) {
       const { key, version } = watcher;
@@ -269,13 +277,13 @@ class LmdbStore implements Store {
       watcher.version = this.#get(key)?.version;
       watcher.notify();
     }
-    const tookMs = performance.now() - startedAt;
+    const tookMs = monotonicMs() - startedAt;
     if (this.#watchers.size > 0) this.#lookAfter(Math.max(LOOK_EVERY_MS, LOOKING_SHARE * tookMs));
     else this.#stopLooking();
   }
 
   #stopLooking(): void {
-    clearTimeout(this.#looking);
+    clearTimer(this.#looking);
     this.#looking = undefined;
   }
 
@@ -293,7 +301,7 @@ interface Watcher {
 }
 
 /** Never twice for a key, also not after its record was swept: what was read long ago is not it. */
-const newVersion = () => Math.floor(Math.random() * Number.MAX_SAFE_INTEGER) + 1;
+const newVersion = () => Math.floor(random() * Number.MAX_SAFE_INTEGER) + 1;
 
 /** LMDB rejects with a hint where to look: at another promise, which was rejected just before. */
 async function failWithCause(error: { readonly commitError?: Promise<never> }): Promise<never> {

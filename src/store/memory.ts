@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { wallClockMs } from '../runtime/runtime.js';
 import type { ClaimResult, Store, StoreRecord } from './store.js';
 import * as transition from './transition.js';
 import { Watchers } from './watchers.js';
@@ -32,7 +33,7 @@ const SWEPT_PER_WRITE = 2;
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   requireMembers(options, ['maxEntries', 'maxBytes', 'clock'], 'options of the memory store');
-  const { clock = Date.now } = options;
+  const { clock = wallClockMs } = options;
   if (typeof clock !== 'function') {
     fail(
       TypeError,

@@ -1,4 +1,5 @@
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { monotonicMs } from '../runtime/runtime.js';
 import { fromOneLine, toOneLine } from './one-line.js';
 import { type Connection, type PostgresClient, type Row, toConnection } from './postgres/client.js';
 import { Notifications } from './postgres/notifications.js';
@@ -108,7 +109,7 @@ class Records implements PostgresStore {
   readonly #isPreparing: boolean;
   /** The names of prepared statements, by their text. */
   #names: Promise<ReadonlyMap<string, string>> | undefined;
-  #sweepAt = performance.now() + SWEEP_EVERY_MS;
+  #sweepAt = monotonicMs() + SWEEP_EVERY_MS;
 
   constructor(connection: Connection, table: string, isPreparing: boolean) {
     this.#table = table;
@@ -235,8 +236,8 @@ class Records implements PostgresStore {
 
   /** Beside a claim, which does not wait for it. */
   #sweepNowAndThen(): void {
-    if (performance.now() < this.#sweepAt) return;
-    this.#sweepAt = performance.now() + SWEEP_EVERY_MS;
+    if (monotonicMs() < this.#sweepAt) return;
+    this.#sweepAt = monotonicMs() + SWEEP_EVERY_MS;
     this.#connection.query(this.#sql.sweep, [SWEPT_AT_A_TIME]).then(
       (rows) => {
         // There may be more.

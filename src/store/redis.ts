@@ -1,4 +1,5 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { randomUuid } from '../runtime/runtime.js';
 import { toOneLine } from './one-line.js';
 import { type Argument, type Connection, type RedisClient, toConnection } from './redis/client.js';
 import { toRecord } from './redis/record-text.js';
@@ -185,7 +186,7 @@ class RedisStore implements Store {
   }
 
   async #prove(): Promise<string> {
-    const scratchKey = `self-check:${globalThis.crypto.randomUUID()}`;
+    const scratchKey = `self-check:${randomUuid()}`;
     const store = {
       claim: this.#claim.bind(this),
       complete: this.#complete.bind(this),

@@ -1,5 +1,6 @@
 import { parse, stringify } from 'devalue';
 import { decoder, encoder } from '../../engine/utf8.js';
+import { setTimer } from '../../runtime/runtime.js';
 import { joinChunks } from '../exchange/chunks.js';
 import { BrokenResponseError, ResponseNotKeptError } from '../exchange/errors.js';
 import type { Part, PartWatch } from './part-watch.js';
@@ -32,7 +33,7 @@ export class PartLines {
     const letGo = () => {
       if (--held.underWayCount === 0) this.#held.delete(key);
     };
-    landing.then(() => setTimeout(letGo));
+    landing.then(() => setTimer(letGo, 0));
   }
 
   toResponse(key: string, head: unknown, parts: ReadableStream<Part>, watch: PartWatch): Response {

@@ -1,5 +1,6 @@
 import { fail, nameOf, requireMembers } from '../../errors/errors.js';
 import { createOnce, type Once, type OnceContext, type Reconciliation } from '../../once/index.js';
+import { sleep } from '../../runtime/runtime.js';
 import type { Store, StoreRecord } from '../../store/store.js';
 import { itemKey } from './item.js';
 import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
@@ -200,7 +201,7 @@ class Creation {
       if (found === 'unknown') return 'hold';
       const leftMs = leaseEndsAtMs + settleMs - nowMs;
       if (leftMs <= 0) return 'retry';
-      await new Promise((resolve) => setTimeout(resolve, leftMs));
+      await sleep(leftMs);
     }
   }
 

@@ -1,5 +1,6 @@
 import { fail } from '../../errors/errors.js';
 import { randomKey } from '../../index.js';
+import { monotonicMs } from '../../runtime/runtime.js';
 import type { Store } from '../../store/store.js';
 
 /** How long its owner may be silent. */
@@ -10,7 +11,7 @@ export class BatchHold {
   readonly #store: Store;
   readonly #key: string;
   readonly #owner = randomKey();
-  #heldAtMs = performance.now();
+  #heldAtMs = monotonicMs();
 
   private constructor(store: Store, key: string) {
     this.#store = store;
@@ -37,7 +38,7 @@ export class BatchHold {
 
   /** To be called more often than the lease ends. */
   async prolong(): Promise<void> {
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     if (nowMs - this.#heldAtMs < LEASE_MS / 4) return;
     this.#heldAtMs = nowMs;
     if (await this.#store.renew(this.#key, this.#owner, LEASE_MS)) return;

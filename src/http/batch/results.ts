@@ -1,4 +1,5 @@
 import { fail, requireMembers } from '../../errors/errors.js';
+import { clearTimer, setTimer } from '../../runtime/runtime.js';
 import type { Store } from '../../store/store.js';
 import { itemKey } from './item.js';
 import { requireStore, wholeFrom1, windowsOf } from './options.js';
@@ -76,12 +77,12 @@ export async function* resultsOf(
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = () => {
-      clearTimeout(timer);
+      clearTimer(timer);
       signal?.removeEventListener('abort', end);
       if (signal?.aborted) reject(signal.reason);
       else resolve();
     };
-    const timer = setTimeout(end, ms);
+    const timer = setTimer(end, ms);
     signal?.addEventListener('abort', end);
     if (signal?.aborted) end();
   });

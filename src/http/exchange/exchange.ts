@@ -1,5 +1,6 @@
 import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../../once/abort.js';
 import type { RunContext } from '../../once/settle.js';
+import { clearTimer, monotonicMs, setTimer, type Timer } from '../../runtime/runtime.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
@@ -297,27 +298,27 @@ const tooLong = (key: string, { status }: Response, maxBytes: number) =>
 class IdleTimer {
   readonly #idleMs: number;
   readonly #onIdle: () => void;
-  #timer: ReturnType<typeof setTimeout>;
-  #touchedAt = performance.now();
+  #timer: Timer;
+  #touchedAt = monotonicMs();
 
   constructor(idleMs: number, onIdle: () => void) {
     this.#idleMs = idleMs;
     this.#onIdle = onIdle;
-    this.#timer = setTimeout(() => this.#check(), idleMs);
+    this.#timer = setTimer(() => this.#check(), idleMs);
   }
 
   /** Cheaper than a new timer for each chunk. */
   touch(): void {
-    this.#touchedAt = performance.now();
+    this.#touchedAt = monotonicMs();
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    clearTimer(this.#timer);
   }
 
   #check(): void {
-    const leftMs = this.#touchedAt + this.#idleMs - performance.now();
+    const leftMs = this.#touchedAt + this.#idleMs - monotonicMs();
     if (leftMs <= 0) this.#onIdle();
-    else this.#timer = setTimeout(() => this.#check(), leftMs);
+    else this.#timer = setTimer(() => this.#check(), leftMs);
   }
 }

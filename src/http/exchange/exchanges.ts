@@ -5,6 +5,7 @@ import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../../once/ind
 import { OnceRunner } from '../../once/once.js';
 import { toSettings, whole } from '../../once/options.js';
 import type { EventBody } from '../../once/run.js';
+import { clearTimer, monotonicMs, setTimer, type Timer } from '../../runtime/runtime.js';
 import { isAnother } from '../../store/transition.js';
 import { HttpError, ResponseNotKeptError } from './errors.js';
 import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from './exchange.js';
@@ -168,7 +169,7 @@ export class Exchanges {
     isFirst: boolean,
   ): Promise<Exchanged | undefined> {
     const { key, signal, fresh } = plan;
-    const boardedAt = performance.now();
+    const boardedAt = monotonicMs();
     const hasEnded = exchange.end !== undefined;
     const seat = exchange.enter(signal);
     try {
@@ -189,7 +190,7 @@ export class Exchanges {
         this.#tellWithSaving(exchange, plan, { type: 'replayed', layer, ageMs: 0 });
       } else if (!isFirst) {
         this.#counts.joined++;
-        const waitedMs = performance.now() - boardedAt;
+        const waitedMs = monotonicMs() - boardedAt;
         const joinedTraceparent = exchange.traceparent;
         this.#tellWithSaving(exchange, plan, {
           type: 'joined',
@@ -220,14 +221,14 @@ export class Exchanges {
   async #inTime<T>(awaited: Promise<T>, plan: ExchangePlan): Promise<T> {
     const { waitMs } = this.#options;
     if (waitMs === undefined) return untilAborted(awaited, plan.signal);
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let timer: Timer | undefined;
     const tooLate = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(this.#conflict(plan, waitMs)), waitMs);
+      timer = setTimer(() => reject(this.#conflict(plan, waitMs)), waitMs);
     });
     try {
       return await untilAborted(Promise.race([awaited, tooLate]), plan.signal);
     } finally {
-      clearTimeout(timer);
+      clearTimer(timer);
     }
   }
 

@@ -1,3 +1,4 @@
+import { clearTimer, setTimer } from '../../runtime/runtime.js';
 import { HttpError } from '../exchange/errors.js';
 import { type OutgoingRequest, send } from '../request/outgoing-request.js';
 
@@ -28,7 +29,7 @@ export async function attemptOf(
     }
   }
   const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(tooLate(request, limit)), limit.ms);
+  const timer = setTimer(() => timeout.abort(tooLate(request, limit)), limit.ms);
   try {
     // The body follows the caller's signal, also when the time for the headers is over.
     const either = AbortSignal.any([signal, timeout.signal]);
@@ -37,7 +38,7 @@ export async function attemptOf(
     const isLate = timeout.signal.aborted && !signal.aborted;
     return { error: isLate ? timeout.signal.reason : error, isLate };
   } finally {
-    clearTimeout(timer);
+    clearTimer(timer);
   }
 }
 

@@ -1,4 +1,5 @@
 import { untilAborted } from '../../once/abort.js';
+import { clearTimer, random, setTimer, type Timer, wallClockMs } from '../../runtime/runtime.js';
 import type { RetrySettings } from './policy.js';
 
 /** How long a server asks to be left alone, in its headers, if it does. */
@@ -13,7 +14,7 @@ export function retryAfterMs(headers: Headers): number | undefined {
   if (Number.isNaN(at)) return undefined;
   // By the server's own clock, if it says what that shows.
   const now = Date.parse(headers.get('date') ?? '');
-  return Math.max(0, at - (Number.isNaN(now) ? Date.now() : now));
+  return Math.max(0, at - (Number.isNaN(now) ? wallClockMs() : now));
 }
 
 /**
@@ -27,20 +28,20 @@ export function delayAfter(
   askedMs: number | undefined,
   { baseDelayMs, maxDelayMs }: RetrySettings,
 ): number {
-  if (askedMs) return Math.ceil(askedMs * (1 + Math.random() / 10));
-  return Math.floor(Math.random() * Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1)));
+  if (askedMs) return Math.ceil(askedMs * (1 + random() / 10));
+  return Math.floor(random() * Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1)));
 }
 
 /** Resolves after a while; rejects with the signal's reason as soon as it aborts. */
 export async function wait(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: Timer | undefined;
   const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, delayMs);
+    timer = setTimer(resolve, delayMs);
   });
   try {
     await untilAborted(over, signal);
   } finally {
-    clearTimeout(timer);
+    clearTimer(timer);
   }
 }

@@ -1,3 +1,4 @@
+import { clearTimer, setTimer, type Timer } from '../../runtime/runtime.js';
 import { mediaType } from '../request/counted-headers.js';
 
 /** What a response says beside its status. */
@@ -32,9 +33,9 @@ export async function faultOf(response: Response): Promise<Fault> {
 async function beginningOf({ body }: Response): Promise<string> {
   const reader = (body as ReadableStream<Uint8Array>).getReader();
   const decoder = new TextDecoder();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: Timer | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, MAX_MS, undefined);
+    timer = setTimer(() => resolve(undefined), MAX_MS);
   });
   try {
     let text = '';
@@ -49,7 +50,7 @@ async function beginningOf({ body }: Response): Promise<string> {
     // It broke off: the status is all there is.
     return '';
   } finally {
-    clearTimeout(timer);
+    clearTimer(timer);
     reader.cancel().catch(() => {});
   }
 }

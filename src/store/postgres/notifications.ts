@@ -1,3 +1,4 @@
+import { clearTimer, setTimer, type Timer } from '../../runtime/runtime.js';
 import { Watchers } from '../watchers.js';
 import type { Connection } from './client.js';
 
@@ -9,7 +10,7 @@ export class Notifications {
   readonly #open: (onNotify: (key: string) => void, onEnd: () => void) => Promise<() => void>;
   readonly #watchers = new Watchers();
   #listening: Promise<() => void> | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
   #isClosed = false;
 
   constructor(listen: NonNullable<Connection['listen']>, statement: string, channel: string) {
@@ -29,7 +30,7 @@ export class Notifications {
 
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    clearTimer(this.#timer);
     this.#listening?.then(
       (end) => end(),
       () => {},
@@ -55,7 +56,7 @@ export class Notifications {
   #listenAgain(): void {
     this.#listening = undefined;
     if (this.#isClosed || this.#watchers.size === 0) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = setTimer(() => {
       this.#listen().then(
         // What was said in between was heard by nobody.
         () => this.#watchers.tellAll(),
