@@ -375,7 +375,8 @@ export class Judge {
     if (error === call.reason || own?.hasValue !== true) return;
     const { code } = error as { code?: unknown };
     if (code === 'SAMEKEY_TIMEOUT' || own.call !== call) return;
-    const hasValue = typeof error === 'object' && error !== null && 'value' in error;
+    const hasValue =
+      (error as { value?: { run?: unknown } } | undefined)?.value?.run === own.number;
     if (!hasValue) {
       this.violate(
         'nothing is withheld',
@@ -438,8 +439,7 @@ export class Judge {
     const isBusy = world.pending.some(
       (action) => action.process === process && ['effect', 'reply'].includes(action.kind),
     );
-    const isTimed = [...process.timers.values()].some(({ isKeepingAlive }) => isKeepingAlive);
-    if (isBusy || isTimed) return;
+    if (isBusy || process.timers.size > 0) return;
     this.violate(
       'no lease without an owner',
       `${process.name} has forgotten ${this.#show(record)}`,
