@@ -29,6 +29,14 @@ export interface Summary {
   readonly violations: readonly Found[];
 }
 
+/** What came of one schedule. */
+export interface Replayed {
+  readonly violation: Result['violation'];
+  readonly log: readonly string[];
+  /** With the deviations that were possible. */
+  readonly schedule: string;
+}
+
 class Tally {
   scheduleCount = 0;
   actionCount = 0;
@@ -83,7 +91,7 @@ const ofSeed = (seed: number, only?: string): Configuration => {
   return found[seed % found.length] as Configuration;
 };
 
-async function perform(task: Task): Promise<unknown> {
+async function perform(task: Task): Promise<string[] | Summary | Replayed> {
   const tally = new Tally();
   switch (task.does) {
     case 'list':
@@ -111,7 +119,7 @@ async function perform(task: Task): Promise<unknown> {
       const { violation, log, deviations } = await runSeed(configuration, task.seed, {
         isLogged: true,
       });
-      return { violation, log, schedule: toText(configuration, deviations) };
+      return { violation, log: log ?? [], schedule: toText(configuration, deviations) };
     }
     case 'replay': {
       const { name, deviations: wanted } = fromText(task.schedule);
@@ -119,8 +127,7 @@ async function perform(task: Task): Promise<unknown> {
       const { violation, log, deviations } = await replay(configuration, wanted, {
         isLogged: true,
       });
-      const isWhole = deviations.length === wanted.length;
-      return { violation, log, schedule: toText(configuration, deviations), isWhole };
+      return { violation, log: log ?? [], schedule: toText(configuration, deviations) };
     }
   }
 }
