@@ -25,6 +25,7 @@ export type Invariant =
   | 'a late success counts'
   | 'nobody hangs'
   | 'no unhandled rejection'
+  | 'in measure'
   | 'counts add up'
   | 'close is the end';
 
@@ -72,6 +73,9 @@ interface Claim {
   readonly process: Process;
   readonly owner: string;
   readonly token: number;
+  /** Whether it took effect when its process had given up to undo it. */
+  readonly isVeryLate: boolean;
+  hasReply: boolean;
   run: Run | undefined;
 }
 
@@ -96,6 +100,9 @@ const COUNTED = {
   storeError: 'storeErrors',
 } as const;
 
+/** So many calls of one kind in a third of a lease: more than any caller has a reason for. */
+const MOST_CALLS = 8;
+
 /** Watches all that happens in a world, and says which invariant does not hold. */
 export class Judge {
   readonly #world: World;
@@ -105,6 +112,9 @@ export class Judge {
   readonly #evictions: Eviction[] = [];
   /** When each process last sent a claim. */
   readonly #claimSentAt = new Map<Process, number>();
+  readonly #sentAtMs = new Map<string, number>();
+  /** How often each process has called the store lately, by what it called. */
+  readonly #recent = new Map<string, number[]>();
   readonly #completed = new Set<string>();
   readonly #closed = new Set<Process>();
   #lastToken = 0;
@@ -115,6 +125,7 @@ export class Judge {
   /** Faults that were injected; a renewal's are counted apart. */
   faultCount = 0;
   renewFaultCount = 0;
+  pauseCount = 0;
   violation: { readonly invariant: Invariant; readonly text: string } | undefined;
 
   constructor(world: World) {
@@ -131,10 +142,37 @@ export class Judge {
     if (this.#closed.has(process)) {
       this.violate('close is the end', `${process.name} calls ${action}() after close() resolved`);
     }
-    if (action === 'claim') this.#claimSentAt.set(process, at);
+    if (action === 'claim') {
+      this.#claimSentAt.set(process, at);
+      this.#sentAtMs.set(owner as string, this.#world.nowMs);
+    }
+    this.#checkPace(process, action);
     if (action === 'complete' && this.#completed.has(owner as string)) {
       this.violate('a late success counts', `${process.name} writes a result again that is kept`);
     }
+  }
+
+  /** Nothing is asked again and again without a pause. */
+  #checkPace(process: Process, action: StoreAction): void {
+    const { leaseMs = 300 } = process.options;
+    const id = `${process.name}.${action}`;
+    const recent = (this.#recent.get(id) ?? []).filter(
+      (ms) => ms > this.#world.nowMs - leaseMs / 3,
+    );
+    recent.push(this.#world.nowMs);
+    this.#recent.set(id, recent);
+    if (recent.length > MOST_CALLS) {
+      this.violate(
+        'in measure',
+        `${process.name} calls ${action}() ${recent.length} times in a row`,
+      );
+    }
+  }
+
+  /** The reply of a claim is lost, or is an error. */
+  onLostReply(owner: string | undefined): void {
+    const claim = this.#claims.get(owner ?? '');
+    if (claim !== undefined) claim.hasReply = false;
   }
 
   onEffect(
@@ -182,7 +220,9 @@ export class Judge {
       this.violate('fencing tokens grow', `a claim got ${token} after ${this.#lastToken}`);
     }
     this.#lastToken = token;
-    this.#lastClaim = { process, owner, token, run: undefined };
+    const { leaseMs = 300 } = process.options;
+    const isVeryLate = this.#world.nowMs - (this.#sentAtMs.get(owner) ?? 0) > leaseMs;
+    this.#lastClaim = { process, owner, token, isVeryLate, hasReply: true, run: undefined };
     this.#claims.set(owner, this.#lastClaim);
   }
 
@@ -286,9 +326,13 @@ export class Judge {
         );
       }
     }
-    if (type === 'leaseLost' && this.faultCount === 1 && this.renewFaultCount === 1) {
+    if (type === 'leaseLost' && this.#isOneRenewal()) {
       this.violate('one fault loses no lease', 'one renewal failed, and the lease is lost');
     }
+  }
+
+  #isOneRenewal(): boolean {
+    return this.faultCount === 1 && this.renewFaultCount === 1 && this.pauseCount === 0;
   }
 
   onCalled(call: Call): void {
@@ -355,7 +399,7 @@ export class Judge {
     if (current === undefined || current === run) return;
     if ((run.keptAt ?? -1) > (current.keptAt as number)) return;
     // Joined while it was under way.
-    if (run.keptAt === undefined && (run.toldAt ?? Number.POSITIVE_INFINITY) > call.startedAt)
+    if (run.keptAt === undefined && (run.toldAt ?? Number.POSITIVE_INFINITY) >= call.startedAt)
       return;
     // What another process has made since is seen when the cache's time is over.
     if (call.process.options.cache !== false && run.keptAt !== undefined) return;
@@ -432,6 +476,7 @@ export class Judge {
     if (record?.state !== 'running') return;
     const claim = this.#claims.get(record.owner);
     if (claim === undefined || claim.process.isCrashed || claim.process.isPaused) return;
+    if (claim.isVeryLate && !claim.hasReply) return;
     if (claim.run !== undefined && claim.run.endedAt === undefined) return;
     const { process } = claim;
     if (record.leaseEndsAtMs <= world.storeClockMs()) return;
@@ -469,6 +514,9 @@ export class Judge {
     if (record?.state !== 'running') return;
     const claim = this.#claims.get(record.owner);
     if (claim === undefined || claim.run !== undefined || claim.process.isCrashed) return;
+    if (claim.isVeryLate && !claim.hasReply) return;
+    // Its process could not release it when another owner had taken it over, who gave it back.
+    if (claim !== this.#lastClaim) return;
     this.violate(
       'no lease without an owner',
       `a claim of ${claim.process.name} that ran nothing was never given back`,

@@ -150,6 +150,7 @@ function deviate(world: World, front: Action, does: string): void {
     world.judge.faultCount++;
     world.crash(process);
   } else if (word === 'pause') {
+    world.judge.pauseCount++;
     world.pause(process, Number(name));
   } else if (word === 'abort') {
     world.sequence++;
@@ -159,7 +160,7 @@ function deviate(world: World, front: Action, does: string): void {
   } else if (word === 'and') {
     world.perform(front);
     world.sequence++;
-    abort(world, callNamed(and === 'itself' ? front.label : and));
+    abort(world, callNamed(and === 'itself' ? front.label.replaceAll("'", '') : and));
   } else {
     throw new Error(`Cannot do "${does}" at ${front.label}`);
   }

@@ -38,7 +38,13 @@ export function simulatedStore(world: World, process: Process): Store {
           process,
           dueMs: world.nowMs + LATENCY_MS,
           run: answer,
-          faults: { err: refuse, lost: () => {} },
+          faults: {
+            err: () => {
+              world.judge.onLostReply(owner);
+              refuse();
+            },
+            lost: () => world.judge.onLostReply(owner),
+          },
           delaysMs,
         });
       };
