@@ -81,6 +81,11 @@ export class Lease {
     return this.#certainUntil - monotonicMs();
   }
 
+  /** Whether nobody else can have the key now. */
+  get isCertain(): boolean {
+    return this.#leftMs > 0;
+  }
+
   /** Whether a claim was sent that the store may not have seen yet. */
   get mayBeClaimedLate(): boolean {
     return this.#mayBeClaimedLate;
