@@ -155,7 +155,7 @@ export const configurations: readonly Configuration[] = [
   {
     name: 'fresh, no cache',
     processes: alike(2, { cache: false }),
-    steps: [call(0, 0), call(100, 1), call(101, 1, { fresh: true })],
+    steps: [call(0, 0), call(100, 1), call(101, 1, { fresh: true }), call(300, 0)],
   },
   {
     name: 'evict',

@@ -35,14 +35,15 @@ export const replay = (
 
 /**
  * Runs every schedule with at most `most` deviations; one that violates an invariant is not gone on
- * with. The states that are seen are added to `states`.
+ * with. The states that are seen are added to `states`. It ends when `onResult` says `false`.
  */
 export async function exploreAll(
   configuration: Configuration,
   most: number,
   states: Set<number>,
-  onResult: (result: Result) => void,
+  onResult: (result: Result) => boolean,
 ): Promise<void> {
+  let isWanted = true;
   const explore = async (prefix: readonly Deviation[]): Promise<void> => {
     const choices: Deviation[] = [];
     const follow = following(prefix);
@@ -57,9 +58,9 @@ export async function exploreAll(
       return undefined;
     };
     const result = await runSchedule(configuration, choose, { states });
-    onResult(result);
+    isWanted &&= onResult(result);
     if (result.violation !== undefined) return;
-    for (const choice of choices) await explore([...prefix, choice]);
+    for (const choice of choices) if (isWanted) await explore([...prefix, choice]);
   };
   await explore([]);
 }

@@ -7,7 +7,12 @@ import type { Result } from './schedule.js';
 /** What a thread of the simulator is asked to do. */
 export type Task =
   | { readonly does: 'list'; readonly only?: string }
-  | { readonly does: 'explore'; readonly name: string; readonly most: number }
+  | {
+      readonly does: 'explore';
+      readonly name: string;
+      readonly most: number;
+      readonly until?: string;
+    }
   | { readonly does: 'seeds'; readonly from: number; readonly to: number; readonly only?: string }
   | { readonly does: 'seed'; readonly seed: number; readonly only?: string }
   | { readonly does: 'replay'; readonly schedule: string };
@@ -98,9 +103,10 @@ async function perform(task: Task): Promise<string[] | Summary | Replayed> {
       return some(task.only).map(({ name }) => name);
     case 'explore': {
       const configuration = named(task.name);
-      await exploreAll(configuration, task.most, tally.states, (result) =>
-        tally.add(configuration, result),
-      );
+      await exploreAll(configuration, task.most, tally.states, (result) => {
+        tally.add(configuration, result);
+        return task.until === undefined || result.violation?.invariant !== task.until;
+      });
       return tally.summary();
     }
     case 'seeds':
