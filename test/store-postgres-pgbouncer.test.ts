@@ -102,6 +102,42 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
     });
   });
 
+  it.each([
+    ['is given back where no notification arrives', true, 0],
+    ['is kept where they do', false, 1],
+  ])('a connection whose process ID is unknown %s', async (_, isPooled, kept) => {
+    /** As of pg-native, which does not tell it. */
+    class Nameless extends pg.Client {
+      constructor(config?: pg.ClientConfig) {
+        super(config);
+        Object.defineProperty(this, 'processID', { get: () => undefined, set: () => {} });
+      }
+    }
+    const bouncer = await startPgBouncer(server, 'transaction', 3);
+    const { url } = isPooled ? bouncer : server;
+    const own = new pg.Pool({ connectionString: url, max: 5, Client: Nameless } as pg.PoolConfig);
+    own.on('error', () => {});
+    const store = postgresStore({ pool: own, prepare: false });
+    const heldCount = () => own.totalCount - own.idleCount;
+    await store.claim('nameless', request('a'));
+    let told = 0;
+    await store.watch?.('nameless', () => {
+      told++;
+    });
+    await expect.poll(heldCount).toBeGreaterThan(0);
+    await expect.poll(heldCount, { timeout: 20_000 }).toBe(kept);
+    // Longer than a proof may take.
+    if (kept > 0) await sleep(6000);
+    expect(heldCount()).toBe(kept);
+    expect(told).toBe(0);
+    await store.complete('nameless', 'a', outcome);
+    await expect.poll(() => told).toBe(1);
+    await store.evict('nameless');
+    await store.close();
+    await own.end();
+    await bouncer.stop();
+  });
+
   it('goes on after DEALLOCATE ALL', async () => {
     const { pool, once, end, storeErrors } = onPool({ connectionString: server.url, max: 1 });
     expect(await once(randomKey(), () => 1)).toBe(1);
