@@ -11,7 +11,9 @@ describe('exploration', () => {
     it(profile.name, () => {
       const t = performance.now();
       const { states, steps, depth, violation } = explore(profile, transition, invariants);
-      console.log(`${profile.name}: ${states} states, ${steps} steps, depth ${depth}, ${Math.round(performance.now()-t)} ms`);
+      console.log(
+        `${profile.name}: ${states} states, ${steps} steps, depth ${depth}, ${Math.round(performance.now() - t)} ms`,
+      );
       if (violation) throw new Error(showTrace(violation, profile.owners, transition));
       expect(states).toBeGreaterThan(1000);
     });

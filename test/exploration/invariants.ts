@@ -70,7 +70,8 @@ export const invariants: readonly Invariant[] = [
     name: 'a mismatch never claims',
     check(step) {
       const old = visible(step.before);
-      if (step.action.type !== 'claim' || step.reply !== true || old === undefined) return undefined;
+      if (step.action.type !== 'claim' || step.reply !== true || old === undefined)
+        return undefined;
       const own = step.action.kind.fingerprint;
       const standing = fingerprintOf(step.before, old);
       return isAnother(own, standing)
@@ -89,9 +90,7 @@ export const invariants: readonly Invariant[] = [
       if (isAnother(fingerprint, fingerprintOf(before, old))) return undefined;
       if (claimOf(old.owner) === action.by) return undefined;
       const isFree =
-        old.state === 'running'
-          ? takeUnknown && old.leaseEndsAtMs <= before.nowMs
-          : takeFinished;
+        old.state === 'running' ? takeUnknown && old.leaseEndsAtMs <= before.nowMs : takeFinished;
       return isFree ? `refused, and the record of ${old.owner} may be taken` : undefined;
     },
   },
@@ -153,8 +152,7 @@ export const invariants: readonly Invariant[] = [
     name: 'who lost changes nothing',
     check({ before, action, reply, after }) {
       if (action.type === 'clock' || action.type === 'sweep') return undefined;
-      const isOwn =
-        action.type !== 'evict' && claimOf(visible(before)?.owner ?? '') === action.by;
+      const isOwn = action.type !== 'evict' && claimOf(visible(before)?.owner ?? '') === action.by;
       const isFinished = visible(before)?.state !== 'running';
       const mayChange =
         action.type === 'claim' || action.type === 'evict' ? reply === true : isOwn && !isFinished;
