@@ -5,7 +5,13 @@ import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../../once/ind
 import { OnceRunner } from '../../once/once.js';
 import { toSettings, whole } from '../../once/options.js';
 import type { EventBody } from '../../once/run.js';
-import { clearTimer, monotonicMs, setTimer, type Timer } from '../../runtime/runtime.js';
+import {
+  clearTimer,
+  isBoundToRequest,
+  monotonicMs,
+  setTimer,
+  type Timer,
+} from '../../runtime/runtime.js';
 import { isAnother } from '../../store/transition.js';
 import { HttpError, ResponseNotKeptError } from './errors.js';
 import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from './exchange.js';
@@ -43,14 +49,6 @@ export interface Exchanged {
   /** Until the store has it, too, if it is kept; never rejects. */
   readonly landing: Promise<void>;
 }
-
-/**
- * Whether streams and signals of one request cannot be used for another one. Workers are so: there, a
- * duplicate waits until the response is complete, and gets a copy.
- */
-const isIsolatedByRequest = () =>
-  (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent ===
-  'Cloudflare-Workers';
 
 /** Whether an error says that somebody has waited for another's run for long enough. */
 const isOutOfPatience = (error: unknown) =>
@@ -101,10 +99,14 @@ export class Exchanges {
 
   /** Forgets the response that is kept; `false` if there was none, or the key is in use. */
   async evict(key: string): Promise<boolean> {
-    const isGone = await this.once.evict(key);
-    // An exchange that began before this may still come to what was taken away.
-    if (isGone) this.#underWay.delete(key);
-    return isGone;
+    let isGone = true;
+    try {
+      isGone = await this.once.evict(key);
+      return isGone;
+    } finally {
+      // An exchange that began before this may still come to what was taken away.
+      if (isGone) this.#underWay.delete(key);
+    }
   }
 
   async close(): Promise<void> {
@@ -187,7 +189,8 @@ export class Exchanges {
         `Cannot join ${key}: its response is longer than ${this.#limits.maxBytes} bytes, wanted the end of it, or a larger maxResultBytes`,
       );
     }
-    if (isIsolatedByRequest()) {
+    // No request may read the stream of another one: a duplicate waits for all of it and gets a copy.
+    if (isBoundToRequest()) {
       await this.#inTime(underWay.landing, plan, calledAt);
       return undefined;
     }
