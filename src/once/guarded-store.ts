@@ -1,3 +1,4 @@
+import { isBoundToRequest } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { storeFailed } from './errors.js';
@@ -122,7 +123,8 @@ export class GuardedStore {
 
   /** A function that ends watching, or `undefined` where there is no way to watch. */
   async watch(key: string, notify: () => void): Promise<(() => void) | undefined> {
-    if (this.#store.watch === undefined) return undefined;
+    // Bound to a request, it would go silent with it, and could not wake another request either.
+    if (this.#store.watch === undefined || isBoundToRequest()) return undefined;
     try {
       return await this.#guard(
         key,
