@@ -1,4 +1,4 @@
-import { isBoundToRequest } from '../runtime/runtime.js';
+import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { storeFailed } from './errors.js';
@@ -14,6 +14,9 @@ export class NoAnswerError extends Error {
     super(`no answer within ${timeoutMs} ms`);
   }
 }
+
+/** A timer that is later than this says that the process was paused: suspended, stopped, or busy. */
+const PAUSE_MS = 50;
 
 /**
  * A store that answers or fails within a time: a promise that never settles, or a function that
@@ -164,12 +167,21 @@ export class GuardedStore {
 
   #within<T>(timeoutMs: number, call: () => Promise<T>, late: (result: T) => void): Promise<T> {
     const timeouts = this.#timeoutsAfter(timeoutMs);
+    const askedAt = monotonicMs();
     return new Promise((resolve, reject) => {
       let isLate = false;
-      const timeout = timeouts.set(() => {
+      let wasPaused = false;
+      const ring = () => {
+        // A process that was paused has not heard the answer that may be there: it listens once more.
+        if (!wasPaused && monotonicMs() - askedAt > timeoutMs + Math.max(PAUSE_MS, timeoutMs / 4)) {
+          wasPaused = true;
+          timeout = timeouts.set(ring);
+          return;
+        }
         isLate = true;
         reject(new NoAnswerError(timeoutMs));
-      });
+      };
+      let timeout = timeouts.set(ring);
       const settle = (result: T) => {
         timeouts.clear(timeout);
         if (!isLate) return resolve(result);
