@@ -227,7 +227,7 @@ export class OnceRunner implements Airline {
       this.#remove(flight);
     }
     const flight = this.#flights.get(key);
-    if (flight === undefined || !flight.isGone) return flight;
+    if (!flight?.isGone) return flight;
     this.#remove(flight);
     return undefined;
   }
