@@ -1,4 +1,4 @@
-import { monotonicMs } from '../runtime/runtime.js';
+import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { storeFailed } from './errors.js';
@@ -132,7 +132,8 @@ export class GuardedStore {
 
   /** A function that ends watching, or `undefined` where there is no way to watch. */
   async watch(key: string, notify: () => void): Promise<(() => void) | undefined> {
-    if (this.#store.watch === undefined) return undefined;
+    // Bound to a request, it would go silent with it, and could not wake another request either.
+    if (this.#store.watch === undefined || isBoundToRequest()) return undefined;
     try {
       return await this.#guard(
         key,
