@@ -102,8 +102,7 @@ export class Lease {
     this.stop();
     // A renewal that is still on its way must not begin it anew.
     await this.#renewing;
-    // A store that fails will let it run out.
-    await this.#store.renew(this.#key, this.#claim.owner, 0).catch(() => {});
+    await this.#store.endLease(this.#key, this.#claim.owner);
   }
 
   /** From now on the store says by its answer to `complete` whose the key is. */
@@ -164,7 +163,7 @@ export class Lease {
       if (isOurs === false) return this.#lose();
       if (isOurs === undefined && this.#leftMs <= 0) this.#doubt(isSilent);
     }
-    if (!this.#isOver) this.#schedule(isOurs === undefined);
+    if (!this.#isOver) this.#schedule(!isOurs);
   }
 
   /** The lease is over, and the store has not said whose the key is. */
