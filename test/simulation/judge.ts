@@ -221,7 +221,8 @@ export class Judge {
     }
     this.#lastToken = token;
     const { leaseMs = 300 } = process.options;
-    const isVeryLate = this.#world.nowMs - (this.#sentAtMs.get(owner) ?? 0) > leaseMs;
+    const tookMs = this.#world.nowMs - (this.#sentAtMs.get(owner) ?? 0);
+    const isVeryLate = tookMs > leaseMs || this.#closed.has(process);
     this.#lastClaim = { process, owner, token, isVeryLate, hasReply: true, run: undefined };
     this.#claims.set(owner, this.#lastClaim);
   }
@@ -367,7 +368,10 @@ export class Judge {
       this.violate('fresh is fresh', `${label} gets run ${run.number}, finished before its call`);
     }
     if (run === call.own) return;
-    if (run.keptAtMs !== undefined) {
+    // Who joins a run that is under way in its own process, gets what comes of that.
+    const isUnderWay =
+      run.process === call.process && (run.toldAt ?? Number.POSITIVE_INFINITY) >= call.startedAt;
+    if (run.keptAtMs !== undefined && !isUnderWay) {
       const { ttlMs = 24 * 60 * 60 * 1000 } = run.process.options;
       if (call.startedAtMs >= run.keptAtMs + ttlMs) {
         this.violate('not after its ttl', `${label} gets run ${run.number}, which has expired`);
@@ -476,7 +480,7 @@ export class Judge {
     if (record?.state !== 'running') return;
     const claim = this.#claims.get(record.owner);
     if (claim === undefined || claim.process.isCrashed || claim.process.isPaused) return;
-    if (claim.isVeryLate && !claim.hasReply) return;
+    if (claim.isVeryLate && (!claim.hasReply || this.#closed.has(claim.process))) return;
     if (claim.run !== undefined && claim.run.endedAt === undefined) return;
     const { process } = claim;
     if (record.leaseEndsAtMs <= world.storeClockMs()) return;
@@ -515,6 +519,8 @@ export class Judge {
     const claim = this.#claims.get(record.owner);
     if (claim === undefined || claim.run !== undefined || claim.process.isCrashed) return;
     if (claim.isVeryLate && !claim.hasReply) return;
+    // The next caller runs it again, and needs no release for that.
+    if ((claim.process.options.onUnknown ?? 'retry') === 'retry') return;
     // Its process could not release it when another owner had taken it over, who gave it back.
     if (claim !== this.#lastClaim) return;
     this.violate(
