@@ -110,7 +110,7 @@ export const configurations: readonly Configuration[] = [
     steps: [
       call(0, 0, { fingerprint: 'x', ...LONG }),
       call(10, 1, { fingerprint: 'y' }),
-      call(750, 0, { fingerprint: 'x' }),
+      call(750, 0, { fingerprint: 'y' }),
     ],
   },
   {
@@ -118,8 +118,8 @@ export const configurations: readonly Configuration[] = [
     processes: alike(2),
     steps: [
       call(0, 0, { fingerprint: 'x' }),
-      evict(400, 1),
-      call(410, 1, { fingerprint: 'y' }),
+      evict(330, 1),
+      call(340, 1, { fingerprint: 'y' }),
       call(900, 0, { fingerprint: 'x' }),
     ],
   },
