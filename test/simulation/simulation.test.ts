@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mended } from './mended.js';
 import { bundleSimulator, merge, runTask, runTasks, show } from './simulate.mjs';
 import type { Summary } from './worker.js';
 
@@ -38,6 +39,11 @@ describe('the real code under a scheduler', () => {
   it('keeps its promises in schedules with more deviations, by seed', async () => {
     const [summary] = await runTasks(bundle, [{ does: 'seeds', from: 0, to: SEEDS }], 1);
     expectNothing(summary as Summary);
+  });
+
+  it.each(mended)('does no longer do this: $fault', async ({ schedule }) => {
+    const { violation, log } = await runTask(bundle, { does: 'replay', schedule });
+    expect(violation, log.join('\n')).toBeUndefined();
   });
 
   it('is the same in every run of a seed, and when it is replayed', async () => {
