@@ -155,8 +155,8 @@ export class OnceRunner implements Airline {
       if (landed === undefined) continue;
       if (isAnother(landed.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
       if (under === undefined) return this.#deliver<T>(key, landed, options);
-      // Nothing was run here: what it found may have been finished before this call.
-      if (fresh && landed.outcome !== 'executed') continue;
+      // Nothing was run here: what it found may be older than this call, or have expired since.
+      if (landed.outcome !== 'executed' && (fresh || landed.leftMs <= 0)) continue;
       return this.#deliverToJoined<T>(under, landed, options, monotonicMs() - calledAt);
     }
   }

@@ -106,10 +106,14 @@ export class Exchanges {
 
   /** Forgets the response that is kept; `false` if there was none, or the key is in use. */
   async evict(key: string): Promise<boolean> {
-    const isGone = await this.once.evict(key);
-    // An exchange that began before this may still come to what was taken away.
-    if (isGone) this.#underWay.delete(key);
-    return isGone;
+    let isGone = true;
+    try {
+      isGone = await this.once.evict(key);
+      return isGone;
+    } finally {
+      // An exchange that began before this may still come to what was taken away.
+      if (isGone) this.#underWay.delete(key);
+    }
   }
 
   async close(): Promise<void> {
