@@ -62,7 +62,7 @@ export function isolate({ createOnce, idempotentFetch, memoryStore }, url) {
   const fetchOnce = idempotentFetch(shared);
   const workAt = (/** @type {string} */ key, /** @type {number} */ ms) =>
     `${url}/work/${key}?ms=${ms}`;
-  return async (request, { waitUntil }) => {
+  return async (request, context) => {
     const { pathname, searchParams } = new URL(request.url);
     const [, name = '', key = ''] = decodeURIComponent(pathname).split('/');
     const ms = Number(searchParams.get('ms') ?? 0);
@@ -87,7 +87,7 @@ export function isolate({ createOnce, idempotentFetch, memoryStore }, url) {
       },
       { ...(signal && { signal }) },
     );
-    if (searchParams.has('waitUntil')) waitUntil(result.catch(() => {}));
+    if (searchParams.has('waitUntil')) context.waitUntil(result.catch(() => {}));
     try {
       const { value, outcome } = await result;
       return Response.json({ ...value, outcome });
