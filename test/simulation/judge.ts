@@ -78,6 +78,8 @@ interface Claim {
   /** Whether it took effect when its process had given up to undo it. */
   readonly isVeryLate: boolean;
   hasReply: boolean;
+  /** Whether its process was told of it. */
+  isTold: boolean;
   run: Run | undefined;
 }
 
@@ -119,6 +121,7 @@ export class Judge {
   readonly #recent = new Map<string, number[]>();
   readonly #completed = new Set<string>();
   readonly #closed = new Set<Process>();
+  readonly #justClosed: Process[] = [];
   #lastToken = 0;
   #lastClaim: Claim | undefined;
   /** The attempt of the last run whose outcome nobody knows as yet. */
@@ -233,6 +236,7 @@ export class Judge {
       attempt,
       isVeryLate,
       hasReply: true,
+      isTold: false,
       run: undefined,
     };
     this.#claims.set(owner, this.#lastClaim);
@@ -241,13 +245,15 @@ export class Judge {
   onReply(process: Process, action: StoreAction, owner: string | undefined, result: unknown): void {
     this.#world.say(`${process.name} is told of ${action}`);
     if (action === 'complete' && result === true) this.#completed.add(owner as string);
+    const claim = action === 'claim' ? this.#claims.get(owner as string) : undefined;
+    if (claim !== undefined && result !== undefined) claim.isTold = true;
   }
 
   /** The claim under which a process starts a run, where the run is not told. */
   claimToRun(process: Process): { readonly token: number; readonly attempt: number } | undefined {
     const { record } = this.#world;
     const isFree = (claim: Claim | undefined) =>
-      claim?.process === process && claim.run === undefined;
+      claim?.process === process && claim.run === undefined && claim.isTold;
     if (record?.state === 'running' && isFree(this.#claims.get(record.owner))) {
       return { token: record.fencingToken, attempt: record.attempt };
     }
@@ -473,11 +479,7 @@ export class Judge {
   onClosed(process: Process): void {
     this.#closed.add(process);
     this.#world.say(`${process.name} is closed`);
-    for (const [{ label }, { isKeepingAlive }] of process.timers) {
-      if (isKeepingAlive) {
-        this.violate('close is the end', `${label} keeps ${process.name} alive after close()`);
-      }
-    }
+    this.#justClosed.push(process);
   }
 
   isClosed(process: Process): boolean {
@@ -486,6 +488,12 @@ export class Judge {
 
   /** After every action, when all promises have settled. */
   afterAction(): void {
+    for (const process of this.#justClosed.splice(0)) {
+      for (const [{ label }, { isKeepingAlive }] of process.timers) {
+        if (!isKeepingAlive) continue;
+        this.violate('close is the end', `${label} keeps ${process.name} alive after close()`);
+      }
+    }
     for (const call of this.calls) {
       const { process } = call;
       if (call.abortedAt === undefined || call.answeredAt !== undefined) continue;
