@@ -64,3 +64,18 @@ export const sleep = (delayMs: number): Promise<void> =>
 export const isBoundToRequest = (): boolean =>
   // `navigator.userAgent` says so too, but only from a compatibility date on.
   'WebSocketPair' in globalThis || 'EdgeRuntime' in globalThis;
+
+/**
+ * Returns a function that runs `callback` in the request that called this, whichever request calls
+ * it. On a platform that binds objects to requests, only a promise passes from one to the other.
+ */
+export function inThisRequest(callback: () => void): () => void {
+  if (!isBoundToRequest()) return callback;
+  let run = () => {};
+  const called = new Promise<void>((resolve) => {
+    run = resolve;
+  });
+  // Before the compatibility date 2024-10-14 it runs in the request of the caller, and may fail there.
+  called.then(callback).catch(() => {});
+  return run;
+}

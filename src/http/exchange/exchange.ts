@@ -1,8 +1,15 @@
 import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../../once/abort.js';
 import { OnceError } from '../../once/errors.js';
+import { Heartbeat } from '../../once/heartbeat.js';
 import type { Detailed } from '../../once/index.js';
 import type { RunContext } from '../../once/settle.js';
-import { clearTimer, monotonicMs, setTimer, type Timer } from '../../runtime/runtime.js';
+import {
+  clearTimer,
+  isBoundToRequest,
+  monotonicMs,
+  setTimer,
+  type Timer,
+} from '../../runtime/runtime.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
@@ -20,6 +27,7 @@ export interface ExchangeLimits {
   readonly maxBytes: number;
   readonly maxUnreadBytes: number;
   readonly idleMs: number;
+  readonly leaseMs: number;
   readonly isKept: (response: ResponseInfo) => boolean;
   /** Whether bodies come as they travel, in their `content-encoding`. */
   readonly isCoded: boolean;
@@ -75,6 +83,7 @@ export class Exchange {
   readonly landing: Promise<void>;
   /** The response, once it is kept. */
   stored: StoredResponse | undefined;
+  readonly #heartbeat: Heartbeat | undefined;
   #onLanded = () => {};
   #resolve: (answer: Answer) => void = () => {};
   #reject: (error: unknown) => void = () => {};
@@ -103,6 +112,7 @@ export class Exchange {
     this.#abortsWhenAbandoned = abortsWhenAbandoned;
     this.fingerprint = fingerprint;
     this.traceparent = traceparent;
+    if (isBoundToRequest()) this.#heartbeat = new Heartbeat(limits.leaseMs);
     this.landing = new Promise((resolve) => {
       this.#onLanded = resolve;
     });
@@ -129,6 +139,16 @@ export class Exchange {
     return this.#isExecuting;
   }
 
+  /** Whether the request that started it is gone, and it with that. */
+  get isGone(): boolean {
+    return this.#heartbeat?.isGone ?? false;
+  }
+
+  /** A promise of it, for other requests too: rejects with `RequestGoneError` if it will not settle. */
+  until<T>(promise: Promise<T>): Promise<T> {
+    return this.#heartbeat?.until(promise) ?? promise;
+  }
+
   /** What `once` has given. */
   resolve({ value, outcome, ageMs }: Detailed<StoredResponse>): void {
     this.stored = value;
@@ -144,6 +164,7 @@ export class Exchange {
   }
 
   #land(): void {
+    this.#heartbeat?.stop();
     this.#isSettled = true;
     this.#onLooked();
     this.#onLanded();

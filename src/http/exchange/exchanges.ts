@@ -1,6 +1,7 @@
 import { type AbortSource, untilAborted } from '../../once/abort.js';
 import { inProgress, mismatch, OnceError } from '../../once/errors.js';
 import type { Saved } from '../../once/events.js';
+import { RequestGoneError } from '../../once/heartbeat.js';
 import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../../once/index.js';
 import { OnceRunner } from '../../once/once.js';
 import { toSettings, whole } from '../../once/options.js';
@@ -54,6 +55,11 @@ export interface Exchanged {
 const isOutOfPatience = (error: unknown) =>
   error instanceof OnceError && error.code === 'SAMEKEY_IN_PROGRESS';
 
+/** For one that waited for an exchange whose request is gone: it is to look again. */
+const whereGone = (error: unknown): undefined => {
+  if (!(error instanceof RequestGoneError)) throw error;
+};
+
 /** The header that says how a response came about. */
 export const OUTCOME_HEADER = 'samekey';
 
@@ -78,6 +84,7 @@ export class Exchanges {
       maxBytes: options.maxResultBytes ?? 16 * 1024 * 1024,
       maxUnreadBytes: whole('maxUnreadBytes', maxUnreadBytes, 1024 * 1024, 0),
       idleMs: whole('idleMs', idleMs, 5 * 60 * 1000, 1),
+      leaseMs: this.once.settings.leaseMs,
       isKept: storeResponses ?? (({ status }) => status >= 200 && status < 300),
       isCoded,
     };
@@ -88,11 +95,11 @@ export class Exchanges {
     const calledAt = monotonicMs();
     for (;;) {
       plan.signal?.throwIfAborted();
-      const underWay = this.#underWay.get(plan.key);
+      const underWay = this.#joinable(plan.key);
       const exchanged =
         underWay === undefined
           ? await this.#board(this.#start(plan), plan, undefined)
-          : await this.#join(underWay, plan, calledAt);
+          : await this.#join(underWay, plan, calledAt).catch(whereGone);
       if (exchanged !== undefined) return exchanged;
     }
   }
@@ -111,7 +118,9 @@ export class Exchanges {
 
   async close(): Promise<void> {
     await this.once.close();
-    await Promise.all([...this.#underWay.values()].map(({ landing }) => landing));
+    await Promise.all(
+      [...this.#underWay.values()].map((each) => each.until(each.landing).catch(whereGone)),
+    );
   }
 
   stats(): OnceStats {
@@ -123,6 +132,23 @@ export class Exchanges {
       conflicts: stats.conflicts + conflicts,
       mismatches: stats.mismatches + mismatches,
     };
+  }
+
+  /** The exchange that callers of this key join. One whose request is gone is forgotten. */
+  #joinable(key: string): Exchange | undefined {
+    // The oldest first.
+    for (const [each, exchange] of this.#underWay) {
+      if (!exchange.isGone) break;
+      this.#remove(each, exchange);
+    }
+    const exchange = this.#underWay.get(key);
+    if (!exchange?.isGone) return exchange;
+    this.#remove(key, exchange);
+    return undefined;
+  }
+
+  #remove(key: string, exchange: Exchange): void {
+    if (this.#underWay.get(key) === exchange) this.#underWay.delete(key);
   }
 
   #start(plan: ExchangePlan): Exchange {
@@ -147,9 +173,7 @@ export class Exchanges {
           throw error;
         });
     ask()
-      .finally(() => {
-        if (this.#underWay.get(key) === exchange) this.#underWay.delete(key);
-      })
+      .finally(() => this.#remove(key, exchange))
       .then(
         (answer) => exchange.resolve(answer),
         (error) => exchange.reject(error),
@@ -167,19 +191,21 @@ export class Exchanges {
     // What is complete is nobody else's before the store says that it is kept: it may say no. What
     // is not kept, or was given up, is nothing to join.
     if (!underWay.isOpen) {
-      await this.#inTime(underWay.landing, plan, calledAt);
+      await this.#inTime(underWay.until(underWay.landing), plan, calledAt);
       return undefined;
     }
     if (isAnother(underWay.fingerprint, fingerprint)) {
       // While it looks it may be the one that the store refuses.
       if (!underWay.isExecuting) {
-        await this.#inTime(underWay.looked, plan, calledAt, () => this.#mismatch(plan));
+        await this.#inTime(underWay.until(underWay.looked), plan, calledAt, () =>
+          this.#mismatch(plan),
+        );
         if (!underWay.isExecuting) return undefined;
       }
       throw this.#mismatch(plan);
     }
     if (this.#options.onDuplicate === 'reject') {
-      await untilAborted(underWay.looked, signal);
+      await untilAborted(underWay.until(underWay.looked), signal);
       if (underWay.isExecuting) throw this.#conflict(plan, 0);
     }
     if (!underWay.canBeJoined) {
@@ -191,7 +217,7 @@ export class Exchanges {
     }
     // No request may read the stream of another one: a duplicate waits for all of it and gets a copy.
     if (isBoundToRequest()) {
-      await this.#inTime(underWay.landing, plan, calledAt);
+      await this.#inTime(underWay.until(underWay.landing), plan, calledAt);
       return undefined;
     }
     return this.#board(underWay, plan, calledAt);

@@ -1,7 +1,8 @@
 import { fail } from '../../errors/errors.js';
-import { clearTimer, monotonicMs, randomUuid, setTimer, sleep } from '../../runtime/runtime.js';
+import { monotonicMs, randomUuid, sleep } from '../../runtime/runtime.js';
 import type { Store } from '../store.js';
 import type { Connection } from './client.js';
+import { withinMs } from './time-limit.js';
 
 const LEASE_MS = 10_000;
 /** How long a key that lives for a millisecond may be seen. */
@@ -69,15 +70,7 @@ function isRefusal(error: unknown): error is Error {
 }
 
 /** A reply that never comes must not keep the next use from a check of its own. */
-export function answered<T>(check: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimer(
-      () => reject(new Error(`no answer to the self-check within ${LEASE_MS} ms`)),
-      LEASE_MS,
-    );
-    check.then(resolve, reject).finally(() => clearTimer(timer));
-  });
-}
+export const answered = <T>(check: Promise<T>) => withinMs(LEASE_MS, 'the self-check', check);
 
 /** What changes when a server restarts, another one takes over or a key is evicted, if it may be asked. */
 async function serverMark({ masters }: Connection): Promise<string | undefined> {
