@@ -1,17 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  events,
-  fetchWith,
-  json,
-  outcomeOf,
-  readOutcome,
-  rejection,
-  server,
-  soon,
-  store,
-  upstream,
-  useUpstream,
-} from './fetch-scene.js';
+import { fetchWith, rejection, soon, useUpstream } from './fetch-scene.js';
 import { gate, hookedStore } from './hooked-store.js';
 
 useUpstream();
