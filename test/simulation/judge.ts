@@ -451,6 +451,8 @@ export class Judge {
     if (error === call.reason || own?.hasValue !== true) return;
     const { code } = error as { code?: unknown };
     if (code === 'SAMEKEY_TIMEOUT' || own.call !== call) return;
+    // It ended when its loss had been told.
+    if ((own.toldAt ?? Number.POSITIVE_INFINITY) < (own.endedAt as number)) return;
     const hasValue =
       (error as { value?: { run?: unknown } } | undefined)?.value?.run === own.number;
     if (!hasValue) {
