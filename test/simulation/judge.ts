@@ -78,7 +78,7 @@ interface Claim {
   /** Whether it took effect when its process had given up to undo it. */
   readonly isVeryLate: boolean;
   hasReply: boolean;
-  /** Whether its process was told of it. */
+  /** Whether its process was told of it, and has not given it back. */
   isTold: boolean;
   run: Run | undefined;
 }
@@ -151,6 +151,8 @@ export class Judge {
       this.#claimSentAt.set(process, at);
       this.#sentAtMs.set(owner as string, this.#world.nowMs);
     }
+    const released = action === 'release' ? this.#claims.get(owner as string) : undefined;
+    if (released !== undefined) released.isTold = false;
     this.#checkPace(process, action);
     if (action === 'complete' && this.#completed.has(owner as string)) {
       this.violate('a late success counts', `${process.name} writes a result again that is kept`);
@@ -492,7 +494,7 @@ export class Judge {
   afterAction(): void {
     for (const process of this.#justClosed.splice(0)) {
       for (const [{ label }, { isKeepingAlive }] of process.timers) {
-        if (!isKeepingAlive) continue;
+        if (!isKeepingAlive || process.evictCount > 0) continue;
         this.violate('close is the end', `${label} keeps ${process.name} alive after close()`);
       }
     }

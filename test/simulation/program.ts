@@ -245,9 +245,16 @@ export function abort(world: World, call: Call): void {
 }
 
 function evict(world: World, process: Process): void {
+  if (world.judge.isClosed(process)) return;
+  process.evictCount++;
   process.client.evict(world.key ?? KEY).then(
-    (isGone) => world.judge.onEvicted(process, isGone),
-    () => {},
+    (isGone) => {
+      process.evictCount--;
+      world.judge.onEvicted(process, isGone);
+    },
+    () => {
+      process.evictCount--;
+    },
   );
 }
 

@@ -55,6 +55,8 @@ export class Process {
   isPaused = false;
   isCrashed = false;
   wasPaused = false;
+  /** Calls of evict() that have not been answered. */
+  evictCount = 0;
   wallOffsetMs = 0;
   client!: Client;
   readonly timers = new Map<Action, SimulatedTimer>();
