@@ -295,6 +295,12 @@ export const configurations: readonly Configuration[] = [
       ],
     },
     {
+      name: `${layer}: payloads in one process`,
+      layer,
+      processes: alike(1),
+      steps: [call(0, 0, { fingerprint: 'x' }), call(10, 0, { fingerprint: 'y' })],
+    },
+    {
       name: `${layer}: reject duplicates`,
       layer,
       processes: alike(2, { onDuplicate: 'reject' }),
