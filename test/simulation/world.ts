@@ -124,7 +124,6 @@ export class World {
       monotonicMs: () => this.nowMs,
       steadyClockMs: () => EPOCH_MS + this.nowMs,
       wallClockMs: () => EPOCH_MS + this.nowMs + (this.current?.wallOffsetMs ?? 0),
-      steadyClockMs: () => EPOCH_MS + this.nowMs,
       setTimer: (callback, delayMs) => this.#setTimer(callback, delayMs),
       clearTimer: (timer) => this.#clearTimer(timer as SimulatedTimer | undefined),
       random: () => this.#random(),
