@@ -267,6 +267,9 @@ export class OnceRunner implements Airline {
       return undefined;
     }
     if (isAnother(flight.fingerprint, options.fingerprint)) {
+      // Whose payload the key stands for is known when the store has been asked.
+      await flight.untilLooked(options.signal);
+      if (flight.phase === 'looking') return undefined;
       return this.#refuseMismatch(flight.key, options);
     }
     return this.settings.onDuplicate === 'reject'

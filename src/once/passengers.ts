@@ -134,7 +134,7 @@ export class Flight implements RunTools {
    */
   async boardIfIdle(options: InnerCallOptions, calledAt: number): Promise<Landing | undefined> {
     return this.#aboard(options, async () => {
-      await this.#untilLooked(options.signal);
+      await this.untilLooked(options.signal);
       if (this.phase === 'looking' || this.isGone) return this.#landed(options, calledAt);
       const layer = this.phase === 'waiting' ? 'store' : 'process';
       const event = { type: 'conflict', layer, waitedMs: 0 } as const;
@@ -170,7 +170,7 @@ export class Flight implements RunTools {
   }
 
   /** Resolves when it is known whether there is a run or a result; what it came to is no matter. */
-  async #untilLooked(signal: AbortSource | undefined): Promise<void> {
+  async untilLooked(signal: AbortSource | undefined): Promise<void> {
     if (this.phase !== 'looking') return;
     const looked = new Promise<void>((resolve) => {
       this.#watchful.add(resolve);
