@@ -62,6 +62,8 @@ export const steadyClockMs = (): number => current.steadyClockMs();
 export const setTimer = (callback: () => void, delayMs: number): Timer =>
   current.setTimer(callback, delayMs);
 export const clearTimer = (timer: Timer | undefined): void => current.clearTimer(timer);
+/** What makes timers now. A test that installs or removes fake timers changes it. */
+export const timerSource = (): unknown => (current === platform ? globalThis.setTimeout : current);
 export const random = (): number => current.random();
 export const randomUuid = (): string => current.randomUuid();
 
@@ -80,4 +82,27 @@ export function machineMonotonicMs(): number | undefined {
   if (isDateReplaced() || 'Bun' in globalThis || 'Deno' in globalThis) return undefined;
   const { process } = globalThis as { process?: { hrtime?: { bigint(): bigint } } };
   return process?.hrtime && Number(process.hrtime.bigint()) / 1e6;
+}
+
+/**
+ * Whether timers, streams, sockets and signals belong to the request that made them: on Cloudflare
+ * Workers and Vercel's edge runtime. They end with that request, and no other request may use them.
+ */
+export const isBoundToRequest = (): boolean =>
+  // `navigator.userAgent` says so too, but only from a compatibility date on.
+  'WebSocketPair' in globalThis || 'EdgeRuntime' in globalThis;
+
+/**
+ * Returns a function that runs `callback` in the request that called this, whichever request calls
+ * it. On a platform that binds objects to requests, only a promise passes from one to the other.
+ */
+export function inThisRequest(callback: () => void): () => void {
+  if (!isBoundToRequest()) return callback;
+  let run = () => {};
+  const called = new Promise<void>((resolve) => {
+    run = resolve;
+  });
+  // Before the compatibility date 2024-10-14 it runs in the request of the caller, and may fail there.
+  called.then(callback).catch(() => {});
+  return run;
 }

@@ -1,8 +1,8 @@
 import { Cluster as IoCluster, Redis as IoRedis } from 'ioredis';
 import { Redis as IoRedis5 } from 'ioredis-5';
-import { createClient, createCluster } from 'redis';
+import { createClient, createCluster, createSentinel } from 'redis';
 import { createClient as createClient4, createCluster as createCluster4 } from 'redis-4';
-import { createClient as createClient5 } from 'redis-5';
+import { createClient as createClient5, createSentinel as createSentinel5 } from 'redis-5';
 import type { RedisClient } from '../../src/store/redis.js';
 
 export interface Connected {
@@ -12,38 +12,42 @@ export interface Connected {
 
 const ignore = () => {};
 
+type Connect = (port: number, reconnectMs?: number) => Promise<Connected>;
+
 /** Every client that the store is for, connected to one server. */
-export const CLIENTS: Readonly<Record<string, (port: number) => Promise<Connected>>> = {
-  'node-redis 6': async (port) => {
-    const client = createClient({ url: urlOf(port) });
+export const CLIENTS: Readonly<Record<string, Connect>> = {
+  'node-redis 6': async (port, reconnectMs) => {
+    const client = createClient({ url: urlOf(port), ...nodeRedis(reconnectMs) });
     await client.on('error', ignore).connect();
     return { client, end: () => client.destroy() };
   },
-  'node-redis 6, RESP2': async (port) => {
-    const client = createClient({ url: urlOf(port), RESP: 2 });
+  'node-redis 6, RESP2': async (port, reconnectMs) => {
+    const client = createClient({ url: urlOf(port), RESP: 2, ...nodeRedis(reconnectMs) });
     await client.on('error', ignore).connect();
     return { client, end: () => client.destroy() };
   },
-  'node-redis 5': async (port) => {
-    const client = createClient5({ url: urlOf(port) });
+  'node-redis 5': async (port, reconnectMs) => {
+    const client = createClient5({ url: urlOf(port), ...nodeRedis(reconnectMs) });
     await client.on('error', ignore).connect();
     return { client, end: () => client.destroy() };
   },
-  'node-redis 4': async (port) => {
-    const client = createClient4({ url: urlOf(port) });
+  'node-redis 4': async (port, reconnectMs) => {
+    const client = createClient4({ url: urlOf(port), ...nodeRedis(reconnectMs) });
     await client.on('error', ignore).connect();
     return { client, end: () => void client.disconnect().catch(ignore) };
   },
-  'ioredis 6': async (port) => {
-    const client = new IoRedis(port).on('error', ignore);
+  'ioredis 6': async (port, reconnectMs) => {
+    const client = new IoRedis(port, ioRedis(reconnectMs)).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
-  'ioredis 6 with a prefix of its own': async (port) => {
-    const client = new IoRedis(port, { keyPrefix: 'own*:' }).on('error', ignore);
+  'ioredis 6 with a prefix of its own': async (port, reconnectMs) => {
+    const options = { keyPrefix: 'own*:', ...ioRedis(reconnectMs) };
+    const client = new IoRedis(port, options).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
-  'ioredis 5': async (port) => {
-    const client = new IoRedis5(port, { enableAutoPipelining: true }).on('error', ignore);
+  'ioredis 5': async (port, reconnectMs) => {
+    const options = { enableAutoPipelining: true, ...ioRedis(reconnectMs) };
+    const client = new IoRedis5(port, options).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
 };
@@ -67,4 +71,33 @@ export const CLUSTER_CLIENTS: typeof CLIENTS = {
   },
 };
 
+/** The same for a master that is found by a sentinel. */
+export const SENTINEL_CLIENTS: typeof CLIENTS = {
+  'node-redis 6': async (port) => {
+    const client = createSentinel({
+      name: 'main',
+      sentinelRootNodes: [{ host: '127.0.0.1', port }],
+    });
+    await client.on('error', ignore).connect();
+    return { client, end: () => void client.destroy().catch(ignore) };
+  },
+  'node-redis 5': async (port) => {
+    const client = createSentinel5({
+      name: 'main',
+      sentinelRootNodes: [{ host: '127.0.0.1', port }],
+    });
+    await client.on('error', ignore).connect();
+    return { client, end: () => void client.destroy().catch(ignore) };
+  },
+  'ioredis 6': async (port) => {
+    const sentinels = [{ host: '127.0.0.1', port }];
+    const client = new IoRedis({ sentinels, name: 'main' }).on('error', ignore);
+    return { client, end: () => client.disconnect() };
+  },
+};
+
+const nodeRedis = (reconnectMs?: number) =>
+  reconnectMs === undefined ? {} : { socket: { reconnectStrategy: () => reconnectMs } };
+const ioRedis = (reconnectMs?: number) =>
+  reconnectMs === undefined ? {} : { retryStrategy: () => reconnectMs };
 const urlOf = (port: number) => `redis://127.0.0.1:${port}`;
