@@ -74,17 +74,6 @@ export const sleep = (delayMs: number): Promise<void> =>
   });
 
 /**
- * Milliseconds by a clock that nobody can set and that is the same in all processes of the machine
- * until it is booted again. `undefined` where the platform has none: on Bun and Deno
- * `process.hrtime` counts from the start of the process, and fake timers count from 0.
- */
-export function machineMonotonicMs(): number | undefined {
-  if (isDateReplaced() || 'Bun' in globalThis || 'Deno' in globalThis) return undefined;
-  const { process } = globalThis as { process?: { hrtime?: { bigint(): bigint } } };
-  return process?.hrtime && Number(process.hrtime.bigint()) / 1e6;
-}
-
-/**
  * Whether timers, streams, sockets and signals belong to the request that made them: on Cloudflare
  * Workers and Vercel's edge runtime. They end with that request, and no other request may use them.
  */
@@ -105,4 +94,15 @@ export function inThisRequest(callback: () => void): () => void {
   // Before the compatibility date 2024-10-14 it runs in the request of the caller, and may fail there.
   called.then(callback).catch(() => {});
   return run;
+}
+
+/**
+ * Milliseconds by a clock that nobody can set and that is the same in all processes of the machine
+ * until it is booted again. `undefined` where the platform has none: on Bun and Deno
+ * `process.hrtime` counts from the start of the process, and fake timers count from 0.
+ */
+export function machineMonotonicMs(): number | undefined {
+  if (isDateReplaced() || 'Bun' in globalThis || 'Deno' in globalThis) return undefined;
+  const { process } = globalThis as { process?: { hrtime?: { bigint(): bigint } } };
+  return process?.hrtime && Number(process.hrtime.bigint()) / 1e6;
 }
