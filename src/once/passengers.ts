@@ -10,6 +10,7 @@ import { type AbortSource, LazyAbort, untilAborted } from './abort.js';
 import type { Alarms } from './alarms.js';
 import type { InnerCallOptions } from './call.js';
 import { Changes } from './changes.js';
+import { inRun } from './deadlock.js';
 import { inProgress } from './errors.js';
 import { Abandoned, type FlightPlan, fly, type Landing } from './flight.js';
 import type { GuardedStore } from './guarded-store.js';
@@ -59,7 +60,8 @@ export class Flight implements RunTools {
     this.fingerprint = plan.fingerprint;
     this.traceparent = traceparent;
     this.#airline = airline;
-    this.landing = fly(plan, this);
+    const fn: FlightPlan['fn'] = (context) => inRun(this, () => plan.fn(context));
+    this.landing = fly({ ...plan, fn }, this);
     if (!isBoundToRequest()) return;
     const heartbeat = new Heartbeat(this.settings.leaseMs);
     this.#heartbeat = heartbeat;
