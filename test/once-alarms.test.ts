@@ -160,6 +160,7 @@ describe('alarms whose timer is gone or whose clock was set', () => {
     const restore = useRuntime({
       monotonicMs: () => clock.nowMs,
       wallClockMs: () => clock.nowMs,
+      steadyClockMs: () => clock.nowMs,
       setTimer: (callback, delayMs) => {
         const timer = {};
         timers.set(timer, { callback, delayMs });

@@ -28,6 +28,7 @@ beforeEach(() => {
   restore = useRuntime({
     monotonicMs: () => performance.now(),
     wallClockMs: () => Date.now(),
+    steadyClockMs: () => Date.now(),
     setTimer(callback, delayMs) {
       const own = requests.getStore();
       const ring = () => {

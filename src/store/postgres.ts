@@ -18,9 +18,9 @@ export interface PostgresStoreOptions {
   /** The name of the table, with or without a schema before a dot; `samekey_records` unless given. */
   readonly table?: string;
   /**
-   * Whether statements are prepared, once per connection, which takes a server half the time;
-   * `true` unless given. Behind a proxy that gives every transaction another connection and knows
-   * nothing of prepared statements (PgBouncer before 1.21) it has to be `false`.
+   * Whether statements are prepared, once per connection, which takes a server half the time; the
+   * default is `true`. Behind a pooler that loses prepared statements (PgBouncer before 1.21) the
+   * store stops preparing after the first that is lost; `false` saves these attempts.
    */
   readonly prepare?: boolean;
 }

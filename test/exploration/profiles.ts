@@ -1,8 +1,8 @@
 import type { Profile } from './explorer.js';
 import type { CompletionKind, RequestKind } from './world.js';
 
-/** A time to live that is over with the lease, and one that outlasts several leases. */
-const SHORT_MS = 2;
+/** A time to live that is over soon after the lease, and one that outlasts several leases. */
+const SHORT_MS = 3;
 const LONG_MS = 9;
 const DONE: CompletionKind = { state: 'done', ttlMs: LONG_MS };
 const DONE_SHORT: CompletionKind = { state: 'done', ttlMs: 1 };
@@ -34,14 +34,10 @@ const KINDS = [HOLD, RETRY, FRESH, FRESH_RETRY];
 export function profiles(extra: number): readonly Profile[] {
   const everything: Profile = {
     name: 'everything',
-    depth: 5 + extra,
+    depth: 4 + extra,
+    leastStates: 60_000,
     owners: 3,
-    requests: [
-      ...KINDS,
-      ...KINDS.map(brief),
-      ...KINDS.map((kind) => of('a', kind)),
-      ...KINDS.map((kind) => of('b', kind)),
-    ],
+    requests: [...KINDS, brief(FRESH_RETRY), of('a', FRESH_RETRY), of('b', FRESH_RETRY)],
     completions: [DONE, DONE_SHORT, FAILED],
     clock: [2, 5, -3],
     deliveries: 2,
@@ -55,7 +51,8 @@ export function profiles(extra: number): readonly Profile[] {
     {
       ...everything,
       name: 'takeovers and releases',
-      depth: 9 + extra,
+      depth: 8 + extra,
+      leastStates: 250_000,
       requests: [RETRY, brief(RETRY)],
       completions: [DONE],
       clock: [2, -3],
@@ -67,7 +64,8 @@ export function profiles(extra: number): readonly Profile[] {
     {
       ...everything,
       name: 'fresh runs',
-      depth: 8 + extra,
+      depth: 6 + extra,
+      leastStates: 85_000,
       requests: [FRESH_RETRY, brief(FRESH_RETRY)],
       completions: [DONE, DONE_SHORT],
       clock: [2, 5, -3],
@@ -79,7 +77,8 @@ export function profiles(extra: number): readonly Profile[] {
     {
       ...everything,
       name: 'messages twice, late and lost',
-      depth: 7 + extra,
+      depth: 6 + extra,
+      leastStates: 70_000,
       requests: [HOLD, FRESH_RETRY],
       completions: [DONE],
       clock: [2],
@@ -88,7 +87,8 @@ export function profiles(extra: number): readonly Profile[] {
     {
       ...everything,
       name: 'fingerprints',
-      depth: 7 + extra,
+      depth: 6 + extra,
+      leastStates: 45_000,
       requests: [of('a', FRESH_RETRY), of('b', FRESH_RETRY), FRESH_RETRY],
       completions: [DONE_SHORT],
       clock: [2, -3],

@@ -124,8 +124,16 @@ export function visible({ kept, nowMs }: World): KeptRecord | undefined {
 export const isRunningBy = (record: KeptRecord | undefined, by: number) =>
   record?.state === 'running' && record.owner === NAMES[by];
 
-export function requestOf(by: number, kind: RequestKind): ClaimRequest {
-  return { ...kind, owner: NAMES[by] as string, leaseMs: LEASE_MS };
+/** Of each claim, made once: there are millions of steps. */
+const requests = new Map<RequestKind, ClaimRequest[]>();
+
+function requestOf(by: number, kind: RequestKind): ClaimRequest {
+  let all = requests.get(kind);
+  if (all === undefined) {
+    all = NAMES.map((owner) => ({ ...kind, owner, leaseMs: LEASE_MS }));
+    requests.set(kind, all);
+  }
+  return all[by] as ClaimRequest;
 }
 
 export const codecOf = (by: number, { state }: CompletionKind) => `${NAMES[by]} ${state}`;
