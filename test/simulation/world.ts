@@ -122,6 +122,7 @@ export class World {
   install(): () => void {
     return useRuntime({
       monotonicMs: () => this.nowMs,
+      steadyClockMs: () => EPOCH_MS + this.nowMs,
       wallClockMs: () => EPOCH_MS + this.nowMs + (this.current?.wallOffsetMs ?? 0),
       setTimer: (callback, delayMs) => this.#setTimer(callback, delayMs),
       clearTimer: (timer) => this.#clearTimer(timer as SimulatedTimer | undefined),
