@@ -280,9 +280,10 @@ export class OnceRunner implements Airline {
     return this.settings.onDuplicate === 'reject' ? flight.boardIfIdle(options, calledAt) : board();
   }
 
-  async #refuseMismatch(key: string, { traceparent }: InnerCallOptions): Promise<never> {
+  async #refuseMismatch(key: string, { traceparent, signal }: InnerCallOptions): Promise<never> {
     this.emit(key, traceparent, { type: 'mismatch', layer: 'process' });
-    const { record } = await this.store.read(key).catch(() => ({ record: undefined }));
+    const read = this.store.read(key).catch(() => ({ record: undefined }));
+    const { record } = await untilAborted(read, signal);
     throw mismatch(key, record);
   }
 
