@@ -121,4 +121,35 @@ export const mended: readonly {
     violated: 'close is the end',
     schedule: 'close / A.claim1.effect: late 55',
   },
+  {
+    fault: 'a signal aborted later than the lease was over',
+    violated: 'one live owner',
+    schedule: 'a lease shorter than storeTimeoutMs / A.renew1.effect: lost / A.renew2.effect: lost',
+  },
+  {
+    fault: 'a renewal that took effect late began a lease that had been ended',
+    violated: 'no lease without an owner',
+    schedule: 'a store that refuses results / B.renew1.effect: late 305',
+  },
+  {
+    fault: 'renewals followed each other without a pause while a result was written',
+    violated: 'in measure',
+    schedule: 'a store that refuses results / A.run1.end: pause 350',
+  },
+  {
+    fault: 'a run that another owner gave back went on under its old fencing token',
+    violated: 'started under a valid lease',
+    schedule: 'run when the store fails / A.claim1.reply: pause 350 / B.run1.end: fail',
+  },
+  {
+    fault: 'an evicted result was written again',
+    violated: 'not after evict',
+    schedule:
+      'fetch: no cache, evict / A.complete1.reply: first A.evict1 / A.complete1.reply: late 305',
+  },
+  {
+    fault: 'close did not wait for a renewal that was under way',
+    violated: 'close is the end',
+    schedule: 'close / A.complete1.reply: pause 350',
+  },
 ];
