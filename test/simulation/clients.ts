@@ -1,7 +1,7 @@
 import { type FetchOptions, idempotentFetch } from '../../src/http/fetch.js';
 import { idempotent, type ServerOptions } from '../../src/http/server.js';
 import { createOnce, type OnceOptions, type OnceStats } from '../../src/once/index.js';
-import type { Call } from './judge.js';
+import type { Call } from './observed.js';
 
 /** What the function of a caller is called with. */
 export interface RunContext {

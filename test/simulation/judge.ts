@@ -1,73 +1,8 @@
 import type { OnceEvent } from '../../src/once/index.js';
 import type { StoreRecord } from '../../src/store/store.js';
-import type { FunctionPlan } from './configuration.js';
+import type { Call, Invariant, Run } from './observed.js';
 import type { StoreAction } from './simulated-store.js';
 import type { Process, World } from './world.js';
-
-/** What must hold; docs/simulation.md says each in a sentence. */
-export type Invariant =
-  | 'one live owner'
-  | 'started under a valid lease'
-  | 'fencing tokens grow'
-  | 'attempts are counted'
-  | 'what is kept is what everybody gets'
-  | 'own fingerprint only'
-  | 'not kept, not told'
-  | 'not after its ttl'
-  | 'not after evict'
-  | 'fresh is fresh'
-  | 'nothing is withheld'
-  | 'an abort is its own'
-  | 'an abort ends the wait'
-  | 'nothing for nobody'
-  | 'one fault loses no lease'
-  | 'no lease without an owner'
-  | 'a late success counts'
-  | 'nobody hangs'
-  | 'no unhandled rejection'
-  | 'in measure'
-  | 'counts add up'
-  | 'close is the end';
-
-/** One time that a caller's function was called. */
-export interface Run {
-  readonly number: number;
-  readonly process: Process;
-  readonly call: Call;
-  readonly plan: FunctionPlan;
-  readonly token: number;
-  readonly attempt: number;
-  readonly signal: AbortSignal;
-  readonly startedAt: number;
-  endedAt: number | undefined;
-  /** Whether it gave a value; `undefined` while it runs. */
-  hasValue: boolean | undefined;
-  /** When its result was written into the store: by the sequence and by the clock. */
-  keptAt: number | undefined;
-  keptAtMs: number | undefined;
-  /** When its event was told. */
-  toldAt: number | undefined;
-}
-
-/** One call of `once` by a caller. */
-export interface Call {
-  readonly label: string;
-  readonly process: Process;
-  readonly plan: FunctionPlan;
-  readonly fingerprint: string | undefined;
-  readonly fresh: boolean;
-  readonly startedAt: number;
-  readonly startedAtMs: number;
-  readonly controller: AbortController | undefined;
-  readonly reason: Error;
-  abortedAt: number | undefined;
-  answeredAt: number | undefined;
-  /** What it got. */
-  answer: { readonly run: number; readonly outcome: string; readonly layer: string } | undefined;
-  error: unknown;
-  /** What its own function was called. */
-  own: Run | undefined;
-}
 
 /** A claim that was granted. */
 interface Claim {

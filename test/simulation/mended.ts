@@ -1,4 +1,4 @@
-import type { Invariant } from './judge.js';
+import type { Invariant } from './observed.js';
 
 /** Schedules that violated an invariant before the code was mended, the shortest of each kind. */
 export const mended: readonly {

@@ -27,7 +27,7 @@ describe('what the simulator notices', () => {
   });
 
   it('is tried for every invariant, and the page describes each', () => {
-    const source = readFileSync(new URL('judge.ts', import.meta.url), 'utf8');
+    const source = readFileSync(new URL('observed.ts', import.meta.url), 'utf8');
     const names = [...source.matchAll(/^ {2}\| '(.*)'/gm)].map(([, name]) => name);
     expect(names.length).toBeGreaterThan(20);
     expect(new Set(mutations.map(({ breaks }) => breaks))).toEqual(new Set(names));

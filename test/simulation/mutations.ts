@@ -1,4 +1,4 @@
-import type { Invariant } from './judge.js';
+import type { Invariant } from './observed.js';
 import type { Change } from './simulate.mjs';
 
 /** A change of the code that breaks an invariant, and where the simulator sees it. */
@@ -15,7 +15,7 @@ export const mutations: readonly Mutation[] = [
     name: 'a lease is not renewed',
     file: 'once/lease.ts',
     from: 'this.#renewing = this.#renew();',
-    to: '',
+    to: 'this.#renewing = Promise.resolve();',
     breaks: 'one live owner',
     seenIn: 'two processes, the first is long',
     deviations: 0,
@@ -89,10 +89,10 @@ export const mutations: readonly Mutation[] = [
     seenIn: 'ttlMs',
   },
   {
-    name: 'a wall clock that goes back makes results young',
+    name: 'a result is cached for as long as any, whatever its ttl',
     file: 'once/cache.ts',
-    from: 'nowMs >= entry.keptAtMs && ',
-    to: '',
+    from: 'nowMs + Math.min(leftMs, this.#ttlMs)',
+    to: 'nowMs + this.#ttlMs',
     breaks: 'not after its ttl',
     seenIn: 'a wall clock that is set',
     deviations: 0,
@@ -230,14 +230,6 @@ export const mutations: readonly Mutation[] = [
     to: 'if (!isOurs) return this.#lose();',
     breaks: 'one fault loses no lease',
     seenIn: 'a lease shorter than storeTimeoutMs',
-  },
-  {
-    name: 'an exchange that was evicted is joined',
-    file: 'http/exchange/exchanges.ts',
-    from: 'if (isGone) this.#underWay.delete(key);',
-    to: '',
-    breaks: 'not after evict',
-    seenIn: 'fetch: no cache, evict',
   },
   {
     name: 'a request that is for nobody is sent',

@@ -9,7 +9,7 @@ import {
   serverClient,
 } from './clients.js';
 import type { FunctionPlan, Step } from './configuration.js';
-import type { Call, Run } from './judge.js';
+import type { Call, Run } from './observed.js';
 import { simulatedStore } from './simulated-store.js';
 import type { Process, World } from './world.js';
 

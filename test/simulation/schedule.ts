@@ -1,5 +1,5 @@
 import type { Configuration } from './configuration.js';
-import type { Invariant } from './judge.js';
+import type { Invariant } from './observed.js';
 import { abort, begin, close } from './program.js';
 import { type Action, World } from './world.js';
 
