@@ -18,7 +18,7 @@ export class NoAnswerError extends Error {
 /** More than there are timeouts by options: of calls, claims and renewals. */
 const MAX_TIMEOUTS = 8;
 /** A timer that is later than this says that the process was paused: suspended, stopped, or busy. */
-const PAUSE_MS = 50;
+export const PAUSE_MS = 50;
 
 /**
  * A store that answers or fails within a time: a promise that never settles, or a function that

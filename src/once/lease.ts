@@ -1,7 +1,7 @@
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import type { ClaimRequest } from '../store/store.js';
 import type { Alarm, Alarms } from './alarms.js';
-import { type GuardedStore, NoAnswerError } from './guarded-store.js';
+import { type GuardedStore, NoAnswerError, PAUSE_MS } from './guarded-store.js';
 import { RENEWALS_PER_LEASE } from './options.js';
 
 /**
@@ -44,6 +44,8 @@ export class Lease {
   readonly #renewals: Alarms;
   #first: Alarm | undefined;
   #timer: Timer | undefined;
+  /** Rings when the lease is over, unless a renewal is confirmed before. */
+  #end: Timer | undefined;
   /** Until when it is certain to hold, by a clock that nobody sets. */
   #certainUntil: number;
   #isUncertain = false;
@@ -100,6 +102,7 @@ export class Lease {
     this.#isOver = true;
     if (this.#first !== undefined) this.#renewals.clear(this.#first);
     clearTimer(this.#timer);
+    clearTimer(this.#end);
   }
 
   /** Ends it now, without an outcome: whoever comes next need not wait until it has run out. */
@@ -133,6 +136,11 @@ export class Lease {
 
   #confirm(askedAt: number): void {
     this.#certainUntil = Math.max(this.#certainUntil, askedAt + this.#claim.leaseMs);
+    if (this.#end === undefined) return;
+    clearTimer(this.#end);
+    this.#end = undefined;
+    // The next renewal may be under way already.
+    if (!this.#isOver) this.#watchEnd();
   }
 
   #schedule(failed = false): void {
@@ -149,18 +157,19 @@ export class Lease {
   }
 
   async #renew(): Promise<void> {
+    const key = this.#key;
+    const { owner, leaseMs } = this.#claim;
     const askedAt = monotonicMs();
     let isOurs: boolean | undefined;
     let isSilent = false;
+    this.#watchEnd();
     try {
-      isOurs = await this.#store.renew(
-        this.#key,
-        this.#claim.owner,
-        this.#claim.leaseMs,
-        (late) => {
-          if (late) this.#confirm(askedAt);
-        },
-      );
+      isOurs = await this.#store.renew(key, owner, leaseMs, (late) => {
+        if (!late) return;
+        this.#confirm(askedAt);
+        // It came after the end of the lease, and has begun it anew for nobody.
+        if (this.#isOver) this.#holder.finishLater(this.#endInStore());
+      });
       if (isOurs) this.#confirm(askedAt);
       if (!isOurs && !this.#isOver && !this.#isWriting) isOurs = await this.reclaim();
     } catch (error) {
@@ -177,12 +186,26 @@ export class Lease {
     if (!this.#isOver) this.#schedule(!isOurs);
   }
 
+  #watchEnd(): void {
+    if (this.#end !== undefined || this.#leftMs <= 0) return;
+    this.#end = setTimer(() => {
+      this.#end = undefined;
+      const overMs = -this.#leftMs;
+      // After a pause the answer may be there already: the renewal under way decides.
+      const wasPaused = overMs > Math.max(PAUSE_MS, this.#claim.leaseMs / RETRIES_PER_LEASE);
+      if (overMs >= 0 && !wasPaused && !this.#isWriting) this.#beUncertain();
+    }, Math.ceil(this.#leftMs));
+  }
+
+  #beUncertain(): void {
+    if (this.#isUncertain) return;
+    this.#isUncertain = true;
+    this.#holder.onUncertain();
+  }
+
   /** The lease is over, and the store has not said whose the key is. */
   #doubt(isSilent: boolean): void {
-    if (!this.#isUncertain) {
-      this.#isUncertain = true;
-      this.#holder.onUncertain();
-    }
+    this.#beUncertain();
     const leases = isSilent ? SILENT_LEASES : FAILING_LEASES;
     if (this.#leftMs <= -leases * this.#claim.leaseMs) this.#lose();
   }

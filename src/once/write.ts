@@ -81,10 +81,10 @@ export function writeOutcome(
       if (isSilent) return send(2 * timeoutMs, waitMs);
       const nextWaitMs = Math.min(2 * waitMs, LAST_WAIT_MS);
       timer = setTimer(
-        () => void send(timeoutMs, nextWaitMs),
+        () => tools.finishLater(send(timeoutMs, nextWaitMs)),
         Math.min(waitMs, Math.max(0, endsAt - monotonicMs())),
       );
     };
-    void send(storeTimeoutMs, FIRST_WAIT_MS);
+    tools.finishLater(send(storeTimeoutMs, FIRST_WAIT_MS));
   });
 }
