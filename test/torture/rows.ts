@@ -1,17 +1,9 @@
-import { hasRedis, startRedis } from '../servers/redis.js';
+import { processRows } from './general-rows.js';
+import { MEMORY } from './memory-rows.js';
+import { REDIS, REDIS_ROWS } from './redis-rows.js';
 import type { Row } from './torture.js';
 
-const needsRedis = () => (hasRedis ? undefined : 'redis-server is not here');
+/** Stores that go through what every store goes through. */
+const STORES = [MEMORY, REDIS];
 
-export const ROWS: readonly Row[] = [
-  {
-    name: 'redis: processes killed',
-    store: 'Redis',
-    fault: 'processes are killed (`kill -9`)',
-    missing: needsRedis,
-    async start() {
-      const server = await startRedis();
-      return { at: { kind: 'node-redis', url: server.url }, stop: server.stop };
-    },
-  },
-];
+export const ROWS: readonly Row[] = [...STORES.flatMap(processRows), ...REDIS_ROWS];

@@ -6,7 +6,8 @@ import { keyAt, random } from './seeded.mjs';
 
 /** A store under test, and what is done to it while workers use it. */
 export interface Subject {
-  readonly at: StoreAt;
+  /** How workers open it, in turn. */
+  readonly at: readonly StoreAt[];
   /** Does it once, and returns when the store is as it was; says what it did. */
   fault?(crew: Crew, random: () => number): Promise<string>;
   /** What is said about the row that only a run shows. */
@@ -96,7 +97,10 @@ export async function torture(row: Row, options: TortureOptions): Promise<RowRes
         .history()
         .flatMap((event) => (event.type === 'completed' && event.isKept ? [event.key] : [])),
     );
-    await crew.audit(numbers.filter((number) => acknowledged.has(keyAt(row.name, number).key)));
+    await crew.audit(
+      numbers.filter((number) => acknowledged.has(keyAt(row.name, number).key)),
+      row.workers === 1,
+    );
     const events = crew.history();
     options.onHistory?.(events);
     const held = new Set(
