@@ -423,7 +423,7 @@ describe('a store that fails', () => {
     });
     await expect(running).rejects.toMatchObject({ code: 'SAMEKEY_LEASE_LOST' });
     expect(aborted).toBe(true);
-    // The renewal itself is waited for, for `storeTimeoutMs`.
+    // The store has `storeTimeoutMs` to answer before that counts as its failure.
     expect(types()).toEqual(['leaseLost']);
   });
 
@@ -487,11 +487,15 @@ describe('a store that fails', () => {
     expect(types()).toEqual(['storeError', 'storeError', 'executed']);
   });
 
-  it('for longer than the lease keeps nobody from the result', async () => {
+  it('for longer than the lease keeps nobody from the result, but no later call has it', async () => {
     const store = but(memoryStore(), { complete: down });
-    const { once } = processOn(store, { leaseMs: 150 });
-    expect(await once(KEY, () => 'paid for')).toBe('paid for');
-    expect(await once(KEY, () => 'again')).toBe('paid for');
+    const { once, events } = processOn(store, { leaseMs: 150 });
+    const both = [once(KEY, () => 'paid for'), once(KEY, () => 'joined')];
+    expect(await Promise.all(both)).toEqual(['paid for', 'paid for']);
+    expect(once.stats().cached).toBe(0);
+    expect(await once(KEY, ({ attempt }) => `attempt ${attempt}`)).toBe('attempt 2');
+    const executed = events.filter(({ type }) => type === 'executed');
+    expect(executed).toMatchObject([{ kept: false }, { kept: false }]);
   });
 
   it('at a renewal is asked again; at all of them it costs the lease', async () => {

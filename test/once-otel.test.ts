@@ -78,15 +78,15 @@ it('counts what goes wrong', async () => {
   const { once, store, points } = setUp();
   await once(KEY, async () => {
     await store.release(KEY, (await store.read(KEY)).record?.owner as string);
+    await store.claim(KEY, {
+      owner: 'crashed',
+      leaseMs: 1,
+      ttlMs: 60_000,
+      fingerprint: undefined,
+      takeUnknown: false,
+      takeFinished: false,
+    });
   }).catch(() => {});
-  await store.claim(KEY, {
-    owner: 'crashed',
-    leaseMs: 1,
-    ttlMs: 60_000,
-    fingerprint: undefined,
-    takeUnknown: false,
-    takeFinished: false,
-  });
   await sleep(5);
   await once(KEY, () => 1);
   await once.evict(KEY);

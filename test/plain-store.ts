@@ -78,7 +78,7 @@ export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> 
     release: (key, owner) =>
       change(key, (old, nowMs) =>
         old !== undefined && rules.isReleasable(old, owner, nowMs)
-          ? [true, rules.restored(old, old.former, nowMs)]
+          ? [true, rules.restored(old, nowMs)]
           : [false, old],
       ),
     evict: (key) =>

@@ -34,8 +34,12 @@ export class LazyAbort {
     for (const onAbort of this.#listeners ?? []) onAbort();
   }
 
-  /** Calls `onAbort` when it aborts; returns a function that ends this. */
+  /** Calls `onAbort` when it aborts, or now if it has; returns a function that ends this. */
   listen(onAbort: () => void): () => void {
+    if (this.#end !== undefined) {
+      onAbort();
+      return () => {};
+    }
     this.#listeners ??= new Set();
     const all = this.#listeners.add(onAbort);
     return () => all.delete(onAbort);
@@ -45,11 +49,16 @@ export class LazyAbort {
 const listeners = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls `onAbort` when the signal aborts; returns a function that ends this. Any number of calls may
- * wait with one signal, of which Node takes more than ten listeners for a leak: so it has one.
+ * Calls `onAbort` when the signal aborts, or now if it has aborted: such a signal fires no event any
+ * more. Returns a function that ends this. Any number of calls may wait with one signal, and Node
+ * takes more than ten listeners for a leak, so there is one listener for all of them.
  */
 export function whenAborted(signal: AbortSource, onAbort: () => void): () => void {
   if (signal instanceof LazyAbort) return signal.listen(onAbort);
+  if (signal.aborted) {
+    onAbort();
+    return () => {};
+  }
   let all = listeners.get(signal);
   if (all === undefined) {
     const own = new Set<() => void>();

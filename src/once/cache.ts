@@ -6,6 +6,8 @@ export interface CachedResult {
   readonly kept: Kept;
   readonly fingerprint: string | undefined;
   readonly finishedAtMs: number;
+  /** When it came into this process. */
+  readonly keptAtMs: number;
   readonly expiresAtMs: number;
 }
 
@@ -36,7 +38,10 @@ export class ResultCache {
 
   get(key: string): CachedResult | undefined {
     const entry = this.#entries?.get(key);
-    if (entry === undefined || entry.expiresAtMs > this.#clock()) return entry;
+    if (entry === undefined) return undefined;
+    const nowMs = this.#clock();
+    // A clock that was set back does not tell how old it is.
+    if (nowMs >= entry.keptAtMs && nowMs < entry.expiresAtMs) return entry;
     this.#entries?.delete(key);
     return undefined;
   }
@@ -54,6 +59,7 @@ export class ResultCache {
       kept,
       fingerprint,
       finishedAtMs: nowMs - ageMs,
+      keptAtMs: nowMs,
       expiresAtMs: nowMs + Math.min(leftMs, this.#ttlMs),
     });
   }

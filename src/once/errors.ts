@@ -8,17 +8,24 @@ export class OnceError extends Error {
   readonly key: string;
   /** The record that stood in the way, if one did. */
   readonly record: StoreRecord | undefined;
+  /** What the function returned, where it succeeded and its result could not be kept. */
+  readonly value: unknown;
 
   constructor(
     code: SamekeyErrorCode,
     key: string,
     message: string,
-    more: { readonly record?: StoreRecord | undefined; readonly cause?: unknown } = {},
+    more: {
+      readonly record?: StoreRecord | undefined;
+      readonly cause?: unknown;
+      readonly value?: unknown;
+    } = {},
   ) {
     super(message, 'cause' in more ? { cause: more.cause } : undefined);
     this.code = code;
     this.key = key;
     this.record = more.record;
+    this.value = more.value;
   }
 }
 
@@ -49,12 +56,19 @@ export const unknownOutcome = (key: string, record: StoreRecord) =>
     { record },
   );
 
-/** The claim ran out or was taken over while the function ran: its result counts for nothing. */
-export const leaseLost = (key: string) =>
+/**
+ * Another owner has the key, or may have it: the store did not confirm the lease for longer than it
+ * lasts. `value` is what the function returned, if it did.
+ */
+export const leaseLost = (
+  key: string,
+  more: { readonly value?: unknown; readonly cause?: unknown } = {},
+) =>
   new OnceError(
     'SAMEKEY_LEASE_LOST',
     key,
     `Cannot keep the result of ${key}: its lease was lost while it ran, wanted renewals within leaseMs`,
+    more,
   );
 
 /** The store did not do what it was asked. */
@@ -79,10 +93,7 @@ export const closed = (key: string) =>
 
 /** The function succeeded, but what it gave cannot be kept; it is in `value`. */
 export class UnstorableResultError extends OnceError {
-  readonly value: unknown;
-
   constructor(code: SamekeyErrorCode, key: string, what: string, value: unknown, cause?: unknown) {
-    super(code, key, `Cannot keep the result of ${key}: ${what}`, { cause });
-    this.value = value;
+    super(code, key, `Cannot keep the result of ${key}: ${what}`, { cause, value });
   }
 }

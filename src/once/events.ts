@@ -22,11 +22,16 @@ interface Common {
 export type OnceEvent = Common &
   (
     | {
-        /** The function was run, and its result kept. */
+        /** The function was run, and its callers got the result. */
         readonly type: 'executed';
         readonly attempt: number;
         readonly fencingToken: number;
         readonly durationMs: number;
+        /**
+         * Whether the store keeps the result. It does not where it failed for a whole lease, or where
+         * the run had no claim (`onStoreError: 'run'`): the next call runs again.
+         */
+        readonly kept: boolean;
       }
     | {
         /** The function threw, took longer than `timeoutMs`, or gave what cannot be kept. */

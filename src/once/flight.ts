@@ -1,10 +1,11 @@
 import { monotonicMs, randomUuid } from '../runtime/runtime.js';
-import type { ClaimResult, StoreRecord } from '../store/store.js';
+import type { ClaimRequest, ClaimResult, StoreRecord } from '../store/store.js';
 import { isAnother, isUnknown } from '../store/transition.js';
 import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
+import type { GuardedStore } from './guarded-store.js';
 import { type Kept, keptIn } from './kept.js';
 import type { OnceSettings } from './options.js';
-import { type RunResult, type RunTools, runClaimed, runUnprotected } from './run.js';
+import { type Claim, type RunResult, type RunTools, runClaimed, runUnprotected } from './run.js';
 import { type RunContext, toKept } from './settle.js';
 
 /** What a flight was started with. */
@@ -24,6 +25,9 @@ export interface Landing {
   /** Gives the function's own value, or throws its error, if it ran here. */
   readonly own: (() => unknown) | undefined;
   readonly outcome: 'executed' | 'joined' | 'replayed';
+  /** Whether the store has it: what it does not have is given to nobody who comes later. */
+  readonly isKept: boolean;
+  /** Of the payload whose result it is. */
   readonly fingerprint: string | undefined;
   readonly waitedMs: number;
   /** How long ago the result was made, and how much longer it is kept. */
@@ -33,7 +37,7 @@ export interface Landing {
 
 /** From the claim to the result: runs the function, or waits for whoever does. */
 export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
-  const { key } = plan;
+  const { key, fresh } = plan;
   const { settings, store } = tools;
   const startedAt = monotonicMs();
   const waitedMs = () => monotonicMs() - startedAt;
@@ -43,6 +47,13 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
   let { fn } = plan;
   let hasWaited = false;
   let hasAnswer = false;
+  /** The store's clock at its first answer, and who was seen running since. */
+  let firstAnswerMs = Number.POSITIVE_INFINITY;
+  const awaitedOwners = new Set<string>();
+  /** A fresh run replaces what was finished before it, but not the result of the run it waited for. */
+  let takeFinished = fresh;
+  const isNew = ({ owner, finishedAtMs }: StoreRecord) =>
+    awaitedOwners.has(owner) || (finishedAtMs ?? 0) > firstAnswerMs;
   const decideAbout = async (record: StoreRecord) => {
     const found = await decide(plan, record, tools);
     decided = found === 'retry' ? found : 'reconciled';
@@ -52,51 +63,72 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
   try {
     for (;;) {
       if (tools.isClosed) throw closed(key);
-      const takeFinished = plan.fresh && !hasWaited;
-      const isGivenBack = decided === undefined;
-      const claimedAt = monotonicMs();
-      let claim: ClaimResult;
+      const request: ClaimRequest = {
+        owner: newOwner(),
+        leaseMs: settings.leaseMs,
+        ttlMs: unfinishedTtlMs(settings),
+        fingerprint: plan.fingerprint,
+        takeUnknown: settings.onUnknown === 'retry' || decided !== undefined,
+        takeFinished,
+      };
+      const sentAt = monotonicMs();
+      let answer: ClaimResult;
       try {
-        const request = {
-          owner: newOwner(),
-          leaseMs: settings.leaseMs,
-          ttlMs: unfinishedTtlMs(settings),
-          fingerprint: plan.fingerprint,
-          takeUnknown: settings.onUnknown === 'retry' || decided !== undefined,
-          takeFinished,
-        };
-        claim = await store.claim(key, request, isGivenBack);
+        answer = await store.claim(key, request);
       } catch (error) {
         // What the store has said before it failed still holds: somebody else is running it.
         if (settings.onStoreError === 'fail' || hasAnswer) throw error;
+        if (isUnwanted(tools, hasWaited)) throw new Abandoned();
         tools.enter('running');
-        return landing(plan, await runUnprotected(key, plan.fn, tools), settings.ttlMs, waitedMs());
+        const run = await runUnprotected(key, plan.fn, plan.fingerprint, tools);
+        return landing(run, waitedMs());
       }
       hasAnswer = true;
-      const { record, nowMs } = claim;
-      if (claim.claimed) {
-        // Who has left since has not asked for a run in another's place, or for none at all.
-        if (tools.isAbandoned && (hasWaited || settings.onAbandoned === 'abort')) {
-          if (isGivenBack) await store.release(key, record.owner).catch(() => {});
+      const { record, nowMs } = answer;
+      firstAnswerMs = Math.min(firstAnswerMs, nowMs);
+      if (answer.claimed) {
+        const claim = { request, record, sentAt };
+        const giveBack = () => store.release(key, record.owner);
+        if (isUnwanted(tools, hasWaited)) {
+          await giveBack();
           throw new Abandoned();
         }
         // Meanwhile another one was lost than the one that was decided about.
         if (decided !== undefined && record.attempt !== decidedAttempt + 1 && record.attempt > 1) {
-          await decideAbout({ ...record, attempt: record.attempt - 1 });
+          try {
+            await decideAbout({ ...record, attempt: record.attempt - 1 });
+          } catch (error) {
+            await giveBack();
+            throw error;
+          }
+        }
+        const held = await holdLease(key, claim, settings, store);
+        if (held === undefined) continue;
+        if (isUnwanted(tools, hasWaited)) {
+          await giveBack();
+          throw new Abandoned();
         }
         if (record.attempt > 1 && decided !== 'reconciled') {
           tools.emit({ type: 'unknown', attempt: record.attempt - 1, decision: 'retry' });
         }
         tools.enter('running');
-        const run = await runClaimed(key, claim, claimedAt, fn, tools);
-        return landing(plan, run, settings.ttlMs, waitedMs());
+        return landing(await runClaimed(key, held, fn, tools), waitedMs());
       }
       if (isAnother(record.fingerprint, plan.fingerprint)) {
         tools.emit({ type: 'mismatch', layer: 'store' });
         throw mismatch(key, record);
       }
       const kept = keptIn(record);
-      if (kept !== undefined) return replay(record, kept, nowMs, hasWaited, waitedMs());
+      if (kept !== undefined) {
+        if (!fresh || isNew(record)) {
+          // Its reply took some time, in which the result has grown older.
+          const repliedMs = nowMs + (monotonicMs() - sentAt);
+          return replay(record, kept, repliedMs, hasWaited, waitedMs());
+        }
+        // The run that was waited for came to nothing, and this is what was there before it.
+        takeFinished = true;
+        continue;
+      }
       if (isUnknown(record, nowMs)) {
         await decideAbout(record);
         continue;
@@ -104,6 +136,8 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
       decided = undefined;
       fn = plan.fn;
       hasWaited = true;
+      takeFinished = false;
+      awaitedOwners.add(record.owner);
       await wait(plan, record, nowMs, tools);
       // Who waits for another's run and leaves has not asked for one in its place.
       if (tools.isAbandoned) throw new Abandoned();
@@ -111,6 +145,39 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
   } finally {
     tools.stopWaiting();
   }
+}
+
+/**
+ * Whether a run may not be begun any more: its signal has aborted, or all callers have left that
+ * have not asked for a run in another's place, or for none at all.
+ */
+const isUnwanted = ({ abort, isAbandoned, settings }: RunTools, hasWaited: boolean) =>
+  abort.aborted || (isAbandoned && (hasWaited || settings.onAbandoned === 'abort'));
+
+/**
+ * A claim whose lease is certain to hold now, or `undefined` if it is another owner's by now. The
+ * process may have been paused since it sent the claim, and a run begins under a valid lease or not
+ * at all.
+ */
+async function holdLease(
+  key: string,
+  claim: Claim,
+  { leaseMs }: OnceSettings,
+  store: GuardedStore,
+): Promise<Claim | undefined> {
+  let { sentAt } = claim;
+  while (monotonicMs() - sentAt >= leaseMs) {
+    sentAt = monotonicMs();
+    let isOurs: boolean;
+    try {
+      isOurs = await store.renew(key, claim.record.owner, leaseMs);
+    } catch (error) {
+      await store.release(key, claim.record.owner);
+      throw error;
+    }
+    if (!isOurs) return undefined;
+  }
+  return { ...claim, sentAt };
 }
 
 let process = '';
@@ -177,14 +244,8 @@ async function decide(
   );
 }
 
-function landing(
-  { fingerprint }: FlightPlan,
-  { kept, own }: RunResult,
-  ttlMs: number,
-  waitedMs: number,
-): Landing {
-  const outcome = own === undefined ? 'joined' : 'executed';
-  return { kept, own, outcome, fingerprint, waitedMs, ageMs: 0, leftMs: ttlMs };
+function landing({ own, ...run }: RunResult, waitedMs: number): Landing {
+  return { ...run, own, outcome: own === undefined ? 'joined' : 'executed', waitedMs };
 }
 
 function replay(
@@ -197,6 +258,7 @@ function replay(
   return {
     kept,
     own: undefined,
+    isKept: true,
     outcome: hasWaited ? 'joined' : 'replayed',
     fingerprint,
     waitedMs,

@@ -1,78 +1,137 @@
+import { monotonicMs } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { storeFailed } from './errors.js';
+import { GiveBacks } from './give-back.js';
+import type { OnceSettings } from './options.js';
+import { RENEWALS_PER_LEASE } from './options.js';
 
 export type StoreAction = 'claim' | 'renew' | 'complete' | 'release' | 'read' | 'evict' | 'watch';
 
+/** The cause of a store's failure where the store said nothing in time; it may have acted. */
+export class NoAnswerError extends Error {
+  constructor(timeoutMs: number) {
+    super(`no answer within ${timeoutMs} ms`);
+  }
+}
+
+/** A timer that is later than this says that the process was paused: suspended, stopped, or busy. */
+const PAUSE_MS = 50;
+
 /**
- * A store that answers or fails, within a time: a promise that never settles, or a function that
+ * A store that answers or fails within a time: a promise that never settles, or a function that
  * throws before there is one, becomes an error like any other.
  */
 export class GuardedStore {
   readonly #store: Store;
-  readonly #timeoutMs: number;
-  readonly #timeouts: Alarms;
+  readonly #settings: OnceSettings;
+  /** One per timeout. */
+  readonly #timeouts = new Map<number, Alarms>();
+  readonly #giveBacks: GiveBacks;
   readonly #onError: (key: string, action: StoreAction, error: unknown) => void;
 
   constructor(
-    store: Store,
-    timeoutMs: number,
+    settings: OnceSettings,
     onError: (key: string, action: StoreAction, error: unknown) => void,
   ) {
-    this.#store = store;
-    this.#timeoutMs = timeoutMs;
-    this.#timeouts = new Alarms(timeoutMs);
+    this.#store = settings.store;
+    this.#settings = settings;
     this.#onError = onError;
+    const release = (key: string, owner: string) =>
+      this.#within(
+        settings.storeTimeoutMs,
+        () => this.#store.release(key, owner),
+        () => {},
+      );
+    this.#giveBacks = new GiveBacks(release, settings);
   }
 
   /**
-   * A claim that nobody waits for any longer, or whose reply was lost, is given back if
-   * `isGivenBack`: whoever comes next should not wait for it, either. One that may have taken over a
-   * record that tells something is not: its lease ends by itself.
+   * Sends a claim. It may take no longer than the lease that it asks for: a later reply would be
+   * about a lease that is over. If its reply is lost or late, `giveBack` is called, as often as there
+   * is a reason to; unless given it releases the claim, so that nobody has to wait for its lease to
+   * run out.
    */
-  async claim(key: string, request: ClaimRequest, isGivenBack: boolean): Promise<ClaimResult> {
-    const giveBack = async () => {
-      try {
-        if (isGivenBack) await this.#store.release(key, request.owner);
-      } catch {
-        // It was told that the store fails.
-      }
-    };
+  async claim(
+    key: string,
+    request: ClaimRequest,
+    giveBack: () => void = () => void this.release(key, request.owner, true),
+  ): Promise<ClaimResult> {
+    const timeoutMs = Math.min(this.#settings.storeTimeoutMs, request.leaseMs);
     try {
-      return await this.#within(key, 'claim', () => this.#store.claim(key, request), giveBack);
+      return await this.#guard(
+        key,
+        'claim',
+        timeoutMs,
+        () => this.#store.claim(key, request),
+        ({ claimed }) => {
+          if (claimed) giveBack();
+        },
+      );
     } catch (error) {
-      giveBack();
+      // A store that refused the claim with a code of samekey's has not made it.
+      const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
+      if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) giveBack();
       throw error;
     }
   }
 
-  renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
-    return this.#within(key, 'renew', () => this.#store.renew(key, owner, leaseMs));
+  /** `late` is called with an answer that comes after the time is up. */
+  renew(
+    key: string,
+    owner: string,
+    leaseMs: number,
+    late: (isOurs: boolean) => void = () => {},
+  ): Promise<boolean> {
+    // Another one must fit in before the lease is over.
+    const timeoutMs = Math.min(
+      this.#settings.storeTimeoutMs,
+      Math.ceil(this.#settings.leaseMs / RENEWALS_PER_LEASE),
+    );
+    return this.#guard(key, 'renew', timeoutMs, () => this.#store.renew(key, owner, leaseMs), late);
   }
 
-  complete(key: string, owner: string, completion: Completion): Promise<boolean> {
-    return this.#within(key, 'complete', () => this.#store.complete(key, owner, completion));
+  /** `late` is called with an answer that comes after the time is up. */
+  complete(
+    key: string,
+    owner: string,
+    completion: Completion,
+    timeoutMs: number,
+    late: (isKept: boolean) => void,
+  ): Promise<boolean> {
+    const call = () => this.#store.complete(key, owner, completion);
+    return this.#guard(key, 'complete', timeoutMs, call, late);
   }
 
-  release(key: string, owner: string): Promise<boolean> {
-    return this.#within(key, 'release', () => this.#store.release(key, owner));
+  /**
+   * Releases a claim. This resolves after the first try; while the store fails it is tried again in
+   * the background, and with `mayComeLate` also while the store has no such claim.
+   */
+  release(key: string, owner: string, mayComeLate = false): Promise<void> {
+    return this.#giveBacks.start(key, owner, mayComeLate, (error) => {
+      // That the store fails was told at the claim.
+      if (!mayComeLate) this.#onError(key, 'release', error);
+    });
   }
 
   read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
-    return this.#within(key, 'read', () => this.#store.read(key));
+    const { storeTimeoutMs } = this.#settings;
+    return this.#guard(key, 'read', storeTimeoutMs, () => this.#store.read(key));
   }
 
   evict(key: string): Promise<boolean> {
-    return this.#within(key, 'evict', () => this.#store.evict(key));
+    const { storeTimeoutMs } = this.#settings;
+    return this.#guard(key, 'evict', storeTimeoutMs, () => this.#store.evict(key));
   }
 
   /** A function that ends watching, or `undefined` where there is no way to watch. */
   async watch(key: string, notify: () => void): Promise<(() => void) | undefined> {
     if (this.#store.watch === undefined) return undefined;
     try {
-      return await this.#within(
+      return await this.#guard(
         key,
         'watch',
+        this.#settings.storeTimeoutMs,
         async () => this.#store.watch?.(key, notify),
         (end) => end?.(),
       );
@@ -82,28 +141,54 @@ export class GuardedStore {
     }
   }
 
-  #within<T>(
+  /** Tries once more to release what could not be released so far, and closes the store. */
+  async close(): Promise<void> {
+    await this.#giveBacks.close();
+    await this.#store.close();
+  }
+
+  async #guard<T>(
     key: string,
     action: StoreAction,
+    timeoutMs: number,
     call: () => Promise<T>,
     late: (result: T) => void = () => {},
   ): Promise<T> {
+    try {
+      return await this.#within(timeoutMs, call, late);
+    } catch (error) {
+      // The store has `storeTimeoutMs`. Who cannot wait that long has not found out that it fails.
+      const isEarly = error instanceof NoAnswerError && timeoutMs < this.#settings.storeTimeoutMs;
+      if (!isEarly) this.#onError(key, action, error);
+      throw storeFailed(key, action, error);
+    }
+  }
+
+  #within<T>(timeoutMs: number, call: () => Promise<T>, late: (result: T) => void): Promise<T> {
+    const timeouts = this.#timeoutsAfter(timeoutMs);
+    const askedAt = monotonicMs();
     return new Promise((resolve, reject) => {
       let isLate = false;
-      const refuse = (error: unknown) => {
-        this.#timeouts.clear(timeout);
-        if (isLate) return;
+      let wasPaused = false;
+      const ring = () => {
+        // A process that was paused has not heard the answer that may be there: it listens once more.
+        if (!wasPaused && monotonicMs() - askedAt > timeoutMs + Math.max(PAUSE_MS, timeoutMs / 4)) {
+          wasPaused = true;
+          timeout = timeouts.set(ring);
+          return;
+        }
         isLate = true;
-        this.#onError(key, action, error);
-        reject(storeFailed(key, action, error));
+        reject(new NoAnswerError(timeoutMs));
       };
-      const timeout = this.#timeouts.set(() =>
-        refuse(new Error(`no answer within ${this.#timeoutMs} ms`)),
-      );
+      let timeout = timeouts.set(ring);
       const settle = (result: T) => {
-        this.#timeouts.clear(timeout);
+        timeouts.clear(timeout);
         if (!isLate) return resolve(result);
         late(result);
+      };
+      const refuse = (error: unknown) => {
+        timeouts.clear(timeout);
+        reject(error);
       };
       try {
         call().then(settle, refuse);
@@ -111,5 +196,14 @@ export class GuardedStore {
         refuse(error);
       }
     });
+  }
+
+  #timeoutsAfter(timeoutMs: number): Alarms {
+    let timeouts = this.#timeouts.get(timeoutMs);
+    if (timeouts === undefined) {
+      timeouts = new Alarms(timeoutMs);
+      this.#timeouts.set(timeoutMs, timeouts);
+    }
+    return timeouts;
   }
 }

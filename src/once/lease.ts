@@ -1,81 +1,131 @@
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
+import type { ClaimRequest } from '../store/store.js';
 import type { Alarm, Alarms } from './alarms.js';
-import type { GuardedStore } from './guarded-store.js';
-
-/** How often a lease is renewed before it runs out. */
-export const RENEWALS_PER_LEASE = 3;
+import { type GuardedStore, NoAnswerError } from './guarded-store.js';
+import { RENEWALS_PER_LEASE } from './options.js';
 
 /**
- * Says that the owner is alive, again and again, until `stop`. The lease is lost when the store says
- * that the record is somebody else's, and when no renewal came through for as long as it lasts.
+ * For how many leases an owner waits for the store once its own is over: for one that answers with
+ * errors, and for one that is silent. A silent one may only be late, such as a pool whose connections
+ * are all held by the functions themselves: then it answers when they have ended.
+ */
+const FAILING_LEASES = 1;
+const SILENT_LEASES = 4;
+
+/** How soon after a renewal that failed the next one is sent: so many would fit into a lease. */
+const RETRIES_PER_LEASE = 10;
+
+export interface LeaseEvents {
+  /** The lease has run out, and the store has not said whose the key is: stop, if that is possible. */
+  onUncertain(): void;
+  /** The key is another owner's; or the store has gone on failing for too long to wait for it. */
+  onLost(): void;
+}
+
+/**
+ * Tells the store again and again that the owner is alive, until `stop`.
+ *
+ * That the time is over does not mean that the lease is lost: a process that was paused finds its
+ * record as it left it if nobody else wanted the key. So it is for the store to say, and while there
+ * is no answer the owner is `uncertain`. If the store has forgotten the record (it restarted without
+ * persistence, or evicted it) and nobody else has the key, the owner claims it again.
  */
 export class Lease {
   readonly #store: GuardedStore;
   readonly #key: string;
-  readonly #owner: string;
-  readonly #leaseMs: number;
-  readonly #onLost: () => void;
+  readonly #claim: ClaimRequest;
+  readonly #events: LeaseEvents;
   /** Most runs end before their first renewal, and so have no timer of their own. */
   readonly #renewals: Alarms;
   #first: Alarm | undefined;
   #timer: Timer | undefined;
   /** Until when it is certain to hold, by a clock that nobody sets. */
   #certainUntil: number;
+  #isUncertain = false;
   #isOver = false;
+  #isWriting = false;
+  #mayBeClaimedLate = false;
   #renewing: Promise<void> | undefined;
 
-  /** `claimedAt` is from before the claim was sent: the store's lease began later. */
+  /**
+   * `claim` is the request that was granted. `claimedAt` is from before it was sent: the lease began
+   * later, by the store's clock.
+   */
   constructor(
     store: GuardedStore,
     key: string,
-    owner: string,
-    leaseMs: number,
-    renewals: Alarms,
+    claim: ClaimRequest,
     claimedAt: number,
-    onLost: () => void,
+    renewals: Alarms,
+    events: LeaseEvents,
   ) {
     this.#store = store;
     this.#key = key;
-    this.#owner = owner;
-    this.#leaseMs = leaseMs;
-    this.#onLost = onLost;
-    this.#certainUntil = claimedAt + leaseMs;
+    this.#claim = claim;
+    this.#events = events;
+    this.#certainUntil = claimedAt + claim.leaseMs;
     this.#renewals = renewals;
-    if (this.leftMs > leaseMs / RENEWALS_PER_LEASE) {
+    if (this.#leftMs > claim.leaseMs / RENEWALS_PER_LEASE) {
       this.#first = renewals.set(() => this.#beginRenewal());
     } else {
       this.#schedule();
     }
   }
 
-  /** How long it is still certain to hold. */
-  get leftMs(): number {
+  /** Whether it was uncertain at any time that the key is still this owner's. */
+  get wasUncertain(): boolean {
+    return this.#isUncertain;
+  }
+
+  get #leftMs(): number {
     return this.#certainUntil - monotonicMs();
+  }
+
+  /** Whether a claim was sent that the store may not have seen yet. */
+  get mayBeClaimedLate(): boolean {
+    return this.#mayBeClaimedLate;
   }
 
   stop(): void {
     this.#isOver = true;
     if (this.#first !== undefined) this.#renewals.clear(this.#first);
-    if (this.#timer !== undefined) clearTimer(this.#timer);
+    clearTimer(this.#timer);
   }
 
   /** Ends it now, without an outcome: whoever comes next need not wait until it has run out. */
   async end(): Promise<void> {
     this.stop();
-    // One that is under way must not begin it anew.
+    // A renewal that is still on its way must not begin it anew.
     await this.#renewing;
     // A store that fails will let it run out.
-    await this.#store.renew(this.#key, this.#owner, 0).catch(() => {});
+    await this.#store.renew(this.#key, this.#claim.owner, 0).catch(() => {});
   }
 
-  #lose(): void {
-    if (this.#isOver) return;
-    this.stop();
-    this.#onLost();
+  /** From now on the store says by its answer to `complete` whose the key is. */
+  beginWriting(): void {
+    this.#isWriting = true;
   }
 
-  #schedule(): void {
-    const waitMs = Math.min(this.#leaseMs / RENEWALS_PER_LEASE, Math.max(0, this.leftMs));
+  /** Claims the key again if nobody has it; returns whether it is this owner's. */
+  async reclaim(): Promise<boolean> {
+    const askedAt = monotonicMs();
+    const request = { ...this.#claim, takeUnknown: false, takeFinished: false };
+    const { claimed } = await this.#store.claim(this.#key, request, () => {
+      this.#mayBeClaimedLate = true;
+    });
+    if (claimed) this.#confirm(askedAt);
+    return claimed;
+  }
+
+  #confirm(askedAt: number): void {
+    this.#certainUntil = Math.max(this.#certainUntil, askedAt + this.#claim.leaseMs);
+  }
+
+  #schedule(failed = false): void {
+    const { leaseMs } = this.#claim;
+    const waitMs = failed
+      ? leaseMs / RETRIES_PER_LEASE
+      : Math.min(leaseMs / RENEWALS_PER_LEASE, Math.max(0, this.#leftMs));
     this.#timer = setTimer(() => this.#beginRenewal(), waitMs);
   }
 
@@ -85,21 +135,45 @@ export class Lease {
 
   async #renew(): Promise<void> {
     const askedAt = monotonicMs();
-    // A store that does not answer must not make the lease look longer than it is.
-    const expiry = setTimer(() => this.#lose(), Math.max(0, this.leftMs));
-    let isOwned: boolean | undefined;
+    let isOurs: boolean | undefined;
+    let isSilent = false;
     try {
-      isOwned = await this.#store.renew(this.#key, this.#owner, this.#leaseMs);
-    } catch {
+      isOurs = await this.#store.renew(
+        this.#key,
+        this.#claim.owner,
+        this.#claim.leaseMs,
+        (late) => {
+          if (late) this.#confirm(askedAt);
+        },
+      );
+      if (isOurs) this.#confirm(askedAt);
+      if (!isOurs && !this.#isOver && !this.#isWriting) isOurs = await this.reclaim();
+    } catch (error) {
+      isOurs = undefined;
       // The store may be back before the lease ends.
+      isSilent = (error as Error).cause instanceof NoAnswerError;
     }
-    clearTimer(expiry);
     if (this.#isOver) return;
-    if (isOwned) this.#certainUntil = askedAt + this.#leaseMs;
-    if (isOwned === false || this.leftMs <= 0) {
-      this.#lose();
-    } else {
-      this.#schedule();
+    // While the result is written, `false` may be an effect of that.
+    if (!this.#isWriting) {
+      if (isOurs === false) return this.#lose();
+      if (isOurs === undefined && this.#leftMs <= 0) this.#doubt(isSilent);
     }
+    if (!this.#isOver) this.#schedule(isOurs === undefined);
+  }
+
+  /** The lease is over, and the store has not said whose the key is. */
+  #doubt(isSilent: boolean): void {
+    if (!this.#isUncertain) {
+      this.#isUncertain = true;
+      this.#events.onUncertain();
+    }
+    const leases = isSilent ? SILENT_LEASES : FAILING_LEASES;
+    if (this.#leftMs <= -leases * this.#claim.leaseMs) this.#lose();
+  }
+
+  #lose(): void {
+    this.stop();
+    this.#events.onLost();
   }
 }

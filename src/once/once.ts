@@ -5,13 +5,12 @@ import { untilAborted } from './abort.js';
 import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
 import { type CallOptions, checkCall, checkKey, type InnerCallOptions } from './call.js';
-import { closed, inProgress, mismatch } from './errors.js';
+import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import type { FlightPlan, Landing } from './flight.js';
 import { GuardedStore } from './guarded-store.js';
 import { type Kept, open } from './kept.js';
-import { RENEWALS_PER_LEASE } from './lease.js';
-import { type OnceOptions, type OnceSettings, toSettings } from './options.js';
+import { type OnceOptions, type OnceSettings, RENEWALS_PER_LEASE, toSettings } from './options.js';
 import { type Airline, Flight } from './passengers.js';
 import type { EventBody } from './run.js';
 import type { OnceContext, RunContext } from './settle.js';
@@ -108,7 +107,11 @@ export class OnceRunner implements Airline {
   readonly renewals: Alarms;
   isClosed = false;
   readonly #cache: ResultCache;
+  /** Those that may be joined, and all. */
   readonly #flights = new Map<string, Flight>();
+  readonly #underWay = new Set<Flight>();
+  /** What goes on after its callers have been answered. */
+  readonly #unfinished = new Set<Promise<unknown>>();
   readonly #counts = {
     executed: 0,
     failed: 0,
@@ -125,7 +128,7 @@ export class OnceRunner implements Airline {
     this.settings = settings;
     this.renewals = new Alarms(settings.leaseMs / RENEWALS_PER_LEASE);
     this.#cache = new ResultCache(settings.cache, settings.clock);
-    this.store = new GuardedStore(settings.store, settings.storeTimeoutMs, (key, action, error) =>
+    this.store = new GuardedStore(settings, (key, action, error) =>
       this.emit(key, undefined, { type: 'storeError', action, error }),
     );
   }
@@ -146,14 +149,14 @@ export class OnceRunner implements Airline {
         return this.#replay<T>(key, cached, options);
       }
       const under = this.#flights.get(key);
-      if (under !== undefined && !(await this.#mayBoard(under, options))) continue;
-      const flight = under ?? this.#start({ key, fn, fingerprint, fresh }, options);
-      const landed = await flight.board(options, calledAt);
+      const landed = await (under === undefined
+        ? this.#start({ key, fn, fingerprint, fresh }, options).board(options, calledAt)
+        : this.#join(under, options, calledAt));
       if (landed === undefined) continue;
       if (isAnother(landed.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
       if (under === undefined) return this.#deliver<T>(key, landed, options);
-      // Nothing was run for it: it was a look at what there was.
-      if (fresh && landed.outcome === 'replayed') continue;
+      // Nothing was run here: what it found may have been finished before this call.
+      if (fresh && landed.outcome !== 'executed') continue;
       return this.#deliverToJoined<T>(under, landed, options, monotonicMs() - calledAt);
     }
   }
@@ -161,13 +164,24 @@ export class OnceRunner implements Airline {
   async evict(key: string): Promise<boolean> {
     checkKey(key);
     this.#cache.delete(key);
-    const isGone = await this.store.evict(key);
-    // A flight that was under way may have put it back, or be about to.
-    this.#cache.delete(key);
-    const flight = this.#flights.get(key);
-    if (isGone && flight !== undefined) flight.isEvicted = true;
+    let isGone = true;
+    try {
+      isGone = await this.store.evict(key);
+    } finally {
+      // If it failed, the record may be gone all the same.
+      if (isGone) this.#forget(key);
+    }
     if (isGone) this.emit(key, undefined, { type: 'evicted' });
     return isGone;
+  }
+
+  /** Nobody joins a flight, or gets what it brings, who calls after its result was evicted. */
+  #forget(key: string): void {
+    this.#cache.delete(key);
+    const flight = this.#flights.get(key);
+    if (flight === undefined) return;
+    flight.isEvicted = true;
+    this.#flights.delete(key);
   }
 
   async inspect(key: string): Promise<StoreRecord | undefined> {
@@ -178,15 +192,22 @@ export class OnceRunner implements Airline {
   }
 
   stats(): OnceStats {
-    return { ...this.#counts, inFlight: this.#flights.size, cached: this.#cache.size };
+    return { ...this.#counts, inFlight: this.#underWay.size, cached: this.#cache.size };
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
-    for (const flight of this.#flights.values()) flight.wake();
-    await Promise.allSettled([...this.#flights.values()].map(({ landing }) => landing));
+    for (const flight of this.#underWay) flight.wake();
+    await Promise.allSettled([...this.#underWay].map(({ landing }) => landing));
+    await Promise.allSettled(this.#unfinished);
     this.#cache.clear();
-    await this.settings.store.close();
+    await this.store.close();
+  }
+
+  finishLater(work: Promise<unknown>): void {
+    const done = () => void this.#unfinished.delete(settled);
+    const settled: Promise<void> = work.then(done, done);
+    this.#unfinished.add(settled);
   }
 
   emit(key: string, traceparent: string | undefined, event: EventBody): void {
@@ -202,39 +223,40 @@ export class OnceRunner implements Airline {
     const { key } = plan;
     const flight = new Flight(plan, traceparent, this);
     this.#flights.set(key, flight);
+    this.#underWay.add(flight);
+    const land = () => {
+      this.#underWay.delete(flight);
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
     flight.landing.then(
-      ({ kept, fingerprint, ageMs, leftMs }) => {
-        this.#flights.delete(key);
-        if (!flight.isEvicted) this.#cache.set(key, kept, fingerprint, ageMs, leftMs);
+      ({ kept, isKept, fingerprint, ageMs, leftMs }) => {
+        land();
+        if (isKept && !flight.isEvicted) this.#cache.set(key, kept, fingerprint, ageMs, leftMs);
       },
       // Passengers are told; there may be none left.
-      () => this.#flights.delete(key),
+      land,
     );
     return flight;
   }
 
-  /** Whether a caller may join a flight, once that can be said; `false` if it is to look again. */
-  async #mayBoard(flight: Flight, options: InnerCallOptions): Promise<boolean> {
-    const { key } = flight;
-    if (flight.abort.aborted) {
-      // Its end is nothing to join, and not far.
-      await untilAborted(
-        flight.landing.catch(() => {}),
-        options.signal,
-      );
-      return false;
+  /** Waits with a flight that is under way; `undefined` if the caller is to look again. */
+  async #join(
+    flight: Flight,
+    options: InnerCallOptions,
+    calledAt: number,
+  ): Promise<Landing | undefined> {
+    // A run that was aborted, or one that was made before somebody wanted a fresh one.
+    if (flight.abort.aborted || (options.fresh && flight.phase === 'writing')) {
+      const end = flight.landing.catch(() => {});
+      await untilAborted(end, options.signal);
+      return undefined;
     }
-    if (isAnother(flight.fingerprint, options.fingerprint))
-      await this.#refuseMismatch(key, options);
-    if (this.settings.onDuplicate === 'reject') {
-      await flight.untilLooked(options.signal);
-      if (flight.phase !== 'looking') {
-        const layer = flight.phase === 'running' ? 'process' : 'store';
-        this.emit(key, options.traceparent, { type: 'conflict', layer, waitedMs: 0 });
-        throw inProgress(key, flight.standing, 0);
-      }
+    if (isAnother(flight.fingerprint, options.fingerprint)) {
+      return this.#refuseMismatch(flight.key, options);
     }
-    return true;
+    return this.settings.onDuplicate === 'reject'
+      ? flight.boardIfIdle(options, calledAt)
+      : flight.board(options, calledAt);
   }
 
   async #refuseMismatch(key: string, { traceparent }: InnerCallOptions): Promise<never> {

@@ -68,6 +68,9 @@ export interface OnceOptions {
   readonly savingOf?: (value: never) => Saved | undefined;
 }
 
+/** How often a lease is renewed before it runs out. */
+export const RENEWALS_PER_LEASE = 3;
+
 /** Options with their defaults. */
 export interface OnceSettings {
   readonly store: Store;

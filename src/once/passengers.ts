@@ -18,6 +18,8 @@ export interface Airline {
   /** Whether no run may be begun any longer. */
   readonly isClosed: boolean;
   emit(key: string, traceparent: string | undefined, event: EventBody): void;
+  /** Lets `close` wait for this. */
+  finishLater(work: Promise<unknown>): void;
 }
 
 /** A flight and who is on it. */
@@ -31,8 +33,8 @@ export class Flight implements RunTools {
   readonly landing: Promise<Landing>;
   /** Whether its result was evicted while it was under way. */
   isEvicted = false;
-  /** Asking the store, waiting for another process's run, or running the function. */
-  phase: 'looking' | 'waiting' | 'running' = 'looking';
+  /** Asking the store, waiting for another process's run, running the function, or writing its outcome. */
+  phase: 'looking' | 'waiting' | 'running' | 'writing' = 'looking';
   /** What it waits for. */
   standing: StoreRecord | undefined;
   readonly #airline: Airline;
@@ -67,7 +69,7 @@ export class Flight implements RunTools {
     this.#airline.emit(this.key, this.traceparent, event);
   }
 
-  enter(phase: 'waiting' | 'running', standing?: StoreRecord): void {
+  enter(phase: 'waiting' | 'running' | 'writing', standing?: StoreRecord): void {
     this.phase = phase;
     this.standing = standing;
     for (const look of this.#watchful) look();
@@ -83,34 +85,47 @@ export class Flight implements RunTools {
     this.#changes?.stop();
   }
 
+  finishLater(work: Promise<unknown>): void {
+    this.#airline.finishLater(work);
+  }
+
   /** Ends its wait for another process's run. */
   wake(): void {
     this.#changes?.wake();
   }
 
-  /** Resolves when it is known whether there is a run or a result; what it came to is no matter. */
-  async untilLooked(signal: AbortSource | undefined): Promise<void> {
-    if (this.phase !== 'looking') return;
-    const looked = new Promise<void>((resolve) => {
-      this.#watchful.add(resolve);
-      this.landing.then(
-        () => resolve(),
-        () => resolve(),
-      );
-    });
-    await untilAborted(looked, signal);
+  /**
+   * Waits for the landing, for as long as this passenger wants to; `undefined` if it boarded when
+   * everybody else had left, and the flight had been given up. Nothing is awaited before the
+   * passenger counts: another one that leaves in the same tick is not the last.
+   */
+  async board(options: InnerCallOptions, calledAt: number): Promise<Landing | undefined> {
+    return this.#aboard(options, () => this.#landed(options, calledAt));
   }
 
   /**
-   * Waits for the landing, for as long as this passenger wants to; `undefined` if it boarded when
-   * everybody else had left, and the flight had been given up.
+   * The landing if it was only a look at what was there.
+   *
+   * @throws {OnceError} `SAMEKEY_IN_PROGRESS` if there is a run, here or in another process.
    */
-  async board(options: InnerCallOptions, calledAt: number): Promise<Landing | undefined> {
-    const { signal, traceparent } = options;
+  async boardIfIdle(options: InnerCallOptions, calledAt: number): Promise<Landing | undefined> {
+    return this.#aboard(options, async () => {
+      await this.#untilLooked(options.signal);
+      if (this.phase === 'looking') return this.#landed(options, calledAt);
+      const layer = this.phase === 'waiting' ? 'store' : 'process';
+      const event = { type: 'conflict', layer, waitedMs: 0 } as const;
+      this.#airline.emit(this.key, options.traceparent, event);
+      throw inProgress(this.key, this.standing, 0);
+    });
+  }
+
+  async #aboard(
+    { signal }: InnerCallOptions,
+    wait: () => Promise<Landing>,
+  ): Promise<Landing | undefined> {
     this.#passengers++;
     try {
-      if (this.settings.waitMs === undefined) return await untilAborted(this.landing, signal);
-      return await this.#untilWaited(this.settings.waitMs, calledAt, signal, traceparent);
+      return await wait();
     } catch (error) {
       if (error instanceof Abandoned) return undefined;
       const isLast = this.#passengers === 1;
@@ -122,6 +137,25 @@ export class Flight implements RunTools {
       this.#passengers--;
       if (this.#passengers === 0) this.wake();
     }
+  }
+
+  #landed({ signal, traceparent }: InnerCallOptions, calledAt: number): Promise<Landing> {
+    const { waitMs } = this.settings;
+    if (waitMs === undefined) return untilAborted(this.landing, signal);
+    return this.#untilWaited(waitMs, calledAt, signal, traceparent);
+  }
+
+  /** Resolves when it is known whether there is a run or a result; what it came to is no matter. */
+  async #untilLooked(signal: AbortSource | undefined): Promise<void> {
+    if (this.phase !== 'looking') return;
+    const looked = new Promise<void>((resolve) => {
+      this.#watchful.add(resolve);
+      this.landing.then(
+        () => resolve(),
+        () => resolve(),
+      );
+    });
+    await untilAborted(looked, signal);
   }
 
   /** The landing, or an error when the run of another process has been waited for long enough. */

@@ -1,21 +1,29 @@
-import { monotonicMs, sleep } from '../runtime/runtime.js';
-import type { ClaimResult, StoreRecord } from '../store/store.js';
+import { monotonicMs } from '../runtime/runtime.js';
+import type { ClaimRequest, StoreRecord } from '../store/store.js';
+import { isAnother } from '../store/transition.js';
 import type { LazyAbort } from './abort.js';
 import type { Alarms } from './alarms.js';
-import { leaseLost, type OnceError, UnstorableResultError } from './errors.js';
+import { leaseLost, UnstorableResultError } from './errors.js';
 import type { OnceEvent } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
 import { type Kept, keptIn } from './kept.js';
 import { Lease } from './lease.js';
 import type { OnceSettings } from './options.js';
 import { Interruption, RunContext, settle } from './settle.js';
+import { writeOutcome } from './write.js';
 
 /** What a run came to. `kept` is what others get; the function's own value is for who ran it. */
 export interface RunResult {
   readonly kept: Kept;
   /** Gives the function's own value, or throws its error; there is none if another owner was first. */
   readonly own?: () => unknown;
-  readonly record: StoreRecord | undefined;
+  /** Whether the store has it. What it does not have is for those who wait now, and for nobody else. */
+  readonly isKept: boolean;
+  /** Of the payload whose result it is. */
+  readonly fingerprint: string | undefined;
+  /** How long ago the result was made, and how much longer it is kept. */
+  readonly ageMs: number;
+  readonly leftMs: number;
 }
 
 /** An event without what `emit` adds: the key and the caller's trace. */
@@ -36,83 +44,104 @@ export interface RunTools {
   /** Whether no run may be begun any longer. */
   readonly isClosed: boolean;
   /** Says what it does from now on. */
-  enter(phase: 'waiting' | 'running', standing?: StoreRecord): void;
+  enter(phase: 'waiting' | 'running' | 'writing', standing?: StoreRecord): void;
   /** Waits until the record has changed, `mostMs` at most, and not for nobody. */
   untilChanged(mostMs: number): Promise<void>;
   stopWaiting(): void;
+  /** Lets `close` wait for this. */
+  finishLater(work: Promise<unknown>): void;
   emit(event: EventBody): void;
 }
 
-/** What is waited for while a result is to be written and the store fails. */
-const RETRY_MS = 100;
+/** A claim that was granted. */
+export interface Claim {
+  readonly request: ClaimRequest;
+  readonly record: StoreRecord;
+  /** From before the claim was sent. */
+  readonly sentAt: number;
+}
 
 /** Runs the function under a claim, and writes what came of it. */
 export async function runClaimed(
   key: string,
-  { record }: ClaimResult,
-  claimedAt: number,
+  claim: Claim,
   fn: (context: RunContext) => unknown,
   tools: RunTools,
 ): Promise<RunResult> {
-  const { settings, store } = tools;
-  const { owner, attempt, fencingToken } = record;
+  const { settings, store, abort } = tools;
+  const { owner, attempt, fencingToken } = claim.record;
   const interruption = new Interruption();
-  const lease = new Lease(store, key, owner, settings.leaseMs, tools.renewals, claimedAt, () =>
-    interruption.raise(leaseLost(key)),
-  );
+  const lease = new Lease(store, key, claim.request, claim.sentAt, tools.renewals, {
+    onUncertain: () => abort.abort(leaseLost(key)),
+    onLost: () => interruption.raise(leaseLost(key)),
+  });
+  const giveBack = () => {
+    lease.stop();
+    return store.release(key, owner, lease.mayBeClaimedLate);
+  };
   const startedAt = monotonicMs();
-  const context = new RunContext(key, attempt, fencingToken, tools.abort);
+  const context = new RunContext(key, attempt, fencingToken, abort);
   const ended = await settle(context, fn, settings, interruption);
+  tools.enter('writing');
   const durationMs = monotonicMs() - startedAt;
   const failed = (error: unknown, stored: boolean, unknown = false) =>
     tools.emit({ type: 'failed', attempt, durationMs, error, stored, unknown });
-  if (ended.type === 'lost') return lose(key, fencingToken, lease, tools);
+  if (ended.type === 'lost') return lose(key, claim, lease, tools);
   if (!('kept' in ended)) {
     const { type, error } = ended;
+    if (lease.wasUncertain && type !== 'unsettled') {
+      // It was told to stop while the lease was uncertain, and nobody knows what it did until then.
+      await lease.end();
+      return lose(key, claim, lease, tools, { cause: error });
+    }
     failed(error, false, type !== 'free');
-    // One that has not settled is still at it: the next run is another attempt, in any case.
+    // A function that has not settled may still act: the next run is another attempt, in any case.
     const isOpen = type === 'unsettled' || (type === 'unknown' && settings.onUnknown !== 'retry');
-    await (isOpen ? lease.end() : giveBack(key, owner, lease, store));
+    await (isOpen ? lease.end() : giveBack());
     throw error;
   }
-  const written = await write(key, owner, ended.kept, lease, tools);
-  if (written === 'lost') return lose(key, fencingToken, lease, tools);
-  if (written !== 'kept') {
+  const written = await writeOutcome(key, owner, ended.kept, lease, store, settings);
+  if (written.type === 'lost') {
+    const more = ended.type === 'done' ? { value: ended.own() } : { cause: ended.error };
+    return lose(key, claim, lease, tools, more);
+  }
+  if (written.type === 'full') {
     const error = ended.type === 'done' ? noRoom(key, ended.own(), written.cause) : ended.error;
     failed(error, false);
-    await giveBack(key, owner, lease, store);
+    await giveBack();
     throw error;
   }
-  lease.stop();
-  if (ended.type === 'done') tools.emit({ type: 'executed', attempt, fencingToken, durationMs });
-  else failed(ended.error, true);
-  return { kept: ended.kept, own: ended.own, record };
-}
-
-/** Leaves the key as if nothing had been run. */
-async function giveBack(
-  key: string,
-  owner: string,
-  lease: Lease,
-  store: GuardedStore,
-): Promise<void> {
-  lease.stop();
-  await store.release(key, owner).catch(() => {});
+  const isKept = written.type === 'kept';
+  // What it did is known to its callers alone: for the store its outcome is unknown from now on.
+  if (isKept) lease.stop();
+  else tools.finishLater(lease.end());
+  if (ended.type === 'done') {
+    tools.emit({ type: 'executed', attempt, fencingToken, durationMs, kept: isKept });
+  } else {
+    failed(ended.error, isKept);
+  }
+  const { kept, own } = ended;
+  const { fingerprint } = claim.request;
+  const leftMs = isKept ? settings.ttlMs - written.writtenForMs : 0;
+  return { kept, own, isKept, fingerprint, ageMs: 0, leftMs };
 }
 
 /** Runs the function though the store has failed. */
 export async function runUnprotected(
   key: string,
   fn: (context: RunContext) => unknown,
+  fingerprint: string | undefined,
   tools: RunTools,
 ): Promise<RunResult> {
   const startedAt = monotonicMs();
   const context = new RunContext(key, 1, 0, tools.abort);
   const ended = await settle(context, fn, tools.settings, new Interruption());
+  tools.enter('writing');
   const durationMs = monotonicMs() - startedAt;
   if (ended.type === 'done') {
-    tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs });
-    return { kept: ended.kept, own: ended.own, record: undefined };
+    tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs, kept: false });
+    const { kept, own } = ended;
+    return { kept, own, isKept: false, fingerprint, ageMs: 0, leftMs: 0 };
   }
   const { type, error } = ended;
   const unknown = type === 'unknown' || type === 'unsettled';
@@ -120,49 +149,31 @@ export async function runUnprotected(
   throw error;
 }
 
-/** Another owner has the key: its result, if there is one by now. */
+/** Another owner has the key, or may have it: its result, if there is one by now. */
 async function lose(
   key: string,
-  fencingToken: number,
+  { record: own, request }: Claim,
   lease: Lease,
   tools: RunTools,
+  more: { readonly value?: unknown; readonly cause?: unknown } = {},
 ): Promise<RunResult> {
   const { store, abort } = tools;
   lease.stop();
-  tools.emit({ type: 'leaseLost', fencingToken });
-  const error = leaseLost(key);
+  if (lease.mayBeClaimedLate) tools.finishLater(store.release(key, own.owner, true));
+  tools.emit({ type: 'leaseLost', fencingToken: own.fencingToken });
+  const error = leaseLost(key, more);
   abort.abort(error);
-  const { record } = await store.read(key).catch(() => ({ record: undefined }));
+  const { record, nowMs } = await store.read(key).catch(() => ({ record: undefined, nowMs: 0 }));
   const kept = record && keptIn(record);
-  if (record !== undefined && kept !== undefined) return { kept, record };
-  throw error;
-}
-
-/**
- * Writes an outcome, unless the key is another owner's by now, or the store has no room for it. A
- * store that fails is asked again as long as the lease holds. After that the result is given to the
- * callers all the same: the call was made, and to keep its result from them would have them make it
- * again.
- */
-async function write(
-  key: string,
-  owner: string,
-  kept: Kept,
-  lease: Lease,
-  { settings, store }: RunTools,
-): Promise<'kept' | 'lost' | { readonly cause: unknown }> {
-  for (;;) {
-    try {
-      const isOurs = await store.complete(key, owner, { ...kept, ttlMs: settings.ttlMs });
-      return isOurs ? 'kept' : 'lost';
-    } catch (error) {
-      const { cause } = error as OnceError;
-      if ((cause as { code?: unknown } | undefined)?.code === 'SAMEKEY_STORE_FULL')
-        return { cause };
-      if (lease.leftMs <= RETRY_MS) return 'kept';
-      await sleep(RETRY_MS);
-    }
-  }
+  // A result of another payload is nobody's answer here; nor is one from before, to who wants it fresh.
+  const isAnswer =
+    record !== undefined &&
+    !isAnother(record.fingerprint, request.fingerprint) &&
+    (!request.takeFinished || (record.finishedAtMs ?? 0) > own.claimedAtMs);
+  if (kept === undefined || !isAnswer) throw error;
+  const { fingerprint, finishedAtMs, expiresAtMs } = record;
+  const ageMs = Math.max(0, nowMs - (finishedAtMs ?? nowMs));
+  return { kept, isKept: true, fingerprint, ageMs, leftMs: expiresAtMs - nowMs };
 }
 
 /** The store says that there is no room for the result, and asking again would not make any. */

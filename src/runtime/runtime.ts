@@ -46,6 +46,8 @@ export const wallClockMs = (): number => current.wallClockMs();
 export const setTimer = (callback: () => void, delayMs: number): Timer =>
   current.setTimer(callback, delayMs);
 export const clearTimer = (timer: Timer | undefined): void => current.clearTimer(timer);
+/** What makes timers now. A test that installs or removes fake timers changes it. */
+export const timerSource = (): unknown => (current === platform ? globalThis.setTimeout : current);
 export const random = (): number => current.random();
 export const randomUuid = (): string => current.randomUuid();
 
@@ -54,3 +56,11 @@ export const sleep = (delayMs: number): Promise<void> =>
   new Promise((resolve) => {
     setTimer(resolve, delayMs);
   });
+
+/**
+ * Whether timers, streams, sockets and signals belong to the request that made them: on Cloudflare
+ * Workers and Vercel's edge runtime. They end with that request, and no other request may use them.
+ */
+export const isBoundToRequest = (): boolean =>
+  // `navigator.userAgent` says so too, but only from a compatibility date on.
+  'WebSocketPair' in globalThis || 'EdgeRuntime' in globalThis;

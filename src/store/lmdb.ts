@@ -134,7 +134,7 @@ class LmdbStore implements Store {
       old !== undefined && transition.isReleasable(old, owner, nowMs)
         ? {
             answer: true,
-            record: transition.restored(old, old.former, nowMs) ?? gone(old, nowMs),
+            record: transition.restored(old, nowMs) ?? gone(old, nowMs),
           }
         : { answer: false, record: old },
     );

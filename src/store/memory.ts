@@ -63,7 +63,8 @@ class MemoryStore implements Store {
   readonly #maxEntries: number;
   readonly #maxBytes: number;
   readonly #clock: () => number;
-  readonly #running = new Map<string, StoreRecord>();
+  /** Each with the record that it took over, if there is one, behind it. */
+  readonly #running = new Map<string, transition.KeptRecord>();
   /**
    * The oldest first: they are only ever peeked at, so that none is moved. One that is run again
    * stays here behind the running one, counted and bounded as before.
@@ -89,8 +90,9 @@ class MemoryStore implements Store {
     const nowMs = this.#clock();
     const old = this.#get(key);
     const kept = transition.claimed(old, request, nowMs, this.#passedToken);
-    const record = kept && transition.shown(kept);
-    if (record === undefined) return { claimed: false, record: old as StoreRecord, nowMs };
+    if (kept === undefined) {
+      return { claimed: false, record: transition.shown(old as StoreRecord), nowMs };
+    }
     if (old === undefined && !this.#makeRoom(nowMs)) {
       fail(
         RangeError,
@@ -100,14 +102,14 @@ class MemoryStore implements Store {
     }
     this.#pass(this.#running.get(key));
     if (transition.unexpired(old, nowMs) === undefined) this.#finished.delete(key);
-    this.#running.set(key, record);
-    return { claimed: true, record, nowMs };
+    this.#setRunning(key, kept);
+    return { claimed: true, record: transition.shown(kept), nowMs };
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
     const record = transition.renewed(this.#get(key), owner, leaseMs, this.#clock());
     if (record === undefined) return false;
-    this.#running.set(key, record);
+    this.#setRunning(key, record);
     if (leaseMs === 0) this.#watchers.tell(key);
     return true;
   }
@@ -143,16 +145,21 @@ class MemoryStore implements Store {
     const nowMs = this.#clock();
     const record = this.#get(key);
     if (record === undefined || !transition.isReleasable(record, owner, nowMs)) return false;
-    const former = transition.restored(record, this.#finished.peek(key), nowMs);
-    this.#remove(key);
-    if (former !== undefined) this.#finished.set(key, former);
+    const former = transition.restored(record, nowMs);
+    if (former?.state === 'running') {
+      this.#setRunning(key, former);
+    } else {
+      this.#remove(key);
+      if (former !== undefined) this.#finished.set(key, former);
+    }
     this.#watchers.tell(key);
     return true;
   }
 
   async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
     const nowMs = this.#clock();
-    return { record: transition.unexpired(this.#get(key), nowMs), nowMs };
+    const record = transition.unexpired(this.#get(key), nowMs);
+    return { record: record && transition.shown(record), nowMs };
   }
 
   async evict(key: string): Promise<boolean> {
@@ -175,15 +182,26 @@ class MemoryStore implements Store {
         if (record.state !== 'running' && this.#running.has(key)) continue;
         if (transition.unexpired(record, nowMs) === undefined) continue;
         count++;
-        yield { key, record };
+        yield { key, record: transition.shown(record) };
       }
     }
   }
 
   async close(): Promise<void> {}
 
-  #get(key: string): StoreRecord | undefined {
-    return this.#running.get(key) ?? this.#finished.peek(key);
+  #get(key: string): transition.KeptRecord | undefined {
+    const running = this.#running.get(key);
+    const finished = this.#finished.peek(key);
+    if (running === undefined || finished === undefined) return running ?? finished;
+    const takenOver = running.former && transition.inFrontOf(finished, running.former);
+    return transition.inFrontOf(takenOver ?? finished, running);
+  }
+
+  /** The finished record behind it is kept apart. */
+  #setRunning(key: string, record: transition.KeptRecord): void {
+    const { former } = record;
+    const takenOver = former?.state === 'running' ? transition.shown(former) : undefined;
+    this.#running.set(key, transition.inFrontOf(takenOver, record));
   }
 
   #finishedByAge(): Iterable<[string, StoreRecord]> {

@@ -24,7 +24,7 @@ interface ModelRecord {
   readonly leaseEnds: Span;
   readonly expires: Span;
   readonly finishedAt: Span | undefined;
-  /** The finished one in whose place a running one is. */
+  /** What the claim of a running one replaced. */
   readonly former?: ModelRecord | undefined;
 }
 
@@ -92,8 +92,13 @@ function decide(
   switch (call.type) {
     case 'release': {
       const { former, fencingToken } = record;
-      const isBack = former !== undefined && !isPast(former.expires, now);
-      return { answer: true, record: isBack ? { ...former, fencingToken } : undefined };
+      if (record.attempt > 1 && former?.state !== 'running') {
+        return { answer: true, record: { ...record, leaseEnds: earliest(record.leaseEnds, now) } };
+      }
+      const back = [former, former?.former].find(
+        (behind) => behind !== undefined && !isPast(behind.expires, now),
+      );
+      return { answer: true, record: back && { ...back, fencingToken } };
     }
     case 'renew': {
       const leaseEnds = later(now, call.leaseMs);
@@ -138,11 +143,15 @@ function decideClaim(
       fencingToken: undefined,
       claimedAt: now,
       leaseEnds: later(now, leaseMs),
-      expires: later(now, Math.max(ttlMs, leaseMs)),
+      expires: latest(later(now, Math.max(ttlMs, leaseMs)), record?.expires ?? now),
       finishedAt: undefined,
-      former: isTakenOver ? record.former : record,
+      former: isTakenOver ? { ...record, former: lastFinished(record) } : record,
     },
   };
+}
+
+function lastFinished({ former }: ModelRecord): ModelRecord | undefined {
+  return former?.state === 'running' ? former.former : former;
 }
 
 /** The state narrowed to a record that was shown, or `undefined` if it is another one. */
@@ -188,6 +197,11 @@ const later = ({ fromMs, toMs }: Span, ms: number): Span => ({
 const latest = (a: Span, b: Span): Span => ({
   fromMs: Math.max(a.fromMs, b.fromMs),
   toMs: Math.max(a.toMs, b.toMs),
+});
+
+const earliest = (a: Span, b: Span): Span => ({
+  fromMs: Math.min(a.fromMs, b.fromMs),
+  toMs: Math.min(a.toMs, b.toMs),
 });
 
 const isWithin = (ms: number | undefined, span: Span | undefined) =>

@@ -1,11 +1,10 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
-import { randomUuid } from '../runtime/runtime.js';
 import { toOneLine } from './one-line.js';
 import { type Argument, type Connection, type RedisClient, toConnection } from './redis/client.js';
 import { toRecord } from './redis/record-text.js';
 import { ScriptRunner } from './redis/script-runner.js';
 import type { ScriptName } from './redis/scripts.js';
-import { selfCheck } from './redis/self-check.js';
+import { answered, proveClient } from './redis/self-check.js';
 import { Subscriptions } from './redis/subscriptions.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 
@@ -178,7 +177,7 @@ class RedisStore implements Store {
     if (this.#proof === undefined) {
       this.#proof = this.#prove();
       this.#proof.catch((error) => {
-        // Whatever else it was, such as no connection, may be over next time.
+        // Any other failure, such as no connection, may be over at the next use.
         if (error?.code !== 'SAMEKEY_BAD_CLIENT') this.#proof = undefined;
       });
     }
@@ -186,15 +185,14 @@ class RedisStore implements Store {
   }
 
   async #prove(): Promise<string> {
-    const scratchKey = `self-check:${randomUuid()}`;
     const store = {
       claim: this.#claim.bind(this),
       complete: this.#complete.bind(this),
       read: this.#read.bind(this),
       evict: (key: string) => this.#decide('evict', key, []),
     };
-    await selfCheck(scratchKey, (key) => this.#prefix + key, store, this.#connection);
-    const name = String(await this.#run('name', scratchKey, []));
+    const scratchKey = await proveClient((key) => this.#prefix + key, store, this.#connection);
+    const name = String(await answered(this.#run('name', scratchKey, [])));
     return name.slice(0, name.length - scratchKey.length);
   }
 }

@@ -4,7 +4,7 @@
  *     absent ─ claim ─▶ running ─ complete ─▶ done | failed ─ ttlMs ─▶ absent
  *                        │  ▲ renew
  *                        │  └─ claim, once the lease has run out: attempt + 1
- *                        └─ release ─▶ absent, or what was finished before
+ *                        └─ release ─▶ what was there before the claim
  */
 export interface StoreRecord {
   readonly state: 'running' | 'done' | 'failed';
@@ -81,8 +81,9 @@ export interface Store {
    * `takeUnknown` or `takeFinished` allow it. A record whose fingerprint is another one is never
    * claimed. `attempt` is one more than that of the unknown record taken over, else 1.
    *
-   * A finished record that is taken stays behind the running one, unseen, until that is completed
-   * or evicted, also when another owner takes over: a run that fails must not lose the result there was.
+   * The record that a claim replaces stays behind the new one, for `release`: nobody sees it, and
+   * `complete` and `evict` delete it. At most two records are kept: the newest one that was taken
+   * over, and the finished one behind it. The new record does not expire before them.
    */
   claim(key: string, request: ClaimRequest): Promise<ClaimResult>;
   /**
@@ -97,8 +98,13 @@ export interface Store {
    */
   complete(key: string, owner: string, completion: Completion): Promise<boolean>;
   /**
-   * Takes the running record of `owner` away, as if it had not been; `false` if there is none. What
-   * was finished before it, and has not expired, is there again, with the fencing token of `owner`.
+   * Gives the claim of `owner` back: what the claim replaced is there again, exactly as it was but
+   * for the fencing token, which stays that of `owner`. What has expired since is left out. Returns
+   * `false` if `owner` has no running record.
+   *
+   * A record of unknown outcome is there again, too: its owner may still complete it. If another
+   * takeover has since dropped the record that the claim of `owner` took over, the record of
+   * `owner` stays and its lease ends: that the outcome is unknown must not be forgotten.
    */
   release(key: string, owner: string): Promise<boolean>;
   /** The record, if there is one that has not expired, and the store's clock. */

@@ -6,9 +6,13 @@ import type { ClaimRequest, Completion, StoreRecord } from './store.js';
  * conformance tests.
  */
 
-/** A record as it is kept: behind a running one may be the finished one in whose place it is. */
+/**
+ * A record as it is kept. Behind a running record is the one that its claim replaced, for `release`:
+ * a finished one, or one of unknown outcome, which may itself have a finished one behind it. At most
+ * two records are behind the one in front, and none of them expires later than the one before it.
+ */
 export interface KeptRecord extends StoreRecord {
-  readonly former?: StoreRecord;
+  readonly former?: KeptRecord;
 }
 
 /** The record as everybody may see it. */
@@ -16,6 +20,16 @@ export function shown(kept: KeptRecord): StoreRecord {
   if (kept.former === undefined) return kept;
   const { former: _, ...record } = kept;
   return record;
+}
+
+/** The record with `former` behind it, in place of what was there. */
+export function inFrontOf(former: KeptRecord | undefined, kept: KeptRecord): KeptRecord {
+  return former === undefined ? shown(kept) : { ...kept, former };
+}
+
+/** The finished record behind a running one. */
+export function finishedBehind({ former }: KeptRecord): KeptRecord | undefined {
+  return former?.state === 'running' ? former.former : former;
 }
 
 /** Whether its owner has not been heard of for longer than the lease: what became of it is unknown. */
@@ -61,8 +75,10 @@ export function claimed(
       attempt = standing.attempt + 1;
     }
   }
-  const former = standing?.state === 'running' ? standing.former : standing;
-  const record: StoreRecord = {
+  // Two are enough: of the records that were taken over one after the other the newest is kept.
+  const former =
+    standing?.state === 'running' ? inFrontOf(finishedBehind(standing), standing) : standing;
+  return inFrontOf(former, {
     state: 'running',
     owner: request.owner,
     // Microseconds: a store whose clock is that fine needs to remember nothing of records that are gone.
@@ -74,12 +90,15 @@ export function claimed(
     fingerprint: request.fingerprint,
     claimedAtMs: nowMs,
     leaseEndsAtMs: nowMs + request.leaseMs,
-    expiresAtMs: nowMs + Math.max(request.ttlMs, request.leaseMs),
+    // It must not expire before the record behind it: that would be lost with it.
+    expiresAtMs: Math.max(
+      nowMs + Math.max(request.ttlMs, request.leaseMs),
+      former?.expiresAtMs ?? 0,
+    ),
     finishedAtMs: undefined,
     codec: undefined,
     payload: undefined,
-  };
-  return former === undefined ? record : { ...record, former };
+  });
 }
 
 /** The record renewed, or `undefined` if it is not the owner's to renew. */
@@ -122,19 +141,23 @@ export function completed(
   };
 }
 
-/** Whether `owner` may take the record away. */
+/** Whether `owner` may give its claim back. */
 export function isReleasable(old: StoreRecord | undefined, owner: string, nowMs: number): boolean {
   const record = unexpired(old, nowMs);
   return record?.owner === owner && record.state === 'running';
 }
 
-/** What is there again when a running record is released: what was finished before it, or nothing. */
-export function restored(
-  { fencingToken }: StoreRecord,
-  former: StoreRecord | undefined,
-  nowMs: number,
-): StoreRecord | undefined {
-  const record = unexpired(former, nowMs);
+/**
+ * What is there once a running record is released: what its claim replaced, or nothing. A record
+ * that took over another one, which a later takeover dropped, stays itself as one of unknown
+ * outcome: nothing else tells any longer that there was one.
+ */
+export function restored(released: KeptRecord, nowMs: number): KeptRecord | undefined {
+  const { fencingToken, attempt, leaseEndsAtMs, former } = released;
+  if (attempt > 1 && former?.state !== 'running') {
+    return { ...released, leaseEndsAtMs: Math.min(leaseEndsAtMs, nowMs) };
+  }
+  const record = unexpired(former, nowMs) ?? unexpired(former?.former, nowMs);
   return record && { ...record, fencingToken };
 }
 

@@ -12,38 +12,42 @@ export interface Connected {
 
 const ignore = () => {};
 
+type Connect = (port: number, reconnectMs?: number) => Promise<Connected>;
+
 /** Every client that the store is for, connected to one server. */
-export const CLIENTS: Readonly<Record<string, (port: number) => Promise<Connected>>> = {
-  'node-redis 6': async (port) => {
-    const client = createClient({ url: urlOf(port) });
+export const CLIENTS: Readonly<Record<string, Connect>> = {
+  'node-redis 6': async (port, reconnectMs) => {
+    const client = createClient({ url: urlOf(port), ...nodeRedis(reconnectMs) });
     await client.on('error', ignore).connect();
     return { client, end: () => client.destroy() };
   },
-  'node-redis 6, RESP2': async (port) => {
-    const client = createClient({ url: urlOf(port), RESP: 2 });
+  'node-redis 6, RESP2': async (port, reconnectMs) => {
+    const client = createClient({ url: urlOf(port), RESP: 2, ...nodeRedis(reconnectMs) });
     await client.on('error', ignore).connect();
     return { client, end: () => client.destroy() };
   },
-  'node-redis 5': async (port) => {
-    const client = createClient5({ url: urlOf(port) });
+  'node-redis 5': async (port, reconnectMs) => {
+    const client = createClient5({ url: urlOf(port), ...nodeRedis(reconnectMs) });
     await client.on('error', ignore).connect();
     return { client, end: () => client.destroy() };
   },
-  'node-redis 4': async (port) => {
-    const client = createClient4({ url: urlOf(port) });
+  'node-redis 4': async (port, reconnectMs) => {
+    const client = createClient4({ url: urlOf(port), ...nodeRedis(reconnectMs) });
     await client.on('error', ignore).connect();
     return { client, end: () => void client.disconnect().catch(ignore) };
   },
-  'ioredis 6': async (port) => {
-    const client = new IoRedis(port).on('error', ignore);
+  'ioredis 6': async (port, reconnectMs) => {
+    const client = new IoRedis(port, ioRedis(reconnectMs)).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
-  'ioredis 6 with a prefix of its own': async (port) => {
-    const client = new IoRedis(port, { keyPrefix: 'own*:' }).on('error', ignore);
+  'ioredis 6 with a prefix of its own': async (port, reconnectMs) => {
+    const options = { keyPrefix: 'own*:', ...ioRedis(reconnectMs) };
+    const client = new IoRedis(port, options).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
-  'ioredis 5': async (port) => {
-    const client = new IoRedis5(port, { enableAutoPipelining: true }).on('error', ignore);
+  'ioredis 5': async (port, reconnectMs) => {
+    const options = { enableAutoPipelining: true, ...ioRedis(reconnectMs) };
+    const client = new IoRedis5(port, options).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
 };
@@ -67,4 +71,8 @@ export const CLUSTER_CLIENTS: typeof CLIENTS = {
   },
 };
 
+const nodeRedis = (reconnectMs?: number) =>
+  reconnectMs === undefined ? {} : { socket: { reconnectStrategy: () => reconnectMs } };
+const ioRedis = (reconnectMs?: number) =>
+  reconnectMs === undefined ? {} : { retryStrategy: () => reconnectMs };
 const urlOf = (port: number) => `redis://127.0.0.1:${port}`;

@@ -5,7 +5,13 @@ import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../../once/ind
 import { OnceRunner } from '../../once/once.js';
 import { toSettings, whole } from '../../once/options.js';
 import type { EventBody } from '../../once/run.js';
-import { clearTimer, monotonicMs, setTimer, type Timer } from '../../runtime/runtime.js';
+import {
+  clearTimer,
+  isBoundToRequest,
+  monotonicMs,
+  setTimer,
+  type Timer,
+} from '../../runtime/runtime.js';
 import { isAnother } from '../../store/transition.js';
 import { HttpError, ResponseNotKeptError } from './errors.js';
 import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from './exchange.js';
@@ -43,14 +49,6 @@ export interface Exchanged {
   /** Until the store has it, too, if it is kept; never rejects. */
   readonly landing: Promise<void>;
 }
-
-/**
- * Whether streams and signals of one request cannot be used for another one. Workers are so: there, a
- * duplicate waits until the response is complete, and gets a copy.
- */
-const isIsolatedByRequest = () =>
-  (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent ===
-  'Cloudflare-Workers';
 
 /** The header that says how a response came about. */
 export const OUTCOME_HEADER = 'samekey';
@@ -112,7 +110,8 @@ export class Exchanges {
         `Cannot join ${key}: its response is longer than ${this.#limits.maxBytes} bytes, wanted the end of it, or a larger maxResultBytes`,
       );
     }
-    if (isIsolatedByRequest()) {
+    // No request may read the stream of another one: a duplicate waits for all of it and gets a copy.
+    if (isBoundToRequest()) {
       await this.#inTime(underWay.landing, plan);
       return this.run(plan);
     }

@@ -64,6 +64,28 @@ export const claimRules: readonly Rule[] = [
     },
   },
   {
+    name: 'claim keeps the new record for no less than the one that it replaces',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const [finishedKey, unknownKey] = [stage.newKey(), stage.newKey()];
+      const { owner } = (await claim(store, finishedKey)).record;
+      await store.complete(finishedKey, owner, outcome());
+      await claim(store, unknownKey, { leaseMs: SHORT_MS });
+      await stage.passMs(store, 2 * SHORT_MS);
+      const own = { takeFinished: true, takeUnknown: true, leaseMs: SHORT_MS, ttlMs: SHORT_MS };
+      for (const key of [finishedKey, unknownKey]) {
+        const before = (await store.read(key)).record;
+        const { record } = await claim(other, key, own);
+        expectEqual(record.expiresAtMs, before?.expiresAtMs, 'when the new record expires');
+        await stage.passMs(store, 2 * SHORT_MS);
+        expectEqual(await store.release(key, record.owner), true, 'the answer of release');
+        const { fencingToken } = record;
+        const after = (await other.read(key)).record;
+        expectEqual(after, { ...before, fencingToken }, 'the record that is there again');
+      }
+    },
+  },
+  {
     name: 'claim sent again, its reply being lost, is granted again and is still one claim',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];

@@ -109,7 +109,7 @@ class Run {
 
   #noteExpiry(): void {
     for (const { record } of this.#states) {
-      for (const each of [record, record?.former]) {
+      for (const each of [record, record?.former, record?.former?.former]) {
         if (each !== undefined && isPast(each.expires, this.#now)) {
           this.#leastMs = Math.max(this.#leastMs, each.expires.toMs);
         }

@@ -165,7 +165,7 @@ export const ownerRules: readonly Rule[] = [
   },
   ...(['done', 'failed'] as const).map(
     (state): Rule => ({
-      name: `release gives back what was ${state} before, also after a take-over; complete does not`,
+      name: `release gives back what was ${state} before; complete does not`,
       async run(stage) {
         const [store, other] = [await stage.open(), await stage.open()];
         const key = stage.newKey();
@@ -174,14 +174,8 @@ export const ownerRules: readonly Rule[] = [
         await store.complete(key, first.record.owner, outcome({ state, payload }));
         const before = (await store.read(key)).record;
         const again = { takeFinished: true, takeUnknown: true, leaseMs: SHORT_MS };
-        for (const takeOvers of [0, 1]) {
-          let { record } = await claim(other, key, again);
-          for (let i = 0; i < takeOvers; i++) {
-            await stage.passMs(store, 2 * SHORT_MS);
-            const taken = await claim(store, key, again);
-            expectTrue(taken.record.attempt === record.attempt + 1, 'an attempt that is counted');
-            record = taken.record;
-          }
+        for (const fingerprint of ['f', undefined]) {
+          const { record } = await claim(other, key, { ...again, fingerprint });
           expectEqual(await store.renew(key, record.owner, HOUR_MS), true, 'the answer of renew');
           const running = (await other.read(key)).record;
           expectEqual(running?.payload, undefined, 'the payload of a running record');
@@ -218,6 +212,75 @@ export const ownerRules: readonly Rule[] = [
       expectEqual((await other.read(key)).record, undefined, 'what is left of what has expired');
       expectEqual(await store.evict(evictedKey), true, 'the answer of evict');
       expectEqual((await other.read(evictedKey)).record, undefined, 'what is left after evict');
+    },
+  },
+  ...[false, true].map(
+    (isAgain): Rule => ({
+      name: `release gives back the unknown record that was taken over${isAgain ? ', and the finished one behind it' : ''}`,
+      async run(stage) {
+        const [store, other] = [await stage.open(), await stage.open()];
+        const key = stage.newKey();
+        const own = { takeFinished: true, takeUnknown: true, leaseMs: SHORT_MS, fingerprint: 'f' };
+        if (isAgain) {
+          const { owner } = (await claim(store, key, own)).record;
+          await store.complete(key, owner, outcome({ payload: new Uint8Array([7]) }));
+        }
+        const finished = (await store.read(key)).record;
+        const lost = (await claim(store, key, own)).record;
+        await stage.passMs(store, 2 * SHORT_MS);
+        for (const fingerprint of ['f', undefined]) {
+          const { record } = await claim(other, key, { ...own, fingerprint, leaseMs: HOUR_MS });
+          expectEqual(record.attempt, 2, 'the attempt of who takes over');
+          expectEqual(await other.renew(key, record.owner, HOUR_MS), true, 'the answer of renew');
+          await claimInVain(store, key, own);
+          expectEqual(await other.release(key, record.owner), true, 'the answer of release');
+          const { fencingToken } = record;
+          const back = await store.read(key);
+          expectEqual(back.record, { ...lost, fencingToken }, 'the record that is there again');
+          expectTrue(back.nowMs >= lost.leaseEndsAtMs, 'a lease that is over');
+          expectEqual(await store.release(key, record.owner), false, 'the same again');
+          await claimInVain(store, key, { ...own, takeUnknown: false });
+        }
+        if (isAgain) {
+          expectEqual(await other.release(key, lost.owner), true, 'release by the late owner');
+          const { record } = await store.read(key);
+          expectEqual(
+            { ...record, fencingToken: 0 },
+            { ...finished, fencingToken: 0 },
+            'what is left',
+          );
+        } else {
+          expectEqual(await other.complete(key, lost.owner, outcome()), true, 'complete by it');
+          expectEqual((await store.read(key)).record?.owner, lost.owner, 'whose outcome it is');
+        }
+      },
+    }),
+  ),
+  {
+    name: 'release does not forget an unknown outcome that a later takeover dropped',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const own = { takeUnknown: true, leaseMs: SHORT_MS };
+      await claim(store, key, own);
+      await stage.passMs(store, 2 * SHORT_MS);
+      const second = (await claim(other, key, own)).record;
+      await stage.passMs(store, 2 * SHORT_MS);
+      const third = (await claim(store, key, { ...own, leaseMs: HOUR_MS })).record;
+      expectEqual(await other.release(key, third.owner), true, 'release by the third');
+      const { fencingToken } = third;
+      const back = { ...second, fencingToken };
+      expectEqual((await store.read(key)).record, back, 'the record that is there again');
+      expectEqual(await store.renew(key, second.owner, HOUR_MS), true, 'renew by the second');
+      for (const owner of [second.owner, second.owner]) {
+        expectEqual(await store.release(key, owner), true, 'release by the second');
+        const { record, nowMs } = await other.read(key);
+        expectEqual(record?.owner, second.owner, 'whose record is left');
+        expectEqual(record?.attempt, 2, 'its attempt');
+        expectTrue(nowMs >= (record?.leaseEndsAtMs ?? nowMs + 1), 'a lease that is over');
+      }
+      const { record } = await claim(other, key, own);
+      expectEqual(record.attempt, 3, 'the attempt of the next one');
     },
   },
   {

@@ -36,17 +36,30 @@ const COLUMNS = [
   ...['finished_at_ms', 'codec', 'payload'].map(resultColumn),
 ].join(', ');
 
-/** What else is kept of a record while its key is run again. */
-const FORMER = [
-  'state',
-  'owner',
-  'attempt',
-  'fingerprint',
-  'claimed_at_ms',
-  'lease_ends_at_ms',
-  'expires_at_ms',
-];
-const FORMER_EXPIRES = `coalesce((r.former->>'expires_at_ms')::bigint, 0)`;
+/**
+ * What else is kept of a record while its key is run again. The one that a running record took over
+ * has the finished one, if there is one, as its own `former`.
+ */
+const FORMER = {
+  state: 'text',
+  owner: 'text',
+  attempt: 'integer',
+  fingerprint: 'text',
+  claimed_at_ms: 'bigint',
+  lease_ends_at_ms: 'bigint',
+  expires_at_ms: 'bigint',
+};
+const FORMER_NAMES = Object.keys(FORMER);
+const FORMER_VALUES = FORMER_NAMES.map((name) => `'${name}', r.${name}`).join(', ');
+const FINISHED_BEHIND = `CASE r.former->>'state' WHEN 'running' THEN r.former->'former' ELSE r.former END`;
+
+/** The first record behind `r` that has not expired, or `NULL`. */
+const RESTORED = `CASE
+    WHEN (r.former->>'expires_at_ms')::bigint > ms THEN r.former
+    WHEN (r.former->'former'->>'expires_at_ms')::bigint > ms THEN r.former->'former'
+  END`;
+/** Whether `r` took over a record that a later takeover dropped. */
+const HAS_LOST_FORMER = `(r.attempt > 1 AND r.former->>'state' IS DISTINCT FROM 'running')`;
 
 /** Whether a claim may have the record `r`; $3 is its fingerprint, $6 takeUnknown, $7 takeFinished. */
 const isClaimable = (nowMs: string) => `(
@@ -62,6 +75,7 @@ export function statementsFor(name: string): Statements {
   const table = name.split('.').map(quoted).join('.');
   const index = quoted(`${name.split('.').at(-1)}_expires`);
   const told = `count(pg_notify('${name}', key))`;
+  const releasable = `key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms`;
   const schema = `CREATE TABLE IF NOT EXISTS ${table} (
   key text COLLATE "C" PRIMARY KEY,
   state text COLLATE "C" NOT NULL CHECK (state IN ('running', 'done', 'failed')),
@@ -104,11 +118,11 @@ ${schema}END $samekey$`,
     fingerprint = excluded.fingerprint,
     claimed_at_ms = excluded.claimed_at_ms,
     lease_ends_at_ms = excluded.lease_ends_at_ms,
-    expires_at_ms = excluded.expires_at_ms,
+    expires_at_ms = greatest(r.expires_at_ms, excluded.expires_at_ms),
     former = CASE
       WHEN r.expires_at_ms <= excluded.claimed_at_ms THEN NULL
-      WHEN r.state = 'running' THEN r.former
-      ELSE jsonb_build_object(${FORMER.map((name) => `'${name}', r.${name}`).join(', ')})
+      WHEN r.state = 'running' THEN jsonb_build_object(${FORMER_VALUES}, 'former', ${FINISHED_BEHIND})
+      ELSE jsonb_build_object(${FORMER_VALUES})
     END,
     ${['finished_at_ms', 'codec', 'payload'].map((name) => `${name} = CASE WHEN r.expires_at_ms > excluded.claimed_at_ms THEN r.${name} END`).join(',\n    ')}
   WHERE ${isClaimable('excluded.claimed_at_ms')} AND NOT (
@@ -146,26 +160,31 @@ FROM renewed GROUP BY key`,
   RETURNING key
 )
 SELECT key, ${told} FROM done GROUP BY key`,
-    // What was finished before is there again, under the last token.
+    // What the claim replaced is there again, under the last token.
     release: `WITH ${CLOCK}, gone AS (
   DELETE FROM ${table} AS r USING clock
-  WHERE key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms
-    AND ${FORMER_EXPIRES} <= ms
+  WHERE ${releasable} AND NOT ${HAS_LOST_FORMER} AND ${RESTORED} IS NULL
+  RETURNING key
+), ended AS (
+  UPDATE ${table} AS r SET lease_ends_at_ms = least(r.lease_ends_at_ms, ms)
+  FROM clock
+  WHERE ${releasable} AND ${HAS_LOST_FORMER}
   RETURNING key
 ), restored AS (
   UPDATE ${table} AS r SET
-    (${FORMER.join(', ')}) = (
-      SELECT ${FORMER.map((name) => `f.${name}`).join(', ')}
-      FROM jsonb_to_record(r.former) AS f(state text, owner text, attempt integer, fingerprint text,
-        claimed_at_ms bigint, lease_ends_at_ms bigint, expires_at_ms bigint)
-    ),
-    former = NULL
+    (${FORMER_NAMES.join(', ')}, former) = (
+      SELECT ${FORMER_NAMES.map((name) => `f.${name}`).join(', ')}, nullif(f.former, 'null')
+      FROM jsonb_to_record(${RESTORED}) AS f(${Object.entries(FORMER)
+        .map(([name, type]) => `${name} ${type}`)
+        .join(', ')}, former jsonb)
+    )
   FROM clock
-  WHERE key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms
-    AND ${FORMER_EXPIRES} > ms
+  WHERE ${releasable} AND NOT ${HAS_LOST_FORMER} AND ${RESTORED} IS NOT NULL
   RETURNING key
 )
-SELECT key, ${told} FROM (SELECT key FROM gone UNION ALL SELECT key FROM restored) AS released
+SELECT key, ${told} FROM (
+  SELECT key FROM gone UNION ALL SELECT key FROM ended UNION ALL SELECT key FROM restored
+) AS released
 GROUP BY key`,
     read: `WITH ${CLOCK}
 SELECT ms AS now_ms, ${COLUMNS} FROM clock LEFT JOIN ${table} AS r ON key = $1 AND r.expires_at_ms > ms`,

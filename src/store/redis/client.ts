@@ -14,6 +14,11 @@ export interface Connection {
   send(key: string, command: readonly Argument[]): Promise<unknown>;
   /** The same command to every master, for keys wherever they are. */
   masters(): Promise<((command: readonly string[]) => Promise<unknown>)[]>;
+  /**
+   * Returns a function that ends this, and returns whether the client has kept its connections since,
+   * or `undefined` for a client without events.
+   */
+  watchInterruptions(): () => boolean | undefined;
   /** Opens a connection for subscriptions, or there is no way to. */
   readonly openSubscriber: ((events: SubscriberEvents) => Promise<Subscriber>) | undefined;
 }
@@ -33,6 +38,29 @@ export interface Subscriber {
 type Listener = (...values: never[]) => void;
 interface Emitter {
   on(event: string, listener: Listener): unknown;
+  off(event: string, listener: Listener): unknown;
+}
+
+/** Every event by which one of these clients tells that it lost a connection or got a new one. */
+const INTERRUPTIONS = [
+  ...['close', 'connect', 'end', 'error', 'ready', 'reconnecting'],
+  ...['+node', '-node', 'node error'],
+  ...['node-connect', 'node-disconnect', 'node-error', 'node-ready', 'node-reconnecting'],
+  'topology-change',
+];
+
+function watchInterruptions(client: Emitter): () => boolean | undefined {
+  let isUnbroken = true;
+  const interrupt = () => {
+    isUnbroken = false;
+  };
+  // An object that only wraps a client may have no events.
+  if (typeof client.on !== 'function' || typeof client.off !== 'function') return () => undefined;
+  for (const event of INTERRUPTIONS) client.on(event, interrupt);
+  return () => {
+    for (const event of INTERRUPTIONS) client.off(event, interrupt);
+    return isUnbroken;
+  };
 }
 
 interface IoRedis extends Emitter {
@@ -99,6 +127,7 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
     send: (_, command) => sendTo(client, command),
     masters: async () =>
       (client.nodes?.('master') ?? [client]).map((node) => (command) => sendTo(node, command)),
+    watchInterruptions: () => watchInterruptions(client),
     openSubscriber: canSubscribe
       ? async (events) => {
           // The store names channels as the server does, so that a prefix of the client's is in them.
@@ -137,6 +166,7 @@ function nodeRedisConnection(client: NodeRedis, canSubscribe: boolean): Connecti
         .filter((node) => node !== undefined)
         .map((node) => (command) => sendTo(node, command));
     },
+    watchInterruptions: () => watchInterruptions(client),
     openSubscriber: canSubscribe
       ? async (events) => {
           const subscriber = client.duplicate();

@@ -10,8 +10,9 @@ import type { StoreRecord } from '../store.js';
  *     claimedAtMs ⏎ leaseEndsAtMs ⏎ expiresAtMs ⏎ finishedAtMs ⏎ codec ⏎ payload
  *
  * The state of a running record is `awaited` once a claim was refused for it: somebody may wait.
- * Behind the ten lines of a running record is the whole of the finished one in whose place it is,
- * if there is one; the scripts show it to nobody.
+ * Behind the ten lines of a running record are those of the record that it took over, if there is
+ * one, and then the whole of the finished one that was there before, if there is one. The scripts
+ * show neither to anybody.
  *
  * What a record does not have is an empty line; a text that is there is never empty, see `toLine`.
  */

@@ -7,13 +7,14 @@
 
 /** Numbers are written by `%.0f`: Lua's own way keeps 14 digits of the 16 of a fencing token. */
 const READ = `
+local LINES = '^(%l+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n(%d+)\\n[^\\n]*\\n[^\\n]*\\n()'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local value = redis.call('GET', KEYS[1])
 local state, owner, token, attempt, fingerprint, claimed, lease, expires, rest
 if value then
-  state, owner, token, attempt, fingerprint, claimed, lease, expires, rest = string.match(value,
-    '^(%l+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n(%d+)\\n[^\\n]*\\n[^\\n]*\\n()')
+  state, owner, token, attempt, fingerprint, claimed, lease, expires, rest =
+    string.match(value, LINES)
   if not state then return redis.error_reply('ERR the value is no record of samekey') end
   token, attempt, lease, expires =
     tonumber(token), tonumber(attempt), tonumber(lease), tonumber(expires)
@@ -23,7 +24,7 @@ local awaited = state == 'awaited'
 if awaited then state = 'running' end
 `;
 
-/** What is behind a running record, the one that was finished before it, is nobody's to see. */
+/** Nobody sees the records behind a running one. */
 const SHOWN = `
 local function shown()
   if state == 'running' then return string.sub(value, 1, rest - 1) end
@@ -65,14 +66,16 @@ if standing then
       return {0, now, shown()}
     end
     tries = attempt + 1
-    former = string.sub(value, rest)
+    local word, _, _, _, _, _, _, _, after = string.match(value, LINES, rest)
+    former = 'running' .. string.sub(value, 8, rest - 1)
+      .. string.sub(value, word == 'running' and after or rest)
   end
 end
 state, owner, fingerprint, attempt = 'running', ARGV[1], ARGV[4], tries
 token = math.max(past + 1, time[1] * 1000000 + time[2])
 claimed = string.format('%.0f', now)
 lease = now + ARGV[2]
-expires = now + math.max(ARGV[2], ARGV[3])
+expires = math.max(expires or 0, now + math.max(ARGV[2], ARGV[3]))
 return {1, now, write('', '', former)}
 `;
 
@@ -97,14 +100,24 @@ if awaited then ${TELL} end
 return 1
 `;
 
-/** Owner → whether released. What was finished before is there again, under the last token. */
-const RELEASE = `${READ}
+/** Owner → whether released. What the claim replaced is there again, under the last token. */
+const RELEASE = `${READ}${WRITE}
 if not standing or state ~= 'running' or owner ~= ARGV[1] then return 0 end
-local before, old, ends = string.match(string.sub(value, rest),
-  '^(%l+\\n[^\\n]*\\n)(%d+)\\n%d+\\n[^\\n]*\\n%d+\\n%d+\\n(%d+)')
-if ends and tonumber(ends) > now then
-  redis.call('SET', KEYS[1],
-    before .. string.format('%.0f', token) .. string.sub(value, rest + #before + #old),
+local from = rest
+local word, name, old, _, _, _, _, ends, after = string.match(value, LINES, from)
+if attempt > 1 and word ~= 'running' then
+  lease = math.min(lease, now)
+  write('', '', string.sub(value, rest))
+  if awaited then ${TELL} end
+  return 1
+end
+if word == 'running' and tonumber(ends) <= now then
+  from = after
+  word, name, old, _, _, _, _, ends = string.match(value, LINES, from)
+end
+if word and tonumber(ends) > now then
+  redis.call('SET', KEYS[1], word .. '\\n' .. name .. '\\n' .. string.format('%.0f', token)
+    .. string.sub(value, from + #word + #name + #old + 2),
     'PX', string.format('%.0f', ends - now))
 else
   redis.call('DEL', KEYS[1])

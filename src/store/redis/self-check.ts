@@ -1,5 +1,5 @@
 import { fail } from '../../errors/errors.js';
-import { monotonicMs, sleep } from '../../runtime/runtime.js';
+import { clearTimer, monotonicMs, randomUuid, setTimer, sleep } from '../../runtime/runtime.js';
 import type { Store } from '../store.js';
 import type { Connection } from './client.js';
 
@@ -7,15 +7,104 @@ const LEASE_MS = 10_000;
 /** How long a key that lives for a millisecond may be seen. */
 const PATIENCE_MS = 2000;
 
+type Steps = Pick<Store, 'claim' | 'complete' | 'read' | 'evict'>;
+
+/**
+ * Runs the self-check, and resolves to the scratch key it used. A step that fails proves nothing
+ * yet: a server that restarts, fails over or evicts in between has forgotten the scratch key, and a
+ * client that connects again sends a command twice. So the client is refused only when the check
+ * fails again on a new key while the connection and the server stay the same.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_CLIENT` for a client that fails twice.
+ * @throws {Error} `SAMEKEY_STORE` when the check says nothing about the client; it may be run again.
+ */
+export async function proveClient(
+  keyOf: (key: string) => string,
+  store: Steps,
+  connection: Connection,
+): Promise<string> {
+  const attempt = async () => {
+    const scratchKey = `self-check:${randomUuid()}`;
+    await selfCheck(scratchKey, keyOf(scratchKey), store, connection);
+    return scratchKey;
+  };
+  try {
+    return await answered(attempt());
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+  }
+  const startedAt = monotonicMs();
+  const isUnbroken = connection.watchInterruptions();
+  let isSameServer: boolean | undefined;
+  try {
+    return await answered(
+      (async () => {
+        const before = await serverMark(connection);
+        try {
+          return await attempt();
+        } finally {
+          const after = await serverMark(connection);
+          if (before !== undefined || after !== undefined) isSameServer = before === after;
+        }
+      })(),
+    );
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    // After `LEASE_MS` the scratch key expires, whatever the client does.
+    const isTimely = monotonicMs() - startedAt < LEASE_MS;
+    const signs = [isSameServer, isUnbroken()];
+    if (isTimely && signs.includes(true) && !signs.includes(false)) throw error;
+    return fail(
+      Error,
+      'SAMEKEY_STORE',
+      `Cannot check this Redis client: the connection or the server may have changed in the self-check, wanted both to stay; the next use checks again (${error.message})`,
+    );
+  } finally {
+    isUnbroken();
+  }
+}
+
+function isRefusal(error: unknown): error is Error {
+  return (error as { code?: unknown } | undefined)?.code === 'SAMEKEY_BAD_CLIENT';
+}
+
+/** A reply that never comes must not keep the next use from a check of its own. */
+export function answered<T>(check: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimer(
+      () => reject(new Error(`no answer to the self-check within ${LEASE_MS} ms`)),
+      LEASE_MS,
+    );
+    check.then(resolve, reject).finally(() => clearTimer(timer));
+  });
+}
+
+/** What changes when a server restarts, another one takes over or a key is evicted, if it may be asked. */
+async function serverMark({ masters }: Connection): Promise<string | undefined> {
+  try {
+    const replies = await Promise.all((await masters()).map((send) => send(['INFO'])));
+    return replies
+      .map((reply) =>
+        String(reply)
+          .match(/^(?:run_id|evicted_keys):.*$/gm)
+          ?.join(),
+      )
+      .sort()
+      .join('\n');
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Proves on a key of its own that this client, this server and these scripts together do what a
  * store is for: set if absent, compare before set, give bytes back as they were, and expire. An
  * option that one of them reads in another way would take all of that away without a word.
  */
-export async function selfCheck(
+async function selfCheck(
   scratchKey: string,
-  keyOf: (key: string) => string,
-  store: Pick<Store, 'claim' | 'complete' | 'read' | 'evict'>,
+  redisKey: string,
+  store: Steps,
   connection: Connection,
 ): Promise<void> {
   const request = {
@@ -27,7 +116,6 @@ export async function selfCheck(
   };
   const payload = Uint8Array.from({ length: 256 }, (_, byte) => byte);
   const completion = { state: 'done', codec: 'self-check', payload, ttlMs: LEASE_MS } as const;
-  const redisKey = keyOf(scratchKey);
 
   const first = await store.claim(scratchKey, { ...request, owner: 'first' });
   prove(first.claimed && first.record.owner === 'first', 'a key that was absent was not set');
@@ -57,8 +145,10 @@ export async function selfCheck(
   await store.claim(scratchKey, { ...request, owner: 'third' });
   await store.complete(scratchKey, 'third', { ...completion, ttlMs: 1 });
   const until = monotonicMs() + PATIENCE_MS;
-  while (Number(await connection.send(redisKey, ['EXISTS', redisKey])) !== 0) {
-    prove(monotonicMs() < until, 'a key is there though it has expired');
+  for (;;) {
+    const askedAt = monotonicMs();
+    if (Number(await connection.send(redisKey, ['EXISTS', redisKey])) === 0) return;
+    prove(askedAt < until, 'a key is there though it has expired');
     await sleep(2);
   }
 }

@@ -1,0 +1,91 @@
+/**
+ * A Worker with `once` at module level, on a store that isolates share: that of `isolates.mjs`, which
+ * every call reaches by `fetch`. A path is `/<name of a once>/<key>`.
+ */
+
+/** @typedef {import('../../../dist/once/index.js').OnceOptions} OnceOptions */
+/** @typedef {import('../../../dist/store/store.js').Store} Store */
+
+const METHODS = ['claim', 'renew', 'complete', 'release', 'read', 'evict'];
+
+/** @param {unknown} value */
+const toJson = (value) =>
+  JSON.stringify(value, (_, each) => (each instanceof Uint8Array ? { bytes: [...each] } : each));
+
+/** @param {string} text */
+const fromJson = (text) =>
+  JSON.parse(text, (_, each) => (each?.bytes ? Uint8Array.from(each.bytes) : each));
+
+/** @param {string} url @returns {Store} */
+function storeAt(url) {
+  const call =
+    (/** @type {string} */ method) =>
+    async (/** @type {unknown[]} */ ...args) => {
+      const response = await fetch(`${url}/${method}`, { method: 'POST', body: toJson(args) });
+      const { value, error } = fromJson(await response.text());
+      if (error !== undefined) throw new Error(error);
+      return value;
+    };
+  const methods = Object.fromEntries(METHODS.map((method) => [method, call(method)]));
+  return /** @type {any} */ ({ ...methods, name: 'HTTP', close: async () => {} });
+}
+
+/** What the other side of `storeAt` answers. @param {Store} store */
+export async function answerAt(store, /** @type {string} */ method, /** @type {string} */ body) {
+  try {
+    return toJson({ value: await /** @type {any} */ (store)[method](...fromJson(body)) });
+  } catch (error) {
+    return toJson({ error: String(error) });
+  }
+}
+
+/**
+ * @param {{createOnce: typeof import('../../../dist/once/index.js').createOnce,
+ *   memoryStore: typeof import('../../../dist/store/memory.js').memoryStore}} entries
+ * @param {string} url of the store and of the work
+ * @returns {(request: Request, context: {waitUntil(promise: Promise<unknown>): void}) => Promise<Response>}
+ */
+export function isolate({ createOnce, memoryStore }, url) {
+  const limits = { leaseMs: 600, storeTimeoutMs: 500, cache: /** @type {const} */ (false) };
+  const shared = { ...limits, store: storeAt(url) };
+  const memory = { ...limits, store: memoryStore() };
+  /** @type {Record<string, ReturnType<typeof createOnce>>} */
+  const onces = {
+    shared: createOnce(shared),
+    aborting: createOnce({ ...shared, onAbandoned: 'abort' }),
+    impatient: createOnce({ ...shared, waitMs: 300 }),
+    rejecting: createOnce({ ...shared, onDuplicate: 'reject' }),
+    memory: createOnce(memory),
+    'other memory': createOnce(memory),
+  };
+  return async (request, { waitUntil }) => {
+    const { pathname, searchParams } = new URL(request.url);
+    const [, name = '', key = ''] = decodeURIComponent(pathname).split('/');
+    const once = onces[name];
+    if (once === undefined) return new Response(null, { status: 404 });
+    const ms = Number(searchParams.get('ms') ?? 0);
+    const leavesAfterMs = searchParams.get('leavesAfterMs');
+    const signal = leavesAfterMs === null ? undefined : AbortSignal.timeout(Number(leavesAfterMs));
+    const result = once.detailed(
+      key,
+      async ({ attempt, signal }) => {
+        const work = searchParams.has('sleeps')
+          ? new Promise((resolve) => setTimeout(resolve, ms))
+          : undefined;
+        const response = await fetch(`${url}/work/${key}?ms=${work ? 0 : ms}`, { signal });
+        const count = Number(await response.text());
+        await work;
+        return { attempt, count };
+      },
+      { ...(signal && { signal }) },
+    );
+    if (searchParams.has('waitUntil')) waitUntil(result.catch(() => {}));
+    try {
+      const { value, outcome } = await result;
+      return Response.json({ ...value, outcome });
+    } catch (/** @type {any} */ error) {
+      const { name, code = name, message } = error;
+      return Response.json({ code: typeof code === 'string' ? code : name, message });
+    }
+  };
+}
