@@ -149,38 +149,6 @@ describeWith('PostgreSQL', hasPostgres, 'the table of the PostgreSQL store', () 
     expect(await countOf(() => once(key, () => 2))).toBe(1);
   });
 
-  it('takes one connection for all who watch, and gives it back', async () => {
-    const own = new pg.Pool({ connectionString: server.url, max: 3 });
-    const store = postgresStore({ pool: own });
-    const ends = await Promise.all(['a', 'b', 'c'].map((key) => store.watch?.(key, () => {})));
-    expect(own.totalCount - own.idleCount).toBe(1);
-    for (const end of ends) end?.();
-    await store.close();
-    await expect.poll(() => own.totalCount - own.idleCount).toBe(0);
-    await own.end();
-  });
-
-  it('is listened to again after the connection was cut', async () => {
-    const own = new pg.Pool({ connectionString: server.url, max: 3 });
-    own.on('error', () => {});
-    const store = postgresStore({ pool: own });
-    await store.claim('cut', request('a'));
-    let told = 0;
-    await store.watch?.('cut', () => {
-      told++;
-    });
-    await pool.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'`,
-    );
-    // What was missed is unknown, so watchers are told to look.
-    await expect.poll(() => told, { timeout: 20_000 }).toBeGreaterThan(0);
-    const before = told;
-    await store.complete('cut', 'a', outcome);
-    await expect.poll(() => told, { timeout: 20_000 }).toBeGreaterThan(before);
-    await store.close();
-    await own.end();
-  });
-
   it('may be in a database whose transactions are serializable', async () => {
     const own = new pg.Pool({
       connectionString: server.url,

@@ -2,7 +2,7 @@ import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { monotonicMs } from '../runtime/runtime.js';
 import { fromOneLine, toOneLine } from './one-line.js';
 import { type Connection, type PostgresClient, type Row, toConnection } from './postgres/client.js';
-import { Notifications } from './postgres/notifications.js';
+import { Notifications, type Sight } from './postgres/notifications.js';
 import { type Statements, statementsFor } from './postgres/statements.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import { sha1Hex } from './text-digest.js';
@@ -45,14 +45,17 @@ const PREPARED = ['claim', 'renew', 'complete', 'release', 'read'] as const;
 
 const SERIALIZATION_FAILURE = '40001';
 const UNDEFINED_TABLE = '42P01';
+/** A prepared statement that is not there, and one that is there already. */
+const FORGOTTEN_STATEMENT: ReadonlySet<unknown> = new Set(['26000', '42P05']);
 
 /**
  * Returns a store in a table of PostgreSQL (12 or newer, or PGlite): for all processes that can
  * reach it.
  *
- * A claim is one round trip, and so is every other step. Duplicates are told by `LISTEN`, on one
- * connection that is taken from the pool when the first of them waits and kept until `close()`.
- * Expired rows are deleted in the background. Without its table a store rejects with
+ * A claim is one round trip, and so is every other step. While duplicates wait, all stores on a pool
+ * share one connection of it for `LISTEN`. A pool that can spare none, one of fewer than three
+ * connections, and a pooler such as PgBouncer are asked every 20 ms to 1 s instead, by one query for
+ * all keys. Expired rows are deleted in the background. Without its table a store rejects with
  * `SAMEKEY_NO_TABLE`.
  *
  * @throws {TypeError} `SAMEKEY_BAD_CLIENT` for a pool that is none.
@@ -101,12 +104,12 @@ function toTableName(table: unknown): string {
 class Records implements PostgresStore {
   readonly name = 'postgres';
   readonly schema: string;
-  readonly watch?: (key: string, notify: () => void) => Promise<() => void>;
+  readonly watch: (key: string, notify: () => void) => Promise<() => void>;
   readonly #table: string;
   readonly #connection: Connection;
   readonly #sql: Statements;
-  readonly #notifications: Notifications | undefined;
-  readonly #isPreparing: boolean;
+  readonly #notifications: Notifications;
+  #isPreparing: boolean;
   /** The names of prepared statements, by their text. */
   #names: Promise<ReadonlyMap<string, string>> | undefined;
   #sweepAt = monotonicMs() + SWEEP_EVERY_MS;
@@ -117,11 +120,9 @@ class Records implements PostgresStore {
     this.#sql = statementsFor(table);
     this.schema = this.#sql.schema;
     this.#isPreparing = isPreparing;
-    if (connection.listen !== undefined) {
-      const notifications = new Notifications(connection.listen, this.#sql.listen, table);
-      this.#notifications = notifications;
-      this.watch = (key, notify) => notifications.watch(key, notify);
-    }
+    const notifications = new Notifications(connection.listener, table, (keys) => this.#look(keys));
+    this.#notifications = notifications;
+    this.watch = async (key, notify) => notifications.watch(key, notify);
   }
 
   async migrate(): Promise<void> {
@@ -212,7 +213,13 @@ class Records implements PostgresStore {
   }
 
   async close(): Promise<void> {
-    this.#notifications?.close();
+    this.#notifications.close();
+  }
+
+  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, Sight>> {
+    const rows = await this.#connection.query(this.#sql.look, [keys]);
+    const sightIn = (row: Row) => ({ version: String(row.version), isHeld: row.is_held === true });
+    return new Map(rows.map((row) => [row.key as string, sightIn(row)]));
   }
 
   async #decide(text: string, values: readonly unknown[]): Promise<boolean> {
@@ -221,9 +228,7 @@ class Records implements PostgresStore {
 
   async #query(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
     try {
-      if (!this.#isPreparing) return await this.#connection.query(text, values);
-      this.#names ??= namesOf(this.#sql);
-      return await this.#connection.query(text, values, (await this.#names).get(text));
+      return await this.#send(text, values);
     } catch (error) {
       if (codeOf(error) !== UNDEFINED_TABLE) throw error;
       return fail(
@@ -232,6 +237,20 @@ class Records implements PostgresStore {
         `Cannot use the table ${this.#table}: it is not there, wanted migrate(), or what "samekey store sql" prints`,
       );
     }
+  }
+
+  async #send(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    if (this.#isPreparing) {
+      this.#names ??= namesOf(this.#sql);
+      try {
+        return await this.#connection.query(text, values, (await this.#names).get(text));
+      } catch (error) {
+        if (!FORGOTTEN_STATEMENT.has(codeOf(error))) throw error;
+        // A pooler sent it to another server connection, which has refused it before running it.
+        this.#isPreparing = false;
+      }
+    }
+    return this.#connection.query(text, values);
   }
 
   /** Beside a claim, which does not wait for it. */

@@ -6,6 +6,10 @@ export class Watchers {
     return this.#byKey.size;
   }
 
+  keys(): string[] {
+    return [...this.#byKey.keys()];
+  }
+
   /** Adds one; returns a function that takes it away. */
   add(key: string, notify: () => void): () => void {
     const watchers = this.#byKey.get(key) ?? new Set();

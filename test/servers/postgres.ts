@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ended, endWithTests, freePort, untilReady } from './process.js';
+import { ended, endWithTests, freePort, isInstalled, untilReady } from './process.js';
 
 /** Debian keeps them here; elsewhere they are on the path. */
 const DEBIAN = '/usr/lib/postgresql';
@@ -27,6 +27,7 @@ export const hasPostgres = BIN !== undefined;
 
 export interface PostgresServer {
   readonly url: string;
+  readonly port: number;
   /** Ends it at once. */
   kill(): Promise<void>;
   /** Starts it again, with what it had written. */
@@ -42,20 +43,23 @@ function serverUser(): { uid?: number; gid?: number } {
   return { uid: idOf('-u'), gid: idOf('-g') };
 }
 
-/** Starts a server on a port and in a folder of its own. */
-export async function startPostgres(): Promise<PostgresServer> {
+/** Starts a server on a port and in a folder of its own; or a standby that follows another one. */
+export async function startPostgres(primary?: PostgresServer): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'samekey-postgres-'));
   const user = serverUser();
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid ?? user.uid);
   const data = join(folder, 'data');
   const port = await freePort();
   const options = { ...user, cwd: folder, env: { ...process.env, LC_ALL: 'C.UTF-8' } };
-  const init = spawnSync(
-    join(BIN as string, 'initdb'),
-    ['-D', data, '-U', 'samekey', '-A', 'trust', '-E', 'UTF8', '--no-sync'],
-    { ...options, encoding: 'utf8' },
-  );
-  if (init.status !== 0) throw new Error(`initdb: ${init.stderr}`);
+  const [command, ...words] =
+    primary === undefined
+      ? ['initdb', '-D', data, '-U', 'samekey', '-A', 'trust', '-E', 'UTF8', '--no-sync']
+      : ['pg_basebackup', '-D', data, '-d', primary.url, '-R', '-c', 'fast', '--no-sync'];
+  const init = spawnSync(join(BIN as string, command as string), words, {
+    ...options,
+    encoding: 'utf8',
+  });
+  if (init.status !== 0) throw new Error(`${command}: ${init.stderr}`);
 
   let child = await start();
   async function start(): Promise<ChildProcess> {
@@ -77,6 +81,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
 
   return {
+    port,
     url: `postgres://samekey@127.0.0.1:${port}/postgres`,
     kill,
     async start() {
@@ -84,6 +89,58 @@ export async function startPostgres(): Promise<PostgresServer> {
     },
     async stop() {
       await kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export const hasPgBouncer = hasPostgres && isInstalled('pgbouncer');
+
+/** PgBouncer in front of a server. */
+export interface PgBouncer {
+  readonly url: string;
+  /** What it has written to its log. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts a PgBouncer that shares `size` connections to the server. */
+export async function startPgBouncer(
+  server: PostgresServer,
+  mode: 'transaction' | 'session',
+  size: number,
+): Promise<PgBouncer> {
+  const folder = mkdtempSync(join(tmpdir(), 'samekey-pgbouncer-'));
+  const user = serverUser();
+  const port = await freePort();
+  const config = join(folder, 'pgbouncer.ini');
+  writeFileSync(
+    config,
+    `[databases]
+postgres = host=127.0.0.1 port=${server.port} user=samekey
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = any
+pool_mode = ${mode}
+default_pool_size = ${size}
+`,
+  );
+  if (user.uid !== undefined) chownSync(folder, user.uid, user.gid ?? user.uid);
+  const child = spawn('pgbouncer', [config], { ...user, stdio: ['ignore', 'ignore', 'pipe'] });
+  endWithTests(child);
+  let log = '';
+  child.stderr.on('data', (data) => {
+    log += data;
+  });
+  await untilReady(() => accepts(port), 'pgbouncer');
+  return {
+    url: `postgres://samekey@127.0.0.1:${port}/postgres`,
+    log: () => log,
+    async stop() {
+      child.kill('SIGKILL');
+      await ended(child);
       rmSync(folder, { recursive: true, force: true });
     },
   };

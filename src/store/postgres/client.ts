@@ -1,4 +1,5 @@
 import { fail, nameOf } from '../../errors/errors.js';
+import { listenerOf, type Pool } from './pool-listener.js';
 
 /** A pool of `pg`, or a PGlite. */
 export interface PostgresClient {
@@ -10,21 +11,25 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface Connection {
   /** A statement with a name is prepared once per connection, where the client can. */
   query(text: string, values?: readonly unknown[], name?: string): Promise<readonly Row[]>;
-  /**
-   * Runs a `LISTEN` and calls `onNotify` with each payload; `onEnd` when there will be no more.
-   * Returns a function that ends it. There is none where a connection cannot be kept for that.
-   */
-  readonly listen:
-    | ((
-        statement: string,
-        channel: string,
-        onNotify: (payload: string) => void,
-        onEnd: () => void,
-      ) => Promise<() => void>)
-    | undefined;
+  /** There is none where a connection cannot be kept for `LISTEN`. */
+  readonly listener: Listener | undefined;
 }
 
-interface Queryable {
+/** Tells of notifications, at the times when they can be had. */
+export interface Listener {
+  /** Returns a function that ends it. */
+  subscribe(channel: string, subscriber: Subscriber): () => void;
+  /** Gives back at once what no subscriber needs any longer. */
+  releaseUnused(): void;
+}
+
+export interface Subscriber {
+  readonly onNotify: (payload: string) => void;
+  /** `true` when notifications begin to arrive, `false` when there will be none for a while. */
+  readonly onListening: (isListening: boolean) => void;
+}
+
+export interface Queryable {
   query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly Row[] }>;
 }
 
@@ -35,16 +40,6 @@ interface Preparing {
     readonly text: string;
     readonly values: readonly unknown[] | undefined;
   }): Promise<{ readonly rows: readonly Row[] }>;
-}
-
-interface PoolClient extends Queryable {
-  on(event: 'notification', listener: (message: { payload?: string }) => void): unknown;
-  on(event: 'error' | 'end', listener: () => void): unknown;
-  release(destroy: true): void;
-}
-
-interface Pool extends Queryable {
-  connect(): Promise<PoolClient>;
 }
 
 interface Lite extends Queryable {
@@ -77,44 +72,43 @@ export function toConnection(pool: PostgresClient): Connection {
         'Cannot use this PostgreSQL client: a query gave no rows, wanted a Pool of pg or a PGlite',
       );
     },
-    listen: has('listen', 'function')
-      ? listenOnLite(client as Lite)
+    listener: has('listen', 'function')
+      ? new LiteListener(client as Lite)
       : // A single Client of pg has `connect` as well, and nothing to give away.
         has('connect', 'function') && has('totalCount', 'number')
-        ? listenOnPool(client as Pool)
+        ? listenerOf(client as Pool)
         : undefined,
   };
 }
 
-function listenOnLite(client: Lite): Connection['listen'] {
-  return async (_, channel, onNotify) => {
-    const end = await client.listen(`"${channel}"`, onNotify);
-    return () => {
-      end().catch(() => {});
-    };
-  };
-}
+/** A PGlite has one connection, which hears of everything beside its queries. */
+class LiteListener implements Listener {
+  readonly #client: Lite;
+  readonly #subscribers = new Set<Subscriber>();
+  #listening: Promise<() => Promise<void>> | undefined;
 
-function listenOnPool(pool: Pool): Connection['listen'] {
-  return async (statement, _, onNotify, onEnd) => {
-    const client = await pool.connect();
-    let isOver = false;
-    const end = () => {
-      if (isOver) return;
-      isOver = true;
-      // For good: another user of the connection would be sent the notifications.
-      client.release(true);
-      onEnd();
-    };
-    client.on('notification', ({ payload }) => onNotify(payload ?? ''));
-    client.on('error', end);
-    client.on('end', end);
-    try {
-      await client.query(statement);
-    } catch (error) {
-      end();
-      throw error;
-    }
-    return end;
-  };
+  constructor(client: Lite) {
+    this.#client = client;
+  }
+
+  subscribe(channel: string, subscriber: Subscriber): () => void {
+    this.#subscribers.add(subscriber);
+    this.#listening ??= this.#client.listen(`"${channel}"`, (payload) => {
+      for (const { onNotify } of [...this.#subscribers]) onNotify(payload);
+    });
+    this.#listening.then(
+      () => {
+        if (this.#subscribers.has(subscriber)) subscriber.onListening(true);
+      },
+      () => {
+        this.#listening = undefined;
+      },
+    );
+    return () => this.#subscribers.delete(subscriber);
+  }
+
+  releaseUnused(): void {
+    this.#listening?.then((end) => end()).catch(() => {});
+    this.#listening = undefined;
+  }
 }

@@ -15,7 +15,8 @@ export interface Statements {
   readonly evict: string;
   readonly list: string;
   readonly sweep: string;
-  readonly listen: string;
+  /** What `watch` compares; a key without a record has no row. */
+  readonly look: string;
 }
 
 const quoted = (name: string) => `"${name}"`;
@@ -201,6 +202,10 @@ WHERE r.expires_at_ms > ms AND key > $1 COLLATE "C" ORDER BY key LIMIT $2`,
   SELECT key FROM ${table} AS r, clock WHERE r.expires_at_ms <= ms
   ORDER BY expires_at_ms LIMIT $1 FOR UPDATE OF r SKIP LOCKED
 ) RETURNING key`,
-    listen: `LISTEN ${quoted(name)}`,
+    look: `WITH ${CLOCK}, seen AS (
+  SELECT key, state, owner, state = 'running' AND lease_ends_at_ms > ms AS is_held
+  FROM ${table}, clock WHERE key = ANY ($1::text[]) AND expires_at_ms > ms
+)
+SELECT key, concat_ws(' ', state, is_held, owner) AS version, is_held FROM seen`,
   };
 }

@@ -1,0 +1,245 @@
+import {
+  clearTimer,
+  monotonicMs,
+  randomUuid,
+  setTimer,
+  type Timer,
+} from '../../runtime/runtime.js';
+import type { Listener, Queryable, Subscriber } from './client.js';
+
+/** What the listener needs of a `Pool` of `pg`. */
+export interface Pool extends Queryable {
+  readonly options?: { readonly max?: number };
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
+  readonly ending?: boolean;
+  connect(): Promise<PoolClient>;
+}
+
+interface PoolClient extends Queryable {
+  /** The process ID that the server, or a pooler in front of it, sent at login. */
+  readonly processID?: number | null;
+  on(event: 'notification', listener: (message: Notification) => void): unknown;
+  on(event: 'error' | 'end', listener: () => void): unknown;
+  release(destroy?: boolean): void;
+}
+
+interface Notification {
+  readonly channel?: string;
+  readonly payload?: string;
+}
+
+/**
+ * One connection for `LISTEN`, one for a function that holds a connection, and one for the store: in
+ * a smaller pool the listener and one such function would leave nothing to renew its lease with.
+ */
+const SMALLEST_POOL = 3;
+/** How often the pool is checked while somebody is subscribed or the connection is held. */
+const TICK_MS = 100;
+/** How long the connection is kept after the last subscriber has left. */
+const LINGER_MS = 5000;
+/** How long to wait before the next attempt to listen. */
+const RETRY_LOST_MS = 250;
+const RETRY_BUSY_MS = 5000;
+const RETRY_UNSUPPORTED_MS = 60_000;
+/** How long it may take until a notification to oneself has arrived. */
+const PROOF_MS = 5000;
+
+interface Channel {
+  readonly subscribers: Set<Subscriber>;
+  /** Whether a notification has arrived on the current connection. */
+  isProven: boolean;
+  /** The payload that proves it. */
+  proof: string | undefined;
+}
+
+const listeners = new WeakMap<Pool, PoolListener>();
+
+/** The listener that all stores on this pool share. */
+export function listenerOf(pool: Pool): PoolListener {
+  const known = listeners.get(pool) ?? new PoolListener(pool);
+  listeners.set(pool, known);
+  return known;
+}
+
+/**
+ * Listens on one connection of a pool, for all stores that use the pool, as long as the pool can
+ * spare it: subscribers are told when notifications begin and when they end, and have to look for
+ * changes themselves in between.
+ *
+ * The connection is taken only where another one stays free, never waits in the pool's queue, and is
+ * given back when requests queue, when the pool is being ended, and when it is no longer needed.
+ */
+class PoolListener implements Listener {
+  readonly #pool: Pool;
+  readonly #channels = new Map<string, Channel>();
+  #client: PoolClient | undefined;
+  /** Whether it leads to a server process of its own. */
+  #isDirect = false;
+  #isOpening = false;
+  #timer: Timer | undefined;
+  #retryAt = 0;
+  #neededAt = 0;
+  /** Since when requests have been queued in the pool. */
+  #queuedAt: number | undefined;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  subscribe(name: string, subscriber: Subscriber): () => void {
+    const channel = this.#channels.get(name) ?? {
+      subscribers: new Set(),
+      isProven: false,
+      proof: undefined,
+    };
+    const isNew = !this.#channels.has(name);
+    this.#channels.set(name, channel);
+    channel.subscribers.add(subscriber);
+    if (channel.isProven) subscriber.onListening(true);
+    else if (isNew && this.#client !== undefined && this.#isDirect) {
+      this.#listenTo(this.#client, name, channel);
+    }
+    this.#tick();
+    return () => {
+      channel.subscribers.delete(subscriber);
+      const isUnused = channel.subscribers.size === 0 && this.#client === undefined;
+      if (isUnused && this.#channels.get(name) === channel) this.#channels.delete(name);
+      this.#neededAt = monotonicMs();
+    };
+  }
+
+  releaseUnused(): void {
+    if (!this.#isNeeded()) this.#giveBack();
+  }
+
+  #isNeeded(): boolean {
+    for (const { subscribers } of this.#channels.values()) if (subscribers.size > 0) return true;
+    return false;
+  }
+
+  #tick(): void {
+    clearTimer(this.#timer);
+    const nowMs = monotonicMs();
+    const isNeeded = this.#isNeeded();
+    if (isNeeded) this.#neededAt = nowMs;
+    this.#queuedAt = this.#pool.waitingCount > 0 ? (this.#queuedAt ?? nowMs) : undefined;
+    if (this.#client !== undefined) {
+      if (this.#pool.ending || this.#neededAt + LINGER_MS <= nowMs) this.#giveBack();
+      // Not at once: requests may queue for a moment, and the next connection is theirs.
+      else if (this.#queuedAt !== undefined && this.#queuedAt + TICK_MS <= nowMs) {
+        this.#giveBack(RETRY_BUSY_MS);
+      }
+    } else if (isNeeded && !this.#isOpening && this.#retryAt <= nowMs && this.#hasRoom()) {
+      this.#open().catch(() => {});
+    }
+    if (!isNeeded && this.#client === undefined) return;
+    this.#timer = setTimer(() => this.#tick(), TICK_MS);
+    this.#timer.unref?.();
+  }
+
+  /** Whether a connection can be had at once, and another one stays free. */
+  #hasRoom(): boolean {
+    const { options, totalCount, idleCount, waitingCount, ending } = this.#pool;
+    const max = options?.max ?? 0;
+    const freeCount = max - (totalCount - idleCount);
+    return max >= SMALLEST_POOL && freeCount >= 2 && waitingCount === 0 && !ending;
+  }
+
+  async #open(): Promise<void> {
+    this.#isOpening = true;
+    this.#retryAt = monotonicMs() + RETRY_LOST_MS;
+    let client: PoolClient;
+    try {
+      client = await this.#pool.connect();
+    } finally {
+      this.#isOpening = false;
+    }
+    // It may have come late.
+    if (this.#isNeeded() && this.#pool.waitingCount === 0 && !this.#pool.ending) this.#use(client);
+    else client.release();
+  }
+
+  async #use(client: PoolClient): Promise<void> {
+    this.#client = client;
+    const lose = () => {
+      if (this.#client === client) this.#giveBack(RETRY_LOST_MS);
+    };
+    client.on('error', lose);
+    client.on('end', lose);
+    client.on('notification', ({ channel: name = '', payload = '' }) => {
+      const channel = this.#channels.get(name);
+      if (this.#client !== client || channel === undefined) return;
+      if (payload === channel.proof) this.#prove(channel);
+      else for (const { onNotify } of [...channel.subscribers]) onNotify(payload);
+    });
+    this.#expect(client, () => this.#isDirect);
+    try {
+      const isDirect = await isServerOf(client);
+      if (this.#client !== client) return;
+      if (!isDirect) return this.#giveBack(RETRY_UNSUPPORTED_MS);
+    } catch {
+      return lose();
+    }
+    this.#isDirect = true;
+    for (const [name, channel] of this.#channels) this.#listenTo(client, name, channel);
+  }
+
+  /** Listens on a channel, and sends a notification to it, to see whether that arrives. */
+  async #listenTo(client: PoolClient, name: string, channel: Channel): Promise<void> {
+    const proof = `samekey proof ${randomUuid()}`;
+    channel.proof = proof;
+    this.#expect(client, () => channel.isProven);
+    try {
+      await client.query(`LISTEN "${name}"`);
+      if (this.#client !== client) return;
+      // By another connection: behind a pooler, one that notifies itself may hear of it all the same.
+      await this.#pool.query('SELECT pg_notify($1, $2)', [name, proof]);
+    } catch {
+      // A standby cannot listen; a server that is gone may come back.
+      if (this.#client === client) this.#giveBack(RETRY_BUSY_MS);
+    }
+  }
+
+  /** Gives the connection back if it does not become of use. */
+  #expect(client: PoolClient, isOfUse: () => boolean): void {
+    const timer = setTimer(() => {
+      if (this.#client === client && !isOfUse()) this.#giveBack(RETRY_UNSUPPORTED_MS);
+    }, PROOF_MS);
+    timer.unref?.();
+  }
+
+  #prove(channel: Channel): void {
+    channel.isProven = true;
+    for (const { onListening } of [...channel.subscribers]) onListening(true);
+  }
+
+  #giveBack(retryMs = 0): void {
+    const client = this.#client;
+    if (client === undefined) return;
+    this.#client = undefined;
+    this.#isDirect = false;
+    this.#retryAt = monotonicMs() + retryMs;
+    // For good: another user of the connection would be sent the notifications.
+    client.release(true);
+    for (const [name, channel] of this.#channels) {
+      const { isProven, subscribers } = channel;
+      channel.isProven = false;
+      channel.proof = undefined;
+      if (subscribers.size === 0) this.#channels.delete(name);
+      else if (isProven) for (const { onListening } of [...subscribers]) onListening(false);
+    }
+  }
+}
+
+/**
+ * Whether the connection leads to a server process of its own. A pooler such as PgBouncer tells a
+ * process ID that it made up. If it pools transactions, `LISTEN` would succeed, stay behind on
+ * whichever server connection ran it, and be notified of nothing.
+ */
+async function isServerOf(client: PoolClient): Promise<boolean> {
+  const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
+  const { processID } = client;
+  return typeof processID !== 'number' || Number(rows[0]?.pid) === processID;
+}

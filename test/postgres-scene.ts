@@ -1,0 +1,63 @@
+import pg from 'pg';
+import { createOnce, type OnceEvent, type OnceOptions } from '../src/once/index.js';
+import { type PostgresStoreOptions, postgresStore } from '../src/store/postgres.js';
+import type { ClaimRequest } from '../src/store/store.js';
+
+export const sleep = (delayMs: number) => new Promise((resolve) => setTimeout(resolve, delayMs));
+
+export const request = (owner: string): ClaimRequest => ({
+  owner,
+  leaseMs: 60_000,
+  ttlMs: 60_000,
+  fingerprint: undefined,
+  takeUnknown: true,
+  takeFinished: true,
+});
+
+export const outcome = {
+  state: 'done',
+  codec: 'json',
+  payload: Uint8Array.of(123, 125),
+  ttlMs: 60_000,
+} as const;
+
+/** One process with a pool, and a `once` on it. */
+export function onPool(
+  config: pg.PoolConfig,
+  options: Omit<PostgresStoreOptions, 'pool'> = {},
+  settings: Partial<OnceOptions> = {},
+) {
+  const pool = new pg.Pool(config);
+  pool.on('error', () => {});
+  const store = postgresStore({ pool, ...options });
+  const events: OnceEvent[] = [];
+  const once = createOnce({
+    store,
+    cache: false,
+    onEvent: (event) => events.push(event),
+    ...settings,
+  });
+  return {
+    pool,
+    store,
+    once,
+    storeErrors: () => events.filter(({ type }) => type === 'storeError'),
+    /** The connections that somebody holds. */
+    heldCount: () => pool.totalCount - pool.idleCount,
+    async end() {
+      await once.close();
+      await pool.end();
+    },
+  };
+}
+
+export type OnPool = ReturnType<typeof onPool>;
+
+/** A promise, and the function that resolves it. */
+export function signal(): { readonly given: Promise<void>; readonly give: () => void } {
+  let give = () => {};
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give };
+}
