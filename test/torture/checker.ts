@@ -27,7 +27,7 @@ export interface Verdict {
   /** Calls, evictions included. */
   readonly operations: number;
   readonly runs: number;
-  /** The keys to which it happened, each once; `crash` names processes. */
+  /** The keys to which it happened, each once; for `crash` processes, and what they wrote. */
   readonly violations: Readonly<Record<Violation, readonly string[]>>;
   /** Second runs that `leaseMs` explains: an owner died, or was silent for longer. Keys, each once. */
   readonly takenOver: readonly string[];
@@ -99,9 +99,9 @@ export function check(events: readonly HistoryEvent[], options: CheckOptions): V
   };
   const takenOver = new Set<string>();
   const unkept = new Set<string>();
-  const { histories, unanswered, crashed, seen, operations } = collect(events);
+  const { histories, unanswered, crashes, seen, operations } = collect(events);
   for (const key of unanswered) add('unanswered', key);
-  for (const process of crashed) add('crash', process);
+  for (const crash of crashes) add('crash', crash);
   let runCount = 0;
   for (const [key, history] of histories) {
     runCount += history.runs.length;
@@ -150,6 +150,7 @@ function collect(events: readonly HistoryEvent[]) {
   const removals = new Map<string, Removal>();
   const killed = new Set<string>();
   const crashed: string[] = [];
+  const crashes: string[] = [];
   const seen: Record<string, number> = {};
   const count = (what: string) => {
     seen[what] = (seen[what] ?? 0) + 1;
@@ -241,6 +242,7 @@ function collect(events: readonly HistoryEvent[]) {
         break;
       case 'crashed':
         crashed.push(event.process);
+        crashes.push(`${event.process}: ${event.why}`);
         break;
       case 'told':
         count(event.what);
@@ -264,7 +266,7 @@ function collect(events: readonly HistoryEvent[]) {
     .filter(({ call, answer }) => answer === undefined && !ended.has(call.process))
     .filter(({ call }) => endAt !== undefined && call.at < endAt)
     .map(({ call }) => call.key);
-  return { histories, unanswered, crashed, seen, operations };
+  return { histories, unanswered, crashes, seen, operations };
 }
 
 function checkClaims(history: KeyHistory, overlap: () => void, token: () => void) {

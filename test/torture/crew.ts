@@ -81,6 +81,16 @@ export class Crew {
     appendFileSync(join(this.#folder, 'supervisor.jsonl'), `${line}\n`);
   }
 
+  /** Where a process with this name writes down what happens. */
+  logOf(name: string): string {
+    return join(this.#folder, `${name}.jsonl`);
+  }
+
+  /** A whole number below 2³¹ that the run's seed leads to. */
+  seed(): number {
+    return Math.floor(this.#random() * 2 ** 31);
+  }
+
   async start(count: number): Promise<void> {
     const started = Array.from({ length: count }, () => this.#start(this.#load.callers));
     this.#workers.push(...started);
@@ -92,9 +102,9 @@ export class Crew {
     const name = `w${number}`;
     const job = {
       name,
-      log: join(this.#folder, `${name}.jsonl`),
+      log: this.logOf(name),
       store: this.#stores[number % this.#stores.length],
-      seed: Math.floor(this.#random() * 2 ** 31),
+      seed: this.seed(),
       row: this.#row,
       load: { ...this.#load, callers },
     };

@@ -16,7 +16,7 @@ export interface PlainStore {
 export function processRows(plain: PlainStore): Row[] {
   const { store, missing, start } = plain;
   const many = { store, missing };
-  const one = { ...many, workers: 1, kills: false } as const;
+  const one = { ...many, workers: 1, kills: false, load: { callers: 24 } } as const;
   return [
     ...(plain.isOfOneProcess
       ? []

@@ -8,10 +8,10 @@ import { keyAt, random } from './seeded.mjs';
 export interface Subject {
   /** How workers open it, in turn. */
   readonly at: readonly StoreAt[];
+  /** Starts what writes into the history itself, before the workers. */
+  begin?(crew: Crew): Promise<void>;
   /** Does it once, and returns when the store is as it was; says what it did. */
   fault?(crew: Crew, random: () => number): Promise<string>;
-  /** What is said about the row that only a run shows. */
-  note?: string;
   stop(): Promise<void>;
 }
 
@@ -25,6 +25,8 @@ export interface Row {
   readonly load?: Partial<Load>;
   /** One process for a store that is in one. */
   readonly workers?: number;
+  /** Whether every second key is called with `onUnknown: 'hold'`, which is so unless it says no. */
+  readonly holds?: false;
   /** Whether processes are killed as well, which is so unless it says no. */
   readonly kills?: false;
   /** How long to wait between two faults; 1500 ms unless given. */
@@ -68,6 +70,7 @@ export async function torture(row: Row, options: TortureOptions): Promise<RowRes
   let faults = 0;
   let kills = 0;
   try {
+    await subject.begin?.(crew);
     await crew.start(workers);
     const until = sharedClockMs() + seconds * 1000;
     const goesOn = () => sharedClockMs() < until;
@@ -108,7 +111,10 @@ export async function torture(row: Row, options: TortureOptions): Promise<RowRes
         .map((number) => keyAt(row.name, number))
         .flatMap((each) => (each.isHeld ? each.key : [])),
     );
-    const verdict = check(events, { ttlMs: load.ttlMs, isHeld: (key) => held.has(key) });
+    const verdict = check(events, {
+      ttlMs: load.ttlMs,
+      isHeld: (key) => row.holds !== false && held.has(key),
+    });
     return { ...summary(row, verdict), seconds, workers, faults, kills };
   } finally {
     await crew.end();
