@@ -1,9 +1,14 @@
 import pg from 'pg';
+import { expect } from 'vitest';
 import { createOnce, type OnceEvent, type OnceOptions } from '../src/once/index.js';
 import { type PostgresStoreOptions, postgresStore } from '../src/store/postgres.js';
 import type { ClaimRequest } from '../src/store/store.js';
 
 export const sleep = (delayMs: number) => new Promise((resolve) => setTimeout(resolve, delayMs));
+
+/** What is going to be so; the machine may be slow and busy. */
+export const eventually = (read: () => unknown): ReturnType<typeof expect.poll> =>
+  expect.poll(read, { timeout: 30_000 });
 
 export const request = (owner: string): ClaimRequest => ({
   owner,

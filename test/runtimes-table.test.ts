@@ -9,6 +9,7 @@ interface Row {
   readonly total: number;
   readonly fetch?: Count;
   readonly server?: Count;
+  readonly once?: Count;
 }
 interface Count {
   readonly passed: number;
@@ -36,17 +37,19 @@ it.each(readResults().rows)(
     expect(row.passed).toBe(row.total);
     // No file of vectors is smaller than this.
     expect(row.total).toBeGreaterThan(100);
-    for (const count of [row.fetch, row.server]) expect(count?.passed).toBe(count?.total);
+    for (const count of [row.fetch, row.server, row.once]) expect(count?.passed).toBe(count?.total);
   },
 );
 
 it('requests are sent on every runtime, and served where it has a server of the Web', () => {
   const { rows } = readResults();
-  const having = (part: 'fetch' | 'server') =>
+  const having = (part: 'fetch' | 'server' | 'once') =>
     rows.filter((row) => (row[part]?.total ?? 0) > 5).map(({ name }) => name.split(',')[0]);
   expect(having('fetch')).toEqual([
     ...['Node 20', 'Node 22', 'Node 24', 'Node 26', 'Bun', 'Deno', 'workerd', 'Edge Runtime'],
     ...['Chromium', 'Firefox', 'WebKitGTK'],
   ]);
   expect(having('server')).toEqual(['Bun', 'Deno', 'workerd']);
+  // Where what a request has begun ends with it.
+  expect(having('once')).toEqual(['workerd']);
 });

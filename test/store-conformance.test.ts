@@ -149,6 +149,15 @@ const MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
     }),
   ],
   [
+    'claim sent again after its run starts another one',
+    rules({
+      claimed: (old, request, nowMs, passed) =>
+        old?.owner === request.owner && old.state !== 'running'
+          ? claimed({ ...old, owner: '' }, request, nowMs, passed)
+          : claimed(old, request, nowMs, passed),
+    }),
+  ],
+  [
     'claim sent again is another claim',
     rules({
       claimed: (old, request, nowMs, passed) =>

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { storeConformance } from '../src/store/conformance.js';
 import { memoryStore } from '../src/store/memory.js';
 import type { ClaimRequest, Store } from '../src/store/store.js';
@@ -23,15 +23,70 @@ describe('the memory store with the clock of the machine', () => {
   for (const { name, run } of storeConformance({ open: () => store })) it(name, run);
 });
 
+const request: ClaimRequest = {
+  owner: 'owner',
+  leaseMs: 1000,
+  ttlMs: 2000,
+  fingerprint: undefined,
+  takeUnknown: false,
+  takeFinished: false,
+};
+
+describe('the clock of the memory store', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+  const another: ClaimRequest = { ...request, owner: 'another', takeUnknown: true };
+
+  it('is not set with that of the machine: leases and results last as long as they should', async () => {
+    const realNow = Date.now;
+    const nowMs = Date.now();
+    const store = memoryStore();
+    await store.claim('running', { ...request, leaseMs: 100 });
+    await store.claim('finished', request);
+    const completion = {
+      state: 'done',
+      codec: 'c',
+      payload: new Uint8Array(),
+      ttlMs: 100,
+    } as const;
+    await store.complete('finished', 'owner', completion);
+    for (const byMs of [3_600_000, -3_600_000]) {
+      vi.spyOn(Date, 'now').mockImplementation(() => realNow() + byMs);
+      expect((await store.claim('running', another)).claimed).toBe(false);
+      const read = await store.read('finished');
+      expect(read.record?.state).toBe('done');
+      expect(Math.abs(read.nowMs - nowMs)).toBeLessThan(60_000);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect((await store.claim('running', another)).claimed).toBe(true);
+    expect((await store.read('finished')).record).toBeUndefined();
+  });
+
+  it('follows fake timers, as a test that moves its time expects', async () => {
+    const store = memoryStore();
+    await store.claim('before', request);
+    for (const [key, options] of Object.entries({ all: {}, date: { toFake: ['Date'] } })) {
+      vi.useFakeTimers({ ...options, now: Date.now() } as never);
+      expect((await store.claim('before', another)).claimed).toBe(false);
+      await store.claim(key, request);
+      vi.advanceTimersByTime(999);
+      expect((await store.claim(key, another)).claimed).toBe(false);
+      vi.advanceTimersByTime(1);
+      expect((await store.claim(key, another)).claimed).toBe(true);
+      vi.setSystemTime(Date.now() + 3000);
+      expect((await store.read(key)).record).toBeUndefined();
+      vi.useRealTimers();
+    }
+    // The time of the test has ended with it.
+    expect((await store.claim('before', another)).claimed).toBe(false);
+    vi.setSystemTime(Date.now() + 3000);
+    expect((await store.read('before')).record).toBeUndefined();
+  });
+});
+
 describe('the memory store is bounded', () => {
-  const request: ClaimRequest = {
-    owner: 'owner',
-    leaseMs: 1000,
-    ttlMs: 2000,
-    fingerprint: undefined,
-    takeUnknown: false,
-    takeFinished: false,
-  };
   const finish = async (store: Store, key: string, payload: Uint8Array) => {
     await store.claim(key, request);
     return store.complete(key, 'owner', { state: 'done', codec: 'c', payload, ttlMs: 10_000 });

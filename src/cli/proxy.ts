@@ -116,6 +116,8 @@ async function runProxy(flags: Flags): Promise<void> {
     hasMetricsPort: flags.metricsPort !== undefined,
     log,
   });
+  // Before it listens: a signal that comes then would reset connections.
+  const ending = interrupted();
   try {
     const { host, port = DEFAULT_PORT, metricsPort } = flags;
     await listen(proxy.server, { port, host, backlog: BACKLOG });
@@ -139,7 +141,7 @@ async function runProxy(flags: Flags): Promise<void> {
   if (upstream.origin.startsWith('http:') && !isLoopbackName(new URL(upstream.origin).hostname)) {
     log.warn({ upstream: upstream.origin }, 'credentials go to the upstream without TLS');
   }
-  await untilEnded(proxy, opened, log, flags.grace);
+  await untilEnded(ending, proxy, opened, log, flags.grace);
 }
 
 /** Flags go before variables, and these before the file. */
@@ -165,12 +167,13 @@ function idempotencyOf({ config: file, preset, exclude, scope }: Flags): Idempot
 
 /** Resolves when a signal has ended it: what is under way is finished first, unless there is a second one. */
 async function untilEnded(
+  ending: Promise<NodeJS.Signals>,
   proxy: ProxyServer,
   opened: OpenedStore,
   log: ProxyLog,
   graceMs: number,
 ): Promise<void> {
-  const first = await interrupted();
+  const first = await ending;
   for (const signal of SIGNALS) {
     // What was logged is still to be written.
     process.once(signal, async () => {
@@ -178,6 +181,7 @@ async function untilEnded(
       process.exit(signal === 'SIGINT' ? 130 : 143);
     });
   }
+  await proxy.stopListening();
   log.info({ signal: first }, 'ending');
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<false>((resolve) => {

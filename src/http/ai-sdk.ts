@@ -178,9 +178,9 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       });
       return { ...head, ...own, stream: parts } as unknown as S;
     },
-    evict: (key) => exchanges.once.evict(key),
+    evict: (key) => exchanges.evict(key),
     stats: () => exchanges.stats(),
-    close: () => exchanges.once.close(),
+    close: () => exchanges.close(),
   };
 }
 

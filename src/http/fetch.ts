@@ -120,9 +120,9 @@ export function idempotentFetch(options: FetchOptions): IdempotentFetch {
   const sender = new Sender(options);
   const fetch = (input: RequestInfo | URL, init?: RequestInit) => sender.fetch(input, init);
   return Object.assign(fetch, {
-    evict: (key: string) => sender.exchanges.once.evict(key),
+    evict: (key: string) => sender.exchanges.evict(key),
     stats: () => sender.exchanges.stats(),
-    close: () => sender.exchanges.once.close(),
+    close: () => sender.exchanges.close(),
   });
 }
 

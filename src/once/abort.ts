@@ -1,16 +1,21 @@
+import { inThisRequest } from '../runtime/runtime.js';
+
 /** What tells of an abort: a signal of the platform, or what is as good and costs a tenth of it. */
 export type AbortSource = AbortSignal | LazyAbort;
 
 /** An `AbortController` that is made for those who ask for its signal: it costs more than a claim. */
 export class LazyAbort {
   #controller: AbortController | undefined;
+  #abortController: (() => void) | undefined;
   #end: { readonly reason: unknown } | undefined;
   #listeners: Set<() => void> | undefined;
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#end !== undefined) this.#controller.abort(this.#end.reason);
+      const controller = new AbortController();
+      this.#controller = controller;
+      if (this.#end !== undefined) controller.abort(this.#end.reason);
+      else this.#abortController = inThisRequest(() => controller.abort(this.reason));
     }
     return this.#controller.signal;
   }
@@ -30,7 +35,7 @@ export class LazyAbort {
   abort(reason: unknown): void {
     if (this.#end !== undefined) return;
     this.#end = { reason };
-    this.#controller?.abort(reason);
+    this.#abortController?.();
     for (const onAbort of this.#listeners ?? []) onAbort();
   }
 
@@ -41,8 +46,9 @@ export class LazyAbort {
       return () => {};
     }
     this.#listeners ??= new Set();
-    const all = this.#listeners.add(onAbort);
-    return () => all.delete(onAbort);
+    const listener = inThisRequest(onAbort);
+    const all = this.#listeners.add(listener);
+    return () => all.delete(listener);
   }
 }
 

@@ -165,19 +165,22 @@ async function holdLease(
   { leaseMs }: OnceSettings,
   store: GuardedStore,
 ): Promise<Claim | undefined> {
-  let { sentAt } = claim;
-  while (monotonicMs() - sentAt >= leaseMs) {
-    sentAt = monotonicMs();
-    let isOurs: boolean;
-    try {
-      isOurs = await store.renew(key, claim.record.owner, leaseMs);
-    } catch (error) {
-      await store.release(key, claim.record.owner);
-      throw error;
+  const { owner } = claim.record;
+  let { record, sentAt } = claim;
+  try {
+    while (monotonicMs() - sentAt >= leaseMs) {
+      sentAt = monotonicMs();
+      if (!(await store.renew(key, owner, leaseMs))) return undefined;
+      // Another owner may have had it meanwhile, and given it back under a larger fencing token.
+      const { record: current } = await store.read(key);
+      if (current?.owner !== owner || current.state !== 'running') return undefined;
+      record = current;
     }
-    if (!isOurs) return undefined;
+  } catch (error) {
+    await store.release(key, owner);
+    throw error;
   }
-  return { ...claim, sentAt };
+  return { ...claim, record, sentAt };
 }
 
 let process = '';

@@ -1,4 +1,4 @@
-import { monotonicMs } from '../runtime/runtime.js';
+import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { storeFailed } from './errors.js';
@@ -27,7 +27,7 @@ export class GuardedStore {
   readonly #settings: OnceSettings;
   /** One per timeout. */
   readonly #timeouts = new Map<number, Alarms>();
-  readonly #giveBacks: GiveBacks;
+  readonly #giveBacks = new GiveBacks();
   readonly #onError: (key: string, action: StoreAction, error: unknown) => void;
 
   constructor(
@@ -37,13 +37,6 @@ export class GuardedStore {
     this.#store = settings.store;
     this.#settings = settings;
     this.#onError = onError;
-    const release = (key: string, owner: string) =>
-      this.#within(
-        settings.storeTimeoutMs,
-        () => this.#store.release(key, owner),
-        () => {},
-      );
-    this.#giveBacks = new GiveBacks(release, settings);
   }
 
   /**
@@ -108,10 +101,23 @@ export class GuardedStore {
    * the background, and with `mayComeLate` also while the store has no such claim.
    */
   release(key: string, owner: string, mayComeLate = false): Promise<void> {
-    return this.#giveBacks.start(key, owner, mayComeLate, (error) => {
+    const { storeTimeoutMs, leaseMs, onUnknown } = this.#settings;
+    const ask = () => this.#within(storeTimeoutMs, () => this.#store.release(key, owner));
+    return this.#giveBacks.start(ask, {
+      // With `onUnknown: 'retry'` nobody needs it once the lease has run out.
+      patienceMs: onUnknown === 'retry' ? leaseMs : Number.POSITIVE_INFINITY,
+      lateMs: mayComeLate ? leaseMs : 0,
       // That the store fails was told at the claim.
-      if (!mayComeLate) this.#onError(key, 'release', error);
+      ...(!mayComeLate && { onError: (error) => this.#onError(key, 'release', error) }),
     });
+  }
+
+  /** Ends a lease: the outcome is unknown from now on. The same holds as for `release`. */
+  endLease(key: string, owner: string): Promise<void> {
+    const { storeTimeoutMs, leaseMs } = this.#settings;
+    const ask = () => this.#within(storeTimeoutMs, () => this.#store.renew(key, owner, 0));
+    const onError = (error: unknown) => this.#onError(key, 'renew', error);
+    return this.#giveBacks.start(ask, { patienceMs: leaseMs, onError });
   }
 
   read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
@@ -126,7 +132,8 @@ export class GuardedStore {
 
   /** A function that ends watching, or `undefined` where there is no way to watch. */
   async watch(key: string, notify: () => void): Promise<(() => void) | undefined> {
-    if (this.#store.watch === undefined) return undefined;
+    // Bound to a request, it would go silent with it, and could not wake another request either.
+    if (this.#store.watch === undefined || isBoundToRequest()) return undefined;
     try {
       return await this.#guard(
         key,
@@ -164,7 +171,11 @@ export class GuardedStore {
     }
   }
 
-  #within<T>(timeoutMs: number, call: () => Promise<T>, late: (result: T) => void): Promise<T> {
+  #within<T>(
+    timeoutMs: number,
+    call: () => Promise<T>,
+    late: (result: T) => void = () => {},
+  ): Promise<T> {
     const timeouts = this.#timeoutsAfter(timeoutMs);
     const askedAt = monotonicMs();
     return new Promise((resolve, reject) => {

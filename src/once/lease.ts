@@ -81,6 +81,11 @@ export class Lease {
     return this.#certainUntil - monotonicMs();
   }
 
+  /** Whether nobody else can have the key now. */
+  get isCertain(): boolean {
+    return this.#leftMs > 0;
+  }
+
   /** Whether a claim was sent that the store may not have seen yet. */
   get mayBeClaimedLate(): boolean {
     return this.#mayBeClaimedLate;
@@ -97,8 +102,7 @@ export class Lease {
     this.stop();
     // A renewal that is still on its way must not begin it anew.
     await this.#renewing;
-    // A store that fails will let it run out.
-    await this.#store.renew(this.#key, this.#claim.owner, 0).catch(() => {});
+    await this.#store.endLease(this.#key, this.#claim.owner);
   }
 
   /** From now on the store says by its answer to `complete` whose the key is. */
@@ -159,7 +163,7 @@ export class Lease {
       if (isOurs === false) return this.#lose();
       if (isOurs === undefined && this.#leftMs <= 0) this.#doubt(isSilent);
     }
-    if (!this.#isOver) this.#schedule(isOurs === undefined);
+    if (!this.#isOver) this.#schedule(!isOurs);
   }
 
   /** The lease is over, and the store has not said whose the key is. */

@@ -148,15 +148,15 @@ export class OnceRunner implements Airline {
       if (cached !== undefined && !isAnother(cached.fingerprint, fingerprint)) {
         return this.#replay<T>(key, cached, options);
       }
-      const under = this.#flights.get(key);
+      const under = this.#joinable(key);
       const landed = await (under === undefined
         ? this.#start({ key, fn, fingerprint, fresh }, options).board(options, calledAt)
         : this.#join(under, options, calledAt));
       if (landed === undefined) continue;
       if (isAnother(landed.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
       if (under === undefined) return this.#deliver<T>(key, landed, options);
-      // Nothing was run here: what it found may have been finished before this call.
-      if (fresh && landed.outcome !== 'executed') continue;
+      // Nothing was run here: what it found may be older than this call, or have expired since.
+      if (landed.outcome !== 'executed' && (fresh || landed.leftMs <= 0)) continue;
       return this.#deliverToJoined<T>(under, landed, options, monotonicMs() - calledAt);
     }
   }
@@ -198,7 +198,7 @@ export class OnceRunner implements Airline {
   async close(): Promise<void> {
     this.isClosed = true;
     for (const flight of this.#underWay) flight.wake();
-    await Promise.allSettled([...this.#underWay].map(({ landing }) => landing));
+    await Promise.allSettled([...this.#underWay].map((flight) => flight.untilLanded()));
     await Promise.allSettled(this.#unfinished);
     this.#cache.clear();
     await this.store.close();
@@ -219,15 +219,30 @@ export class OnceRunner implements Airline {
     }
   }
 
+  /** The flight that calls of this key join. One whose request is gone is forgotten. */
+  #joinable(key: string): Flight | undefined {
+    // The oldest first.
+    for (const flight of this.#underWay) {
+      if (!flight.isGone) break;
+      this.#remove(flight);
+    }
+    const flight = this.#flights.get(key);
+    if (!flight?.isGone) return flight;
+    this.#remove(flight);
+    return undefined;
+  }
+
+  #remove(flight: Flight): void {
+    this.#underWay.delete(flight);
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
+  }
+
   #start(plan: FlightPlan, { traceparent }: InnerCallOptions): Flight {
     const { key } = plan;
     const flight = new Flight(plan, traceparent, this);
     this.#flights.set(key, flight);
     this.#underWay.add(flight);
-    const land = () => {
-      this.#underWay.delete(flight);
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
-    };
+    const land = () => this.#remove(flight);
     flight.landing.then(
       ({ kept, isKept, fingerprint, ageMs, leftMs }) => {
         land();
@@ -247,7 +262,7 @@ export class OnceRunner implements Airline {
   ): Promise<Landing | undefined> {
     // A run that was aborted, or one that was made before somebody wanted a fresh one.
     if (flight.abort.aborted || (options.fresh && flight.phase === 'writing')) {
-      const end = flight.landing.catch(() => {});
+      const end = flight.untilLanded().catch(() => {});
       await untilAborted(end, options.signal);
       return undefined;
     }

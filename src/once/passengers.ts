@@ -1,4 +1,10 @@
-import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
+import {
+  clearTimer,
+  isBoundToRequest,
+  monotonicMs,
+  setTimer,
+  type Timer,
+} from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
 import { type AbortSource, LazyAbort, untilAborted } from './abort.js';
 import type { Alarms } from './alarms.js';
@@ -7,6 +13,7 @@ import { Changes } from './changes.js';
 import { inProgress } from './errors.js';
 import { Abandoned, type FlightPlan, fly, type Landing } from './flight.js';
 import type { GuardedStore } from './guarded-store.js';
+import { Heartbeat, RequestGoneError } from './heartbeat.js';
 import type { OnceSettings } from './options.js';
 import type { EventBody, RunTools } from './run.js';
 
@@ -30,7 +37,9 @@ export class Flight implements RunTools {
   readonly key: string;
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
+  /** Settles in any case where promises are not bound to requests; see `untilLanded`. */
   readonly landing: Promise<Landing>;
+  readonly #heartbeat: Heartbeat | undefined;
   /** Whether its result was evicted while it was under way. */
   isEvicted = false;
   /** Asking the store, waiting for another process's run, running the function, or writing its outcome. */
@@ -51,6 +60,11 @@ export class Flight implements RunTools {
     this.traceparent = traceparent;
     this.#airline = airline;
     this.landing = fly(plan, this);
+    if (!isBoundToRequest()) return;
+    const heartbeat = new Heartbeat(this.settings.leaseMs);
+    this.#heartbeat = heartbeat;
+    const stop = () => heartbeat.stop();
+    this.landing.then(stop, stop);
   }
 
   get renewals(): Alarms {
@@ -63,6 +77,16 @@ export class Flight implements RunTools {
 
   get isClosed(): boolean {
     return this.#airline.isClosed;
+  }
+
+  /** Whether the request that started it is gone, and it with that. */
+  get isGone(): boolean {
+    return this.#heartbeat?.isGone ?? false;
+  }
+
+  /** The landing, for other requests too: rejects with `RequestGoneError` if there will be none. */
+  untilLanded(): Promise<Landing> {
+    return this.#heartbeat?.until(this.landing) ?? this.landing;
   }
 
   emit(event: EventBody): void {
@@ -111,7 +135,7 @@ export class Flight implements RunTools {
   async boardIfIdle(options: InnerCallOptions, calledAt: number): Promise<Landing | undefined> {
     return this.#aboard(options, async () => {
       await this.#untilLooked(options.signal);
-      if (this.phase === 'looking') return this.#landed(options, calledAt);
+      if (this.phase === 'looking' || this.isGone) return this.#landed(options, calledAt);
       const layer = this.phase === 'waiting' ? 'store' : 'process';
       const event = { type: 'conflict', layer, waitedMs: 0 } as const;
       this.#airline.emit(this.key, options.traceparent, event);
@@ -127,7 +151,7 @@ export class Flight implements RunTools {
     try {
       return await wait();
     } catch (error) {
-      if (error instanceof Abandoned) return undefined;
+      if (error instanceof Abandoned || error instanceof RequestGoneError) return undefined;
       const isLast = this.#passengers === 1;
       if (signal?.aborted && isLast && this.settings.onAbandoned === 'abort') {
         this.abort.abort(signal.reason);
@@ -141,7 +165,7 @@ export class Flight implements RunTools {
 
   #landed({ signal, traceparent }: InnerCallOptions, calledAt: number): Promise<Landing> {
     const { waitMs } = this.settings;
-    if (waitMs === undefined) return untilAborted(this.landing, signal);
+    if (waitMs === undefined) return untilAborted(this.untilLanded(), signal);
     return this.#untilWaited(waitMs, calledAt, signal, traceparent);
   }
 
@@ -150,7 +174,7 @@ export class Flight implements RunTools {
     if (this.phase !== 'looking') return;
     const looked = new Promise<void>((resolve) => {
       this.#watchful.add(resolve);
-      this.landing.then(
+      this.untilLanded().then(
         () => resolve(),
         () => resolve(),
       );
@@ -186,7 +210,7 @@ export class Flight implements RunTools {
     this.#watchful.add(look);
     try {
       look();
-      return await untilAborted(Promise.race([this.landing, left]), signal);
+      return await untilAborted(Promise.race([this.untilLanded(), left]), signal);
     } finally {
       clearTimer(timer);
       this.#watchful.delete(look);

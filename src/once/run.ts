@@ -101,7 +101,10 @@ export async function runClaimed(
     throw error;
   }
   const written = await writeOutcome(key, owner, ended.kept, lease, store, settings);
-  if (written.type === 'lost') {
+  const isLost =
+    written.type === 'lost' ||
+    (written.type === 'unkept' && !lease.isCertain && (await isOthers(key, owner, store)));
+  if (isLost) {
     const more = ended.type === 'done' ? { value: ended.own() } : { cause: ended.error };
     return lose(key, claim, lease, tools, more);
   }
@@ -124,6 +127,12 @@ export async function runClaimed(
   const { fingerprint } = claim.request;
   const leftMs = isKept ? settings.ttlMs - written.writtenForMs : 0;
   return { kept, own, isKept, fingerprint, ageMs: 0, leftMs };
+}
+
+/** Whether another owner has the key, as far as the store says. */
+async function isOthers(key: string, owner: string, store: GuardedStore): Promise<boolean> {
+  const { record } = await store.read(key).catch(() => ({ record: undefined }));
+  return record !== undefined && record.owner !== owner;
 }
 
 /** Runs the function though the store has failed. */

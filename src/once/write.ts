@@ -61,6 +61,8 @@ export function writeOutcome(
           },
         );
         if (isOurs) return succeed();
+        // An earlier write whose reply was lost may have been kept, and have expired.
+        if (monotonicMs() - startedAt >= ttlMs) return end({ type: 'unkept' });
         // Nobody may have the key: the store has restarted without its records, or evicted this one.
         if (isEnded || !(await lease.reclaim())) return end({ type: 'lost' });
         return await send(timeoutMs, waitMs);

@@ -41,6 +41,7 @@ export class Handler {
   readonly #pseudonym = `samekey-${randomBytes(4).toString('hex')}`;
   /** What is being answered on a connection: it may send the next request before. */
   readonly #answering = new WeakMap<Duplex, Set<ServerResponse>>();
+  readonly #underWay = new Set<ServerResponse>();
   #isDraining = false;
 
   constructor(options: ProxyOptions) {
@@ -72,6 +73,8 @@ export class Handler {
     expectsContinue = false,
   ): Promise<void> {
     const { isLoopback, hasMetricsPort } = this.#options;
+    // Whoever keeps the connection would send the next request to nobody.
+    if (this.#isDraining) response.shouldKeepAlive = false;
     // A page of the web is told nothing, either.
     const isAsked = !hasMetricsPort && !(isLoopback && isForAnother(request));
     if (isAsked && this.handleOwn(request, response, '/-')) return;
@@ -81,7 +84,6 @@ export class Handler {
     this.#beginAnswer(request.socket, response);
     try {
       if (this.#isDraining) {
-        response.setHeader('connection', 'close');
         throw new ProxyError(503, 'SAMEKEY_CLOSED', 'Cannot take the request: the proxy is ending');
       }
       const target = targetOf(request, this.#options.upstream, {
@@ -131,8 +133,14 @@ export class Handler {
     return true;
   }
 
-  async drain(): Promise<void> {
+  /** Refuses new requests from now on. */
+  refuseAll(): void {
     this.#isDraining = true;
+    for (const response of this.#underWay) response.shouldKeepAlive = false;
+  }
+
+  /** Resolves when the results of the requests under way are kept. */
+  async drain(): Promise<void> {
     await this.#fetch.close();
   }
 
@@ -157,7 +165,11 @@ export class Handler {
   #beginAnswer(socket: Duplex, response: ServerResponse): void {
     const answers = this.#answering.get(socket) ?? new Set();
     this.#answering.set(socket, answers.add(response));
-    response.on('close', () => answers.delete(response));
+    this.#underWay.add(response);
+    response.on('close', () => {
+      answers.delete(response);
+      this.#underWay.delete(response);
+    });
   }
 
   #isKeyed({ method = '', url = '' }: IncomingMessage): boolean {

@@ -1,6 +1,8 @@
 /** A reverse proxy that sends the same request at most once, for programs in any language. */
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server as NetServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FetchOptions } from '../http/fetch.js';
 import { writeProblem } from './client-response.js';
 import { Handler } from './handler.js';
@@ -32,7 +34,9 @@ export interface ProxyServer {
   readonly server: Server;
   /** Answers `/metrics` and `/health`; listens if it has a port. */
   readonly metricsServer: Server;
-  /** Takes no new requests, and resolves when those under way are answered and their results kept. */
+  /** Refuses new requests, and resolves when nobody can connect any longer. */
+  stopListening(): Promise<void>;
+  /** Then: resolves when the requests under way are answered and their results kept. */
   drain(): Promise<void>;
   /** Cuts off those that are left. */
   cut(): void;
@@ -41,6 +45,31 @@ export interface ProxyServer {
 /** Longer than clients and balancers keep a connection for, so that it is they who close it. */
 const KEEP_ALIVE_MS = 75_000;
 const SWEEP_MS = 50;
+/**
+ * A kept connection is closed when nothing has come on it in so many sweeps: a request that is on its
+ * way when the proxy is told to end is refused, not reset. Sweeps are counted, not milliseconds: after
+ * a pause of the process all that came meanwhile is still to be read.
+ */
+const QUIET_SWEEPS = 10;
+/** Connections that wait to be taken are taken, in so many sweeps at most: they would be reset. */
+const MAX_ACCEPT_SWEEPS = 20;
+
+/**
+ * Returns a function that closes connections on which nothing happens. Some are kept for a next
+ * request, or were made for a first one that never came, and Node.js would wait for these.
+ */
+function sweeper(sockets: ReadonlySet<Socket>, handler: Handler): () => void {
+  const last = new WeakMap<Socket, { readonly bytesRead: number; quietSweeps: number }>();
+  return () => {
+    for (const socket of sockets) {
+      const { bytesRead } = socket;
+      const before = last.get(socket);
+      const isQuiet = before?.bytesRead === bytesRead && !handler.isAnswering(socket);
+      if (!isQuiet) last.set(socket, { bytesRead, quietSweeps: 0 });
+      else if (++before.quietSweeps === QUIET_SWEEPS) socket.destroy();
+    }
+  };
+}
 
 /** Returns a proxy that does not listen yet. */
 export function createProxy(options: ProxyOptions): ProxyServer {
@@ -50,7 +79,10 @@ export function createProxy(options: ProxyOptions): ProxyServer {
   server.requestTimeout = 0;
   server.on('request', (request, response) => handler.handle(request, response));
   const sockets = new Set<Socket>();
+  let connectionCount = 0;
+  let closed: Promise<unknown> | undefined;
   server.on('connection', (socket) => {
+    connectionCount++;
     sockets.add(socket);
     socket.on('close', () => {
       sockets.delete(socket);
@@ -72,13 +104,19 @@ export function createProxy(options: ProxyOptions): ProxyServer {
   return {
     server,
     metricsServer,
+    async stopListening() {
+      handler.refuseAll();
+      for (let sweep = 0, quietSweeps = 0; sweep < MAX_ACCEPT_SWEEPS && quietSweeps < 2; sweep++) {
+        const before = connectionCount;
+        await sleep(SWEEP_MS);
+        quietSweeps = connectionCount === before ? quietSweeps + 1 : 0;
+      }
+      closed = once(server, 'close');
+      // Not that of an HTTP server, which destroys idle connections at once.
+      NetServer.prototype.close.call(server);
+    },
     async drain() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // Some connections are kept for a next request, which is not taken, or were made for a first one
-      // that never came. Node.js would wait for these.
-      const sweeping = setInterval(() => {
-        for (const socket of sockets) if (!handler.isAnswering(socket)) socket.destroy();
-      }, SWEEP_MS);
+      const sweeping = setInterval(sweeper(sockets, handler), SWEEP_MS);
       await Promise.all([closed, handler.drain()]);
       clearInterval(sweeping);
       handler.close();

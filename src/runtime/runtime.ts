@@ -8,6 +8,11 @@ export interface Runtime {
   monotonicMs(): number;
   /** Milliseconds since 1970, by a clock that may be set forward or back at any time. */
   wallClockMs(): number;
+  /**
+   * Whole milliseconds since 1970, as the wall clock told them when the process began, counted on by
+   * a clock that nobody can set.
+   */
+  steadyClockMs(): number;
   setTimer(callback: () => void, delayMs: number): Timer;
   clearTimer(timer: Timer | undefined): void;
   /** At least 0, less than 1; not for secrets. */
@@ -21,10 +26,20 @@ export interface Timer {
   unref?(): void;
 }
 
+/**
+ * Fake timers (vitest, jest, sinon, `node:test`) put a class of their own in the place of `Date`. A
+ * test that moves its time expects results to expire: then the steady clocks follow it.
+ */
+const PlatformDate = Date;
+const isDateReplaced = () => Date !== PlatformDate;
+
 /** Every function is looked up when it is called: tests replace the global ones with fake timers. */
 const platform: Runtime = {
   monotonicMs: () => performance.now(),
   wallClockMs: () => Date.now(),
+  // In workerd `timeOrigin` is 0, and `now()` counts from 1970.
+  steadyClockMs: () =>
+    isDateReplaced() ? Date.now() : Math.floor(performance.timeOrigin + performance.now()),
   setTimer: (callback, delayMs) => setTimeout(callback, delayMs) as unknown as Timer,
   clearTimer: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout> | undefined),
   random: () => Math.random(),
@@ -43,6 +58,7 @@ export function useRuntime(runtime: Runtime): () => void {
 
 export const monotonicMs = (): number => current.monotonicMs();
 export const wallClockMs = (): number => current.wallClockMs();
+export const steadyClockMs = (): number => current.steadyClockMs();
 export const setTimer = (callback: () => void, delayMs: number): Timer =>
   current.setTimer(callback, delayMs);
 export const clearTimer = (timer: Timer | undefined): void => current.clearTimer(timer);
@@ -64,3 +80,29 @@ export const sleep = (delayMs: number): Promise<void> =>
 export const isBoundToRequest = (): boolean =>
   // `navigator.userAgent` says so too, but only from a compatibility date on.
   'WebSocketPair' in globalThis || 'EdgeRuntime' in globalThis;
+
+/**
+ * Returns a function that runs `callback` in the request that called this, whichever request calls
+ * it. On a platform that binds objects to requests, only a promise passes from one to the other.
+ */
+export function inThisRequest(callback: () => void): () => void {
+  if (!isBoundToRequest()) return callback;
+  let run = () => {};
+  const called = new Promise<void>((resolve) => {
+    run = resolve;
+  });
+  // Before the compatibility date 2024-10-14 it runs in the request of the caller, and may fail there.
+  called.then(callback).catch(() => {});
+  return run;
+}
+
+/**
+ * Milliseconds by a clock that nobody can set and that is the same in all processes of the machine
+ * until it is booted again. `undefined` where the platform has none: on Bun and Deno
+ * `process.hrtime` counts from the start of the process, and fake timers count from 0.
+ */
+export function machineMonotonicMs(): number | undefined {
+  if (isDateReplaced() || 'Bun' in globalThis || 'Deno' in globalThis) return undefined;
+  const { process } = globalThis as { process?: { hrtime?: { bigint(): bigint } } };
+  return process?.hrtime && Number(process.hrtime.bigint()) / 1e6;
+}

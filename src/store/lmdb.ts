@@ -1,13 +1,8 @@
-import { type Database, open } from 'lmdb';
+import type { Database } from 'lmdb';
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
-import {
-  clearTimer,
-  monotonicMs,
-  random,
-  setTimer,
-  type Timer,
-  wallClockMs,
-} from '../runtime/runtime.js';
+import { clearTimer, monotonicMs, random, setTimer, type Timer } from '../runtime/runtime.js';
+import { type Anchor, MachineClock } from './lmdb/machine-clock.js';
+import { cannotOpen, openDatabase } from './lmdb/open-database.js';
 import { type RecordRow, toRecord, toRow } from './lmdb/record-row.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import * as transition from './transition.js';
@@ -15,7 +10,10 @@ import * as transition from './transition.js';
 export interface LmdbStoreOptions {
   /** Folder of the database, on a disk of this machine; made if it is not there. */
   readonly path: string;
-  /** Milliseconds since 1970; `Date.now` unless given. */
+  /**
+   * Milliseconds since 1970. The default is a clock that all processes of the machine share and that
+   * nobody can set.
+   */
   readonly clock?: () => number;
 }
 
@@ -24,6 +22,7 @@ export interface LmdbStoreOptions {
  * crash-safe. What was acknowledged is on the disk. It needs the package `lmdb`.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
+ * @throws {Error} `SAMEKEY_STORE` if the database cannot be opened.
  * @example
  * import { tmpdir } from 'node:os';
  *
@@ -33,11 +32,11 @@ export interface LmdbStoreOptions {
  */
 export function lmdbStore(options: LmdbStoreOptions): Store {
   requireMembers(options, ['path', 'clock'], 'options of the LMDB store');
-  const { path, clock = wallClockMs } = options;
+  const { path, clock } = options;
   if (typeof path !== 'string' || path === '') {
     refuse(`path is ${path === '' ? quote(path) : nameOf(path)}, wanted the name of a folder`);
   }
-  if (typeof clock !== 'function') {
+  if (clock !== undefined && typeof clock !== 'function') {
     refuse(`clock is ${nameOf(clock)}, wanted a function that gives milliseconds`);
   }
   return new LmdbStore(path, clock);
@@ -65,9 +64,6 @@ const LOOK_EVERY_MS = 20;
 const LOOKING_SHARE = 20;
 /** Records read at a time by `list`. */
 const LISTED_AT_ONCE = 32;
-/** Processes and threads that may have the database open; each takes 64 bytes. */
-const MAX_READERS = 4096;
-
 /**
  * A change is a read, a decision and a write that LMDB makes only if the version is still the one
  * that was read; else all is done again. No JavaScript runs while LMDB holds its lock for writers:
@@ -77,6 +73,8 @@ class LmdbStore implements Store {
   readonly name = 'lmdb';
   readonly #database: Database<RecordRow, string>;
   readonly #clock: () => number;
+  /** The clock, unless another one was given. */
+  readonly #machine: MachineClock | undefined;
   readonly #watchers = new Set<Watcher>();
   #looking: Timer | undefined;
   #sweptTo = '';
@@ -84,19 +82,21 @@ class LmdbStore implements Store {
   #sweepsThen = 0;
   #isClosed = false;
 
-  constructor(path: string, clock: () => number) {
-    this.#clock = clock;
-    this.#database = open<RecordRow, string>({
-      path,
-      noSubdir: false,
-      useVersions: true,
-      // A write is on the disk when it is acknowledged. The other way, to wait for `flushed`, took
-      // 11 ms instead of 5 for a write alone, and no less when four processes wrote.
-      overlappingSync: false,
-      maxReaders: MAX_READERS,
-      // Else a commit that fails, as on a full disk, also rejects a promise that nobody has.
-      eventTurnBatching: false,
-    });
+  constructor(path: string, clock: (() => number) | undefined) {
+    this.#database = openDatabase(path);
+    if (clock !== undefined) {
+      this.#clock = clock;
+      return;
+    }
+    const machine = new MachineClock(this.#database as unknown as Database<Anchor, symbol>);
+    this.#machine = machine;
+    this.#clock = () => machine.nowMs();
+    try {
+      machine.nowMs();
+    } catch (error) {
+      this.close().catch(() => {});
+      throw cannotOpen(path, error);
+    }
   }
 
   claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
@@ -179,7 +179,7 @@ class LmdbStore implements Store {
       const entries = this.#range(start, LISTED_AT_ONCE);
       for (const { key, value } of entries) {
         start = key;
-        const record = toRecord(value);
+        const record = this.#toRecord(value);
         if (transition.unexpired(record, nowMs) === undefined) continue;
         if (count++ >= limit) return;
         yield { key, record: transition.shown(record) };
@@ -212,6 +212,7 @@ class LmdbStore implements Store {
       if (record === undefined || record === old?.value) return answer;
       // `null`: only if there is none.
       const ifVersion = (old?.version ?? null) as number;
+      this.#machine?.keep(nowMs);
       const written = this.#database.put(key, toRow(record), newVersion(), ifVersion);
       this.#sweep(nowMs);
       if (await written.catch(failWithCause)) return answer;
@@ -223,7 +224,16 @@ class LmdbStore implements Store {
     // Else it would be what stood there when this turn of the event loop began.
     this.#database.resetReadTxn();
     const entry = this.#database.getEntry(key);
-    return entry && { value: toRecord(entry.value), version: entry.version as number };
+    return entry && { value: this.#toRecord(entry.value), version: entry.version as number };
+  }
+
+  /** The record; the lease of an owner that ended when the machine was booted has ended with it. */
+  #toRecord(row: RecordRow): transition.KeptRecord {
+    const record = toRecord(row);
+    const aliveSinceMs = this.#machine?.aliveSinceMs ?? 0;
+    return record.claimedAtMs < aliveSinceMs && record.leaseEndsAtMs > aliveSinceMs
+      ? { ...record, leaseEndsAtMs: aliveSinceMs }
+      : record;
   }
 
   #range(after: string, limit: number) {

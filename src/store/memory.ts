@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
-import { wallClockMs } from '../runtime/runtime.js';
+import { steadyClockMs } from '../runtime/runtime.js';
 import type { ClaimResult, Store, StoreRecord } from './store.js';
 import * as transition from './transition.js';
 import { Watchers } from './watchers.js';
@@ -10,7 +10,10 @@ export interface MemoryStoreOptions {
   readonly maxEntries?: number;
   /** Bytes of results kept at most, 64 MiB unless given; a larger result is refused. */
   readonly maxBytes?: number;
-  /** Milliseconds since 1970; `Date.now` unless given. */
+  /**
+   * Milliseconds since 1970. The default is a clock that nobody can set; it follows fake timers of
+   * tests.
+   */
   readonly clock?: () => number;
 }
 
@@ -33,7 +36,7 @@ const SWEPT_PER_WRITE = 2;
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   requireMembers(options, ['maxEntries', 'maxBytes', 'clock'], 'options of the memory store');
-  const { clock = wallClockMs } = options;
+  const { clock = steadyClockMs } = options;
   if (typeof clock !== 'function') {
     fail(
       TypeError,

@@ -123,7 +123,7 @@ function decideClaim(
 ): { answer: boolean; record: ModelRecord | undefined } {
   const isTakenOver = record?.state === 'running';
   if (record !== undefined) {
-    if (isTakenOver && record.owner === owner) return { answer: true, record };
+    if (record.owner === owner) return { answer: isTakenOver, record };
     const isFree = isTakenOver ? takeUnknown && isPast(record.leaseEnds, now) : takeFinished;
     const isSame =
       fingerprint === undefined ||

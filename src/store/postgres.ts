@@ -18,9 +18,9 @@ export interface PostgresStoreOptions {
   /** The name of the table, with or without a schema before a dot; `samekey_records` unless given. */
   readonly table?: string;
   /**
-   * Whether statements are prepared, once per connection, which takes a server half the time;
-   * `true` unless given. Behind a proxy that gives every transaction another connection and knows
-   * nothing of prepared statements (PgBouncer before 1.21) it has to be `false`.
+   * Whether statements are prepared, once per connection, which takes a server half the time; the
+   * default is `true`. Behind a pooler that loses prepared statements (PgBouncer before 1.21) the
+   * store stops preparing after the first that is lost; `false` saves these attempts.
    */
   readonly prepare?: boolean;
 }
@@ -45,6 +45,7 @@ const PREPARED = ['claim', 'renew', 'complete', 'release', 'read'] as const;
 
 const SERIALIZATION_FAILURE = '40001';
 const UNDEFINED_TABLE = '42P01';
+const READ_ONLY = '25006';
 /** A prepared statement that is not there, and one that is there already. */
 const FORGOTTEN_STATEMENT: ReadonlySet<unknown> = new Set(['26000', '42P05']);
 
@@ -230,6 +231,11 @@ class Records implements PostgresStore {
     try {
       return await this.#send(text, values);
     } catch (error) {
+      if (codeOf(error) === READ_ONLY) {
+        // The server's own message calls every statement that begins with WITH a SELECT.
+        const message = `Cannot write to the table ${this.#table}: the server is read-only, as a standby is, wanted the primary`;
+        throw Object.assign(new Error(message, { cause: error }), { code: READ_ONLY });
+      }
       if (codeOf(error) !== UNDEFINED_TABLE) throw error;
       return fail(
         ReferenceError,

@@ -49,6 +49,14 @@ export function redisStore(options: RedisStoreOptions): Store {
   return new RedisStore(toConnection(client), prefix);
 }
 
+/** The smallest `proto-max-bulk-len` that a server can be given. */
+const LEAST_BULK_LIMIT = 1024 * 1024;
+
+/** How a server answers a command that is longer, before it closes the connection. */
+function isTooLong(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('Protocol error: invalid bulk length');
+}
+
 class RedisStore implements Store {
   readonly name = 'redis';
   readonly watch?: (key: string, notify: () => void) => Promise<() => void>;
@@ -151,13 +159,22 @@ class RedisStore implements Store {
     return { claimed: Number(claimed) === 1, record: recordIn(value), nowMs: Number(nowMs) };
   }
 
-  #complete(
+  async #complete(
     key: string,
     owner: string,
     { state, codec, payload, ttlMs }: Parameters<Store['complete']>[2],
   ): Promise<boolean> {
     const args = [toOneLine(owner), state, toLine(codec), payload, String(ttlMs)];
-    return this.#decide('complete', key, args);
+    try {
+      return await this.#decide('complete', key, args);
+    } catch (error) {
+      if (payload.length < LEAST_BULK_LIMIT || !isTooLong(error)) throw error;
+      return fail(
+        RangeError,
+        'SAMEKEY_STORE_FULL',
+        `Cannot keep a result in Redis: it takes ${payload.length} bytes, wanted at most the server's proto-max-bulk-len`,
+      );
+    }
   }
 
   async #read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {

@@ -31,7 +31,10 @@ export interface StoreRecord {
 
 /** What a claim asks for. */
 export interface ClaimRequest {
-  /** A text no other claim has. The same claim sent again, after a reply was lost, is granted again. */
+  /**
+   * A text no other claim has. The same claim sent again, after a reply was lost, is granted again;
+   * once its run has ended it is refused.
+   */
   readonly owner: string;
   readonly leaseMs: number;
   /** How long an unfinished record is kept at most, so that a crash can be told from nothing. */

@@ -65,8 +65,10 @@ export function claimed(
   const standing = unexpired(old, nowMs);
   let attempt = 1;
   if (standing !== undefined) {
-    // Its reply was lost.
-    if (standing.owner === request.owner && standing.state === 'running') return standing;
+    // Sent again: its reply was lost, or it comes so late that its run is over.
+    if (standing.owner === request.owner) {
+      return standing.state === 'running' ? standing : undefined;
+    }
     if (isAnother(standing.fingerprint, request.fingerprint)) return undefined;
     if (standing.state !== 'running') {
       if (!request.takeFinished) return undefined;

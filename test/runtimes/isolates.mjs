@@ -86,6 +86,21 @@ export const ISOLATE_CHECKS = {
     same([duplicate.outcome, duplicate.attempt], ['executed', 2]);
   },
 
+  async 'the duplicate of a client that hung up while a request was sent gets one'(scene) {
+    const { key, shared, isolates } = scene;
+    const own = key();
+    await hangUp(scene, own, RUN, 'fetch');
+    const all = await Promise.all(
+      [...isolates, ...isolates].map((each) => each('fetch', own, RUN)),
+    );
+    same(
+      all.map(({ count }) => count),
+      [2, 2, 2, 2],
+    );
+    same(all.filter(({ outcome }) => outcome === 'executed').length, 1);
+    same(shared.executions(own), 2);
+  },
+
   async 'one in another isolate gets an answer, too'(scene) {
     const {
       key,

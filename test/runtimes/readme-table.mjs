@@ -25,9 +25,18 @@ const inWords = (/** @type {import('./verdict.mjs').Count | undefined} */ count)
 export function renderTable({ rows }) {
   const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`;
   return [
-    line(['runtime', 'version', 'engine', 'vectors passed', 'CSP reports', 'fetch', 'server']),
-    line(['---', '---', '---', '--:', '--:', '--:', '--:']),
-    ...rows.map(({ name, version, engine, cspReports, fetch, server, ...vectors }) =>
+    line([
+      'runtime',
+      'version',
+      'engine',
+      'vectors passed',
+      'CSP reports',
+      'fetch',
+      'server',
+      'once',
+    ]),
+    line(['---', '---', '---', '--:', '--:', '--:', '--:', '--:']),
+    ...rows.map(({ name, version, engine, cspReports, fetch, server, once, ...vectors }) =>
       line([
         name,
         version,
@@ -36,6 +45,7 @@ export function renderTable({ rows }) {
         String(cspReports ?? ''),
         inWords(fetch),
         inWords(server),
+        inWords(once),
       ]),
     ),
   ].join('\n');

@@ -42,9 +42,9 @@ const notRun = [];
 function report(row, outcome) {
   const verdict = judge(row, outcome, vectors);
   verdicts.set(row.name, verdict);
-  const { faults, version, engine, passed, total, cspReports, fetch, server, ms } = verdict;
+  const { faults, version, engine, passed, total, cspReports, fetch, server, once, ms } = verdict;
   const blocked = cspReports === undefined ? '' : `, ${cspReports} blocked`;
-  const asked = Object.entries({ fetch, server })
+  const asked = Object.entries({ fetch, server, once })
     .map(([name, part]) => part && `, ${name} ${part.passed} of ${part.total}`)
     .join('');
   if (faults.length === 0) {

@@ -1,4 +1,5 @@
 /** What a row gave against what it had to give. */
+import { ISOLATE_CHECKS } from './isolates.mjs';
 import { REQUEST_CHECKS } from './program/requests.mjs';
 import { CHECKS } from './program/vectors.mjs';
 import { SERVER_CHECKS } from './serving.mjs';
@@ -15,6 +16,7 @@ import { SERVER_CHECKS } from './serving.mjs';
  * @property {number} [cspReports]
  * @property {Count} [fetch] where requests were sent
  * @property {Count} [server] where a server was
+ * @property {Count} [once] where several isolates ran it
  * @property {number} ms
  * @property {string[]} faults
  */
@@ -90,6 +92,7 @@ export function judge(row, outcome, vectors) {
   };
   const fetch = row.requests && counted('fetch', REQUEST_CHECKS, outcome.fetched);
   const server = row.serves ? counted('server', SERVER_CHECKS, outcome.served) : undefined;
+  const once = row.isolates ? counted('once', ISOLATE_CHECKS, outcome.isolated) : undefined;
   return {
     version,
     engine,
@@ -99,6 +102,7 @@ export function judge(row, outcome, vectors) {
     ...(cspReports !== undefined && { cspReports }),
     ...(fetch && { fetch }),
     ...(server && { server }),
+    ...(once && { once }),
     ms: result.ms,
     faults,
   };

@@ -1,8 +1,8 @@
 import { Cluster as IoCluster, Redis as IoRedis } from 'ioredis';
 import { Redis as IoRedis5 } from 'ioredis-5';
-import { createClient, createCluster } from 'redis';
+import { createClient, createCluster, createSentinel } from 'redis';
 import { createClient as createClient4, createCluster as createCluster4 } from 'redis-4';
-import { createClient as createClient5 } from 'redis-5';
+import { createClient as createClient5, createSentinel as createSentinel5 } from 'redis-5';
 import type { RedisClient } from '../../src/store/redis.js';
 
 export interface Connected {
@@ -67,6 +67,31 @@ export const CLUSTER_CLIENTS: typeof CLIENTS = {
   },
   'ioredis 6': async (port) => {
     const client = new IoCluster([{ host: '127.0.0.1', port }]).on('error', ignore);
+    return { client, end: () => client.disconnect() };
+  },
+};
+
+/** The same for a master that is found by a sentinel. */
+export const SENTINEL_CLIENTS: typeof CLIENTS = {
+  'node-redis 6': async (port) => {
+    const client = createSentinel({
+      name: 'main',
+      sentinelRootNodes: [{ host: '127.0.0.1', port }],
+    });
+    await client.on('error', ignore).connect();
+    return { client, end: () => void client.destroy().catch(ignore) };
+  },
+  'node-redis 5': async (port) => {
+    const client = createSentinel5({
+      name: 'main',
+      sentinelRootNodes: [{ host: '127.0.0.1', port }],
+    });
+    await client.on('error', ignore).connect();
+    return { client, end: () => void client.destroy().catch(ignore) };
+  },
+  'ioredis 6': async (port) => {
+    const sentinels = [{ host: '127.0.0.1', port }];
+    const client = new IoRedis({ sentinels, name: 'main' }).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
 };

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -103,8 +103,47 @@ export async function startRedisCluster(): Promise<{
   };
 }
 
+/** A master, a replica of it and a sentinel that promotes the replica half a second after the master's end. */
+export async function startRedisSentinel(): Promise<{
+  readonly port: number;
+  readonly master: RedisServer;
+  stop(): Promise<void>;
+}> {
+  const master = await startRedis('--repl-diskless-sync-delay', '0');
+  const replica = await startRedis('--replicaof', '127.0.0.1', String(master.port));
+  const folder = mkdtempSync(join(tmpdir(), 'samekey-sentinel-'));
+  const port = await freePort();
+  const config = join(folder, 'sentinel.conf');
+  writeFileSync(
+    config,
+    [
+      `port ${port}`,
+      'bind 127.0.0.1',
+      `sentinel monitor main 127.0.0.1 ${master.port} 1`,
+      'sentinel down-after-milliseconds main 500',
+      'sentinel failover-timeout main 3000',
+    ].join('\n'),
+  );
+  const sentinel = spawn('redis-server', [config, '--sentinel'], { stdio: 'ignore' });
+  endWithTests(sentinel);
+  await untilReady(async () => {
+    const replicas = await command(port, ['SENTINEL', 'REPLICAS', 'main'], false);
+    const isLinked = /master-link-status\r\n\$\d+\r\nok/.test(replicas);
+    if (!isLinked || !replicas.includes(String(replica.port))) throw new Error(replicas);
+  }, 'the sentinel');
+  return {
+    port,
+    master,
+    async stop() {
+      sentinel.kill('SIGKILL');
+      await Promise.all([ended(sentinel), master.stop(), replica.stop()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 /** Speaks RESP without any of the clients under test. */
-function command(port: number, words: readonly string[]): Promise<string> {
+function command(port: number, words: readonly string[], canQuit = true): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(port, '127.0.0.1');
     let reply = '';
@@ -113,9 +152,10 @@ function command(port: number, words: readonly string[]): Promise<string> {
       reply += data;
     });
     socket.on('close', () => resolve(reply));
-    // After QUIT the server closes, and so all of the reply is there.
+    // After QUIT the server closes, and so all of the reply is there. A sentinel does not know it.
     const frame = (list: readonly string[]) =>
       `*${list.length}\r\n${list.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
-    socket.write(frame(words) + frame(['QUIT']));
+    if (canQuit) socket.write(frame(words) + frame(['QUIT']));
+    else socket.end(frame(words));
   });
 }

@@ -53,6 +53,8 @@ interface Worker {
   readonly child: ChildProcess;
   readonly ready: Promise<void>;
   readonly idle: Promise<void>;
+  /** What it wrote to its standard error. */
+  errors(): string;
   isPaused: boolean;
 }
 
@@ -95,6 +97,9 @@ export class Crew {
     const started = Array.from({ length: count }, () => this.#start(this.#load.callers));
     this.#workers.push(...started);
     await Promise.all(started.map(({ ready }) => ready));
+    // Else nothing would be judged, and nothing found.
+    const dead = started.find(({ child }) => child.exitCode !== null);
+    if (dead !== undefined) throw new Error(`a worker did not start: ${dead.errors()}`);
   }
 
   #start(callers: number): Worker {
@@ -129,7 +134,14 @@ export class Crew {
       if (this.#expectedEnds.has(child)) return;
       this.note({ type: 'crashed', why: `${code ?? signal}: ${errors}` }, name);
     });
-    return { name, child, ready: said('ready'), idle: said('idle'), isPaused: false };
+    return {
+      name,
+      child,
+      ready: said('ready'),
+      idle: said('idle'),
+      errors: () => errors,
+      isPaused: false,
+    };
   }
 
   /** Kills a process in the middle of whatever it does; another one takes its place. */

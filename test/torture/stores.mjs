@@ -43,6 +43,5 @@ export const OPEN = {
     const pool = new Pool({ connectionString: url, max }).on('error', ignore);
     return (await import('../../dist/store/postgres.js')).postgresStore({ pool, prepare });
   },
-  lmdb: async ({ path, ...options }) =>
-    (await import('../../dist/store/lmdb.js')).lmdbStore({ path, ...options }),
+  lmdb: async ({ path }) => (await import('../../dist/store/lmdb.js')).lmdbStore({ path }),
 };

@@ -88,18 +88,28 @@ export class ItemClaims {
     const found = await Promise.all(
       candidates.map(({ id }) => this.#settings.store.read(itemKey(id))),
     );
-    return Promise.all(
+    const attempts = new Map<string, string>();
+    const standings = await Promise.allSettled(
       candidates.map((candidate, i) => {
         const { record, nowMs } = found[i] as (typeof found)[number];
-        return this.#settle(candidate, record, nowMs);
+        return this.#settle(candidate, record, nowMs, attempts);
       }),
     );
+    const failed = standings.find((each) => each.status === 'rejected');
+    if (failed === undefined) {
+      return standings.map((each) => (each as PromiseFulfilledResult<Standing>).value);
+    }
+    // Nobody will ever create a batch of these, also where the reply to a claim was lost.
+    const { store } = this.#settings;
+    await Promise.allSettled([...attempts].map(([key, owner]) => store.release(key, owner)));
+    throw failed.reason;
   }
 
   async #settle(
     candidate: Candidate,
     found: StoreRecord | undefined,
     foundAtMs: number,
+    attempts: Map<string, string>,
   ): Promise<Standing> {
     const { store, run, leaseMs, ttlMs } = this.#settings;
     const { id, ordinal, requesters } = candidate;
@@ -119,6 +129,7 @@ export class ItemClaims {
       // Whoever wanted it from the plan that had it.
       await addRequesters(store, id, owned, requesters, ttlMs);
       if (standing === 'own' && record !== undefined) await store.release(key, record.owner);
+      attempts.set(key, owner);
       const request = { owner, leaseMs, ttlMs, fingerprint: undefined, takeFinished: false };
       const result = await store.claim(key, { ...request, takeUnknown: standing === 'abandoned' });
       if (result.claimed)

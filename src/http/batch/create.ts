@@ -2,6 +2,7 @@ import { fail, nameOf, requireMembers } from '../../errors/errors.js';
 import { createOnce, type Once, type OnceContext, type Reconciliation } from '../../once/index.js';
 import { sleep } from '../../runtime/runtime.js';
 import type { Store, StoreRecord } from '../../store/store.js';
+import { isUnknown } from '../../store/transition.js';
 import { itemKey } from './item.js';
 import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
 import type { PlannedBatch } from './plan.js';
@@ -124,16 +125,19 @@ export async function settleBatch(
   if (batch.batchId !== undefined) return { state: 'created', id: batch.batchId };
   if (batch.state !== 'unknown') return { state: 'unknown' };
   const absent = new Error('It was never created.');
+  const { key, customIds, provider } = batch;
+  const trace = { key, customIds, itemCount: undefined };
+  const creation = new Creation('settle the batch', trace, provider, api, options);
   try {
-    const { key, customIds, provider } = batch;
-    const trace = { key, customIds, itemCount: undefined };
-    const creation = new Creation('settle the batch', trace, provider, api, options);
     const { id } = await creation.run(() => {
       throw absent;
     });
     return { state: 'created', id };
   } catch (error) {
-    if (error === absent) return { state: 'absent' };
+    if (error === absent) {
+      await creation.forgetUnknown();
+      return { state: 'absent' };
+    }
     if ((error as { code?: unknown }).code === 'SAMEKEY_UNKNOWN_OUTCOME') {
       return { state: 'unknown' };
     }
@@ -181,6 +185,13 @@ class Creation {
       this.#created(await create(context)),
     );
     return { id: value.id as string, outcome: this.#isFound ? 'found' : outcome };
+  }
+
+  /** Deletes the record of unknown outcome, which is there again now that its takeover is over. */
+  async forgetUnknown(): Promise<void> {
+    const { key } = this.#trace;
+    const { record, nowMs } = await this.store.read(key);
+    if (record !== undefined && isUnknown(record, nowMs)) await this.store.evict(key);
   }
 
   async find(sinceMs: number): Promise<{ readonly id: string } | 'unknown' | undefined> {

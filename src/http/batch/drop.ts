@@ -43,6 +43,7 @@ export async function dropBatch(key: string, options: { readonly store: Store })
       `Cannot drop the batch ${key}: it is being created, wanted its end; try again later`,
     );
   }
+  let count: number;
   try {
     const isKeyOf = new Map<string, boolean>();
     const isDropped = ({ batch }: ItemOwner) => {
@@ -50,10 +51,14 @@ export async function dropBatch(key: string, options: { readonly store: Store })
       isKeyOf.set(batch, known);
       return known;
     };
-    return await dropItems(store, isDropped, hold);
-  } finally {
-    await hold.end();
+    count = await dropItems(store, isDropped, hold);
+  } catch (error) {
+    // It is dropped in part: what is left of it can be dropped again.
+    await hold.giveBack();
+    throw error;
   }
+  await hold.end();
+  return count;
 }
 
 /** Gives back the items of those owners, and returns how many there were. */

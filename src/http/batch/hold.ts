@@ -1,7 +1,7 @@
 import { fail } from '../../errors/errors.js';
 import { randomKey } from '../../index.js';
 import { monotonicMs } from '../../runtime/runtime.js';
-import type { Store } from '../../store/store.js';
+import type { ClaimRequest, Store } from '../../store/store.js';
 
 /** How long its owner may be silent. */
 const LEASE_MS = 60_000;
@@ -25,15 +25,26 @@ export class BatchHold {
     { isBegun }: { readonly isBegun: boolean },
   ): Promise<BatchHold | undefined> {
     const hold = new BatchHold(store, key);
-    const { claimed } = await store.claim(key, {
-      owner: hold.#owner,
+    try {
+      return (await hold.#claim({ takeUnknown: isBegun, takeFinished: isBegun }))
+        ? hold
+        : undefined;
+    } catch (error) {
+      // Its reply may have been lost.
+      await hold.giveBack();
+      throw error;
+    }
+  }
+
+  async #claim(taken: Pick<ClaimRequest, 'takeUnknown' | 'takeFinished'>): Promise<boolean> {
+    const { claimed } = await this.#store.claim(this.#key, {
+      owner: this.#owner,
       leaseMs: LEASE_MS,
       ttlMs: LEASE_MS,
       fingerprint: undefined,
-      takeUnknown: isBegun,
-      takeFinished: isBegun,
+      ...taken,
     });
-    return claimed ? hold : undefined;
+    return claimed;
   }
 
   /** To be called more often than the lease ends. */
@@ -42,6 +53,12 @@ export class BatchHold {
     if (nowMs - this.#heldAtMs < LEASE_MS / 4) return;
     this.#heldAtMs = nowMs;
     if (await this.#store.renew(this.#key, this.#owner, LEASE_MS)) return;
+    // After a long pause it is gone, which is no matter if nobody else has begun.
+    if (await this.#claim({ takeUnknown: false, takeFinished: false })) return;
+    this.#lose();
+  }
+
+  #lose(): never {
     fail(
       Error,
       'SAMEKEY_LEASE_LOST',
@@ -53,5 +70,11 @@ export class BatchHold {
   async end(): Promise<void> {
     // What was there before it is there again.
     if (await this.#store.release(this.#key, this.#owner)) await this.#store.evict(this.#key);
+    else if ((await this.#store.read(this.#key)).record !== undefined) this.#lose();
+  }
+
+  /** Leaves the batch as it was. A store that fails lets the lease run out. */
+  async giveBack(): Promise<void> {
+    await this.#store.release(this.#key, this.#owner).catch(() => {});
   }
 }

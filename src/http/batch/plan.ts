@@ -256,11 +256,17 @@ class Planner {
       const key = batchKey(batchOwner(this.#run, number));
       const hold = await BatchHold.on(store, key, { isBegun: false });
       if (hold === undefined) continue;
-      for await (const window of windowsOf(items.map(({ id }, i) => ({ id, i })))) {
-        await hold.prolong();
-        await Promise.all(
-          window.map(({ id, i }) => store.release(itemKey(id), owners[i] as string)),
-        );
+      try {
+        for await (const window of windowsOf(items.map(({ id }, i) => ({ id, i })))) {
+          await hold.prolong();
+          await Promise.all(
+            window.map(({ id, i }) => store.release(itemKey(id), owners[i] as string)),
+          );
+        }
+      } catch (error) {
+        // Or the next attempt would find it in use, and give nothing back.
+        await hold.giveBack();
+        throw error;
       }
       await hold.end();
     }

@@ -1,6 +1,15 @@
 import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../../once/abort.js';
+import { OnceError } from '../../once/errors.js';
+import { Heartbeat } from '../../once/heartbeat.js';
+import type { Detailed } from '../../once/index.js';
 import type { RunContext } from '../../once/settle.js';
-import { clearTimer, monotonicMs, setTimer, type Timer } from '../../runtime/runtime.js';
+import {
+  clearTimer,
+  isBoundToRequest,
+  monotonicMs,
+  setTimer,
+  type Timer,
+} from '../../runtime/runtime.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
@@ -10,7 +19,7 @@ import { watchEnd } from './stream-end.js';
 /** What callers get: a response that is coming in, or one that was kept. */
 export type Answer =
   | { readonly head: ResponseHead; readonly hasBody: boolean }
-  | { readonly stored: StoredResponse; readonly outcome: Outcome };
+  | { readonly stored: StoredResponse; readonly outcome: Outcome; readonly ageMs: number };
 
 export type Outcome = 'executed' | 'joined' | 'replayed';
 
@@ -18,6 +27,7 @@ export interface ExchangeLimits {
   readonly maxBytes: number;
   readonly maxUnreadBytes: number;
   readonly idleMs: number;
+  readonly leaseMs: number;
   readonly isKept: (response: ResponseInfo) => boolean;
   /** Whether bodies come as they travel, in their `content-encoding`. */
   readonly isCoded: boolean;
@@ -70,9 +80,11 @@ export class Exchange {
   /** When nobody needs the answer and it need not be kept: ends the wait for the store and for others. */
   readonly abandonment = new LazyAbort();
   /** Until all is done, also in the store; never rejects. */
-  landing: Promise<void> = Promise.resolve();
+  readonly landing: Promise<void>;
   /** The response, once it is kept. */
   stored: StoredResponse | undefined;
+  readonly #heartbeat: Heartbeat | undefined;
+  #onLanded = () => {};
   #resolve: (answer: Answer) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #recording: Recording | undefined;
@@ -85,7 +97,8 @@ export class Exchange {
   readonly looked = new Promise<void>((resolve) => {
     this.#onLooked = resolve;
   });
-  #end: 'kept' | 'lost' | undefined;
+  /** Whether it is decided what becomes of the response. */
+  #hasEnded = false;
   /** Ends a response that is not kept, when nobody reads it. */
   #drop = () => {};
 
@@ -99,6 +112,10 @@ export class Exchange {
     this.#abortsWhenAbandoned = abortsWhenAbandoned;
     this.fingerprint = fingerprint;
     this.traceparent = traceparent;
+    if (isBoundToRequest()) this.#heartbeat = new Heartbeat(limits.leaseMs);
+    this.landing = new Promise((resolve) => {
+      this.#onLanded = resolve;
+    });
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -112,9 +129,9 @@ export class Exchange {
     return this.#recording?.isWhole ?? true;
   }
 
-  /** Whether it is decided what becomes of the response: `kept` if duplicates get it from now on. */
-  get end(): 'kept' | 'lost' | undefined {
-    return this.#end;
+  /** Whether its answer may be somebody else's, too. */
+  get isOpen(): boolean {
+    return !this.#hasEnded && !this.abandonment.aborted;
   }
 
   /** Whether its own request is on its way, or has been. */
@@ -122,16 +139,35 @@ export class Exchange {
     return this.#isExecuting;
   }
 
-  resolve(stored: StoredResponse, outcome: Outcome): void {
-    this.#isSettled = true;
-    this.#onLooked();
-    this.#resolve({ stored, outcome });
+  /** Whether the request that started it is gone, and it with that. */
+  get isGone(): boolean {
+    return this.#heartbeat?.isGone ?? false;
+  }
+
+  /** A promise of it, for other requests too: rejects with `RequestGoneError` if it will not settle. */
+  until<T>(promise: Promise<T>): Promise<T> {
+    return this.#heartbeat?.until(promise) ?? promise;
+  }
+
+  /** What `once` has given. */
+  resolve({ value, outcome, ageMs }: Detailed<StoredResponse>): void {
+    this.stored = value;
+    this.#resolve({ stored: value, outcome, ageMs });
+    this.#land();
   }
 
   reject(error: unknown): void {
+    const value = madeHere(error);
+    if (value === undefined) this.#reject(error);
+    else this.#resolve({ stored: value, outcome: 'joined', ageMs: 0 });
+    this.#land();
+  }
+
+  #land(): void {
+    this.#heartbeat?.stop();
     this.#isSettled = true;
     this.#onLooked();
-    this.#reject(error);
+    this.#onLanded();
   }
 
   /** Counts a caller in until it leaves or has read everything; only while `canBeJoined`. */
@@ -207,12 +243,12 @@ export class Exchange {
     const isKept = this.#limits.isKept(response) === true;
     // Whoever tries again now wants another answer than this.
     if (!isKept && response.status >= 400) {
-      this.#end = 'lost';
+      this.#hasEnded = true;
       // Nor should that wait for the rest of this one. A handler is not to be stopped in the middle.
       if (!this.#limits.isCoded) this.#drop = () => upstream.abort(notKept(key, response));
     }
     if (response.body === null) {
-      this.#end = isKept ? 'kept' : 'lost';
+      this.#hasEnded = true;
       this.#resolve({ head, hasBody: false });
       if (!isKept) throw notKept(key, response);
       return { ...head, url: withoutQuery(head.url), body: new Uint8Array() };
@@ -230,6 +266,8 @@ export class Exchange {
     // Not every body ends because its request was aborted.
     const stopListening = whenAborted(upstream, () => source.cancel().catch(() => {}));
     try {
+      // It may have aborted since the head came.
+      upstream.throwIfAborted();
       if (recording.readerCount === 0) this.#drop();
       for (;;) {
         const { done, value } = await source.read();
@@ -257,7 +295,7 @@ export class Exchange {
       const endsWell = isCoded && !response.headers.has('content-length');
       if (fault !== undefined && !endsWell) throw new BrokenResponseError(key, fault);
     } catch (error) {
-      this.#end = 'lost';
+      this.#hasEnded = true;
       recording.fail(error);
       source.cancel(error).catch(() => {});
       throw error;
@@ -265,7 +303,7 @@ export class Exchange {
       stopListening();
       this.#drop = () => {};
     }
-    this.#end = isKept && recording.isWhole && fault === undefined ? 'kept' : 'lost';
+    this.#hasEnded = true;
     recording.end();
     if (fault !== undefined) throw new BrokenResponseError(key, fault);
     if (!recording.isWhole) throw tooLong(key, response, this.#limits.maxBytes);
@@ -279,13 +317,21 @@ export class Exchange {
       this.#seats.delete(seat);
     }
     // What has not been sent yet need not be; what has been is billed, and its answer serves a retry.
-    if (this.#end !== undefined) {
+    if (this.#hasEnded) {
       this.#drop();
       return;
     }
     if (this.#isSettled || (this.#isExecuting && !this.#abortsWhenAbandoned)) return;
     this.abandonment.abort(new DOMException('All callers have left', 'AbortError'));
   }
+}
+
+/** The response of a run that this process has made for callers who are gone, and that could not be kept. */
+function madeHere(error: unknown): StoredResponse | undefined {
+  const value = error instanceof OnceError && 'value' in error ? error.value : undefined;
+  const { status, body } = (value ?? {}) as Partial<StoredResponse>;
+  const isResponse = typeof status === 'number' && body instanceof Uint8Array;
+  return isResponse ? (value as StoredResponse) : undefined;
 }
 
 const notKept = (key: string, { status }: Response) =>

@@ -1,6 +1,7 @@
 import { type AbortSource, untilAborted } from '../../once/abort.js';
-import { inProgress, mismatch } from '../../once/errors.js';
+import { inProgress, mismatch, OnceError } from '../../once/errors.js';
 import type { Saved } from '../../once/events.js';
+import { RequestGoneError } from '../../once/heartbeat.js';
 import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../../once/index.js';
 import { OnceRunner } from '../../once/once.js';
 import { toSettings, whole } from '../../once/options.js';
@@ -50,6 +51,15 @@ export interface Exchanged {
   readonly landing: Promise<void>;
 }
 
+/** Whether an error says that somebody has waited for another's run for long enough. */
+const isOutOfPatience = (error: unknown) =>
+  error instanceof OnceError && error.code === 'SAMEKEY_IN_PROGRESS';
+
+/** For one that waited for an exchange whose request is gone: it is to look again. */
+const whereGone = (error: unknown): undefined => {
+  if (!(error instanceof RequestGoneError)) throw error;
+};
+
 /** The header that says how a response came about. */
 export const OUTCOME_HEADER = 'samekey';
 
@@ -63,7 +73,7 @@ export class Exchanges {
   readonly #options: ExchangeOptions;
   readonly #underWay = new Map<string, Exchange>();
   /** What `once` did not see, because it was dealt with here. */
-  readonly #counts = { joined: 0, replayed: 0, conflicts: 0, mismatches: 0 };
+  readonly #counts = { joined: 0, conflicts: 0, mismatches: 0 };
 
   /** `isCoded` where bodies come as they travel: `fetch` decodes them, a handler's are as it made them. */
   constructor(options: ExchangeOptions, isCoded = false) {
@@ -74,6 +84,7 @@ export class Exchanges {
       maxBytes: options.maxResultBytes ?? 16 * 1024 * 1024,
       maxUnreadBytes: whole('maxUnreadBytes', maxUnreadBytes, 1024 * 1024, 0),
       idleMs: whole('idleMs', idleMs, 5 * 60 * 1000, 1),
+      leaseMs: this.once.settings.leaseMs,
       isKept: storeResponses ?? (({ status }) => status >= 200 && status < 300),
       isCoded,
     };
@@ -81,59 +92,71 @@ export class Exchanges {
 
   /** Sends it, or gives what came or is coming of it. */
   async run(plan: ExchangePlan): Promise<Exchanged> {
-    const { key, fingerprint, signal, traceparent } = plan;
-    signal?.throwIfAborted();
-    const underWay = this.#underWay.get(key);
-    if (underWay === undefined) {
-      const exchange = this.#start(plan);
-      plan.onStart?.(exchange.landing);
-      const exchanged = await this.#board(exchange, plan, true);
-      return exchanged as Exchanged;
+    const calledAt = monotonicMs();
+    for (;;) {
+      plan.signal?.throwIfAborted();
+      const underWay = this.#joinable(plan.key);
+      const exchanged =
+        underWay === undefined
+          ? await this.#board(this.#start(plan), plan, undefined)
+          : await this.#join(underWay, plan, calledAt).catch(whereGone);
+      if (exchanged !== undefined) return exchanged;
     }
-    if (underWay.end === 'lost' || (underWay.end === 'kept' && plan.fresh)) {
-      // Nothing to join: all that is left of it is to tell the store.
-      await untilAborted(underWay.landing, signal);
-      return this.run(plan);
+  }
+
+  /** Forgets the response that is kept; `false` if there was none, or the key is in use. */
+  async evict(key: string): Promise<boolean> {
+    let isGone = true;
+    try {
+      isGone = await this.once.evict(key);
+      return isGone;
+    } finally {
+      // An exchange that began before this may still come to what was taken away.
+      if (isGone) this.#underWay.delete(key);
     }
-    if (isAnother(underWay.fingerprint, fingerprint)) {
-      this.#counts.mismatches++;
-      this.#emit(key, traceparent, { type: 'mismatch', layer: 'process' });
-      throw mismatch(key, undefined);
-    }
-    if (this.#options.onDuplicate === 'reject' && underWay.end !== 'kept') {
-      await untilAborted(underWay.looked, signal);
-      if (underWay.isExecuting) throw this.#conflict(plan, 0);
-    }
-    if (!underWay.canBeJoined) {
-      throw new HttpError(
-        'SAMEKEY_TOO_LONG',
-        `Cannot join ${key}: its response is longer than ${this.#limits.maxBytes} bytes, wanted the end of it, or a larger maxResultBytes`,
-      );
-    }
-    // No request may read the stream of another one: a duplicate waits for all of it and gets a copy.
-    if (isBoundToRequest()) {
-      await this.#inTime(underWay.landing, plan);
-      return this.run(plan);
-    }
-    // A look at what was there is not what who wants a fresh response waits for.
-    return (await this.#board(underWay, plan, false)) ?? this.run(plan);
+  }
+
+  async close(): Promise<void> {
+    await this.once.close();
+    await Promise.all(
+      [...this.#underWay.values()].map((each) => each.until(each.landing).catch(whereGone)),
+    );
   }
 
   stats(): OnceStats {
     const stats = this.once.stats();
-    const { joined, replayed, conflicts, mismatches } = this.#counts;
+    const { joined, conflicts, mismatches } = this.#counts;
     return {
       ...stats,
       joined: stats.joined + joined,
-      replayed: stats.replayed + replayed,
       conflicts: stats.conflicts + conflicts,
       mismatches: stats.mismatches + mismatches,
     };
   }
 
-  #start({ key, fingerprint, fresh = false, traceparent, send }: ExchangePlan): Exchange {
+  /** The exchange that callers of this key join. One whose request is gone is forgotten. */
+  #joinable(key: string): Exchange | undefined {
+    // The oldest first.
+    for (const [each, exchange] of this.#underWay) {
+      if (!exchange.isGone) break;
+      this.#remove(each, exchange);
+    }
+    const exchange = this.#underWay.get(key);
+    if (!exchange?.isGone) return exchange;
+    this.#remove(key, exchange);
+    return undefined;
+  }
+
+  #remove(key: string, exchange: Exchange): void {
+    if (this.#underWay.get(key) === exchange) this.#underWay.delete(key);
+  }
+
+  #start(plan: ExchangePlan): Exchange {
+    const { key, fingerprint, fresh = false, traceparent, send } = plan;
     const abortsWhenAbandoned = this.#options.onAbandoned === 'abort';
     const exchange = new Exchange(this.#limits, abortsWhenAbandoned, fingerprint, traceparent);
+    // One that throws has nothing begun.
+    plan.onStart?.(exchange.landing);
     this.#underWay.set(key, exchange);
     const ask = (): Promise<Detailed<StoredResponse>> =>
       this.once
@@ -149,54 +172,87 @@ export class Exchanges {
           if (isOthers) return ask();
           throw error;
         });
-    exchange.landing = ask()
-      .finally(() => this.#underWay.delete(key))
+    ask()
+      .finally(() => this.#remove(key, exchange))
       .then(
-        ({ value, outcome }) => {
-          exchange.resolve(value, outcome);
-          exchange.stored = value;
-        },
+        (answer) => exchange.resolve(answer),
         (error) => exchange.reject(error),
       );
     return exchange;
   }
 
-  /** Waits for the answer; `undefined` if it is an old one for who wants a fresh one. */
+  /** Gets what is coming of an exchange; `undefined` if the caller is to look again. */
+  async #join(
+    underWay: Exchange,
+    plan: ExchangePlan,
+    calledAt: number,
+  ): Promise<Exchanged | undefined> {
+    const { key, fingerprint, signal } = plan;
+    // What is complete is nobody else's before the store says that it is kept: it may say no. What
+    // is not kept, or was given up, is nothing to join.
+    if (!underWay.isOpen) {
+      await this.#inTime(underWay.until(underWay.landing), plan, calledAt);
+      return undefined;
+    }
+    if (isAnother(underWay.fingerprint, fingerprint)) {
+      // While it looks it may be the one that the store refuses.
+      if (!underWay.isExecuting) {
+        await this.#inTime(underWay.until(underWay.looked), plan, calledAt, () =>
+          this.#mismatch(plan),
+        );
+        if (!underWay.isExecuting) return undefined;
+      }
+      throw this.#mismatch(plan);
+    }
+    if (this.#options.onDuplicate === 'reject') {
+      await untilAborted(underWay.until(underWay.looked), signal);
+      if (underWay.isExecuting) throw this.#conflict(plan, 0);
+    }
+    if (!underWay.canBeJoined) {
+      this.#conflict(plan, 0);
+      throw new HttpError(
+        'SAMEKEY_TOO_LONG',
+        `Cannot join ${key}: its response is longer than ${this.#limits.maxBytes} bytes, wanted the end of it, or a larger maxResultBytes`,
+      );
+    }
+    // No request may read the stream of another one: a duplicate waits for all of it and gets a copy.
+    if (isBoundToRequest()) {
+      await this.#inTime(underWay.until(underWay.landing), plan, calledAt);
+      return undefined;
+    }
+    return this.#board(underWay, plan, calledAt);
+  }
+
+  /** Waits for the answer; `undefined` if it is none for this caller, who is to look again. */
   async #board(
     exchange: Exchange,
     plan: ExchangePlan,
-    isFirst: boolean,
+    joinedAt: number | undefined,
   ): Promise<Exchanged | undefined> {
     const { key, signal, fresh } = plan;
+    const isFirst = joinedAt === undefined;
     const boardedAt = monotonicMs();
-    const hasEnded = exchange.end !== undefined;
     const seat = exchange.enter(signal);
     try {
       // Who was first waits for others by the rules of `once`.
       const answer = await (isFirst
         ? untilAborted(exchange.answer, signal)
-        : this.#inTime(exchange.answer, plan));
-      const isOld = 'stored' in answer && answer.outcome === 'replayed';
+        : this.#inTime(exchange.answer, plan, joinedAt));
+      const waitedMs = monotonicMs() - boardedAt;
+      // What was there before is not what who wants a fresh response waits for.
+      const isOld =
+        'stored' in answer && (answer.outcome === 'replayed' || answer.ageMs > waitedMs);
       if (fresh && !isFirst && isOld) {
         seat.leave();
         return undefined;
       }
       const own = 'stored' in answer ? answer.outcome : 'executed';
-      const outcome = isFirst ? own : hasEnded ? 'replayed' : 'joined';
-      const layer = 'process';
-      if (outcome === 'replayed' && !isFirst) {
-        this.#counts.replayed++;
-        this.#tellWithSaving(exchange, plan, { type: 'replayed', layer, ageMs: 0 });
-      } else if (!isFirst) {
+      const outcome = isFirst ? own : 'joined';
+      if (!isFirst) {
         this.#counts.joined++;
-        const waitedMs = monotonicMs() - boardedAt;
         const joinedTraceparent = exchange.traceparent;
-        this.#tellWithSaving(exchange, plan, {
-          type: 'joined',
-          layer,
-          waitedMs,
-          joinedTraceparent,
-        });
+        const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
+        this.#tellWithSaving(exchange, plan, event);
       }
       const { landing } = exchange;
       const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
@@ -212,23 +268,43 @@ export class Exchanges {
       return { outcome, landing, response: toResponse(head, body.slice(), marks) };
     } catch (error) {
       seat.giveUp();
+      // The first caller has waited for others for long enough, and only that.
+      const isNoMatter = !isFirst && !exchange.isExecuting && isOutOfPatience(error);
+      if (isNoMatter && this.#leftMs(joinedAt) > 0) return undefined;
       throw error;
     }
   }
 
+  /** How much longer a duplicate waits that was called then. */
+  #leftMs(calledAt: number): number {
+    const { waitMs = Number.POSITIVE_INFINITY } = this.#options;
+    return calledAt + waitMs - monotonicMs();
+  }
+
   /** What a duplicate waits for, within its patience. */
-  async #inTime<T>(awaited: Promise<T>, plan: ExchangePlan): Promise<T> {
+  async #inTime<T>(
+    awaited: Promise<T>,
+    plan: ExchangePlan,
+    calledAt: number,
+    toError = (waitMs: number) => this.#conflict(plan, waitMs),
+  ): Promise<T> {
     const { waitMs } = this.#options;
     if (waitMs === undefined) return untilAborted(awaited, plan.signal);
     let timer: Timer | undefined;
     const tooLate = new Promise<never>((_, reject) => {
-      timer = setTimer(() => reject(this.#conflict(plan, waitMs)), waitMs);
+      timer = setTimer(() => reject(toError(waitMs)), Math.max(0, this.#leftMs(calledAt)));
     });
     try {
       return await untilAborted(Promise.race([awaited, tooLate]), plan.signal);
     } finally {
       clearTimer(timer);
     }
+  }
+
+  #mismatch({ key, traceparent }: ExchangePlan): Error {
+    this.#counts.mismatches++;
+    this.#emit(key, traceparent, { type: 'mismatch', layer: 'process' });
+    return mismatch(key, undefined);
   }
 
   #conflict({ key, traceparent }: ExchangePlan, waitedMs: number): Error {

@@ -114,9 +114,9 @@ export class Gate<Incoming> {
 
   get controls(): ServerControls {
     return {
-      evict: (key) => this.#exchanges.once.evict(key),
+      evict: (key) => this.#exchanges.evict(key),
       stats: () => this.#exchanges.stats(),
-      close: () => this.#exchanges.once.close(),
+      close: () => this.#exchanges.close(),
     };
   }
 

@@ -101,6 +101,20 @@ export const claimRules: readonly Rule[] = [
     },
   },
   {
+    name: 'claim sent again after its own run has ended starts no other one',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const own = request({ takeUnknown: true, takeFinished: true });
+      await store.claim(key, own);
+      await store.complete(key, own.owner, outcome());
+      const finished = (await store.read(key)).record;
+      const late = await claimInVain(other, key, own);
+      expectEqual(late.record, finished, 'the record that stands there');
+      expectEqual((await store.read(key)).record, finished, 'the record after that');
+    },
+  },
+  {
     name: 'claim takes no running record while its lease is valid, whatever it asks for',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];

@@ -32,6 +32,7 @@ interface Sent {
 /** Of the last ones that claimed, so many of which are alive. */
 interface Owner {
   readonly name: string;
+  readonly claim: Call;
   /** What it sent last, whether or not it knows what came of it. */
   last: Call;
   /** There is one, however often it is sent. */
@@ -140,15 +141,19 @@ class Run {
       takeFinished: choices.percent(40),
     };
     const call = { type, request };
-    this.#owners = [...this.#owners, { name: request.owner, last: call }].slice(-OWNERS_ALIVE);
+    this.#owners = [...this.#owners, { name: request.owner, claim: call, last: call }].slice(
+      -OWNERS_ALIVE,
+    );
     return { call, isLost };
   }
 
-  /** What an owner sends after its last call: the same again, or something else. */
+  /** What an owner sends after its last call: the same again, its claim, or something else. */
   #next(owner: Owner, isAlone: boolean): Call {
     const choices = this.#choices;
     if (choices.percent(25) && (isAlone || !isBrief(owner.last))) return owner.last;
     const { name } = owner;
+    if (choices.percent(owner.outcome ? 20 : 5) && (isAlone || !isBrief(owner.claim)))
+      return owner.claim;
     const type = choices.one(['renew', 'complete', 'complete', 'release'] as const);
     if (type === 'renew') {
       const isEnd = choices.percent(20) && (isAlone || this.#hasMovingClock);

@@ -37,6 +37,8 @@ interface Notification {
 const SMALLEST_POOL = 3;
 /** How often the pool is checked while somebody is subscribed or the connection is held. */
 const TICK_MS = 100;
+/** How long requests may queue in the pool: longer than it takes to open a connection. */
+const MAX_QUEUED_MS = 500;
 /** How long the connection is kept after the last subscriber has left. */
 const LINGER_MS = 5000;
 /** How long to wait before the next attempt to listen. */
@@ -128,7 +130,7 @@ class PoolListener implements Listener {
     if (this.#client !== undefined) {
       if (this.#pool.ending || this.#neededAt + LINGER_MS <= nowMs) this.#giveBack();
       // Not at once: requests may queue for a moment, and the next connection is theirs.
-      else if (this.#queuedAt !== undefined && this.#queuedAt + TICK_MS <= nowMs) {
+      else if (this.#queuedAt !== undefined && this.#queuedAt + MAX_QUEUED_MS <= nowMs) {
         this.#giveBack(RETRY_BUSY_MS);
       }
     } else if (isNeeded && !this.#isOpening && this.#retryAt <= nowMs && this.#hasRoom()) {

@@ -62,11 +62,15 @@ const RESTORED = `CASE
 /** Whether `r` took over a record that a later takeover dropped. */
 const HAS_LOST_FORMER = `(r.attempt > 1 AND r.former->>'state' IS DISTINCT FROM 'running')`;
 
-/** Whether a claim may have the record `r`; $3 is its fingerprint, $6 takeUnknown, $7 takeFinished. */
+/**
+ * Whether a claim may have the record `r`; $2 is its owner, $3 its fingerprint, $6 takeUnknown, $7
+ * takeFinished.
+ */
 const isClaimable = (nowMs: string) => `(
     r.expires_at_ms <= ${nowMs}
     OR (
-      (r.fingerprint = $3) IS NOT FALSE
+      r.owner <> $2
+      AND (r.fingerprint = $3) IS NOT FALSE
       AND CASE r.state WHEN 'running' THEN $6 AND r.lease_ends_at_ms <= ${nowMs} ELSE $7 END
     )
   )`;
@@ -126,17 +130,13 @@ ${schema}END $samekey$`,
       ELSE jsonb_build_object(${FORMER_VALUES})
     END,
     ${['finished_at_ms', 'codec', 'payload'].map((name) => `${name} = CASE WHEN r.expires_at_ms > excluded.claimed_at_ms THEN r.${name} END`).join(',\n    ')}
-  WHERE ${isClaimable('excluded.claimed_at_ms')} AND NOT (
-    r.owner = excluded.owner AND r.state = 'running' AND r.expires_at_ms > excluded.claimed_at_ms
-  )
+  WHERE ${isClaimable('excluded.claimed_at_ms')}
   RETURNING r.*
 )
 SELECT true AS claimed, ms AS now_ms, ${COLUMNS} FROM claimed AS r, clock
 UNION ALL
 SELECT r.owner = $2 AND r.state = 'running', ms, ${COLUMNS} FROM ${table} AS r, clock
-WHERE r.key = $1 AND NOT EXISTS (SELECT FROM claimed) AND (
-  NOT ${isClaimable('ms')} OR r.owner = $2 AND r.state = 'running' AND r.expires_at_ms > ms
-)`,
+WHERE r.key = $1 AND NOT EXISTS (SELECT FROM claimed) AND NOT ${isClaimable('ms')}`,
     renew: `WITH ${CLOCK}, renewed AS (
   UPDATE ${table} AS r SET
     lease_ends_at_ms = ms + $3::bigint,

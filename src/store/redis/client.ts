@@ -1,6 +1,6 @@
 import { fail, nameOf } from '../../errors/errors.js';
 
-/** What node-redis (4 to 6) and ioredis (5, 6) have in common, also for a cluster. */
+/** What node-redis (4 to 6) and ioredis (5, 6) have in common, also for a cluster or a sentinel. */
 export interface RedisClient {
   sendCommand(...parameters: never[]): unknown;
   duplicate?(...parameters: never[]): unknown;
@@ -19,8 +19,8 @@ export interface Connection {
    * or `undefined` for a client without events.
    */
   watchInterruptions(): () => boolean | undefined;
-  /** Opens a connection for subscriptions, or there is no way to. */
-  readonly openSubscriber: ((events: SubscriberEvents) => Promise<Subscriber>) | undefined;
+  /** Begins to open a connection for subscriptions; `undefined` for a client that cannot subscribe. */
+  readonly openSubscriber: ((events: SubscriberEvents) => Subscriber) | undefined;
 }
 
 export interface SubscriberEvents {
@@ -30,6 +30,7 @@ export interface SubscriberEvents {
 }
 
 export interface Subscriber {
+  /** Waits for the connection, however long that takes. */
   subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): Promise<void>;
   close(): void;
@@ -79,13 +80,18 @@ interface NodeRedis extends Emitter {
   /** Of a cluster. */
   readonly masters?: readonly object[];
   nodeClient?(node: object): NodeRedis | Promise<NodeRedis>;
+  /** Of a sentinel. */
+  getSentinelNode?(): unknown;
   duplicate(): NodeRedis;
   connect(): Promise<unknown>;
   subscribe(
     channel: string,
     listener: (message: string, channel: string) => void,
   ): Promise<unknown>;
-  unsubscribe(channel: string): Promise<unknown>;
+  unsubscribe(
+    channel: string,
+    listener?: (message: string, channel: string) => void,
+  ): Promise<unknown>;
   /** Since 5. */
   destroy?(): void;
   disconnect(): Promise<unknown>;
@@ -96,9 +102,10 @@ export function toConnection(client: RedisClient): Connection {
   const can = (name: string) =>
     typeof (client as unknown as Record<string, unknown> | null)?.[name] === 'function';
   if ((typeof client === 'object' || typeof client === 'function') && can('sendCommand')) {
-    if (can('evalshaBuffer'))
-      return ioRedisConnection(client as unknown as IoRedis, can('duplicate'));
-    return nodeRedisConnection(client as unknown as NodeRedis, can('duplicate'));
+    const canSubscribe = can('duplicate') && can('subscribe');
+    if (can('evalshaBuffer')) return ioRedisConnection(client as unknown as IoRedis, canSubscribe);
+    if (can('getSentinelNode')) return sentinelConnection(client as unknown as NodeRedis);
+    return nodeRedisConnection(client as unknown as NodeRedis, canSubscribe);
   }
   return fail(
     TypeError,
@@ -129,7 +136,7 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
       (client.nodes?.('master') ?? [client]).map((node) => (command) => sendTo(node, command)),
     watchInterruptions: () => watchInterruptions(client),
     openSubscriber: canSubscribe
-      ? async (events) => {
+      ? (events) => {
           // The store names channels as the server does, so that a prefix of the client's is in them.
           const own = { keyPrefix: '', enableOfflineQueue: true, lazyConnect: false };
           const subscriber = client.nodes ? client.duplicate([], own) : client.duplicate(own);
@@ -168,25 +175,63 @@ function nodeRedisConnection(client: NodeRedis, canSubscribe: boolean): Connecti
     },
     watchInterruptions: () => watchInterruptions(client),
     openSubscriber: canSubscribe
-      ? async (events) => {
+      ? (events) => {
           const subscriber = client.duplicate();
-          const close = () => {
-            if (subscriber.destroy) subscriber.destroy();
-            else subscriber.disconnect().catch(ignore);
-          };
           subscriber.on('error', ignore);
           subscriber.on('ready', () => events.onReconnect());
-          await subscriber.connect();
+          const connected = subscriber.connect();
+          connected.catch(ignore);
           const onMessage = (_: string, channel: string) => events.onMessage(channel);
           return {
-            subscribe: async (channel) => void (await subscriber.subscribe(channel, onMessage)),
+            async subscribe(channel) {
+              await connected;
+              await subscriber.subscribe(channel, onMessage);
+            },
             unsubscribe: async (channel) => void (await subscriber.unsubscribe(channel)),
-            close,
+            close() {
+              if (subscriber.destroy) subscriber.destroy();
+              else subscriber.disconnect().catch(ignore);
+            },
           };
         }
       : undefined,
   };
 }
+
+/** A sentinel of node-redis: it always speaks to the master of the moment, and opens a connection for subscriptions itself. */
+function sentinelConnection(client: NodeRedis): Connection {
+  const send = (command: readonly Argument[]) =>
+    client.sendCommand(false, command.map(toBuffer), BYTES());
+  return {
+    send: (_, command) => send(command),
+    masters: async () => [send],
+    watchInterruptions: () => watchInterruptions(client),
+    openSubscriber(events) {
+      const channels = new Set<string>();
+      const onMessage = (_: string, channel: string) => events.onMessage(channel);
+      const onReconnect = () => events.onReconnect();
+      // It tells of a lost subscription only by an error.
+      for (const event of SENTINEL_CHANGES) client.on(event, onReconnect);
+      const unsubscribe = async (channel: string) => {
+        channels.delete(channel);
+        await client.unsubscribe(channel, onMessage);
+      };
+      return {
+        async subscribe(channel) {
+          channels.add(channel);
+          await client.subscribe(channel, onMessage);
+        },
+        unsubscribe,
+        close() {
+          for (const event of SENTINEL_CHANGES) client.off(event, onReconnect);
+          for (const channel of channels) unsubscribe(channel).catch(ignore);
+        },
+      };
+    },
+  };
+}
+
+const SENTINEL_CHANGES = ['error', 'ready', 'topology-change'];
 
 /** The client connects again by itself; without a listener it would end the process. */
 function ignore(): void {}

@@ -55,7 +55,7 @@ local past = token or 0
 local tries = 1
 local former = ''
 if standing then
-  if state == 'running' and owner == ARGV[1] then return {1, now, shown()} end
+  if owner == ARGV[1] then return {state == 'running' and 1 or 0, now, shown()} end
   if fingerprint ~= '' and ARGV[4] ~= '' and fingerprint ~= ARGV[4] then return {0, now, shown()} end
   if state ~= 'running' then
     if ARGV[6] == '0' then return {0, now, value} end

@@ -1,7 +1,8 @@
 import { fail } from '../../errors/errors.js';
-import { clearTimer, monotonicMs, randomUuid, setTimer, sleep } from '../../runtime/runtime.js';
+import { monotonicMs, randomUuid, sleep } from '../../runtime/runtime.js';
 import type { Store } from '../store.js';
 import type { Connection } from './client.js';
+import { withinMs } from './time-limit.js';
 
 const LEASE_MS = 10_000;
 /** How long a key that lives for a millisecond may be seen. */
@@ -25,7 +26,11 @@ export async function proveClient(
 ): Promise<string> {
   const attempt = async () => {
     const scratchKey = `self-check:${randomUuid()}`;
-    await selfCheck(scratchKey, keyOf(scratchKey), store, connection);
+    try {
+      await selfCheck(scratchKey, keyOf(scratchKey), store, connection);
+    } catch (error) {
+      throw await namingCommands(error, keyOf(scratchKey), connection);
+    }
     return scratchKey;
   };
   try {
@@ -69,14 +74,39 @@ function isRefusal(error: unknown): error is Error {
 }
 
 /** A reply that never comes must not keep the next use from a check of its own. */
-export function answered<T>(check: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimer(
-      () => reject(new Error(`no answer to the self-check within ${LEASE_MS} ms`)),
-      LEASE_MS,
+export const answered = <T>(check: Promise<T>) => withinMs(LEASE_MS, 'the self-check', check);
+
+/** Returns the names of the commands that the user must not use in a script. */
+const FORBIDDEN = `
+local calls = {
+  {'TIME'}, {'GET', KEYS[1]}, {'SET', KEYS[1], '', 'PX', '1'}, {'SETRANGE', KEYS[1], 0, ''}, {'DEL', KEYS[1]}
+}
+local names = {}
+for _, call in ipairs(calls) do
+  local reply = redis.pcall(unpack(call))
+  if type(reply) == 'table' and reply.err and string.find(reply.err, "can't run this command", 1, true) then
+    table.insert(names, call[1])
+  end
+end
+return table.concat(names, ', ')
+`;
+
+/** A server says only that a script may not run some command; the error returned says which. */
+async function namingCommands(
+  error: unknown,
+  redisKey: string,
+  connection: Connection,
+): Promise<unknown> {
+  if (!(error instanceof Error) || !error.message.includes("can't run this command")) return error;
+  try {
+    const names = await connection.send(redisKey, ['EVAL', FORBIDDEN, '1', redisKey]);
+    return new Error(
+      `Cannot use Redis: its user may not run ${names} in scripts, wanted the permissions in docs/stores.md`,
+      { cause: error },
     );
-    check.then(resolve, reject).finally(() => clearTimer(timer));
-  });
+  } catch {
+    return error;
+  }
 }
 
 /** What changes when a server restarts, another one takes over or a key is evicted, if it may be asked. */

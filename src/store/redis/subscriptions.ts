@@ -1,4 +1,11 @@
+import { monotonicMs } from '../../runtime/runtime.js';
 import type { Connection, Subscriber } from './client.js';
+import { withinMs } from './time-limit.js';
+
+/** How long a subscription may take, with the connection for it. */
+const ANSWER_MS = 3000;
+/** How long no other connection is opened after one that failed. */
+const PAUSE_MS = 5000;
 
 interface Channel {
   readonly watchers: Set<() => void>;
@@ -7,11 +14,15 @@ interface Channel {
   tail: Promise<void>;
 }
 
-/** One connection for all subscriptions, opened for the first and kept until `close`. */
+/**
+ * One connection for all subscriptions, opened for the first and kept until `close`. One that fails
+ * or does not answer is closed; until there is another, `watch` rejects and its callers have to poll.
+ */
 export class Subscriptions {
   readonly #open: NonNullable<Connection['openSubscriber']>;
   readonly #channels = new Map<string, Channel>();
-  #subscriber: Promise<Subscriber> | undefined;
+  #subscriber: Subscriber | undefined;
+  #failure: { readonly error: unknown; readonly at: number } | undefined;
   #isClosed = false;
 
   constructor(open: NonNullable<Connection['openSubscriber']>) {
@@ -51,29 +62,40 @@ export class Subscriptions {
     const turn = channel.tail.then(async () => {
       const isWanted = channel.watchers.size > 0;
       if (isWanted !== channel.isSubscribed && !this.#isClosed) {
+        const subscriber = this.#opened();
         try {
-          const subscriber = await this.#connected();
-          await (isWanted ? subscriber.subscribe(name) : subscriber.unsubscribe(name));
-          channel.isSubscribed = isWanted;
+          const change = isWanted ? subscriber.subscribe(name) : subscriber.unsubscribe(name);
+          await withinMs(ANSWER_MS, 'a subscription', change);
         } catch (error) {
-          this.#drop();
+          // Another channel may have been told of the same failure before.
+          if (this.#subscriber === subscriber) this.#fail(error);
           throw error;
         }
+        if (this.#subscriber === subscriber) channel.isSubscribed = isWanted;
       }
-      if (!isWanted && this.#channels.get(name) === channel) this.#channels.delete(name);
+      const isIdle = channel.watchers.size === 0;
+      if (isIdle && this.#channels.get(name) === channel) this.#channels.delete(name);
     });
     channel.tail = turn.catch(() => {});
     return turn;
   }
 
-  #connected(): Promise<Subscriber> {
-    this.#subscriber ??= this.#open({
-      onMessage: (name) => this.#tell(this.#channels.get(name)),
-      // What was published in between was told to nobody.
-      onReconnect: () => {
-        for (const channel of this.#channels.values()) this.#tell(channel);
-      },
-    });
+  #opened(): Subscriber {
+    if (this.#subscriber !== undefined) return this.#subscriber;
+    const failure = this.#failure;
+    if (failure !== undefined && monotonicMs() - failure.at < PAUSE_MS) throw failure.error;
+    try {
+      this.#subscriber = this.#open({
+        onMessage: (name) => this.#tell(this.#channels.get(name)),
+        // Messages published in between are lost.
+        onReconnect: () => this.#tellAll(),
+      });
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+    // Those who watched by the connection before.
+    for (const [name, channel] of this.#channels) this.#settle(name, channel).catch(() => {});
     return this.#subscriber;
   }
 
@@ -81,17 +103,24 @@ export class Subscriptions {
     for (const watcher of channel?.watchers ?? []) watcher();
   }
 
+  #tellAll(): void {
+    for (const channel of this.#channels.values()) this.#tell(channel);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = { error, at: monotonicMs() };
+    this.#drop();
+  }
+
   /** Gives the connection up; the next to watch opens another. */
   #drop(): void {
-    const subscriber = this.#subscriber;
-    this.#subscriber = undefined;
-    subscriber?.then(
-      (opened) => opened.close(),
-      () => {},
-    );
-    for (const channel of this.#channels.values()) {
-      channel.isSubscribed = false;
-      this.#tell(channel);
+    try {
+      this.#subscriber?.close();
+    } catch {
+      // It was closed, or never open.
     }
+    this.#subscriber = undefined;
+    for (const channel of this.#channels.values()) channel.isSubscribed = false;
+    this.#tellAll();
   }
 }

@@ -41,11 +41,12 @@ export async function answerAt(store, /** @type {string} */ method, /** @type {s
 
 /**
  * @param {{createOnce: typeof import('../../../dist/once/index.js').createOnce,
+ *   idempotentFetch: typeof import('../../../dist/http/fetch.js').idempotentFetch,
  *   memoryStore: typeof import('../../../dist/store/memory.js').memoryStore}} entries
  * @param {string} url of the store and of the work
  * @returns {(request: Request, context: {waitUntil(promise: Promise<unknown>): void}) => Promise<Response>}
  */
-export function isolate({ createOnce, memoryStore }, url) {
+export function isolate({ createOnce, idempotentFetch, memoryStore }, url) {
   const limits = { leaseMs: 600, storeTimeoutMs: 500, cache: /** @type {const} */ (false) };
   const shared = { ...limits, store: storeAt(url) };
   const memory = { ...limits, store: memoryStore() };
@@ -58,28 +59,35 @@ export function isolate({ createOnce, memoryStore }, url) {
     memory: createOnce(memory),
     'other memory': createOnce(memory),
   };
-  return async (request, { waitUntil }) => {
+  const fetchOnce = idempotentFetch(shared);
+  const workAt = (/** @type {string} */ key, /** @type {number} */ ms) =>
+    `${url}/work/${key}?ms=${ms}`;
+  return async (request, context) => {
     const { pathname, searchParams } = new URL(request.url);
     const [, name = '', key = ''] = decodeURIComponent(pathname).split('/');
+    const ms = Number(searchParams.get('ms') ?? 0);
+    if (name === 'fetch') {
+      const response = await fetchOnce(workAt(key, ms), { method: 'POST', body: key });
+      const count = Number(await response.text());
+      return Response.json({ count, outcome: response.headers.get('samekey') });
+    }
     const once = onces[name];
     if (once === undefined) return new Response(null, { status: 404 });
-    const ms = Number(searchParams.get('ms') ?? 0);
     const leavesAfterMs = searchParams.get('leavesAfterMs');
     const signal = leavesAfterMs === null ? undefined : AbortSignal.timeout(Number(leavesAfterMs));
     const result = once.detailed(
       key,
       async ({ attempt, signal }) => {
-        const work = searchParams.has('sleeps')
-          ? new Promise((resolve) => setTimeout(resolve, ms))
-          : undefined;
-        const response = await fetch(`${url}/work/${key}?ms=${work ? 0 : ms}`, { signal });
+        const isHere = searchParams.has('sleeps');
+        const sleeping = isHere && new Promise((resolve) => setTimeout(resolve, ms));
+        const response = await fetch(workAt(key, isHere ? 0 : ms), { signal });
         const count = Number(await response.text());
-        await work;
+        await sleeping;
         return { attempt, count };
       },
       { ...(signal && { signal }) },
     );
-    if (searchParams.has('waitUntil')) waitUntil(result.catch(() => {}));
+    if (searchParams.has('waitUntil')) context.waitUntil(result.catch(() => {}));
     try {
       const { value, outcome } = await result;
       return Response.json({ ...value, outcome });

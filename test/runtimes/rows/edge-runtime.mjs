@@ -6,19 +6,19 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { damageFiles, withWrongConstant } from '../damage.mjs';
 import { copyOf, imports, installed, remove, requestImports, versionOf } from '../project.mjs';
-import { JS, NODE, WASM } from './row.mjs';
+import { EDGE, JS, WASM } from './row.mjs';
 
 const ENTRY = `${imports()}
 globalThis.answer = conformance(samekey, vectors);
 `;
-const WITH_REQUESTS = `${imports()}${requestImports(NODE)}
+const WITH_REQUESTS = `${imports()}${requestImports(EDGE)}
 globalThis.answer = conformance(samekey, vectors);
 globalThis.ask = askAll;
 `;
 
 /** @type {{name: string, expected: import('./row.mjs').Expected, requests?: import('./row.mjs').Platform, damage?: (module: Buffer) => Buffer}[]} */
 const EDGES = [
-  { name: 'Edge Runtime, no code generation', expected: WASM, requests: NODE },
+  { name: 'Edge Runtime, no code generation', expected: WASM, requests: EDGE },
   {
     name: 'Edge Runtime, core.wasm that computes wrongly',
     expected: JS,

@@ -14,6 +14,7 @@
  * @property {[least: number, most: number]} [cspReports] of a blocked attempt, where there is a policy
  * @property {Platform} [requests] are sent by `samekey/fetch`, and what is otherwise there
  * @property {boolean} [serves] a handler behind `samekey/server`
+ * @property {boolean} [isolates] several run `once` on one store
  *
  * @typedef {import('../program/requests.mjs').Platform} Platform
  * @typedef {import('../program/asking.mjs').Requests} Requests
@@ -24,6 +25,7 @@
  * @property {number} [cspReports] where there is a policy
  * @property {Requests} [fetched] where requests are sent
  * @property {Requests} [served] where a server is
+ * @property {Requests} [isolated] where there are isolates
  *
  * @typedef {object} Group rows that are run by one function
  * @property {Row[]} rows
@@ -63,3 +65,5 @@ export const BROWSER = { ...NOT_NODE, showsRedirects: false };
 export const WEBKITGTK = { ...BROWSER, missesChunks: true };
 /** @type {Platform} no request may touch what belongs to another one */
 export const WORKER = { ...NOT_NODE, duplicate: 'replayed' };
+/** @type {Platform} the same, by the `fetch` of Node */
+export const EDGE = { ...NODE, duplicate: 'replayed' };

@@ -2,8 +2,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { confuseFiles, damageFiles, withWrongConstant } from '../damage.mjs';
+import { askIsolates, startShared } from '../isolates.mjs';
 import { copyOf, imports, installed, remove, requestImports, versionOf } from '../project.mjs';
 import { askServer } from '../serving.mjs';
 import { JS, WASM, WORKER } from './row.mjs';
@@ -27,6 +29,18 @@ export default {
     if (pathname === '/') return Response.json(await conformance(samekey, vectors));
     if (pathname === '/requests') return Response.json(await askAll());
     return serve(request, env, context);
+  },
+};
+`;
+const ISOLATE = (/** @type {string} */ url) => `
+import { idempotentFetch } from 'samekey/fetch';
+import { createOnce } from 'samekey/once';
+import { memoryStore } from 'samekey/store/memory';
+import { isolate } from './program/isolate.mjs';
+const answer = isolate({ createOnce, idempotentFetch, memoryStore }, ${JSON.stringify(url)});
+export default {
+  fetch(request, env, context) {
+    return answer(request, context);
   },
 };
 `;
@@ -131,9 +145,40 @@ export async function startWorker(folder, name, bindings) {
   return new Miniflare({ modules, compatibilityDate: COMPATIBILITY_DATE, ...bindings });
 }
 
+/**
+ * Two isolates on one store. Clients connect to them directly: the one that Miniflare puts in front
+ * does not tell a Worker that its client has hung up.
+ *
+ * @param {import('../project.mjs').Project} project
+ */
+async function isolated(project) {
+  const { memoryStore } = await import(
+    pathToFileURL(path.join(project.samekey, 'dist/store/memory.js')).href
+  );
+  const shared = await startShared(memoryStore());
+  const name = 'isolate';
+  const folder = await bundleWorker(project, name, ISOLATE(shared.url));
+  const directly = { unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }] };
+  const isolates = [
+    await startWorker(folder, name, directly),
+    await startWorker(folder, name, directly),
+  ];
+  try {
+    const addresses = await Promise.all(isolates.map((each) => each.unsafeGetDirectURL()));
+    return await askIsolates(addresses, shared);
+  } finally {
+    for (const each of isolates) await each.dispose();
+    shared.close();
+  }
+}
+
 /** @type {import('./row.mjs').Group[]} */
 export const workers = WORKERS.map(({ name: rowName, entry, expected, requests, damage }, i) => {
-  const row = { name: rowName, expected, ...(requests && { requests, serves: true }) };
+  const row = {
+    name: rowName,
+    expected,
+    ...(requests && { requests, serves: true, isolates: true }),
+  };
   return {
     rows: [row],
     missing: () =>
@@ -157,7 +202,8 @@ export const workers = WORKERS.map(({ name: rowName, entry, expected, requests, 
           } else {
             const fetched = await get('requests');
             const served = await askServer(String(await worker.ready), upstream);
-            report(row, { ...outcome, fetched, served });
+            const isolatedOnce = await isolated(own);
+            report(row, { ...outcome, fetched, served, isolated: isolatedOnce });
           }
         } finally {
           await worker.dispose();

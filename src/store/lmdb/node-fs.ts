@@ -1,0 +1,34 @@
+/** The part of `node:fs` that is used. The project is compiled without the types of Node.js. */
+interface NodeFs {
+  closeSync(descriptor: number): void;
+  fstatSync(descriptor: number): Stats;
+  mkdirSync(path: string, options: { recursive: true }): void;
+  openSync(path: string, flags: 'r'): number;
+  readFileSync(path: string, encoding: 'latin1'): string;
+  readSync(
+    descriptor: number,
+    into: DataView,
+    offset: number,
+    length: number,
+    position: number,
+  ): number;
+  statfsSync(path: string): {
+    readonly bavail: number;
+    readonly blocks: number;
+    readonly bsize: number;
+  };
+  statSync(path: string, options: { throwIfNoEntry: false }): Stats | undefined;
+}
+
+interface Stats {
+  readonly size: number;
+  isDirectory(): boolean;
+  isFile(): boolean;
+}
+
+const { process } = globalThis as unknown as {
+  process: { getBuiltinModule(id: string): unknown };
+};
+
+/** LMDB runs where there is one. */
+export const fs = process.getBuiltinModule('node:fs') as NodeFs;

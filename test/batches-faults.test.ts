@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { createBatch, dropBatch, planBatch } from '../src/http/batch.js';
+import { memoryStore } from '../src/store/memory.js';
+import { hookedStore } from './hooked-store.js';
+
+const requests = Array.from({ length: 20 }, (_, at) => ({
+  params: { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: `question ${at}` }] },
+}));
+const api = { create: async () => ({ id: 'batch_1' }) };
+
+/** A store that fails at the n-th time from now that something is done to an item, or to a batch. */
+function failing() {
+  let isItem = true;
+  let action = '';
+  let left = 0;
+  const hook =
+    (name: string, isLate = false) =>
+    async (call: () => Promise<unknown>, key: string) => {
+      const isMeant = action === name && key.startsWith('batch:ik_') === isItem && --left === 0;
+      if (isMeant && !isLate) throw new Error('the store is down');
+      const reply = await call();
+      if (isMeant) throw new Error('its reply was lost');
+      return reply;
+    };
+  const store = hookedStore({ claim: hook('claim', true), release: hook('release') });
+  return {
+    store,
+    failAt(of: 'item' | 'batch', name: 'claim' | 'release', nth: number) {
+      isItem = of === 'item';
+      action = name;
+      left = nth;
+    },
+  };
+}
+
+describe('a store that fails in the middle', () => {
+  it('of a plan: nothing of it stays claimed', async () => {
+    const { store, failAt } = failing();
+    failAt('item', 'claim', 7);
+    const plan = () => planBatch(requests, { store, provider: 'anthropic' });
+    await expect(plan()).rejects.toThrow('its reply was lost');
+    const { batches, underway } = await plan();
+    expect([batches[0]?.items.length, underway]).toEqual([20, []]);
+  });
+
+  it('of giving a plan back: the rest is given back at the next attempt', async () => {
+    const { store, failAt } = failing();
+    const plan = () => planBatch(requests, { store, provider: 'anthropic' });
+    const first = await plan();
+    failAt('item', 'release', 7);
+    await expect(first.release()).rejects.toThrow('the store is down');
+    await first.release();
+    expect((await plan()).batches[0]?.items.length).toBe(20);
+  });
+
+  it('of dropping a batch: the rest is dropped at the next attempt', async () => {
+    const { store, failAt } = failing();
+    const plan = () => planBatch(requests, { store, provider: 'anthropic' });
+    const [batch] = (await plan()).batches;
+    if (batch === undefined) return expect.unreachable();
+    await createBatch(batch, api, { store });
+    failAt('item', 'release', 7);
+    await expect(dropBatch(batch.key, { store })).rejects.toThrow('the store is down');
+    expect(await dropBatch(batch.key, { store })).toBeLessThan(20);
+    expect((await plan()).batches[0]?.items.length).toBe(20);
+  });
+
+  it('of beginning to drop one: it can be dropped at the next attempt', async () => {
+    const { store, failAt } = failing();
+    const plan = () => planBatch(requests, { store, provider: 'anthropic' });
+    const [batch] = (await plan()).batches;
+    if (batch === undefined) return expect.unreachable();
+    await createBatch(batch, api, { store });
+    failAt('batch', 'claim', 1);
+    await expect(dropBatch(batch.key, { store })).rejects.toThrow('its reply was lost');
+    expect(await dropBatch(batch.key, { store })).toBe(20);
+  });
+});
+
+describe('a pause for longer than the lease, at the end of dropping a batch', () => {
+  it('is told if somebody else has the batch by then', async () => {
+    let nowMs = 1e12;
+    const behind = memoryStore({ clock: () => nowMs });
+    let isPaused = false;
+    const store = hookedStore(
+      {
+        async release(call, key) {
+          const reply = await call();
+          if (!isPaused && key.startsWith('batch:ik_')) {
+            isPaused = true;
+            nowMs += 61_000;
+            const other = { owner: 'other', leaseMs: 60_000, ttlMs: 60_000 };
+            await behind.claim(batch.key, {
+              ...other,
+              fingerprint: undefined,
+              takeUnknown: true,
+              takeFinished: true,
+            });
+          }
+          return reply;
+        },
+      },
+      behind,
+    );
+    const plan = await planBatch(requests, { store, provider: 'anthropic' });
+    const batch = plan.batches[0] ?? expect.unreachable();
+    await createBatch(batch, api, { store });
+    await expect(dropBatch(batch.key, { store })).rejects.toMatchObject({
+      code: 'SAMEKEY_LEASE_LOST',
+    });
+  });
+});

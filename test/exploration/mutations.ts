@@ -1,0 +1,219 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { transformSync } from 'esbuild';
+import type { Rules } from './world.js';
+
+/** One mistake in the rules, and the invariant that does not hold with it. */
+export interface Mutation {
+  readonly mistake: string;
+  readonly invariant: string;
+  /** A place in `transition.ts`, and what stands there instead. */
+  readonly from: string;
+  readonly to: string;
+  /** The profile in which it is found; `everything` unless given. */
+  readonly profile?: string;
+}
+
+const TAKEOVERS = 'takeovers and releases';
+
+export const mutations: readonly Mutation[] = [
+  {
+    mistake: 'a takeover does not wait for the lease to end',
+    invariant: 'one live owner',
+    from: '!request.takeUnknown || !isUnknown(standing, nowMs)',
+    to: '!request.takeUnknown',
+  },
+  {
+    mistake: 'the token of a deleted record is forgotten',
+    invariant: 'fencing tokens grow',
+    from: 'Math.max(old?.fencingToken ?? 0, passedToken) + 1',
+    to: '(old?.fencingToken ?? 0) + 1',
+  },
+  {
+    mistake: 'the token is the time',
+    invariant: 'fencing tokens grow',
+    from: 'Math.max(old?.fencingToken ?? 0, passedToken) + 1',
+    to: '0',
+  },
+  {
+    mistake: 'a release sets the token back',
+    invariant: 'fencing tokens grow',
+    from: 'record && { ...record, fencingToken }',
+    to: 'record',
+  },
+  {
+    mistake: 'a result is kept for as long as its claim asked',
+    invariant: 'a result stays',
+    from: 'expiresAtMs: nowMs + ttlMs',
+    to: 'expiresAtMs: record.expiresAtMs',
+  },
+  {
+    mistake: 'a running record hides a result and expires before it',
+    invariant: 'a result stays',
+    from: 'former?.expiresAtMs ?? 0',
+    to: '0',
+  },
+  {
+    mistake: 'a release deletes a finished record',
+    invariant: 'a result stays',
+    from: "return record?.owner === owner && record.state === 'running';",
+    to: 'return record?.owner === owner;',
+  },
+  {
+    mistake: 'fingerprints are not compared',
+    invariant: 'a mismatch never claims',
+    from: 'if (isAnother(standing.fingerprint, request.fingerprint)) return undefined;',
+    to: '',
+  },
+  {
+    mistake: 'a takeover does not compare fingerprints',
+    invariant: 'a mismatch never claims',
+    from: 'if (isAnother(standing.fingerprint, request.fingerprint)) return undefined;',
+    to: "if (standing.state !== 'running' && isAnother(standing.fingerprint, request.fingerprint)) return undefined;",
+  },
+  {
+    mistake: 'a lease that ends now has not ended',
+    invariant: 'a free key can be claimed',
+    from: 'record.leaseEndsAtMs <= nowMs',
+    to: 'record.leaseEndsAtMs < nowMs',
+  },
+  {
+    mistake: 'a finished record is run again without takeFinished',
+    invariant: 'a claim takes only what it may',
+    from: 'if (!request.takeFinished) return undefined;',
+    to: '',
+  },
+  {
+    mistake: 'a claim that arrives again after its own result runs again',
+    invariant: 'a claim that is over is over',
+    from: "return standing.state === 'running' ? standing : undefined;",
+    to: "if (standing.state === 'running') return standing;",
+  },
+  {
+    mistake: 'a takeover starts to count anew',
+    invariant: 'attempts are counted',
+    from: 'attempt = standing.attempt + 1;',
+    to: '',
+  },
+  {
+    mistake: 'a renewal does not keep the record',
+    invariant: 'a lease is kept',
+    from: 'expiresAtMs: Math.max(record.expiresAtMs, leaseEndsAtMs)',
+    to: 'expiresAtMs: record.expiresAtMs',
+  },
+  {
+    mistake: 'a record expires before its lease',
+    invariant: 'a lease is kept',
+    from: 'nowMs + Math.max(request.ttlMs, request.leaseMs)',
+    to: 'nowMs + 1',
+  },
+  {
+    mistake: 'a takeover loses the record that it takes over',
+    invariant: 'release restores what was there',
+    from: 'inFrontOf(finishedBehind(standing), standing) : standing',
+    to: 'finishedBehind(standing) : standing',
+    profile: TAKEOVERS,
+  },
+  {
+    mistake: 'a takeover loses the result behind the record that it takes over',
+    invariant: 'release restores what was there',
+    from: 'inFrontOf(finishedBehind(standing), standing) : standing',
+    to: 'shown(standing) : standing',
+    profile: 'fresh runs',
+  },
+  {
+    mistake: 'a release restores what has expired',
+    invariant: 'release restores what was there',
+    from: 'unexpired(former, nowMs) ?? unexpired(former?.former, nowMs)',
+    to: 'former',
+    profile: 'fresh runs',
+  },
+  {
+    mistake: 'a release forgets a record that a later takeover dropped',
+    invariant: 'an unknown outcome is not forgotten',
+    from: "attempt > 1 && former?.state !== 'running'",
+    to: 'attempt < 1',
+    profile: TAKEOVERS,
+  },
+  {
+    mistake: 'a release deletes what was there before',
+    invariant: 'an unknown outcome is not forgotten',
+    from: 'return record && { ...record, fencingToken };',
+    to: 'return undefined;',
+    profile: TAKEOVERS,
+  },
+  {
+    mistake: "anybody's renewal is taken",
+    invariant: 'who lost changes nothing',
+    from: "if (record?.owner !== owner || record.state !== 'running') return undefined;",
+    to: "if (record?.state !== 'running') return undefined;",
+  },
+  {
+    mistake: "anybody's release is taken",
+    invariant: 'who lost changes nothing',
+    from: "return record?.owner === owner && record.state === 'running';",
+    to: "return record?.state === 'running';",
+  },
+  {
+    mistake: "anybody's outcome is taken",
+    invariant: 'an outcome is written once',
+    from: 'if (record?.owner !== owner) return undefined;',
+    to: 'if (record === undefined) return undefined;',
+  },
+  {
+    mistake: 'an outcome that is sent again is refused',
+    invariant: 'sent twice is sent once',
+    from: "if (record.state !== 'running') return record;",
+    to: "if (record.state !== 'running') return undefined;",
+  },
+  {
+    mistake: 'a claim that is sent again is refused',
+    invariant: 'sent twice is sent once',
+    from: "return standing.state === 'running' ? standing : undefined;",
+    to: 'return undefined;',
+  },
+  {
+    mistake: 'a record under a valid lease is evicted',
+    invariant: 'a live owner is not evicted',
+    from: "record !== undefined && (record.state !== 'running' || isUnknown(record, nowMs))",
+    to: 'record !== undefined',
+  },
+  {
+    mistake: 'a running record may expire before the one behind it',
+    invariant: 'what is in front expires last',
+    from: 'former?.expiresAtMs ?? 0',
+    to: '0',
+  },
+  {
+    mistake: 'every record that was taken over is kept',
+    invariant: 'what is in front expires last',
+    from: 'inFrontOf(finishedBehind(standing), standing) : standing',
+    to: 'standing : standing',
+    profile: TAKEOVERS,
+  },
+  {
+    mistake: 'what is behind a record is shown',
+    invariant: 'read shows the record in front',
+    from: 'const { former: _, ...record } = kept;',
+    to: 'const record = kept;',
+  },
+];
+
+const SOURCE = readFileSync(
+  fileURLToPath(new URL('../../src/store/transition.ts', import.meta.url)),
+  'utf8',
+);
+
+/** The rules with one mistake in them. */
+export function mutated({ mistake, from, to }: Mutation): Rules {
+  const parts = SOURCE.split(from);
+  if (parts.length !== 2) {
+    throw new Error(
+      `Cannot make the mistake "${mistake}": transition.ts has its place ${parts.length - 1} times, wanted once`,
+    );
+  }
+  const { code } = transformSync(parts.join(to), { loader: 'ts', format: 'cjs' });
+  const module = { exports: {} };
+  new Function('module', code)(module);
+  return module.exports as Rules;
+}

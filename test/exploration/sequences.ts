@@ -1,0 +1,220 @@
+import { Choices } from '../../src/store/conformance/choices.js';
+import type {
+  ClaimRequest,
+  ClaimResult,
+  Completion,
+  Store,
+  StoreRecord,
+} from '../../src/store/store.js';
+import * as transition from '../../src/store/transition.js';
+
+/** A store whose clock is set for every call. */
+export interface ClockedStore {
+  /** The store to send the next call of a key to, which sees this time. */
+  at(key: string, nowUs: number): Store;
+  end(): Promise<void>;
+}
+
+type Call =
+  | { readonly type: 'claim'; readonly request: ClaimRequest }
+  | { readonly type: 'renew'; readonly owner: string; readonly leaseMs: number }
+  | { readonly type: 'complete'; readonly owner: string; readonly completion: Completion }
+  | { readonly type: 'release'; readonly owner: string }
+  | { readonly type: 'evict' | 'read' };
+
+type Reply =
+  | boolean
+  | ClaimResult
+  | { readonly record: StoreRecord | undefined; readonly nowMs: number };
+
+const START_MS = 1_700_000_000_000;
+const CALLS = 16;
+const OWNERS = 4;
+
+/**
+ * Sends one random sequence of calls to a store and to the rules. Returns the calls, if an answer or
+ * the record that is read after it is another one; the last line says which.
+ */
+export async function firstDifference(
+  store: ClockedStore,
+  seed: number,
+): Promise<string | undefined> {
+  const key = `key-${seed}`;
+  const choices = new Choices(seed);
+  const rules = new RecordByRules();
+  const tokens = new TokenPairs();
+  const owners: ClaimRequest[] = [];
+  const lines: string[] = [];
+  let nowMs = START_MS;
+  for (let count = 0; count < CALLS; count++) {
+    if (choices.percent(50)) {
+      // Whether what has expired comes back when the clock is set back is open.
+      nowMs = Math.max(nowMs + choices.whole(-30, 60), rules.expiredAtMs);
+    }
+    for (const call of [chooseCall(choices, owners), { type: 'read' } as const]) {
+      const wanted = rules.answer(call, nowMs);
+      // One more microsecond for each call, as on a server: it is part of a fencing token.
+      const nowUs = nowMs * 1000 + count;
+      const reply = await send(store.at(key, nowUs), key, call);
+      lines.push(`${nowMs - START_MS} ms: ${JSON.stringify(call, showBytes)}`);
+      const [shown, shownWanted] = [show(reply), show(wanted)];
+      if (shown !== shownWanted || !tokens.match(tokenIn(wanted), tokenIn(reply))) {
+        lines.push(`answered ${shown}, token ${tokenIn(reply)}`);
+        lines.push(`wanted   ${shownWanted}, token ${tokenIn(wanted)}`);
+        return `Seed ${seed}:\n${lines.join('\n')}`;
+      }
+    }
+  }
+  return undefined;
+}
+
+function chooseCall(choices: Choices, owners: ClaimRequest[]): Call {
+  const isNew = owners.length < OWNERS && (owners.length === 0 || choices.percent(25));
+  if (isNew) {
+    const request = {
+      owner: `owner ${owners.length}`,
+      leaseMs: choices.whole(1, 40),
+      ttlMs: choices.whole(1, 120),
+      fingerprint: choices.one([undefined, undefined, 'a', 'a', 'b']),
+      takeUnknown: choices.percent(70),
+      takeFinished: choices.percent(60),
+    };
+    owners.push(request);
+    return { type: 'claim', request };
+  }
+  const request = choices.one(owners);
+  const { owner } = request;
+  const types = ['claim', 'claim', 'renew', 'complete', 'complete', 'release', 'release', 'evict'];
+  const type = choices.one(types as Call['type'][]);
+  switch (type) {
+    case 'claim':
+      return { type, request };
+    case 'renew':
+      return { type, owner, leaseMs: choices.percent(30) ? 0 : choices.whole(1, 40) };
+    case 'complete': {
+      const state = choices.one(['done', 'failed'] as const);
+      const payload = Uint8Array.from({ length: choices.whole(0, 3) }, () =>
+        choices.one([0, 10, 128, 255]),
+      );
+      const ttlMs = choices.whole(1, 120);
+      return { type, owner, completion: { state, codec: owner, payload, ttlMs } };
+    }
+    case 'release':
+      return { type, owner };
+    default:
+      return { type: 'evict' };
+  }
+}
+
+function send(store: Store, key: string, call: Call): Promise<Reply> {
+  switch (call.type) {
+    case 'claim':
+      return store.claim(key, call.request);
+    case 'renew':
+      return store.renew(key, call.owner, call.leaseMs);
+    case 'complete':
+      return store.complete(key, call.owner, call.completion);
+    case 'release':
+      return store.release(key, call.owner);
+    case 'evict':
+      return store.evict(key);
+    case 'read':
+      return store.read(key);
+  }
+}
+
+/** One key, by the rules alone. */
+class RecordByRules {
+  /** The clock must not be set back behind this. */
+  expiredAtMs = 0;
+  #kept: transition.KeptRecord | undefined;
+  #passedToken = 0;
+
+  answer(call: Call, nowMs: number): Reply {
+    for (let each = this.#kept; each !== undefined; each = each.former) {
+      if (each.expiresAtMs <= nowMs) {
+        this.expiredAtMs = Math.max(this.expiredAtMs, each.expiresAtMs);
+      }
+    }
+    const old = this.#kept;
+    switch (call.type) {
+      case 'claim': {
+        const record = transition.claimed(old, call.request, nowMs, this.#passedToken);
+        const claimed = record !== undefined;
+        const standing = transition.shown(this.#keep(record ?? old) as StoreRecord);
+        return { claimed, record: standing, nowMs };
+      }
+      case 'renew':
+        return this.#change(transition.renewed(old, call.owner, call.leaseMs, nowMs));
+      case 'complete':
+        return this.#change(transition.completed(old, call.owner, call.completion, nowMs));
+      case 'release':
+        if (old === undefined || !transition.isReleasable(old, call.owner, nowMs)) return false;
+        this.#keep(transition.restored(old, nowMs));
+        return true;
+      case 'evict':
+        if (!transition.isEvictable(old, nowMs)) return false;
+        this.#keep(undefined);
+        return true;
+      case 'read': {
+        const record = transition.unexpired(old, nowMs);
+        return { record: record && transition.shown(record), nowMs };
+      }
+    }
+  }
+
+  #change(record: transition.KeptRecord | undefined): boolean {
+    if (record !== undefined) this.#keep(record);
+    return record !== undefined;
+  }
+
+  #keep(record: transition.KeptRecord | undefined): transition.KeptRecord | undefined {
+    this.#passedToken = Math.max(this.#passedToken, this.#kept?.fencingToken ?? 0);
+    this.#kept = record;
+    return record;
+  }
+}
+
+/**
+ * Fencing tokens depend on what a store remembers of deleted records, so two tokens need not be
+ * equal: the same claim has to have the same one.
+ */
+class TokenPairs {
+  readonly #byRules = new Map<number, number>();
+  readonly #byStore = new Map<number, number>();
+
+  match(rules: number | undefined, store: number | undefined): boolean {
+    if (rules === undefined || store === undefined) return rules === store;
+    const [known, knownBack] = [this.#byRules.get(rules), this.#byStore.get(store)];
+    if (known === undefined && knownBack === undefined) {
+      this.#byRules.set(rules, store);
+      this.#byStore.set(store, rules);
+      return true;
+    }
+    return known === store && knownBack === rules;
+  }
+}
+
+const tokenIn = (reply: Reply) =>
+  typeof reply === 'boolean' ? undefined : reply.record?.fencingToken;
+
+function show(reply: Reply): string {
+  if (typeof reply === 'boolean') return String(reply);
+  const { record, nowMs } = reply;
+  const answer = 'claimed' in reply ? `claimed: ${reply.claimed}, ` : '';
+  return `${answer}at ${nowMs - START_MS} ms: ${record === undefined ? 'nothing' : showRecord(record)}`;
+}
+
+function showRecord(record: StoreRecord): string {
+  const { state, owner, attempt, fingerprint, codec, payload, finishedAtMs } = record;
+  const times = [record.claimedAtMs, record.leaseEndsAtMs, record.expiresAtMs].map(
+    (ms) => ms - START_MS,
+  );
+  return JSON.stringify([
+    ...[state, owner, attempt, fingerprint ?? null, codec ?? null, ...times],
+    finishedAtMs === undefined ? null : finishedAtMs - START_MS,
+    payload === undefined ? null : [...payload],
+  ]);
+}
+
+const showBytes = (_: string, value: unknown) => (value instanceof Uint8Array ? [...value] : value);

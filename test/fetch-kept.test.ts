@@ -1,0 +1,229 @@
+import { describe, expect, it } from 'vitest';
+import {
+  events,
+  fetchWith,
+  json,
+  outcomeOf,
+  readOutcome,
+  rejection,
+  server,
+  soon,
+  store,
+  upstream,
+  useUpstream,
+} from './fetch-scene.js';
+import { gate, hookedStore } from './hooked-store.js';
+
+useUpstream();
+
+describe('a response that is complete and not kept yet', () => {
+  it('is given to nobody else before the store has it', async () => {
+    const writing = gate();
+    const kept = gate();
+    const { ask } = fetchWith({
+      store: hookedStore({
+        async complete(call) {
+          writing.open();
+          await kept.opened;
+          return call();
+        },
+      }),
+    });
+    expect(await readOutcome(ask())).toBe('executed');
+    await writing.opened;
+    let isAnswered = false;
+    const later = ask().finally(() => {
+      isAnswered = true;
+    });
+    await soon(50);
+    expect(isAnswered).toBe(false);
+    kept.open();
+    expect(await readOutcome(later)).toBe('replayed');
+    expect(upstream.requests).toHaveLength(1);
+  });
+
+  it('is not what a later request gets when another owner has the key by then', async () => {
+    const writing = gate();
+    const lost = gate();
+    const slow = fetchWith({
+      leaseMs: 200,
+      store: hookedStore(
+        {
+          async complete(call) {
+            writing.open();
+            await lost.opened;
+            return call();
+          },
+          // It has been paused, and nobody hears of it.
+          renew: () => new Promise(() => {}),
+        },
+        store,
+      ),
+    });
+    const other = fetchWith({ leaseMs: 200 });
+    const first = await slow.ask();
+    expect(await first.json()).toEqual({ count: 1 });
+    await writing.opened;
+    const later = slow.ask();
+    expect(await (await other.ask()).json()).toEqual({ count: 2 });
+    lost.open();
+    expect(await (await later).json()).toEqual({ count: 2 });
+    expect(await (await slow.ask()).json()).toEqual({ count: 2 });
+    expect(upstream.requests).toHaveLength(2);
+  });
+
+  it('is sent again for a later request when it could not be kept', async () => {
+    const { ask } = fetchWith({
+      store: hookedStore({
+        complete: async () => {
+          await soon(50);
+          throw Object.assign(new Error('full'), { code: 'SAMEKEY_STORE_FULL' });
+        },
+      }),
+    });
+    expect(await (await ask()).json()).toEqual({ count: 1 });
+    const later = await ask();
+    expect([outcomeOf(later), await later.json()]).toEqual(['executed', { count: 2 }]);
+  });
+});
+
+describe('evict', () => {
+  it('of what is being looked up: the look is not what a later request gets', async () => {
+    const found = gate();
+    const told = gate();
+    let isHeld = false;
+    const { ask, evict } = fetchWith({
+      cache: false,
+      store: hookedStore({
+        async claim(call) {
+          const claim = await call();
+          if (isHeld) {
+            isHeld = false;
+            found.open();
+            await told.opened;
+          }
+          return claim;
+        },
+      }),
+    });
+    const first = await ask();
+    const key = first.headers.get('samekey-key') as string;
+    await first.text();
+    await soon();
+    isHeld = true;
+    const looking = ask();
+    await found.opened;
+    expect(await evict(key)).toBe(true);
+    const later = ask();
+    await soon();
+    told.open();
+    expect(await (await looking).json()).toEqual({ count: 1 });
+    expect(await (await later).json()).toEqual({ count: 2 });
+  });
+
+  it('of what is kept, before that is known here', async () => {
+    const kept = gate();
+    const told = gate();
+    let isSlow = true;
+    const { ask, evict } = fetchWith({
+      store: hookedStore({
+        async complete(call) {
+          const isOurs = await call();
+          if (isSlow) {
+            isSlow = false;
+            kept.open();
+            await told.opened;
+          }
+          return isOurs;
+        },
+      }),
+    });
+    const first = await ask();
+    await first.text();
+    await kept.opened;
+    expect(await evict(first.headers.get('samekey-key') as string)).toBe(true);
+    const later = ask();
+    await soon();
+    told.open();
+    expect(await (await later).json()).toEqual({ count: 2 });
+  });
+});
+
+describe('a fresh request', () => {
+  it('that waits for a look is not given what was there before it', async () => {
+    const other = fetchWith({ cache: false });
+    const here = fetchWith({ cache: false });
+    await (await other.ask()).text();
+    await soon();
+    const fails = gate();
+    server.behave = async ({ count }, response) => {
+      if (count === 2) await fails.opened;
+      json(response, { count }, count === 2 ? 503 : 200);
+    };
+    const failing = other.ask({ model: 'm' }, { 'samekey-fresh': '1' });
+    await expect.poll(() => upstream.requests.length).toBe(2);
+    // Waits for the one that is under way elsewhere, and gets what was there before when that fails.
+    const plain = here.ask();
+    await soon();
+    const fresh = here.ask({ model: 'm' }, { 'samekey-fresh': '1' });
+    await soon();
+    fails.open();
+    expect((await failing).status).toBe(503);
+    expect(await (await plain).json()).toEqual({ count: 1 });
+    expect(await (await fresh).json()).toEqual({ count: 3 });
+  });
+});
+
+describe('two payloads under one key', () => {
+  const KEY = '00000000-0000-4000-8000-000000000001';
+  const headers = { 'idempotency-key': KEY };
+
+  it('the one that was first is answered, though the other one is looking at the store', async () => {
+    const looking = gate();
+    const told = gate();
+    let isHeld = false;
+    const { ask } = fetchWith({
+      keyFormat: 'uuid',
+      cache: false,
+      store: hookedStore({
+        async claim(call) {
+          if (isHeld) {
+            isHeld = false;
+            looking.open();
+            await told.opened;
+          }
+          return call();
+        },
+      }),
+    });
+    await (await ask({ pay: 10 }, headers)).text();
+    await soon();
+    isHeld = true;
+    const wrong = rejection(ask({ pay: 99 }, headers));
+    await looking.opened;
+    const right = ask({ pay: 10 }, headers);
+    await soon();
+    told.open();
+    expect((await wrong).code).toBe('SAMEKEY_MISMATCH');
+    expect(await (await right).json()).toEqual({ count: 1 });
+    expect(upstream.requests).toHaveLength(1);
+  });
+});
+
+describe('what cannot be written', () => {
+  it('reaches its callers, and those who come later are not kept waiting for ever', async () => {
+    const { ask, stats } = fetchWith({
+      leaseMs: 300,
+      store: hookedStore({
+        complete: async () => {
+          throw new Error('ERR the disk is full');
+        },
+      }),
+    });
+    const first = await ask();
+    expect([outcomeOf(first), await first.json()]).toEqual(['executed', { count: 1 }]);
+    const later = await Promise.race([ask(), soon(5000)]);
+    expect(later).toBeInstanceOf(Response);
+    expect(stats().executed).toBe(events.filter(({ type }) => type === 'executed').length);
+  });
+});

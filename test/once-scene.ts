@@ -1,0 +1,60 @@
+import { randomKey } from '../src/index.js';
+import { createOnce, type OnceEvent, type OnceOptions } from '../src/once/index.js';
+import type { Store } from '../src/store/store.js';
+
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+export const never = () => new Promise<never>(() => {});
+
+/** One of several processes on a store: a once of its own, and what it told. */
+export function processOn(store: Store, options: Partial<OnceOptions> = {}) {
+  const events: OnceEvent[] = [];
+  const once = createOnce({ store, onEvent: (event) => events.push(event), ...options });
+  return { once, events, types: () => events.map(({ type }) => type) };
+}
+
+/** The same store with some of its functions replaced. */
+export const but = (store: Store, replaced: Partial<Store>): Store =>
+  new Proxy(store, {
+    get(target, name: keyof Store) {
+      const found = replaced[name] ?? target[name];
+      return typeof found === 'function' ? found.bind(target) : found;
+    },
+  });
+
+/** The store as seen over a link that can be cut: then every call waits until it is mended. */
+export function linkTo(store: Store) {
+  let mended: Promise<void> = Promise.resolve();
+  let mend = () => {};
+  const over = new Proxy(store, {
+    get(target, name: keyof Store) {
+      const found = target[name];
+      if (typeof found !== 'function') return found;
+      return async (...all: never[]) => {
+        await mended;
+        return Reflect.apply(found, target, all);
+      };
+    },
+  });
+  return {
+    store: over,
+    cut() {
+      mended = new Promise((resolve) => {
+        mend = resolve;
+      });
+    },
+    mend: () => mend(),
+  };
+}
+
+/** Claims a key as a process that is never heard of again. */
+export async function crash(store: Store, key: string, leaseMs: number, fingerprint?: string) {
+  const request = { leaseMs, ttlMs: 60_000, fingerprint, takeUnknown: true, takeFinished: true };
+  const { claimed } = await store.claim(key, { owner: `crashed ${randomKey()}`, ...request });
+  if (!claimed) throw new Error('The key is not free');
+}
+
+/** Keeps the thread busy, as a pause of the whole process. */
+export function pause(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}

@@ -1,0 +1,582 @@
+import type { OnceEvent } from '../../src/once/index.js';
+import type { StoreRecord } from '../../src/store/store.js';
+import type { FunctionPlan } from './configuration.js';
+import type { StoreAction } from './simulated-store.js';
+import type { Process, World } from './world.js';
+
+/** What must hold; docs/simulation.md says each in a sentence. */
+export type Invariant =
+  | 'one live owner'
+  | 'started under a valid lease'
+  | 'fencing tokens grow'
+  | 'attempts are counted'
+  | 'what is kept is what everybody gets'
+  | 'own fingerprint only'
+  | 'not kept, not told'
+  | 'not after its ttl'
+  | 'not after evict'
+  | 'fresh is fresh'
+  | 'nothing is withheld'
+  | 'an abort is its own'
+  | 'an abort ends the wait'
+  | 'nothing for nobody'
+  | 'one fault loses no lease'
+  | 'no lease without an owner'
+  | 'a late success counts'
+  | 'nobody hangs'
+  | 'no unhandled rejection'
+  | 'in measure'
+  | 'counts add up'
+  | 'close is the end';
+
+/** One time that a caller's function was called. */
+export interface Run {
+  readonly number: number;
+  readonly process: Process;
+  readonly call: Call;
+  readonly plan: FunctionPlan;
+  readonly token: number;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly startedAt: number;
+  endedAt: number | undefined;
+  /** Whether it gave a value; `undefined` while it runs. */
+  hasValue: boolean | undefined;
+  /** When its result was written into the store: by the sequence and by the clock. */
+  keptAt: number | undefined;
+  keptAtMs: number | undefined;
+  /** When its event was told. */
+  toldAt: number | undefined;
+}
+
+/** One call of `once` by a caller. */
+export interface Call {
+  readonly label: string;
+  readonly process: Process;
+  readonly fingerprint: string | undefined;
+  readonly fresh: boolean;
+  readonly startedAt: number;
+  readonly startedAtMs: number;
+  readonly controller: AbortController | undefined;
+  readonly reason: Error;
+  abortedAt: number | undefined;
+  answeredAt: number | undefined;
+  /** What it got. */
+  answer: { readonly run: number; readonly outcome: string; readonly layer: string } | undefined;
+  error: unknown;
+  /** What its own function was called. */
+  own: Run | undefined;
+}
+
+/** A claim that was granted. */
+interface Claim {
+  readonly process: Process;
+  readonly owner: string;
+  readonly token: number;
+  /** Whether it took effect when its process had given up to undo it. */
+  readonly isVeryLate: boolean;
+  hasReply: boolean;
+  run: Run | undefined;
+}
+
+interface Eviction {
+  readonly process: Process;
+  /** The run whose result was taken away. */
+  readonly run: Run | undefined;
+  readonly at: number;
+  /** When its caller was told. */
+  toldAt: number | undefined;
+}
+
+const COUNTED = {
+  executed: 'executed',
+  failed: 'failed',
+  joined: 'joined',
+  replayed: 'replayed',
+  conflict: 'conflicts',
+  mismatch: 'mismatches',
+  leaseLost: 'leasesLost',
+  unknown: 'unknown',
+  storeError: 'storeErrors',
+} as const;
+
+/** So many calls of one kind in a third of a lease: more than any caller has a reason for. */
+const MOST_CALLS = 8;
+
+/** Watches all that happens in a world, and says which invariant does not hold. */
+export class Judge {
+  readonly #world: World;
+  readonly runs: Run[] = [];
+  readonly calls: Call[] = [];
+  readonly #claims = new Map<string, Claim>();
+  readonly #evictions: Eviction[] = [];
+  /** When each process last sent a claim. */
+  readonly #claimSentAt = new Map<Process, number>();
+  readonly #sentAtMs = new Map<string, number>();
+  /** How often each process has called the store lately, by what it called. */
+  readonly #recent = new Map<string, number[]>();
+  readonly #completed = new Set<string>();
+  readonly #closed = new Set<Process>();
+  #lastToken = 0;
+  #lastClaim: Claim | undefined;
+  /** The attempt of the last run whose outcome nobody knows as yet. */
+  #openAttempt = 0;
+  #evictedAt = -1;
+  /** Faults that were injected; a renewal's are counted apart. */
+  faultCount = 0;
+  renewFaultCount = 0;
+  pauseCount = 0;
+  violation: { readonly invariant: Invariant; readonly text: string } | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  violate(invariant: Invariant, text: string): void {
+    this.violation ??= { invariant, text };
+    this.#world.say(`VIOLATED: ${invariant}: ${text}`);
+  }
+
+  onSent(process: Process, action: StoreAction, owner: string | undefined): void {
+    const at = this.#world.sequence;
+    if (this.#closed.has(process)) {
+      this.violate('close is the end', `${process.name} calls ${action}() after close() resolved`);
+    }
+    if (action === 'claim') {
+      this.#claimSentAt.set(process, at);
+      this.#sentAtMs.set(owner as string, this.#world.nowMs);
+    }
+    this.#checkPace(process, action);
+    if (action === 'complete' && this.#completed.has(owner as string)) {
+      this.violate('a late success counts', `${process.name} writes a result again that is kept`);
+    }
+  }
+
+  /** Nothing is asked again and again without a pause. */
+  #checkPace(process: Process, action: StoreAction): void {
+    const { leaseMs = 300 } = process.options;
+    const id = `${process.name}.${action}`;
+    const recent = (this.#recent.get(id) ?? []).filter(
+      (ms) => ms > this.#world.nowMs - leaseMs / 3,
+    );
+    recent.push(this.#world.nowMs);
+    this.#recent.set(id, recent);
+    if (recent.length > MOST_CALLS) {
+      this.violate(
+        'in measure',
+        `${process.name} calls ${action}() ${recent.length} times in a row`,
+      );
+    }
+  }
+
+  /** The reply of a claim is lost, or is an error. */
+  onLostReply(owner: string | undefined): void {
+    const claim = this.#claims.get(owner ?? '');
+    if (claim !== undefined) claim.hasReply = false;
+  }
+
+  onEffect(
+    process: Process,
+    action: StoreAction,
+    owner: string | undefined,
+    result: unknown,
+    record: StoreRecord | undefined,
+  ): void {
+    const world = this.#world;
+    const before = world.record;
+    world.record = record;
+    if (before !== undefined && before.expiresAtMs <= world.storeClockMs()) this.#openAttempt = 0;
+    world.say(
+      `${process.name} ${action}: ${JSON.stringify(result, (name, value) => (name === 'record' || name === 'nowMs' ? undefined : value))}, now ${this.#show(record)}`,
+    );
+    if (action === 'claim' && (result as { claimed?: boolean } | undefined)?.claimed && record) {
+      this.#onGranted(process, record);
+    }
+    if (action === 'complete' && result === true && record !== undefined && before !== record) {
+      const run = this.#claims.get(owner as string)?.run;
+      if (run !== undefined && run.keptAt === undefined) {
+        run.keptAt = world.sequence;
+        run.keptAtMs = world.nowMs;
+      }
+      this.#openAttempt = 0;
+    }
+    if (action === 'release' && result === true) {
+      if (this.#claims.get(owner as string)?.run !== undefined) this.#openAttempt = 0;
+    }
+    if (action === 'evict' && result === true) {
+      const run =
+        before?.state === 'running' ? undefined : this.#claims.get(before?.owner ?? '')?.run;
+      this.#evictions.push({ process, run, at: world.sequence, toldAt: undefined });
+      this.#openAttempt = 0;
+      this.#evictedAt = world.sequence;
+    }
+  }
+
+  #onGranted(process: Process, record: StoreRecord): void {
+    const { owner, fencingToken: token } = record;
+    const known = this.#claims.get(owner);
+    if (known !== undefined) return;
+    if (token <= this.#lastToken) {
+      this.violate('fencing tokens grow', `a claim got ${token} after ${this.#lastToken}`);
+    }
+    this.#lastToken = token;
+    const { leaseMs = 300 } = process.options;
+    const tookMs = this.#world.nowMs - (this.#sentAtMs.get(owner) ?? 0);
+    const isVeryLate = tookMs > leaseMs || this.#closed.has(process);
+    this.#lastClaim = { process, owner, token, isVeryLate, hasReply: true, run: undefined };
+    this.#claims.set(owner, this.#lastClaim);
+  }
+
+  onReply(process: Process, action: StoreAction, owner: string | undefined, result: unknown): void {
+    this.#world.say(`${process.name} is told of ${action}`);
+    if (action === 'complete' && result === true) this.#completed.add(owner as string);
+  }
+
+  onRunStarted(run: Run): void {
+    const world = this.#world;
+    const { process, token, attempt, call } = run;
+    this.runs.push(run);
+    call.own = run;
+    const name = `run ${run.number} of ${call.label} in ${process.name}`;
+    world.say(`${name} starts, attempt ${attempt}`);
+    if (run.signal.aborted) this.violate('nothing for nobody', `${name} has an aborted signal`);
+    this.#checkWanted(run, name);
+    if (token === 0) return;
+    const { record } = world;
+    const claim = record && this.#claims.get(record.owner);
+    if (
+      record?.state !== 'running' ||
+      record.fencingToken !== token ||
+      record.leaseEndsAtMs <= world.storeClockMs()
+    ) {
+      this.violate('started under a valid lease', `${name}: there is ${this.#show(record)}`);
+    } else if (claim !== undefined) {
+      claim.run = run;
+    }
+    for (const other of this.runs) {
+      if (other === run || other.token === 0 || !this.#believes(other)) continue;
+      this.violate('one live owner', `${name} starts while run ${other.number} goes on`);
+    }
+    if (record !== undefined && this.#openAttempt >= attempt) {
+      this.violate(
+        'attempts are counted',
+        `${name} is attempt ${attempt} after attempt ${this.#openAttempt}`,
+      );
+    }
+    this.#openAttempt = attempt;
+  }
+
+  /** Whether a run goes on and its process had no way to know that its lease is over. */
+  #believes({ process, endedAt, signal, toldAt }: Run): boolean {
+    if (endedAt !== undefined || toldAt !== undefined || signal.aborted) return false;
+    if (process.isCrashed || process.wasPaused) return false;
+    return [...process.timers.keys()].every(({ dueMs }) => dueMs > this.#world.nowMs);
+  }
+
+  #checkWanted({ process }: Run, name: string): void {
+    const waiting = this.calls.filter(
+      (call) => call.process === process && call.answeredAt === undefined,
+    );
+    const wanted = waiting.filter(({ abortedAt }) => abortedAt === undefined);
+    if (wanted.length > 0) return;
+    if (process.options.onAbandoned === 'abort') {
+      this.violate('nothing for nobody', `${name} starts when all callers have left`);
+      return;
+    }
+    // By default a run that was begun is kept; none is begun for callers that left before the claim.
+    const sentAt = this.#claimSentAt.get(process) ?? 0;
+    const leftAt = Math.max(
+      0,
+      ...this.calls
+        .filter((call) => call.process === process)
+        .map(({ abortedAt = 0 }) => abortedAt),
+    );
+    if (leftAt > 0 && leftAt < sentAt) {
+      this.violate('nothing for nobody', `${name} was claimed when all callers had left`);
+    }
+  }
+
+  onRunEnded(run: Run, hasValue: boolean): void {
+    run.endedAt = this.#world.sequence;
+    run.hasValue = hasValue;
+    this.#world.say(`run ${run.number} ends with ${hasValue ? 'a value' : 'an error'}`);
+  }
+
+  onEvent(process: Process, event: OnceEvent): void {
+    process.events.push(event);
+    const { type } = event;
+    const token = 'fencingToken' in event ? event.fencingToken : '';
+    this.#world.say(`${process.name} tells: ${type} ${token}`);
+    if (type === 'executed' || type === 'failed' || type === 'leaseLost') {
+      const run = this.runs.find(
+        (each) =>
+          each.process === process &&
+          each.toldAt === undefined &&
+          (!('fencingToken' in event) || each.token === event.fencingToken),
+      );
+      if (run !== undefined) run.toldAt = this.#world.sequence;
+      if (
+        type === 'executed' &&
+        run !== undefined &&
+        run.keptAt === undefined &&
+        isToldKept(event)
+      ) {
+        this.violate(
+          'not kept, not told',
+          `run ${run.number} is told as executed, and is not kept`,
+        );
+      }
+    }
+    if (type === 'leaseLost' && this.#isOneRenewal()) {
+      this.violate('one fault loses no lease', 'one renewal failed, and the lease is lost');
+    }
+  }
+
+  #isOneRenewal(): boolean {
+    return this.faultCount === 1 && this.renewFaultCount === 1 && this.pauseCount === 0;
+  }
+
+  onCalled(call: Call): void {
+    this.calls.push(call);
+    this.#world.say(`${call.label} is called in ${call.process.name}`);
+  }
+
+  onAborted(call: Call): void {
+    call.abortedAt ??= this.#world.sequence;
+    this.#world.say(`${call.label} aborts`);
+  }
+
+  onAnswer(call: Call): void {
+    const world = this.#world;
+    const { answer, error, label } = call;
+    call.answeredAt = world.sequence;
+    if (answer === undefined) {
+      world.say(`${label} gets ${error}`);
+      this.#checkError(call, error);
+      return;
+    }
+    world.say(`${label} gets run ${answer.run}, ${answer.outcome}, ${answer.layer}`);
+    const run = this.runs[answer.run - 1];
+    if (run === undefined) return;
+    const from = run.call.fingerprint;
+    if (from !== undefined && call.fingerprint !== undefined && from !== call.fingerprint) {
+      this.violate('own fingerprint only', `${label} of "${call.fingerprint}" gets "${from}"`);
+    }
+    // A run whose result is being written is still under way.
+    const finishedAt = run.process === call.process ? run.toldAt : (run.keptAt ?? run.toldAt);
+    if (call.fresh && finishedAt !== undefined && finishedAt < call.startedAt) {
+      this.violate('fresh is fresh', `${label} gets run ${run.number}, finished before its call`);
+    }
+    if (run === call.own) return;
+    // Who joins a run that is under way in its own process, gets what comes of that.
+    const isUnderWay =
+      run.process === call.process && (run.toldAt ?? Number.POSITIVE_INFINITY) >= call.startedAt;
+    if (run.keptAtMs !== undefined && !isUnderWay) {
+      const { ttlMs = 24 * 60 * 60 * 1000 } = run.process.options;
+      if (call.startedAtMs >= run.keptAtMs + ttlMs) {
+        this.violate('not after its ttl', `${label} gets run ${run.number}, which has expired`);
+      }
+    }
+    if (answer.outcome === 'replayed' && run.keptAt === undefined) {
+      this.violate('not kept, not told', `${label} is replayed run ${run.number}, never kept`);
+    }
+    for (const { process, run: evicted, toldAt } of this.#evictions) {
+      if (evicted !== run || process !== call.process || toldAt === undefined) continue;
+      if (toldAt < call.startedAt) {
+        this.violate(
+          'not after evict',
+          `${label} gets run ${run.number}, which was evicted before`,
+        );
+      }
+    }
+    this.#checkCurrent(call, run);
+  }
+
+  /** What stands in the store at the time of a call is what it gets, or something newer. */
+  #checkCurrent(call: Call, run: Run): void {
+    const current = this.runs
+      .filter(({ keptAt }) => keptAt !== undefined && keptAt < call.startedAt)
+      .reduce<Run | undefined>(
+        (last, each) => ((last?.keptAt ?? -1) < (each.keptAt as number) ? each : last),
+        undefined,
+      );
+    if (current === undefined || current === run) return;
+    if ((run.keptAt ?? -1) > (current.keptAt as number)) return;
+    // Joined while it was under way.
+    if (run.keptAt === undefined && (run.toldAt ?? Number.POSITIVE_INFINITY) >= call.startedAt)
+      return;
+    // What another process has made since is seen when the cache's time is over.
+    if (call.process.options.cache !== false && run.keptAt !== undefined) return;
+    this.violate(
+      'what is kept is what everybody gets',
+      `${call.label} gets run ${run.number} when run ${current.number} is kept`,
+    );
+  }
+
+  #checkError(call: Call, error: unknown): void {
+    const { label, own } = call;
+    for (const other of this.calls) {
+      if (other !== call && error === other.reason) {
+        this.violate('an abort is its own', `${label} gets the abort of ${other.label}`);
+      }
+    }
+    if (error === call.reason || own?.hasValue !== true) return;
+    const { code } = error as { code?: unknown };
+    if (code === 'SAMEKEY_TIMEOUT' || own.call !== call) return;
+    const hasValue =
+      (error as { value?: { run?: unknown } } | undefined)?.value?.run === own.number;
+    if (!hasValue) {
+      this.violate(
+        'nothing is withheld',
+        `${label} gets ${code} without what run ${own.number} gave`,
+      );
+    } else if (
+      code === 'SAMEKEY_LEASE_LOST' &&
+      this.#lastClaim?.run === own &&
+      this.#evictedAt < own.startedAt &&
+      this.faultCount === 0
+    ) {
+      this.violate('nothing is withheld', `${label} gets ${code}, and nobody else has the key`);
+    }
+  }
+
+  onEvicted(process: Process, isGone: boolean): void {
+    this.#world.say(`${process.name} is told that evict gave ${isGone}`);
+    if (!isGone) return;
+    for (const eviction of this.#evictions) {
+      if (eviction.process === process) eviction.toldAt ??= this.#world.sequence;
+    }
+  }
+
+  onClosed(process: Process): void {
+    this.#closed.add(process);
+    this.#world.say(`${process.name} is closed`);
+    for (const [{ label }, { isKeepingAlive }] of process.timers) {
+      if (isKeepingAlive) {
+        this.violate('close is the end', `${label} keeps ${process.name} alive after close()`);
+      }
+    }
+  }
+
+  isClosed(process: Process): boolean {
+    return this.#closed.has(process);
+  }
+
+  /** After every action, when all promises have settled. */
+  afterAction(): void {
+    for (const call of this.calls) {
+      const { process } = call;
+      if (call.abortedAt === undefined || call.answeredAt !== undefined) continue;
+      if (process.isPaused || process.isCrashed) continue;
+      this.violate('an abort ends the wait', `${call.label} has aborted and still waits`);
+    }
+    this.#checkLease();
+  }
+
+  /** A lease that its process has forgotten is waited for by everybody, for nothing. */
+  #checkLease(): void {
+    const world = this.#world;
+    const { record } = world;
+    if (record?.state !== 'running') return;
+    const claim = this.#claims.get(record.owner);
+    if (claim === undefined || claim.process.isCrashed || claim.process.isPaused) return;
+    if (claim.isVeryLate && (!claim.hasReply || this.#closed.has(claim.process))) return;
+    if (claim.run !== undefined && claim.run.endedAt === undefined) return;
+    const { process } = claim;
+    if (record.leaseEndsAtMs <= world.storeClockMs()) return;
+    if (process.once.stats().inFlight > 0) return;
+    const isBusy = world.pending.some(
+      (action) => action.process === process && ['effect', 'reply'].includes(action.kind),
+    );
+    if (isBusy || process.timers.size > 0) return;
+    this.violate(
+      'no lease without an owner',
+      `${process.name} has forgotten ${this.#show(record)}`,
+    );
+  }
+
+  /** When nothing is left to happen. */
+  atEnd(isQuiet: boolean): void {
+    for (const { process, label, answeredAt } of this.calls) {
+      if (!process.isCrashed && answeredAt === undefined) {
+        this.violate('nobody hangs', `${label} has got no answer`);
+      }
+    }
+    if (!isQuiet) this.violate('nobody hangs', 'there is no end of actions');
+    for (const process of this.#world.processes) {
+      if (process.isCrashed) continue;
+      this.#checkCounts(process);
+      if (!this.#closed.has(process)) {
+        this.violate('close is the end', `close() of ${process.name} does not resolve`);
+      }
+    }
+    this.#checkForgotten();
+  }
+
+  #checkForgotten(): void {
+    const { record } = this.#world;
+    if (record?.state !== 'running') return;
+    const claim = this.#claims.get(record.owner);
+    if (claim === undefined || claim.run !== undefined || claim.process.isCrashed) return;
+    if (claim.isVeryLate && !claim.hasReply) return;
+    // The next caller runs it again, and needs no release for that.
+    if ((claim.process.options.onUnknown ?? 'retry') === 'retry') return;
+    // Its process could not release it when another owner had taken it over, who gave it back.
+    if (claim !== this.#lastClaim) return;
+    this.violate(
+      'no lease without an owner',
+      `a claim of ${claim.process.name} that ran nothing was never given back`,
+    );
+  }
+
+  #checkCounts(process: Process): void {
+    const { name, events, once } = process;
+    const stats = once.stats();
+    for (const [type, member] of Object.entries(COUNTED)) {
+      const told = events.filter((event) => event.type === type).length;
+      if (stats[member as keyof typeof stats] !== told) {
+        this.violate(
+          'counts add up',
+          `${name} counts ${stats[member as never]} ${type} of ${told}`,
+        );
+      }
+    }
+    if (stats.inFlight !== 0)
+      this.violate('counts add up', `${name} has ${stats.inFlight} in flight`);
+    const runs = this.runs.filter((run) => run.process === process);
+    const count = (...types: string[]) => events.filter(({ type }) => types.includes(type)).length;
+    const ends = count('executed', 'failed', 'leaseLost');
+    const own = runs.filter(({ toldAt }) => toldAt !== undefined).length;
+    if (own !== runs.length || ends < runs.length) {
+      this.violate('counts add up', `${name} has ${runs.length} runs, and tells of ${own}`);
+    }
+    const calls = this.calls.filter((call) => call.process === process);
+    const duplicates = calls.filter(
+      ({ answer, error }) =>
+        (answer !== undefined && answer.outcome !== 'executed') ||
+        (error as { replayed?: boolean } | undefined)?.replayed === true,
+    ).length;
+    if (duplicates !== count('joined', 'replayed')) {
+      this.violate('counts add up', `${name} has ${duplicates} duplicates, and tells of others`);
+    }
+    const executed = calls.filter(({ answer }) => answer?.outcome === 'executed').length;
+    if (executed > count('executed')) {
+      this.violate(
+        'counts add up',
+        `${name} has ${executed} calls that executed, and tells of fewer`,
+      );
+    }
+  }
+
+  #show(record: StoreRecord | undefined): string {
+    if (record === undefined) return 'no record';
+    const { state, attempt, leaseEndsAtMs } = record;
+    const run = this.#claims.get(record.owner)?.run;
+    const owner = this.#claims.get(record.owner)?.process.name;
+    const leftMs = leaseEndsAtMs - this.#world.storeClockMs();
+    return `${state} by ${owner}${run ? ` (run ${run.number})` : ''}, attempt ${attempt}${state === 'running' ? `, lease ${leftMs} ms` : ''}`;
+  }
+}
+
+/** Whether an event says that the result is kept. */
+const isToldKept = (event: OnceEvent): boolean => !('kept' in event) || event.kept !== false;

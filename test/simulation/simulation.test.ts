@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mended } from './mended.js';
+import { bundleSimulator, merge, runTask, runTasks, show } from './simulate.mjs';
+import type { Summary } from './worker.js';
+
+/** Where two deviations take longer than a test may: `npm run simulate -- --deviations 2` explores them. */
+const MANY_ACTIONS = /long|timeoutMs|fingerprints|again|evict|ttlMs|four|refuses/;
+const SEEDS = 20_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'samekey-simulation-'));
+let bundle: string;
+beforeAll(async () => {
+  bundle = await bundleSimulator(folder);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function expectNothing({ violations, ...counts }: Summary): void {
+  console.log(JSON.stringify(counts));
+  expect(violations.map(show).join('\n')).toBe('');
+}
+
+describe('the real code under a scheduler', () => {
+  it('keeps its promises in every schedule with one deviation', async () => {
+    const names = await runTask(bundle, { does: 'list' });
+    const tasks = names.map((name) => ({ does: 'explore', name, most: 1 }) as const);
+    expectNothing(merge(await runTasks(bundle, tasks, 1)));
+  });
+
+  it('keeps its promises in every schedule with two deviations', async () => {
+    const names = await runTask(bundle, { does: 'list' });
+    const short = names.filter((name) => !MANY_ACTIONS.test(name));
+    const tasks = short.map((name) => ({ does: 'explore', name, most: 2 }) as const);
+    expectNothing(merge(await runTasks(bundle, tasks, 1)));
+  });
+
+  it('keeps its promises in schedules with more deviations, by seed', async () => {
+    const [summary] = await runTasks(bundle, [{ does: 'seeds', from: 0, to: SEEDS }], 1);
+    expectNothing(summary as Summary);
+  });
+
+  it.each(mended)('does no longer do this: $fault', async ({ schedule }) => {
+    const { violation, log } = await runTask(bundle, { does: 'replay', schedule });
+    expect(violation, log.join('\n')).toBeUndefined();
+  });
+
+  it('is the same in every run of a seed, and when it is replayed', async () => {
+    const first = await runTask(bundle, { does: 'seed', seed: 12 });
+    const second = await runTask(bundle, { does: 'seed', seed: 12 });
+    const replayed = await runTask(bundle, { does: 'replay', schedule: first.schedule });
+    expect(second).toEqual(first);
+    expect(replayed.log).toEqual(first.log);
+    expect(first.schedule).toContain(' / ');
+  });
+});
