@@ -69,6 +69,7 @@ export class Crew {
   readonly #random: () => number;
   readonly #expectedEnds = new Set<ChildProcess>();
   #startCount = 0;
+  #isOver = false;
 
   constructor(row: string, stores: readonly StoreAt[], load: Load, random: () => number) {
     this.#row = row;
@@ -79,6 +80,7 @@ export class Crew {
 
   /** Writes down what is done to the workers or their store. */
   note(event: EventBody, process = 'supervisor') {
+    if (this.#isOver) return;
     const line = JSON.stringify({ at: sharedClockMs(), process, ...event });
     appendFileSync(join(this.#folder, 'supervisor.jsonl'), `${line}\n`);
   }
@@ -204,6 +206,7 @@ export class Crew {
   }
 
   async end(): Promise<void> {
+    this.#isOver = true;
     await Promise.all(
       this.#workers.map(async ({ child }) => {
         this.#expectedEnds.add(child);

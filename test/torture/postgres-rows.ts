@@ -11,7 +11,7 @@ import {
 import type { StoreAt } from './crew.js';
 import { linkRows, type PlainStore } from './general-rows.js';
 import { startLink } from './link.js';
-import type { Row, Subject } from './torture.js';
+import { forgets, type Row, type Subject } from './torture.js';
 
 const missing = () => (hasPostgres ? undefined : 'PostgreSQL is not here');
 const urlOf = (port: number) => `postgres://samekey@127.0.0.1:${port}/postgres`;
@@ -105,17 +105,6 @@ async function promoted(isSynchronous: boolean): Promise<Subject> {
     },
   };
 }
-
-const FORGOTTEN = 'the standby did not have the record';
-const FORGETS = {
-  overlap: FORGOTTEN,
-  rerun: FORGOTTEN,
-  lost: FORGOTTEN,
-  twoValues: FORGOTTEN,
-  stale: FORGOTTEN,
-  heldRerun: FORGOTTEN,
-  token: FORGOTTEN,
-};
 
 export const POSTGRES_ROWS: readonly Row[] = [
   {
@@ -220,7 +209,7 @@ export const POSTGRES_ROWS: readonly Row[] = [
   {
     name: 'PostgreSQL: standby promoted',
     fault: 'the primary fails; an asynchronous standby 100 ms behind is promoted',
-    unless: FORGETS,
+    ...forgets('the standby does not have the record yet'),
     everyMs: 2500,
     start: () => promoted(false),
   },

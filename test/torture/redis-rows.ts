@@ -6,7 +6,7 @@ import { hasRedis, type RedisServer, startRedis, startRedisCluster } from '../se
 import { linkRows, type PlainStore } from './general-rows.js';
 import { startLink } from './link.js';
 import { startSentinels } from './redis-sentinels.js';
-import type { Row, Subject } from './torture.js';
+import { forgets, type Row, type Subject } from './torture.js';
 
 const missing = () => (hasRedis ? undefined : 'redis-server is not here');
 /** Half of the processes use one client, half the other. */
@@ -22,16 +22,6 @@ export const REDIS: PlainStore = {
     const server = await startRedis();
     return { at: clients(server.port), stop: server.stop };
   },
-};
-
-const FORGOTTEN = 'Redis forgot the record';
-const FORGETS = {
-  overlap: FORGOTTEN,
-  rerun: FORGOTTEN,
-  lost: FORGOTTEN,
-  twoValues: FORGOTTEN,
-  stale: FORGOTTEN,
-  heldRerun: FORGOTTEN,
 };
 
 async function restarted(
@@ -216,7 +206,7 @@ export const REDIS_ROWS: readonly Row[] = [
   {
     name: 'Redis: restart, no persistence',
     fault: 'the server restarts, without persistence (`appendonly no`)',
-    unless: FORGETS,
+    ...forgets('a restart forgets every record'),
     start: () => restarted(['--appendonly', 'no']),
   },
   {
@@ -232,20 +222,20 @@ export const REDIS_ROWS: readonly Row[] = [
   {
     name: 'Redis: power lost, appendfsync everysec',
     fault: "the server's machine loses power (`appendfsync everysec`)",
-    unless: FORGETS,
+    ...forgets('the record was written in the last second or two before'),
     everyMs: 2500,
     start: withoutPower,
   },
   {
     name: 'Redis: promoted by hand',
     fault: 'the master fails; a replica 100 ms behind is promoted by hand (`REPLICAOF NO ONE`)',
-    unless: FORGETS,
+    ...forgets('the replica does not have the record yet'),
     start: promotedByHand,
   },
   {
     name: 'Redis: promoted by Sentinel',
     fault: 'the master fails; Sentinel promotes a replica',
-    unless: FORGETS,
+    ...forgets('the replica does not have the record yet'),
     everyMs: 3000,
     missing: () =>
       missing() ?? (isInstalled('redis-sentinel') ? undefined : 'redis-sentinel is not here'),
@@ -266,7 +256,7 @@ export const REDIS_ROWS: readonly Row[] = [
   ...EVICTING.map((policy) => ({
     name: `Redis: maxmemory ${policy}`,
     fault: `the memory is full (\`maxmemory-policy ${policy}\`)`,
-    unless: FORGETS,
+    ...forgets('the record is evicted'),
     load: { largeBytes: 50_000 },
     start: () => full(policy),
   })),

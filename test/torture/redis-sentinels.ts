@@ -33,7 +33,7 @@ export async function startSentinels(): Promise<Subject> {
   }, 'Sentinel');
   const known = sentinels.map(({ port }) => ({ host: '127.0.0.1', port }));
   return {
-    at: [{ kind: 'ioredis sentinel', sentinels: known }],
+    at: ['ioredis sentinel', 'node-redis sentinel'].map((kind) => ({ kind, sentinels: known })),
     async fault() {
       const before = await masterPort();
       const master = servers.find(({ port }) => port === before);
