@@ -27,14 +27,14 @@ interface Listener {
 
 async function restartable(
   count: number,
-  start: (name: string, crew: Crew) => Promise<Listener>,
+  start: (name: string, crew: Crew, index: number) => Promise<Listener>,
   stopRest: () => Promise<void>,
 ): Promise<Subject> {
   const links = await Promise.all(Array.from({ length: count }, () => startLink(0)));
   const listeners: Listener[] = [];
   let startCount = 0;
   const startAt = async (index: number, crew: Crew) => {
-    const listener = await start(`server${startCount++}`, crew);
+    const listener = await start(`server${startCount++}`, crew, index);
     listeners[index] = listener;
     (links[index] as { target: number }).target = listener.port;
   };
@@ -77,14 +77,15 @@ async function servers(): Promise<Subject> {
   return restartable(3, start, redis.stop);
 }
 
-/** How long after an answer its proxy has certainly kept it, where nothing fails. */
-const KEPT_AFTER_MS = 2000;
-
-/** A provider that writes down what it is asked, and by which proxy. */
+/**
+ * A provider that writes down what it is asked, and by which proxy. Whether an answer was kept only
+ * its clients see, when they are given it again.
+ */
 async function startProvider(crewOf: () => Crew) {
   let runCount = 0;
-  const answer = async (owner: string, key: string, response: ServerResponse) => {
+  const answer = async (index: number, key: string, response: ServerResponse) => {
     const crew = crewOf();
+    const owner = proxies.get(index) ?? 'unknown';
     const number = runCount++;
     const run = `provider/${number}`;
     const claim = { key, owner: run, token: number, sentAt: sharedClockMs() };
@@ -104,26 +105,22 @@ async function startProvider(crewOf: () => Crew) {
     crew.note({ type: 'ending', key, owner: run }, owner);
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ run, key }));
-    const sentAt = sharedClockMs();
-    setTimeout(() => {
-      if (!alive.has(owner)) return;
-      crew.note({ type: 'completed', key, owner: run, sentAt, isKept: true }, owner);
-    }, KEPT_AFTER_MS).unref();
   };
-  const alive = new Set<string>();
+  /** Their names, by where clients send to. */
+  const proxies = new Map<number, string>();
   const server = createServer((request, response) => {
-    const owner = (request.url ?? '').split('/')[1] ?? '';
+    const index = Number(request.headers['x-sent-to']);
     const chunks: Buffer[] = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('error', () => {});
     request.on('end', () => {
       const { key } = JSON.parse(Buffer.concat(chunks).toString()) as { key: string };
-      answer(owner, key, response).catch(() => {});
+      answer(index, key, response).catch(() => {});
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    alive,
+    proxies,
     port: (server.address() as AddressInfo).port,
     async stop() {
       server.closeAllConnections();
@@ -140,12 +137,14 @@ async function proxies(): Promise<Subject> {
   writeFileSync(config, JSON.stringify({ leaseMs, storeTimeoutMs, ttlMs }));
   let crewOfNow: Crew | undefined;
   const provider = await startProvider(() => crewOfNow as Crew);
-  const start = async (name: string, crew: Crew): Promise<Listener> => {
+  const start = async (name: string, crew: Crew, index: number): Promise<Listener> => {
     crewOfNow = crew;
-    const upstream = `http://127.0.0.1:${provider.port}/${name}`;
-    const { child, url } = await startProxy(upstream, ['--store', redis.url, '--config', config]);
-    provider.alive.add(name);
-    child.on('exit', () => provider.alive.delete(name));
+    const upstream = `http://127.0.0.1:${provider.port}`;
+    const ignored = ['--ignore-header', 'x-sent-to'];
+    const { child, url } = await startProxy(upstream, [
+      ...['--store', redis.url, '--config', config, ...ignored],
+    ]);
+    provider.proxies.set(index, name);
     return { name, port: Number(new URL(url).port), child };
   };
   return restartable(3, start, async () => {
