@@ -92,3 +92,22 @@ it('evict whose reply is lost leaves nothing in the cache', async () => {
   await expect(once.evict(key)).rejects.toMatchObject({ code: 'SAMEKEY_STORE' });
   expect(await once(key, () => 'new')).toBe('new');
 });
+
+it('a result that was written and evicted is not written again because its reply was late', async () => {
+  const memory = memoryStore();
+  let writes = 0;
+  const store = but(memory, {
+    complete: async (...all) => {
+      const reply = await memory.complete(...all);
+      if (writes++ === 0) await sleep(200);
+      return reply;
+    },
+  });
+  const { once } = processOn(store, { storeTimeoutMs: 60, cache: false });
+  const key = randomKey();
+  const first = once(key, () => 'evicted');
+  await sleep(20);
+  expect(await once.evict(key)).toBe(true);
+  expect(await first).toBe('evicted');
+  expect(await once(key, () => 'new')).toBe('new');
+});

@@ -88,6 +88,14 @@ export const timedOut = (key: string, timeoutMs: number) =>
     `Cannot wait for ${key}: it did not end within ${timeoutMs} ms, wanted a function that settles when its signal aborts`,
   );
 
+/** A function waits for a run that waits for the function: `keys` are those from the run back to it. */
+export const deadlocked = (key: string, keys: readonly string[]) =>
+  new OnceError(
+    'SAMEKEY_DEADLOCK',
+    key,
+    `Cannot run ${key}: it is called by its own run (${keys.join(' → ')}), wanted another key for the inner call`,
+  );
+
 export const closed = (key: string) =>
   new OnceError('SAMEKEY_CLOSED', key, `Cannot run ${key}: once.close() was called`);
 

@@ -63,6 +63,8 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
   try {
     for (;;) {
       if (tools.isClosed) throw closed(key);
+      // Nobody has asked for what would be claimed now.
+      if (hasAnswer && tools.isAbandoned) throw new Abandoned();
       const request: ClaimRequest = {
         owner: newOwner(),
         leaseMs: settings.leaseMs,
@@ -139,8 +141,6 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
       takeFinished = false;
       awaitedOwners.add(record.owner);
       await wait(plan, record, nowMs, tools);
-      // Who waits for another's run and leaves has not asked for one in its place.
-      if (tools.isAbandoned) throw new Abandoned();
     }
   } finally {
     tools.stopWaiting();

@@ -15,6 +15,8 @@ export class NoAnswerError extends Error {
   }
 }
 
+/** More than there are timeouts by options: of calls, claims and renewals. */
+const MAX_TIMEOUTS = 8;
 /** A timer that is later than this says that the process was paused: suspended, stopped, or busy. */
 const PAUSE_MS = 50;
 
@@ -213,7 +215,8 @@ export class GuardedStore {
     let timeouts = this.#timeouts.get(timeoutMs);
     if (timeouts === undefined) {
       timeouts = new Alarms(timeoutMs);
-      this.#timeouts.set(timeoutMs, timeouts);
+      // What is left of a lease may be any time; it is not worth keeping one for each.
+      if (this.#timeouts.size < MAX_TIMEOUTS) this.#timeouts.set(timeoutMs, timeouts);
     }
     return timeouts;
   }

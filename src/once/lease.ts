@@ -15,7 +15,12 @@ const SILENT_LEASES = 4;
 /** How soon after a renewal that failed the next one is sent: so many would fit into a lease. */
 const RETRIES_PER_LEASE = 10;
 
-export interface LeaseEvents {
+/** What an owner is told, and is asked. */
+export interface LeaseOwner {
+  /** Whether the key was evicted here: then what is gone must not be claimed again. */
+  readonly isEvicted: boolean;
+  /** Something is asked of the store that `close` has to wait for. */
+  finishLater(work: Promise<unknown>): void;
   /** The lease has run out, and the store has not said whose the key is: stop, if that is possible. */
   onUncertain(): void;
   /** The key is another owner's; or the store has gone on failing for too long to wait for it. */
@@ -34,7 +39,7 @@ export class Lease {
   readonly #store: GuardedStore;
   readonly #key: string;
   readonly #claim: ClaimRequest;
-  readonly #events: LeaseEvents;
+  readonly #holder: LeaseOwner;
   /** Most runs end before their first renewal, and so have no timer of their own. */
   readonly #renewals: Alarms;
   #first: Alarm | undefined;
@@ -57,12 +62,12 @@ export class Lease {
     claim: ClaimRequest,
     claimedAt: number,
     renewals: Alarms,
-    events: LeaseEvents,
+    holder: LeaseOwner,
   ) {
     this.#store = store;
     this.#key = key;
     this.#claim = claim;
-    this.#events = events;
+    this.#holder = holder;
     this.#certainUntil = claimedAt + claim.leaseMs;
     this.#renewals = renewals;
     if (this.#leftMs > claim.leaseMs / RENEWALS_PER_LEASE) {
@@ -102,7 +107,7 @@ export class Lease {
     this.stop();
     // A renewal that is still on its way must not begin it anew.
     await this.#renewing;
-    await this.#store.endLease(this.#key, this.#claim.owner);
+    await this.#endInStore();
   }
 
   /** From now on the store says by its answer to `complete` whose the key is. */
@@ -112,6 +117,7 @@ export class Lease {
 
   /** Claims the key again if nobody has it; returns whether it is this owner's. */
   async reclaim(): Promise<boolean> {
+    if (this.#holder.isEvicted) return false;
     const askedAt = monotonicMs();
     const request = { ...this.#claim, takeUnknown: false, takeFinished: false };
     const { claimed } = await this.#store.claim(this.#key, request, () => {
@@ -119,6 +125,10 @@ export class Lease {
     });
     if (claimed) this.#confirm(askedAt);
     return claimed;
+  }
+
+  #endInStore(): Promise<void> {
+    return this.#store.endLease(this.#key, this.#claim.owner);
   }
 
   #confirm(askedAt: number): void {
@@ -135,6 +145,7 @@ export class Lease {
 
   #beginRenewal(): void {
     this.#renewing = this.#renew();
+    this.#holder.finishLater(this.#renewing);
   }
 
   async #renew(): Promise<void> {
@@ -170,7 +181,7 @@ export class Lease {
   #doubt(isSilent: boolean): void {
     if (!this.#isUncertain) {
       this.#isUncertain = true;
-      this.#events.onUncertain();
+      this.#holder.onUncertain();
     }
     const leases = isSilent ? SILENT_LEASES : FAILING_LEASES;
     if (this.#leftMs <= -leases * this.#claim.leaseMs) this.#lose();
@@ -178,6 +189,6 @@ export class Lease {
 
   #lose(): void {
     this.stop();
-    this.#events.onLost();
+    this.#holder.onLost();
   }
 }

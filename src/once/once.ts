@@ -5,6 +5,7 @@ import { untilAborted } from './abort.js';
 import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
 import { type CallOptions, checkCall, checkKey, type InnerCallOptions } from './call.js';
+import { currentRun, waitFor } from './deadlock.js';
 import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import type { FlightPlan, Landing } from './flight.js';
@@ -141,6 +142,7 @@ export class OnceRunner implements Airline {
     checkCall(key, fn, options);
     const { signal, fingerprint, fresh = false } = options;
     const calledAt = monotonicMs();
+    const caller = currentRun();
     for (;;) {
       if (this.isClosed) throw closed(key);
       signal?.throwIfAborted();
@@ -149,9 +151,11 @@ export class OnceRunner implements Airline {
         return this.#replay<T>(key, cached, options);
       }
       const under = this.#joinable(key);
+      const flight = under ?? this.#start({ key, fn, fingerprint, fresh }, options);
+      const board = () => waitFor(caller, flight, () => flight.board(options, calledAt));
       const landed = await (under === undefined
-        ? this.#start({ key, fn, fingerprint, fresh }, options).board(options, calledAt)
-        : this.#join(under, options, calledAt));
+        ? board()
+        : this.#join(under, options, calledAt, board));
       if (landed === undefined) continue;
       if (isAnother(landed.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
       if (under === undefined) return this.#deliver<T>(key, landed, options);
@@ -259,6 +263,7 @@ export class OnceRunner implements Airline {
     flight: Flight,
     options: InnerCallOptions,
     calledAt: number,
+    board: () => Promise<Landing | undefined>,
   ): Promise<Landing | undefined> {
     // A run that was aborted, or one that was made before somebody wanted a fresh one.
     if (flight.abort.aborted || (options.fresh && flight.phase === 'writing')) {
@@ -267,16 +272,18 @@ export class OnceRunner implements Airline {
       return undefined;
     }
     if (isAnother(flight.fingerprint, options.fingerprint)) {
+      // Whose payload the key stands for is known when the store has been asked.
+      await flight.untilLooked(options.signal);
+      if (flight.phase === 'looking') return undefined;
       return this.#refuseMismatch(flight.key, options);
     }
-    return this.settings.onDuplicate === 'reject'
-      ? flight.boardIfIdle(options, calledAt)
-      : flight.board(options, calledAt);
+    return this.settings.onDuplicate === 'reject' ? flight.boardIfIdle(options, calledAt) : board();
   }
 
-  async #refuseMismatch(key: string, { traceparent }: InnerCallOptions): Promise<never> {
+  async #refuseMismatch(key: string, { traceparent, signal }: InnerCallOptions): Promise<never> {
     this.emit(key, traceparent, { type: 'mismatch', layer: 'process' });
-    const { record } = await this.store.read(key).catch(() => ({ record: undefined }));
+    const read = this.store.read(key).catch(() => ({ record: undefined }));
+    const { record } = await untilAborted(read, signal);
     throw mismatch(key, record);
   }
 

@@ -1,5 +1,5 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
-import { wallClockMs } from '../runtime/runtime.js';
+import { steadyClockMs } from '../runtime/runtime.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { type Codec, jsonCodec } from './codec.js';
 import type { OnceEvent, Saved } from './events.js';
@@ -60,7 +60,7 @@ export interface OnceOptions {
   readonly codec?: Codec;
   /** The largest result that is kept; 16 MiB unless given. */
   readonly maxResultBytes?: number;
-  /** Milliseconds since 1970; `Date.now` unless given. Only ages in this process depend on it. */
+  /** Milliseconds since 1970; a clock that nobody can set unless given. Only ages in this process depend on it. */
   readonly clock?: () => number;
   /** Is told what happens. What it throws is ignored. */
   readonly onEvent?: (event: OnceEvent) => void;
@@ -179,7 +179,7 @@ export function toSettings(options: OnceOptions): OnceSettings {
     onAbandoned: oneOf('onAbandoned', options.onAbandoned ?? 'keep', ['keep', 'abort']),
     codec,
     maxResultBytes: whole('maxResultBytes', options.maxResultBytes, 16 * 1024 * 1024, 0),
-    clock: callable('clock', options.clock) ?? wallClockMs,
+    clock: callable('clock', options.clock) ?? steadyClockMs,
     onEvent: callable('onEvent', options.onEvent),
     savingOf: callable('savingOf', options.savingOf),
   };

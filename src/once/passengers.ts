@@ -10,6 +10,7 @@ import { type AbortSource, LazyAbort, untilAborted } from './abort.js';
 import type { Alarms } from './alarms.js';
 import type { InnerCallOptions } from './call.js';
 import { Changes } from './changes.js';
+import { inRun } from './deadlock.js';
 import { inProgress } from './errors.js';
 import { Abandoned, type FlightPlan, fly, type Landing } from './flight.js';
 import type { GuardedStore } from './guarded-store.js';
@@ -59,7 +60,8 @@ export class Flight implements RunTools {
     this.fingerprint = plan.fingerprint;
     this.traceparent = traceparent;
     this.#airline = airline;
-    this.landing = fly(plan, this);
+    const fn: FlightPlan['fn'] = (context) => inRun(this, () => plan.fn(context));
+    this.landing = fly({ ...plan, fn }, this);
     if (!isBoundToRequest()) return;
     const heartbeat = new Heartbeat(this.settings.leaseMs);
     this.#heartbeat = heartbeat;
@@ -134,7 +136,7 @@ export class Flight implements RunTools {
    */
   async boardIfIdle(options: InnerCallOptions, calledAt: number): Promise<Landing | undefined> {
     return this.#aboard(options, async () => {
-      await this.#untilLooked(options.signal);
+      await this.untilLooked(options.signal);
       if (this.phase === 'looking' || this.isGone) return this.#landed(options, calledAt);
       const layer = this.phase === 'waiting' ? 'store' : 'process';
       const event = { type: 'conflict', layer, waitedMs: 0 } as const;
@@ -170,7 +172,7 @@ export class Flight implements RunTools {
   }
 
   /** Resolves when it is known whether there is a run or a result; what it came to is no matter. */
-  async #untilLooked(signal: AbortSource | undefined): Promise<void> {
+  async untilLooked(signal: AbortSource | undefined): Promise<void> {
     if (this.phase !== 'looking') return;
     const looked = new Promise<void>((resolve) => {
       this.#watchful.add(resolve);

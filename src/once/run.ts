@@ -43,6 +43,8 @@ export interface RunTools {
   readonly isAbandoned: boolean;
   /** Whether no run may be begun any longer. */
   readonly isClosed: boolean;
+  /** Whether the key was evicted in this process meanwhile. */
+  readonly isEvicted: boolean;
   /** Says what it does from now on. */
   enter(phase: 'waiting' | 'running' | 'writing', standing?: StoreRecord): void;
   /** Waits until the record has changed, `mostMs` at most, and not for nobody. */
@@ -72,6 +74,10 @@ export async function runClaimed(
   const { owner, attempt, fencingToken } = claim.record;
   const interruption = new Interruption();
   const lease = new Lease(store, key, claim.request, claim.sentAt, tools.renewals, {
+    get isEvicted() {
+      return tools.isEvicted;
+    },
+    finishLater: (work) => tools.finishLater(work),
     onUncertain: () => abort.abort(leaseLost(key)),
     onLost: () => interruption.raise(leaseLost(key)),
   });
@@ -100,7 +106,7 @@ export async function runClaimed(
     await (isOpen ? lease.end() : giveBack());
     throw error;
   }
-  const written = await writeOutcome(key, owner, ended.kept, lease, store, settings);
+  const written = await writeOutcome(key, owner, ended.kept, lease, tools);
   const isLost =
     written.type === 'lost' ||
     (written.type === 'unkept' && !lease.isCertain && (await isOthers(key, owner, store)));

@@ -1,8 +1,8 @@
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
-import { type GuardedStore, NoAnswerError } from './guarded-store.js';
+import { NoAnswerError } from './guarded-store.js';
 import type { Kept } from './kept.js';
 import type { Lease } from './lease.js';
-import type { OnceSettings } from './options.js';
+import type { RunTools } from './run.js';
 
 /** How long to wait before a write that failed is sent again: at first, and at most. */
 const FIRST_WAIT_MS = 100;
@@ -30,9 +30,10 @@ export function writeOutcome(
   owner: string,
   kept: Kept,
   lease: Lease,
-  store: GuardedStore,
-  { ttlMs, leaseMs, storeTimeoutMs }: OnceSettings,
+  tools: Pick<RunTools, 'settings' | 'store' | 'isEvicted' | 'finishLater'>,
 ): Promise<Written> {
+  const { store } = tools;
+  const { ttlMs, leaseMs, storeTimeoutMs } = tools.settings;
   lease.beginWriting();
   const startedAt = monotonicMs();
   const endsAt = startedAt + leaseMs;
@@ -61,11 +62,14 @@ export function writeOutcome(
           },
         );
         if (isOurs) return succeed();
-        // An earlier write whose reply was lost may have been kept, and have expired.
-        if (monotonicMs() - startedAt >= ttlMs) return end({ type: 'unkept' });
+        // An earlier write whose reply was lost may have been kept, and evicted, or have expired.
+        if (tools.isEvicted || monotonicMs() - startedAt >= ttlMs) return end({ type: 'unkept' });
         // Nobody may have the key: the store has restarted without its records, or evicted this one.
-        if (isEnded || !(await lease.reclaim())) return end({ type: 'lost' });
-        return await send(timeoutMs, waitMs);
+        const isReclaimed = !isEnded && (await lease.reclaim());
+        if (!isEnded && isReclaimed) return await send(timeoutMs, waitMs);
+        // Meanwhile the late answer to an earlier write has ended this.
+        if (isReclaimed) tools.finishLater(store.release(key, owner));
+        return end({ type: 'lost' });
       } catch (error) {
         const { cause } = error as Error;
         if ((cause as { code?: unknown } | undefined)?.code === 'SAMEKEY_STORE_FULL') {

@@ -250,6 +250,7 @@ export class Handler {
       const { count, temperature } = event;
       log.warn({ ...more, count, temperature }, 'one answer for many, where others may be meant');
     } else if (type === 'leaseLost') log.warn(more, 'lease lost');
+    else if (type === 'executed' && !event.kept) log.warn(more, 'answer not kept');
     else if (type === 'unknown') {
       log.warn({ ...more, decision: event.decision }, 'an owner was never heard of again');
     } else log.debug({ ...more, type }, 'event');

@@ -28,8 +28,13 @@ type Reply =
   | { readonly record: StoreRecord | undefined; readonly nowMs: number };
 
 const START_MS = 1_700_000_000_000;
-const CALLS = 16;
-const OWNERS = 4;
+const CALLS = 20;
+const OWNERS = 5;
+const READ: Call = { type: 'read' };
+const CALL_TYPES: readonly Call['type'][] = [
+  ...(['claim', 'claim', 'renew', 'complete', 'complete'] as const),
+  ...(['release', 'release', 'release', 'evict'] as const),
+];
 
 /**
  * Sends one random sequence of calls to a store and to the rules. Returns the calls, if an answer or
@@ -49,9 +54,11 @@ export async function firstDifference(
   for (let count = 0; count < CALLS; count++) {
     if (choices.percent(50)) {
       // Whether what has expired comes back when the clock is set back is open.
-      nowMs = Math.max(nowMs + choices.whole(-30, 60), rules.expiredAtMs);
+      const leaseLeftMs = (rules.current?.leaseEndsAtMs ?? nowMs) - nowMs;
+      const byMs = choices.percent(60) ? Math.max(0, leaseLeftMs) : choices.whole(-20, 40);
+      nowMs = Math.max(nowMs + byMs, rules.expiredAtMs);
     }
-    for (const call of [chooseCall(choices, owners), { type: 'read' } as const]) {
+    for (const call of [chooseCall(choices, owners, rules.current), READ]) {
       const wanted = rules.answer(call, nowMs);
       // One more microsecond for each call, as on a server: it is part of a fencing token.
       const nowUs = nowMs * 1000 + count;
@@ -68,24 +75,30 @@ export async function firstDifference(
   return undefined;
 }
 
-function chooseCall(choices: Choices, owners: ClaimRequest[]): Call {
-  const isNew = owners.length < OWNERS && (owners.length === 0 || choices.percent(25));
+/** Half of the calls that are not claims come from who has the key, so that most have an effect. */
+function chooseCall(
+  choices: Choices,
+  owners: ClaimRequest[],
+  current: StoreRecord | undefined,
+): Call {
+  const isNew = owners.length < OWNERS && (owners.length === 0 || choices.percent(35));
   if (isNew) {
+    // Such that most claims are granted: takeovers of takeovers are what stores may differ in.
     const request = {
       owner: `owner ${owners.length}`,
-      leaseMs: choices.whole(1, 40),
-      ttlMs: choices.whole(1, 120),
-      fingerprint: choices.one([undefined, undefined, 'a', 'a', 'b']),
-      takeUnknown: choices.percent(70),
-      takeFinished: choices.percent(60),
+      leaseMs: choices.whole(1, 20),
+      ttlMs: choices.whole(1, choices.percent(80) ? 300 : 20),
+      fingerprint: choices.one([undefined, undefined, undefined, 'a', 'a', 'b']),
+      takeUnknown: choices.percent(85),
+      takeFinished: choices.percent(70),
     };
     owners.push(request);
     return { type: 'claim', request };
   }
-  const request = choices.one(owners);
+  const type = choices.one(CALL_TYPES);
+  const its = choices.percent(50) && owners.find(({ owner }) => owner === current?.owner);
+  const request = its || choices.one(owners);
   const { owner } = request;
-  const types = ['claim', 'claim', 'renew', 'complete', 'complete', 'release', 'release', 'evict'];
-  const type = choices.one(types as Call['type'][]);
   switch (type) {
     case 'claim':
       return { type, request };
@@ -96,7 +109,7 @@ function chooseCall(choices: Choices, owners: ClaimRequest[]): Call {
       const payload = Uint8Array.from({ length: choices.whole(0, 3) }, () =>
         choices.one([0, 10, 128, 255]),
       );
-      const ttlMs = choices.whole(1, 120);
+      const ttlMs = choices.whole(1, choices.percent(80) ? 300 : 20);
       return { type, owner, completion: { state, codec: owner, payload, ttlMs } };
     }
     case 'release':
@@ -129,6 +142,10 @@ class RecordByRules {
   expiredAtMs = 0;
   #kept: transition.KeptRecord | undefined;
   #passedToken = 0;
+
+  get current(): StoreRecord | undefined {
+    return this.#kept;
+  }
 
   answer(call: Call, nowMs: number): Reply {
     for (let each = this.#kept; each !== undefined; each = each.former) {

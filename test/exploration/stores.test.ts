@@ -12,7 +12,7 @@ const SEQUENCES = isDeep ? 20_000 : 2000;
 const AT_ONCE = 32;
 /** A slow machine sends fewer: this is one of many tests. */
 const MOST_MS = isDeep ? Number.POSITIVE_INFINITY : 8000;
-const LEAST = 100;
+const LEAST = 300;
 const HOUR_MS = 60 * 60 * 1000;
 
 for (const { name, tool, isThere, open } of SUBJECTS) {

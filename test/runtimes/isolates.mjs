@@ -104,7 +104,7 @@ export const ISOLATE_CHECKS = {
   async 'one in another isolate gets an answer, too'(scene) {
     const {
       key,
-      isolates: [_a, b],
+      isolates: [, b],
     } = scene;
     const own = key();
     await hangUp(scene, own, RUN);

@@ -4,7 +4,14 @@ import type { OnceOptions } from '../../src/once/index.js';
 export interface FunctionPlan {
   readonly takesMs: number;
   /** What it comes to: a value unless given. */
-  readonly ends?: 'value' | 'error' | 'unknown error' | 'stored error' | 'never';
+  readonly ends?:
+    | 'value'
+    | 'error'
+    | 'unknown error'
+    | 'stored error'
+    | 'never'
+    | 'broken'
+    | 'status 500';
   /** Whether it goes on when its signal aborts. */
   readonly isDeaf?: boolean;
 }
@@ -24,6 +31,8 @@ export type Step = { readonly atMs: number; readonly process?: number } & (
 /** Processes, their options, and what they do when nothing goes wrong. */
 export interface Configuration {
   readonly name: string;
+  /** What is called: `createOnce` unless given. */
+  readonly layer?: 'fetch' | 'server';
   /** The options of each process. */
   readonly processes: readonly Partial<OnceOptions>[];
   readonly steps: readonly Step[];

@@ -53,6 +53,7 @@ export interface Run {
 export interface Call {
   readonly label: string;
   readonly process: Process;
+  readonly plan: FunctionPlan;
   readonly fingerprint: string | undefined;
   readonly fresh: boolean;
   readonly startedAt: number;
@@ -73,9 +74,12 @@ interface Claim {
   readonly process: Process;
   readonly owner: string;
   readonly token: number;
+  readonly attempt: number;
   /** Whether it took effect when its process had given up to undo it. */
   readonly isVeryLate: boolean;
   hasReply: boolean;
+  /** Whether its process was told of it, and has not given it back. */
+  isTold: boolean;
   run: Run | undefined;
 }
 
@@ -117,6 +121,7 @@ export class Judge {
   readonly #recent = new Map<string, number[]>();
   readonly #completed = new Set<string>();
   readonly #closed = new Set<Process>();
+  readonly #justClosed: Process[] = [];
   #lastToken = 0;
   #lastClaim: Claim | undefined;
   /** The attempt of the last run whose outcome nobody knows as yet. */
@@ -146,6 +151,8 @@ export class Judge {
       this.#claimSentAt.set(process, at);
       this.#sentAtMs.set(owner as string, this.#world.nowMs);
     }
+    const released = action === 'release' ? this.#claims.get(owner as string) : undefined;
+    if (released !== undefined) released.isTold = false;
     this.#checkPace(process, action);
     if (action === 'complete' && this.#completed.has(owner as string)) {
       this.violate('a late success counts', `${process.name} writes a result again that is kept`);
@@ -223,13 +230,36 @@ export class Judge {
     const { leaseMs = 300 } = process.options;
     const tookMs = this.#world.nowMs - (this.#sentAtMs.get(owner) ?? 0);
     const isVeryLate = tookMs > leaseMs || this.#closed.has(process);
-    this.#lastClaim = { process, owner, token, isVeryLate, hasReply: true, run: undefined };
+    const { attempt } = record;
+    this.#lastClaim = {
+      process,
+      owner,
+      token,
+      attempt,
+      isVeryLate,
+      hasReply: true,
+      isTold: false,
+      run: undefined,
+    };
     this.#claims.set(owner, this.#lastClaim);
   }
 
   onReply(process: Process, action: StoreAction, owner: string | undefined, result: unknown): void {
     this.#world.say(`${process.name} is told of ${action}`);
     if (action === 'complete' && result === true) this.#completed.add(owner as string);
+    const claim = action === 'claim' ? this.#claims.get(owner as string) : undefined;
+    if (claim !== undefined && result !== undefined) claim.isTold = true;
+  }
+
+  /** The claim under which a process starts a run, where the run is not told. */
+  claimToRun(process: Process): { readonly token: number; readonly attempt: number } | undefined {
+    const { record } = this.#world;
+    const isFree = (claim: Claim | undefined) =>
+      claim?.process === process && claim.run === undefined && claim.isTold;
+    if (record?.state === 'running' && isFree(this.#claims.get(record.owner))) {
+      return { token: record.fencingToken, attempt: record.attempt };
+    }
+    return [...this.#claims.values()].reverse().find(isFree);
   }
 
   onRunStarted(run: Run): void {
@@ -423,6 +453,8 @@ export class Judge {
     if (error === call.reason || own?.hasValue !== true) return;
     const { code } = error as { code?: unknown };
     if (code === 'SAMEKEY_TIMEOUT' || own.call !== call) return;
+    // It ended when its loss had been told.
+    if ((own.toldAt ?? Number.POSITIVE_INFINITY) < (own.endedAt as number)) return;
     const hasValue =
       (error as { value?: { run?: unknown } } | undefined)?.value?.run === own.number;
     if (!hasValue) {
@@ -451,11 +483,7 @@ export class Judge {
   onClosed(process: Process): void {
     this.#closed.add(process);
     this.#world.say(`${process.name} is closed`);
-    for (const [{ label }, { isKeepingAlive }] of process.timers) {
-      if (isKeepingAlive) {
-        this.violate('close is the end', `${label} keeps ${process.name} alive after close()`);
-      }
-    }
+    this.#justClosed.push(process);
   }
 
   isClosed(process: Process): boolean {
@@ -464,6 +492,12 @@ export class Judge {
 
   /** After every action, when all promises have settled. */
   afterAction(): void {
+    for (const process of this.#justClosed.splice(0)) {
+      for (const [{ label }, { isKeepingAlive }] of process.timers) {
+        if (!isKeepingAlive || process.evictCount > 0) continue;
+        this.violate('close is the end', `${label} keeps ${process.name} alive after close()`);
+      }
+    }
     for (const call of this.calls) {
       const { process } = call;
       if (call.abortedAt === undefined || call.answeredAt !== undefined) continue;
@@ -484,7 +518,7 @@ export class Judge {
     if (claim.run !== undefined && claim.run.endedAt === undefined) return;
     const { process } = claim;
     if (record.leaseEndsAtMs <= world.storeClockMs()) return;
-    if (process.once.stats().inFlight > 0) return;
+    if (process.client.stats().inFlight > 0) return;
     const isBusy = world.pending.some(
       (action) => action.process === process && ['effect', 'reply'].includes(action.kind),
     );
@@ -530,8 +564,8 @@ export class Judge {
   }
 
   #checkCounts(process: Process): void {
-    const { name, events, once } = process;
-    const stats = once.stats();
+    const { name, events, client } = process;
+    const stats = client.stats();
     for (const [type, member] of Object.entries(COUNTED)) {
       const told = events.filter((event) => event.type === type).length;
       if (stats[member as keyof typeof stats] !== told) {
@@ -556,11 +590,15 @@ export class Judge {
         (answer !== undefined && answer.outcome !== 'executed') ||
         (error as { replayed?: boolean } | undefined)?.replayed === true,
     ).length;
-    if (duplicates !== count('joined', 'replayed')) {
+    // A response may be joined and break off.
+    const isHttp = this.#world.configuration.layer !== undefined;
+    if (
+      isHttp ? duplicates > count('joined', 'replayed') : duplicates !== count('joined', 'replayed')
+    ) {
       this.violate('counts add up', `${name} has ${duplicates} duplicates, and tells of others`);
     }
     const executed = calls.filter(({ answer }) => answer?.outcome === 'executed').length;
-    if (executed > count('executed')) {
+    if (!isHttp && executed > count('executed')) {
       this.violate(
         'counts add up',
         `${name} has ${executed} calls that executed, and tells of fewer`,

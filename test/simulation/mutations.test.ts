@@ -26,10 +26,13 @@ describe('what the simulator notices', () => {
     expect(await violated(mutation)).toContain(mutation.breaks);
   });
 
-  it('is tried for every invariant', () => {
+  it('is tried for every invariant, and the page describes each', () => {
     const source = readFileSync(new URL('judge.ts', import.meta.url), 'utf8');
     const names = [...source.matchAll(/^ {2}\| '(.*)'/gm)].map(([, name]) => name);
     expect(names.length).toBeGreaterThan(20);
     expect(new Set(mutations.map(({ breaks }) => breaks))).toEqual(new Set(names));
+    const page = readFileSync(new URL('../../docs/simulation.md', import.meta.url), 'utf8');
+    const titles = [...page.matchAll(/^### (.*)$/gm)].map(([, title]) => title?.toLowerCase());
+    expect(titles.sort()).toEqual([...names].sort());
   });
 });

@@ -1,10 +1,17 @@
-import { createOnce, type OnceEvent } from '../../src/once/index.js';
+import type { OnceEvent, OnceOptions } from '../../src/once/index.js';
+import {
+  type Client,
+  type Functions,
+  fetchClient,
+  KEY,
+  onceClient,
+  type RunContext,
+  serverClient,
+} from './clients.js';
 import type { FunctionPlan, Step } from './configuration.js';
 import type { Call, Run } from './judge.js';
 import { simulatedStore } from './simulated-store.js';
 import type { Process, World } from './world.js';
-
-const KEY = '00000000-0000-4000-8000-000000000001';
 
 class FunctionError extends Error {
   readonly kind: string;
@@ -20,20 +27,35 @@ const isOfKind = (kind: string) => (error: unknown) => (error as FunctionError).
 export function begin(world: World): void {
   for (const process of world.processes) {
     world.current = process;
-    process.once = createOnce({
-      leaseMs: 300,
-      storeTimeoutMs: 50,
-      ttlMs: 60_000,
-      cache: { maxEntries: 4 },
-      unknownErrors: isOfKind('unknown error'),
-      storeErrors: isOfKind('stored error'),
-      ...process.options,
-      store: simulatedStore(world, process),
-      onEvent: (event: OnceEvent) => world.judge.onEvent(process, event),
-    });
+    process.client = clientOf(world, process);
   }
   world.current = undefined;
   for (const step of world.configuration.steps) addStep(world, step);
+}
+
+function clientOf(world: World, process: Process): Client {
+  const functions: Functions = {
+    value: (call, context) => giveValue(world, startRun(world, call, context)),
+    response: (call, context) => giveResponse(world, startRun(world, call, context)),
+  };
+  const options: OnceOptions = {
+    leaseMs: 300,
+    storeTimeoutMs: 50,
+    ttlMs: 60_000,
+    cache: { maxEntries: 4 },
+    unknownErrors: isOfKind('unknown error'),
+    ...process.options,
+    store: simulatedStore(world, process),
+    onEvent: (event: OnceEvent) => world.judge.onEvent(process, event),
+  };
+  switch (world.configuration.layer) {
+    case 'fetch':
+      return fetchClient(options, functions);
+    case 'server':
+      return serverClient(options, functions);
+    default:
+      return onceClient({ storeErrors: isOfKind('stored error'), ...options }, functions);
+  }
 }
 
 function addStep(world: World, step: Step): void {
@@ -58,15 +80,15 @@ function addStep(world: World, step: Step): void {
 
 function call(world: World, process: Process, label: string, plan: Step & { does: 'call' }): void {
   const { fingerprint, fresh = false } = plan;
-  const controller = world.configuration.aborts ? new AbortController() : undefined;
   const made: Call = {
     label,
     process,
+    plan: { takesMs: 40, ...plan },
     fingerprint,
     fresh,
     startedAt: world.sequence,
     startedAtMs: world.nowMs,
-    controller,
+    controller: world.configuration.aborts ? new AbortController() : undefined,
     reason: new Error(`${label} was aborted`),
     abortedAt: undefined,
     answeredAt: undefined,
@@ -75,44 +97,27 @@ function call(world: World, process: Process, label: string, plan: Step & { does
     own: undefined,
   };
   world.judge.onCalled(made);
-  const options = {
-    fresh,
-    ...(fingerprint !== undefined && { fingerprint }),
-    ...(controller && { signal: controller.signal }),
-  };
-  process.once
-    .detailed(
-      KEY,
-      (context) => run(world, process, made, { takesMs: 40, ...plan }, context),
-      options,
-    )
-    .then(
-      ({ value, outcome, layer }) => {
-        made.answer = { run: value.run, outcome, layer };
-        world.judge.onAnswer(made);
-      },
-      (error) => {
-        made.error = error;
-        world.judge.onAnswer(made);
-      },
-    );
+  process.client.call(made).then(
+    (answer) => {
+      made.answer = answer;
+      world.judge.onAnswer(made);
+    },
+    (error) => {
+      made.error = error;
+      world.judge.onAnswer(made);
+    },
+  );
 }
 
-function run(
-  world: World,
-  process: Process,
-  call: Call,
-  plan: FunctionPlan,
-  context: { signal: AbortSignal; attempt: number; fencingToken: number },
-): Promise<{ run: number }> {
-  const { signal, attempt, fencingToken: token } = context;
-  const made: Run = {
+function startRun(world: World, call: Call, { signal, attempt, token }: RunContext): Run {
+  const claim = world.judge.claimToRun(call.process);
+  const run: Run = {
     number: world.judge.runs.length + 1,
-    process,
+    process: call.process,
     call,
-    plan,
-    token,
-    attempt,
+    plan: call.plan,
+    token: token ?? claim?.token ?? 0,
+    attempt: attempt ?? claim?.attempt ?? 1,
     signal,
     startedAt: world.sequence,
     endedAt: undefined,
@@ -121,43 +126,116 @@ function run(
     keptAtMs: undefined,
     toldAt: undefined,
   };
-  world.judge.onRunStarted(made);
-  const { leaseMs = 300, timeoutMs } = process.options;
+  world.judge.onRunStarted(run);
+  return run;
+}
+
+/** By how much the end of a function may be late. */
+function delaysOf({ options }: Process): number[] {
+  const { leaseMs = 300, timeoutMs } = options;
+  return [leaseMs + 5, ...(timeoutMs === undefined ? [] : [timeoutMs + 5])];
+}
+
+/** Adds what a function does at some time; unless it has ended. */
+function addPart(
+  world: World,
+  run: Run,
+  name: string,
+  afterMs: number,
+  does: () => void,
+  fail: (error: unknown) => void,
+): void {
+  const { process, number } = run;
+  const unlessEnded = (act: () => void) => () => {
+    if (run.endedAt === undefined) act();
+  };
+  world.add({
+    kind: 'end',
+    label: `${process.name}.run${number}.${name}`,
+    process,
+    dueMs: world.nowMs + afterMs,
+    run: unlessEnded(does),
+    faults: { fail: unlessEnded(() => fail(new FunctionError('error'))) },
+    delaysMs: delaysOf(process),
+  });
+}
+
+function failWhenAborted(world: World, run: Run, fail: (error: unknown) => void): void {
+  const { process, number, signal, plan } = run;
+  if (plan.isDeaf) return;
+  signal.addEventListener('abort', () => {
+    world.add({
+      kind: 'end',
+      label: `${process.name}.run${number}.aborted`,
+      process,
+      dueMs: world.nowMs + 1,
+      run: () => {
+        if (run.endedAt === undefined) fail(signal.reason);
+      },
+    });
+  });
+}
+
+/** The error that a plan ends with, if it does. */
+const errorOf = ({ ends = 'value' }: FunctionPlan) =>
+  ends === 'value' || ends === 'broken' || ends === 'status 500'
+    ? undefined
+    : new FunctionError(ends);
+
+function giveValue(world: World, run: Run): Promise<{ run: number }> {
+  const { plan, number } = run;
   return new Promise((resolve, reject) => {
-    const label = `${process.name}.run${made.number}`;
     const fail = (error: unknown) => {
-      if (made.endedAt !== undefined) return;
-      world.judge.onRunEnded(made, false);
+      world.judge.onRunEnded(run, false);
       reject(error);
     };
     const end = () => {
-      if (made.endedAt !== undefined) return;
-      if (plan.ends !== undefined && plan.ends !== 'value')
-        return fail(new FunctionError(plan.ends));
-      world.judge.onRunEnded(made, true);
-      resolve({ run: made.number });
+      const error = errorOf(plan);
+      if (error !== undefined) return fail(error);
+      world.judge.onRunEnded(run, true);
+      resolve({ run: number });
     };
-    if (plan.ends !== 'never') {
-      world.add({
-        kind: 'end',
-        label: `${label}.end`,
-        process,
-        dueMs: world.nowMs + plan.takesMs,
-        run: end,
-        faults: { fail: () => fail(new FunctionError('error')) },
-        delaysMs: [leaseMs + 5, ...(timeoutMs === undefined ? [] : [timeoutMs + 5])],
+    if (plan.ends !== 'never') addPart(world, run, 'end', plan.takesMs, end, fail);
+    failWhenAborted(world, run, fail);
+  });
+}
+
+/** A response whose head comes after half of the time, and its body in two chunks. */
+function giveResponse(world: World, run: Run): Promise<Response> {
+  const { plan, number } = run;
+  const halfMs = Math.ceil(plan.takesMs / 2);
+  const status = plan.ends === 'status 500' ? 500 : 200;
+  const encoder = new TextEncoder();
+  return new Promise((resolve, reject) => {
+    let source: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const fail = (error: unknown) => {
+      world.judge.onRunEnded(run, false);
+      reject(error);
+      source?.error(error);
+    };
+    const head = () => {
+      const error = errorOf(plan);
+      if (error !== undefined) return fail(error);
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => {
+          source = controller;
+        },
+        cancel: () => {
+          if (run.endedAt === undefined) world.judge.onRunEnded(run, false);
+        },
       });
-    }
-    if (plan.isDeaf) return;
-    signal.addEventListener('abort', () => {
-      world.add({
-        kind: 'end',
-        label: `${label}.aborted`,
-        process,
-        dueMs: world.nowMs + 1,
-        run: () => fail(signal.reason),
-      });
-    });
+      resolve(new Response(body, { status, headers: { 'content-type': 'application/json' } }));
+      source?.enqueue(encoder.encode('{"run":'));
+      if (plan.ends !== 'never') addPart(world, run, 'end', halfMs, end, fail);
+    };
+    const end = () => {
+      if (plan.ends === 'broken') return fail(new FunctionError('unknown error'));
+      world.judge.onRunEnded(run, status === 200);
+      source?.enqueue(encoder.encode(`${number}}`));
+      source?.close();
+    };
+    addPart(world, run, 'head', halfMs, head, fail);
+    failWhenAborted(world, run, fail);
   });
 }
 
@@ -167,12 +245,19 @@ export function abort(world: World, call: Call): void {
 }
 
 function evict(world: World, process: Process): void {
-  process.once.evict(KEY).then(
-    (isGone) => world.judge.onEvicted(process, isGone),
-    () => {},
+  if (world.judge.isClosed(process)) return;
+  process.evictCount++;
+  process.client.evict(world.key ?? KEY).then(
+    (isGone) => {
+      process.evictCount--;
+      world.judge.onEvicted(process, isGone);
+    },
+    () => {
+      process.evictCount--;
+    },
   );
 }
 
 export function close(world: World, process: Process): void {
-  process.once.close().then(() => world.judge.onClosed(process));
+  process.client.close().then(() => world.judge.onClosed(process));
 }

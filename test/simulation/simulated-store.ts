@@ -22,6 +22,7 @@ export function simulatedStore(world: World, process: Process): Store {
     effect: () => Promise<T>,
   ): Promise<T> {
     const label = process.nextLabel(action);
+    world.key = key;
     world.judge.onSent(process, action, owner);
     return new Promise((resolve, reject) => {
       const addReply = (error: unknown, result: T | undefined) => {

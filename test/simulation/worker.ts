@@ -2,6 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import type { Configuration } from './configuration.js';
 import { configurations } from './configurations.js';
 import { exploreAll, fromText, replay, runSeed, shrink, toText } from './explore.js';
+import { configurationOfSeed, randomConfiguration } from './random-configuration.js';
 import type { Result } from './schedule.js';
 
 /** What a thread of the simulator is asked to do. */
@@ -78,7 +79,7 @@ class Tally {
 }
 
 function named(name: string): Configuration {
-  const found = configurations.find((each) => each.name === name);
+  const found = configurations.find((each) => each.name === name) ?? configurationOfSeed(name);
   if (found === undefined)
     throw new Error(`Cannot simulate "${name}": there is no such configuration`);
   return found;
@@ -91,9 +92,11 @@ function some(only = ''): readonly Configuration[] {
   return found;
 }
 
+/** Every second seed has a configuration of its own. */
 const ofSeed = (seed: number, only?: string): Configuration => {
+  if (!only && seed % 2 === 1) return randomConfiguration(seed);
   const found = some(only);
-  return found[seed % found.length] as Configuration;
+  return found[Math.floor(seed / 2) % found.length] as Configuration;
 };
 
 async function perform(task: Task): Promise<string[] | Summary | Replayed> {

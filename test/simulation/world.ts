@@ -1,8 +1,9 @@
-import type { Once, OnceEvent, OnceOptions } from '../../src/once/index.js';
+import type { OnceEvent, OnceOptions } from '../../src/once/index.js';
 import { type Timer, useRuntime } from '../../src/runtime/runtime.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store, StoreRecord } from '../../src/store/store.js';
 import { random } from '../random.js';
+import type { Client } from './clients.js';
 import type { Configuration } from './configuration.js';
 import { Judge } from './judge.js';
 
@@ -54,8 +55,10 @@ export class Process {
   isPaused = false;
   isCrashed = false;
   wasPaused = false;
+  /** Calls of evict() that have not been answered. */
+  evictCount = 0;
   wallOffsetMs = 0;
-  once!: Once;
+  client!: Client;
   readonly timers = new Map<Action, SimulatedTimer>();
   readonly events: OnceEvent[] = [];
   readonly #counts = new Map<string, number>();
@@ -88,6 +91,8 @@ export class World {
   current: Process | undefined;
   /** The record of the key, as it is in the store. */
   record: StoreRecord | undefined;
+  /** The key, as the store knows it. */
+  key: string | undefined;
   readonly log: string[] | undefined;
   pending: Action[] = [];
   #ids = 0;
@@ -179,10 +184,12 @@ export class World {
   /** Lets every promise settle that can. */
   settle(): Promise<void> {
     return new Promise((resolve) => {
-      setImmediate(() => {
+      const end = () => {
         this.current = undefined;
         resolve();
-      });
+      };
+      // Some steps of the platform's streams are no promises.
+      setImmediate(this.configuration.layer === undefined ? end : () => setImmediate(end));
     });
   }
 
