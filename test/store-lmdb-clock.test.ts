@@ -138,6 +138,26 @@ describe('the clock of an LMDB store', () => {
     expect((times[3] ?? 0) - (times[0] ?? 0)).toBeLessThan(HOUR_MS);
   });
 
+  it('is one though a process read its clock before another one took the anchor', async () => {
+    const path = join(folder, 'at-once');
+    const readClock = process.hrtime.bigint.bind(process.hrtime);
+    const stores: Store[] = [];
+    let isFirst = true;
+    vi.spyOn(process.hrtime, 'bigint').mockImplementation(() => {
+      const reading = readClock();
+      if (isFirst) {
+        isFirst = false;
+        stores.push(lmdbStore({ path }));
+      }
+      return reading;
+    });
+    stores.push(lmdbStore({ path }));
+    const times = await Promise.all(stores.map((store) => store.read('key')));
+    const [one, two] = times.map(({ nowMs }) => nowMs) as [number, number];
+    expect(Math.abs(one - two)).toBeLessThan(10_000);
+    await Promise.all(stores.map((store) => store.close()));
+  });
+
   it('opens a database that was made without one, and ends no lease in it', async () => {
     const path = join(folder, 'older');
     const older = lmdbStore({ path, clock: () => Date.now() });

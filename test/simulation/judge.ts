@@ -77,6 +77,8 @@ interface Claim {
   readonly attempt: number;
   /** Whether it took effect when its process had given up to undo it. */
   readonly isVeryLate: boolean;
+  /** Whether it took effect when its process was closed. */
+  readonly isAfterClose: boolean;
   hasReply: boolean;
   /** Whether its process was told of it, and has not given it back. */
   isTold: boolean;
@@ -122,6 +124,8 @@ export class Judge {
   readonly #completed = new Set<string>();
   readonly #closed = new Set<Process>();
   readonly #justClosed: Process[] = [];
+  /** The sequence when promises had settled last. */
+  #lastTick = 0;
   #lastToken = 0;
   #lastClaim: Claim | undefined;
   /** The attempt of the last run whose outcome nobody knows as yet. */
@@ -229,7 +233,8 @@ export class Judge {
     this.#lastToken = token;
     const { leaseMs = 300 } = process.options;
     const tookMs = this.#world.nowMs - (this.#sentAtMs.get(owner) ?? 0);
-    const isVeryLate = tookMs > leaseMs || this.#closed.has(process);
+    const isVeryLate = tookMs > leaseMs;
+    const isAfterClose = this.#closed.has(process);
     const { attempt } = record;
     this.#lastClaim = {
       process,
@@ -237,6 +242,7 @@ export class Judge {
       token,
       attempt,
       isVeryLate,
+      isAfterClose,
       hasReply: true,
       isTold: false,
       run: undefined,
@@ -307,7 +313,10 @@ export class Judge {
     const waiting = this.calls.filter(
       (call) => call.process === process && call.answeredAt === undefined,
     );
-    const wanted = waiting.filter(({ abortedAt }) => abortedAt === undefined);
+    // Who leaves in the tick in which it starts, leaves at the same time.
+    const wanted = waiting.filter(
+      ({ abortedAt }) => abortedAt === undefined || abortedAt > this.#lastTick,
+    );
     if (wanted.length > 0) return;
     if (process.options.onAbandoned === 'abort') {
       this.violate('nothing for nobody', `${name} starts when all callers have left`);
@@ -505,6 +514,7 @@ export class Judge {
       this.violate('an abort ends the wait', `${call.label} has aborted and still waits`);
     }
     this.#checkLease();
+    this.#lastTick = this.#world.sequence;
   }
 
   /** A lease that its process has forgotten is waited for by everybody, for nothing. */
@@ -514,7 +524,7 @@ export class Judge {
     if (record?.state !== 'running') return;
     const claim = this.#claims.get(record.owner);
     if (claim === undefined || claim.process.isCrashed || claim.process.isPaused) return;
-    if (claim.isVeryLate && (!claim.hasReply || this.#closed.has(claim.process))) return;
+    if (claim.isAfterClose || (claim.isVeryLate && !claim.hasReply)) return;
     if (claim.run !== undefined && claim.run.endedAt === undefined) return;
     const { process } = claim;
     if (record.leaseEndsAtMs <= world.storeClockMs()) return;
@@ -552,7 +562,7 @@ export class Judge {
     if (record?.state !== 'running') return;
     const claim = this.#claims.get(record.owner);
     if (claim === undefined || claim.run !== undefined || claim.process.isCrashed) return;
-    if (claim.isVeryLate && !claim.hasReply) return;
+    if (claim.isAfterClose || (claim.isVeryLate && !claim.hasReply)) return;
     // The next caller runs it again, and needs no release for that.
     if ((claim.process.options.onUnknown ?? 'retry') === 'retry') return;
     // Its process could not release it when another owner had taken it over, who gave it back.

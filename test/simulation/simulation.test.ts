@@ -6,9 +6,12 @@ import { mended } from './mended.js';
 import { bundleSimulator, merge, runTask, runTasks, show } from './simulate.mjs';
 import type { Summary } from './worker.js';
 
-/** Where two deviations take longer than a test may: `npm run simulate -- --deviations 2` explores them. */
-const MANY_ACTIONS = /long|timeoutMs|fingerprints|again|evict|ttlMs|four|refuses/;
-const SEEDS = 20_000;
+/** Where two deviations are explored in every test run; `--deviations 2` explores them everywhere. */
+const SHORT =
+  /^(one call.*|two calls in one process|two processes|hold|waitMs|reject duplicates|aborts, .*|close)$/;
+const SEEDS = 10_000;
+/** The machine may be slow and busy; hanging is what this catches. */
+const PATIENCE_MS = 30 * 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'samekey-simulation-'));
 let bundle: string;
@@ -23,27 +26,42 @@ function expectNothing({ violations, ...counts }: Summary): void {
 }
 
 describe('the real code under a scheduler', () => {
-  it('keeps its promises in every schedule with one deviation', async () => {
-    const names = await runTask(bundle, { does: 'list' });
-    const tasks = names.map((name) => ({ does: 'explore', name, most: 1 }) as const);
-    expectNothing(merge(await runTasks(bundle, tasks, 1)));
-  });
+  it(
+    'keeps its promises in every schedule with one deviation',
+    async () => {
+      const names = await runTask(bundle, { does: 'list' });
+      const tasks = names.map((name) => ({ does: 'explore', name, most: 1 }) as const);
+      expectNothing(merge(await runTasks(bundle, tasks, 1)));
+    },
+    PATIENCE_MS,
+  );
 
-  it('keeps its promises in every schedule with two deviations', async () => {
-    const names = await runTask(bundle, { does: 'list' });
-    const short = names.filter((name) => !MANY_ACTIONS.test(name));
-    const tasks = short.map((name) => ({ does: 'explore', name, most: 2 }) as const);
-    expectNothing(merge(await runTasks(bundle, tasks, 1)));
-  });
+  it(
+    'keeps its promises in every schedule with two deviations',
+    async () => {
+      const names = await runTask(bundle, { does: 'list' });
+      const short = names.filter((name) => SHORT.test(name));
+      const tasks = short.map((name) => ({ does: 'explore', name, most: 2 }) as const);
+      expectNothing(merge(await runTasks(bundle, tasks, 1)));
+    },
+    PATIENCE_MS,
+  );
 
-  it('keeps its promises in schedules with more deviations, by seed', async () => {
-    const [summary] = await runTasks(bundle, [{ does: 'seeds', from: 0, to: SEEDS }], 1);
-    expectNothing(summary as Summary);
-  });
+  it(
+    'keeps its promises in schedules with more deviations, by seed',
+    async () => {
+      const [summary] = await runTasks(bundle, [{ does: 'seeds', from: 0, to: SEEDS }], 1);
+      expectNothing(summary as Summary);
+    },
+    PATIENCE_MS,
+  );
 
-  it.each(mended)('does no longer do this: $fault', async ({ schedule }) => {
-    const { violation, log } = await runTask(bundle, { does: 'replay', schedule });
-    expect(violation, log.join('\n')).toBeUndefined();
+  it('no longer does what it did', async () => {
+    const tasks = mended.map(({ schedule }) => ({ does: 'replay', schedule }) as const);
+    const replayed = await runTasks(bundle, tasks, 1);
+    const violated = mended.filter((_, i) => replayed[i]?.violation !== undefined);
+    expect(violated).toEqual([]);
+    expect(replayed).toHaveLength(mended.length);
   });
 
   it('is the same in every run of a seed, and when it is replayed', async () => {

@@ -122,8 +122,8 @@ export class World {
   install(): () => void {
     return useRuntime({
       monotonicMs: () => this.nowMs,
-      wallClockMs: () => EPOCH_MS + this.nowMs + (this.current?.wallOffsetMs ?? 0),
       steadyClockMs: () => EPOCH_MS + this.nowMs,
+      wallClockMs: () => EPOCH_MS + this.nowMs + (this.current?.wallOffsetMs ?? 0),
       setTimer: (callback, delayMs) => this.#setTimer(callback, delayMs),
       clearTimer: (timer) => this.#clearTimer(timer as SimulatedTimer | undefined),
       random: () => this.#random(),

@@ -40,13 +40,12 @@ export class MachineClock {
 
   /** Milliseconds since 1970. */
   nowMs(): number {
-    const monotonicMs = machineMonotonicMs();
-    if (monotonicMs === undefined) return wallClockMs();
+    if (machineMonotonicMs() === undefined) return wallClockMs();
     if (this.#anchor === undefined) {
-      this.#anchor = this.#anchorOfThisBoot(monotonicMs);
+      this.#anchor = this.#anchorOfThisBoot();
       this.#reachedMs = this.#anchor[3];
     }
-    return toTime(this.#anchor, monotonicMs);
+    return toTime(this.#anchor, machineMonotonicMs() as number);
   }
 
   /** No owner of a claim from before this moment is alive. */
@@ -66,10 +65,13 @@ export class MachineClock {
       .catch(() => {});
   }
 
-  #anchorOfThisBoot(monotonicMs: number): Anchor {
+  #anchorOfThisBoot(): Anchor {
     const bootId = readBootId();
     const found = () => {
       const anchor = this.#database.get(ANCHOR_KEY);
+      // Read after the anchor: another process may have taken that while this one waited for a lock,
+      // and an anchor that is ahead of the clock would count as one of another boot.
+      const monotonicMs = machineMonotonicMs() as number;
       return anchor && isOfThisBoot(anchor, monotonicMs, bootId) ? anchor : undefined;
     };
     return (
@@ -82,6 +84,7 @@ export class MachineClock {
         const startMs = Math.max(wallClockMs(), (last?.[3] ?? 0) + 2 * KEPT_EVERY_MS);
         // Without an anchor, there may be processes that go by the wall clock.
         const aliveSinceMs = last === undefined ? 0 : startMs;
+        const monotonicMs = machineMonotonicMs() as number;
         const anchor: Anchor = [startMs, monotonicMs, bootId, startMs, aliveSinceMs];
         this.#database.put(ANCHOR_KEY, anchor, 1);
         return anchor;
