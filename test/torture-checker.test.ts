@@ -130,6 +130,17 @@ it('finds a takeover although the lease was renewed', () => {
   expect(broken(story.call(130, 'q').run(150, 'q', 2))).toEqual(['overlap']);
 });
 
+it('takes a claim that was given back before its reply came for none', () => {
+  const claim = { owner: 'q', token: 2, sentAt: 105, leaseMs: LEASE_MS, takesFinished: false };
+  const story = new Story()
+    .call(0, 'p')
+    .run(2, 'p', 1)
+    .add(110, 'q', { type: 'ending', key: KEY, owner: 'q' })
+    .renew(120, 'p')
+    .add(130, 'q', { type: 'claim', key: KEY, ...claim });
+  expect(broken(story)).toEqual([]);
+});
+
 it('finds a lost result by what another process was given', () => {
   // The owner was killed before its store answered, but somebody has seen the result.
   const story = new Story()

@@ -276,6 +276,8 @@ function checkClaims(history: KeyHistory, overlap: () => void, token: () => void
       // The same claim sent again, after its reply was lost.
       if (earlier.owner === later.owner || earlier.at > later.sentAt) continue;
       if (later.token <= earlier.token) token();
+      // Given back before its reply came: the record it took over was restored, and nothing was run.
+      if ((history.endings.get(later.owner) ?? Number.POSITIVE_INFINITY) <= later.at) continue;
       if (history.certainUntil(earlier.owner, later.at) > later.at + ROUNDING_MS) overlap();
     }
   }
