@@ -6,6 +6,7 @@ export interface RowSummary {
   readonly store: string;
   readonly fault: string;
   readonly unless?: string;
+  readonly isUnsupported?: true;
   /** Why it was not run. */
   readonly missing?: string;
   readonly seconds: number;
@@ -57,9 +58,14 @@ function seenIn({ seen, operations }: RowSummary): string {
   return names.length === 0 ? 'nothing' : names.join(', ');
 }
 
+function promiseOf({ unless, isUnsupported }: RowSummary): string {
+  if (isUnsupported) return `not supported: ${unless}`;
+  return unless === undefined ? 'at most once' : `at most once unless ${unless}`;
+}
+
 function renderStore(store: string, rows: readonly RowSummary[]): string {
   const cells = rows.map((row) => {
-    const promise = row.unless === undefined ? 'at most once' : `at most once unless ${row.unless}`;
+    const promise = promiseOf(row);
     if (row.missing !== undefined)
       return [row.fault, promise, `not run: ${row.missing}`, '', '', ''];
     return [
@@ -94,7 +100,7 @@ samekey runs a function at most once per key. This page says for which store and
 - When an owner dies, or is silent for longer than \`leaseMs\`, nobody knows what it did. With \`onUnknown: 'retry'\`, the default, the next caller runs the function again. With \`onUnknown: 'hold'\` nobody does, and callers get \`SAMEKEY_UNKNOWN_OUTCOME\` until \`once.evict(key)\`. The column "ran again: owner lost" counts these runs; half of the keys were called with \`'hold'\`, and none of those ran again for this reason.
 - A store that loses a record which it has acknowledged breaks the promise: the next caller finds nothing and runs the function. This cannot be seen from outside. The column "ran again: record lost" counts these keys.
 
-**Fencing tokens.** \`fencingToken\` grows with every claim of a key, also after the store has lost the record where the row below counts no exception. A resource that remembers the largest token it has seen and refuses smaller ones rejects the late writes of an owner that was replaced. A token does not undo what the first run has done: after a lost record, both runs have taken place, one after the other or at the same time.
+**Fencing tokens.** \`fencingToken\` grows with every claim of a key. Below the tables stands whether it also did where a store had lost the record. A resource that remembers the largest token it has seen and refuses smaller ones rejects the late writes of an owner that was replaced. A token does not undo what the first run has done: after a lost record, both runs have taken place, one after the other or at the same time.
 
 **A result that cannot be written** is handed to its own caller; the key runs again when its lease has run out.
 
@@ -127,7 +133,7 @@ ${exceptions(ran)}
 
 ${total(({ operations }) => operations)} calls with ${total(({ keys }) => keys)} keys, ${total(({ runs }) => runs)} runs of the function, ${total(({ kills }) => kills)} processes killed, ${total(({ faults }) => faults)} other faults injected; ${machine}; ${versions}; ${date}; seed ${seed}.
 
-Eight processes call with the same keys, most of them at the same time and some much later. Most functions take up to 20 ms, some longer than a lease; 4 % throw. 1 % of the calls evict, 2 % are fresh. Processes are killed with \`kill -9\` at random moments and replaced. Leases are 1 s and store timeouts 400 ms, a fraction of the defaults, so that faults outlast them; faults come every one or two seconds, so the rates are much higher than in a system that fails once a year. Every beginning and end is recorded with a clock that all processes share. A checker reads the merged history and reports each violation; its own tests give it a bad history for each invariant. At the end, a new process calls with every key whose result was acknowledged.
+Eight processes call with the same keys, most of them at the same time and some much later. Most functions take up to 20 ms, some longer than a lease; 4 % throw. 1 % of the calls evict, 2 % are fresh. Processes are killed with \`kill -9\` at random moments and replaced. Leases are 1 s and store timeouts 400 ms, a fraction of the defaults, so that faults outlast them; faults come every one or two seconds, so the rates are much higher than in a system that fails once a year. Other work kept the machine busy, so some store calls timed out without a fault. Every beginning and end is recorded with a clock that all processes share. A checker reads the merged history and reports each violation; its own tests give it a bad history for each invariant. At the end, a new process calls with every key whose result was acknowledged.
 
     npm run torture                          # an hour
     npm run torture -- --minutes 5 --only Redis --seed 1

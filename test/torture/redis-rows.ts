@@ -256,7 +256,8 @@ export const REDIS_ROWS: readonly Row[] = [
   ...EVICTING.map((policy) => ({
     name: `Redis: maxmemory ${policy}`,
     fault: `the memory is full (\`maxmemory-policy ${policy}\`)`,
-    ...forgets('the record is evicted'),
+    ...forgets('Redis evicts records of runs and results'),
+    isUnsupported: true as const,
     load: { largeBytes: 50_000 },
     start: () => full(policy),
   })),

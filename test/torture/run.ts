@@ -79,8 +79,12 @@ function print({ name, verdict, broken, per1000, kills, faults }: RowResult) {
   }
 }
 
-function named({ name, store, fault, unless }: Row) {
-  return { name, store, fault, ...(unless !== undefined && { unless }) };
+function named({ name, store, fault, unless, isUnsupported }: Row) {
+  const promise = {
+    ...(unless !== undefined && { unless }),
+    ...(isUnsupported && { isUnsupported }),
+  };
+  return { name, store, fault, ...promise };
 }
 
 function emptySummary() {

@@ -23,6 +23,8 @@ export interface Row {
   /** When the promise of at most one run does not hold, and which violations that explains. */
   readonly unless?: string;
   readonly mayHappen?: readonly Violation[];
+  /** Whether nobody should run it like this. */
+  readonly isUnsupported?: true;
   readonly load?: Partial<Load>;
   /** One process for a store that is in one. */
   readonly workers?: number;
