@@ -28,8 +28,8 @@ export const hasPostgres = BIN !== undefined;
 export interface PostgresServer {
   readonly url: string;
   readonly port: number;
-  /** Ends it at once. */
-  kill(): Promise<void>;
+  /** Ends it at once; or, by `SIGINT`, when it has told its clients and written everything. */
+  kill(signal?: 'SIGQUIT' | 'SIGINT'): Promise<void>;
   /** Starts it again, with what it had written. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -74,9 +74,9 @@ export async function startPostgres(primary?: PostgresServer): Promise<PostgresS
     return server;
   }
 
-  async function kill() {
-    // Immediate shutdown: the postmaster takes its children with it, as a crash of all would.
-    child.kill('SIGQUIT');
+  // Immediate shutdown: the postmaster takes its children with it, as a crash of all would.
+  async function kill(signal: 'SIGQUIT' | 'SIGINT' = 'SIGQUIT') {
+    child.kill(signal);
     await ended(child);
   }
 

@@ -10,6 +10,8 @@ export const hasRedis = isInstalled('redis-server');
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
+  /** Where it writes. */
+  readonly folder: string;
   /** Sends one command, for what a test has to know; the reply as it came. */
   ask(...words: string[]): Promise<string>;
   /** Ends it at once. */
@@ -51,6 +53,7 @@ export async function startRedis(...options: string[]): Promise<RedisServer> {
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
+    folder,
     ask: (...words) => command(port, words),
     kill,
     async start() {

@@ -1,0 +1,162 @@
+import type { Violation } from './checker.js';
+
+/** What `test/torture/results.json` has of a row. */
+export interface RowSummary {
+  readonly name: string;
+  readonly store: string;
+  readonly fault: string;
+  readonly unless?: string;
+  readonly isUnsupported?: true;
+  /** Why it was not run. */
+  readonly missing?: string;
+  readonly seconds: number;
+  readonly processes: number;
+  readonly kills: number;
+  readonly faults: number;
+  readonly keys: number;
+  readonly operations: number;
+  readonly runs: number;
+  /** Keys. */
+  readonly violations: Readonly<Record<Violation, number>>;
+  readonly ranTwice: number;
+  readonly takenOver: number;
+  readonly unkept: number;
+  readonly seen: Readonly<Record<string, number>>;
+}
+
+export interface Results {
+  readonly machine: string;
+  readonly versions: string;
+  readonly date: string;
+  readonly seed: number;
+  readonly rows: readonly RowSummary[];
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+const sum = (rows: readonly RowSummary[], of: (row: RowSummary) => number) =>
+  rows.reduce((total, row) => total + of(row), 0);
+
+const grouped = (number: number) => number.toLocaleString('en').replaceAll(',', ' ');
+
+/** How many keys of a thousand; less than one in a thousand shows, too. */
+function per1000(count: number, { keys }: RowSummary): string {
+  if (count === 0) return '0';
+  const rate = (count / keys) * 1000;
+  return rate < 10 ? String(Math.max(0.1, Math.round(rate * 10) / 10)) : String(Math.round(rate));
+}
+
+/** What callers and operators met in at least one call of two hundred, the most frequent first. */
+function seenIn({ seen, operations }: RowSummary): string {
+  const names = Object.entries(seen)
+    .filter(([name, count]) => !name.startsWith('thrown') && count >= operations / 200)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name]) =>
+      /^SAMEKEY|^storeError|^leaseLost|^unknown/.test(name) ? `\`${name}\`` : name,
+    );
+  return names.length === 0 ? 'nothing' : names.join(', ');
+}
+
+function promiseOf({ unless, isUnsupported }: RowSummary): string {
+  if (isUnsupported) return `not supported: ${unless}`;
+  return unless === undefined ? 'at most once' : `at most once unless ${unless}`;
+}
+
+function renderStore(store: string, rows: readonly RowSummary[]): string {
+  const cells = rows.map((row) => {
+    const promise = promiseOf(row);
+    if (row.missing !== undefined)
+      return [row.fault, promise, `not run: ${row.missing}`, '', '', ''];
+    return [
+      row.fault,
+      promise,
+      per1000(row.takenOver, row),
+      per1000(row.ranTwice, row),
+      per1000(row.violations.twoValues + row.violations.stale, row),
+      seenIn(row),
+    ];
+  });
+  const head = [
+    ...['fault', 'promise', 'ran again: owner lost', 'ran again: record lost', 'two values'],
+    'what an operator sees',
+  ];
+  return `### ${store}\n\n${table(head, cells)}`;
+}
+
+/** Returns `docs/guarantees.md`. */
+export function renderGuarantees({ machine, versions, date, seed, rows }: Results): string {
+  const stores = [...new Set(rows.map(({ store }) => store))];
+  const ran = rows.filter(({ missing }) => missing === undefined);
+  const total = (of: (row: RowSummary) => number) => grouped(sum(ran, of));
+  return `# Guarantees
+
+samekey runs a function at most once per key. This page says for which store and under which fault that holds, where it does not, and what you see when it happens. The tables are generated from recorded histories of real servers and real processes.
+
+## What "at most once" means
+
+- While the owner of a key lives and reaches its store, nobody else runs the function, and every duplicate gets the owner's result.
+- A result that the store has acknowledged is replayed until it expires (\`ttlMs\`), is evicted, or a \`fresh\` call replaces it.
+- When an owner dies, or is silent for longer than \`leaseMs\`, nobody knows what it did. With \`onUnknown: 'retry'\`, the default, the next caller runs the function again. With \`onUnknown: 'hold'\` nobody does, and callers get \`SAMEKEY_UNKNOWN_OUTCOME\` until \`once.evict(key)\`. The column "ran again: owner lost" counts these runs; half of the keys were called with \`'hold'\`, and none of those ran again for this reason.
+- A store that loses a record which it has acknowledged breaks the promise: the next caller finds nothing and runs the function. This cannot be seen from outside. The column "ran again: record lost" counts these keys.
+
+**Fencing tokens.** \`fencingToken\` grows with every claim of a key. Below the tables stands whether it also did where a store had lost the record. A resource that remembers the largest token it has seen and refuses smaller ones rejects the late writes of an owner that was replaced. A token does not undo what the first run has done: after a lost record, both runs have taken place, one after the other or at the same time.
+
+**A result that cannot be written** is handed to its own caller; the key runs again when its lease has run out.
+
+## The tables
+
+All numbers are keys of a thousand. "Two values" counts keys for which two callers were given different values, or a caller was given an older one, without an evict, a fresh call or an expiry between.
+
+${stores
+  .map((store) =>
+    renderStore(
+      store,
+      rows.filter((row) => row.store === store),
+    ),
+  )
+  .join('\n\n')}
+
+${exceptions(ran)}
+
+## What an operator sees
+
+| | meaning | what to do |
+| --- | --- | --- |
+| \`SAMEKEY_STORE\`, event \`storeError\` | The store failed or did not answer within \`storeTimeoutMs\`. A caller that gets this error for a claim ran nothing. | Nothing for a short failure: the call can be repeated. |
+| \`SAMEKEY_LEASE_LOST\`, event \`leaseLost\` | The owner was silent for too long, or the store forgot its claim. | Look for long pauses of the process and for a store that restarted or evicts. |
+| \`SAMEKEY_UNKNOWN_OUTCOME\`, event \`unknown\` | An owner died or was silent; with \`'hold'\` callers get the error, with \`'retry'\` the event tells of the next run. | Find out what the run did, then \`once.evict(key)\`. |
+| \`SAMEKEY_STORE_FULL\` | The store has no room for this result. It is in \`error.value\`. | Make room, or lower the size of results. |
+| a second run without any event | The store lost a record. | Use a store, or a setting of it, without that line in the tables above. |
+
+## How it was measured
+
+${total(({ operations }) => operations)} calls with ${total(({ keys }) => keys)} keys, ${total(({ runs }) => runs)} runs of the function, ${total(({ kills }) => kills)} processes killed, ${total(({ faults }) => faults)} other faults injected; ${machine}; ${versions}; ${date}; seed ${seed}.
+
+Eight processes call with the same keys, most of them at the same time and some much later. Most functions take up to 20 ms, some longer than a lease; 4 % throw. 1 % of the calls evict, 2 % are fresh. Processes are killed with \`kill -9\` at random moments and replaced. Leases are 1 s and store timeouts 400 ms, a fraction of the defaults, so that faults outlast them; faults come every one or two seconds, so the rates are much higher than in a system that fails once a year. Other work kept the machine busy, so some store calls timed out without a fault. Every beginning and end is recorded with a clock that all processes share. A checker reads the merged history and reports each violation; its own tests give it a bad history for each invariant. At the end, a new process calls with every key whose result was acknowledged.
+
+    npm run torture                          # an hour
+    npm run torture -- --minutes 5 --only Redis --seed 1
+    npm run torture -- --results             # writes this page
+`;
+}
+
+/** What happened although it must not, which is a fault of samekey; and tokens that did not grow. */
+function exceptions(rows: readonly RowSummary[]): string {
+  const lines = rows.flatMap((row) =>
+    (['token', 'unanswered', 'foreign', 'crash'] as const).flatMap((name) =>
+      row.violations[name] === 0 ? [] : [`${row.name}: ${WORDS[name]}: ${row.violations[name]}`],
+    ),
+  );
+  if (lines.length === 0) {
+    return 'In no history did a fencing token fail to grow, a caller stay without an answer, a caller get a value of another key, or a process end by itself.';
+  }
+  return `Exceptions:\n\n${lines.map((line) => `- ${line}`).join('\n')}`;
+}
+
+const WORDS = {
+  token: 'keys whose fencing token did not grow',
+  unanswered: 'keys with a caller that was not answered',
+  foreign: 'keys with a value that no run of theirs had made',
+  crash: 'processes that ended by themselves',
+} as const;

@@ -1,0 +1,63 @@
+import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { random } from './seeded.mjs';
+
+/** A server that is alive answers sooner: at the latest, after `waitMs`, that it is still at it. */
+const NO_ANSWER_MS = 14_000;
+
+/** Sends requests to proxies or servers, and hangs up on some of them. */
+export function httpCaller({ at, seed, write }) {
+  const next = random(seed);
+  const agent = new Agent({ keepAlive: true });
+  return {
+    async call(_, { key }, { audit }) {
+      const index = Math.floor(next() * at.urls.length);
+      const hangUp = new AbortController();
+      const hangsUp = !audit && next() < 0.2;
+      if (hangsUp) sleep(next() * 200).then(() => hangUp.abort());
+      const what = `no answer of server ${index}${hangsUp ? ', hung up' : ''}`;
+      const tooLong = setTimeout(() => write({ type: 'told', what }), NO_ANSWER_MS);
+      const { status, outcome, body } = await post(at.urls[index], key, index, agent, hangUp.signal)
+        .catch(said)
+        .finally(() => clearTimeout(tooLong));
+      if (status !== 200) {
+        throw Object.assign(new Error(), { code: `${status} ${body.code ?? ''}`.trim() });
+      }
+      const layer = outcome === 'executed' ? 'process' : 'store';
+      return { outcome, layer, run: body.run, ofKey: body.key };
+    },
+  };
+}
+
+/** Not by `fetch`, which may wait for ever for a server that closes as soon as it is connected to. */
+function post(url, key, index, agent, signal) {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      'content-type': 'application/json',
+      'idempotency-key': key,
+      // A provider cannot see which proxy asks it.
+      'x-sent-to': String(index),
+    };
+    const sent = request(url, { method: 'POST', headers, agent, signal }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (piece) => {
+        text += piece;
+      });
+      response.on('error', reject);
+      response.on('close', () => reject(new Error('closed')));
+      response.on('end', () => {
+        const { statusCode: status, headers: received } = response;
+        resolve({ status, outcome: received.samekey, body: JSON.parse(text) });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(JSON.stringify({ key }));
+  });
+}
+
+/** Throws what came of the connection in a few words. */
+function said({ name }) {
+  const code = name === 'AbortError' ? 'the client hung up' : 'the connection broke';
+  throw Object.assign(new Error(), { code });
+}

@@ -1,0 +1,18 @@
+import { processRows } from './general-rows.js';
+import { HTTP_ROWS } from './http-rows.js';
+import { LMDB, LMDB_ROWS } from './lmdb-rows.js';
+import { MEMORY } from './memory-rows.js';
+import { POSTGRES, POSTGRES_ROWS } from './postgres-rows.js';
+import { REDIS, REDIS_ROWS } from './redis-rows.js';
+import type { Row } from './torture.js';
+
+/** Every store goes through what any process may meet; what it has of its own is in its file. */
+const STORES = [MEMORY, LMDB, REDIS, POSTGRES];
+
+export const ROWS: readonly Row[] = [
+  ...STORES.flatMap(processRows),
+  ...LMDB_ROWS,
+  ...REDIS_ROWS,
+  ...POSTGRES_ROWS,
+  ...HTTP_ROWS,
+];

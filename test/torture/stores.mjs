@@ -1,0 +1,47 @@
+/**
+ * How a worker opens each kind of store. A new store is one more line here, and a line for each of
+ * its faults in `rows.ts`.
+ */
+const ignore = () => {};
+const redisStore = async (client) =>
+  (await import('../../dist/store/redis.js')).redisStore({ client });
+
+export const OPEN = {
+  memory: async () => (await import('../../dist/store/memory.js')).memoryStore(),
+  'node-redis': async ({ url }) => {
+    const { createClient } = await import('redis');
+    const client = createClient({ url });
+    await client.on('error', ignore).connect();
+    return redisStore(client);
+  },
+  ioredis: async ({ url }) => {
+    const { Redis } = await import('ioredis');
+    return redisStore(new Redis(url).on('error', ignore));
+  },
+  'node-redis cluster': async ({ url }) => {
+    const { createCluster } = await import('redis');
+    const client = createCluster({ rootNodes: [{ url }] });
+    await client.on('error', ignore).connect();
+    return redisStore(client);
+  },
+  'ioredis cluster': async ({ port }) => {
+    const { Cluster } = await import('ioredis');
+    return redisStore(new Cluster([{ host: '127.0.0.1', port }]).on('error', ignore));
+  },
+  'ioredis sentinel': async ({ sentinels }) => {
+    const { Redis } = await import('ioredis');
+    return redisStore(new Redis({ sentinels, name: 'torture' }).on('error', ignore));
+  },
+  'node-redis sentinel': async ({ sentinels }) => {
+    const { createSentinel } = await import('redis');
+    const client = createSentinel({ name: 'torture', sentinelRootNodes: sentinels });
+    await client.on('error', ignore).connect();
+    return redisStore(client);
+  },
+  postgres: async ({ url, max = 3, prepare = true }) => {
+    const { Pool } = (await import('pg')).default;
+    const pool = new Pool({ connectionString: url, max }).on('error', ignore);
+    return (await import('../../dist/store/postgres.js')).postgresStore({ pool, prepare });
+  },
+  lmdb: async ({ path }) => (await import('../../dist/store/lmdb.js')).lmdbStore({ path }),
+};
