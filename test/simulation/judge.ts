@@ -12,8 +12,8 @@ interface Claim {
   readonly attempt: number;
   /** Whether it took effect when its process had given up to undo it. */
   readonly isVeryLate: boolean;
-  /** Whether it took effect when its process was closed. */
-  readonly isAfterClose: boolean;
+  /** Whether it, or a renewal of it, took effect when its process was closed. */
+  isAfterClose: boolean;
   hasReply: boolean;
   /** Whether its process was told of it, and has not given it back. */
   isTold: boolean;
@@ -146,6 +146,10 @@ export class Judge {
       }
       this.#openAttempt = 0;
     }
+    const renewed =
+      action === 'renew' && result === true ? this.#claims.get(owner ?? '') : undefined;
+    // What was sent before, nobody can take back.
+    if (renewed !== undefined && this.#closed.has(process)) renewed.isAfterClose = true;
     if (action === 'release' && result === true) {
       if (this.#claims.get(owner as string)?.run !== undefined) this.#openAttempt = 0;
     }
