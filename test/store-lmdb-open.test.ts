@@ -139,17 +139,22 @@ describe('an LMDB store on a file system that does not let it', () => {
     expect(opened(`"$0" "$@" '${path}/new'`, ...nobody)).toMatch(/^SAMEKEY_STORE .*EACCES/);
   });
 
-  it.skipIf(!canMount)('says so where the disk is full or cannot be written to', () => {
-    const at = folderOf('mounted', () => {});
-    const full = opened(
-      `mount -t tmpfs -o size=16k tmpfs '${at}'; "$0" "$@" '${at}/db'`,
-      ...unshare,
-    );
-    expect(full).toMatch(/^SAMEKEY_STORE .*: the disk has 16384 bytes left, wanted 524288 or more/);
-    const fixed = opened(
-      `mount -t tmpfs tmpfs '${at}'; "$0" "$@" '${at}/db' >/dev/null 2>&1; mount -o remount,ro '${at}'; "$0" "$@" '${at}/db'`,
-      ...unshare,
-    );
-    expect(fixed).toMatch(/SAMEKEY_STORE .*Read-only file system/);
-  });
+  it.skipIf(!canMount && !process.env.CI)(
+    'says so where the disk is full or cannot be written to',
+    () => {
+      const at = folderOf('mounted', () => {});
+      const full = opened(
+        `mount -t tmpfs -o size=16k tmpfs '${at}'; "$0" "$@" '${at}/db'`,
+        ...unshare,
+      );
+      expect(full).toMatch(
+        /^SAMEKEY_STORE .*: the disk has 16384 bytes left, wanted 524288 or more/,
+      );
+      const fixed = opened(
+        `mount -t tmpfs tmpfs '${at}'; "$0" "$@" '${at}/db' >/dev/null 2>&1; mount -o remount,ro '${at}'; "$0" "$@" '${at}/db'`,
+        ...unshare,
+      );
+      expect(fixed).toMatch(/SAMEKEY_STORE .*Read-only file system/);
+    },
+  );
 });
