@@ -203,7 +203,8 @@ export class OnceRunner implements Airline {
     this.isClosed = true;
     for (const flight of this.#underWay) flight.wake();
     await Promise.allSettled([...this.#underWay].map((flight) => flight.untilLanded()));
-    await Promise.allSettled(this.#unfinished);
+    // One may begin another, such as a renewal that comes late and has to be ended.
+    while (this.#unfinished.size > 0) await Promise.allSettled(this.#unfinished);
     this.#cache.clear();
     await this.store.close();
   }
