@@ -72,6 +72,8 @@ export class Exchanges {
   readonly #limits: ExchangeLimits;
   readonly #options: ExchangeOptions;
   readonly #underWay = new Map<string, Exchange>();
+  /** All that `close` waits for: those that nobody may join any longer, too. */
+  readonly #unsettled = new Set<Exchange>();
   /** What `once` did not see, because it was dealt with here. */
   readonly #counts = { joined: 0, conflicts: 0, mismatches: 0 };
 
@@ -118,8 +120,9 @@ export class Exchanges {
 
   async close(): Promise<void> {
     await this.once.close();
+    // What it has answered, and the events of those who joined.
     await Promise.all(
-      [...this.#underWay.values()].map((each) => each.until(each.landing).catch(whereGone)),
+      [...this.#unsettled].map((each) => each.until(each.landing).catch(whereGone)),
     );
   }
 
@@ -139,12 +142,17 @@ export class Exchanges {
     // The oldest first.
     for (const [each, exchange] of this.#underWay) {
       if (!exchange.isGone) break;
-      this.#remove(each, exchange);
+      this.#forget(each, exchange);
     }
     const exchange = this.#underWay.get(key);
     if (!exchange?.isGone) return exchange;
-    this.#remove(key, exchange);
+    this.#forget(key, exchange);
     return undefined;
+  }
+
+  #forget(key: string, exchange: Exchange): void {
+    this.#remove(key, exchange);
+    this.#unsettled.delete(exchange);
   }
 
   #remove(key: string, exchange: Exchange): void {
@@ -158,6 +166,8 @@ export class Exchanges {
     // One that throws has nothing begun.
     plan.onStart?.(exchange.landing);
     this.#underWay.set(key, exchange);
+    this.#unsettled.add(exchange);
+    exchange.landing.then(() => this.#unsettled.delete(exchange));
     const ask = (): Promise<Detailed<StoredResponse>> =>
       this.once
         .detailed<StoredResponse>(key, (context) => exchange.execute(context, send), {
