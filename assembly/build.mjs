@@ -6,7 +6,15 @@
  * (11.5 KB), which base64 hides by shifting them (14.7 KB).
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
@@ -117,17 +125,17 @@ function copyLicences({ inputs }, folder) {
   }
 }
 
+/** The sources of the entry points, as `exports` of package.json names what is built of them. */
+const ENTRIES = Object.values(JSON.parse(readFileSync('package.json', 'utf8')).exports)
+  .map((entry) => entry.default?.replace(/^\.\/dist\/(.+)\.js$/, 'src/$1.ts'))
+  .filter((source) => source !== undefined && existsSync(source));
+/** They use Node's modules, and are built for it below and above. */
+const FOR_NODE = ['src/pool/pool.ts', 'src/store/lmdb.ts'];
+
 // By its name, so that each platform gets its own file of the library.
 const { metafile: once } = await build({
   ...shared,
-  entryPoints: [
-    'src/once/index.ts',
-    'src/once/otel.ts',
-    ...['ai-sdk', 'batch', 'cost', 'express', 'fastify', 'fetch', 'hono', 'server'].map(
-      (name) => `src/http/${name}.ts`,
-    ),
-    ...['memory', 'redis', 'postgres', 'conformance'].map((name) => `src/store/${name}.ts`),
-  ],
+  entryPoints: ENTRIES.filter((source) => source !== 'src/index.ts' && !FOR_NODE.includes(source)),
   outdir: 'dist',
   outbase: 'src',
   platform: 'neutral',
@@ -175,7 +183,7 @@ const { metafile: proxy } = await build({
   outfile: 'dist/proxy/proxy.js',
   platform: 'node',
   banner: commonJs,
-  plugins: [outside('../index.js', '../http/fetch.js')],
+  plugins: [outside('../index.js', '../fetch/fetch.js')],
   metafile: true,
 });
 copyLicences(proxy, 'dist/proxy');

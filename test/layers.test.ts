@@ -11,17 +11,27 @@ const LAYERS = [
   'hash',
   'json',
   'key',
+  'providers',
   'pool',
   'store',
   'once',
-  'http',
+  'request',
+  'response',
+  'cost',
+  'fetch',
+  'server',
+  'batch',
+  'ai-sdk',
   'proxy',
   'playground',
   'cli',
 ];
 
 /** Users of the library like any other, each a program or an entry point of its own. */
-const USERS = ['pool', 'once', 'http', 'proxy', 'playground', 'cli'];
+const USERS = LAYERS.slice(LAYERS.indexOf('pool')).filter((layer) => layer !== 'store');
+
+/** The products on top, each importable alone: none imports another. */
+const PRODUCTS = ['fetch', 'server', 'batch', 'ai-sdk'];
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');
@@ -86,7 +96,7 @@ describe('layers', () => {
   it('are the folders of src', () => {
     const folders = new Set(files.filter((file) => file !== index).map(layerOf));
     expect([...folders].filter((folder) => !LAYERS.includes(folder))).toEqual([]);
-    for (const layer of LAYERS.slice(0, 6)) expect(folders).toContain(layer);
+    for (const layer of LAYERS.slice(0, 7)) expect(folders).toContain(layer);
   });
 
   it('import from the left only', () => {
@@ -102,6 +112,11 @@ describe('layers', () => {
             if (!files.includes(to)) return true;
             if (to === index) return !USERS.includes(layerOf(file));
             // Threads are for Node only.
+            if (
+              layerOf(to) !== layerOf(file) &&
+              [to, file].every((each) => PRODUCTS.includes(layerOf(each)))
+            )
+              return true;
             if (layerOf(to) === 'pool') return !['pool', 'cli'].includes(layerOf(file));
             return LAYERS.indexOf(layerOf(to)) > LAYERS.indexOf(layerOf(file));
           })
@@ -134,10 +149,10 @@ describe('layers', () => {
 describe('the core', () => {
   const core = [...reachable()];
 
-  it('is all layers up to key, and nothing else', () => {
+  it('is all layers up to providers, and nothing else', () => {
     expect(core.length).toBeGreaterThan(20);
     const layers = new Set(core.filter((file) => file !== index).map(layerOf));
-    expect([...layers].sort()).toEqual(['engine', 'errors', 'hash', 'json', 'key']);
+    expect([...layers].sort()).toEqual(['engine', 'errors', 'hash', 'json', 'key', 'providers']);
   });
 
   it('imports no package and nothing of Node', () => {
@@ -173,7 +188,7 @@ describe('the core', () => {
 });
 
 describe('time and chance', () => {
-  const OWN = ['runtime', 'once', 'http', 'store'];
+  const OWN = ['runtime', ...LAYERS.slice(LAYERS.indexOf('store'), LAYERS.indexOf('proxy'))];
   const PLATFORM =
     /\b(?:setTimeout|clearTimeout|setInterval|setImmediate)\s*\(|\bperformance\.(?:now|timeOrigin)\b|\bDate\.now\b|\bMath\.random\b|\brandomUUID\b|\bAbortSignal\.timeout\b/;
   /** Of these, the conformance tests are a program that runs on real stores and real time. */
@@ -200,7 +215,7 @@ describe('the pool', () => {
 
 describe('what is built on the library', () => {
   it('is shipped without a copy of it', () => {
-    const built = ['once', 'http', 'store', 'shared']
+    const built = ['once', 'fetch', 'server', 'batch', 'ai-sdk', 'cost', 'store', 'shared']
       .flatMap((folder) => filesIn(join(ROOT, 'dist', folder)))
       .filter((file) => file.endsWith('.js'));
     expect(built.length).toBeGreaterThan(8);
@@ -220,7 +235,7 @@ describe('names', () => {
       // What is installed for test/runtimes has names of its own.
       .filter((path) => !path.startsWith('test/runtimes/node_modules/'))
       .filter((path) =>
-        /(?:^|[/.-])(?:utils?|helpers?|common|misc|shared|lib)(?:[/.-]|$)/i.test(path),
+        /(?:^|[/.-])(?:utils?|helpers?|common|misc|shared(?!-run)|lib)(?:[/.-]|$)/i.test(path),
       );
     expect(drawers).toEqual([]);
   });

@@ -14,7 +14,7 @@ const BODY_BYTES = 100_000;
 export const group = {
   title: 'samekey/fetch: what it adds',
   async measure({ quick }) {
-    const { idempotentFetch } = await import('../../dist/http/fetch.js');
+    const { idempotentFetch } = await import('../../dist/fetch/fetch.js');
     const { memoryStore } = await import('../../dist/store/memory.js');
     const child = fork(upstream, {
       env: cleanEnvironment(),

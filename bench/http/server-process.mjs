@@ -16,21 +16,21 @@ const confirmation = (/** @type {any} */ order) => ({ number: ++orderCount, ...o
 /** @type {Record<string, () => Promise<import('node:http').Server>>} */
 const STARTS = {
   async 'web-standard'() {
-    const { idempotent } = await import('../../dist/http/server.js');
+    const { idempotent } = await import('../../dist/server/web.js');
     const bare = async (/** @type {Request} */ request) =>
       Response.json(confirmation(await request.json()));
     const fetch = protects ? idempotent(bare, { store: memoryStore() }) : bare;
     return listening(createAdaptorServer({ fetch: (request) => fetch(request) }));
   },
   async hono() {
-    const { honoIdempotency } = await import('../../dist/http/hono.js');
+    const { honoIdempotency } = await import('../../dist/server/hono.js');
     const app = new Hono();
     if (protects) app.use(honoIdempotency({ store: memoryStore() }));
     app.post('/orders', async (c) => c.json(confirmation(await c.req.json())));
     return listening(createAdaptorServer({ fetch: app.fetch }));
   },
   async express() {
-    const { expressIdempotency } = await import('../../dist/http/express.js');
+    const { expressIdempotency } = await import('../../dist/server/express.js');
     const app = express();
     app.use(express.json());
     if (protects) app.use(expressIdempotency({ store: memoryStore() }));
@@ -40,7 +40,7 @@ const STARTS = {
     return listening(createServer(app));
   },
   async fastify() {
-    const { fastifyIdempotency } = await import('../../dist/http/fastify.js');
+    const { fastifyIdempotency } = await import('../../dist/server/fastify.js');
     const app = Fastify();
     if (protects) await app.register(fastifyIdempotency({ store: memoryStore() }));
     app.post('/orders', async (request) => confirmation(request.body));

@@ -1,16 +1,17 @@
 /** `samekey/ai-sdk`: a middleware for the language models of the AI SDK, by which each call is made at most once. */
+
+import { type PriceOptions, priceTable } from '../cost/prices.js';
+import { savingIn } from '../cost/saving.js';
 import { untilAborted } from '../once/abort.js';
 import type { OnceStats } from '../once/index.js';
-import { type CallKeyOptions, type CallParams, keyOfCall, readCall } from './ai-sdk/call.js';
-import { PartLines } from './ai-sdk/part-lines.js';
-import { type Part, PartWatch } from './ai-sdk/part-watch.js';
-import { isUnknownCallFailure } from './ai-sdk/unknown-failure.js';
-import { type PriceOptions, priceTable } from './cost/prices.js';
-import { savingIn } from './cost/saving.js';
-import { type ExchangeOptions, Exchanges } from './exchange/exchanges.js';
-import { headOf, type StoredResponse } from './exchange/stored-response.js';
+import { type ExchangeOptions, Exchanges } from '../response/exchanges.js';
+import { headOf, type StoredResponse } from '../response/stored-response.js';
+import { type CallKeyOptions, type CallParams, keyOfCall, readCall } from './call.js';
+import { PartLines } from './part-lines.js';
+import { type Part, PartWatch } from './part-watch.js';
+import { isUnknownCallFailure } from './unknown-failure.js';
 
-export type { CallKeyOptions, CallParams, CallWishes } from './ai-sdk/call.js';
+export type { CallKeyOptions, CallParams, CallWishes } from './call.js';
 
 export interface IdempotencyMiddlewareOptions
   extends Omit<ExchangeOptions, 'storeResponses' | 'savingOf'>,

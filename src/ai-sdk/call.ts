@@ -1,12 +1,5 @@
-import { fail, nameOf, requireMembers } from '../../errors/errors.js';
-import {
-  canonicalize,
-  type IdentityLike,
-  type Key,
-  keyOf,
-  scoped,
-  sha256Hex,
-} from '../../index.js';
+import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { canonicalize, type IdentityLike, type Key, keyOf, scoped, sha256Hex } from '../index.js';
 import { accountOf } from '../request/account.js';
 import { countedHeaders } from '../request/counted-headers.js';
 

@@ -1,8 +1,8 @@
 import { parse, stringify } from 'devalue';
-import { decoder, encoder } from '../../engine/utf8.js';
-import { setTimer } from '../../runtime/runtime.js';
-import { joinChunks } from '../exchange/chunks.js';
-import { BrokenResponseError, ResponseNotKeptError } from '../exchange/errors.js';
+import { decoder, encoder } from '../engine/utf8.js';
+import { joinChunks } from '../response/chunks.js';
+import { BrokenResponseError, ResponseNotKeptError } from '../response/errors.js';
+import { setTimer } from '../runtime/runtime.js';
 import type { Part, PartWatch } from './part-watch.js';
 
 const LINE_FEED = 0x0a;

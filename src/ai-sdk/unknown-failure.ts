@@ -1,4 +1,4 @@
-import { isUnknownFailure } from '../exchange/unknown-failure.js';
+import { isUnknownFailure } from '../response/unknown-failure.js';
 
 /**
  * Whether a call failed so that nobody knows what the provider did. An error with a status is an

@@ -4,7 +4,7 @@ export {
   anthropicBatches,
   type OpenAIClient,
   openaiBatches,
-} from './batch/clients.js';
+} from './clients.js';
 export {
   type BatchApi,
   type BatchTrace,
@@ -12,22 +12,22 @@ export {
   type CreateOptions,
   createBatch,
   settleBatch,
-} from './batch/create.js';
-export { dropBatch } from './batch/drop.js';
-export type { BatchOutcome } from './batch/outcome.js';
+} from './create.js';
+export { dropBatch } from './drop.js';
+export type { BatchState, UnderwayBatch } from './in-progress.js';
+export type { BatchOutcome } from './outcome.js';
 export {
   type BatchItem,
   type BatchPlan,
   type PlannedBatch,
   type PlanOptions,
   planBatch,
-} from './batch/plan.js';
-export type { BatchLimits, BatchProvider, BatchRequest } from './batch/provider.js';
+} from './plan.js';
 export {
   type BatchResult,
   type Recorded,
   type RecordOptions,
   recordResults,
-} from './batch/record.js';
-export { type PlanResult, type ResultsOptions, resultsOf } from './batch/results.js';
-export type { BatchState, UnderwayBatch } from './batch/underway.js';
+} from './record.js';
+export type { BatchLimits, BatchProvider, BatchRequest } from './request.js';
+export { type PlanResult, type ResultsOptions, resultsOf } from './results.js';

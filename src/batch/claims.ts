@@ -1,7 +1,7 @@
-import type { Store, StoreRecord } from '../../store/store.js';
-import { isUnknown } from '../../store/transition.js';
+import type { Store, StoreRecord } from '../store/store.js';
+import { isUnknown } from '../store/transition.js';
 import { batchKey, batchOwner, customIdOf, itemKey, itemOwner, readOwner } from './item.js';
-import type { BatchLimits, Route } from './provider.js';
+import type { BatchLimits, Route } from './request.js';
 import { addRequesters, requestersIn } from './wants.js';
 
 /** An item that a plan would like to have in one of its batches. */

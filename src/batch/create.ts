@@ -1,13 +1,13 @@
-import { fail, nameOf, requireMembers } from '../../errors/errors.js';
-import { createOnce, type Once, type OnceContext, type Reconciliation } from '../../once/index.js';
-import { sleep } from '../../runtime/runtime.js';
-import type { Store, StoreRecord } from '../../store/store.js';
-import { isUnknown } from '../../store/transition.js';
+import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { createOnce, type Once, type OnceContext, type Reconciliation } from '../once/index.js';
+import { sleep } from '../runtime/runtime.js';
+import type { Store, StoreRecord } from '../store/store.js';
+import { isUnknown } from '../store/transition.js';
+import { batchCodec, type CreatedBatch, type UnderwayBatch } from './in-progress.js';
 import { itemKey } from './item.js';
 import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
 import type { PlannedBatch } from './plan.js';
-import type { BatchProvider } from './provider.js';
-import { batchCodec, type CreatedBatch, type UnderwayBatch } from './underway.js';
+import type { BatchProvider } from './request.js';
 
 /** What a provider is asked to look for. */
 export interface BatchTrace {

@@ -1,6 +1,6 @@
-import { fail, nameOf, requireMembers } from '../../errors/errors.js';
-import { isKey } from '../../index.js';
-import type { Store } from '../../store/store.js';
+import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { isKey } from '../index.js';
+import type { Store } from '../store/store.js';
 import { BatchHold } from './hold.js';
 import { batchKey, type ItemOwner, readOwner } from './item.js';
 import { DEFAULT_TTL_MS, refuse, requireStore, windowsOf } from './options.js';

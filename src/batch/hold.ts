@@ -1,7 +1,7 @@
-import { fail } from '../../errors/errors.js';
-import { randomKey } from '../../index.js';
-import { monotonicMs } from '../../runtime/runtime.js';
-import type { ClaimRequest, Store } from '../../store/store.js';
+import { fail } from '../errors/errors.js';
+import { randomKey } from '../index.js';
+import { monotonicMs } from '../runtime/runtime.js';
+import type { ClaimRequest, Store } from '../store/store.js';
 
 /** How long its owner may be silent. */
 const LEASE_MS = 60_000;

@@ -1,10 +1,10 @@
-import { decoder } from '../../engine/utf8.js';
-import { jsonCodec } from '../../once/codec.js';
-import type { Codec } from '../../once/index.js';
-import type { Store, StoreRecord } from '../../store/store.js';
-import { isUnknown } from '../../store/transition.js';
+import { decoder } from '../engine/utf8.js';
+import { jsonCodec } from '../once/codec.js';
+import type { Codec } from '../once/index.js';
+import type { Store, StoreRecord } from '../store/store.js';
+import { isUnknown } from '../store/transition.js';
 import { batchKey } from './item.js';
-import type { BatchProvider } from './provider.js';
+import type { BatchProvider } from './request.js';
 
 /** What is kept of a batch that was created. */
 export interface CreatedBatch {

@@ -6,9 +6,9 @@ import {
   isKey,
   keyOfJson,
   scoped,
-} from '../../index.js';
-import type { StoreRecord } from '../../store/store.js';
-import type { BatchProvider } from './provider.js';
+} from '../index.js';
+import type { StoreRecord } from '../store/store.js';
+import type { BatchProvider } from './request.js';
 
 /**
  * The keys of requests in batches. Provider and URL are part of them: the same body is another

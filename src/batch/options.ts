@@ -1,5 +1,5 @@
-import { fail, nameOf } from '../../errors/errors.js';
-import type { Store } from '../../store/store.js';
+import { fail, nameOf } from '../errors/errors.js';
+import type { Store } from '../store/store.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

@@ -1,9 +1,10 @@
-import { encoder } from '../../engine/utf8.js';
-import { requireMembers } from '../../errors/errors.js';
-import { type IdentityLike, identities, randomKey } from '../../index.js';
-import type { Store } from '../../store/store.js';
+import { encoder } from '../engine/utf8.js';
+import { requireMembers } from '../errors/errors.js';
+import { type IdentityLike, identities, randomKey } from '../index.js';
+import type { Store } from '../store/store.js';
 import { type Candidate, ItemClaims } from './claims.js';
 import { BatchHold } from './hold.js';
+import { lookAtBatch, type UnderwayBatch, type UnderwayItem } from './in-progress.js';
 import { batchKey, batchOwner, ItemKeys, itemKey, itemOwner } from './item.js';
 import {
   DEFAULT_LEASE_MS,
@@ -22,8 +23,7 @@ import {
   readRequest,
   requestLine,
   requireFit,
-} from './provider.js';
-import { lookAtBatch, type UnderwayBatch, type UnderwayItem } from './underway.js';
+} from './request.js';
 
 export interface PlanOptions {
   readonly store: Store;

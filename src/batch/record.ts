@@ -1,7 +1,7 @@
-import { decoder, encoder } from '../../engine/utf8.js';
-import { fail, nameOf, requireMembers } from '../../errors/errors.js';
-import { randomKey } from '../../index.js';
-import type { Store, StoreRecord } from '../../store/store.js';
+import { decoder, encoder } from '../engine/utf8.js';
+import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { randomKey } from '../index.js';
+import type { Store, StoreRecord } from '../store/store.js';
 import { itemKey, readCustomId } from './item.js';
 import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
 import { type BatchOutcome, outcomeOf } from './outcome.js';

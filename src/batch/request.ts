@@ -1,4 +1,4 @@
-import { fail, nameOf, quote } from '../../errors/errors.js';
+import { fail, nameOf, quote } from '../errors/errors.js';
 
 export type BatchProvider = 'anthropic' | 'openai';
 

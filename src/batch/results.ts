@@ -1,6 +1,6 @@
-import { fail, requireMembers } from '../../errors/errors.js';
-import { clearTimer, setTimer } from '../../runtime/runtime.js';
-import type { Store } from '../../store/store.js';
+import { fail, requireMembers } from '../errors/errors.js';
+import { clearTimer, setTimer } from '../runtime/runtime.js';
+import type { Store } from '../store/store.js';
 import { itemKey } from './item.js';
 import { requireStore, wholeFrom1, windowsOf } from './options.js';
 import type { BatchOutcome } from './outcome.js';

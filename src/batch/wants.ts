@@ -1,4 +1,4 @@
-import type { Store, StoreRecord } from '../../store/store.js';
+import type { Store, StoreRecord } from '../store/store.js';
 import { itemKey, readOwner } from './item.js';
 
 /**

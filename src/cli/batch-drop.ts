@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { dropBatch, dropItems } from '../http/batch/drop.js';
-import { batchKey, batchOwner } from '../http/batch/item.js';
+import { dropBatch, dropItems } from '../batch/drop.js';
+import { batchKey, batchOwner } from '../batch/item.js';
 import { isKey } from '../index.js';
 import type { Store } from '../store/store.js';
 import { numberIn, PlanFolder } from './batch-files.js';

@@ -11,7 +11,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BatchProvider } from '../http/batch/provider.js';
+import type { BatchProvider } from '../batch/request.js';
 import { endTurns, takeTurn } from './batch-turn.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 import { printable } from './terminal.js';

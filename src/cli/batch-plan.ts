@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { type Candidate, ItemClaims } from '../http/batch/claims.js';
-import { batchKey, batchOwner, ItemKeys } from '../http/batch/item.js';
-import { DEFAULT_TTL_MS } from '../http/batch/options.js';
+import { type Candidate, ItemClaims } from '../batch/claims.js';
+import { batchCodec, type CreatedBatch } from '../batch/in-progress.js';
+import { batchKey, batchOwner, ItemKeys } from '../batch/item.js';
+import { DEFAULT_TTL_MS } from '../batch/options.js';
 import {
   type BatchProvider,
   BODY_OF,
@@ -10,8 +11,7 @@ import {
   readRequest,
   requestLine,
   requireFit,
-} from '../http/batch/provider.js';
-import { batchCodec, type CreatedBatch } from '../http/batch/underway.js';
+} from '../batch/request.js';
 import { identities } from '../index.js';
 import type { Store } from '../store/store.js';
 import { isMade, type PlanFile, PlanFolder } from './batch-files.js';

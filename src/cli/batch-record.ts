@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { itemKey } from '../http/batch/item.js';
-import { outcomeOf } from '../http/batch/outcome.js';
-import { type Recorded, Recorder, type ResultText } from '../http/batch/record.js';
+import { itemKey } from '../batch/item.js';
+import { outcomeOf } from '../batch/outcome.js';
+import { type Recorded, Recorder, type ResultText } from '../batch/record.js';
 import { badLine, LineReader } from './batch-lines.js';
 import {
   addRequestOptions,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { batchKey, readOwner } from '../http/batch/item.js';
-import { batchStateOf } from '../http/batch/underway.js';
+import { batchStateOf } from '../batch/in-progress.js';
+import { batchKey, readOwner } from '../batch/item.js';
 import type { Store } from '../store/store.js';
 import { addStoreOption, DEFAULT_STORE } from './batch-plan.js';
 import { print } from './output.js';

@@ -1,5 +1,5 @@
 /** What a line of a log says of one call: its key, and what it cost. */
-import type { PriceTable } from '../http/cost/prices.js';
+import type { PriceTable } from '../cost/prices.js';
 import { type Identity, keyOfJson } from '../index.js';
 import { type Field, findIn } from './field.js';
 import { usageInLog } from './log-usage.js';

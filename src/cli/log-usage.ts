@@ -1,6 +1,6 @@
 /** The tokens of a call, wherever a line of a log has them. */
-import { type Usage, usageIn } from '../http/cost/usage.js';
-import { usageOf } from '../http/cost/usage-of.js';
+import { type Usage, usageIn } from '../cost/usage.js';
+import { usageOf } from '../cost/usage-of.js';
 import { type Field, findIn } from './field.js';
 
 /** How a body begins that is a stream of events. */

@@ -1,4 +1,4 @@
-import { fail, nameOf, quote, requireMembers } from '../../errors/errors.js';
+import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import type { Usage } from './usage.js';
 
 /** What a million tokens of a model cost. */

@@ -1,4 +1,4 @@
-import type { Saved } from '../../once/events.js';
+import type { Saved } from '../once/events.js';
 import type { PriceTable } from './prices.js';
 import { type Usage, usageIn } from './usage.js';
 import { usageOf } from './usage-of.js';

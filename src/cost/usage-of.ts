@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser';
-import { decoder } from '../../engine/utf8.js';
+import { decoder } from '../engine/utf8.js';
 import { eventPayloads } from './aws-event-stream.js';
 import { addCounts, type Counts, toUsage, type Usage } from './usage.js';
 

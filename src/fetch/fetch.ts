@@ -1,38 +1,38 @@
 /** `samekey/fetch`: a `fetch` that sends the same request at most once, below an SDK's own retries. */
 import { LRUCache } from 'lru-cache';
+import { type PriceOptions, priceTable } from '../cost/prices.js';
+import { savingOf } from '../cost/saving.js';
 import { decoder } from '../engine/utf8.js';
 import { fail, nameOf } from '../errors/errors.js';
 import { scoped } from '../index.js';
 import type { OnceEvent, OnceStats } from '../once/index.js';
-import { type PriceOptions, priceTable } from './cost/prices.js';
-import { savingOf } from './cost/saving.js';
-import { type ExchangeOptions, Exchanges } from './exchange/exchanges.js';
-import type { StoredResponse } from './exchange/stored-response.js';
-import { isUnknownFailure } from './exchange/unknown-failure.js';
 import {
   type KeyFormat,
   KeyHeader,
   type KeyHeaderOptions,
   requireKeyFormat,
-} from './request/key-header.js';
+} from '../request/key-header.js';
 import {
   baseAddress,
   type OutgoingRequest,
   readRequest,
   send,
-} from './request/outgoing-request.js';
-import { keyOfRequest, type RequestKeyOptions } from './request/request-key.js';
+} from '../request/outgoing-request.js';
+import { keyOfRequest, type RequestKeyOptions } from '../request/request-key.js';
+import { type ExchangeOptions, Exchanges } from '../response/exchanges.js';
+import type { StoredResponse } from '../response/stored-response.js';
+import { isUnknownFailure } from '../response/unknown-failure.js';
 
+export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { RequestKeyOptions } from '../request/request-key.js';
 export {
   BrokenResponseError,
   HttpError,
   ResponseNotKeptError,
   SlowReaderError,
-} from './exchange/errors.js';
-export type { ResponseInfo } from './exchange/exchange.js';
-export type { ExchangeOptions } from './exchange/exchanges.js';
-export type { KeyFormat, KeyHeaderOptions } from './request/key-header.js';
-export type { RequestKeyOptions } from './request/request-key.js';
+} from '../response/errors.js';
+export type { ResponseInfo } from '../response/exchange.js';
+export type { ExchangeOptions } from '../response/exchanges.js';
 export {
   type RetryBudget,
   type RetryBudgetOptions,
@@ -42,7 +42,7 @@ export {
   retryBudget,
   retryPolicies,
   withRetry,
-} from './retry.js';
+} from './retry/retry.js';
 
 /** What `onEvent` is told: what `samekey/once` says, and this. */
 export type FetchEvent =

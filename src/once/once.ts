@@ -5,16 +5,16 @@ import { untilAborted } from './abort.js';
 import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
 import { type CallOptions, checkCall, checkKey, type InnerCallOptions } from './call.js';
+import type { FlightPlan, Landing } from './claim-and-run.js';
 import { currentRun, waitFor } from './deadlock.js';
 import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
-import type { FlightPlan, Landing } from './flight.js';
 import { GuardedStore } from './guarded-store.js';
 import { type Kept, open } from './kept.js';
 import { type OnceOptions, type OnceSettings, RENEWALS_PER_LEASE, toSettings } from './options.js';
-import { type Airline, Flight } from './passengers.js';
 import type { EventBody } from './run.js';
 import type { OnceContext, RunContext } from './settle.js';
+import { type Airline, Flight } from './shared-run.js';
 
 /** A result, and how it came about. */
 export interface Detailed<T> {

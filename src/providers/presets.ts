@@ -1,4 +1,4 @@
-import { Identity } from './identity.js';
+import { Identity } from '../key/identity.js';
 
 /** A preset: an identity that leaves things out, and nothing else. */
 export type Preset = Identity & { readonly exclude: readonly string[] };

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { BrokenResponseError } from '../http/fetch.js';
+import { BrokenResponseError } from '../fetch/fetch.js';
 import { writeProblem } from './client-response.js';
 import type { Metrics, RequestOutcome } from './metrics.js';
 import { problemOf } from './problem.js';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Problem } from '../http/exchange/problem.js';
+import type { Problem } from '../response/problem.js';
 import { endToEndHeaders } from './headers.js';
 
 type OnWritten = (byteCount: number) => void;

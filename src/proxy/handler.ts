@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type FetchEvent, idempotentFetch } from '../http/fetch.js';
-import { accountOf } from '../http/request/account.js';
+import { type FetchEvent, idempotentFetch } from '../fetch/fetch.js';
 import { defineIdentity } from '../index.js';
+import { accountOf } from '../request/account.js';
 import { Call } from './call.js';
 import { passResponse, writeProblem, writeResponse } from './client-response.js';
 import { endToEndHeaders, type HeaderPair, without } from './headers.js';

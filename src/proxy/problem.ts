@@ -1,5 +1,5 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
-import { type Problem, type ProblemName, problem } from '../http/exchange/problem.js';
+import { type Problem, type ProblemName, problem } from '../response/problem.js';
 
 /** By the code of what went wrong. What is not here has a status of its own, or is a fault of ours. */
 const TOLD: Readonly<Record<string, readonly [name: ProblemName, status: number]>> = {

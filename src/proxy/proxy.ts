@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FetchOptions } from '../http/fetch.js';
+import type { FetchOptions } from '../fetch/fetch.js';
 import { writeProblem } from './client-response.js';
 import { Handler } from './handler.js';
 import { problemOf } from './problem.js';

@@ -1,4 +1,4 @@
-import { sha256Hex } from '../../index.js';
+import { sha256Hex } from '../index.js';
 
 /** Headers by which a caller says who it is. */
 const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie'] as const;

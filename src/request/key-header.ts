@@ -1,6 +1,6 @@
 import { parseItem } from 'structured-headers';
-import { fail, nameOf, quote } from '../../errors/errors.js';
-import { isKey, parseKey } from '../../index.js';
+import { fail, nameOf, quote } from '../errors/errors.js';
+import { isKey, parseKey } from '../index.js';
 
 /** Longer keys are refused: what is looked up by them is somebody else's memory. */
 export const MAX_KEY_CHARACTERS = 255;

@@ -1,5 +1,5 @@
-import { fail } from '../../errors/errors.js';
-import { untilAborted } from '../../once/abort.js';
+import { fail } from '../errors/errors.js';
+import { untilAborted } from '../once/abort.js';
 import { mediaType } from './counted-headers.js';
 
 /** A request whose body was read: it can be keyed, and sent as often as needed. */

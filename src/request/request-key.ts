@@ -1,4 +1,4 @@
-import { encoder } from '../../engine/utf8.js';
+import { encoder } from '../engine/utf8.js';
 import {
   canonicalize,
   type IdentityLike,
@@ -7,7 +7,7 @@ import {
   keyOfJson,
   scoped,
   sha256Hex,
-} from '../../index.js';
+} from '../index.js';
 import { accountOf } from './account.js';
 import { countedHeaders, mediaType } from './counted-headers.js';
 import type { OutgoingRequest } from './outgoing-request.js';

@@ -1,5 +1,5 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser';
-import { decoder } from '../../engine/utf8.js';
+import { decoder } from '../engine/utf8.js';
 
 /**
  * Watches a response's body go by, and says in the end whether it was whole: `undefined`, or what was

@@ -1,4 +1,4 @@
-import type { SamekeyErrorCode } from '../../errors/errors.js';
+import type { SamekeyErrorCode } from '../errors/errors.js';
 
 /** What is wrong between a request and its response, where neither side sent it. */
 export class HttpError extends Error {

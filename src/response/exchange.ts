@@ -1,20 +1,20 @@
-import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../../once/abort.js';
-import { OnceError } from '../../once/errors.js';
-import { Heartbeat } from '../../once/heartbeat.js';
-import type { Detailed } from '../../once/index.js';
-import type { RunContext } from '../../once/settle.js';
+import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../once/abort.js';
+import { OnceError } from '../once/errors.js';
+import { Heartbeat } from '../once/heartbeat.js';
+import type { Detailed } from '../once/index.js';
+import type { RunContext } from '../once/settle.js';
 import {
   clearTimer,
   isBoundToRequest,
   monotonicMs,
   setTimer,
   type Timer,
-} from '../../runtime/runtime.js';
+} from '../runtime/runtime.js';
 import { joinChunks } from './chunks.js';
+import { watchEnd } from './completeness.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
 import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
-import { watchEnd } from './stream-end.js';
 
 /** What callers get: a response that is coming in, or one that was kept. */
 export type Answer =

@@ -1,19 +1,19 @@
-import { type AbortSource, untilAborted } from '../../once/abort.js';
-import { inProgress, mismatch, OnceError } from '../../once/errors.js';
-import type { Saved } from '../../once/events.js';
-import { RequestGoneError } from '../../once/heartbeat.js';
-import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../../once/index.js';
-import { OnceRunner } from '../../once/once.js';
-import { toSettings, whole } from '../../once/options.js';
-import type { EventBody } from '../../once/run.js';
+import { type AbortSource, untilAborted } from '../once/abort.js';
+import { inProgress, mismatch, OnceError } from '../once/errors.js';
+import type { Saved } from '../once/events.js';
+import { RequestGoneError } from '../once/heartbeat.js';
+import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../once/index.js';
+import { OnceRunner } from '../once/once.js';
+import { toSettings, whole } from '../once/options.js';
+import type { EventBody } from '../once/run.js';
 import {
   clearTimer,
   isBoundToRequest,
   monotonicMs,
   setTimer,
   type Timer,
-} from '../../runtime/runtime.js';
-import { isAnother } from '../../store/transition.js';
+} from '../runtime/runtime.js';
+import { isAnother } from '../store/transition.js';
 import { HttpError, ResponseNotKeptError } from './errors.js';
 import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from './exchange.js';
 import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';

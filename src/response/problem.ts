@@ -1,4 +1,4 @@
-import type { SamekeyErrorCode } from '../../errors/errors.js';
+import type { SamekeyErrorCode } from '../errors/errors.js';
 
 /** What a client is told that gets no response: a status, and RFC 9457's `application/problem+json`. */
 export interface Problem {

@@ -1,4 +1,4 @@
-import { type AbortSource, whenAborted } from '../../once/abort.js';
+import { type AbortSource, whenAborted } from '../once/abort.js';
 import { joinChunks } from './chunks.js';
 import { SlowReaderError } from './errors.js';
 

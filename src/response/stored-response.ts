@@ -1,5 +1,5 @@
-import { decoder, encoder } from '../../engine/utf8.js';
-import type { Codec } from '../../once/index.js';
+import { decoder, encoder } from '../engine/utf8.js';
+import type { Codec } from '../once/index.js';
 
 /** What of a response comes before its body. */
 export interface ResponseHead {

@@ -1,13 +1,14 @@
 /** `samekey/fastify`: a plugin by which the same request is processed at most once. */
-import { Gate } from './server/gate.js';
-import type { NodeRequest, NodeResponse } from './server/node-http.js';
-import { headOf, serveNode } from './server/node-serve.js';
-import type { ServerControls, ServerOptions } from './server/server-options.js';
 
-export type { ResponseInfo } from './exchange/exchange.js';
-export type { KeyFormat, KeyHeaderOptions } from './request/key-header.js';
-export type { NodeRequest, NodeResponse } from './server/node-http.js';
-export type { ServerControls, ServerOptions } from './server/server-options.js';
+import type { NodeRequest, NodeResponse } from './node/http.js';
+import { headOf, serveNode } from './node/serve.js';
+import type { ServerControls, ServerOptions } from './options.js';
+import { Gate } from './rules.js';
+
+export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { ResponseInfo } from '../response/exchange.js';
+export type { NodeRequest, NodeResponse } from './node/http.js';
+export type { ServerControls, ServerOptions } from './options.js';
 
 /** What of Fastify's request is needed here. */
 export interface FastifyRequestLike {

@@ -1,12 +1,13 @@
 /** `samekey/hono`: a middleware by which the same request is processed at most once. */
-import { Gate } from './server/gate.js';
-import { readBody } from './server/payload.js';
-import type { ServerControls, ServerOptions } from './server/server-options.js';
-import { answerWeb, pathOf, withBody } from './server.js';
 
-export type { ResponseInfo } from './exchange/exchange.js';
-export type { KeyFormat, KeyHeaderOptions } from './request/key-header.js';
-export type { ServerControls, ServerOptions } from './server/server-options.js';
+import type { ServerControls, ServerOptions } from './options.js';
+import { readBody } from './payload.js';
+import { Gate } from './rules.js';
+import { answerWeb, pathOf, withBody } from './web.js';
+
+export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { ResponseInfo } from '../response/exchange.js';
+export type { ServerControls, ServerOptions } from './options.js';
 
 /** What of Hono's context is needed here. */
 export interface HonoContextLike {

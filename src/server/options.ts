@@ -1,9 +1,9 @@
-import { fail, nameOf } from '../../errors/errors.js';
-import { scoped } from '../../index.js';
-import type { OnceStats } from '../../once/index.js';
-import type { ExchangeOptions } from '../exchange/exchanges.js';
+import { fail, nameOf } from '../errors/errors.js';
+import { scoped } from '../index.js';
+import type { OnceStats } from '../once/index.js';
 import { type KeyFormat, type KeyHeaderOptions, requireKeyFormat } from '../request/key-header.js';
 import type { RequestKeyOptions } from '../request/request-key.js';
+import type { ExchangeOptions } from '../response/exchanges.js';
 
 /**
  * How requests are recognised and their responses kept; what is not said here is as in

@@ -1,9 +1,9 @@
-import { encoder } from '../../engine/utf8.js';
-import { type IdentityLike, keyOf, scoped, sha256Hex } from '../../index.js';
-import { joinChunks } from '../exchange/chunks.js';
+import { encoder } from '../engine/utf8.js';
+import { type IdentityLike, keyOf, scoped, sha256Hex } from '../index.js';
 import { mediaType } from '../request/counted-headers.js';
 import { contentOf } from '../request/outgoing-request.js';
 import { keyOfBody } from '../request/request-key.js';
+import { joinChunks } from '../response/chunks.js';
 import { codeOf } from './problem.js';
 
 /** What a request brings: its body as it came, or what a parser before has made of it. */

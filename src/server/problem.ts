@@ -1,5 +1,5 @@
-import type { SamekeyErrorCode } from '../../errors/errors.js';
-import { type ProblemName, problem } from '../exchange/problem.js';
+import type { SamekeyErrorCode } from '../errors/errors.js';
+import { type ProblemName, problem } from '../response/problem.js';
 
 /** A response that says what is wrong, as RFC 9457 has it. */
 export function refusal(...said: Parameters<typeof problem>): Response {

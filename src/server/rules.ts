@@ -1,15 +1,15 @@
-import { fail, nameOf } from '../../errors/errors.js';
-import { defineIdentity, type IdentityLike, scoped } from '../../index.js';
-import type { AbortSource } from '../../once/abort.js';
-import type { OnceEvent } from '../../once/index.js';
-import { whole } from '../../once/options.js';
-import type { ResponseInfo } from '../exchange/exchange.js';
-import { type ExchangeOptions, Exchanges } from '../exchange/exchanges.js';
+import { fail, nameOf } from '../errors/errors.js';
+import { defineIdentity, type IdentityLike, scoped } from '../index.js';
+import type { AbortSource } from '../once/abort.js';
+import type { OnceEvent } from '../once/index.js';
+import { whole } from '../once/options.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
+import type { ResponseInfo } from '../response/exchange.js';
+import { type ExchangeOptions, Exchanges } from '../response/exchanges.js';
+import { checkServerOptions, type ServerControls, type ServerOptions } from './options.js';
 import { fingerprintOf, type Payload } from './payload.js';
 import { codeOf, refusal, refusalOf } from './problem.js';
-import { checkServerOptions, type ServerControls, type ServerOptions } from './server-options.js';
 
 /** What of a request comes before its body. */
 export interface IncomingHead {

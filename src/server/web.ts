@@ -1,12 +1,12 @@
 /** `samekey/server`: a handler that processes the same request at most once. */
 import { fail, nameOf } from '../errors/errors.js';
-import { Gate } from './server/gate.js';
-import { readBody } from './server/payload.js';
-import type { ServerControls, ServerOptions } from './server/server-options.js';
+import type { ServerControls, ServerOptions } from './options.js';
+import { readBody } from './payload.js';
+import { Gate } from './rules.js';
 
-export type { ResponseInfo } from './exchange/exchange.js';
-export type { KeyFormat, KeyHeaderOptions } from './request/key-header.js';
-export type { ServerControls, ServerOptions } from './server/server-options.js';
+export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { ResponseInfo } from '../response/exchange.js';
+export type { ServerControls, ServerOptions } from './options.js';
 
 /** A handler as Deno, Bun, Workers and the routes of many frameworks have it. */
 export type WebHandler<Rest extends readonly unknown[]> = (

@@ -1,7 +1,7 @@
 import { generateText, isStepCount, streamText, tool } from 'ai';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { DIALECTS, outcomeOf, read, setUp } from './ai-sdk-models.js';
+import { DIALECTS, outcomeOf, read, setUp } from './models.js';
 
 describe.each(DIALECTS)('%s', (dialect) => {
   it('is asked once by generateText, at the same time and later', async () => {

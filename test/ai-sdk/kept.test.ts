@@ -2,19 +2,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { APICallError, generateText, streamText } from 'ai';
 import { describe, expect, it } from 'vitest';
-import { idempotencyMiddleware } from '../src/http/ai-sdk.js';
-import { memoryStore } from '../src/store/memory.js';
-import {
-  collect,
-  FINISH,
-  modelOf,
-  outcomeOf,
-  type Part,
-  partsOf,
-  read,
-  setUp,
-} from './ai-sdk-models.js';
-import { plainStore } from './plain-store.js';
+import { idempotencyMiddleware } from '../../src/ai-sdk/ai-sdk.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { plainStore } from '../store/plain-store.js';
+import { collect, FINISH, modelOf, outcomeOf, type Part, partsOf, read, setUp } from './models.js';
 
 describe('a caller', () => {
   it('that aborts does not end the call: its retry joins it', async () => {

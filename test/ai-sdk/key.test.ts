@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type IdempotencyMiddlewareOptions, idempotencyMiddleware } from '../src/http/ai-sdk.js';
-import { memoryStore } from '../src/store/memory.js';
+import {
+  type IdempotencyMiddlewareOptions,
+  idempotencyMiddleware,
+} from '../../src/ai-sdk/ai-sdk.js';
+import { memoryStore } from '../../src/store/memory.js';
 
 describe('the key', () => {
   const ask = async (

@@ -5,10 +5,13 @@ import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { wrapLanguageModel } from 'ai';
 import { afterEach } from 'vitest';
 // @ts-expect-error It is plain JavaScript.
-import { startProvider } from '../examples/provider/provider.mjs';
-import { type IdempotencyMiddlewareOptions, idempotencyMiddleware } from '../src/http/ai-sdk.js';
-import type { OnceEvent } from '../src/once/index.js';
-import { memoryStore } from '../src/store/memory.js';
+import { startProvider } from '../../examples/provider/provider.mjs';
+import {
+  type IdempotencyMiddlewareOptions,
+  idempotencyMiddleware,
+} from '../../src/ai-sdk/ai-sdk.js';
+import type { OnceEvent } from '../../src/once/index.js';
+import { memoryStore } from '../../src/store/memory.js';
 
 export interface Provider {
   readonly url: string;

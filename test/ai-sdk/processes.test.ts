@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { provide } from './ai-sdk-models.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, startRedis } from './servers/redis.js';
+import { describeWith } from '../servers/process.js';
+import { hasRedis, startRedis } from '../servers/redis.js';
+import { provide } from './models.js';
 
-const PROGRAM = fileURLToPath(new URL('ai-sdk-worker.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('worker.mjs', import.meta.url));
 const run = promisify(execFile);
 
 interface Told {

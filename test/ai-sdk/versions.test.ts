@@ -3,9 +3,9 @@ import { wrapLanguageModel as wrap7 } from 'ai';
 import * as ai5 from 'ai-5';
 import * as ai6 from 'ai-6';
 import { describe, expect, it } from 'vitest';
-import { idempotencyMiddleware } from '../src/http/ai-sdk.js';
-import { memoryStore } from '../src/store/memory.js';
-import { collect, type Part, partsOf } from './ai-sdk-models.js';
+import { idempotencyMiddleware } from '../../src/ai-sdk/ai-sdk.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { collect, type Part, partsOf } from './models.js';
 
 /** What is used of both is the same. */
 const sdk6 = ai6 as unknown as typeof ai5;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createBatch, dropBatch, planBatch } from '../src/http/batch.js';
-import { memoryStore } from '../src/store/memory.js';
-import { hookedStore } from './hooked-store.js';
+import { createBatch, dropBatch, planBatch } from '../../src/batch/batch.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { hookedStore } from '../store/hooked-store.js';
 
 const requests = Array.from({ length: 20 }, (_, at) => ({
   params: { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: `question ${at}` }] },

@@ -8,8 +8,8 @@ import {
   type PlannedBatch,
   planBatch,
   recordResults,
-} from '../src/http/batch.js';
-import { memoryStore } from '../src/store/memory.js';
+} from '../../src/batch/batch.js';
+import { memoryStore } from '../../src/store/memory.js';
 
 const message = { id: 'msg_1', content: [] };
 const error = { type: 'invalid_request_error', message: 'no' };

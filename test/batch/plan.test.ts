@@ -13,11 +13,11 @@ import {
   recordResults,
   resultsOf,
   settleBatch,
-} from '../src/http/batch.js';
-import { customId, identities } from '../src/index.js';
-import { lmdbStore } from '../src/store/lmdb.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
+} from '../../src/batch/batch.js';
+import { customId, identities } from '../../src/index.js';
+import { lmdbStore } from '../../src/store/lmdb.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
 
 const path = mkdtempSync(join(tmpdir(), 'samekey-'));
 const opened: Store[] = [];

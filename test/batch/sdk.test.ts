@@ -2,7 +2,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
-import { startProvider } from '../examples/provider/provider.mjs';
+import { startProvider } from '../../examples/provider/provider.mjs';
 import {
   anthropicBatches,
   type BatchApi,
@@ -16,9 +16,9 @@ import {
   recordResults,
   resultsOf,
   settleBatch,
-} from '../src/http/batch.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
+} from '../../src/batch/batch.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
 
 interface Provider {
   url: string;

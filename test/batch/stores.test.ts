@@ -1,13 +1,13 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createBatch, dropBatch, planBatch, recordResults } from '../src/http/batch.js';
-import { postgresStore } from '../src/store/postgres.js';
-import { redisStore } from '../src/store/redis.js';
-import type { Store } from '../src/store/store.js';
-import { hasPostgres, startPostgres } from './servers/postgres.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, startRedis } from './servers/redis.js';
+import { createBatch, dropBatch, planBatch, recordResults } from '../../src/batch/batch.js';
+import { postgresStore } from '../../src/store/postgres.js';
+import { redisStore } from '../../src/store/redis.js';
+import type { Store } from '../../src/store/store.js';
+import { hasPostgres, startPostgres } from '../servers/postgres.js';
+import { describeWith } from '../servers/process.js';
+import { hasRedis, startRedis } from '../servers/redis.js';
 
 interface Place {
   /** As two processes have it. */

@@ -9,11 +9,11 @@ interface TableScript {
   readResults(): Record<string, unknown>;
 }
 
-const script = (name: string) => import(new URL(`../bench/${name}`, import.meta.url).href);
+const script = (name: string) => import(new URL(`../../bench/${name}`, import.meta.url).href);
 const { chartData, isSealed }: ChartScript = await script('chart-data.mjs');
 const { readResults }: TableScript = await script('readme-table.mjs');
 const charts = chartData(readResults());
-const folder = new URL('../docs/charts/', import.meta.url);
+const folder = new URL('../../docs/charts/', import.meta.url);
 const picture = (name: string) => readFileSync(new URL(name, folder), 'utf8');
 
 describe('docs/charts', () => {

@@ -11,8 +11,8 @@ interface ReadmeTable {
   replaceTables(readme: string, tables: string): string;
 }
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
-const load = (name: string) => import(new URL(`../bench/${name}.mjs`, import.meta.url).href);
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const load = (name: string) => import(new URL(`../../bench/${name}.mjs`, import.meta.url).href);
 
 it('the README shows the numbers of bench/results, and no others', async () => {
   const { readResults, renderTables, replaceTables }: ReadmeTable = await load('readme-table');

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { itemKey } from '../../src/http/batch/item.js';
+import { itemKey } from '../../src/batch/item.js';
 import { customId, identities } from '../../src/index.js';
 import { lmdbStore } from '../../src/store/lmdb.js';
 import { expectFailure, folder, itOnTerminal, onTerminal, PROGRAM, samekey } from './program.js';

@@ -2,7 +2,7 @@ import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { keyOfJson } from '../../src/index.js';
-import { thrownBy } from '../thrown.js';
+import { thrownBy } from '../errors/thrown.js';
 import { expectFailure, folder, PROGRAM, ROOT, type Run, samekey } from './program.js';
 
 // Both keys are what examples/python/samekey.py makes of the values.

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ServedPlayground, servePlayground } from '../playground-page.js';
+import { type ServedPlayground, servePlayground } from '../playground/page.js';
 import { expectFailure, ROOT, samekey } from './program.js';
 
 const running: ServedPlayground[] = [];

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type PriceOptions, priceTable, savingIn, savingOf } from '../src/http/cost.js';
-import { keyOf } from '../src/index.js';
-import { createOnce, type OnceEvent } from '../src/once/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import { thrownBy } from './thrown.js';
+import { type PriceOptions, priceTable, savingIn, savingOf } from '../../src/cost/cost.js';
+import { keyOf } from '../../src/index.js';
+import { createOnce, type OnceEvent } from '../../src/once/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { thrownBy } from '../errors/thrown.js';
 
 const usage = (inputTokens: number, outputTokens: number, model?: string) => ({
   inputTokens,

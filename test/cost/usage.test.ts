@@ -1,7 +1,7 @@
 import { EventStreamCodec } from '@smithy/eventstream-codec';
 import { describe, expect, it } from 'vitest';
-import { usageIn } from '../src/http/cost/usage.js';
-import { usageOf } from '../src/http/cost/usage-of.js';
+import { usageIn } from '../../src/cost/usage.js';
+import { usageOf } from '../../src/cost/usage-of.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const json = (value: unknown) => usageOf(bytes(JSON.stringify(value)), 'application/json');

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import * as samekey from '../src/index.js';
-import { type Example, examplesInMarkdown, examplesInSource, prepare } from './doc-examples.js';
+import * as samekey from '../../src/index.js';
+import { type Example, examplesInMarkdown, examplesInSource, prepare } from './examples.js';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
 afterEach(() => samekey.useEngine('auto'));
@@ -29,7 +29,7 @@ for (const [name, target] of Object.entries<{ types?: string }>(
   JSON.parse(read('package.json')).exports,
 )) {
   if (target.types === undefined || name === './pool') continue;
-  const source = target.types.replace('./dist/', '../src/').replace('.d.ts', '.js');
+  const source = target.types.replace('./dist/', '../../src/').replace('.d.ts', '.js');
   ENTRIES[name.replace('.', 'samekey')] = await import(source);
 }
 /** What the examples in comments have without importing it. */

@@ -21,11 +21,11 @@ interface ReadmeTable {
   replaceTable(readme: string, table: string): string;
 }
 
-const script = new URL('runtimes/readme-table.mjs', import.meta.url);
+const script = new URL('../runtimes/readme-table.mjs', import.meta.url);
 const { readResults, renderTable, replaceTable }: ReadmeTable = await import(script.href);
 
 it('the README shows the runtimes of test/runtimes/results.json, and no others', () => {
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   // A README without the markers is an error of `replaceTable`.
   expect(readme).toBe(replaceTable(readme, renderTable(readResults())));
 });

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { customId, keyOf, randomKey, scoped, sha1, sha256Hex, uuidv5 } from '../src/index.js';
-import { hexOf } from './vectors.js';
+import { customId, keyOf, randomKey, scoped, sha1, sha256Hex, uuidv5 } from '../../src/index.js';
+import { hexOf } from '../vectors/vectors.js';
 
-const BUILT = new URL('../dist/index.js', import.meta.url);
+const BUILT = new URL('../../dist/index.js', import.meta.url);
 
 const REQUEST = {
   text: `"Grüezi" 東京 🧳 ${'\n'.repeat(100)}`,

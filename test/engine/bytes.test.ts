@@ -8,11 +8,11 @@ import {
   sha256,
   sha256Hex,
   uuidv5,
-} from '../src/index.js';
+} from '../../src/index.js';
+import { expectThrown } from '../errors/thrown.js';
+import { randomBytes } from '../runtime/random.js';
+import { hexOf } from '../vectors/vectors.js';
 import { ENGINES, onEach } from './engines.js';
-import { randomBytes } from './random.js';
-import { expectThrown } from './thrown.js';
-import { hexOf } from './vectors.js';
 
 const CHUNK = 0x10000;
 const bytes = randomBytes(1, 2 * CHUNK + 1000);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { type EngineChoice, useEngine } from '../src/index.js';
+import { type EngineChoice, useEngine } from '../../src/index.js';
 
 /**
  * Every engine that a suite runs on. They are named here, not taken from `listEngines`: one that

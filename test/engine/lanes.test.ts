@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { random, randomBytes } from './random.js';
+import { random, randomBytes } from '../runtime/random.js';
 
 /** The debug build, whose assertions are in place. */
 interface Kernels extends Record<string, unknown> {
@@ -28,7 +28,7 @@ const at = (name: 'INPUT' | 'JOBS' | 'LENGTHS' | 'DIGESTS' | 'ARENA' | 'PACKED' 
   Number(kernels[name].value);
 
 beforeAll(() => {
-  const module = readFileSync(new URL('../build/core-debug.wasm', import.meta.url));
+  const module = readFileSync(new URL('../../build/core-debug.wasm', import.meta.url));
   kernels = instantiateSync<Kernels>(module).exports;
   memory = new Uint8Array(kernels.memory.buffer);
 });

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
 import { expect } from 'vitest';
-import { random } from './random.js';
+import { random } from '../runtime/random.js';
 
 export interface Kernels extends Record<string, unknown> {
   readonly memory: WebAssembly.Memory;
@@ -18,7 +18,7 @@ export interface DebugKernels extends Kernels {
   isShortest(ptr: number, end: number): number;
 }
 
-const file = (name: string) => readFileSync(new URL(`../build/${name}.wasm`, import.meta.url));
+const file = (name: string) => readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url));
 export const debug = instantiateSync<DebugKernels>(file('json-debug')).exports;
 const modules = {
   release: new WebAssembly.Module(file('json')),

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
-const BUILT = new URL('../dist/index.js', import.meta.url);
+const BUILT = new URL('../../dist/index.js', import.meta.url);
 
 /** Runs `script` on the built library in a process of its own, which `before` has meddled with. */
 function run(before: string, script: string): unknown {

@@ -10,10 +10,10 @@ import {
   listEngines,
   sha256Hex,
   useEngine,
-} from '../src/index.js';
-import { expectThrown } from './thrown.js';
+} from '../../src/index.js';
+import { expectThrown } from '../errors/thrown.js';
 
-const BUILT = new URL('../dist/index.js', import.meta.url);
+const BUILT = new URL('../../dist/index.js', import.meta.url);
 const ABC = 'ik_ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
 
 afterEach(() => useEngine('auto'));
@@ -160,7 +160,7 @@ describe('an import', () => {
         '--eval',
         "import { sha256Hex } from 'samekey'; console.log(sha256Hex('abc'));",
       ],
-      { encoding: 'utf8', cwd: fileURLToPath(new URL('..', import.meta.url)) },
+      { encoding: 'utf8', cwd: fileURLToPath(new URL('../..', import.meta.url)) },
     );
     expect(out).toBe(`${ABC}\n`);
   });

@@ -10,11 +10,11 @@ import {
   sha256Hex,
   useEngine,
   uuidv5,
-} from '../src/index.js';
+} from '../../src/index.js';
+import { expectThrown } from '../errors/thrown.js';
+import { random } from '../runtime/random.js';
+import { hexOf } from '../vectors/vectors.js';
 import { ENGINES, onEach } from './engines.js';
-import { random } from './random.js';
-import { expectThrown } from './thrown.js';
-import { hexOf } from './vectors.js';
 
 /** A character of each width that strings and UTF-8 have. */
 const WIDTHS = { ASCII: 'a', 'Latin-1': 'é', 'two bytes': '東', astral: '🧳' };

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { pattern } from './vectors.js';
+import { pattern } from '../vectors/vectors.js';
 
-const file = (name: string) => readFileSync(new URL(`../${name}`, import.meta.url));
+const file = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url));
 /** Each module: where its ABI stands, and what the library is written against. */
 const MODULES = [
   ['core', 'assembly/index.ts', 'instance.ts', 'WasmExports'],

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { random } from '../runtime/random.js';
 import {
   bitsOf,
   check,
@@ -18,7 +19,6 @@ import {
   release,
   seed,
 } from './number-kernels.js';
-import { random } from './random.js';
 
 describe.each(['release', 'debug'] as const)('numbers, %s build', (build) => {
   const printer = printers[build];

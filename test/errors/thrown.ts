@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { SamekeyError, SamekeyErrorCode } from '../src/index.js';
+import type { SamekeyError, SamekeyErrorCode } from '../../src/index.js';
 
 interface Expected {
   readonly code: SamekeyErrorCode;

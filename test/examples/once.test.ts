@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { describeWith } from '../servers/process.js';
+import { hasRedis } from '../servers/redis.js';
 import { linesOf } from './run-example.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis } from './servers/redis.js';
 
 /** Every one ends what it has started, or its process would not end. */
 describe('examples of once', { timeout: 120_000 }, () => {

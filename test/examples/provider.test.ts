@@ -2,7 +2,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import OpenAI, { toFile } from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
-import { startProvider } from '../examples/provider/provider.mjs';
+import { startProvider } from '../../examples/provider/provider.mjs';
 
 interface Provider {
   url: string;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { hasPython, itWith } from './cli/program.js';
+import { hasPython, itWith } from '../cli/program.js';
+import { isInstalled } from '../servers/process.js';
 import { linesOf } from './run-example.js';
-import { isInstalled } from './servers/process.js';
 
 const given = (name: string) => [
   `${name} gives up before the answer comes, and tries again:`,

@@ -12,12 +12,12 @@ import {
   sha256,
   sha256Hex,
   uuidv5,
-} from '../src/index.js';
-import { ENGINES, under } from './engines.js';
-import { anyJson, anyText } from './json-values.js';
-import { hexOf } from './vectors.js';
+} from '../../src/index.js';
+import { ENGINES, under } from '../engine/engines.js';
+import { anyJson, anyText } from '../json/values.js';
+import { hexOf } from '../vectors/vectors.js';
 
-const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 
 function python(args: readonly string[], input = '') {
   return spawnSync('python3', ['-B', ...args], {
@@ -175,7 +175,7 @@ describe('the vectors', () => {
       const { stdout } = python([path('examples/python/samekey.py'), file]);
       const script = `
         import { readFileSync } from 'node:fs';
-        import { keyOf } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)};
+        import { keyOf } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
         console.log(keyOf(JSON.parse(readFileSync(${JSON.stringify(file)}, 'utf8'))));`;
       const ours = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
         encoding: 'utf8',

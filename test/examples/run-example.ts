@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 
 /** Runs an example as a reader does; returns what it printed, line by line. */
 export async function linesOf(name: string, env: Record<string, string> = {}): Promise<string[]> {
-  const path = fileURLToPath(new URL(`../examples/${name}.mjs`, import.meta.url));
+  const path = fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url));
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [path], {
     env: { ...process.env, ...env },
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as transition from '../../src/store/transition.js';
-import { plainStore } from '../plain-store.js';
 import { describeWith } from '../servers/process.js';
+import { plainStore } from '../store/plain-store.js';
 import { SUBJECTS } from './clocked-stores.js';
 import { type ClockedStore, firstDifference } from './sequences.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fetchWith, rejection, soon, useUpstream } from './fetch-scene.js';
-import { gate, hookedStore } from './hooked-store.js';
+import { gate, hookedStore } from '../store/hooked-store.js';
+import { fetchWith, rejection, soon, useUpstream } from './scene.js';
 
 useUpstream();
 

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { idempotentFetch } from '../src/http/fetch.js';
+import { idempotentFetch } from '../../src/fetch/fetch.js';
 import {
   fetchWith,
   json,
@@ -11,7 +11,7 @@ import {
   store,
   upstream,
   useUpstream,
-} from './fetch-scene.js';
+} from './scene.js';
 
 useUpstream();
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { memoryStore } from '../src/store/memory.js';
+import { memoryStore } from '../../src/store/memory.js';
 import {
   events,
   fetchWith,
@@ -12,7 +12,7 @@ import {
   store,
   upstream,
   useUpstream,
-} from './fetch-scene.js';
+} from './scene.js';
 
 useUpstream();
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { gate, hookedStore } from '../store/hooked-store.js';
 import {
   events,
   fetchWith,
@@ -11,8 +12,7 @@ import {
   store,
   upstream,
   useUpstream,
-} from './fetch-scene.js';
-import { gate, hookedStore } from './hooked-store.js';
+} from './scene.js';
 
 useUpstream();
 

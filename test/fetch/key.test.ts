@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { FetchOptions } from '../src/http/fetch.js';
-import {
-  fetchWith,
-  outcomeOf,
-  readOutcome,
-  rejection,
-  upstream,
-  useUpstream,
-} from './fetch-scene.js';
+import type { FetchOptions } from '../../src/fetch/fetch.js';
+import { fetchWith, outcomeOf, readOutcome, rejection, upstream, useUpstream } from './scene.js';
 
 useUpstream();
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
-import { startProvider } from '../examples/provider/provider.mjs';
-import { onStores, SUBJECTS } from './once-stores.js';
+import { startProvider } from '../../examples/provider/provider.mjs';
+import { onStores, SUBJECTS } from '../once/stores.js';
 
 const CALLERS = 50;
 

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, expect } from 'vitest';
-import { type FetchEvent, type FetchOptions, idempotentFetch } from '../src/http/fetch.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
-import { type Behaviour, startUpstream, type Upstream } from './upstream.js';
+import { type FetchEvent, type FetchOptions, idempotentFetch } from '../../src/fetch/fetch.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
+import { type Behaviour, startUpstream, type Upstream } from '../servers/upstream.js';
 
 /** Anew for each test. */
 export let upstream: Upstream;

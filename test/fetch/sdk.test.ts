@@ -2,9 +2,9 @@ import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
-import { startProvider } from '../examples/provider/provider.mjs';
-import { type FetchOptions, type IdempotentFetch, idempotentFetch } from '../src/http/fetch.js';
-import { memoryStore } from '../src/store/memory.js';
+import { startProvider } from '../../examples/provider/provider.mjs';
+import { type FetchOptions, type IdempotentFetch, idempotentFetch } from '../../src/fetch/fetch.js';
+import { memoryStore } from '../../src/store/memory.js';
 
 interface Provider {
   readonly url: string;

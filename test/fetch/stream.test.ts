@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { eventStream } from '../servers/upstream.js';
 import {
   events,
   fetchWith,
@@ -9,8 +10,7 @@ import {
   soon,
   upstream,
   useUpstream,
-} from './fetch-scene.js';
-import { eventStream } from './upstream.js';
+} from './scene.js';
 
 useUpstream();
 

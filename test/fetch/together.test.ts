@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { random } from '../runtime/random.js';
+import { gate, hookedStore } from '../store/hooked-store.js';
 import {
   events,
   fetchWith,
@@ -10,9 +12,7 @@ import {
   store,
   upstream,
   useUpstream,
-} from './fetch-scene.js';
-import { gate, hookedStore } from './hooked-store.js';
-import { random } from './random.js';
+} from './scene.js';
 
 useUpstream();
 

@@ -8,10 +8,10 @@ import {
   sha256Batch,
   sha256Hex,
   sha256HexBatch,
-} from '../src/index.js';
-import { ENGINES, onEach } from './engines.js';
-import { random, randomBytes } from './random.js';
-import { expectThrown, thrownBy } from './thrown.js';
+} from '../../src/index.js';
+import { ENGINES, onEach } from '../engine/engines.js';
+import { expectThrown, thrownBy } from '../errors/thrown.js';
+import { random, randomBytes } from '../runtime/random.js';
 
 const bytes = randomBytes(21, 400_000);
 

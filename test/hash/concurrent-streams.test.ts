@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { createSha256, keyOfStream, sha256Batch, sha256Hex } from '../src/index.js';
-import { ENGINES, onEach, WITH_MIDSTATES } from './engines.js';
-import { random, randomBytes } from './random.js';
-import { settle } from './streams.js';
-import { hexOf } from './vectors.js';
+import { createSha256, keyOfStream, sha256Batch, sha256Hex } from '../../src/index.js';
+import { ENGINES, onEach, WITH_MIDSTATES } from '../engine/engines.js';
+import { settle } from '../key/streams.js';
+import { random, randomBytes } from '../runtime/random.js';
+import { hexOf } from '../vectors/vectors.js';
 
 const bytes = randomBytes(31, 700_000);
 const STREAMS = 64;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { sha1, sha256 } from '../src/index.js';
-import { ENGINES, onEach } from './engines.js';
-import { contentBytes, hexOf, loadVectors, type Named } from './vectors.js';
+import { sha1, sha256 } from '../../src/index.js';
+import { ENGINES, onEach } from '../engine/engines.js';
+import { contentBytes, hexOf, loadVectors, type Named } from '../vectors/vectors.js';
 
 /** NIST SHAVS §6.4: a hundred checkpoints, each a thousand digests of the last three digests. */
 interface MonteCarlo extends Named {

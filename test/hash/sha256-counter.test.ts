@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { createSha256 } from '../src/index.js';
-import { onEach, WITH_MIDSTATES } from './engines.js';
-import { randomBytes } from './random.js';
-import { hexOf } from './vectors.js';
+import { createSha256 } from '../../src/index.js';
+import { onEach, WITH_MIDSTATES } from '../engine/engines.js';
+import { randomBytes } from '../runtime/random.js';
+import { hexOf } from '../vectors/vectors.js';
 
 /**
  * SHA-256 as FIPS 180-4 prints it, in BigInt and without a thought for speed: its length counter

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { createSha256, sha256, useEngine } from '../src/index.js';
-import { ENGINES, onEach, under, WITH_MIDSTATES } from './engines.js';
-import { random, randomBytes } from './random.js';
-import { expectThrown } from './thrown.js';
-import { hexOf } from './vectors.js';
+import { createSha256, sha256, useEngine } from '../../src/index.js';
+import { ENGINES, onEach, under, WITH_MIDSTATES } from '../engine/engines.js';
+import { expectThrown } from '../errors/thrown.js';
+import { random, randomBytes } from '../runtime/random.js';
+import { hexOf } from '../vectors/vectors.js';
 
 const bytes = randomBytes(3, 300_000);
 const sha256Of = (content: Uint8Array) => createHash('sha256').update(content).digest('hex');

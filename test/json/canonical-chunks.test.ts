@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { canonicalBytes, canonicalize, keyOf, sha256Hex } from '../src/index.js';
-import { CANONICALIZERS, onEach } from './engines.js';
+import { canonicalBytes, canonicalize, keyOf, sha256Hex } from '../../src/index.js';
+import { CANONICALIZERS, onEach } from '../engine/engines.js';
 import { referenceJson } from './reference-json.js';
 
 /** The writer empties its memory whenever 64 KiB are full; strings go in by pieces. */

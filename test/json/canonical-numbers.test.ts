@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { canonicalize, sha256Hex } from '../src/index.js';
-import { CANONICALIZERS, onEach } from './engines.js';
-import { random } from './random.js';
+import { canonicalize, sha256Hex } from '../../src/index.js';
+import { CANONICALIZERS, onEach } from '../engine/engines.js';
+import { random } from '../runtime/random.js';
 
 /** Doubles of any bit pattern, the subnormal and the enormous included. */
 function randomDoubles(seed: number, count: number): number[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalize, explain, keyOf, sha256Hex, useEngine } from '../src/index.js';
-import { CANONICALIZERS, onEach } from './engines.js';
-import { expectThrown, thrownBy } from './thrown.js';
+import { canonicalize, explain, keyOf, sha256Hex, useEngine } from '../../src/index.js';
+import { CANONICALIZERS, onEach } from '../engine/engines.js';
+import { expectThrown, thrownBy } from '../errors/thrown.js';
 
 /** Records the keys that its `toJSON` is called with. */
 function spy(keys: unknown[], result: unknown) {

@@ -7,9 +7,9 @@ import {
   explainDifference,
   keyOf,
   type SamekeyErrorCode,
-} from '../src/index.js';
-import { CANONICALIZERS, onEach } from './engines.js';
-import { expectThrown } from './thrown.js';
+} from '../../src/index.js';
+import { CANONICALIZERS, onEach } from '../engine/engines.js';
+import { expectThrown } from '../errors/thrown.js';
 
 const ENTRANCES: [string, (value: unknown) => unknown][] = [
   ['canonicalize', canonicalize],

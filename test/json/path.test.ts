@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { defineIdentity, explain } from '../src/index.js';
-import { parsePath, type Segment, type Selector } from '../src/json/path.js';
-import { expectThrown } from './thrown.js';
+import { defineIdentity, explain } from '../../src/index.js';
+import { parsePath, type Segment, type Selector } from '../../src/json/path.js';
+import { expectThrown } from '../errors/thrown.js';
 
 /** Segments in short: `.a[0]` for children, `..a` for descendants, lists with commas. */
 function show(segments: readonly Segment[]): string {

@@ -6,13 +6,13 @@ import {
   keyOfJson,
   type SamekeyError,
   type SamekeyErrorCode,
-} from '../src/index.js';
-import { CANONICALIZERS, onEach } from './engines.js';
-import { random } from './random.js';
+} from '../../src/index.js';
+import { CANONICALIZERS, onEach } from '../engine/engines.js';
+import { expectThrown, thrownBy } from '../errors/thrown.js';
+import { random } from '../runtime/random.js';
+import { type ContentRule, contentForms, loadVectors, type Named } from '../vectors/vectors.js';
 import { referenceJson } from './reference-json.js';
 import { strictReading } from './strict-reading.js';
-import { expectThrown, thrownBy } from './thrown.js';
-import { type ContentRule, contentForms, loadVectors, type Named } from './vectors.js';
 
 const SEED = Number(process.env.SAMEKEY_TEST_SEED ?? Date.now() % 2 ** 31);
 

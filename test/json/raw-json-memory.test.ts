@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { loadWasm } from '../src/engine/load.js';
-import { canonicalizeJson, keyOfJson, sha256Hex } from '../src/index.js';
-import { under } from './engines.js';
-import { inModule } from './json-spelling.js';
-import { expectThrown } from './thrown.js';
+import { loadWasm } from '../../src/engine/load.js';
+import { canonicalizeJson, keyOfJson, sha256Hex } from '../../src/index.js';
+import { under } from '../engine/engines.js';
+import { expectThrown } from '../errors/thrown.js';
+import { inModule } from './spelling.js';
 
-const entry = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+const entry = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 
 it('the first instance stays as it is, whatever it is asked', () => {
   const before = loadWasm()?.call.memory.buffer;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalizeJson } from '../src/index.js';
-import { under } from './engines.js';
-import { inModule, isAccepted } from './json-spelling.js';
-import { random, randomBytes } from './random.js';
+import { canonicalizeJson } from '../../src/index.js';
+import { under } from '../engine/engines.js';
+import { random, randomBytes } from '../runtime/random.js';
 import { referenceJson } from './reference-json.js';
+import { inModule, isAccepted } from './spelling.js';
 
 /** One of everything, in no order, with gaps and escapes. */
 const CORPUS = ` {"b":[1,-2.50e+1,0.5,true,false,null,{"é東🧳":"\\u00e9\\ud83e\\uddf3\\n\\/\\\\\\""}],

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { identities, keyOf, keyOfJson } from '../src/index.js';
-import { writeJson } from '../src/json/write-json.js';
-import { DigestSink } from '../src/key/digest-sink.js';
-import { compileIdentity, type IdentityOptions } from '../src/key/identity.js';
-import { under } from './engines.js';
-import { inModule, spelled } from './json-spelling.js';
-import { anyJson } from './json-values.js';
-import { random } from './random.js';
+import { identities, keyOf, keyOfJson } from '../../src/index.js';
+import { writeJson } from '../../src/json/write-json.js';
+import { DigestSink } from '../../src/key/digest-sink.js';
+import { compileIdentity, type IdentityOptions } from '../../src/key/identity.js';
+import { under } from '../engine/engines.js';
+import { expectThrown } from '../errors/thrown.js';
+import { random } from '../runtime/random.js';
 import { referenceJson } from './reference-json.js';
-import { expectThrown } from './thrown.js';
+import { inModule, spelled } from './spelling.js';
+import { anyJson } from './values.js';
 
 const SEED = Number(process.env.SAMEKEY_TEST_SEED ?? Date.now() % 2 ** 31);
 const RUNS = { seed: SEED, numRuns: 400 };

@@ -7,11 +7,11 @@ import {
   keyOf,
   keyOfJson,
   sha256Hex,
-} from '../src/index.js';
-import { CANONICALIZERS, onEach } from './engines.js';
-import { anyJson, anyText, shuffled } from './json-values.js';
-import { random } from './random.js';
-import { type ContentRule, contentForms, loadVectors, type Named } from './vectors.js';
+} from '../../src/index.js';
+import { CANONICALIZERS, onEach } from '../engine/engines.js';
+import { random } from '../runtime/random.js';
+import { type ContentRule, contentForms, loadVectors, type Named } from '../vectors/vectors.js';
+import { anyJson, anyText, shuffled } from './values.js';
 
 const SEED = Number(process.env.SAMEKEY_TEST_SEED ?? Date.now() % 2 ** 31);
 

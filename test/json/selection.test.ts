@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { explain, keyOf, type SamekeyError } from '../src/index.js';
-import { CANONICALIZERS, under } from './engines.js';
+import { explain, keyOf, type SamekeyError } from '../../src/index.js';
+import { CANONICALIZERS, under } from '../engine/engines.js';
 import { referenceJson } from './reference-json.js';
 
 /**

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sortNames } from '../src/json/sort-names.js';
-import { anyName } from './json-values.js';
-import { random } from './random.js';
+import { sortNames } from '../../src/json/sort-names.js';
+import { random } from '../runtime/random.js';
+import { anyName } from './values.js';
 
 /** Another way to the order of UTF-16 code units. */
 const byCodeUnits = (a: string, b: string) => {

@@ -1,7 +1,7 @@
-import { BytesSink } from '../src/json/canonicalize.js';
-import { parseJson } from '../src/json/parse.js';
-import { type WriteJsonOptions, writeJson } from '../src/json/write-json.js';
-import { under } from './engines.js';
+import { BytesSink } from '../../src/json/canonicalize.js';
+import { parseJson } from '../../src/json/parse.js';
+import { type WriteJsonOptions, writeJson } from '../../src/json/write-json.js';
+import { under } from '../engine/engines.js';
 
 const LIMITS = { maxDepth: 1000, bigNumbers: 'error' } as const;
 

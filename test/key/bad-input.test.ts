@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import * as samekey from '../src/index.js';
-import { expectError, expectThrown, thrownBy } from './thrown.js';
+import * as samekey from '../../src/index.js';
+import { expectError, expectThrown, thrownBy } from '../errors/thrown.js';
 
 const {
   canonicalBytes,
@@ -98,7 +98,7 @@ describe('a namespace', () => {
 
   it('that is missing is refused also in the first call of all', async () => {
     vi.resetModules();
-    const fresh = (await import('../src/index.js')) as typeof samekey;
+    const fresh = (await import('../../src/index.js')) as typeof samekey;
     expectThrown(() => fresh.uuidv5(undefined as never, 'a'), TypeError, {
       code: 'SAMEKEY_BAD_UUID',
     });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createConversation, type IdentityLike, identities, keyOf } from '../src/index.js';
-import { ENGINES, onEach } from './engines.js';
-import { anyJson, anyName } from './json-values.js';
-import { expectThrown } from './thrown.js';
+import { createConversation, type IdentityLike, identities, keyOf } from '../../src/index.js';
+import { ENGINES, onEach } from '../engine/engines.js';
+import { expectThrown } from '../errors/thrown.js';
+import { anyJson, anyName } from '../json/values.js';
 
 const turn = (i: number) => ({
   role: i % 2 ? 'assistant' : 'user',

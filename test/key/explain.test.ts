@@ -9,9 +9,9 @@ import {
   keyOf,
   scoped,
   sha256Hex,
-} from '../src/index.js';
-import { anyJson, shuffled } from './json-values.js';
-import { random } from './random.js';
+} from '../../src/index.js';
+import { anyJson, shuffled } from '../json/values.js';
+import { random } from '../runtime/random.js';
 
 describe('explain', () => {
   it('gives the key, and what it was made of', () => {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { keyOf, scoped, sha256Hex } from '../src/index.js';
-import { anyJson } from './json-values.js';
-import { expectThrown } from './thrown.js';
+import { keyOf, scoped, sha256Hex } from '../../src/index.js';
+import { expectThrown } from '../errors/thrown.js';
+import { anyJson } from '../json/values.js';
 
 /** A scope, short and with everything in it at which a frame could be cut wrongly. */
 const scope = fc.oneof(

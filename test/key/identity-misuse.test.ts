@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { canonicalize, defineIdentity, identities, keyOf } from '../src/index.js';
+import { canonicalize, defineIdentity, identities, keyOf } from '../../src/index.js';
 
 describe('an identity', () => {
   it('is not taken from getters of a class, which a copy would lose', () => {

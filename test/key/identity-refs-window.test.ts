@@ -7,9 +7,9 @@ import {
   keyOfJson,
   scoped,
   sha256Hex,
-} from '../src/index.js';
-import { ENGINES, onEach } from './engines.js';
-import { expectThrown, thrownBy } from './thrown.js';
+} from '../../src/index.js';
+import { ENGINES, onEach } from '../engine/engines.js';
+import { expectThrown, thrownBy } from '../errors/thrown.js';
 
 const IMAGE = 'iVBORw0KGgo='.repeat(10_000);
 

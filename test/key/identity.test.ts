@@ -9,8 +9,8 @@ import {
   scoped,
   sha256Hex,
   useEngine,
-} from '../src/index.js';
-import { expectThrown } from './thrown.js';
+} from '../../src/index.js';
+import { expectThrown } from '../errors/thrown.js';
 
 const ORDER = {
   order_id: 7,

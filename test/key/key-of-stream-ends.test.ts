@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { keyOfStream, sha256Hex } from '../src/index.js';
+import { keyOfStream, sha256Hex } from '../../src/index.js';
+import { expectRejected } from '../errors/thrown.js';
 import { failure, generator, never, rejectionOf, wait, web } from './streams.js';
-import { expectRejected } from './thrown.js';
 
 describe.each([
   ['without a signal', () => ({})],

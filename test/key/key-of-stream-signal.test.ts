@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { keyOfStream, sha256Hex } from '../src/index.js';
+import { keyOfStream, sha256Hex } from '../../src/index.js';
 import { failure, generator, never, rejectionOf, settle, wait, web } from './streams.js';
 
 const HERE = fileURLToPath(import.meta.url);

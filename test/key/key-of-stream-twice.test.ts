@@ -1,6 +1,6 @@
 import { PassThrough, Readable } from 'node:stream';
 import { expect, it } from 'vitest';
-import { keyOfStream, sha256Hex } from '../src/index.js';
+import { keyOfStream, sha256Hex } from '../../src/index.js';
 
 const READ_BEFORE = { code: 'SAMEKEY_BAD_ARGUMENT', message: /was read before/ };
 

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ByteStream, keyOfStream, scoped, sha256Hex } from '../src/index.js';
-import { ENGINES, onEach } from './engines.js';
-import { randomBytes } from './random.js';
-import { expectRejected } from './thrown.js';
+import { type ByteStream, keyOfStream, scoped, sha256Hex } from '../../src/index.js';
+import { ENGINES, onEach } from '../engine/engines.js';
+import { expectRejected } from '../errors/thrown.js';
+import { randomBytes } from '../runtime/random.js';
 
 const bytes = randomBytes(11, 300_000);
 const expected = sha256Hex(bytes);

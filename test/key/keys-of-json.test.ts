@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type IdentityLike, identities, keyOf, keyOfJson, keysOfJson } from '../src/index.js';
-import { ENGINES, onEach } from './engines.js';
-import { anyJson } from './json-values.js';
-import { expectThrown, thrownBy } from './thrown.js';
+import { type IdentityLike, identities, keyOf, keyOfJson, keysOfJson } from '../../src/index.js';
+import { ENGINES, onEach } from '../engine/engines.js';
+import { expectThrown, thrownBy } from '../errors/thrown.js';
+import { anyJson } from '../json/values.js';
 
 /** Bodies of all sizes, no two alike: a result in another's place cannot be missed. */
 const body = (i: number) => ({

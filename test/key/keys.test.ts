@@ -8,8 +8,8 @@ import {
   scoped,
   sha256Hex,
   uuidv5,
-} from '../src/index.js';
-import { expectThrown } from './thrown.js';
+} from '../../src/index.js';
+import { expectThrown } from '../errors/thrown.js';
 
 const HEX64 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
 const HEX32 = HEX64.slice(0, 32);

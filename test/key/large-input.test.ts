@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { freemem } from 'node:os';
 import { afterEach, expect, it, vi } from 'vitest';
-import { canonicalize, explain, keyOf, sha256, sha256Hex, useEngine } from '../src/index.js';
-import { CANONICALIZERS, onEach } from './engines.js';
-import { thrownBy } from './thrown.js';
-import { hexOf, loadVectors, type Named } from './vectors.js';
+import { canonicalize, explain, keyOf, sha256, sha256Hex, useEngine } from '../../src/index.js';
+import { CANONICALIZERS, onEach } from '../engine/engines.js';
+import { thrownBy } from '../errors/thrown.js';
+import { hexOf, loadVectors, type Named } from '../vectors/vectors.js';
 
 /** The longest string there is in V8: 512 MB, if all of it is ASCII. */
 const LONGEST = 2 ** 29 - 24;

@@ -11,10 +11,10 @@ import {
   keyOfStream,
   scoped,
   sha256Hex,
-} from '../src/index.js';
-import { under, WITH_MIDSTATES } from './engines.js';
-import { expectThrown } from './thrown.js';
-import { contentBytes, hexOf, loadVectors, type Named } from './vectors.js';
+} from '../../src/index.js';
+import { under, WITH_MIDSTATES } from '../engine/engines.js';
+import { expectThrown } from '../errors/thrown.js';
+import { contentBytes, hexOf, loadVectors, type Named } from '../vectors/vectors.js';
 
 // Faults of packages with a similar purpose; each is named so that nobody brings it here.
 

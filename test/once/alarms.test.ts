@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Alarms } from '../src/once/alarms.js';
-import { useRuntime } from '../src/runtime/runtime.js';
+import { Alarms } from '../../src/once/alarms.js';
+import { useRuntime } from '../../src/runtime/runtime.js';
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

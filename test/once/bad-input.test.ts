@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { keyOf, NAMESPACE_DNS, randomKey, scoped, sha256Hex, uuidv5 } from '../src/index.js';
-import { createOnce, type OnceOptions } from '../src/once/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import { expectThrown } from './thrown.js';
+import { keyOf, NAMESPACE_DNS, randomKey, scoped, sha256Hex, uuidv5 } from '../../src/index.js';
+import { createOnce, type OnceOptions } from '../../src/once/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { expectThrown } from '../errors/thrown.js';
 
 const store = memoryStore();
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { identities, keyOf } from '../src/index.js';
-import { configFromEnv, configFromJson, createOnce, idempotency } from '../src/once/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import { expectThrown } from './thrown.js';
+import { identities, keyOf } from '../../src/index.js';
+import { configFromEnv, configFromJson, createOnce, idempotency } from '../../src/once/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { expectThrown } from '../errors/thrown.js';
 
 describe('a configuration', () => {
   it('has defaults that change nothing', async () => {

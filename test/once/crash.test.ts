@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { onStores, STORES } from './once-stores.js';
+import { randomKey } from '../../src/index.js';
+import { onStores, STORES } from './stores.js';
 
 /** Short, for what has to run out; the waiter may wait a second longer. */
 const LEASE_MS = 1000;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type Awaited, currentRun, inRun, waitFor } from '../src/once/deadlock.js';
-import { createOnce, OnceError } from '../src/once/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import { expectRejected } from './thrown.js';
+import { type Awaited, currentRun, inRun, waitFor } from '../../src/once/deadlock.js';
+import { createOnce, OnceError } from '../../src/once/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { expectRejected } from '../errors/thrown.js';
 
 const KEYS = [1, 2, 3].map((digit) => `ik_${String(digit).repeat(64)}`);
 const [a = '', b = '', c = ''] = KEYS;

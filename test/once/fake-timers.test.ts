@@ -1,8 +1,8 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { createOnce } from '../src/once/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
+import { randomKey } from '../../src/index.js';
+import { createOnce } from '../../src/once/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

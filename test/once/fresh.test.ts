@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
-import { but, processOn, sleep } from './once-scene.js';
+import { randomKey } from '../../src/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
+import { but, processOn, sleep } from './scene.js';
 
 /** Two processes, and an old result. */
 async function setUp() {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
-import { but, crash, processOn, sleep } from './once-scene.js';
+import { randomKey } from '../../src/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
+import { but, crash, processOn, sleep } from './scene.js';
 
 const LEASE_MS = 60_000;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import { but, crash, linkTo, never, pause, processOn, sleep } from './once-scene.js';
+import { randomKey } from '../../src/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { but, crash, linkTo, never, pause, processOn, sleep } from './scene.js';
 
 /** A store that can be told to forget a record, as Redis does when it restarts or evicts. */
 function forgetful() {

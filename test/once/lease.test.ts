@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { keyOf } from '../src/index.js';
-import { createOnce, type OnceEvent, type OnceOptions } from '../src/once/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
+import { keyOf } from '../../src/index.js';
+import { createOnce, type OnceEvent, type OnceOptions } from '../../src/once/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
 
 const KEY = keyOf({ order: 8 });
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import { but, crash, never, processOn, sleep } from './once-scene.js';
+import { randomKey } from '../../src/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { but, crash, never, processOn, sleep } from './scene.js';
 
 it('nothing is run for callers that left while it was decided about an unknown outcome', async () => {
   const store = memoryStore();

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { keyOf } from '../src/index.js';
-import { createOnce, type OnceEvent, type OnceOptions, richCodec } from '../src/once/index.js';
-import { memoryStore } from '../src/store/memory.js';
+import { keyOf } from '../../src/index.js';
+import { createOnce, type OnceEvent, type OnceOptions, richCodec } from '../../src/once/index.js';
+import { memoryStore } from '../../src/store/memory.js';
 
 const KEY = keyOf({ order: 7 });
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

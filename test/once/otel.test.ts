@@ -12,11 +12,11 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { priceTable, savingIn } from '../src/http/cost.js';
-import { keyOf } from '../src/index.js';
-import { createOnce } from '../src/once/index.js';
-import { telemetry } from '../src/once/otel.js';
-import { memoryStore } from '../src/store/memory.js';
+import { priceTable, savingIn } from '../../src/cost/cost.js';
+import { keyOf } from '../../src/index.js';
+import { createOnce } from '../../src/once/index.js';
+import { telemetry } from '../../src/once/otel.js';
+import { memoryStore } from '../../src/store/memory.js';
 
 beforeAll(() => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());

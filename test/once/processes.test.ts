@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { onStores, SERVERS, SUBJECTS } from './once-stores.js';
+import { randomKey } from '../../src/index.js';
+import { onStores, SERVERS, SUBJECTS } from './stores.js';
 
 /** Longer than any test. */
 const LONG_MS = 10 * 60 * 1000;

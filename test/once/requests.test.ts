@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { createOnce, type OnceOptions } from '../src/once/index.js';
-import { useRuntime } from '../src/runtime/runtime.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
+import { randomKey } from '../../src/index.js';
+import { createOnce, type OnceOptions } from '../../src/once/index.js';
+import { useRuntime } from '../../src/runtime/runtime.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

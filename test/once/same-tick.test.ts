@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import { but, never, processOn, sleep } from './once-scene.js';
+import { randomKey } from '../../src/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { but, never, processOn, sleep } from './scene.js';
 
 describe('what happens in one tick', () => {
   it('a caller that joins and aborts is let go', async () => {

@@ -1,6 +1,6 @@
-import { randomKey } from '../src/index.js';
-import { createOnce, type OnceEvent, type OnceOptions } from '../src/once/index.js';
-import type { Store } from '../src/store/store.js';
+import { randomKey } from '../../src/index.js';
+import { createOnce, type OnceEvent, type OnceOptions } from '../../src/once/index.js';
+import type { Store } from '../../src/store/store.js';
 
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 export const never = () => new Promise<never>(() => {});

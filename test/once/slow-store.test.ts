@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
-import { but, never, pause, processOn, sleep } from './once-scene.js';
+import { randomKey } from '../../src/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
+import { but, never, pause, processOn, sleep } from './scene.js';
 
 it('no function is started under a lease that is over, however late the reply to its claim', async () => {
   const memory = memoryStore();

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import { Crew, type StoreName } from './once-workers.js';
-import { hasPostgres, startPostgres } from './servers/postgres.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, startRedis } from './servers/redis.js';
+import { hasPostgres, startPostgres } from '../servers/postgres.js';
+import { describeWith } from '../servers/process.js';
+import { hasRedis, startRedis } from '../servers/redis.js';
+import { Crew, type StoreName } from './workers.js';
 
 /** What every store for several processes is started by. */
 interface Backend {

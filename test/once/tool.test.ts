@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { defineIdentity, keyOf } from '../src/index.js';
-import { createOnce, onceTool } from '../src/once/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import { expectThrown } from './thrown.js';
+import { defineIdentity, keyOf } from '../../src/index.js';
+import { createOnce, onceTool } from '../../src/once/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { expectThrown } from '../errors/thrown.js';
 
 interface Refund {
   readonly order: number;

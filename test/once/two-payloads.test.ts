@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import { processOn } from './once-scene.js';
+import { randomKey } from '../../src/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { processOn } from './scene.js';
 
 it('a wrong payload under a key does not cost the right one its result, in one tick either', async () => {
   const store = memoryStore();

@@ -2,17 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { createOnce, type OnceEvent, type OnceOptions } from '../src/once/index.js';
-import { lmdbStore } from '../src/store/lmdb.js';
-import { memoryStore } from '../src/store/memory.js';
-import { postgresStore } from '../src/store/postgres.js';
-import { redisStore } from '../src/store/redis.js';
-import type { Store } from '../src/store/store.js';
-import { hasPostgres, startPostgres } from './servers/postgres.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, startRedis } from './servers/redis.js';
-import { CLIENTS } from './servers/redis-clients.js';
+import { randomKey } from '../../src/index.js';
+import { createOnce, type OnceEvent, type OnceOptions } from '../../src/once/index.js';
+import { lmdbStore } from '../../src/store/lmdb.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { postgresStore } from '../../src/store/postgres.js';
+import { redisStore } from '../../src/store/redis.js';
+import type { Store } from '../../src/store/store.js';
+import { hasPostgres, startPostgres } from '../servers/postgres.js';
+import { describeWith } from '../servers/process.js';
+import { hasRedis, startRedis } from '../servers/redis.js';
+import { CLIENTS } from '../servers/redis-clients.js';
 
 /** Longer than a test takes: nobody is served because a lease has run out. */
 const LEASE_MS = 10 * 60 * 1000;

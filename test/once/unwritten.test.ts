@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import { but, processOn, sleep } from './once-scene.js';
+import { randomKey } from '../../src/index.js';
+import { memoryStore } from '../../src/store/memory.js';
+import { but, processOn, sleep } from './scene.js';
 
 const LEASE_MS = 300;
 

@@ -4,8 +4,8 @@
  */
 import { appendFileSync } from 'node:fs';
 import Anthropic from '@anthropic-ai/sdk';
-import { idempotentFetch } from '../dist/http/fetch.js';
-import { createOnce } from '../dist/once/index.js';
+import { idempotentFetch } from '../../dist/fetch/fetch.js';
+import { createOnce } from '../../dist/once/index.js';
 
 /** @typedef {{ kind: 'redis' | 'ioredis' | 'postgres' | 'lmdb', at: string }} StoreName */
 
@@ -26,21 +26,21 @@ async function open({ kind, at }) {
     const { createClient } = await import('redis');
     const client = createClient({ url: at });
     await client.on('error', ignore).connect();
-    return (await import('../dist/store/redis.js')).redisStore({ client });
+    return (await import('../../dist/store/redis.js')).redisStore({ client });
   }
   if (kind === 'ioredis') {
     const { Redis } = await import('ioredis');
     const client = new Redis(at).on('error', ignore);
-    return (await import('../dist/store/redis.js')).redisStore({ client });
+    return (await import('../../dist/store/redis.js')).redisStore({ client });
   }
   if (kind === 'postgres') {
     const { Pool } = (await import('pg')).default;
     const pool = new Pool({ connectionString: at, max: 4 }).on('error', ignore);
-    const store = (await import('../dist/store/postgres.js')).postgresStore({ pool });
+    const store = (await import('../../dist/store/postgres.js')).postgresStore({ pool });
     await store.migrate();
     return store;
   }
-  return (await import('../dist/store/lmdb.js')).lmdbStore({ path: at });
+  return (await import('../../dist/store/lmdb.js')).lmdbStore({ path: at });
 }
 
 /** The store, which hears nothing any longer once `action` has been decided, or was about to be. */

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ended } from './servers/process.js';
+import { ended } from '../servers/process.js';
 
-const PROGRAM = fileURLToPath(new URL('once-worker.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('worker.mjs', import.meta.url));
 
 export interface StoreName {
   readonly kind: 'redis' | 'ioredis' | 'postgres' | 'lmdb';

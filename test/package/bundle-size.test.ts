@@ -4,17 +4,17 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
 
-const entry = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+const entry = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 
 const hexOf = (module: string) =>
-  readFileSync(new URL(`../dist/${module}.wasm`, import.meta.url)).toString('hex');
+  readFileSync(new URL(`../../dist/${module}.wasm`, import.meta.url)).toString('hex');
 
 /** What an import of `names` adds to a page, the WebAssembly module included. */
 async function gzippedBytes(names: string): Promise<{ bytes: number; text: string }> {
   const { outputFiles } = await build({
     stdin: {
       contents: `export ${names} from ${JSON.stringify(entry)};`,
-      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+      resolveDir: fileURLToPath(new URL('..', import.meta.url)),
     },
     bundle: true,
     minify: true,

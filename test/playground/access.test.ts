@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { identities, keyOf } from '../src/index.js';
-import { describeInChromium, overflow, put, settled, shownKey } from './playground-page.js';
+import { identities, keyOf } from '../../src/index.js';
+import { describeInChromium, overflow, put, settled, shownKey } from './page.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 

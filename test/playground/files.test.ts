@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { keyOf, keyOfJson, sha256Hex } from '../src/index.js';
-import { folder } from './cli/program.js';
-import { describeInChromium, settled, shownFormats, shownKey, textOf } from './playground-page.js';
+import { keyOf, keyOfJson, sha256Hex } from '../../src/index.js';
+import { folder } from '../cli/program.js';
+import { describeInChromium, settled, shownFormats, shownKey, textOf } from './page.js';
 
 const REQUEST = '{ "model": "m", "n": 1.0, "trace_id": "t-1", "text": "Grüezi 🙂" }';
 const VALUE = JSON.parse(REQUEST);

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { PROGRAM, ROOT } from './cli/program.js';
+import { PROGRAM, ROOT } from '../cli/program.js';
 
 export interface ServedPlayground {
   readonly address: string;

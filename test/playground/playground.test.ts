@@ -12,16 +12,9 @@ import {
   NAMESPACE_URL,
   sha256Hex,
   uuidv5,
-} from '../src/index.js';
-import { ROOT } from './cli/program.js';
-import {
-  describeInChromium,
-  put,
-  settled,
-  shownFormats,
-  shownKey,
-  textOf,
-} from './playground-page.js';
+} from '../../src/index.js';
+import { ROOT } from '../cli/program.js';
+import { describeInChromium, put, settled, shownFormats, shownKey, textOf } from './page.js';
 
 const REQUEST = '{ "model": "m", "n": 1.0, "trace_id": "t-1", "text": "Grüezi 🙂" }';
 const VALUE = JSON.parse(REQUEST);

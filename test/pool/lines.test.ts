@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { keyOfJson } from '../dist/index.js';
-import { createPool, type LineKey } from '../dist/pool/pool.js';
-import { lineBatches } from '../src/pool/line-batches.js';
-import { failure, generator, rejectionOf, settle, wait, web } from './streams.js';
-import { expectError, expectThrown } from './thrown.js';
+import { keyOfJson } from '../../dist/index.js';
+import { createPool, type LineKey } from '../../dist/pool/pool.js';
+import { lineBatches } from '../../src/pool/line-batches.js';
+import { expectError, expectThrown } from '../errors/thrown.js';
+import { failure, generator, rejectionOf, settle, wait, web } from '../key/streams.js';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const pool = createPool({ threads: 2 });
 afterAll(() => pool.close());
 

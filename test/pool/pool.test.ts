@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { defineIdentity, type IdentityLike, identities, keyOfJson } from '../dist/index.js';
-import { createPool, type Pool } from '../dist/pool/pool.js';
-import { activeEngine, useEngine as useEngineInSource } from '../src/index.js';
-import run from '../src/pool/worker.js';
-import { random } from './random.js';
-import { expectRejected, expectThrown } from './thrown.js';
+import { defineIdentity, type IdentityLike, identities, keyOfJson } from '../../dist/index.js';
+import { createPool, type Pool } from '../../dist/pool/pool.js';
+import { activeEngine, useEngine as useEngineInSource } from '../../src/index.js';
+import run from '../../src/pool/worker.js';
+import { expectRejected, expectThrown } from '../errors/thrown.js';
+import { random } from '../runtime/random.js';
 
 // What is built, because threads can only run what is built.
 const pools: Pool[] = [];

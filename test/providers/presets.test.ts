@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { explain, identities, keyOf } from '../src/index.js';
-import { anthropic, bedrock, gemini, openai } from './provider-requests.js';
+import { explain, identities, keyOf } from '../../src/index.js';
+import { anthropic, bedrock, gemini, openai } from './requests.js';
 
 /** What each path of a preset must do, and what it must not. */
 interface Case {

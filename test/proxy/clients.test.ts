@@ -1,9 +1,9 @@
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
-import { startProvider } from '../examples/provider/provider.mjs';
-import { type Output, type RunningProxy, run, startProxy } from './proxy-program.js';
-import { describeWith, isInstalled } from './servers/process.js';
+import { startProvider } from '../../examples/provider/provider.mjs';
+import { describeWith, isInstalled } from '../servers/process.js';
+import { type Output, type RunningProxy, run, startProxy } from './program.js';
 
 interface Provider {
   readonly url: string;

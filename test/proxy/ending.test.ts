@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { KeptClient } from './kept-client.js';
-import { type RunningProxy, startProxy } from './proxy-program.js';
-import { random } from './random.js';
-import { startUpstream, type Upstream } from './upstream.js';
+import { random } from '../runtime/random.js';
+import { KeptClient } from '../servers/kept-client.js';
+import { startUpstream, type Upstream } from '../servers/upstream.js';
+import { type RunningProxy, startProxy } from './program.js';
 
 let upstream: Upstream;
 let proxy: RunningProxy;

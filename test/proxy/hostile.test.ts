@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { sendBytes } from './proxy-program.js';
-import { proxy, start, startInFront, upstream, useProxy } from './proxy-scene.js';
-import type { Behaviour } from './upstream.js';
+import type { Behaviour } from '../servers/upstream.js';
+import { sendBytes } from './program.js';
+import { proxy, start, startInFront, upstream, useProxy } from './scene.js';
 
 useProxy();
 

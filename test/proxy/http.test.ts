@@ -4,9 +4,9 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { sendBytes } from './proxy-program.js';
-import { proxy, start, startBehind, startInFront, upstream, useProxy } from './proxy-scene.js';
-import { startUpstream, type Upstream } from './upstream.js';
+import { startUpstream, type Upstream } from '../servers/upstream.js';
+import { sendBytes } from './program.js';
+import { proxy, start, startBehind, startInFront, upstream, useProxy } from './scene.js';
 
 useProxy();
 

@@ -4,12 +4,12 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { expectFailure, samekey } from './cli/program.js';
-import { type RunningProxy, startProxy } from './proxy-program.js';
-import { hasPostgres, startPostgres } from './servers/postgres.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, startRedis } from './servers/redis.js';
-import { type Behaviour, startUpstream, type Upstream } from './upstream.js';
+import { expectFailure, samekey } from '../cli/program.js';
+import { hasPostgres, startPostgres } from '../servers/postgres.js';
+import { describeWith } from '../servers/process.js';
+import { hasRedis, startRedis } from '../servers/redis.js';
+import { type Behaviour, startUpstream, type Upstream } from '../servers/upstream.js';
+import { type RunningProxy, startProxy } from './program.js';
 
 let upstream: Upstream;
 const proxies: RunningProxy[] = [];

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { PROGRAM } from './cli/program.js';
-import { endWithTests } from './servers/process.js';
+import { PROGRAM } from '../cli/program.js';
+import { endWithTests } from '../servers/process.js';
 
 /** A line of the log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };

@@ -1,6 +1,6 @@
 import { afterEach } from 'vitest';
-import { type RunningProxy, startProxy } from './proxy-program.js';
-import { type Behaviour, startUpstream, type Upstream } from './upstream.js';
+import { type Behaviour, startUpstream, type Upstream } from '../servers/upstream.js';
+import { type RunningProxy, startProxy } from './program.js';
 
 /** Of the test that runs. */
 export let upstream: Upstream;

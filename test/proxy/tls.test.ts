@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { startProxy } from './proxy-program.js';
-import { describeWith } from './servers/process.js';
+import { describeWith } from '../servers/process.js';
+import { startProxy } from './program.js';
 
 const hasOpenssl = spawnSync('openssl', ['version'], { stdio: 'ignore' }).status === 0;
 

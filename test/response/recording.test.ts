@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { SlowReaderError } from '../src/http/exchange/errors.js';
-import { Recording } from '../src/http/exchange/recording.js';
+import { SlowReaderError } from '../../src/response/errors.js';
+import { Recording } from '../../src/response/recording.js';
 
 const MIB = 1024 * 1024;
 const bytes = (...values: number[]) => new Uint8Array(values);

@@ -1,8 +1,8 @@
 /** A server that ends as docs/server.md says, in a process of its own. */
 import { setTimeout } from 'node:timers/promises';
 import express from 'express';
-import { expressIdempotency } from '../dist/http/express.js';
-import { memoryStore } from '../dist/store/memory.js';
+import { expressIdempotency } from '../../dist/server/express.js';
+import { memoryStore } from '../../dist/store/memory.js';
 
 const app = express();
 let isEnding = false;

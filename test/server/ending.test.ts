@@ -2,11 +2,11 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { KeptClient } from './kept-client.js';
-import { random } from './random.js';
-import { ended } from './servers/process.js';
+import { random } from '../runtime/random.js';
+import { KeptClient } from '../servers/kept-client.js';
+import { ended } from '../servers/process.js';
 
-const PROGRAM = fileURLToPath(new URL('server-ending.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('ending.mjs', import.meta.url));
 const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** How many of 40 clients that keep their connections get no answer while a server ends. */

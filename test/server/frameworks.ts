@@ -7,10 +7,10 @@ import express from 'express';
 import express4 from 'express-4';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
-import { expressIdempotency } from '../src/http/express.js';
-import { fastifyIdempotency } from '../src/http/fastify.js';
-import { honoIdempotency } from '../src/http/hono.js';
-import { idempotent, type ServerOptions } from '../src/http/server.js';
+import { expressIdempotency } from '../../src/server/express.js';
+import { fastifyIdempotency } from '../../src/server/fastify.js';
+import { honoIdempotency } from '../../src/server/hono.js';
+import { idempotent, type ServerOptions } from '../../src/server/web.js';
 
 /** What a handler of a test gets, and what it makes of it. */
 export interface Asked {

@@ -19,11 +19,11 @@ import compression from 'compression';
 import express from 'express';
 import Fastify, { type FastifyRequest } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
-import { expressIdempotency } from '../src/http/express.js';
-import { fastifyIdempotency } from '../src/http/fastify.js';
-import type { ServerOptions } from '../src/http/server.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
+import { expressIdempotency } from '../../src/server/express.js';
+import { fastifyIdempotency } from '../../src/server/fastify.js';
+import type { ServerOptions } from '../../src/server/web.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
 
 const stopping: (() => unknown)[] = [];
 afterEach(async () => {

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
-import { type RunningProxy, startProxy } from './proxy-program.js';
-import { describeWith, ended } from './servers/process.js';
-import { hasRedis, startRedis } from './servers/redis.js';
-import { startUpstream, type Upstream } from './upstream.js';
+import { type RunningProxy, startProxy } from '../proxy/program.js';
+import { describeWith, ended } from '../servers/process.js';
+import { hasRedis, startRedis } from '../servers/redis.js';
+import { startUpstream, type Upstream } from '../servers/upstream.js';
 
-const PROGRAM = fileURLToPath(new URL('server-process.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('process.mjs', import.meta.url));
 const LEASE_MS = 600;
 
 const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -6,8 +6,8 @@ import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import { createClient } from 'redis';
-import { expressIdempotency } from '../dist/http/express.js';
-import { redisStore } from '../dist/store/redis.js';
+import { expressIdempotency } from '../../dist/server/express.js';
+import { redisStore } from '../../dist/store/redis.js';
 
 const { url, log, options } = JSON.parse(process.argv[2]);
 const client = createClient({ url });

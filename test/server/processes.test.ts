@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { describeWith, ended } from './servers/process.js';
-import { hasRedis, type RedisServer, startRedis } from './servers/redis.js';
+import { describeWith, ended } from '../servers/process.js';
+import { hasRedis, type RedisServer, startRedis } from '../servers/redis.js';
 
-const PROGRAM = fileURLToPath(new URL('server-process.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('process.mjs', import.meta.url));
 
 describeWith('redis-server', hasRedis, 'two servers on one Redis', () => {
   let redis: RedisServer;

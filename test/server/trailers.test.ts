@@ -2,8 +2,8 @@ import { createServer, request as httpRequest, type IncomingMessage } from 'node
 import * as http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { expressIdempotency } from '../src/http/express.js';
-import { memoryStore } from '../src/store/memory.js';
+import { expressIdempotency } from '../../src/server/express.js';
+import { memoryStore } from '../../src/store/memory.js';
 
 const closing: (() => void)[] = [];
 afterEach(() => {

@@ -2,9 +2,9 @@ import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { validator } from 'hono/validator';
 import { describe, expect, it, vi } from 'vitest';
-import { honoIdempotency } from '../src/http/hono.js';
-import { idempotent, type ServerOptions } from '../src/http/server.js';
-import { memoryStore } from '../src/store/memory.js';
+import { honoIdempotency } from '../../src/server/hono.js';
+import { idempotent, type ServerOptions } from '../../src/server/web.js';
+import { memoryStore } from '../../src/store/memory.js';
 
 const request = (key = 'a', init: RequestInit = {}) =>
   new Request('https://shop.example/orders', {

@@ -1,6 +1,6 @@
-import { type FetchOptions, idempotentFetch } from '../../src/http/fetch.js';
-import { idempotent, type ServerOptions } from '../../src/http/server.js';
+import { type FetchOptions, idempotentFetch } from '../../src/fetch/fetch.js';
 import { createOnce, type OnceOptions, type OnceStats } from '../../src/once/index.js';
+import { idempotent, type ServerOptions } from '../../src/server/web.js';
 import type { Call } from './observed.js';
 
 /** What the function of a caller is called with. */

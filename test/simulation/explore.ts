@@ -1,4 +1,4 @@
-import { random } from '../random.js';
+import { random } from '../runtime/random.js';
 import type { Configuration } from './configuration.js';
 import { type Chooser, type Deviation, type Result, runSchedule, type Watch } from './schedule.js';
 

@@ -1,5 +1,5 @@
 import type { OnceOptions } from '../../src/once/index.js';
-import { random } from '../random.js';
+import { random } from '../runtime/random.js';
 import type { Configuration, FunctionPlan, Step } from './configuration.js';
 
 const NAME = /^seed (\d+)$/;

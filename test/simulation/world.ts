@@ -2,7 +2,7 @@ import type { OnceEvent, OnceOptions } from '../../src/once/index.js';
 import { type Timer, useRuntime } from '../../src/runtime/runtime.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store, StoreRecord } from '../../src/store/store.js';
-import { random } from '../random.js';
+import { random } from '../runtime/random.js';
 import type { Client } from './clients.js';
 import type { Configuration } from './configuration.js';
 import { Judge } from './judge.js';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type ConformanceOptions, storeConformance } from '../src/store/conformance.js';
-import type { Store } from '../src/store/store.js';
-import * as transition from '../src/store/transition.js';
+import { type ConformanceOptions, storeConformance } from '../../src/store/conformance.js';
+import type { Store } from '../../src/store/store.js';
+import * as transition from '../../src/store/transition.js';
+import { expectThrown } from '../errors/thrown.js';
 import { type PlainStoreParts, plainStore } from './plain-store.js';
-import { expectThrown } from './thrown.js';
 
 /** The tests of a store whose clock is moved. */
 function casesOf(parts: Partial<PlainStoreParts>, more: Partial<ConformanceOptions> = {}) {

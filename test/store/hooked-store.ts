@@ -1,5 +1,5 @@
-import { memoryStore } from '../src/store/memory.js';
-import type { Store } from '../src/store/store.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
 
 type Action = 'claim' | 'renew' | 'complete' | 'release' | 'read' | 'evict' | 'watch';
 

@@ -1,10 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { storeConformance } from '../src/store/conformance.js';
-import { memoryStore } from '../src/store/memory.js';
-import type { ClaimRequest, Store } from '../src/store/store.js';
-import { expectRejected, expectThrown } from './thrown.js';
+import { storeConformance } from '../../src/store/conformance.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { ClaimRequest, Store } from '../../src/store/store.js';
+import { expectRejected, expectThrown } from '../errors/thrown.js';
 
 describe('the memory store with a clock that is moved', () => {
   let nowMs = Date.now();

@@ -1,5 +1,5 @@
-import type { ClaimResult, Store } from '../src/store/store.js';
-import * as transition from '../src/store/transition.js';
+import type { ClaimResult, Store } from '../../src/store/store.js';
+import * as transition from '../../src/store/transition.js';
 
 type KeptRecord = transition.KeptRecord;
 

@@ -8,7 +8,7 @@
  */
 import { once } from 'node:events';
 import { writeSync } from 'node:fs';
-import { lmdbStore } from '../dist/store/lmdb.js';
+import { lmdbStore } from '../../dist/store/lmdb.js';
 
 const [path, mode, ...rest] = process.argv.slice(2);
 const store = lmdbStore({ path });

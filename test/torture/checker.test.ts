@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { check, VIOLATIONS, type Violation } from './torture/checker.js';
-import type { EventBody, HistoryEvent } from './torture/history.js';
+import { check, VIOLATIONS, type Violation } from './checker.js';
+import type { EventBody, HistoryEvent } from './history.js';
 
 const KEY = 'a';
 const LEASE_MS = 100;

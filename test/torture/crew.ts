@@ -8,7 +8,7 @@ import { ended, endWithTests } from '../servers/process.js';
 import { type EventBody, type HistoryEvent, readHistory, sharedClockMs } from './history.js';
 
 // The same place from `test/torture/` and from `build/torture/`, where the bundle is.
-const WORKER = fileURLToPath(new URL('../../test/torture/worker.mjs', import.meta.url));
+const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
 
 /** Where a worker's store is: `kind` names a line of `stores.mjs`, the rest is for that. */
 export interface StoreAt {

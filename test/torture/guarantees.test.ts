@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { type Results, renderGuarantees } from './torture/guarantees.js';
-import { ROWS } from './torture/rows.js';
+import { type Results, renderGuarantees } from './guarantees.js';
+import { ROWS } from './rows.js';
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const results: Results = JSON.parse(read('test/torture/results.json'));
 
 it('docs/guarantees.md shows the results of the committed run, and no others', () => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startProxy } from '../proxy-program.js';
+import { startProxy } from '../proxy/program.js';
 import { ended, endWithTests } from '../servers/process.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
 import { type Crew, LOAD } from './crew.js';
@@ -14,7 +14,7 @@ import { sharedClockMs } from './history.js';
 import { startLink } from './link.js';
 import type { Row, Subject } from './torture.js';
 
-const SERVER = fileURLToPath(new URL('../../test/torture/http-server.mjs', import.meta.url));
+const SERVER = fileURLToPath(new URL('http-server.mjs', import.meta.url));
 const missing = () => (hasRedis ? undefined : 'redis-server is not here');
 const load = { evicts: 0, freshCalls: 0 };
 

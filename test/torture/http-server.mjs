@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
-import { expressIdempotency } from '../../dist/http/express.js';
+import { expressIdempotency } from '../../dist/server/express.js';
 import { clockMs, writerTo } from './log.mjs';
 import { nature } from './once-caller.mjs';
 import { recordingStore } from './recording-store.mjs';

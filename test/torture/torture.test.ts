@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ROWS } from './torture/rows.js';
-import { torture } from './torture/torture.js';
+import { ROWS } from './rows.js';
+import { torture } from './torture.js';
 
 /** Rows that fit into the time a change may take; `npm run torture` runs all of them, for longer. */
 const NAMES = [

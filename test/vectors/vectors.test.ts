@@ -11,9 +11,9 @@ import {
   sha256,
   sha256Hex,
   uuidv5,
-} from '../src/index.js';
-import { ENGINES, onEach, WITH_MIDSTATES } from './engines.js';
-import { expectThrown } from './thrown.js';
+} from '../../src/index.js';
+import { ENGINES, onEach, WITH_MIDSTATES } from '../engine/engines.js';
+import { expectThrown } from '../errors/thrown.js';
 import {
   type ContentRule,
   contentBytes,

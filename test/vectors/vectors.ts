@@ -37,7 +37,7 @@ export interface Named {
 
 /** The list `section` of the file `name` in `test/vectors`. */
 export function loadVectors<T extends Named>(name: string, section = 'vectors'): readonly T[] {
-  const file = new URL(`vectors/${name}`, import.meta.url);
+  const file = new URL(`${name}`, import.meta.url);
   const rows = JSON.parse(readFileSync(file, 'utf8'))[section] as readonly T[];
   if (!(rows?.length > 0)) throw new Error(`${name} has no ${section}`);
   return rows;

@@ -1,6 +1,6 @@
+import { type OutgoingRequest, send } from '../../request/outgoing-request.js';
+import { HttpError } from '../../response/errors.js';
 import { clearTimer, setTimer } from '../../runtime/runtime.js';
-import { HttpError } from '../exchange/errors.js';
-import { type OutgoingRequest, send } from '../request/outgoing-request.js';
 
 /** How long an attempt may take, and what that time is called. */
 export interface AttemptLimit {

@@ -1,5 +1,5 @@
+import { mediaType } from '../../request/counted-headers.js';
 import { clearTimer, setTimer, type Timer } from '../../runtime/runtime.js';
-import { mediaType } from '../request/counted-headers.js';
 
 /** What a response says beside its status. */
 export interface Fault {

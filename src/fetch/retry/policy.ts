@@ -1,6 +1,6 @@
 import { fail, nameOf, quote, requireMembers } from '../../errors/errors.js';
-import type { KeyHeaderOptions } from '../request/key-header.js';
-import type { RequestKeyOptions } from '../request/request-key.js';
+import type { KeyHeaderOptions } from '../../request/key-header.js';
+import type { RequestKeyOptions } from '../../request/request-key.js';
 import { RetryBudget, retryBudget } from './budget.js';
 
 /** Which answers are retried. */

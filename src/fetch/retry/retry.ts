@@ -1,23 +1,18 @@
 import isNetworkError from 'is-network-error';
-import { fail, nameOf } from '../errors/errors.js';
-import { monotonicMs } from '../runtime/runtime.js';
-import { isUnknownFailure } from './exchange/unknown-failure.js';
-import { KeyHeader } from './request/key-header.js';
-import { type OutgoingRequest, readRequest } from './request/outgoing-request.js';
-import { keyOfRequest } from './request/request-key.js';
-import { type Attempt, type AttemptLimit, attemptOf } from './retry/attempt.js';
-import { delayAfter, retryAfterMs, wait } from './retry/delay.js';
-import { faultOf } from './retry/fault.js';
-import {
-  NEVER_RETRIED,
-  type RetryPolicy,
-  type RetrySettings,
-  toRetrySettings,
-} from './retry/policy.js';
+import { fail, nameOf } from '../../errors/errors.js';
+import { KeyHeader } from '../../request/key-header.js';
+import { type OutgoingRequest, readRequest } from '../../request/outgoing-request.js';
+import { keyOfRequest } from '../../request/request-key.js';
+import { isUnknownFailure } from '../../response/unknown-failure.js';
+import { monotonicMs } from '../../runtime/runtime.js';
+import { type Attempt, type AttemptLimit, attemptOf } from './attempt.js';
+import { delayAfter, retryAfterMs, wait } from './delay.js';
+import { faultOf } from './fault.js';
+import { NEVER_RETRIED, type RetryPolicy, type RetrySettings, toRetrySettings } from './policy.js';
 
-export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './retry/budget.js';
-export type { RetryEvent, RetryPolicy, RetryRules } from './retry/policy.js';
-export { retryPolicies } from './retry/presets.js';
+export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './budget.js';
+export type { RetryEvent, RetryPolicy, RetryRules } from './policy.js';
+export { retryPolicies } from './presets.js';
 
 /** Why an attempt is followed by another one. */
 interface Reason {

@@ -1,5 +1,5 @@
-import { joinChunks } from '../exchange/chunks.js';
-import { hasBody, type NodeRequest } from './node-http.js';
+import { joinChunks } from '../../response/chunks.js';
+import { hasBody, type NodeRequest } from './http.js';
 
 /**
  * Reads the body of a request and puts it back, so that whoever comes after reads it as if nobody

@@ -1,8 +1,8 @@
 import { whenAborted } from '../../once/abort.js';
-import { BrokenResponseError } from '../exchange/errors.js';
-import type { HiddenHangUp, HiddenSocket } from './node-hang-up.js';
-import type { NodeResponse } from './node-http.js';
-import { bytesOf, headersSet, isMeasured, setHeaders } from './node-written.js';
+import { BrokenResponseError } from '../../response/errors.js';
+import type { HiddenHangUp, HiddenSocket } from './hang-up.js';
+import type { NodeResponse } from './http.js';
+import { bytesOf, headersSet, isMeasured, setHeaders } from './written.js';
 
 /** How much a handler may write ahead of whoever takes it, before it is told to wait. */
 const HIGH_WATER_MARK = 64 * 1024;

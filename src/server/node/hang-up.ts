@@ -1,5 +1,5 @@
-import type { NodeRequest } from './node-http.js';
-import { holdEnds } from './node-socket.js';
+import type { NodeRequest } from './http.js';
+import { holdEnds } from './socket.js';
 
 /** With this Node ends a request whose connection is gone. */
 const isOfConnection = (error: unknown) =>

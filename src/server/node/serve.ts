@@ -1,12 +1,12 @@
 import { fail } from '../../errors/errors.js';
 import { LazyAbort } from '../../once/abort.js';
-import { type Admission, type Gate, OF_BODY } from './gate.js';
-import { peekBody } from './node-body.js';
-import { captureResponse, type Wire, wireOf } from './node-capture.js';
-import { HiddenHangUp } from './node-hang-up.js';
-import { hasBody, headersOf, type NodeRequest, type NodeResponse } from './node-http.js';
-import { headersSet } from './node-written.js';
-import { type Payload, payloadOfParsed } from './payload.js';
+import { type Payload, payloadOfParsed } from '../payload.js';
+import { type Admission, type Gate, OF_BODY } from '../rules.js';
+import { peekBody } from './body.js';
+import { captureResponse, type Wire, wireOf } from './capture.js';
+import { HiddenHangUp } from './hang-up.js';
+import { hasBody, headersOf, type NodeRequest, type NodeResponse } from './http.js';
+import { headersSet } from './written.js';
 
 /** What frameworks differ in. */
 export interface NodeProcessing {

@@ -1,6 +1,6 @@
 import { encoder } from '../../engine/utf8.js';
 import { nameOf } from '../../errors/errors.js';
-import type { NodeResponse } from './node-http.js';
+import type { NodeResponse } from './http.js';
 
 /** Only Node has these kinds of text. */
 declare const Buffer: { from(text: string, encoding: string): Uint8Array };

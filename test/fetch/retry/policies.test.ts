@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { retryPolicies, withRetry } from '../src/http/retry.js';
-import { attemptsUntil, endProviders, start } from './retry-scene.js';
+import { retryPolicies, withRetry } from '../../../src/fetch/retry/retry.js';
+import { attemptsUntil, endProviders, start } from './scene.js';
 
 endProviders();
 

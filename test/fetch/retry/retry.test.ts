@@ -4,19 +4,12 @@ import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
-import { startProvider } from '../examples/provider/provider.mjs';
-import { idempotentFetch } from '../src/http/fetch.js';
-import { retryPolicies, withRetry } from '../src/http/retry.js';
-import { isKey } from '../src/index.js';
-import { memoryStore } from '../src/store/memory.js';
-import {
-  attemptsUntil,
-  BODY,
-  endProviders,
-  type Provider,
-  question,
-  start,
-} from './retry-scene.js';
+import { startProvider } from '../../../examples/provider/provider.mjs';
+import { idempotentFetch } from '../../../src/fetch/fetch.js';
+import { retryPolicies, withRetry } from '../../../src/fetch/retry/retry.js';
+import { isKey } from '../../../src/index.js';
+import { memoryStore } from '../../../src/store/memory.js';
+import { attemptsUntil, BODY, endProviders, type Provider, question, start } from './scene.js';
 
 endProviders();
 

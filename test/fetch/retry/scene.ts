@@ -1,7 +1,7 @@
 import { afterEach, expect } from 'vitest';
 // @ts-expect-error: an example, without types
-import { startProvider } from '../examples/provider/provider.mjs';
-import { type RetryEvent, type RetryPolicy, withRetry } from '../src/http/retry.js';
+import { startProvider } from '../../../examples/provider/provider.mjs';
+import { type RetryEvent, type RetryPolicy, withRetry } from '../../../src/fetch/retry/retry.js';
 
 export interface Provider {
   url: string;

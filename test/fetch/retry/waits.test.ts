@@ -2,8 +2,13 @@ import { getEventListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { type RetryEvent, type RetryPolicy, retryBudget, withRetry } from '../src/http/retry.js';
-import { endProviders, start } from './retry-scene.js';
+import {
+  type RetryEvent,
+  type RetryPolicy,
+  retryBudget,
+  withRetry,
+} from '../../../src/fetch/retry/retry.js';
+import { endProviders, start } from './scene.js';
 
 endProviders();
 

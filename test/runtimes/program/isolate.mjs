@@ -41,7 +41,7 @@ export async function answerAt(store, /** @type {string} */ method, /** @type {s
 
 /**
  * @param {{createOnce: typeof import('../../../dist/once/index.js').createOnce,
- *   idempotentFetch: typeof import('../../../dist/http/fetch.js').idempotentFetch,
+ *   idempotentFetch: typeof import('../../../dist/fetch/fetch.js').idempotentFetch,
  *   memoryStore: typeof import('../../../dist/store/memory.js').memoryStore}} entries
  * @param {string} url of the store and of the work
  * @returns {(request: Request, context: {waitUntil(promise: Promise<unknown>): void}) => Promise<Response>}

@@ -9,11 +9,11 @@ import { Case, LiveReader, outcomeOf, passedOf, read, rejection, same, soon } fr
  * @property {boolean} missesChunks whether its `fetch` takes chunks without their end for a whole body
  *
  * @typedef {object} Entries
- * @property {typeof import('../../../dist/http/fetch.js').idempotentFetch} idempotentFetch
- * @property {typeof import('../../../dist/http/fetch.js').withRetry} withRetry
+ * @property {typeof import('../../../dist/fetch/fetch.js').idempotentFetch} idempotentFetch
+ * @property {typeof import('../../../dist/fetch/fetch.js').withRetry} withRetry
  * @property {typeof import('../../../dist/store/memory.js').memoryStore} memoryStore
  *
- * @typedef {import('../../../dist/http/fetch.js').FetchOptions} FetchOptions
+ * @typedef {import('../../../dist/fetch/fetch.js').FetchOptions} FetchOptions
  * @typedef {(input: RequestInfo | URL, init?: RequestInit) => Promise<Response>} Fetch
  * @typedef {import('./asking.mjs').Upstream} Upstream
  * @typedef {import('./asking.mjs').Requests} Requests

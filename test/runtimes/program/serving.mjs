@@ -7,7 +7,7 @@
 
 /**
  * @typedef {Pick<import('./requests.mjs').Entries, 'idempotentFetch' | 'memoryStore'>
- *   & {idempotent: typeof import('../../../dist/http/server.js').idempotent}} ServerEntries
+ *   & {idempotent: typeof import('../../../dist/server/web.js').idempotent}} ServerEntries
  */
 
 /**

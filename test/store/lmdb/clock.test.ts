@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Database, open } from 'lmdb';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { ANCHOR_KEY, type Anchor } from '../src/store/lmdb/machine-clock.js';
-import { lmdbStore } from '../src/store/lmdb.js';
-import type { ClaimRequest, Store } from '../src/store/store.js';
+import { ANCHOR_KEY, type Anchor } from '../../../src/store/lmdb/machine-clock.js';
+import { lmdbStore } from '../../../src/store/lmdb.js';
+import type { ClaimRequest, Store } from '../../../src/store/store.js';
 
-const PROGRAM = fileURLToPath(new URL('store-process.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../process.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => {

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterAll, describe, expect, it } from 'vitest';
-import { storeConformance } from '../src/store/conformance.js';
-import { lmdbStore } from '../src/store/lmdb.js';
-import type { ClaimRequest, Store } from '../src/store/store.js';
-import { expectRejected, expectThrown } from './thrown.js';
+import { storeConformance } from '../../../src/store/conformance.js';
+import { lmdbStore } from '../../../src/store/lmdb.js';
+import type { ClaimRequest, Store } from '../../../src/store/store.js';
+import { expectRejected, expectThrown } from '../../errors/thrown.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

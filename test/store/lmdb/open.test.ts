@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { lmdbStore } from '../src/store/lmdb.js';
-import type { ClaimRequest } from '../src/store/store.js';
-import { expectThrown, thrownBy } from './thrown.js';
+import { lmdbStore } from '../../../src/store/lmdb.js';
+import type { ClaimRequest } from '../../../src/store/store.js';
+import { expectThrown, thrownBy } from '../../errors/thrown.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -86,7 +86,7 @@ describe('an LMDB store that cannot be opened says why', () => {
   });
 
   it('while other processes make the same database', async () => {
-    const program = fileURLToPath(new URL('store-process.mjs', import.meta.url));
+    const program = fileURLToPath(new URL('../process.mjs', import.meta.url));
     // One shell starts them all, so that they come at the same time.
     const command = 'for i in 1 2 3 4 5 6; do echo go | "$0" "$1" "$2" claim "key-$i" & done; wait';
     for (let round = 0; round < 3; round++) {
@@ -113,7 +113,7 @@ describe('an LMDB store on a file system that does not let it', () => {
   /** What a process prints that opens the store at `path`, after `command` has prepared it. */
   const opened = (command: string, ...wrapper: string[]) => {
     const program = `
-      const { lmdbStore } = await import(${JSON.stringify(new URL('../dist/store/lmdb.js', import.meta.url).href)});
+      const { lmdbStore } = await import(${JSON.stringify(new URL('../../../dist/store/lmdb.js', import.meta.url).href)});
       try {
         await lmdbStore({ path: process.argv[1] }).close();
         console.log('open');

@@ -7,10 +7,10 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { lmdbStore } from '../src/store/lmdb.js';
-import type { StoreRecord } from '../src/store/store.js';
+import { lmdbStore } from '../../../src/store/lmdb.js';
+import type { StoreRecord } from '../../../src/store/store.js';
 
-const PROGRAM = fileURLToPath(new URL('store-process.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../process.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

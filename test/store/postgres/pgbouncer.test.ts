@@ -1,17 +1,17 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { storeConformance } from '../src/store/conformance.js';
-import { postgresStore } from '../src/store/postgres.js';
-import { eventually, onPool, outcome, request, signal, sleep } from './postgres-scene.js';
+import { randomKey } from '../../../src/index.js';
+import { storeConformance } from '../../../src/store/conformance.js';
+import { postgresStore } from '../../../src/store/postgres.js';
 import {
   hasPgBouncer,
   type PgBouncer,
   type PostgresServer,
   startPgBouncer,
   startPostgres,
-} from './servers/postgres.js';
-import { describeWith } from './servers/process.js';
+} from '../../servers/postgres.js';
+import { describeWith } from '../../servers/process.js';
+import { eventually, onPool, outcome, request, signal, sleep } from './scene.js';
 
 describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on PgBouncer', () => {
   let server: PostgresServer;

@@ -1,7 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { storeConformance } from '../src/store/conformance.js';
-import { postgresStore } from '../src/store/postgres.js';
+import { storeConformance } from '../../../src/store/conformance.js';
+import { postgresStore } from '../../../src/store/postgres.js';
 
 describe('the PostgreSQL store on PGlite', () => {
   let pool: PGlite;

@@ -1,18 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { createOnce } from '../src/once/index.js';
-import { postgresStore } from '../src/store/postgres.js';
-import {
-  eventually,
-  type OnPool,
-  onPool,
-  outcome,
-  request,
-  signal,
-  sleep,
-} from './postgres-scene.js';
-import { hasPostgres, type PostgresServer, startPostgres } from './servers/postgres.js';
-import { describeWith } from './servers/process.js';
+import { randomKey } from '../../../src/index.js';
+import { createOnce } from '../../../src/once/index.js';
+import { postgresStore } from '../../../src/store/postgres.js';
+import { hasPostgres, type PostgresServer, startPostgres } from '../../servers/postgres.js';
+import { describeWith } from '../../servers/process.js';
+import { eventually, type OnPool, onPool, outcome, request, signal, sleep } from './scene.js';
 
 describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store on a small or busy pool', () => {
   let server: PostgresServer;

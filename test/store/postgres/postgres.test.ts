@@ -1,9 +1,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, it } from 'vitest';
-import { storeConformance } from '../src/store/conformance.js';
-import { postgresStore } from '../src/store/postgres.js';
-import { hasPostgres, type PostgresServer, startPostgres } from './servers/postgres.js';
-import { describeWith } from './servers/process.js';
+import { storeConformance } from '../../../src/store/conformance.js';
+import { postgresStore } from '../../../src/store/postgres.js';
+import { hasPostgres, type PostgresServer, startPostgres } from '../../servers/postgres.js';
+import { describeWith } from '../../servers/process.js';
 
 describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store', () => {
   let server: PostgresServer;

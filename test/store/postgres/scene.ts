@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { expect } from 'vitest';
-import { createOnce, type OnceEvent, type OnceOptions } from '../src/once/index.js';
-import { type PostgresStoreOptions, postgresStore } from '../src/store/postgres.js';
-import type { ClaimRequest } from '../src/store/store.js';
+import { createOnce, type OnceEvent, type OnceOptions } from '../../../src/once/index.js';
+import { type PostgresStoreOptions, postgresStore } from '../../../src/store/postgres.js';
+import type { ClaimRequest } from '../../../src/store/store.js';
 
 export const sleep = (delayMs: number) => new Promise((resolve) => setTimeout(resolve, delayMs));
 

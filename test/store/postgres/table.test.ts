@@ -1,11 +1,11 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { createOnce } from '../src/once/index.js';
-import { type PostgresClient, postgresStore } from '../src/store/postgres.js';
-import type { ClaimRequest } from '../src/store/store.js';
-import { hasPostgres, type PostgresServer, startPostgres } from './servers/postgres.js';
-import { describeWith } from './servers/process.js';
+import { randomKey } from '../../../src/index.js';
+import { createOnce } from '../../../src/once/index.js';
+import { type PostgresClient, postgresStore } from '../../../src/store/postgres.js';
+import type { ClaimRequest } from '../../../src/store/store.js';
+import { hasPostgres, type PostgresServer, startPostgres } from '../../servers/postgres.js';
+import { describeWith } from '../../servers/process.js';
 
 const request = (owner: string): ClaimRequest => ({
   owner,

@@ -1,13 +1,13 @@
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { createOnce } from '../src/once/index.js';
-import { type RedisClient, redisStore } from '../src/store/redis.js';
-import type { ClaimRequest, Store } from '../src/store/store.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, type RedisServer, startRedis } from './servers/redis.js';
-import { CLIENTS } from './servers/redis-clients.js';
+import { randomKey } from '../../../src/index.js';
+import { createOnce } from '../../../src/once/index.js';
+import { type RedisClient, redisStore } from '../../../src/store/redis.js';
+import type { ClaimRequest, Store } from '../../../src/store/store.js';
+import { describeWith } from '../../servers/process.js';
+import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
+import { CLIENTS } from '../../servers/redis-clients.js';
 
 const request = (owner: string): ClaimRequest => ({
   owner,

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { createOnce } from '../src/once/index.js';
-import { redisStore } from '../src/store/redis.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, type RedisServer, startRedis } from './servers/redis.js';
-import { CLIENTS } from './servers/redis-clients.js';
+import { randomKey } from '../../../src/index.js';
+import { createOnce } from '../../../src/once/index.js';
+import { redisStore } from '../../../src/store/redis.js';
+import { describeWith } from '../../servers/process.js';
+import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
+import { CLIENTS } from '../../servers/redis-clients.js';
 
 describeWith('redis-server', hasRedis, 'a Redis server that refuses long values', () => {
   let server: RedisServer;

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { storeConformance } from '../src/store/conformance.js';
-import { type RedisClient, redisStore } from '../src/store/redis.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, type RedisServer, startRedis } from './servers/redis.js';
+import { storeConformance } from '../../../src/store/conformance.js';
+import { type RedisClient, redisStore } from '../../../src/store/redis.js';
+import { describeWith } from '../../servers/process.js';
+import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
 
 /** The rule in the documentation, as the words of `ACL SETUSER`. */
 const [, RULE = ''] =
   /ACL SETUSER samekey (.+)/.exec(
-    readFileSync(new URL('../docs/stores.md', import.meta.url), 'utf8'),
+    readFileSync(new URL('../../../docs/stores.md', import.meta.url), 'utf8'),
   ) ?? [];
 const WORDS = RULE.split(' ');
 const COMMANDS = WORDS.filter((word) => word.startsWith('+')).map((word) => word.slice(1));

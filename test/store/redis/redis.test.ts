@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { storeConformance } from '../src/store/conformance.js';
-import { redisStore } from '../src/store/redis.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, type RedisServer, startRedis, startRedisCluster } from './servers/redis.js';
-import { CLIENTS, CLUSTER_CLIENTS, type Connected } from './servers/redis-clients.js';
+import { storeConformance } from '../../../src/store/conformance.js';
+import { redisStore } from '../../../src/store/redis.js';
+import { describeWith } from '../../servers/process.js';
+import { hasRedis, type RedisServer, startRedis, startRedisCluster } from '../../servers/redis.js';
+import { CLIENTS, CLUSTER_CLIENTS, type Connected } from '../../servers/redis-clients.js';
 
 /** The tests of any store, over one client. */
 function conforms(name: string, connect: () => Promise<Connected>, steps: number) {

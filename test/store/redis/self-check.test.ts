@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RedisClient, redisStore } from '../src/store/redis.js';
-import type { ClaimRequest } from '../src/store/store.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, type RedisServer, startRedis } from './servers/redis.js';
-import { CLIENTS } from './servers/redis-clients.js';
+import { type RedisClient, redisStore } from '../../../src/store/redis.js';
+import type { ClaimRequest } from '../../../src/store/store.js';
+import { describeWith } from '../../servers/process.js';
+import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
+import { CLIENTS } from '../../servers/redis-clients.js';
 
 const request = (owner: string): ClaimRequest => ({
   owner,

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { storeConformance } from '../src/store/conformance.js';
-import { redisStore } from '../src/store/redis.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, startRedisSentinel } from './servers/redis.js';
-import { type Connected, SENTINEL_CLIENTS } from './servers/redis-clients.js';
+import { storeConformance } from '../../../src/store/conformance.js';
+import { redisStore } from '../../../src/store/redis.js';
+import { describeWith } from '../../servers/process.js';
+import { hasRedis, startRedisSentinel } from '../../servers/redis.js';
+import { type Connected, SENTINEL_CLIENTS } from '../../servers/redis-clients.js';
 
 const request = (owner: string) => ({
   owner,

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { randomKey } from '../src/index.js';
-import { createOnce } from '../src/once/index.js';
-import { redisStore } from '../src/store/redis.js';
-import type { Store } from '../src/store/store.js';
-import { describeWith } from './servers/process.js';
-import { hasRedis, type RedisServer, startRedis } from './servers/redis.js';
-import { CLIENTS, type Connected } from './servers/redis-clients.js';
-import { type Link, startLink } from './servers/redis-link.js';
+import { randomKey } from '../../../src/index.js';
+import { createOnce } from '../../../src/once/index.js';
+import { redisStore } from '../../../src/store/redis.js';
+import type { Store } from '../../../src/store/store.js';
+import { describeWith } from '../../servers/process.js';
+import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
+import { CLIENTS, type Connected } from '../../servers/redis-clients.js';
+import { type Link, startLink } from '../../servers/redis-link.js';
 
 const request = (owner: string) => ({
   owner,
