@@ -18,8 +18,8 @@ export interface LmdbStoreOptions {
 }
 
 /**
- * Returns a store in an LMDB database: embedded, shared by the processes of one machine, and
- * crash-safe. What was acknowledged is on the disk. It needs the package `lmdb`.
+ * Returns a store in an LMDB database, an embedded database that the processes of one machine
+ * share. It is crash-safe: an acknowledged write is on the disk. It needs the package `lmdb`.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
  * @throws {Error} `SAMEKEY_STORE` if the database cannot be opened.
@@ -46,34 +46,34 @@ function refuse(what: string): never {
   return fail(TypeError, 'SAMEKEY_BAD_ARGUMENT', `Cannot make an LMDB store: ${what}`);
 }
 
-/** A record and its version in LMDB: another one after every change, and never one from before. */
+/** A record and its version in LMDB. Every change writes a new, never used version. */
 interface Versioned {
   readonly value: transition.KeptRecord;
   readonly version: number;
 }
 
-/** How many records are looked at for having expired, whenever one is written. */
+/** How many records each write checks for expiry. */
 const SWEPT_PER_WRITE = 4;
-/** Writes that come at the same time, as of a batch, sweep so often: it would be most of their work. */
+/** Sweeps per millisecond at most. During a burst of writes, sweeping would be most of the work. */
 const SWEEPS_PER_MS = 4;
-/** What is gone stays this long, for its fencing token, should the clock be set back. */
+/** How long a deleted record keeps its fencing token, in case the clock is set back. */
 const SWEPT_AFTER_MS = 60 * 60 * 1000;
-/** How often watched keys are looked at, in the memory that LMDB shares: 5 µs a key. */
+/** How often watched keys are polled. They are in the memory that LMDB shares: 5 µs a key. */
 const LOOK_EVERY_MS = 20;
-/** With many keys less often, so that it takes no more than one part in so many of the time. */
+/** With many keys polling is less frequent: it takes at most 1/20 of the time. */
 const LOOKING_SHARE = 20;
-/** Records read at a time by `list`. */
+/** How many records `list` reads at a time. */
 const LISTED_AT_ONCE = 32;
 /**
- * A change is a read, a decision and a write that LMDB makes only if the version is still the one
- * that was read; else all is done again. No JavaScript runs while LMDB holds its lock for writers:
- * one process whose event loop is busy would hold up all others.
+ * A change reads the record, decides, and writes only if LMDB still has the version that was read;
+ * otherwise it starts again. No JavaScript runs while LMDB holds its write lock, because a process
+ * with a busy event loop would block all others.
  */
 class LmdbStore implements Store {
   readonly name = 'lmdb';
   readonly #database: Database<RecordRow, string>;
   readonly #clock: () => number;
-  /** The clock, unless another one was given. */
+  /** The default clock; `undefined` if the caller passed one. */
   readonly #machine: MachineClock | undefined;
   readonly #watchers = new Set<Watcher>();
   #looking: Timer | undefined;
@@ -156,8 +156,8 @@ class LmdbStore implements Store {
   }
 
   /**
-   * LMDB tells nobody of a change. But to look is to look into memory that all processes share, so
-   * one timer looks at all keys that are watched here, more often than a waiting caller would ask.
+   * LMDB has no notifications. Reading is cheap, because all processes share the memory, so one
+   * timer polls all watched keys of this process, more often than a waiting caller would.
    */
   async watch(key: string, notify: () => void): Promise<() => void> {
     this.#requireOpen('watch', key);
@@ -210,7 +210,7 @@ class LmdbStore implements Store {
       const old = this.#get(key);
       const { answer, record } = decide(old?.value, nowMs);
       if (record === undefined || record === old?.value) return answer;
-      // `null`: only if there is none.
+      // LMDB takes `null` for "only if the key has no entry".
       const ifVersion = (old?.version ?? null) as number;
       this.#machine?.keep(nowMs);
       const written = this.#database.put(key, toRow(record), newVersion(), ifVersion);
@@ -219,15 +219,15 @@ class LmdbStore implements Store {
     }
   }
 
-  /** What stands there now, expired or not. */
+  /** Returns the current record, expired or not. */
   #get(key: string): Versioned | undefined {
-    // Else it would be what stood there when this turn of the event loop began.
+    // Otherwise LMDB reads the state at the start of this turn of the event loop.
     this.#database.resetReadTxn();
     const entry = this.#database.getEntry(key);
     return entry && { value: this.#toRecord(entry.value), version: entry.version as number };
   }
 
-  /** The record; the lease of an owner that ended when the machine was booted has ended with it. */
+  /** Returns the record. A boot of the machine ends the leases of all earlier owners. */
   #toRecord(row: RecordRow): transition.KeptRecord {
     const record = toRecord(row);
     const aliveSinceMs = this.#machine?.aliveSinceMs ?? 0;
@@ -238,13 +238,13 @@ class LmdbStore implements Store {
 
   #range(after: string, limit: number) {
     this.#database.resetReadTxn();
-    // Not for more than one turn of the event loop: as long as it is read, nothing is reused.
+    // Read in one turn of the event loop: an open read transaction keeps LMDB from reusing pages.
     return [
       ...this.#database.getRange({ start: after, exclusiveStart: true, limit, versions: true }),
     ];
   }
 
-  /** Lets go of a few records that have long been gone, one place further each time. */
+  /** Deletes a few records that expired long ago, and continues there with the next write. */
   #sweep(nowMs: number): void {
     const atMs = Math.floor(monotonicMs());
     if (atMs !== this.#sweptAtMs) this.#sweepsThen = 0;
@@ -254,7 +254,7 @@ class LmdbStore implements Store {
     this.#sweptTo = entries.length < SWEPT_PER_WRITE ? '' : (entries.at(-1)?.key ?? '');
     for (const { key, value, version } of entries) {
       if (goneAtMs(toRecord(value)) + SWEPT_AFTER_MS > nowMs) continue;
-      // It will be swept the next time; what is wrong with the disk is for a write to tell.
+      // The next sweep tries again; a write reports disk errors.
       this.#database
         .remove(key, version as number)
         .catch(failWithCause)
@@ -263,16 +263,16 @@ class LmdbStore implements Store {
   }
 
   #lookAfter(ms: number): void {
-    // Who was told may have stopped watching and begun again.
+    // A watcher that was notified may have unsubscribed and subscribed again.
     clearTimer(this.#looking);
     this.#looking = setTimer(() => this.#look(), ms);
-    // Whoever waits has a timer of its own.
+    // A waiting caller has a timer of its own that keeps the process running.
     (this.#looking as { unref?(): void }).unref?.();
   }
 
   /**
-   * Looks at every key that is watched. That the number of the last transaction is the old one
-   * would not say that there is nothing to see: LMDB shows a new one before it shows what it wrote.
+   * Compares the version of every watched key. The number of the last transaction cannot replace
+   * this: LMDB shows a new number before it shows what that transaction wrote.
    */
   #look(): void {
     const startedAt = monotonicMs();
@@ -310,16 +310,16 @@ interface Watcher {
   version: number | undefined;
 }
 
-/** Never twice for a key, also not after its record was swept: what was read long ago is not it. */
+/** A version that is never used twice for a key, even after its record was deleted. */
 const newVersion = () => Math.floor(random() * Number.MAX_SAFE_INTEGER) + 1;
 
-/** LMDB rejects with a hint where to look: at another promise, which was rejected just before. */
+/** LMDB rejects with an error that only points to a second promise, which has the actual cause. */
 async function failWithCause(error: { readonly commitError?: Promise<never> }): Promise<never> {
   await Promise.race([error.commitError, undefined]);
   throw error;
 }
 
-/** A record that was taken away: what is left of it is its fencing token. */
+/** Returns what remains of a deleted record: its fencing token. */
 function gone(record: transition.KeptRecord | undefined, nowMs: number): StoreRecord | undefined {
   if (record === undefined) return undefined;
   const left = transition.shown(record);

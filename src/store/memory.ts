@@ -17,17 +17,16 @@ export interface MemoryStoreOptions {
   readonly clock?: () => number;
 }
 
-/** How many of the oldest finished records are looked at for having expired, whenever one is added. */
+/** How many of the oldest finished records are checked for expiry with each new one. */
 const SWEPT_PER_WRITE = 2;
 
 /**
- * Returns a store in the memory of this process: for one process, and for tests. Its records end
- * with it.
+ * Returns a store in the memory of this process, for a single process and for tests. Its records
+ * are lost when the process ends.
  *
- * It is bounded. Only finished records make room for others, the oldest first; a run whose record
- * had to go would be made again for the next duplicate. When nothing but running ones are left, a
- * claim is refused with a `RangeError`, `SAMEKEY_STORE_FULL`, and so is a result that is larger than
- * all that may be kept.
+ * It is bounded. When it is full, it drops the oldest finished records; a later duplicate of a
+ * dropped one runs again. When all records are running, a claim rejects with the `RangeError`
+ * `SAMEKEY_STORE_FULL`. So does a result that is larger than `maxBytes`.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
@@ -66,14 +65,14 @@ class MemoryStore implements Store {
   readonly #maxEntries: number;
   readonly #maxBytes: number;
   readonly #clock: () => number;
-  /** Each with the record that it took over, if there is one, behind it. */
+  /** The running records, each with the running record that it took over, if any. */
   readonly #running = new Map<string, transition.KeptRecord>();
   /**
-   * The oldest first: they are only ever peeked at, so that none is moved. One that is run again
-   * stays here behind the running one, counted and bounded as before.
+   * The finished records, oldest first. They are only peeked at, which does not reorder them. The
+   * finished record of a key that runs again stays here and still counts.
    */
   readonly #finished: LRUCache<string, StoreRecord>;
-  /** The largest fencing token of the records that are gone. */
+  /** The largest fencing token of the deleted records. */
   #passedToken = 0;
   readonly #watchers = new Watchers();
 
@@ -124,7 +123,7 @@ class MemoryStore implements Store {
   ): Promise<boolean> {
     const nowMs = this.#clock();
     const old = this.#get(key);
-    // A copy: what is kept is no larger than its bytes, and nobody else's to write into.
+    // A copy: it uses no more memory than its bytes, and the caller cannot change it.
     const payload = completion.payload.slice();
     const record = transition.completed(old, owner, { ...completion, payload }, nowMs);
     if (record === undefined) return false;
@@ -200,7 +199,7 @@ class MemoryStore implements Store {
     return transition.inFrontOf(takenOver ?? finished, running);
   }
 
-  /** The finished record behind it is kept apart. */
+  /** Stores the running record; its finished former record stays in `#finished`. */
   #setRunning(key: string, record: transition.KeptRecord): void {
     const { former } = record;
     const takenOver = former?.state === 'running' ? transition.shown(former) : undefined;
@@ -221,16 +220,19 @@ class MemoryStore implements Store {
     this.#passedToken = Math.max(this.#passedToken, record?.fencingToken ?? 0);
   }
 
-  /** Makes room for one more record; returns whether there is any. */
+  /** Makes room for one more record. Returns whether there is room. */
   #makeRoom(nowMs: number): boolean {
-    // More than one may have to go: those that are run again count twice.
+    // More than one may have to go: a key that runs again counts twice.
     while (this.#running.size + this.#finished.size >= this.#maxEntries) {
       if (this.#finished.pop() === undefined) return this.#removeExpired(nowMs);
     }
     return true;
   }
 
-  /** Looks for an owner that never came back: only when nothing else can go. */
+  /**
+   * Deletes one expired running record, whose owner never came back. Only used if nothing else can
+   * go.
+   */
   #removeExpired(nowMs: number): boolean {
     for (const [key, record] of this.#running) {
       if (transition.unexpired(record, nowMs) === undefined) {
@@ -241,7 +243,7 @@ class MemoryStore implements Store {
     return false;
   }
 
-  /** Lets go of what has expired, a little at a time. */
+  /** Deletes a few expired records. */
   #sweep(nowMs: number): void {
     for (let left = SWEPT_PER_WRITE; left > 0; left--) {
       const { value: key } = this.#finished.rkeys().next();

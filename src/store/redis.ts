@@ -20,18 +20,19 @@ export interface RedisStoreOptions {
   readonly prefix?: string;
 }
 
-/** How many keys a server is asked for at a time. */
+/** How many keys one `SCAN` asks for. */
 const SCAN_COUNT = '250';
 
 /**
- * Returns a store in Redis, or Valkey, or a cluster of them: for all processes that can reach it.
+ * Returns a store in Redis, Valkey, or a cluster of either, for all processes that can reach it.
  *
- * A claim is one round trip, and so is every other step. Duplicates are told by Pub/Sub on one more
- * connection, made by the client's `duplicate()` when the first of them waits. Before its first use
- * the client has to pass a self-check; one that does not is refused with a `TypeError`,
- * `SAMEKEY_BAD_CLIENT`. A server that evicts keys (`maxmemory-policy`) forgets what was run.
+ * A claim takes one round trip, and so does every other step. Waiting duplicates are notified over
+ * Pub/Sub. The store opens one more connection for it, with the client's `duplicate()`, when the
+ * first duplicate waits. Before its first use the client must pass a self-check; a client that
+ * fails it is rejected with the `TypeError` `SAMEKEY_BAD_CLIENT`. A server that evicts keys
+ * (`maxmemory-policy`) loses records.
  *
- * @throws {TypeError} `SAMEKEY_BAD_CLIENT` for a client that is none.
+ * @throws {TypeError} `SAMEKEY_BAD_CLIENT` if `client` is not a supported client.
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
  * @example
  * redisStore({ client: {} }); // throws TypeError
@@ -49,10 +50,13 @@ export function redisStore(options: RedisStoreOptions): Store {
   return new RedisStore(toConnection(client), prefix);
 }
 
-/** The smallest `proto-max-bulk-len` that a server can be given. */
+/** The smallest `proto-max-bulk-len` that a server accepts. */
 const LEAST_BULK_LIMIT = 1024 * 1024;
 
-/** How a server answers a command that is longer, before it closes the connection. */
+/**
+ * Whether the error is the reply to a too long command, after which the server closes the
+ * connection.
+ */
 function isTooLong(error: unknown): boolean {
   return error instanceof Error && error.message.includes('Protocol error: invalid bulk length');
 }
@@ -64,7 +68,7 @@ class RedisStore implements Store {
   readonly #scripts: ScriptRunner;
   readonly #prefix: string;
   readonly #subscriptions: Subscriptions | undefined;
-  /** The prefix as the server sees it, once the client has passed the self-check. */
+  /** The prefix as the server sees it, known after the self-check. */
   #proof: Promise<string> | undefined;
 
   constructor(connection: Connection, prefix: string) {
@@ -94,7 +98,7 @@ class RedisStore implements Store {
     owner: string,
     completion: Parameters<Store['complete']>[2],
   ): Promise<boolean> {
-    // A copy now: it may be sent later, when the client is connected again.
+    // Copied now: the client may send it later, after it has reconnected.
     const payload = completion.payload.slice();
     await this.#proved();
     return this.#complete(key, owner, { ...completion, payload });
@@ -118,7 +122,7 @@ class RedisStore implements Store {
   async *list({ limit = Number.POSITIVE_INFINITY } = {}): AsyncGenerator<StoreEntry> {
     const prefix = await this.#proved();
     const pattern = `${prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
-    // A scan may show a key more than once.
+    // A scan may return a key more than once.
     const seen = new Set<string>();
     for (const send of await this.#connection.masters()) {
       let cursor = '0';
@@ -194,7 +198,7 @@ class RedisStore implements Store {
     if (this.#proof === undefined) {
       this.#proof = this.#prove();
       this.#proof.catch((error) => {
-        // Any other failure, such as no connection, may be over at the next use.
+        // Any other failure, such as a lost connection, may be over at the next use.
         if (error?.code !== 'SAMEKEY_BAD_CLIENT') this.#proof = undefined;
       });
     }
@@ -214,7 +218,7 @@ class RedisStore implements Store {
   }
 }
 
-/** An empty line says that there is none. */
+/** An empty line stands for `undefined`. */
 function toLine(text: string): string {
   return text === '' ? '""' : toOneLine(text);
 }

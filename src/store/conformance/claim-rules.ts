@@ -12,7 +12,7 @@ import {
   SHORT_MS,
 } from './stage.js';
 
-/** Who gets a key, and what the record says then. */
+/** Rules for `claim`: when it is granted, and what the record contains then. */
 export const claimRules: readonly Rule[] = [
   {
     name: 'claim makes a running record of a key that has none',
@@ -197,7 +197,7 @@ export const claimRules: readonly Rule[] = [
       for (const fingerprint of [undefined, 'another', '', undefined]) {
         await store.complete(key, owner, outcome());
         owner = newOwner();
-        // An empty fingerprint is one, and another.
+        // An empty fingerprint is a fingerprint, and differs from all others.
         if (fingerprint === '') {
           await claimInVain(store, key, { owner, fingerprint, takeFinished: true });
           continue;

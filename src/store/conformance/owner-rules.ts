@@ -11,7 +11,7 @@ import {
   SHORT_MS,
 } from './stage.js';
 
-/** What an owner may do with its record, and nobody else. */
+/** Rules for the owner of a record: only it can renew, complete and release. */
 export const ownerRules: readonly Rule[] = [
   {
     name: 'renew moves the end of the lease and nothing else',
@@ -40,7 +40,7 @@ export const ownerRules: readonly Rule[] = [
       const store = await stage.open();
       const key = stage.newKey();
       const { record } = await claim(store, key, { leaseMs: SHORT_MS, ttlMs: SHORT_MS });
-      // It may have expired by now on a slow machine: then there is nothing to renew.
+      // On a slow machine it may have expired by now. Then there is nothing to renew.
       if (!(await store.renew(key, record.owner, HOUR_MS))) return;
       await stage.passMs(store, 2 * SHORT_MS);
       const renewed = (await store.read(key)).record;

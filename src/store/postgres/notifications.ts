@@ -2,30 +2,30 @@ import { clearTimer, setTimer, type Timer } from '../../runtime/runtime.js';
 import { Watchers } from '../watchers.js';
 import type { Listener } from './client.js';
 
-/** How long to wait before the next look: at first, and at most. */
+/** How long to wait before the next poll: at first, and at most. */
 const FIRST_LOOK_MS = 20;
 const LAST_LOOK_MS = 1000;
 
-/** What a look found of a key. */
+/** What a poll found out about a key. */
 export interface Sight {
-  /** Changes whenever the record is another one, or in another state. */
+  /** Differs for every other record and state of the key. */
   readonly version: string;
-  /** Whether it is running under a valid lease. */
+  /** Whether the key is running under a valid lease. */
   readonly isHeld: boolean;
 }
 
 const ABSENT: Sight = { version: '', isHeld: false };
 
 /**
- * Tells watchers of changed records: by notifications where and while the connection can be had,
- * else by one query for all of their keys, ever less often.
+ * Notifies the watchers of changed records. It uses `LISTEN` while a connection is available, and
+ * otherwise polls all keys with one query, less and less often.
  */
 export class Notifications {
   readonly #listener: Listener | undefined;
   readonly #channel: string;
   readonly #look: (keys: readonly string[]) => Promise<ReadonlyMap<string, Sight>>;
   readonly #watchers = new Watchers();
-  /** The versions of the keys that have been looked at. */
+  /** The versions of the keys at the last poll. */
   #seen: ReadonlyMap<string, string> = new Map();
   #unsubscribe: (() => void) | undefined;
   #isListening = false;
@@ -50,7 +50,7 @@ export class Notifications {
         onNotify: (key) => this.#watchers.tell(key),
         onListening: (isListening) => {
           this.#isListening = isListening;
-          // At the beginning as well: nobody was told of a change since the last look.
+          // Also at the beginning: a change since the last poll was not notified.
           this.#lookSoon();
         },
       });
@@ -93,13 +93,13 @@ export class Notifications {
   async #lookNow(): Promise<void> {
     const keys = this.#watchers.keys();
     const wasListening = this.#isListening;
-    // One at a time: in a pool that is in use the query waits for a connection.
+    // One poll at a time: in a busy pool the query waits for a connection.
     this.#isLooking = true;
     let sights: ReadonlyMap<string, Sight> | undefined;
     try {
       sights = await this.#look(keys);
     } catch {
-      // Whoever needs the server is told by their own calls.
+      // The caller's own statements report a failing server.
     }
     this.#isLooking = false;
     if (sights !== undefined) this.#compare(keys, sights);
@@ -112,7 +112,7 @@ export class Notifications {
     this.#seen = new Map(now.map(([key, { version }]) => [key, version]));
     for (const [key, { version, isHeld }] of now) {
       const seen = before.get(key);
-      // Whoever watches was refused because it was running.
+      // A caller watches because it was refused by a running record.
       if (seen === undefined ? !isHeld : seen !== version) this.#watchers.tell(key);
     }
   }

@@ -1,11 +1,12 @@
 /**
- * The rules of `transition.ts` in Lua, each script one atomic step on one key, so that a cluster can
- * run it, by the server's own clock. They need Redis 5 or newer, Valkey, or what is like them.
+ * The rules of `transition.ts` in Lua. Each script is one atomic step on one key, so that it also
+ * runs in a cluster, and uses the clock of the server. The scripts need Redis 5, Valkey, or a
+ * compatible server.
  *
- * The value of a key is described in `record-text.ts`; texts come in as its lines.
+ * `record-text.ts` describes the value of a key. Texts are passed in as its lines.
  */
 
-/** Numbers are written by `%.0f`: Lua's own way keeps 14 digits of the 16 of a fencing token. */
+/** Numbers are formatted by `%.0f`: Lua keeps 14 digits by default, and a fencing token has 16. */
 const READ = `
 local LINES = '^(%l+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n(%d+)\\n[^\\n]*\\n[^\\n]*\\n()'
 local time = redis.call('TIME')
@@ -24,7 +25,7 @@ local awaited = state == 'awaited'
 if awaited then state = 'running' end
 `;
 
-/** Nobody sees the records behind a running one. */
+/** Removes the former records, which callers do not see. */
 const SHOWN = `
 local function shown()
   if state == 'running' then return string.sub(value, 1, rest - 1) end
@@ -44,12 +45,13 @@ end
 `;
 
 /**
- * Watchers subscribe to a channel by the name of the key. Who may not publish writes all the same.
- * In a cluster every node hears of it, so that nothing is published where nobody was refused.
+ * Watchers subscribe to a channel with the name of the key. A user without permission to publish
+ * can still write. A cluster broadcasts the message to every node, so a script publishes only if a
+ * claim was refused.
  */
 const TELL = `redis.pcall('PUBLISH', KEYS[1], '')`;
 
-/** Owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished → whether claimed, now, the record. */
+/** owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished → claimed, now, record */
 const CLAIM = `${READ}${SHOWN}${WRITE}
 local past = token or 0
 local tries = 1
@@ -79,7 +81,7 @@ expires = math.max(expires or 0, now + math.max(ARGV[2], ARGV[3]))
 return {1, now, write('', '', former)}
 `;
 
-/** Owner, leaseMs → whether renewed. */
+/** owner, leaseMs → renewed */
 const RENEW = `${READ}${WRITE}
 if not standing or state ~= 'running' or owner ~= ARGV[1] then return 0 end
 lease = now + ARGV[2]
@@ -89,7 +91,7 @@ if ARGV[2] == '0' and awaited then ${TELL} end
 return 1
 `;
 
-/** Owner, state, codec, payload, ttlMs → whether completed. */
+/** owner, state, codec, payload, ttlMs → completed */
 const COMPLETE = `${READ}${WRITE}
 if not standing or owner ~= ARGV[1] then return 0 end
 if state ~= 'running' then return 1 end
@@ -100,7 +102,7 @@ if awaited then ${TELL} end
 return 1
 `;
 
-/** Owner → whether released. What the claim replaced is there again, under the last token. */
+/** owner → released. Restores the replaced record, under the current fencing token. */
 const RELEASE = `${READ}${WRITE}
 if not standing or state ~= 'running' or owner ~= ARGV[1] then return 0 end
 local from = rest
@@ -126,13 +128,13 @@ if awaited then ${TELL} end
 return 1
 `;
 
-/** → now, the record if there is one. */
+/** → now, record if there is one */
 const LOOK = `${READ}${SHOWN}
 if standing then return {now, shown()} end
 return {now}
 `;
 
-/** → whether evicted. */
+/** → evicted */
 const EVICT = `${READ}
 if not standing or (state == 'running' and lease > now) then return 0 end
 redis.call('DEL', KEYS[1])
@@ -140,7 +142,7 @@ ${TELL}
 return 1
 `;
 
-/** → the key by the name that the server knows it by: a client may add a prefix of its own. */
+/** → the name of the key on the server: a client may add a prefix. */
 const NAME = 'return KEYS[1]';
 
 export const SCRIPTS = {

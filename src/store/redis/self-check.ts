@@ -5,19 +5,20 @@ import type { Connection } from './client.js';
 import { withinMs } from './time-limit.js';
 
 const LEASE_MS = 10_000;
-/** How long a key that lives for a millisecond may be seen. */
+/** How long a key with a TTL of one millisecond may still be visible. */
 const PATIENCE_MS = 2000;
 
 type Steps = Pick<Store, 'claim' | 'complete' | 'read' | 'evict'>;
 
 /**
- * Runs the self-check, and resolves to the scratch key it used. A step that fails proves nothing
- * yet: a server that restarts, fails over or evicts in between has forgotten the scratch key, and a
- * client that connects again sends a command twice. So the client is refused only when the check
- * fails again on a new key while the connection and the server stay the same.
+ * Runs the self-check, and resolves to the scratch key that it used. A single failure proves
+ * nothing: a server that restarts, fails over or evicts loses the scratch key, and a client that
+ * reconnects sends a command twice. The client is rejected only if the check fails a second time,
+ * on a new key, while the connection and the server stayed the same.
  *
  * @throws {TypeError} `SAMEKEY_BAD_CLIENT` for a client that fails twice.
- * @throws {Error} `SAMEKEY_STORE` when the check says nothing about the client; it may be run again.
+ * @throws {Error} `SAMEKEY_STORE` if the result says nothing about the client. The check may run
+ * again.
  */
 export async function proveClient(
   keyOf: (key: string) => string,
@@ -73,10 +74,10 @@ function isRefusal(error: unknown): error is Error {
   return (error as { code?: unknown } | undefined)?.code === 'SAMEKEY_BAD_CLIENT';
 }
 
-/** A reply that never comes must not keep the next use from a check of its own. */
+/** Limits the time of a check. A lost reply must not block the next check. */
 export const answered = <T>(check: Promise<T>) => withinMs(LEASE_MS, 'the self-check', check);
 
-/** Returns the names of the commands that the user must not use in a script. */
+/** Returns the names of the commands that the user must not run in a script. */
 const FORBIDDEN = `
 local calls = {
   {'TIME'}, {'GET', KEYS[1]}, {'SET', KEYS[1], '', 'PX', '1'}, {'SETRANGE', KEYS[1], 0, ''}, {'DEL', KEYS[1]}
@@ -91,7 +92,7 @@ end
 return table.concat(names, ', ')
 `;
 
-/** A server says only that a script may not run some command; the error returned says which. */
+/** The server does not name the forbidden command. The returned error does. */
 async function namingCommands(
   error: unknown,
   redisKey: string,
@@ -109,7 +110,10 @@ async function namingCommands(
   }
 }
 
-/** What changes when a server restarts, another one takes over or a key is evicted, if it may be asked. */
+/**
+ * Returns a text that changes when a server restarts, fails over or evicts a key, or `undefined` if
+ * the user may not run `INFO`.
+ */
 async function serverMark({ masters }: Connection): Promise<string | undefined> {
   try {
     const replies = await Promise.all((await masters()).map((send) => send(['INFO'])));
@@ -127,9 +131,9 @@ async function serverMark({ masters }: Connection): Promise<string | undefined> 
 }
 
 /**
- * Proves on a key of its own that this client, this server and these scripts together do what a
- * store is for: set if absent, compare before set, give bytes back as they were, and expire. An
- * option that one of them reads in another way would take all of that away without a word.
+ * Tests on a scratch key that client, server and scripts together do what a store needs: set if
+ * absent, compare before set, return bytes unchanged, and expire. An option of the client can break
+ * each of these without an error.
  */
 async function selfCheck(
   scratchKey: string,

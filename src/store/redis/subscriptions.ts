@@ -2,21 +2,22 @@ import { monotonicMs } from '../../runtime/runtime.js';
 import type { Connection, Subscriber } from './client.js';
 import { withinMs } from './time-limit.js';
 
-/** How long a subscription may take, with the connection for it. */
+/** How long subscribing may take, including the connection. */
 const ANSWER_MS = 3000;
-/** How long no other connection is opened after one that failed. */
+/** How long to wait after a failed connection before the next one is opened. */
 const PAUSE_MS = 5000;
 
 interface Channel {
   readonly watchers: Set<() => void>;
   isSubscribed: boolean;
-  /** Subscribing and ending it, one after another. */
+  /** Resolves when the last subscribe or unsubscribe of this channel has finished. */
   tail: Promise<void>;
 }
 
 /**
- * One connection for all subscriptions, opened for the first and kept until `close`. One that fails
- * or does not answer is closed; until there is another, `watch` rejects and its callers have to poll.
+ * One connection for all subscriptions, opened for the first and kept until `close`. A connection
+ * that fails or does not answer is closed. Until there is a new one, `watch` rejects and callers
+ * poll.
  */
 export class Subscriptions {
   readonly #open: NonNullable<Connection['openSubscriber']>;
@@ -36,7 +37,7 @@ export class Subscriptions {
       tail: Promise.resolve(),
     };
     this.#channels.set(name, channel);
-    // A function of its own: the same `notify` may watch twice.
+    // Wrapped, so that the same `notify` can watch twice.
     const watcher = () => notify();
     channel.watchers.add(watcher);
     const end = () => {
@@ -57,7 +58,7 @@ export class Subscriptions {
     this.#drop();
   }
 
-  /** Subscribes if anybody watches, and ends it if nobody does any longer. */
+  /** Subscribes if the channel has watchers, and unsubscribes if it has none left. */
   #settle(name: string, channel: Channel): Promise<void> {
     const turn = channel.tail.then(async () => {
       const isWanted = channel.watchers.size > 0;
@@ -67,7 +68,7 @@ export class Subscriptions {
           const change = isWanted ? subscriber.subscribe(name) : subscriber.unsubscribe(name);
           await withinMs(ANSWER_MS, 'a subscription', change);
         } catch (error) {
-          // Another channel may have been told of the same failure before.
+          // Another channel may have reported the same failure before.
           if (this.#subscriber === subscriber) this.#fail(error);
           throw error;
         }
@@ -87,14 +88,14 @@ export class Subscriptions {
     try {
       this.#subscriber = this.#open({
         onMessage: (name) => this.#tell(this.#channels.get(name)),
-        // Messages published in between are lost.
+        // Messages published during the interruption are lost.
         onReconnect: () => this.#tellAll(),
       });
     } catch (error) {
       this.#fail(error);
       throw error;
     }
-    // Those who watched by the connection before.
+    // Subscribes the channels of the previous connection.
     for (const [name, channel] of this.#channels) this.#settle(name, channel).catch(() => {});
     return this.#subscriber;
   }
@@ -112,12 +113,12 @@ export class Subscriptions {
     this.#drop();
   }
 
-  /** Gives the connection up; the next to watch opens another. */
+  /** Closes the connection. The next `watch` opens another one. */
   #drop(): void {
     try {
       this.#subscriber?.close();
     } catch {
-      // It was closed, or never open.
+      // It was closed already, or never open.
     }
     this.#subscriber = undefined;
     for (const channel of this.#channels.values()) channel.isSubscribed = false;
