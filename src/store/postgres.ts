@@ -2,7 +2,7 @@ import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { monotonicMs } from '../runtime/runtime.js';
 import { fromOneLine, toOneLine } from './one-line.js';
 import { type Connection, type PostgresClient, type Row, toConnection } from './postgres/client.js';
-import { Notifications, type Sight } from './postgres/notifications.js';
+import { Notifications, type PolledKey } from './postgres/notifications.js';
 import { type Statements, statementsFor } from './postgres/statements.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import { sha1Hex } from './text-digest.js';
@@ -63,7 +63,12 @@ const FORGOTTEN_STATEMENT: ReadonlySet<unknown> = new Set(['26000', '42P05']);
  * @throws {TypeError | SyntaxError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type, or an
  * invalid table name.
  * @example
- * postgresStore({ pool: {} }); // throws TypeError
+ * import pg from 'pg';
+ *
+ * const pool = new pg.Pool({ connectionString: 'postgres://localhost/app' });
+ * const store = postgresStore({ pool, table: 'orders' });
+ * store.name; // 'postgres'
+ * store.schema.includes('CREATE TABLE'); // true
  */
 export function postgresStore(options: PostgresStoreOptions): PostgresStore {
   requireMembers(options, ['pool', 'table', 'prepare'], 'options of the PostgreSQL store');
@@ -121,7 +126,7 @@ class Records implements PostgresStore {
     this.#sql = statementsFor(table);
     this.schema = this.#sql.schema;
     this.#isPreparing = isPreparing;
-    const notifications = new Notifications(connection.listener, table, (keys) => this.#look(keys));
+    const notifications = new Notifications(connection.listener, table, (keys) => this.#poll(keys));
     this.#notifications = notifications;
     this.watch = async (key, notify) => notifications.watch(key, notify);
   }
@@ -217,10 +222,13 @@ class Records implements PostgresStore {
     this.#notifications.close();
   }
 
-  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, Sight>> {
-    const rows = await this.#connection.query(this.#sql.look, [keys]);
-    const sightIn = (row: Row) => ({ version: String(row.version), isHeld: row.is_held === true });
-    return new Map(rows.map((row) => [row.key as string, sightIn(row)]));
+  async #poll(keys: readonly string[]): Promise<ReadonlyMap<string, PolledKey>> {
+    const rows = await this.#connection.query(this.#sql.poll, [keys]);
+    const toPolledKey = (row: Row) => ({
+      version: String(row.version),
+      isLeased: row.is_leased === true,
+    });
+    return new Map(rows.map((row) => [row.key as string, toPolledKey(row)]));
   }
 
   async #decide(text: string, values: readonly unknown[]): Promise<boolean> {

@@ -4,7 +4,7 @@ import { type Argument, type Connection, type RedisClient, toConnection } from '
 import { toRecord } from './redis/record-text.js';
 import { ScriptRunner } from './redis/script-runner.js';
 import type { ScriptName } from './redis/scripts.js';
-import { answered, proveClient } from './redis/self-check.js';
+import { verifyClient, withTimeLimit } from './redis/self-check.js';
 import { Subscriptions } from './redis/subscriptions.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 
@@ -35,7 +35,11 @@ const SCAN_COUNT = '250';
  * @throws {TypeError} `SAMEKEY_BAD_CLIENT` if `client` is not a supported client.
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
  * @example
- * redisStore({ client: {} }); // throws TypeError
+ * import { createClient } from 'redis';
+ *
+ * const client = createClient({ url: 'redis://localhost:6379' });
+ * const store = redisStore({ client, prefix: 'orders:' });
+ * store.name; // 'redis'
  */
 export function redisStore(options: RedisStoreOptions): Store {
   requireMembers(options, ['client', 'prefix'], 'options of the Redis store');
@@ -69,7 +73,7 @@ class RedisStore implements Store {
   readonly #prefix: string;
   readonly #subscriptions: Subscriptions | undefined;
   /** The prefix as the server sees it, known after the self-check. */
-  #proof: Promise<string> | undefined;
+  #serverPrefix: Promise<string> | undefined;
 
   constructor(connection: Connection, prefix: string) {
     this.#connection = connection;
@@ -79,17 +83,18 @@ class RedisStore implements Store {
     if (openSubscriber !== undefined) {
       const subscriptions = new Subscriptions(openSubscriber);
       this.#subscriptions = subscriptions;
-      this.watch = async (key, notify) => subscriptions.watch((await this.#proved()) + key, notify);
+      this.watch = async (key, notify) =>
+        subscriptions.watch((await this.#verifiedPrefix()) + key, notify);
     }
   }
 
   async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#claim(key, request);
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#decide('renew', key, [toOneLine(owner), String(leaseMs)]);
   }
 
@@ -100,27 +105,27 @@ class RedisStore implements Store {
   ): Promise<boolean> {
     // Copied now: the client may send it later, after it has reconnected.
     const payload = completion.payload.slice();
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#complete(key, owner, { ...completion, payload });
   }
 
   async release(key: string, owner: string): Promise<boolean> {
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#decide('release', key, [toOneLine(owner)]);
   }
 
   async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#read(key);
   }
 
   async evict(key: string): Promise<boolean> {
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#decide('evict', key, []);
   }
 
   async *list({ limit = Number.POSITIVE_INFINITY } = {}): AsyncGenerator<StoreEntry> {
-    const prefix = await this.#proved();
+    const prefix = await this.#verifiedPrefix();
     const pattern = `${prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
     // A scan may return a key more than once.
     const seen = new Set<string>();
@@ -176,13 +181,13 @@ class RedisStore implements Store {
       return fail(
         RangeError,
         'SAMEKEY_STORE_FULL',
-        `Cannot keep a result in Redis: it takes ${payload.length} bytes, wanted at most the server's proto-max-bulk-len`,
+        `Cannot store a result in Redis: it takes ${payload.length} bytes, wanted at most the server's proto-max-bulk-len`,
       );
     }
   }
 
   async #read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
-    const [nowMs, value] = listOf(await this.#run('look', key, []), 1);
+    const [nowMs, value] = listOf(await this.#run('read', key, []), 1);
     return { record: value === undefined ? undefined : recordIn(value), nowMs: Number(nowMs) };
   }
 
@@ -194,26 +199,26 @@ class RedisStore implements Store {
     return this.#scripts.run(script, this.#prefix + key, args);
   }
 
-  #proved(): Promise<string> {
-    if (this.#proof === undefined) {
-      this.#proof = this.#prove();
-      this.#proof.catch((error) => {
+  #verifiedPrefix(): Promise<string> {
+    if (this.#serverPrefix === undefined) {
+      this.#serverPrefix = this.#verify();
+      this.#serverPrefix.catch((error) => {
         // Any other failure, such as a lost connection, may be over at the next use.
-        if (error?.code !== 'SAMEKEY_BAD_CLIENT') this.#proof = undefined;
+        if (error?.code !== 'SAMEKEY_BAD_CLIENT') this.#serverPrefix = undefined;
       });
     }
-    return this.#proof;
+    return this.#serverPrefix;
   }
 
-  async #prove(): Promise<string> {
+  async #verify(): Promise<string> {
     const store = {
       claim: this.#claim.bind(this),
       complete: this.#complete.bind(this),
       read: this.#read.bind(this),
       evict: (key: string) => this.#decide('evict', key, []),
     };
-    const scratchKey = await proveClient((key) => this.#prefix + key, store, this.#connection);
-    const name = String(await answered(this.#run('name', scratchKey, [])));
+    const scratchKey = await verifyClient((key) => this.#prefix + key, store, this.#connection);
+    const name = String(await withTimeLimit(this.#run('name', scratchKey, [])));
     return name.slice(0, name.length - scratchKey.length);
   }
 }

@@ -12,24 +12,24 @@ import type { ClaimRequest, Completion, StoreRecord } from './store.js';
  * its own. So at most two records follow the current one, and none of them expires later than the
  * record in front of it.
  */
-export interface KeptRecord extends StoreRecord {
-  readonly former?: KeptRecord;
+export interface StoredRecord extends StoreRecord {
+  readonly former?: StoredRecord;
 }
 
 /** Returns the record without its former ones, as callers see it. */
-export function shown(kept: KeptRecord): StoreRecord {
-  if (kept.former === undefined) return kept;
-  const { former: _, ...record } = kept;
-  return record;
+export function withoutFormer(record: StoredRecord): StoreRecord {
+  if (record.former === undefined) return record;
+  const { former: _, ...current } = record;
+  return current;
 }
 
 /** Returns the record with `former` in place of its own. */
-export function inFrontOf(former: KeptRecord | undefined, kept: KeptRecord): KeptRecord {
-  return former === undefined ? shown(kept) : { ...kept, former };
+export function withFormer(former: StoredRecord | undefined, record: StoredRecord): StoredRecord {
+  return former === undefined ? withoutFormer(record) : { ...record, former };
 }
 
 /** Returns the finished record behind a running one. */
-export function finishedBehind({ former }: KeptRecord): KeptRecord | undefined {
+export function formerFinished({ former }: StoredRecord): StoredRecord | undefined {
   return former?.state === 'running' ? former.former : former;
 }
 
@@ -58,35 +58,35 @@ export function unexpired<T extends StoreRecord>(
  * a clock that was set back, could give the same token twice.
  */
 export function claimed(
-  old: KeptRecord | undefined,
+  old: StoredRecord | undefined,
   request: ClaimRequest,
   nowMs: number,
-  passedToken = 0,
-): KeptRecord | undefined {
-  const standing = unexpired(old, nowMs);
+  highestToken = 0,
+): StoredRecord | undefined {
+  const current = unexpired(old, nowMs);
   let attempt = 1;
-  if (standing !== undefined) {
+  if (current !== undefined) {
     // The claim was sent again, because its reply was lost or it arrived after its run had ended.
-    if (standing.owner === request.owner) {
-      return standing.state === 'running' ? standing : undefined;
+    if (current.owner === request.owner) {
+      return current.state === 'running' ? current : undefined;
     }
-    if (isAnother(standing.fingerprint, request.fingerprint)) return undefined;
-    if (standing.state !== 'running') {
+    if (isAnother(current.fingerprint, request.fingerprint)) return undefined;
+    if (current.state !== 'running') {
       if (!request.takeFinished) return undefined;
     } else {
-      if (!request.takeUnknown || !isUnknown(standing, nowMs)) return undefined;
-      attempt = standing.attempt + 1;
+      if (!request.takeUnknown || !isUnknown(current, nowMs)) return undefined;
+      attempt = current.attempt + 1;
     }
   }
-  // Of several records that were taken over in turn only the newest is kept.
+  // Of several records that were taken over in turn only the newest is record.
   const former =
-    standing?.state === 'running' ? inFrontOf(finishedBehind(standing), standing) : standing;
-  return inFrontOf(former, {
+    current?.state === 'running' ? withFormer(formerFinished(current), current) : current;
+  return withFormer(former, {
     state: 'running',
     owner: request.owner,
     // Microseconds: a store with a clock that fine needs no memory of deleted records.
     fencingToken: Math.max(
-      Math.max(old?.fencingToken ?? 0, passedToken) + 1,
+      Math.max(old?.fencingToken ?? 0, highestToken) + 1,
       Math.floor(nowMs * 1000),
     ),
     attempt,
@@ -106,11 +106,11 @@ export function claimed(
 
 /** Returns the renewed record, or `undefined` if `owner` may not renew it. */
 export function renewed(
-  old: KeptRecord | undefined,
+  old: StoredRecord | undefined,
   owner: string,
   leaseMs: number,
   nowMs: number,
-): KeptRecord | undefined {
+): StoredRecord | undefined {
   const record = unexpired(old, nowMs);
   if (record?.owner !== owner || record.state !== 'running') return undefined;
   const leaseEndsAtMs = nowMs + leaseMs;
@@ -119,7 +119,7 @@ export function renewed(
 
 /** Returns the finished record, or `undefined` if `owner` may not finish it. */
 export function completed(
-  old: KeptRecord | undefined,
+  old: StoredRecord | undefined,
   owner: string,
   { state, codec, payload, ttlMs }: Completion,
   nowMs: number,
@@ -155,7 +155,7 @@ export function isReleasable(old: StoreRecord | undefined, owner: string, nowMs:
  * takeover dropped the record that this one took over, this one stays with an expired lease:
  * otherwise no record would show that the outcome is unknown.
  */
-export function restored(released: KeptRecord, nowMs: number): KeptRecord | undefined {
+export function restored(released: StoredRecord, nowMs: number): StoredRecord | undefined {
   const { fencingToken, attempt, leaseEndsAtMs, former } = released;
   if (attempt > 1 && former?.state !== 'running') {
     return { ...released, leaseEndsAtMs: Math.min(leaseEndsAtMs, nowMs) };

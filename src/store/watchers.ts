@@ -23,11 +23,11 @@ export class Watchers {
     };
   }
 
-  tell(key: string): void {
+  notify(key: string): void {
     for (const watcher of this.#byKey.get(key) ?? []) watcher();
   }
 
-  tellAll(): void {
-    for (const key of this.#byKey.keys()) this.tell(key);
+  notifyAll(): void {
+    for (const key of this.#byKey.keys()) this.notify(key);
   }
 }

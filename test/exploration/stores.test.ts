@@ -59,9 +59,9 @@ describe('a store that answers otherwise', () => {
       return undefined;
     };
     expect(await differenceOf(transition)).toBeUndefined();
-    const { finishedBehind, unexpired } = transition;
+    const { formerFinished, unexpired } = transition;
     const restored: typeof transition.restored = (record, nowMs) =>
-      unexpired(finishedBehind(record), nowMs);
+      unexpired(formerFinished(record), nowMs);
     expect(await differenceOf({ ...transition, restored })).toMatch(
       /^Seed \d+:\n(?:-?\d+ ms: .*\n)+answered .*\nwanted .*running/,
     );

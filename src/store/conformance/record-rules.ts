@@ -1,7 +1,7 @@
 import type { StoreEntry } from '../store.js';
 import {
   claim,
-  claimInVain,
+  claimRefused,
   expectEqual,
   expectSoon,
   expectTrue,
@@ -104,7 +104,7 @@ export const recordRules: readonly Rule[] = [
         const leaseMs = change === 'evict' ? SHORT_MS : HOUR_MS;
         const { owner } = (await claim(store, key, { leaseMs })).record;
         // A waiting caller was refused first. Otherwise the store may skip the notification.
-        await claimInVain(other, key);
+        await claimRefused(other, key);
         await stage.passMs(store, 2 * SHORT_MS);
         [own, others, ended] = [0, 0, 0];
         const changes = {
@@ -152,7 +152,7 @@ export const recordRules: readonly Rule[] = [
       expectEqual(count, 1, 'the number of records with a limit of 1');
       // A caller that has seen enough stops.
       for await (const _ of other.list()) break;
-      await claimInVain(store, runningKey);
+      await claimRefused(store, runningKey);
     },
   },
 ];

@@ -34,7 +34,7 @@ export const DAY_MS = 24 * HOUR_MS;
 export const SHORT_MS = 20;
 
 /** How long a notification may take before it counts as lost. */
-const TOLD_WITHIN_MS = 20_000;
+const NOTIFIED_WITHIN_MS = 20_000;
 
 /** The stores, keys and clock of one rule. */
 export class Stage {
@@ -78,7 +78,7 @@ export const newOwner = () => globalThis.crypto.randomUUID() as string;
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** Returns a claim request that takes no record over and whose lease outlasts any test. */
-export function request(own: Partial<ClaimRequest> = {}): ClaimRequest {
+export function request(overrides: Partial<ClaimRequest> = {}): ClaimRequest {
   return {
     owner: newOwner(),
     leaseMs: HOUR_MS,
@@ -86,7 +86,7 @@ export function request(own: Partial<ClaimRequest> = {}): ClaimRequest {
     fingerprint: undefined,
     takeUnknown: false,
     takeFinished: false,
-    ...own,
+    ...overrides,
   };
 }
 
@@ -94,28 +94,28 @@ export function request(own: Partial<ClaimRequest> = {}): ClaimRequest {
 export async function claim(
   store: Store,
   key: string,
-  own: Partial<ClaimRequest> = {},
+  overrides: Partial<ClaimRequest> = {},
 ): Promise<ClaimResult> {
-  const result = await store.claim(key, request(own));
+  const result = await store.claim(key, request(overrides));
   expectEqual(result.claimed, true, 'whether the claim was granted');
   return result;
 }
 
 /** Claims the key, and fails if the claim is granted. */
-export async function claimInVain(
+export async function claimRefused(
   store: Store,
   key: string,
-  own: Partial<ClaimRequest> = {},
+  overrides: Partial<ClaimRequest> = {},
 ): Promise<ClaimResult> {
-  const result = await store.claim(key, request(own));
+  const result = await store.claim(key, request(overrides));
   expectEqual(result.claimed, false, 'whether the claim was granted');
   return result;
 }
 
 /** Returns an outcome, with defaults. */
-export function outcome(own: Partial<Completion> = {}): Completion {
+export function outcome(overrides: Partial<Completion> = {}): Completion {
   const payload = new Uint8Array([123, 125]);
-  return { state: 'done', codec: 'json', payload, ttlMs: DAY_MS, ...own };
+  return { state: 'done', codec: 'json', payload, ttlMs: DAY_MS, ...overrides };
 }
 
 /** Fails unless the values are equal: objects by their members, bytes by their content. */
@@ -150,9 +150,9 @@ const showMember = (value: unknown) =>
 
 /** Waits until `isSo`, and fails if that takes too long. */
 export async function expectSoon(isSo: () => boolean, what: string): Promise<void> {
-  const endsAt = performance.now() + TOLD_WITHIN_MS;
+  const endsAt = performance.now() + NOTIFIED_WITHIN_MS;
   while (!isSo()) {
-    expectTrue(performance.now() < endsAt, `${what} within ${TOLD_WITHIN_MS} ms`);
+    expectTrue(performance.now() < endsAt, `${what} within ${NOTIFIED_WITHIN_MS} ms`);
     await sleep(5);
   }
 }

@@ -22,7 +22,7 @@ export type Anchor = readonly [
 export const ANCHOR_KEY = Symbol.for('samekey clock');
 
 /** How often a write also saves the current time. */
-const KEPT_EVERY_MS = 10_000;
+const SAVE_INTERVAL_MS = 10_000;
 
 /**
  * The clock of a database. All processes of the machine share it, and adjusting the wall clock does
@@ -56,8 +56,8 @@ export class MachineClock {
   }
 
   /** Saves the time from time to time. Must be called before a record with that time is written. */
-  keep(nowMs: number): void {
-    if (this.#anchor === undefined || nowMs < this.#reachedMs + KEPT_EVERY_MS) return;
+  save(nowMs: number): void {
+    if (this.#anchor === undefined || nowMs < this.#reachedMs + SAVE_INTERVAL_MS) return;
     this.#reachedMs = nowMs;
     const [startMs, monotonicMs, bootId, , aliveSinceMs] = this.#anchor;
     this.#database
@@ -83,7 +83,7 @@ export class MachineClock {
         const other = found();
         if (other !== undefined) return other;
         const last = this.#database.get(ANCHOR_KEY);
-        const startMs = Math.max(wallClockMs(), (last?.[3] ?? 0) + 2 * KEPT_EVERY_MS);
+        const startMs = Math.max(wallClockMs(), (last?.[3] ?? 0) + 2 * SAVE_INTERVAL_MS);
         // Without an earlier anchor, other processes may still use the wall clock.
         const aliveSinceMs = last === undefined ? 0 : startMs;
         const monotonicMs = machineMonotonicMs() as number;

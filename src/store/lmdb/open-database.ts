@@ -33,7 +33,7 @@ export function openDatabase(path: string): Database<RecordRow, string> {
 export function cannotOpen(path: string, error: unknown): Error {
   const state = error instanceof Error ? error.message : String(error);
   const wanted =
-    error instanceof Unfit
+    error instanceof UnusableFolder
       ? error.wanted
       : 'a folder on a disk of this machine that this process may write to';
   return Object.assign(
@@ -45,7 +45,7 @@ export function cannotOpen(path: string, error: unknown): Error {
 }
 
 /** A problem found before LMDB opens the database. */
-class Unfit extends Error {
+class UnusableFolder extends Error {
   readonly wanted: string;
 
   constructor(state: string, wanted: string) {
@@ -61,26 +61,29 @@ class Unfit extends Error {
 function requireDatabase(path: string): void {
   const folder = fs.statSync(path, { throwIfNoEntry: false });
   if (folder === undefined) fs.mkdirSync(path, { recursive: true });
-  else if (!folder.isDirectory()) throw new Unfit('it is not a folder', 'one');
+  else if (!folder.isDirectory()) throw new UnusableFolder('it is not a folder', 'one');
   const sizes = ['data.mdb', 'lock.mdb'].map((name) => {
     const found = fs.statSync(`${path}/${name}`, { throwIfNoEntry: false });
     if (found?.isFile() === false)
-      throw new Unfit(`its ${name} is not a file`, 'one that LMDB made, or none');
+      throw new UnusableFolder(`its ${name} is not a file`, 'one that LMDB made, or none');
     return found?.size ?? 0;
   });
-  if (sizes.includes(0)) requireRoom(path);
+  if (sizes.includes(0)) requireFreeSpace(path);
   if (sizes[0] !== 0) requirePages(`${path}/data.mdb`);
 }
 
 /** The files of a new database need less than this. */
 const NEW_DATABASE_BYTES = 512 * 1024;
 
-function requireRoom(path: string): void {
+function requireFreeSpace(path: string): void {
   const { bavail, blocks, bsize } = fs.statfsSync(path);
   const freeBytes = bavail * bsize;
   // Some file systems do not report their size.
   if (blocks > 0 && freeBytes < NEW_DATABASE_BYTES) {
-    throw new Unfit(`the disk has ${freeBytes} bytes left`, `${NEW_DATABASE_BYTES} or more`);
+    throw new UnusableFolder(
+      `the disk has ${freeBytes} bytes left`,
+      `${NEW_DATABASE_BYTES} or more`,
+    );
   }
 }
 
@@ -98,7 +101,7 @@ const IS_META = 0x08;
 const MAGIC = 0xbeefc0de;
 const NO_ROOT = 2n ** 64n - 1n;
 /** Retries, because another process may be creating the database, with one write of two pages. */
-const READINGS = 100;
+const MAX_READS = 100;
 
 /** Throws unless the file begins like one of LMDB and contains the pages that it refers to. */
 function requirePages(file: string): void {
@@ -106,8 +109,8 @@ function requirePages(file: string): void {
   try {
     let reading = 1;
     while (!hasPages(descriptor)) {
-      if (reading++ < READINGS) continue;
-      throw new Unfit(
+      if (reading++ < MAX_READS) continue;
+      throw new UnusableFolder(
         'its data.mdb is not a database of LMDB, or is damaged',
         'one that LMDB wrote, or none',
       );

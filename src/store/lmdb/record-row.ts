@@ -1,5 +1,5 @@
 import type { StoreRecord } from '../store.js';
-import type { KeptRecord } from '../transition.js';
+import type { StoredRecord } from '../transition.js';
 
 /**
  * A record without member names, which would take a third of the space. Missing members at the end
@@ -20,7 +20,7 @@ export type RecordRow = readonly [
   former?: RecordRow | undefined,
 ];
 
-export function toRow(record: KeptRecord): RecordRow {
+export function toRow(record: StoredRecord): RecordRow {
   const { state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs } = record;
   const row = [
     state,
@@ -39,7 +39,7 @@ export function toRow(record: KeptRecord): RecordRow {
   return fingerprint === undefined ? row : [...row, fingerprint];
 }
 
-export function toRecord(row: RecordRow): KeptRecord {
+export function toRecord(row: RecordRow): StoredRecord {
   const [state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs, ...more] =
     row;
   const [fingerprint, finishedAtMs, codec, bytes, former] = more;

@@ -44,7 +44,7 @@ interface Preparing {
   }): Promise<{ readonly rows: readonly Row[] }>;
 }
 
-interface Lite extends Queryable {
+interface Pglite extends Queryable {
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>;
 }
 
@@ -75,7 +75,7 @@ export function toConnection(pool: PostgresClient): Connection {
       );
     },
     listener: has('listen', 'function')
-      ? new LiteListener(client as Lite)
+      ? new PgliteListener(client as Pglite)
       : // A single Client of pg has `connect` as well, and nothing to give away.
         has('connect', 'function') && has('totalCount', 'number')
         ? listenerOf(client as Pool)
@@ -84,12 +84,12 @@ export function toConnection(pool: PostgresClient): Connection {
 }
 
 /** A PGlite has one connection, which receives all notifications beside its queries. */
-class LiteListener implements Listener {
-  readonly #client: Lite;
+class PgliteListener implements Listener {
+  readonly #client: Pglite;
   readonly #subscribers = new Set<Subscriber>();
   #listening: Promise<() => Promise<void>> | undefined;
 
-  constructor(client: Lite) {
+  constructor(client: Pglite) {
     this.#client = client;
   }
 

@@ -16,7 +16,7 @@ export interface Statements {
   readonly list: string;
   readonly sweep: string;
   /** Reads what `watch` compares. A key without a record has no row. */
-  readonly look: string;
+  readonly poll: string;
 }
 
 const quoted = (name: string) => `"${name}"`;
@@ -52,7 +52,7 @@ const FORMER = {
 };
 const FORMER_NAMES = Object.keys(FORMER);
 const FORMER_VALUES = FORMER_NAMES.map((name) => `'${name}', r.${name}`).join(', ');
-const FINISHED_BEHIND = `CASE r.former->>'state' WHEN 'running' THEN r.former->'former' ELSE r.former END`;
+const FORMER_FINISHED = `CASE r.former->>'state' WHEN 'running' THEN r.former->'former' ELSE r.former END`;
 
 /** The first former record of `r` that has not expired, or `NULL`. */
 const RESTORED = `CASE
@@ -79,7 +79,7 @@ const isClaimable = (nowMs: string) => `(
 export function statementsFor(name: string): Statements {
   const table = name.split('.').map(quoted).join('.');
   const index = quoted(`${name.split('.').at(-1)}_expires`);
-  const told = `count(pg_notify('${name}', key))`;
+  const notifications = `count(pg_notify('${name}', key))`;
   const releasable = `key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms`;
   const schema = `CREATE TABLE IF NOT EXISTS ${table} (
   key text COLLATE "C" PRIMARY KEY,
@@ -128,7 +128,7 @@ ${schema}END $samekey$`,
     expires_at_ms = greatest(r.expires_at_ms, excluded.expires_at_ms),
     former = CASE
       WHEN r.expires_at_ms <= excluded.claimed_at_ms THEN NULL
-      WHEN r.state = 'running' THEN jsonb_build_object(${FORMER_VALUES}, 'former', ${FINISHED_BEHIND})
+      WHEN r.state = 'running' THEN jsonb_build_object(${FORMER_VALUES}, 'former', ${FORMER_FINISHED})
       ELSE jsonb_build_object(${FORMER_VALUES})
     END,
     ${['finished_at_ms', 'codec', 'payload'].map((name) => `${name} = CASE WHEN r.expires_at_ms > excluded.claimed_at_ms THEN r.${name} END`).join(',\n    ')}
@@ -162,9 +162,9 @@ FROM renewed GROUP BY key`,
   WHERE key = $1 AND owner = $2 AND r.expires_at_ms > ms
   RETURNING key
 )
-SELECT key, ${told} FROM done GROUP BY key`,
+SELECT key, ${notifications} FROM done GROUP BY key`,
     // Restores the replaced record, under the current fencing token.
-    release: `WITH ${CLOCK}, gone AS (
+    release: `WITH ${CLOCK}, deleted AS (
   DELETE FROM ${table} AS r USING clock
   WHERE ${releasable} AND NOT ${HAS_LOST_FORMER} AND ${RESTORED} IS NULL
   RETURNING key
@@ -185,18 +185,18 @@ SELECT key, ${told} FROM done GROUP BY key`,
   WHERE ${releasable} AND NOT ${HAS_LOST_FORMER} AND ${RESTORED} IS NOT NULL
   RETURNING key
 )
-SELECT key, ${told} FROM (
-  SELECT key FROM gone UNION ALL SELECT key FROM ended UNION ALL SELECT key FROM restored
+SELECT key, ${notifications} FROM (
+  SELECT key FROM deleted UNION ALL SELECT key FROM ended UNION ALL SELECT key FROM restored
 ) AS released
 GROUP BY key`,
     read: `WITH ${CLOCK}
 SELECT ms AS now_ms, ${COLUMNS} FROM clock LEFT JOIN ${table} AS r ON key = $1 AND r.expires_at_ms > ms`,
-    evict: `WITH ${CLOCK}, gone AS (
+    evict: `WITH ${CLOCK}, deleted AS (
   DELETE FROM ${table} AS r USING clock
   WHERE key = $1 AND r.expires_at_ms > ms AND NOT (state = 'running' AND lease_ends_at_ms > ms)
   RETURNING key
 )
-SELECT key, ${told} FROM gone GROUP BY key`,
+SELECT key, ${notifications} FROM deleted GROUP BY key`,
     list: `WITH ${CLOCK}
 SELECT key, ${COLUMNS} FROM ${table} AS r, clock
 WHERE r.expires_at_ms > ms AND key > $1 COLLATE "C" ORDER BY key LIMIT $2`,
@@ -204,10 +204,10 @@ WHERE r.expires_at_ms > ms AND key > $1 COLLATE "C" ORDER BY key LIMIT $2`,
   SELECT key FROM ${table} AS r, clock WHERE r.expires_at_ms <= ms
   ORDER BY expires_at_ms LIMIT $1 FOR UPDATE OF r SKIP LOCKED
 ) RETURNING key`,
-    look: `WITH ${CLOCK}, seen AS (
-  SELECT key, state, owner, state = 'running' AND lease_ends_at_ms > ms AS is_held
+    poll: `WITH ${CLOCK}, polled AS (
+  SELECT key, state, owner, state = 'running' AND lease_ends_at_ms > ms AS is_leased
   FROM ${table}, clock WHERE key = ANY ($1::text[]) AND expires_at_ms > ms
 )
-SELECT key, concat_ws(' ', state, is_held, owner) AS version, is_held FROM seen`,
+SELECT key, concat_ws(' ', state, is_leased, owner) AS version, is_leased FROM polled`,
   };
 }

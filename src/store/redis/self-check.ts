@@ -6,7 +6,7 @@ import { withinMs } from './time-limit.js';
 
 const LEASE_MS = 10_000;
 /** How long a key with a TTL of one millisecond may still be visible. */
-const PATIENCE_MS = 2000;
+const EXPIRY_LIMIT_MS = 2000;
 
 type Steps = Pick<Store, 'claim' | 'complete' | 'read' | 'evict'>;
 
@@ -20,7 +20,7 @@ type Steps = Pick<Store, 'claim' | 'complete' | 'read' | 'evict'>;
  * @throws {Error} `SAMEKEY_STORE` if the result says nothing about the client. The check may run
  * again.
  */
-export async function proveClient(
+export async function verifyClient(
   keyOf: (key: string) => string,
   store: Steps,
   connection: Connection,
@@ -30,26 +30,26 @@ export async function proveClient(
     try {
       await selfCheck(scratchKey, keyOf(scratchKey), store, connection);
     } catch (error) {
-      throw await namingCommands(error, keyOf(scratchKey), connection);
+      throw await withForbiddenCommands(error, keyOf(scratchKey), connection);
     }
     return scratchKey;
   };
   try {
-    return await answered(attempt());
+    return await withTimeLimit(attempt());
   } catch (error) {
     if (!isRefusal(error)) throw error;
   }
   const startedAt = monotonicMs();
-  const isUnbroken = connection.watchInterruptions();
+  const endWatch = connection.watchInterruptions();
   let isSameServer: boolean | undefined;
   try {
-    return await answered(
+    return await withTimeLimit(
       (async () => {
-        const before = await serverMark(connection);
+        const before = await serverState(connection);
         try {
           return await attempt();
         } finally {
-          const after = await serverMark(connection);
+          const after = await serverState(connection);
           if (before !== undefined || after !== undefined) isSameServer = before === after;
         }
       })(),
@@ -57,16 +57,16 @@ export async function proveClient(
   } catch (error) {
     if (!isRefusal(error)) throw error;
     // After `LEASE_MS` the scratch key expires, whatever the client does.
-    const isTimely = monotonicMs() - startedAt < LEASE_MS;
-    const signs = [isSameServer, isUnbroken()];
-    if (isTimely && signs.includes(true) && !signs.includes(false)) throw error;
+    const isInTime = monotonicMs() - startedAt < LEASE_MS;
+    const evidence = [isSameServer, endWatch()];
+    if (isInTime && evidence.includes(true) && !evidence.includes(false)) throw error;
     return fail(
       Error,
       'SAMEKEY_STORE',
       `Cannot check this Redis client: the connection or the server may have changed in the self-check, wanted both to stay; the next use checks again (${error.message})`,
     );
   } finally {
-    isUnbroken();
+    endWatch();
   }
 }
 
@@ -75,10 +75,10 @@ function isRefusal(error: unknown): error is Error {
 }
 
 /** Limits the time of a check. A lost reply must not block the next check. */
-export const answered = <T>(check: Promise<T>) => withinMs(LEASE_MS, 'the self-check', check);
+export const withTimeLimit = <T>(check: Promise<T>) => withinMs(LEASE_MS, 'the self-check', check);
 
 /** Returns the names of the commands that the user must not run in a script. */
-const FORBIDDEN = `
+const FIND_FORBIDDEN = `
 local calls = {
   {'TIME'}, {'GET', KEYS[1]}, {'SET', KEYS[1], '', 'PX', '1'}, {'SETRANGE', KEYS[1], 0, ''}, {'DEL', KEYS[1]}
 }
@@ -93,14 +93,14 @@ return table.concat(names, ', ')
 `;
 
 /** The server does not name the forbidden command. The returned error does. */
-async function namingCommands(
+async function withForbiddenCommands(
   error: unknown,
   redisKey: string,
   connection: Connection,
 ): Promise<unknown> {
   if (!(error instanceof Error) || !error.message.includes("can't run this command")) return error;
   try {
-    const names = await connection.send(redisKey, ['EVAL', FORBIDDEN, '1', redisKey]);
+    const names = await connection.send(redisKey, ['EVAL', FIND_FORBIDDEN, '1', redisKey]);
     return new Error(
       `Cannot use Redis: its user may not run ${names} in scripts, wanted the permissions in docs/stores.md`,
       { cause: error },
@@ -114,7 +114,7 @@ async function namingCommands(
  * Returns a text that changes when a server restarts, fails over or evicts a key, or `undefined` if
  * the user may not run `INFO`.
  */
-async function serverMark({ masters }: Connection): Promise<string | undefined> {
+async function serverState({ masters }: Connection): Promise<string | undefined> {
   try {
     const replies = await Promise.all((await masters()).map((send) => send(['INFO'])));
     return replies
@@ -178,7 +178,7 @@ async function selfCheck(
 
   await store.claim(scratchKey, { ...request, owner: 'third' });
   await store.complete(scratchKey, 'third', { ...completion, ttlMs: 1 });
-  const until = monotonicMs() + PATIENCE_MS;
+  const until = monotonicMs() + EXPIRY_LIMIT_MS;
   for (;;) {
     const askedAt = monotonicMs();
     if (Number(await connection.send(redisKey, ['EXISTS', redisKey])) === 0) return;

@@ -3,15 +3,15 @@ import type { Connection, Subscriber } from './client.js';
 import { withinMs } from './time-limit.js';
 
 /** How long subscribing may take, including the connection. */
-const ANSWER_MS = 3000;
+const SUBSCRIBE_LIMIT_MS = 3000;
 /** How long to wait after a failed connection before the next one is opened. */
-const PAUSE_MS = 5000;
+const RETRY_AFTER_MS = 5000;
 
 interface Channel {
   readonly watchers: Set<() => void>;
   isSubscribed: boolean;
   /** Resolves when the last subscribe or unsubscribe of this channel has finished. */
-  tail: Promise<void>;
+  lastUpdate: Promise<void>;
 }
 
 /**
@@ -34,7 +34,7 @@ export class Subscriptions {
     const channel = this.#channels.get(name) ?? {
       watchers: new Set(),
       isSubscribed: false,
-      tail: Promise.resolve(),
+      lastUpdate: Promise.resolve(),
     };
     this.#channels.set(name, channel);
     // Wrapped, so that the same `notify` can watch twice.
@@ -42,10 +42,10 @@ export class Subscriptions {
     channel.watchers.add(watcher);
     const end = () => {
       channel.watchers.delete(watcher);
-      this.#settle(name, channel).catch(() => {});
+      this.#update(name, channel).catch(() => {});
     };
     try {
-      await this.#settle(name, channel);
+      await this.#update(name, channel);
     } catch (error) {
       end();
       throw error;
@@ -55,18 +55,18 @@ export class Subscriptions {
 
   close(): void {
     this.#isClosed = true;
-    this.#drop();
+    this.#disconnect();
   }
 
   /** Subscribes if the channel has watchers, and unsubscribes if it has none left. */
-  #settle(name: string, channel: Channel): Promise<void> {
-    const turn = channel.tail.then(async () => {
+  #update(name: string, channel: Channel): Promise<void> {
+    const update = channel.lastUpdate.then(async () => {
       const isWanted = channel.watchers.size > 0;
       if (isWanted !== channel.isSubscribed && !this.#isClosed) {
-        const subscriber = this.#opened();
+        const subscriber = this.#openOnce();
         try {
           const change = isWanted ? subscriber.subscribe(name) : subscriber.unsubscribe(name);
-          await withinMs(ANSWER_MS, 'a subscription', change);
+          await withinMs(SUBSCRIBE_LIMIT_MS, 'a subscription', change);
         } catch (error) {
           // Another channel may have reported the same failure before.
           if (this.#subscriber === subscriber) this.#fail(error);
@@ -77,44 +77,44 @@ export class Subscriptions {
       const isIdle = channel.watchers.size === 0;
       if (isIdle && this.#channels.get(name) === channel) this.#channels.delete(name);
     });
-    channel.tail = turn.catch(() => {});
-    return turn;
+    channel.lastUpdate = update.catch(() => {});
+    return update;
   }
 
-  #opened(): Subscriber {
+  #openOnce(): Subscriber {
     if (this.#subscriber !== undefined) return this.#subscriber;
     const failure = this.#failure;
-    if (failure !== undefined && monotonicMs() - failure.at < PAUSE_MS) throw failure.error;
+    if (failure !== undefined && monotonicMs() - failure.at < RETRY_AFTER_MS) throw failure.error;
     try {
       this.#subscriber = this.#open({
-        onMessage: (name) => this.#tell(this.#channels.get(name)),
+        onMessage: (name) => this.#notify(this.#channels.get(name)),
         // Messages published during the interruption are lost.
-        onReconnect: () => this.#tellAll(),
+        onReconnect: () => this.#notifyAll(),
       });
     } catch (error) {
       this.#fail(error);
       throw error;
     }
     // Subscribes the channels of the previous connection.
-    for (const [name, channel] of this.#channels) this.#settle(name, channel).catch(() => {});
+    for (const [name, channel] of this.#channels) this.#update(name, channel).catch(() => {});
     return this.#subscriber;
   }
 
-  #tell(channel: Channel | undefined): void {
+  #notify(channel: Channel | undefined): void {
     for (const watcher of channel?.watchers ?? []) watcher();
   }
 
-  #tellAll(): void {
-    for (const channel of this.#channels.values()) this.#tell(channel);
+  #notifyAll(): void {
+    for (const channel of this.#channels.values()) this.#notify(channel);
   }
 
   #fail(error: unknown): void {
     this.#failure = { error, at: monotonicMs() };
-    this.#drop();
+    this.#disconnect();
   }
 
   /** Closes the connection. The next `watch` opens another one. */
-  #drop(): void {
+  #disconnect(): void {
     try {
       this.#subscriber?.close();
     } catch {
@@ -122,6 +122,6 @@ export class Subscriptions {
     }
     this.#subscriber = undefined;
     for (const channel of this.#channels.values()) channel.isSubscribed = false;
-    this.#tellAll();
+    this.#notifyAll();
   }
 }
