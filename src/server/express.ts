@@ -5,7 +5,7 @@ import { headOf, serveNode } from './node/serve.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { Gate } from './rules.js';
 
-export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
 export type { ServerControls, ServerOptions } from './options.js';
@@ -29,7 +29,7 @@ export interface ExpressIdempotency<Incoming extends NodeRequest> extends Server
 export function expressIdempotency<Incoming extends NodeRequest = NodeRequest>(
   options: ServerOptions<Incoming>,
 ): ExpressIdempotency<Incoming> {
-  const gate = new Gate(options);
+  const gate = new Gate(options, 'expressIdempotency');
   /** Requests for which this was asked before: inside of itself it would wait for itself. */
   const asked = new WeakSet<NodeRequest>();
   const middleware = (

@@ -5,7 +5,7 @@ import { headOf, serveNode } from './node/serve.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { Gate } from './rules.js';
 
-export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
 export type { ServerControls, ServerOptions } from './options.js';
@@ -49,7 +49,7 @@ export interface FastifyIdempotency extends ServerControls {
 export function fastifyIdempotency<Incoming extends FastifyRequestLike = FastifyRequestLike>(
   options: ServerOptions<Incoming>,
 ): FastifyIdempotency {
-  const gate = new Gate(options);
+  const gate = new Gate(options, 'fastifyIdempotency');
   const plugin = async (fastify: FastifyLike): Promise<void> => {
     fastify.addHook(
       'preHandler',

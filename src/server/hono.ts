@@ -5,7 +5,7 @@ import { readBody } from './payload.js';
 import { Gate } from './rules.js';
 import { answerWeb, pathOf, withBody } from './web.js';
 
-export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
@@ -38,7 +38,7 @@ export interface HonoIdempotency<Context extends HonoContextLike> extends Server
 export function honoIdempotency<Context extends HonoContextLike = HonoContextLike>(
   options: ServerOptions<Context>,
 ): HonoIdempotency<Context> {
-  const gate = new Gate(options);
+  const gate = new Gate(options, 'honoIdempotency');
   /** Requests for which this was asked before: inside of itself it would wait for itself. */
   const asked = new WeakSet<Context>();
   const middleware = async (

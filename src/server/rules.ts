@@ -2,12 +2,17 @@ import { fail, nameOf } from '../errors/errors.js';
 import { defineIdentity, type IdentityLike, scoped } from '../index.js';
 import type { AbortSource } from '../once/abort.js';
 import type { OnceEvent } from '../once/index.js';
-import { whole } from '../once/options.js';
+import { onceOptions } from '../once/options.js';
+import { readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
-import type { ResponseInfo } from '../response/exchange.js';
-import { type ExchangeOptions, Exchanges } from '../response/exchanges.js';
-import { checkServerOptions, type ServerControls, type ServerOptions } from './options.js';
+import { Exchanges } from '../response/exchanges.js';
+import {
+  type ServerControls,
+  type ServerOptions,
+  type ServerSettings,
+  serverOptions,
+} from './options.js';
 import { fingerprintOf, type Payload } from './payload.js';
 import { codeOf, refusal, refusalOf } from './problem.js';
 
@@ -50,21 +55,6 @@ class HandlerFailure {
   }
 }
 
-const OWN_MEMBERS = [
-  'methods',
-  'applies',
-  'required',
-  'deriveKey',
-  'account',
-  'keyFormat',
-  'headerName',
-  'keyPrefix',
-  'quoted',
-  'identity',
-  'scope',
-  'maxBodyBytes',
-] as const;
-
 /** What describes a body, and so goes with it. */
 export const OF_BODY: ReadonlySet<string> = new Set([
   'content-encoding',
@@ -74,42 +64,34 @@ export const OF_BODY: ReadonlySet<string> = new Set([
   'last-modified',
 ]);
 
-/**
- * A 4xx says that nothing was done, for a reason that may be gone at the next attempt. A 5xx that is
- * kept could never be retried away.
- */
-const isKept = ({ status }: ResponseInfo) => status >= 200 && status < 400;
-
 /** The rules of draft-ietf-httpapi-idempotency-key-header-07, for every kind of server. */
 export class Gate<Incoming> {
   readonly maxBodyBytes: number;
   readonly #exchanges: Exchanges;
-  readonly #options: ServerOptions<Incoming>;
+  readonly #settings: ServerSettings<Incoming>;
   readonly #identity: IdentityLike | undefined;
   readonly #header: KeyHeader;
   readonly #methods: ReadonlySet<string>;
 
-  constructor(options: ServerOptions<Incoming>) {
-    checkServerOptions(options);
-    const exchangeOptions: Record<string, unknown> = { ...options };
-    for (const name of OWN_MEMBERS) delete exchangeOptions[name];
-    const { onEvent, identity, waitMs = 10_000, storeResponses = isKept } = options;
+  /** `maker` is the function that the options were given to. */
+  constructor(options: ServerOptions<Incoming>, maker: string) {
+    const settings = readOptions(serverOptions, options, `options of ${maker}`, {
+      createOnce: onceOptions,
+    }) as ServerSettings<Incoming>;
+    const { identity, methods, maxBodyBytes, onEvent } = settings;
+    this.#settings = settings;
     this.#identity = identity && defineIdentity(identity);
     this.#exchanges = new Exchanges(
       {
-        ...(exchangeOptions as unknown as ExchangeOptions),
-        waitMs,
-        storeResponses,
-        ...(onEvent && { onEvent: (event) => onEvent(toldOf(event)) }),
+        ...settings,
+        unknownErrors: () => false,
+        onEvent: onEvent && ((event) => onEvent(toldOf(event))),
       },
       true,
     );
-    this.#options = options;
-    this.#header = new KeyHeader(options);
-    this.#methods = new Set(
-      (options.methods ?? ['POST', 'PATCH']).map((method) => method.toUpperCase()),
-    );
-    this.maxBodyBytes = whole('maxBodyBytes', options.maxBodyBytes, 10 * 1024 * 1024, 0);
+    this.#header = new KeyHeader(settings);
+    this.#methods = new Set(methods.map((method) => method.toUpperCase()));
+    this.maxBodyBytes = maxBodyBytes;
   }
 
   get controls(): ServerControls {
@@ -127,7 +109,7 @@ export class Gate<Incoming> {
     verb: string,
   ): Admission | Response | undefined {
     if (!this.#methods.has(verb.toUpperCase())) return undefined;
-    const { applies, required = false, deriveKey = false, keyFormat } = this.#options;
+    const { applies, required, deriveKey, keyFormat } = this.#settings;
     if (applies?.(incoming) === false) return undefined;
     const { method, url, headers } = head();
     let sentKey: string | undefined;
@@ -150,12 +132,12 @@ export class Gate<Incoming> {
       );
     }
     const queryAt = url.indexOf('?');
-    const { scope = [] } = this.#options;
+    const { scope } = this.#settings;
     return {
       headers,
       search: queryAt < 0 ? '' : url.slice(queryAt),
       scope: [
-        ...(typeof scope === 'string' ? [scope] : scope),
+        ...[scope].flat(),
         method.toUpperCase(),
         queryAt < 0 ? url : url.slice(0, queryAt),
         account,
@@ -166,7 +148,7 @@ export class Gate<Incoming> {
 
   /** What the server says, where an empty text says no more than nothing. */
   #accountOf(incoming: Incoming): string | undefined {
-    const account: unknown = this.#options.account?.(incoming);
+    const account: unknown = this.#settings.account?.(incoming);
     if (account === undefined || account === null || typeof account === 'string') {
       return account ?? undefined;
     }

@@ -1,4 +1,4 @@
-import type { RetryRules } from './policy.js';
+import type { RetryRules } from './options.js';
 
 /**
  * What a provider says when it is worth trying again, and when it is not though the status looks like
