@@ -11,7 +11,7 @@ import {
   type Timer,
 } from '../runtime/runtime.js';
 import { joinChunks } from './chunks.js';
-import { watchEnd } from './completeness.js';
+import { watchCompleteness } from './completeness.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
 import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
@@ -256,7 +256,7 @@ export class Exchange {
     }
     this.#resolve({ head, hasBody: true });
     const { isCoded } = this.#limits;
-    const watch = watchEnd(response, this.#limits.maxBytes, isCoded);
+    const watch = watchCompleteness(response, this.#limits.maxBytes, isCoded);
     let fault: string | undefined;
     let body: Uint8Array | undefined;
     const bodyOf = () => {
