@@ -11,7 +11,7 @@ import { PartLines } from './part-lines.js';
 import { type Part, PartWatch } from './part-watch.js';
 import { isUnknownCallFailure } from './unknown-failure.js';
 
-export type { CallKeyOptions, CallParams, CallWishes } from './call.js';
+export type { CallKeyOptions, CallParams, CallRequestOptions } from './call.js';
 
 export interface IdempotencyMiddlewareOptions
   extends Omit<ExchangeOptions, 'storeResponses' | 'savingOf'>,
@@ -114,13 +114,13 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
     const call = readCall(given);
     const key = keyOfCall(type, model, call, keyOptions);
     let request: unknown;
-    const { fresh = false, traceparent } = call.wishes;
-    const { response, outcome, landing } = await exchanges.run({
+    const { fresh = false, traceparent } = call.requestOptions;
+    const { response, outcome, settled } = await exchanges.run({
       key,
       fresh,
       traceparent,
       signal: given.abortSignal,
-      onStart: (landing) => lines.hold(key, landing),
+      onStart: (settled) => lines.hold(key, settled),
       send: async (abortSignal) => {
         const made = await make({ ...call.params, abortSignal });
         request = made.request;
@@ -137,7 +137,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
           ? { ...part, providerMetadata: { ...part.providerMetadata, samekey } }
           : part,
       // Whoever has the end of an answer may end the process with it: it is in the store by then.
-      () => untilAborted(landing, given.abortSignal).catch(() => {}),
+      () => untilAborted(settled, given.abortSignal).catch(() => {}),
     );
     // Nothing was sent for a duplicate.
     const own = outcome === 'executed' && request !== undefined ? { request } : undefined;

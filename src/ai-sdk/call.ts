@@ -14,7 +14,7 @@ export interface CallParams {
 }
 
 /** What one call asks for, in `providerOptions: { samekey: … }`; the provider does not see it. */
-export interface CallWishes {
+export interface CallRequestOptions {
   /** A new answer though there is one. */
   readonly fresh?: boolean;
   /** Which of several answers to the same prompt. */
@@ -41,23 +41,23 @@ export interface CallKeyOptions {
 /** A call without what is for this layer alone. */
 export interface Call<P> {
   readonly params: P;
-  readonly wishes: CallWishes;
+  readonly requestOptions: CallRequestOptions;
 }
 
 /**
- * Takes a caller's wishes, and its signal, out of the parameters.
+ * Takes a caller's requestOptions, and its signal, out of the parameters.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for a wish that there is not.
  */
 export function readCall<P extends CallParams>(given: P): Call<P> {
   const { samekey = {}, ...others } = given.providerOptions ?? {};
   requireMembers(samekey, ['fresh', 'sample', 'scope', 'traceparent'], 'providerOptions.samekey');
-  const wishes = samekey as CallWishes;
+  const requestOptions = samekey as CallRequestOptions;
   for (const [name, type] of [
     ['fresh', 'boolean'],
     ['traceparent', 'string'],
   ] as const) {
-    const value: unknown = wishes[name];
+    const value: unknown = requestOptions[name];
     if (value === undefined || typeof value === type) continue;
     fail(
       TypeError,
@@ -68,14 +68,14 @@ export function readCall<P extends CallParams>(given: P): Call<P> {
   const { abortSignal: _, providerOptions: __, ...rest } = given;
   const own = Object.keys(others).length > 0 ? { providerOptions: others } : undefined;
   const params = { ...rest, ...own } as unknown as P;
-  return { params, wishes };
+  return { params, requestOptions };
 }
 
 /** Returns the key of a call: of what is asked for, of whom, and by whom as far as that is known. */
 export function keyOfCall<P extends CallParams>(
   type: 'generate' | 'stream',
   { provider, modelId }: { readonly provider: string; readonly modelId: string },
-  { params, wishes }: Call<P>,
+  { params, requestOptions }: Call<P>,
   { identity, scope = [], ignoredHeaders = [] }: CallKeyOptions,
 ): Key {
   const { headers, ...rest } = params;
@@ -84,7 +84,7 @@ export function keyOfCall<P extends CallParams>(
     if (value !== undefined) sent.set(name, value);
   }
   const ignored = new Set(ignoredHeaders.map((name) => name.toLowerCase()));
-  const { sample, scope: more = [] } = wishes;
+  const { sample, scope: more = [] } = requestOptions;
   return scoped(
     [
       ...[scope].flat(),

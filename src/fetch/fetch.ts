@@ -71,7 +71,7 @@ export interface FetchOptions
   readonly keyFormat?: KeyFormat;
   readonly onEvent?: (event: FetchEvent) => void;
   /** Is told of each request until its response is kept, where a platform ends what no client waits for. */
-  readonly waitUntil?: (landing: Promise<void>) => void;
+  readonly waitUntil?: (settled: Promise<void>) => void;
 }
 
 /** A `fetch` that sends the same request at most once. */

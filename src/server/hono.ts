@@ -69,7 +69,7 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
         payload: { body },
         signal: request.signal,
         before,
-        onStart: (landing) => waitUntil(context, landing),
+        onStart: (settled) => waitUntil(context, settled),
         run: (signal) => {
           running = run(signal);
           return running;
@@ -96,9 +96,9 @@ async function bodyOf({ req }: HonoContextLike, maxBytes: number): Promise<Uint8
 }
 
 /** Only some platforms have a context that outlives a response. */
-function waitUntil(context: HonoContextLike, landing: Promise<void>): void {
+function waitUntil(context: HonoContextLike, settled: Promise<void>): void {
   try {
-    context.executionCtx.waitUntil(landing);
+    context.executionCtx.waitUntil(settled);
   } catch {
     // Hono throws where there is none.
   }

@@ -34,7 +34,7 @@ export interface Processing {
   readonly payload: Payload;
   /** Aborts when the client is gone. */
   readonly signal: AbortSource | undefined;
-  readonly onStart?: ((landing: Promise<void>) => void) | undefined;
+  readonly onStart?: ((settled: Promise<void>) => void) | undefined;
   /** What was set before for the response to this request, and not for those that are the same. */
   readonly before?: Headers | undefined;
   /** The handler. Called at most once. */

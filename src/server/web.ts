@@ -105,10 +105,10 @@ export function pathOf(address: string): string {
 }
 
 /** Where the platform ends what nobody waits for any longer, it is told that there is more to do. */
-function waitUntilOf(rest: readonly unknown[]): ((landing: Promise<void>) => void) | undefined {
+function waitUntilOf(rest: readonly unknown[]): ((settled: Promise<void>) => void) | undefined {
   const context = rest.find(
     (each): each is { waitUntil(promise: Promise<unknown>): void } =>
       typeof (each as { waitUntil?: unknown } | null | undefined)?.waitUntil === 'function',
   );
-  return context && ((landing) => context.waitUntil(landing));
+  return context && ((settled) => context.waitUntil(settled));
 }

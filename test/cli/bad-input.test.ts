@@ -317,7 +317,11 @@ describe('help', () => {
       "unknown command 'plna'; see samekey help batch",
     );
     expectFailure(await samekey(['help', 'kye']), 2, "unknown command 'kye'; see samekey --help");
-    expectFailure(await samekey(['batch', 'plan', '--nope']), 2, /; see samekey help batch plan$/);
+    expectFailure(
+      await samekey(['batch', 'plan', '--zzzzzzzz']),
+      2,
+      /; see samekey help batch plan$/,
+    );
   });
 
   it('lists the exit codes, as docs/cli.md does', async () => {

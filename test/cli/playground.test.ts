@@ -128,11 +128,11 @@ describe('samekey playground', () => {
     expectFailure(
       await samekey(['playground', '--port', '0', '--host', '192.0.2.1']),
       2,
-      /^Cannot listen on 192\.0\.2\.1, port 0: that is none of this machine's addresses/,
+      /^Cannot listen on 192\.0\.2\.1, port 0: this machine does not have that address/,
     );
   });
 
-  it('is there for this machine alone, unless --host says otherwise', async () => {
+  it('is served to this machine only, without --host', async () => {
     const outer = Object.values(networkInterfaces())
       .flat()
       .find((each) => each?.family === 'IPv4' && !each.internal)?.address;

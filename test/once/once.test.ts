@@ -360,7 +360,7 @@ describe('a fingerprint', () => {
     expect(types()).toEqual(['mismatch', 'conflict', 'executed', 'mismatch', 'replayed']);
   });
 
-  it('is checked for those who board a call that has none', async () => {
+  it('is checked for callers that join a run without one', async () => {
     const store = memoryStore();
     await setUp({ store }).once(KEY, () => 'a', { fingerprint: 'a' });
     const { once } = setUp({ store });
@@ -452,7 +452,7 @@ describe('who ran it', () => {
     await expect(once(KEY, () => value)).rejects.toMatchObject({
       code: 'SAMEKEY_STORE_FULL',
       value,
-      message: expect.stringMatching(/Cannot keep 202 bytes .*: wanted at most 100 \(maxBytes\)/),
+      message: expect.stringMatching(/Cannot store 202 bytes .*: wanted at most 100 \(maxBytes\)/),
     });
     const long = new Error(value);
     await expect(once(KEY, () => Promise.reject(long))).rejects.toBe(long);
