@@ -4,7 +4,7 @@ import { fail } from '../errors/errors.js';
 import type { Batch, KeyBlock, Work } from './batch.js';
 
 /** Beside this file's folder in `dist`, whichever file of the package this is bundled into. */
-const WORKER = new URL('worker.js', import.meta.url);
+const WORKER = new URL('../pool/worker.js', import.meta.url);
 
 const requireHere = createRequire(import.meta.url);
 
