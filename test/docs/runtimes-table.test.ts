@@ -35,7 +35,7 @@ it.each(readResults().rows)(
   (row) => {
     expect(row.engine).toBe(row.expectedEngine);
     expect(row.passed).toBe(row.total);
-    // No file of vectors is smaller than this.
+    // Every file of vectors has more.
     expect(row.total).toBeGreaterThan(100);
     for (const count of [row.fetch, row.server, row.once]) expect(count?.passed).toBe(count?.total);
   },
@@ -50,6 +50,6 @@ it('requests are sent on every runtime, and served where it has a server of the 
     ...['Chromium', 'Firefox', 'WebKitGTK'],
   ]);
   expect(having('server')).toEqual(['Bun', 'Deno', 'workerd']);
-  // Where what a request has begun ends with it.
+  // On these platforms the work of a request ends with it.
   expect(having('once')).toEqual(['workerd']);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { linesOf } from './run-example.js';
 
-/** Every one ends what it has started, or its process would not end. */
+/** An example that leaves something running would not end. */
 describe('examples of fetch', { timeout: 120_000 }, () => {
   it('openai/chat.mjs: billed once, whoever asks and however often', async () => {
     expect(await linesOf('openai/chat')).toEqual([

@@ -3,7 +3,7 @@ import { describeWith } from '../servers/process.js';
 import { hasRedis } from '../servers/redis.js';
 import { linesOf } from './run-example.js';
 
-/** Every one ends what it has started, or its process would not end. */
+/** An example that leaves something running would not end. */
 describe('examples of once', { timeout: 120_000 }, () => {
   it('too-many-requests.mjs: billed once, though the answer was 429', async () => {
     expect(await linesOf('once/too-many-requests')).toEqual([

@@ -10,7 +10,7 @@ const OURS = 'https://github.com/samekey/samekey';
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const manifest = JSON.parse(read('package.json'));
 
-/** What `npm publish` would send. */
+/** The files that `npm publish` would send. */
 const shipped: string[] = JSON.parse(
   execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
     cwd: ROOT,
@@ -19,7 +19,7 @@ const shipped: string[] = JSON.parse(
   }),
 )[0].files.map(({ path }: { path: string }) => path);
 
-/** The targets of a Markdown file's links and pictures. */
+/** Returns the targets of the links and pictures in a Markdown file. */
 const linksIn = (path: string) =>
   [
     ...read(path).matchAll(
@@ -27,7 +27,7 @@ const linksIn = (path: string) =>
     ),
   ].map(([, link, attribute]) => (link ?? attribute) as string);
 
-/** The anchors that GitHub and npm give to a Markdown file's headings. */
+/** Returns the anchors of the headings in a Markdown file, as GitHub and npm make them. */
 const anchorsIn = (path: string) =>
   [...read(path).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading

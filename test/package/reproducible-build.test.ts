@@ -10,7 +10,7 @@ const NO_SOURCES = ['.git', 'node_modules', 'build', 'dist', 'test', 'bench'];
 
 const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-/** The SHA-256 of every file in a folder, by its path. */
+/** Returns the SHA-256 of every file in a folder, by its path. */
 function digests(folder: string): Record<string, string> {
   return Object.fromEntries(
     readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -28,18 +28,18 @@ describe('the build', () => {
     try {
       for (const path of readdirSync(ROOT)) {
         if (NO_SOURCES.includes(path)) continue;
-        // What is generated is to be made anew.
+        // The build must generate these files.
         cpSync(join(ROOT, path), join(copy, path), {
           recursive: true,
           filter: (from) => !from.endsWith('.generated.ts'),
         });
       }
-      // Not a symbolic link: that is followed to where it leads, and bundles name their parts by path.
+      // A copy instead of a symbolic link: esbuild resolves links, and bundles contain the paths.
       execFileSync('cp', ['-R', join(ROOT, 'node_modules'), join(copy, 'node_modules')]);
       execFileSync(process.execPath, ['assembly/build.mjs'], { cwd: copy, stdio: 'pipe' });
       const again = digests(join(copy, 'dist'));
       expect(Object.keys(again).length).toBeGreaterThan(50);
-      // If this fails after a change of the sources: "npm run build" first.
+      // If this fails after a change of the sources, run "npm run build" first.
       expect(again).toEqual(digests(join(ROOT, 'dist')));
     } finally {
       rmSync(copy, { recursive: true });
