@@ -25,13 +25,13 @@ import { isUnknownFailure } from '../response/unknown-failure.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
 export type { RequestKeyOptions } from '../request/request-key.js';
+export type { ResponseInfo } from '../response/arriving-response.js';
 export {
   BrokenResponseError,
   HttpError,
   ResponseNotKeptError,
   SlowReaderError,
 } from '../response/errors.js';
-export type { ResponseInfo } from '../response/exchange.js';
 export type { ExchangeOptions } from '../response/exchanges.js';
 export {
   type RetryBudget,

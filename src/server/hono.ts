@@ -6,7 +6,7 @@ import { Gate } from './rules.js';
 import { answerWeb, pathOf, withBody } from './web.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
-export type { ResponseInfo } from '../response/exchange.js';
+export type { ResponseInfo } from '../response/arriving-response.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
 /** What of Hono's context is needed here. */

@@ -5,7 +5,7 @@ import type { OnceEvent } from '../once/index.js';
 import { whole } from '../once/options.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
-import type { ResponseInfo } from '../response/exchange.js';
+import type { ResponseInfo } from '../response/arriving-response.js';
 import { type ExchangeOptions, Exchanges } from '../response/exchanges.js';
 import { checkServerOptions, type ServerControls, type ServerOptions } from './options.js';
 import { fingerprintOf, type Payload } from './payload.js';

@@ -5,7 +5,7 @@ import { readBody } from './payload.js';
 import { Gate } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
-export type { ResponseInfo } from '../response/exchange.js';
+export type { ResponseInfo } from '../response/arriving-response.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
 /** A handler as Deno, Bun, Workers and the routes of many frameworks have it. */
