@@ -26,8 +26,13 @@ export interface LiveFunction<S extends Subscriber = Subscriber> {
 }
 
 /** How a caller starts a live function, if no run of the key is in progress. */
-export interface LiveCall<S extends Subscriber = Subscriber> {
-  create(): LiveFunction<S>;
-  /** Is called before the run starts, with a promise that resolves when the run has ended; if it throws, nothing runs. */
-  readonly onStart?: ((settled: Promise<void>) => void) | undefined;
+export class LiveCall<S extends Subscriber = Subscriber> {
+  readonly create: () => LiveFunction<S>;
+  readonly onStart: ((settled: Promise<void>) => void) | undefined;
+
+  /** `onStart` is called before the run starts, with a promise that resolves when the run has ended. */
+  constructor(create: () => LiveFunction<S>, onStart?: (settled: Promise<void>) => void) {
+    this.create = create;
+    this.onStart = onStart;
+  }
 }

@@ -11,7 +11,7 @@ import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import { GuardedStore } from './guarded-store.js';
 import { type Kept, open } from './kept.js';
-import type { LiveCall, Subscriber } from './live.js';
+import { LiveCall, type Subscriber } from './live.js';
 import { type OnceOptions, type OnceSettings, RENEWALS_PER_LEASE, toSettings } from './options.js';
 import type { EventBody } from './run.js';
 import type { OnceContext, RunContext } from './settle.js';
@@ -60,6 +60,8 @@ export interface Once {
   /** Refuses new calls, waits for the runs under way and closes the store. */
   close(): Promise<void>;
 }
+
+type RunFunction = RunPlan['fn'];
 
 const ignore = () => {};
 
@@ -154,7 +156,7 @@ export class OnceRunner implements SharedRunHost {
     fn: (context: RunContext) => T | Promise<T>,
     options: InnerCallOptions = {},
   ): Promise<Detailed<T>> {
-    return this.#call<T>(key, fn, undefined, options) as Promise<Detailed<T>>;
+    return this.#call<T>(key, fn, options) as Promise<Detailed<T>>;
   }
 
   /** `detailed` for a function whose value callers read while it arrives. */
@@ -163,16 +165,15 @@ export class OnceRunner implements SharedRunHost {
     call: LiveCall<S>,
     options: InnerCallOptions = {},
   ): Promise<LiveAnswer<T, S>> {
-    return this.#call<T>(key, call.create, call, options) as Promise<LiveAnswer<T, S>>;
+    return this.#call<T>(key, call, options) as Promise<LiveAnswer<T, S>>;
   }
 
   async #call<T>(
     key: string,
-    fn: (context: RunContext) => unknown,
-    live: LiveCall | undefined,
+    fn: RunFunction | LiveCall,
     options: InnerCallOptions,
   ): Promise<LiveAnswer<T>> {
-    checkCall(key, fn, options);
+    checkCall(key, fn instanceof LiveCall ? fn.create : fn, options);
     const { signal, fingerprint, fresh = false } = options;
     const calledAt = monotonicMs();
     const caller = currentRun();
@@ -184,7 +185,7 @@ export class OnceRunner implements SharedRunHost {
         return this.#replay<T>(key, cached, options);
       }
       const shared = this.#runToJoin(key);
-      const run = shared ?? this.#start({ key, fn, fingerprint, fresh }, live, options);
+      const run = shared ?? this.#start({ key, fingerprint, fresh }, fn, options);
       const join = () =>
         waitFor(caller, run, () => run.join(options, calledAt, shared !== undefined));
       const answer = await (shared === undefined
@@ -295,16 +296,23 @@ export class OnceRunner implements SharedRunHost {
     if (this.#joinable.get(run.key) === run) this.#joinable.delete(run.key);
   }
 
-  #start(plan: RunPlan, live: LiveCall | undefined, { traceparent }: InnerCallOptions): SharedRun {
+  #start(
+    plan: Omit<RunPlan, 'fn'>,
+    fn: RunFunction | LiveCall,
+    { traceparent }: InnerCallOptions,
+  ): SharedRun {
     const { key } = plan;
-    let onEnded = () => {};
-    // Before the run starts: one that throws keeps it from starting.
-    live?.onStart?.(
-      new Promise((resolve) => {
-        onEnded = resolve;
-      }),
-    );
-    const run = new SharedRun(plan, traceparent, this, live?.create());
+    let onEnded = ignore;
+    if (fn instanceof LiveCall) {
+      // Before the run starts: if it throws, nothing runs.
+      fn.onStart?.(
+        new Promise((resolve) => {
+          onEnded = resolve;
+        }),
+      );
+    }
+    const callee = fn instanceof LiveCall ? fn.create() : fn;
+    const run = new SharedRun(plan, callee, traceparent, this);
     this.#joinable.set(key, run);
     this.#inProgress.add(run);
     const remove = () => {
@@ -406,7 +414,7 @@ export class OnceRunner implements SharedRunHost {
     const joinedTraceparent = run.traceparent;
     const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
     this.#count(event);
-    if (settings.savingOf === undefined) {
+    if (settings.savingOf === undefined || settings.onEvent === undefined) {
       this.#tell(key, traceparent, event);
       return;
     }

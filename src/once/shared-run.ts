@@ -61,10 +61,10 @@ export class SharedRun implements RunTools {
   #changes: Changes | undefined;
 
   constructor(
-    plan: RunPlan,
+    plan: Omit<RunPlan, 'fn'>,
+    fn: RunPlan['fn'] | LiveFunction,
     traceparent: string | undefined,
     host: SharedRunHost,
-    live: LiveFunction | undefined,
   ) {
     this.settings = host.settings;
     this.store = host.store;
@@ -72,14 +72,13 @@ export class SharedRun implements RunTools {
     this.fingerprint = plan.fingerprint;
     this.traceparent = traceparent;
     this.#host = host;
-    this.live = live;
-    let onArriving = () => {};
-    const call: RunPlan['fn'] =
-      live === undefined ? plan.fn : (context) => live.run(context, onArriving);
-    const fn: RunPlan['fn'] = (context) => inRun(this, () => call(context));
-    this.settled = runUnderClaim({ ...plan, fn }, this);
-    this.#answered = this.settled;
-    if (live !== undefined) {
+    if (typeof fn === 'function') {
+      this.settled = this.#run(plan, fn);
+      this.#answered = this.settled;
+    } else {
+      this.live = fn;
+      let onArriving = () => {};
+      this.settled = this.#run(plan, (context) => fn.run(context, onArriving));
       this.#answered = new Promise((resolve, reject) => {
         onArriving = () => resolve(undefined);
         this.settled.then(resolve, reject);
@@ -92,6 +91,10 @@ export class SharedRun implements RunTools {
     this.#heartbeat = heartbeat;
     const stop = () => heartbeat.stop();
     this.settled.then(stop, stop);
+  }
+
+  #run(plan: Omit<RunPlan, 'fn'>, fn: RunPlan['fn']): Promise<RunOutcome> {
+    return runUnderClaim({ ...plan, fn: (context) => inRun(this, () => fn(context)) }, this);
   }
 
   get renewals(): Alarms {

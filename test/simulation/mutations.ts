@@ -200,8 +200,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'joins are told and not counted',
     file: 'once/once.ts',
-    from: "if (event.type !== 'evicted') ",
-    to: "if (event.type !== 'evicted' && event.type !== 'joined') ",
+    from: "if (type !== 'evicted') ",
+    to: "if (type !== 'evicted' && type !== 'joined') ",
     breaks: 'counts add up',
     seenIn: 'two calls in one process',
     deviations: 0,
