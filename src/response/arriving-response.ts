@@ -3,7 +3,7 @@ import type { LiveFunction, Subscriber } from '../once/live.js';
 import type { RunContext } from '../once/settle.js';
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import { joinChunks } from './chunks.js';
-import { watchEnd } from './completeness.js';
+import { watchCompleteness } from './completeness.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
 import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
@@ -184,7 +184,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     this.hasBody = true;
     onArriving();
     const { isCoded } = this.#rules;
-    const watch = watchEnd(response, this.#rules.maxBytes, isCoded);
+    const watch = watchCompleteness(response, this.#rules.maxBytes, isCoded);
     let fault: string | undefined;
     let body: Uint8Array | undefined;
     const bodyOf = () => {

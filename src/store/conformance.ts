@@ -10,10 +10,10 @@ import { type ConformanceOptions, Stage } from './conformance/stage.js';
 export type { ConformanceOptions } from './conformance/stage.js';
 export type * from './store.js';
 
-/** A test for any runner: `it(name, run)`. */
+/** A test case for any test runner: `it(name, run)`. */
 export interface ConformanceCase {
   readonly name: string;
-  /** Rejects, saying what the store did and what was wanted. */
+  /** Rejects with the reply of the store and the one that was wanted. */
   readonly run: () => Promise<void>;
 }
 
@@ -29,11 +29,11 @@ const RULES = [
 const MEMBERS = ['open', 'moveClock', 'claimers', 'maxPayloadBytes', 'steps', 'seed'];
 
 /**
- * Returns the tests that a store of one's own has to pass to be used by `samekey/once`: what each
- * call may do to whose record, many callers at once, and random calls against a model.
+ * Returns the tests that a custom store must pass to work with `samekey/once`: what each call may
+ * do to the record of which owner, many concurrent callers, and random calls compared with a model.
  *
- * A store that has no clock of its own is tested with one that is moved, by `moveClock`; for all
- * others the tests wait, some milliseconds at a time.
+ * For a store without a clock of its own, pass `moveClock`. For any other store the tests wait,
+ * some milliseconds at a time.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
  * @example

@@ -18,8 +18,8 @@ export interface LmdbStoreOptions {
 }
 
 /**
- * Returns a store in an LMDB database: embedded, shared by the processes of one machine, and
- * crash-safe. What was acknowledged is on the disk. It needs the package `lmdb`.
+ * Returns a store in an LMDB database, an embedded database that the processes of one machine
+ * share. It is crash-safe: an acknowledged write is on the disk. It needs the package `lmdb`.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
  * @throws {Error} `SAMEKEY_STORE` if the database cannot be opened.
@@ -46,40 +46,40 @@ function refuse(what: string): never {
   return fail(TypeError, 'SAMEKEY_BAD_ARGUMENT', `Cannot make an LMDB store: ${what}`);
 }
 
-/** A record and its version in LMDB: another one after every change, and never one from before. */
+/** A record and its version in LMDB. Every change writes a new, never used version. */
 interface Versioned {
-  readonly value: transition.KeptRecord;
+  readonly value: transition.StoredRecord;
   readonly version: number;
 }
 
-/** How many records are looked at for having expired, whenever one is written. */
+/** How many records each write checks for expiry. */
 const SWEPT_PER_WRITE = 4;
-/** Writes that come at the same time, as of a batch, sweep so often: it would be most of their work. */
+/** Sweeps per millisecond at most. During a burst of writes, sweeping would be most of the work. */
 const SWEEPS_PER_MS = 4;
-/** What is gone stays this long, for its fencing token, should the clock be set back. */
-const SWEPT_AFTER_MS = 60 * 60 * 1000;
-/** How often watched keys are looked at, in the memory that LMDB shares: 5 µs a key. */
-const LOOK_EVERY_MS = 20;
-/** With many keys less often, so that it takes no more than one part in so many of the time. */
-const LOOKING_SHARE = 20;
-/** Records read at a time by `list`. */
-const LISTED_AT_ONCE = 32;
+/** How long a deleted record keeps its fencing token, in case the clock is set back. */
+const TOKEN_KEPT_MS = 60 * 60 * 1000;
+/** How often watched keys are polled. They are in the memory that LMDB shares: 5 µs a key. */
+const POLL_INTERVAL_MS = 20;
+/** With many keys polling is less frequent: it takes at most 1/20 of the time. */
+const POLLING_SHARE = 20;
+/** How many records `list` reads at a time. */
+const LIST_PAGE_SIZE = 32;
 /**
- * A change is a read, a decision and a write that LMDB makes only if the version is still the one
- * that was read; else all is done again. No JavaScript runs while LMDB holds its lock for writers:
- * one process whose event loop is busy would hold up all others.
+ * A change reads the record, decides, and writes only if LMDB still has the version that was read;
+ * otherwise it starts again. No JavaScript runs while LMDB holds its write lock, because a process
+ * with a busy event loop would block all others.
  */
 class LmdbStore implements Store {
   readonly name = 'lmdb';
   readonly #database: Database<RecordRow, string>;
   readonly #clock: () => number;
-  /** The clock, unless another one was given. */
-  readonly #machine: MachineClock | undefined;
+  /** The default clock; `undefined` if the caller passed one. */
+  readonly #machineClock: MachineClock | undefined;
   readonly #watchers = new Set<Watcher>();
-  #looking: Timer | undefined;
-  #sweptTo = '';
-  #sweptAtMs = 0;
-  #sweepsThen = 0;
+  #pollTimer: Timer | undefined;
+  #sweepPosition = '';
+  #lastSweepMs = 0;
+  #sweepsInThatMs = 0;
   #isClosed = false;
 
   constructor(path: string, clock: (() => number) | undefined) {
@@ -88,11 +88,11 @@ class LmdbStore implements Store {
       this.#clock = clock;
       return;
     }
-    const machine = new MachineClock(this.#database as unknown as Database<Anchor, symbol>);
-    this.#machine = machine;
-    this.#clock = () => machine.nowMs();
+    const machineClock = new MachineClock(this.#database as unknown as Database<Anchor, symbol>);
+    this.#machineClock = machineClock;
+    this.#clock = () => machineClock.nowMs();
     try {
-      machine.nowMs();
+      machineClock.nowMs();
     } catch (error) {
       this.close().catch(() => {});
       throw cannotOpen(path, error);
@@ -104,10 +104,10 @@ class LmdbStore implements Store {
       const record = transition.claimed(old, request, nowMs);
       return record === undefined
         ? {
-            answer: { claimed: false, record: transition.shown(old as StoreRecord), nowMs },
+            answer: { claimed: false, record: transition.withoutFormer(old as StoreRecord), nowMs },
             record: old,
           }
-        : { answer: { claimed: true, record: transition.shown(record), nowMs }, record };
+        : { answer: { claimed: true, record: transition.withoutFormer(record), nowMs }, record };
     });
   }
 
@@ -134,7 +134,7 @@ class LmdbStore implements Store {
       old !== undefined && transition.isReleasable(old, owner, nowMs)
         ? {
             answer: true,
-            record: transition.restored(old, nowMs) ?? gone(old, nowMs),
+            record: transition.restored(old, nowMs) ?? tombstone(old, nowMs),
           }
         : { answer: false, record: old },
     );
@@ -143,7 +143,7 @@ class LmdbStore implements Store {
   evict(key: string): Promise<boolean> {
     return this.#change('evict', key, (old, nowMs) =>
       transition.isEvictable(old, nowMs)
-        ? { answer: true, record: gone(old, nowMs) }
+        ? { answer: true, record: tombstone(old, nowMs) }
         : { answer: false, record: old },
     );
   }
@@ -152,21 +152,21 @@ class LmdbStore implements Store {
     this.#requireOpen('read', key);
     const nowMs = this.#clock();
     const record = transition.unexpired(this.#get(key)?.value, nowMs);
-    return { record: record && transition.shown(record), nowMs };
+    return { record: record && transition.withoutFormer(record), nowMs };
   }
 
   /**
-   * LMDB tells nobody of a change. But to look is to look into memory that all processes share, so
-   * one timer looks at all keys that are watched here, more often than a waiting caller would ask.
+   * LMDB has no notifications. Reading is cheap, because all processes share the memory, so one
+   * timer polls all watched keys of this process, more often than a waiting caller would.
    */
   async watch(key: string, notify: () => void): Promise<() => void> {
     this.#requireOpen('watch', key);
     const watcher = { key, notify, version: this.#get(key)?.version };
     this.#watchers.add(watcher);
-    if (this.#looking === undefined) this.#lookAfter(LOOK_EVERY_MS);
+    if (this.#pollTimer === undefined) this.#schedulePoll(POLL_INTERVAL_MS);
     return () => {
       this.#watchers.delete(watcher);
-      if (this.#watchers.size === 0) this.#stopLooking();
+      if (this.#watchers.size === 0) this.#stopPolling();
     };
   }
 
@@ -176,15 +176,15 @@ class LmdbStore implements Store {
     for (;;) {
       this.#requireOpen('list', 'the records');
       const nowMs = this.#clock();
-      const entries = this.#range(start, LISTED_AT_ONCE);
+      const entries = this.#range(start, LIST_PAGE_SIZE);
       for (const { key, value } of entries) {
         start = key;
         const record = this.#toRecord(value);
         if (transition.unexpired(record, nowMs) === undefined) continue;
         if (count++ >= limit) return;
-        yield { key, record: transition.shown(record) };
+        yield { key, record: transition.withoutFormer(record) };
       }
-      if (entries.length < LISTED_AT_ONCE) return;
+      if (entries.length < LIST_PAGE_SIZE) return;
     }
   }
 
@@ -192,7 +192,7 @@ class LmdbStore implements Store {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#watchers.clear();
-    this.#stopLooking();
+    this.#stopPolling();
     await this.#database.close();
   }
 
@@ -200,9 +200,9 @@ class LmdbStore implements Store {
     action: string,
     key: string,
     decide: (
-      old: transition.KeptRecord | undefined,
+      old: transition.StoredRecord | undefined,
       nowMs: number,
-    ) => { answer: T; record: transition.KeptRecord | undefined },
+    ) => { answer: T; record: transition.StoredRecord | undefined },
   ): Promise<T> {
     for (;;) {
       this.#requireOpen(action, key);
@@ -210,27 +210,27 @@ class LmdbStore implements Store {
       const old = this.#get(key);
       const { answer, record } = decide(old?.value, nowMs);
       if (record === undefined || record === old?.value) return answer;
-      // `null`: only if there is none.
+      // LMDB takes `null` for "only if the key has no entry".
       const ifVersion = (old?.version ?? null) as number;
-      this.#machine?.keep(nowMs);
+      this.#machineClock?.save(nowMs);
       const written = this.#database.put(key, toRow(record), newVersion(), ifVersion);
       this.#sweep(nowMs);
       if (await written.catch(failWithCause)) return answer;
     }
   }
 
-  /** What stands there now, expired or not. */
+  /** Returns the current record, expired or not. */
   #get(key: string): Versioned | undefined {
-    // Else it would be what stood there when this turn of the event loop began.
+    // Otherwise LMDB reads the state at the start of this turn of the event loop.
     this.#database.resetReadTxn();
     const entry = this.#database.getEntry(key);
     return entry && { value: this.#toRecord(entry.value), version: entry.version as number };
   }
 
-  /** The record; the lease of an owner that ended when the machine was booted has ended with it. */
-  #toRecord(row: RecordRow): transition.KeptRecord {
+  /** Returns the record. A boot of the machine ends the leases of all earlier owners. */
+  #toRecord(row: RecordRow): transition.StoredRecord {
     const record = toRecord(row);
-    const aliveSinceMs = this.#machine?.aliveSinceMs ?? 0;
+    const aliveSinceMs = this.#machineClock?.aliveSinceMs ?? 0;
     return record.claimedAtMs < aliveSinceMs && record.leaseEndsAtMs > aliveSinceMs
       ? { ...record, leaseEndsAtMs: aliveSinceMs }
       : record;
@@ -238,23 +238,23 @@ class LmdbStore implements Store {
 
   #range(after: string, limit: number) {
     this.#database.resetReadTxn();
-    // Not for more than one turn of the event loop: as long as it is read, nothing is reused.
+    // Read in one turn of the event loop: an open read transaction keeps LMDB from reusing pages.
     return [
       ...this.#database.getRange({ start: after, exclusiveStart: true, limit, versions: true }),
     ];
   }
 
-  /** Lets go of a few records that have long been gone, one place further each time. */
+  /** Deletes a few records that expired long ago, and continues there with the next write. */
   #sweep(nowMs: number): void {
     const atMs = Math.floor(monotonicMs());
-    if (atMs !== this.#sweptAtMs) this.#sweepsThen = 0;
-    this.#sweptAtMs = atMs;
-    if (++this.#sweepsThen > SWEEPS_PER_MS) return;
-    const entries = this.#range(this.#sweptTo, SWEPT_PER_WRITE);
-    this.#sweptTo = entries.length < SWEPT_PER_WRITE ? '' : (entries.at(-1)?.key ?? '');
+    if (atMs !== this.#lastSweepMs) this.#sweepsInThatMs = 0;
+    this.#lastSweepMs = atMs;
+    if (++this.#sweepsInThatMs > SWEEPS_PER_MS) return;
+    const entries = this.#range(this.#sweepPosition, SWEPT_PER_WRITE);
+    this.#sweepPosition = entries.length < SWEPT_PER_WRITE ? '' : (entries.at(-1)?.key ?? '');
     for (const { key, value, version } of entries) {
-      if (goneAtMs(toRecord(value)) + SWEPT_AFTER_MS > nowMs) continue;
-      // It will be swept the next time; what is wrong with the disk is for a write to tell.
+      if (expiredAtMs(toRecord(value)) + TOKEN_KEPT_MS > nowMs) continue;
+      // The next sweep tries again; a write reports disk errors.
       this.#database
         .remove(key, version as number)
         .catch(failWithCause)
@@ -262,19 +262,19 @@ class LmdbStore implements Store {
     }
   }
 
-  #lookAfter(ms: number): void {
-    // Who was told may have stopped watching and begun again.
-    clearTimer(this.#looking);
-    this.#looking = setTimer(() => this.#look(), ms);
-    // Whoever waits has a timer of its own.
-    (this.#looking as { unref?(): void }).unref?.();
+  #schedulePoll(ms: number): void {
+    // A watcher that was notified may have unsubscribed and subscribed again.
+    clearTimer(this.#pollTimer);
+    this.#pollTimer = setTimer(() => this.#poll(), ms);
+    // A waiting caller has a timer of its own that keeps the process running.
+    (this.#pollTimer as { unref?(): void }).unref?.();
   }
 
   /**
-   * Looks at every key that is watched. That the number of the last transaction is the old one
-   * would not say that there is nothing to see: LMDB shows a new one before it shows what it wrote.
+   * Compares the version of every watched key. The number of the last transaction cannot replace
+   * this: LMDB shows a new number before it shows what that transaction wrote.
    */
-  #look(): void {
+  #poll(): void {
     const startedAt = monotonicMs();
     this.#database.resetReadTxn();
     for (const watcher of this.#watchers) {
@@ -288,13 +288,14 @@ class LmdbStore implements Store {
       watcher.notify();
     }
     const tookMs = monotonicMs() - startedAt;
-    if (this.#watchers.size > 0) this.#lookAfter(Math.max(LOOK_EVERY_MS, LOOKING_SHARE * tookMs));
-    else this.#stopLooking();
+    if (this.#watchers.size > 0)
+      this.#schedulePoll(Math.max(POLL_INTERVAL_MS, POLLING_SHARE * tookMs));
+    else this.#stopPolling();
   }
 
-  #stopLooking(): void {
-    clearTimer(this.#looking);
-    this.#looking = undefined;
+  #stopPolling(): void {
+    clearTimer(this.#pollTimer);
+    this.#pollTimer = undefined;
   }
 
   #requireOpen(action: string, key: string): void {
@@ -310,21 +311,24 @@ interface Watcher {
   version: number | undefined;
 }
 
-/** Never twice for a key, also not after its record was swept: what was read long ago is not it. */
+/** A version that is never used twice for a key, even after its record was deleted. */
 const newVersion = () => Math.floor(random() * Number.MAX_SAFE_INTEGER) + 1;
 
-/** LMDB rejects with a hint where to look: at another promise, which was rejected just before. */
+/** LMDB rejects with an error that only points to a second promise, which has the actual cause. */
 async function failWithCause(error: { readonly commitError?: Promise<never> }): Promise<never> {
   await Promise.race([error.commitError, undefined]);
   throw error;
 }
 
-/** A record that was taken away: what is left of it is its fencing token. */
-function gone(record: transition.KeptRecord | undefined, nowMs: number): StoreRecord | undefined {
+/** Returns what remains of a deleted record: its fencing token. */
+function tombstone(
+  record: transition.StoredRecord | undefined,
+  nowMs: number,
+): StoreRecord | undefined {
   if (record === undefined) return undefined;
-  const left = transition.shown(record);
-  return { ...left, payload: undefined, finishedAtMs: nowMs, expiresAtMs: 0 };
+  const visible = transition.withoutFormer(record);
+  return { ...visible, payload: undefined, finishedAtMs: nowMs, expiresAtMs: 0 };
 }
 
-const goneAtMs = ({ expiresAtMs, finishedAtMs }: StoreRecord) =>
+const expiredAtMs = ({ expiresAtMs, finishedAtMs }: StoreRecord) =>
   expiresAtMs === 0 ? (finishedAtMs ?? 0) : expiresAtMs;

@@ -6,9 +6,9 @@ import * as transition from './transition.js';
 import { Watchers } from './watchers.js';
 
 export interface MemoryStoreOptions {
-  /** Records kept at most, 10,000 unless given; the oldest finished one makes room. */
+  /** Records record at most, 10,000 unless given; the oldest finished one makes room. */
   readonly maxEntries?: number;
-  /** Bytes of results kept at most, 64 MiB unless given; a larger result is refused. */
+  /** Bytes of results record at most, 64 MiB unless given; a larger result is refused. */
   readonly maxBytes?: number;
   /**
    * Milliseconds since 1970. The default is a clock that nobody can set; it follows fake timers of
@@ -17,17 +17,16 @@ export interface MemoryStoreOptions {
   readonly clock?: () => number;
 }
 
-/** How many of the oldest finished records are looked at for having expired, whenever one is added. */
+/** How many of the oldest finished records are checked for expiry with each new one. */
 const SWEPT_PER_WRITE = 2;
 
 /**
- * Returns a store in the memory of this process: for one process, and for tests. Its records end
- * with it.
+ * Returns a store in the memory of this process, for a single process and for tests. Its records
+ * are lost when the process ends.
  *
- * It is bounded. Only finished records make room for others, the oldest first; a run whose record
- * had to go would be made again for the next duplicate. When nothing but running ones are left, a
- * claim is refused with a `RangeError`, `SAMEKEY_STORE_FULL`, and so is a result that is larger than
- * all that may be kept.
+ * It is bounded. When it is full, it drops the oldest finished records; a later duplicate of a
+ * dropped one runs again. When all records are running, a claim rejects with the `RangeError`
+ * `SAMEKEY_STORE_FULL`. So does a result that is larger than `maxBytes`.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
@@ -66,15 +65,15 @@ class MemoryStore implements Store {
   readonly #maxEntries: number;
   readonly #maxBytes: number;
   readonly #clock: () => number;
-  /** Each with the record that it took over, if there is one, behind it. */
-  readonly #running = new Map<string, transition.KeptRecord>();
+  /** The running records, each with the running record that it took over, if any. */
+  readonly #running = new Map<string, transition.StoredRecord>();
   /**
-   * The oldest first: they are only ever peeked at, so that none is moved. One that is run again
-   * stays here behind the running one, counted and bounded as before.
+   * The finished records, oldest first. They are only peeked at, which does not reorder them. The
+   * finished record of a key that runs again stays here and still counts.
    */
   readonly #finished: LRUCache<string, StoreRecord>;
-  /** The largest fencing token of the records that are gone. */
-  #passedToken = 0;
+  /** The largest fencing token of the deleted records. */
+  #highestToken = 0;
   readonly #watchers = new Watchers();
 
   constructor(maxEntries: number, maxBytes: number, clock: () => number) {
@@ -85,16 +84,16 @@ class MemoryStore implements Store {
       max: maxEntries,
       maxSize: maxBytes,
       sizeCalculation: ({ payload }) => Math.max(1, (payload as Uint8Array).length),
-      dispose: (record) => this.#pass(record),
+      dispose: (record) => this.#noteToken(record),
     });
   }
 
   async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
     const nowMs = this.#clock();
     const old = this.#get(key);
-    const kept = transition.claimed(old, request, nowMs, this.#passedToken);
-    if (kept === undefined) {
-      return { claimed: false, record: transition.shown(old as StoreRecord), nowMs };
+    const record = transition.claimed(old, request, nowMs, this.#highestToken);
+    if (record === undefined) {
+      return { claimed: false, record: transition.withoutFormer(old as StoreRecord), nowMs };
     }
     if (old === undefined && !this.#makeRoom(nowMs)) {
       fail(
@@ -103,17 +102,17 @@ class MemoryStore implements Store {
         `Cannot claim the key: all ${this.#maxEntries} records of the memory store are running, wanted a larger maxEntries`,
       );
     }
-    this.#pass(this.#running.get(key));
+    this.#noteToken(this.#running.get(key));
     if (transition.unexpired(old, nowMs) === undefined) this.#finished.delete(key);
-    this.#setRunning(key, kept);
-    return { claimed: true, record: transition.shown(kept), nowMs };
+    this.#setRunning(key, record);
+    return { claimed: true, record: transition.withoutFormer(record), nowMs };
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
     const record = transition.renewed(this.#get(key), owner, leaseMs, this.#clock());
     if (record === undefined) return false;
     this.#setRunning(key, record);
-    if (leaseMs === 0) this.#watchers.tell(key);
+    if (leaseMs === 0) this.#watchers.notify(key);
     return true;
   }
 
@@ -124,7 +123,7 @@ class MemoryStore implements Store {
   ): Promise<boolean> {
     const nowMs = this.#clock();
     const old = this.#get(key);
-    // A copy: what is kept is no larger than its bytes, and nobody else's to write into.
+    // A copy: it uses no more memory than its bytes, and the caller cannot change it.
     const payload = completion.payload.slice();
     const record = transition.completed(old, owner, { ...completion, payload }, nowMs);
     if (record === undefined) return false;
@@ -133,13 +132,13 @@ class MemoryStore implements Store {
         fail(
           RangeError,
           'SAMEKEY_STORE_FULL',
-          `Cannot keep ${payload.length} bytes in the memory store: wanted at most ${this.#maxBytes} (maxBytes)`,
+          `Cannot store ${payload.length} bytes in the memory store: wanted at most ${this.#maxBytes} (maxBytes)`,
         );
       }
       this.#running.delete(key);
       this.#sweep(nowMs);
       this.#finished.set(key, record);
-      this.#watchers.tell(key);
+      this.#watchers.notify(key);
     }
     return true;
   }
@@ -155,20 +154,20 @@ class MemoryStore implements Store {
       this.#remove(key);
       if (former !== undefined) this.#finished.set(key, former);
     }
-    this.#watchers.tell(key);
+    this.#watchers.notify(key);
     return true;
   }
 
   async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
     const nowMs = this.#clock();
     const record = transition.unexpired(this.#get(key), nowMs);
-    return { record: record && transition.shown(record), nowMs };
+    return { record: record && transition.withoutFormer(record), nowMs };
   }
 
   async evict(key: string): Promise<boolean> {
     if (!transition.isEvictable(this.#get(key), this.#clock())) return false;
     this.#remove(key);
-    this.#watchers.tell(key);
+    this.#watchers.notify(key);
     return true;
   }
 
@@ -185,26 +184,26 @@ class MemoryStore implements Store {
         if (record.state !== 'running' && this.#running.has(key)) continue;
         if (transition.unexpired(record, nowMs) === undefined) continue;
         count++;
-        yield { key, record: transition.shown(record) };
+        yield { key, record: transition.withoutFormer(record) };
       }
     }
   }
 
   async close(): Promise<void> {}
 
-  #get(key: string): transition.KeptRecord | undefined {
+  #get(key: string): transition.StoredRecord | undefined {
     const running = this.#running.get(key);
     const finished = this.#finished.peek(key);
     if (running === undefined || finished === undefined) return running ?? finished;
-    const takenOver = running.former && transition.inFrontOf(finished, running.former);
-    return transition.inFrontOf(takenOver ?? finished, running);
+    const takenOver = running.former && transition.withFormer(finished, running.former);
+    return transition.withFormer(takenOver ?? finished, running);
   }
 
-  /** The finished record behind it is kept apart. */
-  #setRunning(key: string, record: transition.KeptRecord): void {
+  /** Stores the running record; its finished former record stays in `#finished`. */
+  #setRunning(key: string, record: transition.StoredRecord): void {
     const { former } = record;
-    const takenOver = former?.state === 'running' ? transition.shown(former) : undefined;
-    this.#running.set(key, transition.inFrontOf(takenOver, record));
+    const takenOver = former?.state === 'running' ? transition.withoutFormer(former) : undefined;
+    this.#running.set(key, transition.withFormer(takenOver, record));
   }
 
   #finishedByAge(): Iterable<[string, StoreRecord]> {
@@ -212,25 +211,28 @@ class MemoryStore implements Store {
   }
 
   #remove(key: string): void {
-    this.#pass(this.#running.get(key));
+    this.#noteToken(this.#running.get(key));
     this.#running.delete(key);
     this.#finished.delete(key);
   }
 
-  #pass(record: StoreRecord | undefined): void {
-    this.#passedToken = Math.max(this.#passedToken, record?.fencingToken ?? 0);
+  #noteToken(record: StoreRecord | undefined): void {
+    this.#highestToken = Math.max(this.#highestToken, record?.fencingToken ?? 0);
   }
 
-  /** Makes room for one more record; returns whether there is any. */
+  /** Makes room for one more record. Returns whether there is room. */
   #makeRoom(nowMs: number): boolean {
-    // More than one may have to go: those that are run again count twice.
+    // More than one may have to go: a key that runs again counts twice.
     while (this.#running.size + this.#finished.size >= this.#maxEntries) {
       if (this.#finished.pop() === undefined) return this.#removeExpired(nowMs);
     }
     return true;
   }
 
-  /** Looks for an owner that never came back: only when nothing else can go. */
+  /**
+   * Deletes one expired running record, whose owner never came back. Only used if nothing else can
+   * go.
+   */
   #removeExpired(nowMs: number): boolean {
     for (const [key, record] of this.#running) {
       if (transition.unexpired(record, nowMs) === undefined) {
@@ -241,7 +243,7 @@ class MemoryStore implements Store {
     return false;
   }
 
-  /** Lets go of what has expired, a little at a time. */
+  /** Deletes a few expired records. */
   #sweep(nowMs: number): void {
     for (let left = SWEPT_PER_WRITE; left > 0; left--) {
       const { value: key } = this.#finished.rkeys().next();

@@ -1,11 +1,11 @@
 import type { ClaimRequest, ClaimResult, Completion, StoreRecord } from './store.js';
 
 /**
- * What a store is to do with one key, said a second time and apart from `transition.ts`: what the
- * conformance tests hold the replies of a store against.
+ * The rules of a store for one key, written a second time and independently of `transition.ts`. The
+ * conformance tests compare the replies of a store with this model.
  *
- * The model does not know when within a call the store looked at its clock, nor which fencing token
- * it gave. So times are spans here, and both are narrowed to what a reply says.
+ * The model does not know when during a call the store read its clock, or which fencing token it
+ * chose. It therefore works with spans of time, and each reply narrows them.
  */
 export interface Span {
   readonly fromMs: number;
@@ -24,7 +24,7 @@ interface ModelRecord {
   readonly leaseEnds: Span;
   readonly expires: Span;
   readonly finishedAt: Span | undefined;
-  /** What the claim of a running one replaced. */
+  /** The record that the claim of a running record replaced. */
   readonly former?: ModelRecord | undefined;
 }
 
@@ -49,7 +49,10 @@ export type Reply =
 
 export const EMPTY: ModelState = { record: undefined, seenToken: 0 };
 
-/** The state after a call, if its reply is right; any reply is if it was lost. */
+/**
+ * Returns the state after a call, or `undefined` if the reply is wrong. A lost reply is always
+ * right.
+ */
 export function explain(
   before: ModelState,
   call: Call,
@@ -65,7 +68,7 @@ export function explain(
   return observe(after, reply.record);
 }
 
-/** Whether a time has come; a test in which that is uncertain is a bad one. */
+/** Whether a time has passed. Throws if that is uncertain, because the test would prove nothing. */
 export function isPast(end: Span, now: Span): boolean {
   if (end.toMs <= now.fromMs) return true;
   if (end.fromMs > now.toMs) return false;
@@ -154,7 +157,7 @@ function lastFinished({ former }: ModelRecord): ModelRecord | undefined {
   return former?.state === 'running' ? former.former : former;
 }
 
-/** The state narrowed to a record that was shown, or `undefined` if it is another one. */
+/** Returns the state narrowed to a record that a reply shows, or `undefined` if they contradict. */
 function observe(state: ModelState, shown: StoreRecord | undefined): ModelState | undefined {
   const { record, seenToken } = state;
   if (record === undefined || shown === undefined) return record === shown ? state : undefined;
@@ -186,7 +189,7 @@ function observe(state: ModelState, shown: StoreRecord | undefined): ModelState 
   };
 }
 
-/** The span of one moment. */
+/** The span of a single moment. */
 export const at = (ms: number): Span => ({ fromMs: ms, toMs: ms });
 
 const later = ({ fromMs, toMs }: Span, ms: number): Span => ({

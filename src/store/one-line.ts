@@ -1,7 +1,7 @@
-/** What not every store can hold in a text: controls, lone surrogates. */
+/** Characters that some stores cannot hold in one line of text: controls and lone surrogates. */
 const AWKWARD = /[\p{Cc}\p{Cs}]|^"/u;
 
-/** A text as itself, or as JSON where a store could not hold it on one line, or at all. */
+/** Returns the text itself, or as JSON if a store could not hold it on one line. */
 export function toOneLine(text: string): string {
   return AWKWARD.test(text) ? JSON.stringify(text) : text;
 }

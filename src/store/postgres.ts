@@ -2,7 +2,7 @@ import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { monotonicMs } from '../runtime/runtime.js';
 import { fromOneLine, toOneLine } from './one-line.js';
 import { type Connection, type PostgresClient, type Row, toConnection } from './postgres/client.js';
-import { Notifications, type Sight } from './postgres/notifications.js';
+import { Notifications, type PolledKey } from './postgres/notifications.js';
 import { type Statements, statementsFor } from './postgres/statements.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import { sha1Hex } from './text-digest.js';
@@ -25,45 +25,50 @@ export interface PostgresStoreOptions {
   readonly prepare?: boolean;
 }
 
-/** A store, and how its table is made. */
+/** A store that can also create its table. */
 export interface PostgresStore extends Store {
-  /** The statements that make the table, for those who make tables by other means. */
+  /** The SQL that creates the table, for tools that manage the schema. */
   readonly schema: string;
-  /** Makes the table if it is not there. */
+  /** Creates the table unless it exists. */
   migrate(): Promise<void>;
 }
 
-/** How often a claim is sent again when other claims of its key come in between. */
+/** How often a claim is sent again when other claims of its key interfere. */
 const MAX_TRIES = 10;
-/** How often expired rows are looked for, and how many are deleted at a time. */
+/** How often the store deletes expired rows, and how many at a time. */
 const SWEEP_EVERY_MS = 30_000;
 const SWEPT_AT_A_TIME = 1000;
 const LISTED_AT_A_TIME = 100;
 
-/** What is sent for every call. */
+/** The statements that are prepared: those of every call. */
 const PREPARED = ['claim', 'renew', 'complete', 'release', 'read'] as const;
 
 const SERIALIZATION_FAILURE = '40001';
 const UNDEFINED_TABLE = '42P01';
 const READ_ONLY = '25006';
-/** A prepared statement that is not there, and one that is there already. */
+/** SQLSTATE of a prepared statement that does not exist, and of one that exists already. */
 const FORGOTTEN_STATEMENT: ReadonlySet<unknown> = new Set(['26000', '42P05']);
 
 /**
- * Returns a store in a table of PostgreSQL (12 or newer, or PGlite): for all processes that can
- * reach it.
+ * Returns a store in a table of PostgreSQL (12 or newer, or PGlite), for all processes that can
+ * reach the server.
  *
- * A claim is one round trip, and so is every other step. While duplicates wait, all stores on a pool
- * share one connection of it for `LISTEN`. A pool that can spare none, one of fewer than three
- * connections, and a pooler such as PgBouncer are asked every 20 ms to 1 s instead, by one query for
- * all keys. Expired rows are deleted in the background. Without its table a store rejects with
- * `SAMEKEY_NO_TABLE`.
+ * A claim takes one round trip, and so does every other step. While duplicates wait, all stores on
+ * a pool share one connection for `LISTEN`. If the pool cannot spare one (it has fewer than three
+ * connections, or all are busy), or if a pooler such as PgBouncer is in front of the server, the
+ * store polls instead: every 20 ms to 1 s, with one query for all keys. Expired rows are deleted in
+ * the background. If the table does not exist, calls reject with `SAMEKEY_NO_TABLE`.
  *
- * @throws {TypeError} `SAMEKEY_BAD_CLIENT` for a pool that is none.
- * @throws {TypeError | SyntaxError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type, or a name
- * that is none for a table.
+ * @throws {TypeError} `SAMEKEY_BAD_CLIENT` if `pool` is not a supported client.
+ * @throws {TypeError | SyntaxError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type, or an
+ * invalid table name.
  * @example
- * postgresStore({ pool: {} }); // throws TypeError
+ * import pg from 'pg';
+ *
+ * const pool = new pg.Pool({ connectionString: 'postgres://localhost/app' });
+ * const store = postgresStore({ pool, table: 'orders' });
+ * store.name; // 'postgres'
+ * store.schema.includes('CREATE TABLE'); // true
  */
 export function postgresStore(options: PostgresStoreOptions): PostgresStore {
   requireMembers(options, ['pool', 'table', 'prepare'], 'options of the PostgreSQL store');
@@ -78,12 +83,12 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
   return new Records(toConnection(pool), toTableName(table), prepare);
 }
 
-/** Returns the statements that make the table of that name; see `postgresStore`. */
+/** Returns the SQL that creates the table of that name; see `postgresStore`. */
 export function schemaOf(table = 'samekey_records'): string {
   return statementsFor(toTableName(table)).schema;
 }
 
-/** PostgreSQL cuts longer names off, and so would take two tables, or two channels, for one. */
+/** PostgreSQL truncates longer names, so that two tables, or two channels, could become one. */
 const LONGEST_NAME = 55;
 
 function toTableName(table: unknown): string {
@@ -111,7 +116,7 @@ class Records implements PostgresStore {
   readonly #sql: Statements;
   readonly #notifications: Notifications;
   #isPreparing: boolean;
-  /** The names of prepared statements, by their text. */
+  /** The names of the prepared statements, by their text. */
   #names: Promise<ReadonlyMap<string, string>> | undefined;
   #sweepAt = monotonicMs() + SWEEP_EVERY_MS;
 
@@ -121,7 +126,7 @@ class Records implements PostgresStore {
     this.#sql = statementsFor(table);
     this.schema = this.#sql.schema;
     this.#isPreparing = isPreparing;
-    const notifications = new Notifications(connection.listener, table, (keys) => this.#look(keys));
+    const notifications = new Notifications(connection.listener, table, (keys) => this.#poll(keys));
     this.#notifications = notifications;
     this.watch = async (key, notify) => notifications.watch(key, notify);
   }
@@ -156,7 +161,7 @@ class Records implements PostgresStore {
       try {
         [row] = await this.#query(this.#sql.claim, values);
       } catch (error) {
-        // Only where the default isolation of transactions is stricter than `read committed`.
+        // Happens only if the default transaction isolation is stricter than `read committed`.
         if (codeOf(error) !== SERIALIZATION_FAILURE) throw error;
       }
       if (row === undefined) continue;
@@ -181,7 +186,7 @@ class Records implements PostgresStore {
       toOneLine(owner),
       state,
       toOneLine(codec),
-      // A copy now: it may be sent later, when the pool has a connection.
+      // Copied now: the pool may send it later, when it has a free connection.
       payload.slice(),
       Math.round(ttlMs),
     ]);
@@ -217,10 +222,13 @@ class Records implements PostgresStore {
     this.#notifications.close();
   }
 
-  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, Sight>> {
-    const rows = await this.#connection.query(this.#sql.look, [keys]);
-    const sightIn = (row: Row) => ({ version: String(row.version), isHeld: row.is_held === true });
-    return new Map(rows.map((row) => [row.key as string, sightIn(row)]));
+  async #poll(keys: readonly string[]): Promise<ReadonlyMap<string, PolledKey>> {
+    const rows = await this.#connection.query(this.#sql.poll, [keys]);
+    const toPolledKey = (row: Row) => ({
+      version: String(row.version),
+      isLeased: row.is_leased === true,
+    });
+    return new Map(rows.map((row) => [row.key as string, toPolledKey(row)]));
   }
 
   async #decide(text: string, values: readonly unknown[]): Promise<boolean> {
@@ -232,7 +240,7 @@ class Records implements PostgresStore {
       return await this.#send(text, values);
     } catch (error) {
       if (codeOf(error) === READ_ONLY) {
-        // The server's own message calls every statement that begins with WITH a SELECT.
+        // The server calls every statement that begins with WITH a SELECT in its own message.
         const message = `Cannot write to the table ${this.#table}: the server is read-only, as a standby is, wanted the primary`;
         throw Object.assign(new Error(message, { cause: error }), { code: READ_ONLY });
       }
@@ -252,29 +260,29 @@ class Records implements PostgresStore {
         return await this.#connection.query(text, values, (await this.#names).get(text));
       } catch (error) {
         if (!FORGOTTEN_STATEMENT.has(codeOf(error))) throw error;
-        // A pooler sent it to another server connection, which has refused it before running it.
+        // A pooler sent it to another server connection, which refused it before running it.
         this.#isPreparing = false;
       }
     }
     return this.#connection.query(text, values);
   }
 
-  /** Beside a claim, which does not wait for it. */
+  /** Deletes expired rows beside a claim, which does not wait for it. */
   #sweepNowAndThen(): void {
     if (monotonicMs() < this.#sweepAt) return;
     this.#sweepAt = monotonicMs() + SWEEP_EVERY_MS;
     this.#connection.query(this.#sql.sweep, [SWEPT_AT_A_TIME]).then(
       (rows) => {
-        // There may be more.
+        // There may be more expired rows.
         if (rows.length === SWEPT_AT_A_TIME) this.#sweepAt = 0;
       },
-      // Whoever needs the server is told by what they asked for themselves.
+      // The caller's own statement reports a failing server.
       () => {},
     );
   }
 }
 
-/** Each by what it says: other tables and other versions may share the connection. */
+/** Names statements by their text, because other tables and versions may share the connection. */
 async function namesOf(sql: Statements): Promise<ReadonlyMap<string, string>> {
   const named = PREPARED.map(
     async (action) => [sql[action], `samekey_${action}_${await sha1Hex(sql[action])}`] as const,
@@ -298,7 +306,7 @@ function toRecord(row: Row): StoreRecord {
     expiresAtMs: Number(row.expires_at_ms),
     finishedAtMs: row.finished_at_ms === null ? undefined : Number(row.finished_at_ms),
     codec: textIn(row.codec),
-    // A copy, because the client's buffer may be a corner of a much larger one.
+    // A copy, because the client's buffer may be a slice of a much larger one.
     payload: row.payload === null ? undefined : new Uint8Array(row.payload as Uint8Array),
   };
 }

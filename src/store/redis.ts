@@ -4,7 +4,7 @@ import { type Argument, type Connection, type RedisClient, toConnection } from '
 import { toRecord } from './redis/record-text.js';
 import { ScriptRunner } from './redis/script-runner.js';
 import type { ScriptName } from './redis/scripts.js';
-import { answered, proveClient } from './redis/self-check.js';
+import { verifyClient, withTimeLimit } from './redis/self-check.js';
 import { Subscriptions } from './redis/subscriptions.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 
@@ -20,21 +20,26 @@ export interface RedisStoreOptions {
   readonly prefix?: string;
 }
 
-/** How many keys a server is asked for at a time. */
+/** How many keys one `SCAN` asks for. */
 const SCAN_COUNT = '250';
 
 /**
- * Returns a store in Redis, or Valkey, or a cluster of them: for all processes that can reach it.
+ * Returns a store in Redis, Valkey, or a cluster of either, for all processes that can reach it.
  *
- * A claim is one round trip, and so is every other step. Duplicates are told by Pub/Sub on one more
- * connection, made by the client's `duplicate()` when the first of them waits. Before its first use
- * the client has to pass a self-check; one that does not is refused with a `TypeError`,
- * `SAMEKEY_BAD_CLIENT`. A server that evicts keys (`maxmemory-policy`) forgets what was run.
+ * A claim takes one round trip, and so does every other step. Waiting duplicates are notified over
+ * Pub/Sub. The store opens one more connection for it, with the client's `duplicate()`, when the
+ * first duplicate waits. Before its first use the client must pass a self-check; a client that
+ * fails it is rejected with the `TypeError` `SAMEKEY_BAD_CLIENT`. A server that evicts keys
+ * (`maxmemory-policy`) loses records.
  *
- * @throws {TypeError} `SAMEKEY_BAD_CLIENT` for a client that is none.
+ * @throws {TypeError} `SAMEKEY_BAD_CLIENT` if `client` is not a supported client.
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
  * @example
- * redisStore({ client: {} }); // throws TypeError
+ * import { createClient } from 'redis';
+ *
+ * const client = createClient({ url: 'redis://localhost:6379' });
+ * const store = redisStore({ client, prefix: 'orders:' });
+ * store.name; // 'redis'
  */
 export function redisStore(options: RedisStoreOptions): Store {
   requireMembers(options, ['client', 'prefix'], 'options of the Redis store');
@@ -49,10 +54,13 @@ export function redisStore(options: RedisStoreOptions): Store {
   return new RedisStore(toConnection(client), prefix);
 }
 
-/** The smallest `proto-max-bulk-len` that a server can be given. */
+/** The smallest `proto-max-bulk-len` that a server accepts. */
 const LEAST_BULK_LIMIT = 1024 * 1024;
 
-/** How a server answers a command that is longer, before it closes the connection. */
+/**
+ * Whether the error is the reply to a too long command, after which the server closes the
+ * connection.
+ */
 function isTooLong(error: unknown): boolean {
   return error instanceof Error && error.message.includes('Protocol error: invalid bulk length');
 }
@@ -64,8 +72,8 @@ class RedisStore implements Store {
   readonly #scripts: ScriptRunner;
   readonly #prefix: string;
   readonly #subscriptions: Subscriptions | undefined;
-  /** The prefix as the server sees it, once the client has passed the self-check. */
-  #proof: Promise<string> | undefined;
+  /** The prefix as the server sees it, known after the self-check. */
+  #serverPrefix: Promise<string> | undefined;
 
   constructor(connection: Connection, prefix: string) {
     this.#connection = connection;
@@ -75,17 +83,18 @@ class RedisStore implements Store {
     if (openSubscriber !== undefined) {
       const subscriptions = new Subscriptions(openSubscriber);
       this.#subscriptions = subscriptions;
-      this.watch = async (key, notify) => subscriptions.watch((await this.#proved()) + key, notify);
+      this.watch = async (key, notify) =>
+        subscriptions.watch((await this.#verifiedPrefix()) + key, notify);
     }
   }
 
   async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#claim(key, request);
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#decide('renew', key, [toOneLine(owner), String(leaseMs)]);
   }
 
@@ -94,31 +103,31 @@ class RedisStore implements Store {
     owner: string,
     completion: Parameters<Store['complete']>[2],
   ): Promise<boolean> {
-    // A copy now: it may be sent later, when the client is connected again.
+    // Copied now: the client may send it later, after it has reconnected.
     const payload = completion.payload.slice();
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#complete(key, owner, { ...completion, payload });
   }
 
   async release(key: string, owner: string): Promise<boolean> {
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#decide('release', key, [toOneLine(owner)]);
   }
 
   async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#read(key);
   }
 
   async evict(key: string): Promise<boolean> {
-    await this.#proved();
+    await this.#verifiedPrefix();
     return this.#decide('evict', key, []);
   }
 
   async *list({ limit = Number.POSITIVE_INFINITY } = {}): AsyncGenerator<StoreEntry> {
-    const prefix = await this.#proved();
+    const prefix = await this.#verifiedPrefix();
     const pattern = `${prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
-    // A scan may show a key more than once.
+    // A scan may return a key more than once.
     const seen = new Set<string>();
     for (const send of await this.#connection.masters()) {
       let cursor = '0';
@@ -172,13 +181,13 @@ class RedisStore implements Store {
       return fail(
         RangeError,
         'SAMEKEY_STORE_FULL',
-        `Cannot keep a result in Redis: it takes ${payload.length} bytes, wanted at most the server's proto-max-bulk-len`,
+        `Cannot store a result in Redis: it takes ${payload.length} bytes, wanted at most the server's proto-max-bulk-len`,
       );
     }
   }
 
   async #read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
-    const [nowMs, value] = listOf(await this.#run('look', key, []), 1);
+    const [nowMs, value] = listOf(await this.#run('read', key, []), 1);
     return { record: value === undefined ? undefined : recordIn(value), nowMs: Number(nowMs) };
   }
 
@@ -190,31 +199,31 @@ class RedisStore implements Store {
     return this.#scripts.run(script, this.#prefix + key, args);
   }
 
-  #proved(): Promise<string> {
-    if (this.#proof === undefined) {
-      this.#proof = this.#prove();
-      this.#proof.catch((error) => {
-        // Any other failure, such as no connection, may be over at the next use.
-        if (error?.code !== 'SAMEKEY_BAD_CLIENT') this.#proof = undefined;
+  #verifiedPrefix(): Promise<string> {
+    if (this.#serverPrefix === undefined) {
+      this.#serverPrefix = this.#verify();
+      this.#serverPrefix.catch((error) => {
+        // Any other failure, such as a lost connection, may be over at the next use.
+        if (error?.code !== 'SAMEKEY_BAD_CLIENT') this.#serverPrefix = undefined;
       });
     }
-    return this.#proof;
+    return this.#serverPrefix;
   }
 
-  async #prove(): Promise<string> {
+  async #verify(): Promise<string> {
     const store = {
       claim: this.#claim.bind(this),
       complete: this.#complete.bind(this),
       read: this.#read.bind(this),
       evict: (key: string) => this.#decide('evict', key, []),
     };
-    const scratchKey = await proveClient((key) => this.#prefix + key, store, this.#connection);
-    const name = String(await answered(this.#run('name', scratchKey, [])));
+    const scratchKey = await verifyClient((key) => this.#prefix + key, store, this.#connection);
+    const name = String(await withTimeLimit(this.#run('name', scratchKey, [])));
     return name.slice(0, name.length - scratchKey.length);
   }
 }
 
-/** An empty line says that there is none. */
+/** An empty line stands for `undefined`. */
 function toLine(text: string): string {
   return text === '' ? '""' : toOneLine(text);
 }

@@ -1,58 +1,62 @@
 /**
- * A record per key, changed only by its owner: what a store keeps for `samekey/once`.
+ * The record that a store keeps for one key. Only the owner of a claim changes it.
  *
  *     absent ─ claim ─▶ running ─ complete ─▶ done | failed ─ ttlMs ─▶ absent
  *                        │  ▲ renew
- *                        │  └─ claim, once the lease has run out: attempt + 1
- *                        └─ release ─▶ what was there before the claim
+ *                        │  └─ claim, once the lease has expired: attempt + 1
+ *                        └─ release ─▶ the record that the claim replaced, or absent
  */
 export interface StoreRecord {
   readonly state: 'running' | 'done' | 'failed';
-  /** Whose claim it is or was: a text that no other claim ever has. */
+  /** Unique text of the claim that made the record. */
   readonly owner: string;
-  /** Grows with every claim of this key, so that whoever is written to can refuse an older one. */
+  /**
+   * Grows with every claim of this key. A downstream service can refuse a call with an older token.
+   */
   readonly fencingToken: number;
-  /** 1 for the first run; one more for each that took over from an owner who never came back. */
+  /** 1 for the first run. Each takeover of an abandoned run adds 1. */
   readonly attempt: number;
-  /** Of the payload that the key stands for, if the claim gave one. */
+  /** Fingerprint of the payload that the key stands for, if the claim gave one. */
   readonly fingerprint: string | undefined;
-  /** Milliseconds since 1970 by the store's clock, as are all times here. */
+  /**
+   * When the claim was granted, in milliseconds since 1970. All times here use the store's clock.
+   */
   readonly claimedAtMs: number;
-  /** Until when the owner of a running record has said it is alive. */
+  /** When the lease of a running record ends. The owner renews it while it is alive. */
   readonly leaseEndsAtMs: number;
-  /** When the record is as if it had never been. */
+  /** When the record expires. From then on the store behaves as if the key had no record. */
   readonly expiresAtMs: number;
-  /** Of a finished one: when that was. */
+  /** When the run finished; `undefined` for a running record. */
   readonly finishedAtMs: number | undefined;
-  /** Of a finished one: the result, or the error, and the name of the codec that can read it. */
+  /** Name of the codec that wrote `payload`; `undefined` for a running record. */
   readonly codec: string | undefined;
   readonly payload: Uint8Array | undefined;
 }
 
-/** What a claim asks for. */
+/** The arguments of `Store.claim`. */
 export interface ClaimRequest {
   /**
-   * A text no other claim has. The same claim sent again, after a reply was lost, is granted again;
-   * once its run has ended it is refused.
+   * Unique text of this claim. If a reply is lost, the same claim can be sent again: the store
+   * grants it again while its run is in progress, and refuses it after the run has ended.
    */
   readonly owner: string;
   readonly leaseMs: number;
-  /** How long an unfinished record is kept at most, so that a crash can be told from nothing. */
+  /** Time to live of an unfinished record. Until it expires, a crashed run is still visible. */
   readonly ttlMs: number;
   readonly fingerprint: string | undefined;
-  /** Whether a running record whose lease has run out may be taken over. */
+  /** Whether the claim may take over a running record whose lease has expired. */
   readonly takeUnknown: boolean;
-  /** Whether a finished record may be run again. */
+  /** Whether the claim may replace a finished record. */
   readonly takeFinished: boolean;
 }
 
-/** What came of a claim. */
+/** The reply of `Store.claim`. */
 export interface ClaimResult {
-  /** Whether `record` is the claimer's own. */
+  /** Whether the store granted the claim. */
   readonly claimed: boolean;
-  /** What stands in the store now. */
+  /** The current record of the key: the new one if the claim was granted. */
   readonly record: StoreRecord;
-  /** The store's clock when it decided. */
+  /** The time of the store's clock at the decision. */
   readonly nowMs: number;
 }
 
@@ -71,58 +75,67 @@ export interface StoreEntry {
 }
 
 /**
- * Where records are. Every change is one atomic step that compares first: nothing is overwritten
- * blindly. A call whose store cannot be reached rejects; one that was refused answers.
+ * Keeps one record per key. Every change is one atomic compare-and-set step, so no record is
+ * overwritten blindly. A call rejects if the store cannot be reached; a refusal is a normal reply.
  *
  * `samekey/store/conformance` tests any implementation.
  */
 export interface Store {
-  /** For messages and events: `memory`, `lmdb`, `redis`, `postgres`. */
+  /** Name for messages and events, such as `memory`, `lmdb`, `redis` or `postgres`. */
   readonly name: string;
   /**
-   * Makes the record `running` under a new owner if there is none or it has expired, and if
-   * `takeUnknown` or `takeFinished` allow it. A record whose fingerprint is another one is never
-   * claimed. `attempt` is one more than that of the unknown record taken over, else 1.
+   * Creates a `running` record for a new owner if the key has no record or an expired one. With
+   * `takeUnknown` it also takes over a running record whose lease has expired, with `takeFinished`
+   * a finished one. It never replaces a record with a different fingerprint. `attempt` is 1, or one
+   * more than that of a running record it took over.
    *
-   * The record that a claim replaces stays behind the new one, for `release`: nobody sees it, and
-   * `complete` and `evict` delete it. At most two records are kept: the newest one that was taken
-   * over, and the finished one behind it. The new record does not expire before them.
+   * The store keeps the replaced record behind the new one, for `release`. `read` and `list` do not
+   * show it; `complete` and `evict` delete it. A store keeps at most two replaced records: the
+   * newest one that was taken over, and the finished one behind it. The new record does not expire
+   * before them.
    */
   claim(key: string, request: ClaimRequest): Promise<ClaimResult>;
   /**
-   * Moves the end of the lease to `leaseMs` from now; `false` if the record is not `owner`'s, or not
-   * running. 0 ends the lease: its outcome is unknown, and who waits for it is told.
+   * Sets the end of the lease to `leaseMs` from now. Returns `false` if the record does not belong
+   * to `owner` or is not running. With `leaseMs` 0 the lease ends at once: the outcome of the run
+   * is unknown, and watchers are notified.
    */
   renew(key: string, owner: string, leaseMs: number): Promise<boolean>;
   /**
-   * Writes the outcome; `false` if the record is not `owner`'s. The same outcome twice is `true`
-   * twice. `payload` is kept as it is now, whatever becomes of the memory it is in. A store that
-   * will never have room for it rejects with the code `SAMEKEY_STORE_FULL`, and changes nothing.
+   * Writes the outcome. Returns `false` if the record does not belong to `owner`. Sending the same
+   * outcome twice returns `true` twice. The store copies `payload`, so that the caller can reuse
+   * its memory. If the payload can never fit, the call rejects with the code `SAMEKEY_STORE_FULL`
+   * and changes nothing.
    */
   complete(key: string, owner: string, completion: Completion): Promise<boolean>;
   /**
-   * Gives the claim of `owner` back: what the claim replaced is there again, exactly as it was but
-   * for the fencing token, which stays that of `owner`. What has expired since is left out. Returns
-   * `false` if `owner` has no running record.
+   * Undoes the claim of `owner`: restores the record that the claim replaced, if it has not expired
+   * since. Only the fencing token stays that of `owner`. Returns `false` if `owner` has no running
+   * record.
    *
-   * A record of unknown outcome is there again, too: its owner may still complete it. If another
-   * takeover has since dropped the record that the claim of `owner` took over, the record of
-   * `owner` stays and its lease ends: that the outcome is unknown must not be forgotten.
+   * The restored record may itself have an unknown outcome; its owner can still complete it. If a
+   * later takeover has dropped the record that the claim of `owner` took over, the record of
+   * `owner` stays and its lease ends: the store must not forget that the outcome is unknown.
    */
   release(key: string, owner: string): Promise<boolean>;
-  /** The record, if there is one that has not expired, and the store's clock. */
+  /** Returns the record, if it has not expired, and the time of the store's clock. */
   read(key: string): Promise<{ readonly record: StoreRecord | undefined; readonly nowMs: number }>;
-  /** Takes away a record that is not running under a valid lease; `false` if there was none to take. */
+  /**
+   * Deletes the record unless it is running under a valid lease. Returns whether it deleted one.
+   */
   evict(key: string): Promise<boolean>;
   /**
-   * Calls `notify` soon after the record of `key` has changed by `complete`, `release`, `evict` or a
-   * `renew` for 0 ms, in any process; may call it more often. Of a
-   * record for which no claim has been refused as yet it need not tell: who waits was refused. Returns a function that ends this. A store that cannot
-   * tell has no such function, and is asked again from time to time.
+   * Calls `notify` soon after `complete`, `release`, `evict` or a `renew` for 0 ms has changed the
+   * record of `key`, in any process. It may call it more often. A store may skip the notification
+   * if it has not refused a claim on this key since the run started: no caller can be waiting.
+   * Returns a function that ends the subscription. Without this function the caller polls.
    */
   watch?(key: string, notify: () => void): Promise<() => void>;
-  /** Records that have not expired, in any order; for people, who look at some of them. */
+  /** Lists the records that have not expired, in any order. It is meant for people and tools. */
   list?(options?: { readonly limit?: number }): AsyncIterable<StoreEntry>;
-  /** Lets go of what it opened itself; a client that was handed in stays open. */
+  /**
+   * Closes the connections that the store opened itself. A client that the caller passed in stays
+   * open.
+   */
   close(): Promise<void>;
 }

@@ -2,47 +2,48 @@ import type { ClaimRequest, Completion, StoreRecord } from './store.js';
 
 /**
  * The rules of a record as pure functions, for stores that read, decide and write in one atomic
- * step of their own. Stores that decide elsewhere, in Lua or SQL, are held to the same by the
- * conformance tests.
+ * step of their own. Redis (Lua) and PostgreSQL (SQL) decide on the server; the conformance tests
+ * hold them to the same rules.
  */
 
 /**
- * A record as it is kept. Behind a running record is the one that its claim replaced, for `release`:
- * a finished one, or one of unknown outcome, which may itself have a finished one behind it. At most
- * two records are behind the one in front, and none of them expires later than the one before it.
+ * A record as a store keeps it. `former` is the record that the claim of a running record replaced,
+ * for `release`: a finished one, or one of unknown outcome, which may have a finished `former` of
+ * its own. So at most two records follow the current one, and none of them expires later than the
+ * record in front of it.
  */
-export interface KeptRecord extends StoreRecord {
-  readonly former?: KeptRecord;
+export interface StoredRecord extends StoreRecord {
+  readonly former?: StoredRecord;
 }
 
-/** The record as everybody may see it. */
-export function shown(kept: KeptRecord): StoreRecord {
-  if (kept.former === undefined) return kept;
-  const { former: _, ...record } = kept;
-  return record;
+/** Returns the record without its former ones, as callers see it. */
+export function withoutFormer(record: StoredRecord): StoreRecord {
+  if (record.former === undefined) return record;
+  const { former: _, ...current } = record;
+  return current;
 }
 
-/** The record with `former` behind it, in place of what was there. */
-export function inFrontOf(former: KeptRecord | undefined, kept: KeptRecord): KeptRecord {
-  return former === undefined ? shown(kept) : { ...kept, former };
+/** Returns the record with `former` in place of its own. */
+export function withFormer(former: StoredRecord | undefined, record: StoredRecord): StoredRecord {
+  return former === undefined ? withoutFormer(record) : { ...record, former };
 }
 
-/** The finished record behind a running one. */
-export function finishedBehind({ former }: KeptRecord): KeptRecord | undefined {
+/** Returns the finished record behind a running one. */
+export function formerFinished({ former }: StoredRecord): StoredRecord | undefined {
   return former?.state === 'running' ? former.former : former;
 }
 
-/** Whether its owner has not been heard of for longer than the lease: what became of it is unknown. */
+/** Whether the lease has expired, so that the outcome of the run is unknown. */
 export function isUnknown(record: StoreRecord, nowMs: number): boolean {
   return record.state === 'running' && record.leaseEndsAtMs <= nowMs;
 }
 
-/** Whether two fingerprints are of different payloads; a record or a caller may have none. */
+/** Whether both fingerprints are given and differ. A record or a caller may have no fingerprint. */
 export function isAnother(a: string | undefined, b: string | undefined): boolean {
   return a !== undefined && b !== undefined && a !== b;
 }
 
-/** The record if it has not expired. */
+/** Returns the record if it has not expired. */
 export function unexpired<T extends StoreRecord>(
   record: T | undefined,
   nowMs: number,
@@ -51,48 +52,48 @@ export function unexpired<T extends StoreRecord>(
 }
 
 /**
- * The record of a claim that is granted, or `undefined`. `old` is what stands there, expired or not:
- * its fencing token is passed in any case. `passedToken` is the largest of the records that were
- * taken away: without it the token of a key would not grow from a claim to the next one within a
- * millisecond of `nowMs`, or after its clock was set back.
+ * Returns the record of a granted claim, or `undefined` for a refusal. `old` is the stored record,
+ * expired or not: the new fencing token is larger than its token in any case. `highestToken` is the
+ * largest token of the deleted records. Without it two claims within one millisecond of `nowMs`, or
+ * a clock that was set back, could give the same token twice.
  */
 export function claimed(
-  old: KeptRecord | undefined,
+  old: StoredRecord | undefined,
   request: ClaimRequest,
   nowMs: number,
-  passedToken = 0,
-): KeptRecord | undefined {
-  const standing = unexpired(old, nowMs);
+  highestToken = 0,
+): StoredRecord | undefined {
+  const current = unexpired(old, nowMs);
   let attempt = 1;
-  if (standing !== undefined) {
-    // Sent again: its reply was lost, or it comes so late that its run is over.
-    if (standing.owner === request.owner) {
-      return standing.state === 'running' ? standing : undefined;
+  if (current !== undefined) {
+    // The claim was sent again, because its reply was lost or it arrived after its run had ended.
+    if (current.owner === request.owner) {
+      return current.state === 'running' ? current : undefined;
     }
-    if (isAnother(standing.fingerprint, request.fingerprint)) return undefined;
-    if (standing.state !== 'running') {
+    if (isAnother(current.fingerprint, request.fingerprint)) return undefined;
+    if (current.state !== 'running') {
       if (!request.takeFinished) return undefined;
     } else {
-      if (!request.takeUnknown || !isUnknown(standing, nowMs)) return undefined;
-      attempt = standing.attempt + 1;
+      if (!request.takeUnknown || !isUnknown(current, nowMs)) return undefined;
+      attempt = current.attempt + 1;
     }
   }
-  // Two are enough: of the records that were taken over one after the other the newest is kept.
+  // Of several records that were taken over in turn only the newest is record.
   const former =
-    standing?.state === 'running' ? inFrontOf(finishedBehind(standing), standing) : standing;
-  return inFrontOf(former, {
+    current?.state === 'running' ? withFormer(formerFinished(current), current) : current;
+  return withFormer(former, {
     state: 'running',
     owner: request.owner,
-    // Microseconds: a store whose clock is that fine needs to remember nothing of records that are gone.
+    // Microseconds: a store with a clock that fine needs no memory of deleted records.
     fencingToken: Math.max(
-      Math.max(old?.fencingToken ?? 0, passedToken) + 1,
+      Math.max(old?.fencingToken ?? 0, highestToken) + 1,
       Math.floor(nowMs * 1000),
     ),
     attempt,
     fingerprint: request.fingerprint,
     claimedAtMs: nowMs,
     leaseEndsAtMs: nowMs + request.leaseMs,
-    // It must not expire before the record behind it: that would be lost with it.
+    // It must not expire before its former record, which would be lost with it.
     expiresAtMs: Math.max(
       nowMs + Math.max(request.ttlMs, request.leaseMs),
       former?.expiresAtMs ?? 0,
@@ -103,29 +104,29 @@ export function claimed(
   });
 }
 
-/** The record renewed, or `undefined` if it is not the owner's to renew. */
+/** Returns the renewed record, or `undefined` if `owner` may not renew it. */
 export function renewed(
-  old: KeptRecord | undefined,
+  old: StoredRecord | undefined,
   owner: string,
   leaseMs: number,
   nowMs: number,
-): KeptRecord | undefined {
+): StoredRecord | undefined {
   const record = unexpired(old, nowMs);
   if (record?.owner !== owner || record.state !== 'running') return undefined;
   const leaseEndsAtMs = nowMs + leaseMs;
   return { ...record, leaseEndsAtMs, expiresAtMs: Math.max(record.expiresAtMs, leaseEndsAtMs) };
 }
 
-/** The record finished, or `undefined` if it is not the owner's to finish. */
+/** Returns the finished record, or `undefined` if `owner` may not finish it. */
 export function completed(
-  old: KeptRecord | undefined,
+  old: StoredRecord | undefined,
   owner: string,
   { state, codec, payload, ttlMs }: Completion,
   nowMs: number,
 ): StoreRecord | undefined {
   const record = unexpired(old, nowMs);
   if (record?.owner !== owner) return undefined;
-  // Its reply was lost.
+  // The outcome was sent again, because its reply was lost.
   if (record.state !== 'running') return record;
   const { fencingToken, attempt, fingerprint, claimedAtMs, leaseEndsAtMs } = record;
   return {
@@ -143,18 +144,18 @@ export function completed(
   };
 }
 
-/** Whether `owner` may give its claim back. */
+/** Whether `owner` may release its claim. */
 export function isReleasable(old: StoreRecord | undefined, owner: string, nowMs: number): boolean {
   const record = unexpired(old, nowMs);
   return record?.owner === owner && record.state === 'running';
 }
 
 /**
- * What is there once a running record is released: what its claim replaced, or nothing. A record
- * that took over another one, which a later takeover dropped, stays itself as one of unknown
- * outcome: nothing else tells any longer that there was one.
+ * Returns the record after a release: the one that the claim replaced, or `undefined`. If a later
+ * takeover dropped the record that this one took over, this one stays with an expired lease:
+ * otherwise no record would show that the outcome is unknown.
  */
-export function restored(released: KeptRecord, nowMs: number): KeptRecord | undefined {
+export function restored(released: StoredRecord, nowMs: number): StoredRecord | undefined {
   const { fencingToken, attempt, leaseEndsAtMs, former } = released;
   if (attempt > 1 && former?.state !== 'running') {
     return { ...released, leaseEndsAtMs: Math.min(leaseEndsAtMs, nowMs) };
@@ -163,7 +164,7 @@ export function restored(released: KeptRecord, nowMs: number): KeptRecord | unde
   return record && { ...record, fencingToken };
 }
 
-/** Whether anybody may take the record away. */
+/** Whether `evict` may delete the record. */
 export function isEvictable(old: StoreRecord | undefined, nowMs: number): boolean {
   const record = unexpired(old, nowMs);
   return record !== undefined && (record.state !== 'running' || isUnknown(record, nowMs));

@@ -1,4 +1,4 @@
-/** Who wants to be told of which key. */
+/** The `notify` functions of a store's watchers, by key. */
 export class Watchers {
   readonly #byKey = new Map<string, Set<() => void>>();
 
@@ -10,11 +10,11 @@ export class Watchers {
     return [...this.#byKey.keys()];
   }
 
-  /** Adds one; returns a function that takes it away. */
+  /** Adds a watcher and returns a function that removes it. */
   add(key: string, notify: () => void): () => void {
     const watchers = this.#byKey.get(key) ?? new Set();
     this.#byKey.set(key, watchers);
-    // A function of its own: the same `notify` may watch twice.
+    // Wrapped, so that the same `notify` can watch twice.
     const watcher = () => notify();
     watchers.add(watcher);
     return () => {
@@ -23,11 +23,11 @@ export class Watchers {
     };
   }
 
-  tell(key: string): void {
+  notify(key: string): void {
     for (const watcher of this.#byKey.get(key) ?? []) watcher();
   }
 
-  tellAll(): void {
-    for (const key of this.#byKey.keys()) this.tell(key);
+  notifyAll(): void {
+    for (const key of this.#byKey.keys()) this.notify(key);
   }
 }

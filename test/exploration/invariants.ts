@@ -234,7 +234,7 @@ export const invariants: readonly Invariant[] = [
     check({ after, rules }) {
       const record = rules.unexpired(after.kept, after.nowMs);
       if (record !== visible(after)) return `read gives ${showRecord(record, after.nowMs)}`;
-      const shown = record && rules.shown(record);
+      const shown = record && rules.withoutFormer(record);
       return shown !== undefined && 'former' in shown ? 'read gives what is behind' : undefined;
     },
   },

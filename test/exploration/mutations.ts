@@ -20,19 +20,19 @@ export const mutations: readonly Mutation[] = [
   {
     mistake: 'a takeover does not wait for the lease to end',
     invariant: 'one live owner',
-    from: '!request.takeUnknown || !isUnknown(standing, nowMs)',
+    from: '!request.takeUnknown || !isUnknown(current, nowMs)',
     to: '!request.takeUnknown',
   },
   {
     mistake: 'the token of a deleted record is forgotten',
     invariant: 'fencing tokens grow',
-    from: 'Math.max(old?.fencingToken ?? 0, passedToken) + 1',
+    from: 'Math.max(old?.fencingToken ?? 0, highestToken) + 1',
     to: '(old?.fencingToken ?? 0) + 1',
   },
   {
     mistake: 'the token is the time',
     invariant: 'fencing tokens grow',
-    from: 'Math.max(old?.fencingToken ?? 0, passedToken) + 1',
+    from: 'Math.max(old?.fencingToken ?? 0, highestToken) + 1',
     to: '0',
   },
   {
@@ -62,14 +62,14 @@ export const mutations: readonly Mutation[] = [
   {
     mistake: 'fingerprints are not compared',
     invariant: 'a mismatch never claims',
-    from: 'if (isAnother(standing.fingerprint, request.fingerprint)) return undefined;',
+    from: 'if (isAnother(current.fingerprint, request.fingerprint)) return undefined;',
     to: '',
   },
   {
     mistake: 'a takeover does not compare fingerprints',
     invariant: 'a mismatch never claims',
-    from: 'if (isAnother(standing.fingerprint, request.fingerprint)) return undefined;',
-    to: "if (standing.state !== 'running' && isAnother(standing.fingerprint, request.fingerprint)) return undefined;",
+    from: 'if (isAnother(current.fingerprint, request.fingerprint)) return undefined;',
+    to: "if (current.state !== 'running' && isAnother(current.fingerprint, request.fingerprint)) return undefined;",
   },
   {
     mistake: 'a lease that ends now has not ended',
@@ -86,13 +86,13 @@ export const mutations: readonly Mutation[] = [
   {
     mistake: 'a claim that arrives again after its own result runs again',
     invariant: 'a claim that is over is over',
-    from: "return standing.state === 'running' ? standing : undefined;",
-    to: "if (standing.state === 'running') return standing;",
+    from: "return current.state === 'running' ? current : undefined;",
+    to: "if (current.state === 'running') return current;",
   },
   {
     mistake: 'a takeover starts to count anew',
     invariant: 'attempts are counted',
-    from: 'attempt = standing.attempt + 1;',
+    from: 'attempt = current.attempt + 1;',
     to: '',
   },
   {
@@ -110,15 +110,15 @@ export const mutations: readonly Mutation[] = [
   {
     mistake: 'a takeover loses the record that it takes over',
     invariant: 'release restores what was there',
-    from: 'inFrontOf(finishedBehind(standing), standing) : standing',
-    to: 'finishedBehind(standing) : standing',
+    from: 'withFormer(formerFinished(current), current) : current',
+    to: 'formerFinished(current) : current',
     profile: TAKEOVERS,
   },
   {
     mistake: 'a takeover loses the result behind the record that it takes over',
     invariant: 'release restores what was there',
-    from: 'inFrontOf(finishedBehind(standing), standing) : standing',
-    to: 'shown(standing) : standing',
+    from: 'withFormer(formerFinished(current), current) : current',
+    to: 'withoutFormer(current) : current',
     profile: 'fresh runs',
   },
   {
@@ -169,7 +169,7 @@ export const mutations: readonly Mutation[] = [
   {
     mistake: 'a claim that is sent again is refused',
     invariant: 'sent twice is sent once',
-    from: "return standing.state === 'running' ? standing : undefined;",
+    from: "return current.state === 'running' ? current : undefined;",
     to: 'return undefined;',
   },
   {
@@ -187,15 +187,15 @@ export const mutations: readonly Mutation[] = [
   {
     mistake: 'every record that was taken over is kept',
     invariant: 'what is in front expires last',
-    from: 'inFrontOf(finishedBehind(standing), standing) : standing',
-    to: 'standing : standing',
+    from: 'withFormer(formerFinished(current), current) : current',
+    to: 'current : current',
     profile: TAKEOVERS,
   },
   {
     mistake: 'what is behind a record is shown',
     invariant: 'read shows the record in front',
-    from: 'const { former: _, ...record } = kept;',
-    to: 'const record = kept;',
+    from: 'const { former: _, ...current } = record;',
+    to: 'const current = record;',
   },
 ];
 

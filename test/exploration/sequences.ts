@@ -140,7 +140,7 @@ function send(store: Store, key: string, call: Call): Promise<Reply> {
 class RecordByRules {
   /** The clock must not be set back behind this. */
   expiredAtMs = 0;
-  #kept: transition.KeptRecord | undefined;
+  #kept: transition.StoredRecord | undefined;
   #passedToken = 0;
 
   get current(): StoreRecord | undefined {
@@ -158,7 +158,7 @@ class RecordByRules {
       case 'claim': {
         const record = transition.claimed(old, call.request, nowMs, this.#passedToken);
         const claimed = record !== undefined;
-        const standing = transition.shown(this.#keep(record ?? old) as StoreRecord);
+        const standing = transition.withoutFormer(this.#keep(record ?? old) as StoreRecord);
         return { claimed, record: standing, nowMs };
       }
       case 'renew':
@@ -175,17 +175,17 @@ class RecordByRules {
         return true;
       case 'read': {
         const record = transition.unexpired(old, nowMs);
-        return { record: record && transition.shown(record), nowMs };
+        return { record: record && transition.withoutFormer(record), nowMs };
       }
     }
   }
 
-  #change(record: transition.KeptRecord | undefined): boolean {
+  #change(record: transition.StoredRecord | undefined): boolean {
     if (record !== undefined) this.#keep(record);
     return record !== undefined;
   }
 
-  #keep(record: transition.KeptRecord | undefined): transition.KeptRecord | undefined {
+  #keep(record: transition.StoredRecord | undefined): transition.StoredRecord | undefined {
     this.#passedToken = Math.max(this.#passedToken, this.#kept?.fencingToken ?? 0);
     this.#kept = record;
     return record;

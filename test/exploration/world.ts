@@ -10,7 +10,7 @@ import type * as transition from '../../src/store/transition.js';
  */
 
 export type Rules = typeof transition;
-export type KeptRecord = transition.KeptRecord;
+export type KeptRecord = transition.StoredRecord;
 
 export interface RequestKind {
   readonly fingerprint: string | undefined;

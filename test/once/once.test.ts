@@ -452,7 +452,7 @@ describe('who ran it', () => {
     await expect(once(KEY, () => value)).rejects.toMatchObject({
       code: 'SAMEKEY_STORE_FULL',
       value,
-      message: expect.stringMatching(/Cannot keep 202 bytes .*: wanted at most 100 \(maxBytes\)/),
+      message: expect.stringMatching(/Cannot store 202 bytes .*: wanted at most 100 \(maxBytes\)/),
     });
     const long = new Error(value);
     await expect(once(KEY, () => Promise.reject(long))).rejects.toBe(long);

@@ -31,7 +31,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'tokens of records that are gone are forgotten',
     file: 'store/transition.ts',
-    from: 'Math.max(old?.fencingToken ?? 0, passedToken) + 1,\n      Math.floor(nowMs * 1000),',
+    from: 'Math.max(old?.fencingToken ?? 0, highestToken) + 1,\n      Math.floor(nowMs * 1000),',
     to: '(old?.fencingToken ?? 0) + 1,',
     breaks: 'fencing tokens grow',
     seenIn: 'evict',
@@ -40,7 +40,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a takeover counts as the first attempt',
     file: 'store/transition.ts',
-    from: 'attempt = standing.attempt + 1;',
+    from: 'attempt = current.attempt + 1;',
     to: 'attempt = 1;',
     breaks: 'attempts are counted',
     seenIn: 'two processes',

@@ -32,8 +32,16 @@ async function failuresOf(cases: ReturnType<typeof casesOf>): Promise<Map<string
 const isModelCheck = (name: string) => name.startsWith('random calls');
 
 const rules = (own: Partial<typeof transition>) => ({ rules: { ...transition, ...own } });
-const { claimed, completed, finishedBehind, inFrontOf, renewed, restored, shown, unexpired } =
-  transition;
+const {
+  claimed,
+  completed,
+  formerFinished,
+  withFormer,
+  renewed,
+  restored,
+  withoutFormer,
+  unexpired,
+} = transition;
 
 /** Each is one mistake that a store could make. */
 const MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
@@ -78,7 +86,7 @@ const MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
     'release loses an unknown record that was taken over',
     rules({
       restored: (old, nowMs) =>
-        restored(inFrontOf(finishedBehind(old), { ...old, attempt: 1 }), nowMs),
+        restored(withFormer(formerFinished(old), { ...old, attempt: 1 }), nowMs),
     }),
   ],
   [
@@ -277,7 +285,8 @@ const OTHER_MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] =
   [
     'a take-over loses what was finished before',
     rules({
-      claimed: (old, request, nowMs, passed) => claimed(old && shown(old), request, nowMs, passed),
+      claimed: (old, request, nowMs, passed) =>
+        claimed(old && withoutFormer(old), request, nowMs, passed),
     }),
   ],
   [

@@ -1,7 +1,7 @@
 import type { ClaimResult, Store } from '../../src/store/store.js';
 import * as transition from '../../src/store/transition.js';
 
-type KeptRecord = transition.KeptRecord;
+type StoredRecord = transition.StoredRecord;
 
 /** What a plain store goes by: the rules, and how it keeps records. Tests replace one of them. */
 export interface PlainStoreParts {
@@ -9,7 +9,7 @@ export interface PlainStoreParts {
   /** What lies between reading a record and writing it. */
   readonly pause: () => Promise<void> | undefined;
   /** What is kept of a record. */
-  readonly keep: (record: KeptRecord) => KeptRecord;
+  readonly keep: (record: StoredRecord) => StoredRecord;
   /** Where a key's record is. */
   readonly slot: (key: string) => string;
   readonly isTelling: boolean;
@@ -29,14 +29,14 @@ const SOUND: PlainStoreParts = {
 /** The least that a store can be, to be broken by tests in one place at a time. */
 export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> = {}): Store {
   const { rules, pause, keep, slot, isTelling } = { ...SOUND, ...parts };
-  const records = new Map<string, KeptRecord>();
+  const records = new Map<string, StoredRecord>();
   const watchers = new Map<string, Set<() => void>>();
-  let passedToken = 0;
+  let highestToken = 0;
 
   /** One step: `decide` gives what is answered, and the record that is kept, or `undefined` for none. */
   async function change<T>(
     key: string,
-    decide: (old: KeptRecord | undefined, nowMs: number) => [T, KeptRecord | undefined],
+    decide: (old: StoredRecord | undefined, nowMs: number) => [T, StoredRecord | undefined],
   ): Promise<T> {
     const nowMs = clock();
     const old = records.get(slot(key));
@@ -46,7 +46,7 @@ export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> 
     if (record === old) return answer;
     if (record !== undefined) records.set(slot(key), keep(record));
     else {
-      passedToken = Math.max(passedToken, old?.fencingToken ?? 0);
+      highestToken = Math.max(highestToken, old?.fencingToken ?? 0);
       records.delete(slot(key));
     }
     const isOver = record === undefined || transition.isUnknown(record, nowMs);
@@ -60,10 +60,10 @@ export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> 
     name: 'plain',
     claim: (key, request) =>
       change<ClaimResult>(key, (old, nowMs) => {
-        const record = rules.claimed(old, request, nowMs, passedToken);
+        const record = rules.claimed(old, request, nowMs, highestToken);
         return record === undefined
-          ? [{ claimed: false, record: rules.shown(old as KeptRecord), nowMs }, old]
-          : [{ claimed: true, record: rules.shown(record), nowMs }, record];
+          ? [{ claimed: false, record: rules.withoutFormer(old as StoredRecord), nowMs }, old]
+          : [{ claimed: true, record: rules.withoutFormer(record), nowMs }, record];
       }),
     renew: (key, owner, leaseMs) =>
       change(key, (old, nowMs) => {
@@ -88,7 +88,7 @@ export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> 
     async read(key) {
       const nowMs = clock();
       const record = rules.unexpired(records.get(slot(key)), nowMs);
-      return { record: record && rules.shown(record), nowMs };
+      return { record: record && rules.withoutFormer(record), nowMs };
     },
     async watch(key, notify) {
       const own = () => notify();

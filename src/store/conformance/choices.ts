@@ -1,4 +1,4 @@
-/** Choices that look random and are the same for the same seed (mulberry32). */
+/** Pseudo-random choices, the same for the same seed (mulberry32). */
 export class Choices {
   readonly seed: number;
   #state: number;
@@ -8,7 +8,7 @@ export class Choices {
     this.#state = seed;
   }
 
-  /** A whole number from `least` to `most`. */
+  /** Returns a whole number from `least` to `most`. */
   whole(least: number, most: number): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -16,7 +16,7 @@ export class Choices {
     return least + Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * (most - least + 1));
   }
 
-  /** `true` so many times in a hundred. */
+  /** Returns `true` with a probability of `share` percent. */
   percent(share: number): boolean {
     return this.whole(1, 100) <= share;
   }

@@ -1,6 +1,6 @@
 import {
   claim,
-  claimInVain,
+  claimRefused,
   DAY_MS,
   expectEqual,
   expectTrue,
@@ -12,7 +12,7 @@ import {
   SHORT_MS,
 } from './stage.js';
 
-/** Who gets a key, and what the record says then. */
+/** Rules for `claim`: when it is granted, and what the record contains then. */
 export const claimRules: readonly Rule[] = [
   {
     name: 'claim makes a running record of a key that has none',
@@ -48,7 +48,7 @@ export const claimRules: readonly Rule[] = [
       const key = stage.newKey();
       const { record } = await claim(store, key, { fingerprint: 'f' });
       expectEqual((await other.read(key)).record, record, 'the record as another store reads it');
-      expectEqual((await claimInVain(other, key)).record, record, 'the record that stands there');
+      expectEqual((await claimRefused(other, key)).record, record, 'the record that stands there');
       expectEqual((await store.read(key)).record, record, 'the record after a claim in vain');
     },
   },
@@ -60,7 +60,7 @@ export const claimRules: readonly Rule[] = [
       const { record } = await claim(store, key, { ttlMs: SHORT_MS });
       expectEqual(record.expiresAtMs, record.leaseEndsAtMs, 'when the record expires');
       await stage.passMs(store, 2 * SHORT_MS);
-      await claimInVain(store, key, { takeUnknown: true, takeFinished: true });
+      await claimRefused(store, key, { takeUnknown: true, takeFinished: true });
     },
   },
   {
@@ -109,7 +109,7 @@ export const claimRules: readonly Rule[] = [
       await store.claim(key, own);
       await store.complete(key, own.owner, outcome());
       const finished = (await store.read(key)).record;
-      const late = await claimInVain(other, key, own);
+      const late = await claimRefused(other, key, own);
       expectEqual(late.record, finished, 'the record that stands there');
       expectEqual((await store.read(key)).record, finished, 'the record after that');
     },
@@ -122,7 +122,7 @@ export const claimRules: readonly Rule[] = [
       const { record } = await claim(store, key);
       for (const takeUnknown of [false, true]) {
         for (const takeFinished of [false, true]) {
-          const result = await claimInVain(other, key, { takeUnknown, takeFinished });
+          const result = await claimRefused(other, key, { takeUnknown, takeFinished });
           expectEqual(result.record, record, 'the record that stands there');
         }
       }
@@ -136,7 +136,7 @@ export const claimRules: readonly Rule[] = [
       let { record } = await claim(store, key, { leaseMs: SHORT_MS, fingerprint: 'f' });
       for (const attempt of [2, 3]) {
         await stage.passMs(store, 2 * SHORT_MS);
-        const refused = await claimInVain(other, key, { takeFinished: true });
+        const refused = await claimRefused(other, key, { takeFinished: true });
         expectEqual(refused.record, record, 'the record of unknown outcome');
         expectTrue(refused.nowMs >= record.leaseEndsAtMs, 'a clock that is past the lease');
         const owner = newOwner();
@@ -160,7 +160,7 @@ export const claimRules: readonly Rule[] = [
         const key = stage.newKey();
         const first = await claim(store, key);
         await store.complete(key, first.record.owner, outcome({ state }));
-        const refused = await claimInVain(other, key, { takeUnknown: true });
+        const refused = await claimRefused(other, key, { takeUnknown: true });
         expectEqual(refused.record.state, state, 'the state of the record that stands there');
         expectEqual(refused.record.payload, outcome().payload, 'its payload');
         const { record } = await claim(other, key, { takeFinished: true });
@@ -178,12 +178,12 @@ export const claimRules: readonly Rule[] = [
       const other = { fingerprint: 'other', takeUnknown: true, takeFinished: true };
       const own = request({ fingerprint: 'own', leaseMs: SHORT_MS });
       await store.claim(key, own);
-      await claimInVain(store, key, other);
+      await claimRefused(store, key, other);
       await stage.passMs(store, 2 * SHORT_MS);
-      const { record } = await claimInVain(store, key, other);
+      const { record } = await claimRefused(store, key, other);
       expectEqual(record.fingerprint, 'own', 'the fingerprint that stands there');
       await store.complete(key, own.owner, outcome());
-      await claimInVain(store, key, other);
+      await claimRefused(store, key, other);
       await claim(store, key, { ...other, fingerprint: 'own' });
     },
   },
@@ -197,9 +197,9 @@ export const claimRules: readonly Rule[] = [
       for (const fingerprint of [undefined, 'another', '', undefined]) {
         await store.complete(key, owner, outcome());
         owner = newOwner();
-        // An empty fingerprint is one, and another.
+        // An empty fingerprint is a fingerprint, and differs from all others.
         if (fingerprint === '') {
-          await claimInVain(store, key, { owner, fingerprint, takeFinished: true });
+          await claimRefused(store, key, { owner, fingerprint, takeFinished: true });
           continue;
         }
         const { record } = await claim(store, key, { owner, fingerprint, takeFinished: true });

@@ -1,11 +1,11 @@
 import { claim, expectEqual, newOwner, outcome, type Rule } from './stage.js';
 
-/** All byte values, and no period that a block size could hide. */
+/** All byte values, in a sequence whose period no block size divides. */
 function bytes(byteCount: number): Uint8Array {
   return Uint8Array.from({ length: byteCount }, (_, index) => (index * 31 + (index >> 8)) & 255);
 }
 
-/** Keys that a careless comparison, pattern or escape takes for one another. */
+/** Keys that a careless comparison, pattern or escape would confuse. */
 function similarKeys(key: string): string[] {
   return [
     key,
@@ -23,12 +23,12 @@ function similarKeys(key: string): string[] {
     `${key}"`,
     `${key}\\`,
     `${key}\u00e9`,
-    // The same letter in two code points: another text.
+    // The same letter as two code points: a different text.
     `${key}e\u0301`,
   ];
 }
 
-/** What is kept comes back as it was. */
+/** Rules for content: a store returns what it was given. */
 export const contentRules: readonly Rule[] = [
   {
     name: 'payloads are bytes, from none to the largest',
@@ -39,7 +39,7 @@ export const contentRules: readonly Rule[] = [
         if (byteCount > largest) continue;
         const key = stage.newKey();
         const { owner } = (await claim(store, key)).record;
-        // A view of a part of its buffer, as codecs give.
+        // A view of a part of its buffer, as codecs return.
         const payload = bytes(byteCount + 2).subarray(1, byteCount + 1);
         const answer = await store.complete(key, owner, outcome({ payload }));
         expectEqual(answer, true, `complete with ${byteCount} bytes`);

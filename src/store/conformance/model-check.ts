@@ -12,37 +12,37 @@ import type { Completion, Store } from '../store.js';
 import { Choices } from './choices.js';
 import { HOUR_MS, newOwner, type Rule, type Stage } from './stage.js';
 
-/** Calls sent to a key at most before another key is taken. */
+/** How many calls a key gets before the check takes another key. */
 const CALLS_PER_KEY = 60;
-/** Owners that still send something; those before them have crashed. */
+/** How many of the last owners still send calls. Older ones count as crashed. */
 const OWNERS_ALIVE = 4;
-/** A lease or time to live that is waited for where the clock cannot be moved. */
+/** A lease or time to live short enough to wait for, if the clock cannot be moved. */
 const BRIEF_MS = 2;
 /** Stores may round times to a millisecond. */
 const ROUNDING_MS = 1;
 
-/** One call of a batch, all of which are sent before any is answered. */
+/** One call of a batch. All calls of a batch are sent before any of them is answered. */
 interface Sent {
   readonly call: Call;
-  /** Whether its reply is thrown away. */
+  /** Whether the check ignores the reply. */
   readonly isLost: boolean;
   reply?: Reply;
 }
 
-/** Of the last ones that claimed, so many of which are alive. */
+/** One of the last owners that claimed the key. */
 interface Owner {
   readonly name: string;
   readonly claim: Call;
-  /** What it sent last, whether or not it knows what came of it. */
+  /** The last call that it sent, whether or not it received the reply. */
   last: Call;
-  /** There is one, however often it is sent. */
+  /** The outcome of its run, the same however often it is sent. */
   outcome?: Omit<Completion, 'ttlMs'>;
 }
 
 /**
- * Random calls of several owners, against the model. Owners crash: nothing is heard of them again.
- * Replies are lost: the call is made, what it gave is thrown away, and it may be made again. Calls
- * that are under way at the same time have to be answered as if they had been made in some order.
+ * Random calls of several owners, compared with the model. Owners crash: they send nothing more.
+ * Replies get lost: the call is made, its reply is ignored, and it may be sent again. Concurrent
+ * calls must be answered as if they had been made in some order.
  */
 export const modelCheck: Rule = {
   name: 'random calls with crashes, lost replies and time that jumps are answered as by the model',
@@ -63,12 +63,14 @@ class Run {
   #callCount = 0;
   #stepCount = 0;
   #owners: Owner[] = [];
-  /** What the store may hold: more than one state only until the next read. */
+  /** The possible states of the store. There can be more than one until the next read. */
   #states: readonly ModelState[] = [EMPTY];
-  /** What happened to this key, for the message of a failure. */
+  /** The calls of this key, for the message of a failure. */
   #trace: string[] = [];
   #now: Span = at(0);
-  /** The clock must not go back behind this: whether something that has expired comes back is open. */
+  /**
+   * The clock must not go back beyond this: a store may or may not bring an expired record back.
+   */
   #leastMs = 0;
 
   constructor(stage: Stage, stores: readonly Store[], choices: Choices) {
@@ -121,7 +123,7 @@ class Run {
   #choose(isAlone: boolean): Sent {
     const choices = this.#choices;
     const isLost = choices.percent(20);
-    // A brief call is made alone, also when it is sent again.
+    // A brief call is sent alone, also when it is sent again.
     const owners = this.#owners.filter(
       ({ last }) => isAlone || this.#hasMovingClock || !isBrief(last),
     );
@@ -147,7 +149,7 @@ class Run {
     return { call, isLost };
   }
 
-  /** What an owner sends after its last call: the same again, its claim, or something else. */
+  /** Chooses the next call of an owner: its last one again, its claim again, or a new one. */
   #next(owner: Owner, isAlone: boolean): Call {
     const choices = this.#choices;
     if (choices.percent(25) && (isAlone || !isBrief(owner.last))) return owner.last;
@@ -171,7 +173,10 @@ class Run {
     return { type, owner: name, completion: { ...owner.outcome, ttlMs } };
   }
 
-  /** Where time is waited for: over at once or never, so that it is certain when calls are made. */
+  /**
+   * Without a movable clock a duration ends at once or never, so that the time of a call is
+   * certain.
+   */
   #duration(isAlone: boolean, mostMs: number): number {
     if (this.#hasMovingClock) return this.#choices.whole(1, mostMs);
     return this.#choices.percent(40) && isAlone ? BRIEF_MS : HOUR_MS;
@@ -199,7 +204,7 @@ class Run {
     else this.#now = at(read.reply.nowMs);
   }
 
-  /** When the calls before were made. */
+  /** Returns the span in which the previous calls were made. */
   async #look(): Promise<Span> {
     if (this.#hasMovingClock) return this.#now;
     return this.#since((await this.#store().read(this.#key)).nowMs);

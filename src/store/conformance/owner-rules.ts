@@ -1,6 +1,6 @@
 import {
   claim,
-  claimInVain,
+  claimRefused,
   DAY_MS,
   expectEqual,
   expectTrue,
@@ -11,7 +11,7 @@ import {
   SHORT_MS,
 } from './stage.js';
 
-/** What an owner may do with its record, and nobody else. */
+/** Rules for the owner of a record: only it can renew, complete and release. */
 export const ownerRules: readonly Rule[] = [
   {
     name: 'renew moves the end of the lease and nothing else',
@@ -31,7 +31,7 @@ export const ownerRules: readonly Rule[] = [
         'the record but for its lease',
       );
       await stage.passMs(store, 2 * SHORT_MS);
-      await claimInVain(other, key, { takeUnknown: true });
+      await claimRefused(other, key, { takeUnknown: true });
     },
   },
   {
@@ -40,7 +40,7 @@ export const ownerRules: readonly Rule[] = [
       const store = await stage.open();
       const key = stage.newKey();
       const { record } = await claim(store, key, { leaseMs: SHORT_MS, ttlMs: SHORT_MS });
-      // It may have expired by now on a slow machine: then there is nothing to renew.
+      // On a slow machine it may have expired by now. Then there is nothing to renew.
       if (!(await store.renew(key, record.owner, HOUR_MS))) return;
       await stage.passMs(store, 2 * SHORT_MS);
       const renewed = (await store.read(key)).record;
@@ -55,7 +55,7 @@ export const ownerRules: readonly Rule[] = [
       const { record } = await claim(store, key, { leaseMs: SHORT_MS });
       await stage.passMs(store, 2 * SHORT_MS);
       expectEqual(await store.renew(key, record.owner, HOUR_MS), true, 'the answer of renew');
-      await claimInVain(store, key, { takeUnknown: true });
+      await claimRefused(store, key, { takeUnknown: true });
     },
   },
   {
@@ -65,9 +65,9 @@ export const ownerRules: readonly Rule[] = [
       const key = stage.newKey();
       const { record } = await claim(store, key);
       expectEqual(await store.renew(key, newOwner(), 0), false, "renew of another's lease");
-      await claimInVain(other, key, { takeUnknown: true });
+      await claimRefused(other, key, { takeUnknown: true });
       expectEqual(await store.renew(key, record.owner, 0), true, 'the answer of renew');
-      const refused = await claimInVain(other, key);
+      const refused = await claimRefused(other, key);
       expectEqual(refused.record.owner, record.owner, 'the owner of the unknown record');
       expectTrue(refused.nowMs >= refused.record.leaseEndsAtMs, 'a lease that has run out');
       const taken = await claim(other, key, { takeUnknown: true });
@@ -232,14 +232,14 @@ export const ownerRules: readonly Rule[] = [
           const { record } = await claim(other, key, { ...own, fingerprint, leaseMs: HOUR_MS });
           expectEqual(record.attempt, 2, 'the attempt of who takes over');
           expectEqual(await other.renew(key, record.owner, HOUR_MS), true, 'the answer of renew');
-          await claimInVain(store, key, own);
+          await claimRefused(store, key, own);
           expectEqual(await other.release(key, record.owner), true, 'the answer of release');
           const { fencingToken } = record;
           const back = await store.read(key);
           expectEqual(back.record, { ...lost, fencingToken }, 'the record that is there again');
           expectTrue(back.nowMs >= lost.leaseEndsAtMs, 'a lease that is over');
           expectEqual(await store.release(key, record.owner), false, 'the same again');
-          await claimInVain(store, key, { ...own, takeUnknown: false });
+          await claimRefused(store, key, { ...own, takeUnknown: false });
         }
         if (isAgain) {
           expectEqual(await other.release(key, lost.owner), true, 'release by the late owner');

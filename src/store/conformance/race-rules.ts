@@ -12,13 +12,13 @@ import {
   type Stage,
 } from './stage.js';
 
-/** A few stores for many callers, as in a few processes. */
+/** Opens a few stores for many callers, as in a few processes. */
 async function openSome(stage: Stage): Promise<(index: number) => Store> {
   const stores = [await stage.open(), await stage.open(), await stage.open(), await stage.open()];
   return (index) => stores[index % stores.length] as Store;
 }
 
-/** Many at once: each change is one atomic step. */
+/** Rules for concurrent calls: each change is one atomic step. */
 export const raceRules: readonly Rule[] = [
   {
     name: 'of many who claim a key at once exactly one gets it, and the others see whose it is',

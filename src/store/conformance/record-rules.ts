@@ -1,7 +1,7 @@
 import type { StoreEntry } from '../store.js';
 import {
   claim,
-  claimInVain,
+  claimRefused,
   expectEqual,
   expectSoon,
   expectTrue,
@@ -12,7 +12,7 @@ import {
   sleep,
 } from './stage.js';
 
-/** What anybody may do with a record: read it, take it away, wait for it, list it, outlive it. */
+/** Rules for every caller: read, evict, watch and list a record. */
 export const recordRules: readonly Rule[] = [
   {
     name: 'evict takes away what is finished or of unknown outcome, and no valid lease',
@@ -79,7 +79,7 @@ export const recordRules: readonly Rule[] = [
       const { owner } = (await claim(store, key)).record;
       const payload = new Uint8Array([1, 2, 3]);
       await store.complete(key, owner, outcome({ payload }));
-      // As a codec does that writes into the same memory again.
+      // A codec may reuse the memory of its last result.
       payload.fill(9);
       const wanted = new Uint8Array([1, 2, 3]);
       expectEqual((await store.read(key)).record?.payload, wanted, 'the payload');
@@ -100,11 +100,11 @@ export const recordRules: readonly Rule[] = [
         ];
         const end = await store.watch(key, () => ended++);
         end();
-        // What is evicted has to have run out by then, and what is ended not.
+        // `evict` needs an expired lease, the other changes a valid one.
         const leaseMs = change === 'evict' ? SHORT_MS : HOUR_MS;
         const { owner } = (await claim(store, key, { leaseMs })).record;
-        // As who waits is: a store need not tell where nobody was.
-        await claimInVain(other, key);
+        // A waiting caller was refused first. Otherwise the store may skip the notification.
+        await claimRefused(other, key);
         await stage.passMs(store, 2 * SHORT_MS);
         [own, others, ended] = [0, 0, 0];
         const changes = {
@@ -120,7 +120,7 @@ export const recordRules: readonly Rule[] = [
         expectEqual(await changes[change](), true, `the answer of ${change}`);
         await expectSoon(() => own > 0, 'a notification in the store that changed it');
         await expectSoon(() => others > 0, 'a notification in another store');
-        // Whatever else was under way has had the same time.
+        // Gives unrelated work the same time.
         await sleep(SHORT_MS);
         expectEqual(ended, 0, 'how often a watcher was told that had ended');
         for (const stop of ends) stop();
@@ -152,7 +152,7 @@ export const recordRules: readonly Rule[] = [
       expectEqual(count, 1, 'the number of records with a limit of 1');
       // A caller that has seen enough stops.
       for await (const _ of other.list()) break;
-      await claimInVain(store, runningKey);
+      await claimRefused(store, runningKey);
     },
   },
 ];

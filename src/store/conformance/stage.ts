@@ -22,7 +22,7 @@ export interface ConformanceOptions {
   readonly seed?: number;
 }
 
-/** A rule that stores keep. */
+/** A rule that every store must follow. */
 export interface Rule {
   readonly name: string;
   run(stage: Stage): Promise<void>;
@@ -30,13 +30,13 @@ export interface Rule {
 
 export const HOUR_MS = 60 * 60 * 1000;
 export const DAY_MS = 24 * HOUR_MS;
-/** A lease that is waited for. */
+/** A lease short enough to wait for. */
 export const SHORT_MS = 20;
 
 /** How long a notification may take before it counts as lost. */
-const TOLD_WITHIN_MS = 20_000;
+const NOTIFIED_WITHIN_MS = 20_000;
 
-/** The stores of one rule, its keys, and its time. */
+/** The stores, keys and clock of one rule. */
 export class Stage {
   readonly options: ConformanceOptions;
   readonly #stores: Store[] = [];
@@ -55,12 +55,12 @@ export class Stage {
     for (const store of this.#stores.splice(0).reverse()) await store.close();
   }
 
-  /** A key that nobody has used. */
+  /** Returns a key that no other test uses. */
   newKey(): string {
     return `ik_${newId()}${newId()}`;
   }
 
-  /** Waits until the store's clock has gone on, as it is told with `key`, or moves it. */
+  /** Moves the store's clock, or waits until it has advanced, which it reads with `key`. */
   async passMs(store: Store, ms: number, key = this.newKey()): Promise<void> {
     const { moveClock } = this.options;
     if (moveClock !== undefined) return moveClock(ms);
@@ -77,8 +77,8 @@ export const newOwner = () => globalThis.crypto.randomUUID() as string;
 
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** A claim that takes nothing over and holds for longer than any test, but for what is given. */
-export function request(own: Partial<ClaimRequest> = {}): ClaimRequest {
+/** Returns a claim request that takes no record over and whose lease outlasts any test. */
+export function request(overrides: Partial<ClaimRequest> = {}): ClaimRequest {
   return {
     owner: newOwner(),
     leaseMs: HOUR_MS,
@@ -86,39 +86,39 @@ export function request(own: Partial<ClaimRequest> = {}): ClaimRequest {
     fingerprint: undefined,
     takeUnknown: false,
     takeFinished: false,
-    ...own,
+    ...overrides,
   };
 }
 
-/** Claims, and fails if that is refused. */
+/** Claims the key, and fails if the claim is refused. */
 export async function claim(
   store: Store,
   key: string,
-  own: Partial<ClaimRequest> = {},
+  overrides: Partial<ClaimRequest> = {},
 ): Promise<ClaimResult> {
-  const result = await store.claim(key, request(own));
+  const result = await store.claim(key, request(overrides));
   expectEqual(result.claimed, true, 'whether the claim was granted');
   return result;
 }
 
-/** Claims, and fails if that is granted. */
-export async function claimInVain(
+/** Claims the key, and fails if the claim is granted. */
+export async function claimRefused(
   store: Store,
   key: string,
-  own: Partial<ClaimRequest> = {},
+  overrides: Partial<ClaimRequest> = {},
 ): Promise<ClaimResult> {
-  const result = await store.claim(key, request(own));
+  const result = await store.claim(key, request(overrides));
   expectEqual(result.claimed, false, 'whether the claim was granted');
   return result;
 }
 
-/** An outcome, but for what is given. */
-export function outcome(own: Partial<Completion> = {}): Completion {
+/** Returns an outcome, with defaults. */
+export function outcome(overrides: Partial<Completion> = {}): Completion {
   const payload = new Uint8Array([123, 125]);
-  return { state: 'done', codec: 'json', payload, ttlMs: DAY_MS, ...own };
+  return { state: 'done', codec: 'json', payload, ttlMs: DAY_MS, ...overrides };
 }
 
-/** Fails if two values are not equal: plain objects by their members, bytes by what they hold. */
+/** Fails unless the values are equal: objects by their members, bytes by their content. */
 export function expectEqual(actual: unknown, expected: unknown, what: string): void {
   const shown = show(actual);
   const wanted = show(expected);
@@ -131,7 +131,7 @@ export function expectEqual(actual: unknown, expected: unknown, what: string): v
   }
 }
 
-/** Fails if something does not hold. */
+/** Fails unless `holds`. */
 export function expectTrue(holds: boolean, what: string): void {
   if (!holds) throw new Error(`Cannot accept the store: wanted ${what}`);
 }
@@ -148,11 +148,11 @@ function show(value: unknown): string {
 const showMember = (value: unknown) =>
   value instanceof Uint8Array && value.length <= 64 ? `bytes ${value.join(' ')}` : show(value);
 
-/** Waits until `isSo`, and fails if that takes far too long. */
+/** Waits until `isSo`, and fails if that takes too long. */
 export async function expectSoon(isSo: () => boolean, what: string): Promise<void> {
-  const endsAt = performance.now() + TOLD_WITHIN_MS;
+  const endsAt = performance.now() + NOTIFIED_WITHIN_MS;
   while (!isSo()) {
-    expectTrue(performance.now() < endsAt, `${what} within ${TOLD_WITHIN_MS} ms`);
+    expectTrue(performance.now() < endsAt, `${what} within ${NOTIFIED_WITHIN_MS} ms`);
     await sleep(5);
   }
 }

@@ -2,32 +2,34 @@ import type { Database } from 'lmdb';
 import { machineMonotonicMs, wallClockMs } from '../../runtime/runtime.js';
 import { fs } from './node-fs.js';
 
-/** From which moment the times of a database are counted, until the machine is booted again. */
+/** The origin of the clock of a database, valid until the next boot of the machine. */
 export type Anchor = readonly [
-  /** The wall clock when the first process since the boot opened the database. */
+  /** The wall clock when the first process after the boot opened the database. */
   startMs: number,
   /** `machineMonotonicMs` at that moment. */
   monotonicMs: number,
-  /** '' where the platform does not name its boots. */
+  /** The ID of the boot, or '' on a platform without one. */
   bootId: string,
-  /** A time that the clock of the database has reached: no more than `KEPT_EVERY_MS` behind. */
+  /** A time that the clock has reached, at most `SAVE_INTERVAL_MS` ago. */
   reachedMs: number,
-  /** Since when there are processes that may be alive; 0 where that is not known. */
+  /** Earliest time at which a process that is still alive can have started; 0 if unknown. */
   aliveSinceMs: number,
 ];
 
-/** No record can have it, and no range of records includes it: it sorts before all texts. */
+/**
+ * A symbol, which LMDB sorts before all texts: no record has this key, and no range includes it.
+ */
 export const ANCHOR_KEY = Symbol.for('samekey clock');
 
-/** How often the time reached is written, beside a record. */
-const KEPT_EVERY_MS = 10_000;
+/** How often a write also saves the current time. */
+const SAVE_INTERVAL_MS = 10_000;
 
 /**
- * The clock of a database: the same in all processes of the machine, and not to be set. A lease must
- * not end, and its key run a second time, because the wall clock was put right.
+ * The clock of a database. All processes of the machine share it, and adjusting the wall clock does
+ * not change it: an adjustment must not end a lease and start a second run.
  *
- * A boot ends all processes, so that no lease from before it is anybody's. The clock of the next
- * boot starts later than any time of the one before, also if the wall clock is behind.
+ * A boot ends all processes, so it also ends all leases. The clock after a boot starts later than
+ * any time before it, even if the wall clock was set back.
  */
 export class MachineClock {
   readonly #database: Database<Anchor, symbol>;
@@ -38,7 +40,7 @@ export class MachineClock {
     this.#database = database;
   }
 
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970. */
   nowMs(): number {
     if (machineMonotonicMs() === undefined) return wallClockMs();
     if (this.#anchor === undefined) {
@@ -48,19 +50,19 @@ export class MachineClock {
     return toTime(this.#anchor, machineMonotonicMs() as number);
   }
 
-  /** No owner of a claim from before this moment is alive. */
+  /** No process that claimed a key before this time is still alive. */
   get aliveSinceMs(): number {
     return this.#anchor?.[4] ?? 0;
   }
 
-  /** Must be called before a record with that time is written. */
-  keep(nowMs: number): void {
-    if (this.#anchor === undefined || nowMs < this.#reachedMs + KEPT_EVERY_MS) return;
+  /** Saves the time from time to time. Must be called before a record with that time is written. */
+  save(nowMs: number): void {
+    if (this.#anchor === undefined || nowMs < this.#reachedMs + SAVE_INTERVAL_MS) return;
     this.#reachedMs = nowMs;
     const [startMs, monotonicMs, bootId, , aliveSinceMs] = this.#anchor;
     this.#database
       .put(ANCHOR_KEY, [startMs, monotonicMs, bootId, nowMs, aliveSinceMs], 1)
-      // What is wrong with the disk is for the write of the record to tell.
+      // The write of the record reports disk errors.
       .catch(({ commitError }) => commitError)
       .catch(() => {});
   }
@@ -69,20 +71,20 @@ export class MachineClock {
     const bootId = readBootId();
     const found = () => {
       const anchor = this.#database.get(ANCHOR_KEY);
-      // Read after the anchor: another process may have taken that while this one waited for a lock,
-      // and an anchor that is ahead of the clock would count as one of another boot.
+      // Read after the anchor: another process may have written it while this one waited for the
+      // lock, and an anchor ahead of the clock would look like one of another boot.
       const monotonicMs = machineMonotonicMs() as number;
       return anchor && isOfThisBoot(anchor, monotonicMs, bootId) ? anchor : undefined;
     };
     return (
       found() ??
-      // Of several processes that come at the same time, one takes it.
+      // If several processes start at the same time, one of them writes the anchor.
       this.#database.transactionSync(() => {
         const other = found();
         if (other !== undefined) return other;
         const last = this.#database.get(ANCHOR_KEY);
-        const startMs = Math.max(wallClockMs(), (last?.[3] ?? 0) + 2 * KEPT_EVERY_MS);
-        // Without an anchor, there may be processes that go by the wall clock.
+        const startMs = Math.max(wallClockMs(), (last?.[3] ?? 0) + 2 * SAVE_INTERVAL_MS);
+        // Without an earlier anchor, other processes may still use the wall clock.
         const aliveSinceMs = last === undefined ? 0 : startMs;
         const monotonicMs = machineMonotonicMs() as number;
         const anchor: Anchor = [startMs, monotonicMs, bootId, startMs, aliveSinceMs];
@@ -97,8 +99,8 @@ const toTime = ([startMs, startedAt]: Anchor, monotonicMs: number) =>
   Math.floor(startMs + monotonicMs - startedAt);
 
 /**
- * Without the name of the boot (Windows, macOS), a clock that is behind what was reached has begun
- * anew. A boot that is overlooked does no harm: time was only standing still until then.
+ * On platforms without a boot ID (Windows, macOS), a clock behind the saved time has been restarted
+ * by a boot. Missing a boot does no harm: the clock only stood still in between.
  */
 function isOfThisBoot(anchor: Anchor, monotonicMs: number, bootId: string): boolean {
   const [, startedAt, anchorBootId, reachedMs] = anchor;

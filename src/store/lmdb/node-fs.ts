@@ -1,4 +1,7 @@
-/** The part of `node:fs` that is used. The project is compiled without the types of Node.js. */
+/**
+ * The functions of `node:fs` that the store uses. The project compiles without the types of
+ * Node.js.
+ */
 interface NodeFs {
   closeSync(descriptor: number): void;
   fstatSync(descriptor: number): Stats;
@@ -30,5 +33,5 @@ const { process } = globalThis as unknown as {
   process: { getBuiltinModule(id: string): unknown };
 };
 
-/** LMDB runs where there is one. */
+/** The `lmdb` package only runs on platforms that have this function. */
 export const fs = process.getBuiltinModule('node:fs') as NodeFs;

@@ -3,10 +3,10 @@ import { quote } from '../../errors/errors.js';
 import { fs } from './node-fs.js';
 import type { RecordRow } from './record-row.js';
 
-/** Processes and threads that may have the database open; each takes 64 bytes. */
+/** How many processes and threads can have the database open; each takes 64 bytes. */
 const MAX_READERS = 4096;
 
-/** Opens the database in a folder, which is made if it is not there. */
+/** Opens the database in a folder, which is created if needed. */
 export function openDatabase(path: string): Database<RecordRow, string> {
   try {
     requireDatabase(path);
@@ -14,11 +14,12 @@ export function openDatabase(path: string): Database<RecordRow, string> {
       path,
       noSubdir: false,
       useVersions: true,
-      // A write is on the disk when it is acknowledged. The other way, to wait for `flushed`, took
-      // 11 ms instead of 5 for a write alone, and no less when four processes wrote.
+      // An acknowledged write is on the disk. The alternative, waiting for `flushed`, took 11 ms
+      // instead of 5 for a single write, and was not faster with four writing processes.
       overlappingSync: false,
       maxReaders: MAX_READERS,
-      // Else a commit that fails, as on a full disk, also rejects a promise that nobody has.
+      // Otherwise a failed commit, as on a full disk, also rejects a promise that no code can
+      // catch.
       eventTurnBatching: false,
     });
   } catch (error) {
@@ -26,11 +27,13 @@ export function openDatabase(path: string): Database<RecordRow, string> {
   }
 }
 
-/** The error of a database that cannot be opened; `cause` is that of Node.js or of LMDB. */
+/**
+ * Returns the error for a database that cannot be opened; `cause` is the error of Node.js or LMDB.
+ */
 export function cannotOpen(path: string, error: unknown): Error {
   const state = error instanceof Error ? error.message : String(error);
   const wanted =
-    error instanceof Unfit
+    error instanceof UnusableFolder
       ? error.wanted
       : 'a folder on a disk of this machine that this process may write to';
   return Object.assign(
@@ -41,8 +44,8 @@ export function cannotOpen(path: string, error: unknown): Error {
   );
 }
 
-/** Something that is found before LMDB is asked. */
-class Unfit extends Error {
+/** A problem found before LMDB opens the database. */
+class UnusableFolder extends Error {
   readonly wanted: string;
 
   constructor(state: string, wanted: string) {
@@ -52,32 +55,35 @@ class Unfit extends Error {
 }
 
 /**
- * LMDB ends the process, without an error, when its files are none of its own or a new database does
- * not fit on the disk. So that is looked at before.
+ * LMDB ends the process without an error if its files are not its own, or if a new database does
+ * not fit on the disk. These checks run first.
  */
 function requireDatabase(path: string): void {
   const folder = fs.statSync(path, { throwIfNoEntry: false });
   if (folder === undefined) fs.mkdirSync(path, { recursive: true });
-  else if (!folder.isDirectory()) throw new Unfit('it is not a folder', 'one');
+  else if (!folder.isDirectory()) throw new UnusableFolder('it is not a folder', 'one');
   const sizes = ['data.mdb', 'lock.mdb'].map((name) => {
     const found = fs.statSync(`${path}/${name}`, { throwIfNoEntry: false });
     if (found?.isFile() === false)
-      throw new Unfit(`its ${name} is not a file`, 'one that LMDB made, or none');
+      throw new UnusableFolder(`its ${name} is not a file`, 'one that LMDB made, or none');
     return found?.size ?? 0;
   });
-  if (sizes.includes(0)) requireRoom(path);
+  if (sizes.includes(0)) requireFreeSpace(path);
   if (sizes[0] !== 0) requirePages(`${path}/data.mdb`);
 }
 
-/** More than the files of a new database take. */
+/** The files of a new database need less than this. */
 const NEW_DATABASE_BYTES = 512 * 1024;
 
-function requireRoom(path: string): void {
+function requireFreeSpace(path: string): void {
   const { bavail, blocks, bsize } = fs.statfsSync(path);
   const freeBytes = bavail * bsize;
-  // Some file systems do not say how large they are.
+  // Some file systems do not report their size.
   if (blocks > 0 && freeBytes < NEW_DATABASE_BYTES) {
-    throw new Unfit(`the disk has ${freeBytes} bytes left`, `${NEW_DATABASE_BYTES} or more`);
+    throw new UnusableFolder(
+      `the disk has ${freeBytes} bytes left`,
+      `${NEW_DATABASE_BYTES} or more`,
+    );
   }
 }
 
@@ -94,17 +100,17 @@ const META = {
 const IS_META = 0x08;
 const MAGIC = 0xbeefc0de;
 const NO_ROOT = 2n ** 64n - 1n;
-/** A new database is written by another process meanwhile, in one write of two pages. */
-const READINGS = 100;
+/** Retries, because another process may be creating the database, with one write of two pages. */
+const MAX_READS = 100;
 
-/** Throws if the file does not begin as LMDB's do, or ends before the pages they point at. */
+/** Throws unless the file begins like one of LMDB and contains the pages that it refers to. */
 function requirePages(file: string): void {
   const descriptor = fs.openSync(file, 'r');
   try {
     let reading = 1;
     while (!hasPages(descriptor)) {
-      if (reading++ < READINGS) continue;
-      throw new Unfit(
+      if (reading++ < MAX_READS) continue;
+      throw new UnusableFolder(
         'its data.mdb is not a database of LMDB, or is damaged',
         'one that LMDB wrote, or none',
       );
@@ -119,7 +125,7 @@ function hasPages(descriptor: number): boolean {
   if (first === undefined) return false;
   const second = metaAt(descriptor, first.pageSize);
   if (second === undefined) return false;
-  // After they were read: files of LMDB only grow.
+  // Read after the roots: files of LMDB only grow.
   const pageCount = Math.floor(fs.fstatSync(descriptor).size / first.pageSize);
   const { roots } = second.transaction > first.transaction ? second : first;
   return roots.every((root) => root === NO_ROOT || root < pageCount);

@@ -1,7 +1,10 @@
 import type { StoreRecord } from '../store.js';
-import type { KeptRecord } from '../transition.js';
+import type { StoredRecord } from '../transition.js';
 
-/** A record without the names of its members, which would be a third of it; what it has not is cut off. */
+/**
+ * A record without member names, which would take a third of the space. Missing members at the end
+ * are cut off.
+ */
 export type RecordRow = readonly [
   state: StoreRecord['state'],
   owner: string,
@@ -17,7 +20,7 @@ export type RecordRow = readonly [
   former?: RecordRow | undefined,
 ];
 
-export function toRow(record: KeptRecord): RecordRow {
+export function toRow(record: StoredRecord): RecordRow {
   const { state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs } = record;
   const row = [
     state,
@@ -36,11 +39,11 @@ export function toRow(record: KeptRecord): RecordRow {
   return fingerprint === undefined ? row : [...row, fingerprint];
 }
 
-export function toRecord(row: RecordRow): KeptRecord {
+export function toRecord(row: RecordRow): StoredRecord {
   const [state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs, ...more] =
     row;
   const [fingerprint, finishedAtMs, codec, bytes, former] = more;
-  // `Buffer`s when they come from LMDB.
+  // LMDB returns a `Buffer`.
   const payload = bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   const record: StoreRecord = {
     state,

@@ -1,7 +1,7 @@
 import { fail, nameOf } from '../../errors/errors.js';
 import { listenerOf, type Pool } from './pool-listener.js';
 
-/** A pool of `pg`, or a PGlite. */
+/** A `Pool` of `pg`, or a PGlite. */
 export interface PostgresClient {
   query(...parameters: never[]): unknown;
 }
@@ -9,23 +9,25 @@ export interface PostgresClient {
 export type Row = Readonly<Record<string, unknown>>;
 
 export interface Connection {
-  /** A statement with a name is prepared once per connection, where the client can. */
+  /**
+   * Runs a statement. One with a name is prepared once per connection, if the client can do that.
+   */
   query(text: string, values?: readonly unknown[], name?: string): Promise<readonly Row[]>;
-  /** There is none where a connection cannot be kept for `LISTEN`. */
+  /** `undefined` if the client cannot keep a connection for `LISTEN`. */
   readonly listener: Listener | undefined;
 }
 
-/** Tells of notifications, at the times when they can be had. */
+/** Delivers notifications while it has a connection for them. */
 export interface Listener {
-  /** Returns a function that ends it. */
+  /** Returns a function that ends the subscription. */
   subscribe(channel: string, subscriber: Subscriber): () => void;
-  /** Gives back at once what no subscriber needs any longer. */
+  /** Releases the connection at once if no subscriber is left. */
   releaseUnused(): void;
 }
 
 export interface Subscriber {
   readonly onNotify: (payload: string) => void;
-  /** `true` when notifications begin to arrive, `false` when there will be none for a while. */
+  /** Called with `true` when notifications start to arrive, and with `false` when they stop. */
   readonly onListening: (isListening: boolean) => void;
 }
 
@@ -33,7 +35,7 @@ export interface Queryable {
   query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly Row[] }>;
 }
 
-/** Of `pg` only: a statement that is sent once, and then called by its name. */
+/** A query of `pg` that is prepared once and then called by its name. */
 interface Preparing {
   query(statement: {
     readonly name: string;
@@ -42,11 +44,11 @@ interface Preparing {
   }): Promise<{ readonly rows: readonly Row[] }>;
 }
 
-interface Lite extends Queryable {
+interface Pglite extends Queryable {
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>;
 }
 
-/** Tells the clients apart by what they can do. */
+/** Detects the kind of client by its methods. */
 export function toConnection(pool: PostgresClient): Connection {
   const has = (name: string, type: string) =>
     typeof (pool as unknown as Record<string, unknown> | null)?.[name] === type;
@@ -73,7 +75,7 @@ export function toConnection(pool: PostgresClient): Connection {
       );
     },
     listener: has('listen', 'function')
-      ? new LiteListener(client as Lite)
+      ? new PgliteListener(client as Pglite)
       : // A single Client of pg has `connect` as well, and nothing to give away.
         has('connect', 'function') && has('totalCount', 'number')
         ? listenerOf(client as Pool)
@@ -81,13 +83,13 @@ export function toConnection(pool: PostgresClient): Connection {
   };
 }
 
-/** A PGlite has one connection, which hears of everything beside its queries. */
-class LiteListener implements Listener {
-  readonly #client: Lite;
+/** A PGlite has one connection, which receives all notifications beside its queries. */
+class PgliteListener implements Listener {
+  readonly #client: Pglite;
   readonly #subscribers = new Set<Subscriber>();
   #listening: Promise<() => Promise<void>> | undefined;
 
-  constructor(client: Lite) {
+  constructor(client: Pglite) {
     this.#client = client;
   }
 

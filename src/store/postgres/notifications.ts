@@ -2,74 +2,74 @@ import { clearTimer, setTimer, type Timer } from '../../runtime/runtime.js';
 import { Watchers } from '../watchers.js';
 import type { Listener } from './client.js';
 
-/** How long to wait before the next look: at first, and at most. */
-const FIRST_LOOK_MS = 20;
-const LAST_LOOK_MS = 1000;
+/** How long to wait before the next poll: at first, and at most. */
+const FIRST_POLL_MS = 20;
+const LAST_POLL_MS = 1000;
 
-/** What a look found of a key. */
-export interface Sight {
-  /** Changes whenever the record is another one, or in another state. */
+/** What a poll found out about a key. */
+export interface PolledKey {
+  /** Differs for every other record and state of the key. */
   readonly version: string;
-  /** Whether it is running under a valid lease. */
-  readonly isHeld: boolean;
+  /** Whether the key is running under a valid lease. */
+  readonly isLeased: boolean;
 }
 
-const ABSENT: Sight = { version: '', isHeld: false };
+const ABSENT: PolledKey = { version: '', isLeased: false };
 
 /**
- * Tells watchers of changed records: by notifications where and while the connection can be had,
- * else by one query for all of their keys, ever less often.
+ * Notifies the watchers of changed records. It uses `LISTEN` while a connection is available, and
+ * otherwise polls all keys with one query, less and less often.
  */
 export class Notifications {
   readonly #listener: Listener | undefined;
   readonly #channel: string;
-  readonly #look: (keys: readonly string[]) => Promise<ReadonlyMap<string, Sight>>;
+  readonly #poll: (keys: readonly string[]) => Promise<ReadonlyMap<string, PolledKey>>;
   readonly #watchers = new Watchers();
-  /** The versions of the keys that have been looked at. */
+  /** The versions of the keys at the last poll. */
   #seen: ReadonlyMap<string, string> = new Map();
   #unsubscribe: (() => void) | undefined;
   #isListening = false;
-  #isLooking = false;
-  #lookMs = FIRST_LOOK_MS;
+  #isPolling = false;
+  #pollMs = FIRST_POLL_MS;
   #timer: Timer | undefined;
   #isClosed = false;
 
   constructor(
     listener: Listener | undefined,
     channel: string,
-    look: (keys: readonly string[]) => Promise<ReadonlyMap<string, Sight>>,
+    poll: (keys: readonly string[]) => Promise<ReadonlyMap<string, PolledKey>>,
   ) {
     this.#listener = listener;
     this.#channel = channel;
-    this.#look = look;
+    this.#poll = poll;
   }
 
   watch(key: string, notify: () => void): () => void {
     if (!this.#isClosed) {
       this.#unsubscribe ??= this.#listener?.subscribe(this.#channel, {
-        onNotify: (key) => this.#watchers.tell(key),
+        onNotify: (key) => this.#watchers.notify(key),
         onListening: (isListening) => {
           this.#isListening = isListening;
-          // At the beginning as well: nobody was told of a change since the last look.
-          this.#lookSoon();
+          // Also at the beginning: a change since the last poll was not notified.
+          this.#pollSoon();
         },
       });
     }
-    const end = this.#watchers.add(key, notify);
-    if (!this.#isListening) this.#lookSoon();
+    const remove = this.#watchers.add(key, notify);
+    if (!this.#isListening) this.#pollSoon();
     return () => {
-      end();
-      if (this.#watchers.size === 0) this.#rest();
+      remove();
+      if (this.#watchers.size === 0) this.#stop();
     };
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#rest();
+    this.#stop();
     this.#listener?.releaseUnused();
   }
 
-  #rest(): void {
+  #stop(): void {
     clearTimer(this.#timer);
     this.#seen = new Map();
     this.#unsubscribe?.();
@@ -77,43 +77,43 @@ export class Notifications {
     this.#isListening = false;
   }
 
-  #lookSoon(): void {
-    this.#lookMs = FIRST_LOOK_MS;
+  #pollSoon(): void {
+    this.#pollMs = FIRST_POLL_MS;
     this.#schedule();
   }
 
   #schedule(): void {
     clearTimer(this.#timer);
-    if (this.#isLooking || this.#isClosed || this.#watchers.size === 0) return;
-    this.#timer = setTimer(() => this.#lookNow(), this.#lookMs);
+    if (this.#isPolling || this.#isClosed || this.#watchers.size === 0) return;
+    this.#timer = setTimer(() => this.#pollNow(), this.#pollMs);
     this.#timer.unref?.();
-    this.#lookMs = Math.min(2 * this.#lookMs, LAST_LOOK_MS);
+    this.#pollMs = Math.min(2 * this.#pollMs, LAST_POLL_MS);
   }
 
-  async #lookNow(): Promise<void> {
+  async #pollNow(): Promise<void> {
     const keys = this.#watchers.keys();
     const wasListening = this.#isListening;
-    // One at a time: in a pool that is in use the query waits for a connection.
-    this.#isLooking = true;
-    let sights: ReadonlyMap<string, Sight> | undefined;
+    // One poll at a time: in a busy pool the query waits for a connection.
+    this.#isPolling = true;
+    let polled: ReadonlyMap<string, PolledKey> | undefined;
     try {
-      sights = await this.#look(keys);
+      polled = await this.#poll(keys);
     } catch {
-      // Whoever needs the server is told by their own calls.
+      // The caller's own statements report a failing server.
     }
-    this.#isLooking = false;
-    if (sights !== undefined) this.#compare(keys, sights);
-    if (sights === undefined || !wasListening || !this.#isListening) this.#schedule();
+    this.#isPolling = false;
+    if (polled !== undefined) this.#compare(keys, polled);
+    if (polled === undefined || !wasListening || !this.#isListening) this.#schedule();
   }
 
-  #compare(keys: readonly string[], sights: ReadonlyMap<string, Sight>): void {
+  #compare(keys: readonly string[], polled: ReadonlyMap<string, PolledKey>): void {
     const before = this.#seen;
-    const now = keys.map((key) => [key, sights.get(key) ?? ABSENT] as const);
+    const now = keys.map((key) => [key, polled.get(key) ?? ABSENT] as const);
     this.#seen = new Map(now.map(([key, { version }]) => [key, version]));
-    for (const [key, { version, isHeld }] of now) {
+    for (const [key, { version, isLeased }] of now) {
       const seen = before.get(key);
-      // Whoever watches was refused because it was running.
-      if (seen === undefined ? !isHeld : seen !== version) this.#watchers.tell(key);
+      // A caller watches because it was refused by a running record.
+      if (seen === undefined ? !isLeased : seen !== version) this.#watchers.notify(key);
     }
   }
 }

@@ -7,7 +7,7 @@ import {
 } from '../../runtime/runtime.js';
 import type { Listener, Queryable, Subscriber } from './client.js';
 
-/** What the listener needs of a `Pool` of `pg`. */
+/** The members of a `Pool` of `pg` that the listener uses. */
 export interface Pool extends Queryable {
   readonly options?: { readonly max?: number };
   readonly totalCount: number;
@@ -31,58 +31,58 @@ interface Notification {
 }
 
 /**
- * One connection for `LISTEN`, one for a function that holds a connection, and one for the store: in
- * a smaller pool the listener and one such function would leave nothing to renew its lease with.
+ * One connection for `LISTEN`, one for application code that holds a connection, and one for the
+ * store. In a smaller pool the store could not renew the lease of that code.
  */
 const SMALLEST_POOL = 3;
-/** How often the pool is checked while somebody is subscribed or the connection is held. */
+/** How often the pool is checked while there are subscribers or a listening connection. */
 const TICK_MS = 100;
-/** How long requests may queue in the pool: longer than it takes to open a connection. */
+/** How long requests may queue in the pool, which is longer than opening a connection takes. */
 const MAX_QUEUED_MS = 500;
-/** How long the connection is kept after the last subscriber has left. */
+/** How long the connection is kept after the last subscriber has unsubscribed. */
 const LINGER_MS = 5000;
 /** How long to wait before the next attempt to listen. */
 const RETRY_LOST_MS = 250;
 const RETRY_BUSY_MS = 5000;
 const RETRY_UNSUPPORTED_MS = 60_000;
-/** How long it may take until a notification to oneself has arrived. */
-const PROOF_MS = 5000;
+/** How long a notification to the own channel may take. */
+const TEST_LIMIT_MS = 5000;
 
 interface Channel {
   readonly subscribers: Set<Subscriber>;
-  /** Whether a notification has arrived on the current connection. */
-  isProven: boolean;
-  /** The payload that proves it. */
-  proof: string | undefined;
+  /** Whether a test notification has arrived on the current connection. */
+  isVerified: boolean;
+  /** The payload of the test notification. */
+  testPayload: string | undefined;
 }
 
 const listeners = new WeakMap<Pool, PoolListener>();
 
-/** The listener that all stores on this pool share. */
+/** Returns the listener that all stores on this pool share. */
 export function listenerOf(pool: Pool): PoolListener {
-  const known = listeners.get(pool) ?? new PoolListener(pool);
-  listeners.set(pool, known);
-  return known;
+  const listener = listeners.get(pool) ?? new PoolListener(pool);
+  listeners.set(pool, listener);
+  return listener;
 }
 
 /**
- * Listens on one connection of a pool, for all stores that use the pool, as long as the pool can
- * spare it: subscribers are told when notifications begin and when they end, and have to look for
- * changes themselves in between.
+ * Listens on one connection of a pool, for all stores on that pool, while the pool can spare it. It
+ * informs subscribers when notifications start and stop; in between, they must poll.
  *
- * The connection is taken only where another one stays free, never waits in the pool's queue, and is
- * given back when requests queue, when the pool is being ended, and when it is no longer needed.
+ * It takes a connection only if another one stays free, and never waits in the queue of the pool.
+ * It releases the connection when requests queue, when the pool ends, and when it has no
+ * subscribers.
  */
 class PoolListener implements Listener {
   readonly #pool: Pool;
   readonly #channels = new Map<string, Channel>();
   #client: PoolClient | undefined;
-  /** Whether it leads to a server process of its own. */
+  /** Whether the connection leads to a dedicated server process. */
   #isDirect = false;
   #isOpening = false;
   #timer: Timer | undefined;
   #retryAt = 0;
-  #neededAt = 0;
+  #lastNeededAt = 0;
   /** Since when requests have been queued in the pool. */
   #queuedAt: number | undefined;
 
@@ -93,13 +93,13 @@ class PoolListener implements Listener {
   subscribe(name: string, subscriber: Subscriber): () => void {
     const channel = this.#channels.get(name) ?? {
       subscribers: new Set(),
-      isProven: false,
-      proof: undefined,
+      isVerified: false,
+      testPayload: undefined,
     };
     const isNew = !this.#channels.has(name);
     this.#channels.set(name, channel);
     channel.subscribers.add(subscriber);
-    if (channel.isProven) subscriber.onListening(true);
+    if (channel.isVerified) subscriber.onListening(true);
     else if (isNew && this.#client !== undefined && this.#isDirect) {
       this.#listenTo(this.#client, name, channel);
     }
@@ -108,12 +108,12 @@ class PoolListener implements Listener {
       channel.subscribers.delete(subscriber);
       const isUnused = channel.subscribers.size === 0 && this.#client === undefined;
       if (isUnused && this.#channels.get(name) === channel) this.#channels.delete(name);
-      this.#neededAt = monotonicMs();
+      this.#lastNeededAt = monotonicMs();
     };
   }
 
   releaseUnused(): void {
-    if (!this.#isNeeded()) this.#giveBack();
+    if (!this.#isNeeded()) this.#release();
   }
 
   #isNeeded(): boolean {
@@ -125,15 +125,20 @@ class PoolListener implements Listener {
     clearTimer(this.#timer);
     const nowMs = monotonicMs();
     const isNeeded = this.#isNeeded();
-    if (isNeeded) this.#neededAt = nowMs;
+    if (isNeeded) this.#lastNeededAt = nowMs;
     this.#queuedAt = this.#pool.waitingCount > 0 ? (this.#queuedAt ?? nowMs) : undefined;
     if (this.#client !== undefined) {
-      if (this.#pool.ending || this.#neededAt + LINGER_MS <= nowMs) this.#giveBack();
-      // Not at once: requests may queue for a moment, and the next connection is theirs.
+      if (this.#pool.ending || this.#lastNeededAt + LINGER_MS <= nowMs) this.#release();
+      // Not at once: a short queue is normal, and the next free connection serves it.
       else if (this.#queuedAt !== undefined && this.#queuedAt + MAX_QUEUED_MS <= nowMs) {
-        this.#giveBack(RETRY_BUSY_MS);
+        this.#release(RETRY_BUSY_MS);
       }
-    } else if (isNeeded && !this.#isOpening && this.#retryAt <= nowMs && this.#hasRoom()) {
+    } else if (
+      isNeeded &&
+      !this.#isOpening &&
+      this.#retryAt <= nowMs &&
+      this.#canSpareConnection()
+    ) {
       this.#open().catch(() => {});
     }
     if (!isNeeded && this.#client === undefined) return;
@@ -141,8 +146,8 @@ class PoolListener implements Listener {
     this.#timer.unref?.();
   }
 
-  /** Whether a connection can be had at once, and another one stays free. */
-  #hasRoom(): boolean {
+  /** Whether the pool has a free connection and a second one stays free. */
+  #canSpareConnection(): boolean {
     const { options, totalCount, idleCount, waitingCount, ending } = this.#pool;
     const max = options?.max ?? 0;
     const freeCount = max - (totalCount - idleCount);
@@ -158,89 +163,90 @@ class PoolListener implements Listener {
     } finally {
       this.#isOpening = false;
     }
-    // It may have come late.
+    // The situation may have changed while the connection was opened.
     if (this.#isNeeded() && this.#pool.waitingCount === 0 && !this.#pool.ending) this.#use(client);
     else client.release();
   }
 
   async #use(client: PoolClient): Promise<void> {
     this.#client = client;
-    const lose = () => {
-      if (this.#client === client) this.#giveBack(RETRY_LOST_MS);
+    const retrySoon = () => {
+      if (this.#client === client) this.#release(RETRY_LOST_MS);
     };
-    client.on('error', lose);
-    client.on('end', lose);
+    client.on('error', retrySoon);
+    client.on('end', retrySoon);
     client.on('notification', ({ channel: name = '', payload = '' }) => {
       const channel = this.#channels.get(name);
       if (this.#client !== client || channel === undefined) return;
-      if (payload === channel.proof) this.#prove(channel);
+      if (payload === channel.testPayload) this.#markVerified(channel);
       else for (const { onNotify } of [...channel.subscribers]) onNotify(payload);
     });
-    this.#expect(client, () => this.#isDirect);
+    this.#releaseUnless(client, () => this.#isDirect);
     try {
-      const isDirect = await isServerOf(client);
+      const isDirect = await isDirectConnection(client);
       if (this.#client !== client) return;
-      if (!isDirect) return this.#giveBack(RETRY_UNSUPPORTED_MS);
+      if (!isDirect) return this.#release(RETRY_UNSUPPORTED_MS);
     } catch {
-      return lose();
+      return retrySoon();
     }
     this.#isDirect = true;
     for (const [name, channel] of this.#channels) this.#listenTo(client, name, channel);
   }
 
-  /** Listens on a channel, and sends a notification to it, to see whether that arrives. */
+  /** Listens on a channel and sends a test notification to it. */
   async #listenTo(client: PoolClient, name: string, channel: Channel): Promise<void> {
-    const proof = `samekey proof ${randomUuid()}`;
-    channel.proof = proof;
-    this.#expect(client, () => channel.isProven);
+    const testPayload = `samekey proof ${randomUuid()}`;
+    channel.testPayload = testPayload;
+    this.#releaseUnless(client, () => channel.isVerified);
     try {
       await client.query(`LISTEN "${name}"`);
       if (this.#client !== client) return;
-      // By another connection: behind a pooler, one that notifies itself may hear of it all the same.
-      await this.#pool.query('SELECT pg_notify($1, $2)', [name, proof]);
+      // On another connection: behind a pooler, a connection may receive its own notifications and
+      // no others.
+      await this.#pool.query('SELECT pg_notify($1, $2)', [name, testPayload]);
     } catch {
-      // A standby cannot listen; a server that is gone may come back.
-      if (this.#client === client) this.#giveBack(RETRY_BUSY_MS);
+      // A standby server cannot listen. A server that is down may come back.
+      if (this.#client === client) this.#release(RETRY_BUSY_MS);
     }
   }
 
-  /** Gives the connection back if it does not become of use. */
-  #expect(client: PoolClient, isOfUse: () => boolean): void {
+  /** Releases the connection if it does not become usable in time. */
+  #releaseUnless(client: PoolClient, isUsable: () => boolean): void {
     const timer = setTimer(() => {
-      if (this.#client === client && !isOfUse()) this.#giveBack(RETRY_UNSUPPORTED_MS);
-    }, PROOF_MS);
+      if (this.#client === client && !isUsable()) this.#release(RETRY_UNSUPPORTED_MS);
+    }, TEST_LIMIT_MS);
     timer.unref?.();
   }
 
-  #prove(channel: Channel): void {
-    channel.isProven = true;
+  #markVerified(channel: Channel): void {
+    channel.isVerified = true;
     for (const { onListening } of [...channel.subscribers]) onListening(true);
   }
 
-  #giveBack(retryMs = 0): void {
+  #release(retryMs = 0): void {
     const client = this.#client;
     if (client === undefined) return;
     this.#client = undefined;
     this.#isDirect = false;
     this.#retryAt = monotonicMs() + retryMs;
-    // For good: another user of the connection would be sent the notifications.
+    // Closed, not returned to the pool: its next user would receive the notifications.
     client.release(true);
     for (const [name, channel] of this.#channels) {
-      const { isProven, subscribers } = channel;
-      channel.isProven = false;
-      channel.proof = undefined;
+      const { isVerified, subscribers } = channel;
+      channel.isVerified = false;
+      channel.testPayload = undefined;
       if (subscribers.size === 0) this.#channels.delete(name);
-      else if (isProven) for (const { onListening } of [...subscribers]) onListening(false);
+      else if (isVerified) for (const { onListening } of [...subscribers]) onListening(false);
     }
   }
 }
 
 /**
- * Whether the connection leads to a server process of its own. A pooler such as PgBouncer tells a
- * process ID that it made up. If it pools transactions, `LISTEN` would succeed, stay behind on
- * whichever server connection ran it, and be notified of nothing.
+ * Whether the connection leads to a dedicated server process. A pooler such as PgBouncer invents
+ * the process ID that it sends. With transaction pooling, `LISTEN` would succeed on some server
+ * connection and never deliver a notification.
  */
-async function isServerOf(client: PoolClient): Promise<boolean> {
+async function isDirectConnection(client: PoolClient): Promise<boolean> {
   const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
   const { processID } = client;
   return typeof processID !== 'number' || Number(rows[0]?.pid) === processID;

@@ -1,10 +1,10 @@
 /**
- * The rules of `transition.ts` in SQL, each statement one atomic step and one round trip, by the
- * server's own clock. Texts are kept as `one-line.ts` writes them, because PostgreSQL's cannot hold
- * U+0000; times are milliseconds since 1970, as in a record.
+ * The rules of `transition.ts` in SQL. Each statement is one atomic step and one round trip, and
+ * uses the clock of the server. Texts are stored in the form of `one-line.ts`, because PostgreSQL
+ * cannot hold U+0000; times are milliseconds since 1970.
  */
 export interface Statements {
-  /** What has to be run once before the store is used. */
+  /** Creates the table and its index. */
   readonly schema: string;
   readonly migrate: string;
   readonly claim: string;
@@ -15,19 +15,19 @@ export interface Statements {
   readonly evict: string;
   readonly list: string;
   readonly sweep: string;
-  /** What `watch` compares; a key without a record has no row. */
-  readonly look: string;
+  /** Reads what `watch` compares. A key without a record has no row. */
+  readonly poll: string;
 }
 
 const quoted = (name: string) => `"${name}"`;
 
-/** One reading of the clock for a statement; `now()` would be that of the transaction's start. */
+/** Reads the clock once per statement. `now()` is the start of the transaction. */
 const CLOCK = `clock AS MATERIALIZED (
   SELECT us, us / 1000 AS ms
   FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us) AS reading
 )`;
 
-/** A result stays where it is while the key is run again; then it is nobody's to see. */
+/** Hides the finished result that stays in the row while its key runs again. */
 const resultColumn = (name: string) =>
   `CASE WHEN r.state <> 'running' THEN r.${name} END AS ${name}`;
 
@@ -38,8 +38,8 @@ const COLUMNS = [
 ].join(', ');
 
 /**
- * What else is kept of a record while its key is run again. The one that a running record took over
- * has the finished one, if there is one, as its own `former`.
+ * The members of a replaced record that are stored in `former`. The `former` of a running record
+ * that was taken over is the finished record behind it.
  */
 const FORMER = {
   state: 'text',
@@ -52,9 +52,9 @@ const FORMER = {
 };
 const FORMER_NAMES = Object.keys(FORMER);
 const FORMER_VALUES = FORMER_NAMES.map((name) => `'${name}', r.${name}`).join(', ');
-const FINISHED_BEHIND = `CASE r.former->>'state' WHEN 'running' THEN r.former->'former' ELSE r.former END`;
+const FORMER_FINISHED = `CASE r.former->>'state' WHEN 'running' THEN r.former->'former' ELSE r.former END`;
 
-/** The first record behind `r` that has not expired, or `NULL`. */
+/** The first former record of `r` that has not expired, or `NULL`. */
 const RESTORED = `CASE
     WHEN (r.former->>'expires_at_ms')::bigint > ms THEN r.former
     WHEN (r.former->'former'->>'expires_at_ms')::bigint > ms THEN r.former->'former'
@@ -63,8 +63,8 @@ const RESTORED = `CASE
 const HAS_LOST_FORMER = `(r.attempt > 1 AND r.former->>'state' IS DISTINCT FROM 'running')`;
 
 /**
- * Whether a claim may have the record `r`; $2 is its owner, $3 its fingerprint, $6 takeUnknown, $7
- * takeFinished.
+ * Whether a claim may replace the record `r`. $2 is the owner of the claim, $3 its fingerprint, $6
+ * takeUnknown, $7 takeFinished.
  */
 const isClaimable = (nowMs: string) => `(
     r.expires_at_ms <= ${nowMs}
@@ -75,11 +75,11 @@ const isClaimable = (nowMs: string) => `(
     )
   )`;
 
-/** The statements for a table; `name` has been validated, `schema.table` or `table`. */
+/** Returns the statements for a table. `name` is validated: `schema.table` or `table`. */
 export function statementsFor(name: string): Statements {
   const table = name.split('.').map(quoted).join('.');
   const index = quoted(`${name.split('.').at(-1)}_expires`);
-  const told = `count(pg_notify('${name}', key))`;
+  const notifications = `count(pg_notify('${name}', key))`;
   const releasable = `key = $1 AND owner = $2 AND state = 'running' AND r.expires_at_ms > ms`;
   const schema = `CREATE TABLE IF NOT EXISTS ${table} (
   key text COLLATE "C" PRIMARY KEY,
@@ -100,13 +100,15 @@ CREATE INDEX IF NOT EXISTS ${index} ON ${table} (expires_at_ms);
 `;
   return {
     schema,
-    // Two that create a table at the same time are not both told that it is there.
+    // The lock keeps two processes from creating the table at the same time, which fails in one of
+    // them.
     migrate: `DO $samekey$ BEGIN
 PERFORM pg_advisory_xact_lock(hashtext('samekey ${name}'));
 ${schema}END $samekey$`,
-    // A refused claim finds the record in the second half, which sees the table as it was when the
-    // statement began. If the record that refused it is younger than that, there is no row at all,
-    // or one that would not have refused it, which is left out; then the claim is sent again.
+    // A refused claim reads the current record in the second half, which sees the table as of the
+    // start of the statement. If the record that refused the claim is newer than that, the second
+    // half finds no row, or one that would not refuse the claim and is filtered out. Then the claim
+    // is sent again.
     claim: `WITH ${CLOCK}, claimed AS (
   INSERT INTO ${table} AS r
     (key, state, owner, fencing_token, attempt, fingerprint, claimed_at_ms, lease_ends_at_ms, expires_at_ms)
@@ -126,7 +128,7 @@ ${schema}END $samekey$`,
     expires_at_ms = greatest(r.expires_at_ms, excluded.expires_at_ms),
     former = CASE
       WHEN r.expires_at_ms <= excluded.claimed_at_ms THEN NULL
-      WHEN r.state = 'running' THEN jsonb_build_object(${FORMER_VALUES}, 'former', ${FINISHED_BEHIND})
+      WHEN r.state = 'running' THEN jsonb_build_object(${FORMER_VALUES}, 'former', ${FORMER_FINISHED})
       ELSE jsonb_build_object(${FORMER_VALUES})
     END,
     ${['finished_at_ms', 'codec', 'payload'].map((name) => `${name} = CASE WHEN r.expires_at_ms > excluded.claimed_at_ms THEN r.${name} END`).join(',\n    ')}
@@ -147,7 +149,7 @@ WHERE r.key = $1 AND NOT EXISTS (SELECT FROM claimed) AND NOT ${isClaimable('ms'
 )
 SELECT key, count(CASE WHEN $3::bigint = 0 THEN pg_notify('${name}', key) END)
 FROM renewed GROUP BY key`,
-    // Of the same outcome sent twice the second changes nothing, but finds the record.
+    // If the same outcome is sent twice, the second changes nothing, but finds the record.
     complete: `WITH ${CLOCK}, done AS (
   UPDATE ${table} AS r SET
     state = CASE WHEN r.state = 'running' THEN $3 ELSE r.state END,
@@ -160,9 +162,9 @@ FROM renewed GROUP BY key`,
   WHERE key = $1 AND owner = $2 AND r.expires_at_ms > ms
   RETURNING key
 )
-SELECT key, ${told} FROM done GROUP BY key`,
-    // What the claim replaced is there again, under the last token.
-    release: `WITH ${CLOCK}, gone AS (
+SELECT key, ${notifications} FROM done GROUP BY key`,
+    // Restores the replaced record, under the current fencing token.
+    release: `WITH ${CLOCK}, deleted AS (
   DELETE FROM ${table} AS r USING clock
   WHERE ${releasable} AND NOT ${HAS_LOST_FORMER} AND ${RESTORED} IS NULL
   RETURNING key
@@ -183,18 +185,18 @@ SELECT key, ${told} FROM done GROUP BY key`,
   WHERE ${releasable} AND NOT ${HAS_LOST_FORMER} AND ${RESTORED} IS NOT NULL
   RETURNING key
 )
-SELECT key, ${told} FROM (
-  SELECT key FROM gone UNION ALL SELECT key FROM ended UNION ALL SELECT key FROM restored
+SELECT key, ${notifications} FROM (
+  SELECT key FROM deleted UNION ALL SELECT key FROM ended UNION ALL SELECT key FROM restored
 ) AS released
 GROUP BY key`,
     read: `WITH ${CLOCK}
 SELECT ms AS now_ms, ${COLUMNS} FROM clock LEFT JOIN ${table} AS r ON key = $1 AND r.expires_at_ms > ms`,
-    evict: `WITH ${CLOCK}, gone AS (
+    evict: `WITH ${CLOCK}, deleted AS (
   DELETE FROM ${table} AS r USING clock
   WHERE key = $1 AND r.expires_at_ms > ms AND NOT (state = 'running' AND lease_ends_at_ms > ms)
   RETURNING key
 )
-SELECT key, ${told} FROM gone GROUP BY key`,
+SELECT key, ${notifications} FROM deleted GROUP BY key`,
     list: `WITH ${CLOCK}
 SELECT key, ${COLUMNS} FROM ${table} AS r, clock
 WHERE r.expires_at_ms > ms AND key > $1 COLLATE "C" ORDER BY key LIMIT $2`,
@@ -202,10 +204,10 @@ WHERE r.expires_at_ms > ms AND key > $1 COLLATE "C" ORDER BY key LIMIT $2`,
   SELECT key FROM ${table} AS r, clock WHERE r.expires_at_ms <= ms
   ORDER BY expires_at_ms LIMIT $1 FOR UPDATE OF r SKIP LOCKED
 ) RETURNING key`,
-    look: `WITH ${CLOCK}, seen AS (
-  SELECT key, state, owner, state = 'running' AND lease_ends_at_ms > ms AS is_held
+    poll: `WITH ${CLOCK}, polled AS (
+  SELECT key, state, owner, state = 'running' AND lease_ends_at_ms > ms AS is_leased
   FROM ${table}, clock WHERE key = ANY ($1::text[]) AND expires_at_ms > ms
 )
-SELECT key, concat_ws(' ', state, is_held, owner) AS version, is_held FROM seen`,
+SELECT key, concat_ws(' ', state, is_leased, owner) AS version, is_leased FROM polled`,
   };
 }

@@ -1,6 +1,8 @@
 import { fail, nameOf } from '../../errors/errors.js';
 
-/** What node-redis (4 to 6) and ioredis (5, 6) have in common, also for a cluster or a sentinel. */
+/**
+ * The members that node-redis (4 to 6) and ioredis (5, 6) share, also for a cluster or a sentinel.
+ */
 export interface RedisClient {
   sendCommand(...parameters: never[]): unknown;
   duplicate?(...parameters: never[]): unknown;
@@ -8,29 +10,29 @@ export interface RedisClient {
 
 export type Argument = string | Uint8Array;
 
-/** One way of speaking to all of them: texts in replies are bytes. */
+/** The common interface to all clients. Texts in replies are bytes. */
 export interface Connection {
-  /** Sends a command about `key`, by which a cluster finds the node. */
+  /** Sends a command about `key`, which selects the node of a cluster. */
   send(key: string, command: readonly Argument[]): Promise<unknown>;
-  /** The same command to every master, for keys wherever they are. */
+  /** Returns functions that send a command to each master, for keys on any node. */
   masters(): Promise<((command: readonly string[]) => Promise<unknown>)[]>;
   /**
-   * Returns a function that ends this, and returns whether the client has kept its connections since,
-   * or `undefined` for a client without events.
+   * Returns a function that ends the watch and returns whether the client has kept its connections
+   * since, or `undefined` for a client without events.
    */
   watchInterruptions(): () => boolean | undefined;
-  /** Begins to open a connection for subscriptions; `undefined` for a client that cannot subscribe. */
+  /** Starts to open a connection for subscriptions; `undefined` if the client cannot subscribe. */
   readonly openSubscriber: ((events: SubscriberEvents) => Subscriber) | undefined;
 }
 
 export interface SubscriberEvents {
   onMessage(channel: string): void;
-  /** Messages may have been missed. */
+  /** Called after a reconnect: messages may have been lost. */
   onReconnect(): void;
 }
 
 export interface Subscriber {
-  /** Waits for the connection, however long that takes. */
+  /** Waits for the connection without a time limit. */
   subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): Promise<void>;
   close(): void;
@@ -42,7 +44,7 @@ interface Emitter {
   off(event: string, listener: Listener): unknown;
 }
 
-/** Every event by which one of these clients tells that it lost a connection or got a new one. */
+/** All events by which one of these clients reports a lost or a new connection. */
 const INTERRUPTIONS = [
   ...['close', 'connect', 'end', 'error', 'ready', 'reconnecting'],
   ...['+node', '-node', 'node error'],
@@ -55,7 +57,7 @@ function watchInterruptions(client: Emitter): () => boolean | undefined {
   const interrupt = () => {
     isUnbroken = false;
   };
-  // An object that only wraps a client may have no events.
+  // A wrapper object around a client may have no events.
   if (typeof client.on !== 'function' || typeof client.off !== 'function') return () => undefined;
   for (const event of INTERRUPTIONS) client.on(event, interrupt);
   return () => {
@@ -65,9 +67,11 @@ function watchInterruptions(client: Emitter): () => boolean | undefined {
 }
 
 interface IoRedis extends Emitter {
-  /** And so on for every command; `callBuffer` forgets the command where it is pipelined automatically. */
+  /**
+   * Other commands have such a method, too. `callBuffer` loses the command under auto-pipelining.
+   */
   evalshaBuffer(...rest: Argument[]): Promise<unknown>;
-  /** Of a cluster. */
+  /** Only for a cluster. */
   nodes?(role: 'master'): IoRedis[];
   duplicate(...parameters: unknown[]): IoRedis;
   subscribe(channel: string): Promise<unknown>;
@@ -77,10 +81,10 @@ interface IoRedis extends Emitter {
 
 interface NodeRedis extends Emitter {
   sendCommand(...parameters: unknown[]): Promise<unknown>;
-  /** Of a cluster. */
+  /** Only for a cluster. */
   readonly masters?: readonly object[];
   nodeClient?(node: object): NodeRedis | Promise<NodeRedis>;
-  /** Of a sentinel. */
+  /** Only for a sentinel. */
   getSentinelNode?(): unknown;
   duplicate(): NodeRedis;
   connect(): Promise<unknown>;
@@ -92,12 +96,12 @@ interface NodeRedis extends Emitter {
     channel: string,
     listener?: (message: string, channel: string) => void,
   ): Promise<unknown>;
-  /** Since 5. */
+  /** Since version 5. */
   destroy?(): void;
   disconnect(): Promise<unknown>;
 }
 
-/** Tells the clients apart by what they can do; what they really do is proved by `proveClient`. */
+/** Detects the kind of client by its methods. `verifyClient` then tests what it really does. */
 export function toConnection(client: RedisClient): Connection {
   const can = (name: string) =>
     typeof (client as unknown as Record<string, unknown> | null)?.[name] === 'function';
@@ -114,7 +118,7 @@ export function toConnection(client: RedisClient): Connection {
   );
 }
 
-/** Of Node.js, where the clients run. */
+/** The `Buffer` class of Node.js, where these clients run. */
 interface BufferClass {
   from(buffer: ArrayBufferLike, byteOffset: number, byteLength: number): Uint8Array;
 }
@@ -137,7 +141,7 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
     watchInterruptions: () => watchInterruptions(client),
     openSubscriber: canSubscribe
       ? (events) => {
-          // The store names channels as the server does, so that a prefix of the client's is in them.
+          // The store already uses channel names with the client's prefix.
           const own = { keyPrefix: '', enableOfflineQueue: true, lazyConnect: false };
           const subscriber = client.nodes ? client.duplicate([], own) : client.duplicate(own);
           subscriber.on('error', ignore);
@@ -153,7 +157,7 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
   };
 }
 
-/** How node-redis 4, and 5 or later (by the RESP type `$`), are asked for bytes. */
+/** The options for replies in bytes, in node-redis 4 and in 5 or later (by the RESP type `$`). */
 const BYTES = () => ({ returnBuffers: true, typeMapping: { 36: bufferClass() } });
 
 function nodeRedisConnection(client: NodeRedis, canSubscribe: boolean): Connection {
@@ -198,7 +202,7 @@ function nodeRedisConnection(client: NodeRedis, canSubscribe: boolean): Connecti
   };
 }
 
-/** A sentinel of node-redis: it always speaks to the master of the moment, and opens a connection for subscriptions itself. */
+/** A sentinel of node-redis always uses the current master, and opens subscriptions itself. */
 function sentinelConnection(client: NodeRedis): Connection {
   const send = (command: readonly Argument[]) =>
     client.sendCommand(false, command.map(toBuffer), BYTES());
@@ -210,7 +214,7 @@ function sentinelConnection(client: NodeRedis): Connection {
       const channels = new Set<string>();
       const onMessage = (_: string, channel: string) => events.onMessage(channel);
       const onReconnect = () => events.onReconnect();
-      // It tells of a lost subscription only by an error.
+      // It reports a lost subscription only by an error.
       for (const event of SENTINEL_CHANGES) client.on(event, onReconnect);
       const unsubscribe = async (channel: string) => {
         channels.delete(channel);
@@ -233,5 +237,5 @@ function sentinelConnection(client: NodeRedis): Connection {
 
 const SENTINEL_CHANGES = ['error', 'ready', 'topology-change'];
 
-/** The client connects again by itself; without a listener it would end the process. */
+/** The client reconnects by itself. Without a listener the error would end the process. */
 function ignore(): void {}

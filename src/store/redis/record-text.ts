@@ -3,18 +3,18 @@ import { fromOneLine } from '../one-line.js';
 import type { StoreRecord } from '../store.js';
 
 /**
- * A record as the value of a Redis string: ten lines, then the payload as it is. A hash would take
- * ten times the memory beside a payload of more than 64 bytes, and a person reads this as well.
+ * A record as the value of a Redis string: ten lines, then the unchanged payload. People can read
+ * it, and a hash would take ten times the overhead for a payload of more than 64 bytes.
  *
  *     state ⏎ owner ⏎ fencingToken ⏎ attempt ⏎ fingerprint ⏎
  *     claimedAtMs ⏎ leaseEndsAtMs ⏎ expiresAtMs ⏎ finishedAtMs ⏎ codec ⏎ payload
  *
- * The state of a running record is `awaited` once a claim was refused for it: somebody may wait.
- * Behind the ten lines of a running record are those of the record that it took over, if there is
- * one, and then the whole of the finished one that was there before, if there is one. The scripts
- * show neither to anybody.
+ * The state of a running record becomes `awaited` when it has refused a claim: a caller may wait. A
+ * running record has its former ones in place of the payload: the ten lines of the running record
+ * that it took over, if any, and then the whole finished record, if any. The scripts never return
+ * them.
  *
- * What a record does not have is an empty line; a text that is there is never empty, see `toLine`.
+ * An empty line stands for `undefined`; `toLine` never returns an empty line for a text.
  */
 const LINE_COUNT = 10;
 const NEWLINE = 10;
@@ -56,7 +56,7 @@ export function toRecord(value: Uint8Array): StoreRecord {
     expiresAtMs: Number(expiresAtMs),
     finishedAtMs: isRunning ? undefined : Number(finishedAtMs),
     codec: fromLine(codec),
-    // A copy, because the client's buffer may be a corner of a much larger one.
+    // A copy, because the client's buffer may be a slice of a much larger one.
     payload: isRunning ? undefined : new Uint8Array(value.subarray(end + 1)),
   };
 }

@@ -2,7 +2,7 @@ import { sha1Hex } from '../text-digest.js';
 import type { Argument, Connection } from './client.js';
 import { SCRIPTS, type ScriptName } from './scripts.js';
 
-/** Sends scripts by their digest, and their text to a server that has not seen it. */
+/** Runs scripts by their digest, and sends the text to a server that does not know it. */
 export class ScriptRunner {
   readonly #connection: Connection;
   readonly #digests = new Map<ScriptName, Promise<string>>();

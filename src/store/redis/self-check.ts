@@ -5,21 +5,22 @@ import type { Connection } from './client.js';
 import { withinMs } from './time-limit.js';
 
 const LEASE_MS = 10_000;
-/** How long a key that lives for a millisecond may be seen. */
-const PATIENCE_MS = 2000;
+/** How long a key with a TTL of one millisecond may still be visible. */
+const EXPIRY_LIMIT_MS = 2000;
 
 type Steps = Pick<Store, 'claim' | 'complete' | 'read' | 'evict'>;
 
 /**
- * Runs the self-check, and resolves to the scratch key it used. A step that fails proves nothing
- * yet: a server that restarts, fails over or evicts in between has forgotten the scratch key, and a
- * client that connects again sends a command twice. So the client is refused only when the check
- * fails again on a new key while the connection and the server stay the same.
+ * Runs the self-check, and resolves to the scratch key that it used. A single failure proves
+ * nothing: a server that restarts, fails over or evicts loses the scratch key, and a client that
+ * reconnects sends a command twice. The client is rejected only if the check fails a second time,
+ * on a new key, while the connection and the server stayed the same.
  *
  * @throws {TypeError} `SAMEKEY_BAD_CLIENT` for a client that fails twice.
- * @throws {Error} `SAMEKEY_STORE` when the check says nothing about the client; it may be run again.
+ * @throws {Error} `SAMEKEY_STORE` if the result says nothing about the client. The check may run
+ * again.
  */
-export async function proveClient(
+export async function verifyClient(
   keyOf: (key: string) => string,
   store: Steps,
   connection: Connection,
@@ -29,26 +30,26 @@ export async function proveClient(
     try {
       await selfCheck(scratchKey, keyOf(scratchKey), store, connection);
     } catch (error) {
-      throw await namingCommands(error, keyOf(scratchKey), connection);
+      throw await withForbiddenCommands(error, keyOf(scratchKey), connection);
     }
     return scratchKey;
   };
   try {
-    return await answered(attempt());
+    return await withTimeLimit(attempt());
   } catch (error) {
     if (!isRefusal(error)) throw error;
   }
   const startedAt = monotonicMs();
-  const isUnbroken = connection.watchInterruptions();
+  const endWatch = connection.watchInterruptions();
   let isSameServer: boolean | undefined;
   try {
-    return await answered(
+    return await withTimeLimit(
       (async () => {
-        const before = await serverMark(connection);
+        const before = await serverState(connection);
         try {
           return await attempt();
         } finally {
-          const after = await serverMark(connection);
+          const after = await serverState(connection);
           if (before !== undefined || after !== undefined) isSameServer = before === after;
         }
       })(),
@@ -56,16 +57,16 @@ export async function proveClient(
   } catch (error) {
     if (!isRefusal(error)) throw error;
     // After `LEASE_MS` the scratch key expires, whatever the client does.
-    const isTimely = monotonicMs() - startedAt < LEASE_MS;
-    const signs = [isSameServer, isUnbroken()];
-    if (isTimely && signs.includes(true) && !signs.includes(false)) throw error;
+    const isInTime = monotonicMs() - startedAt < LEASE_MS;
+    const evidence = [isSameServer, endWatch()];
+    if (isInTime && evidence.includes(true) && !evidence.includes(false)) throw error;
     return fail(
       Error,
       'SAMEKEY_STORE',
       `Cannot check this Redis client: the connection or the server may have changed in the self-check, wanted both to stay; the next use checks again (${error.message})`,
     );
   } finally {
-    isUnbroken();
+    endWatch();
   }
 }
 
@@ -73,11 +74,11 @@ function isRefusal(error: unknown): error is Error {
   return (error as { code?: unknown } | undefined)?.code === 'SAMEKEY_BAD_CLIENT';
 }
 
-/** A reply that never comes must not keep the next use from a check of its own. */
-export const answered = <T>(check: Promise<T>) => withinMs(LEASE_MS, 'the self-check', check);
+/** Limits the time of a check. A lost reply must not block the next check. */
+export const withTimeLimit = <T>(check: Promise<T>) => withinMs(LEASE_MS, 'the self-check', check);
 
-/** Returns the names of the commands that the user must not use in a script. */
-const FORBIDDEN = `
+/** Returns the names of the commands that the user must not run in a script. */
+const FIND_FORBIDDEN = `
 local calls = {
   {'TIME'}, {'GET', KEYS[1]}, {'SET', KEYS[1], '', 'PX', '1'}, {'SETRANGE', KEYS[1], 0, ''}, {'DEL', KEYS[1]}
 }
@@ -91,15 +92,15 @@ end
 return table.concat(names, ', ')
 `;
 
-/** A server says only that a script may not run some command; the error returned says which. */
-async function namingCommands(
+/** The server does not name the forbidden command. The returned error does. */
+async function withForbiddenCommands(
   error: unknown,
   redisKey: string,
   connection: Connection,
 ): Promise<unknown> {
   if (!(error instanceof Error) || !error.message.includes("can't run this command")) return error;
   try {
-    const names = await connection.send(redisKey, ['EVAL', FORBIDDEN, '1', redisKey]);
+    const names = await connection.send(redisKey, ['EVAL', FIND_FORBIDDEN, '1', redisKey]);
     return new Error(
       `Cannot use Redis: its user may not run ${names} in scripts, wanted the permissions in docs/stores.md`,
       { cause: error },
@@ -109,8 +110,11 @@ async function namingCommands(
   }
 }
 
-/** What changes when a server restarts, another one takes over or a key is evicted, if it may be asked. */
-async function serverMark({ masters }: Connection): Promise<string | undefined> {
+/**
+ * Returns a text that changes when a server restarts, fails over or evicts a key, or `undefined` if
+ * the user may not run `INFO`.
+ */
+async function serverState({ masters }: Connection): Promise<string | undefined> {
   try {
     const replies = await Promise.all((await masters()).map((send) => send(['INFO'])));
     return replies
@@ -127,9 +131,9 @@ async function serverMark({ masters }: Connection): Promise<string | undefined> 
 }
 
 /**
- * Proves on a key of its own that this client, this server and these scripts together do what a
- * store is for: set if absent, compare before set, give bytes back as they were, and expire. An
- * option that one of them reads in another way would take all of that away without a word.
+ * Tests on a scratch key that client, server and scripts together do what a store needs: set if
+ * absent, compare before set, return bytes unchanged, and expire. An option of the client can break
+ * each of these without an error.
  */
 async function selfCheck(
   scratchKey: string,
@@ -174,7 +178,7 @@ async function selfCheck(
 
   await store.claim(scratchKey, { ...request, owner: 'third' });
   await store.complete(scratchKey, 'third', { ...completion, ttlMs: 1 });
-  const until = monotonicMs() + PATIENCE_MS;
+  const until = monotonicMs() + EXPIRY_LIMIT_MS;
   for (;;) {
     const askedAt = monotonicMs();
     if (Number(await connection.send(redisKey, ['EXISTS', redisKey])) === 0) return;

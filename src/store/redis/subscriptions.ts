@@ -2,21 +2,22 @@ import { monotonicMs } from '../../runtime/runtime.js';
 import type { Connection, Subscriber } from './client.js';
 import { withinMs } from './time-limit.js';
 
-/** How long a subscription may take, with the connection for it. */
-const ANSWER_MS = 3000;
-/** How long no other connection is opened after one that failed. */
-const PAUSE_MS = 5000;
+/** How long subscribing may take, including the connection. */
+const SUBSCRIBE_LIMIT_MS = 3000;
+/** How long to wait after a failed connection before the next one is opened. */
+const RETRY_AFTER_MS = 5000;
 
 interface Channel {
   readonly watchers: Set<() => void>;
   isSubscribed: boolean;
-  /** Subscribing and ending it, one after another. */
-  tail: Promise<void>;
+  /** Resolves when the last subscribe or unsubscribe of this channel has finished. */
+  lastUpdate: Promise<void>;
 }
 
 /**
- * One connection for all subscriptions, opened for the first and kept until `close`. One that fails
- * or does not answer is closed; until there is another, `watch` rejects and its callers have to poll.
+ * One connection for all subscriptions, opened for the first and kept until `close`. A connection
+ * that fails or does not answer is closed. Until there is a new one, `watch` rejects and callers
+ * poll.
  */
 export class Subscriptions {
   readonly #open: NonNullable<Connection['openSubscriber']>;
@@ -33,18 +34,18 @@ export class Subscriptions {
     const channel = this.#channels.get(name) ?? {
       watchers: new Set(),
       isSubscribed: false,
-      tail: Promise.resolve(),
+      lastUpdate: Promise.resolve(),
     };
     this.#channels.set(name, channel);
-    // A function of its own: the same `notify` may watch twice.
+    // Wrapped, so that the same `notify` can watch twice.
     const watcher = () => notify();
     channel.watchers.add(watcher);
     const end = () => {
       channel.watchers.delete(watcher);
-      this.#settle(name, channel).catch(() => {});
+      this.#update(name, channel).catch(() => {});
     };
     try {
-      await this.#settle(name, channel);
+      await this.#update(name, channel);
     } catch (error) {
       end();
       throw error;
@@ -54,20 +55,20 @@ export class Subscriptions {
 
   close(): void {
     this.#isClosed = true;
-    this.#drop();
+    this.#disconnect();
   }
 
-  /** Subscribes if anybody watches, and ends it if nobody does any longer. */
-  #settle(name: string, channel: Channel): Promise<void> {
-    const turn = channel.tail.then(async () => {
+  /** Subscribes if the channel has watchers, and unsubscribes if it has none left. */
+  #update(name: string, channel: Channel): Promise<void> {
+    const update = channel.lastUpdate.then(async () => {
       const isWanted = channel.watchers.size > 0;
       if (isWanted !== channel.isSubscribed && !this.#isClosed) {
-        const subscriber = this.#opened();
+        const subscriber = this.#openOnce();
         try {
           const change = isWanted ? subscriber.subscribe(name) : subscriber.unsubscribe(name);
-          await withinMs(ANSWER_MS, 'a subscription', change);
+          await withinMs(SUBSCRIBE_LIMIT_MS, 'a subscription', change);
         } catch (error) {
-          // Another channel may have been told of the same failure before.
+          // Another channel may have reported the same failure before.
           if (this.#subscriber === subscriber) this.#fail(error);
           throw error;
         }
@@ -76,51 +77,51 @@ export class Subscriptions {
       const isIdle = channel.watchers.size === 0;
       if (isIdle && this.#channels.get(name) === channel) this.#channels.delete(name);
     });
-    channel.tail = turn.catch(() => {});
-    return turn;
+    channel.lastUpdate = update.catch(() => {});
+    return update;
   }
 
-  #opened(): Subscriber {
+  #openOnce(): Subscriber {
     if (this.#subscriber !== undefined) return this.#subscriber;
     const failure = this.#failure;
-    if (failure !== undefined && monotonicMs() - failure.at < PAUSE_MS) throw failure.error;
+    if (failure !== undefined && monotonicMs() - failure.at < RETRY_AFTER_MS) throw failure.error;
     try {
       this.#subscriber = this.#open({
-        onMessage: (name) => this.#tell(this.#channels.get(name)),
-        // Messages published in between are lost.
-        onReconnect: () => this.#tellAll(),
+        onMessage: (name) => this.#notify(this.#channels.get(name)),
+        // Messages published during the interruption are lost.
+        onReconnect: () => this.#notifyAll(),
       });
     } catch (error) {
       this.#fail(error);
       throw error;
     }
-    // Those who watched by the connection before.
-    for (const [name, channel] of this.#channels) this.#settle(name, channel).catch(() => {});
+    // Subscribes the channels of the previous connection.
+    for (const [name, channel] of this.#channels) this.#update(name, channel).catch(() => {});
     return this.#subscriber;
   }
 
-  #tell(channel: Channel | undefined): void {
+  #notify(channel: Channel | undefined): void {
     for (const watcher of channel?.watchers ?? []) watcher();
   }
 
-  #tellAll(): void {
-    for (const channel of this.#channels.values()) this.#tell(channel);
+  #notifyAll(): void {
+    for (const channel of this.#channels.values()) this.#notify(channel);
   }
 
   #fail(error: unknown): void {
     this.#failure = { error, at: monotonicMs() };
-    this.#drop();
+    this.#disconnect();
   }
 
-  /** Gives the connection up; the next to watch opens another. */
-  #drop(): void {
+  /** Closes the connection. The next `watch` opens another one. */
+  #disconnect(): void {
     try {
       this.#subscriber?.close();
     } catch {
-      // It was closed, or never open.
+      // It was closed already, or never open.
     }
     this.#subscriber = undefined;
     for (const channel of this.#channels.values()) channel.isSubscribed = false;
-    this.#tellAll();
+    this.#notifyAll();
   }
 }

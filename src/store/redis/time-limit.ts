@@ -1,6 +1,6 @@
 import { clearTimer, setTimer } from '../../runtime/runtime.js';
 
-/** Settles as `reply` does, or rejects after `limitMs`. */
+/** Settles like `reply`, or rejects after `limitMs`. */
 export function withinMs<T>(limitMs: number, what: string, reply: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimer(

@@ -278,8 +278,8 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
     await client.set('samekey:theirs', 'theirs');
     await client.lpush('samekey:list', 'theirs');
     const store = redisStore({ client });
-    await expect(store.claim('theirs', request('a'))).rejects.toThrow(/no record of samekey/);
-    await expect(store.evict('theirs')).rejects.toThrow(/no record of samekey/);
+    await expect(store.claim('theirs', request('a'))).rejects.toThrow(/not a record of samekey/);
+    await expect(store.evict('theirs')).rejects.toThrow(/not a record of samekey/);
     await expect(store.claim('list', request('a'))).rejects.toThrow(/WRONGTYPE/);
     expect(await client.get('samekey:theirs')).toBe('theirs');
     await client.del('samekey:theirs', 'samekey:list');
