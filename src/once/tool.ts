@@ -1,14 +1,14 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { defineIdentity, type IdentityLike, type Key, keyOf } from '../index.js';
 import { memoryStore } from '../store/memory.js';
+import type { OnceContext } from './call-function.js';
 import { createOnce, type Once } from './once.js';
-import type { OnceContext } from './settle.js';
 
 export interface ToolOptions {
   /**
-   * Which of the arguments identify the operation. A model words its prose differently every time it
-   * calls a tool again, and so a payment with a `note` is another one unless `include` names what
-   * makes it the same: `{ include: ['order_id', 'amount'] }`.
+   * The arguments that identify the operation. A model rewords its prose at each call, so a payment
+   * with a `note` has another key each time. Name the arguments that count:
+   * `{ include: ['order_id', 'amount'] }`.
    */
   readonly identity?: IdentityLike;
   /** Where runs are kept; unless given, in this process and for `ttlMs`. */
@@ -17,20 +17,20 @@ export interface ToolOptions {
   readonly ttlMs?: number;
 }
 
-/** A tool whose runs are kept. */
+/** A tool that runs once per key. */
 export interface OnceTool<A, R> {
   (args: A, options?: { readonly signal?: AbortSignal; readonly fresh?: boolean }): Promise<R>;
-  /** The key of a call with these arguments. */
+  /** Returns the key of a call with these arguments. */
   keyOf(args: A): Key;
-  /** Forgets the result of these arguments. */
+  /** Removes the stored result for these arguments. */
   evict(args: A): Promise<boolean>;
-  /** Calls that ran the function, and calls that did not have to. */
+  /** Counts calls that received an earlier result (`hits`) and calls that ran the function (`misses`). */
   stats(): { readonly hits: number; readonly misses: number };
 }
 
 /**
- * Returns an agent's tool that runs once for the same arguments: a second call, of a model that asks
- * again or of a turn that is tried again, gets the first one's result.
+ * Returns a tool for an agent that runs once for the same arguments. If the model calls it again, or a
+ * turn is retried, the second call receives the result of the first.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
  * @example
@@ -60,10 +60,10 @@ export function onceTool<A, R>(
     options.once ??
     createOnce({ store: memoryStore(), ...(ttlMs === undefined ? undefined : { ttlMs }) });
   const scopes = identity.scope === undefined ? [] : [identity.scope].flat();
-  const own = defineIdentity({ ...identity, scope: ['tool', name, ...scopes] });
+  const toolIdentity = defineIdentity({ ...identity, scope: ['tool', name, ...scopes] });
   let hits = 0;
   let misses = 0;
-  const keyOfCall = (args: A) => keyOf(args, own);
+  const keyOfCall = (args: A) => keyOf(args, toolIdentity);
   const tool = async (args: A, call?: { signal?: AbortSignal; fresh?: boolean }) => {
     const { value, outcome } = await once.detailed(
       keyOfCall(args),
