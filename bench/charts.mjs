@@ -1,5 +1,5 @@
 /**
- * The README's pictures, from the committed results: `node bench/charts.mjs [--results DIR]
+ * The pictures of README.md and docs/benchmarks.md, from the committed results: `node bench/charts.mjs [--results DIR]
  * [--out DIR]` writes one SVG file for each chart to docs/charts.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { chartData, sealed } from './chart-data.mjs';
 import { drawBars } from './charts/bars.mjs';
 import { drawLines } from './charts/lines.mjs';
-import { readResults } from './readme-table.mjs';
+import { readResults } from './tables.mjs';
 
 const folder = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const { values } = parseArgs({

@@ -1,4 +1,4 @@
-/** Figures as people read them, on the terminal and in the README alike: three digits. */
+/** Figures as people read them, on the terminal and in docs/benchmarks.md alike: three digits. */
 
 /** @param {number} value */
 const threeDigits = (value) => {

@@ -5,7 +5,7 @@
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { formatBytes } from './format.mjs';
-import { formatMachine, readResults, replaceTables, table } from './readme-table.mjs';
+import { formatMachine, readResults, replaceTables, table } from './tables.mjs';
 
 const document = new URL('../docs/scale.md', import.meta.url);
 

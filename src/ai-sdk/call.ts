@@ -1,7 +1,8 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
-import { canonicalize, type IdentityLike, type Key, keyOf, scoped, sha256Hex } from '../index.js';
+import { canonicalize, type Key, keyOf, scoped, sha256Hex } from '../index.js';
 import { accountOf } from '../request/account.js';
 import { countedHeaders } from '../request/counted-headers.js';
+import type { CallKeySettings } from './options.js';
 
 /**
  * What is used of the parameters of a call: the same in versions 2, 3 and 4 of the AI SDK's language
@@ -14,7 +15,7 @@ export interface CallParams {
 }
 
 /** What one call asks for, in `providerOptions: { samekey: … }`; the provider does not see it. */
-export interface CallWishes {
+export interface CallRequestOptions {
   /** A new answer though there is one. */
   readonly fresh?: boolean;
   /** Which of several answers to the same prompt. */
@@ -25,39 +26,26 @@ export interface CallWishes {
   readonly traceparent?: string;
 }
 
-/** How a call becomes a key. */
-export interface CallKeyOptions {
-  /** Which part of the parameters is the call's identity; all of them unless given. */
-  readonly identity?: IdentityLike;
-  /**
-   * Tenant, account, environment, …: what the model itself does not show. Two models with one name
-   * and different API keys or addresses are one to the middleware.
-   */
-  readonly scope?: string | readonly string[];
-  /** Further headers that are another one at every attempt. */
-  readonly ignoredHeaders?: readonly string[];
-}
-
 /** A call without what is for this layer alone. */
 export interface Call<P> {
   readonly params: P;
-  readonly wishes: CallWishes;
+  readonly requestOptions: CallRequestOptions;
 }
 
 /**
- * Takes a caller's wishes, and its signal, out of the parameters.
+ * Takes a caller's requestOptions, and its signal, out of the parameters.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for a wish that there is not.
  */
 export function readCall<P extends CallParams>(given: P): Call<P> {
   const { samekey = {}, ...others } = given.providerOptions ?? {};
   requireMembers(samekey, ['fresh', 'sample', 'scope', 'traceparent'], 'providerOptions.samekey');
-  const wishes = samekey as CallWishes;
+  const requestOptions = samekey as CallRequestOptions;
   for (const [name, type] of [
     ['fresh', 'boolean'],
     ['traceparent', 'string'],
   ] as const) {
-    const value: unknown = wishes[name];
+    const value: unknown = requestOptions[name];
     if (value === undefined || typeof value === type) continue;
     fail(
       TypeError,
@@ -68,15 +56,15 @@ export function readCall<P extends CallParams>(given: P): Call<P> {
   const { abortSignal: _, providerOptions: __, ...rest } = given;
   const own = Object.keys(others).length > 0 ? { providerOptions: others } : undefined;
   const params = { ...rest, ...own } as unknown as P;
-  return { params, wishes };
+  return { params, requestOptions };
 }
 
 /** Returns the key of a call: of what is asked for, of whom, and by whom as far as that is known. */
 export function keyOfCall<P extends CallParams>(
   type: 'generate' | 'stream',
   { provider, modelId }: { readonly provider: string; readonly modelId: string },
-  { params, wishes }: Call<P>,
-  { identity, scope = [], ignoredHeaders = [] }: CallKeyOptions,
+  { params, requestOptions }: Call<P>,
+  { identity, scope, ignoredHeaders }: CallKeySettings,
 ): Key {
   const { headers, ...rest } = params;
   const sent = new Headers();
@@ -84,7 +72,7 @@ export function keyOfCall<P extends CallParams>(
     if (value !== undefined) sent.set(name, value);
   }
   const ignored = new Set(ignoredHeaders.map((name) => name.toLowerCase()));
-  const { sample, scope: more = [] } = wishes;
+  const { sample, scope: more = [] } = requestOptions;
   return scoped(
     [
       ...[scope].flat(),

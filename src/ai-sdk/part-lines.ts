@@ -21,19 +21,19 @@ type Unwritten = Map<string, unknown>;
  * reads along, and an answer with such a part is not kept.
  */
 export class PartLines {
-  readonly #held = new Map<string, { readonly unwritten: Unwritten; underWayCount: number }>();
+  readonly #held = new Map<string, { readonly unwritten: Unwritten; inProgressCount: number }>();
   #count = 0;
 
   /** Holds what cannot be written for whoever begins to read until then; they hold it themselves. */
-  hold(key: string, landing: Promise<void>): void {
-    const held = this.#held.get(key) ?? { unwritten: new Map(), underWayCount: 0 };
+  hold(key: string, settled: Promise<void>): void {
+    const held = this.#held.get(key) ?? { unwritten: new Map(), inProgressCount: 0 };
     this.#held.set(key, held);
-    held.underWayCount++;
+    held.inProgressCount++;
     // Who was the last to be let in has begun before the next turn.
-    const letGo = () => {
-      if (--held.underWayCount === 0) this.#held.delete(key);
+    const release = () => {
+      if (--held.inProgressCount === 0) this.#held.delete(key);
     };
-    landing.then(() => setTimer(letGo, 0));
+    settled.then(() => setTimer(release, 0));
   }
 
   toResponse(key: string, head: unknown, parts: ReadableStream<Part>, watch: PartWatch): Response {

@@ -1,4 +1,4 @@
-/** `samekey/batch`: batches in which each request is sent once, and its result is everybody's. */
+/** `samekey/batch`: sends each request once through the batch APIs of Anthropic and OpenAI, and shares its result. */
 export {
   type AnthropicClient,
   anthropicBatches,
@@ -14,7 +14,7 @@ export {
   settleBatch,
 } from './create.js';
 export { dropBatch } from './drop.js';
-export type { BatchState, UnderwayBatch } from './in-progress.js';
+export type { BatchState, InProgressBatch } from './in-progress.js';
 export type { BatchOutcome } from './outcome.js';
 export {
   type BatchItem,

@@ -2,65 +2,81 @@ import type { Store, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
 import { batchKey, batchOwner, customIdOf, itemKey, itemOwner, readOwner } from './item.js';
 import type { BatchLimits, Route } from './request.js';
-import { addRequesters, requestersIn } from './wants.js';
+import { addRequesters, requestersIn } from './requesters.js';
 
-/** An item that a plan would like to have in one of its batches. */
+/** An item that a plan wants to put into one of its batches. */
 export interface Candidate {
   readonly id: string;
-  /** Of its first request, from 0. */
+  /** The number of its first request in the input; part of the owner of the claim. */
   readonly ordinal: number;
   readonly requesters: readonly string[];
   readonly byteCount: number;
   readonly route: Route;
 }
 
-/** What came of it. */
-export type Standing =
-  /** It goes into the batch with this number, under this id. */
-  | { readonly kind: 'claimed'; readonly customId: string; readonly batch: number }
-  /** It is in a batch of this plan already. */
-  | { readonly kind: 'duplicate' }
-  /** Its result is there. */
-  | { readonly kind: 'finished' }
-  /** It is in a batch of another plan, whose owner this is. */
+/** How the store decides on a candidate. */
+export type ItemDecision =
+  /** The item goes into the batch `batchNumber` of this plan, under `customId`. */
   | {
-      readonly kind: 'underway';
-      readonly batch: string;
+      readonly kind: 'claimed';
+      readonly batchNumber: number;
+      readonly customId: string;
+      readonly owner: string;
+    }
+  /** The item is in a batch of this plan already. */
+  | { readonly kind: 'duplicate' }
+  /** The store has the result. */
+  | { readonly kind: 'finished' }
+  /** The item is in a batch of another plan. */
+  | {
+      readonly kind: 'inProgress';
+      readonly batchOwner: string;
       readonly customId: string;
       readonly claimedAtMs: number;
     };
 
-/** Deals candidates out to batches, none of which becomes too large. */
-export class Places {
+/** How an item can be claimed, for `#decide`. */
+type Claimable =
+  /** It has no record. */
+  | { readonly kind: 'free' }
+  /** An earlier, interrupted run of this plan has claimed it. */
+  | { readonly kind: 'ownedByEarlierRun'; readonly owner: string }
+  /** The claim has expired, and its batch was never begun. */
+  | { readonly kind: 'abandoned' };
+
+/** Assigns items to numbered batches within the limits. */
+class BatchAllocator {
   readonly #limits: BatchLimits;
-  readonly #open = new Map<string, { number: number; count: number; byteCount: number }>();
-  #count = 0;
+  /** The batch that is being filled, by group. */
+  readonly #open = new Map<string, { number: number; requestCount: number; byteCount: number }>();
+  #batchCount = 0;
 
   constructor(limits: BatchLimits) {
     this.#limits = limits;
   }
 
-  /** The number of the batch, from 1, that has room for it. */
-  take({ route: { group, weight }, byteCount }: Candidate): number {
-    let place = this.#open.get(group);
+  /** Returns the number, from 1, of the batch that takes the candidate. */
+  allocate({ route: { group, weight }, byteCount }: Candidate): number {
+    const { maxRequests, maxBytes } = this.#limits;
+    let batch = this.#open.get(group);
     if (
-      place === undefined ||
-      place.count + weight > this.#limits.maxRequests ||
-      place.byteCount + byteCount > this.#limits.maxBytes
+      batch === undefined ||
+      batch.requestCount + weight > maxRequests ||
+      batch.byteCount + byteCount > maxBytes
     ) {
-      place = { number: ++this.#count, count: 0, byteCount: 0 };
-      this.#open.set(group, place);
+      batch = { number: ++this.#batchCount, requestCount: 0, byteCount: 0 };
+      this.#open.set(group, batch);
     }
-    place.count += weight;
-    place.byteCount += byteCount;
-    return place.number;
+    batch.requestCount += weight;
+    batch.byteCount += byteCount;
+    return batch.number;
   }
 }
 
 export interface ClaimSettings {
   readonly store: Store;
   readonly run: string;
-  /** Runs that were broken off, and whose claims this one may have. */
+  /** Interrupted runs of the same plan: this run takes over their claims. */
   readonly earlierRuns?: ReadonlySet<string>;
   readonly limits: BatchLimits;
   readonly leaseMs: number;
@@ -70,93 +86,109 @@ export interface ClaimSettings {
 /**
  * Claims items for the batches of one run.
  *
- * The lease of a claim is the time there is to create the batch. An item whose lease has run out is
- * free again only if its batch was never begun: there is a record of every batch that was.
+ * The batch has to be created before the lease of the claim expires. An item whose lease has expired
+ * can be claimed again only if its batch was never begun: every batch that was begun has a record.
  */
 export class ItemClaims {
   readonly #settings: ClaimSettings;
-  readonly #places: Places;
+  readonly #allocator: BatchAllocator;
+  #startedAtMs: number | undefined;
 
   constructor(settings: ClaimSettings) {
     this.#settings = settings;
-    this.#places = new Places(settings.limits);
+    this.#allocator = new BatchAllocator(settings.limits);
   }
 
-  /** What comes of the candidates, whose ids are all different. */
-  async settle(candidates: readonly Candidate[]): Promise<Standing[]> {
-    // Asked first, so that places are for those only that will need one.
+  /** The store's time before the first claim; `undefined` before `claim` was called. */
+  get startedAtMs(): number | undefined {
+    return this.#startedAtMs;
+  }
+
+  /** Claims the candidates, whose ids must all differ, and returns one decision for each. */
+  async claim(candidates: readonly Candidate[]): Promise<ItemDecision[]> {
+    // All reads come first: only items that turn out to need a claim take up room in a batch.
     const found = await Promise.all(
       candidates.map(({ id }) => this.#settings.store.read(itemKey(id))),
     );
+    this.#startedAtMs ??= found[0]?.nowMs;
     const attempts = new Map<string, string>();
-    const standings = await Promise.allSettled(
+    const decisions = await Promise.allSettled(
       candidates.map((candidate, i) => {
         const { record, nowMs } = found[i] as (typeof found)[number];
-        return this.#settle(candidate, record, nowMs, attempts);
+        return this.#claim(candidate, record, nowMs, attempts);
       }),
     );
-    const failed = standings.find((each) => each.status === 'rejected');
+    const failed = decisions.find((each) => each.status === 'rejected');
     if (failed === undefined) {
-      return standings.map((each) => (each as PromiseFulfilledResult<Standing>).value);
+      return decisions.map((each) => (each as PromiseFulfilledResult<ItemDecision>).value);
     }
-    // Nobody will ever create a batch of these, also where the reply to a claim was lost.
+    // No batch will be created of these, including the claims whose reply was lost.
     const { store } = this.#settings;
     await Promise.allSettled([...attempts].map(([key, owner]) => store.release(key, owner)));
     throw failed.reason;
   }
 
-  async #settle(
+  async #claim(
     candidate: Candidate,
     found: StoreRecord | undefined,
     foundAtMs: number,
     attempts: Map<string, string>,
-  ): Promise<Standing> {
+  ): Promise<ItemDecision> {
     const { store, run, leaseMs, ttlMs } = this.#settings;
     const { id, ordinal, requesters } = candidate;
     const key = itemKey(id);
     let record = found;
     let nowMs = foundAtMs;
-    let batch: number | undefined;
+    let batchNumber: number | undefined;
     for (;;) {
-      const standing = await this.#standing(candidate, record, nowMs);
-      const owned = requestersIn(record);
-      if (typeof standing === 'object') {
-        if (standing.kind !== 'finished') await addRequesters(store, id, requesters, owned, ttlMs);
-        return standing;
+      const decision = await this.#decide(candidate, record, nowMs);
+      const recorded = requestersIn(record);
+      if (
+        decision.kind === 'duplicate' ||
+        decision.kind === 'finished' ||
+        decision.kind === 'inProgress'
+      ) {
+        if (decision.kind !== 'finished') {
+          await addRequesters(store, id, requesters, recorded, ttlMs);
+        }
+        return decision;
       }
-      batch ??= this.#places.take(candidate);
-      const owner = itemOwner(batchOwner(run, batch), ordinal, requesters);
-      // Whoever wanted it from the plan that had it.
-      await addRequesters(store, id, owned, requesters, ttlMs);
-      if (standing === 'own' && record !== undefined) await store.release(key, record.owner);
+      batchNumber ??= this.#allocator.allocate(candidate);
+      const owner = itemOwner(batchOwner(run, batchNumber), ordinal, requesters);
+      // The requesters in the record that this claim replaces.
+      await addRequesters(store, id, recorded, requesters, ttlMs);
+      if (decision.kind === 'ownedByEarlierRun') await store.release(key, decision.owner);
       attempts.set(key, owner);
       const request = { owner, leaseMs, ttlMs, fingerprint: undefined, takeFinished: false };
-      const result = await store.claim(key, { ...request, takeUnknown: standing === 'abandoned' });
-      if (result.claimed)
-        return { kind: 'claimed', customId: customIdOf(id, result.record), batch };
+      const takeUnknown = decision.kind === 'abandoned';
+      const result = await store.claim(key, { ...request, takeUnknown });
+      if (result.claimed) {
+        return { kind: 'claimed', batchNumber, customId: customIdOf(id, result.record), owner };
+      }
       ({ record, nowMs } = result);
     }
   }
 
-  /** What stands in the way of a claim, or how it may be made. */
-  async #standing(
+  async #decide(
     { id }: Candidate,
     record: StoreRecord | undefined,
     nowMs: number,
-  ): Promise<Standing | 'free' | 'own' | 'abandoned'> {
-    if (record === undefined) return 'free';
+  ): Promise<Exclude<ItemDecision, { kind: 'claimed' }> | Claimable> {
+    if (record === undefined) return { kind: 'free' };
     if (record.state !== 'running') return { kind: 'finished' };
     const owner = readOwner(record.owner);
     const { run, earlierRuns } = this.#settings;
     if (owner?.run === run) return { kind: 'duplicate' };
-    if (owner !== undefined && earlierRuns?.has(owner.run)) return 'own';
+    if (owner !== undefined && earlierRuns?.has(owner.run)) {
+      return { kind: 'ownedByEarlierRun', owner: record.owner };
+    }
     if (isUnknown(record, nowMs)) {
       const batch = owner && (await this.#settings.store.read(batchKey(owner.batch))).record;
-      if (batch === undefined) return 'abandoned';
+      if (batch === undefined) return { kind: 'abandoned' };
     }
     return {
-      kind: 'underway',
-      batch: owner?.batch ?? record.owner,
+      kind: 'inProgress',
+      batchOwner: owner?.batch ?? record.owner,
       customId: customIdOf(id, record),
       claimedAtMs: record.claimedAtMs,
     };

@@ -1,6 +1,6 @@
 import type { BatchApi, BatchTrace } from './create.js';
 
-/** What of `@anthropic-ai/sdk` is needed. */
+/** The part of the client of `@anthropic-ai/sdk` that `anthropicBatches` calls. */
 export interface AnthropicClient {
   readonly messages: {
     readonly batches: {
@@ -22,7 +22,7 @@ interface AnthropicBatch {
   readonly request_counts: object;
 }
 
-/** What of `openai` is needed. */
+/** The part of the client of `openai` that `openaiBatches` calls. */
 export interface OpenAIClient {
   readonly files: {
     create(
@@ -48,65 +48,78 @@ export interface OpenAIClient {
   };
 }
 
-/** The clocks of the provider and of the store may differ so much. */
-const CLOCKS_DIFFER_MS = 10 * 60 * 1000;
-const LISTED_AT_ONCE = 100;
-/** By its client, the key of each batch that this process has created, by the provider's id. */
-const createdBy = new WeakMap<object, Map<string, string>>();
+/** The largest expected difference between the clocks of the provider and the store. */
+const MAX_CLOCK_SKEW_MS = 10 * 60 * 1000;
+const PAGE_SIZE = 100;
+/** The batches that this process has created: by client, from the provider's id to the batch's key. */
+const createdByClient = new WeakMap<object, Map<string, string>>();
 
 /**
- * How Anthropic's SDK creates Message Batches, and finds one again.
+ * Returns a `BatchApi` that creates and finds Message Batches with a client of Anthropic's SDK.
  *
- * A Message Batch has nothing that its maker could mark it by, so it is found by the ids in its
- * results, which there are when it has ended: until then nobody can tell it from another batch of as
- * many requests that was created after the plan, unless this client has created that.
+ * A Message Batch has no metadata, so `find` recognizes it by the `custom_id`s in its results, which
+ * exist once the batch has ended. Until then it looks like any other batch with as many requests that
+ * was created after the plan, except batches that this client has created.
  *
  * @example
- * typeof anthropicBatches({ messages: { batches: {} } }).find; // 'function'
+ * const client = { messages: { batches: { create: async () => ({ id: 'msgbatch_1' }) } } };
+ * const store = memoryStore();
+ * const requests = [{ params: { model: 'm', max_tokens: 9, messages: [] } }];
+ * const { batches } = await planBatch(requests, { store, provider: 'anthropic' });
+ * const api = anthropicBatches(client); // or of new Anthropic()
+ * (await createBatch(batches[0], api, { store })).id; // 'msgbatch_1'
  */
 export function anthropicBatches(client: AnthropicClient): BatchApi {
   const { batches } = client.messages;
-  const created = createdBy.get(client) ?? new Map<string, string>();
-  createdBy.set(client, created);
+  const created = createdByClient.get(client) ?? new Map<string, string>();
+  createdByClient.set(client, created);
   return {
     async create(batch, { signal }) {
       const requests = batch.requests() as never[];
-      const answer = await batches.create({ requests }, { maxRetries: 0, signal });
-      created.set(answer.id, batch.key);
-      return answer;
+      const response = await batches.create({ requests }, { maxRetries: 0, signal });
+      created.set(response.id, batch.key);
+      return response;
     },
     async find({ key, customIds, itemCount, sinceMs }: BatchTrace) {
-      const ours = new Set(customIds);
-      let mayBeOurs = false;
-      for await (const batch of batches.list({ limit: LISTED_AT_ONCE })) {
-        // The latest come first.
-        if (Date.parse(batch.created_at) < sinceMs - CLOCKS_DIFFER_MS) break;
-        // Those of one plan are all of the same size.
+      const wanted = new Set(customIds);
+      let isUndecided = false;
+      for await (const batch of batches.list({ limit: PAGE_SIZE })) {
+        // The list begins with the latest.
+        if (Date.parse(batch.created_at) < sinceMs - MAX_CLOCK_SKEW_MS) break;
+        // Batches of one plan have the same size: this one is for another key.
         if ((created.get(batch.id) ?? key) !== key) continue;
         const { request_counts: counts } = batch;
         const count = Object.values<number>({ ...counts }).reduce((sum, each) => sum + each, 0);
         if (itemCount !== undefined && count !== itemCount) continue;
         if (batch.processing_status !== 'ended' || batch.results_url === null) {
-          mayBeOurs = true;
+          isUndecided = true;
           continue;
         }
         for await (const { custom_id: customId } of await batches.results(batch.id)) {
-          if (ours.has(customId)) return { id: batch.id };
-          // Of all its items any one would do, of some of them none may come early.
+          if (wanted.has(customId)) return { id: batch.id };
+          // If all ids are known, the first result decides. If only some are, they may come late.
           if (itemCount !== undefined) break;
         }
       }
-      return mayBeOurs ? 'unknown' : undefined;
+      return isUndecided ? 'unknown' : undefined;
     },
   };
 }
 
 /**
- * How OpenAI's SDK creates batches, and finds one again: by its key, which is in the metadata as
- * `samekey`.
+ * Returns a `BatchApi` that creates and finds batches with a client of OpenAI's SDK. It stores
+ * the key of a batch as `samekey` in the metadata, so that `find` recognizes the batch.
  *
  * @example
- * typeof openaiBatches({ files: {}, batches: {} }).find; // 'function'
+ * const client = {
+ *   files: { create: async () => ({ id: 'file_1' }) },
+ *   batches: { create: async ({ input_file_id }) => ({ id: `batch_of_${input_file_id}` }) },
+ * };
+ * const store = memoryStore();
+ * const requests = [{ url: '/v1/responses', body: { model: 'm', input: 'Why is the sky blue?' } }];
+ * const { batches } = await planBatch(requests, { store, provider: 'openai' });
+ * const api = openaiBatches(client); // or of new OpenAI()
+ * (await createBatch(batches[0], api, { store })).id; // 'batch_of_file_1'
  */
 export function openaiBatches({ files, batches }: OpenAIClient): BatchApi {
   return {
@@ -130,10 +143,10 @@ export function openaiBatches({ files, batches }: OpenAIClient): BatchApi {
       ),
     async find({ key, sinceMs }: BatchTrace) {
       for await (const { id, created_at: seconds, metadata } of batches.list({
-        limit: LISTED_AT_ONCE,
+        limit: PAGE_SIZE,
       })) {
         if (metadata?.samekey === key) return { id };
-        if (seconds * 1000 < sinceMs - CLOCKS_DIFFER_MS) break;
+        if (seconds * 1000 < sinceMs - MAX_CLOCK_SKEW_MS) break;
       }
       return undefined;
     },

@@ -3,35 +3,38 @@ import { createOnce, type Once, type OnceContext, type Reconciliation } from '..
 import { sleep } from '../runtime/runtime.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
-import { batchCodec, type CreatedBatch, type UnderwayBatch } from './in-progress.js';
+import { batchCodec, type CreatedBatch, type InProgressBatch } from './in-progress.js';
 import { itemKey } from './item.js';
 import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
 import type { PlannedBatch } from './plan.js';
 import type { BatchProvider } from './request.js';
 
-/** What a provider is asked to look for. */
+/** Describes a batch for `BatchApi.find`. */
 export interface BatchTrace {
+  /** The key of the batch. */
   readonly key: string;
+  /** `custom_id`s of requests in the batch. */
   readonly customIds: readonly string[];
-  /** How many items it has, if these are all. */
+  /** The number of requests in the batch, if `customIds` lists all of them. */
   readonly itemCount: number | undefined;
-  /** Not before this, by the store's clock. */
+  /** The earliest time, by the store's clock, at which it may have been created. In milliseconds since 1970. */
   readonly sinceMs: number;
 }
 
-/** How batches are created: `anthropicBatches` and `openaiBatches` make one of an SDK's client. */
+/** How `createBatch` talks to a provider. `anthropicBatches` and `openaiBatches` wrap an SDK's client. */
 export interface BatchApi {
-  /** What comes before and costs nothing, such as the upload of a file. */
+  /** Prepares the creation, free of charge, for example by uploading a file. */
   prepare?(batch: PlannedBatch, context: { readonly signal: AbortSignal }): Promise<unknown>;
-  /** Sends one request, without retries of its own, and gives the id of the batch. */
+  /** Sends one request, without retries, and returns the provider's id of the batch. */
   create(
     batch: PlannedBatch,
     context: { readonly signal: AbortSignal; readonly prepared: unknown },
   ): Promise<{ readonly id: string }>;
-  /** Whether it was created after all: `undefined` if certainly not, `'unknown'` if nobody can tell yet. */
+  /** Looks for a batch whose creation was interrupted. Returns `undefined` if it does not exist, `'unknown'` while that is undecided. */
   find?(trace: BatchTrace): Promise<{ readonly id: string } | 'unknown' | undefined>;
 }
 
+/** Options of `createBatch` and `settleBatch`. */
 export interface CreateOptions {
   readonly store: Store;
   /** How long whoever creates the batch may be silent; 30 seconds unless given. */
@@ -42,30 +45,32 @@ export interface CreateOptions {
   readonly ttlMs?: number;
 }
 
-/** A batch that there is now, and how it came about: `found` among the provider's, after all. */
+/** A batch that exists at the provider. */
 export interface Created {
+  /** The provider's id of the batch. */
   readonly id: string;
+  /** `found` means that an interrupted attempt had created it. The others are the outcomes of `once`. */
   readonly outcome: 'executed' | 'joined' | 'replayed' | 'found';
 }
 
 const DEFAULT_CREATE_LEASE_MS = 30_000;
 const DEFAULT_SETTLE_MS = 30_000;
 
-/** An answer that says no: nothing was created. Not 408 and 409, and nothing from 500. */
+/** Statuses of a response that rules out that the batch was created. 408, 409 and 5xx do not. */
 const REFUSALS: ReadonlySet<unknown> = new Set([400, 401, 402, 403, 404, 413, 415, 422]);
-/** That a limit is passed may be due to this very request, which was taken. */
+/** The request itself may have been accepted and have used up the limit. */
 const LIMITED = 429;
 
 /**
- * Creates a batch at most once, in all processes that share the store: whoever asks again gets the
- * id of the batch that there is.
+ * Creates a batch at most once across all processes that share the store. Every further call returns
+ * the id of the existing batch.
  *
- * A create that fails may have landed. Unless the provider said no, the next call looks for it among
- * the provider's batches (`find`), and sends it again only if it is still not there after `settleMs`.
- * While nobody can tell, it rejects with `SAMEKEY_UNKNOWN_OUTCOME`.
+ * A create that fails may have reached the provider. Unless the provider refused it, the next call
+ * looks for the batch with `find`, and creates it again only if it does not appear within `settleMs`.
+ * While the outcome is unknown, the call rejects with `SAMEKEY_UNKNOWN_OUTCOME`.
  *
- * @throws {Error} `SAMEKEY_UNKNOWN_OUTCOME`; `SAMEKEY_LEASE_LOST` if the plan is too old; what
- * `create` throws.
+ * @throws {Error} `SAMEKEY_UNKNOWN_OUTCOME`; `SAMEKEY_LEASE_LOST` if the claims of the plan have
+ * expired; the errors of `create`.
  * @example
  * const store = memoryStore();
  * const requests = [{ params: { model: 'm', max_tokens: 9, messages: [] } }];
@@ -104,18 +109,22 @@ export async function createBatch(
 }
 
 /**
- * Finds out about a batch of another plan whose creation was broken off: it was `created`; it is
- * `absent`, so that the next plan has what was in it; or that is still `unknown`.
+ * Finds out whether a batch of another plan, whose creation was interrupted, exists: it was `created`,
+ * it is `absent`, or that is still `unknown`. The next plan contains the requests of an absent batch.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for an api without `find`.
  * @example
  * const store = memoryStore();
- * const plan = await planBatch([], { store, provider: 'openai' });
- * const api = { create: async () => ({ id: 'batch_1' }), find: async () => undefined };
- * await Promise.all(plan.underway.map((batch) => settleBatch(batch, api, { store }))); // []
+ * const requests = [{ params: { model: 'm', max_tokens: 9, messages: [] } }];
+ * const plan = () => planBatch(requests, { store, provider: 'anthropic' });
+ * const [batch] = (await plan()).batches;
+ * await createBatch(batch, { create: async () => ({ id: 'batch_1' }) }, { store });
+ * const [other] = (await plan()).inProgress;
+ * const api = { create: async () => ({ id: 'batch_2' }), find: async () => undefined };
+ * await settleBatch(other, api, { store }); // { state: 'created', id: 'batch_1' }
  */
 export async function settleBatch(
-  batch: UnderwayBatch,
+  batch: InProgressBatch,
   api: BatchApi,
   options: CreateOptions,
 ): Promise<{ readonly state: 'created' | 'absent' | 'unknown'; readonly id?: string }> {
@@ -124,7 +133,7 @@ export async function settleBatch(
   }
   if (batch.batchId !== undefined) return { state: 'created', id: batch.batchId };
   if (batch.state !== 'unknown') return { state: 'unknown' };
-  const absent = new Error('It was never created.');
+  const absent = new Error('The batch was never created.');
   const { key, customIds, provider } = batch;
   const trace = { key, customIds, itemCount: undefined };
   const creation = new Creation('settle the batch', trace, provider, api, options);
@@ -145,10 +154,10 @@ export async function settleBatch(
   }
 }
 
-/** The creation of one batch, by `once` on its key. */
+/** Creates one batch, with `once` on its key. */
 class Creation {
   readonly store: Store;
-  /** Whether nobody knows if it was created: whoever comes next has to look for it first. */
+  /** Whether the batch may have been created: the next attempt has to look for it first. */
   isInDoubt = false;
   readonly #once: Once;
   readonly #trace: Omit<BatchTrace, 'sinceMs'>;
@@ -187,7 +196,7 @@ class Creation {
     return { id: value.id as string, outcome: this.#isFound ? 'found' : outcome };
   }
 
-  /** Deletes the record of unknown outcome, which is there again now that its takeover is over. */
+  /** Deletes the record of unknown outcome, which the failed takeover has restored. */
   async forgetUnknown(): Promise<void> {
     const { key } = this.#trace;
     const { record, nowMs } = await this.store.read(key);
@@ -222,8 +231,8 @@ class Creation {
 }
 
 /**
- * Checks in the store that the items are still the plan's, and prolongs what will soon be over: it
- * may have been made hours ago, by a process that was asleep. Returns when the first was claimed.
+ * Checks that the plan still owns the claims of its items, and renews those that end soon. The plan may
+ * be hours old, for example after the machine was suspended. Returns the time of the earliest claim.
  */
 async function requireClaims(
   store: Store,
@@ -237,9 +246,9 @@ async function requireClaims(
         const owner = owners[i] as string;
         const { record, nowMs } = await store.read(itemKey(id));
         sinceMs = Math.min(sinceMs, record?.claimedAtMs ?? nowMs);
-        const isOurs = record?.owner === owner && record.state === 'running';
-        const isFresh = isOurs && record.leaseEndsAtMs - nowMs > leaseMs / 2;
-        if (isFresh || (isOurs && (await store.renew(itemKey(id), owner, leaseMs)))) return;
+        const isOwned = record?.owner === owner && record.state === 'running';
+        const isFresh = isOwned && record.leaseEndsAtMs - nowMs > leaseMs / 2;
+        if (isFresh || (isOwned && (await store.renew(itemKey(id), owner, leaseMs)))) return;
         lostCount++;
       }),
     );
@@ -255,10 +264,10 @@ async function requireClaims(
 function requireId(created: unknown): { readonly id: string } {
   const { id } = (created ?? {}) as { readonly id?: unknown };
   if (typeof id === 'string' && id !== '') return { id };
-  // It was created, but nobody will find its results.
+  // The batch was created, but without its id its results cannot be found.
   return fail(
     TypeError,
     'SAMEKEY_BAD_ARGUMENT',
-    `Cannot keep the batch: create() gave id ${nameOf(id)}, wanted the text that the provider gave`,
+    `Cannot record the batch: create() returned the id ${nameOf(id)}, wanted the provider's id as text`,
   );
 }

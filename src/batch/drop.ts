@@ -1,22 +1,23 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { isKey } from '../index.js';
 import type { Store } from '../store/store.js';
-import { BatchHold } from './hold.js';
 import { batchKey, type ItemOwner, readOwner } from './item.js';
+import { BatchLock } from './lock.js';
 import { DEFAULT_TTL_MS, refuse, requireStore, windowsOf } from './options.js';
-import { keepRequesters } from './wants.js';
+import { keepRequesters } from './requesters.js';
 
 const ITEM = /^batch:(ik_[0-9a-f]{32})$/;
 const ACTION = 'drop the batch';
 
 /**
- * Gives back what is in a batch that will never be sent, or that failed as a whole, and returns how
- * many requests these are: the next plan has them. It looks through all records of the store.
+ * Releases the requests of a batch that will not be sent, or that failed as a whole, so that the next
+ * plan contains them. Returns the number of requests. It reads all records of the store.
  *
- * Nobody is asked whether the batch was sent: what was, and is planned again, is billed again.
+ * It does not ask the provider whether the batch was sent: if it was, the provider bills the requests
+ * again when they are sent again.
  *
- * @throws {RangeError | TypeError} `SAMEKEY_BAD_ARGUMENT` for a key of no batch that was begun, or a
- * store without `list`; {Error} `SAMEKEY_IN_PROGRESS` while it is being created.
+ * @throws {RangeError | TypeError} `SAMEKEY_BAD_ARGUMENT` for a key of a batch whose creation has not
+ * begun, or a store without `list`; {Error} `SAMEKEY_IN_PROGRESS` while a process creates the batch.
  * @example
  * const store = memoryStore();
  * const requests = [{ params: { model: 'm', max_tokens: 9, messages: [] } }];
@@ -33,49 +34,49 @@ export async function dropBatch(key: string, options: { readonly store: Store })
   requireList(store);
   if (!isKey(key)) refuse(ACTION, `its key is ${nameOf(key)}, wanted the key of a batch`);
   if ((await store.read(key)).record === undefined) {
-    refuse(ACTION, `${key} is none that was begun, wanted the key of one that was`, RangeError);
+    refuse(ACTION, `${key} was never begun, wanted the key of a batch that was`, RangeError);
   }
-  const hold = await BatchHold.on(store, key, { isBegun: true });
-  if (hold === undefined) {
+  const lock = await BatchLock.acquire(store, key, { isBegun: true });
+  if (lock === undefined) {
     fail(
       Error,
       'SAMEKEY_IN_PROGRESS',
-      `Cannot drop the batch ${key}: it is being created, wanted its end; try again later`,
+      `Cannot drop the batch ${key}: it is being created, wanted a batch that is not; try again later`,
     );
   }
   let count: number;
   try {
-    const isKeyOf = new Map<string, boolean>();
-    const isDropped = ({ batch }: ItemOwner) => {
-      const known = isKeyOf.get(batch) ?? batchKey(batch) === key;
-      isKeyOf.set(batch, known);
-      return known;
+    const matches = new Map<string, boolean>();
+    const isInBatch = ({ batch }: ItemOwner) => {
+      const isMatch = matches.get(batch) ?? batchKey(batch) === key;
+      matches.set(batch, isMatch);
+      return isMatch;
     };
-    count = await dropItems(store, isDropped, hold);
+    count = await dropItems(store, isInBatch, lock);
   } catch (error) {
-    // It is dropped in part: what is left of it can be dropped again.
-    await hold.giveBack();
+    // Some items are released. The next call releases the rest.
+    await lock.abort();
     throw error;
   }
-  await hold.end();
+  await lock.deleteBatch();
   return count;
 }
 
-/** Gives back the items of those owners, and returns how many there were. */
+/** Releases the items whose owner `isDropped` selects, and returns their number. */
 export async function dropItems(
   store: Store,
   isDropped: (owner: ItemOwner) => boolean,
-  hold?: BatchHold,
+  lock?: BatchLock,
 ): Promise<number> {
   let count = 0;
-  for await (const window of windowsOf(itemsOf(store, isDropped, hold))) {
-    const dropped = await Promise.all(
+  for await (const window of windowsOf(itemsOf(store, isDropped, lock))) {
+    const released = await Promise.all(
       window.map(async ({ id, key, record }) => {
         await keepRequesters(store, id, record, DEFAULT_TTL_MS);
         return store.release(key, record.owner);
       }),
     );
-    count += dropped.filter(Boolean).length;
+    count += released.filter(Boolean).length;
   }
   return count;
 }
@@ -83,10 +84,10 @@ export async function dropItems(
 async function* itemsOf(
   store: Store,
   isDropped: (owner: ItemOwner) => boolean,
-  hold: BatchHold | undefined,
+  lock: BatchLock | undefined,
 ) {
   for await (const { key, record } of requireList(store)) {
-    await hold?.prolong();
+    await lock?.renew();
     const [, id] = ITEM.exec(key) ?? [];
     const owner = record.state === 'running' ? readOwner(record.owner) : undefined;
     if (id !== undefined && owner !== undefined && isDropped(owner)) yield { id, key, record };

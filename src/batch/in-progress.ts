@@ -6,70 +6,75 @@ import { isUnknown } from '../store/transition.js';
 import { batchKey } from './item.js';
 import type { BatchProvider } from './request.js';
 
-/** What is kept of a batch that was created. */
+/** The content of a created batch's record. */
 export interface CreatedBatch {
-  /** The provider's; `null` if the batch was handed over as a file. */
+  /** The provider's id; `null` for a batch that was written to a file, which a person sends. */
   readonly id: string | null;
   readonly provider: BatchProvider;
   readonly itemCount: number;
 }
 
-/** JSON by a name of its own, by which records of batches are known among others. */
+/** JSON under its own codec name, which tells records of batches from other records. */
 export const batchCodec: Codec = { ...jsonCodec, name: 'batch' };
 
-/** What became of a batch, as far as the store knows. */
+/** The state of a batch, as far as the store knows. */
 export type BatchState =
-  /** It was planned, and has not been created yet. */
+  /** It is planned, and its creation has not begun. */
   | 'planned'
-  /** It is being created right now. */
+  /** A process is creating it now. */
   | 'creating'
-  /** It was created, and its id is known unless somebody created it by hand. */
+  /** It was created. Its id is known unless a person sent it. */
   | 'created'
-  /** Nobody knows whether it was created: see `settleBatch`. */
+  /** Its creation was interrupted, and may have succeeded: see `settleBatch`. */
   | 'unknown';
 
-/** A batch of another plan, in which there are items of this one. */
-export interface UnderwayBatch {
+/** A batch of another plan that contains requests of this one. */
+export interface InProgressBatch {
+  /** The key of the batch, for `settleBatch` and `dropBatch`. */
   readonly key: string;
   readonly provider: BatchProvider;
+  /** How far its creation is. */
   readonly state: BatchState;
-  /** The provider's, if it is known. */
+  /** The provider's id of the batch, if it is known. */
   readonly batchId: string | undefined;
+  /** When the earliest of the shared requests was claimed, in milliseconds since 1970. */
   readonly plannedAtMs: number;
-  /** Items of this plan that are in it, by their keys and by their ids in it. */
+  /** The keys of the requests that this plan shares with the batch. */
   readonly ids: readonly string[];
+  /** The `custom_id`s of these requests in the batch, in the order of `ids`. */
   readonly customIds: readonly string[];
 }
 
-export interface UnderwayItem {
+/** An item that is in a batch of another plan. */
+export interface ItemInProgress {
   readonly id: string;
   readonly customId: string;
   readonly claimedAtMs: number;
 }
 
-/** What the record of a batch says. */
+/** Reads the state of a batch from its record. */
 export function batchStateOf(
   record: StoreRecord | undefined,
   nowMs: number,
 ): { readonly state: BatchState; readonly created: CreatedBatch | undefined } {
-  const created = record && createdIn(record);
+  const created = record && createdBatchIn(record);
   if (created !== undefined) return { state: 'created', created };
   if (record === undefined) return { state: 'planned', created };
   return { state: isUnknown(record, nowMs) ? 'unknown' : 'creating', created };
 }
 
-export function createdIn({ state, codec, payload }: StoreRecord): CreatedBatch | undefined {
+function createdBatchIn({ state, codec, payload }: StoreRecord): CreatedBatch | undefined {
   if (state !== 'done' || codec !== batchCodec.name || payload === undefined) return undefined;
   return JSON.parse(decoder.decode(payload));
 }
 
-/** Looks at the batch that belongs to `owner`, in which some items are. */
-export async function lookAtBatch(
+/** Reads the batch of `owner`, which contains `items`. */
+export async function readInProgressBatch(
   store: Store,
   provider: BatchProvider,
   owner: string,
-  items: readonly UnderwayItem[],
-): Promise<UnderwayBatch> {
+  items: readonly ItemInProgress[],
+): Promise<InProgressBatch> {
   const key = batchKey(owner);
   const { record, nowMs } = await store.read(key);
   const { state, created } = batchStateOf(record, nowMs);

@@ -11,8 +11,8 @@ import type { StoreRecord } from '../store/store.js';
 import type { BatchProvider } from './request.js';
 
 /**
- * The keys of requests in batches. Provider and URL are part of them: the same body is another
- * request elsewhere.
+ * Derives the keys of requests in batches. The scope of a key contains the provider and the URL, since
+ * the same body means something else at another endpoint.
  */
 export class ItemKeys {
   readonly #provider: BatchProvider;
@@ -47,33 +47,37 @@ export class ItemKeys {
   }
 }
 
-/** Where the record of an item is; no other user of the store has keys that begin so. */
+/** The store key of an item's record. The prefix `batch:` is reserved for them. */
 export const itemKey = (id: string) => `batch:${id}`;
 
 /**
- * What an item is called in a batch: its key, and which claim of it that is. A late result of an
- * earlier batch must not pass for one of the batch that is under way. At most 64 characters.
+ * The `custom_id` of an item in a batch: its key and a suffix for the claim, at most 64 characters. The
+ * suffix distinguishes a late failure in an earlier batch from one in the current batch.
  */
-export const customIdOf = (id: string, record: StoreRecord) => `${id}-${claimText(record)}`;
+export const customIdOf = (id: string, record: StoreRecord) => `${id}-${claimSuffix(record)}`;
 
-const claimText = ({ fencingToken }: StoreRecord) => fencingToken.toString(36);
+const claimSuffix = ({ fencingToken }: StoreRecord) => fencingToken.toString(36);
 
-/** The key in a custom id, if it is one of ours, and whether it is of the claim that stands. */
+/**
+ * Parses a `custom_id` of `customIdOf`, or returns `undefined` for any other text. `isOf` says whether a
+ * record is the claim that the suffix stands for.
+ */
 export function readCustomId(
   text: string,
 ): { readonly id: string; isOf(record: StoreRecord): boolean } | undefined {
-  const [id = '', claim, ...more] = text.split('-');
-  if (id.length !== 35 || !isKey(id) || claim === undefined || more.length > 0) return undefined;
-  return { id, isOf: (record) => claimText(record) === claim };
+  const [id = '', suffix, ...rest] = text.split('-');
+  if (id.length !== 35 || !isKey(id) || suffix === undefined || rest.length > 0) return undefined;
+  return { id, isOf: (record) => claimSuffix(record) === suffix };
 }
 
-/** The owner of the items of the `number`th batch of a run, and the record of that batch. */
+/** Identifies the `number`th batch of a run in the owners of its items. */
 export const batchOwner = (run: string, number: number) => `${run}/${number}`;
+/** The key of the batch, and of its record. */
 export const batchKey = (owner: string) => scoped('samekey/batch', owner);
 
 /**
- * The owner of one item: a text that no other claim of it ever has, also if a run claims it twice.
- * It ends with those who want the result, as JSON, which saves them a record of their own.
+ * The owner of one item's claim. It is unique among all claims of the item, also if a run claims it
+ * twice. It ends with the requesters as JSON, which saves a record for them.
  */
 export const itemOwner = (batch: string, ordinal: number, requesters: readonly string[]) =>
   `${batch}/${ordinal}/${JSON.stringify(requesters)}`;

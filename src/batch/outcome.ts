@@ -1,23 +1,24 @@
 /** How a request of a batch ended. */
 export interface BatchOutcome {
+  /** `succeeded` means that there is a response. The others are failures. */
   readonly outcome: 'succeeded' | 'errored' | 'expired' | 'canceled';
-  /** Of one that succeeded: the message, or the body of the response. */
+  /** The message, or the body of the response, of a request that succeeded. */
   readonly response?: unknown;
-  /** Of one that did not: what the provider said. */
+  /** The provider's error, for a request that did not succeed. */
   readonly error?: unknown;
 }
 
-const ENDS = ['errored', 'expired', 'canceled'] as const;
+const FAILURES = ['errored', 'expired', 'canceled'] as const;
 
 /**
- * Reads a result of Anthropic (`result`) or a line of OpenAI's output and error files (`response`,
- * `error`); `undefined` if it is neither.
+ * Reads a result of Anthropic (`result`), or a line of OpenAI's output and error files (`response`,
+ * `error`). Returns `undefined` for anything else.
  */
 export function outcomeOf(line: Readonly<Record<string, unknown>>): BatchOutcome | undefined {
   const { result, response, error } = line;
   if (isObject(result)) {
     if (result.type === 'succeeded') return { outcome: 'succeeded', response: result.message };
-    const outcome = ENDS.find((end) => end === result.type);
+    const outcome = FAILURES.find((type) => type === result.type);
     return outcome && { outcome, error: result.error };
   }
   if (isObject(error)) {

@@ -2,10 +2,9 @@ import { encoder } from '../engine/utf8.js';
 import { requireMembers } from '../errors/errors.js';
 import { type IdentityLike, identities, randomKey } from '../index.js';
 import type { Store } from '../store/store.js';
-import { type Candidate, ItemClaims } from './claims.js';
-import { BatchHold } from './hold.js';
-import { lookAtBatch, type UnderwayBatch, type UnderwayItem } from './in-progress.js';
-import { batchKey, batchOwner, ItemKeys, itemKey, itemOwner } from './item.js';
+import { type InProgressBatch, type ItemInProgress, readInProgressBatch } from './in-progress.js';
+import { batchKey, batchOwner, ItemKeys, itemKey } from './item.js';
+import { BatchLock } from './lock.js';
 import {
   DEFAULT_LEASE_MS,
   DEFAULT_TTL_MS,
@@ -14,6 +13,7 @@ import {
   wholeFrom1,
   windowsOf,
 } from './options.js';
+import { type ClaimedItem, type KeyedRequest, Planner, type PlanWriter } from './planner.js';
 import {
   type BatchLimits,
   type BatchProvider,
@@ -25,6 +25,7 @@ import {
   requireFit,
 } from './request.js';
 
+/** Options of `planBatch`. */
 export interface PlanOptions {
   readonly store: Store;
   readonly provider: BatchProvider;
@@ -42,57 +43,62 @@ export interface PlanOptions {
 export interface BatchItem {
   /** The key of the request. */
   readonly id: string;
-  /** What it is called in the batch: the key, and which claim of it that is. */
+  /** The `custom_id` of the request in the batch: its key and a suffix for this claim. */
   readonly customId: string;
-  /** The body as JSON text. */
+  /** The body of the request, as JSON text. */
   readonly body: string;
 }
 
-/** A batch to be created. */
+/** A batch that is ready to be created with `createBatch`. */
 export interface PlannedBatch {
-  /** The same for every attempt to create it, for `once` and for the provider's metadata. */
+  /** Identifies the batch: the key of `createBatch`, and OpenAI's metadata `samekey`. */
   readonly key: string;
   readonly provider: BatchProvider;
-  /** Where all its requests go. */
+  /** The path that all requests are sent to, such as `/v1/messages`. */
   readonly url: string;
+  /** The requests, at least one. */
   readonly items: readonly BatchItem[];
+  /** Upper bound of the size of the batch file, in bytes. */
   readonly byteCount: number;
-  /** Whose the claims of its items are. */
+  /** The owners of the claims of the items, in the order of `items`. */
   readonly owners: readonly string[];
+  /** How long the claims last, in milliseconds. */
   readonly leaseMs: number;
-  /** The lines of a batch file, without line feeds. */
+  /** Yields the lines of the batch file, without line feeds. */
   lines(): Generator<string>;
-  /** The requests as values, for an SDK. */
+  /** Returns the requests as values, as the provider's SDK takes them. */
   requests(): { custom_id: string; params?: object; body?: object }[];
 }
 
+/** The result of `planBatch`. */
 export interface BatchPlan {
   readonly provider: BatchProvider;
-  /** To be created. */
+  /** The batches to create. */
   readonly batches: readonly PlannedBatch[];
-  /** What is in batches of others. */
-  readonly underway: readonly UnderwayBatch[];
-  /** Keys of items whose results are there. */
+  /** Batches of other plans that contain requests of this one. */
+  readonly inProgress: readonly InProgressBatch[];
+  /** The keys of requests whose results are stored. */
   readonly finished: readonly string[];
-  /** Who wants what, by the key of the item. */
+  /** The `custom_id`s that share each request, by its key. */
   readonly requesters: ReadonlyMap<string, readonly string[]>;
-  /** Requests that were given. */
+  /** The number of requests that were passed to `planBatch`, duplicates included. */
   readonly requestCount: number;
-  /** Gives the items of batches that were never begun back to whoever plans next. */
+  /** Releases the requests of batches whose creation has not begun, so that another plan can claim them. */
   release(): Promise<void>;
 }
 
 const MEMBERS = ['store', 'provider', 'identity', 'leaseMs', 'ttlMs', 'limits'];
 
 /**
- * Returns what is left to be sent of some requests, in batches that the provider takes: each request
- * once, without those whose result is there and those that are in a batch of another plan. What it
- * gives is claimed: for `leaseMs` nobody else gets it, and once its batch is created, for `ttlMs`.
+ * Returns the batches that are left to create for these requests, within the provider's limits. Each
+ * request is in one batch once, unless its result is stored or it is in a batch of another plan.
  *
- * The `custom_id` of a request, if it has one, is who wants its result. That is kept, too.
+ * The requests in `batches` are claimed: no other plan gets them for `leaseMs`, or for `ttlMs` once
+ * their batch is created. The `custom_id` of a request, if it has one, is stored as its requester.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` naming the request or the option;
- * `SAMEKEY_TOO_LONG` for a request that no batch would take; as `keyOf` for a body that is not JSON.
+ * `SAMEKEY_TOO_LONG` for a request that exceeds the limits of a batch; the errors of `keyOf` for a body
+ * that is not JSON.
  * @example
  * const store = memoryStore();
  * const ask = (content) => ({ model: 'm', max_tokens: 9, messages: [{ role: 'user', content }] });
@@ -117,7 +123,8 @@ export async function planBatch(
   }
   const { limits = {} } = options;
   requireMembers(limits, ['maxRequests', 'maxBytes'], 'limits of the plan');
-  const planner = new Planner(provider, {
+  const plan = new MemoryPlan({
+    provider,
     store: requireStore(options.store, 'plan the batch'),
     identity: options.identity ?? identities[provider],
     leaseMs: wholeFrom1('leaseMs', options.leaseMs, DEFAULT_LEASE_MS, 'plan the batch'),
@@ -125,12 +132,12 @@ export async function planBatch(
     limits: toLimits(limits, LIMITS[provider]),
   });
   try {
-    for await (const window of windowsOf(requests)) await planner.take(window);
+    for await (const window of windowsOf(requests)) await plan.addRequests(window);
   } catch (error) {
-    await planner.release().catch(() => {});
+    await plan.release().catch(() => {});
     throw error;
   }
-  return planner.finish();
+  return plan.finish();
 }
 
 function toLimits(smaller: Partial<BatchLimits>, largest: BatchLimits): BatchLimits {
@@ -139,92 +146,84 @@ function toLimits(smaller: Partial<BatchLimits>, largest: BatchLimits): BatchLim
   return { maxRequests: limitOf('maxRequests'), maxBytes: limitOf('maxBytes') };
 }
 
-interface Building {
+type PlanSettings = Required<Omit<PlanOptions, 'limits'>> & { readonly limits: BatchLimits };
+
+/** A batch while it is being planned. */
+interface BatchDraft {
   readonly url: string;
   readonly items: BatchItem[];
   readonly owners: string[];
   byteCount: number;
 }
 
-class Planner {
-  readonly #provider: BatchProvider;
-  readonly #settings: Required<Omit<PlanOptions, 'provider' | 'limits'>> & { limits: BatchLimits };
+/** A plan in memory. */
+class MemoryPlan implements PlanWriter {
+  readonly #settings: PlanSettings;
   readonly #keys: ItemKeys;
   readonly #run = randomKey();
-  readonly #claims: ItemClaims;
-  readonly #batches = new Map<number, Building>();
+  readonly #planner: Planner;
+  readonly #drafts = new Map<number, BatchDraft>();
   readonly #requesters = new Map<string, string[]>();
   readonly #finished: string[] = [];
-  readonly #underway = new Map<string, UnderwayItem[]>();
+  readonly #inProgress = new Map<string, ItemInProgress[]>();
   #requestCount = 0;
 
-  constructor(
-    provider: BatchProvider,
-    settings: Required<Omit<PlanOptions, 'provider' | 'limits'>> & { limits: BatchLimits },
-  ) {
-    this.#provider = provider;
+  constructor(settings: PlanSettings) {
     this.#settings = settings;
-    this.#keys = new ItemKeys(provider, settings.identity);
-    this.#claims = new ItemClaims({ ...settings, run: this.#run });
+    this.#keys = new ItemKeys(settings.provider, settings.identity);
+    this.#planner = new Planner({ ...settings, run: this.#run }, this);
   }
 
-  async take(requests: readonly BatchRequest[]): Promise<void> {
-    const candidates = new Map<string, Candidate & { requesters: string[]; body: string }>();
-    for (const request of requests) {
-      const ordinal = this.#requestCount++;
-      const what = `the request ${ordinal}`;
-      const { requester, body, route } = readRequest(request, this.#provider, what);
-      const id = this.#keys.of(body, route.url);
-      const requesters = requester === undefined ? [] : [requester];
-      const all = this.#requesters.get(id);
-      if (all === undefined) this.#requesters.set(id, [...requesters]);
-      else all.push(...requesters);
-      const twin = candidates.get(id);
-      if (twin !== undefined) {
-        twin.requesters.push(...requesters);
-        continue;
-      }
-      const text = JSON.stringify(body);
-      const byteCount = lineOverheadBytes(route.url) + encoder.encode(text).length;
-      requireFit(what, route, byteCount, this.#settings.limits);
-      candidates.set(id, { id, ordinal, requesters, byteCount, route, body: text });
+  addRequests(requests: readonly BatchRequest[]): Promise<void> {
+    return this.#planner.add(requests.map((request) => this.#read(request)));
+  }
+
+  #read(request: BatchRequest): KeyedRequest {
+    const { provider, limits } = this.#settings;
+    const ordinal = this.#requestCount++;
+    const label = `the request ${ordinal}`;
+    const { requester, body, route } = readRequest(request, provider, label);
+    const id = this.#keys.of(body, route.url);
+    const text = JSON.stringify(body);
+    const byteCount = lineOverheadBytes(route.url) + encoder.encode(text).length;
+    requireFit(label, route, byteCount, limits);
+    const requesters = this.#requesters.get(id) ?? [];
+    if (requester !== undefined) requesters.push(requester);
+    this.#requesters.set(id, requesters);
+    return { id, ordinal, requester, route, body: text, byteCount };
+  }
+
+  addItem(batchNumber: number, { id, customId, body, owner, route, byteCount }: ClaimedItem): void {
+    let draft = this.#drafts.get(batchNumber);
+    if (draft === undefined) {
+      draft = { url: route.url, items: [], owners: [], byteCount: 0 };
+      this.#drafts.set(batchNumber, draft);
     }
-    const list = [...candidates.values()];
-    const standings = await this.#claims.settle(list);
-    standings.forEach((standing, i) => {
-      const { id, ordinal, requesters, body, byteCount, route } = list[i] as (typeof list)[number];
-      if (standing.kind === 'finished') this.#finished.push(id);
-      if (standing.kind === 'underway') {
-        const { batch, customId, claimedAtMs } = standing;
-        const others = this.#underway.get(batch) ?? [];
-        others.push({ id, customId, claimedAtMs });
-        this.#underway.set(batch, others);
-      }
-      if (standing.kind !== 'claimed') return;
-      const { batch: number, customId } = standing;
-      const batch = this.#batches.get(number) ?? {
-        url: route.url,
-        items: [],
-        owners: [],
-        byteCount: 0,
-      };
-      batch.items.push({ id, customId, body });
-      batch.owners.push(itemOwner(batchOwner(this.#run, number), ordinal, requesters));
-      batch.byteCount += byteCount;
-      this.#batches.set(number, batch);
-    });
+    draft.items.push({ id, customId, body });
+    draft.owners.push(owner);
+    draft.byteCount += byteCount;
+  }
+
+  addFinished(id: string): void {
+    this.#finished.push(id);
+  }
+
+  addInProgress(owner: string, item: ItemInProgress): void {
+    const items = this.#inProgress.get(owner) ?? [];
+    items.push(item);
+    this.#inProgress.set(owner, items);
   }
 
   async finish(): Promise<BatchPlan> {
-    const { store } = this.#settings;
-    const underway: UnderwayBatch[] = [];
-    for (const [owner, items] of this.#underway) {
-      underway.push(await lookAtBatch(store, this.#provider, owner, items));
+    const { store, provider } = this.#settings;
+    const inProgress: InProgressBatch[] = [];
+    for (const [owner, items] of this.#inProgress) {
+      inProgress.push(await readInProgressBatch(store, provider, owner, items));
     }
     return {
-      provider: this.#provider,
-      batches: [...this.#batches].map(([number, batch]) => this.#planned(number, batch)),
-      underway,
+      provider,
+      batches: [...this.#drafts].map(([number, draft]) => this.#toBatch(number, draft)),
+      inProgress,
       finished: this.#finished,
       requesters: this.#requesters,
       requestCount: this.#requestCount,
@@ -232,19 +231,23 @@ class Planner {
     };
   }
 
-  #planned(number: number, { url, items, owners, byteCount }: Building): PlannedBatch {
-    const provider = this.#provider;
+  #keyOf(batchNumber: number): string {
+    return batchKey(batchOwner(this.#run, batchNumber));
+  }
+
+  #toBatch(number: number, { url, items, owners, byteCount }: BatchDraft): PlannedBatch {
+    const { provider, leaseMs } = this.#settings;
     function* lines(): Generator<string> {
       for (const { customId, body } of items) yield requestLine(provider, customId, url, body);
     }
     return {
-      key: batchKey(batchOwner(this.#run, number)),
+      key: this.#keyOf(number),
       provider,
       url,
       items,
       owners,
       byteCount,
-      leaseMs: this.#settings.leaseMs,
+      leaseMs,
       lines,
       requests: () => [...lines()].map((line) => JSON.parse(line)),
     };
@@ -252,23 +255,22 @@ class Planner {
 
   async release(): Promise<void> {
     const { store } = this.#settings;
-    for (const [number, { items, owners }] of this.#batches) {
-      const key = batchKey(batchOwner(this.#run, number));
-      const hold = await BatchHold.on(store, key, { isBegun: false });
-      if (hold === undefined) continue;
+    for (const [number, { items, owners }] of this.#drafts) {
+      const lock = await BatchLock.acquire(store, this.#keyOf(number), { isBegun: false });
+      if (lock === undefined) continue;
       try {
         for await (const window of windowsOf(items.map(({ id }, i) => ({ id, i })))) {
-          await hold.prolong();
+          await lock.renew();
           await Promise.all(
             window.map(({ id, i }) => store.release(itemKey(id), owners[i] as string)),
           );
         }
       } catch (error) {
-        // Or the next attempt would find it in use, and give nothing back.
-        await hold.giveBack();
+        // A later release() must find the batch unlocked, or it would release nothing.
+        await lock.abort();
         throw error;
       }
-      await hold.end();
+      await lock.deleteBatch();
     }
   }
 }

@@ -5,18 +5,19 @@ import type { Store, StoreRecord } from '../store/store.js';
 import { itemKey, readCustomId } from './item.js';
 import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
 import { type BatchOutcome, outcomeOf } from './outcome.js';
-import { keepRequesters, requestersOf } from './wants.js';
+import { keepRequesters, requestersOf } from './requesters.js';
 
-/** A result of a batch, for everybody who wants it. */
+/** The result of a request, for all of its requesters. */
 export interface BatchResult extends BatchOutcome {
   /** The key of the request. */
   readonly id: string;
-  /** Who wants it: the `custom_id`s of the requests that were planned. */
+  /** The `custom_id`s of the planned requests that share this result. */
   readonly requesters: readonly string[];
-  /** Whether it had been recorded before. */
+  /** Whether the result was recorded before. */
   readonly isRepeated: boolean;
 }
 
+/** Options of `recordResults`. */
 export interface RecordOptions {
   readonly store: Store;
   /** Is given each result when it is stored, in no order; again if it is recorded again. */
@@ -27,19 +28,19 @@ export interface RecordOptions {
   readonly ttlMs?: number;
 }
 
-/** What was done with results. */
+/** Counts of recorded results. */
 export interface Recorded {
-  /** Kept now. */
+  /** Results that were stored now. */
   stored: number;
-  /** Failed, and free for the next plan. */
+  /** Requests that failed and were released for the next plan. */
   released: number;
-  /** Known before. */
+  /** Results that were recorded before. */
   repeated: number;
-  /** Failures of an earlier batch than the one their item is in now, which change nothing. */
+  /** Failures in an earlier batch than the current one of their request. They change nothing. */
   late: number;
-  /** Of no item that was ever planned on this store. */
+  /** Results of requests that were never planned with this store. */
   unknown: number;
-  /** The ids of some of those. */
+  /** The `custom_id`s of the unknown results, at most 100. */
   readonly unknownIds: string[];
 }
 
@@ -47,13 +48,14 @@ const MAX_UNKNOWN_IDS = 100;
 const MEMBERS = ['store', 'onResult', 'storeErrors', 'ttlMs'];
 
 /**
- * Records the results of batches, in any order, and returns what was done with them: what succeeded
- * is kept for all who want it, and what failed, expired or was canceled is free for the next plan.
+ * Records the results of batches, in any order, and returns their counts. A result that succeeded is
+ * stored for all of its requesters. A request that failed, expired or was canceled is released, so
+ * that the next plan sends it again.
  *
- * Takes what the providers give: the results of Anthropic's SDK, and the lines of OpenAI's output
- * and error files as values. The same results twice do no harm.
+ * Takes the results of Anthropic's SDK, and the parsed lines of OpenAI's output and error files.
+ * Recording the same results again changes nothing.
  *
- * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` naming the result that is none.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` naming a value that is not a result.
  * @example
  * const store = memoryStore();
  * const requests = [{ custom_id: 'anna', params: { model: 'm', max_tokens: 9, messages: [] } }];
@@ -80,15 +82,15 @@ export async function recordResults(
   for await (const window of windowsOf(results)) {
     const first = count;
     count += window.length;
-    await recorder.take(window.map((each, i) => toResult(each, first + i)));
+    await recorder.record(window.map((each, i) => toResult(each, first + i)));
   }
-  return recorder.recorded;
+  return recorder.counts;
 }
 
-/** A result and the text it is kept as. */
+/** A result and the text that is stored. */
 export interface ResultText {
   readonly customId: string;
-  /** Its members but `custom_id`, as JSON. */
+  /** The members of the result except `custom_id`, as JSON. */
   readonly text: string;
   readonly outcome: BatchOutcome;
 }
@@ -106,9 +108,9 @@ function toResult(value: unknown, index: number): ResultText {
   return { customId, text: JSON.stringify(rest), outcome };
 }
 
-/** Writes results into the store. */
+/** Records results in the store, window by window. */
 export class Recorder {
-  readonly recorded: Recorded = {
+  readonly counts: Recorded = {
     stored: 0,
     released: 0,
     repeated: 0,
@@ -133,29 +135,29 @@ export class Recorder {
     this.#storeErrors = storeErrors;
   }
 
-  /** Records results side by side, those of one item one after the other. */
-  async take(results: readonly ResultText[]): Promise<void> {
+  /** Records results concurrently; those of the same item one after the other. */
+  async record(results: readonly ResultText[]): Promise<void> {
     const byItem = new Map<string, ResultText[]>();
     for (const result of results) {
       const id = readCustomId(result.customId)?.id;
       if (id === undefined) this.#addUnknown(result.customId);
       else byItem.set(id, [...(byItem.get(id) ?? []), result]);
     }
-    const taken = await Promise.all(
+    const recorded = await Promise.all(
       [...byItem].map(async ([id, same]) => {
         const all: BatchResult[] = [];
-        for (const each of same) all.push(...(await this.#takeOne(id, each)));
+        for (const each of same) all.push(...(await this.#recordOne(id, each)));
         return all;
       }),
     );
-    for (const result of taken.flat()) await this.#onResult(result);
+    for (const result of recorded.flat()) await this.#onResult(result);
   }
 
-  /** What to tell those who want it, if there is anything. */
-  async #takeOne(id: string, { customId, text, outcome }: ResultText): Promise<BatchResult[]> {
+  /** Returns the result to report; an empty list if it changes nothing. */
+  async #recordOne(id: string, { customId, text, outcome }: ResultText): Promise<BatchResult[]> {
     const isOf = readCustomId(customId)?.isOf as (record: StoreRecord) => boolean;
     const key = itemKey(id);
-    const isKept = outcome.outcome === 'succeeded' || this.#storeErrors(outcome);
+    const isStored = outcome.outcome === 'succeeded' || this.#storeErrors(outcome);
     for (;;) {
       const { record } = await this.#store.read(key);
       const requesters = await requestersOf(this.#store, id, record);
@@ -164,30 +166,30 @@ export class Recorder {
         return [];
       }
       if (record !== undefined && record.state !== 'running') {
-        this.recorded.repeated++;
-        return [{ ...(outcomeIn(record) ?? outcome), id, requesters, isRepeated: true }];
+        this.counts.repeated++;
+        return [{ ...(storedOutcome(record) ?? outcome), id, requesters, isRepeated: true }];
       }
       if (outcome.outcome !== 'succeeded' && record !== undefined && !isOf(record)) {
-        this.recorded.late++;
+        this.counts.late++;
         return [];
       }
-      if (!isKept) {
-        if (record === undefined) this.recorded.repeated++;
+      if (!isStored) {
+        if (record === undefined) this.counts.repeated++;
         else {
           await keepRequesters(this.#store, id, record, this.#ttlMs);
           if (!(await this.#store.release(key, record.owner))) continue;
-          this.recorded.released++;
+          this.counts.released++;
         }
         return [{ ...outcome, id, requesters, isRepeated: record === undefined }];
       }
-      if (await this.#keep(key, record, outcome, text)) {
-        this.recorded.stored++;
+      if (await this.#complete(key, record, outcome, text)) {
+        this.counts.stored++;
         return [{ ...outcome, id, requesters, isRepeated: false }];
       }
     }
   }
 
-  async #keep(
+  async #complete(
     key: string,
     record: StoreRecord | undefined,
     { outcome }: BatchOutcome,
@@ -195,7 +197,7 @@ export class Recorder {
   ): Promise<boolean> {
     let owner = record?.owner;
     if (owner === undefined) {
-      // It failed in one batch, and comes from an earlier one after all; or its claim has expired.
+      // The request failed in one batch and succeeded late in an earlier one, or its claim has expired.
       owner = randomKey();
       const request = { owner, leaseMs: 60_000, ttlMs: this.#ttlMs, fingerprint: undefined };
       const claim = { ...request, takeUnknown: false, takeFinished: false };
@@ -210,14 +212,14 @@ export class Recorder {
   }
 
   #addUnknown(customId: string): void {
-    this.recorded.unknown++;
-    const { unknownIds } = this.recorded;
+    this.counts.unknown++;
+    const { unknownIds } = this.counts;
     if (unknownIds.length < MAX_UNKNOWN_IDS) unknownIds.push(customId);
   }
 }
 
-/** The outcome that a finished record holds. */
-export function outcomeIn({ state, payload }: StoreRecord): BatchOutcome | undefined {
+/** Reads the outcome in a finished record. */
+export function storedOutcome({ state, payload }: StoreRecord): BatchOutcome | undefined {
   if (state === 'running' || payload === undefined) return undefined;
   return outcomeOf(JSON.parse(decoder.decode(payload)));
 }

@@ -5,16 +5,19 @@ import { itemKey } from './item.js';
 import { requireStore, wholeFrom1, windowsOf } from './options.js';
 import type { BatchOutcome } from './outcome.js';
 import type { BatchPlan } from './plan.js';
-import { outcomeIn } from './record.js';
+import { storedOutcome } from './record.js';
 
-/** How an item of a plan stands: with its result, or free for the next plan. */
+/** The result of a request of a plan, or the news that it was released for the next plan. */
 export interface PlanResult extends Omit<BatchOutcome, 'outcome'> {
+  /** The key of the request. */
   readonly id: string;
+  /** The `custom_id`s that share the result. */
   readonly requesters: readonly string[];
-  /** `released`: it failed, and the next plan will have it again. */
+  /** `released` means that the request failed and that the next plan contains it again. */
   readonly outcome: BatchOutcome['outcome'] | 'released';
 }
 
+/** Options of `resultsOf`. */
 export interface ResultsOptions {
   readonly store: Store;
   /** How often the store is asked about what has no result yet; every 5 seconds unless given. */
@@ -25,10 +28,10 @@ export interface ResultsOptions {
 }
 
 /**
- * The results of all items of a plan as they are recorded, by whichever process does that: those
- * that were there already first, those in batches of other plans, too.
+ * Yields the result of each request of a plan as soon as a process has recorded it, including
+ * requests that are in batches of other plans. Results that are stored already come first.
  *
- * @throws the reason of `signal` when that aborts.
+ * @throws the reason of `signal` when it aborts.
  * @example
  * const store = memoryStore();
  * const requests = [{ custom_id: 'anna', params: { model: 'm', max_tokens: 9, messages: [] } }];
@@ -66,7 +69,7 @@ export async function* resultsOf(
         if (record?.state === 'running') continue;
         waiting.delete(id);
         const requesters = plan.requesters.get(id) ?? [];
-        yield { ...((record && outcomeIn(record)) ?? { outcome: 'released' }), id, requesters };
+        yield { ...((record && storedOutcome(record)) ?? { outcome: 'released' }), id, requesters };
       }
     }
     if (!wait || waiting.size === 0) return;

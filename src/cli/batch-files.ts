@@ -12,23 +12,23 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchProvider } from '../batch/request.js';
-import { endTurns, takeTurn } from './batch-turn.js';
+import { lockFolder, unlockFolder } from './batch-folder-lock.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 import { printable } from './terminal.js';
 
-/** One file to be sent. */
+/** A finished batch file. */
 export interface PlannedFile {
   readonly file: string;
   readonly requests: number;
   readonly bytes: number;
 }
 
-/** What is in `plan.json`. */
+/** The content of `plan.json`. */
 export interface PlanFile {
   readonly version: 1;
   readonly state: 'planning' | 'planned';
   readonly provider: BatchProvider | undefined;
-  /** The last one is the one whose claims count. */
+  /** All runs of the plan. The claims belong to the last one. */
   readonly runs: readonly string[];
   readonly lines: number;
   readonly toSend: number;
@@ -40,13 +40,13 @@ export interface PlanFile {
 }
 
 const PLAN = 'plan.json';
-/** What a file is called that is not to be sent yet. */
+/** Suffix of files that are not complete. */
 const PART = '.part';
-const BATCH = /^batch-\d+\.jsonl?$/;
+const BATCH_NAME = /^batch-\d+\.jsonl?$/;
 
 /**
- * A folder with the files of one plan. They have other names until `plan.json` says that they are
- * complete, and a plan that was broken off before begins them again, with the claims that it has.
+ * The folder of one plan. Its batch files have the suffix `.part` until `plan.json` says that they are
+ * complete. A run that resumes an interrupted plan writes the files again and takes over its claims.
  */
 export class PlanFolder {
   readonly path: string;
@@ -60,7 +60,7 @@ export class PlanFolder {
     this.path = path;
   }
 
-  /** What is in the folder, if there is a plan. */
+  /** Reads `plan.json`; `undefined` if it does not exist. */
   async read(): Promise<PlanFile | undefined> {
     let text: string;
     try {
@@ -74,28 +74,25 @@ export class PlanFolder {
       const plan: PlanFile = JSON.parse(text);
       if (plan.version === 1 && Array.isArray(plan.runs)) return plan;
     } catch {
-      // It is no plan either way.
+      // Text that is not JSON is not a plan.
     }
     throw usageError(`${printable(join(this.path, PLAN))}: it is not a plan, wanted another --out`);
   }
 
-  /**
-   * Begins a run after those that were broken off. A plan that is finished by now stays so unless it
-   * is to be made anew.
-   */
-  async begin({ isAnew = false } = {}): Promise<PlanFile> {
-    let turn: string | undefined;
+  /** Begins a run and locks the folder. Returns a finished plan as it is, unless `restart` is set. */
+  async begin({ restart = false } = {}): Promise<PlanFile> {
+    let lock: string | undefined;
     try {
       await mkdir(this.path, { recursive: true });
-      turn = await takeTurn(this.path);
+      lock = await lockFolder(this.path);
       const before = await this.read();
-      if (before !== undefined && isMade(before) && !isAnew) return before;
+      if (before !== undefined && isReadyToSend(before) && !restart) return before;
       const files = before?.files ?? [];
       const names = await readdir(this.path);
-      const other = names.find(
-        (name) => BATCH.test(name) && !files.some(({ file }) => file === name),
+      const foreign = names.find(
+        (name) => BATCH_NAME.test(name) && !files.some(({ file }) => file === name),
       );
-      if (other !== undefined) throw this.#occupied(other);
+      if (foreign !== undefined) throw this.#occupied(foreign);
       const plan: PlanFile = {
         version: 1,
         state: 'planning',
@@ -106,24 +103,24 @@ export class PlanFolder {
       };
       await this.#replace(plan);
       for (const name of names) {
-        if (BATCH.test(name.replace(/\.part$/, ''))) await rm(join(this.path, name));
+        if (BATCH_NAME.test(name.replace(/\.part$/, ''))) await rm(join(this.path, name));
       }
       return plan;
     } catch (error) {
-      if (turn !== undefined) await rm(turn, { force: true });
+      if (lock !== undefined) await rm(lock, { force: true });
       throw error instanceof CliError
         ? error
         : this.#unusable((error as NodeJS.ErrnoException).code);
     }
   }
 
-  /** Adds a request to the file with this number. */
+  /** Adds a request to the file with this number. `flush` writes it. */
   add(number: number, line: string, provider: BatchProvider): void {
     this.#provider = provider;
     const texts = this.#texts.get(number) ?? [];
     const file = this.#files.get(number) ?? { requests: 0, bytes: 0 };
     const isFirst = file.requests === 0;
-    // A body that can be posted as it is, one request in each line all the same.
+    // Anthropic's file is a body that can be posted, with one request per line.
     const text =
       provider === 'openai' ? `${line}\n` : `${isFirst ? '{"requests":[\n' : ','}${line}\n`;
     texts.push(text);
@@ -133,7 +130,7 @@ export class PlanFolder {
     this.#files.set(number, file);
   }
 
-  /** Writes what was added. Every write ends with a line. */
+  /** Writes the added requests. Every write ends with a complete line. */
   flush(): Promise<void> {
     this.#writing = this.#writing.then(async () => {
       for (const [number, texts] of this.#texts) {
@@ -144,25 +141,16 @@ export class PlanFolder {
     return this.#writing;
   }
 
-  /** Waits until the last line is complete. */
-  async end(): Promise<void> {
+  /** Waits for the current write. */
+  async settle(): Promise<void> {
     await this.#writing.catch(() => {});
   }
 
-  get numbers(): number[] {
-    return [...this.#files.keys()].sort((a, b) => a - b);
-  }
-
-  requestCount(number: number): number {
-    return this.#files.get(number)?.requests ?? 0;
-  }
-
-  /** Completes the files, and gives them their names. */
+  /** Completes the files and renames them to their final names. */
   async finish(plan: PlanFile): Promise<PlanFile> {
     const files: PlannedFile[] = [];
-    for (const number of this.numbers) {
+    for (const [number, { requests, bytes }] of [...this.#files].sort(([a], [b]) => a - b)) {
       const file = this.#name(number);
-      const { requests, bytes } = this.#files.get(number) as { requests: number; bytes: number };
       const end = this.#provider === 'anthropic' ? ']}\n' : '';
       await this.#write(`${file}${PART}`, end);
       await this.#sync(`${file}${PART}`);
@@ -178,18 +166,18 @@ export class PlanFolder {
     return finished;
   }
 
-  /** Gives the files of a finished plan their names, where its own process came to no end. */
+  /** Renames the files of a finished plan, also for a process that was killed before it did. */
   async publish({ files }: PlanFile): Promise<void> {
     for (const { file } of files) {
-      await rename(join(this.path, `${file}${PART}`), join(this.path, file)).catch(unlessGone);
+      await rename(join(this.path, `${file}${PART}`), join(this.path, file)).catch(ignoreMissing);
     }
-    await endTurns(this.path);
+    await unlockFolder(this.path);
   }
 
-  /** Takes the plan away, and the folder if nothing else is in it. */
+  /** Deletes the plan, and the folder if it is empty then. */
   async remove(): Promise<void> {
     await rm(join(this.path, PLAN), { force: true });
-    await endTurns(this.path);
+    await unlockFolder(this.path);
     await rmdir(this.path).catch(() => {});
   }
 
@@ -206,7 +194,7 @@ export class PlanFolder {
     }
   }
 
-  /** There is the old plan or the new one, whenever the process ends. */
+  /** Replaces `plan.json` atomically: a killed process leaves the old plan or the new one. */
   async #replace(plan: PlanFile): Promise<void> {
     const name = `${PLAN}${PART}`;
     await writeFile(join(this.path, name), `${JSON.stringify(plan, undefined, 2)}\n`);
@@ -214,7 +202,7 @@ export class PlanFolder {
     await rename(join(this.path, name), join(this.path, PLAN));
   }
 
-  /** What `plan.json` says must be true after a power failure, too. */
+  /** Syncs a file to the disk: `plan.json` must be right after a power failure, too. */
   async #sync(name: string): Promise<void> {
     const file = await open(join(this.path, name), 'r+');
     try {
@@ -225,8 +213,8 @@ export class PlanFolder {
   }
 
   #occupied(name: string): CliError {
-    const there = printable(join(this.path, name));
-    return usageError(`${there}: it is there already, and of no plan; wanted another --out`);
+    const file = printable(join(this.path, name));
+    return usageError(`${file}: it already exists and belongs to no plan, wanted another --out`);
   }
 
   #unusable(code: string | undefined): CliError {
@@ -234,8 +222,8 @@ export class PlanFolder {
   }
 }
 
-/** Whether there is something to be sent. What has nothing may be planned again at any time. */
-export function isMade({ state, files }: PlanFile): boolean {
+/** Whether the plan has files to send. A plan without files can be made again at any time. */
+export function isReadyToSend({ state, files }: PlanFile): boolean {
   return state === 'planned' && files.length > 0;
 }
 
@@ -244,6 +232,6 @@ export function numberIn({ file }: PlannedFile): number {
   return Number(/\d+/.exec(file)?.[0]);
 }
 
-function unlessGone(error: NodeJS.ErrnoException): void {
+function ignoreMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error;
 }

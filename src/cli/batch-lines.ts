@@ -4,9 +4,9 @@ import { logLines, MAX_LINE_BYTES } from './log-lines.js';
 import { Progress } from './progress.js';
 import { counted, grouped, printable } from './terminal.js';
 
-/** A line of JSON Lines with what was made of it. */
+/** A parsed line of JSON Lines. */
 export interface ReadLine<T> {
-  /** From 1. */
+  /** The number of the line, from 1. */
   readonly number: number;
   readonly value: T;
 }
@@ -14,29 +14,32 @@ export interface ReadLine<T> {
 const BYTE_ORDER_MARK = '\ufeff';
 /** RFC 8259 §2. */
 const BLANK = /^[ \t\r\n]*$/;
-/** Lines that are worked on at the same time: the more, the fewer pages a store on disk writes. */
+/** The size of a window. A larger one makes a store on disk write fewer pages. */
 const WINDOW_LINES = 4096;
 const WINDOW_CHARS = 1 << 23;
-/** A block of lines that is shorter is what there was of a stream that has paused. */
+/** A shorter block of lines means that the input has paused. */
 const SHORT_BLOCK_CHARS = 1 << 19;
 
-/** Lines of a file in windows, with a bar on the terminal; a bad line ends it, or is told and skipped. */
+/**
+ * Reads the lines of an input in windows and shows a progress bar on a terminal. An invalid line is an
+ * error, or is reported and skipped with `skipsInvalid`.
+ */
 export class LineReader {
   readonly #input: Input;
-  readonly #goesOn: boolean;
+  readonly #skipsInvalid: boolean;
   #progress: Progress | undefined;
   #byteCount = 0;
   lineCount = 0;
   skippedCount = 0;
 
-  constructor(input: Input, goesOn: boolean) {
+  constructor(input: Input, skipsInvalid: boolean) {
     this.#input = input;
-    this.#goesOn = goesOn;
+    this.#skipsInvalid = skipsInvalid;
   }
 
-  /** What `read` makes of each line; it throws for a bad one. Blank lines are left out. */
+  /** Yields the results of `read`, which throws for an invalid line. Blank lines are ignored. */
   async *windows<T>(
-    read: (text: string, value: object) => T,
+    read: (text: string, value: object, number: number) => T,
   ): AsyncGenerator<ReadLine<T>[], void, undefined> {
     this.#progress = new Progress(await sizeOf(this.#input));
     try {
@@ -66,15 +69,16 @@ export class LineReader {
     }
   }
 
+  /** Removes the progress bar. */
   end(): void {
     this.#progress?.end();
   }
 
-  /** Says what was left out. */
+  /** Reports how many lines were skipped. */
   summarize(): void {
     if (this.skippedCount === 0) return;
     const skipped = `${counted(this.skippedCount, 'line')} skipped of`;
-    this.#tell(`${skipped} ${counted(this.lineCount, 'line')}`);
+    this.#report(`${skipped} ${counted(this.lineCount, 'line')}`);
   }
 
   async *#bytes(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -87,43 +91,43 @@ export class LineReader {
   #read<T>(
     line: string | { readonly kind: string },
     number: number,
-    read: (text: string, value: object) => T,
+    read: (text: string, value: object, number: number) => T,
   ): T | undefined {
     try {
       if (typeof line !== 'string') {
         throw badLine(
           line.kind === 'tooLarge'
-            ? `it is beyond ${grouped(MAX_LINE_BYTES)} bytes, or the values that fit into memory`
+            ? `it has more than ${grouped(MAX_LINE_BYTES)} bytes, or more values than fit into memory`
             : 'it is not UTF-8',
         );
       }
       const text = number === 1 && line.startsWith(BYTE_ORDER_MARK) ? line.slice(1) : line;
-      return read(text, parsed(text));
+      return read(text, parseObject(text), number);
     } catch (error) {
       const { message, exitCode } = toCliError(error);
       if (exitCode === EXIT.fault) throw error;
       const what = `line ${grouped(number)}: ${message.replace(/^Cannot .*?: /s, '')}`;
-      if (!this.#goesOn) throw invalidInput(this.#input.name, what);
+      if (!this.#skipsInvalid) throw invalidInput(this.#input.name, what);
       this.skippedCount++;
-      this.#tell(what);
+      this.#report(what);
       return undefined;
     }
   }
 
-  #tell(what: string): void {
+  #report(what: string): void {
     this.#progress?.hide();
     process.stderr.write(`samekey: ${this.#input.name}: ${printable(what)}\n`);
   }
 }
 
-/** What a line is refused for. */
+/** The error for an invalid line. */
 export function badLine(why: string): Error {
   return Object.assign(new TypeError(`Cannot read the line: ${why}`), {
     code: 'SAMEKEY_BAD_JSON',
   });
 }
 
-function parsed(text: string): object {
+function parseObject(text: string): object {
   let value: unknown;
   try {
     value = JSON.parse(text);

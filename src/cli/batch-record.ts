@@ -9,7 +9,7 @@ import {
   DEFAULT_STORE,
   type RequestFlags,
   RequestReader,
-} from './batch-plan.js';
+} from './batch-requests.js';
 import { EXIT } from './exit-codes.js';
 import { addIdentityOptions } from './identity-options.js';
 import { toInput } from './input.js';
@@ -21,17 +21,17 @@ import type { StoreAddress } from './store-at.js';
 import { counted, grouped, printable } from './terminal.js';
 
 const RECORD_HELP = `
-Takes what the providers give, in any order and any number of times: the results of a Message Batch,
-the output file of OpenAI and its error file. What failed, expired or was canceled is in the next plan
-again, unless it is kept.
+Reads the results of a Message Batch (Anthropic), or the output file and the error file of a batch
+(OpenAI), in any order. Recording a file again changes nothing. A request that failed, expired or was
+canceled is in the next plan again; --store-errors stores errors as results instead.
 
 Examples:
   curl $results_url … | samekey batch record
   samekey batch record output.jsonl && samekey batch record errors.jsonl`;
 
 const RESULTS_HELP = `
-Prints the lines that the provider gave, under the custom_ids of the requests; requests without one
-are called by their keys. Ends with exit code 1 while there are requests without a result.
+Prints the provider's result line of each request, with the custom_id of the request, or with its key
+if it has none. The exit code is 1 while there are requests without a result.
 
 Example:
   samekey batch results requests.jsonl > answers.jsonl`;
@@ -44,10 +44,10 @@ type RecordFlags = StoreAddress & {
 
 export function addRecordCommand(batch: Command): void {
   addStoreOption(batch.command('record'))
-    .description('keep the results of batches')
-    .argument('[FILE]', 'a result in each line; standard input if it is - or left out')
-    .option('--store-errors', 'keep errors as results, too, so that they are not sent again')
-    .option('--skip-invalid', 'report a line that is no result and go on')
+    .description('store the results of batches')
+    .argument('[FILE]', 'one result per line (default: standard input, also written -)')
+    .option('--store-errors', 'store errors as results, so that the requests are not sent again')
+    .option('--skip-invalid', 'report an invalid line and continue')
     .option('--json', 'print one line of JSON')
     .addHelpText('after', RECORD_HELP)
     .action(runRecord);
@@ -55,7 +55,7 @@ export function addRecordCommand(batch: Command): void {
 
 export function addResultsCommand(batch: Command): void {
   const command = addRequestOptions(batch.command('results'))
-    .description('print the results of requests, in their order')
+    .description('print the results of requests, in the order of the requests')
     .addHelpText('after', RESULTS_HELP)
     .action(runResults);
   addIdentityOptions(command);
@@ -71,7 +71,7 @@ async function runRecord(file: string | undefined, flags: RecordFlags): Promise<
     const stopWatching = onInterrupt(async () => lines.end());
     try {
       for await (const window of lines.windows(readResult)) {
-        await recorder.take(window.map(({ value }) => value));
+        await recorder.record(window.map(({ value }) => value));
       }
     } finally {
       stopWatching();
@@ -79,10 +79,10 @@ async function runRecord(file: string | undefined, flags: RecordFlags): Promise<
     lines.summarize();
     await print(
       flags.json
-        ? `${JSON.stringify({ lines: lines.lineCount, skipped: lines.skippedCount, ...recorder.recorded })}\n`
-        : recordedText(recorder.recorded),
+        ? `${JSON.stringify({ lines: lines.lineCount, skipped: lines.skippedCount, ...recorder.counts })}\n`
+        : recordedText(recorder.counts),
     );
-    if (recorder.recorded.unknown > 0) process.exitCode = EXIT.no;
+    if (recorder.counts.unknown > 0) process.exitCode = EXIT.no;
   });
 }
 
@@ -95,14 +95,14 @@ function readResult(text: string, value: object): ResultText {
     );
   }
   const members = ['result', 'response', 'error'].filter((name) => Object.hasOwn(line, name));
-  // As it is written: what JavaScript would make of its numbers is another matter.
+  // The original text: JSON.parse would round numbers that a double cannot hold.
   const texts = members.map((name) => `"${name}":${memberText(text, [name])}`);
   return { customId: line.custom_id, text: `{${texts.join(',')}}`, outcome };
 }
 
 function recordedText({ stored, released, repeated, late, unknown, unknownIds }: Recorded): string {
   const rest = [
-    [repeated, 'known before'],
+    [repeated, 'recorded before'],
     [late, 'of an earlier batch'],
   ] as const;
   const others = rest
@@ -113,10 +113,10 @@ function recordedText({ stored, released, repeated, late, unknown, unknownIds }:
     .map((id) => printable(id.slice(0, 70)))
     .join(', ');
   return [
-    `${counted(stored, 'result')} kept, ${grouped(released)} to be sent again${others.join('')}\n`,
+    `${counted(stored, 'result')} stored, ${grouped(released)} to send again${others.join('')}\n`,
     unknown === 0
       ? ''
-      : `${counted(unknown, 'result')} of nothing that was planned here: ${shown}\n`,
+      : `${counted(unknown, 'result')} of requests that were never planned with this store: ${shown}\n`,
   ].join('');
 }
 
@@ -127,8 +127,8 @@ async function runResults(file: string | undefined, flags: RequestFlags): Promis
   let missingCount = 0;
   let requestCount = 0;
   await withStore({ store: DEFAULT_STORE, ...flags }, async (store) => {
-    const read = (text: string, value: object) => requests.read(text, value);
-    for await (const window of lines.windows(read)) {
+    const windows = lines.windows((text, value, number) => requests.read(text, value, number));
+    for await (const window of windows) {
       requestCount += window.length;
       const found = await Promise.all(window.map(({ value }) => store.read(itemKey(value.id))));
       const texts = window.map(({ value: { id, requester = id } }, i) => {

@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import { batchStateOf } from '../batch/in-progress.js';
 import { batchKey, readOwner } from '../batch/item.js';
 import type { Store } from '../store/store.js';
-import { addStoreOption, DEFAULT_STORE } from './batch-plan.js';
+import { addStoreOption, DEFAULT_STORE } from './batch-requests.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
 import type { StoreAddress } from './store-at.js';
 import { counted, cut, grouped, styleOf } from './terminal.js';
 
-/** Batches that are listed for people, the latest. */
+/** How many of the latest batches the text output lists. */
 const SHOWN_BATCHES = 20;
 
 interface Totals {
@@ -17,24 +17,24 @@ interface Totals {
   failed: number;
 }
 
-/** A batch, by the owner of its items. */
-interface Sent extends Totals {
+/** The counts of one batch, identified by the owner of its items. */
+interface BatchCounts extends Totals {
   readonly owner: string;
   plannedAtMs: number;
 }
 
 export function addStatusCommand(batch: Command): void {
   addStoreOption(batch.command('status'))
-    .description('count what was planned, and what has a result')
+    .description('count planned requests and results')
     .option('--json', 'print one line of JSON')
     .action(runStatus);
 }
 
 async function runStatus(flags: StoreAddress & { readonly json?: true }): Promise<void> {
   await withStore({ store: DEFAULT_STORE, ...flags }, async (store) => {
-    const { totals, sent } = await count(store);
+    const { totals, byOwner } = await count(store);
     const batches = await Promise.all(
-      [...sent.values()]
+      [...byOwner.values()]
         .sort((a, b) => b.plannedAtMs - a.plannedAtMs)
         .map(async ({ owner, plannedAtMs, ...counts }) => {
           const key = batchKey(owner);
@@ -57,13 +57,13 @@ async function runStatus(flags: StoreAddress & { readonly json?: true }): Promis
       const all = grouped(done + counts.waiting);
       return `  ${plannedAt}  ${state.padEnd(8)}  ${grouped(done)} of ${all} with a result${id === undefined ? '' : `  ${id}`}`;
     });
-    const more = batches.length - lines.length;
+    const hiddenCount = batches.length - lines.length;
     await print(
       [
-        `${counted(waiting, 'request')} without a result, ${grouped(succeeded)} with one${failed > 0 ? `, ${grouped(failed)} with an error that is kept` : ''}`,
+        `${counted(waiting, 'request')} without a result, ${grouped(succeeded)} with one${failed > 0 ? `, ${grouped(failed)} with a stored error` : ''}`,
         ...lines.map((line) => cut(line, columns)),
-        ...(more > 0
-          ? [`  and ${counted(more, 'earlier batch').replace('batchs', 'batches')}`]
+        ...(hiddenCount > 0
+          ? [`  and ${counted(hiddenCount, 'earlier batch').replace('batchs', 'batches')}`]
           : []),
         '',
       ].join('\n'),
@@ -73,10 +73,10 @@ async function runStatus(flags: StoreAddress & { readonly json?: true }): Promis
 
 const ITEM = /^batch:ik_[0-9a-f]{32}$/;
 
-/** In one pass over the store; what it holds are as many counters as there are batches. */
-async function count(store: Store): Promise<{ totals: Totals; sent: Map<string, Sent> }> {
+/** Counts in one pass over the store, with one set of counters per batch. */
+async function count(store: Store): Promise<{ totals: Totals; byOwner: Map<string, BatchCounts> }> {
   const totals: Totals = { waiting: 0, succeeded: 0, failed: 0 };
-  const sent = new Map<string, Sent>();
+  const byOwner = new Map<string, BatchCounts>();
   for await (const { key, record } of store.list?.() ?? []) {
     if (!ITEM.test(key)) continue;
     const name = ({ running: 'waiting', done: 'succeeded', failed: 'failed' } as const)[
@@ -85,13 +85,13 @@ async function count(store: Store): Promise<{ totals: Totals; sent: Map<string, 
     totals[name]++;
     const owner = readOwner(record.owner)?.batch;
     if (owner === undefined) continue;
-    let batch = sent.get(owner);
+    let batch = byOwner.get(owner);
     if (batch === undefined) {
       batch = { owner, plannedAtMs: record.claimedAtMs, waiting: 0, succeeded: 0, failed: 0 };
-      sent.set(owner, batch);
+      byOwner.set(owner, batch);
     }
     batch[name]++;
     batch.plannedAtMs = Math.min(batch.plannedAtMs, record.claimedAtMs);
   }
-  return { totals, sent };
+  return { totals, byOwner };
 }

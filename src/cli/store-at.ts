@@ -2,58 +2,58 @@ import { statSync } from 'node:fs';
 import type { Store } from '../store/store.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 
-/** Where a store is, and what its keys or its table are called there. */
+/** The flags that name a store, and the names of its keys or its table. */
 export interface StoreAddress {
   readonly store?: string;
   readonly prefix?: string;
   readonly table?: string;
-  /** Whether one that is not there yet is made. */
-  readonly isMade?: boolean;
+  /** Whether to create an LMDB store that does not exist. */
+  readonly create?: boolean;
 }
 
-/** For a program that runs on, as a server does: what is not there is made, what breaks is mended. */
+/** `isLasting`: for a server, creates a missing store or table, and reconnects. */
 export interface StoreUse {
   readonly isLasting?: boolean;
 }
 
-/** A store that was opened for a command. */
+/** An open store, and how to close it and its connection. */
 export interface OpenedStore {
   readonly store: Store;
   close(): Promise<void>;
 }
 
 const WANTED = 'wanted redis://…, rediss://…, postgres://… or lmdb:PATH';
-/** How long a server may take to take the connection. */
+/** How long connecting may take. */
 const CONNECT_MS = 5000;
 const RECONNECT_MS = 500;
 const POOL_SIZE = 10;
 
 /** Opens the store that `--store` names. */
 export async function openStore(
-  { store: at, prefix, table, isMade = false }: StoreAddress,
+  { store: at, prefix, table, create = false }: StoreAddress,
   { isLasting = false }: StoreUse = {},
 ): Promise<OpenedStore> {
   if (at === undefined) throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
-  if (at.startsWith('lmdb:')) return openLmdb(at.slice('lmdb:'.length), isLasting || isMade);
-  // What one command alone could see has nothing in it.
+  if (at.startsWith('lmdb:')) return openLmdb(at.slice('lmdb:'.length), isLasting || create);
+  // A memory store would always be empty in a single command.
   if (isLasting && at === 'memory:') return openMemory();
   if (/^rediss?:\/\//.test(at)) return openRedis(at, prefix, isLasting);
   if (/^postgres(?:ql)?:\/\//.test(at)) return openPostgres(at, table, isLasting);
   throw usageError(`Cannot open the store ${JSON.stringify(withoutPassword(at))}: ${WANTED}`);
 }
 
-/** For messages: those end up in logs. */
+/** Removes the password, since messages end up in logs. */
 function withoutPassword(at: string): string {
-  // To the last @: one in a password should have been written %40, but was not.
+  // Up to the last @, because a password may contain one that was not written as %40.
   return at.replace(/:\/\/.*@/, '://');
 }
 
-/** A file of the package beside this program: with what it imports, it is loaded when it is needed. */
+/** Loads a store's module, with its dependencies, only when it is needed. */
 function entry<T>(name: string): Promise<T> {
   return import(new URL(`../store/${name}.js`, import.meta.url).href);
 }
 
-/** The first of these packages that is there. */
+/** Imports the first of these packages that is installed. */
 async function client<T>(...names: readonly string[]): Promise<{ name: string; module: T }> {
   for (const name of names) {
     try {
@@ -73,15 +73,18 @@ async function openMemory(): Promise<OpenedStore> {
   return { store, close: () => store.close() };
 }
 
-async function openLmdb(path: string, isMade: boolean): Promise<OpenedStore> {
+async function openLmdb(path: string, create: boolean): Promise<OpenedStore> {
   const found = statSync(path, { throwIfNoEntry: false });
-  // It would be made.
-  if (!isMade && found === undefined) {
+  // LMDB would create it.
+  if (!create && found === undefined) {
     throw new CliError(EXIT.unreadable, `lmdb:${path}: cannot be read (ENOENT)`);
   }
-  // LMDB itself would end the process.
+  // LMDB would abort the process.
   if (found?.isDirectory() === false) {
-    throw new CliError(EXIT.unreadable, `lmdb:${path}: it is no folder, wanted that of a store`);
+    throw new CliError(
+      EXIT.unreadable,
+      `lmdb:${path}: it is not a folder, wanted the folder of a store`,
+    );
   }
   await client('lmdb');
   const { lmdbStore } = await entry<typeof import('../store/lmdb.js')>('lmdb');
@@ -106,7 +109,7 @@ interface RedisConnection {
 async function openRedis(
   at: string,
   prefix: string | undefined,
-  isMended: boolean,
+  isLasting: boolean,
 ): Promise<OpenedStore> {
   const { name, module } = await client<NodeRedis & IoRedis>('redis', 'ioredis');
   let wasOpen = false;
@@ -116,17 +119,17 @@ async function openRedis(
           url: at,
           socket: {
             connectTimeout: CONNECT_MS,
-            // The first connection must come about all the same, see below.
-            reconnectStrategy: () => (isMended && wasOpen ? RECONNECT_MS : false),
+            // The first connection must succeed, see below. Only later ones are retried.
+            reconnectStrategy: () => (isLasting && wasOpen ? RECONNECT_MS : false),
           },
         })
       : new module.Redis(at, {
           lazyConnect: true,
-          retryStrategy: () => (isMended && wasOpen ? RECONNECT_MS : null),
+          retryStrategy: () => (isLasting && wasOpen ? RECONNECT_MS : null),
           connectTimeout: CONNECT_MS,
         });
   const connection = await connecting(at, create);
-  // What goes wrong is told by the call that it goes wrong in.
+  // The failing call reports the error. Without a listener it would end the process.
   connection.on('error', () => {});
   await connecting(at, () => connection.connect());
   wasOpen = true;
@@ -159,7 +162,7 @@ async function openPostgres(
   const { module } = await client<Pg>('pg');
   const pool = new module.default.Pool({
     connectionString: at,
-    // One of them listens.
+    // One of the connections listens for notifications.
     max: isLasting ? POOL_SIZE : 1,
     connectionTimeoutMillis: CONNECT_MS,
   });
@@ -176,13 +179,13 @@ async function openPostgres(
   };
 }
 
-/** What goes wrong here is about the address, or about who listens there. */
+/** Reports an error while connecting as an error of the address. */
 async function connecting<T>(at: string, connect: () => Promise<T>): Promise<T> {
   try {
     return await connect();
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
-    // Of several addresses tried in turn there is a code only.
+    // When a host has several addresses, the error has no message, only a code.
     const why = (message || code || String(error)).replaceAll('\n', ' ');
     throw new CliError(EXIT.unreadable, `${withoutPassword(at)}: cannot be opened (${why})`);
   }

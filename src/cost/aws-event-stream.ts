@@ -1,12 +1,13 @@
-/** Of `application/vnd.amazon.eventstream`: two lengths and their checksum, before each message. */
+/** The prelude of a message of `application/vnd.amazon.eventstream`: two lengths and their checksum. */
 const PRELUDE_BYTES = 12;
-/** And the checksum of the whole behind it. */
+/** The checksum of the whole message, at its end. */
 const CHECKSUM_BYTES = 4;
 
 /**
- * The payloads of a stream of Amazon's messages, in which Bedrock answers: each message is its length,
- * the length of its headers, a checksum, the headers, the payload, a checksum. Whoever used the
- * answer has checked the sums; here only counts are read. Ends where something else begins.
+ * Yields the payloads of a stream of Amazon's messages, the format of Bedrock's streams. A message is
+ * its length, the length of its headers, a checksum, the headers, the payload and a checksum. The
+ * checksums are not verified: the client that used the answer did that. Stops at the first bytes that
+ * are not a message.
  */
 export function* eventPayloads(stream: Uint8Array): Generator<Uint8Array> {
   const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);

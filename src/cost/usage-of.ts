@@ -3,14 +3,14 @@ import { decoder } from '../engine/utf8.js';
 import { eventPayloads } from './aws-event-stream.js';
 import { addCounts, type Counts, toUsage, type Usage } from './usage.js';
 
-/** What every usage has in its name, so that the other events need not be parsed. */
+/** Every usage has one of these in its name, so other events are not parsed. */
 const MARK = /usage|Metrics/;
 
 /**
- * Returns the usage that a whole response carries; `undefined` if it has none that is known.
+ * Returns the usage in a whole response body, or `undefined` if it contains no known usage.
  *
- * Reads JSON, server-sent events (HTML §9.2), lines of JSON, and Amazon's event streams, by content
- * type. What cannot be read has no usage, and is no error.
+ * Reads JSON, server-sent events (HTML §9.2), JSON lines and Amazon's event streams, by content type.
+ * A body that cannot be read has no usage; that is not an error.
  *
  * @example
  * const stream = 'data: {"usage":null}\n\ndata: {"usage":{"prompt_tokens":9,"completion_tokens":2}}\n\ndata: [DONE]\n\n';
@@ -24,7 +24,7 @@ export function usageOf(
   const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (type === 'text/event-stream') {
     const parser = createParser({ onEvent: ({ data }) => addText(counts, data) });
-    // Its last event counts even if the blank line behind it is missing.
+    // The last event counts even without the empty line after it.
     parser.feed(decoder.decode(body));
     parser.feed('\n\n');
   } else if (type === 'application/vnd.amazon.eventstream') {
@@ -41,7 +41,7 @@ function addText(counts: Counts, text: string): void {
   if (MARK.test(text)) addAll(counts, parsed(text));
 }
 
-/** Bedrock wraps what a model of another provider sends: its events as base64, in events of its own. */
+/** Bedrock wraps the events of another provider's model, as base64, in its own events. */
 function addPayload(counts: Counts, text: string): void {
   const value = parsed(text);
   const { bytes } = (value ?? {}) as { bytes?: unknown };
@@ -53,19 +53,19 @@ function fromBase64(bytes: string): string {
   try {
     return decoder.decode(Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0)));
   } catch {
-    // Whatever it is, it tells of no tokens.
+    // Not base64: no usage.
     return '';
   }
 }
 
-/** Gemini's streams, unless asked for events, are one list. */
+/** A stream of Gemini is one JSON list if the request did not ask for events. */
 function addAll(counts: Counts, value: unknown): void {
   for (const each of Array.isArray(value) ? value : [value]) addCounts(counts, each);
 }
 
 function parsed(text: string): unknown {
   try {
-    // A byte order mark is no reason to keep the answer and lose its cost.
+    // `JSON.parse` refuses a byte order mark.
     return JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     return undefined;

@@ -1,22 +1,30 @@
+import { aiSdkUsage } from '../providers/ai-sdk.js';
+import { anthropicUsage } from '../providers/anthropic.js';
+import { bedrockUsage } from '../providers/bedrock.js';
+import { geminiUsage } from '../providers/gemini.js';
+import { openaiUsage } from '../providers/openai.js';
+import { openaiCompatibleUsage } from '../providers/openai-compatible.js';
+import type { UsageNames } from '../providers/provider.js';
+
 /** The tokens of one answer, as its provider counted them. */
 export interface Usage {
-  /** All tokens of the request, whether they were in the provider's cache or not. */
+  /** All tokens of the request, including those in the provider's cache. */
   readonly inputTokens: number;
-  /** Those of them that were read from the provider's cache. */
+  /** The input tokens that the provider read from its cache. */
   readonly cachedInputTokens: number;
-  /** Those of them that were written to it, where that is counted. */
+  /** The input tokens that the provider wrote to its cache, if it counts them. */
   readonly cacheWriteTokens: number;
-  /** All tokens of the answer, reasoning included. */
+  /** All tokens of the answer, including reasoning. */
   readonly outputTokens: number;
-  /** Who answered, as the answer names it. */
+  /** The model that the answer names. */
   readonly model: string | undefined;
 }
 
-/** What is known so far: a stream tells it bit by bit, and later numbers replace earlier ones. */
+/** The counts seen so far. A stream reports them in several events, and later numbers replace earlier ones. */
 export interface Counts {
-  /** All of the request's tokens … */
+  /** All tokens of the request … */
   input?: number | undefined;
-  /** … or those that were neither read from the cache nor written to it. */
+  /** … or only those that were neither read from the cache nor written to it. */
   uncached?: number | undefined;
   cacheRead?: number | undefined;
   cacheWrite?: number | undefined;
@@ -26,8 +34,40 @@ export interface Counts {
 
 type Members = Readonly<Record<string, unknown>>;
 
+/** No two of them use one name for two things. */
+const PROVIDERS: readonly UsageNames[] = [
+  openaiUsage,
+  openaiCompatibleUsage,
+  anthropicUsage,
+  geminiUsage,
+  bedrockUsage,
+  aiSdkUsage,
+];
+
+/** The names of one kind that any provider uses. */
+function namesOf<Kind extends keyof UsageNames>(kind: Kind): NonNullable<UsageNames[Kind]> {
+  const lists = PROVIDERS.map((names) => (names[kind] ?? []) as readonly unknown[]);
+  return [...new Set(lists.flat())] as unknown as NonNullable<UsageNames[Kind]>;
+}
+
+const NAMES = {
+  usageMembers: namesOf('usageMembers'),
+  envelopes: namesOf('envelopes'),
+  modelMembers: namesOf('modelMembers'),
+  input: namesOf('input'),
+  inputOrUncached: namesOf('inputOrUncached'),
+  uncached: namesOf('uncached'),
+  details: namesOf('details'),
+  cacheReadInDetails: namesOf('cacheReadInDetails'),
+  cacheWriteInDetails: namesOf('cacheWriteInDetails'),
+  cacheRead: namesOf('cacheRead'),
+  cacheReadOfTotal: namesOf('cacheReadOfTotal'),
+  cacheWrite: namesOf('cacheWrite'),
+  output: namesOf('output'),
+};
+
 /**
- * Returns the usage that an answer carries; `undefined` if it has none that is known.
+ * Returns the usage in an answer, or `undefined` if it contains no known usage.
  *
  * The answer is a parsed body or event of OpenAI (Chat Completions, Responses, embeddings), Anthropic,
  * Gemini or Bedrock, a result of the AI SDK, a list of such events, or a usage by itself.
@@ -44,31 +84,25 @@ export function usageIn(answer: unknown): Usage | undefined {
   return toUsage({ ...countsIn(answer), model: counts.model });
 }
 
-/** Adds what one body or event tells. */
+/** Adds the counts of one body or event. */
 export function addCounts(counts: Counts, answer: unknown): void {
   if (!isObject(answer)) return;
-  // An Anthropic stream begins with a `message`, one of OpenAI's Responses ends with a `response`,
-  // which is also where the AI SDK keeps what it knows of an answer.
-  const { message, response, metadata, x_groq } = answer;
-  for (const each of [metadata, answer, message, response, x_groq]) {
+  // The AI SDK keeps the usage of a streamed step in `metadata`.
+  const { metadata } = answer;
+  for (const each of [metadata, answer, ...NAMES.envelopes.map((name) => answer[name])]) {
     if (!isObject(each)) continue;
-    for (const usage of [
-      each.usage,
-      each.usageMetadata,
-      each['amazon-bedrock-invocationMetrics'],
-    ]) {
+    for (const name of NAMES.usageMembers) {
+      const usage = each[name];
       if (isObject(usage)) assignKnown(counts, countsIn(usage));
     }
-    // Metadata may be their writer's own: what the answer itself says counts more.
-    const model = each === metadata ? undefined : modelIn(each);
+    // An application may write its own metadata, so its model does not count.
+    const model =
+      each === metadata ? undefined : NAMES.modelMembers.map((name) => each[name]).find(isName);
     if (model !== undefined) counts.model = model;
   }
 }
 
-const modelIn = ({ model, modelVersion, modelId }: Members): string | undefined =>
-  [model, modelVersion, modelId].find(isName);
-
-/** What was counted, once all has been seen. */
+/** Returns the usage once all events have been added. */
 export function toUsage({
   input,
   uncached,
@@ -89,57 +123,33 @@ export function toUsage({
   };
 }
 
-/** The counts in a usage. Names are those of one provider or API each, and never mean two things. */
 function countsIn(usage: Members): Counts {
-  // AI SDK 6 and 7.
+  // AI SDK 6 and 7 nest the counts.
   if (isObject(usage.inputTokens) || isObject(usage.outputTokens)) {
     const input = isObject(usage.inputTokens) ? usage.inputTokens : {};
     const output = isObject(usage.outputTokens) ? usage.outputTokens : {};
     return {
-      input: count(input.total),
-      uncached: count(input.noCache),
-      cacheRead: count(input.cacheRead),
-      cacheWrite: count(input.cacheWrite),
-      output: count(output.total),
+      input: toCount(input.total),
+      uncached: toCount(input.noCache),
+      cacheRead: toCount(input.cacheRead),
+      cacheWrite: toCount(input.cacheWrite),
+      output: toCount(output.total),
     };
   }
-  const details = [
-    usage.prompt_tokens_details,
-    usage.input_tokens_details,
-    usage.inputTokenDetails,
-  ].find(isObject);
-  // OpenAI's Responses and what the AI SDK gives its users: cached tokens are among the others.
-  const isTotal = details !== undefined || usage.cachedInputTokens !== undefined;
-  const own = count(usage.input_tokens) ?? count(usage.inputTokens);
+  const details = NAMES.details.map((name) => usage[name]).find(isObject) ?? {};
+  const hasDetails = NAMES.details.some((name) => isObject(usage[name]));
+  const isTotal = hasDetails || NAMES.cacheReadOfTotal.some((name) => usage[name] !== undefined);
+  const inputOrUncached = firstCount(usage, NAMES.inputOrUncached);
   return {
-    // OpenAI's Chat Completions and embeddings; Gemini, where the results of tools are counted apart.
-    input:
-      count(usage.prompt_tokens) ??
-      sum(usage.promptTokenCount, usage.toolUsePromptTokenCount) ??
-      (isTotal ? own : undefined),
-    // Anthropic and Bedrock: they are not.
-    uncached: isTotal ? undefined : (own ?? count(usage.inputTokenCount)),
+    input: firstSum(usage, NAMES.input) ?? (isTotal ? inputOrUncached : undefined),
+    uncached: isTotal ? undefined : (inputOrUncached ?? firstCount(usage, NAMES.uncached)),
     cacheRead:
-      count(details?.cached_tokens) ??
-      count(details?.cacheReadTokens) ??
-      count(usage.cache_read_input_tokens) ??
-      count(usage.cachedContentTokenCount) ??
-      count(usage.cacheReadInputTokens) ??
-      count(usage.cacheReadInputTokenCount) ??
-      count(usage.cachedInputTokens) ??
-      // DeepSeek, otherwise as OpenAI.
-      count(usage.prompt_cache_hit_tokens),
+      firstCount(details, NAMES.cacheReadInDetails) ??
+      firstCount(usage, NAMES.cacheRead) ??
+      firstCount(usage, NAMES.cacheReadOfTotal),
     cacheWrite:
-      count(details?.cacheWriteTokens) ??
-      count(usage.cache_creation_input_tokens) ??
-      count(usage.cacheWriteInputTokens) ??
-      count(usage.cacheWriteInputTokenCount),
-    output:
-      count(usage.completion_tokens) ??
-      count(usage.output_tokens) ??
-      sum(usage.candidatesTokenCount, usage.thoughtsTokenCount) ??
-      count(usage.outputTokens) ??
-      count(usage.outputTokenCount),
+      firstCount(details, NAMES.cacheWriteInDetails) ?? firstCount(usage, NAMES.cacheWrite),
+    output: firstSum(usage, NAMES.output),
   };
 }
 
@@ -154,12 +164,24 @@ const isObject = (value: unknown): value is Members =>
 
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
-/** A number of tokens. */
-function count(value: unknown): number | undefined {
+/** Returns a number of tokens, or `undefined` for any other value. */
+function toCount(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
-function sum(a: unknown, b: unknown): number | undefined {
-  const [first, second] = [count(a), count(b)];
-  return first === undefined && second === undefined ? undefined : (first ?? 0) + (second ?? 0);
+function firstCount(members: Members, names: readonly string[]): number | undefined {
+  for (const name of names) {
+    const count = toCount(members[name]);
+    if (count !== undefined) return count;
+  }
+  return undefined;
+}
+
+/** The sum of the first list of names of which the usage has one. */
+function firstSum(usage: Members, lists: readonly (readonly string[])[]): number | undefined {
+  for (const names of lists) {
+    const counts = names.map((name) => toCount(usage[name])).filter((count) => count !== undefined);
+    if (counts.length > 0) return counts.reduce((sum, count) => sum + count, 0);
+  }
+  return undefined;
 }

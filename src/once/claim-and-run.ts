@@ -8,19 +8,19 @@ import type { OnceSettings } from './options.js';
 import { type Claim, type RunResult, type RunTools, runClaimed, runUnprotected } from './run.js';
 import { type RunContext, toKept } from './settle.js';
 
-/** What a flight was started with. */
-export interface FlightPlan {
+/** What a run was started with. */
+export interface RunPlan {
   readonly key: string;
   readonly fn: (context: RunContext) => unknown;
   readonly fingerprint: string | undefined;
   readonly fresh: boolean;
 }
 
-/** Everybody has left a flight that ran nothing, and so it has ended. */
+/** Everybody has left a run that ran nothing, and so it has ended. */
 export class Abandoned extends Error {}
 
-/** How a flight ended, for all who are on it. */
-export interface Landing {
+/** How a run ended, for all who are on it. */
+export interface RunOutcome {
   readonly kept: Kept;
   /** Gives the function's own value, or throws its error, if it ran here. */
   readonly own: (() => unknown) | undefined;
@@ -36,7 +36,7 @@ export interface Landing {
 }
 
 /** From the claim to the result: runs the function, or waits for whoever does. */
-export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
+export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<RunOutcome> {
   const { key, fresh } = plan;
   const { settings, store } = tools;
   const startedAt = monotonicMs();
@@ -81,9 +81,9 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
         // What the store has said before it failed still holds: somebody else is running it.
         if (settings.onStoreError === 'fail' || hasAnswer) throw error;
         if (isUnwanted(tools, hasWaited)) throw new Abandoned();
-        tools.enter('running');
+        tools.setPhase('running');
         const run = await runUnprotected(key, plan.fn, plan.fingerprint, tools);
-        return landing(run, waitedMs());
+        return toOutcome(run, waitedMs());
       }
       hasAnswer = true;
       const { record, nowMs } = answer;
@@ -113,8 +113,8 @@ export async function fly(plan: FlightPlan, tools: RunTools): Promise<Landing> {
         if (record.attempt > 1 && decided !== 'reconciled') {
           tools.emit({ type: 'unknown', attempt: record.attempt - 1, decision: 'retry' });
         }
-        tools.enter('running');
-        return landing(await runClaimed(key, held, fn, tools), waitedMs());
+        tools.setPhase('running');
+        return toOutcome(await runClaimed(key, held, fn, tools), waitedMs());
       }
       if (isAnother(record.fingerprint, plan.fingerprint)) {
         tools.emit({ type: 'mismatch', layer: 'store' });
@@ -205,12 +205,12 @@ function unfinishedTtlMs({ onUnknown, ttlMs, leaseMs }: OnceSettings): number {
 
 /** Somebody is running it: waits a while, or is turned away. */
 async function wait(
-  { key }: FlightPlan,
+  { key }: RunPlan,
   record: StoreRecord,
   nowMs: number,
   tools: RunTools,
 ): Promise<void> {
-  tools.enter('waiting', record);
+  tools.setPhase('waiting', record);
   if (tools.settings.onDuplicate === 'reject') {
     tools.emit({ type: 'conflict', layer: 'store', waitedMs: 0 });
     throw inProgress(key, record, 0);
@@ -220,7 +220,7 @@ async function wait(
 
 /** An owner was never heard of again. */
 async function decide(
-  { key }: FlightPlan,
+  { key }: RunPlan,
   record: StoreRecord,
   tools: RunTools,
 ): Promise<'retry' | { readonly value: unknown }> {
@@ -247,7 +247,7 @@ async function decide(
   );
 }
 
-function landing({ own, ...run }: RunResult, waitedMs: number): Landing {
+function toOutcome({ own, ...run }: RunResult, waitedMs: number): RunOutcome {
   return { ...run, own, outcome: own === undefined ? 'joined' : 'executed', waitedMs };
 }
 
@@ -257,7 +257,7 @@ function replay(
   nowMs: number,
   hasWaited: boolean,
   waitedMs: number,
-): Landing {
+): RunOutcome {
   return {
     kept,
     own: undefined,

@@ -1,3 +1,4 @@
+import { readOptions } from '../options/read.js';
 import { monotonicMs } from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
 import { isAnother } from '../store/transition.js';
@@ -5,16 +6,16 @@ import { untilAborted } from './abort.js';
 import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
 import { type CallOptions, checkCall, checkKey, type InnerCallOptions } from './call.js';
-import type { FlightPlan, Landing } from './claim-and-run.js';
+import type { RunOutcome, RunPlan } from './claim-and-run.js';
 import { currentRun, waitFor } from './deadlock.js';
 import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import { GuardedStore } from './guarded-store.js';
 import { type Kept, open } from './kept.js';
-import { type OnceOptions, type OnceSettings, RENEWALS_PER_LEASE, toSettings } from './options.js';
+import { type OnceOptions, type OnceSettings, onceOptions, RENEWALS_PER_LEASE } from './options.js';
 import type { EventBody } from './run.js';
 import type { OnceContext, RunContext } from './settle.js';
-import { type Airline, Flight } from './shared-run.js';
+import { SharedRun, type SharedRunHost } from './shared-run.js';
 
 /** A result, and how it came about. */
 export interface Detailed<T> {
@@ -86,7 +87,7 @@ const COUNTED = {
  * calls; // 1
  */
 export function createOnce(options: OnceOptions): Once {
-  const onces = new OnceRunner(toSettings(options));
+  const onces = new OnceRunner(readOptions(onceOptions, options, 'options of createOnce'));
   const once = async <T>(
     key: string,
     fn: (context: OnceContext) => T | Promise<T>,
@@ -102,15 +103,15 @@ export function createOnce(options: OnceOptions): Once {
 }
 
 /** What `createOnce` returns, for a layer above: its function can do without a platform's signal. */
-export class OnceRunner implements Airline {
+export class OnceRunner implements SharedRunHost {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly renewals: Alarms;
   isClosed = false;
   readonly #cache: ResultCache;
   /** Those that may be joined, and all. */
-  readonly #flights = new Map<string, Flight>();
-  readonly #underWay = new Set<Flight>();
+  readonly #joinable = new Map<string, SharedRun>();
+  readonly #inProgress = new Set<SharedRun>();
   /** What goes on after its callers have been answered. */
   readonly #unfinished = new Set<Promise<unknown>>();
   readonly #counts = {
@@ -128,7 +129,7 @@ export class OnceRunner implements Airline {
   constructor(settings: OnceSettings) {
     this.settings = settings;
     this.renewals = new Alarms(settings.leaseMs / RENEWALS_PER_LEASE);
-    this.#cache = new ResultCache(settings.cache, settings.clock);
+    this.#cache = new ResultCache(settings.cache || undefined, settings.clock);
     this.store = new GuardedStore(settings, (key, action, error) =>
       this.emit(key, undefined, { type: 'storeError', action, error }),
     );
@@ -150,18 +151,18 @@ export class OnceRunner implements Airline {
       if (cached !== undefined && !isAnother(cached.fingerprint, fingerprint)) {
         return this.#replay<T>(key, cached, options);
       }
-      const under = this.#joinable(key);
-      const flight = under ?? this.#start({ key, fn, fingerprint, fresh }, options);
-      const board = () => waitFor(caller, flight, () => flight.board(options, calledAt));
-      const landed = await (under === undefined
-        ? board()
-        : this.#join(under, options, calledAt, board));
-      if (landed === undefined) continue;
-      if (isAnother(landed.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
-      if (under === undefined) return this.#deliver<T>(key, landed, options);
+      const under = this.#runToJoin(key);
+      const run = under ?? this.#start({ key, fn, fingerprint, fresh }, options);
+      const join = () => waitFor(caller, run, () => run.join(options, calledAt));
+      const settled = await (under === undefined
+        ? join()
+        : this.#join(under, options, calledAt, join));
+      if (settled === undefined) continue;
+      if (isAnother(settled.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
+      if (under === undefined) return this.#deliver<T>(key, settled, options);
       // Nothing was run here: what it found may be older than this call, or have expired since.
-      if (landed.outcome !== 'executed' && (fresh || landed.leftMs <= 0)) continue;
-      return this.#deliverToJoined<T>(under, landed, options, monotonicMs() - calledAt);
+      if (settled.outcome !== 'executed' && (fresh || settled.leftMs <= 0)) continue;
+      return this.#deliverToJoined<T>(under, settled, options, monotonicMs() - calledAt);
     }
   }
 
@@ -179,13 +180,13 @@ export class OnceRunner implements Airline {
     return isGone;
   }
 
-  /** Nobody joins a flight, or gets what it brings, who calls after its result was evicted. */
+  /** Nobody joins a run, or gets what it brings, who calls after its result was evicted. */
   #forget(key: string): void {
     this.#cache.delete(key);
-    const flight = this.#flights.get(key);
-    if (flight === undefined) return;
-    flight.isEvicted = true;
-    this.#flights.delete(key);
+    const run = this.#joinable.get(key);
+    if (run === undefined) return;
+    run.isEvicted = true;
+    this.#joinable.delete(key);
   }
 
   async inspect(key: string): Promise<StoreRecord | undefined> {
@@ -196,13 +197,13 @@ export class OnceRunner implements Airline {
   }
 
   stats(): OnceStats {
-    return { ...this.#counts, inFlight: this.#underWay.size, cached: this.#cache.size };
+    return { ...this.#counts, inFlight: this.#inProgress.size, cached: this.#cache.size };
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
-    for (const flight of this.#underWay) flight.wake();
-    await Promise.allSettled([...this.#underWay].map((flight) => flight.untilLanded()));
+    for (const run of this.#inProgress) run.wake();
+    await Promise.allSettled([...this.#inProgress].map((run) => run.untilSettled()));
     // One may begin another, such as a renewal that comes late and has to be ended.
     while (this.#unfinished.size > 0) await Promise.allSettled(this.#unfinished);
     this.#cache.clear();
@@ -224,61 +225,61 @@ export class OnceRunner implements Airline {
     }
   }
 
-  /** The flight that calls of this key join. One whose request is gone is forgotten. */
-  #joinable(key: string): Flight | undefined {
+  /** The run that calls of this key join. One whose request is gone is forgotten. */
+  #runToJoin(key: string): SharedRun | undefined {
     // The oldest first.
-    for (const flight of this.#underWay) {
-      if (!flight.isGone) break;
-      this.#remove(flight);
+    for (const run of this.#inProgress) {
+      if (!run.isGone) break;
+      this.#remove(run);
     }
-    const flight = this.#flights.get(key);
-    if (!flight?.isGone) return flight;
-    this.#remove(flight);
+    const run = this.#joinable.get(key);
+    if (!run?.isGone) return run;
+    this.#remove(run);
     return undefined;
   }
 
-  #remove(flight: Flight): void {
-    this.#underWay.delete(flight);
-    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
+  #remove(run: SharedRun): void {
+    this.#inProgress.delete(run);
+    if (this.#joinable.get(run.key) === run) this.#joinable.delete(run.key);
   }
 
-  #start(plan: FlightPlan, { traceparent }: InnerCallOptions): Flight {
+  #start(plan: RunPlan, { traceparent }: InnerCallOptions): SharedRun {
     const { key } = plan;
-    const flight = new Flight(plan, traceparent, this);
-    this.#flights.set(key, flight);
-    this.#underWay.add(flight);
-    const land = () => this.#remove(flight);
-    flight.landing.then(
+    const run = new SharedRun(plan, traceparent, this);
+    this.#joinable.set(key, run);
+    this.#inProgress.add(run);
+    const remove = () => this.#remove(run);
+    run.settled.then(
       ({ kept, isKept, fingerprint, ageMs, leftMs }) => {
-        land();
-        if (isKept && !flight.isEvicted) this.#cache.set(key, kept, fingerprint, ageMs, leftMs);
+        remove();
+        if (isKept && !run.isEvicted) this.#cache.set(key, kept, fingerprint, ageMs, leftMs);
       },
-      // Passengers are told; there may be none left.
-      land,
+      // Each waiter receives the error; there may be no waiter left.
+      remove,
     );
-    return flight;
+    return run;
   }
 
-  /** Waits with a flight that is under way; `undefined` if the caller is to look again. */
+  /** Waits with a run that is under way; `undefined` if the caller is to look again. */
   async #join(
-    flight: Flight,
+    run: SharedRun,
     options: InnerCallOptions,
     calledAt: number,
-    board: () => Promise<Landing | undefined>,
-  ): Promise<Landing | undefined> {
+    join: () => Promise<RunOutcome | undefined>,
+  ): Promise<RunOutcome | undefined> {
     // A run that was aborted, or one that was made before somebody wanted a fresh one.
-    if (flight.abort.aborted || (options.fresh && flight.phase === 'writing')) {
-      const end = flight.untilLanded().catch(() => {});
+    if (run.abort.aborted || (options.fresh && run.phase === 'writing')) {
+      const end = run.untilSettled().catch(() => {});
       await untilAborted(end, options.signal);
       return undefined;
     }
-    if (isAnother(flight.fingerprint, options.fingerprint)) {
+    if (isAnother(run.fingerprint, options.fingerprint)) {
       // Whose payload the key stands for is known when the store has been asked.
-      await flight.untilLooked(options.signal);
-      if (flight.phase === 'looking') return undefined;
-      return this.#refuseMismatch(flight.key, options);
+      await run.untilClaimAnswered(options.signal);
+      if (run.phase === 'claiming') return undefined;
+      return this.#refuseMismatch(run.key, options);
     }
-    return this.settings.onDuplicate === 'reject' ? flight.boardIfIdle(options, calledAt) : board();
+    return this.settings.onDuplicate === 'reject' ? run.joinIfIdle(options, calledAt) : join();
   }
 
   async #refuseMismatch(key: string, { traceparent, signal }: InnerCallOptions): Promise<never> {
@@ -295,9 +296,9 @@ export class OnceRunner implements Airline {
     return { value, outcome: 'replayed', layer: 'process', ageMs };
   }
 
-  /** To who started the flight. */
-  #deliver<T>(key: string, landed: Landing, { traceparent }: InnerCallOptions): Detailed<T> {
-    const { outcome, kept, own, ageMs, waitedMs } = landed;
+  /** To who started the run. */
+  #deliver<T>(key: string, settled: RunOutcome, { traceparent }: InnerCallOptions): Detailed<T> {
+    const { outcome, kept, own, ageMs, waitedMs } = settled;
     const layer = own === undefined ? 'store' : 'process';
     if (own !== undefined) return { value: own() as T, outcome, layer, ageMs };
     const event =
@@ -309,14 +310,14 @@ export class OnceRunner implements Airline {
   }
 
   #deliverToJoined<T>(
-    flight: Flight,
-    { kept, ageMs }: Landing,
+    run: SharedRun,
+    { kept, ageMs }: RunOutcome,
     { traceparent }: InnerCallOptions,
     waitedMs: number,
   ): Detailed<T> {
-    const joinedTraceparent = flight.traceparent;
+    const joinedTraceparent = run.traceparent;
     const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
-    const value = this.#give<T>(flight.key, traceparent, event, kept);
+    const value = this.#give<T>(run.key, traceparent, event, kept);
     return { value, outcome: 'joined', layer: 'process', ageMs };
   }
 

@@ -46,7 +46,7 @@ export interface RunTools {
   /** Whether the key was evicted in this process meanwhile. */
   readonly isEvicted: boolean;
   /** Says what it does from now on. */
-  enter(phase: 'waiting' | 'running' | 'writing', standing?: StoreRecord): void;
+  setPhase(phase: 'waiting' | 'running' | 'writing', currentRecord?: StoreRecord): void;
   /** Waits until the record has changed, `mostMs` at most, and not for nobody. */
   untilChanged(mostMs: number): Promise<void>;
   stopWaiting(): void;
@@ -88,7 +88,7 @@ export async function runClaimed(
   const startedAt = monotonicMs();
   const context = new RunContext(key, attempt, fencingToken, abort);
   const ended = await settle(context, fn, settings, interruption);
-  tools.enter('writing');
+  tools.setPhase('writing');
   const durationMs = monotonicMs() - startedAt;
   const failed = (error: unknown, stored: boolean, unknown = false) =>
     tools.emit({ type: 'failed', attempt, durationMs, error, stored, unknown });
@@ -151,7 +151,7 @@ export async function runUnprotected(
   const startedAt = monotonicMs();
   const context = new RunContext(key, 1, 0, tools.abort);
   const ended = await settle(context, fn, tools.settings, new Interruption());
-  tools.enter('writing');
+  tools.setPhase('writing');
   const durationMs = monotonicMs() - startedAt;
   if (ended.type === 'done') {
     tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs, kept: false });

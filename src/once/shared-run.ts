@@ -10,7 +10,7 @@ import { type AbortSource, LazyAbort, untilAborted } from './abort.js';
 import type { Alarms } from './alarms.js';
 import type { InnerCallOptions } from './call.js';
 import { Changes } from './changes.js';
-import { Abandoned, type FlightPlan, fly, type Landing } from './claim-and-run.js';
+import { Abandoned, type RunOutcome, type RunPlan, runUnderClaim } from './claim-and-run.js';
 import { inRun } from './deadlock.js';
 import { inProgress } from './errors.js';
 import type { GuardedStore } from './guarded-store.js';
@@ -18,8 +18,8 @@ import { Heartbeat, RequestGoneError } from './heartbeat.js';
 import type { OnceSettings } from './options.js';
 import type { EventBody, RunTools } from './run.js';
 
-/** What all flights of one `once` share. */
-export interface Airline {
+/** What all runs of one `once` share. */
+export interface SharedRunHost {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly renewals: Alarms;
@@ -30,55 +30,55 @@ export interface Airline {
   finishLater(work: Promise<unknown>): void;
 }
 
-/** A flight and who is on it. */
-export class Flight implements RunTools {
+/** One run of a key, and the callers that wait for it. */
+export class SharedRun implements RunTools {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly abort = new LazyAbort();
   readonly key: string;
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
-  /** Settles in any case where promises are not bound to requests; see `untilLanded`. */
-  readonly landing: Promise<Landing>;
+  /** Settles in any case where promises are not bound to requests; see `untilSettled`. */
+  readonly settled: Promise<RunOutcome>;
   readonly #heartbeat: Heartbeat | undefined;
   /** Whether its result was evicted while it was under way. */
   isEvicted = false;
   /** Asking the store, waiting for another process's run, running the function, or writing its outcome. */
-  phase: 'looking' | 'waiting' | 'running' | 'writing' = 'looking';
+  phase: 'claiming' | 'waiting' | 'running' | 'writing' = 'claiming';
   /** What it waits for. */
-  standing: StoreRecord | undefined;
-  readonly #airline: Airline;
-  #passengers = 0;
+  currentRecord: StoreRecord | undefined;
+  readonly #host: SharedRunHost;
+  #waiterCount = 0;
   /** Are called at every new phase. */
-  readonly #watchful = new Set<() => void>();
+  readonly #phaseListeners = new Set<() => void>();
   #changes: Changes | undefined;
 
-  constructor(plan: FlightPlan, traceparent: string | undefined, airline: Airline) {
-    this.settings = airline.settings;
-    this.store = airline.store;
+  constructor(plan: RunPlan, traceparent: string | undefined, host: SharedRunHost) {
+    this.settings = host.settings;
+    this.store = host.store;
     this.key = plan.key;
     this.fingerprint = plan.fingerprint;
     this.traceparent = traceparent;
-    this.#airline = airline;
-    const fn: FlightPlan['fn'] = (context) => inRun(this, () => plan.fn(context));
-    this.landing = fly({ ...plan, fn }, this);
+    this.#host = host;
+    const fn: RunPlan['fn'] = (context) => inRun(this, () => plan.fn(context));
+    this.settled = runUnderClaim({ ...plan, fn }, this);
     if (!isBoundToRequest()) return;
     const heartbeat = new Heartbeat(this.settings.leaseMs);
     this.#heartbeat = heartbeat;
     const stop = () => heartbeat.stop();
-    this.landing.then(stop, stop);
+    this.settled.then(stop, stop);
   }
 
   get renewals(): Alarms {
-    return this.#airline.renewals;
+    return this.#host.renewals;
   }
 
   get isAbandoned(): boolean {
-    return this.#passengers === 0;
+    return this.#waiterCount === 0;
   }
 
   get isClosed(): boolean {
-    return this.#airline.isClosed;
+    return this.#host.isClosed;
   }
 
   /** Whether the request that started it is gone, and it with that. */
@@ -86,19 +86,19 @@ export class Flight implements RunTools {
     return this.#heartbeat?.isGone ?? false;
   }
 
-  /** The landing, for other requests too: rejects with `RequestGoneError` if there will be none. */
-  untilLanded(): Promise<Landing> {
-    return this.#heartbeat?.until(this.landing) ?? this.landing;
+  /** The outcome, for other requests too: rejects with `RequestGoneError` if the run was cut off. */
+  untilSettled(): Promise<RunOutcome> {
+    return this.#heartbeat?.until(this.settled) ?? this.settled;
   }
 
   emit(event: EventBody): void {
-    this.#airline.emit(this.key, this.traceparent, event);
+    this.#host.emit(this.key, this.traceparent, event);
   }
 
-  enter(phase: 'waiting' | 'running' | 'writing', standing?: StoreRecord): void {
+  setPhase(phase: 'waiting' | 'running' | 'writing', currentRecord?: StoreRecord): void {
     this.phase = phase;
-    this.standing = standing;
-    for (const look of this.#watchful) look();
+    this.currentRecord = currentRecord;
+    for (const look of this.#phaseListeners) look();
   }
 
   async untilChanged(mostMs: number): Promise<void> {
@@ -112,7 +112,7 @@ export class Flight implements RunTools {
   }
 
   finishLater(work: Promise<unknown>): void {
-    this.#airline.finishLater(work);
+    this.#host.finishLater(work);
   }
 
   /** Ends its wait for another process's run. */
@@ -121,62 +121,62 @@ export class Flight implements RunTools {
   }
 
   /**
-   * Waits for the landing, for as long as this passenger wants to; `undefined` if it boarded when
-   * everybody else had left, and the flight had been given up. Nothing is awaited before the
-   * passenger counts: another one that leaves in the same tick is not the last.
+   * Waits for the outcome until this caller's own limits. Returns `undefined` if the run had already
+   * been given up because every earlier caller left. The caller is counted before anything is awaited,
+   * so a caller that leaves in the same tick is not the last one.
    */
-  async board(options: InnerCallOptions, calledAt: number): Promise<Landing | undefined> {
-    return this.#aboard(options, () => this.#landed(options, calledAt));
+  async join(options: InnerCallOptions, calledAt: number): Promise<RunOutcome | undefined> {
+    return this.#whileWaiting(options, () => this.#untilOutcome(options, calledAt));
   }
 
   /**
-   * The landing if it was only a look at what was there.
+   * Returns the outcome if the store had one already.
    *
    * @throws {OnceError} `SAMEKEY_IN_PROGRESS` if there is a run, here or in another process.
    */
-  async boardIfIdle(options: InnerCallOptions, calledAt: number): Promise<Landing | undefined> {
-    return this.#aboard(options, async () => {
-      await this.untilLooked(options.signal);
-      if (this.phase === 'looking' || this.isGone) return this.#landed(options, calledAt);
+  async joinIfIdle(options: InnerCallOptions, calledAt: number): Promise<RunOutcome | undefined> {
+    return this.#whileWaiting(options, async () => {
+      await this.untilClaimAnswered(options.signal);
+      if (this.phase === 'claiming' || this.isGone) return this.#untilOutcome(options, calledAt);
       const layer = this.phase === 'waiting' ? 'store' : 'process';
       const event = { type: 'conflict', layer, waitedMs: 0 } as const;
-      this.#airline.emit(this.key, options.traceparent, event);
-      throw inProgress(this.key, this.standing, 0);
+      this.#host.emit(this.key, options.traceparent, event);
+      throw inProgress(this.key, this.currentRecord, 0);
     });
   }
 
-  async #aboard(
+  async #whileWaiting(
     { signal }: InnerCallOptions,
-    wait: () => Promise<Landing>,
-  ): Promise<Landing | undefined> {
-    this.#passengers++;
+    wait: () => Promise<RunOutcome>,
+  ): Promise<RunOutcome | undefined> {
+    this.#waiterCount++;
     try {
       return await wait();
     } catch (error) {
       if (error instanceof Abandoned || error instanceof RequestGoneError) return undefined;
-      const isLast = this.#passengers === 1;
+      const isLast = this.#waiterCount === 1;
       if (signal?.aborted && isLast && this.settings.onAbandoned === 'abort') {
         this.abort.abort(signal.reason);
       }
       throw error;
     } finally {
-      this.#passengers--;
-      if (this.#passengers === 0) this.wake();
+      this.#waiterCount--;
+      if (this.#waiterCount === 0) this.wake();
     }
   }
 
-  #landed({ signal, traceparent }: InnerCallOptions, calledAt: number): Promise<Landing> {
+  #untilOutcome({ signal, traceparent }: InnerCallOptions, calledAt: number): Promise<RunOutcome> {
     const { waitMs } = this.settings;
-    if (waitMs === undefined) return untilAborted(this.untilLanded(), signal);
+    if (waitMs === undefined) return untilAborted(this.untilSettled(), signal);
     return this.#untilWaited(waitMs, calledAt, signal, traceparent);
   }
 
   /** Resolves when it is known whether there is a run or a result; what it came to is no matter. */
-  async untilLooked(signal: AbortSource | undefined): Promise<void> {
-    if (this.phase !== 'looking') return;
+  async untilClaimAnswered(signal: AbortSource | undefined): Promise<void> {
+    if (this.phase !== 'claiming') return;
     const looked = new Promise<void>((resolve) => {
-      this.#watchful.add(resolve);
-      this.untilLanded().then(
+      this.#phaseListeners.add(resolve);
+      this.untilSettled().then(
         () => resolve(),
         () => resolve(),
       );
@@ -184,13 +184,13 @@ export class Flight implements RunTools {
     await untilAborted(looked, signal);
   }
 
-  /** The landing, or an error when the run of another process has been waited for long enough. */
+  /** The outcome, or an error once the caller has waited `waitMs` for another process. */
   async #untilWaited(
     waitMs: number,
     calledAt: number,
     signal: AbortSource | undefined,
     traceparent: string | undefined,
-  ): Promise<Landing> {
+  ): Promise<RunOutcome> {
     let look = () => {};
     let timer: Timer | undefined;
     const left = new Promise<never>((_, reject) => {
@@ -199,9 +199,9 @@ export class Flight implements RunTools {
         if (!isLongEnough || this.phase !== 'waiting') return;
         const waitedMs = Math.round(monotonicMs() - calledAt);
         const event = { type: 'conflict', layer: 'store', waitedMs } as const;
-        this.#airline.emit(this.key, traceparent, event);
-        this.#watchful.delete(look);
-        reject(inProgress(this.key, this.standing, waitedMs));
+        this.#host.emit(this.key, traceparent, event);
+        this.#phaseListeners.delete(look);
+        reject(inProgress(this.key, this.currentRecord, waitedMs));
       };
       const end = () => {
         isLongEnough = true;
@@ -209,13 +209,13 @@ export class Flight implements RunTools {
       };
       timer = setTimer(end, Math.max(0, waitMs - (monotonicMs() - calledAt)));
     });
-    this.#watchful.add(look);
+    this.#phaseListeners.add(look);
     try {
       look();
-      return await untilAborted(Promise.race([this.untilLanded(), left]), signal);
+      return await untilAborted(Promise.race([this.untilSettled(), left]), signal);
     } finally {
       clearTimer(timer);
-      this.#watchful.delete(look);
+      this.#phaseListeners.delete(look);
     }
   }
 }

@@ -3,8 +3,8 @@ import type { Piscina as PiscinaClass } from 'piscina';
 import { fail } from '../errors/errors.js';
 import type { Batch, KeyBlock, Work } from './batch.js';
 
-/** In the folder of this file in `dist`, even if this file is bundled into another one. */
-const WORKER = new URL('worker.js', import.meta.url);
+/** The worker in `dist/pool`; the path holds from every folder that this file is bundled into. */
+const WORKER = new URL('../pool/worker.js', import.meta.url);
 
 const requireHere = createRequire(import.meta.url);
 

@@ -1,25 +1,34 @@
 import { sha256Hex } from '../index.js';
+import { anthropicCredentialHeaders } from '../providers/anthropic.js';
+import { accessKeyOf } from '../providers/bedrock.js';
+import { geminiCredentialHeaders } from '../providers/gemini.js';
+import { openaiCredentialHeaders } from '../providers/openai.js';
 
-/** Headers by which a caller says who it is. */
-const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie'] as const;
-
-/** AWS Signature Version 4: only the access key is the same in two requests. */
-const SIGV4 = /^AWS4-\S+ .*?Credential=([^/,\s]+)/;
+/** The headers that identify the account of a request. Their order is part of the account's digest. */
+const CREDENTIALS: readonly string[] = [
+  'authorization',
+  ...anthropicCredentialHeaders,
+  ...openaiCredentialHeaders,
+  ...geminiCredentialHeaders,
+  'cookie',
+];
 
 /**
- * Whose request it is: a digest that tells accounts apart and shows no credential, or `''` if there
- * is none. Two accounts must not get each other's answers, and no store needs to know a secret. Where
- * nobody has checked the credentials, a signature counts, too: anybody can name an access key.
+ * Returns a digest that identifies the account of a request, or `''` for a request without
+ * credentials. Two accounts never share an answer, and the digest reveals no credential to the store.
+ *
+ * @param isVerified Whether the other side verifies the credentials. If it does not, an AWS signature
+ * counts as a whole, because any client can name the access key of another account.
  */
-export function accountOf(headers: Headers, isChecked = true): string {
+export function accountOf(headers: Headers, isVerified = true): string {
   const found: string[] = [];
   for (const name of CREDENTIALS) {
     const value = headers.get(name);
     if (value === null) continue;
-    found.push(`${name}: ${(isChecked ? SIGV4.exec(value)?.[1] : undefined) ?? value}`);
+    found.push(`${name}: ${(isVerified ? accessKeyOf(value) : undefined) ?? value}`);
   }
   if (found.length === 0) return '';
   return sha256Hex('samekey account', { secret: found.join('\n') });
 }
 
-export const isCredential = (name: string) => (CREDENTIALS as readonly string[]).includes(name);
+export const isCredential = (name: string) => CREDENTIALS.includes(name);

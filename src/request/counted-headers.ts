@@ -1,43 +1,73 @@
+import { anthropicVolatilePrefixes } from '../providers/anthropic.js';
+import { bedrockVolatileHeaders, bedrockVolatilePrefixes } from '../providers/bedrock.js';
+import { geminiVolatileHeaders } from '../providers/gemini.js';
+import { openaiVolatileHeaders, openaiVolatilePrefixes } from '../providers/openai.js';
 import { isCredential } from './account.js';
 
 /**
- * Headers that are another one at every attempt, or are about the connection, the client or its
- * tracing. All others count: an answer to one `anthropic-version` is none to another.
+ * Headers that may differ between two attempts at the same request, or that describe the connection,
+ * the client or its tracing. All other headers count: an answer to one `anthropic-version` is not an
+ * answer to another.
  */
-const VOLATILE =
-  /^(?:accept-encoding|amz-sdk-.*|b3|baggage|cache-control|connection|content-length|date|dnt|expect|forwarded|host|keep-alive|pragma|priority|proxy-.*|referer|samekey-.*|sec-.*|sentry-trace|te|tracestate|traceparent|trailer|transfer-encoding|upgrade|user-agent|via|x-amz-content-sha256|x-amz-date|x-amz-security-token|x-amzn-trace-id|x-b3-.*|x-client-request-id|x-cloud-trace-context|x-correlation-id|x-datadog-.*|x-forwarded-(?:by|for|port|proto|scheme|server|ssl)|x-goog-api-client|x-real-ip|x-request-id|x-stainless-.*)$/;
+const VOLATILE: ReadonlySet<string> = new Set([
+  // The connection, and proxies on the way (RFC 9110, RFC 7239).
+  ...['connection', 'expect', 'forwarded', 'host', 'keep-alive', 'te', 'trailer', 'upgrade', 'via'],
+  ...['transfer-encoding', 'x-forwarded-by', 'x-forwarded-for', 'x-forwarded-port'],
+  ...['x-forwarded-proto', 'x-forwarded-scheme', 'x-forwarded-server', 'x-forwarded-ssl'],
+  ...['x-real-ip'],
+  // The transfer.
+  ...['accept-encoding', 'cache-control', 'content-length', 'pragma', 'priority'],
+  // The client.
+  ...['date', 'dnt', 'referer', 'user-agent'],
+  // Tracing.
+  ...['b3', 'baggage', 'sentry-trace', 'traceparent', 'tracestate', 'x-amzn-trace-id'],
+  ...['x-cloud-trace-context', 'x-correlation-id', 'x-request-id'],
+  ...bedrockVolatileHeaders,
+  ...geminiVolatileHeaders,
+  ...openaiVolatileHeaders,
+]);
 
+const VOLATILE_PREFIXES: readonly string[] = [
+  ...['proxy-', 'samekey-', 'sec-', 'x-b3-', 'x-datadog-'],
+  ...new Set([...anthropicVolatilePrefixes, ...bedrockVolatilePrefixes, ...openaiVolatilePrefixes]),
+];
+
+const isVolatile = (name: string) =>
+  VOLATILE.has(name) || VOLATILE_PREFIXES.some((prefix) => name.startsWith(prefix));
+
+/** Values that accept anything. Some clients send them, others send no header (RFC 9110 §12.5). */
 const ANYTHING: Readonly<Record<string, string>> = { accept: '*/*', 'accept-language': '*' };
 
-/** The headers that tell two requests apart, without credentials. */
+/** Returns the headers that distinguish two requests, without credentials. */
 export function countedHeaders(
   headers: Headers,
   ignored: ReadonlySet<string>,
 ): Record<string, string> {
   const counted: Record<string, string> = {};
   for (const [name, value] of headers) {
-    if (VOLATILE.test(name) || isCredential(name) || ignored.has(name)) continue;
-    // Anything will do: some clients say so, others say nothing (RFC 9110 §12.5).
+    if (isVolatile(name) || isCredential(name) || ignored.has(name)) continue;
     if (ANYTHING[name] === value) continue;
-    counted[name] = name === 'content-type' ? typeOf(value) : value;
+    counted[name] = name === 'content-type' ? normalizeContentType(value) : value;
   }
   return counted;
 }
 
-/** With what says more than how it is written: the `action` of SOAP is there. A boundary is random. */
-function typeOf(value: string): string {
+/**
+ * Keeps parameters that change the meaning, such as the `action` of SOAP, and drops those that do
+ * not: a multipart boundary is random, and JSON is UTF-8 whatever its `charset` says (RFC 8259 §8.1).
+ */
+function normalizeContentType(value: string): string {
   const type = mediaType(value);
   if (!value.includes(';')) return type;
-  const own = value
+  const parameters = value
     .split(';')
     .slice(1)
     .map((parameter) => parameter.trim())
     .filter((parameter) => parameter !== '' && !/^(?:boundary|charset="?utf-8"?$)/i.test(parameter))
-    // JSON is UTF-8 whatever they say.
     .filter((parameter) => !(/[/+]json$/.test(type) && /^charset=/i.test(parameter)));
-  return [type, ...own].join(';');
+  return [type, ...parameters].join(';');
 }
 
-/** Without parameters. */
+/** Returns the media type of a `content-type` header, in lower case and without parameters. */
 export const mediaType = (value: string | null) =>
   (value ?? '').split(';')[0]?.trim().toLowerCase() ?? '';

@@ -1,50 +1,36 @@
+/**
+ * Decides whether a response is complete: `watchCompleteness` observes its body and reports what is
+ * wrong with it. Which event ends a stream is the provider's knowledge and stands in `providers/`.
+ */
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { decoder } from '../engine/utf8.js';
+import { anthropicStream } from '../providers/anthropic.js';
+import { openaiResponsesStream } from '../providers/openai.js';
+import { chatCompletionsStream } from '../providers/openai-compatible.js';
+import type { StreamDialect } from '../providers/provider.js';
 
-/**
- * Watches a response's body go by, and says in the end whether it was whole: `undefined`, or what was
- * wrong with it.
- */
-export interface EndWatch {
+/** Observes the body of a response while it passes. */
+export interface CompletenessWatch {
   see(chunk: Uint8Array): void;
-  /** `body` gives the whole of it, or `undefined` where it was too long to be kept. */
+  /**
+   * Returns what is wrong with the body, or `undefined` if it is complete. `body` returns the whole
+   * body, or `undefined` if it was too long to be stored.
+   */
   fault(body: () => Uint8Array | undefined): string | undefined;
 }
 
-/** A way of streaming answers in which the last event is known. */
-interface Protocol {
-  readonly isOf: (event: string | undefined, data: string) => boolean;
-  readonly isLast: (event: string | undefined, data: string) => boolean;
-  readonly last: string;
-}
-
-/** By an event that only they have; others end when the connection ends cleanly. */
-const PROTOCOLS: readonly Protocol[] = [
-  {
-    // Anthropic Messages.
-    isOf: (event) => event === 'message_start',
-    isLast: (event) => event === 'message_stop',
-    last: 'message_stop',
-  },
-  {
-    // OpenAI Responses: `incomplete` is an answer that met its limit of tokens.
-    isOf: (event) => event === 'response.created' || event === 'response.queued',
-    isLast: (event) => event === 'response.completed' || event === 'response.incomplete',
-    last: 'response.completed',
-  },
-  {
-    // OpenAI Chat Completions, and all that speak as it does.
-    isOf: (_, data) =>
-      /^\s*\{/.test(data) && /"object"\s*:\s*"(?:chat|text)[._]completion/.test(data),
-    isLast: (_, data) => data === '[DONE]',
-    last: '[DONE]',
-  },
+/** A stream in another dialect is complete when the connection ends without an error. */
+const DIALECTS: readonly StreamDialect[] = [
+  anthropicStream,
+  openaiResponsesStream,
+  chatCompletionsStream,
 ];
 
-/** Events by which a provider says, in the middle of a stream, that it failed. */
+/** Whether an event in the middle of a stream says that the provider failed. */
 function isFailure(event: string | undefined, data: string): boolean {
-  if (event === 'error' || event === 'response.failed') return true;
-  // Beside other members, too; but not in an answer that is about errors, where the quotes are escaped.
+  if (event === 'error' || DIALECTS.some((dialect) => dialect.isFailure?.(event))) return true;
+  // A member `error` beside other members counts, an answer about errors does not: its quotes are
+  // escaped.
   if (!/"error"\s*:(?!\s*null\b)/.test(data)) return false;
   try {
     return Boolean((JSON.parse(data) as { error?: unknown } | null)?.error);
@@ -53,42 +39,45 @@ function isFailure(event: string | undefined, data: string): boolean {
   }
 }
 
-/** What an event is called; where only its data is passed on, that says so, too. */
+/** Returns the name of an event. Some gateways pass only the data on, whose `type` is the name. */
 const nameOf = (event: string | undefined, data: string) =>
   event ?? /^\s*\{\s*"type"\s*:\s*"([^"\\]+)"/.exec(data)?.[1];
 
 /**
- * Returns a watch for the body of a response, which is kept up to `maxBytes`; `isCoded` if it comes as it travels,
- * straight from a handler, whose end nothing cut off.
+ * Returns a watch for the body of a response.
+ *
+ * @param maxBytes The longest body that is stored.
+ * @param isCoded Whether the body is still in its `content-encoding`: a handler's own response, which
+ * no connection can cut off. `fetch` decodes bodies.
  */
-export function watchEnd(
+export function watchCompleteness(
   { headers, type: kind }: Response,
   maxBytes: number,
   isCoded = false,
-): EndWatch {
+): CompletenessWatch {
   const type = headers.get('content-type') ?? '';
   const hasCoding = headers.has('content-encoding');
   if (/^text\/event-stream\b/i.test(type) && !(isCoded && hasCoding))
     return new EventStreamWatch(maxBytes);
-  // A coded body is counted by who decodes it.
-  // Across origins, browsers show the length of what is coded, and hide that it is.
+  // `content-length` counts the coded bytes, and the watch sees decoded ones. For a response of another
+  // origin, browsers show that length and hide the coding.
   const isDecoded = (hasCoding || kind === 'cors') && !isCoded;
   const length = isDecoded ? '' : (headers.get('content-length') ?? '');
   if (/^\d+$/.test(length)) return new LengthWatch(Number(length));
   return /[/+]json\s*(?:;|$)/i.test(type) && !isCoded ? JSON_WATCH : NO_WATCH;
 }
 
-const NO_WATCH: EndWatch = { see() {}, fault: () => undefined };
+const NO_WATCH: CompletenessWatch = { see() {}, fault: () => undefined };
 
-/** JSON that came without a length: half of it is no JSON. */
-const JSON_WATCH: EndWatch = {
+/** JSON without a `content-length`: half of a document does not parse. */
+const JSON_WATCH: CompletenessWatch = {
   see() {},
   fault(bodyOf) {
     const body = bodyOf();
-    // No answer at all is what some servers give with a status that says it all.
+    // Some servers answer with a status alone.
     if (body === undefined || body.length === 0) return undefined;
     try {
-      JSON.parse(decoder.decode(startsWithMark(body) ? body.subarray(3) : body));
+      JSON.parse(decoder.decode(startsWithByteOrderMark(body) ? body.subarray(3) : body));
       return undefined;
     } catch (error) {
       return `its body is no JSON: ${(error as Error).message}`;
@@ -96,8 +85,8 @@ const JSON_WATCH: EndWatch = {
   },
 };
 
-/** A byte order mark, which a `Response` does not count as text, either. */
-const startsWithMark = ([first, second, third]: Uint8Array) =>
+/** `Response.json()` skips a byte order mark, too. */
+const startsWithByteOrderMark = ([first, second, third]: Uint8Array) =>
   first === 0xef && second === 0xbb && third === 0xbf;
 
 function isJson(text: string): boolean {
@@ -109,15 +98,15 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Events this long are read also where nothing so long is kept. */
-const LEAST_BUFFER = 1024 * 1024;
+/** Events up to this length are read even if a body of this length is not stored. */
+const MIN_BUFFER_BYTES = 1024 * 1024;
 
-/** Server-sent events (HTML §9.2), of which some protocols have a last one. */
-class EventStreamWatch implements EndWatch {
+/** Server-sent events (HTML §9.2). A known dialect has a last event. */
+class EventStreamWatch implements CompletenessWatch {
   readonly #decoder = new TextDecoder();
   readonly #parser: EventSourceParser;
   #isTooLong = false;
-  #protocol: Protocol | undefined;
+  #dialect: StreamDialect | undefined;
   #isCutOff = false;
   #hasBegun = false;
   #hasEnded = false;
@@ -126,8 +115,8 @@ class EventStreamWatch implements EndWatch {
   constructor(maxBytes: number) {
     this.#parser = createParser({
       onEvent: ({ event, data }) => this.#onEvent(event, data),
-      // One event of more than is kept: not even its line is held, and its end is not known.
-      maxBufferSize: Math.max(maxBytes, LEAST_BUFFER),
+      // A longer event is not buffered, so the end of the stream cannot be judged.
+      maxBufferSize: Math.max(maxBytes, MIN_BUFFER_BYTES),
       onError: ({ type }) => {
         if (type === 'max-buffer-size-exceeded') this.#isTooLong = true;
       },
@@ -140,14 +129,14 @@ class EventStreamWatch implements EndWatch {
   }
 
   fault(): string | undefined {
-    // Clients take a last event for what it says, though no empty line follows it.
+    // Clients accept a last event without the empty line after it.
     if (this.#isTooLong) return this.#failure;
     this.#isCutOff = true;
     this.#parser.feed('\n\n');
     if (this.#failure !== undefined) return this.#failure;
     if (!this.#hasBegun) return 'its stream ended before the first event';
-    if (this.#protocol === undefined || this.#hasEnded) return undefined;
-    return `its stream ended before ${this.#protocol.last}`;
+    if (this.#dialect === undefined || this.#hasEnded) return undefined;
+    return `its stream ended before ${this.#dialect.lastName}`;
   }
 
   #onEvent(given: string | undefined, data: string): void {
@@ -155,18 +144,18 @@ class EventStreamWatch implements EndWatch {
     this.#hasBegun = true;
     const event = nameOf(given, data);
     if (isFailure(event, data)) this.#failure ??= `its stream says ${data.slice(0, 200)}`;
-    this.#protocol ??= PROTOCOLS.find(({ isOf }) => isOf(event, data));
-    if (this.#protocol?.isLast(event, data)) this.#hasEnded = true;
+    this.#dialect ??= DIALECTS.find(({ isFirst }) => isFirst(event, data));
+    if (this.#dialect?.isLast(event, data)) this.#hasEnded = true;
   }
 }
 
-/** What has a length, has that length. */
-class LengthWatch implements EndWatch {
-  readonly #wanted: number;
+/** The byte count must equal `Content-Length`. */
+class LengthWatch implements CompletenessWatch {
+  readonly #expectedBytes: number;
   #byteCount = 0;
 
-  constructor(wanted: number) {
-    this.#wanted = wanted;
+  constructor(expectedBytes: number) {
+    this.#expectedBytes = expectedBytes;
   }
 
   see(chunk: Uint8Array): void {
@@ -174,7 +163,7 @@ class LengthWatch implements EndWatch {
   }
 
   fault(): string | undefined {
-    if (this.#byteCount === this.#wanted) return undefined;
-    return `its body has ${this.#byteCount} bytes, its content-length says ${this.#wanted}`;
+    if (this.#byteCount === this.#expectedBytes) return undefined;
+    return `its body has ${this.#byteCount} bytes, its content-length says ${this.#expectedBytes}`;
   }
 }

@@ -11,7 +11,7 @@ import {
   type Timer,
 } from '../runtime/runtime.js';
 import { joinChunks } from './chunks.js';
-import { watchEnd } from './completeness.js';
+import { watchCompleteness } from './completeness.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { Recording } from './recording.js';
 import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
@@ -41,32 +41,32 @@ export interface ResponseInfo {
 }
 
 /** A caller of an exchange: first it waits for the head, then it reads the body. */
-class Seat {
+class Subscriber {
   readonly #signal: AbortSource | undefined;
-  readonly #onLeave: () => void;
+  readonly #onUnsubscribe: () => void;
   /** The response's, once the request is sent; read only if the response has one. */
   body: ReadableStream<Uint8Array> | undefined;
-  isTaken = true;
+  isSubscribed = true;
 
-  constructor(signal: AbortSource | undefined, onLeave: () => void) {
+  constructor(signal: AbortSource | undefined, onUnsubscribe: () => void) {
     this.#signal = signal;
-    this.#onLeave = onLeave;
+    this.#onUnsubscribe = onUnsubscribe;
   }
 
   attach(recording: Recording): void {
-    this.body = recording.read(this.#signal, () => this.leave());
+    this.body = recording.read(this.#signal, () => this.unsubscribe());
   }
 
-  leave(): void {
-    if (!this.isTaken) return;
-    this.isTaken = false;
-    this.#onLeave();
+  unsubscribe(): void {
+    if (!this.isSubscribed) return;
+    this.isSubscribed = false;
+    this.#onUnsubscribe();
   }
 
   /** For a caller that is gone before it had the response. */
-  giveUp(): void {
+  cancel(): void {
     this.body?.cancel().catch(() => {});
-    this.leave();
+    this.unsubscribe();
   }
 }
 
@@ -80,22 +80,22 @@ export class Exchange {
   /** When nobody needs the answer and it need not be kept: ends the wait for the store and for others. */
   readonly abandonment = new LazyAbort();
   /** Until all is done, also in the store; never rejects. */
-  readonly landing: Promise<void>;
+  readonly settled: Promise<void>;
   /** The response, once it is kept. */
   stored: StoredResponse | undefined;
   readonly #heartbeat: Heartbeat | undefined;
-  #onLanded = () => {};
+  #onSettled = () => {};
   #resolve: (answer: Answer) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #recording: Recording | undefined;
-  readonly #seats = new Set<Seat>();
+  readonly #subscribers = new Set<Subscriber>();
   #isExecuting = false;
   /** Whether the store has nothing more to say, either. */
   #isSettled = false;
-  #onLooked = () => {};
+  #onLookedUp = () => {};
   /** Resolves when it is known whether there is an answer, or one is being made. */
-  readonly looked = new Promise<void>((resolve) => {
-    this.#onLooked = resolve;
+  readonly lookedUp = new Promise<void>((resolve) => {
+    this.#onLookedUp = resolve;
   });
   /** Whether it is decided what becomes of the response. */
   #hasEnded = false;
@@ -113,8 +113,8 @@ export class Exchange {
     this.fingerprint = fingerprint;
     this.traceparent = traceparent;
     if (isBoundToRequest()) this.#heartbeat = new Heartbeat(limits.leaseMs);
-    this.landing = new Promise((resolve) => {
-      this.#onLanded = resolve;
+    this.settled = new Promise((resolve) => {
+      this.#onSettled = resolve;
     });
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -153,29 +153,29 @@ export class Exchange {
   resolve({ value, outcome, ageMs }: Detailed<StoredResponse>): void {
     this.stored = value;
     this.#resolve({ stored: value, outcome, ageMs });
-    this.#land();
+    this.#settle();
   }
 
   reject(error: unknown): void {
     const value = madeHere(error);
     if (value === undefined) this.#reject(error);
     else this.#resolve({ stored: value, outcome: 'joined', ageMs: 0 });
-    this.#land();
+    this.#settle();
   }
 
-  #land(): void {
+  #settle(): void {
     this.#heartbeat?.stop();
     this.#isSettled = true;
-    this.#onLooked();
-    this.#onLanded();
+    this.#onLookedUp();
+    this.#onSettled();
   }
 
   /** Counts a caller in until it leaves or has read everything; only while `canBeJoined`. */
-  enter(signal: AbortSource | undefined): Seat {
-    const seat = new Seat(signal, () => this.#abandonIfAlone());
-    this.#seats.add(seat);
-    if (this.#recording !== undefined) seat.attach(this.#recording);
-    return seat;
+  subscribe(signal: AbortSource | undefined): Subscriber {
+    const subscriber = new Subscriber(signal, () => this.#abandonIfAlone());
+    this.#subscribers.add(subscriber);
+    if (this.#recording !== undefined) subscriber.attach(this.#recording);
+    return subscriber;
   }
 
   /** Sends the request, hands the response to all who wait while it comes in, and returns it whole. */
@@ -184,7 +184,7 @@ export class Exchange {
     send: (signal: AbortSignal) => Promise<Response>,
   ): Promise<StoredResponse> {
     this.#isExecuting = true;
-    this.#onLooked();
+    this.#onLookedUp();
     const upstream = new LazyAbort();
     const stopListening = whenAborted(abort, () => upstream.abort(abort.reason));
     const idle = new IdleTimer(this.#limits.idleMs, () => {
@@ -215,7 +215,8 @@ export class Exchange {
   #prepare(): Recording {
     const recording = new Recording(this.#limits);
     this.#recording = recording;
-    for (const seat of this.#seats) if (seat.isTaken) seat.attach(recording);
+    for (const subscriber of this.#subscribers)
+      if (subscriber.isSubscribed) subscriber.attach(recording);
     return recording;
   }
 
@@ -255,7 +256,7 @@ export class Exchange {
     }
     this.#resolve({ head, hasBody: true });
     const { isCoded } = this.#limits;
-    const watch = watchEnd(response, this.#limits.maxBytes, isCoded);
+    const watch = watchCompleteness(response, this.#limits.maxBytes, isCoded);
     let fault: string | undefined;
     let body: Uint8Array | undefined;
     const bodyOf = () => {
@@ -312,9 +313,9 @@ export class Exchange {
   }
 
   #abandonIfAlone(): void {
-    for (const seat of this.#seats) {
-      if (seat.isTaken) return;
-      this.#seats.delete(seat);
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.isSubscribed) return;
+      this.#subscribers.delete(subscriber);
     }
     // What has not been sent yet need not be; what has been is billed, and its answer serves a retry.
     if (this.#hasEnded) {

@@ -2,9 +2,8 @@ import { type AbortSource, untilAborted } from '../once/abort.js';
 import { inProgress, mismatch, OnceError } from '../once/errors.js';
 import type { Saved } from '../once/events.js';
 import { RequestGoneError } from '../once/heartbeat.js';
-import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../once/index.js';
+import type { Detailed, OnceEvent, OnceStats } from '../once/index.js';
 import { OnceRunner } from '../once/once.js';
-import { toSettings, whole } from '../once/options.js';
 import type { EventBody } from '../once/run.js';
 import {
   clearTimer,
@@ -15,18 +14,9 @@ import {
 } from '../runtime/runtime.js';
 import { isAnother } from '../store/transition.js';
 import { HttpError, ResponseNotKeptError } from './errors.js';
-import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from './exchange.js';
+import { Exchange, type ExchangeLimits, type Outcome } from './exchange.js';
+import type { ExchangeSettings } from './options.js';
 import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';
-
-/** How responses are shared and kept; what is not said here is as in `createOnce`. */
-export interface ExchangeOptions extends Omit<OnceOptions, 'codec' | 'storeErrors'> {
-  /** Which responses are kept and replayed: those with a 2xx status, unless given. */
-  readonly storeResponses?: (response: ResponseInfo) => boolean;
-  /** How long the other side may say nothing; 5 minutes unless given. */
-  readonly idleMs?: number;
-  /** How far one reader may fall behind another in a response too long to be kept; 1 MiB unless given. */
-  readonly maxUnreadBytes?: number;
-}
 
 /** One caller's wish to have a request sent, or to get what came of it. */
 export interface ExchangePlan {
@@ -40,7 +30,7 @@ export interface ExchangePlan {
   readonly signal?: AbortSource | undefined;
   readonly traceparent?: string | undefined;
   /** Is told when this caller is the first, until when there is something to do. */
-  readonly onStart?: ((landing: Promise<void>) => void) | undefined;
+  readonly onStart?: ((settled: Promise<void>) => void) | undefined;
   readonly send: (signal: AbortSignal) => Promise<Response>;
 }
 
@@ -48,15 +38,15 @@ export interface Exchanged {
   readonly response: Response;
   readonly outcome: Outcome;
   /** Until the store has it, too, if it is kept; never rejects. */
-  readonly landing: Promise<void>;
+  readonly settled: Promise<void>;
 }
 
 /** Whether an error says that somebody has waited for another's run for long enough. */
-const isOutOfPatience = (error: unknown) =>
+const isWaitTimeout = (error: unknown) =>
   error instanceof OnceError && error.code === 'SAMEKEY_IN_PROGRESS';
 
 /** For one that waited for an exchange whose request is gone: it is to look again. */
-const whereGone = (error: unknown): undefined => {
+const lookAgainIfRequestEnded = (error: unknown): undefined => {
   if (!(error instanceof RequestGoneError)) throw error;
 };
 
@@ -70,24 +60,23 @@ export const OUTCOME_HEADER = 'samekey';
 export class Exchanges {
   readonly once: OnceRunner;
   readonly #limits: ExchangeLimits;
-  readonly #options: ExchangeOptions;
-  readonly #underWay = new Map<string, Exchange>();
+  readonly #options: ExchangeSettings;
+  readonly #inProgress = new Map<string, Exchange>();
   /** All that `close` waits for: those that nobody may join any longer, too. */
   readonly #unsettled = new Set<Exchange>();
   /** What `once` did not see, because it was dealt with here. */
   readonly #counts = { joined: 0, conflicts: 0, mismatches: 0 };
 
   /** `isCoded` where bodies come as they travel: `fetch` decodes them, a handler's are as it made them. */
-  constructor(options: ExchangeOptions, isCoded = false) {
-    const { storeResponses, idleMs, maxUnreadBytes, ...onceOptions } = options;
-    this.#options = options;
-    this.once = new OnceRunner(toSettings({ ...onceOptions, codec: responseCodec }));
+  constructor(settings: ExchangeSettings, isCoded = false) {
+    this.#options = settings;
+    this.once = new OnceRunner({ ...settings, codec: responseCodec, storeErrors: () => false });
     this.#limits = {
-      maxBytes: options.maxResultBytes ?? 16 * 1024 * 1024,
-      maxUnreadBytes: whole('maxUnreadBytes', maxUnreadBytes, 1024 * 1024, 0),
-      idleMs: whole('idleMs', idleMs, 5 * 60 * 1000, 1),
-      leaseMs: this.once.settings.leaseMs,
-      isKept: storeResponses ?? (({ status }) => status >= 200 && status < 300),
+      maxBytes: settings.maxResultBytes,
+      maxUnreadBytes: settings.maxUnreadBytes,
+      idleMs: settings.idleMs,
+      leaseMs: settings.leaseMs,
+      isKept: settings.storeResponses,
       isCoded,
     };
   }
@@ -100,8 +89,8 @@ export class Exchanges {
       const underWay = this.#joinable(plan.key);
       const exchanged =
         underWay === undefined
-          ? await this.#board(this.#start(plan), plan, undefined)
-          : await this.#join(underWay, plan, calledAt).catch(whereGone);
+          ? await this.#await(this.#start(plan), plan, undefined)
+          : await this.#join(underWay, plan, calledAt).catch(lookAgainIfRequestEnded);
       if (exchanged !== undefined) return exchanged;
     }
   }
@@ -114,7 +103,7 @@ export class Exchanges {
       return isGone;
     } finally {
       // An exchange that began before this may still come to what was taken away.
-      if (isGone) this.#underWay.delete(key);
+      if (isGone) this.#inProgress.delete(key);
     }
   }
 
@@ -122,7 +111,7 @@ export class Exchanges {
     await this.once.close();
     // What it has answered, and the events of those who joined.
     await Promise.all(
-      [...this.#unsettled].map((each) => each.until(each.landing).catch(whereGone)),
+      [...this.#unsettled].map((each) => each.until(each.settled).catch(lookAgainIfRequestEnded)),
     );
   }
 
@@ -140,11 +129,11 @@ export class Exchanges {
   /** The exchange that callers of this key join. One whose request is gone is forgotten. */
   #joinable(key: string): Exchange | undefined {
     // The oldest first.
-    for (const [each, exchange] of this.#underWay) {
+    for (const [each, exchange] of this.#inProgress) {
       if (!exchange.isGone) break;
       this.#forget(each, exchange);
     }
-    const exchange = this.#underWay.get(key);
+    const exchange = this.#inProgress.get(key);
     if (!exchange?.isGone) return exchange;
     this.#forget(key, exchange);
     return undefined;
@@ -156,7 +145,7 @@ export class Exchanges {
   }
 
   #remove(key: string, exchange: Exchange): void {
-    if (this.#underWay.get(key) === exchange) this.#underWay.delete(key);
+    if (this.#inProgress.get(key) === exchange) this.#inProgress.delete(key);
   }
 
   #start(plan: ExchangePlan): Exchange {
@@ -164,10 +153,10 @@ export class Exchanges {
     const abortsWhenAbandoned = this.#options.onAbandoned === 'abort';
     const exchange = new Exchange(this.#limits, abortsWhenAbandoned, fingerprint, traceparent);
     // One that throws has nothing begun.
-    plan.onStart?.(exchange.landing);
-    this.#underWay.set(key, exchange);
+    plan.onStart?.(exchange.settled);
+    this.#inProgress.set(key, exchange);
     this.#unsettled.add(exchange);
-    exchange.landing.then(() => this.#unsettled.delete(exchange));
+    exchange.settled.then(() => this.#unsettled.delete(exchange));
     const ask = (): Promise<Detailed<StoredResponse>> =>
       this.once
         .detailed<StoredResponse>(key, (context) => exchange.execute(context, send), {
@@ -201,13 +190,13 @@ export class Exchanges {
     // What is complete is nobody else's before the store says that it is kept: it may say no. What
     // is not kept, or was given up, is nothing to join.
     if (!underWay.isOpen) {
-      await this.#inTime(underWay.until(underWay.landing), plan, calledAt);
+      await this.#inTime(underWay.until(underWay.settled), plan, calledAt);
       return undefined;
     }
     if (isAnother(underWay.fingerprint, fingerprint)) {
       // While it looks it may be the one that the store refuses.
       if (!underWay.isExecuting) {
-        await this.#inTime(underWay.until(underWay.looked), plan, calledAt, () =>
+        await this.#inTime(underWay.until(underWay.lookedUp), plan, calledAt, () =>
           this.#mismatch(plan),
         );
         if (!underWay.isExecuting) return undefined;
@@ -215,7 +204,7 @@ export class Exchanges {
       throw this.#mismatch(plan);
     }
     if (this.#options.onDuplicate === 'reject') {
-      await untilAborted(underWay.until(underWay.looked), signal);
+      await untilAborted(underWay.until(underWay.lookedUp), signal);
       if (underWay.isExecuting) throw this.#conflict(plan, 0);
     }
     if (!underWay.canBeJoined) {
@@ -227,33 +216,33 @@ export class Exchanges {
     }
     // No request may read the stream of another one: a duplicate waits for all of it and gets a copy.
     if (isBoundToRequest()) {
-      await this.#inTime(underWay.until(underWay.landing), plan, calledAt);
+      await this.#inTime(underWay.until(underWay.settled), plan, calledAt);
       return undefined;
     }
-    return this.#board(underWay, plan, calledAt);
+    return this.#await(underWay, plan, calledAt);
   }
 
   /** Waits for the answer; `undefined` if it is none for this caller, who is to look again. */
-  async #board(
+  async #await(
     exchange: Exchange,
     plan: ExchangePlan,
-    joinedAt: number | undefined,
+    calledAt: number | undefined,
   ): Promise<Exchanged | undefined> {
     const { key, signal, fresh } = plan;
-    const isFirst = joinedAt === undefined;
-    const boardedAt = monotonicMs();
-    const seat = exchange.enter(signal);
+    const isFirst = calledAt === undefined;
+    const subscribedAt = monotonicMs();
+    const subscriber = exchange.subscribe(signal);
     try {
       // Who was first waits for others by the rules of `once`.
       const answer = await (isFirst
         ? untilAborted(exchange.answer, signal)
-        : this.#inTime(exchange.answer, plan, joinedAt));
-      const waitedMs = monotonicMs() - boardedAt;
+        : this.#inTime(exchange.answer, plan, calledAt));
+      const waitedMs = monotonicMs() - subscribedAt;
       // What was there before is not what who wants a fresh response waits for.
       const isOld =
         'stored' in answer && (answer.outcome === 'replayed' || answer.ageMs > waitedMs);
       if (fresh && !isFirst && isOld) {
-        seat.leave();
+        subscriber.unsubscribe();
         return undefined;
       }
       const own = 'stored' in answer ? answer.outcome : 'executed';
@@ -264,23 +253,27 @@ export class Exchanges {
         const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
         this.#tellWithSaving(exchange, plan, event);
       }
-      const { landing } = exchange;
+      const { settled } = exchange;
       const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
       if (!('stored' in answer)) {
         const { head, hasBody } = answer;
-        if (!hasBody) seat.giveUp();
-        return { outcome, landing, response: toResponse(head, hasBody ? seat.body : null, marks) };
+        if (!hasBody) subscriber.cancel();
+        return {
+          outcome,
+          settled,
+          response: toResponse(head, hasBody ? subscriber.body : null, marks),
+        };
       }
-      seat.leave();
+      subscriber.unsubscribe();
       const { body, ...kept } = answer.stored;
       const isSame = plan.url !== undefined && withoutQuery(plan.url) === kept.url;
       const head = isSame ? { ...kept, url: plan.url } : kept;
-      return { outcome, landing, response: toResponse(head, body.slice(), marks) };
+      return { outcome, settled, response: toResponse(head, body.slice(), marks) };
     } catch (error) {
-      seat.giveUp();
+      subscriber.cancel();
       // The first caller has waited for others for long enough, and only that.
-      const isNoMatter = !isFirst && !exchange.isExecuting && isOutOfPatience(error);
-      if (isNoMatter && this.#leftMs(joinedAt) > 0) return undefined;
+      const firstTimedOut = !isFirst && !exchange.isExecuting && isWaitTimeout(error);
+      if (firstTimedOut && this.#leftMs(calledAt) > 0) return undefined;
       throw error;
     }
   }
@@ -333,7 +326,7 @@ export class Exchanges {
     if (savingOf === undefined || onEvent === undefined) {
       return this.#emit(key, traceparent, event);
     }
-    await exchange.landing;
+    await exchange.settled;
     let saved: Saved | undefined;
     try {
       if (exchange.stored !== undefined) saved = savingOf(exchange.stored as never);

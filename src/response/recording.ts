@@ -118,9 +118,9 @@ export class Recording {
 
   /**
    * The stream, from the beginning; to be asked for only while `isWhole`. When the signal aborts it
-   * ends with its reason. `onLeave` is called when the reader has had everything, or wants no more.
+   * ends with its reason. `onUnsubscribe` is called when the reader has had everything, or wants no more.
    */
-  read(signal?: AbortSource, onLeave: () => void = () => {}): ReadableStream<Uint8Array> {
+  read(signal?: AbortSource, onUnsubscribe: () => void = () => {}): ReadableStream<Uint8Array> {
     let stopListening = () => {};
     let resume = () => {};
     const reader: Reader = {
@@ -129,10 +129,10 @@ export class Recording {
       wake: () => resume(),
       fail: () => {},
     };
-    const leave = () => {
+    const stop = () => {
       stopListening();
       resume();
-      if (this.#leave(reader)) onLeave();
+      if (this.#removeReader(reader)) onUnsubscribe();
     };
     this.#readers.add(reader);
     return new ReadableStream<Uint8Array>(
@@ -140,7 +140,7 @@ export class Recording {
         start: (controller) => {
           reader.fail = (error) => {
             controller.error(error);
-            leave();
+            stop();
           };
           if (signal?.aborted) reader.fail(signal.reason);
           else if (signal) stopListening = failWhenAborted(reader, signal);
@@ -150,7 +150,7 @@ export class Recording {
             if (this.#end !== undefined) {
               if ('error' in this.#end) return reader.fail(this.#end.error);
               controller.close();
-              return leave();
+              return stop();
             }
             await new Promise<void>((resolve) => {
               resume = resolve;
@@ -166,7 +166,7 @@ export class Recording {
           this.#forget();
           this.#wakeSource();
         },
-        cancel: leave,
+        cancel: stop,
       },
       // Nothing is copied for a reader before it asks.
       { highWaterMark: 0 },
@@ -229,7 +229,7 @@ export class Recording {
     this.#compactsAt = Math.max(MANY_CHUNKS, 2 * chunks.length);
   }
 
-  #leave(reader: Reader): boolean {
+  #removeReader(reader: Reader): boolean {
     if (!this.#readers.delete(reader)) return false;
     this.#forget();
     this.#wakeSource();

@@ -8,18 +8,19 @@ const requests = Array.from({ length: 20 }, (_, at) => ({
 }));
 const api = { create: async () => ({ id: 'batch_1' }) };
 
-/** A store that fails at the n-th time from now that something is done to an item, or to a batch. */
+/** A store that fails on the nth call from now on for an item or a batch. */
 function failing() {
   let isItem = true;
   let action = '';
-  let left = 0;
+  let remaining = 0;
   const hook =
     (name: string, isLate = false) =>
     async (call: () => Promise<unknown>, key: string) => {
-      const isMeant = action === name && key.startsWith('batch:ik_') === isItem && --left === 0;
-      if (isMeant && !isLate) throw new Error('the store is down');
+      const isTarget =
+        action === name && key.startsWith('batch:ik_') === isItem && --remaining === 0;
+      if (isTarget && !isLate) throw new Error('the store is down');
       const reply = await call();
-      if (isMeant) throw new Error('its reply was lost');
+      if (isTarget) throw new Error('its reply was lost');
       return reply;
     };
   const store = hookedStore({ claim: hook('claim', true), release: hook('release') });
@@ -28,22 +29,22 @@ function failing() {
     failAt(of: 'item' | 'batch', name: 'claim' | 'release', nth: number) {
       isItem = of === 'item';
       action = name;
-      left = nth;
+      remaining = nth;
     },
   };
 }
 
-describe('a store that fails in the middle', () => {
-  it('of a plan: nothing of it stays claimed', async () => {
+describe('a store that fails', () => {
+  it('while planning leaves no claim', async () => {
     const { store, failAt } = failing();
     failAt('item', 'claim', 7);
     const plan = () => planBatch(requests, { store, provider: 'anthropic' });
     await expect(plan()).rejects.toThrow('its reply was lost');
-    const { batches, underway } = await plan();
-    expect([batches[0]?.items.length, underway]).toEqual([20, []]);
+    const { batches, inProgress } = await plan();
+    expect([batches[0]?.items.length, inProgress]).toEqual([20, []]);
   });
 
-  it('of giving a plan back: the rest is given back at the next attempt', async () => {
+  it('while releasing a plan: the next attempt releases the rest', async () => {
     const { store, failAt } = failing();
     const plan = () => planBatch(requests, { store, provider: 'anthropic' });
     const first = await plan();
@@ -53,7 +54,7 @@ describe('a store that fails in the middle', () => {
     expect((await plan()).batches[0]?.items.length).toBe(20);
   });
 
-  it('of dropping a batch: the rest is dropped at the next attempt', async () => {
+  it('while dropping a batch: the next attempt drops the rest', async () => {
     const { store, failAt } = failing();
     const plan = () => planBatch(requests, { store, provider: 'anthropic' });
     const [batch] = (await plan()).batches;
@@ -65,7 +66,7 @@ describe('a store that fails in the middle', () => {
     expect((await plan()).batches[0]?.items.length).toBe(20);
   });
 
-  it('of beginning to drop one: it can be dropped at the next attempt', async () => {
+  it('while locking a batch to drop: the next attempt drops it', async () => {
     const { store, failAt } = failing();
     const plan = () => planBatch(requests, { store, provider: 'anthropic' });
     const [batch] = (await plan()).batches;
@@ -77,8 +78,8 @@ describe('a store that fails in the middle', () => {
   });
 });
 
-describe('a pause for longer than the lease, at the end of dropping a batch', () => {
-  it('is told if somebody else has the batch by then', async () => {
+describe('dropping a batch, paused longer than the lease at the end', () => {
+  it('rejects if another process has claimed the batch', async () => {
     let nowMs = 1e12;
     const behind = memoryStore({ clock: () => nowMs });
     let isPaused = false;

@@ -24,7 +24,7 @@ const failed = (code: string) => ({
   error: { code, message: 'This request could not be executed.' },
 });
 
-/** Lines as the providers document them, and what they say. */
+/** Result lines as the providers document them, and their outcomes. */
 const LINES: [string, object, object][] = [
   [
     'Anthropic, succeeded',
@@ -36,7 +36,7 @@ const LINES: [string, object, object][] = [
   ['Anthropic, canceled', { result: { type: 'canceled' } }, { outcome: 'canceled' }],
   ['OpenAI, 200', response(200, message), { outcome: 'succeeded', response: message }],
   ['OpenAI, 400', response(400, { error }), { outcome: 'errored', error }],
-  ['OpenAI, 500 without a word', response(500, ''), { outcome: 'errored', error: '' }],
+  ['OpenAI, 500 with an empty body', response(500, ''), { outcome: 'errored', error: '' }],
   [
     'OpenAI, expired',
     failed('batch_expired'),
@@ -63,15 +63,15 @@ describe('a line of the results', () => {
       provider: 'openai',
     });
     const custom_id = batches[0]?.items[0]?.customId;
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     const { stored, released } = await recordResults([{ custom_id, ...line }], {
       store,
-      onResult: (result) => void told.push(result),
+      onResult: (result) => void reported.push(result),
     });
-    const isKept = 'response' in outcome;
-    expect([stored, released]).toEqual(isKept ? [1, 0] : [0, 1]);
+    const isStored = 'response' in outcome;
+    expect([stored, released]).toEqual(isStored ? [1, 0] : [0, 1]);
     const id = custom_id?.slice(0, 35);
-    expect(told).toEqual([
+    expect(reported).toEqual([
       { error: undefined, ...outcome, id, requesters: ['anna'], isRepeated: false },
     ]);
   });
@@ -94,10 +94,10 @@ interface Listed {
 
 /** Batches of Anthropic, the latest first. */
 function anthropicWith(...listed: Listed[]) {
-  const looked: string[] = [];
+  const inspected: string[] = [];
   const list = async function* () {
     for (const { id, at, results, count } of listed) {
-      looked.push(id);
+      inspected.push(id);
       yield {
         id,
         created_at: `2026-01-01T${at}Z`,
@@ -119,7 +119,7 @@ function anthropicWith(...listed: Listed[]) {
     })();
   const create = async () => ({ id: 'none' });
   const { find } = anthropicBatches({ messages: { batches: { create, list, results } } });
-  return { find: find as NonNullable<typeof find>, looked };
+  return { find: find as NonNullable<typeof find>, inspected };
 }
 
 describe('looking for a batch of Anthropic', () => {
@@ -129,18 +129,18 @@ describe('looking for a batch of Anthropic', () => {
       { id: 'b', at: '12:01:00', results: ['o2', 'o1'], count: 2 },
     );
     expect(await find(trace(['o1', 'o2'], 2))).toEqual({ id: 'b' });
-    // Of a plan that shares one item with it.
+    // With the ids of a plan that shares one item with the batch.
     expect(await find(trace(['o1']))).toEqual({ id: 'b' });
   });
 
-  it('cannot tell while one of as many requests has not ended', async () => {
+  it('returns unknown while a batch of the same size has not ended', async () => {
     const { find } = anthropicWith({ id: 'b', at: '12:01:00', count: 2 });
     expect(await find(trace(['o1', 'o2'], 2))).toBe('unknown');
     expect(await find(trace(['o1', 'o2', 'o3'], 3))).toBe(undefined);
     expect(await find(trace(['o1']))).toBe('unknown');
   });
 
-  it('does not take one for another that the same client has created', async () => {
+  it('ignores other batches that the same client has created', async () => {
     const listed: object[] = [];
     let status = 0;
     const client = {
@@ -175,7 +175,7 @@ describe('looking for a batch of Anthropic', () => {
     expect(await create(1)).toEqual({ id: 'batch_2', outcome: 'executed' });
   });
 
-  it('is not done where the provider said no', async () => {
+  it('is skipped after the provider has refused the batch', async () => {
     const store = memoryStore();
     const { batches } = await planBatch([{ params: {} }], { store, provider: 'anthropic' });
     const answers = [400, 401, 402, 403, 404, 413, 415, 422];
@@ -192,14 +192,14 @@ describe('looking for a batch of Anthropic', () => {
     expect(await create()).toEqual({ id: 'batch_1', outcome: 'executed' });
   });
 
-  it('looks no further back than clocks may differ', async () => {
-    const { find, looked } = anthropicWith(
+  it('looks no further back than the clock skew', async () => {
+    const { find, inspected } = anthropicWith(
       { id: 'c', at: '11:55:00', results: ['x'], count: 1 },
       { id: 'b', at: '11:45:00', results: ['o1'], count: 1 },
       { id: 'a', at: '11:44:00', results: ['o1'], count: 1 },
     );
     expect(await find(trace(['o1'], 1))).toBe(undefined);
-    expect(looked).toEqual(['c', 'b']);
+    expect(inspected).toEqual(['c', 'b']);
   });
 });
 
@@ -223,7 +223,7 @@ describe('looking for a batch of OpenAI', () => {
     expect(await find?.(trace([]))).toEqual({ id: 'a' });
   });
 
-  it('looks no further back than clocks may differ', async () => {
+  it('looks no further back than the clock skew', async () => {
     const { find } = openaiWith(
       { id: 'b', created_at: seconds - 700 },
       { id: 'a', created_at: seconds - 701, metadata: { samekey: 'ik_key' } as never },

@@ -31,17 +31,17 @@ interface Provider {
 let provider: Provider;
 afterEach(() => provider.stop());
 
-/** A provider of this machine shows at once what was created. */
+/** The test provider lists a created batch at once. */
 const SETTLE_MS = 200;
 
-/** The real SDKs, with the retries that they have. */
+/** The real SDKs, with their own retries. */
 const SIDES: Record<
   BatchProvider,
   {
     request(name: string | undefined, question: string): BatchRequest;
     api(): BatchApi;
     createPath: string;
-    /** The results of a batch, when there are any. */
+    /** Waits for the results of a batch. */
     results(id: string): Promise<unknown[]>;
     text(response: never): string;
   }
@@ -102,7 +102,7 @@ const createCount = (path: string) =>
 
 describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (name) => {
   const { request, api, createPath, results, text } = SIDES[name];
-  /** Of every POST that creates a batch, in turn. */
+  /** How the provider answers each POST that creates a batch, in turn. */
   const moods =
     (...list: string[]) =>
     ({ method, path }: { method: string; path: string }) =>
@@ -113,7 +113,7 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
   const createAll = (store: Store, { batches }: Pick<BatchPlan, 'batches'>) =>
     Promise.all(batches.map((batch) => createBatch(batch, api(), { store, settleMs: SETTLE_MS })));
 
-  it('sends each request once, and gives its result to all who want it', async () => {
+  it('sends each request once, and reports its result to all requesters', async () => {
     await start();
     const store = memoryStore();
     const first = await plan(store, [
@@ -126,10 +126,10 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
     const [created] = await createAll(store, first);
     expect(created).toEqual({ id: expect.stringMatching(/batch_1$/), outcome: 'executed' });
 
-    // Of another caller, meanwhile.
+    // Another caller plans before the first batch has ended.
     const second = await plan(store, [request('dora', 'A?'), request('emil', 'D?')]);
     expect(second.batches.map(({ items }) => items.length)).toEqual([1]);
-    expect(second.underway).toMatchObject([{ state: 'created', batchId: created?.id }]);
+    expect(second.inProgress).toMatchObject([{ state: 'created', batchId: created?.id }]);
     const [other] = await createAll(store, second);
 
     const answers: Record<string, string> = {};
@@ -158,7 +158,7 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
     expect(replayed).toEqual([[['fred'], answers.anna]]);
   });
 
-  it('sends after a partial failure only what failed', async () => {
+  it('sends only the failed requests again after a partial failure', async () => {
     await start({ moods: moods('partial:3') });
     const store = memoryStore();
     const requests = ['A?', 'B?', 'C?', 'D?', 'E?', 'F?'].map((each) => request(each, each));
@@ -172,7 +172,7 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
     expect(missing.flatMap((id) => again.requesters.get(id) ?? [])).toEqual(['C?', 'F?']);
     const [second] = await createAll(store, again);
     expect(second?.id).not.toBe(first?.id);
-    // What is known already, and from a batch that none of these is in any longer.
+    // The first batch again: four known results, and two late failures.
     const repeated = await recordResults(await results(first?.id as string), { store });
     expect(repeated).toMatchObject({ stored: 0, released: 0, repeated: 4, late: 2 });
 
@@ -185,10 +185,10 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
   });
 
   it.each([
-    ['the connection broke when it was done', 'lose'],
-    ['the answer was cut', 'cut'],
-    ['the answer was 429, for it passed the limit', 'refuse'],
-  ])('makes one batch where %s', async (_, mood) => {
+    ['the connection broke after the provider had created it', 'lose'],
+    ['the response was cut off', 'cut'],
+    ['the provider created it and answered 429', 'refuse'],
+  ])('creates one batch when %s', async (_, mood) => {
     await start({ moods: moods(mood) });
     const store = memoryStore();
     const { batches } = await plan(store, [request('a', 'A?'), request('b', 'B?')]);
@@ -198,7 +198,7 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
     let created: Awaited<ReturnType<typeof create>> | undefined;
     for (let attempt = 0; created === undefined && attempt < 10; attempt++) {
       created = await create().catch((error) => {
-        // Anthropic's batches are known by their results: it has to end first.
+        // A Message Batch is recognized by its results, so it has to end first.
         if (name === 'anthropic') return pollAll();
         throw error;
       });
@@ -209,7 +209,7 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
     expect(provider.billedCount()).toBe(2);
   });
 
-  it.each(['500', '529', '429'])('sends it again after a %s', async (status) => {
+  it.each(['500', '529', '429'])('creates the batch again after a %s', async (status) => {
     await start({ moods: moods(status) });
     const store = memoryStore();
     const { batches } = await plan(store, [request('a', 'A?')]);
@@ -223,18 +223,18 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
     expect(provider.billedCount()).toBe(1);
   });
 
-  it('is found again by the next process when the first ended in between', async () => {
+  it('is found by the next process when the first one ended during the creation', async () => {
     await start({ moods: moods('lose') });
     const store = memoryStore();
     const requests = [request('a', 'A?'), request('b', 'B?')];
     const { batches } = await planBatch(requests, { store, provider: name, leaseMs: 50 });
     const [batch] = batches as [(typeof batches)[0]];
-    // It never learns that the call has ended.
+    // A create() whose caller never sees the end of the call.
     const never: BatchApi = {
       ...api(),
-      create: (...them) =>
+      create: (...args) =>
         api()
-          .create(...them)
+          .create(...args)
           .catch(() => new Promise<never>(() => {})),
     };
     createBatch(batch, never, { store: withoutRenewals(store), leaseMs: 50 }).catch(() => {});
@@ -244,30 +244,30 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
     while (settled.state === 'unknown') {
       await pollAll();
       const next = await plan(store, requests);
-      // Nobody may send what may have been sent.
+      // Requests that may have been sent are in no other plan.
       expect(next.batches).toEqual([]);
-      const [other] = next.underway;
+      const [other] = next.inProgress;
       if (other !== undefined)
         settled = await settleBatch(other, api(), { store, settleMs: SETTLE_MS });
     }
     expect(settled).toEqual({ state: 'created', id: expect.stringMatching(/batch_1$/) });
-    const [after] = (await plan(store, requests)).underway;
+    const [after] = (await plan(store, requests)).inProgress;
     expect(after).toMatchObject({ state: 'created', batchId: expect.any(String) });
     expect(provider.billedCount()).toBe(2);
   });
 
-  it('is planned again when the first process ended before it was created', async () => {
+  it('is planned again when the first process ended before the creation', async () => {
     await start();
     const store = memoryStore();
     const requests = [request('a', 'A?'), request('b', 'B?')];
     const dead = await planBatch(requests, { store, provider: name, leaseMs: 50 });
-    // Their leases may end in different milliseconds, between which there is time for a plan.
+    // The two leases may end in different milliseconds, and a plan may fall between them.
     const next: PlannedBatch[] = [];
     while (next.flatMap(({ items }) => items).length < requests.length) {
       next.push(...(await plan(store, requests)).batches);
     }
     const [created] = await createAll(store, { batches: next });
-    // Should it come to life again.
+    // The first process resumes after all.
     const [late] = dead.batches as [(typeof dead.batches)[0]];
     await expect(createBatch(late, api(), { store })).rejects.toMatchObject({
       code: 'SAMEKEY_LEASE_LOST',
@@ -277,7 +277,7 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
   });
 });
 
-/** Lets batches end. */
+/** Ends all batches: the test provider ends a batch when it is polled. */
 async function pollAll(): Promise<undefined> {
   const client = anthropic();
   for await (const { id } of client.messages.batches.list()) {
@@ -286,14 +286,14 @@ async function pollAll(): Promise<undefined> {
   return undefined;
 }
 
-/** As of a process that was stopped. */
+/** A store as a stopped process uses it: without renewals. */
 const withoutRenewals = (store: Store): Store => ({
   name: store.name,
-  claim: (...them) => store.claim(...them),
+  claim: (...args) => store.claim(...args),
   renew: async () => true,
-  complete: (...them) => store.complete(...them),
-  release: (...them) => store.release(...them),
-  read: (...them) => store.read(...them),
-  evict: (...them) => store.evict(...them),
+  complete: (...args) => store.complete(...args),
+  release: (...args) => store.release(...args),
+  read: (...args) => store.read(...args),
+  evict: (...args) => store.evict(...args),
   close: () => store.close(),
 });

@@ -9,13 +9,13 @@ import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { describeWith } from '../servers/process.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
 
-interface Place {
-  /** As two processes have it. */
+interface TestStores {
+  /** Two connections, as two processes have them. */
   readonly stores: readonly [Store, Store];
   end(): Promise<void>;
 }
 
-const PLACES: Record<string, [boolean, () => Promise<Place>]> = {
+const SERVERS: Record<string, [boolean, () => Promise<TestStores>]> = {
   'redis-server': [
     hasRedis,
     async () => {
@@ -51,12 +51,12 @@ const PLACES: Record<string, [boolean, () => Promise<Place>]> = {
 };
 
 const COUNT = 600;
-/** What a name may have in it, and a store may not like. */
+/** Names that a store may mishandle. */
 const AWKWARD = ['', '"', "'\\", '\n', '\u0000', '😀', '\ud800', '[]', 'ä'.repeat(300)];
 
-for (const [tool, [isThere, open]] of Object.entries(PLACES)) {
+for (const [tool, [isThere, open]] of Object.entries(SERVERS)) {
   describeWith(tool, isThere, `batches on ${tool}`, () => {
-    let place: Place;
+    let place: TestStores;
     beforeAll(async () => {
       place = await open();
     });
@@ -94,16 +94,16 @@ for (const [tool, [isThere, open]] of Object.entries(PLACES)) {
           result: i % 3 === 0 ? { type: 'expired' } : { type: 'succeeded', message: { i } },
         })),
       );
-      const told: string[] = [];
+      const reported: string[] = [];
       const onResult = ({ requesters }: { requesters: readonly string[] }) => {
-        told.push(...requesters);
+        reported.push(...requesters);
       };
       const { stored, released } = await recordResults(results, { store: other, onResult });
       expect(stored + released).toBe(COUNT);
       const names = ['anna', 'ben'].flatMap((prefix) =>
         requests(prefix).map(({ custom_id: name }) => name),
       );
-      expect(told.sort()).toEqual(names.sort());
+      expect(reported.sort()).toEqual(names.sort());
 
       const next = await planBatch(requests('carla'), { store: one, provider: 'anthropic' });
       expect(next.finished.length).toBe(stored);

@@ -11,7 +11,7 @@ interface TableScript {
 
 const script = (name: string) => import(new URL(`../../bench/${name}`, import.meta.url).href);
 const { chartData, isSealed }: ChartScript = await script('chart-data.mjs');
-const { readResults }: TableScript = await script('readme-table.mjs');
+const { readResults }: TableScript = await script('tables.mjs');
 const charts = chartData(readResults());
 const folder = new URL('../../docs/charts/', import.meta.url);
 const picture = (name: string) => readFileSync(new URL(name, folder), 'utf8');

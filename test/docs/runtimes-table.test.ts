@@ -15,19 +15,19 @@ interface Count {
   readonly passed: number;
   readonly total: number;
 }
-interface ReadmeTable {
+interface RuntimesTable {
   readResults(): { readonly rows: readonly Row[] };
   renderTable(results: { readonly rows: readonly Row[] }): string;
-  replaceTable(readme: string, table: string): string;
+  replaceTable(page: string, table: string): string;
 }
 
-const script = new URL('../runtimes/readme-table.mjs', import.meta.url);
-const { readResults, renderTable, replaceTable }: ReadmeTable = await import(script.href);
+const script = new URL('../runtimes/table.mjs', import.meta.url);
+const { readResults, renderTable, replaceTable }: RuntimesTable = await import(script.href);
 
-it('the README shows the runtimes of test/runtimes/results.json, and no others', () => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  // A README without the markers is an error of `replaceTable`.
-  expect(readme).toBe(replaceTable(readme, renderTable(readResults())));
+it('docs/runtimes.md shows the runtimes of test/runtimes/results.json, and no others', () => {
+  const page = readFileSync(new URL('../../docs/runtimes.md', import.meta.url), 'utf8');
+  // `replaceTable` throws if the page has no markers.
+  expect(page).toBe(replaceTable(page, renderTable(readResults())));
 });
 
 it.each(readResults().rows)(

@@ -1,17 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as transition from '../../src/store/transition.js';
+import { isDeep } from '../depth.js';
 import { describeWith } from '../servers/process.js';
 import { plainStore } from '../store/plain-store.js';
 import { SUBJECTS } from './clocked-stores.js';
 import { type ClockedStore, firstDifference } from './sequences.js';
 
 /** `npm run explore` sends more, and from another seed each time. */
-const isDeep = process.env.EXPLORE_DEEPER !== undefined;
-const seed = Number(process.env.EXPLORE_SEED ?? (isDeep ? Date.now() % 2 ** 30 : 1));
-const SEQUENCES = isDeep ? 20_000 : 2000;
+const isEndless = process.env.EXPLORE_DEEPER !== undefined;
+const seed = Number(process.env.EXPLORE_SEED ?? (isEndless ? Date.now() % 2 ** 30 : 1));
+const SEQUENCES = isEndless ? 20_000 : isDeep ? 2000 : 300;
 const AT_ONCE = 32;
 /** A slow machine sends fewer: this is one of many tests. */
-const MOST_MS = isDeep ? Number.POSITIVE_INFINITY : 8000;
+const MOST_MS = isEndless ? Number.POSITIVE_INFINITY : 8000;
 const LEAST = 300;
 const HOUR_MS = 60 * 60 * 1000;
 

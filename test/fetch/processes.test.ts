@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
 import { startProvider } from '../../examples/provider/provider.mjs';
-import { onStores, SUBJECTS } from '../once/stores.js';
+import { deep } from '../depth.js';
+import { only, onStores, SUBJECTS } from '../once/stores.js';
 
 const CALLERS = 50;
 
-onStores(SUBJECTS, 'a stream that many want', (crewOf) => {
+onStores(deep(only('redis'), SUBJECTS), 'a stream that many want', (crewOf) => {
   it('is asked for once by eight processes, of which seven get it from the store', async () => {
     const provider = await startProvider({ moods: ['slow-stream:5'], minChars: 500 });
     try {

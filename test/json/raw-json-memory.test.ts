@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { loadWasm } from '../../src/engine/load.js';
 import { canonicalizeJson, keyOfJson, sha256Hex } from '../../src/index.js';
+import { deep } from '../depth.js';
 import { under } from '../engine/engines.js';
 import { expectThrown } from '../errors/thrown.js';
 import { inModule } from './spelling.js';
@@ -72,7 +73,10 @@ const SETTLE = `
   keyOfJson('{"b":1,"a":"' + 'x'.repeat(2e6) + '"}');
 `;
 
-it('after 500 MB it has let go of them', () => {
+const DOCUMENT_BYTES = deep(100e6, 500e6);
+const KEYS = deep(300_000, 1_000_000);
+
+it(`after ${DOCUMENT_BYTES / 1e6} MB it has let go of them`, () => {
   if (freemem() < 3 * 2 ** 30) {
     console.warn('there are no 3 GiB of free memory: not run');
     return;
@@ -80,7 +84,7 @@ it('after 500 MB it has let go of them', () => {
   const [before, after, again] = run(`${SETTLE}
     const before = await settle();
     const element = ',{"b":"some text","a":[1,2,3]}';
-    let document = Buffer.alloc(element.length * Math.ceil(500e6 / element.length) + 1, element);
+    let document = Buffer.alloc(element.length * Math.ceil(${DOCUMENT_BYTES} / element.length) + 1, element);
     document[0] = 0x5b;
     document[document.length - 1] = 0x5d;
     keyOfJson(document);
@@ -93,15 +97,15 @@ it('after 500 MB it has let go of them', () => {
   expect(again - before).toBeLessThan(64);
 });
 
-it('a million small keys leave nothing behind', () => {
+it(`${KEYS} small keys leave nothing behind`, () => {
   const [before, after] = run(`${SETTLE}
     const identity = defineIdentity({ scope: 'a', exclude: ['c'] });
     const use = (count) => {
       for (let i = 0; i < count; i++) keyOfJson('{"b":' + i + ',"a":[1,2.50,"\\u0041"]}', identity);
     };
-    use(400_000);
+    use(${KEYS * 0.4});
     const before = await settle();
-    use(1_000_000);
+    use(${KEYS});
     console.log(JSON.stringify([before, await settle()]));
   `) as [number, number];
   expect(after - before).toBeLessThan(16);

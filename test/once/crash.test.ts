@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
 import { randomKey } from '../../src/index.js';
-import { onStores, STORES } from './stores.js';
+import { deep } from '../depth.js';
+import { only, onStores, STORES } from './stores.js';
 
 /** Short, for what has to run out; the waiter may wait a second longer. */
 const LEASE_MS = 1000;
 const WAIT_MS = LEASE_MS + 1000;
-onStores(STORES, 'owners that are killed or stopped', (crewOf) => {
+onStores(deep(only('redis'), STORES), 'owners that are killed or stopped', (crewOf) => {
   it.each([
     ['before the call', 'claim', 'retry', 1],
     ['during the call', 'function', 'retry', 2],

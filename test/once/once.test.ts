@@ -360,7 +360,7 @@ describe('a fingerprint', () => {
     expect(types()).toEqual(['mismatch', 'conflict', 'executed', 'mismatch', 'replayed']);
   });
 
-  it('is checked for those who board a call that has none', async () => {
+  it('is checked for callers that join a run without one', async () => {
     const store = memoryStore();
     await setUp({ store }).once(KEY, () => 'a', { fingerprint: 'a' });
     const { once } = setUp({ store });

@@ -46,6 +46,9 @@ export const SUBJECTS: readonly Subject[] = [
 /** What a killed owner leaves does not depend on the client. */
 export const STORES = SUBJECTS.filter(({ kind }) => kind !== 'ioredis');
 export const SERVERS = SUBJECTS.filter(({ kind }) => kind !== 'lmdb');
+/** Those that `npm test` takes of a list, where one store is enough to show that a rule holds. */
+export const only = (...kinds: readonly StoreName['kind'][]) =>
+  SUBJECTS.filter(({ kind }) => kinds.includes(kind));
 
 /** Tests of processes that share one store. */
 export function onStores(

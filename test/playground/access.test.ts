@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { identities, keyOf } from '../../src/index.js';
+import { deep } from '../depth.js';
 import { describeInChromium, overflow, put, settled, shownKey } from './page.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -57,18 +58,21 @@ async function* states(page: Page): AsyncGenerator<string> {
 }
 
 describeInChromium('the playground', {}, ({ open }) => {
-  it.each(['light', 'dark'] as const)('has no fault that axe finds, %s', async (colorScheme) => {
-    const page = await open({ colorScheme });
-    const found: Record<string, string[]> = {};
-    let count = 0;
-    for await (const state of states(page)) {
-      count++;
-      const faults = await axe(page);
-      if (faults.length > 0) found[state] = faults;
-    }
-    expect(count).toBe(8);
-    expect(found).toEqual({});
-  });
+  it.each(deep(['dark'] as const, ['light', 'dark'] as const))(
+    'has no fault that axe finds, %s',
+    async (colorScheme) => {
+      const page = await open({ colorScheme });
+      const found: Record<string, string[]> = {};
+      let count = 0;
+      for await (const state of states(page)) {
+        count++;
+        const faults = await axe(page);
+        if (faults.length > 0) found[state] = faults;
+      }
+      expect(count).toBe(8);
+      expect(found).toEqual({});
+    },
+  );
 
   it('fits a phone in every state', async () => {
     const page = await open({ viewport: { width: 360, height: 740 }, hasTouch: true });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectFailure, samekey } from '../cli/program.js';
+import { deep } from '../depth.js';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { describeWith } from '../servers/process.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
@@ -64,22 +65,23 @@ interface Server {
   stop(): Promise<void>;
 }
 
+const COUNT = deep(4, 8);
 const SERVERS: readonly [string, string, boolean, () => Promise<Server>][] = [
   ['Redis', 'redis-server', hasRedis, () => startRedis()],
   ['PostgreSQL', 'PostgreSQL', hasPostgres, () => startPostgres()],
 ];
 
 for (const [name, tool, isThere, open] of SERVERS) {
-  describeWith(tool, isThere, `eight proxies on ${name}`, () => {
+  describeWith(tool, isThere, `${COUNT} proxies on ${name}`, () => {
     it('share one stream: one call, and everybody gets all of it', async () => {
       const server = await open();
       try {
         upstream = await startUpstream(streaming(30));
-        const eight = await Promise.all(
-          Array.from({ length: 8 }, () => start('--store', server.url)),
+        const running = await Promise.all(
+          Array.from({ length: COUNT }, () => start('--store', server.url)),
         );
         const answers = await Promise.all(
-          [...eight, ...eight].map(async (proxy) => {
+          [...running, ...running].map(async (proxy) => {
             const response = await post(proxy, '{"stream":true}');
             return { outcome: response.headers.get('samekey'), text: await response.text() };
           }),
@@ -90,7 +92,7 @@ for (const [name, tool, isThere, open] of SERVERS) {
         expect(outcomes.filter((outcome) => outcome === 'executed')).toHaveLength(1);
         // A second one in the process of the first reads along; the others are told when it is whole.
         expect(outcomes.filter((outcome) => outcome === 'joined').length).toBeGreaterThan(0);
-        const late = await post(eight[3] as RunningProxy, '{"stream":true}');
+        const late = await post(running[3] as RunningProxy, '{"stream":true}');
         expect([late.headers.get('samekey'), await late.text()]).toEqual(['replayed', WHOLE]);
       } finally {
         await Promise.all(proxies.splice(0).map((proxy) => proxy.stop()));
@@ -270,7 +272,8 @@ describe('a signal', () => {
   });
 });
 
-const GIBIBYTE = 1024 ** 3;
+/** Several times as much as the proxy may grow by. */
+const LONG_BYTES = deep(512, 1024) * 1024 ** 2;
 
 /** Sends so many bytes, as fast as they are taken. */
 const long =
@@ -299,21 +302,22 @@ describeWith('/proc', existsSync('/proc/self/status'), 'the memory of a proxy', 
   it.each([
     ['that is too long to be kept', 'POST'],
     ['that only passes', 'GET'],
-  ])('is bounded, with a response of 1 GiB %s', async (_, method) => {
-    upstream = await startUpstream(long(GIBIBYTE));
+  ])(`is bounded, with a response of ${LONG_BYTES / 1024 ** 2} MiB %s`, async (_, method) => {
+    upstream = await startUpstream(long(LONG_BYTES));
     const proxy = await start();
     await (await fetch(proxy.url, { method: 'OPTIONS' })).body?.cancel();
     const before = residentMiB(proxy);
     const response = await fetch(proxy.url, { method });
     let byteCount = 0;
     for await (const { length } of response.body as ReadableStream<Uint8Array>) byteCount += length;
-    expect(byteCount).toBe(GIBIBYTE);
+    expect(byteCount).toBe(LONG_BYTES);
     const grownMiB = residentMiB(proxy) - before;
     console.log(`${method}: the proxy grew by ${Math.round(grownMiB)} MiB`);
     // 16 MiB are kept until it is clear that it is longer, and what is thrown away is not at once.
     expect(grownMiB).toBeLessThan(200);
   });
 
+  const BLOCKS = deep(50, 200);
   it('is bounded, with a request that comes byte by byte', async () => {
     upstream = await startUpstream((_, response) => response.end('{}'));
     const proxy = await start();
@@ -322,18 +326,18 @@ describeWith('/proc', existsSync('/proc/self/status'), 'the memory of a proxy', 
     const socket = createConnection(Number(port), hostname);
     socket.write('POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n');
     const pieces = '1\r\nx\r\n'.repeat(10_000);
-    for (let at = 0; at < 200; at++) {
+    for (let at = 0; at < BLOCKS; at++) {
       if (!socket.write(pieces)) await once(socket, 'drain');
     }
     socket.write('0\r\n\r\n');
     await once(socket, 'data');
-    expect(upstream.requests[0]?.body).toHaveLength(2_000_000);
+    expect(upstream.requests[0]?.body).toHaveLength(10_000 * BLOCKS);
     expect(residentMiB(proxy) - before).toBeLessThan(200);
     socket.destroy();
   });
 
   it('is bounded, with a client that takes nothing, and that one is cut off', async () => {
-    upstream = await startUpstream(long(GIBIBYTE));
+    upstream = await startUpstream(long(LONG_BYTES));
     const proxy = await start('--idle', '1s');
     const { hostname, port } = new URL(proxy.url);
     const socket = createConnection(Number(port), hostname);

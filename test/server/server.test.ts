@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OnceEvent } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
+import { deep } from '../depth.js';
 import {
   type Answered,
   type AnyOptions,
@@ -137,7 +138,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
   });
 
   // Where all but the parser is the same, fewer say as much.
-  const crowd = /express 4|behind/.test(name) ? 200 : 2000;
+  const crowd = deep(200, /express 4|behind/.test(name) ? 200 : 2000);
   it(`${crowd} duplicates at once are one run, and get the same bytes`, async () => {
     const long = 'x'.repeat(2000);
     await serving(async ({ count }) => {

@@ -22,7 +22,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a run begins whatever time its claim took',
-    file: 'once/flight.ts',
+    file: 'once/claim-and-run.ts',
     from: 'while (monotonicMs() - sentAt >= leaseMs) {',
     to: 'while (false) {',
     breaks: 'started under a valid lease',
@@ -100,14 +100,14 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'evict ends caching, not joining',
     file: 'once/once.ts',
-    from: 'flight.isEvicted = true;\n    this.#flights.delete(key);',
-    to: 'flight.isEvicted = true;',
+    from: 'run.isEvicted = true;\n    this.#joinable.delete(key);',
+    to: 'run.isEvicted = true;',
     breaks: 'not after evict',
     seenIn: 'evict, no cache',
   },
   {
     name: 'a fresh caller that has waited takes what was there before',
-    file: 'once/flight.ts',
+    file: 'once/claim-and-run.ts',
     from: 'if (!fresh || isNew(record)) {',
     to: 'if (!fresh || hasWaited) {',
     breaks: 'fresh is fresh',
@@ -124,8 +124,8 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'the first abort is everybody’s',
-    file: 'once/passengers.ts',
-    from: 'const isLast = this.#passengers === 1;',
+    file: 'once/shared-run.ts',
+    from: 'const isLast = this.#waiterCount === 1;',
     to: 'const isLast = true;',
     breaks: 'an abort is its own',
     seenIn: 'aborts, abort',
@@ -140,7 +140,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a run begins though nobody waits for it',
-    file: 'once/flight.ts',
+    file: 'once/claim-and-run.ts',
     from: "abort.aborted || (isAbandoned && (hasWaited || settings.onAbandoned === 'abort'));",
     to: 'abort.aborted && hasWaited && isAbandoned && settings.cache === null;',
     breaks: 'nothing for nobody',
@@ -180,9 +180,9 @@ export const mutations: readonly Mutation[] = [
     seenIn: 'one call',
   },
   {
-    name: 'a flight that nobody waits for fails aloud',
+    name: 'a run without waiters raises an unhandled rejection',
     file: 'once/once.ts',
-    from: '// Passengers are told; there may be none left.\n      land,',
+    from: '// Each waiter receives the error; there may be no waiter left.\n      remove,',
     to: '',
     breaks: 'no unhandled rejection',
     seenIn: 'an error is not stored',
@@ -217,7 +217,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'close does not wait for runs',
     file: 'once/once.ts',
-    from: 'await Promise.allSettled([...this.#underWay].map((flight) => flight.untilLanded()));',
+    from: 'await Promise.allSettled([...this.#inProgress].map((run) => run.untilSettled()));',
     to: '',
     breaks: 'close is the end',
     seenIn: 'close',
@@ -233,7 +233,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a request that is for nobody is sent',
-    file: 'http/exchange/exchange.ts',
+    file: 'response/exchange.ts',
     from: 'if (this.#isSettled || (this.#isExecuting && !this.#abortsWhenAbandoned)) return;',
     to: 'return;',
     breaks: 'nothing for nobody',
@@ -241,7 +241,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a handler’s response is joined whatever the payload',
-    file: 'http/exchange/exchanges.ts',
+    file: 'response/exchanges.ts',
     from: 'if (isAnother(underWay.fingerprint, fingerprint)) {',
     to: 'if (false) {',
     breaks: 'own fingerprint only',
@@ -250,7 +250,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'who waits for a response is not heard',
-    file: 'http/exchange/exchanges.ts',
+    file: 'response/exchanges.ts',
     from: 'await (isFirst\n        ? untilAborted(exchange.answer, signal)',
     to: 'await (isFirst\n        ? exchange.answer',
     breaks: 'an abort ends the wait',

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { storeConformance } from '../../src/store/conformance.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { ClaimRequest, Store } from '../../src/store/store.js';
+import { deep } from '../depth.js';
 import { expectRejected, expectThrown } from '../errors/thrown.js';
 
 describe('the memory store with a clock that is moved', () => {
@@ -108,11 +109,12 @@ describe('the memory store is bounded', () => {
     return heapUsed + arrayBuffers;
   };
 
-  it('in its records: of a million keys as many stay as there is room for', async () => {
+  const KEYS = deep(100_000, 1_000_000);
+  it(`in its records: of ${KEYS} keys as many stay as there is room for`, async () => {
     const maxEntries = 10_000;
     const store = memoryStore({ maxEntries });
     const before = await bytesInUse();
-    for (let index = 0; index < 1_000_000; index++) {
+    for (let index = 0; index < KEYS; index++) {
       // A view of much more memory, as a codec may hand in.
       const payload = index % 10 === 0 ? new Uint8Array(20_000).subarray(0, 9) : new Uint8Array(9);
       await finish(store, `key-${index}`, payload);
@@ -120,7 +122,7 @@ describe('the memory store is bounded', () => {
     const growth = (await bytesInUse()) - before;
     const keys = await keysIn(store);
     expect(keys).toHaveLength(maxEntries);
-    expect(new Set(keys)).toContain('key-999999');
+    expect(new Set(keys)).toContain(`key-${KEYS - 1}`);
     // Were the views kept, these alone would be 2000.
     expect(growth / maxEntries).toBeLessThan(1500);
   });

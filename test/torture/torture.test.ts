@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { deep } from '../depth.js';
 import { ROWS } from './rows.js';
 import { torture } from './torture.js';
 
-/** Rows that fit into the time a change may take; `npm run torture` runs all of them, for longer. */
-const NAMES = [
+/** One row for each kind of store. The third must find what a server without persistence loses. */
+const QUICK = [
+  'memory: paused',
+  'LMDB: killed',
+  'Redis: restart, no persistence',
+  'PostgreSQL: killed',
+];
+
+/** The rows that `npm run test:deep` has time for; `npm run torture` runs all rows, for longer. */
+const FULL = [
   'memory: paused',
   'LMDB: killed',
   'LMDB: paused',
@@ -31,11 +40,12 @@ const rowNamed = (name: string) => {
   return row;
 };
 
-/** The same choices in every run; what comes of them is up to servers and processes. */
+/** The same choices in every run; their outcome depends on the timing of servers and processes. */
 const SEED = 12;
+const SECONDS = deep(2, 4);
 
-describe('histories of six processes', () => {
-  it.each(NAMES)('%s: nothing happens that must not', async (name) => {
+describe(`histories of six processes in ${SECONDS} s`, () => {
+  it.each(deep(QUICK, FULL))('%s: nothing happens that must not', async (name) => {
     const row = rowNamed(name);
     const missing = row.missing?.();
     if (missing !== undefined) {
@@ -43,7 +53,7 @@ describe('histories of six processes', () => {
       expect(process.env.CI, `in CI there must be everything: ${missing}`).toBeFalsy();
       return;
     }
-    const { verdict, broken } = await torture(row, { seconds: 4, seed: SEED, workers: 6 });
+    const { verdict, broken } = await torture(row, { seconds: SECONDS, seed: SEED, workers: 6 });
     const why = broken.map((violation) => [violation, verdict.violations[violation]]);
     expect(Object.fromEntries(why)).toEqual({});
     // A row in which nothing was done would show nothing.

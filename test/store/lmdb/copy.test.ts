@@ -9,7 +9,9 @@ import { open } from 'lmdb';
 import { afterAll, describe, expect, it } from 'vitest';
 import { lmdbStore } from '../../../src/store/lmdb.js';
 import type { StoreRecord } from '../../../src/store/store.js';
+import { deep } from '../../depth.js';
 
+const ROUNDS = deep(2, 5);
 const PROGRAM = fileURLToPath(new URL('../process.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,13 +42,13 @@ function startWriter(path: string, name: string) {
 }
 
 describe('an LMDB store that is copied by LMDB while processes write', () => {
-  it('is copied as a whole: each record that was acknowledged before', async () => {
+  it(`is copied as a whole, ${ROUNDS} times: each record that was acknowledged before`, async () => {
     const path = join(folder, 'store');
     await recordsIn(path);
     const writers = ['a', 'b'].map((name) => startWriter(path, name));
     const next = () => Promise.all(writers.map(({ child }) => once(child.stdout, 'data')));
     try {
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         await next();
         const finished = writers.flatMap((writer) => [...writer.finished]);
         const copy = join(folder, `copy ${round}`);

@@ -1,6 +1,6 @@
 /**
- * The README's speed tables, from the committed results: `node bench/readme-table.mjs` writes
- * them between the markers, `--check` exits with 1 when they are not what is there.
+ * The tables of docs/benchmarks.md, made from the committed results. `node bench/tables.mjs` writes
+ * them between the markers; `--check` writes nothing and exits with 1 if they differ.
  */
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -42,17 +42,17 @@ export function renderTables(results) {
 }
 
 /**
- * @param {string} readme
+ * @param {string} page
  * @param {string} tables
- * @returns {string} the README with `tables` between its markers
+ * @returns {string} the page with `tables` between its markers
  */
-export function replaceTables(readme, tables) {
-  const start = readme.indexOf(START);
-  const end = readme.indexOf(END);
+export function replaceTables(page, tables) {
+  const start = page.indexOf(START);
+  const end = page.indexOf(END);
   if (start < 0 || end < start) {
-    throw new Error(`Cannot place the tables: the README has no ${START} … ${END}`);
+    throw new Error(`Cannot place the tables: the page has no ${START} … ${END}`);
   }
-  return `${readme.slice(0, start + START.length)}\n${tables}\n${readme.slice(end)}`;
+  return `${page.slice(0, start + START.length)}\n${tables}\n${page.slice(end)}`;
 }
 
 /** @param {Results} results */
@@ -380,13 +380,13 @@ export function table(head, rows) {
 
 if (isMain()) {
   const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-  const file = new URL('../README.md', import.meta.url);
-  const readme = readFileSync(file, 'utf8');
-  const wanted = replaceTables(readme, renderTables(readResults()));
+  const file = new URL('../docs/benchmarks.md', import.meta.url);
+  const page = readFileSync(file, 'utf8');
+  const wanted = replaceTables(page, renderTables(readResults()));
   if (!values.check) {
     writeFileSync(file, wanted);
-  } else if (readme !== wanted) {
-    console.error('The README is not what bench/results say: run "node bench/readme-table.mjs"');
+  } else if (page !== wanted) {
+    console.error('docs/benchmarks.md differs from bench/results: run "node bench/tables.mjs"');
     process.exitCode = 1;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The README's table of runtimes, from the committed results: `node test/runtimes/readme-table.mjs`
+ * The table of docs/runtimes.md, made from the committed results. `node test/runtimes/table.mjs`
  * writes it between the markers.
  */
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
@@ -52,21 +52,21 @@ export function renderTable({ rows }) {
 }
 
 /**
- * @param {string} readme
+ * @param {string} page
  * @param {string} table
- * @returns {string} the README with `table` between its markers
+ * @returns {string} the page with `table` between its markers
  */
-export function replaceTable(readme, table) {
-  const start = readme.indexOf(START);
-  const end = readme.indexOf(END);
+export function replaceTable(page, table) {
+  const start = page.indexOf(START);
+  const end = page.indexOf(END);
   if (start < 0 || end < start) {
-    throw new Error(`Cannot place the table: the README has no ${START} … ${END}`);
+    throw new Error(`Cannot place the table: the page has no ${START} … ${END}`);
   }
-  return `${readme.slice(0, start + START.length)}\n${table}\n${readme.slice(end)}`;
+  return `${page.slice(0, start + START.length)}\n${table}\n${page.slice(end)}`;
 }
 
 const script = process.argv[1];
 if (script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url)) {
-  const file = new URL('../../README.md', import.meta.url);
+  const file = new URL('../../docs/runtimes.md', import.meta.url);
   writeFileSync(file, replaceTable(readFileSync(file, 'utf8'), renderTable(readResults())));
 }

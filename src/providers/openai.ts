@@ -1,0 +1,72 @@
+/** What samekey knows of the OpenAI API. Sources: platform.openai.com/docs. */
+import type { BatchFormat, StreamDialect, UsageNames } from './provider.js';
+
+/** Cache routing and the service tier: they change the price of an answer, not the answer. */
+export const openaiExclude = [
+  '$.prompt_cache_key',
+  '$.prompt_cache_retention',
+  '$.service_tier',
+] as const;
+
+/** Beside `authorization`: the header of Azure OpenAI. */
+export const openaiCredentialHeaders = ['api-key'] as const;
+
+export const openaiVolatileHeaders = ['x-client-request-id'] as const;
+
+/** The SDK describes itself and counts its retries in these headers. */
+export const openaiVolatilePrefixes = ['x-stainless-'] as const;
+
+/** docs/guides/error-codes */
+export const openaiRetries = {
+  statuses: [408, 409, 429, '5xx'],
+  codes: ['rate_limit_exceeded', 'server_error'],
+  // The type of all of them is, or was, insufficient_quota. The code tells them apart.
+  finalCodes: [
+    'insufficient_quota',
+    'billing_hard_limit_reached',
+    'billing_not_active',
+    'credit_balance_exhausted',
+    'organization_spend_limit_exceeded',
+    'project_spend_limit_exceeded',
+    'organization_usage_limit_exceeded',
+  ],
+} as const;
+
+/** The Responses API. `response.incomplete` ends an answer that reached its token limit. */
+export const openaiResponsesStream: StreamDialect = {
+  isFirst: (event) => event === 'response.created' || event === 'response.queued',
+  isLast: (event) => event === 'response.completed' || event === 'response.incomplete',
+  lastName: 'response.completed',
+  isFailure: (event) => event === 'response.failed',
+};
+
+/** A stream of the Responses API ends with a `response` that carries the usage. */
+export const openaiUsage: UsageNames = {
+  usageMembers: ['usage'],
+  envelopes: ['response'],
+  modelMembers: ['model'],
+  details: ['prompt_tokens_details', 'input_tokens_details'],
+  cacheReadInDetails: ['cached_tokens'],
+  input: [['prompt_tokens']],
+  inputOrUncached: ['input_tokens'],
+  output: [['completion_tokens'], ['output_tokens']],
+};
+
+const EMBEDDINGS = '/v1/embeddings';
+
+/** docs/api-reference/batch/create, 2026; 200 MB in the smaller reading of a megabyte. */
+export const openaiBatch: BatchFormat<'body'> = {
+  maxRequests: 50_000,
+  maxBytes: 200e6,
+  bodyMember: 'body',
+  /** A file is for one URL and one model. For embeddings every input counts as a request. */
+  routeOf(url, body) {
+    const { model, input } = body as { readonly model?: unknown; readonly input?: unknown };
+    const inputCount =
+      url === EMBEDDINGS && Array.isArray(input) && typeof input[0] !== 'number' ? input.length : 1;
+    const group = `${url} ${JSON.stringify(model) ?? ''}`;
+    return { url, group, weight: Math.max(1, inputCount) };
+  },
+  line: (customId, url, body) =>
+    `{"custom_id":"${customId}","method":"POST","url":${JSON.stringify(url)},"body":${body}}`,
+};
