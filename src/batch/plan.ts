@@ -18,10 +18,9 @@ import {
   type BatchLimits,
   type BatchProvider,
   type BatchRequest,
-  LIMITS,
+  FORMATS,
   lineOverheadBytes,
   readRequest,
-  requestLine,
   requireFit,
 } from './request.js';
 
@@ -118,7 +117,7 @@ export async function planBatch(
 ): Promise<BatchPlan> {
   requireMembers(options, MEMBERS, 'options of the plan');
   const { provider } = options;
-  if (!Object.hasOwn(LIMITS, provider ?? '')) {
+  if (!Object.hasOwn(FORMATS, provider ?? '')) {
     refuse('plan the batch', 'provider is not "anthropic" or "openai"', RangeError);
   }
   const { limits = {} } = options;
@@ -129,7 +128,7 @@ export async function planBatch(
     identity: options.identity ?? identities[provider],
     leaseMs: wholeFrom1('leaseMs', options.leaseMs, DEFAULT_LEASE_MS, 'plan the batch'),
     ttlMs: wholeFrom1('ttlMs', options.ttlMs, DEFAULT_TTL_MS, 'plan the batch'),
-    limits: toLimits(limits, LIMITS[provider]),
+    limits: toLimits(limits, FORMATS[provider]),
   });
   try {
     for await (const window of windowsOf(requests)) await plan.addRequests(window);
@@ -238,7 +237,7 @@ class MemoryPlan implements PlanWriter {
   #toBatch(number: number, { url, items, owners, byteCount }: BatchDraft): PlannedBatch {
     const { provider, leaseMs } = this.#settings;
     function* lines(): Generator<string> {
-      for (const { customId, body } of items) yield requestLine(provider, customId, url, body);
+      for (const { customId, body } of items) yield FORMATS[provider].line(customId, url, body);
     }
     return {
       key: this.#keyOf(number),
