@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 /** From the lowest layer to the highest: an import points to the left, or into its own folder. */
 const LAYERS = [
   'errors',
+  'options',
   'runtime',
   'engine',
   'hash',

@@ -1,22 +1,20 @@
 /** `samekey/ai-sdk`: a middleware for the language models of the AI SDK, by which each call is made at most once. */
 
-import { type PriceOptions, priceTable } from '../cost/prices.js';
+import { priceTable } from '../cost/prices.js';
 import { savingIn } from '../cost/saving.js';
 import { untilAborted } from '../once/abort.js';
 import type { OnceStats } from '../once/index.js';
-import { type ExchangeOptions, Exchanges } from '../response/exchanges.js';
+import { onceOptions } from '../once/options.js';
+import { readOptions } from '../options/read.js';
+import { Exchanges } from '../response/exchanges.js';
 import { headOf, type StoredResponse } from '../response/stored-response.js';
-import { type CallKeyOptions, type CallParams, keyOfCall, readCall } from './call.js';
+import { type CallParams, keyOfCall, readCall } from './call.js';
+import { type IdempotencyMiddlewareOptions, middlewareOptions } from './options.js';
 import { PartLines } from './part-lines.js';
 import { type Part, PartWatch } from './part-watch.js';
-import { isUnknownCallFailure } from './unknown-failure.js';
 
-export type { CallKeyOptions, CallParams, CallRequestOptions } from './call.js';
-
-export interface IdempotencyMiddlewareOptions
-  extends Omit<ExchangeOptions, 'storeResponses' | 'savingOf'>,
-    CallKeyOptions,
-    Partial<PriceOptions> {}
+export type { CallParams, CallRequestOptions } from './call.js';
+export type { CallKeyOptions, IdempotencyMiddlewareOptions } from './options.js';
 
 /** Versions of the language model specification: of AI SDK 5, 6 and 7. */
 export type SpecificationVersion = 'v2' | 'v3' | 'v4';
@@ -65,9 +63,6 @@ export interface IdempotencyMiddleware<V extends SpecificationVersion = 'v4'> {
   close(): Promise<void>;
 }
 
-/** A whole answer is silent until it is there, and some models think for minutes. */
-const IDLE_MS = 15 * 60 * 1000;
-
 /**
  * Returns a middleware for `wrapLanguageModel` by which a model is called at most once for the same
  * provider, model and parameters, in this process and all that share the store: every duplicate gets
@@ -89,18 +84,16 @@ const IDLE_MS = 15 * 60 * 1000;
 export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
   options: IdempotencyMiddlewareOptions,
 ): IdempotencyMiddleware<V> {
-  const { identity, scope, ignoredHeaders, prices, currency, ...exchangeOptions } = options;
+  const settings = readOptions(middlewareOptions, options, 'options of idempotencyMiddleware', {
+    createOnce: onceOptions,
+  });
+  const { prices, currency } = settings;
   const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
-  const keyOptions = {
-    ...(identity !== undefined && { identity }),
-    ...(scope !== undefined && { scope }),
-    ...(ignoredHeaders !== undefined && { ignoredHeaders }),
-  };
   const lines = new PartLines();
   const exchanges = new Exchanges({
-    unknownErrors: isUnknownCallFailure,
-    idleMs: IDLE_MS,
-    ...exchangeOptions,
+    ...settings,
+    // Each answer becomes a response with status 200.
+    storeResponses: () => true,
     savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
   });
 
@@ -112,7 +105,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
     make: (params: P) => Promise<{ head: Head; parts: ReadableStream<Part>; request: unknown }>,
   ) {
     const call = readCall(given);
-    const key = keyOfCall(type, model, call, keyOptions);
+    const key = keyOfCall(type, model, call, settings);
     let request: unknown;
     const { fresh = false, traceparent } = call.requestOptions;
     const { response, outcome, settled } = await exchanges.run({

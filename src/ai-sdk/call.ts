@@ -1,7 +1,8 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
-import { canonicalize, type IdentityLike, type Key, keyOf, scoped, sha256Hex } from '../index.js';
+import { canonicalize, type Key, keyOf, scoped, sha256Hex } from '../index.js';
 import { accountOf } from '../request/account.js';
 import { countedHeaders } from '../request/counted-headers.js';
+import type { CallKeySettings } from './options.js';
 
 /**
  * What is used of the parameters of a call: the same in versions 2, 3 and 4 of the AI SDK's language
@@ -23,19 +24,6 @@ export interface CallRequestOptions {
   readonly scope?: string | readonly string[];
   /** W3C Trace Context of the call, for events. */
   readonly traceparent?: string;
-}
-
-/** How a call becomes a key. */
-export interface CallKeyOptions {
-  /** Which part of the parameters is the call's identity; all of them unless given. */
-  readonly identity?: IdentityLike;
-  /**
-   * Tenant, account, environment, …: what the model itself does not show. Two models with one name
-   * and different API keys or addresses are one to the middleware.
-   */
-  readonly scope?: string | readonly string[];
-  /** Further headers that are another one at every attempt. */
-  readonly ignoredHeaders?: readonly string[];
 }
 
 /** A call without what is for this layer alone. */
@@ -76,7 +64,7 @@ export function keyOfCall<P extends CallParams>(
   type: 'generate' | 'stream',
   { provider, modelId }: { readonly provider: string; readonly modelId: string },
   { params, requestOptions }: Call<P>,
-  { identity, scope = [], ignoredHeaders = [] }: CallKeyOptions,
+  { identity, scope, ignoredHeaders }: CallKeySettings,
 ): Key {
   const { headers, ...rest } = params;
   const sent = new Headers();

@@ -1,5 +1,6 @@
 /** Reads prices from a file such as `{ "currency": "USD", "prices": { "gpt-5*": { "inputPerMillion": 2, … } } }`. */
-import { type PriceOptions, type PriceTable, priceTable } from '../cost/prices.js';
+import type { PriceOptions } from '../cost/options.js';
+import { type PriceTable, priceTable } from '../cost/prices.js';
 import { usageError } from './exit-codes.js';
 import { readBytes } from './input.js';
 import { printable } from './terminal.js';

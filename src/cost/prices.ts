@@ -1,23 +1,8 @@
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { readOptions } from '../options/read.js';
+import { required } from '../options/spec.js';
+import { type Price, type PriceOptions, priceOptions } from './options.js';
 import type { Usage } from './usage.js';
-
-/** What a million tokens of a model cost. */
-export interface Price {
-  readonly inputPerMillion: number;
-  readonly outputPerMillion: number;
-  /** Of tokens that the provider had in its cache; `inputPerMillion` unless given. */
-  readonly cachedInputPerMillion?: number;
-  /** Of tokens that it put there; `inputPerMillion` unless given. */
-  readonly cacheWritePerMillion?: number;
-}
-
-/** Prices of the models that are used. */
-export interface PriceOptions {
-  /** By the model's name, or the beginning of it and `*`; the longest that fits counts. */
-  readonly prices: Readonly<Record<string, Price>>;
-  /** What the prices are in, such as `USD`. Shown, not converted. */
-  readonly currency?: string;
-}
 
 /** A price list that was checked. */
 export interface PriceTable {
@@ -47,17 +32,11 @@ const MAX_PER_MILLION = 1e9;
  * table.costOf(usage); // 0.006
  */
 export function priceTable(options: PriceOptions): PriceTable {
-  requireMembers(options, ['prices', 'currency'], 'price list');
-  const { prices, currency } = options;
-  if (currency !== undefined && typeof currency !== 'string') {
-    refuse(TypeError, `currency is ${nameOf(currency)}, wanted text such as "USD"`);
-  }
-  if (typeof prices !== 'object' || prices === null || Array.isArray(prices)) {
-    refuse(
-      TypeError,
-      `prices is ${nameOf(prices)}, wanted { "model": { inputPerMillion, outputPerMillion } }`,
-    );
-  }
+  const { prices, currency } = readOptions(
+    { ...priceOptions, prices: required(priceOptions.prices) },
+    options,
+    'price list',
+  );
   const exact = new Map<string, Price>();
   const prefixes: (readonly [prefix: string, price: Price])[] = [];
   for (const [name, given] of Object.entries(prices)) {

@@ -108,7 +108,12 @@ export function quote(text: string): string {
  * Checks that `options` is a plain object and has no members but `known` ones: a typo is not a
  * default, and what a class keeps in getters is not there for everybody who copies it.
  */
-export function requireMembers(options: unknown, known: readonly string[], what: string): void {
+export function requireMembers(
+  options: unknown,
+  known: readonly string[],
+  what: string,
+  hintAt: (name: string) => string = () => '',
+): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     fail(
       TypeError,
@@ -130,7 +135,7 @@ export function requireMembers(options: unknown, known: readonly string[], what:
       fail(
         TypeError,
         'SAMEKEY_BAD_ARGUMENT',
-        `Cannot use the ${what}: there is no member ${quote(name)}, only ${known.join(', ')}`,
+        `Cannot use the ${what}: there is no member ${quote(name)}${hintAt(name)}, only ${known.join(', ')}`,
       );
     }
   }

@@ -1,30 +1,26 @@
 /** `samekey/fetch`: a `fetch` that sends the same request at most once, below an SDK's own retries. */
 import { LRUCache } from 'lru-cache';
-import { type PriceOptions, priceTable } from '../cost/prices.js';
+import { priceTable } from '../cost/prices.js';
 import { savingOf } from '../cost/saving.js';
 import { decoder } from '../engine/utf8.js';
-import { fail, nameOf } from '../errors/errors.js';
 import { scoped } from '../index.js';
-import type { OnceEvent, OnceStats } from '../once/index.js';
-import {
-  type KeyFormat,
-  KeyHeader,
-  type KeyHeaderOptions,
-  requireKeyFormat,
-} from '../request/key-header.js';
+import type { OnceStats } from '../once/index.js';
+import { onceOptions } from '../once/options.js';
+import { readOptions } from '../options/read.js';
+import type { SettingsOf } from '../options/spec.js';
+import { KeyHeader } from '../request/key-header.js';
 import {
   baseAddress,
   type OutgoingRequest,
   readRequest,
   send,
 } from '../request/outgoing-request.js';
-import { keyOfRequest, type RequestKeyOptions } from '../request/request-key.js';
-import { type ExchangeOptions, Exchanges } from '../response/exchanges.js';
+import { keyOfRequest } from '../request/request-key.js';
+import { Exchanges } from '../response/exchanges.js';
 import type { StoredResponse } from '../response/stored-response.js';
-import { isUnknownFailure } from '../response/unknown-failure.js';
+import { type FetchOptions, fetchOptions } from './options.js';
 
-export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
-export type { RequestKeyOptions } from '../request/request-key.js';
+export type { KeyFormat, KeyHeaderOptions, RequestKeyOptions } from '../request/options.js';
 export {
   BrokenResponseError,
   HttpError,
@@ -32,7 +28,8 @@ export {
   SlowReaderError,
 } from '../response/errors.js';
 export type { ResponseInfo } from '../response/exchange.js';
-export type { ExchangeOptions } from '../response/exchanges.js';
+export type { ExchangeOptions } from '../response/options.js';
+export type { FetchEvent, FetchOptions } from './options.js';
 export {
   type RetryBudget,
   type RetryBudgetOptions,
@@ -43,36 +40,6 @@ export {
   retryPolicies,
   withRetry,
 } from './retry/retry.js';
-
-/** What `onEvent` is told: what `samekey/once` says, and this. */
-export type FetchEvent =
-  | OnceEvent
-  | {
-      /** One key is asked for again and again, where another answer each time may have been meant. */
-      readonly type: 'repeats';
-      readonly key: string;
-      readonly traceparent: string | undefined;
-      readonly count: number;
-      readonly temperature: number;
-    };
-
-export interface FetchOptions
-  extends Omit<ExchangeOptions, 'onEvent' | 'savingOf'>,
-    RequestKeyOptions,
-    KeyHeaderOptions,
-    Partial<PriceOptions> {
-  /** What sends requests; the platform's unless given. */
-  readonly fetch?: typeof globalThis.fetch;
-  /** Methods of requests that are sent at most once; POST and PATCH unless given. Others just pass. */
-  readonly methods?: readonly string[];
-  /** Which of these are; all unless given. */
-  readonly applies?: (request: { readonly method: string; readonly url: URL }) => boolean;
-  /** Which keys a caller may set itself; `'samekey'` unless given. */
-  readonly keyFormat?: KeyFormat;
-  readonly onEvent?: (event: FetchEvent) => void;
-  /** Is told of each request until its response is kept, where a platform ends what no client waits for. */
-  readonly waitUntil?: (settled: Promise<void>) => void;
-}
 
 /** A `fetch` that sends the same request at most once. */
 export interface IdempotentFetch {
@@ -128,62 +95,26 @@ export function idempotentFetch(options: FetchOptions): IdempotentFetch {
 
 class Sender {
   readonly exchanges: Exchanges;
-  readonly #options: FetchOptions;
+  readonly #settings: SettingsOf<typeof fetchOptions>;
   readonly #fetch: typeof globalThis.fetch;
   readonly #methods: ReadonlySet<string>;
   readonly #header: KeyHeader;
   readonly #repeats = new LRUCache<string, number>({ max: 1000 });
 
   constructor(options: FetchOptions) {
-    const {
-      fetch = globalThis.fetch,
-      methods = ['POST', 'PATCH'],
-      applies,
-      keyFormat,
-      headerName,
-      keyPrefix,
-      quoted,
-      identity,
-      scope,
-      account,
-      ignoredHeaders,
-      prices,
-      currency,
-      waitUntil,
-      ...exchangeOptions
-    } = options;
-    if (typeof fetch !== 'function') {
-      fail(
-        TypeError,
-        'SAMEKEY_BAD_ARGUMENT',
-        `Cannot send requests: fetch is ${nameOf(fetch)}, wanted a function`,
-      );
-    }
-    if (!Array.isArray(methods) || methods.some((method) => typeof method !== 'string')) {
-      fail(
-        TypeError,
-        'SAMEKEY_BAD_ARGUMENT',
-        'Cannot send requests: methods is no list of texts, wanted such as ["POST", "PATCH"]',
-      );
-    }
-    if (waitUntil !== undefined && typeof waitUntil !== 'function') {
-      fail(
-        TypeError,
-        'SAMEKEY_BAD_ARGUMENT',
-        `Cannot send requests: waitUntil is ${nameOf(waitUntil)}, wanted a function`,
-      );
-    }
-    if (keyFormat !== undefined) requireKeyFormat(keyFormat);
-    this.#options = options;
+    const settings = readOptions(fetchOptions, options, 'options of idempotentFetch', {
+      createOnce: onceOptions,
+    });
+    const { fetch = globalThis.fetch, methods, prices, currency } = settings;
+    this.#settings = settings;
     // Called as a function: platforms refuse it as another object's method.
     this.#fetch = (input, init) => fetch(input, init);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
-    this.#header = new KeyHeader(options);
+    this.#header = new KeyHeader(settings);
     const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
     this.exchanges = new Exchanges({
-      unknownErrors: isUnknownFailure,
+      ...settings,
       savingOf: (response: StoredResponse) => savingOf(response, table),
-      ...(exchangeOptions as ExchangeOptions),
     });
   }
 
@@ -192,9 +123,9 @@ class Sender {
       init?.method ?? (input instanceof Request ? input.method : 'GET')
     ).toUpperCase();
     if (!this.#methods.has(method)) return this.#fetch(input, init);
-    if (this.#options.applies !== undefined) {
+    if (this.#settings.applies !== undefined) {
       const url = new URL(input instanceof Request ? input.url : String(input), baseAddress());
-      if (this.#options.applies({ method, url }) === false) return this.#fetch(input, init);
+      if (this.#settings.applies({ method, url }) === false) return this.#fetch(input, init);
     }
     const request = await readRequest(input, init);
     const { headers, signal } = request;
@@ -210,7 +141,7 @@ class Sender {
       fresh,
       signal,
       traceparent: headers.get('traceparent') ?? undefined,
-      onStart: this.#options.waitUntil,
+      onStart: this.#settings.waitUntil,
       send: (signal) => send(request, headers, signal, this.#fetch),
     });
     if (outcome !== 'executed') this.#countRepeat(key, request);
@@ -220,20 +151,17 @@ class Sender {
   /** What the request is kept under, and what its header says. */
   async #keyOf(request: OutgoingRequest) {
     const { headers } = request;
-    const { scope } = this.#options;
+    const { scope } = this.#settings;
     const more = headers.get(SCOPE);
-    const scopes = [
-      ...(typeof scope === 'string' ? [scope] : (scope ?? [])),
-      ...(more ? [more] : []),
-    ];
-    const ignoredHeaders = [...(this.#options.ignoredHeaders ?? []), this.#header.name];
-    const own = { ...this.#options, scope: scopes, ignoredHeaders };
+    const scopes = [...[scope].flat(), ...(more ? [more] : [])];
+    const ignoredHeaders = [...this.#settings.ignoredHeaders, this.#header.name];
+    const own = { ...this.#settings, scope: scopes, ignoredHeaders };
     const found = await keyOfRequest(request, own, headers.get(SAMPLE) ?? undefined);
     const callersKey = this.#header.read(headers);
     if (callersKey === undefined) {
       return { key: found.key, fingerprint: undefined, sentKey: found.key };
     }
-    this.#header.require(callersKey, this.#options.keyFormat ?? 'samekey');
+    this.#header.require(callersKey, this.#settings.keyFormat);
     // The same key of another account, or for another address, is another one.
     const key = scoped([...found.scope, "caller's key"], callersKey);
     return { key, fingerprint: found.contentKey, sentKey: callersKey };
@@ -248,7 +176,7 @@ class Sender {
     if (temperature === undefined || temperature <= 0) return;
     const traceparent = headers.get('traceparent') ?? undefined;
     try {
-      this.#options.onEvent?.({ type: 'repeats', key, traceparent, count, temperature });
+      this.#settings.onEvent?.({ type: 'repeats', key, traceparent, count, temperature });
     } catch {
       // Watching must not change what is watched.
     }

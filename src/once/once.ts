@@ -1,3 +1,4 @@
+import { readOptions } from '../options/read.js';
 import { monotonicMs } from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
 import { isAnother } from '../store/transition.js';
@@ -11,7 +12,7 @@ import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import { GuardedStore } from './guarded-store.js';
 import { type Kept, open } from './kept.js';
-import { type OnceOptions, type OnceSettings, RENEWALS_PER_LEASE, toSettings } from './options.js';
+import { type OnceOptions, type OnceSettings, onceOptions, RENEWALS_PER_LEASE } from './options.js';
 import type { EventBody } from './run.js';
 import type { OnceContext, RunContext } from './settle.js';
 import { SharedRun, type SharedRunHost } from './shared-run.js';
@@ -86,7 +87,7 @@ const COUNTED = {
  * calls; // 1
  */
 export function createOnce(options: OnceOptions): Once {
-  const onces = new OnceRunner(toSettings(options));
+  const onces = new OnceRunner(readOptions(onceOptions, options, 'options of createOnce'));
   const once = async <T>(
     key: string,
     fn: (context: OnceContext) => T | Promise<T>,
@@ -128,7 +129,7 @@ export class OnceRunner implements SharedRunHost {
   constructor(settings: OnceSettings) {
     this.settings = settings;
     this.renewals = new Alarms(settings.leaseMs / RENEWALS_PER_LEASE);
-    this.#cache = new ResultCache(settings.cache, settings.clock);
+    this.#cache = new ResultCache(settings.cache || undefined, settings.clock);
     this.store = new GuardedStore(settings, (key, action, error) =>
       this.emit(key, undefined, { type: 'storeError', action, error }),
     );

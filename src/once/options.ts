@@ -1,225 +1,128 @@
-import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import {
+  byteCount,
+  choice,
+  duration,
+  either,
+  type Fault,
+  func,
+  instance,
+  LONGEST_MS,
+  LONGEST_TTL_MS,
+  nested,
+  type OptionsOf,
+  off,
+  required,
+  type SettingsOf,
+  specs,
+  value,
+  wholeNumber,
+} from '../options/spec.js';
 import { steadyClockMs } from '../runtime/runtime.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { type Codec, jsonCodec } from './codec.js';
 import type { OnceEvent, Saved } from './events.js';
 
-/** What to do about a key whose owner was never heard of again. */
+/** What to do about a key whose run has an unknown outcome. */
 export type UnknownDecision = 'retry' | 'hold';
 
-/** What a look at the far side found: run it, leave it, or this is its result. */
+/** What a look at the other side found: run it again, leave it locked, or use this result. */
 export type Reconciliation = UnknownDecision | { readonly value: unknown };
 
-export interface CacheOptions {
-  readonly maxEntries?: number;
-  readonly maxBytes?: number;
-  readonly ttlMs?: number;
+const cacheOptions = /* @__PURE__ */ specs(() => ({
+  /** The most results that this process caches. */
+  maxEntries: wholeNumber({ default: 1000, min: 1 }),
+  /** The most bytes that this process caches. */
+  maxBytes: byteCount({ default: 32 * 1024 * 1024, min: 1 }),
+  /** How long this process caches a result. Another process's `evict` has no effect here for that long. */
+  ttlMs: duration({ default: 5 * 60 * 1000, min: 1, max: LONGEST_TTL_MS }),
+}));
+
+/** The result cache of one process, in front of the store. */
+export interface CacheOptions extends OptionsOf<typeof cacheOptions> {}
+
+/** The options of `createOnce`. */
+export const onceOptions = /* @__PURE__ */ specs(() => ({
+  /** Where records are stored: `memoryStore()`, `lmdbStore(…)`, `redisStore(…)` or `postgresStore(…)`. */
+  store: required(
+    instance<Store>(
+      'a store such as memoryStore()',
+      'claim',
+      'renew',
+      'complete',
+      'release',
+      'read',
+      'evict',
+      'close',
+    ),
+  ),
+  /** How long a result is stored and replayed. */
+  ttlMs: duration({ default: 24 * 60 * 60 * 1000, min: 1, max: LONGEST_TTL_MS }),
+  /** How long an owner may stay silent before another process may claim its key. The owner renews its lease three times in that time. */
+  leaseMs: duration({ default: 30_000, min: 10 }),
+  /** Whether a duplicate waits for the run in progress (`'join'`) or is rejected (`'reject'`). */
+  onDuplicate: choice('join', 'reject'),
+  /**
+   * How long a duplicate waits for a run in another process.
+   * @defaultValue no limit
+   */
+  waitMs: duration({}),
+  /**
+   * How long the function may take. After that its signal aborts, its callers are rejected, and the outcome is unknown.
+   * @defaultValue no limit
+   */
+  timeoutMs: duration({}),
+  /** What the next caller of a key does when the outcome of its last run is unknown: run it again (`'retry'`), reject until `evict` (`'hold'`), or what this function returns. */
+  onUnknown: either(
+    choice('retry', 'hold'),
+    func<(record: StoreRecord) => Reconciliation | Promise<Reconciliation>>(),
+  ),
+  /** Whether a caller is rejected (`'fail'`) or runs without protection (`'run'`) when the store fails. */
+  onStoreError: choice('fail', 'run'),
+  /** How long the store may take to answer one call. */
+  storeTimeoutMs: duration({ default: 5000, min: 1 }),
+  /**
+   * Which errors of the function are stored and replayed as its result.
+   * @defaultValue none
+   */
+  storeErrors: func<(error: unknown) => boolean>(() => false),
+  /**
+   * Which errors leave the outcome unknown, such as a connection that broke after the request was sent: `onUnknown` then decides for the next caller, at once. An error that this function throws counts as one.
+   * @defaultValue none
+   */
+  unknownErrors: func<(error: unknown) => boolean>(() => false),
+  /** The results that this process caches in front of the store; `false` turns the cache off. */
+  cache: either(nested(cacheOptions), off()),
+  /** What happens to a run when all its callers have aborted: it continues and its result is stored (`'keep'`), or its signal aborts (`'abort'`). */
+  onAbandoned: choice('keep', 'abort'),
+  /**
+   * How results become bytes.
+   * @defaultValue `jsonCodec`
+   */
+  codec: value<Codec>('{ name, encode, decode }', faultOfCodec, jsonCodec),
+  /** The largest result that is stored. */
+  maxResultBytes: byteCount({ default: 16 * 1024 * 1024, max: LONGEST_MS }),
+  /**
+   * Returns milliseconds since 1970. Only ages within this process depend on it.
+   * @defaultValue a clock that follows no change of the system time
+   */
+  clock: func<() => number>(steadyClockMs),
+  /** Receives what happens. An error that it throws is ignored. */
+  onEvent: func<(event: OnceEvent) => void>(),
+  /** What a duplicate saves that gets this result, for events: `savingIn` of `samekey/cost`. */
+  savingOf: func<(value: never) => Saved | undefined>(),
+}));
+
+function faultOfCodec(given: unknown): Fault | undefined {
+  const { name, encode, decode } = (given ?? {}) as Partial<Codec>;
+  const isCodec =
+    typeof name === 'string' && typeof encode === 'function' && typeof decode === 'function';
+  return isCodec ? undefined : [TypeError, 'is no codec'];
 }
 
-export interface OnceOptions {
-  /** Where records are: `memoryStore()`, `lmdbStore(…)`, `redisStore(…)`, `postgresStore(…)`. */
-  readonly store: Store;
-  /** How long a result is replayed; 24 hours unless given. */
-  readonly ttlMs?: number;
-  /** How long an owner may be silent before it counts as gone; 30 seconds unless given. It says it is alive three times as often. */
-  readonly leaseMs?: number;
-  /** Whether a duplicate waits for the result of the run under way (`'join'`, the default) or is turned away. */
-  readonly onDuplicate?: 'join' | 'reject';
-  /** How long a duplicate waits for a run in another process; without end unless given. */
-  readonly waitMs?: number;
-  /** How long the function may take; without end unless given. Then its signal aborts and callers are told; what it did is unknown. */
-  readonly timeoutMs?: number;
-  /**
-   * What to do when an owner was never heard of again, and so nobody knows whether its call
-   * arrived: run it again (`'retry'`, the default), leave it until `evict` (`'hold'`), or what a
-   * function finds out.
-   */
-  readonly onUnknown?:
-    | UnknownDecision
-    | ((record: StoreRecord) => Reconciliation | Promise<Reconciliation>);
-  /** Whether callers are turned away (`'fail'`, the default) or run without protection when the store fails. */
-  readonly onStoreError?: 'fail' | 'run';
-  /** How long a store may take to answer; 5 seconds unless given. */
-  readonly storeTimeoutMs?: number;
-  /** Which errors of the function are kept and replayed; none unless given, so that a retry is one. */
-  readonly storeErrors?: (error: unknown) => boolean;
-  /**
-   * After which errors of the function nobody knows whether the far side did the work, such as a
-   * connection that was reset after the request was sent; none unless given. They are not kept: the
-   * next caller is served by `onUnknown`, at once. An error it throws itself about counts as one.
-   */
-  readonly unknownErrors?: (error: unknown) => boolean;
-  /**
-   * Results kept in this process in front of the store, or `false`: 1000 of them and 32 MiB at most,
-   * for 5 minutes, unless given. What another process evicts is replayed here for that long.
-   */
-  readonly cache?: CacheOptions | false;
-  /** When all callers have given up: let the call go on and keep its result (`'keep'`, the default), or abort it. */
-  readonly onAbandoned?: 'keep' | 'abort';
-  /** How results are kept; JSON unless given. */
-  readonly codec?: Codec;
-  /** The largest result that is kept; 16 MiB unless given. */
-  readonly maxResultBytes?: number;
-  /** Milliseconds since 1970; a clock that nobody can set unless given. Only ages in this process depend on it. */
-  readonly clock?: () => number;
-  /** Is told what happens. What it throws is ignored. */
-  readonly onEvent?: (event: OnceEvent) => void;
-  /** What a duplicate saves that gets this result, for events: `savingIn` of `samekey/cost`. */
-  readonly savingOf?: (value: never) => Saved | undefined;
-}
+export interface OnceOptions extends OptionsOf<typeof onceOptions> {}
+
+/** The options of `createOnce` with their defaults. */
+export type OnceSettings = SettingsOf<typeof onceOptions>;
 
 /** How often a lease is renewed before it runs out. */
 export const RENEWALS_PER_LEASE = 3;
-
-/** Options with their defaults. */
-export interface OnceSettings {
-  readonly store: Store;
-  readonly ttlMs: number;
-  readonly leaseMs: number;
-  readonly onDuplicate: 'join' | 'reject';
-  readonly waitMs: number | undefined;
-  readonly timeoutMs: number | undefined;
-  readonly onUnknown: NonNullable<OnceOptions['onUnknown']>;
-  readonly onStoreError: 'fail' | 'run';
-  readonly storeTimeoutMs: number;
-  readonly storeErrors: (error: unknown) => boolean;
-  readonly unknownErrors: (error: unknown) => boolean;
-  readonly cache: Required<CacheOptions> | undefined;
-  readonly onAbandoned: 'keep' | 'abort';
-  readonly codec: Codec;
-  readonly maxResultBytes: number;
-  readonly clock: () => number;
-  readonly onEvent: ((event: OnceEvent) => void) | undefined;
-  readonly savingOf: ((value: never) => Saved | undefined) | undefined;
-}
-
-const MEMBERS = [
-  'store',
-  'ttlMs',
-  'leaseMs',
-  'onDuplicate',
-  'waitMs',
-  'timeoutMs',
-  'onUnknown',
-  'onStoreError',
-  'storeTimeoutMs',
-  'storeErrors',
-  'unknownErrors',
-  'cache',
-  'onAbandoned',
-  'codec',
-  'maxResultBytes',
-  'clock',
-  'onEvent',
-  'savingOf',
-];
-
-const STORE_FUNCTIONS = [
-  'claim',
-  'renew',
-  'complete',
-  'release',
-  'read',
-  'evict',
-  'close',
-] as const;
-
-/** The longest that a timer of the platform can be set to. */
-const LONGEST_MS = 2 ** 31 - 1;
-/** A hundred years. */
-const LONGEST_TTL_MS = 100 * 366 * 24 * 60 * 60 * 1000;
-
-/**
- * Checks the options of `createOnce`.
- *
- * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` naming the member and what would be right.
- */
-export function toSettings(options: OnceOptions): OnceSettings {
-  requireMembers(options, MEMBERS, 'options of once');
-  const { store, cache = {} } = options;
-  for (const name of STORE_FUNCTIONS) {
-    if (typeof store?.[name] !== 'function') {
-      refuse(TypeError, `store has no ${name}(), wanted a store such as memoryStore()`);
-    }
-  }
-  if (cache !== false) requireMembers(cache, ['maxEntries', 'maxBytes', 'ttlMs'], 'cache of once');
-  const codec = options.codec ?? jsonCodec;
-  if (
-    typeof codec.encode !== 'function' ||
-    typeof codec.decode !== 'function' ||
-    typeof codec.name !== 'string'
-  ) {
-    refuse(TypeError, 'codec is no codec, wanted { name, encode, decode }');
-  }
-  const onUnknown = options.onUnknown ?? 'retry';
-  if (typeof onUnknown !== 'function') {
-    oneOf('onUnknown', onUnknown, ['retry', 'hold'], ' or a function');
-  }
-  const leaseMs = whole('leaseMs', options.leaseMs, 30_000, 10);
-  return {
-    store,
-    ttlMs: whole('ttlMs', options.ttlMs, 24 * 60 * 60 * 1000, 1, LONGEST_TTL_MS),
-    leaseMs,
-    onDuplicate: oneOf('onDuplicate', options.onDuplicate ?? 'join', ['join', 'reject']),
-    waitMs: optionalWhole('waitMs', options.waitMs),
-    timeoutMs: optionalWhole('timeoutMs', options.timeoutMs),
-    onUnknown,
-    onStoreError: oneOf('onStoreError', options.onStoreError ?? 'fail', ['fail', 'run']),
-    storeTimeoutMs: whole('storeTimeoutMs', options.storeTimeoutMs, 5000, 1),
-    storeErrors: callable('storeErrors', options.storeErrors) ?? (() => false),
-    unknownErrors: callable('unknownErrors', options.unknownErrors) ?? (() => false),
-    cache:
-      cache === false
-        ? undefined
-        : {
-            maxEntries: whole('cache.maxEntries', cache.maxEntries, 1000, 1),
-            maxBytes: whole('cache.maxBytes', cache.maxBytes, 32 * 1024 * 1024, 1, 2 ** 53 - 1),
-            ttlMs: whole('cache.ttlMs', cache.ttlMs, 5 * 60 * 1000, 1, LONGEST_TTL_MS),
-          },
-    onAbandoned: oneOf('onAbandoned', options.onAbandoned ?? 'keep', ['keep', 'abort']),
-    codec,
-    maxResultBytes: whole('maxResultBytes', options.maxResultBytes, 16 * 1024 * 1024, 0),
-    clock: callable('clock', options.clock) ?? steadyClockMs,
-    onEvent: callable('onEvent', options.onEvent),
-    savingOf: callable('savingOf', options.savingOf),
-  };
-}
-
-function refuse(Class: new (message: string) => Error, what: string): never {
-  return fail(Class, 'SAMEKEY_BAD_ARGUMENT', `Cannot make a once: ${what}`);
-}
-
-/** Checks a number of milliseconds or bytes. */
-export function whole(
-  name: string,
-  value: unknown,
-  fallback: number,
-  least: number,
-  most = LONGEST_MS,
-): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'number') {
-    return refuse(TypeError, `${name} is ${nameOf(value)}, wanted a whole number from ${least}`);
-  }
-  if (!Number.isSafeInteger(value) || value < least || value > most) {
-    refuse(RangeError, `${name} is ${value}, wanted a whole number from ${least} to ${most}`);
-  }
-  return value;
-}
-
-function optionalWhole(name: string, value: unknown): number | undefined {
-  return value === undefined ? undefined : whole(name, value, 0, 0);
-}
-
-function oneOf<T extends string>(name: string, value: T, allowed: readonly T[], more = ''): T {
-  if (allowed.includes(value)) return value;
-  return refuse(
-    typeof value === 'string' ? RangeError : TypeError,
-    `${name} is ${typeof value === 'string' ? JSON.stringify(value) : nameOf(value)}, wanted ${allowed.map((each) => JSON.stringify(each)).join(' or ')}${more}`,
-  );
-}
-
-function callable<T>(name: string, value: T | undefined): T | undefined {
-  if (value === undefined || typeof value === 'function') return value;
-  return refuse(TypeError, `${name} is ${nameOf(value)}, wanted a function`);
-}

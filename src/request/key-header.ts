@@ -1,49 +1,18 @@
 import { parseItem } from 'structured-headers';
-import { fail, nameOf, quote } from '../errors/errors.js';
+import { fail, quote } from '../errors/errors.js';
 import { isKey, parseKey } from '../index.js';
+import type { KeyFormat, KeyHeaderSettings } from './options.js';
 
 /** Longer keys are refused: what is looked up by them is somebody else's memory. */
 export const MAX_KEY_CHARACTERS = 255;
 
-/** Which keys of callers are taken: those of samekey, UUIDs, or what the expression matches. */
-export type KeyFormat = 'samekey' | 'uuid' | RegExp;
-
-/** How a key looks in a header. */
-export interface KeyHeaderOptions {
-  /** `Idempotency-Key` unless given. */
-  readonly headerName?: string;
-  /** What a key begins with in the header; `ik_` unless given. */
-  readonly keyPrefix?: string;
-  /** As a Structured Field String, in quotes, as draft-ietf-httpapi-idempotency-key-header-07 has it; bare, as most servers read it, unless given. */
-  readonly quoted?: boolean;
-}
-
-/** Checked `KeyHeaderOptions`, and what they do. */
+/** Reads and writes the header that carries a key. */
 export class KeyHeader {
   readonly name: string;
   readonly #prefix: string;
   readonly #isQuoted: boolean;
 
-  constructor({
-    headerName = 'Idempotency-Key',
-    keyPrefix = 'ik_',
-    quoted = false,
-  }: KeyHeaderOptions) {
-    // RFC 9110 §5.6.2: a token. A prefix may stand in a header, a log and a batch id alike.
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(headerName)) {
-      fail(
-        RangeError,
-        'SAMEKEY_BAD_ARGUMENT',
-        `Cannot use the header ${quote(headerName)}: wanted the name of a header`,
-      );
-    }
-    if (!/^[a-zA-Z][a-zA-Z0-9_-]{0,15}$/.test(keyPrefix)) {
-      fail(
-        RangeError,
-        'SAMEKEY_BAD_ARGUMENT',
-        `Cannot use the key prefix ${quote(keyPrefix)}: wanted 1 to 16 letters, digits, "_" and "-", such as "idem_"`,
-      );
-    }
+  constructor({ headerName, keyPrefix, quoted }: KeyHeaderSettings) {
     this.name = headerName;
     this.#prefix = keyPrefix;
     this.#isQuoted = quoted;
@@ -93,16 +62,6 @@ export class KeyHeader {
       `Cannot use the ${this.name} ${quote(value.slice(0, 80))}${value.length > 80 ? '…' : ''}: wanted ${wanted}`,
     );
   }
-}
-
-/** @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for what is no format. */
-export function requireKeyFormat(format: unknown): void {
-  if (format === 'samekey' || format === 'uuid' || format instanceof RegExp) return;
-  fail(
-    typeof format === 'string' ? RangeError : TypeError,
-    'SAMEKEY_BAD_ARGUMENT',
-    `Cannot use the keyFormat ${typeof format === 'string' ? quote(format) : nameOf(format)}: wanted "samekey", "uuid" or a RegExp`,
-  );
 }
 
 function matches(key: string, format: KeyFormat): boolean {

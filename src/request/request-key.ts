@@ -8,20 +8,9 @@ import {
   scoped,
   sha256Hex,
 } from '../index.js';
-import { accountOf } from './account.js';
 import { countedHeaders, mediaType } from './counted-headers.js';
+import type { RequestKeySettings } from './options.js';
 import type { OutgoingRequest } from './outgoing-request.js';
-
-export interface RequestKeyOptions {
-  /** Which part of a JSON body is the request's identity: `identities.openai`, …; all of it unless given. */
-  readonly identity?: IdentityLike;
-  /** Tenant, environment, …, which keep equal requests apart. */
-  readonly scope?: string | readonly string[];
-  /** Whose request it is; unless given, what its credentials say. For credentials that change hourly. */
-  readonly account?: string | ((headers: Headers) => string);
-  /** Further headers that are another one at every attempt. */
-  readonly ignoredHeaders?: readonly string[];
-}
 
 /** What a request is known by. */
 export interface RequestKey {
@@ -38,7 +27,7 @@ export interface RequestKey {
  */
 export async function keyOfRequest(
   request: OutgoingRequest,
-  { identity, scope = [], account = accountOf, ignoredHeaders = [] }: RequestKeyOptions,
+  { identity, scope, account, ignoredHeaders }: RequestKeySettings,
   sample: string | undefined,
 ): Promise<RequestKey> {
   const { method, url, headers } = request;

@@ -2,9 +2,8 @@ import { type AbortSource, untilAborted } from '../once/abort.js';
 import { inProgress, mismatch, OnceError } from '../once/errors.js';
 import type { Saved } from '../once/events.js';
 import { RequestGoneError } from '../once/heartbeat.js';
-import type { Detailed, OnceEvent, OnceOptions, OnceStats } from '../once/index.js';
+import type { Detailed, OnceEvent, OnceStats } from '../once/index.js';
 import { OnceRunner } from '../once/once.js';
-import { toSettings, whole } from '../once/options.js';
 import type { EventBody } from '../once/run.js';
 import {
   clearTimer,
@@ -15,18 +14,9 @@ import {
 } from '../runtime/runtime.js';
 import { isAnother } from '../store/transition.js';
 import { HttpError, ResponseNotKeptError } from './errors.js';
-import { Exchange, type ExchangeLimits, type Outcome, type ResponseInfo } from './exchange.js';
+import { Exchange, type ExchangeLimits, type Outcome } from './exchange.js';
+import type { ExchangeSettings } from './options.js';
 import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';
-
-/** How responses are shared and kept; what is not said here is as in `createOnce`. */
-export interface ExchangeOptions extends Omit<OnceOptions, 'codec' | 'storeErrors'> {
-  /** Which responses are kept and replayed: those with a 2xx status, unless given. */
-  readonly storeResponses?: (response: ResponseInfo) => boolean;
-  /** How long the other side may say nothing; 5 minutes unless given. */
-  readonly idleMs?: number;
-  /** How far one reader may fall behind another in a response too long to be kept; 1 MiB unless given. */
-  readonly maxUnreadBytes?: number;
-}
 
 /** One caller's wish to have a request sent, or to get what came of it. */
 export interface ExchangePlan {
@@ -70,7 +60,7 @@ export const OUTCOME_HEADER = 'samekey';
 export class Exchanges {
   readonly once: OnceRunner;
   readonly #limits: ExchangeLimits;
-  readonly #options: ExchangeOptions;
+  readonly #options: ExchangeSettings;
   readonly #inProgress = new Map<string, Exchange>();
   /** All that `close` waits for: those that nobody may join any longer, too. */
   readonly #unsettled = new Set<Exchange>();
@@ -78,16 +68,15 @@ export class Exchanges {
   readonly #counts = { joined: 0, conflicts: 0, mismatches: 0 };
 
   /** `isCoded` where bodies come as they travel: `fetch` decodes them, a handler's are as it made them. */
-  constructor(options: ExchangeOptions, isCoded = false) {
-    const { storeResponses, idleMs, maxUnreadBytes, ...onceOptions } = options;
-    this.#options = options;
-    this.once = new OnceRunner(toSettings({ ...onceOptions, codec: responseCodec }));
+  constructor(settings: ExchangeSettings, isCoded = false) {
+    this.#options = settings;
+    this.once = new OnceRunner({ ...settings, codec: responseCodec, storeErrors: () => false });
     this.#limits = {
-      maxBytes: options.maxResultBytes ?? 16 * 1024 * 1024,
-      maxUnreadBytes: whole('maxUnreadBytes', maxUnreadBytes, 1024 * 1024, 0),
-      idleMs: whole('idleMs', idleMs, 5 * 60 * 1000, 1),
-      leaseMs: this.once.settings.leaseMs,
-      isKept: storeResponses ?? (({ status }) => status >= 200 && status < 300),
+      maxBytes: settings.maxResultBytes,
+      maxUnreadBytes: settings.maxUnreadBytes,
+      idleMs: settings.idleMs,
+      leaseMs: settings.leaseMs,
+      isKept: settings.storeResponses,
       isCoded,
     };
   }

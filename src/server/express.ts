@@ -4,7 +4,7 @@ import { headOf, serveNode } from './node/serve.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules } from './rules.js';
 
-export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
 export type { ServerControls, ServerOptions } from './options.js';
@@ -38,7 +38,7 @@ export interface ExpressIdempotency<Incoming extends NodeRequest> extends Server
 export function expressIdempotency<Incoming extends NodeRequest = NodeRequest>(
   options: ServerOptions<Incoming>,
 ): ExpressIdempotency<Incoming> {
-  const rules = new IdempotencyRules(options);
+  const rules = new IdempotencyRules(options, 'expressIdempotency');
   /** A second use of the middleware on one request would wait for the first: a deadlock. */
   const seen = new WeakSet<NodeRequest>();
   const middleware = (

@@ -4,7 +4,7 @@ import { headOf, serveNode } from './node/serve.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules } from './rules.js';
 
-export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
 export type { ServerControls, ServerOptions } from './options.js';
@@ -57,7 +57,7 @@ export interface FastifyIdempotency extends ServerControls {
 export function fastifyIdempotency<Incoming extends FastifyRequestLike = FastifyRequestLike>(
   options: ServerOptions<Incoming>,
 ): FastifyIdempotency {
-  const rules = new IdempotencyRules(options);
+  const rules = new IdempotencyRules(options, 'fastifyIdempotency');
   const plugin = async (fastify: FastifyLike): Promise<void> => {
     fastify.addHook(
       'preHandler',

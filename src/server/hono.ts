@@ -4,7 +4,7 @@ import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
 import { pathOf, unlessDisconnected, withBody } from './web.js';
 
-export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
@@ -44,7 +44,7 @@ export interface HonoIdempotency<Context extends HonoContextLike> extends Server
 export function honoIdempotency<Context extends HonoContextLike = HonoContextLike>(
   options: ServerOptions<Context>,
 ): HonoIdempotency<Context> {
-  const rules = new IdempotencyRules(options);
+  const rules = new IdempotencyRules(options, 'honoIdempotency');
   /** A second use of the middleware on one request would wait for the first: a deadlock. */
   const seen = new WeakSet<Context>();
   const middleware = async (
@@ -52,7 +52,7 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
     next: () => Promise<void>,
   ): Promise<Response | undefined> => {
     const { raw: request, method } = context.req;
-    const head = () => ({ method, headers: request.headers, url: pathOf(request.url) });
+    const head = () => ({ headers: request.headers, url: pathOf(request.url) });
     const decision = rules.decide(context, method, head);
     if (decision.type === 'pass' || seen.has(context)) {
       await next();

@@ -2,18 +2,22 @@ import { fail, nameOf } from '../errors/errors.js';
 import { defineIdentity, type IdentityLike, scoped } from '../index.js';
 import type { AbortSource } from '../once/abort.js';
 import type { OnceEvent } from '../once/index.js';
-import { whole } from '../once/options.js';
+import { onceOptions } from '../once/options.js';
+import { readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
-import type { ResponseInfo } from '../response/exchange.js';
-import { type ExchangeOptions, Exchanges } from '../response/exchanges.js';
-import { checkServerOptions, type ServerControls, type ServerOptions } from './options.js';
+import { Exchanges } from '../response/exchanges.js';
+import {
+  type ServerControls,
+  type ServerOptions,
+  type ServerSettings,
+  serverOptions,
+} from './options.js';
 import { fingerprintOf, type Payload } from './payload.js';
 import { codeOf, problemResponse, problemResponseOf } from './problem.js';
 
 /** The part of a request that comes before its body. */
 export interface IncomingHead {
-  readonly method: string;
   /** Path and query. */
   readonly url: string;
   readonly headers: Headers;
@@ -59,21 +63,6 @@ class HandlerError {
   }
 }
 
-const OWN_MEMBERS = [
-  'methods',
-  'applies',
-  'required',
-  'deriveKey',
-  'account',
-  'keyFormat',
-  'headerName',
-  'keyPrefix',
-  'quoted',
-  'identity',
-  'scope',
-  'maxBodyBytes',
-] as const;
-
 /** Headers that describe a body and are replaced together with it. */
 export const BODY_HEADERS: ReadonlySet<string> = new Set([
   'content-encoding',
@@ -83,42 +72,34 @@ export const BODY_HEADERS: ReadonlySet<string> = new Set([
   'last-modified',
 ]);
 
-/**
- * A 4xx says that the handler did nothing, for a reason that the next attempt may not have. A stored
- * 5xx could never be retried away.
- */
-const isStored = ({ status }: ResponseInfo) => status >= 200 && status < 400;
-
 /** The rules of draft-ietf-httpapi-idempotency-key-header-07, for every kind of server. */
 export class IdempotencyRules<Incoming> {
   readonly maxBodyBytes: number;
   readonly #exchanges: Exchanges;
-  readonly #options: ServerOptions<Incoming>;
+  readonly #settings: ServerSettings<Incoming>;
   readonly #identity: IdentityLike | undefined;
   readonly #header: KeyHeader;
   readonly #methods: ReadonlySet<string>;
 
-  constructor(options: ServerOptions<Incoming>) {
-    checkServerOptions(options);
-    const exchangeOptions: Record<string, unknown> = { ...options };
-    for (const name of OWN_MEMBERS) delete exchangeOptions[name];
-    const { onEvent, identity, waitMs = 10_000, storeResponses = isStored } = options;
+  /** `maker` is the function that received the options, for messages. */
+  constructor(options: ServerOptions<Incoming>, maker: string) {
+    const settings = readOptions(serverOptions, options, `options of ${maker}`, {
+      createOnce: onceOptions,
+    }) as ServerSettings<Incoming>;
+    const { identity, methods, maxBodyBytes, onEvent } = settings;
+    this.#settings = settings;
     this.#identity = identity && defineIdentity(identity);
     this.#exchanges = new Exchanges(
       {
-        ...(exchangeOptions as unknown as ExchangeOptions),
-        waitMs,
-        storeResponses,
-        ...(onEvent && { onEvent: (event) => onEvent(withHandlerError(event)) }),
+        ...settings,
+        unknownErrors: () => false,
+        onEvent: onEvent && ((event) => onEvent(withHandlerError(event))),
       },
       true,
     );
-    this.#options = options;
-    this.#header = new KeyHeader(options);
-    this.#methods = new Set(
-      (options.methods ?? ['POST', 'PATCH']).map((method) => method.toUpperCase()),
-    );
-    this.maxBodyBytes = whole('maxBodyBytes', options.maxBodyBytes, 10 * 1024 * 1024, 0);
+    this.#header = new KeyHeader(settings);
+    this.#methods = new Set(methods.map((method) => method.toUpperCase()));
+    this.maxBodyBytes = maxBodyBytes;
   }
 
   get controls(): ServerControls {
@@ -132,7 +113,7 @@ export class IdempotencyRules<Incoming> {
   /** Decides by the head of a request. `head` is called only if the method is one of `methods`. */
   decide(incoming: Incoming, method: string, head: () => IncomingHead): Decision {
     if (!this.#methods.has(method.toUpperCase())) return PASS;
-    const { applies, required = false, deriveKey = false, keyFormat } = this.#options;
+    const { applies, required, deriveKey, keyFormat } = this.#settings;
     if (applies?.(incoming) === false) return PASS;
     const { url, headers } = head();
     let sentKey: string | undefined;
@@ -158,12 +139,12 @@ export class IdempotencyRules<Incoming> {
       );
     }
     const queryAt = url.indexOf('?');
-    const { scope = [] } = this.#options;
+    const { scope } = this.#settings;
     const request: IdempotentRequest = {
       headers,
       search: queryAt < 0 ? '' : url.slice(queryAt),
       scope: [
-        ...(typeof scope === 'string' ? [scope] : scope),
+        ...[scope].flat(),
         method.toUpperCase(),
         queryAt < 0 ? url : url.slice(0, queryAt),
         account,
@@ -175,7 +156,7 @@ export class IdempotencyRules<Incoming> {
 
   /** The account by the option `account`. An empty text counts as none. */
   #accountOf(incoming: Incoming): string | undefined {
-    const account: unknown = this.#options.account?.(incoming);
+    const account: unknown = this.#settings.account?.(incoming);
     if (account === undefined || account === null || typeof account === 'string') {
       return account ?? undefined;
     }

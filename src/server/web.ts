@@ -4,7 +4,7 @@ import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
 
-export type { KeyFormat, KeyHeaderOptions } from '../request/key-header.js';
+export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
@@ -50,10 +50,17 @@ export function idempotent<Rest extends readonly unknown[]>(
   handler: WebHandler<Rest>,
   options: ServerOptions<Request>,
 ): IdempotentHandler<Rest> {
-  const rules = new IdempotencyRules(options);
+  if (typeof handler !== 'function') {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot make the handler idempotent: it is ${nameOf(handler)}, wanted a function`,
+    );
+  }
+  const rules = new IdempotencyRules(options, 'idempotent');
   return Object.assign(async (request: Request, ...rest: Rest): Promise<Response> => {
     const { method, headers } = request;
-    const head = () => ({ method, headers, url: pathOf(request.url) });
+    const head = () => ({ headers, url: pathOf(request.url) });
     const decision = rules.decide(request, method, head);
     if (decision.type === 'pass') return handler(request, ...rest);
     if (decision.type === 'refuse') return decision.response;

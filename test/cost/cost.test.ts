@@ -77,7 +77,11 @@ describe('a price list', () => {
     [undefined, 'Cannot use the price list: wanted an object, not undefined', TypeError],
     [{ prices: [] }, 'prices is an array, wanted { "model"', TypeError],
     [{ prices: {}, currency: 7 }, 'currency is a number, wanted text such as "USD"', TypeError],
-    [{ price: {} }, 'there is no member "price", only prices, currency', TypeError],
+    [
+      { price: {} },
+      'there is no member "price" (did you mean "prices"?), only prices, currency',
+      TypeError,
+    ],
     [{ prices: { m: 3 } }, 'Cannot use the price of "m": wanted an object', TypeError],
     [
       { prices: { m: { input: 3 } } },

@@ -276,8 +276,8 @@ describe('bad input', () => {
   it.each([
     [{ store: {} }, 'store has no claim()'],
     [{ fetch: 'x' }, 'fetch is text, wanted a function'],
-    [{ headerName: 'a b' }, 'Cannot use the header "a b"'],
-    [{ keyPrefix: '' }, 'Cannot use the key prefix ""'],
+    [{ headerName: 'a b' }, 'headerName is "a b", wanted the name of a header'],
+    [{ keyPrefix: '' }, 'keyPrefix is "", wanted 1 to 16 letters'],
     [{ idleMs: -1 }, 'idleMs is -1'],
     [{ ttl: 1 }, 'ttl'],
     [{ keyFormat: 'hex' }, 'keyFormat'],

@@ -56,7 +56,7 @@ describe('options', () => {
   it.each<[object, new () => Error, RegExp]>([
     [{}, TypeError, /store has no claim\(\), wanted a store such as memoryStore\(\)/],
     [{ store: {} }, TypeError, /store has no claim/],
-    [{ store, ttl: 1 }, TypeError, /no member "ttl", only store, ttlMs/],
+    [{ store, ttl: 1 }, TypeError, /no member "ttl" \(did you mean "ttlMs"\?\), only store, ttlMs/],
     [{ store, ttlMs: 0 }, RangeError, /ttlMs is 0, wanted a whole number from 1/],
     [{ store, ttlMs: '1h' }, TypeError, /ttlMs is text/],
     [{ store, leaseMs: 1 }, RangeError, /leaseMs is 1, wanted a whole number from 10/],
@@ -71,7 +71,11 @@ describe('options', () => {
     [{ store, onStoreError: true }, TypeError, /onStoreError is a boolean/],
     [{ store, onAbandoned: 'kill' }, RangeError, /onAbandoned is "kill"/],
     [{ store, storeErrors: true }, TypeError, /storeErrors is a boolean, wanted a function/],
-    [{ store, cache: { max: 1 } }, TypeError, /no member "max", only maxEntries/],
+    [
+      { store, cache: { max: 1 } },
+      TypeError,
+      /no member "max" \(did you mean "maxEntries"\?\), only maxEntries/,
+    ],
     [{ store, cache: { maxEntries: 0 } }, RangeError, /cache.maxEntries is 0/],
     [{ store, codec: 'json' }, TypeError, /codec is no codec, wanted \{ name, encode, decode \}/],
     [{ store, clock: 5 }, TypeError, /clock is a number/],

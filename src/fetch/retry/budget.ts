@@ -1,11 +1,14 @@
-import { fail, nameOf, requireMembers } from '../../errors/errors.js';
+import { readOptions } from '../../options/read.js';
+import { number, type OptionsOf, specs } from '../../options/spec.js';
 
-export interface RetryBudgetOptions {
-  /** Retries per call in the long run; 0.2 unless given. */
-  readonly ratio?: number;
-  /** Retries beyond that, for when there were few calls; 10 unless given. */
-  readonly burst?: number;
-}
+const budgetOptions = /* @__PURE__ */ specs(() => ({
+  /** Retries per call in the long run. */
+  ratio: number({ default: 0.2, max: 100 }),
+  /** Retries beyond that ratio, for times with few calls. With fewer than one there would never be a retry. */
+  burst: number({ default: 10, min: 1, max: 1_000_000 }),
+}));
+
+export interface RetryBudgetOptions extends OptionsOf<typeof budgetOptions> {}
 
 /**
  * How many of all calls may be retries. With four attempts each, an outage would be met by four times
@@ -52,20 +55,6 @@ export class RetryBudget {
  * calls; // 3
  */
 export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
-  requireMembers(options, ['ratio', 'burst'], 'retry budget');
-  const { ratio = 0.2, burst = 10 } = options;
-  inRange('ratio', ratio, 0, 100);
-  // With less than one there would never be a retry.
-  inRange('burst', burst, 1, 1_000_000);
+  const { ratio, burst } = readOptions(budgetOptions, options, 'retry budget');
   return new RetryBudget(ratio, burst);
-}
-
-function inRange(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value === 'number' && value >= least && value <= most) return;
-  const shown = typeof value === 'number' ? value : nameOf(value);
-  fail(
-    typeof value === 'number' ? RangeError : TypeError,
-    'SAMEKEY_BAD_ARGUMENT',
-    `Cannot make a retry budget: ${name} is ${shown}, wanted a number from ${least} to ${most}`,
-  );
 }

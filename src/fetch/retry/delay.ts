@@ -1,6 +1,6 @@
 import { untilAborted } from '../../once/abort.js';
 import { clearTimer, random, setTimer, type Timer, wallClockMs } from '../../runtime/runtime.js';
-import type { RetrySettings } from './policy.js';
+import type { RetrySettings } from './options.js';
 
 /** How long a server asks to be left alone, in its headers, if it does. */
 export function retryAfterMs(headers: Headers): number | undefined {

@@ -2,7 +2,7 @@ import { anthropicRetries } from '../../providers/anthropic.js';
 import { bedrockRetries } from '../../providers/bedrock.js';
 import { geminiRetries } from '../../providers/gemini.js';
 import { openaiRetries } from '../../providers/openai.js';
-import type { RetryRules } from './policy.js';
+import type { RetryRules } from './options.js';
 
 /**
  * The answers that each provider documents as worth a retry, and those that are not although their

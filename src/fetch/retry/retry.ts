@@ -1,17 +1,19 @@
 import isNetworkError from 'is-network-error';
 import { fail, nameOf } from '../../errors/errors.js';
+import { readOptions } from '../../options/read.js';
 import { KeyHeader } from '../../request/key-header.js';
 import { type OutgoingRequest, readRequest } from '../../request/outgoing-request.js';
 import { keyOfRequest } from '../../request/request-key.js';
 import { isUnknownFailure } from '../../response/unknown-failure.js';
 import { monotonicMs } from '../../runtime/runtime.js';
 import { type Attempt, type AttemptLimit, attemptOf } from './attempt.js';
+import { type RetryBudget, retryBudget } from './budget.js';
 import { delayAfter, retryAfterMs, wait } from './delay.js';
 import { faultOf } from './fault.js';
-import { NEVER_RETRIED, type RetryPolicy, type RetrySettings, toRetrySettings } from './policy.js';
+import { NEVER_RETRIED, type RetryPolicy, type RetrySettings, retryOptions } from './options.js';
 
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './budget.js';
-export type { RetryEvent, RetryPolicy, RetryRules } from './policy.js';
+export type { RetryEvent, RetryPolicy, RetryRules } from './options.js';
 export { retryPolicies } from './presets.js';
 
 /** Why an attempt is followed by another one. */
@@ -53,18 +55,19 @@ export function withRetry(
       `Cannot retry requests: fetch is ${nameOf(fetch)}, wanted a function`,
     );
   }
-  const settings = toRetrySettings(policy);
-  const header = new KeyHeader(policy);
+  const settings = readOptions(retryOptions, policy, 'retry policy');
+  const budget = settings.budget === false ? undefined : (settings.budget ?? retryBudget());
+  const header = new KeyHeader(settings);
   return async (input, init) => {
     const request = await readRequest(input, init);
     const headers = new Headers(request.headers);
     if (!headers.has(header.name)) {
-      const { key } = await keyOfRequest(request, policy, undefined);
+      const { key } = await keyOfRequest(request, settings, undefined);
       headers.set(header.name, header.write(key));
     }
     const key = headers.get(header.name) as string;
     // Called as a function: platforms refuse it as another object's method.
-    return retried(request, headers, key, settings, (input, init) => fetch(input, init));
+    return retried(request, headers, key, settings, budget, (input, init) => fetch(input, init));
   };
 }
 
@@ -78,10 +81,11 @@ async function retried(
   headers: Headers,
   key: string,
   settings: RetrySettings,
+  budget: RetryBudget | undefined,
   fetch: typeof globalThis.fetch,
 ): Promise<Response> {
   const { signal } = request;
-  const { maxAttempts, maxRetryAfterMs, deadlineMs = Number.POSITIVE_INFINITY, budget } = settings;
+  const { maxAttempts, maxRetryAfterMs, deadlineMs = Number.POSITIVE_INFINITY } = settings;
   const endsAt = monotonicMs() + deadlineMs;
   budget?.earn();
   for (let attempt = 1; ; attempt++) {
@@ -157,8 +161,8 @@ async function reasonIn(response: Response, settings: RetrySettings): Promise<Re
   if (finalCodes.some(is)) return undefined;
   const isRetried =
     should === 'true' ||
-    statuses.has(status) ||
-    (status >= 500 && statuses.has('5xx')) ||
+    statuses.includes(status) ||
+    (status >= 500 && statuses.includes('5xx')) ||
     codes.some(is);
   if (!isRetried) return undefined;
   return {

@@ -24,7 +24,6 @@ export interface NodeProcessing {
 
 /** Returns a function that reads the head of a request. */
 export const headOf = (from: NodeRequest) => () => ({
-  method: from.method ?? '',
   url: from.originalUrl ?? from.url ?? '',
   headers: headersOf(from),
 });

@@ -1,0 +1,69 @@
+import { priceOptions } from '../cost/options.js';
+import type { OnceEvent } from '../once/index.js';
+import { func, joined, type OptionsOf, specs, without } from '../options/spec.js';
+import {
+  type KeyFormat,
+  keyFormat,
+  keyHeaderOptions,
+  methods,
+  requestKeyOptions,
+} from '../request/options.js';
+import { exchangeOptions } from '../response/options.js';
+import { isUnknownFailure } from '../response/unknown-failure.js';
+
+/** What `onEvent` receives: the events of `samekey/once`, and this one. */
+export type FetchEvent =
+  | OnceEvent
+  | {
+      /** One key was requested many times with a `temperature` above 0: its caller may expect different answers. */
+      readonly type: 'repeats';
+      readonly key: string;
+      readonly traceparent: string | undefined;
+      readonly count: number;
+      readonly temperature: number;
+    };
+
+const ownOptions = /* @__PURE__ */ specs(() => ({
+  /**
+   * The `fetch` that sends requests.
+   * @defaultValue `globalThis.fetch`
+   */
+  fetch: func<typeof globalThis.fetch>(),
+  /** Methods of requests that are sent at most once. Requests with other methods pass through. */
+  methods,
+  /**
+   * Which requests with these methods are sent at most once.
+   * @defaultValue all
+   */
+  applies: func<(request: { readonly method: string; readonly url: URL }) => boolean>(),
+  /** Which keys a caller may set itself. */
+  keyFormat: { ...keyFormat, default: 'samekey' as KeyFormat },
+  /**
+   * Which errors leave it unknown whether the request was processed: `onUnknown` then decides for the next caller.
+   * @defaultValue errors after which the server may have received the request
+   */
+  unknownErrors: func<(error: unknown) => boolean>(isUnknownFailure),
+  /** Receives what happens. An error that it throws is ignored. */
+  onEvent: func<(event: FetchEvent) => void>(),
+  /** Receives a promise per request that resolves when its response is stored, for platforms that stop work after the response. */
+  waitUntil: func<(settled: Promise<void>) => void>(),
+}));
+
+const REPLACED = ['onEvent', 'savingOf', 'unknownErrors'] as const;
+
+/** The options of `idempotentFetch`. */
+export const fetchOptions: Omit<typeof exchangeOptions, (typeof REPLACED)[number]> &
+  typeof requestKeyOptions &
+  typeof keyHeaderOptions &
+  typeof priceOptions &
+  typeof ownOptions = /* @__PURE__ */ specs(() =>
+  joined(
+    without(exchangeOptions, ...REPLACED),
+    requestKeyOptions,
+    keyHeaderOptions,
+    priceOptions,
+    ownOptions,
+  ),
+);
+
+export interface FetchOptions extends OptionsOf<typeof fetchOptions> {}

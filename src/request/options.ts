@@ -1,0 +1,94 @@
+import { defineIdentity, type IdentityLike, scoped } from '../index.js';
+import { headerOptions } from '../key/header-options.js';
+import {
+  either,
+  flag,
+  func,
+  joined,
+  type OptionsOf,
+  type SettingsOf,
+  specs,
+  text,
+  textList,
+  value,
+} from '../options/spec.js';
+import { accountOf } from './account.js';
+
+/** Which keys of callers are accepted: those of samekey, UUIDs, or those that the expression matches. */
+export type KeyFormat = 'samekey' | 'uuid' | RegExp;
+
+const quotedOption = /* @__PURE__ */ specs(() => ({
+  /** Whether the key is written in quotes, as a Structured Field String (draft-ietf-httpapi-idempotency-key-header-07). Most servers read it bare. */
+  quoted: flag(false),
+}));
+
+export const keyHeaderOptions: typeof headerOptions & typeof quotedOption = /* @__PURE__ */ specs(
+  () => joined(headerOptions, quotedOption),
+);
+
+/** How a key is written in a header. */
+export interface KeyHeaderOptions extends OptionsOf<typeof keyHeaderOptions> {}
+
+export type KeyHeaderSettings = SettingsOf<typeof keyHeaderOptions>;
+
+/** What makes two requests the same one. */
+export const identityOptions = /* @__PURE__ */ specs(() => ({
+  /**
+   * Which part of a JSON body identifies the request, such as `identities.openai`.
+   * @defaultValue the whole body
+   */
+  identity: value<IdentityLike>('an identity such as identities.openai', (given) => {
+    defineIdentity(given as IdentityLike);
+    return undefined;
+  }),
+  /**
+   * Tenant, environment, …: equal requests in different scopes have different keys.
+   * @defaultValue none
+   */
+  scope: value<string | readonly string[]>(
+    'text or a list of texts',
+    (given) => {
+      if (!Array.isArray(given) || given.length > 0) scoped(given as string, '');
+      return undefined;
+    },
+    [],
+  ),
+  /**
+   * More headers that differ between two attempts of one request, and so do not count.
+   * @defaultValue none
+   */
+  ignoredHeaders: textList('a list of header names such as ["x-attempt"]'),
+}));
+
+const accountOption = /* @__PURE__ */ specs(() => ({
+  /**
+   * The account that sends the request. Set it where credentials change between two attempts.
+   * @defaultValue a digest of the request's credentials
+   */
+  account: either(
+    func<(headers: Headers) => string>((headers) => accountOf(headers)),
+    text({}),
+  ),
+}));
+
+export const requestKeyOptions: typeof identityOptions & typeof accountOption =
+  /* @__PURE__ */ specs(() => joined(identityOptions, accountOption));
+
+/** How the key of a request is derived. */
+export interface RequestKeyOptions extends OptionsOf<typeof requestKeyOptions> {}
+
+export type RequestKeySettings = SettingsOf<typeof requestKeyOptions>;
+
+/** The methods of requests that are not idempotent by definition (RFC 9110 §9.2.2, RFC 5789). */
+export const methods = /* @__PURE__ */ textList('a list of methods such as ["POST", "PATCH"]', [
+  'POST',
+  'PATCH',
+]);
+
+export const keyFormat = /* @__PURE__ */ value<KeyFormat>(
+  '"samekey", "uuid" or a RegExp',
+  (given) =>
+    given === 'samekey' || given === 'uuid' || given instanceof RegExp
+      ? undefined
+      : [typeof given === 'string' ? RangeError : TypeError],
+);

@@ -1,0 +1,38 @@
+import { onceOptions } from '../once/options.js';
+import {
+  byteCount,
+  duration,
+  func,
+  joined,
+  LONGEST_MS,
+  type OptionsOf,
+  type SettingsOf,
+  specs,
+  without,
+} from '../options/spec.js';
+import type { ResponseInfo } from './exchange.js';
+
+const responseOptions = /* @__PURE__ */ specs(() => ({
+  /**
+   * Which responses are stored and replayed.
+   * @defaultValue those with a 2xx status
+   */
+  storeResponses: func<(response: ResponseInfo) => boolean>(
+    ({ status }) => status >= 200 && status < 300,
+  ),
+  /** How long the other side may send nothing. */
+  idleMs: duration({ default: 5 * 60 * 1000, min: 1 }),
+  /** How far one reader may fall behind another in a response that is too long to store. */
+  maxUnreadBytes: byteCount({ default: 1024 * 1024, max: LONGEST_MS }),
+}));
+
+/** The options of `createOnce` for responses, whose codec and stored errors are given. */
+export const exchangeOptions: Omit<typeof onceOptions, 'codec' | 'storeErrors'> &
+  typeof responseOptions = /* @__PURE__ */ specs(() =>
+  joined(without(onceOptions, 'codec', 'storeErrors'), responseOptions),
+);
+
+/** How responses are shared and stored. */
+export interface ExchangeOptions extends OptionsOf<typeof exchangeOptions> {}
+
+export type ExchangeSettings = SettingsOf<typeof exchangeOptions>;
