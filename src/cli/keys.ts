@@ -57,11 +57,11 @@ async function runKeys(file: string | undefined, flags: KeysFlags): Promise<void
   const totalBytes = await sizeOf(input);
   const output = new Output(input, new Progress(totalBytes));
   const run = pool === undefined ? runHere : runInThreads(pool, totalBytes);
-  const work = toWork(identity, { goesOn: flags.skipInvalid === true });
+  const work = toWork(identity, { continueOnFault: flags.skipInvalid === true });
   const stopWatching = onInterrupt(() => output.end());
   try {
     for await (const block of keyBlocks(bytesOf(input), run, work, threads)) {
-      await output.write(block, work.goesOn);
+      await output.write(block, work.continueOnFault);
     }
   } catch (error) {
     throw toCliError(error, input.name);

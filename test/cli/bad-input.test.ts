@@ -95,7 +95,7 @@ describe('JSON that would get the key of another request: one line, exit code 4'
     expectFailure(
       await samekey(['key', good, '-i', 'b']),
       4,
-      `${good}: Cannot make a key: the value has none of the paths to include ($.b)`,
+      `${good}: Cannot make a key: no include path matches the value ($.b)`,
     );
   });
 });

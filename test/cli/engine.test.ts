@@ -68,7 +68,7 @@ describe('samekey engine', () => {
     expectFailure(
       await samekey(['engine'], { nodeOptions, env: { SAMEKEY_ENGINE: 'wasm' } }),
       2,
-      /^Cannot use the engine "wasm": it does not work here/,
+      /^Cannot use the engine "wasm": it does not work on this platform/,
     );
   });
 

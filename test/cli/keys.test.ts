@@ -137,7 +137,7 @@ describe('a line without a key', () => {
   it('may lack all paths to include', async () => {
     const run = await samekey(['keys', list, '-i', 'order_id', '--skip-invalid']);
     expect(run.stdout).toMatch(/^(ik_\w{64}\n)\n\1$/);
-    expect(run.stderr).toContain('Cannot make a key of line 2: the value has none of the paths');
+    expect(run.stderr).toContain('Cannot make a key of line 2: no include path matches the value');
   });
 });
 
@@ -163,7 +163,7 @@ describe('without the package piscina', () => {
     expectFailure(
       await samekey(['keys', list, '-t', '2'], { nodeOptions }),
       2,
-      'Cannot start the threads: the package piscina is not there, wanted npm install piscina',
+      'Cannot start the threads: the package piscina is not installed, wanted npm install piscina',
     );
   });
 });
