@@ -1,41 +1,12 @@
-import { fail, nameOf, quote, requireMembers, type SamekeyError } from '../errors/errors.js';
-import type { IdentityLike, Key } from '../index.js';
+import type { SamekeyError } from '../errors/errors.js';
+import type { Key } from '../index.js';
 import { toLineError } from './fault.js';
 import type { LineBlock } from './key-blocks.js';
-import { DEFAULT_MAX_LINE_BYTES, toCount } from './work.js';
-
-export interface JsonLinesOptions {
-  readonly identity?: IdentityLike;
-  /** What a line without a key is: an error that ends the reading, unless given, or a result. */
-  readonly onInvalid?: 'throw' | 'report';
-  /** Longest line, in bytes; 512 MiB unless given. A longer one is not held and has no key. */
-  readonly maxLineBytes?: number;
-}
 
 /** What a line has: its key, or with `onInvalid: 'report'` an error. `line` is its number, from 1. */
 export type LineKey =
   | { readonly line: number; readonly key: Key; readonly error?: undefined }
   | { readonly line: number; readonly key?: undefined; readonly error: SamekeyError };
-
-/** A buffer holds 4 GiB at most; a longer line is to be told in time. */
-const LARGEST_MAX_LINE_BYTES = 2 ** 31;
-
-export function toLimits(options: JsonLinesOptions): { goesOn: boolean; maxLineBytes: number } {
-  requireMembers(options, ['identity', 'onInvalid', 'maxLineBytes'], 'options');
-  const { onInvalid = 'throw', maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
-  if (onInvalid !== 'throw' && onInvalid !== 'report') {
-    const isText = typeof onInvalid === 'string';
-    fail(
-      isText ? RangeError : TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot use onInvalid: it is ${isText ? quote(onInvalid) : nameOf(onInvalid)}, wanted "throw" or "report"`,
-    );
-  }
-  return {
-    goesOn: onInvalid === 'report',
-    maxLineBytes: toCount(maxLineBytes, 'maxLineBytes', LARGEST_MAX_LINE_BYTES),
-  };
-}
 
 /** The keys in blocks of lines, one by one. `stopReading` is called when no more are wanted. */
 export async function* lineKeys(
