@@ -3,16 +3,16 @@ import type { Work } from './batch.js';
 import { DEFAULT_MAX_LINE_BYTES } from './options.js';
 import { toSendable } from './sendable-identity.js';
 
-/** What a call wants, checked and ready to be sent. */
+/** Returns the settings of a call, validated and ready to be sent. */
 export function toWork(
   identity: IdentityLike | undefined,
-  { goesOn = false, maxLineBytes = DEFAULT_MAX_LINE_BYTES } = {},
+  { continueOnFault = false, maxLineBytes = DEFAULT_MAX_LINE_BYTES } = {},
 ): Work {
   return {
     identity: toSendable(identity),
     nowMs: Date.now(),
     engine: activeEngine().choice,
     maxLineBytes,
-    goesOn,
+    continueOnFault,
   };
 }
