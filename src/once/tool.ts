@@ -1,21 +1,31 @@
-import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { fail, nameOf } from '../errors/errors.js';
 import { defineIdentity, type IdentityLike, type Key, keyOf } from '../index.js';
+import { readOptions } from '../options/read.js';
+import { instance, type OptionsOf, specs, value } from '../options/spec.js';
 import { memoryStore } from '../store/memory.js';
 import type { OnceContext } from './call-function.js';
 import { createOnce, type Once } from './once.js';
+import { onceOptions } from './options.js';
 
-export interface ToolOptions {
+const toolOptions = /* @__PURE__ */ specs(() => ({
   /**
-   * The arguments that identify the operation. A model rewords its prose at each call, so a payment
-   * with a `note` has another key each time. Name the arguments that count:
-   * `{ include: ['order_id', 'amount'] }`.
+   * The arguments that identify the operation. A model rewords its prose at each call, so a payment with another `note` has another key. Name the arguments that count: `{ include: ['order_id', 'amount'] }`.
+   * @defaultValue all arguments
    */
-  readonly identity?: IdentityLike;
-  /** Where runs are kept; unless given, in this process and for `ttlMs`. */
-  readonly once?: Once;
-  /** How long a result is given again; 24 hours unless given. For an `once` of the tool's own. */
-  readonly ttlMs?: number;
-}
+  identity: value<IdentityLike>('an identity', (given) => {
+    defineIdentity(given as IdentityLike);
+    return undefined;
+  }),
+  /**
+   * The `once` that runs the tool.
+   * @defaultValue one of its own, on a `memoryStore()`
+   */
+  once: instance<Once>('what createOnce returns', 'detailed', 'evict'),
+  /** How long a result is replayed, by a `once` of the tool's own. */
+  ttlMs: onceOptions.ttlMs,
+}));
+
+export interface ToolOptions extends OptionsOf<typeof toolOptions> {}
 
 /** A tool that runs once per key. */
 export interface OnceTool<A, R> {
@@ -54,11 +64,9 @@ export function onceTool<A, R>(
       `Cannot make a tool: ${what}, wanted onceTool(name, function)`,
     );
   }
-  requireMembers(options, ['identity', 'once', 'ttlMs'], 'options of the tool');
-  const { identity = {}, ttlMs } = options;
-  const once =
-    options.once ??
-    createOnce({ store: memoryStore(), ...(ttlMs === undefined ? undefined : { ttlMs }) });
+  const settings = readOptions(toolOptions, options, 'options of onceTool');
+  const { identity = {}, ttlMs } = settings;
+  const once = settings.once ?? createOnce({ store: memoryStore(), ttlMs });
   const scopes = identity.scope === undefined ? [] : [identity.scope].flat();
   const toolIdentity = defineIdentity({ ...identity, scope: ['tool', name, ...scopes] });
   let hits = 0;
