@@ -1,4 +1,5 @@
 import type { Saved } from '../once/events.js';
+import { modelPaths } from '../providers/registry.js';
 import type { PriceTable } from './prices.js';
 import { type Usage, usageIn } from './usage.js';
 import { usageOf } from './usage-of.js';
@@ -10,9 +11,6 @@ export interface KeptResponse {
   /** Some addresses name the model that the response does not. */
   readonly url?: string;
 }
-
-/** Bedrock's `/model/ID/converse`, Gemini's `/models/ID:generateContent`. */
-const MODEL_IN_PATH = /\/models?\/([^/:?]+(?:(?::|%3A)\d+)?)(?=[/:?]|$)/i;
 
 /**
  * Returns what a duplicate saved that was given this response instead of one of its own: the tokens
@@ -55,7 +53,7 @@ function savedBy(usage: Usage, prices: PriceTable | undefined, model: string | u
 }
 
 function modelInPath(url: string | undefined): string | undefined {
-  const found = MODEL_IN_PATH.exec(url ?? '')?.[1];
+  const found = modelPaths.map((path) => path.exec(url ?? '')?.[1]).find(Boolean);
   try {
     return found && decodeURIComponent(found);
   } catch {

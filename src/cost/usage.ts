@@ -1,10 +1,5 @@
-import { aiSdkUsage } from '../providers/ai-sdk.js';
-import { anthropicUsage } from '../providers/anthropic.js';
-import { bedrockUsage } from '../providers/bedrock.js';
-import { geminiUsage } from '../providers/gemini.js';
-import { openaiUsage } from '../providers/openai.js';
-import { openaiCompatibleUsage } from '../providers/openai-compatible.js';
 import type { UsageNames } from '../providers/provider.js';
+import { usageNames } from '../providers/registry.js';
 
 /** The tokens of one answer, as its provider counted them. */
 export interface Usage {
@@ -34,19 +29,9 @@ export interface Counts {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** No two of them use one name for two things. */
-const PROVIDERS: readonly UsageNames[] = [
-  openaiUsage,
-  openaiCompatibleUsage,
-  anthropicUsage,
-  geminiUsage,
-  bedrockUsage,
-  aiSdkUsage,
-];
-
 /** The names of one kind that any provider uses. */
 function namesOf<Kind extends keyof UsageNames>(kind: Kind): NonNullable<UsageNames[Kind]> {
-  const lists = PROVIDERS.map((names) => (names[kind] ?? []) as readonly unknown[]);
+  const lists = usageNames.map((names) => (names[kind] ?? []) as readonly unknown[]);
   return [...new Set(lists.flat())] as unknown as NonNullable<UsageNames[Kind]>;
 }
 

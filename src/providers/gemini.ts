@@ -25,3 +25,6 @@ export const geminiUsage: UsageNames = {
   cacheRead: ['cachedContentTokenCount'],
   output: [['candidatesTokenCount', 'thoughtsTokenCount']],
 };
+
+/** `/models/ID:generateContent` */
+export const geminiModelPath = /\/models\/([^/:?]+(?::\d+)?)(?=[/:?]|$)/i;

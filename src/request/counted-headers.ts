@@ -1,7 +1,4 @@
-import { anthropicVolatilePrefixes } from '../providers/anthropic.js';
-import { bedrockVolatileHeaders, bedrockVolatilePrefixes } from '../providers/bedrock.js';
-import { geminiVolatileHeaders } from '../providers/gemini.js';
-import { openaiVolatileHeaders, openaiVolatilePrefixes } from '../providers/openai.js';
+import { volatileHeaders, volatilePrefixes } from '../providers/registry.js';
 import { isCredential } from './account.js';
 
 /**
@@ -22,14 +19,12 @@ const VOLATILE: ReadonlySet<string> = new Set([
   // Tracing.
   ...['b3', 'baggage', 'sentry-trace', 'traceparent', 'tracestate', 'x-amzn-trace-id'],
   ...['x-cloud-trace-context', 'x-correlation-id', 'x-request-id'],
-  ...bedrockVolatileHeaders,
-  ...geminiVolatileHeaders,
-  ...openaiVolatileHeaders,
+  ...volatileHeaders,
 ]);
 
 const VOLATILE_PREFIXES: readonly string[] = [
   ...['proxy-', 'samekey-', 'sec-', 'x-b3-', 'x-datadog-'],
-  ...new Set([...anthropicVolatilePrefixes, ...bedrockVolatilePrefixes, ...openaiVolatilePrefixes]),
+  ...new Set(volatilePrefixes),
 ];
 
 const isVolatile = (name: string) =>

@@ -12,9 +12,9 @@ import { delayAfter, retryAfterMs, wait } from './delay.js';
 import { faultOf } from './fault.js';
 import { NEVER_RETRIED, type RetryPolicy, type RetrySettings, retryOptions } from './options.js';
 
+export { retryPolicies } from '../../providers/registry.js';
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './budget.js';
 export type { RetryEvent, RetryPolicy, RetryRules } from './options.js';
-export { retryPolicies } from './presets.js';
 
 /** Why an attempt is followed by another one. */
 interface Reason {
