@@ -1,4 +1,4 @@
-/** What samekey knows of Amazon Bedrock. Sources: docs.aws.amazon.com/bedrock. */
+/** Amazon Bedrock. Sources: docs.aws.amazon.com/bedrock. */
 import type { UsageNames } from './provider.js';
 
 /** Latency settings, the service tier, and a token that is an idempotency key itself. */

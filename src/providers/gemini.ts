@@ -1,4 +1,4 @@
-/** What samekey knows of the Gemini API. Sources: ai.google.dev/gemini-api/docs. */
+/** The Gemini API. Sources: ai.google.dev/gemini-api/docs. */
 import type { UsageNames } from './provider.js';
 
 /** Members of the SDK's `config` that the SDK does not send. */

@@ -1,6 +1,6 @@
 /**
- * What samekey knows of all APIs, by concern. Each entry comes from the file of its API. The identity
- * presets are in `presets.ts`, because the core loads them and nothing else.
+ * Lists the APIs by concern. Each entry comes from the file of its API. The identity presets are in
+ * `presets.ts`, because the core loads them and nothing else.
  */
 import { aiSdkUsage } from './ai-sdk.js';
 import {

@@ -33,7 +33,7 @@ const isVolatile = (name: string) =>
 /** Values that accept anything. Some clients send them, others send no header (RFC 9110 §12.5). */
 const ANYTHING: Readonly<Record<string, string>> = { accept: '*/*', 'accept-language': '*' };
 
-/** Returns the headers that distinguish two requests, without credentials. */
+/** Returns the headers that distinguish two requests, apart from credentials. */
 export function countedHeaders(
   headers: Headers,
   ignored: ReadonlySet<string>,
@@ -49,7 +49,7 @@ export function countedHeaders(
 
 /**
  * Keeps parameters that change the meaning, such as the `action` of SOAP, and drops those that do
- * not: a multipart boundary is random, and JSON is UTF-8 whatever its `charset` says (RFC 8259 §8.1).
+ * not: a multipart boundary is random, and JSON is UTF-8 with any `charset` (RFC 8259 §8.1).
  */
 function normalizeContentType(value: string): string {
   const type = mediaType(value);

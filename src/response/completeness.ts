@@ -1,6 +1,6 @@
 /**
  * Decides whether a response is complete: `watchCompleteness` observes its body and reports its fault.
- * Which event ends a stream is in the file of each API in `providers/`.
+ * The file of each API in `providers/` says with which event its streams end.
  */
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { decoder } from '../engine/utf8.js';
