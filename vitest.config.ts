@@ -18,7 +18,7 @@ export default defineConfig({
     // A slow and busy machine must pass. The timeouts only catch a test that hangs.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Half of the files mostly wait for other processes. By default vitest leaves one core idle.
-    maxWorkers: 2,
+    // On two cores: the tests use half of the time to wait for other processes.
+    maxWorkers: 4,
   },
 });

@@ -16,11 +16,11 @@ import { sha256Init } from './sha256';
 import { hex16 } from './text';
 
 /**
- * SHA-256 of many messages that stand one behind the other from PACKED on. Their lengths are in
- * LENGTHS, the digests come into DIGESTS.
+ * SHA-256 of many messages, which follow each other without gaps from PACKED on. LENGTHS has their
+ * lengths; the digests go to DIGESTS.
  *
- * The messages are moved apart, into ARENA, to make room for their padding; that takes a tenth of
- * the time of joining texts with room between them.
+ * The messages are copied to ARENA with space for their padding. That takes a tenth of the time of
+ * joining texts with space between them.
  */
 export function digestBatch(messageCount: u32): void {
   let from = PACKED, to = ARENA, state = DIGESTS, job = JOBS;
@@ -43,8 +43,8 @@ export function digestBatch(messageCount: u32): void {
 }
 
 /**
- * DIGESTS as text: for each the first `prefixBytes` bytes at INPUT, 16 at most, and 64 hexadecimal
- * digits, one behind the other from ARENA on.
+ * Writes DIGESTS as text to ARENA: for each digest the first `prefixBytes` bytes at INPUT (at most
+ * 16) and 64 hexadecimal digits, without gaps.
  */
 export function batchHex(messageCount: u32, prefixBytes: usize): void {
   const prefix = v128.load(INPUT);

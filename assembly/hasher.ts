@@ -17,9 +17,9 @@ import { pad, swapWords } from './padding';
 import { sha256Compress, sha256Init } from './sha256';
 
 /**
- * Open SHA-256 hashers. Each lives in a slot: the chaining state, the message length as a 64-bit
- * counter of bytes, and the bytes that do not fill a block yet. Which slot belongs to whom is
- * JavaScript's business.
+ * Open SHA-256 hashers. Each uses a slot: the chaining state, the message length in bytes as a
+ * 64-bit counter, and the bytes that do not fill a block yet. JavaScript decides which hasher gets
+ * which slot.
  */
 
 // @ts-ignore: decorator
@@ -34,8 +34,8 @@ export function hasherOpen(slot: u32): void {
 }
 
 /**
- * Counts `byteCount` bytes more and fills up the pending block with the first of them. Returns
- * where the others begin.
+ * Adds `byteCount` to the length and fills the pending block with the first bytes. Returns the
+ * address of the remaining bytes.
  */
 function fillPending(at: usize, ptr: usize, byteCount: usize): usize {
   const length = load<u64>(at, SLOT_LENGTH);
@@ -51,8 +51,8 @@ function fillPending(at: usize, ptr: usize, byteCount: usize): usize {
 }
 
 /**
- * Feeds many hashers, each at most once: the whole blocks four abreast. A job is the address of
- * the bytes, their number and the slot.
+ * Feeds many hashers, each at most once, and compresses their whole blocks four at a time. A job is
+ * the address of the bytes, their number and the slot.
  */
 export function hashersUpdate(jobCount: u32): void {
   const end = JOBS + jobCount * JOB_BYTES;
@@ -70,7 +70,7 @@ export function hashersUpdate(jobCount: u32): void {
   runJobs(jobCount);
 }
 
-/** The digest of what was fed so far, into DIGEST; the hasher can go on. */
+/** Writes the digest of all bytes so far to DIGEST. The hasher can be fed further. */
 export function hasherDigest(slot: u32): void {
   const at = slotAt(slot);
   const length = load<u64>(at, SLOT_LENGTH);
@@ -81,8 +81,8 @@ export function hasherDigest(slot: u32): void {
 }
 
 /**
- * A hasher's state in a portable form: h0 … h7 and the length, big-endian, then the pending bytes.
- * Returns how many bytes it wrote at `out`, 40 to 103.
+ * Saves a hasher in a portable form: h0 … h7 and the length, big-endian, then the pending bytes.
+ * Returns the number of bytes written to `out`, 40 to 103.
  */
 export function hasherSave(slot: u32, out: usize): usize {
   const at = slotAt(slot);
@@ -94,7 +94,7 @@ export function hasherSave(slot: u32, out: usize): usize {
   return 40 + held;
 }
 
-/** The inverse of `hasherSave`; JavaScript has checked that the length fits the bytes. */
+/** The inverse of `hasherSave`. JavaScript has checked the length against the number of bytes. */
 export function hasherRestore(slot: u32, saved: usize): void {
   const at = slotAt(slot);
   const length = bswap(load<u64>(saved, 32));

@@ -1,4 +1,6 @@
-/** The whole ABI of the digests' module: `memory`, these functions, and the addresses JavaScript needs. */
+/**
+ * The whole ABI of the core module: `memory`, these functions, and the addresses JavaScript needs.
+ */
 export { batchHex, digestBatch } from './batch';
 export { sha1Begin, sha1Blocks, sha1Finish, sha256 } from './oneshot';
 export {

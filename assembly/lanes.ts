@@ -15,8 +15,9 @@ import { sha256Compress } from './sha256';
 import { sha256Compress4 } from './sha256-x4';
 
 /**
- * Jobs of any lengths over four lanes, as in the job manager of Intel's ISA-L: all lanes run for
- * the fewest blocks that any of them has left, and whoever is done makes room for the next job.
+ * Distributes jobs of any length over four lanes, like the job manager of Intel's ISA-L: all lanes
+ * run for as many blocks as the shortest of them has left, and each finished job makes room for the
+ * next.
  *
  *     lane 0  |AAAAAAAA|GGGGG|HHHHHHH…
  *     lane 1  |BBBB|EEEEEEEEEEEEEEEEE…
@@ -25,15 +26,15 @@ import { sha256Compress4 } from './sha256-x4';
  */
 
 /**
- * A lane that is alone is left to the kernel for one message. Four abreast take 1.65 × the time of
- * one where a second thread shares the core, and 2.3 × where none does: two busy lanes are a gain
- * or a loss of a tenth.
+ * A single job is left to the kernel for one message. Four messages at a time take 1.65 × the time
+ * of one if a second thread shares the core, and 2.3 × otherwise. With two busy lanes the
+ * difference is a tenth, either way.
  */
 const MIN_BUSY: u32 = 2;
 
 const LANES_END: usize = LANES + 4 * LANE_BYTES;
 
-/** A job into a lane: its eight words of state go down the lane's column. */
+/** Loads a job into a lane: its eight words of state go to the column of the lane. */
 function enter(lane: usize, job: usize): void {
   store<usize>(lane, job, LANE_JOB);
   store<usize>(lane, load<usize>(job, JOB_PTR), LANE_PTR);
@@ -43,7 +44,7 @@ function enter(lane: usize, job: usize): void {
   for (let i: usize = 0; i < 32; i += 4) store<u32>(column + (i << 2), load<u32>(state + i));
 }
 
-/** The column back into the job's state, whose address is returned. */
+/** Writes the column back to the state of the job. Returns the address of the state. */
 function leave(lane: usize): usize {
   const state = load<usize>(load<usize>(lane, LANE_JOB), JOB_STATE);
   const column = LANE_STATES + ((lane - LANES) >> 2);
@@ -51,10 +52,7 @@ function leave(lane: usize): usize {
   return state;
 }
 
-/**
- * Puts each job's blocks into its state. Jobs that share a state, or end beyond each other's
- * beginning, are the caller's mistake.
- */
+/** Compresses the blocks of each job into its state. Jobs must not share a state or overlap. */
 export function runJobs(jobCount: u32): void {
   let job = JOBS;
   const end = JOBS + jobCount * JOB_BYTES;
@@ -73,7 +71,7 @@ export function runJobs(jobCount: u32): void {
         busy++;
         if (left < fewest) fewest = left;
       } else {
-        // Nobody looks at what comes out of an idle lane, but it reads.
+        // The output of an idle lane is ignored, but its input address must be valid.
         store<usize>(lane, 0, LANE_PTR);
       }
     }

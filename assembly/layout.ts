@@ -1,24 +1,27 @@
 /**
- * Every static address of the digests' module, in one table. `asconfig.json` sets `memoryBase` past its
- * end, so that the compiler's own constants never overlap it. JavaScript reads the addresses it
- * needs as exported globals.
+ * All static addresses of the core module, in one table. `asconfig.json` sets `memoryBase` to its
+ * end, so the compiler's own constants never overlap it. JavaScript reads the addresses it needs as
+ * exported globals.
  */
 
-/** W + K of the sixteen rounds in flight (SHA-256), or all eighty words of the schedule (SHA-1). */
+/** W + K of the current sixteen rounds (SHA-256), or all eighty words of the schedule (SHA-1). */
 export const SCHEDULE: usize = 0;
 /** Chaining state of the digest being finished: up to eight words, native byte order. */
 export const STATE: usize = 320;
-/** A finished digest: 32 or 20 bytes, big-endian as the standards print it. */
+/** A finished digest: 32 or 20 bytes, big-endian as in the standards. */
 export const DIGEST: usize = 352;
-/** The padded end of a hasher's message: two blocks, and what padding overwrites behind them. */
+/**
+ * The padded end of a hasher's message: two blocks, and the bytes that padding overwrites behind
+ * them.
+ */
 export const TAIL: usize = 384;
-/** Text made here, and saved hashers: up to 128 bytes; before it, room for a key's prefix. */
+/** Text and saved hashers: up to 128 bytes. Before it is space for the prefix of a key. */
 export const PREFIX_BYTES: usize = 16;
 export const TEXT: usize = 544;
 
 /**
  * Open hashers, SLOT_BYTES each: eight words of state, the length in bytes, the pending block. The
- * first one has no owner: one-shot digests of long content use it.
+ * first slot has no owner: one-shot digests of long content use it.
  */
 export const SLOTS: usize = 768;
 export const SLOT_BYTES: usize = 128;
@@ -26,34 +29,43 @@ export const SLOT_COUNT: u32 = 122;
 export const SLOT_LENGTH: usize = 32;
 export const SLOT_PENDING: usize = 64;
 
-/** Where JavaScript puts bytes to digest or escape; 128 bytes of room behind it for padding. */
+/** Input from JavaScript, to be digested or escaped, followed by 128 bytes for padding. */
 export const INPUT: usize = 0x4000;
 export const INPUT_BYTES: usize = 0x10000;
-/** Where canonical JSON is assembled: a chunk, and room for the longest string piece escaped. */
+/**
+ * The canonical JSON being assembled: a chunk, and space for the longest escaped piece of a string.
+ */
 export const OUTPUT: usize = 0x14400;
 export const OUTPUT_BYTES: usize = 0x7b800;
-/** Four messages abreast: W of all 64 rounds, then a … h, a vector each. */
+/** Four messages: W of all 64 rounds, then a … h, a vector each. */
 export const LANE_SCHEDULE: usize = 0x90000;
 export const LANE_STATES: usize = 0x90400;
-/** The four lanes, LANE_BYTES each: its job, the next byte to read, how many blocks are left. */
+/**
+ * The four lanes, LANE_BYTES each: the job, the next byte to read, and the number of blocks left.
+ */
 export const LANES: usize = 0x90480;
 export const LANE_BYTES: usize = 16;
 export const LANE_JOB: usize = 0;
 export const LANE_PTR: usize = 4;
 export const LANE_LEFT: usize = 8;
-/** Up to 512 jobs, JOB_BYTES each: where the bytes are, how many (then: blocks), whose state. */
+/**
+ * Up to 512 jobs, JOB_BYTES each: the address of the bytes, their number (later: of blocks), the
+ * state.
+ */
 export const JOBS: usize = 0x90800;
 export const JOB_BYTES: usize = 12;
 export const JOB_PTR: usize = 0;
 export const JOB_COUNT: usize = 4;
 export const JOB_STATE: usize = 8;
-/** A batch: the length of each message, and its state, in whose place its digest comes. */
+/** A batch: the length of each message, and its state, which its digest replaces. */
 export const LENGTHS: usize = 0x92000;
 export const MAX_MESSAGES: u32 = 512;
 export const DIGESTS: usize = 0x92800;
-/** Where bytes wait for hashers; of a batch, the padded messages and, from PACKED on, the given. */
+/**
+ * Pending bytes of hashers. For a batch: the padded messages and, from PACKED on, the given ones.
+ */
 export const ARENA: usize = 0x97000;
 export const ARENA_BYTES: usize = 0x40000;
 export const PACKED: usize = 0xbf000;
-/** End of the table, 864 KiB; the compiler's constants follow. */
+/** End of the table, 864 KiB. The compiler's constants follow. */
 export const MEMORY_BASE: usize = 0xd8000;

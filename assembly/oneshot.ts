@@ -3,7 +3,7 @@ import { pad, swapWords } from './padding';
 import { sha1Compress, sha1Init } from './sha1';
 import { sha256Compress, sha256Init } from './sha256';
 
-/** SHA-256 of the `byteCount` bytes at `ptr`, which are padded in place, into DIGEST. */
+/** Writes the SHA-256 of the `byteCount` bytes at `ptr`, which it pads in place, to DIGEST. */
 export function sha256(ptr: usize, byteCount: usize): void {
   const tail = byteCount & ~63;
   const blockCount = pad(ptr + tail, byteCount & 63, byteCount);
@@ -21,7 +21,10 @@ export function sha1Blocks(ptr: usize, blockCount: u32): void {
   sha1Compress(STATE, ptr, blockCount);
 }
 
-/** The last `byteCount` of `totalBytes` bytes, which are padded in place; the digest into DIGEST. */
+/**
+ * Processes the last `byteCount` of `totalBytes` bytes, which it pads in place. The digest goes to
+ * DIGEST.
+ */
 export function sha1Finish(ptr: usize, byteCount: usize, totalBytes: f64): void {
   const tail = byteCount & ~63;
   const blockCount = pad(ptr + tail, byteCount & 63, <u64>totalBytes);

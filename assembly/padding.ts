@@ -2,11 +2,11 @@ import { bigEndian } from './sha256';
 
 /**
  * FIPS 180-4 §5.1.1: writes 0x80, zeros and the message length in bits behind the last
- * `pendingBytes` (0 to 63) bytes of a message, which begin at `ptr`. Returns how many blocks the
- * padded end fills: one, or two when the length does not fit behind the message any more.
+ * `pendingBytes` (0 to 63) bytes of a message, which begin at `ptr`. Returns the number of blocks
+ * of the padded end: one, or two if the length does not fit behind the message.
  *
- * The message stays where it is, so `ptr` needs 128 bytes of room, and up to 15 bytes behind the
- * last block are overwritten: stores of vectors, because `memory.fill` costs a call.
+ * The message is padded in place, so `ptr` needs 128 bytes of space. Up to 15 bytes behind the last
+ * block are overwritten, because vector stores avoid the call of `memory.fill`.
  */
 export function pad(ptr: usize, pendingBytes: usize, lengthBytes: u64): u32 {
   const blockCount: u32 = pendingBytes < 56 ? 1 : 2;
@@ -18,7 +18,10 @@ export function pad(ptr: usize, pendingBytes: usize, lengthBytes: u64): u32 {
   return blockCount;
 }
 
-/** Words from the native byte order into the standards' big-endian one, and back; four at a time. */
+/**
+ * Converts words from native byte order to the big-endian one of the standards and back, four at a
+ * time.
+ */
 export function swapWords(from: usize, to: usize, byteCount: usize): void {
   for (let i: usize = 0; i < byteCount; i += 16) v128.store(to + i, bigEndian(v128.load(from + i)));
 }

@@ -31,7 +31,7 @@ export function sha1Init(state: usize): void {
 
 /**
  * §6.1.2 over `blockCount` blocks, with the constants of §4.2.1. Five rounds with rotated names
- * spare the moves a → b → … → e.
+ * save the moves a → b → … → e.
  */
 export function sha1Compress(state: usize, ptr: usize, blockCount: u32): void {
   for (; blockCount != 0; blockCount--, ptr += 64) {

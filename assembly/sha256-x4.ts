@@ -17,7 +17,7 @@ import { bigEndian, K } from './sha256';
  *     m3 | 0 1 2 3 |                | m0 m1 m2 m3 |  W[3]
  */
 
-/** §4.1.2. There is no rotation of vectors: two shifts make one. */
+/** §4.1.2. Vectors have no rotation: two shifts replace it. */
 // @ts-ignore: decorator
 @inline function rotr4(x: v128, bits: i32): v128 {
   return v128.or(i32x4.shr_u(x, bits), i32x4.shl(x, 32 - bits));
@@ -42,13 +42,13 @@ import { bigEndian, K } from './sha256';
 @inline function add(x: v128, y: v128): v128 {
   return i32x4.add(x, y);
 }
-/** The cursor of a lane: its message's next block. */
+/** The cursor of a lane: the address of the next block of its message. */
 // @ts-ignore: decorator
 @inline function cursor(lane: usize): usize {
   return load<usize>(LANES + lane * LANE_BYTES, LANE_PTR);
 }
 
-/** §6.2.2 step 1 for the block that stands `at` bytes behind each cursor. */
+/** §6.2.2 step 1 for the block at `at` bytes behind each cursor. */
 // @ts-ignore: decorator
 @inline function schedule4(at: usize): void {
   let w: usize = LANE_SCHEDULE;
@@ -71,8 +71,8 @@ import { bigEndian, K } from './sha256';
 }
 
 /**
- * §6.2.2 over `blockCount` blocks from each lane's cursor on. One round, 64 times: with eight
- * rounds written out it is 0.95 × as fast, with all of them 0.85 ×, and either is larger.
+ * §6.2.2 over `blockCount` blocks from the cursor of each lane. One round, 64 times: writing out
+ * eight rounds is 0.95 × as fast, all rounds 0.85 ×, and both are larger.
  */
 export function sha256Compress4(blockCount: usize): void {
   let a = v128.load(LANE_STATES, 0), b = v128.load(LANE_STATES, 16);

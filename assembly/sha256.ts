@@ -13,8 +13,8 @@ export const K: usize = memory.data<u32>([
 ]);
 
 /**
- * §4.1.2: Ch, Σ and σ. Σ is three rotations of a word, xored; as rotations of rotations by the
- * differences it wants fewer copies (1.05 times the speed where a second thread shares the core).
+ * §4.1.2: Ch, Σ and σ. Σ is three rotations of a word, xored. Rotations of rotations, by the
+ * differences, need fewer copies (1.05 times the speed if a second thread shares the core).
  */
 // @ts-ignore: decorator
 @inline function ch(e: u32, f: u32, g: u32): u32 {
@@ -70,12 +70,12 @@ export function sha256Init(state: usize): void {
 }
 
 /**
- * §6.2.2 over `blockCount` blocks: four words of the schedule in one vector, woven between every
- * four scalar rounds, so that the vector units work while the rounds wait for each other. All 64
- * rounds are written out with rotated names, which spares the moves a → b → … → h and is
- * 1.04 to 1.11 times as fast as a loop over sixteen rounds.
- * Maj(a,b,c) is ((a^b) & (b^c)) ^ b, whose a^b is the next round's b^c. W + K is loaded first and
- * Σ1 added last, in the order in which they are ready.
+ * §6.2.2 over `blockCount` blocks. Four words of the schedule are in one vector. They are computed
+ * between every four scalar rounds, so that the vector units work while the rounds wait for each
+ * other. All 64 rounds are written out with rotated names, which saves the moves a → b → … → h and
+ * is 1.04 to 1.11 times as fast as a loop over sixteen rounds. Maj(a,b,c) is ((a^b) & (b^c)) ^ b,
+ * whose a^b is the next round's b^c. W + K is loaded first and Σ1 added last, in the order in which
+ * they are ready.
  */
 export function sha256Compress(state: usize, ptr: usize, blockCount: u32): void {
   let a = load<u32>(state, 0), b = load<u32>(state, 4), c = load<u32>(state, 8), d = load<u32>(state, 12);

@@ -1,6 +1,6 @@
 import { DIGEST, TEXT } from './layout';
 
-/** Sixteen bytes as 32 lower-case hexadecimal digits at `out`. */
+/** Writes sixteen bytes as 32 lower-case hexadecimal digits to `out`. */
 export function hex16(bytes: usize, out: usize): void {
   const digits = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102);
   const x = v128.load(bytes);
@@ -14,17 +14,17 @@ export function hex16(bytes: usize, out: usize): void {
   v128.store(out, last, 16);
 }
 
-/** DIGEST as 64 hexadecimal digits in TEXT. */
+/** Writes DIGEST as 64 hexadecimal digits to TEXT. */
 export function digestHex(): void {
   hex16(DIGEST, TEXT);
   hex16(DIGEST + 16, TEXT + 32);
 }
 
-/** The first sixteen bytes of DIGEST as a version 5 UUID in TEXT (RFC 9562 §5.5 and §4). */
+/** Writes the first sixteen bytes of DIGEST as a version 5 UUID to TEXT (RFC 9562 §5.5 and §4). */
 export function digestUuid(): void {
   store<u8>(DIGEST, (load<u8>(DIGEST, 6) & 0x0f) | 0x50, 6);
   store<u8>(DIGEST, (load<u8>(DIGEST, 8) & 0x3f) | 0x80, 8);
-  // 8-4-4-4-12 digits: spread the 32 from the right, so that nothing is overwritten unread.
+  // 8-4-4-4-12 digits: the 32 digits are moved from the right, so that none is overwritten unread.
   hex16(DIGEST, TEXT);
   memory.copy(TEXT + 24, TEXT + 20, 12);
   memory.copy(TEXT + 19, TEXT + 16, 4);

@@ -1,9 +1,9 @@
 /**
- * Integers of any size: the count of bytes, then 32-bit words, the lowest first.
+ * Integers of any size: the number of bytes, then 32-bit words, the lowest first.
  *
- * integer = integer × base^exponent + addend, the base being 10 at most and the addend below
- * base^exponent, or zero. As many factors as fit a word are multiplied first. Nothing happens if the
- * exponent is not above zero.
+ * Computes integer = integer × base^exponent + addend. The base is at most 10; the addend is below
+ * base^exponent, or zero. It multiplies by as many factors at once as fit into a word. Nothing
+ * happens if the exponent is not positive.
  */
 export function multiply(integer: usize, base: u64, exponent: i32, addend: u64): void {
   while (exponent > 0) {

@@ -1,6 +1,6 @@
 /**
- * The document is made canonical where it lies: what is read at `at` is written at `at - shift`.
- * As long as nothing was left out (`shift` is 0) nothing has to be moved at all.
+ * The document is made canonical in place: text read at `at` is written at `at - shift`. While
+ * nothing has been left out, `shift` is 0 and nothing has to be moved.
  */
 export let shift: usize = 0;
 
@@ -8,7 +8,7 @@ export function openShift(): void {
   shift = 0;
 }
 
-/** Lanes 0 … 15: what `first` compares with. */
+/** A mask of the first `count` lanes. */
 // @ts-ignore: decorator
 @inline export function first(count: u32): v128 {
   return i8x16.lt_u(
@@ -17,13 +17,13 @@ export function openShift(): void {
   );
 }
 
-/** Puts one byte at the place of the one read at `at`. */
+/** Writes one byte to the output position of `at`. */
 // @ts-ignore: decorator
 @inline export function put(at: usize, byte: u32): void {
   store<u8>(at - shift, <u8>byte);
 }
 
-/** Moves the bytes read in [from, to) to their place, which is not behind them. */
+/** Moves the bytes read in [from, to) to their output position, which is not behind them. */
 export function move(from: usize, to: usize): void {
   if (shift == 0) return;
   let out = from - shift;
@@ -31,16 +31,16 @@ export function move(from: usize, to: usize): void {
     memory.copy(out, from, to - from);
     return;
   }
-  // A whole vector ends before what is not read yet: [out, out + 16) lies below from + 16.
+  // A whole vector ends before the unread text: [out, out + 16) is below from + 16.
   for (; from + 16 <= to; from += 16, out += 16) v128.store(out, v128.load(from));
   if (from == to) return;
   let x = v128.load(from);
-  // The last one does not, if the place is near: what stands behind is kept as it is.
+  // The last vector may overlap the unread text if `shift` is small, so the text behind it is kept.
   if (shift < 16) x = v128.bitselect(x, v128.load(out), first(<u32>(to - from)));
   v128.store(out, x);
 }
 
-/** Leaves out the white space (RFC 8259 §2) from `at` on; returns where it ends. */
+/** Skips the white space (RFC 8259 §2) at `at`. Returns its end. */
 export function blanks(at: usize): usize {
   const from = at;
   for (;;) {

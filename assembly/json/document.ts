@@ -2,36 +2,38 @@ import { FRAME_BYTES, FRAMES } from './layout';
 import { blanks, move, openShift, put, shift } from './compact';
 import { drop, lastNameEnd, leaveOut, mark, openMembers, push, sortMembers } from './members';
 import { number } from './number-text';
-import { isFull, openRoom } from './room';
-import { current, endRope, goBack, goOn, nextPiece, openPieces, openRope, refer } from './rope';
+import { outOfMemory, resetRegion } from './region';
+import {
+  continueAt, current, endText, makeReference, nextPiece, openPieces, openText, rollback,
+} from './segments';
 import {
   contentOf, elementOf, EXCLUDED, flagsOf, INDIFFERENT, INSIDE, LEADS_INSIDE, memberOf, REFERENCE,
   STARTS, WHOLE,
 } from './select';
 import { string } from './string';
 
-/** What `document` says. */
+/** The results of `document`. */
 const REFUSED: u32 = 0;
-const NO_ROOM: u32 = 1;
+const OUT_OF_MEMORY: u32 = 1;
 const LAST_PIECE: u32 = 2;
 
-/** What `document` is asked for. */
+/** The options of `document`. */
 const BIG_NUMBERS: u32 = 1;
 const GROWS: u32 = 2;
 const SELECTS: u32 = 4;
-/** Something must be included for there to be a key. */
+/** An `include` path must match. */
 const INCLUDES: u32 = 8;
 
-/** What becomes of a value when it ends. */
+/** The fate of a value at its end: kept, excluded, or replaced by a reference. */
 const STAYS: u32 = 0;
 const LEAVES: u32 = 1;
 const REFERS: u32 = 2;
 
-/** A container closes with the character two after the one that opens it. */
+/** The closing character of a container is its opening character plus 2. */
 const BRACE: u32 = 0x7b;
 const BRACKET: u32 = 0x5b;
 
-/** `true`, `false` or `null` at `at`, of which `word` are the first four letters. */
+/** Reads `true`, `false` or `null` at `at`; `word` is its first four letters. */
 function literal(at: usize, word: u32, byteCount: usize): usize {
   if (load<u32>(at) != word) return 0;
   move(at, at + byteCount);
@@ -39,13 +41,12 @@ function literal(at: usize, word: u32, byteCount: usize): usize {
 }
 
 /**
- * Makes the JSON text of `byteCount` bytes canonical where it lies (RFC 8785), and its first piece
- * ready; `prefixBytes` bytes before the text go before it. Returns LAST_PIECE, or one more if there
- * are more pieces. REFUSED is for all that is not I-JSON (RFC 7493) or not within `options`:
- * JavaScript finds out what it is.
+ * Makes the JSON text of `byteCount` bytes canonical in place (RFC 8785), and prepares the first
+ * piece of the output. `prefixBytes` bytes before the text are output first. Returns LAST_PIECE, or
+ * LAST_PIECE + 1 if there are more pieces. Returns REFUSED for any text that is not I-JSON (RFC
+ * 7493) or violates the `options`; JavaScript then finds the mistake.
  *
- * Open containers are on a stack of their own, at FRAMES, and what is known of the innermost one in
- * locals.
+ * Open containers are on an explicit stack at FRAMES. The innermost one is in local variables.
  */
 export function document(
   prefix: usize,
@@ -56,25 +57,25 @@ export function document(
 ): u32 {
   let at = prefix + prefixBytes;
   const end = at + byteCount;
-  // Nothing accepts a zero, so that nothing needs to look for the end.
+  // No value accepts a zero byte, so the loops need no check for the end.
   store<u8>(end, 0);
   openShift();
   openMembers();
-  openRoom((end + 143) & ~15, (options & GROWS) != 0);
-  openRope(prefix);
+  resetRegion((end + 143) & ~15, (options & GROWS) != 0);
+  openText(prefix);
 
   const asDouble = (options & BIG_NUMBERS) != 0;
   const frameLimit = FRAMES + <usize>maxDepth * FRAME_BYTES;
   let frame = FRAMES;
   let close: u32 = 0;
-  /** What goes before the next member or element: the brace or bracket, then commas. */
+  /** The character before the next member or element: the brace or bracket, then a comma. */
   let separator: u32 = 0;
   let first: usize = 0;
   let isOrdered = true;
   let state: usize = options & SELECTS ? WHOLE : 0;
   let index: u32 = 0;
   let fate = STAYS;
-  /** Where a value that does not stay begins. */
+  /** The start of a value that is excluded or becomes a reference. */
   let fateStart: usize = 0;
   let fateSegment: usize = 0;
   let hasIncluded = (options & INCLUDES) == 0;
@@ -85,7 +86,7 @@ export function document(
       at = blanks(at);
       byte = load<u8>(at);
     }
-    /** Where the separator goes: the place of the one that was read. */
+    /** The position of the separator: the place of the one that was read. */
     let head = at - shift - 1;
     let nameBytes: usize = 0;
     if (close == BRACE + 2) {
@@ -95,7 +96,7 @@ export function document(
       nameBytes = at - shift - head - 1;
       const order = push(first, isOrdered, head + 1, nameBytes);
       if (order >= 0) {
-        if (order == 0) return isFull ? NO_ROOM : REFUSED;
+        if (order == 0) return outOfMemory ? OUT_OF_MEMORY : REFUSED;
         isOrdered = false;
       }
       byte = load<u8>(at);
@@ -187,18 +188,19 @@ export function document(
     }
     if (at == 0) return REFUSED;
 
-    // The value has ended, and perhaps the containers around it.
+    // The value has ended, and perhaps its containers, too.
     while (true) {
       if (fate != STAYS) {
         if (fate == REFERS) {
-          refer(fateSegment, fateStart, at);
+          makeReference(fateSegment, fateStart, at);
         } else if (close == BRACE + 2) {
-          // Its name remains, unseen, for the members to come to be compared with.
+          // The name stays in memory, outside the output, to be compared with those of later
+          // members.
           const nameEnd = lastNameEnd();
-          goBack(fateSegment, nameEnd, at);
-          goOn(fateSegment, fateStart, nameEnd);
+          rollback(fateSegment, nameEnd, at);
+          continueAt(fateSegment, fateStart, nameEnd);
         } else {
-          goBack(fateSegment, fateStart, at);
+          rollback(fateSegment, fateStart, at);
         }
         fate = STAYS;
       }
@@ -214,17 +216,17 @@ export function document(
       }
       if (close == 0) {
         if (at != end) return REFUSED;
-        if (isFull) return NO_ROOM;
+        if (outOfMemory) return OUT_OF_MEMORY;
         if (!hasIncluded) return REFUSED;
-        endRope(at - shift);
+        endText(at - shift);
         openPieces(at - shift - prefix);
         return LAST_PIECE + u32(nextPiece());
       }
       if (byte != close) return REFUSED;
-      if (!isOrdered && !sortMembers(first, BRACE, at - shift)) return isFull ? NO_ROOM : REFUSED;
+      if (!isOrdered && !sortMembers(first, BRACE, at - shift)) return outOfMemory ? OUT_OF_MEMORY : REFUSED;
       drop(first);
       if (separator != 0x2c) {
-        // Nothing of it was selected.
+        // No member or element was selected.
         shift--;
         store<u8>(at - shift - 1, <u8>separator);
       }

@@ -1,3 +1,3 @@
-/** What the tests of the kernels call in the debug build; some of it is in the ABI, too. */
+/** Exports for the tests of the debug build. Some of them are also in the ABI. */
 export { isShortest, printDoubles, reprintNumber } from './number';
 export { POWERS } from './layout';

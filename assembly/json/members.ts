@@ -1,14 +1,14 @@
 import { compareNames } from './names';
-import { current, endRope, goOn, newSegment } from './rope';
-import { isFull, takeRoom } from './room';
+import { continueAt, current, endText, newSegment } from './segments';
+import { allocate, outOfMemory } from './region';
 
 /**
- * The members of all open objects, the innermost's last: a stack of records. A record is
- *   0  the first eight bytes of its name as one big-endian number, which most names are told apart by
- *   8  where the member begins: its separator, which the quote of its name follows
- *  12  the length of its name with the quotes
- *  16  the segment it begins in; while the object is being sorted, its own first segment
- *  20  LEFT_OUT; while the object is being sorted, its last segment
+ * The members of all open objects, the innermost object last: a stack of records. A record is
+ *     0  the first eight bytes of the name as one big-endian number, which orders most names
+ *     8  the address of the member: its separator, followed by the quote of its name
+ *    12  the length of the name with its quotes
+ *    16  the segment in which the member begins; during sorting, its own first segment
+ *    20  LEFT_OUT for an excluded member; during sorting, its last segment
  */
 const RECORD_BYTES: usize = 24;
 const START: usize = 8;
@@ -21,27 +21,27 @@ let base: usize = 0;
 let end: usize = 0;
 /** The end of the last record. */
 export let top: usize = 0;
-let hasTwins = false;
+let hasDuplicates = false;
 
 export function openMembers(): void {
   base = top = end = 0;
 }
 
-/** Where the records from here on will be, as long as the stack may still move. */
+/** The offset of the next record. Offsets stay valid when the stack moves. */
 // @ts-ignore: decorator
 @inline export function mark(): usize {
   return top - base;
 }
 
-/** Makes room for `byteCount` more. */
+/** Makes sure that `byteCount` more bytes fit. */
 function reserve(byteCount: usize): void {
   if (byteCount <= end - top) return;
   const used = top - base;
-  // More than 1 GiB of records is more than there is room for, beside what they are moved from.
+  // More than 1 GiB of records cannot be moved: old and new place would not fit into memory.
   const size =
     used + byteCount < 0x40000000 ? max<usize>(2 * (used + byteCount), 0x4000) : usize.MAX_VALUE;
-  const fresh = takeRoom(size);
-  if (isFull) return;
+  const fresh = allocate(size);
+  if (outOfMemory) return;
   memory.copy(fresh, base, used);
   base = fresh;
   top = fresh + used;
@@ -49,9 +49,9 @@ function reserve(byteCount: usize): void {
 }
 
 /**
- * What comes after `skip` bytes of a name, of `byteCount` bytes with its quotes, as a number that
- * is in the order of names; 0 if it is in none: where there is an escape, or where characters from
- * U+E000 on may be.
+ * Returns the part of a name after its first `skip` bytes as a number that sorts like the name. The
+ * name has `byteCount` bytes with its quotes. Returns 0 if no number can: if the part contains an
+ * escape, or may contain characters from U+E000 on.
  */
 // @ts-ignore: decorator
 @inline function keyOf(name: usize, byteCount: usize, skip: usize): u64 {
@@ -66,10 +66,14 @@ function reserve(byteCount: usize): void {
   return v128.any_true(odd) ? 0 : bswap(x);
 }
 
-/** Notes the member of the object whose records begin at `first`. Returns 0 if it is not new. */
+/**
+ * Adds a member of the object whose records begin at `first`. Returns -1 if its name follows that of
+ * the previous member, 1 if it does not, and 0 for the same name or if there is no memory. Once the
+ * members are out of order, it returns -1 for every name.
+ */
 export function push(first: usize, isOrdered: bool, name: usize, byteCount: usize): i32 {
   reserve(RECORD_BYTES);
-  if (isFull) return 0;
+  if (outOfMemory) return 0;
   store<u64>(top, keyOf(name, byteCount, 0));
   store<u32>(top, <u32>name - 1, START);
   store<u32>(top, <u32>byteCount, NAME_BYTES);
@@ -81,13 +85,13 @@ export function push(first: usize, isOrdered: bool, name: usize, byteCount: usiz
     : -1;
 }
 
-/** Where the name of the last member ends. */
+/** The end of the name of the last member. */
 export function lastNameEnd(): usize {
   const last = top - RECORD_BYTES;
   return <usize>load<u32>(last, START) + 1 + load<u32>(last, NAME_BYTES);
 }
 
-/** Leaves the last member out. */
+/** Marks the last member as excluded. */
 // @ts-ignore: decorator
 @inline export function leaveOut(): void {
   store<u32>(top - RECORD_BYTES, LEFT_OUT, FATE);
@@ -98,7 +102,7 @@ export function lastNameEnd(): usize {
   top = base + first;
 }
 
-/** The order of the names of two records. */
+/** Compares the names of two records. */
 // @ts-ignore: decorator
 @inline function compare(a: usize, b: usize): i32 {
   const x = load<u64>(a);
@@ -115,8 +119,9 @@ function compareInFull(a: usize, b: usize): i32 {
 // @ts-ignore: decorator
 @inline function isAfter(a: usize, b: usize): bool {
   const order = compare(a, b);
-  // Sorted neighbours are compared with each other on any way of sorting.
-  if (order == 0) hasTwins = true;
+  // Every sorting algorithm compares elements that end up as neighbours, so this finds all
+  // duplicates.
+  if (order == 0) hasDuplicates = true;
   return order > 0;
 }
 
@@ -127,7 +132,7 @@ function compareInFull(a: usize, b: usize): i32 {
   store<u64>(to, rest, 16);
 }
 
-/** Insertion sort, for few; `spare` holds the record that is being placed. */
+/** Insertion sort, for few records. `spare` holds the record that is being moved. */
 function insert(from: usize, to: usize, spare: usize): void {
   for (let i = from + RECORD_BYTES; i < to; i += RECORD_BYTES) {
     copyRecord(i, spare);
@@ -139,7 +144,7 @@ function insert(from: usize, to: usize, spare: usize): void {
   }
 }
 
-/** Merges the sorted records [a, b) and [b, end) to `out`. */
+/** Merges the sorted records [a, b) and [b, end) into `out`. */
 function merge(a: usize, b: usize, end: usize, out: usize): void {
   const middle = b;
   for (; a < middle || b < end; out += RECORD_BYTES) {
@@ -153,12 +158,13 @@ function merge(a: usize, b: usize, end: usize, out: usize): void {
   }
 }
 
-/** From here on runs are merged: insertion would be quadratic. */
+/** From this size on, sorted runs are merged: insertion would be quadratic. */
 const RUN_BYTES: usize = 16 * RECORD_BYTES;
 
 /**
- * Makes the numbers that names are told apart by anew, of what comes after that which they all begin
- * with: a look at the names themselves, all over memory, is what sorting many of them costs.
+ * Computes the sort numbers again, from the part of the names behind their common beginning.
+ * Reading the names themselves, which are scattered over memory, is the main cost of sorting many
+ * members.
  */
 function skipPrefix(from: usize, to: usize): void {
   const name = <usize>load<u32>(from, START) + 1;
@@ -170,14 +176,14 @@ function skipPrefix(from: usize, to: usize): void {
     while (same < skip && load<u8>(name + same, 1) == load<u8>(other + same, 1)) same++;
     skip = same;
   }
-  // Not between a backslash and what it escapes.
+  // Not between a backslash and the character that it escapes.
   while (skip != 0 && load<u8>(name + skip) == 0x5c) skip--;
   for (let record = from; record < to; record += RECORD_BYTES) {
     store<u64>(record, keyOf(<usize>load<u32>(record, START) + 1, load<u32>(record, NAME_BYTES), skip));
   }
 }
 
-/** Sorts the records [from, to), with as much room at `to`. */
+/** Sorts the records [from, to). There must be as much space at `to`. */
 function sort(from: usize, to: usize): void {
   const byteCount = to - from;
   if (byteCount > RUN_BYTES) skipPrefix(from, to);
@@ -194,16 +200,16 @@ function sort(from: usize, to: usize): void {
 }
 
 /**
- * Sorts the members from the record at `first` on, whose object ends at `out`, and links them in
- * that order, from `brace` on. Returns whether no two have the same name.
+ * Sorts the members from the record at `first` on, and links their segments in that order. The
+ * object ends at `out` and starts with `brace`. Returns whether all names are different.
  */
 export function sortMembers(first: usize, brace: u32, out: usize): bool {
   reserve(top - base - first + RECORD_BYTES);
-  if (isFull) return false;
+  if (outOfMemory) return false;
   const from = base + first;
-  endRope(out);
-  // Each member becomes a chain of its own, from the last to the first, so that the segment noted
-  // in a record is still the one that the member begins in.
+  endText(out);
+  // Each member becomes a list of its own, from the last to the first, so that the segment in each
+  // record is still the one in which the member begins.
   let last = current;
   for (let record = top - RECORD_BYTES; record >= from; record -= RECORD_BYTES) {
     if (load<u32>(record, FATE) == LEFT_OUT) continue;
@@ -215,7 +221,7 @@ export function sortMembers(first: usize, brace: u32, out: usize): bool {
     store<u32>(record, <u32>(segment == last ? fresh : last), FATE);
     last = segment;
   }
-  hasTwins = false;
+  hasDuplicates = false;
   sort(from, top);
   let separator = brace;
   for (let record = from; record < top; record += RECORD_BYTES) {
@@ -225,6 +231,6 @@ export function sortMembers(first: usize, brace: u32, out: usize): bool {
     separator = 0x2c;
     last = load<u32>(record, FATE);
   }
-  goOn(last, load<u32>(last, 4), out);
-  return !hasTwins;
+  continueAt(last, load<u32>(last, 4), out);
+  return !hasDuplicates;
 }

@@ -1,8 +1,9 @@
-/** The UTF-16 code unit that the byte at `at` of a canonical name begins with, as far as order goes. */
+/** Returns a number that orders the UTF-16 code unit that begins at `at` in a canonical name. */
 function unit(at: usize): i32 {
   const byte = <i32>load<u8>(at);
   if (byte == 0x22) return -1; // the end
-  // Characters beyond U+FFFF (F0…F4) begin with a surrogate, which U+E000…U+FFFF (EE, EF) follow.
+  // Characters beyond U+FFFF (F0…F4) begin with a surrogate, which sorts before U+E000…U+FFFF (EE,
+  // EF).
   if (byte != 0x5c) return byte == 0xee || byte == 0xef ? byte + 16 : byte;
   const letter = <i32>load<u8>(at, 1);
   switch (letter) {
@@ -20,8 +21,9 @@ function unit(at: usize): i32 {
 }
 
 /**
- * The order of two canonical names by their UTF-16 code units (RFC 8785 §3.2.3), each with its
- * quotes: below zero, above, or zero if they are the same. `byteCount` is the length of the first.
+ * Compares two canonical names by their UTF-16 code units (RFC 8785 §3.2.3), each with its quotes.
+ * Returns a negative number, a positive number, or zero for equal names. `byteCount` is the length
+ * of the first name.
  */
 export function compareNames(a: usize, byteCount: usize, b: usize): i32 {
   let i: usize = 0;
@@ -35,7 +37,7 @@ export function compareNames(a: usize, byteCount: usize, b: usize): i32 {
     if (i >= byteCount) return 0;
   }
   if (i >= byteCount) return 0;
-  // Behind an odd number of backslashes the two differ inside an escape.
+  // After an odd number of backslashes the names differ inside an escape.
   let from = i;
   while (load<u8>(a + from - 1) == 0x5c) from--;
   i -= (i - from) & 1;

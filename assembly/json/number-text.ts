@@ -1,12 +1,12 @@
 import { TOKEN } from './layout';
 import { move, shift } from './compact';
 import { isShortest, reprintNumber } from './number';
-import { putText } from './rope';
+import { putText } from './segments';
 
-/** 2^53 - 1 in digits: the largest integer that no other is taken for. */
+/** 2^53 - 1: the largest integer that no other integer rounds to. */
 const LARGEST: u64 = 9007199254740991;
 
-/** Which of the sixteen bytes at `at` are digits, the first in the lowest bit. */
+/** A bit mask of the digits among the sixteen bytes at `at`, the first in the lowest bit. */
 // @ts-ignore: decorator
 @inline function digitsAt(at: usize): u32 {
   return i8x16.bitmask(
@@ -23,11 +23,12 @@ function skipDigits(at: usize): usize {
 }
 
 /**
- * Checks the number at `at` (RFC 8259 §6) and puts it to its place as ECMAScript prints it. Returns
- * its end, or 0 if it is none, is infinite, or an integer beyond 2^53 - 1 that is not `asDouble`.
+ * Checks the number at `at` (RFC 8259 §6) and writes it to its output position as ECMAScript prints
+ * it. Returns its end. Returns 0 if it is invalid or infinite, or an integer beyond 2^53 - 1
+ * without `asDouble`.
  *
- * Up to fifteen digits in plain notation come back as they are from any double (RFC 8785 appendix
- * B), if nothing about them is superfluous: most numbers are not even read.
+ * Any double reproduces up to fifteen digits in plain notation (RFC 8785 appendix B). Such a number
+ * without superfluous characters is copied; most numbers are not parsed at all.
  */
 export function number(at: usize, asDouble: bool): usize {
   const start = at;
@@ -44,7 +45,7 @@ export function number(at: usize, asDouble: bool): usize {
     next = load<u8>(end);
     if (
       places != 0 && next - 0x30 > 9 && (next | 0x20) != 0x65 && load<u8>(end - 1) != 0x30 &&
-      // 0.000001 is the smallest in plain notation.
+      // 0.000001 is the smallest number in plain notation.
       !(isZero && load<u32>(at, 2) == 0x30303030 && load<u16>(at, 6) == 0x3030)
     ) {
       move(start, end);
@@ -57,7 +58,7 @@ export function number(at: usize, asDouble: bool): usize {
   return otherNumber(start, at, asDouble);
 }
 
-/** Any other number, whose sign is read and which begins with digits as it must. */
+/** Handles any other number. Its sign has been read, and it begins with a digit. */
 function otherNumber(start: usize, at: usize, asDouble: bool): usize {
   let end = skipDigits(at);
   let next: u32 = load<u8>(end);

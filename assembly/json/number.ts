@@ -3,9 +3,9 @@ import { printBinary, printDecimal } from './print-double';
 import { binaryExponent, decimalExponent, firstDigits, readDecimal, roundToDouble } from './read-double';
 
 /**
- * Writes the number [ptr, end), which is valid JSON (RFC 8259 §6), as ECMAScript prints it
- * (RFC 8785 §3.2.2.3), and returns the end of what was written; 0 if it is infinite. That is 25 bytes
- * at most, but 48 at `out` may be overwritten.
+ * Writes the number [ptr, end), which is valid JSON (RFC 8259 §6), as ECMAScript prints it (RFC
+ * 8785 §3.2.2.3). Returns the end of the output, or 0 for an infinite number. The output has at
+ * most 25 bytes, but 48 bytes at `out` may be overwritten.
  */
 export function reprintNumber(ptr: usize, end: usize, out: usize): usize {
   if (isShortest(ptr, end)) {
@@ -16,7 +16,7 @@ export function reprintNumber(ptr: usize, end: usize, out: usize): usize {
   }
   readDecimal(ptr, end);
   const isNegative = load<u8>(ptr) == 0x2d;
-  // Fifteen digits always read back as they were written.
+  // A double always reproduces fifteen digits.
   if (firstDigits - 1 < 999999999999999 && <u64>(decimalExponent + 300) < 590) {
     return printDecimal(isNegative, firstDigits, <i32>decimalExponent, out);
   }
@@ -25,15 +25,15 @@ export function reprintNumber(ptr: usize, end: usize, out: usize): usize {
 }
 
 /**
- * Writes the `count` doubles at `ptr` like `reprintNumber`, each with a comma behind it, and returns
- * the end of what was written; 0 if one of them is not finite.
+ * Writes the `count` doubles at `ptr` like `reprintNumber`, each followed by a comma. Returns the
+ * end of the output, or 0 if one of them is not finite.
  */
 export function printDoubles(ptr: usize, count: usize, out: usize): usize {
   for (const end = ptr + 8 * count; ptr < end; ptr += 8) {
     const bits = load<u64>(ptr);
     const size = abs(load<f64>(ptr));
     const isNegative = bits >> 63 != 0;
-    // Half the time, for integers.
+    // Takes half the time, for integers.
     if (size == trunc(size) && size < 1e15 && size > 0) {
       out = printDecimal(isNegative, <u64>size, 0, out);
     } else {
@@ -48,15 +48,15 @@ export function printDoubles(ptr: usize, count: usize, out: usize): usize {
 }
 
 /**
- * True if [ptr, end) is for certain what `reprintNumber` would write: true for nearly all that
- * JSON.stringify prints with a point in it, and much cheaper than printing.
+ * Returns true if [ptr, end) is certainly the output of `reprintNumber`: true for nearly all
+ * numbers with a point that JSON.stringify prints, and much cheaper than printing.
  *
- * The last 16 digits are read as a vector, a point among them being left out. What precedes has to
- * be zeros but for one digit, so that there are 17 significant digits at most. Up to 15 always
- * read back as they were. With more, the product with the power of ten is the double and, below
- * its last bit, how far the text is from it: the text is the shortest form if it is in the
- * double's interval, the next forms with one digit less are not, and it is the nearest of its
- * length. What is near to a border is not certain.
+ * The last 16 digits are read as a vector, without a point among them. At most one digit before
+ * them may be other than zero, so there are at most 17 significant digits. A double always
+ * reproduces up to 15. With more, the product with the power of ten gives the double and, below its
+ * last bit, the distance of the text from it. The text is the shortest form if it lies in the
+ * interval of the double, if its neighbours with one digit less do not, and if it is the nearest of
+ * its length. Values near a border are not certain.
  */
 export function isShortest(ptr: usize, end: usize): bool {
   ptr += usize(load<u8>(ptr) == 0x2d);
@@ -76,7 +76,7 @@ export function isShortest(ptr: usize, end: usize): bool {
   );
   x = v128.and(i8x16.sub(x, i8x16.splat(48)), i8x16.ge_s(lanes, i8x16.splat(<i8>(17 - length))));
   if (v128.any_true(i8x16.gt_u(x, i8x16.splat(9)))) return false;
-  // Neighbours into one: 10 a + b, 100 a + b, 10000 a + b.
+  // Joins neighbours: 10 a + b, 100 a + b, 10000 a + b.
   x = i16x8.shr_u(i16x8.mul(x, i16x8.splat(2561)), 8);
   x = i32x4.dot_i16x8_s(x, i32x4.splat(0x10064));
   x = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_s(x, x), i32x4.splat(0x12710));
@@ -90,7 +90,7 @@ export function isShortest(ptr: usize, end: usize): bool {
   }
   if (value < 1000000000000000) return true;
 
-  // From here on in units of 2^-44 of the product's high word, of which the lower 20 bits are enough
+  // From here on in units of 2^-44 of the high word of the product. Its lower 20 bits are enough
   // for ten times the weight of the last digit.
   const zeros = clz(value);
   value <<= zeros;
@@ -102,9 +102,10 @@ export function isShortest(ptr: usize, end: usize): bool {
   const weight = <i64>(load<u64>(powerOfTen(-fraction)) >> (20 - zeros));
   const down = weight * lastDigit - off;
   const up = weight * 10 - weight * lastDigit + off;
-  // Powers of two have a narrower interval, but those in range have 15 digits at most and are in the
-  // way themselves. In the middle of two doubles either may be meant. An e for the first of 17 digits
-  // makes the value so large that up + down, ten times the last digit's weight, is less than half.
+  // A power of two has a narrower interval, but those in range have at most 15 digits and fail the
+  // test themselves. In the middle of two doubles, either may be meant. An e for the first of 17
+  // digits makes the value so large that up + down, ten times the weight of the last digit, is less
+  // than half.
   const unsure = 64;
   return 2 * abs<i64>(off) + unsure < weight && min(down, up) > half + unsure;
 }

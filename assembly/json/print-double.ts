@@ -2,26 +2,26 @@ import { DIGITS } from './layout';
 import { log2OfPower, multiplyByPower, powerOfTen, productLow } from './powers-of-ten';
 
 /**
- * Writes ± mantissa × 2^exponent as ECMAScript does: the fewest digits that read back as the same
- * double, and of those the nearest to it (Giulietti, "The Schubfach way to render doubles"). The
- * mantissa is below 2^53, and at least 2^52 unless the exponent is -1074. Zero has no sign.
+ * Writes ± mantissa × 2^exponent as ECMAScript does: with the fewest digits that read back as the
+ * same double, and of those the nearest to it (Giulietti, "The Schubfach way to render doubles").
+ * The mantissa is below 2^53, and at least 2^52 unless the exponent is -1074. Zero has no sign.
  */
 export function printBinary(isNegative: bool, mantissa: u64, exponent: i32, out: usize): usize {
   if (mantissa == 0) {
     store<u8>(out, 48);
     return out + 1;
   }
-  // A power of two has its lower neighbour at half the distance of the upper one.
+  // The lower neighbour of a power of two is at half the distance of the upper one.
   const isClose = mantissa == 1 << 52 && exponent > -1074;
   const isOdd = mantissa & 1;
-  // 10^k is the greatest power that is not above the distance of the neighbours.
+  // 10^k is the greatest power that does not exceed the distance of the neighbours.
   let k = (exponent * 1262611 - (isClose ? 524031 : 0)) >> 22;
   const shift = exponent + log2OfPower(-k) + 7;
 
   // The value in units of 10^k / 64, and half the distance of its neighbours, as words with
-  // fractions of 2^-64. Where value and ends of the interval are not at a multiple of 32, they are 44
-  // fractions away from it or more (by continued fractions, for all exponents). Errors are below 3
-  // fractions. So with 3 added, 6 at most is none at all.
+  // fractions of 2^-64. Value and interval ends that are not at a multiple of 32 are at least 44
+  // fractions away from it (by continued fractions, for all exponents). Errors are below 3
+  // fractions. So after adding 3, a fraction of at most 6 counts as zero.
   const word = multiplyByPower(mantissa << shift, -k);
   const fraction = productLow + 3;
   const value = word + u64(fraction < 3);
@@ -34,7 +34,7 @@ export function printBinary(isNegative: bool, mantissa: u64, exponent: i32, out:
   const highHalf = isClose ? high >> 1 : high;
   const lower = fold(value - highHalf - u64(fraction < lowHalf), fraction - lowHalf) + isOdd;
 
-  // An odd mantissa does not own the ends of its interval. One digit less, if that is in it.
+  // An odd mantissa excludes the ends of its interval. One digit less is used if that lies inside.
   let digits = value / 640;
   const isDown = lower <= digits * 640;
   if (isDown != digits * 640 + 640 <= upper) {
@@ -44,26 +44,26 @@ export function printBinary(isNegative: bool, mantissa: u64, exponent: i32, out:
     digits = value >> 6;
     const isDown = lower <= digits << 6;
     const isUp = (digits << 6) + 64 <= upper;
-    // If both are, the nearer one; of two the even one.
+    // If both candidates lie inside: the nearer one, or the even one of two.
     const rest = fold(value, fraction) & 63;
     digits += u64(isDown == isUp ? rest + (digits & 1) > 32 : isUp);
   }
   return printDecimal(isNegative, digits, k, out);
 }
 
-/** The word; odd, if there is a fraction. */
+/** Returns the word, made odd if there is a fraction. */
 // @ts-ignore: decorator
 @inline function fold(word: u64, fraction: u64): u64 {
   return word | u64(fraction > 6);
 }
 
 /**
- * Writes ± digits × 10^k in the notation of ECMA-262 Number::toString, the digits being an integer
+ * Writes ± digits × 10^k in the notation of ECMA-262 Number::toString. The digits are an integer
  * from 1 to 10^17 - 1. Up to 48 bytes at `out` are overwritten.
  */
 export function printDecimal(isNegative: bool, digits: u64, k: i32, out: usize): usize {
-  // The last sixteen as two lanes of eight, then four of four, and so on:
-  // x = 10000 a + b becomes a + (b << 32) = (x << 32) - a ((10000 << 32) - 1).
+  // The last sixteen digits as two lanes of eight, then four of four, and so on: x = 10000 a + b
+  // becomes a + (b << 32) = (x << 32) - a ((10000 << 32) - 1).
   const upper = digits / 100000000;
   const first = <u32>upper / 100000000;
   let x = i64x2.splat(digits - upper * 100000000);
@@ -82,7 +82,7 @@ export function printDecimal(isNegative: bool, digits: u64, k: i32, out: usize):
   const start = ctz(used);
   const from = DIGITS + start;
 
-  // n of the standard: where the point is, counted in digits.
+  // n of the standard: the position of the point, counted in digits.
   const count = 32 - clz(used) - start;
   const n = k + 17 - start;
   const isScientific = <u32>(n + 5) > 26;
@@ -112,7 +112,7 @@ export function printDecimal(isNegative: bool, digits: u64, k: i32, out: usize):
   return out;
 }
 
-/** Up to 21 digits, and zeros behind them. */
+/** Writes up to 21 digits, followed by zeros. */
 // @ts-ignore: decorator
 @inline function copyDigits(from: usize, out: usize): void {
   v128.store(out, v128.load(from));

@@ -3,20 +3,23 @@ import { multiply } from './big-integer';
 import { compareToHalfway } from './halfway';
 import { LEAST_POWER, log2OfPower, multiplyByPower, powerOfTen, productLow } from './powers-of-ten';
 
-/** As many digits as always fit 64 bits. */
+/** The number of digits that always fits into 64 bits. */
 const FIRST_DIGITS: i32 = 19;
 /**
- * The middle between two doubles has 767 significant digits at most. Of what follows that many in a
- * text all that matters is whether it is zero.
+ * The middle between two doubles has at most 767 significant digits. For all digits after that it
+ * only matters whether one of them is not zero.
  */
 const DIGITS_THAT_MATTER: i32 = 780;
-/** More than any number of digits can make up for. */
+/** Larger than any number of digits can compensate for. */
 const FAR: i64 = 1 << 40;
 
-/** A decimal as it was read: its first digits, which are to be multiplied by 10^decimalExponent. */
+/**
+ * The first digits of the decimal. Its value is firstDigits × 10^decimalExponent, plus later
+ * digits.
+ */
 export let firstDigits: u64 = 0;
 export let decimalExponent: i64 = 0;
-/** How many digits it has, if not more than matter: LEFT has them all but for these at the end. */
+/** The number of digits, up to DIGITS_THAT_MATTER. LEFT has the digits behind the first ones. */
 let digitCount: i32 = 0;
 let chunk: u64 = 0;
 let chunkDigits: i32 = 0;
@@ -76,13 +79,13 @@ function appendChunk(first: u64): void {
   chunkDigits = 0;
 }
 
-/** The exponent of two that goes with what `roundToDouble` returns; 1024 for infinity. */
+/** The exponent of two for the result of `roundToDouble`; 1024 for infinity. */
 export let binaryExponent: i32 = 0;
 
 /**
- * Rounds the decimal just read, which is not zero, to the nearest double, or to the even one of
- * two. Returns an integer below 2^53, which is 2^52 at least unless binaryExponent is -1074. One
- * product of 64 × 128 bits decides nearly always (Lemire, "Number parsing at a gigabyte per second").
+ * Rounds the last decimal, which is not zero, to the nearest double, or to the even one of two.
+ * Returns an integer below 2^53, which is at least 2^52 unless binaryExponent is -1074. One product
+ * of 64 × 128 bits is nearly always enough (Lemire, "Number parsing at a gigabyte per second").
  */
 export function roundToDouble(): u64 {
   binaryExponent = 0;
@@ -91,9 +94,9 @@ export function roundToDouble(): u64 {
   if (decimalExponent > 308) return 1;
   const k = <i32>decimalExponent;
 
-  // The power is rounded up and the product then down: the value is above the product less one, in
-  // units of productLow, and past no border that the product has not reached. More digits may take
-  // it up to one power further.
+  // The power is rounded up and the product then down. So the value is above the product minus one,
+  // in units of productLow, and past no border that the product has not reached. Further digits can
+  // raise it by at most one power.
   const zeros = <i32>clz(firstDigits);
   const product = multiplyByPower(firstDigits << zeros, k);
   const least = product - u64(productLow == 0);

@@ -1,10 +1,10 @@
 import { SELECTION } from './layout';
 
 /**
- * What an identity selects: an automaton whose states JavaScript lays out at SELECTION, all words.
- * A state is its flags; the state inside a reference; the state of what it does not name; how many
- * members and how many elements it names; then for each member the place of its canonical name, the
- * length and the state, and for each element the index and the state.
+ * The selection of an identity: an automaton, whose states JavaScript writes to SELECTION as words.
+ * A state is its flags; the state inside a reference; the state of members and elements that it
+ * does not name; the number of members and of elements that it names; for each member the address
+ * of its canonical name, the length and the state; and for each element the index and the state.
  */
 export const EXCLUDED: u32 = 1;
 export const INSIDE: u32 = 2;
@@ -21,7 +21,7 @@ export const WHOLE: usize = SELECTION;
   return load<u32>(state);
 }
 
-/** The state in which the content of a reference is read. */
+/** The state for the content of a reference. */
 // @ts-ignore: decorator
 @inline export function contentOf(state: usize): usize {
   return load<u32>(state, 4);

@@ -2,7 +2,7 @@ import { move, shift } from './compact';
 import { putEscape } from './escape';
 import { utf8 } from './utf8';
 
-/** The value of a hexadecimal digit, or more than 15. */
+/** The value of a hexadecimal digit, or more than 15 for any other byte. */
 // @ts-ignore: decorator
 @inline function digit(byte: u32): u32 {
   const number = byte - 0x30;
@@ -11,7 +11,7 @@ import { utf8 } from './utf8';
   return letter < 6 ? letter + 10 : 0x10000;
 }
 
-/** The four digits at `at`, or more than 0xffff. */
+/** The value of the four digits at `at`, or more than 0xffff. */
 function hex4(at: usize): u32 {
   return (
     (digit(load<u8>(at)) << 12) |
@@ -21,7 +21,7 @@ function hex4(at: usize): u32 {
   );
 }
 
-/** A code point beyond ASCII in UTF-8 (RFC 3629 §3) at `out`; returns its end. */
+/** Writes a code point beyond ASCII as UTF-8 (RFC 3629 §3) to `out`. Returns its end. */
 function putUtf8(code: u32, out: usize): usize {
   if (code < 0x800) {
     store<u8>(out, <u8>(0xc0 | (code >> 6)));
@@ -39,8 +39,8 @@ function putUtf8(code: u32, out: usize): usize {
 }
 
 /**
- * `\uXXXX` at `at`, or a pair of them, as RFC 8785 §3.2.2.2 writes that character; never longer
- * than it was. Returns where reading goes on, or 0 for what is no character.
+ * Writes the character of a `\uXXXX` at `at`, or of a pair of them, as RFC 8785 §3.2.2.2 does; that
+ * is never longer. Returns where to continue reading, or 0 if it is not a character.
  */
 function unicodeEscape(at: usize): usize {
   const out = at - shift;
@@ -49,7 +49,7 @@ function unicodeEscape(at: usize): usize {
   at += 6;
   if ((code & 0xf800) == 0xd800) {
     const low = load<u16>(at) == 0x755c ? hex4(at + 2) : 0;
-    // A lone surrogate is no character (RFC 7493 §2.1).
+    // A lone surrogate is not a character (RFC 7493 §2.1).
     if (code >= 0xdc00 || low >> 10 != 0x37) return 0;
     code = 0x10000 + ((code & 0x3ff) << 10) + (low & 0x3ff);
     at += 6;
@@ -62,19 +62,20 @@ function unicodeEscape(at: usize): usize {
   return at;
 }
 
-/** Letters that `\` stands before as it is: `"`, `\`, b, f, n, r, t, by their last five bits. */
+/** Letters that stay after a `\`: `"`, `\`, b, f, n, r, t, by their last five bits. */
 const KEPT: u32 = (1 << 2) | (1 << 6) | (1 << 14) | (1 << 18) | (1 << 20);
 
 /**
- * Checks the string whose quote is at `at`, and puts it canonically to its place. Returns its end,
- * or 0 if it is no string: a control character, bad UTF-8, a bad escape, a lone surrogate.
+ * Checks the string whose quote is at `at`, and writes it canonically to its output position.
+ * Returns its end, or 0 if it is invalid: a control character, bad UTF-8, a bad escape, a lone
+ * surrogate.
  */
 export function string(at: usize): usize {
-  /** What was read from here on is not moved yet. */
+  /** The start of the text that has been read, but not moved. */
   let from = at++;
   while (true) {
     const x = v128.load(at);
-    // As a signed number, a byte that is not ASCII is below every other.
+    // As a signed number, every byte beyond ASCII is below all others.
     const special = i8x16.bitmask(
       v128.or(
         v128.or(i8x16.eq(x, i8x16.splat(0x22)), i8x16.eq(x, i8x16.splat(0x5c))),

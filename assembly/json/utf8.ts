@@ -1,13 +1,13 @@
 import { first } from './compact';
 
 /**
- * UTF-8 sixteen bytes at a time, by Keiser and Lemire, "Validating UTF-8 in less than one
- * instruction per byte" (2021), §6: every fault but one shows in two neighbouring bytes. Each
- * bit of a table's entry is a fault that the four bits it is indexed by leave possible; what all
- * three tables leave possible has happened.
+ * Validates UTF-8 sixteen bytes at a time, by Keiser and Lemire, "Validating UTF-8 in less than one
+ * instruction per byte" (2021), §6: every mistake but one shows in two neighbouring bytes. Each bit
+ * of a table entry is a mistake that is possible with the four bits of its index. A mistake that is
+ * possible in all three tables has occurred.
  */
-const SHORT: i8 = 1; // a lead byte, and no continuation after it
-const LONG: i8 = 2; // ASCII, and a continuation after it
+const SHORT: i8 = 1; // a lead byte without a continuation after it
+const LONG: i8 = 2; // ASCII with a continuation after it
 const OVER3: i8 = 4; // E0 80…9F: fits into two bytes
 const LARGE: i8 = 8; // F4 90…, F5…: beyond U+10FFFF
 const SURROGATE: i8 = 16; // ED A0…
@@ -17,7 +17,7 @@ const TWO: i8 = -128; // two continuations: right only two or three bytes after 
 const ANY: i8 = SHORT | LONG | TWO;
 const BIG: i8 = ANY | LARGE | OVER4;
 
-/** The faults in `x`, which comes after `before`: any bit that is set. */
+/** Returns the mistakes in `x`, which follows `before`: any bit that is set. */
 // @ts-ignore: decorator
 @inline function faults(x: v128, before: v128): v128 {
   const one = v128.shuffle<u8>(before, x, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30);
@@ -40,7 +40,7 @@ const BIG: i8 = ANY | LARGE | OVER4;
       SHORT, SHORT, SHORT, SHORT),
     i8x16.shr_u(x, 4),
   );
-  // The fault of more than two bytes: a third or a fourth that must be there, or must not.
+  // The mistake of more than two bytes: a third or fourth byte that is missing or superfluous.
   const must = v128.or(
     i8x16.sub_sat_u(two, i8x16.splat(<i8>0x60)),
     i8x16.sub_sat_u(three, i8x16.splat(<i8>0x70)),
@@ -52,9 +52,9 @@ const BIG: i8 = ANY | LARGE | OVER4;
 }
 
 /**
- * Checks the UTF-8 in a string from the start of a character at `at` on. Returns a place that all
- * before is right: of a quote, a backslash or a control character, or behind a stretch of ASCII.
- * Returns 0 if anything is wrong.
+ * Checks the UTF-8 of a string from the start of a character at `at`. Returns a position before
+ * which everything is valid: that of a quote, a backslash or a control character, or the end of a
+ * stretch of ASCII. Returns 0 for a mistake.
  */
 export function utf8(at: usize): usize {
   let before = i8x16.splat(0);
@@ -68,7 +68,7 @@ export function utf8(at: usize): usize {
       ),
     );
     const count = ctz(end | 0x10000);
-    // Zeros behind the end: a character that is not complete there is a fault.
+    // Zeros behind the end: a character that is not complete there is a mistake.
     x = v128.and(x, first(count));
     wrong = v128.or(wrong, faults(x, before));
     at += <usize>count;

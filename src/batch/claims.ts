@@ -14,7 +14,7 @@ export interface Candidate {
   readonly route: Route;
 }
 
-/** What the store says about a candidate. */
+/** How the store decides on a candidate. */
 export type ItemDecision =
   /** The item goes into the batch `batchNumber` of this plan, under `customId`. */
   | {
@@ -99,7 +99,7 @@ export class ItemClaims {
     this.#allocator = new BatchAllocator(settings.limits);
   }
 
-  /** The store's time before the first claim; `undefined` if there was none. */
+  /** The store's time before the first claim; `undefined` before `claim` was called. */
   get startedAtMs(): number | undefined {
     return this.#startedAtMs;
   }

@@ -58,8 +58,8 @@ const createdByClient = new WeakMap<object, Map<string, string>>();
  * Returns a `BatchApi` that creates and finds Message Batches with a client of Anthropic's SDK.
  *
  * A Message Batch has no metadata, so `find` recognizes it by the `custom_id`s in its results, which
- * exist once the batch has ended. Until then it cannot be told from any other batch with as many
- * requests, created after the plan, except batches that this client has created.
+ * exist once the batch has ended. Until then it looks like any other batch with as many requests that
+ * was created after the plan, except batches that this client has created.
  *
  * @example
  * const client = { messages: { batches: { create: async () => ({ id: 'msgbatch_1' }) } } };
@@ -107,8 +107,8 @@ export function anthropicBatches(client: AnthropicClient): BatchApi {
 }
 
 /**
- * Returns a `BatchApi` that creates and finds batches with a client of OpenAI's SDK. The metadata of a
- * batch contains its key as `samekey`, by which `find` recognizes it.
+ * Returns a `BatchApi` that creates and finds batches with a client of OpenAI's SDK. It stores
+ * the key of a batch as `samekey` in the metadata, so that `find` recognizes the batch.
  *
  * @example
  * const client = {

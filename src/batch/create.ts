@@ -30,7 +30,7 @@ export interface BatchApi {
     batch: PlannedBatch,
     context: { readonly signal: AbortSignal; readonly prepared: unknown },
   ): Promise<{ readonly id: string }>;
-  /** Looks for a batch whose creation was interrupted. Returns `undefined` if it does not exist, `'unknown'` if that cannot be told yet. */
+  /** Looks for a batch whose creation was interrupted. Returns `undefined` if it does not exist, `'unknown'` while that is undecided. */
   find?(trace: BatchTrace): Promise<{ readonly id: string } | 'unknown' | undefined>;
 }
 

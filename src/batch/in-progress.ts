@@ -6,7 +6,7 @@ import { isUnknown } from '../store/transition.js';
 import { batchKey } from './item.js';
 import type { BatchProvider } from './request.js';
 
-/** What the record of a created batch contains. */
+/** The content of a created batch's record. */
 export interface CreatedBatch {
   /** The provider's id; `null` for a batch that was written to a file, which a person sends. */
   readonly id: string | null;

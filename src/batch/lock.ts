@@ -6,7 +6,7 @@ import type { ClaimRequest, Store } from '../store/store.js';
 /** The longest time between two calls of `renew`. */
 const LEASE_MS = 60_000;
 
-/** A lock on a batch's record while its items are released: the batch cannot be created meanwhile. */
+/** A lock on a batch's record. No process can create the batch while another one releases its items. */
 export class BatchLock {
   readonly #store: Store;
   readonly #key: string;

@@ -15,7 +15,7 @@ const listKey = (id: string, index: number) => `${itemKey(id)}:${index}`;
 export const requestersIn = (record: StoreRecord | undefined): readonly string[] =>
   (record && readOwner(record.owner)?.requesters) ?? [];
 
-/** Appends the requesters that are neither listed yet nor `recorded` in the item's record. */
+/** Appends the requesters that are not in a list yet and not `recorded` in the item's record. */
 export async function addRequesters(
   store: Store,
   id: string,

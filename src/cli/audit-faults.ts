@@ -1,19 +1,19 @@
-/** What of a log counts, and what is said of the rest of it. */
+/** Counts the calls of a log, and reports the lines that cannot be counted. */
 import type { Field } from './field.js';
 import type { KeyTally } from './key-tally.js';
 import { type CallFields, callIn, type Fault, type FaultKind } from './log-call.js';
 import { type LogLine, MAX_LINE_BYTES } from './log-lines.js';
 import { counted, grouped, printable } from './terminal.js';
 
-/** Lines with one kind of fault. */
+/** The lines with one kind of fault. */
 export interface FaultCount {
   count: number;
-  /** The first of them, from 1, and what is wrong with it. */
+  /** The number of the first such line, from 1. `detail` says more about its fault. */
   readonly firstLine: number;
   readonly detail: string | undefined;
 }
 
-/** A log as far as it has been read. */
+/** The state of an audit. */
 export class Audit {
   readonly fields: CallFields;
   readonly tally: KeyTally;
@@ -25,7 +25,8 @@ export class Audit {
     this.tally = tally;
   }
 
-  take(line: LogLine): void {
+  /** Adds the next line of the log. */
+  add(line: LogLine): void {
     this.lineCount++;
     const found = typeof line === 'string' ? callIn(line, this.fields) : line;
     if (found === undefined) return;
@@ -44,26 +45,27 @@ export class Audit {
   }
 }
 
-const WHAT: Readonly<Record<FaultKind, (fields: CallFields) => string>> = {
+const DESCRIPTIONS: Readonly<Record<FaultKind, (fields: CallFields) => string>> = {
   notObject: () => 'without a JSON object',
-  tooLarge: () => `beyond ${grouped(MAX_LINE_BYTES)} bytes, or the values that fit into memory`,
+  tooLarge: () =>
+    `of more than ${grouped(MAX_LINE_BYTES)} bytes, or with more values than fit into memory`,
   noKey: ({ request, keys }) =>
     request === undefined
       ? `without a key at ${keys.map(({ text }) => text).join(', ')}`
       : `without a request at ${request.field.text}`,
   badRequest: () => 'with a request that has no key',
   noCost: ({ cost }) => `without a cost at ${(cost as Field).text}`,
-  badCost: ({ cost }) => `with something else than a cost at ${(cost as Field).text}`,
+  badCost: ({ cost }) => `with an invalid cost at ${(cost as Field).text}`,
   noUsage: ({ usage = [] }) => `without tokens at ${usage.map(({ text }) => text).join(', ')}`,
   noPrice: () => 'with a model that has no price',
 };
 
-/** What does not count, a line for each kind. */
+/** Describes the lines that were not counted: one text for each kind of fault. */
 export function faultLines({ faults, fields, tally }: Audit): string[] {
   const lines = [...faults].map(([kind, { count, firstLine, detail }]) => {
     const place = `${count === 1 ? '' : 'first: '}line ${grouped(firstLine)}`;
     const why = detail === undefined ? '' : `: ${printable(detail)}`;
-    return `${counted(count, 'line')} ${printable(WHAT[kind](fields))} (${place}${why})`;
+    return `${counted(count, 'line')} ${printable(DESCRIPTIONS[kind](fields))} (${place}${why})`;
   });
   const { notHeldCount, keyCount } = tally;
   if (notHeldCount > 0) {
@@ -73,9 +75,9 @@ export function faultLines({ faults, fields, tally }: Audit): string[] {
   return lines;
 }
 
-/** Why there is no call in it. */
-export function whyNothing(audit: Audit): string {
-  const why =
+/** Says why a log contains no call. */
+export function explainEmptyLog(audit: Audit): string {
+  const reason =
     faultLines(audit).join('; ') || (audit.lineCount === 0 ? 'it is empty' : 'it is blank');
-  return `no line is a call: ${why}`;
+  return `no line is a call: ${reason}`;
 }

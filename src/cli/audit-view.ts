@@ -1,4 +1,4 @@
-/** What was found in a log, for people and as JSON. */
+/** The result of an audit as text and as JSON. */
 import type { Audit } from './audit-faults.js';
 import type { CallFields } from './log-call.js';
 import { counted, cut, grouped, printable, type Style } from './terminal.js';
@@ -12,7 +12,7 @@ const HEADINGS = {
   wasted: 'wasted',
 };
 
-/** Costs have up to six decimals: a token costs some millionths. */
+/** Up to six decimals: a token costs a few millionths. */
 function costText(cost: number): string {
   return cost.toLocaleString('en-US', { maximumFractionDigits: 6 });
 }
@@ -21,7 +21,7 @@ const rounded = (cost: number): number => Number(cost.toFixed(6));
 
 const totalOf = ({ input, output }: Tokens): number => input + output;
 
-/** The worst keys as a table, and the sums of all. */
+/** The most expensive keys as a table, and the totals. */
 export function auditView({ tally, fields, lineCount }: Audit, style: Style): string {
   const { callCount, keyCount, notHeldCount, repeatedCount, duplicateCount, cost, wasted } = tally;
   const { tokens, wastedTokens } = tally;
@@ -69,7 +69,7 @@ export function auditView({ tally, fields, lineCount }: Audit, style: Style): st
   ].join('\n');
 }
 
-/** The same as data. */
+/** The data that `--json` prints. */
 export function auditJson({ tally, fields, lineCount, faults }: Audit) {
   const { hasCost, hasTokens, currency } = shownOf(fields);
   const { tokens, wastedTokens } = tally;
@@ -93,7 +93,7 @@ export function auditJson({ tally, fields, lineCount, faults }: Audit) {
   };
 }
 
-/** There are costs and tokens only if it was said where they are. */
+/** Costs and tokens are shown only if the command line says where they are. */
 function shownOf({ cost, usage, prices }: CallFields) {
   return {
     hasCost: cost !== undefined || prices !== undefined,

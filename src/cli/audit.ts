@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { Audit, faultLines, whyNothing } from './audit-faults.js';
+import { Audit, explainEmptyLog, faultLines } from './audit-faults.js';
 import { auditJson, auditView } from './audit-view.js';
 import { EXIT, invalidInput, usageError } from './exit-codes.js';
 import { toField } from './field.js';
@@ -28,14 +28,14 @@ interface AuditFlags extends IdentityFlags {
   readonly json?: true;
 }
 
-/** `key` last: anything may be called so. */
+/** `key` comes last, since it is the least specific name. */
 const KEY_FIELDS = ['idempotency_key', 'idempotencyKey', 'key'];
-/** The line itself, as most logs have it, or the text of a body. */
+/** `$` is the line itself, as in most logs. */
 const USAGE_FIELDS = ['$', 'response', 'response.body', 'body'];
 const MODEL_FIELDS = ['model', 'response.model', 'request.model', 'body.model'];
 const DEFAULT_TOP = 20;
 const MAX_TOP = 1000;
-/** In 2.3 GB; more have to be asked for. */
+/** They take 2.3 GB of memory. */
 const DEFAULT_MAX_KEYS = 50_000_000;
 const MAX_MAX_KEYS = 1_000_000_000;
 
@@ -51,19 +51,19 @@ const IDENTITY_FLAGS = [
 ] as const;
 
 const HELP = `
-A field is names joined by dots: usage.cost is the member cost of the member usage, or else the
-member usage.cost; $.usage.cost is only the first, and $['usage.cost'] only the second. What a key
-wasted is what all its calls cost but the dearest. Every line with a key counts as a call, so leave
-out the lines that tell of something else.
+A field is a list of names joined by dots. usage.cost is the member cost of the member usage, or the
+member "usage.cost" if that does not exist. $.usage.cost is only the former, $['usage.cost'] only the
+latter. The wasted cost of a key is the cost of all its calls except the most expensive one. Every line
+with a key counts as a call, so filter out other lines first.
 
-Tokens are those of a usage as the provider gave it, of an answer with one, or of the text of a body,
-JSON or a stream of events. --prices FILE turns them into money by {"currency": "USD", "prices":
-{"gpt-5*": {"inputPerMillion": 1.25, "cachedInputPerMillion": 0.125, "outputPerMillion": 10}}}; there
-are no prices but those in it.
+Tokens are read from a provider's usage object, from a response that contains one, or from the text of a
+body (JSON or server-sent events). --prices FILE converts them into money. FILE contains {"currency":
+"USD", "prices": {"gpt-5*": {"inputPerMillion": 1.25, "cachedInputPerMillion": 0.125,
+"outputPerMillion": 10}}}. samekey has no built-in prices.
 
-A key takes 40 to 50 bytes of memory (10 million keys half a gigabyte), and 16 to 32 more where
-tokens are counted, whatever the size of the log. Keys beyond --max-keys are not compared, which is
-said, with exit code 4.
+A key takes 40 to 50 bytes of memory (10 million keys: half a gigabyte), plus 16 to 32 with tokens. The
+length of the log does not matter. Keys beyond --max-keys are not compared: the program reports how many,
+and the exit code is 4.
 
 Examples:
   samekey audit calls.jsonl --cost-field usage.cost
@@ -75,43 +75,43 @@ Examples:
 export function addAuditCommand(program: Command): void {
   const command = program
     .command('audit')
-    .description('find calls in a log that were made twice, and what they cost')
-    .argument('[FILE]', 'a JSON object in each line; standard input if it is - or left out')
+    .description('find repeated calls in a log, and their cost')
+    .argument('[FILE]', 'one JSON object per line (default: standard input, also written -)')
     .option(
       '-k, --key-field <field>',
-      `where the key is; ${KEY_FIELDS.join(', ')} unless given; repeatable, the first that is there`,
+      `the field of the key; repeatable, the first one found counts (default: ${KEY_FIELDS.join(', ')})`,
       (field: string, before: readonly string[] = []) => [...before, field],
     )
     .option(
       '-r, --request-field <field>',
-      'where the request is, to make its key of it with the options below; $ is the whole line',
+      'the field of the request, to derive the key with the options below; $ is the whole line',
     )
-    .option('-c, --cost-field <field>', 'where the cost of the call is')
-    .option('--cost <number>', 'what every call costs', toCost)
-    .option('--prices <file>', 'what a million tokens of each model cost, as JSON')
+    .option('-c, --cost-field <field>', 'the field of the cost of the call')
+    .option('--cost <number>', 'the cost of every call', toCost)
+    .option('--prices <file>', 'a JSON file with the prices of each model per million tokens')
     .option(
       '-u, --usage-field <field>',
-      `where the tokens are; ${USAGE_FIELDS.join(', ')} unless given, with --prices; repeatable`,
+      `the field of the tokens; repeatable (default with --prices: ${USAGE_FIELDS.join(', ')})`,
       (field: string, before: readonly string[] = []) => [...before, field],
     )
     .option(
       '-m, --model-field <field>',
-      `where the model's name is; ${MODEL_FIELDS.join(', ')} unless given; repeatable`,
+      `the field of the model's name; repeatable (default: ${MODEL_FIELDS.join(', ')})`,
       (field: string, before: readonly string[] = []) => [...before, field],
     )
     .option(
       '-n, --top <count>',
-      'how many of the worst keys to print',
+      'how many keys to print, the most expensive first',
       wholeNumber(MAX_TOP),
       DEFAULT_TOP,
     )
     .option(
       '--max-keys <count>',
-      'how many keys to hold',
+      'how many different keys to compare',
       wholeNumber(MAX_MAX_KEYS),
       DEFAULT_MAX_KEYS,
     )
-    .option('--fail-on-duplicates', 'end with exit code 1 if a key came more than once')
+    .option('--fail-on-duplicates', 'exit with code 1 if a key is repeated')
     .option('--json', 'print one line of JSON')
     .addHelpText('after', HELP)
     .action(runAudit);
@@ -139,8 +139,8 @@ async function runAudit(file: string | undefined, flags: AuditFlags): Promise<vo
   const audit = new Audit(fields, new KeyTally({ maxKeys, worstCount, hasTokens }));
   await read(input, audit);
   const { tally } = audit;
-  // Nothing to compare is not the same as no duplicates.
-  if (tally.callCount === 0) throw invalidInput(input.name, whyNothing(audit));
+  // A log without calls must not pass for a log without duplicates.
+  if (tally.callCount === 0) throw invalidInput(input.name, explainEmptyLog(audit));
   const faults = faultLines(audit).map((line) => `samekey: ${input.name}: ${line}\n`);
   if (faults.length > 0) process.stderr.write(faults.join(''));
   await print(
@@ -155,17 +155,17 @@ async function runAudit(file: string | undefined, flags: AuditFlags): Promise<vo
 async function toFields(flags: AuditFlags): Promise<CallFields> {
   const { keyField, requestField, costField, cost, usageField, modelField, prices } = flags;
   if (keyField !== undefined && requestField !== undefined) {
-    throw usageError('--key-field and --request-field both say what the key is: leave one out');
+    throw usageError('--key-field and --request-field both define the key: leave one out');
   }
   if (costField !== undefined && cost !== undefined) {
-    throw usageError('--cost-field and --cost both say what a call costs: leave one out');
+    throw usageError('--cost-field and --cost both define the cost: leave one out');
   }
   if (prices !== undefined && (costField !== undefined || cost !== undefined)) {
     const other = cost === undefined ? '--cost-field' : '--cost';
-    throw usageError(`--prices and ${other} both say what a call costs: leave one out`);
+    throw usageError(`--prices and ${other} both define the cost: leave one out`);
   }
   if (modelField !== undefined && prices === undefined) {
-    throw usageError('--model-field is for finding a price, wanted --prices, too');
+    throw usageError('--model-field applies to prices only, wanted --prices too');
   }
   const hasTokens = usageField !== undefined || prices !== undefined;
   if (requestField === undefined) refuseIdentity(flags);
@@ -186,11 +186,11 @@ async function toFields(flags: AuditFlags): Promise<CallFields> {
   };
 }
 
-/** A key in the log has been made already. */
+/** The options of an identity apply only when keys are derived from logged requests. */
 function refuseIdentity(flags: AuditFlags): void {
   for (const [name, flag] of IDENTITY_FLAGS) {
     if (flags[name] !== undefined) {
-      throw usageError(`--${flag} is for making keys, wanted --request-field, too`);
+      throw usageError(`--${flag} applies to derived keys only, wanted --request-field too`);
     }
   }
 }
@@ -207,7 +207,7 @@ async function read(input: Input, audit: Audit): Promise<void> {
   const stopWatching = onInterrupt(async () => progress.end());
   try {
     for await (const lines of logLines(counted())) {
-      for (const line of lines) audit.take(line);
+      for (const line of lines) audit.add(line);
       progress.update(byteCount, audit.lineCount);
     }
   } finally {

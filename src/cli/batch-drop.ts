@@ -60,7 +60,7 @@ async function dropPlan(path: string, store: Store): Promise<number> {
       throw new CliError(EXIT.no, `${printable(path)}: ${reason}`);
     }
   }
-  // This marks the plan as unfinished and deletes its files, so that nobody sends them.
+  // This marks the plan as unfinished and deletes its files, so that they cannot be sent.
   const { runs } = await folder.begin({ restart: true });
   const batches = new Set<string>();
   const count = await dropItems(store, ({ run, batch }) => {

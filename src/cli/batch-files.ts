@@ -60,7 +60,7 @@ export class PlanFolder {
     this.path = path;
   }
 
-  /** Reads `plan.json`; `undefined` if there is none. */
+  /** Reads `plan.json`; `undefined` if it does not exist. */
   async read(): Promise<PlanFile | undefined> {
     let text: string;
     try {

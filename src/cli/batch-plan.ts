@@ -28,7 +28,7 @@ type Flags = RequestFlags & { readonly out?: string };
 const HELP = `
 Each line of FILE is a request as the provider's batches take it: {"custom_id":…, "params":{…}} for
 Anthropic, {"custom_id":…, "method":"POST", "url":…, "body":{…}} for OpenAI. The custom_id is optional
-and says who gets the result. In the batches, the custom_id of a request is derived from its content.
+and names the recipient of the result. In the batches, the custom_id of a request is derived from its content.
 
 To resume an interrupted plan, run the same command with the same --out. Until a plan is complete, its
 requests are in no other plan for 12 hours. Once it is complete, they are in no other plan for 30 days:

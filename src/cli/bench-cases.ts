@@ -1,4 +1,4 @@
-/** What `samekey bench` times: small, made from a seed, the same on every machine. */
+/** The inputs of `samekey bench`: small, generated from a seed, the same on every machine. */
 import { createHash, hash } from 'node:crypto';
 import {
   type EngineChoice,
@@ -9,13 +9,13 @@ import {
   useEngine,
 } from '../index.js';
 
-/** One way of doing a case. */
+/** One implementation that a case times. */
 export interface Contender {
   readonly name: string;
   readonly isOurs: boolean;
-  /** Called before calls are timed, not within. */
+  /** Called before the timed calls. */
   prepare(): void;
-  /** Gives a text; `checked` is what of it can be right or wrong. */
+  /** Returns a text. `checked` converts it into the form of `expected`. */
   call(input: never): string;
   checked(output: string): string;
 }
@@ -24,7 +24,7 @@ export interface Case {
   readonly group: string;
   readonly label: string;
   readonly byteCount: number;
-  /** Taken in turn, so that remembering one wins nothing; a power of two of them. */
+  /** Used in turn, so that caching the last one does not help. Their number is a power of two. */
   readonly inputs: readonly unknown[];
   readonly expected: readonly string[];
   readonly contenders: readonly Contender[];
@@ -35,7 +35,7 @@ const VARIANTS = 4;
 const digest = (content: string | Uint8Array): string =>
   createHash('sha256').update(content).digest('hex');
 
-/** RFC 8785 in the fewest words: not samekey's, which is checked against it. */
+/** A minimal RFC 8785, independent of samekey's, which is checked against it. */
 function canonicalText(value: unknown): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
@@ -43,7 +43,7 @@ function canonicalText(value: unknown): string {
   return `{${members.map(([name, each]) => `${JSON.stringify(name)}:${canonicalText(each)}`).join(',')}}`;
 }
 
-/** Linear congruence, as in Numerical Recipes: for content, not for chance. */
+/** A linear congruential generator (Numerical Recipes). Good enough to generate content. */
 function createDraw(seed: number): (limit: number) => number {
   let state = seed;
   return (limit) => {
@@ -100,15 +100,15 @@ const SIZES = { '64 B': 64, '1 KiB': 1024, '64 KiB': 65_536, '1 MiB': 1_048_576 
 
 const bare = (key: string): string => key.replace(/^ik_/, '');
 
-/** samekey with each engine that works here. */
-function ours(what: string, call: (input: never) => string): Contender[] {
+/** samekey, with each engine that works here. */
+function samekeyWith(label: string, call: (input: never) => string): Contender[] {
   const names = listEngines().map(({ name }) => name);
   const engines: EngineChoice[] = [
     'auto',
     ...(['wasm', 'js'] as const).filter((name) => names.includes(name)),
   ];
   return engines.map((engine) => ({
-    name: engine === 'auto' ? what : `${what}, ${engine}`,
+    name: engine === 'auto' ? label : `${label}, ${engine}`,
     isOurs: true,
     prepare: () => useEngine(engine),
     call,
@@ -137,14 +137,14 @@ export function createCases(): Case[] {
       inputs,
       expected: inputs.map(digest),
       contenders: [
-        ...ours('sha256Hex', sha256Hex),
+        ...samekeyWith('sha256Hex', sha256Hex),
         other('crypto.hash', (bytes) => hash('sha256', bytes, 'hex')),
       ],
     };
   });
   const texts = Object.entries(REQUESTS).map(([label, make]) => ({
     label,
-    // Written and read, so that its texts are flat, as those of a request that came in.
+    // Serialized and parsed again, so that its strings are flat in memory, as in a received request.
     texts: Array.from({ length: VARIANTS }, (_, variant) =>
       JSON.stringify(make(createDraw(variant))),
     ),
@@ -162,7 +162,7 @@ export function createCases(): Case[] {
       inputs,
       expected: list.map(ofValue),
       contenders: [
-        ...ours('keyOf', ({ value }: Input) => keyOf(value)),
+        ...samekeyWith('keyOf', ({ value }: Input) => keyOf(value)),
         other('JSON.stringify alone', ({ value }: Input) => JSON.stringify(value), ofValue),
         other('crypto.hash alone', ({ text }: Input) => hash('sha256', text, 'hex')),
       ],
@@ -181,7 +181,7 @@ export function createCases(): Case[] {
       inputs,
       expected: list.map(ofValue),
       contenders: [
-        ...ours('keyOfJson', ({ body }: Input) => keyOfJson(body)),
+        ...samekeyWith('keyOfJson', ({ body }: Input) => keyOfJson(body)),
         other(
           'JSON.parse, JSON.stringify',
           ({ body }: Input) => JSON.stringify(JSON.parse(body.toString())),
@@ -194,14 +194,14 @@ export function createCases(): Case[] {
   return [...sizes, ...values, ...bodies];
 }
 
-/** What a contender gives for something in a case that is not what node:crypto gives for it. */
+/** Describes the first output that differs from that of node:crypto, if there is one. */
 export function findFault({ inputs, expected, contenders }: Case): string | undefined {
   for (const { name, prepare, call, checked } of contenders) {
     prepare();
     for (const [i, input] of inputs.entries()) {
       const output = checked(call(input as never));
       if (output !== expected[i])
-        return `${name} gives ${output.slice(0, 80)}, wanted ${expected[i]}`;
+        return `${name} returned ${output.slice(0, 80)}, wanted ${expected[i]}`;
     }
   }
   return undefined;

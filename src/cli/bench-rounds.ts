@@ -1,11 +1,11 @@
-/** Times by the clock: interleaved rounds, each contender's median. */
+/** Times contenders in interleaved rounds, and takes the median of each. */
 import type { Case, Contender } from './bench-cases.js';
 
 export interface Rounds {
   readonly count: number;
-  /** How long a contender is at it in one round. */
+  /** How long a contender runs in one round. */
   readonly batchMs: number;
-  /** And before the first, so that what is timed is compiled. */
+  /** How long it runs before the first round, so that its code is compiled. */
   readonly warmUpMs: number;
 }
 
@@ -15,7 +15,7 @@ export interface Timed {
   readonly medianNs: number;
 }
 
-/** What is made is looked at, so that making it cannot be left out. */
+/** Uses every result, so that the compiler cannot remove the call. */
 let sink = 0;
 
 function run({ prepare, call }: Contender, inputs: readonly unknown[], callCount: number): number {
@@ -29,7 +29,7 @@ function run({ prepare, call }: Contender, inputs: readonly unknown[], callCount
   return performance.now() - start;
 }
 
-/** How many calls last `batchMs`, found while warming up. */
+/** Warms up, and returns the number of calls that take `batchMs`. */
 function callsPerBatch(contender: Contender, inputs: readonly unknown[], rounds: Rounds): number {
   let callCount = 1;
   let spentMs = 0;
@@ -49,7 +49,7 @@ const median = (values: readonly number[]): number => {
   );
 };
 
-/** In turn in every round, the other way around in every second one: a slow spell hits them all. */
+/** Reverses the order in every second round, so that a slow phase of the machine affects all. */
 export function timeCase({ contenders, inputs }: Case, rounds: Rounds): Timed[] {
   const entries = contenders.map((contender) => ({
     contender,

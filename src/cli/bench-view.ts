@@ -1,4 +1,4 @@
-/** A case and its figures as lines of text: aligned, with bars where there is a terminal. */
+/** Formats the times of a case: aligned columns, with bars on a terminal. */
 import type { Case } from './bench-cases.js';
 import type { Timed } from './bench-rounds.js';
 import { cut, type Style } from './terminal.js';
@@ -21,7 +21,7 @@ const bar = (part: number, width: number): string => {
   return '█'.repeat(eighths >> 3) + EIGHTHS[eighths & 7];
 };
 
-/** Widths that all cases share, so that the whole is one table. */
+/** Column widths, shared by all cases. */
 export interface Columns {
   readonly label: number;
   readonly name: number;

@@ -7,21 +7,21 @@ import { CliError, EXIT } from './exit-codes.js';
 import { print } from './output.js';
 import { styleOf } from './terminal.js';
 
-/** About ten seconds on any machine: a slow one makes fewer calls. */
+/** About ten seconds on any machine: a slow machine makes fewer calls. */
 const FULL: Rounds = { count: 7, batchMs: 20, warmUpMs: 60 };
 const QUICK: Rounds = { count: 1, batchMs: 4, warmUpMs: 25 };
 
 export function addBenchCommand(program: Command): void {
   program
     .command('bench')
-    .description('time keys here, against what Node.js does by itself')
-    .option('--quick', 'one short round, for rough figures in seconds')
+    .description('time samekey on this machine, compared with Node.js itself')
+    .option('--quick', 'run one short round, for rough figures in a few seconds')
     .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
       `
-Every output is checked against node:crypto before anything is timed. All share one process, which
-is a first look; npm run bench, in samekey's repository, measures one by one, and other packages.
+Every output is checked against node:crypto before it is timed. All contenders share one process, which
+gives rough figures. npm run bench in samekey's repository measures each one alone, and other packages.
 
 Examples:
   samekey bench
@@ -57,7 +57,7 @@ async function runBench(flags: { readonly quick?: true; readonly json?: true }):
   const { cpu, cores, platform: where, node } = machine;
   await print(
     `${cpu}, ${cores} cores, ${where}, Node ${node}\n` +
-      `All outputs are right. Medians of ${rounds.count === 1 ? 'one round' : `${rounds.count} rounds`}; less time is better.\n`,
+      `All outputs are correct. Medians of ${rounds.count === 1 ? 'one round' : `${rounds.count} rounds`}; less time is better.\n`,
   );
   let group = '';
   for (const each of cases) {

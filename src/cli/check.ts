@@ -6,13 +6,13 @@ import { linesOf } from './lines.js';
 import { print } from './output.js';
 import { counted, cut, printable, type Style, styleOf } from './terminal.js';
 
-/** Keys of one format that are held until it is known which format is the usual one. */
-const MAX_HELD = 1000;
+/** How many keys of a format to keep until the most frequent format is known. */
+const MAX_PLACES = 1000;
 const SHOWN_CHARS = 80;
 
 const HELP = `
-Looks at ik_… anywhere in a line, at whatever follows "idempotency-key", and at UUIDs and digests
-that stand alone in a line. A key is bad if it is malformed, or written in another format than most.
+Finds ik_… anywhere in a line, any text after "idempotency-key", and UUIDs and digests that are alone in
+a line. A key is bad if it is malformed, or if its format differs from that of most keys.
 
 Examples:
   samekey check keys.txt
@@ -22,30 +22,30 @@ export function addCheckCommand(program: Command): void {
   program
     .command('check')
     .description('find malformed and mixed keys in lists and logs')
-    .argument('[FILE]', 'the lines; standard input if it is - or left out')
+    .argument('[FILE]', 'the lines to check (default: standard input, also written -)')
     .addHelpText('after', HELP)
     .action(runCheck);
 }
 
-/** A key and where it stands, both from 1. */
+/** A key and its place. Lines and columns count from 1. */
 interface Place {
   readonly line: number;
   readonly column: number;
   readonly text: string;
 }
 
-/** A format that keys are written in. */
+/** A format of keys. */
 interface Format {
   readonly name: string;
   count: number;
-  /** The first `MAX_HELD` of them. */
+  /** The places of the first `MAX_PLACES` keys. */
   readonly places: Place[];
 }
 
 interface Findings {
   lineCount: number;
   malformedCount: number;
-  /** By the number of keys, the usual one first. */
+  /** The most frequent format first. */
   formats: Format[];
 }
 
@@ -60,7 +60,7 @@ async function runCheck(file: string | undefined): Promise<void> {
   for (const { name, count, places } of others.filter(
     (other) => other.count > other.places.length,
   )) {
-    await print(`${counted(count - places.length, 'more key')} of this kind: ${name}\n`);
+    await print(`${counted(count - places.length, 'more key')} of this format: ${name}\n`);
   }
   const mixedCount = others.reduce((sum, { count }) => sum + count, 0);
   const isGood = findings.malformedCount + mixedCount === 0;
@@ -68,14 +68,14 @@ async function runCheck(file: string | undefined): Promise<void> {
   const parts = [
     usual === undefined ? 'no keys' : `${counted(usual.count, 'key')} (${usual.name})`,
   ];
-  if (mixedCount > 0) parts.push(`${counted(mixedCount, 'key')} of another kind`);
+  if (mixedCount > 0) parts.push(`${counted(mixedCount, 'key')} of another format`);
   if (findings.malformedCount > 0)
     parts.push(`${counted(findings.malformedCount, 'malformed key')}`);
   const summary = `samekey: ${parts.join(', ')} in ${counted(findings.lineCount, 'line')}`;
   process.stderr.write(`${styleOf(process.stderr).paint(isGood ? 'green' : 'red', summary)}\n`);
 }
 
-/** Reads to the end; what is malformed is printed when it comes. */
+/** Reads the whole input, and prints malformed keys at once. */
 async function readKeys(file: string | undefined, style: Style): Promise<Findings> {
   const formats = new Map<string, Format>();
   let lineCount = 0;
@@ -93,8 +93,8 @@ async function readKeys(file: string | undefined, style: Style): Promise<Finding
       }
       const format = formats.get(name) ?? { name, count: 0, places: [] };
       formats.set(name, format);
-      // Copied, because a slice keeps its whole line in memory.
-      if (format.count++ < MAX_HELD) format.places.push({ ...place, text: copied(text) });
+      // Copied, because a slice would keep the whole line in memory.
+      if (format.count++ < MAX_PLACES) format.places.push({ ...place, text: copied(text) });
     }
   }
   const byCount = [...formats.values()].sort(

@@ -6,20 +6,20 @@ import { print } from './output.js';
 import { grouped, styleOf } from './terminal.js';
 
 const ABOUT = {
-  native: "the platform's own SHA-256, in node:crypto",
+  native: 'SHA-256 of the platform, in node:crypto',
   wasm: '',
-  js: 'TypeScript, wherever WebAssembly is forbidden',
+  js: 'TypeScript, for platforms that forbid WebAssembly',
 } as const;
 
 export function addEngineCommand(program: Command): void {
   program
     .command('engine')
-    .description('show who does the arithmetic here')
+    .description('show the engines that work here')
     .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
       `
-The environment variable SAMEKEY_ENGINE (auto, native, wasm or js) chooses one.
+The environment variable SAMEKEY_ENGINE (auto, native, wasm or js) selects an engine.
 
 Examples:
   samekey engine

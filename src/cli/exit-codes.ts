@@ -1,7 +1,7 @@
 import type { SamekeyErrorCode } from '../index.js';
 import { printable } from './terminal.js';
 
-/** What the program ends with. */
+/** The exit codes of the program. */
 export const EXIT = {
   ok: 0,
   no: 1,
@@ -14,21 +14,21 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** The same for people: `samekey --help` and the README show it. */
+/** The meaning of each exit code: `samekey --help` and docs/cli.md show it. */
 export const EXIT_CODES: readonly (readonly [code: ExitCode, meaning: string])[] = [
-  [EXIT.ok, 'done; the keys are equal; no bad key was found'],
+  [EXIT.ok, 'success; the keys are equal; no bad key was found'],
   [
     EXIT.no,
-    'the answer is no: the keys differ, bad keys were found, or duplicates (--fail-on-duplicates)',
+    'the answer is no: the keys differ, bad keys or duplicates were found, results are missing',
   ],
   [EXIT.usage, 'the command line is wrong'],
   [EXIT.unreadable, 'a file or a store cannot be read, or the output cannot be written'],
-  [EXIT.invalid, 'the input is empty, too large, not JSON, or has no key'],
-  [EXIT.fault, 'a fault in samekey itself'],
-  [EXIT.brokenPipe, 'whoever read the output has gone, as with head'],
+  [EXIT.invalid, 'the input is empty, too large or not JSON, or has no key'],
+  [EXIT.fault, 'a bug in samekey'],
+  [EXIT.brokenPipe, 'broken pipe (for example | head)'],
 ];
 
-/** Ends the program with one line on standard error. */
+/** An error that ends the program with one line on standard error. */
 export class CliError extends Error {
   readonly exitCode: ExitCode;
 
@@ -42,12 +42,12 @@ export function usageError(message: string): CliError {
   return new CliError(EXIT.usage, message);
 }
 
-/** An input that was read and has no key. */
+/** The error for an input that can be read but has no key. */
 export function invalidInput(name: string, message: string): CliError {
   return new CliError(EXIT.invalid, `${printable(name)}: ${message}`);
 }
 
-/** Codes that blame what was typed; the others blame the input. */
+/** Error codes of the library that are caused by the command line. The input causes all others. */
 const USAGE: ReadonlySet<SamekeyErrorCode> = new Set([
   'SAMEKEY_BAD_ARGUMENT',
   'SAMEKEY_BAD_IDENTITY',
@@ -59,10 +59,10 @@ const USAGE: ReadonlySet<SamekeyErrorCode> = new Set([
 ]);
 
 function hintFor(message: string): string {
-  return message.endsWith('wanted UTF-8') ? '; a file that is not text wants --raw' : '';
+  return message.endsWith('wanted UTF-8') ? '; use --raw for a file that is not text' : '';
 }
 
-/** Any error as one that ends the program; `name` is the input that was being worked on. */
+/** Converts any error into one that ends the program. `name` is the current input. */
 export function toCliError(error: unknown, name?: string): CliError {
   if (error instanceof CliError) return error;
   const { code, message } = error as { code?: unknown; message?: unknown };
@@ -72,9 +72,9 @@ export function toCliError(error: unknown, name?: string): CliError {
       ? usageError(String(message))
       : new CliError(EXIT.invalid, `${where}${message}${hintFor(String(message))}`);
   }
-  // V8's limit, reached by a canonical form that is much longer than its JSON text.
+  // A canonical form can be much longer than its JSON text, and exceed V8's limit of a string.
   if (error instanceof RangeError && message === 'Invalid string length') {
-    return new CliError(EXIT.invalid, `${where}its canonical form is too long to be shown`);
+    return new CliError(EXIT.invalid, `${where}its canonical form is too long to print`);
   }
   return new CliError(EXIT.fault, `${where}unexpected ${String(error)}; please report this`);
 }

@@ -1,19 +1,19 @@
 import type { Difference, Excluded, Explanation, Identity } from '../index.js';
 import { counted, cut, printable, type Style } from './terminal.js';
 
-/** A request and how it becomes its key. */
+/** A request and how its key is derived. */
 export interface Explained {
   readonly name: string;
   readonly value: unknown;
   readonly explanation: Explanation;
 }
 
-/** Rows of one kind shown on a terminal; a pipe gets all. */
+/** How many rows of a section a terminal shows. A pipe gets all. */
 const MAX_ROWS = 40;
-/** Columns that are left before the first difference of two long values. */
+/** How many columns to show before the first difference of two long values. */
 const LEAD_COLUMNS = 16;
 
-/** One request: canonical form, what is not in it, scopes, key. */
+/** Describes one request: canonical form, excluded members, scopes, key. */
 export function explanationView(
   { name, explanation }: Explained,
   identity: Identity,
@@ -28,10 +28,10 @@ export function explanationView(
       `canonical form, ${counted(Buffer.byteLength(canonical), 'byte')}`,
       canonicalRows(canonical, style),
     ),
-    ...section(style, 'left out', excludedRows(excluded, style)),
+    ...section(style, 'excluded', excludedRows(excluded, style)),
     ...section(
       style,
-      'in it as a digest',
+      'included as a digest',
       referenced.map(({ path, sha256 }) => pairRow(pathText(path), `sha256:${sha256}`, style)),
     ),
     ...section(style, 'scopes, outermost first', scopes.map(printable)),
@@ -40,7 +40,7 @@ export function explanationView(
   ].join('\n');
 }
 
-/** Two requests: their keys, what is in neither, and where the rest differs. */
+/** Compares two requests: keys, excluded members, scopes, differences. */
 export function differenceView(
   a: Explained,
   b: Explained,
@@ -52,17 +52,17 @@ export function differenceView(
   const verdict = isEqual
     ? 'The keys are equal.'
     : `The keys differ at ${counted(differences.length, 'path')}.`;
-  const [leftOut, alsoLeftOut] = [a, b].map(({ explanation }) =>
+  const [excludedFromA, excludedFromB] = [a, b].map(({ explanation }) =>
     excludedRows(explanation.excluded, style),
   ) as [string[], string[]];
-  const isLeftOutOfBoth = leftOut.join('\n') === alsoLeftOut.join('\n');
+  const isSame = excludedFromA.join('\n') === excludedFromB.join('\n');
   return [
     ...[a, b].flatMap(({ name, explanation }, i) => [
       `${'ab'[i]}  ${style.paint('bold', name)}`,
       `   ${style.paint(colour, explanation.key)}`,
     ]),
-    ...section(style, `left out of ${isLeftOutOfBoth ? 'both' : 'a'}`, leftOut),
-    ...section(style, 'left out of b', isLeftOutOfBoth ? [] : alsoLeftOut),
+    ...section(style, `excluded from ${isSame ? 'both' : 'a'}`, excludedFromA),
+    ...section(style, 'excluded from b', isSame ? [] : excludedFromB),
     ...section(style, 'scopes, outermost first', a.explanation.scopes.map(printable)),
     ...section(
       style,
@@ -75,16 +75,16 @@ export function differenceView(
   ].join('\n');
 }
 
-/** A heading and its rows, or nothing if there are none. */
+/** A heading and its rows, or nothing without rows. */
 function section(style: Style, heading: string, rows: readonly string[]): string[] {
   if (rows.length === 0) return [];
   const isCut = style.columns !== undefined && rows.length > MAX_ROWS;
   const shown = isCut ? rows.slice(0, MAX_ROWS) : rows;
-  const more = isCut ? [`… and ${rows.length - MAX_ROWS} more, all of them in a pipe`] : [];
-  return ['', style.paint('cyan', heading), ...[...shown, ...more].map((row) => `  ${row}`)];
+  const rest = isCut ? [`… and ${rows.length - MAX_ROWS} more (a pipe shows all)`] : [];
+  return ['', style.paint('cyan', heading), ...[...shown, ...rest].map((row) => `  ${row}`)];
 }
 
-/** The canonical form as it is; on a terminal, a line for each member at the top. */
+/** The canonical form. On a terminal, one line for each top-level member. */
 function canonicalRows(canonical: string, style: Style): string[] {
   if (style.columns === undefined) return [canonical];
   const columns = style.columns - 2;
@@ -93,7 +93,7 @@ function canonicalRows(canonical: string, style: Style): string[] {
   );
 }
 
-/** The text of an object or array, cut after each comma that parts its members. */
+/** Cuts the text of an object or array after each comma between its members. */
 function topLevelParts(canonical: string): string[] {
   const parts: string[] = [];
   const tokens = /["{}[\],]/g;
@@ -113,7 +113,7 @@ function topLevelParts(canonical: string): string[] {
   return parts;
 }
 
-/** Where the JSON string ends whose content begins at `from`. */
+/** Returns where the JSON string ends whose content begins at `from`. */
 function stringEnd(json: string, from: number): number {
   const breaks = /["\\]/g;
   breaks.lastIndex = from;
@@ -130,7 +130,7 @@ function excludedRows(excluded: readonly Excluded[], style: Style): string[] {
   });
 }
 
-/** Two texts in one line, the second one fainter. */
+/** Two texts in one line, the second one dimmed. */
 function pairRow(first: string, second: string, style: Style): string {
   const row = cut(`${first}  ${second}`, style.columns && style.columns - 2);
   return row.slice(0, first.length) + style.paint('dim', row.slice(first.length));
@@ -140,7 +140,7 @@ function differenceRow({ path, a, b }: Difference, style: Style): string {
   const columns = style.columns === undefined ? undefined : style.columns - 7;
   const same = commonLength(a ?? '', b ?? '');
   const line = (name: string, value: string | undefined, format: 'red' | 'green') => {
-    if (value === undefined) return `    ${name}  ${style.paint('dim', '(nothing there)')}`;
+    if (value === undefined) return `    ${name}  ${style.paint('dim', '(absent)')}`;
     const shown = columns === undefined ? printable(value) : excerpt(value, same, columns);
     return `    ${name}  ${style.paint(format, shown)}`;
   };
@@ -151,12 +151,12 @@ function differenceRow({ path, a, b }: Difference, style: Style): string {
   ].join('\n');
 }
 
-/** A value cut to a width; if it is too long, from shortly before the first difference. */
+/** Cuts a value to a width. A longer one begins shortly before the first difference. */
 function excerpt(value: string, same: number, columns: number): string {
   const start = same - LEAD_COLUMNS;
   if (start <= 0 || value.length <= columns)
     return cut(printable(value.slice(0, 4 * columns)), columns);
-  // Not from the middle of a character.
+  // Not in the middle of a surrogate pair.
   const rest = value.slice(start, start + 4 * columns).replace(/^[\udc00-\udfff]/, '');
   return cut(`…${printable(rest)}`, columns);
 }
@@ -168,7 +168,7 @@ function commonLength(a: string, b: string): number {
   return i;
 }
 
-/** A JSON Pointer for people: `""` is the whole value. */
+/** A JSON Pointer as text. The empty one is the whole value. */
 function pathText(path: string): string {
   return path === '' ? '(the whole value)' : printable(path);
 }

@@ -8,8 +8,8 @@ import { print } from './output.js';
 import { styleOf } from './terminal.js';
 
 const EXAMPLES = `
-With two files the exit code is 0 if their keys are equal and 1 if they differ. Long values are cut
-to the width of a terminal, and whole in a pipe.
+With two files, the exit code is 0 if their keys are equal and 1 if they differ. A terminal shows long
+values shortened; a pipe gets them whole.
 
 Examples:
   samekey explain request.json --preset anthropic
@@ -19,9 +19,9 @@ Examples:
 export function addExplainCommand(program: Command): void {
   const command = program
     .command('explain')
-    .description('show how a request becomes its key, or where the keys of two requests part')
+    .description('show how the key of a request is derived, or why two keys differ')
     .argument('<A>', 'a request, or - for standard input')
-    .argument('[B]', 'another one')
+    .argument('[B]', 'a second request, to compare')
     .addHelpText('after', EXAMPLES)
     .action(runExplain);
   addIdentityOptions(command);
@@ -34,9 +34,9 @@ async function runExplain(
 ): Promise<void> {
   const identity = toIdentity(flags);
   if (fileA === '-' && fileB === '-') {
-    throw usageError('standard input can be read once: wanted a file for A or for B');
+    throw usageError('standard input can be read only once: wanted a file for A or for B');
   }
-  // Two requests are there as values, as canonical text, and as values of that.
+  // Comparing holds both requests as values, as canonical text, and as values parsed from that.
   const copyCount = fileB === undefined ? 2 : 6;
   const a = await read(toInput(fileA, 'explain'), identity, copyCount);
   const style = styleOf(process.stdout);

@@ -1,22 +1,22 @@
-/** Where a value stands in the lines of a log. */
+/** A field: the place of a value in the lines of a log. */
 import { parsePath } from '../json/path.js';
 import { toCliError, usageError } from './exit-codes.js';
 
 export interface Field {
-  /** As it was given. */
+  /** The text on the command line. */
   readonly text: string;
   readonly names: readonly string[];
-  /** Whether a member's own name may have the dots in it. */
+  /** Whether dots may also be part of a member's name. */
   readonly isLoose: boolean;
 }
 
-/** A value, and the names of the members that lead to it. */
+/** A value and its path. */
 export interface Found {
   readonly value: unknown;
   readonly names: readonly string[];
 }
 
-/** The field that `text`, the value of `option`, names: `usage.cost`, or `$.usage['cost']`. */
+/** Parses the value of `option`, such as `usage.cost` or `$.usage['cost']`. */
 export function toField(text: string, option: string): Field {
   const isLoose = !text.startsWith('$');
   const names = isLoose ? text.split('.') : namesOf(text);
@@ -28,7 +28,7 @@ export function toField(text: string, option: string): Field {
   return { text, names, isLoose };
 }
 
-/** The names in a JSONPath; one that selects by anything else has an empty one. */
+/** Returns the names in a JSONPath, with an empty name for any other selector. */
 function namesOf(path: string): string[] {
   try {
     return parsePath(path).segments.map(({ descendant, selectors: [first, ...others] }) => {
@@ -40,7 +40,7 @@ function namesOf(path: string): string[] {
   }
 }
 
-/** The value at a field, if it is there. */
+/** Returns the value at a field, if it exists. */
 export function findIn(value: unknown, { names, isLoose }: Field): Found | undefined {
   if (isLoose && names.length > 1) return findLoosely(value, names, []);
   let at = value;

@@ -8,7 +8,7 @@ import {
 } from '../index.js';
 import { usageError } from './exit-codes.js';
 
-/** What `addIdentityOptions` leaves in a command's flags. */
+/** The flags that `addIdentityOptions` adds to a command. */
 export interface IdentityFlags {
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
@@ -34,29 +34,33 @@ function toPresets(value: string, before: readonly PresetName[] = []): PresetNam
   return [...before, preset];
 }
 
-/** The options that say which part of a request is its identity, and how that becomes a key. */
+/** Adds the options that select the identity of a request and the format of its key. */
 export function addIdentityOptions(command: Command): Command {
   return command
-    .option('-i, --include <path>', 'take only what is at this path; repeatable', repeated)
-    .option('-x, --exclude <path>', 'leave out what is at this path; repeatable', repeated)
+    .option('-i, --include <path>', 'include only this path; repeatable', repeated)
+    .option('-x, --exclude <path>', 'exclude this path; repeatable', repeated)
     .option(
       '-p, --preset <name>',
-      `leave out what may differ between two attempts: ${PRESETS.join(', ')}; repeatable`,
+      `exclude members that may differ between two attempts: ${PRESETS.join(', ')}; repeatable`,
       toPresets,
     )
-    .option('--ref <path>', 'let its digest stand for what is at this path; repeatable', repeated)
+    .option('--ref <path>', 'replace the value at this path by its digest; repeatable', repeated)
     .addOption(
       new Option(
         '--big-numbers <kind>',
-        'what integers beyond 2^53 - 1 are: an error, or the nearest double',
+        'treat integers beyond 2^53 - 1 as an error, or as the nearest double',
       ).choices(['error', 'double']),
     )
-    .option('-s, --scope <text>', 'tenant, operation, …, outermost first; repeatable', repeated)
+    .option(
+      '-s, --scope <text>',
+      'scope of the key: tenant, operation, …, outermost first; repeatable',
+      repeated,
+    )
     .addOption(new Option('-b, --bits <count>', 'length of the key').choices(['256', '128']))
-    .option('--secret-env <name>', 'make the key with the secret in this environment variable');
+    .option('--secret-env <name>', 'derive the key with the secret in this environment variable');
 }
 
-/** The identity that the flags describe. */
+/** Returns the identity that the flags define. */
 export function toIdentity(flags: IdentityFlags): Identity {
   const { include, ref, bigNumbers } = flags;
   const presets = (flags.preset ?? []).flatMap((name) => identities[name].exclude ?? []);
@@ -71,11 +75,13 @@ export function toIdentity(flags: IdentityFlags): Identity {
   return defineIdentity(options);
 }
 
-/** The part of it that raw bytes have, too. */
+/** Returns the options that apply to raw bytes, too. */
 export function toFormat(flags: IdentityFlags): Pick<IdentityOptions, 'scope' | 'bits' | 'secret'> {
   const { scope, bits, secretEnv } = flags;
   if (scope?.includes('')) {
-    throw usageError('--scope is empty, as from an unset variable; leave it out to have none');
+    throw usageError(
+      '--scope is empty, as after an unset variable; omit it for a key without a scope',
+    );
   }
   const option = scope?.find((each) => each.startsWith('-'));
   if (option !== undefined) {
@@ -89,7 +95,7 @@ export function toFormat(flags: IdentityFlags): Pick<IdentityOptions, 'scope' | 
 }
 
 function toSecret(name: string): string {
-  // Whoever gives the secret itself here must not find it in a log of errors, too.
+  // If the value is the secret itself, the error message must not repeat it.
   if (!/^[A-Za-z_]\w*$/.test(name)) {
     throw usageError('--secret-env wants the name of an environment variable, not the secret');
   }

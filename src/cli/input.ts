@@ -8,43 +8,43 @@ import { DEFAULT_MAX_DEPTH } from '../json/writer.js';
 import { CliError, EXIT, invalidInput, usageError } from './exit-codes.js';
 import { counted, printable } from './terminal.js';
 
-/** What V8 can hold as one string, about 512 MB. */
-const MAX_HELD_BYTES = constants.MAX_STRING_LENGTH;
+/** V8's limit of one string, about 512 MB. */
+const MAX_INPUT_BYTES = constants.MAX_STRING_LENGTH;
 
-/** Heap that one JSON value or member name takes, measured: most in an object of millions of members. */
+/** Measured heap of one JSON value or member name. An object with millions of members takes the most. */
 const HEAP_BYTES_PER_VALUE = 200;
-/** A V8 array ends, and the process with it, at 2^27 elements. */
+/** V8 aborts the process when an array reaches 2^27 elements. */
 const MAX_VALUES = 100_000_000;
 
-/** One input, not opened yet. */
+/** An input that is not opened yet. */
 export interface Input {
-  /** What it is called in messages. */
+  /** Its name in messages. */
   readonly name: string;
   /** `undefined` for standard input. */
   readonly path: string | undefined;
 }
 
-/** The input that the operand FILE names: a path, or `-` for standard input, which is the default. */
+/** Returns the input of the argument FILE: a path, or `-` or nothing for standard input. */
 export function toInput(file: string | undefined, command: string): Input {
   if (file === '') throw usageError('FILE is empty: wanted a path, or - for standard input');
   if (file !== undefined && file !== '-') return { name: printable(file), path: file };
-  // Without this the program would wait for a person who waits for the program.
+  // On a terminal without FILE, the program would wait silently for input.
   if (file === undefined && process.stdin.isTTY) {
     throw usageError(
-      `no input: wanted samekey ${command} FILE, or something piped into it (- reads the terminal)`,
+      `no input: wanted samekey ${command} FILE, or a pipe into it (- reads the terminal)`,
     );
   }
   return { name: 'standard input', path: undefined };
 }
 
-/** The input's bytes, piece by piece. */
+/** Yields the bytes of the input in chunks. */
 export async function* bytesOf(input: Input): AsyncGenerator<Uint8Array, void, undefined> {
   const stream =
     input.path === undefined
       ? process.stdin
       : createReadStream(input.path, { highWaterMark: 1 << 18 });
   try {
-    // Node.js takes a directory there for an empty stream.
+    // Node.js reads a directory on standard input as an empty stream.
     if (input.path === undefined && fstatSync(0).isDirectory()) throw { code: 'EISDIR' };
     yield* stream as AsyncIterable<Uint8Array>;
   } catch (error) {
@@ -52,44 +52,44 @@ export async function* bytesOf(input: Input): AsyncGenerator<Uint8Array, void, u
   }
 }
 
-/** How many bytes there are to come; `undefined` if only time will tell, as of a pipe. */
+/** Returns the size of the input in bytes; `undefined` for a pipe. */
 export async function sizeOf(input: Input): Promise<number | undefined> {
   if (input.path === undefined) {
     const stats = fstatSync(0);
     return stats.isFile() ? stats.size : undefined;
   }
-  // If it is not there, reading it says so.
+  // Reading a missing file reports the error.
   const stats = await stat(input.path).catch(() => undefined);
   return stats?.isFile() ? stats.size : undefined;
 }
 
 const READ_ERRORS: Record<string, string> = {
-  EACCES: 'permission to read it is missing',
+  EACCES: 'permission denied',
   EISDIR: 'it is a directory, wanted a file',
-  ENOENT: 'there is no such file',
+  ENOENT: 'no such file',
   ENOTDIR: 'a part of the path is not a directory',
-  ELOOP: 'its symbolic links lead in a circle',
-  EPERM: 'permission to read it is missing',
+  ELOOP: 'its symbolic links form a loop',
+  EPERM: 'permission denied',
 };
 
 function unreadable(input: Input, error: unknown): CliError {
   const { code, message } = error as NodeJS.ErrnoException;
-  const why = READ_ERRORS[code ?? ''] ?? `it cannot be read (${printable(code ?? message)})`;
-  return new CliError(EXIT.unreadable, `${input.name}: ${why}`);
+  const reason = READ_ERRORS[code ?? ''] ?? `it cannot be read (${printable(code ?? message)})`;
+  return new CliError(EXIT.unreadable, `${input.name}: ${reason}`);
 }
 
 export function emptyInput(input: Input): CliError {
-  return invalidInput(input.name, 'it is empty, which leaves nothing to make a key of');
+  return invalidInput(input.name, 'it is empty, so there is nothing to derive a key from');
 }
 
-/** All bytes of an input that is not empty, up to what can be held. */
+/** Reads the whole input, which must be neither empty nor too large for memory. */
 export async function readBytes(input: Input): Promise<Buffer> {
   await refuseBySize(input);
   const chunks: Uint8Array[] = [];
   let byteCount = 0;
   for await (const chunk of bytesOf(input)) {
     byteCount += chunk.length;
-    if (byteCount > MAX_HELD_BYTES) throw tooLarge(input, undefined);
+    if (byteCount > MAX_INPUT_BYTES) throw tooLarge(input, undefined);
     chunks.push(chunk);
   }
   if (byteCount === 0) throw emptyInput(input);
@@ -101,22 +101,19 @@ async function refuseBySize({ name, path }: Input): Promise<void> {
   const stats = await stat(path).catch((error) => {
     throw unreadable({ name, path }, error);
   });
-  if (stats.isFile() && stats.size > MAX_HELD_BYTES) throw tooLarge({ name, path }, stats.size);
+  if (stats.isFile() && stats.size > MAX_INPUT_BYTES) throw tooLarge({ name, path }, stats.size);
 }
 
 function tooLarge({ name }: Input, byteCount: number | undefined): CliError {
-  const is = byteCount === undefined ? 'it is' : `its ${counted(byteCount, 'byte')} are`;
-  const limit = counted(MAX_HELD_BYTES, 'byte');
+  const size = byteCount === undefined ? 'it is' : `its ${counted(byteCount, 'byte')} are`;
+  const limit = counted(MAX_INPUT_BYTES, 'byte');
   return invalidInput(
     name,
-    `${is} more than the ${limit} that can be read as a whole; --raw without --uuid takes any size`,
+    `${size} more than the ${limit} that can be read as a whole; --raw without --uuid accepts any size`,
   );
 }
 
-/**
- * The bytes of an input that is to be JSON. `copyCount` is how many values like it the memory has to
- * hold at the same time.
- */
+/** Reads an input that must be JSON. `copyCount` is the number of copies that memory has to hold. */
 export async function readJson(input: Input, copyCount: number): Promise<Uint8Array> {
   const bytes = await readBytes(input);
   if (bytes.every(isBlank)) throw emptyInput(input);
@@ -131,7 +128,7 @@ export async function readJson(input: Input, copyCount: number): Promise<Uint8Ar
   return bytes;
 }
 
-/** The value in them, read as strictly as `keyOfJson` reads it. */
+/** Parses JSON as strictly as `keyOfJson`. */
 export function parse(bytes: Uint8Array, { bigNumbers = 'error' }: IdentityOptions): unknown {
   return parseJson(bytes, { maxDepth: DEFAULT_MAX_DEPTH, bigNumbers });
 }
@@ -142,8 +139,8 @@ function isBlank(byte: number): boolean {
 }
 
 /**
- * Values and member names of a JSON text, by the characters before them, up to its first error: what
- * is behind that is never read.
+ * Counts values and member names by the characters before them. The count is right up to the first
+ * syntax error, and a parser stops there.
  */
 function countValues(bytes: Uint8Array): number {
   let count = 1;
@@ -157,24 +154,24 @@ function countValues(bytes: Uint8Array): number {
   return count;
 }
 
-/** Whether the values of a JSON text fit into the memory of Node.js, `copyCount` times. */
+/** Whether `copyCount` copies of the values of a JSON text fit into the memory of Node.js. */
 export function valuesFit(bytes: Uint8Array, copyCount: number): boolean {
   return countValues(bytes) <= maxValuesFor(bytes.length) / copyCount;
 }
 
-/** V8 ends the process when the heap is full, so what cannot fit is not begun. */
+/** V8 aborts the process when the heap is full, so a text that cannot fit must be refused before. */
 function maxValuesFor(byteCount: number): number {
   const freeBytes = getHeapStatistics().heap_size_limit * 0.75 - byteCount;
   return Math.min(MAX_VALUES, Math.max(0, freeBytes) / HEAP_BYTES_PER_VALUE);
 }
 
-/** What Windows likes to begin a text with. */
+/** Refuses a byte order mark, which programs on Windows often write. */
 function refuseMark(bytes: Buffer, input: Input): void {
   const mark = bytes.toString('hex', 0, 3);
   if (mark === 'efbbbf') {
-    throw invalidInput(input.name, 'it begins with a byte order mark: save it as UTF-8 without');
+    throw invalidInput(input.name, 'it begins with a byte order mark, wanted UTF-8 without one');
   }
   if (mark.startsWith('fffe') || mark.startsWith('feff')) {
-    throw invalidInput(input.name, 'it is UTF-16: save it as UTF-8');
+    throw invalidInput(input.name, 'it is UTF-16, wanted UTF-8');
   }
 }

@@ -1,6 +1,6 @@
 export const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/** Resolves with the first signal that asks the program to end; a second one ends it at once. */
+/** Resolves with the first SIGINT or SIGTERM. A second one ends the program at once. */
 export function interrupted(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const handle = (signal: NodeJS.Signals) => {
@@ -12,9 +12,9 @@ export function interrupted(): Promise<NodeJS.Signals> {
 }
 
 /**
- * Lets the program come to a good end when it is interrupted: `finish` first, then the signal does
- * what it always does, so that a shell loop around the program ends, too. A second one is not held
- * up. Returns a function that undoes this.
+ * Calls `finish` on the first SIGINT or SIGTERM, and then ends the program by that signal, so that a
+ * shell loop around it ends as well. A second signal ends the program at once. Returns a function that
+ * removes the handlers.
  */
 export function onInterrupt(finish: () => Promise<void>): () => void {
   const handle = async (signal: NodeJS.Signals) => {

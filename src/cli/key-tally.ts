@@ -1,26 +1,26 @@
 /**
- * How often each key came, in typed arrays: 40 to 50 bytes for a key, where a `Map` takes 200 and
- * ends at 2^24 keys. A key stands there as 128 bits of its SHA-256, by which no two are ever taken
- * for one; its text is at hand whenever it comes again, which is when it may be needed.
+ * Counts how often each key occurs. Typed arrays take 40 to 50 bytes per key; a `Map` takes 200 and
+ * holds at most 2^24 keys. A key is stored as 128 bits of its SHA-256, which do not collide in practice.
+ * Its text is needed only for repeated keys, and is available when the key is added again.
  */
 import { sha256 } from '../index.js';
 import { Sum } from './sum.js';
 import { compareCosts, NO_TOKENS, type Tokens, WorstRepeats } from './worst-repeats.js';
 
-/** What was found. Costs are what the calls were logged with. */
+/** The counts of a log. Costs are the logged costs of the calls. */
 export interface Tally {
   readonly callCount: number;
   readonly keyCount: number;
-  /** Keys that came more than once. */
+  /** Keys that occur more than once. */
   readonly repeatedCount: number;
-  /** Calls of a key but one. */
+  /** Calls beyond the first call of each key. */
   readonly duplicateCount: number;
-  /** Calls with a key that came when there were as many as are held. */
+  /** Calls whose key was not stored, because there were `maxKeys` keys already. */
   readonly notHeldCount: number;
   readonly cost: number;
-  /** What the duplicates cost: all calls of a key but its dearest. */
+  /** The cost of every call of a key except the most expensive one, for all keys. */
   readonly wasted: number;
-  /** The same in tokens. */
+  /** The tokens of all calls, and those of the wasted ones. */
   readonly tokens: Tokens;
   readonly wastedTokens: Tokens;
 }
@@ -28,17 +28,17 @@ export interface Tally {
 export interface TallyOptions {
   readonly maxKeys: number;
   readonly worstCount: number;
-  /** Whether tokens are counted, which takes 16 bytes more for a key, and 32 for one that comes again. */
+  /** Whether to count tokens: 16 more bytes per key, 32 per repeated key. */
   readonly hasTokens?: boolean;
 }
 
-/** Keys whose columns are allocated together; a power of two. */
+/** The number of keys in a chunk of columns; a power of two. */
 const CHUNK_KEYS = 1 << 16;
 const FINGERPRINT_WORDS = 4;
-/** Slots that are in use, at most; more make the way to a free one long. */
+/** The largest share of used slots. With more, probing for a free slot becomes slow. */
 const MAX_LOAD = 0.75;
 
-/** Two columns; of no length where nothing is counted, so that nothing is kept. */
+/** Two columns. They have no rows, and store nothing, when tokens are not counted. */
 class TokenColumns {
   readonly #input: Float64Array;
   readonly #output: Float64Array;
@@ -63,27 +63,27 @@ const sumOf = (a: Tokens, b: Tokens): Tokens => ({
   output: a.output + b.output,
 });
 
-/** Columns of what is known of every key. */
+/** The columns of all keys. */
 class KeyChunk {
   readonly fingerprints = new Uint32Array(CHUNK_KEYS * FINGERPRINT_WORDS);
   readonly firstLines = new Float64Array(CHUNK_KEYS);
-  readonly dearestCosts = new Float64Array(CHUNK_KEYS);
-  readonly dearestTokens: TokenColumns;
-  /** Index of its row among the repeated ones plus 1; 0 if it came once. */
+  readonly maxCosts = new Float64Array(CHUNK_KEYS);
+  readonly maxTokens: TokenColumns;
+  /** Index of the key's row in the repeat chunks plus 1; 0 for a key that is not repeated. */
   readonly repeats = new Uint32Array(CHUNK_KEYS);
 
   constructor(hasTokens: boolean) {
-    this.dearestTokens = new TokenColumns(hasTokens);
+    this.maxTokens = new TokenColumns(hasTokens);
   }
 }
 
-/** Of one call. */
-interface Spent {
+/** The cost of one call. */
+interface CallCost {
   readonly cost: number;
   readonly tokens: Tokens;
 }
 
-/** Columns of what is known of a key that came again. */
+/** The columns of repeated keys. */
 class RepeatChunk {
   readonly times = new Float64Array(CHUNK_KEYS);
   readonly wasted = new Float64Array(CHUNK_KEYS);
@@ -110,7 +110,7 @@ export class KeyTally implements Tally {
   readonly #wasted = new Sum();
   readonly #keys: KeyChunk[] = [];
   readonly #repeats: RepeatChunk[] = [];
-  /** Open addressing: a key's index plus 1, or 0, at its fingerprint or the next free slot. */
+  /** A hash table with open addressing. A slot contains the index of a key plus 1, or 0. */
   #slots = new Uint32Array(1 << 10);
 
   constructor({ maxKeys, worstCount, hasTokens = false }: TallyOptions) {
@@ -139,29 +139,29 @@ export class KeyTally implements Tally {
     else this.#addKey(slot, fingerprint, line, { cost, tokens });
   }
 
-  #addKey(slot: number, fingerprint: Uint32Array, line: number, { cost, tokens }: Spent): void {
+  #addKey(slot: number, fingerprint: Uint32Array, line: number, { cost, tokens }: CallCost): void {
     const index = this.keyCount++;
     const at = index % CHUNK_KEYS;
     if (at === 0) this.#keys.push(new KeyChunk(this.#hasTokens));
     const chunk = this.#keys.at(-1) as KeyChunk;
     chunk.fingerprints.set(fingerprint, at * FINGERPRINT_WORDS);
     chunk.firstLines[at] = line;
-    chunk.dearestCosts[at] = cost;
-    chunk.dearestTokens.set(at, tokens);
+    chunk.maxCosts[at] = cost;
+    chunk.maxTokens.set(at, tokens);
     this.#slots[slot] = index + 1;
     if (this.keyCount > this.#slots.length * MAX_LOAD) this.#grow();
   }
 
-  #addRepeat(index: number, key: string, line: number, spent: Spent): void {
+  #addRepeat(index: number, key: string, line: number, call: CallCost): void {
     const chunk = this.#keys[Math.floor(index / CHUNK_KEYS)] as KeyChunk;
     const at = index % CHUNK_KEYS;
     const before = {
-      cost: chunk.dearestCosts[at] as number,
-      tokens: chunk.dearestTokens.get(at),
+      cost: chunk.maxCosts[at] as number,
+      tokens: chunk.maxTokens.get(at),
     };
-    const [cheaper, dearer] = compareCosts(spent, before) < 0 ? [spent, before] : [before, spent];
-    chunk.dearestCosts[at] = dearer.cost;
-    chunk.dearestTokens.set(at, dearer.tokens);
+    const [cheaper, costlier] = compareCosts(call, before) < 0 ? [call, before] : [before, call];
+    chunk.maxCosts[at] = costlier.cost;
+    chunk.maxTokens.set(at, costlier.tokens);
     const row = this.#rowOf(chunk, at);
     const repeats = this.#repeats[Math.floor(row / CHUNK_KEYS)] as RepeatChunk;
     const inChunk = row % CHUNK_KEYS;
@@ -181,7 +181,7 @@ export class KeyTally implements Tally {
     });
   }
 
-  /** The key's row among those that came again, which it gets when it does. */
+  /** Returns the row of a repeated key, and adds it for the first repetition. */
   #rowOf(chunk: KeyChunk, at: number): number {
     if (chunk.repeats[at] === 0) {
       const row = this.repeatedCount++;
@@ -192,7 +192,7 @@ export class KeyTally implements Tally {
     return (chunk.repeats[at] as number) - 1;
   }
 
-  /** Where the key is, or would be put. */
+  /** Returns the slot of the key, or the free slot where it belongs. */
   #slotOf(fingerprint: Uint32Array): number {
     const mask = this.#slots.length - 1;
     let slot = (fingerprint[0] as number) & mask;
@@ -229,8 +229,8 @@ const words = new Uint32Array(FINGERPRINT_WORDS);
 const bytes = new Uint8Array(words.buffer);
 
 /**
- * Of the text's UTF-16, because a log may hold lone surrogates, which UTF-8 cannot. The next call
- * writes over it.
+ * Hashes the UTF-16 of the key: a log may contain lone surrogates, which UTF-8 cannot encode. The next
+ * call overwrites the result.
  */
 function fingerprintOf(key: string): Uint32Array {
   bytes.set(sha256(Buffer.from(key, 'utf16le')).subarray(0, bytes.length));

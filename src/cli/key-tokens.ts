@@ -1,33 +1,33 @@
 import { isKey, parseKey } from '../index.js';
 
-/** What is, or should be, an idempotency key in a line. */
+/** A text in a line that is an idempotency key, or was meant to be one. */
 export interface KeyToken {
-  /** Zero-based. */
+  /** Its index in the line, from 0. */
   readonly index: number;
   readonly text: string;
-  /** How it is written, or `undefined` if it is malformed. */
+  /** The format of the key; `undefined` if it is malformed. */
   readonly format: string | undefined;
-  /** What is wrong with it, if it is malformed. */
+  /** Why it is malformed. */
   readonly fault: string | undefined;
 }
 
-/** A line that can hold a key; most lines of a log cannot, and are done with this. */
+/** Matches lines that may contain a key. It sorts out most lines of a log quickly. */
 const CANDIDATE = /ik_|idempotency|^[\s"']*(?:[\da-f]{64}|[\da-f]{8}-[\da-f-]{27})[\s"',]*$/i;
 
-/** `ik_` and what hangs together with it; a store's own prefix before it is none of our business. */
+/** `ik_` and the word after it. A prefix such as that of a store may precede it. */
 const SAMEKEY = /(?<![A-Za-z0-9])ik_[\w-]*/gi;
-/** Headers, JSON members and assignments, also inside quoted JSON: what follows is meant as a key. */
+/** The name of a header, JSON member or variable, also inside quoted JSON. Its value is meant as a key. */
 const POSITION =
   /idempotency[-_ ]?(?:key|token)\\?["']?\s*(?::|=>?)\s*(\\?["'])?([^\s"'\\,;&)\]}]*)/gi;
-/** A line that is nothing but one word, as in a list of keys. */
+/** A line with a single word, as in a list of keys. */
 const ALONE = /^[\s"']*([\w-]+)[\s"',]*$/;
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-([\da-f])[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/i;
 const DIGEST = /^[\da-f]{64}$/i;
-/** What is printed where a variable was meant to be. */
+/** Texts that programs print in place of a missing or unresolved variable. */
 const LEAKED = /^(?:undefined|null|nil|None|NaN|\[object|\$\{?\w+\}?|%s|\{\w*\}?)$/;
 
-/** The keys in a line, well written or not; `isWhole` if it is no part of a longer one. */
+/** Finds the keys in a line, malformed ones included. `isWhole` is `false` for a part of a long line. */
 export function keyTokensIn(line: string, isWhole: boolean): KeyToken[] {
   if (!CANDIDATE.test(line)) return [];
   const tokens = new Map<number, KeyToken>();
@@ -40,7 +40,7 @@ export function keyTokensIn(line: string, isWhole: boolean): KeyToken[] {
     add(tokens, end - text.length, text, isEmpty || isMeantAsKey(text));
   }
   for (const { 0: text, index } of line.matchAll(SAMEKEY)) {
-    // `ik_prefix` is the name of something.
+    // A word such as `ik_prefix` is a name, not a key.
     add(tokens, index, text, text.length > 10 && /\d/.test(text));
   }
   return [...tokens.values()].sort((a, b) => a.index - b.index);
@@ -50,7 +50,7 @@ function isKeyLike(text: string): boolean {
   return /^ik_/i.test(text) || UUID.test(text) || DIGEST.test(text);
 }
 
-/** Whether it is more than the next word of a sentence about idempotency keys. */
+/** Whether it is a key, and not the next word of a sentence about idempotency keys. */
 function isMeantAsKey(text: string): boolean {
   return isKeyLike(text) || LEAKED.test(text) || /\d/.test(text);
 }
@@ -62,9 +62,9 @@ function add(tokens: Map<number, KeyToken>, index: number, text: string, isToken
 function judge(text: string): Pick<KeyToken, 'format' | 'fault'> {
   if (isKey(text)) return { format: `ik_ with ${parseKey(text).bits} bits`, fault: undefined };
   if (/^ik_/i.test(text)) return { format: undefined, fault: faultOf(text) };
-  if (text === '') return { format: undefined, fault: 'a key is not empty' };
+  if (text === '') return { format: undefined, fault: 'it is empty' };
   if (LEAKED.test(text)) {
-    return { format: undefined, fault: 'stands where the value of a variable should' };
+    return { format: undefined, fault: 'it stands for the value of a variable' };
   }
   const version = UUID.exec(text)?.[1];
   if (version !== undefined) {
@@ -77,7 +77,7 @@ function judge(text: string): Pick<KeyToken, 'format' | 'fault'> {
   };
 }
 
-/** What `parseKey` finds wrong, without the key, which is shown beside it. */
+/** The fault that `parseKey` reports, without the key itself. */
 function faultOf(text: string): string {
   try {
     parseKey(text);

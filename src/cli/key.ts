@@ -35,22 +35,22 @@ const NAMESPACES: Record<string, string> = {
 };
 
 const EXAMPLES = `
-Paths are JSONPath with names, indexes, * and .. ; a bare name means $.name.
+Paths are JSONPath with names, indexes, * and .. ; a bare name such as id means $.id.
 
 Examples:
-  samekey key request.json                            the key of everything in it
-  samekey key request.json --preset anthropic         … but what may differ between attempts
+  samekey key request.json                            the key of the whole request
+  samekey key request.json --preset anthropic         … without members that differ between attempts
   samekey key order.json -i order_id -i '$.items[*].sku' -s checkout
   curl -s https://example.com/body | samekey key --raw`;
 
 export function addKeyCommand(program: Command): void {
   const command = program
     .command('key')
-    .description('print the idempotency key of a request: JSON, or raw bytes')
-    .argument('[FILE]', 'the request; standard input if it is - or left out')
-    .option('--raw', 'take the bytes as they are, in constant memory, and not as JSON')
+    .description('print the idempotency key of a request (JSON or raw bytes)')
+    .argument('[FILE]', 'the request (default: standard input, also written -)')
+    .option('--raw', 'hash the raw bytes, in constant memory, instead of JSON')
     .option('--uuid <namespace>', 'print a UUID version 5 instead: dns, url, oid, x500 or a UUID')
-    .option('--json', 'print one line of JSON: the key and how it came about')
+    .option('--json', 'print one line of JSON: the key and how it was derived')
     .addHelpText('after', EXAMPLES)
     .action(runKey);
   addIdentityOptions(command);
@@ -65,7 +65,7 @@ async function runKey(file: string | undefined, flags: KeyFlags): Promise<void> 
   await print(flags.json ? `${JSON.stringify(derived)}\n` : `${derived.uuid ?? derived.key}\n`);
 }
 
-/** What `--json` prints. */
+/** The data that `--json` prints. */
 interface Derived {
   readonly key?: string;
   readonly uuid?: string;
@@ -77,15 +77,13 @@ function refuseContradictions(flags: KeyFlags): void {
   for (const name of ['include', 'exclude', 'preset', 'ref', 'bigNumbers'] as const) {
     if (raw && flags[name] !== undefined) {
       const flag = name === 'bigNumbers' ? 'big-numbers' : name;
-      throw usageError(
-        `--${flag} is for JSON, and --raw takes the bytes as they are: leave one out`,
-      );
+      throw usageError(`--${flag} applies to JSON, and --raw hashes raw bytes: leave one out`);
     }
   }
   for (const name of ['scope', 'bits', 'secretEnv'] as const) {
     if (uuid !== undefined && flags[name] !== undefined) {
       const flag = name === 'secretEnv' ? 'secret-env' : name;
-      throw usageError(`--${flag} is for keys, and a UUID has its namespace only: leave one out`);
+      throw usageError(`--${flag} applies to keys, and a UUID has only a namespace: leave one out`);
     }
   }
 }
@@ -106,7 +104,7 @@ async function deriveFromBytes(input: Input, flags: KeyFlags): Promise<Derived> 
     })(),
     format,
   );
-  // Otherwise whatever fails before a pipe would have one and the same key.
+  // If a program before a pipe fails, its empty output must not get a key.
   if (isEmpty) throw emptyInput(input);
   return { key, ...formatOf(format) };
 }
@@ -131,7 +129,7 @@ function formatOf({ bits = 256, scope = [], secret }: IdentityOptions) {
 }
 
 function withoutScopes({ excluded, referenced }: Pick<Explanation, 'excluded' | 'referenced'>) {
-  // JSON has no undefined: null says that no --include named it.
+  // JSON has no undefined. null means that no --include selected the path.
   return { excluded: excluded.map(({ path, by = null }) => ({ path, by })), referenced };
 }
 

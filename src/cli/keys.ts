@@ -18,26 +18,26 @@ interface KeysFlags extends IdentityFlags {
 }
 
 const MAX_THREADS = 1024;
-/** Done before other threads would have been started. */
+/** A smaller input is done before threads would have started. */
 const SMALL_BYTES = 1 << 24;
 
 const EXAMPLES = `
-Line n of the output is the key of line n of the input. A blank line has an empty line for a key; so
-has one that --skip-invalid skips. Threads want the package piscina, and small inputs none.
+Line n of the output is the key of line n of the input. The output of a blank line is an empty line, and
+so is that of a line skipped by --skip-invalid. Threads need the package piscina; small inputs use none.
 
 Examples:
   samekey keys requests.jsonl > keys.txt
   samekey keys requests.jsonl | paste - requests.jsonl
-  samekey keys requests.jsonl --preset openai | sort | uniq -d     requests that are there twice
+  samekey keys requests.jsonl --preset openai | sort | uniq -d     repeated requests
   zcat requests.jsonl.gz | samekey keys --skip-invalid --threads 4`;
 
 export function addKeysCommand(program: Command): void {
   const command = program
     .command('keys')
-    .description('print the key of every line of JSON lines')
-    .argument('[FILE]', 'a JSON text in each line; standard input if it is - or left out')
-    .option('-t, --threads <count>', 'threads to use; as many as there are cores', toThreads)
-    .option('--skip-invalid', 'report a line without a key and go on')
+    .description('print the key of each line of JSON Lines')
+    .argument('[FILE]', 'one JSON text per line (default: standard input, also written -)')
+    .option('-t, --threads <count>', 'number of threads (default: number of cores)', toThreads)
+    .option('--skip-invalid', 'report an invalid line and continue')
     .addHelpText('after', EXAMPLES)
     .action(runKeys);
   addIdentityOptions(command);
@@ -56,12 +56,12 @@ async function runKeys(file: string | undefined, flags: KeysFlags): Promise<void
   const pool = threads === 1 ? undefined : new Threads(threads);
   const totalBytes = await sizeOf(input);
   const output = new Output(input, new Progress(totalBytes));
-  const run = pool === undefined ? runHere : runThereLater(pool, totalBytes);
-  const work = toWork(identity, { goesOn: flags.skipInvalid === true });
+  const run = pool === undefined ? runHere : runInThreads(pool, totalBytes);
+  const work = toWork(identity, { continueOnFault: flags.skipInvalid === true });
   const stopWatching = onInterrupt(() => output.end());
   try {
     for await (const block of keyBlocks(bytesOf(input), run, work, threads)) {
-      await output.write(block, work.goesOn);
+      await output.write(block, work.continueOnFault);
     }
   } catch (error) {
     throw toCliError(error, input.name);
@@ -73,8 +73,8 @@ async function runKeys(file: string | undefined, flags: KeysFlags): Promise<void
   await pool?.close();
 }
 
-/** Starts the threads when it is known that there is something to do for them. */
-function runThereLater(pool: Threads, totalBytes: number | undefined): RunBatch {
+/** Runs the first batches here, and starts threads only for an input that is large enough. */
+function runInThreads(pool: Threads, totalBytes: number | undefined): RunBatch {
   let bytesHere = totalBytes !== undefined && totalBytes > SMALL_BYTES ? SMALL_BYTES : 0;
   return (batch, work) => {
     bytesHere += batch.bytes.length;
@@ -82,7 +82,7 @@ function runThereLater(pool: Threads, totalBytes: number | undefined): RunBatch 
   };
 }
 
-/** Keys on standard output, faults on standard error, and a bar above which both stand. */
+/** Prints keys to standard output and faults to standard error, above a progress bar. */
 class Output {
   readonly #input: Input;
   readonly #progress: Progress;
@@ -96,8 +96,8 @@ class Output {
     this.#progress = progress;
   }
 
-  async write(block: LineBlock, goesOn: boolean): Promise<void> {
-    // Interrupted: what is printed ends with a line, and stays so.
+  async write(block: LineBlock, skipsInvalid: boolean): Promise<void> {
+    // After an interrupt, nothing follows the last complete line.
     if (this.#isEnded) return new Promise(() => {});
     const { keys, faults, firstLine, itemCount, byteCount } = block;
     if (process.stdout.isTTY || faults.length > 0) this.#progress.hide();
@@ -105,7 +105,7 @@ class Output {
     await this.#writing;
     const messages = faults.map((fault) => toLineError(fault, firstLine + fault.item).message);
     const [message] = messages;
-    if (!goesOn && message !== undefined) throw invalidInput(this.#input.name, message);
+    if (!skipsInvalid && message !== undefined) throw invalidInput(this.#input.name, message);
     const lines = messages.map((each) => `samekey: ${this.#input.name}: ${printable(each)}\n`);
     if (lines.length > 0) process.stderr.write(lines.join(''));
     this.#skippedCount += faults.length;
@@ -120,6 +120,7 @@ class Output {
     this.#progress.end();
   }
 
+  /** Reports how many lines were skipped. */
   summarize(): void {
     if (this.#skippedCount === 0) return;
     const skipped = `${counted(this.#skippedCount, 'line')} skipped of`;

@@ -1,19 +1,19 @@
-/** A line of a log, or a part of one that is too long to be held. */
+/** A line of a log, or a part of one that is too long for memory. */
 export interface Line {
-  /** From 1. */
+  /** The number of the line, from 1. */
   readonly number: number;
   readonly text: string;
-  /** Characters of the line before `text`. */
+  /** The number of characters of the line before `text`. */
   readonly before: number;
   readonly isWhole: boolean;
 }
 
-/** Characters of a line that are held. */
+/** The largest part of a line, in characters. */
 const MAX_LINE_CHARS = 1 << 20;
 
 /**
- * The lines of a stream in constant memory: a longer one comes in parts, cut at white space if it
- * has any. Bytes that are no UTF-8 do no harm.
+ * Yields the lines of a stream in constant memory. A longer line comes in parts, cut at white space if
+ * possible. Invalid UTF-8 is replaced.
  */
 export async function* linesOf(
   bytes: AsyncIterable<Uint8Array>,

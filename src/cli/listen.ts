@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { ListenOptions } from 'node:net';
 import { usageError } from './exit-codes.js';
 
-/** Resolves when the server listens there. */
+/** Starts to listen, and resolves when the server accepts connections. */
 export function listen(
   server: Server,
   where: ListenOptions & { readonly port: number; readonly host: string | undefined },
@@ -12,7 +12,9 @@ export function listen(
       server.removeListener('listening', done);
       const { host, port } = where;
       const at = host === undefined ? `port ${port}` : `${host}, port ${port}`;
-      reject(usageError(`Cannot listen on ${at}: ${WHY[code] ?? 'the system refuses'} (${code})`));
+      reject(
+        usageError(`Cannot listen on ${at}: ${REASONS[code] ?? 'the system refuses'} (${code})`),
+      );
     };
     const done = () => {
       server.removeListener('error', refuse);
@@ -22,9 +24,9 @@ export function listen(
   });
 }
 
-const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program has it, wanted a free one',
-  EACCES: 'it is not for everybody, wanted one from 1024',
-  EADDRNOTAVAIL: "that is none of this machine's addresses",
-  ENOTFOUND: 'there is no such address',
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program uses it, wanted a free port',
+  EACCES: 'it needs privileges, wanted a port from 1024',
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  ENOTFOUND: 'the address does not exist',
 };

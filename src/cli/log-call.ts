@@ -1,28 +1,29 @@
-/** What a line of a log says of one call: its key, and what it cost. */
+/** Reads a call from a line of a log: its key and its cost. */
 import type { PriceTable } from '../cost/prices.js';
+import { type Usage, usageIn } from '../cost/usage.js';
+import { usageOf } from '../cost/usage-of.js';
 import { type Identity, keyOfJson } from '../index.js';
 import { type Field, findIn } from './field.js';
-import { usageInLog } from './log-usage.js';
 import { memberText } from './member-text.js';
 import type { Tokens } from './worst-repeats.js';
 
-/** Where keys and costs are. */
+/** The fields of a line that contain the key and the cost. */
 export interface CallFields {
-  /** The first of them that is there has the key. */
+  /** The fields of the key. The first one found counts. */
   readonly keys: readonly Field[];
-  /** The key is made of this instead. */
+  /** The field of the request. The key is derived from it instead. */
   readonly request?: { readonly field: Field; readonly identity: Identity };
-  /** A field, or what every call costs. */
+  /** The field of the cost, or the cost of every call. */
   readonly cost?: Field | number;
-  /** The first of them that tells of tokens has them. */
+  /** The fields of the usage. The first one with tokens counts. */
   readonly usage?: readonly Field[];
-  /** And the first of these has the model's name, where the usage does not. */
+  /** The fields of the model's name, for a usage without one. The first one found counts. */
   readonly models?: readonly Field[];
-  /** The cost is that of the tokens. */
+  /** Prices, to compute the cost from the tokens. */
   readonly prices?: PriceTable;
 }
 
-/** Why a line, or its cost, does not count. */
+/** Why a line, or its cost, is not counted. */
 export type FaultKind =
   | 'notObject'
   | 'tooLarge'
@@ -35,33 +36,33 @@ export type FaultKind =
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** What is wrong, if the kind does not say it. */
+  /** More about the fault, if the kind does not say it all. */
   readonly detail?: string;
 }
 
 export interface Call {
   readonly key: string;
-  /** 0 if it is not known. */
+  /** 0 if the cost is unknown. */
   readonly cost: number;
   readonly tokens?: Tokens;
   readonly costFault?: Fault;
 }
 
-/** What Windows likes to begin a file with. */
+/** Programs on Windows often begin a file with it. */
 const BYTE_ORDER_MARK = '\ufeff';
-/** After what is white space in JSON: RFC 8259 §2. */
+/** The first character after white space: RFC 8259 §2. */
 const FIRST_CHAR = /^[ \t\r\n]*(.?)/s;
 const DECIMAL = /^\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-/** More, in whatever currency, is a mistake; and sums of less are finite. */
+/** A higher cost is a mistake in any currency. Sums of lower ones stay finite. */
 const MAX_COST = 1e15;
 const SHOWN_CHARS = 40;
 
-/** The call in a line; `undefined` if the line is blank. */
+/** Reads the call in a line. Returns `undefined` for a blank line. */
 export function callIn(text: string, fields: CallFields): Call | Fault | undefined {
   const line = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
   const firstChar = FIRST_CHAR.exec(line)?.[1];
   if (firstChar === '') return undefined;
-  const value = firstChar === '{' ? parsed(line) : undefined;
+  const value = firstChar === '{' ? parseLine(line) : undefined;
   if (value === undefined) return { kind: 'notObject' };
   const key =
     fields.request === undefined
@@ -73,13 +74,13 @@ export function callIn(text: string, fields: CallFields): Call | Fault | undefin
   return { key, ...spent, ...(usage && tokensAt(value, usage, fields)) };
 }
 
-/** The tokens, and what they cost by the prices, if there are some. */
+/** Reads the tokens, and computes their cost if there are prices. */
 function tokensAt(
   value: unknown,
   fields: readonly Field[],
   { prices, models = [] }: CallFields,
 ): Partial<Call> {
-  const usage = usageInLog(value, fields);
+  const usage = usageAt(value, fields);
   if (usage === undefined) return { costFault: { kind: 'noUsage' } };
   const tokens = { input: usage.inputTokens, output: usage.outputTokens };
   if (prices === undefined) return { tokens };
@@ -87,14 +88,13 @@ function tokensAt(
     models.map((field) => findIn(value, field)?.value).find(isText) ?? usage.model ?? '';
   const cost = prices.costOf(usage, model);
   if (cost !== undefined) return { tokens, cost };
-  const detail = model === '' ? 'it is not named' : model.slice(0, SHOWN_CHARS);
+  const detail = model === '' ? 'the model is not named' : model.slice(0, SHOWN_CHARS);
   return { tokens, costFault: { kind: 'noPrice', detail } };
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 
-/** The line's object. */
-function parsed(line: string): unknown {
+function parseLine(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch {
@@ -111,12 +111,12 @@ function loggedKey(line: string, value: unknown, fields: readonly Field[]): stri
   return { kind: 'noKey' };
 }
 
-/** An Idempotency-Key is a string of RFC 9651 §3.3.3, whose quotes only some send. */
+/** An Idempotency-Key is a quoted string (RFC 9651 §3.3.3), but many clients send no quotes. */
 function withoutQuotes(key: string): string {
   return key.length > 2 && key.startsWith('"') && key.endsWith('"') ? key.slice(1, -1) : key;
 }
 
-/** A request is logged as a value, or as the text of the body. */
+/** Derives the key of a request that is logged as a value or as the text of its body. */
 function derivedKey(
   line: string,
   value: unknown,
@@ -132,6 +132,24 @@ function derivedKey(
     if (!String(code).startsWith('SAMEKEY_')) throw error;
     return { kind: 'badRequest', detail: String(message).replace(/^Cannot .*?: /s, '') };
   }
+}
+
+/** Reads the first usage: a usage object, a response with one, or the text of a body. */
+function usageAt(line: unknown, fields: readonly Field[]): Usage | undefined {
+  for (const field of fields) {
+    const found = findIn(line, field)?.value;
+    const usage = typeof found === 'string' ? usageInText(found) : usageIn(found);
+    if (usage !== undefined) return usage;
+  }
+  return undefined;
+}
+
+/** The beginning of a body that is a stream of server-sent events. */
+const EVENTS = /^\s*(?:data|event|id|:)/;
+
+function usageInText(text: string): Usage | undefined {
+  const type = EVENTS.test(text) ? 'text/event-stream' : 'application/json';
+  return usageOf(Buffer.from(text), type);
 }
 
 function costAt(value: unknown, field: Field): Pick<Call, 'cost' | 'costFault'> {

@@ -1,18 +1,18 @@
-/** The lines of a log as text, one by one. */
+/** Reads the lines of a log as text. */
 import { isUtf8 } from 'node:buffer';
 import { lineBatches } from '../pool/line-batches.js';
 import { valuesFit } from './input.js';
 import type { Fault } from './log-call.js';
 
-/** A line's text, or why it has none that can be read. */
+/** The text of a line, or the reason why it cannot be read. */
 export type LogLine = string | Fault;
 
-/** The largest body that an LLM provider takes, 32 MB, twice. */
+/** Twice the largest body that an LLM provider accepts, 32 MB. */
 export const MAX_LINE_BYTES = 1 << 26;
-/** Values of shorter lines fit wherever Node.js runs. */
+/** The values of a shorter line always fit into memory. */
 const SMALL_BYTES = 1 << 20;
 
-/** Blocks of lines, so that waiting for the next one is not waited for at every line. */
+/** Yields blocks of lines, which saves an `await` for each line. */
 export async function* logLines(
   pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Iterable<LogLine>, void, undefined> {

@@ -1,18 +1,18 @@
 /**
- * What a member looks like in the text of a line: a log has integers beyond 2^53, as times and
- * identifiers, and of those only the text is exact.
+ * Cuts the text of a member out of a line of JSON. Logs contain integers beyond 2^53, such as times and
+ * identifiers, which only their text represents exactly.
  */
 
 /** RFC 8259 §2. */
 const BLANKS = /[ \t\n\r]*/y;
-/** A number, `true`, `false` or `null`, in a text that is known to be JSON. */
+/** A number, `true`, `false` or `null`, in valid JSON. */
 const SCALAR = /[^\s,\]}]+/y;
-/** All that matters for where an array or an object ends. */
+/** The characters that decide where an array or an object ends. */
 const STRUCTURE = /["[\]{}]/g;
 
 /**
- * The text of the member that `names` lead to from the object `text`, which `JSON.parse` has read
- * and in which that member is. Of equal names it is the last one's, as in the value.
+ * Returns the text of the member at the path `names` in the object `text`, which must be valid JSON and
+ * contain that member. Of equal names the last one counts, as in `JSON.parse`.
  */
 export function memberText(text: string, names: readonly string[]): string {
   let start = afterBlanks(text, 0);
@@ -60,7 +60,7 @@ function endOfValue(text: string, start: number): number {
   return at;
 }
 
-/** By `indexOf`, because a pattern would need a stack as long as the string. */
+/** Uses `indexOf`: a regular expression would need a stack as deep as the string is long. */
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
   while (isEscaped(text, end)) end = text.indexOf('"', end + 1);

@@ -1,18 +1,18 @@
 import { once } from 'node:events';
 import { CliError, EXIT } from './exit-codes.js';
 
-/** Writes to standard output, and waits where its reader is slower. */
+/** Writes to standard output, and waits for a slow reader. */
 export async function print(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
-/** The same for bytes; resolves when nothing of them is left to be written. */
+/** Writes bytes to standard output. Resolves when all of them are written. */
 export function printAll(bytes: Uint8Array): Promise<void> {
-  // An error ends the program, see below.
+  // `watchOutput` handles errors.
   return new Promise((resolve) => process.stdout.write(bytes, () => resolve()));
 }
 
-/** Calls `end` when what is printed cannot be written. */
+/** Calls `end` when standard output cannot be written: without an error after a broken pipe. */
 export function watchOutput(end: (error: CliError | undefined) => void): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     end(
@@ -21,6 +21,6 @@ export function watchOutput(end: (error: CliError | undefined) => void): void {
         : new CliError(EXIT.unreadable, `standard output: cannot be written (${error.code})`),
     );
   });
-  // There is nobody left to tell.
+  // An error of standard error cannot be reported anywhere.
   process.stderr.on('error', () => {});
 }

@@ -10,7 +10,7 @@ import { print } from './output.js';
 /** SAME on the keys of a telephone. */
 const DEFAULT_PORT = 7263;
 
-/** What is served, all of it: no other path leads anywhere. */
+/** All files that the server serves. */
 const FILES: Readonly<Record<string, string>> = {
   'index.html': 'text/html; charset=utf-8',
   'playground.css': 'text/css; charset=utf-8',
@@ -28,17 +28,17 @@ interface PlaygroundFlags {
 export function addPlaygroundCommand(program: Command): void {
   program
     .command('playground')
-    .description('serve a page that shows how a request becomes its key')
+    .description('serve a web page that shows how the key of a request is derived')
     .option(
       '--port <number>',
-      `listen on that port, and no other (default: ${DEFAULT_PORT} or any)`,
+      `listen on this port only (default: ${DEFAULT_PORT}, or any free port)`,
     )
-    .option('--host [address]', 'listen on an address, or on all, not on this machine alone')
-    .option('--strict-csp', 'forbid the page WebAssembly, to see it without')
+    .option('--host [address]', 'listen on this address, or on all (default: this machine only)')
+    .option('--strict-csp', 'forbid WebAssembly by the content security policy')
     .addHelpText(
       'after',
       `
-The page does its work in the browser and sends nothing anywhere. Ctrl-C ends the server.
+The page works in the browser only and sends nothing. Ctrl-C stops the server.
 
 Examples:
   samekey playground
@@ -54,10 +54,10 @@ async function runPlayground(flags: PlaygroundFlags): Promise<void> {
   if (flags.port === undefined) await listenSomewhere(server, host);
   else await listen(server, { port: toPort(flags.port), host });
   const end = interrupted();
-  await print(`samekey playground: ${addressOf(server)}\nCtrl-C ends it.\n`);
+  await print(`samekey playground: ${addressOf(server)}\nCtrl-C stops it.\n`);
   await end;
   server.close();
-  // A browser keeps its connections for the next request.
+  // A browser keeps idle connections open, which would delay the end.
   server.closeAllConnections();
 }
 
@@ -80,10 +80,10 @@ function addressOf(server: Server): string {
   const { address, port } = server.address() as AddressInfo;
   const isAny = address === '::' || address === '0.0.0.0';
   const host = isAny ? 'localhost' : isIPv6(address) ? `[${address}]` : address;
-  return `http://${host}:${port}/${isAny ? ' and at every address of this machine' : ''}`;
+  return `http://${host}:${port}/${isAny ? ' and all addresses of this machine' : ''}`;
 }
 
-/** The files beside this program, by the path they are asked for. */
+/** Reads the files of the page, by URL path. */
 function readPage(): Map<string, { type: string; bytes: Uint8Array }> {
   const page = new Map(
     Object.entries(FILES).map(([name, type]) => {
@@ -106,7 +106,7 @@ function createPageServer(page: ReturnType<typeof readPage>, isStrict: boolean):
     'Content-Security-Policy': contentSecurityPolicy(isStrict),
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'no-referrer',
-    // The next version of samekey is served at the same address.
+    // Another version of samekey may serve the same address next.
     'Cache-Control': 'no-store',
   };
   return createServer(({ method, url = '' }, response) => {
@@ -118,13 +118,13 @@ function createPageServer(page: ReturnType<typeof readPage>, isStrict: boolean):
       return;
     }
     const status = isRead ? 404 : 405;
-    const more = isRead ? {} : { Allow: 'GET, HEAD' };
-    response.writeHead(status, { ...headers, ...more, 'Content-Type': 'text/plain' });
-    response.end(isRead ? 'There is no such file.\n' : 'Wanted GET or HEAD.\n');
+    const allow = isRead ? {} : { Allow: 'GET, HEAD' };
+    response.writeHead(status, { ...headers, ...allow, 'Content-Type': 'text/plain' });
+    response.end(isRead ? 'Not found.\n' : 'Method not allowed, wanted GET or HEAD.\n');
   });
 }
 
-/** What the page may do: run its own files, and nothing that reaches out. */
+/** The page may run its own files, and must not connect to anything. */
 function contentSecurityPolicy(isStrict: boolean): string {
   return [
     "default-src 'none'",

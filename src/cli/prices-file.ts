@@ -1,4 +1,4 @@
-/** Prices from a file: `{ "currency": "USD", "prices": { "gpt-5*": { "inputPerMillion": 2, … } } }`. */
+/** Reads prices from a file such as `{ "currency": "USD", "prices": { "gpt-5*": { "inputPerMillion": 2, … } } }`. */
 import type { PriceOptions } from '../cost/options.js';
 import { type PriceTable, priceTable } from '../cost/prices.js';
 import { usageError } from './exit-codes.js';
@@ -10,7 +10,7 @@ export async function readPrices(path: string): Promise<PriceTable> {
   return (await readPriceList(path)).table;
 }
 
-/** The same, with what is in the file, for who makes a table of its own. */
+/** Reads the same file, and returns its content as well. */
 export async function readPriceList(
   path: string,
 ): Promise<{ readonly options: PriceOptions; readonly table: PriceTable }> {

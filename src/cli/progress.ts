@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import { counted, cut } from './terminal.js';
 
-/** What ends sooner needs no bar. */
+/** A shorter run shows no bar. */
 const DELAY_MS = 250;
 const BAR_COLUMNS = 24;
 
@@ -25,14 +25,14 @@ export function durationText(seconds: number): string {
 
 interface State {
   readonly byteCount: number;
-  /** `undefined` if nobody knows, as of a pipe. */
+  /** `undefined` for a pipe. */
   readonly totalBytes: number | undefined;
   readonly keyCount: number;
   readonly seconds: number;
   readonly isDone: boolean;
 }
 
-/** `=====-----  43%  55.1 MB of 128 MB  21.3 MB/s  4 s left`, or what can be said without a total. */
+/** Returns `=====-----  43%  55.1 MB of 128 MB  21.3 MB/s  4 s left`, or a shorter line without a total. */
 export function progressLine(state: State): string {
   const { byteCount, totalBytes, keyCount, seconds, isDone } = state;
   const bytesPerSecond = byteCount / Math.max(seconds, 0.001);
@@ -41,7 +41,7 @@ export function progressLine(state: State): string {
   if (totalBytes === undefined || totalBytes === 0) {
     return [bytesText(byteCount), counted(keyCount, 'line'), rate, time].join('  ').trimEnd();
   }
-  // A file that grows is read to its end.
+  // A file may grow while it is read.
   const share = Math.min(byteCount / totalBytes, 1);
   const done = Math.floor(share * BAR_COLUMNS);
   const left = Math.max(totalBytes - byteCount, 0) / Math.max(bytesPerSecond, 1);
@@ -56,16 +56,16 @@ export function progressLine(state: State): string {
 }
 
 const CLEAR_LINE = '\r\x1b[K';
-/** Where the bar began is another place of the screen once lines have been printed above it. */
-const JUMPS = new Set(['\x1b7', '\x1b8']);
+/** Saving and restoring the cursor fails once lines were printed above the bar. */
+const CURSOR_CODES = new Set(['\x1b7', '\x1b8']);
 
-/** The stream, but deaf to "save the cursor" and "put it back". */
-function withoutJumps(stream: NodeJS.WriteStream): NodeJS.WriteStream {
-  const write = (text: string) => JUMPS.has(text) || stream.write(text);
+/** The stream without the codes that save and restore the cursor. */
+function withoutCursorCodes(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  const write = (text: string) => CURSOR_CODES.has(text) || stream.write(text);
   return Object.create(stream, { write: { value: write } });
 }
 
-/** A bar on standard error if that is a terminal; nothing at all in a pipe. */
+/** A progress bar on standard error. It shows nothing in a pipe. */
 export class Progress {
   readonly #totalBytes: number | undefined;
   readonly #startMs = performance.now();
@@ -79,11 +79,11 @@ export class Progress {
     const { stderr } = process;
     if (!stderr.isTTY) return;
     this.#bar = new SingleBar({
-      stream: withoutJumps(stderr),
+      stream: withoutCursorCodes(stderr),
       format: () => cut(this.#line(), (stderr.columns || 80) - 1),
-      // Cuts what is too long, and leaves the terminal's own setting alone.
+      // The bar cuts long lines itself. `false` would change a setting of the terminal.
       linewrap: true,
-      // Other lines may have been written over it.
+      // Other lines may have overwritten the bar.
       forceRedraw: true,
     });
   }
@@ -109,12 +109,12 @@ export class Progress {
     }
   }
 
-  /** Makes room for other lines on the same terminal; the bar comes back by itself. */
+  /** Clears the bar before other lines are printed. The next update shows it again. */
   hide(): void {
     if (this.#state === 'shown') process.stderr.write(CLEAR_LINE);
   }
 
-  /** Leaves the last state of a bar that was shown as a line. */
+  /** Ends the bar. If it was shown, its last state stays on the terminal. */
   end(): void {
     const wasShown = this.#state === 'shown';
     this.#state = 'done';

@@ -19,11 +19,11 @@ import { type OpenedStore, openStore, type StoreAddress } from './store-at.js';
 const DEFAULT_PORT = 8787;
 
 const HELP = `
-Give it to a client as the base URL: OpenAI(base_url="http://127.0.0.1:8787/v1"). POST and PATCH
-requests are sent at most once each; a duplicate joins the one under way or gets its answer, and
-the header samekey says which. Everything else passes. A store is redis://…, postgres://…,
-lmdb:PATH (made if it is not there) or memory:. A log of JSON lines goes to standard output.
-docs/proxy.md has the rest.
+Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1"). Each POST or PATCH
+request is sent at most once. A duplicate joins the running request or gets its stored response, as the
+header samekey says. Other requests pass through. A store is redis://…, postgres://…, lmdb:PATH
+(created if it does not exist) or memory:. The log goes to standard output as JSON Lines. See
+docs/proxy.md.
 
 Examples:
   samekey proxy --upstream https://api.openai.com --preset openai
@@ -87,7 +87,7 @@ export function addProxyCommand(program: Command): void {
 }
 
 async function runProxy(flags: Flags): Promise<void> {
-  // With what it is made of, it is loaded when it is needed.
+  // The proxy and its dependencies are loaded only for this command.
   const path = new URL('../proxy/proxy.js', import.meta.url).href;
   const { createLog, createProxy, isLoopbackName, upstreamAddress } = (await import(
     path
@@ -116,7 +116,7 @@ async function runProxy(flags: Flags): Promise<void> {
     hasMetricsPort: flags.metricsPort !== undefined,
     log,
   });
-  // Before it listens: a signal that comes then would reset connections.
+  // Handles signals before listening: an unhandled signal would reset connections.
   const ending = interrupted();
   try {
     const { host, port = DEFAULT_PORT, metricsPort } = flags;
@@ -136,7 +136,7 @@ async function runProxy(flags: Flags): Promise<void> {
     'listening',
   );
   if (!isLoopback) {
-    log.warn({ host: flags.host }, 'others than this machine can reach the proxy, without TLS');
+    log.warn({ host: flags.host }, 'other machines can reach the proxy, without TLS');
   }
   if (upstream.origin.startsWith('http:') && !isLoopbackName(new URL(upstream.origin).hostname)) {
     log.warn({ upstream: upstream.origin }, 'credentials go to the upstream without TLS');
@@ -144,10 +144,10 @@ async function runProxy(flags: Flags): Promise<void> {
   await untilEnded(ending, proxy, opened, log, flags.grace);
 }
 
-/** Flags go before variables, and these before the file. */
+/** Flags take precedence over environment variables, and these over the file. */
 function idempotencyOf({ config: file, preset, exclude, scope }: Flags): Idempotency {
   const given: Partial<IdempotencyConfig> = {
-    // Checked with the rest.
+    // `idempotency` checks it.
     ...(preset && { presets: preset as IdempotencyConfig['presets'] }),
     ...(exclude && { excludedFields: exclude }),
     ...(scope && { scope }),
@@ -165,7 +165,7 @@ function idempotencyOf({ config: file, preset, exclude, scope }: Flags): Idempot
   }
 }
 
-/** Resolves when a signal has ended it: what is under way is finished first, unless there is a second one. */
+/** Waits for a signal, finishes running requests, and exits. A second signal exits at once. */
 async function untilEnded(
   ending: Promise<NodeJS.Signals>,
   proxy: ProxyServer,
@@ -175,7 +175,7 @@ async function untilEnded(
 ): Promise<void> {
   const first = await ending;
   for (const signal of SIGNALS) {
-    // What was logged is still to be written.
+    // The log must still be written.
     process.once(signal, async () => {
       await log.end();
       process.exit(signal === 'SIGINT' ? 130 : 143);
@@ -184,16 +184,16 @@ async function untilEnded(
   await proxy.stopListening();
   log.info({ signal: first }, 'ending');
   let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<false>((resolve) => {
+  const timeout = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), graceMs);
   });
-  const isDone = await Promise.race([proxy.drain().then(() => true), tooLate]);
+  const isDone = await Promise.race([proxy.drain().then(() => true), timeout]);
   clearTimeout(timer);
   if (!isDone) {
-    log.warn({ graceMs }, 'cut off what was still under way');
+    log.warn({ graceMs }, 'cut off requests that were still running');
     proxy.cut();
   }
-  // What is still to be written there is written within its own time, or not at all.
+  // A store that cannot finish its writes must not delay the exit.
   await Promise.race([
     opened.close(),
     new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref()),
@@ -205,7 +205,7 @@ async function untilEnded(
 
 const CLOSE_MS = 2000;
 
-/** Connections that wait to be taken: duplicates come together. The system has a limit of its own. */
+/** How many connections may wait: duplicates arrive together. The system may have a lower limit. */
 const BACKLOG = 4096;
 
 function urlOf(server: Server): string {
@@ -224,7 +224,7 @@ const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_6
 function toMs(text: string): number {
   const [, count = '', unit = ''] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
   const ms = Number(count) * (MS[unit] ?? Number.NaN);
-  // The longest that a timer can be set to.
+  // The longest timer of Node.js.
   if (ms >= 1 && ms < 2 ** 31) return ms;
   throw new InvalidArgumentError('Wanted a time such as 500ms, 30s or 5m.');
 }

@@ -20,15 +20,15 @@ const HELP = `
 Examples:
   samekey key request.json --preset openai            print the key of a request
   samekey keys requests.jsonl > keys.txt              print the key of every line
-  samekey explain first.json retry.json -p anthropic  say why two keys differ
-  grep -i idempotency-key app.log | samekey check     find keys that are no keys
-  samekey audit calls.jsonl --cost-field usage.cost   find what was called twice, and its cost
-  samekey engine                                      show who does the arithmetic
-  samekey bench                                       time it on this machine
-  samekey playground                                  see it all on a page
-  samekey store ls --store redis://localhost          see what was run once
+  samekey explain first.json retry.json -p anthropic  show why two keys differ
+  grep -i idempotency-key app.log | samekey check     find malformed keys
+  samekey audit calls.jsonl --cost-field usage.cost   find repeated calls and their cost
+  samekey engine                                      show the engines that work here
+  samekey bench                                       time samekey on this machine
+  samekey playground                                  show keys on a web page
+  samekey store ls --store redis://localhost          list the records of a store
   samekey batch plan requests.jsonl --out tonight     send each request once, in batches
-  samekey proxy --upstream https://api.openai.com     send every request at most once
+  samekey proxy --upstream https://api.openai.com     send each request at most once
 
 Exit codes:
 ${EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')}`;
@@ -43,9 +43,10 @@ function createProgram(): Command {
     .description('Same content, same key: idempotency keys derived from requests.')
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print the help of a command')
+    // Commander's own help command takes one name only: `help batch plan` would print `help batch`.
+    .helpCommand(false)
     .configureHelp({ styleTitle: (title) => styleOf(process.stdout).paint('bold', title) })
-    // What goes wrong is printed in one place, `end`, in one line.
+    // `end` prints every error, in one line.
     .configureOutput({ writeErr: () => {} })
     .exitOverride()
     .addHelpText('after', HELP);
@@ -60,60 +61,73 @@ function createProgram(): Command {
   addStoreCommand(program);
   addBatchCommand(program);
   addProxyCommand(program);
+  program
+    .command(HELP_COMMAND)
+    .description('print the help of a command')
+    .argument('[command...]')
+    .action((names: string[]) => {
+      const { command, rest } = findCommand(program, names);
+      const [unknown] = rest;
+      if (unknown !== undefined) throw commandError(command, `unknown command '${unknown}'`);
+      command.outputHelp();
+    });
   return program;
 }
 
-/** Where the options of the command that was meant are listed. */
-function help(): string {
-  const name = process.argv[2] ?? '';
-  return [
-    'key',
-    'keys',
-    'explain',
-    'check',
-    'audit',
-    'engine',
-    'bench',
-    'playground',
-    'store',
-    'batch',
-    'proxy',
-  ].includes(name)
-    ? `samekey help ${name}`
-    : 'samekey --help';
+const HELP_COMMAND = 'help';
+
+/** Follows names of commands and subcommands; `rest` begins with the first other word. */
+function findCommand(
+  program: Command,
+  words: readonly string[],
+): { readonly command: Command; readonly rest: readonly string[] } {
+  let command = program;
+  for (const [i, word] of words.entries()) {
+    const next = command.commands.find((each) => each.name() === word);
+    if (next === undefined) return { command, rest: words.slice(i) };
+    command = next;
+  }
+  return { command, rest: [] };
 }
 
-function fromCommander({ code, message }: CommanderError): CliError {
-  if (code === 'commander.help' && process.argv[2] === 'store') {
-    return usageError('wanted a command: ls, show, evict or sql; see samekey help store');
-  }
-  if (code === 'commander.help' && process.argv[2] === 'batch') {
-    return usageError(
-      'wanted a command: plan, record, results, status or drop; see samekey help batch',
-    );
-  }
+/** A usage error that names the help of the command. */
+function commandError(command: Command, message: string): CliError {
+  const names: string[] = [];
+  for (let each = command; each.parent; each = each.parent) names.unshift(each.name());
+  const help = names.length === 0 ? '--help' : `help ${names.join(' ')}`;
+  return usageError(`${message}; see samekey ${help}`);
+}
+
+function fromCommander({ code, message }: CommanderError, program: Command): CliError {
+  const { command } = findCommand(program, process.argv.slice(2));
+  // Commander prints the help of a command whose subcommand is missing.
   if (code === 'commander.help') {
-    return usageError(
-      'wanted a command: key, keys, explain, check, audit, engine, bench, playground, store, batch or proxy; see samekey --help',
+    const names = command.commands
+      .map((each) => each.name())
+      .filter((name) => name !== HELP_COMMAND);
+    return commandError(
+      command,
+      `wanted a command: ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`,
     );
   }
-  const what = message
+  const text = message
     .replace(/^error: /, '')
     .replaceAll('\n', ' ')
     .replace(/\.$/, '');
-  return usageError(what.includes('(Did you mean') ? what : `${what}; see ${help()}`);
+  return text.includes('(Did you mean') ? usageError(text) : commandError(command, text);
 }
 
-/** Ends with one line on standard error; without one when the reader of the output has gone. */
+/** Ends the program with one line on standard error, or silently after a broken pipe. */
 function end(error: CliError | undefined): never {
   if (error !== undefined) process.stderr.write(`samekey: ${printable(error.message)}\n`);
   process.exit(error?.exitCode ?? EXIT.brokenPipe);
 }
 
 watchOutput(end);
+const program = createProgram();
 try {
-  await createProgram().parseAsync();
+  await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) end(toCliError(error));
-  if (error.exitCode !== 0) end(fromCommander(error));
+  if (error.exitCode !== 0) end(fromCommander(error, program));
 }

@@ -4,12 +4,12 @@ import { cut, grouped, printable, type Style } from './terminal.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** What people call it: a running record whose owner is silent has an unknown outcome. */
+/** The state to show. A running record whose lease has expired has an unknown outcome. */
 function stateOf(record: StoreRecord, nowMs: number): string {
   return isUnknown(record, nowMs) ? 'unknown' : record.state;
 }
 
-/** The payload as text, if it is one. */
+/** The payload as text, if it is UTF-8. */
 function textOf({ payload }: StoreRecord): string | undefined {
   try {
     return payload && decoder.decode(payload);
@@ -35,7 +35,7 @@ export function recordJson({ key, record }: StoreEntry, nowMs: number): string {
   });
 }
 
-/** Records as a table, `nowMs` being the store's clock. */
+/** Records as a table. `nowMs` is the time of the store. */
 export function recordTable(entries: readonly StoreEntry[], nowMs: number, style: Style): string {
   const rows = [
     ['KEY', 'STATE', 'ATTEMPT', 'AGE', 'EXPIRES IN', 'BYTES'],
@@ -58,7 +58,7 @@ export function recordTable(entries: readonly StoreEntry[], nowMs: number, style
     .join('');
 }
 
-/** All of one record, for people. */
+/** All fields of one record, as text. */
 export function recordView({ key, record }: StoreEntry, nowMs: number, style: Style): string {
   const at = (ms: number | undefined) =>
     ms === undefined ? undefined : `${new Date(ms).toISOString()} (${relative(ms - nowMs)})`;
@@ -99,7 +99,7 @@ const UNITS = [
   ['s', 1000],
 ] as const;
 
-/** Two units of it: `1 d 3 h`, `12 s`. */
+/** A duration in at most two units: `1 d 3 h`, `12 s`. */
 function duration(ms: number): string {
   const first = UNITS.findIndex(([, unitMs]) => ms >= unitMs);
   if (first < 0) return '0 s';

@@ -10,8 +10,8 @@ import { styleOf } from './terminal.js';
 const DEFAULT_LIMIT = 100;
 
 const HELP = `
-A store is redis://HOST:PORT, rediss://…, postgres://USER@HOST/DATABASE or lmdb:PATH. Its client is
-a package of its own: redis or ioredis, pg, lmdb.
+A store is redis://HOST:PORT, rediss://…, postgres://USER@HOST/DATABASE or lmdb:PATH. It needs the
+package of its client: redis or ioredis, pg, or lmdb.
 
 Examples:
   samekey store ls --store redis://localhost:6379
@@ -24,12 +24,12 @@ type Flags = StoreAddress & { readonly json?: true; readonly limit?: string };
 export function addStoreCommand(program: Command): void {
   const store = program
     .command('store')
-    .description('look at the records of samekey/once, and take them away')
+    .description('list, show and delete the records of samekey/once')
     .addHelpText('after', HELP);
   withAddress(store.command('ls'))
-    .description('list records, in no order')
-    .option('--limit <COUNT>', `records shown at most, ${DEFAULT_LIMIT} unless given`)
-    .option('--json', 'print a line of JSON for each')
+    .description('list records, in any order')
+    .option('--limit <COUNT>', `maximum number of records (default: ${DEFAULT_LIMIT})`)
+    .option('--json', 'print one line of JSON per record')
     .action(runList);
   withAddress(store.command('show'))
     .description('show a record')
@@ -37,21 +37,21 @@ export function addStoreCommand(program: Command): void {
     .option('--json', 'print one line of JSON')
     .action(runShow);
   withAddress(store.command('evict'))
-    .description('take away a record that is not running')
+    .description('delete a record that is not running')
     .argument('<KEY>')
     .action(runEvict);
   store
     .command('sql')
-    .description('print what makes the table of the PostgreSQL store')
-    .option('--table <NAME>', 'its name; samekey_records unless given')
+    .description('print the SQL that creates the table of the PostgreSQL store')
+    .option('--table <NAME>', 'name of the table (default: samekey_records)')
     .action(async ({ table }: { readonly table?: string }) => print(schemaOf(table)));
 }
 
 function withAddress(command: Command): Command {
   return command
-    .option('-s, --store <ADDRESS>', 'where the store is')
-    .option('--prefix <TEXT>', 'of the keys in Redis; samekey: unless given')
-    .option('--table <NAME>', 'in PostgreSQL; samekey_records unless given');
+    .option('-s, --store <ADDRESS>', 'the store')
+    .option('--prefix <TEXT>', 'prefix of the keys in Redis (default: samekey:)')
+    .option('--table <NAME>', 'table in PostgreSQL (default: samekey_records)');
 }
 
 async function runList(flags: Flags): Promise<void> {
@@ -67,14 +67,14 @@ async function runList(flags: Flags): Promise<void> {
       else entries.push(entry);
     }
     if (entries.length > 0) await print(recordTable(entries, nowMs, style));
-    if (left < 0) process.stderr.write('samekey: there are more, see --limit\n');
+    if (left < 0) process.stderr.write('samekey: there are more records, see --limit\n');
   });
 }
 
 async function runShow(key: string, flags: Flags): Promise<void> {
   await withStore(flags, async (store) => {
     const { record, nowMs } = await store.read(key);
-    if (record === undefined) throw new CliError(EXIT.no, `${key}: there is no such record`);
+    if (record === undefined) throw new CliError(EXIT.no, `${key}: no such record`);
     const entry = { key, record };
     await print(
       flags.json
@@ -91,8 +91,8 @@ async function runEvict(key: string, flags: Flags): Promise<void> {
     throw new CliError(
       EXIT.no,
       record === undefined
-        ? `${key}: there is no such record`
-        : `${key}: it is running, wanted a record that is finished or whose lease has run out`,
+        ? `${key}: no such record`
+        : `${key}: it is running, wanted a record that is finished or whose lease has expired`,
     );
   });
 }
@@ -108,7 +108,7 @@ export async function withStore(
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (error instanceof CliError) throw error;
-    // It is the store that is to blame: its server, its table, what is in it.
+    // The cause is the store: its server, its table or its content.
     if (code === 'SAMEKEY_BAD_ARGUMENT') throw usageError(message);
     throw new CliError(EXIT.unreadable, message || String(error));
   } finally {

@@ -1,6 +1,6 @@
 /**
- * A sum of doubles that keeps what each addition rounds away (Neumaier): ten million times 0.01 is
- * 100000, where plain addition makes it 99999.99998630969.
+ * A sum of doubles with compensation for rounding errors (Neumaier). Ten million times 0.01 is 100000;
+ * plain addition gives 99999.99998630969.
  */
 export class Sum {
   #sum = 0;

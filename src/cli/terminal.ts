@@ -2,9 +2,9 @@ import { styleText } from 'node:util';
 
 type Format = Parameters<typeof styleText>[0];
 
-/** How to write to one stream: colours and a width on a terminal, neither in a pipe. */
+/** How to write to a stream: with colours and a width on a terminal, without both in a pipe. */
 export interface Style {
-  /** Width to cut long lines to; `undefined` where nothing is cut. */
+  /** The width to cut long lines to; `undefined` if they are not cut. */
   readonly columns: number | undefined;
   paint(format: Format, text: string): string;
 }
@@ -18,7 +18,7 @@ export function styleOf(stream: NodeJS.WriteStream): Style {
   };
 }
 
-/** https://no-color.org and https://force-color.org; FORCE_COLOR is the stronger, as in Node.js. */
+/** https://no-color.org and https://force-color.org. FORCE_COLOR takes precedence, as in Node.js. */
 function hasColour(stream: NodeJS.WriteStream): boolean {
   const { FORCE_COLOR, NO_COLOR, TERM } = process.env;
   if (FORCE_COLOR !== undefined) return FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
@@ -27,12 +27,12 @@ function hasColour(stream: NodeJS.WriteStream): boolean {
 }
 
 /**
- * Control characters, which a terminal obeys, line separators, and marks that reverse the reading
- * direction: a member's name must not be able to repaint the screen.
+ * Control characters, line separators, and marks that change the reading direction. A member's name
+ * must not control the terminal.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
 
-/** Text of others, in one line and without effects. */
+/** Escapes foreign text, so that it stays in one line and does not control the terminal. */
 export function printable(text: string): string {
   return text.replace(
     UNPRINTABLE,
@@ -46,10 +46,10 @@ const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 const WIDE =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1faff}\u{20000}-\u{3fffd}]$/u;
 
-/** `text`, cut to `columns` with an ellipsis if it is longer; as it is if there is no width. */
+/** Cuts `text` to `columns`, with an ellipsis. Without a width, returns it unchanged. */
 export function cut(text: string, columns: number | undefined): string {
   if (columns === undefined) return text;
-  // Only what can be seen is looked at: the text may be the 500 MB of an image.
+  // The text may have 500 MB, for example an image. Only the visible part is examined.
   const head = text.slice(0, 2 * columns + 2);
   if (NARROW.test(head)) {
     return head.length <= columns ? head : `${head.slice(0, columns - 1)}…`;

@@ -1,16 +1,16 @@
-/** A key that came more than once, up to now. */
+/** A repeated key, with its counts so far. */
 export interface Repeat {
   readonly key: string;
   readonly times: number;
-  /** From 1; no two keys have the same. */
+  /** The line of its first call, from 1. It identifies the key. */
   readonly firstLine: number;
   readonly lastLine: number;
   readonly wasted: number;
-  /** Where tokens are counted. */
+  /** Present if tokens are counted. */
   readonly wastedTokens?: Tokens;
 }
 
-/** What a call used. */
+/** The tokens of a call. */
 export interface Tokens {
   readonly input: number;
   readonly output: number;
@@ -20,7 +20,7 @@ export const NO_TOKENS: Tokens = { input: 0, output: 0 };
 
 const total = ({ input, output }: Tokens): number => input + output;
 
-/** By cost, then by tokens: negative if `a` is the cheaper one. */
+/** Compares by cost, then by tokens. Negative if `a` is cheaper. */
 export function compareCosts(
   a: { readonly cost: number; readonly tokens: Tokens },
   b: { readonly cost: number; readonly tokens: Tokens },
@@ -28,22 +28,22 @@ export function compareCosts(
   return a.cost === b.cost ? total(a.tokens) - total(b.tokens) : a.cost - b.cost;
 }
 
-/** Characters of a key that are kept; a key is to be short. */
+/** How many characters of a key are stored. */
 const MAX_KEY_CHARS = 255;
 
-/** By what they cost, in money and in tokens, then by how often they came, then by their place in the log. */
+/** Compares by wasted cost, then by wasted tokens, count and place in the log. */
 function isWorse(a: Repeat, b: Repeat): boolean {
-  const more = compareCosts(
+  const order = compareCosts(
     { cost: a.wasted, tokens: a.wastedTokens ?? NO_TOKENS },
     { cost: b.wasted, tokens: b.wastedTokens ?? NO_TOKENS },
   );
-  if (more !== 0) return more > 0;
+  if (order !== 0) return order > 0;
   return a.times === b.times ? a.firstLine < b.firstLine : a.times > b.times;
 }
 
 /**
- * The worst so many of all repeats that were offered, exactly, though no others are kept: a key only
- * gets worse with every time it comes, and is offered again each time.
+ * Keeps the `maxCount` worst of all offered repeats. The result is exact although no others are stored:
+ * a key is offered each time it repeats, and its rank never falls.
  */
 export class WorstRepeats {
   /** The worst first. */
@@ -57,7 +57,7 @@ export class WorstRepeats {
   offer(repeat: Repeat): void {
     const { list } = this;
     const mildest = list[this.#maxCount - 1];
-    // One that is among them is worse than it was, and so than the mildest.
+    // A key in the list has become worse, so it is worse than the mildest one.
     if (mildest !== undefined && !isWorse(repeat, mildest)) return;
     const before = list.findIndex(({ firstLine }) => firstLine === repeat.firstLine);
     let at = before === -1 ? Math.min(list.length, this.#maxCount - 1) : before;
@@ -69,7 +69,7 @@ export class WorstRepeats {
   }
 }
 
-/** Copied, because a part of a line keeps the whole line in memory. */
+/** Copies the key, because a slice would keep the whole line in memory. */
 function shortCopy(key: string): string {
   const shown = key.length > MAX_KEY_CHARS ? `${key.slice(0, MAX_KEY_CHARS)}…` : key;
   return Buffer.from(shown, 'utf16le').toString('utf16le');

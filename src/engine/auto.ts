@@ -1,28 +1,29 @@
 import type { Engine } from './engine.js';
 
 /**
- * From here on the platform's faster arithmetic beats the WASM engine's cheaper call. 55 bytes are
- * the most that fit into one block with their padding. Measured on Node 20 with SHA instructions in
- * the CPU: 50 bytes 0.98 ×, 64 bytes 1.45 × the time of `crypto.hash`.
+ * From this size on, the faster arithmetic of the platform beats the cheaper call of the WASM
+ * engine. 55 bytes are the most that fit into one block with their padding. Measured on Node 20
+ * with SHA instructions in the CPU: 50 bytes take 0.98 ×, 64 bytes 1.45 × the time of
+ * `crypto.hash`.
  */
 const SHA256_NATIVE_FROM_BYTES = 56;
-/** A UUID is more than its SHA-1: of 40 bytes it takes a quarter, of 512 bytes 0.6 × the native time. */
+/** A UUID needs more than its SHA-1: 40 bytes take a quarter, 512 bytes 0.6 × the native time. */
 const SHA1_NATIVE_FROM_BYTES = 1024;
 
-/** The same for messages digested four abreast: 247 bytes, which are four blocks, 1.15 ×, 300 bytes 0.95 ×. */
+/** For messages digested four at a time: 247 bytes (four blocks) take 1.15 ×, 300 bytes 0.95 ×. */
 const LANES_NATIVE_FROM_BYTES = 256;
 
 /**
- * Loading `node:crypto` took 3.5 to 6 ms where WASM digested 150 to 250 bytes a microsecond: a
- * process that makes a few keys and ends never pays for it.
+ * Loading `node:crypto` takes 3.5 to 6 ms, in which WASM digests 150 to 250 bytes per microsecond.
+ * So a short process that makes a few keys never loads it.
  */
 const NATIVE_PAYS_FROM_BYTES = 0x40000;
-/** What one call costs beside its bytes, in bytes. */
+/** Fixed cost of one call, expressed in bytes. */
 const CALL_BYTES = 64;
 
 /**
- * The fastest of what is there, call by call: `small` for short content and wherever a midstate
- * may be asked for, the platform's for the rest, once it pays to load it.
+ * Creates an engine that picks the fastest one for each call: `small` for short content and for all
+ * hashers that can save their state, and the platform's for the rest, once loading it pays off.
  */
 export function createAutoEngine(small: Engine, loadLarge: () => Engine): Engine {
   let large: Engine | undefined;

@@ -2,7 +2,7 @@ import { decoder } from './utf8.js';
 
 const DIGITS = '0123456789abcdef';
 
-/** Two lower-case hexadecimal digits a byte. */
+/** Returns two lower-case hexadecimal digits per byte. */
 export function toHex(bytes: Uint8Array): string {
   // One call of the decoder is 1.5 times as fast as joining 32 short strings.
   const text = new Uint8Array(2 * bytes.length);
@@ -14,7 +14,7 @@ export function toHex(bytes: Uint8Array): string {
   return decoder.decode(text);
 }
 
-/** RFC 9562 §4: sixteen bytes as 8-4-4-4-12 digits, with the version and the variant put in. */
+/** RFC 9562 §4: returns sixteen bytes as 8-4-4-4-12 digits, with version and variant set. */
 export function toUuid(bytes: Uint8Array, version: number): string {
   const uuid = bytes.slice(0, 16);
   uuid[6] = ((uuid[6] as number) & 0x0f) | (version << 4);

@@ -4,7 +4,10 @@ import { toUuid } from './hex.js';
 import { jsEngine } from './js/engine.js';
 import { encoder } from './utf8.js';
 
-/** The part of `node:crypto` that is used; `hash` is missing before Node 20.12 and in some runtimes. */
+/**
+ * The members of `node:crypto` that are used. `hash` is missing before Node 20.12 and in some
+ * runtimes.
+ */
 interface NativeHash {
   update(content: Uint8Array): NativeHash;
   copy(): NativeHash;
@@ -23,7 +26,7 @@ interface NativeCrypto {
 /** OpenSSL counts in 32 bits: one call takes less than 2 GiB. */
 const MAX_PIECE_BYTES = 2 ** 30;
 
-/** Keeps `Buffer`, which `node:crypto` returns, out of what samekey returns. */
+/** Converts the `Buffer` that `node:crypto` returns to a plain `Uint8Array`. */
 function plain(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
 }
@@ -36,14 +39,14 @@ function feed(hash: NativeHash, bytes: Uint8Array): NativeHash {
 }
 
 /**
- * Short parts that begin where canonical JSON is assembled, by length: a new view for each took 11 %
- * of the time of digesting 190 bytes.
+ * Views of short prefixes of the buffer for canonical JSON, by length. Making a new view for each
+ * call took 11 % of the time to digest 190 bytes.
  */
 const views: Uint8Array[] = [];
 let viewed: Uint8Array | undefined;
 let viewedFrom = 0;
 const LONGEST_VIEW_BYTES = 512;
-/** The memory of a large document is let go of, so nothing here may hold it. */
+/** Larger memory is released after use, so no view may hold it. */
 const LARGEST_VIEWED_BYTES = 1 << 22;
 
 function part(bytes: Uint8Array, start: number, end: number): Uint8Array {
@@ -88,11 +91,11 @@ function noMidstate(action: string): never {
   return fail(
     TypeError,
     'SAMEKEY_NO_MIDSTATE',
-    `Cannot ${action}: node:crypto does not give its state away; use the engine "wasm", "js" or "auto"`,
+    `Cannot ${action}: node:crypto cannot save its state, wanted the engine "wasm", "js" or "auto"`,
   );
 }
 
-/** One answer from each part of `node:crypto` that is used. */
+/** Returns one result from each function of `node:crypto` that is used. */
 function answers(engine: Engine): string {
   const bytes = Uint8Array.of(0xc3, 0xa9);
   const state = engine.createSha256();
@@ -105,9 +108,9 @@ function answers(engine: Engine): string {
   ].join();
 }
 
-/** Bound to the platform's own synchronous `node:crypto`, or `undefined` where there is none. */
+/** Returns an engine on the synchronous `node:crypto`, or `undefined` if the platform has none. */
 export function loadNativeEngine(): Engine | undefined {
-  // Found at run time: bundlers see no import, and runtimes without it lose nothing.
+  // Found at run time: bundlers see no import, and other runtimes lose nothing.
   const { process } = globalThis as {
     process?: { getBuiltinModule?: (id: string) => unknown };
   };
@@ -146,6 +149,6 @@ export function loadNativeEngine(): Engine | undefined {
     createSha256: () => new NativeSha256(createHash('sha256')),
     restoreSha256: () => noMidstate('restore a saved state into a native hasher'),
   };
-  // A stub, or a provider that refuses SHA-1, is not taken for the platform's own.
+  // Rejects a stub, or a provider that refuses SHA-1.
   return answers(engine) === answers(jsEngine) ? engine : undefined;
 }

@@ -6,20 +6,20 @@ import type { Wasm } from './wasm/instance.js';
 
 export type EngineChoice = EngineName | 'auto';
 
-/** One engine that works here, as `listEngines` gives it. */
+/** An engine that works on this platform, as returned by `listEngines`. */
 export interface EngineInfo {
   readonly name: EngineName;
-  /** Whether its inner loops use vector instructions that samekey put there. */
+  /** Whether the inner loops use vector instructions (WebAssembly SIMD). */
   readonly simd: boolean;
 }
 
-/** What is in use, as `activeEngine` gives it. */
+/** The engines in use, as returned by `activeEngine`. */
 export interface ActiveEngine extends EngineInfo {
-  /** What was asked for; under `auto` the parts below may differ. */
+  /** The argument of the last `useEngine`. Under `auto` the engines below may differ. */
   readonly choice: EngineChoice;
-  /** Who digests content too short for `name` to be worth its call. */
+  /** The engine for content that is too short for `name`. */
   readonly small: EngineName;
-  /** Who escapes and assembles canonical JSON. */
+  /** The implementation that escapes and assembles canonical JSON. */
   readonly canonicalizer: 'wasm' | 'js';
 }
 
@@ -30,7 +30,7 @@ interface Selection {
   readonly engine: Engine;
   /** For short content. */
   readonly small: Engine;
-  /** For large content, and for streams whose midstate nobody asks for. Loaded when needed. */
+  /** For large content, and for streams whose state is never saved. Loaded on demand. */
   large(): Engine;
   readonly wasm: Wasm | undefined;
 }
@@ -56,16 +56,16 @@ function select(choice: EngineChoice): Selection {
     return fail(
       RangeError,
       'SAMEKEY_ENGINE_UNAVAILABLE',
-      `Cannot use the engine "${choice}": it does not work here, which leaves ${listEngines()
+      `Cannot use the engine "${choice}": it does not work on this platform, wanted ${listEngines()
         .map(({ name }) => `"${name}"`)
-        .join(' and ')}`,
+        .join(' or ')}`,
     );
   }
   const wasm = choice === 'wasm' ? loadWasm() : undefined;
   return { choice, engine, small: engine, large: () => engine, wasm };
 }
 
-/** `SAMEKEY_ENGINE`, where there is an environment that may be read. */
+/** Reads `SAMEKEY_ENGINE`, if the program may read its environment. */
 function choiceFromEnvironment(): EngineChoice {
   const { process } = globalThis as {
     process?: { env?: Record<string, string | undefined> };
@@ -83,23 +83,23 @@ function current(): Selection {
   return selection;
 }
 
-/** Who digests. */
+/** Returns the engine for digests. */
 export function digestEngine(): Engine {
   return current().engine;
 }
 
-/** Who digests a long stream whose midstate nobody asks for. */
+/** Returns the engine for long streams whose state is never saved. */
 export function streamEngine(): Engine {
   return current().large();
 }
 
-/** The instance that escapes canonical JSON, or `undefined` where plain TypeScript does. */
+/** Returns the instance that escapes canonical JSON, or `undefined` if plain TypeScript does. */
 export function canonicalizerWasm(): Wasm | undefined {
   return current().wasm;
 }
 
 /**
- * Returns the engines that work here, fastest for large content first.
+ * Returns the engines that work on this platform, the fastest for large content first.
  *
  * @example
  * listEngines().at(-1); // { name: 'js', simd: false }
@@ -111,8 +111,8 @@ export function listEngines(): EngineInfo[] {
 }
 
 /**
- * Returns what is in use: under `auto`, `name` digests large content, `small` short content, and
- * `canonicalizer` assembles canonical JSON.
+ * Returns the engines in use. Under `auto`, `name` digests large content, `small` short content,
+ * and `canonicalizer` assembles canonical JSON.
  *
  * @example
  * useEngine('js');
@@ -132,12 +132,13 @@ export function activeEngine(): ActiveEngine {
 }
 
 /**
- * Uses one engine for everything from here on, or the fastest for each call (`auto`, the default;
- * the environment variable `SAMEKEY_ENGINE` sets another). All engines give the same bytes, so
- * this is for measuring and for narrowing down a fault. `native` and `js` use no WebAssembly at all.
+ * Selects one engine for all calls from now on, or the fastest for each call (`auto`). The default
+ * is `auto`, or the value of the environment variable `SAMEKEY_ENGINE`. All engines return the same
+ * bytes, so this is for measurements and for narrowing down a fault. `native` and `js` use no
+ * WebAssembly.
  *
- * @throws {RangeError} `SAMEKEY_ENGINE_UNAVAILABLE` if it does not work here;
- * `SAMEKEY_BAD_ARGUMENT` if there is none of that name.
+ * @throws {RangeError} `SAMEKEY_ENGINE_UNAVAILABLE` if it does not work on this platform;
+ * `SAMEKEY_BAD_ARGUMENT` for an unknown name.
  * @example
  * useEngine('js');
  * sha256Hex('abc', { bits: 128 }); // 'ik_ba7816bf8f01cfea414140de5dae2223'

@@ -1,6 +1,9 @@
 import { fail, quote } from '../errors/errors.js';
 
-/** What is used of a `TextEncoder`. A lone surrogate would come out as U+FFFD: text is checked before. */
+/**
+ * The members of a `TextEncoder` that are used. It would encode a lone surrogate as U+FFFD, so text
+ * is checked first.
+ */
 interface Encoder {
   encode(text: string): Uint8Array<ArrayBuffer>;
   encodeInto(text: string, into: Uint8Array): { read: number; written: number };
@@ -10,9 +13,9 @@ interface Decoder {
 }
 
 /**
- * What stands for the platform's own until the first use, and tries them before it trusts them: an
- * import does nothing, and no later call pays for the question. `encodeInto` is for those who have
- * asked for an engine, who are past that.
+ * Replaces the platform's encoder and decoder until the first use, which tests them. Importing the
+ * library therefore does nothing, and later calls pay nothing. `encodeInto` is only used after an
+ * engine has been requested, so after the test.
  */
 const UNTRIED = {
   encode(text) {
@@ -27,18 +30,18 @@ const UNTRIED = {
 
 export let encoder: Encoder = UNTRIED;
 
-/** U+FEFF at the start is data here, and not a byte order mark to be dropped. */
+/** Keeps a U+FEFF at the start, which is data here and not a byte order mark. */
 export let decoder: Decoder = UNTRIED;
 
-/** U+FEFF, a character of two bytes, one of four and a lone surrogate, which becomes U+FFFD. */
+/** U+FEFF, a character of two bytes, one of four, and a lone surrogate, which becomes U+FFFD. */
 const SAMPLE = '\ufeff\u00e9\u{1f9f3}\ud800';
 const RIGHT = '239,187,191,195,169,240,159,167,179,239,191,189,2,5,\ufeff\u00e9\u{1f9f3}\ufffd';
 
 /**
- * Compares the platform's `TextEncoder` and `TextDecoder` with known answers, once. A polyfill or a
- * patch that is wrong about one character would give wrong keys, or two contents one key.
+ * Compares the platform's `TextEncoder` and `TextDecoder` with known answers, once. A polyfill or
+ * patch that is wrong about one character would give wrong keys, or the same key for two contents.
  *
- * @throws {Error} `SAMEKEY_PLATFORM`, at every use, as long as they are missing or wrong.
+ * @throws {Error} `SAMEKEY_PLATFORM`, at every use, if they are missing or wrong.
  */
 export function trustPlatform(): void {
   if (encoder !== UNTRIED) return;
@@ -47,13 +50,13 @@ export function trustPlatform(): void {
     const ours = new TextEncoder() as Encoder;
     const lenient = new TextDecoder('utf-8', { ignoreBOM: true });
     const bytes = ours.encode(SAMPLE);
-    // No room for the third character, which must not be cut in two.
+    // There is no space for the third character, which must not be split.
     const { read, written } = ours.encodeInto(SAMPLE, new Uint8Array(6));
     found = `${[bytes, read, written, lenient.decode(bytes)]}`;
     try {
       found += new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(1));
     } catch {
-      // As it must: the strict reader of JSON relies on it.
+      // As required: the strict JSON reader relies on this error.
     }
     if (found === RIGHT) {
       encoder = ours;
@@ -71,9 +74,9 @@ export function trustPlatform(): void {
 }
 
 /**
- * The text from `from` on, or as much as `most` characters of it, without cutting a pair in two.
- * Chromium copies a text whole to encode the first part of it: without this, a text of 4 MB was
- * encoded piece by piece in 0.2 s, and one of 16 MB in 7 s.
+ * Returns the text from `from` on, at most `most` characters, without splitting a surrogate pair.
+ * Chromium copies a whole text to encode its beginning. Without this, encoding 4 MB piece by piece
+ * took 0.2 s, and 16 MB took 7 s.
  */
 export function pieceOf(text: string, from: number, most: number): string {
   let to = from + most;

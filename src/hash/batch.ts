@@ -4,11 +4,11 @@ import { digestEngine } from '../engine/select.js';
 import { encoder } from '../engine/utf8.js';
 import { createDigester, type Digester, type HmacKey } from './hmac.js';
 
-/** Long messages that are open at the same time, and how much of each is fed in turn. */
+/** How many long messages are open at the same time, and how much of each is fed in turn. */
 const OPEN_COUNT = 16;
 const PIECE_BYTES = 0x10000;
 
-/** A message too long to be packed, and where its result goes. */
+/** A message too long to be packed, and the position of its result. */
 interface Long {
   readonly content: string | Uint8Array;
   readonly start: number;
@@ -21,9 +21,10 @@ function toBytes(content: string | Uint8Array, start: number, end: number): Uint
 }
 
 /**
- * Digests of many messages, in the order in which these are added: 64 hexadecimal digits behind a
- * prefix, or 32 bytes if there is none. Short messages are packed and digested four abreast, long
- * ones are fed in turn. An engine without lanes takes one after the other, and so does HMAC.
+ * Digests many messages, and returns the results in their order: 64 hexadecimal digits behind a
+ * prefix, or 32 bytes without one. It packs short messages and digests them four at a time, and
+ * feeds long ones in turn. An engine without lanes digests one message after the other, and so does
+ * HMAC.
  */
 export class DigestBatch<T extends string | Uint8Array> {
   readonly #engine: Engine = digestEngine();
@@ -32,7 +33,7 @@ export class DigestBatch<T extends string | Uint8Array> {
   readonly #results: T[] = [];
   #count = 0;
   #pack: Pack | undefined;
-  /** Where the results of packed messages go. */
+  /** The positions of the results of packed messages. */
   readonly #places: number[] = [];
   #delivered = 0;
   readonly #long: Long[] = [];
@@ -44,12 +45,12 @@ export class DigestBatch<T extends string | Uint8Array> {
 
   /**
    * Adds well-formed text, or `content[start, end)` of bytes. Long bytes that may be overwritten
-   * before the end, which are not `isKept`, are digested alone.
+   * before `finish` (`isStable` is false) are digested at once.
    */
-  add(content: string | Uint8Array, start = 0, end = content.length, isKept = true): void {
+  add(content: string | Uint8Array, start = 0, end = content.length, isStable = true): void {
     const length = end - start;
     const open = this.#hmac === undefined ? this.#engine.lanesFor?.(length) : undefined;
-    if (open === undefined || (length > PACKED_BYTES && !isKept)) {
+    if (open === undefined || (length > PACKED_BYTES && !isStable)) {
       this.done(this.#digest(content, start, end));
     } else if (length > PACKED_BYTES) {
       this.#long.push({ content, start, end, place: this.#count++ });
@@ -64,19 +65,19 @@ export class DigestBatch<T extends string | Uint8Array> {
     }
   }
 
-  /** Adds a message that was digested elsewhere. */
+  /** Adds the result of a message that was digested elsewhere. */
   done(result: T): void {
     this.#results[this.#count++] = result;
   }
 
-  /** All results. */
+  /** Returns all results. */
   finish(): T[] {
     this.#pack?.flush();
     for (let i = 0; i < this.#long.length; i += OPEN_COUNT) this.#digestLong(i, i + OPEN_COUNT);
     return this.#results;
   }
 
-  /** One message alone. */
+  /** Digests one message alone. */
   #digest(content: string | Uint8Array, start: number, end: number): T {
     const engine = this.#engine;
     const prefix = this.#prefix;
@@ -95,7 +96,7 @@ export class DigestBatch<T extends string | Uint8Array> {
     return this.#finished(digester);
   }
 
-  /** Long messages, a piece of each in turn, so that they share the lanes. */
+  /** Digests long messages, a piece of each in turn, so that they share the lanes. */
   #digestLong(first: number, last: number): void {
     const open = this.#long.slice(first, last).map(({ content, start, end, place }) => ({
       place,

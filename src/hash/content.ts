@@ -1,19 +1,21 @@
 import { encoder } from '../engine/utf8.js';
 import { fail, nameOf } from '../errors/errors.js';
 
-/** What can be digested: text, as its UTF-8 bytes, or bytes as they are. */
+/** Content to digest: text, as its UTF-8 bytes, or bytes. */
 export type Content = string | ArrayBufferView | ArrayBuffer;
 
-/** One half of a surrogate pair without the other: no UTF-8 exists for it. */
+/** Half of a surrogate pair. It has no UTF-8 encoding. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** Whether text has UTF-8. The platform's own scan is free for one-byte strings. */
+/** Whether text can be encoded as UTF-8. The platform's own check is free for one-byte strings. */
 export function isWellFormed(text: string): boolean {
   const native = (text as { isWellFormed?: () => boolean }).isWellFormed;
   return native === undefined ? !LONE_SURROGATE.test(text) : native.call(text);
 }
 
-/** Refuses text that UTF-8 cannot carry: an encoder would put U+FFFD, and two texts would get one key. */
+/**
+ * Throws for a lone surrogate. An encoder would write U+FFFD, and two texts would get the same key.
+ */
 export function requireWellFormed(text: string, action: string): void {
   if (isWellFormed(text)) return;
   const index = text.search(LONE_SURROGATE);
@@ -24,7 +26,7 @@ export function requireWellFormed(text: string, action: string): void {
   );
 }
 
-/** Refuses a buffer that was transferred to another thread: it would be taken for empty. */
+/** Throws for a buffer that was transferred to another thread, which would look empty. */
 function requireAttached(buffer: ArrayBufferLike, action: string): void {
   try {
     new Uint8Array(buffer);
@@ -37,7 +39,10 @@ function requireAttached(buffer: ArrayBufferLike, action: string): void {
   }
 }
 
-/** `content` as well-formed text or as bytes. `action` begins the message: "hash the content". */
+/**
+ * Returns `content` as well-formed text or as bytes. `action` begins the message: "hash the
+ * content".
+ */
 export function toContent(content: unknown, action: string): string | Uint8Array {
   if (typeof content === 'string') {
     requireWellFormed(content, action);
@@ -51,7 +56,7 @@ export function toContent(content: unknown, action: string): string | Uint8Array
     requireAttached(content.buffer, action);
     return new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
   }
-  // By its tag, not by `instanceof`: a buffer from another realm is a buffer.
+  // By its tag, not by `instanceof`, which fails for a buffer of another realm.
   if (Object.prototype.toString.call(content) === '[object ArrayBuffer]') {
     requireAttached(content as ArrayBuffer, action);
     return new Uint8Array(content as ArrayBuffer);
@@ -59,11 +64,11 @@ export function toContent(content: unknown, action: string): string | Uint8Array
   return fail(
     TypeError,
     'SAMEKEY_BAD_ARGUMENT',
-    `Cannot ${action}: it is ${nameOf(content)}, neither text nor bytes`,
+    `Cannot ${action}: it is ${nameOf(content)}, wanted text or bytes`,
   );
 }
 
-/** `content` as bytes. */
+/** Returns `content` as bytes. */
 export function toBytes(content: unknown, action: string): Uint8Array {
   const checked = toContent(content, action);
   return typeof checked === 'string' ? encoder.encode(checked) : checked;

@@ -3,10 +3,10 @@ import { digestEngine } from '../engine/select.js';
 import { type Content, toBytes } from './content.js';
 
 /**
- * Returns the SHA-256 of bytes, or of a text's UTF-8: 32 bytes (FIPS 180-4 §6.2).
+ * Returns the SHA-256 of bytes, or of the UTF-8 bytes of a text: 32 bytes (FIPS 180-4 §6.2).
  *
- * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for anything else, `SAMEKEY_LONE_SURROGATE` for text
- * that is not valid Unicode.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if `content` is neither text nor bytes,
+ * `SAMEKEY_LONE_SURROGATE` if it is text that is not valid Unicode.
  * @example
  * sha256('abc').slice(0, 4); // Uint8Array [186, 120, 22, 191]
  */
@@ -16,8 +16,8 @@ export function sha256(content: Content): Bytes {
 }
 
 /**
- * Returns the SHA-1 of bytes, or of a text's UTF-8: 20 bytes (FIPS 180-4 §6.1). It is here because
- * UUIDv5 is defined by it; do not build anything new on SHA-1.
+ * Returns the SHA-1 of bytes, or of the UTF-8 bytes of a text: 20 bytes (FIPS 180-4 §6.1). It
+ * exists because UUIDv5 is defined by it; do not use SHA-1 for anything new.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT`, `SAMEKEY_LONE_SURROGATE`, as `sha256`.
  * @example

@@ -16,7 +16,8 @@ export interface HmacKey {
  * Prepares a secret.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if it is neither text nor bytes.
- * @throws {RangeError} `SAMEKEY_BAD_ARGUMENT` if it is empty: anybody could make the same keys.
+ * @throws {RangeError} `SAMEKEY_BAD_ARGUMENT` if it is empty, because anyone could make the same
+ * keys.
  */
 export function hmacKey(secret: Content): HmacKey {
   let bytes = toBytes(secret, 'use the secret');
@@ -33,7 +34,7 @@ export function hmacKey(secret: Content): HmacKey {
   return { inner, outer };
 }
 
-/** A running SHA-256, or HMAC-SHA-256 when there is a key. */
+/** An incremental SHA-256, or HMAC-SHA-256 if it has a key. */
 export class Digester {
   readonly #state: Sha256State;
   readonly #key: HmacKey | undefined;
@@ -47,12 +48,12 @@ export class Digester {
     this.#state.update(bytes);
   }
 
-  /** An independent one in the same state. */
+  /** Returns an independent copy in the same state. */
   clone(): Digester {
     return new Digester(this.#state.clone(), this.#key);
   }
 
-  /** The digest of what was fed so far, 32 bytes. */
+  /** Returns the digest of all bytes so far, 32 bytes. */
   finish(): Uint8Array {
     const digest = this.#state.digest();
     if (this.#key === undefined) return digest;
@@ -63,7 +64,7 @@ export class Digester {
   }
 }
 
-/** A digester for a stream of unknown length, unless another engine than the one for those is given. */
+/** Creates a digester. By default it uses the engine for streams of unknown length. */
 export function createDigester(
   key: HmacKey | undefined,
   engine: Engine = streamEngine(),

@@ -4,7 +4,7 @@ import { DigestBatch } from './batch.js';
 import { type Content, isWellFormed, toContent } from './content.js';
 import type { HmacKey } from './hmac.js';
 
-/** The digests of a list of contents, as `DigestBatch` gives them. */
+/** Returns the digests of a list of contents, as `DigestBatch` does. */
 export function digestAll<T extends string | Uint8Array>(
   contents: readonly Content[],
   prefix: string | undefined,
@@ -14,7 +14,7 @@ export function digestAll<T extends string | Uint8Array>(
   const batch = new DigestBatch<T>(prefix, hmac);
   for (let i = 0; i < contents.length; i++) {
     const content = contents[i];
-    // Most are good, and a text for the message would be made for nothing.
+    // Most contents are valid. Building the text for an error message first would be wasted.
     const isGood =
       typeof content === 'string'
         ? isWellFormed(content)
@@ -26,18 +26,22 @@ export function digestAll<T extends string | Uint8Array>(
   return batch.finish();
 }
 
-/** Refuses what is no array. */
+/** Throws unless `list` is an array. */
 export function requireList(list: unknown, action: string): void {
   if (Array.isArray(list)) return;
-  fail(TypeError, 'SAMEKEY_BAD_ARGUMENT', `Cannot ${action}: wanted an array, not ${nameOf(list)}`);
+  fail(
+    TypeError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot ${action}: it is ${nameOf(list)}, wanted an array`,
+  );
 }
 
 /**
- * Returns the SHA-256 of each content, in their order: equal to `sha256` of one after the other,
- * and faster where WebAssembly digests, which takes four abreast.
+ * Returns the SHA-256 of each content, in their order. It equals `sha256` of each, and is faster
+ * with WebAssembly, which digests four contents at a time.
  *
- * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT`, `SAMEKEY_LONE_SURROGATE`, as `sha256`, with the index
- * of the content to blame.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT`, `SAMEKEY_LONE_SURROGATE`, as `sha256`. The message
+ * has the index of the wrong content.
  * @example
  * sha256Batch(['abc', 'abd']).map((digest) => digest[0]); // [186, 165]
  */

@@ -3,32 +3,32 @@ import { digestEngine } from '../engine/select.js';
 import { fail, nameOf } from '../errors/errors.js';
 import { type Content, toBytes } from './content.js';
 
-/** SHA-256 of content that arrives in pieces. `createSha256` makes one. */
+/** An incremental SHA-256, for content that arrives in pieces. Made by `createSha256`. */
 export interface Sha256 {
   /**
-   * Feeds bytes, or a text's UTF-8, and returns the hasher.
+   * Feeds bytes, or the UTF-8 bytes of a text, and returns the hasher.
    *
    * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT`, `SAMEKEY_LONE_SURROGATE`, as `sha256`.
    */
   update(content: Content): this;
-  /** Returns the digest of all that was fed so far, 32 bytes. The hasher can be fed on. */
+  /** Returns the digest of all content so far, 32 bytes. More content can follow. */
   digest(): Bytes;
   /** Returns an independent hasher in the same state. */
   clone(): Sha256;
   /**
-   * Returns the state as 40 to 103 bytes that any process, version and engine but `native` can
-   * `restore`: h0 … h7
-   * and the length in bytes, big-endian, then the bytes of the unfinished block.
+   * Returns the state as 40 to 103 bytes: h0 … h7 and the length in bytes, big-endian, then the
+   * bytes of the unfinished block. Any process, version and engine can `restore` it, except
+   * `native`.
    *
-   * @throws {TypeError} `SAMEKEY_NO_MIDSTATE` if it was made under `useEngine('native')`.
+   * @throws {TypeError} `SAMEKEY_NO_MIDSTATE` if the hasher was made under `useEngine('native')`.
    */
   save(): Bytes;
   /**
    * Replaces the state by a saved one and returns the hasher.
    *
-   * @throws {RangeError} `SAMEKEY_BAD_STATE` if the bytes are no saved state.
-   * @throws {TypeError} `SAMEKEY_NO_MIDSTATE` under `useEngine('native')`, `SAMEKEY_BAD_ARGUMENT` for
-   * anything but a Uint8Array.
+   * @throws {RangeError} `SAMEKEY_BAD_STATE` if the bytes are not a saved state.
+   * @throws {TypeError} `SAMEKEY_NO_MIDSTATE` under `useEngine('native')`, `SAMEKEY_BAD_ARGUMENT`
+   * if `saved` is not a Uint8Array.
    */
   restore(saved: Uint8Array): this;
 }
@@ -70,7 +70,7 @@ function requireSavedState(saved: unknown): asserts saved is Uint8Array {
     fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
-      `${action}: the state is ${nameOf(saved)}, not a Uint8Array`,
+      `${action}: the state is ${nameOf(saved)}, wanted a Uint8Array`,
     );
   }
   if (saved.length < SAVED_HEADER_BYTES) {
@@ -99,8 +99,9 @@ function requireSavedState(saved: unknown): asserts saved is Uint8Array {
 }
 
 /**
- * Returns a SHA-256 hasher. Under the engine `auto` it runs in WebAssembly (or TypeScript), because
- * `node:crypto` cannot save its state; to digest one long stream at full speed, use `keyOfStream`.
+ * Returns an incremental SHA-256 hasher. Under the engine `auto` it runs in WebAssembly (or
+ * TypeScript), because `node:crypto` cannot save its state. To digest one long stream at full
+ * speed, use `keyOfStream`.
  *
  * @example
  * const hasher = createSha256().update('a');

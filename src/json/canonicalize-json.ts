@@ -8,8 +8,8 @@ import { writeJson } from './write-json.js';
 
 export interface CanonicalizeJsonOptions extends CanonicalizeOptions {
   /**
-   * What an integer beyond 2^53 - 1 either way is: an error, unless given, because two of them may
-   * be one number as doubles, or the `'double'` that `JSON.parse` makes of it.
+   * How to treat an integer beyond ±(2^53 - 1). Default: `'error'`, because as doubles two
+   * different integers can be equal. `'double'` reads it as `JSON.parse` does.
    */
   readonly bigNumbers?: BigNumbers;
 }
@@ -27,16 +27,16 @@ export function toBigNumbers(bigNumbers: unknown): BigNumbers {
 }
 
 /**
- * Returns a JSON text's canonical form (RFC 8785) as UTF-8 bytes: what `canonicalBytes` makes of
- * its value, but the text is read strictly, as I-JSON (RFC 7493).
+ * Returns the canonical form (RFC 8785) of a JSON text as UTF-8 bytes. The result equals
+ * `canonicalBytes` of its value, but the text is read strictly, as I-JSON (RFC 7493).
  *
- * @throws {SyntaxError} `SAMEKEY_BAD_JSON` for text that is not JSON, not UTF-8, begins with a byte
- * order mark, has a name twice in one object or a lone surrogate as an escape.
+ * @throws {SyntaxError} `SAMEKEY_BAD_JSON` for text that is not JSON or not UTF-8, that begins with
+ * a byte order mark, repeats a name in one object, or contains a lone surrogate as an escape.
  * @throws {RangeError} `SAMEKEY_BIG_NUMBER` for an integer (a number without fraction and exponent)
- * beyond 2^53 - 1 either way, unless `bigNumbers` is `'double'`, and for what is infinite as a
- * double, such as `1e400`; `SAMEKEY_TOO_DEEP` beyond `maxDepth`. Both with the JSON Pointer as
- * `path`. All of these have `position`, the offset in the UTF-8 bytes, and `line` and `column` from
- * 1, the column in Unicode characters.
+ * beyond ±(2^53 - 1), by default, and for a number that is infinite as a double, such as `1e400`;
+ * `SAMEKEY_TOO_DEEP` beyond `maxDepth`. Both have the JSON Pointer as `path`. All of these errors
+ * have `position`, the offset in the UTF-8 bytes, and `line` and `column` from 1, the column in
+ * Unicode characters.
  * @throws {TypeError} `SAMEKEY_LONE_SURROGATE` for text with a lone surrogate in it;
  * `SAMEKEY_BAD_ARGUMENT`.
  * @example

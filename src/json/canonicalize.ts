@@ -5,7 +5,7 @@ import { type CanonicalSink, writeCanonical } from './write.js';
 import { DEFAULT_MAX_DEPTH, LARGEST_MAX_DEPTH, type WriteOptions } from './writer.js';
 
 export interface CanonicalizeOptions {
-  /** Nested arrays and objects allowed, 1 to 1500; 1000 unless given. */
+  /** Maximum nesting of arrays and objects, 1 to 1500. Default: 1000. */
   readonly maxDepth?: number;
 }
 
@@ -21,20 +21,20 @@ export function toMaxDepth(maxDepth: unknown): number {
     return fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
-      `Cannot use maxDepth: it is ${nameOf(maxDepth)}, not a number`,
+      `Cannot use maxDepth: it is ${nameOf(maxDepth)}, wanted a number`,
     );
   }
   if (!Number.isInteger(maxDepth) || maxDepth < 1 || maxDepth > LARGEST_MAX_DEPTH) {
     fail(
       RangeError,
       'SAMEKEY_BAD_ARGUMENT',
-      `Cannot use maxDepth ${maxDepth}: it is no whole number from 1 to ${LARGEST_MAX_DEPTH}`,
+      `Cannot use maxDepth ${maxDepth}: wanted a whole number from 1 to ${LARGEST_MAX_DEPTH}`,
     );
   }
   return maxDepth;
 }
 
-/** `value`, as far as `options` select it, as canonical text. */
+/** Returns the part of `value` that `options` select as canonical text. */
 export function canonicalText(value: unknown, options: WriteOptions): string {
   return writeCanonical(value, options, new TextSink());
 }
@@ -50,7 +50,7 @@ class TextSink implements CanonicalSink<string> {
       fail(
         RangeError,
         'SAMEKEY_TOO_LONG',
-        'Cannot canonicalize the value as text: it is longer than text can be here, use canonicalBytes',
+        'Cannot canonicalize the value as text: it is longer than text can be on this platform, wanted canonicalBytes',
       );
     }
   }
@@ -62,15 +62,15 @@ class TextSink implements CanonicalSink<string> {
 }
 
 /**
- * Returns the value's canonical JSON (RFC 8785) as text: members sorted by UTF-16 code units, no
- * white space, numbers and escapes as ECMAScript prints them. As with `JSON.stringify`, `toJSON` is
- * called and members that are `undefined` are left out.
+ * Returns the canonical JSON (RFC 8785) of a value as text: members sorted by UTF-16 code units, no
+ * white space, numbers and escapes as ECMAScript prints them. Like `JSON.stringify`, it calls
+ * `toJSON` and leaves out members that are `undefined`.
  *
- * @throws {TypeError} `SAMEKEY_NOT_JSON` for `undefined` (but for a member), functions, symbols,
+ * @throws {TypeError} `SAMEKEY_NOT_JSON` for `undefined` (except as a member), functions, symbols,
  * `BigInt`, `Map`, `Set`, typed arrays and other objects whose content is not in members;
  * `SAMEKEY_LONE_SURROGATE`; `SAMEKEY_CYCLE`.
  * @throws {RangeError} `SAMEKEY_NOT_FINITE` for `NaN` and infinities; `SAMEKEY_TOO_DEEP` beyond
- * `maxDepth`. These carry the JSON Pointer of the offender as `path`. `SAMEKEY_TOO_LONG` if the
+ * `maxDepth`. These errors have the JSON Pointer of the value as `path`. `SAMEKEY_TOO_LONG` if the
  * text is longer than the platform can hold.
  * @example
  * canonicalize({ b: [1e21, -0], a: 'é\n' }); // '{"a":"é\\n","b":[1e+21,0]}'
@@ -80,7 +80,8 @@ export function canonicalize(value: unknown, options?: CanonicalizeOptions): str
 }
 
 /**
- * Returns the value's canonical JSON (RFC 8785) as UTF-8 bytes. Errors as `canonicalize`.
+ * Returns the canonical JSON (RFC 8785) of a value as UTF-8 bytes. Throws the errors of
+ * `canonicalize`.
  *
  * @example
  * canonicalBytes({ a: 1 }); // Uint8Array [123, 34, 97, 34, 58, 49, 125]

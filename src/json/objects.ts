@@ -1,14 +1,14 @@
-/** What a JavaScript object is to JSON. */
+/** How JSON represents a JavaScript object. */
 import { sortNames } from './sort-names.js';
 
-/** Built-in objects whose content `JSON.stringify` drops without a word. */
+/** Built-in objects whose content `JSON.stringify` drops silently. */
 const OPAQUE =
   'Map Set WeakMap WeakSet WeakRef Promise RegExp Error ArrayBuffer SharedArrayBuffer Generator AsyncGenerator';
 
 /**
- * Whether an object that is no array and no plain object stands for its own enumerable members, as
- * an instance of a class does. A `Map`, a `Headers` or a `Blob` does not: its content would be lost,
- * and every one of them would get the key of `{}`.
+ * Whether an object that is neither an array nor a plain object is represented by its own
+ * enumerable members, like an instance of a class. A `Map`, a `Headers` or a `Blob` is not: its
+ * content would be lost, and each of them would get the key of `{}`.
  */
 export function hasMembers(value: object): boolean {
   if (ArrayBuffer.isView(value)) return false;
@@ -17,10 +17,13 @@ export function hasMembers(value: object): boolean {
   return !OPAQUE.split(' ').includes(tag) && Object.keys(value).length > 0;
 }
 
-/** The primitive in a `new String(…)`, `new Number(…)` or `new Boolean(…)`, or the value itself. */
+/**
+ * Returns the primitive in a `new String(…)`, `new Number(…)` or `new Boolean(…)`, or the value
+ * itself.
+ */
 export function unbox(value: object): unknown {
   try {
-    // The tag can be claimed by anybody; `valueOf` throws for whoever holds no such primitive.
+    // Any object can claim the tag. `valueOf` throws for an object without such a primitive.
     switch (Object.prototype.toString.call(value)) {
       case '[object String]':
         return String.prototype.valueOf.call(value);
@@ -37,19 +40,20 @@ export function isContainer(value: unknown): value is object {
   return typeof value === 'object' && value !== null && unbox(value) === value;
 }
 
-/** Whether `JSON.stringify` takes an array as what it holds: it asks for `toJSON`, too. */
+/** Whether `JSON.stringify` writes an array as its elements: an array may have a `toJSON`. */
 export function isOrdinary(array: readonly unknown[]): boolean {
   return Object.getPrototypeOf(array) === Array.prototype && !('toJSON' in array);
 }
 
-/** Names in the order of their UTF-16 code units (RFC 8785 §3.2.3), which is what `<` compares. */
+/** Returns the names in the order of their UTF-16 code units (RFC 8785 §3.2.3), as `<` compares. */
 export function sortedNames(object: object): string[] {
   const names = Object.keys(object);
   const { length } = names;
   for (let i = 1; i < length; i++) {
     const name = names[i] as string;
     if ((names[i - 1] as string) <= name) continue;
-    // Members mostly come nearly sorted or few: insertion beats `sort` up to about 24 of them.
+    // Members are usually few or nearly sorted: insertion is faster than `sort` up to about 24
+    // members.
     if (length > 24) {
       sortNames(names);
       return names;

@@ -4,7 +4,7 @@ import { fail, quote, type SamekeyErrorCode } from '../errors/errors.js';
 import { toPointer } from './pointer.js';
 import { refuseText } from './text-fault.js';
 
-/** What becomes of an integer that a double does not hold exactly. */
+/** How to treat an integer that a double cannot hold exactly. */
 export type BigNumbers = 'error' | 'double';
 
 export interface ParseLimits {
@@ -16,11 +16,13 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 
-/** Strings up to this length are read fastest by a loop; 2 MB took it twice as long as `PLAIN_RUN`. */
+/**
+ * A loop reads strings up to this length fastest. For 2 MB it took twice as long as `PLAIN_RUN`.
+ */
 const LOOP_CHARS = 32;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 §7 is about them
 const PLAIN_RUN = /[^"\\\u0000-\u001f]*/y;
-/** RFC 8259 §7, `\u` and what follows; surrogates in pairs only (RFC 7493 §2.1). */
+/** RFC 8259 §7: the rest of a `\u` escape. Surrogates only in pairs (RFC 7493 §2.1). */
 const UNICODE_ESCAPE =
   /\\u(?:(?![dD][89a-fA-F])[\da-fA-F]{4}|[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2})/y;
 /** RFC 8259 §3 and §6. */
@@ -28,19 +30,19 @@ const SCALAR = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 /**
  * Returns the value of a JSON text (RFC 8259) that is I-JSON (RFC 7493): UTF-8 without a byte order
- * mark, no name twice in an object, no lone surrogate, and no integer beyond 2^53 - 1 either way
- * unless `bigNumbers` is `'double'`. An integer is what is written without fraction and exponent:
- * `1e300` is a double by intent. What is given as text is well-formed.
+ * mark, no repeated name in an object, no lone surrogate, and no integer beyond ±(2^53 - 1) unless
+ * `bigNumbers` is `'double'`. An integer is a number without fraction and exponent; `1e300` is
+ * deliberately a double. Content that is passed as text must be well-formed.
  *
  * @throws {SyntaxError} `SAMEKEY_BAD_JSON`.
- * @throws {RangeError} `SAMEKEY_TOO_DEEP` and `SAMEKEY_BIG_NUMBER` with the `path`. These and the
+ * @throws {RangeError} `SAMEKEY_TOO_DEEP` and `SAMEKEY_BIG_NUMBER` with the `path`. All errors
  * above have `position`, `line` and `column`. `SAMEKEY_TOO_LONG`.
  */
 export function parseJson(content: string | Uint8Array, limits: ParseLimits): unknown {
   return new JsonReader(typeof content === 'string' ? content : decode(content), limits).read();
 }
 
-/** One decoding of the whole: pieces of text are cheaper to cut off than bytes are to decode. */
+/** Decodes everything at once: cutting a text is cheaper than decoding pieces of bytes. */
 function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -57,10 +59,10 @@ function refuseBytes(bytes: Uint8Array): never {
     return fail(
       RangeError,
       'SAMEKEY_TOO_LONG',
-      `Cannot read the JSON text: its ${bytes.length} bytes are more than text can be here`,
+      `Cannot read the JSON text: its ${bytes.length} bytes are more than text can hold on this platform`,
     );
   }
-  // What the lenient decoder has put U+FFFD for is where its text has other bytes.
+  // The lenient decoder wrote U+FFFD where the text has other bytes.
   const encoded = encoder.encode(text);
   let at = encoded.findIndex((byte, i) => byte !== bytes[i]);
   while (((encoded[at] as number) & 0xc0) === 0x80) at--;
@@ -71,7 +73,7 @@ function refuseBytes(bytes: Uint8Array): never {
 class JsonReader {
   readonly #text: string;
   readonly #limits: ParseLimits;
-  /** The way to the value being read: names and indexes, for errors. */
+  /** The path to the value being read, for errors: names and indexes. */
   readonly #tokens: (string | number)[] = [];
   #at = 0;
 
@@ -90,13 +92,13 @@ class JsonReader {
     return refuseText(this.#text, this.#at, wanted);
   }
 
-  /** Refuses a value that is JSON, but out of range. */
+  /** Throws for a value that is JSON, but out of range. */
   #refuse(code: SamekeyErrorCode, depth: number, wanted: string): never {
     const path = toPointer(this.#tokens.slice(0, depth));
     return refuseText(this.#text, this.#at, wanted, { code, path });
   }
 
-  /** Skips white space (RFC 8259 §2) and returns the character behind it, -1 at the end. */
+  /** Skips white space (RFC 8259 §2) and returns the next character, or -1 at the end. */
   #next(): number {
     const text = this.#text;
     for (let at = this.#at; at < text.length; at++) {
@@ -143,15 +145,15 @@ class JsonReader {
     this.#at++;
   }
 
-  /** Whether an object or an array ends here that has nothing in it. */
-  #isEmpty(close: number): boolean {
+  /** Whether an empty object or array ends here. */
+  #skipEnd(close: number): boolean {
     if (this.#next() !== close) return false;
     this.#at++;
     return true;
   }
 
-  /** Goes over what is behind a member or an element; returns whether another one follows. */
-  #more(close: number): boolean {
+  /** Skips the comma or the end after a member or element. Returns whether another one follows. */
+  #hasNext(close: number): boolean {
     const code = this.#next();
     if (code !== close && code !== COMMA) this.#fail(`"," or "${String.fromCharCode(close)}"`);
     this.#at++;
@@ -161,18 +163,18 @@ class JsonReader {
   #array(depth: number): unknown[] {
     this.#enter(depth);
     const array: unknown[] = [];
-    if (this.#isEmpty(0x5d)) return array;
+    if (this.#skipEnd(0x5d)) return array;
     do {
       this.#tokens[depth] = array.length;
       array.push(this.#value(depth + 1));
-    } while (this.#more(0x5d));
+    } while (this.#hasNext(0x5d));
     return array;
   }
 
   #object(depth: number): object {
     this.#enter(depth);
     let object: Record<string, unknown> = {};
-    if (this.#isEmpty(0x7d)) return object;
+    if (this.#skipEnd(0x7d)) return object;
     do {
       if (this.#next() !== QUOTE) this.#fail('a name in double quotes');
       const start = this.#at;
@@ -185,10 +187,10 @@ class JsonReader {
       if (this.#next() !== 0x3a) this.#fail('":"');
       this.#at++;
       const value = this.#value(depth + 1);
-      // What every object inherits, `__proto__` above all, an assignment might not make a member.
+      // Assigning a name that every object inherits, such as `__proto__`, may not create a member.
       if (isTaken) object = { ...object, [name]: value };
       else object[name] = value;
-    } while (this.#more(0x7d));
+    } while (this.#hasNext(0x7d));
     return object;
   }
 
@@ -219,7 +221,7 @@ class JsonReader {
     return this.#fail("'\"'");
   }
 
-  /** The end of the escape at an index. */
+  /** Returns the end of the escape at an index. */
   #escape(at: number): number {
     if ('"\\/bfnrt'.includes(this.#text[at + 1] ?? '-')) return at + 2;
     UNICODE_ESCAPE.lastIndex = at;

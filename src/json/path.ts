@@ -1,10 +1,10 @@
 import { fail, nameOf, quote } from '../errors/errors.js';
 import { isWellFormed } from '../hash/content.js';
 
-/** A member name, an element's index, or any of either (RFC 9535 §2.3.1 to §2.3.3). */
+/** Selects a member name, the index of an element, or all of both (RFC 9535 §2.3.1 to §2.3.3). */
 export type Selector = { name: string } | { index: number } | 'any';
 
-/** One step of a path (RFC 9535 §2.5): children, or with `..` descendants at any depth. */
+/** One step of a path (RFC 9535 §2.5): to children, or with `..` to descendants at any depth. */
 export interface Segment {
   readonly descendant: boolean;
   readonly selectors: readonly Selector[];
@@ -17,17 +17,17 @@ export interface Path {
 
 /** RFC 9535 §2.5.1.1, `member-name-shorthand`. */
 const SHORTHAND = /[A-Za-z_\u0080-\u{10ffff}][\w\u0080-\u{10ffff}]*/uy;
-/** A bare name is no JSONPath and may hold hyphens too: `request-id`. */
+/** A bare name is not JSONPath and may contain hyphens: `request-id`. */
 const BARE_NAME = /^[A-Za-z_\u0080-\u{10ffff}][\w\u0080-\u{10ffff}-]*$/u;
 /** RFC 9535 §2.1: no leading zeros. */
 const INDEX = /(?:0|[1-9]\d*)/y;
 const BLANKS = /[ \t\n\r]*/y;
 const QUOTED = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/suy;
 
-/** What single quotes write otherwise than double quotes; `\\"` is nothing in them. */
+/** Converts escapes of single quotes to double quotes; `\\"` is invalid in single quotes. */
 const AS_DOUBLE: Record<string, string> = { "\\'": "'", '"': '\\"', '\\"': '\\x' };
 
-/** What a segment that is refused begins with, and what to say of it. */
+/** Unsupported segments: their first character and the explanation. */
 const UNSUPPORTED: Record<string, string> = {
   '?': 'filters are not supported',
   '(': 'expressions are not supported',
@@ -37,17 +37,17 @@ const UNSUPPORTED: Record<string, string> = {
 
 /**
  * Parses a path: JSONPath (RFC 9535) with names, indexes, `*` and `..`, or a bare name, which means
- * `$.name`. Whatever depends on the values (filters, functions) or on an array's length (slices,
- * negative indexes) is refused.
+ * `$.name`. Parts that depend on values (filters, functions) or on the length of an array (slices,
+ * negative indexes) are rejected.
  *
- * @throws {SyntaxError} `SAMEKEY_BAD_PATH` with the `position`; `TypeError` if it is no text.
+ * @throws {SyntaxError} `SAMEKEY_BAD_PATH` with the `position`; `TypeError` if `text` is not text.
  */
 export function parsePath(text: unknown): Path {
   if (typeof text !== 'string') {
     return fail(
       TypeError,
       'SAMEKEY_BAD_PATH',
-      `Cannot read a path: it is ${nameOf(text)}, not text`,
+      `Cannot read a path: it is ${nameOf(text)}, wanted text`,
     );
   }
   if (BARE_NAME.test(text)) {
@@ -66,7 +66,7 @@ class PathReader {
 
   read(): Segment[] {
     if (this.#text[0] !== '$') {
-      // A bare name that went wrong, `a.b` say, is shown where it stops being one.
+      // For an invalid bare name, such as `a.b`, the error points to the end of its valid part.
       SHORTHAND.lastIndex = 0;
       this.#at = SHORTHAND.exec(this.#text)?.[0].length ?? 0;
       this.#refuse(
@@ -123,7 +123,7 @@ class PathReader {
     return this.#refuse('wanted a quoted name, an index or "*"');
   }
 
-  /** RFC 9535 §2.3.1.2: JSON's escapes, and `\'` in single quotes. */
+  /** RFC 9535 §2.3.1.2: the escapes of JSON, and `\'` in single quotes. */
   #unquote(quoted: string, from: number): string {
     const body = quoted.slice(1, -1);
     const json =
@@ -132,7 +132,7 @@ class PathReader {
       const name = JSON.parse(`"${json}"`) as string;
       if (isWellFormed(name)) return name;
     } catch {
-      // Said below.
+      // Reported below.
     }
     this.#at = from;
     return this.#refuse('the quoted name holds an escape or a character that is not allowed');

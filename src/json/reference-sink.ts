@@ -4,22 +4,24 @@ import { encoder } from '../engine/utf8.js';
 import type { PieceSink } from '../engine/wasm/document.js';
 import { createDigester, type Digester } from '../hash/hmac.js';
 
-/** A reference whose first piece is that long is digested by whoever digests long streams. */
+/**
+ * A reference whose first piece is at least this long is digested by the engine for long streams.
+ */
 const LONG_BYTES = 0x4000;
 
 /**
- * How many references may be inside one another: each is a call within a call where values are
- * written, and the stack has room for some hundreds.
+ * Maximum nesting of references. Each is a call within a call where values are written, and the
+ * stack has space for several hundred.
  */
 export const MAX_NESTED_REFERENCES = 100;
 
-/** Thrown when there are more; who reads the text as a value says where. */
+/** Thrown if there are more. The caller that reads the text as a value reports where. */
 export const TOO_MANY_REFERENCES = {};
 
-/** Hands canonical text on to another sink, with the digest of each reference in its place. */
+/** Passes canonical text to another sink, with the digest of each reference in its place. */
 export class ReferenceSink<T> implements PieceSink<T> {
   readonly #outer: PieceSink<T>;
-  /** Of the references that are open, the innermost's last; made when the first piece comes. */
+  /** The digests of the open references, the innermost last, made with the first piece. */
   readonly #open: (Digester | undefined)[] = [];
 
   constructor(outer: PieceSink<T>) {
@@ -42,7 +44,7 @@ export class ReferenceSink<T> implements PieceSink<T> {
   }
 
   endReference(): void {
-    // No value is without text.
+    // Every value has at least one character.
     const digest = (this.#open.pop() as Digester).finish();
     const text = encoder.encode(`"sha256:${toHex(digest)}"`);
     this.chunk(text, 0, text.length);

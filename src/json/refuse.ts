@@ -9,7 +9,7 @@ function refuse(Class: ErrorClass, code: SamekeyErrorCode, tokens: Tokens, what:
   return fail(Class, code, `Cannot canonicalize the value at ${shorten(path)}: ${what}`, { path });
 }
 
-/** A pointer is as long as the document is deep and its names are long: shown, it is cut. */
+/** Shortens a pointer for a message. It can be as long as the document is deep. */
 function shorten(path: string): string {
   return JSON.stringify(path.length <= 120 ? path : `${path.slice(0, 80)}…${path.slice(-32)}`);
 }
@@ -38,7 +38,7 @@ export function refuseDepth(tokens: Tokens, most: number, of = 'maxDepth'): neve
   return refuse(RangeError, 'SAMEKEY_TOO_DEEP', tokens, what);
 }
 
-/** `target` is the way to the container that comes again. */
+/** `target` is the path to the container that contains itself. */
 export function refuseCycle(tokens: Tokens, target: Tokens): never {
   const what = `a cycle leads back to ${shorten(toPointer(target))}`;
   return refuse(TypeError, 'SAMEKEY_CYCLE', tokens, what);

@@ -1,7 +1,7 @@
 import { encoder } from '../engine/utf8.js';
 import type { Selection } from './selection.js';
 
-/** What `assembly/json/select.ts` calls a state's flags. */
+/** The flags of a state, as in `assembly/json/select.ts`. */
 const EXCLUDED = 1;
 const INSIDE = 2;
 const LEADS_INSIDE = 4;
@@ -12,8 +12,8 @@ const INDIFFERENT = 32;
 const tables = /* @__PURE__ */ new WeakMap<Selection, Uint8Array | null>();
 
 /**
- * A selection as a table of words for the module, for the address `base`, which
- * `assembly/json/select.ts` describes; `undefined` if it does not fit into `byteCount` bytes.
+ * Returns a selection as a table of words for the module, at the address `base`, in the layout of
+ * `assembly/json/select.ts`. Returns `undefined` if it takes more than `byteCount` bytes.
  */
 export function selectionTable(
   selection: Selection,
@@ -40,7 +40,7 @@ function flagsOf(state: Selection): number {
 }
 
 function layOut(first: Selection, base: number, byteCount: number): Uint8Array | undefined {
-  // The states in the order in which they are come upon, each where it will lie.
+  // The address of each state, in the order of discovery.
   const placeOf = new Map<Selection, number>([[first, base]]);
   const names = new Map<string, { bytes: Uint8Array; place: number }>();
   const words: (() => number)[] = [];
@@ -51,7 +51,7 @@ function layOut(first: Selection, base: number, byteCount: number): Uint8Array |
   };
   for (const state of placeOf.keys()) {
     placeOf.set(state, next);
-    // What is left out, and what goes in whole, is never entered.
+    // An excluded value, and one that is included as a whole, is never entered.
     const isEntered = state.excludedBy === undefined && !state.isIndifferent;
     const members = isEntered ? state.namedMembers() : [];
     const elements = isEntered ? state.namedElements().filter((index) => index < 2 ** 32) : [];

@@ -1,6 +1,6 @@
 import type { Path, Segment, Selector } from './path.js';
 
-/** What a path does to the values it matches. */
+/** The effect of a path on the values that it matches. */
 export type Role = 'include' | 'exclude' | 'reference';
 
 export interface Rule {
@@ -8,29 +8,29 @@ export interface Rule {
   readonly role: Role;
 }
 
-/** How far along a rule's segments a value is; as many as there are means that it matches. */
+/** How many segments of a rule a value has matched. All of them make a match. */
 interface Progress {
   readonly rule: Rule;
   readonly done: number;
 }
 
 /**
- * What all paths together say about one value and what lies below it. The paths are run as one
- * automaton: a selection is a state, and a member's name or an element's index leads to the next.
- * States are made on first use, at most one for each combination of progress, whatever the values.
+ * The combined effect of all paths on one value and everything below it. The paths run as one
+ * automaton: a selection is a state, and the name of a member or the index of an element leads to
+ * the next state. States are made on first use, at most one for each combination of progress.
  */
 export class Selection {
   /** The path that excludes this value. */
   readonly excludedBy: string | undefined;
-  /** Whether the value belongs to the identity: it is, or lies below, what `include` names. */
+  /** Whether the value belongs to the identity: `include` names it or one of its containers. */
   readonly isInside: boolean;
-  /** Whether an `include` path matches this very value. */
+  /** Whether an `include` path matches this value. */
   readonly startsInclude: boolean;
-  /** Whether an `include` path may match below. */
+  /** Whether an `include` path may match below this value. */
   readonly mayLeadInside: boolean;
   /** Whether a `refs` path matches this value. */
   readonly isReference: boolean;
-  /** Whether no path has anything to say here or below: the value goes in whole. */
+  /** Whether no path can match here or below, so that the whole value is included. */
   readonly isIndifferent: boolean;
 
   readonly #automaton: Automaton;
@@ -53,7 +53,7 @@ export class Selection {
     this.isIndifferent = this.isInside && live.length === 0 && !this.isReference;
   }
 
-  /** The state of the member of that name. */
+  /** Returns the state of the member of that name. */
   member(name: string): Selection {
     const next = this.#members.get(name);
     if (next !== undefined) return next;
@@ -65,7 +65,7 @@ export class Selection {
     return state;
   }
 
-  /** The state of the element at that index. */
+  /** Returns the state of the element at that index. */
   element(index: number): Selection {
     const next = this.#elements.get(index);
     if (next !== undefined) return next;
@@ -77,7 +77,7 @@ export class Selection {
     return state;
   }
 
-  /** The state of every member and element that no path names. */
+  /** Returns the state of every member and element that no path names. */
   other(): Selection {
     this.#other ??= this.#next(() => false);
     return this.#other;
@@ -102,7 +102,7 @@ export class Selection {
     return [...new Set(picked)].filter((each) => each !== undefined);
   }
 
-  /** The same state for what is written in place of a reference: its own content. */
+  /** Returns the state for the content of a reference, which its digest replaces. */
   get content(): Selection {
     return this.#automaton.state(this.#live, this.isInside);
   }
@@ -149,7 +149,7 @@ class Automaton {
   }
 }
 
-/** The state for the whole value, or `undefined` when there are no rules: everything goes in. */
+/** Returns the state for the whole value, or `undefined` without rules: everything is included. */
 export function compileSelection(rules: readonly Rule[]): Selection | undefined {
   if (rules.length === 0) return undefined;
   const isAllowList = rules.some(({ role }) => role === 'include');

@@ -3,36 +3,38 @@ import type { Wasm } from '../engine/wasm/instance.js';
 import { residentJson } from '../engine/wasm/json-instance.js';
 
 /**
- * Where canonical JSON is assembled: one chunk of memory that is emptied into the digest whenever
- * it is full, so a document of any size needs no more than this.
+ * The memory in which canonical JSON is assembled: one chunk that is emptied into the digest
+ * whenever it is full, so a document of any size needs no more memory.
  */
 export interface TextBuffer {
   readonly bytes: Uint8Array;
   /** First byte to write. */
   readonly start: number;
-  /** A writer that has come this far empties the buffer before the next string or member. */
+  /**
+   * A writer that has reached this position empties the buffer before the next string or member.
+   */
   readonly limit: number;
   /**
-   * Writes a piece of `text` from index `from` with JSON's escapes at `position`. Returns the end
-   * of what was written; `lastRead` says how far into `text` it came.
+   * Writes a piece of `text` from index `from`, with the escapes of JSON, at `position`. Returns
+   * the end of the output; `lastRead` is the end of the piece in `text`.
    */
   escape(text: string, from: number, position: number): number;
   lastRead: number;
-  /** Writes up to NUMBERS_PER_PIECE finite numbers, each with a comma behind it; returns the end. */
+  /** Writes up to NUMBERS_PER_PIECE finite numbers, each followed by a comma. Returns the end. */
   numbers(numbers: Float64Array, position: number): number;
-  /** Whether the last piece may have held a lone surrogate: pure ASCII has none. */
+  /** Whether the last piece may have had a lone surrogate. Pure ASCII has none. */
   lastWide: boolean;
 }
 
-/** A chunk: large enough that emptying it is rare, small enough to stay in the cache. */
+/** A chunk is large enough to be emptied rarely, and small enough to stay in the cache. */
 const CHUNK_BYTES = 0x10000;
-/** Numbers printed in one go: at 26 bytes each they fit behind a full chunk. */
+/** Numbers printed in one call. At 26 bytes each they fit behind a full chunk. */
 export const NUMBERS_PER_PIECE = 1024;
 
-/** Writes numbers as `TextBuffer.numbers` does, into `out`; returns how many bytes that took. */
+/** Writes numbers like `TextBuffer.numbers` into `out`. Returns the number of bytes. */
 type PrintNumbers = (numbers: Float64Array, out: Uint8Array, position: number) => number;
 
-/** Printed where raw JSON is read: that module is made only for whoever has lists of numbers. */
+/** Uses the JSON module, which is only loaded for lists of numbers and raw JSON. */
 function wasmNumbers(): PrintNumbers {
   const json = residentJson();
   if (json === undefined) return jsNumbers;
@@ -53,7 +55,10 @@ const jsNumbers: PrintNumbers = (numbers, out, position) => {
   return encoder.encodeInto(`${text.slice(1, -1)},`, out.subarray(position)).written;
 };
 
-/** In WASM memory: pieces are encoded into INPUT and escaped into OUTPUT sixteen bytes at a time. */
+/**
+ * A buffer in WASM memory: pieces are encoded into INPUT and escaped into OUTPUT, 16 bytes at a
+ * time.
+ */
 function wasmBuffer(wasm: Wasm): TextBuffer {
   const { call, at, bytes } = wasm;
   const input = bytes.subarray(at.input, at.input + at.inputBytes);
@@ -77,13 +82,13 @@ function wasmBuffer(wasm: Wasm): TextBuffer {
   };
 }
 
-/** Characters a piece has at most, each up to six bytes when escaped. */
+/** Maximum characters of a piece; escaped, each takes up to six bytes. */
 const PIECE_CHARS = 0x2000;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8785 §3.2.2.2 is about them
 const NEEDS_ESCAPE = /["\\\u0000-\u001f]/;
 
-/** In plain JavaScript: `JSON.stringify` of a string is RFC 8785 §3.2.2.2 to the letter. */
+/** A buffer in plain JavaScript: `JSON.stringify` of a string is exactly RFC 8785 §3.2.2.2. */
 function jsBuffer(): TextBuffer {
   const bytes = new Uint8Array(CHUNK_BYTES + 6 * PIECE_CHARS + 1024);
   return {
@@ -97,7 +102,7 @@ function jsBuffer(): TextBuffer {
       const escaped = NEEDS_ESCAPE.test(piece) ? JSON.stringify(piece).slice(1, -1) : piece;
       const { written } = encoder.encodeInto(escaped, bytes.subarray(position));
       this.lastRead = from + piece.length;
-      // `JSON.stringify` writes a lone surrogate as an ASCII escape, which the count does not show.
+      // `JSON.stringify` escapes a lone surrogate in ASCII, which the byte count does not show.
       this.lastWide = written !== escaped.length || escaped !== piece;
       return position + written;
     },
@@ -105,7 +110,7 @@ function jsBuffer(): TextBuffer {
   };
 }
 
-/** A buffer in WASM memory, or in JavaScript where there is none. */
+/** Creates a buffer in WASM memory, or in JavaScript memory without WebAssembly. */
 export function createTextBuffer(wasm: Wasm | undefined): TextBuffer {
   return wasm === undefined ? jsBuffer() : wasmBuffer(wasm);
 }

@@ -1,10 +1,13 @@
 import { encoder } from '../engine/utf8.js';
 import { fail, type SamekeyErrorCode } from '../errors/errors.js';
 
-/** A word, for what is misspelled, or one character. */
+/** The text to show in an error: a word, or one character. */
 const THING = /[\w$.+\\-]{1,40}|./suy;
 
-/** What stands at an index of a text; white space, control characters and look-alikes by number. */
+/**
+ * Describes the text at an index. White space, control characters and look-alikes are shown by
+ * number.
+ */
 function thingAt(text: string, index: number): string {
   THING.lastIndex = index;
   const thing = THING.exec(text)?.[0];
@@ -14,7 +17,7 @@ function thingAt(text: string, index: number): string {
   return thing === '"' ? `'"'` : `"${thing}"`;
 }
 
-/** What a refusal says, where it is not the usual. */
+/** Overrides for the parts of an error. */
 interface Refusal {
   readonly found?: string;
   readonly code?: SamekeyErrorCode;
@@ -23,8 +26,8 @@ interface Refusal {
 }
 
 /**
- * Refuses a JSON text for what is found at `index`. The error's `position` is the offset in the
- * UTF-8 bytes; its `line` and `column` count from 1, the column in Unicode characters.
+ * Throws the error for a JSON text because of the text at `index`. The error's `position` is the
+ * offset in the UTF-8 bytes; `line` and `column` count from 1, the column in Unicode characters.
  */
 export function refuseText(
   text: string,
@@ -34,7 +37,7 @@ export function refuseText(
 ): never {
   const before = text.slice(0, index);
   const position = encoder.encode(before).length;
-  // Deletions, for lists of all lines or characters might not fit into the memory.
+  // Counted by deletion: a list of all lines or characters might not fit into memory.
   const line = before.replace(/[^\n]+/g, '').length + 1;
   const lastLine = before.slice(before.lastIndexOf('\n') + 1);
   const column = lastLine.replace(/[\udc00-\udfff]/g, '').length + 1;

@@ -14,14 +14,14 @@ import type { CanonicalSink } from './write.js';
 
 export interface WriteJsonOptions extends ParseLimits {
   readonly selection?: Selection | undefined;
-  /** The paths of `include`; without a value at any of them nothing is written. */
+  /** The `include` paths. If no value matches one of them, nothing is written. */
   readonly include?: readonly string[];
 }
 
 /**
- * Writes `prefix` and then JSON text as canonical JSON into `sink`, in WebAssembly and without ever
- * making a value of it. Returns `undefined`, nothing written, where there is no WebAssembly and for
- * whatever it refuses: the way by `parseJson` says what is wrong with that.
+ * Writes `prefix` and then a JSON text as canonical JSON into `sink`, in WebAssembly, without
+ * creating JavaScript values. Returns `undefined`, with nothing written, if there is no WebAssembly
+ * or the module refuses the text. The caller then uses `parseJson`, which reports the error.
  */
 export function writeJson<T>(
   content: string | Uint8Array,

@@ -3,36 +3,36 @@ import type { Wasm } from '../engine/wasm/instance.js';
 import { createTextBuffer, type TextBuffer } from './text-buffer.js';
 import { CanonicalWriter, type ChunkSink, type WriteOptions } from './writer.js';
 
-/** Where canonical bytes go: all at once if they fit into one chunk, else piece by piece. */
+/** Receives canonical bytes: all at once if they fit into one chunk, otherwise piece by piece. */
 export interface CanonicalSink<T> extends ChunkSink {
-  /** Takes what is left, `bytes[start, end)`, and returns the result of the whole. */
+  /** Receives the rest, `bytes[start, end)`, and returns the overall result. */
   last(bytes: Uint8Array, start: number, end: number): T;
 }
 
-/** A writer and the buffer it writes into. */
-interface Desk {
+/** A writer and its buffer. */
+interface ReusableWriter {
   readonly wasm: Wasm | undefined;
   readonly buffer: TextBuffer;
   readonly writer: CanonicalWriter;
 }
 
 /**
- * The desks that are kept. The second is for calls within a call: the digest of a `refs` value, a
- * `toJSON` that makes a key of its own. Calls within those get one for themselves.
+ * The reusable writers, by nesting level of `writeCanonical`. The second is for nested calls: the
+ * digest of a `refs` value, or a `toJSON` that makes a key. Deeper calls create their own.
  */
-const desks: (Desk | undefined)[] = [undefined, undefined];
+const writers: (ReusableWriter | undefined)[] = [undefined, undefined];
 let level = 0;
 
-function createDesk(wasm: Wasm | undefined): Desk {
+function createWriter(wasm: Wasm | undefined): ReusableWriter {
   const buffer = createTextBuffer(wasm);
   return { wasm, buffer, writer: new CanonicalWriter(buffer) };
 }
 
-/** A prefix up to this size is digested in one call with what follows. */
+/** A prefix up to this size is digested in one call with the value. */
 const SHORT_PREFIX_BYTES = 4096;
 
-function writeAt<T>(
-  { buffer, writer }: Desk,
+function writeWith<T>(
+  { buffer, writer }: ReusableWriter,
   value: unknown,
   options: WriteOptions,
   sink: CanonicalSink<T>,
@@ -51,14 +51,14 @@ function writeAt<T>(
   return sink.last(bytes, start, writer.write(value, position, options, sink));
 }
 
-/** The desk for the current level; the first is in WASM memory, where there is any. */
-function deskAt(at: number): Desk {
+/** Returns the writer for a nesting level. The first is in WASM memory, if there is any. */
+function writerAt(at: number): ReusableWriter {
   const wasm = at === 0 ? canonicalizerWasm() : undefined;
-  const kept = desks[at];
-  if (kept !== undefined && kept.wasm === wasm) return kept;
-  const desk = createDesk(wasm);
-  if (at < desks.length) desks[at] = desk;
-  return desk;
+  const existing = writers[at];
+  if (existing !== undefined && existing.wasm === wasm) return existing;
+  const created = createWriter(wasm);
+  if (at < writers.length) writers[at] = created;
+  return created;
 }
 
 /** Writes `prefix` and then `value` as canonical JSON into `sink`. */
@@ -68,12 +68,12 @@ export function writeCanonical<T>(
   sink: CanonicalSink<T>,
   prefix?: Uint8Array,
 ): T {
-  const desk = deskAt(level);
+  const reusable = writerAt(level);
   level++;
   try {
-    return writeAt(desk, value, options, sink, prefix);
+    return writeWith(reusable, value, options, sink, prefix);
   } finally {
     level--;
-    desk.writer.forget();
+    reusable.writer.release();
   }
 }

@@ -8,37 +8,39 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 
-/** Nested containers allowed unless `maxDepth` says otherwise. */
+/** Default of `maxDepth`: how deep containers may be nested. */
 export const DEFAULT_MAX_DEPTH = 1000;
-/** The most `maxDepth` may be: the walk recurses, and Node's default stack holds 2200 levels of it. */
+/**
+ * Largest `maxDepth`. The writer recurses, and the default stack of Node has space for 2200 levels.
+ */
 export const LARGEST_MAX_DEPTH = 1500;
 
-/** Below this many characters a loop beats the two calls into the encoder and WASM. */
+/** Below this many characters a loop is faster than the two calls to the encoder and to WASM. */
 const SHORT_CHARS = 48;
 
-/** ASCII that stands for itself in a JSON string: 1. */
+/** 1 for each ASCII character that a JSON string contains unescaped. */
 const PLAIN = /* @__PURE__ */ Uint8Array.from({ length: 128 }, (_, c) =>
   c >= 0x20 && c !== QUOTE && c !== 0x5c ? 1 : 0,
 );
 
-/** Levels on which every container is compared with its ancestors. */
+/** Up to this depth every container is compared with its ancestors. */
 const SHALLOW_LEVELS = 32;
 
-/** Arrays from here on are looked at as a whole, in case they hold nothing but numbers. */
+/** From this length on, arrays are checked for containing nothing but numbers. */
 const NUMBERS_FROM = 8;
 
-/** How one value is written: how deep it may be, what is left out of it, and who is told. */
+/** How to write a value: the allowed depth, the parts to leave out, and the observer of both. */
 export interface WriteOptions {
   readonly maxDepth: number;
   readonly selection?: Selection | undefined;
   readonly trace?: Trace | undefined;
-  /** Where the value stands in a larger one, which has called its `toJSON`. */
+  /** The path of the value in a larger one, which has called its `toJSON`. */
   readonly at?: readonly (string | number)[];
-  /** The index of the first element of an array that is the rest of a longer one. */
+  /** The index of the first element, for an array that continues a longer one. */
   readonly firstIndex?: number;
 }
 
-/** Takes full chunks: `bytes[start, end)`, valid during the call. */
+/** Receives full chunks: `bytes[start, end)`, valid during the call. */
 export interface ChunkSink {
   chunk(bytes: Uint8Array, start: number, end: number): void;
 }
@@ -46,23 +48,24 @@ export interface ChunkSink {
 const NOWHERE: readonly (string | number)[] = [];
 const NO_SINK: ChunkSink = { chunk() {} };
 
-/** What a selection tells about the value while it is written. */
+/** Observes the effects of a selection while the value is written. */
 export interface Trace {
   excluded(tokens: readonly (string | number)[], by: string | undefined): void;
-  /** The text that stands for a value at a `refs` path. */
+  /** Returns the text that replaces a value at a `refs` path. */
   reference(value: unknown, tokens: readonly (string | number)[], content: Selection): string;
-  /** An `include` path has matched. */
+  /** Called when an `include` path matches. */
   included(): void;
 }
 
 /**
- * Writes one value as canonical JSON (RFC 8785) into a buffer, which is handed to `empty` whenever
- * it is full. Every method takes the position to write at and returns the one after.
+ * Writes one value as canonical JSON (RFC 8785) into a buffer, which it empties into the sink
+ * whenever it is full. Every method takes the position to write at and returns the position behind
+ * its output.
  */
 export class CanonicalWriter {
   readonly #buffer: TextBuffer;
   readonly #bytes: Uint8Array;
-  /** The way to the value being written: names and indexes, for errors, and the containers. */
+  /** The path to the value being written, for errors: names and indexes, and the containers. */
   readonly #tokens: (string | number)[] = [];
   readonly #ancestors: (object | undefined)[] = [];
   #at: readonly (string | number)[] = [];
@@ -76,7 +79,9 @@ export class CanonicalWriter {
     this.#bytes = buffer.bytes;
   }
 
-  /** Writes `value` from `position` on; full chunks go to `chunks`. Returns the end of the last. */
+  /**
+   * Writes `value` at `position`. Full chunks go to `chunks`. Returns the end of the last chunk.
+   */
   write(value: unknown, position: number, options: WriteOptions, chunks: ChunkSink): number {
     this.#chunks = chunks;
     this.#at = options.at ?? NOWHERE;
@@ -89,8 +94,8 @@ export class CanonicalWriter {
       : this.#selected(root, position, 0, options.selection);
   }
 
-  /** Lets go of the last value, which may be large. */
-  forget(): void {
+  /** Drops the references to the last value, which may be large. */
+  release(): void {
     for (let i = 0; this.#ancestors[i] !== undefined; i++) this.#ancestors[i] = undefined;
     this.#trace = undefined;
     this.#chunks = NO_SINK;
@@ -174,7 +179,7 @@ export class CanonicalWriter {
       if (from >= text.length) break;
       at = this.#makeRoom(at);
     }
-    // The encoder has put U+FFFD for a lone surrogate; what was written is thrown away.
+    // The encoder wrote U+FFFD for a lone surrogate. The caller discards the output.
     if (wide && !isWellFormed(text)) {
       refuseSurrogate(this.#path(depth), isName ? 'name' : 'value');
     }
@@ -209,10 +214,10 @@ export class CanonicalWriter {
     return at + 1;
   }
 
-  /** An array of finite numbers, which are printed many at once. Returns 0 if it holds anything else. */
+  /** Writes an array of finite numbers in one call. Returns 0 if the array holds anything else. */
   #numbers(array: readonly unknown[], position: number): number {
     const { length } = array;
-    // Each is read once: what an element does when it is read must not come between.
+    // Each element is read once: a getter must not run between two reads.
     const numbers = new Float64Array(length);
     for (let i = 0; i < length; i++) {
       const value = array[i];
@@ -250,7 +255,7 @@ export class CanonicalWriter {
       const name = names[i] as string;
       this.#tokens[depth] = name;
       const next = selection?.member(name);
-      // What is excluded is not even looked at.
+      // The value of an excluded member is never read.
       if (next?.excludedBy !== undefined && this.#isLeftOut(next, undefined, depth)) continue;
       const value = this.#resolve((object as Record<string, unknown>)[name], name);
       if (value === undefined) continue;
@@ -270,7 +275,7 @@ export class CanonicalWriter {
     return at + 1;
   }
 
-  /** As `#value`, with a selection that still has something to say about this value or below it. */
+  /** Like `#value`, for a selection that can still match this value or below it. */
   #selected(value: unknown, position: number, depth: number, selection: Selection): number {
     if (selection.startsInclude) this.#trace?.included();
     if (selection.isReference) {
@@ -303,7 +308,7 @@ export class CanonicalWriter {
   #isLeftOut(selection: Selection, value: unknown, depth: number): boolean {
     if (selection.excludedBy === undefined) {
       if (selection.isInside) return false;
-      // On the way to an included path a container stays; anything else cannot lead there.
+      // A container on the path to an included value stays. No other value can lead there.
       if (selection.mayLeadInside && isContainer(value)) return false;
     }
     this.#trace?.excluded(this.#path(depth + 1), selection.excludedBy);
@@ -312,8 +317,8 @@ export class CanonicalWriter {
 
   #enter(container: object, depth: number): void {
     const ancestors = this.#ancestors;
-    // Deep down a look at all ancestors of each container would cost more than the container; what
-    // goes round in circles comes by here again.
+    // Below, comparing every container with all ancestors would cost more than writing it. A cycle
+    // comes back to a depth that is checked.
     if (depth < SHALLOW_LEVELS || depth % SHALLOW_LEVELS === 0 || depth >= this.#maxDepth) {
       for (let i = depth - 1; i >= 0; i--)
         if (ancestors[i] === container) this.#refuseCycle(container, depth);
@@ -324,7 +329,7 @@ export class CanonicalWriter {
     ancestors[depth] = container;
   }
 
-  /** Refuses the first container on the way down that was there before. */
+  /** Throws for the first container on the path that contains itself. */
   #refuseCycle(container: object, depthNow: number): never {
     this.#ancestors[depthNow] = container;
     const seen = new Map<object | undefined, number>();
@@ -334,7 +339,10 @@ export class CanonicalWriter {
     return refuseCycle(this.#path(depth), this.#path(earlier));
   }
 
-  /** `toJSON`, as `JSON.stringify` calls it: with the member's name or the element's index. */
+  /**
+   * Calls `toJSON` as `JSON.stringify` does: with the name of the member or the index of the
+   * element.
+   */
   #resolve(value: unknown, key: string | number): unknown {
     return typeof value === 'object' &&
       value !== null &&
@@ -344,7 +352,7 @@ export class CanonicalWriter {
   }
 
   #toJson(value: object, key: string): unknown {
-    // A Buffer's `toJSON` lists its bytes as numbers. Typed arrays are refused, all alike.
+    // The `toJSON` of a Buffer lists its bytes as numbers. All typed arrays are rejected alike.
     if (ArrayBuffer.isView(value)) return value;
     return (value as { toJSON(key: string): unknown }).toJSON(key);
   }

@@ -11,15 +11,15 @@ import { type CompiledIdentity, compileIdentity, type IdentityLike } from './ide
 import { KEY_PREFIX, type Key, toKey } from './key.js';
 import { type Watcher, watch } from './watch.js';
 
-/** A request whose list of messages grows. `createConversation` makes one. */
+/** A request with a growing list of messages. Made by `createConversation`. */
 export interface Conversation {
-  /** The key of the request with all its messages so far: what `keyOf` gives for the whole. */
+  /** The key of the request with all messages so far, equal to `keyOf` of the whole request. */
   readonly key: Key;
-  /** How many messages there are. */
+  /** The number of messages. */
   readonly length: number;
   /**
-   * Adds messages and returns the new key. They count as they are now: changing one later changes
-   * nothing. Errors as `keyOf`; after one the conversation is as it was.
+   * Adds messages and returns the new key. The messages are read now, so a later change has no
+   * effect. Throws the errors of `keyOf`; the conversation then stays unchanged.
    */
   append(...messages: unknown[]): Key;
 }
@@ -27,11 +27,11 @@ export interface Conversation {
 class GrowingConversation implements Conversation {
   readonly #identity: CompiledIdentity;
   readonly #list: string;
-  /** What the identity says about the list. */
+  /** The identity's selection for the list. */
   readonly #selection: Selection | undefined;
-  /** The first to see something included. */
+  /** The first watcher that has seen an included value. */
   #watcher: Watcher;
-  /** Canonical JSON behind the list: members whose names sort after its own. */
+  /** Canonical JSON behind the list: the members whose names sort after that of the list. */
   readonly #tail: Uint8Array;
   /** The digest of everything before the end of the list. */
   #digester: Digester;
@@ -55,7 +55,7 @@ class GrowingConversation implements Conversation {
     const members = (isHere: (name: string) => boolean) => {
       const part = Object.create(null);
       for (const name of Object.keys(given).filter(isHere)) {
-        // Looked at by whoever writes it: not at all if it is excluded.
+        // A getter, because the writer must not read the value of an excluded member.
         Object.defineProperty(part, name, { enumerable: true, get: () => given[name] });
       }
       return canonicalText(part, { maxDepth, selection, trace: this.#watcher });
@@ -124,7 +124,9 @@ class GrowingConversation implements Conversation {
 
 const COMMA = /* @__PURE__ */ Uint8Array.of(0x2c);
 
-/** Digests the elements of an array without its brackets, after a comma where others came before. */
+/**
+ * Digests the elements of an array without its brackets, after a comma if there are earlier ones.
+ */
 class ElementsSink implements CanonicalSink<boolean> {
   digester: Digester;
   #isEmpty: boolean;
@@ -136,12 +138,12 @@ class ElementsSink implements CanonicalSink<boolean> {
   }
 
   chunk(bytes: Uint8Array, start: number, end: number): void {
-    // What comes after may be refused: until then the conversation's own digester stays as it is.
+    // The rest may be invalid. Until then the digester of the conversation must stay unchanged.
     if (this.#isFirst) this.digester = this.digester.clone();
     this.#feed(bytes, start, end);
   }
 
-  /** Returns whether there still is no element. */
+  /** Returns whether the list is still empty. */
   last(bytes: Uint8Array, start: number, end: number): boolean {
     this.#feed(bytes, start, end - 1);
     return this.#isEmpty;
@@ -169,14 +171,14 @@ function isPlain(object: object): boolean {
 }
 
 /**
- * Returns a conversation that begins with `request`: an object with a list, `messages` unless
- * another member is named (`input`, `contents`). Its key is the one `keyOf` gives for the whole
- * request, but a turn costs the digest of what it adds and of the members behind the list, not of
- * all the turns before.
+ * Returns a conversation that starts with `request`, an object with a list. The list is `messages`
+ * by default; `list` can name another member, such as `input` or `contents`. The key equals `keyOf`
+ * of the whole request. But each turn only digests the new messages and the members behind the
+ * list, not the earlier turns.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if there is no such list.
- * @throws {RangeError} `SAMEKEY_BAD_IDENTITY` if the identity leaves the list out, replaces it by
- * its digest, or has a time window. Other errors as `keyOf`.
+ * @throws {RangeError} `SAMEKEY_BAD_IDENTITY` if the identity excludes the list, replaces it by its
+ * digest, or has a time window. Other errors as `keyOf`.
  * @example
  * const conversation = createConversation({ model: 'm', messages: [{ role: 'user', content: 'Hi' }] });
  * const key = conversation.append({ role: 'assistant', content: 'Hello!' });

@@ -3,7 +3,10 @@ import { digestEngine } from '../engine/select.js';
 import { createDigester, type Digester, type HmacKey } from '../hash/hmac.js';
 import type { CanonicalSink } from '../json/write.js';
 
-/** A prefix and the hexadecimal digest of canonical bytes: in one call if they come at once, else as they come. */
+/**
+ * Returns a prefix and the hexadecimal digest of canonical bytes. It digests them in one call if
+ * they arrive at once, and incrementally otherwise.
+ */
 export class DigestSink implements CanonicalSink<string> {
   readonly #hmac: HmacKey | undefined;
   readonly #prefix: string;

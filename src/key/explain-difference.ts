@@ -4,21 +4,25 @@ import { LARGEST_MAX_DEPTH } from '../json/writer.js';
 import { explain } from './explain.js';
 import type { IdentityLike } from './identity.js';
 
-/** One place where two identities part. */
+/** A place at which two values differ under an identity. */
 export interface Difference {
   /** JSON Pointer (RFC 6901) into the canonical forms. */
   readonly path: string;
-  /** Canonical text of what stands there in the first value; `undefined` if nothing does. */
+  /**
+   * Canonical text at this place in the first value; `undefined` if the value has nothing there.
+   */
   readonly a: string | undefined;
-  /** The same for the second value. */
+  /**
+   * Canonical text at this place in the second value; `undefined` if the value has nothing there.
+   */
   readonly b: string | undefined;
 }
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
 /**
- * Returns the paths at which two values differ under one identity, in canonical order; none if and
- * only if it gives them the same key. Errors as `keyOf`.
+ * Returns the paths at which two values differ under one identity, in canonical order. The list is
+ * empty if and only if both values have the same key. Throws the errors of `keyOf`.
  *
  * @example
  * explainDifference({ model: 'a', n: 1 }, { model: 'b', n: 1 });

@@ -9,19 +9,19 @@ import { type Excluded, type Notes, type Referenced, watch } from './watch.js';
 /** How a value becomes its key. */
 export interface Explanation {
   readonly key: Key;
-  /** Canonical JSON (RFC 8785) of what is in the identity: the content of the frame. */
+  /** Canonical JSON (RFC 8785) of the selected parts: the content of the frame. */
   readonly canonical: string;
-  /** The scopes before it, with the time window's, from the outermost inwards. */
+  /** The scopes before it, from the outermost inwards, including that of the time window. */
   readonly scopes: readonly string[];
-  /** What is left out, and by which path. */
+  /** The parts that are left out, each with the path that excludes it. */
   readonly excluded: readonly Excluded[];
-  /** What stands in the canonical form as its digest. */
+  /** The values that are replaced by their digest. */
   readonly referenced: readonly Referenced[];
 }
 
 /**
- * Returns how a value becomes its key: the canonical text that is hashed, its scopes, and what was
- * left out by which path. Errors as `keyOf`.
+ * Returns how a value becomes its key: the canonical text that is hashed, its scopes, and the
+ * excluded parts with the path that excludes each. Throws the errors of `keyOf`.
  *
  * @example
  * explain({ b: 2, trace_id: 'x', a: 1 }, identities.volatile).canonical; // '{"a":1,"b":2}'

@@ -3,26 +3,25 @@ import { fail, nameOf, quote } from '../errors/errors.js';
 import { requireWellFormed } from '../hash/content.js';
 
 /**
- * What a key is separated by: the tenant, the operation, the environment. Several scopes go from
- * the outermost inwards.
+ * Separates keys by tenant, operation or environment. Several scopes go from the outermost inwards.
  */
 export type Scope = string | readonly string[];
 
-/** The scopes as a list. */
+/** Returns the scopes as a list. */
 export function toScopes(scope: unknown): readonly string[] {
   const scopes = typeof scope === 'string' ? [scope] : scope;
   if (!Array.isArray(scopes)) {
     return fail(
       TypeError,
       'SAMEKEY_BAD_SCOPE',
-      `Cannot use the scope: it is ${nameOf(scope)}, neither text nor a list of texts`,
+      `Cannot use the scope: it is ${nameOf(scope)}, wanted text or a list of texts`,
     );
   }
   if (scopes.length === 0) {
     fail(
       RangeError,
       'SAMEKEY_BAD_SCOPE',
-      'Cannot use the scope: the list is empty, leave it out to have none',
+      'Cannot use the scope: the list is empty, wanted at least one scope',
     );
   }
   for (const each of scopes) requireScope(each);
@@ -31,7 +30,11 @@ export function toScopes(scope: unknown): readonly string[] {
 
 function requireScope(scope: unknown): void {
   if (typeof scope !== 'string') {
-    fail(TypeError, 'SAMEKEY_BAD_SCOPE', `Cannot use the scope: it is ${nameOf(scope)}, not text`);
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_SCOPE',
+      `Cannot use the scope: it is ${nameOf(scope)}, wanted text`,
+    );
   }
   requireWellFormed(scope, 'use the scope');
   if (scope.includes('\0')) {
@@ -43,7 +46,9 @@ function requireScope(scope: unknown): void {
   }
 }
 
-/** The frame before the content: each scope's UTF-8 and a zero byte. */
+/**
+ * Returns the part of the frame before the content: the UTF-8 bytes of each scope and a zero byte.
+ */
 export function framePrefix(scopes: readonly string[]): Uint8Array {
   return encoder.encode(scopes.map((scope) => `${scope}\0`).join(''));
 }

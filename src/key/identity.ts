@@ -13,40 +13,40 @@ import {
   toKeyFormat,
 } from './key-format.js';
 
-/** Digests of referenced texts, kept by the caller: a `Map`, or anything with its two methods. */
+/** A cache for the digests of referenced texts: a `Map`, or any object with these two methods. */
 export interface ReferenceCache {
   get(text: string): string | undefined;
   set(text: string, digestHex: string): unknown;
 }
 
-/** Which part of a request is its logical identity, and how that becomes a key. */
+/** Selects the part of a request that is its logical identity, and how it becomes a key. */
 export interface IdentityOptions extends KeyFormatOptions {
   /**
-   * Paths that make up the identity; everything else is left out. Containers on the way stay.
-   * Without it everything goes in.
+   * Paths to include; everything else is left out. Containers on the path stay. By default
+   * everything is included.
    */
   readonly include?: readonly string[];
-  /** Paths to leave out; stronger than `include`. */
+  /** Paths to leave out. They take precedence over `include`. */
   readonly exclude?: readonly string[];
-  /** Tenant, operation, environment, …: the same value in another scope gets another key. */
+  /** Tenant, operation or environment. The same value in another scope gets another key. */
   readonly scope?: Scope;
   /**
-   * Paths of large values (a base64 image) that go in as their own digest, `"sha256:…"`. With a
-   * `cache`, the digest of a text that was seen before is not computed again.
+   * Paths of large values (such as a base64 image) that are replaced by their digest, `"sha256:…"`.
+   * With a `cache`, the digest of a known text is not computed again.
    */
   readonly refs?:
     | readonly string[]
     | { readonly paths: readonly string[]; readonly cache: ReferenceCache };
   /**
-   * Makes keys differ from one stretch of time to the next: the number of the `lengthMs` long
-   * window that `clock` (milliseconds; `Date.now` unless given) is in goes into the scope.
+   * Makes keys change over time. The scope gets the number of the current window of `lengthMs`.
+   * `clock` returns milliseconds; it defaults to `Date.now`.
    */
   readonly window?: { readonly lengthMs: number; readonly clock?: () => number };
-  /** Nested arrays and objects allowed, 1 to 1500; 1000 unless given. */
+  /** Maximum nesting of arrays and objects, 1 to 1500. Default: 1000. */
   readonly maxDepth?: number;
   /**
-   * What `keyOfJson` does with an integer beyond 2^53 - 1 either way: an error, unless given, or
-   * the nearest `'double'`. To `keyOf` a number is one already.
+   * How `keyOfJson` treats an integer beyond ±(2^53 - 1). Default: `'error'`. `'double'` rounds it
+   * to the nearest double. It has no effect on `keyOf`, whose numbers are doubles already.
    */
   readonly bigNumbers?: BigNumbers;
 }
@@ -54,18 +54,18 @@ export interface IdentityOptions extends KeyFormatOptions {
 /** An identity, compiled or as a plain object. */
 export type IdentityLike = Identity | IdentityOptions;
 
-/** What `keyOf` works from. */
+/** The compiled form that `keyOf` uses. */
 export interface CompiledIdentity {
   readonly format: KeyFormat;
   readonly maxDepth: number;
   readonly bigNumbers: BigNumbers;
   readonly selection: Selection | undefined;
-  /** Paths of `include`, for the message when none of them is there. */
+  /** The `include` paths, for the error if none of them matches. */
   readonly include: readonly string[];
   readonly cache: ReferenceCache | undefined;
-  /** Whether it has a time window, so that the scopes are others later. */
+  /** Whether it has a time window, so that the scopes change over time. */
   readonly isMoving: boolean;
-  /** The scopes in force now. */
+  /** Returns the current scopes. */
   scopes(): readonly string[];
   prefix(): Uint8Array | undefined;
 }
@@ -95,8 +95,8 @@ const EVERYTHING: CompiledIdentity = {
 };
 
 /**
- * A compiled identity. Its members are the options it was defined by, so that
- * `{ ...identities.anthropic, scope: 'tenant-1' }` builds on it.
+ * A compiled identity. Its members are the options that defined it, so `{ ...identities.anthropic,
+ * scope: 'tenant-1' }` extends it.
  */
 export class Identity implements IdentityOptions {
   declare readonly include?: readonly string[];
@@ -108,27 +108,27 @@ export class Identity implements IdentityOptions {
   declare readonly window?: NonNullable<IdentityOptions['window']>;
   declare readonly maxDepth?: number;
   declare readonly bigNumbers?: BigNumbers;
-  /** Compiled on first use: a program that imports the presets uses one of them, if any. */
+  /** Compiled on first use, because a program that imports the presets uses at most one or two. */
   #compiled: CompiledIdentity | undefined;
 
   constructor(options: IdentityOptions) {
     Object.assign(this, options);
-    // Lists are the identity's own: nobody changes it from outside.
+    // Lists are copied and frozen, so that no caller can change them.
     for (const [name, value] of Object.entries(options)) {
       if (Array.isArray(value)) Object.assign(this, { [name]: Object.freeze([...value]) });
     }
-    // What `console.log` prints in Node, Bun and Deno.
+    // Used by `console.log` in Node, Bun and Deno.
     const inspect = Symbol.for('nodejs.util.inspect.custom');
     Object.defineProperty(this, inspect, { value: () => this.toJSON() });
     Object.freeze(this);
   }
 
-  /** For logs: the options, and `null` for the secret, which is no secret to anybody. */
+  /** Returns the options for logs, with `null` in place of the secret. */
   toJSON(): object {
     return 'secret' in this ? { ...this, secret: null } : { ...this };
   }
 
-  /** What `identity` compiles to; an `Identity` is compiled once. */
+  /** Returns the compiled form of `identity`. An `Identity` is compiled once. */
   static compiled(identity: IdentityLike): CompiledIdentity {
     if (!(#compiled in identity)) {
       requireMembers(identity, MEMBERS, 'identity');
@@ -140,11 +140,11 @@ export class Identity implements IdentityOptions {
 }
 
 /**
- * Returns an identity, compiled once, to be used for any number of keys.
+ * Returns a compiled identity, which can be used for any number of keys.
  *
- * Paths are JSONPath (RFC 9535) with names, indexes, `*` and `..`; a bare name means `$.name`.
+ * Paths are JSONPath (RFC 9535) with names, indexes, `*` and `..`. A bare name means `$.name`.
  *
- * @throws {SyntaxError} `SAMEKEY_BAD_PATH` with the position for any other path.
+ * @throws {SyntaxError} `SAMEKEY_BAD_PATH` with the position, for any other path.
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for an unknown member or one of the wrong type,
  * `SAMEKEY_BAD_SCOPE`, `SAMEKEY_BAD_IDENTITY`.
  * @throws {RangeError} `SAMEKEY_BAD_ARGUMENT`, `SAMEKEY_BAD_SCOPE`, `SAMEKEY_BAD_IDENTITY` for
@@ -162,7 +162,7 @@ export function defineIdentity(options: IdentityOptions): Identity {
   return identity;
 }
 
-/** The identity to use: compiled before, compiled now, or everything. */
+/** Returns the compiled identity. Without an identity everything is included. */
 export function compileIdentity(identity: IdentityLike | undefined): CompiledIdentity {
   if (identity === undefined) return EVERYTHING;
   if (typeof identity !== 'object' || identity === null) {
@@ -172,12 +172,12 @@ export function compileIdentity(identity: IdentityLike | undefined): CompiledIde
 }
 
 function compile(given: IdentityOptions): CompiledIdentity {
-  // Without a prototype, so that nothing that was put on `Object.prototype` becomes an option.
+  // Without a prototype, so that a member of `Object.prototype` never becomes an option.
   const options: IdentityOptions = Object.assign(Object.create(null), given);
   for (const [name, value] of Object.entries(options)) {
-    // `scope: tenant?.id` that is undefined must not quietly make keys that tenants share.
+    // `scope: tenant?.id` that is undefined must not silently make keys that all tenants share.
     if (value === undefined && name !== 'secret') {
-      refuse(TypeError, `${name} is undefined, leave the member out to have none`);
+      refuse(TypeError, `${name} is undefined, wanted a value or no such member`);
     }
   }
   const include = options.include === undefined ? [] : toRules('include', options.include);

@@ -5,11 +5,11 @@ import type { KeyBits } from './key.js';
 
 /** How a frame becomes a key. */
 export interface KeyFormatOptions {
-  /** Bits of the digest that the key shows: 256 (67 characters) or 128 (35 characters). */
+  /** Bits of the digest in the key: 256 (67 characters) or 128 (35 characters). Default: 256. */
   readonly bits?: KeyBits;
   /**
-   * Makes the key HMAC-SHA-256 of the frame: nobody without the secret can guess which content a
-   * key stands for, or make the key of a content.
+   * Makes the key the HMAC-SHA-256 of the frame. Without the secret it is not possible to guess the
+   * content of a key, or to make the key of a content.
    */
   readonly secret?: Content;
 }
@@ -31,12 +31,12 @@ export function toKeyFormat(options: KeyFormatOptions): KeyFormat {
       `Cannot make a key of ${typeof bits === 'number' ? bits : nameOf(bits)} bits: wanted 256 or 128`,
     );
   }
-  // `secret: process.env.MISSING` must not quietly make keys that anybody can guess.
+  // `secret: process.env.MISSING` must not silently make keys that anyone can guess.
   if ('secret' in options && options.secret === undefined) {
     fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
-      'Cannot use the secret: it is undefined, leave the member out to have none',
+      'Cannot use the secret: it is undefined, wanted a value or no such member',
     );
   }
   return { bits, hmac: options.secret === undefined ? undefined : hmacKey(options.secret) };

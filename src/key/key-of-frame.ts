@@ -7,7 +7,7 @@ import type { KeyFormat } from './key-format.js';
 /** Frames up to this size are joined and digested in one call. */
 const JOINED_BYTES = 4096;
 
-/** The key of a frame that is given in pieces. */
+/** Returns the key of a frame that is passed in pieces. */
 export function keyOfFrame(pieces: readonly Uint8Array[], format: KeyFormat): Key {
   const byteCount = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (format.hmac === undefined && byteCount <= JOINED_BYTES) {

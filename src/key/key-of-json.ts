@@ -8,12 +8,12 @@ import { KEY_PREFIX, type Key, toKey } from './key.js';
 import { writeFrame } from './key-of.js';
 
 /**
- * Returns the key of a JSON text, such as a request's body: the key that `keyOf` gives to its value.
- * White space, member order and the spelling of strings and numbers do not matter. The text is read
- * strictly, also where the identity leaves it out.
+ * Returns the key of a JSON text, such as the body of a request. It equals `keyOf` of its value:
+ * white space, the order of members and the spelling of strings and numbers do not matter. The
+ * whole text is read strictly, even parts that the identity leaves out.
  *
- * @throws as `canonicalizeJson` for the text and as `keyOf` for the identity, whose `maxDepth` and
- * `bigNumbers` apply.
+ * @throws as `canonicalizeJson` for the text, with the `maxDepth` and `bigNumbers` of the identity,
+ * and as `keyOf` for the identity.
  * @example
  * keyOfJson('{ "b": 2, "a": 1e0 }') === keyOf({ a: 1, b: 2 }); // true
  */
@@ -23,7 +23,7 @@ export function keyOfJson(input: Content, identity?: IdentityLike): Key {
   return toKey(writeJsonFrame(input, compiled, sink), compiled.format.bits);
 }
 
-/** The frame of a JSON text, into a sink. */
+/** Writes the frame of a JSON text into a sink. */
 export function writeJsonFrame<T extends object | string | true>(
   input: Content,
   identity: CompiledIdentity,

@@ -8,7 +8,7 @@ import { KEY_PREFIX, type Key, toKey } from './key.js';
 import { type KeyFormatOptions, toKeyFormat } from './key-format.js';
 import { pieces, type Signal, type WebStream } from './stream-pieces.js';
 
-/** Raw bytes that arrive in pieces. Pieces that are text count as their UTF-8. */
+/** Raw bytes that arrive in pieces. A piece of text counts as its UTF-8 bytes. */
 export type ByteStream =
   | WebStream
   | AsyncIterable<unknown>
@@ -17,29 +17,29 @@ export type ByteStream =
 
 export interface KeyOfStreamOptions extends KeyFormatOptions {
   readonly scope?: Scope;
-  /** Stops reading; the promise is rejected with the signal's reason. */
+  /** Stops reading when aborted. The promise then rejects with the reason of the signal. */
   readonly signal?: Signal;
 }
 
 /**
- * How much of a piece is digested before other streams have their turn, where streams share the
- * lanes: what waits for them is at most that much of each.
+ * How much of a piece is digested before other streams get their turn, when streams share the
+ * lanes. At most this many bytes of each stream are pending.
  */
 const TURN_BYTES = 0x10000;
 
 const MEMBERS = ['bits', 'secret', 'scope', 'signal'];
 
 /**
- * Resolves to the key of a stream's raw bytes, equal to `sha256Hex` (or `scoped`) of all of them
- * together: a Web `ReadableStream`, a Node `Readable` or any other async iterable, a `Blob` or a
- * `File`. One piece is read at a time and none is kept, so memory stays constant.
+ * Resolves to the key of the raw bytes of a stream. It equals `sha256Hex` (or `scoped`) of all
+ * bytes. The stream is a Web `ReadableStream`, a Node `Readable` or any other async iterable, a
+ * `Blob` or a `File`. Pieces are read one at a time and not kept, so memory use is constant.
  *
- * An error of the stream passes through as it is, and a stream whose reading was begun but not
- * ended is cancelled. A Node stream that was read before is refused; a web stream that somebody
- * else has read to its end cannot be told from an empty one.
+ * An error of the stream is thrown unchanged. If reading fails, the stream is cancelled. A Node
+ * stream that was read before is rejected; a web stream that was read to its end looks like an
+ * empty one.
  *
- * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if it is no stream, or one that was read before, or a
- * piece is neither bytes nor text; otherwise as `scoped`.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if it is not a stream, was read before, or has a piece
+ * that is neither bytes nor text; otherwise as `scoped`.
  * @example
  * (await keyOfStream(new Blob(['ab', 'c']))) === sha256Hex('abc'); // true
  */
@@ -58,8 +58,8 @@ export async function keyOfStream(stream: ByteStream, options?: KeyOfStreamOptio
     const given = toBytes(piece, 'hash a piece of the stream');
     let bytes = given;
     if (given.length > turnBytes) {
-      // Whoever gave it may use it again while others have their turn. One copy after another in one
-      // place: as garbage they would be 32 MiB before they are collected.
+      // A copy, because the producer may reuse the piece while other streams have their turn. The
+      // buffer is reused: as garbage, copies would reach 32 MiB before they are collected.
       if (own.length < given.length) own = new Uint8Array(given.length);
       own.set(given);
       bytes = own.subarray(0, given.length);
@@ -79,6 +79,6 @@ function toSignal(signal: unknown): Signal | undefined {
   return fail(
     TypeError,
     'SAMEKEY_BAD_ARGUMENT',
-    `Cannot use the signal: it is ${nameOf(signal)}, not an AbortSignal`,
+    `Cannot use the signal: it is ${nameOf(signal)}, wanted an AbortSignal`,
   );
 }

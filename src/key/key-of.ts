@@ -5,12 +5,12 @@ import { KEY_PREFIX, type Key, toKey } from './key.js';
 import { watch } from './watch.js';
 
 /**
- * Returns the key of a JSON value: `ik_` and the SHA-256 of its canonical form (RFC 8785). Member
- * order does not matter, and nothing is left out unless the identity says so.
+ * Returns the key of a JSON value: `ik_` and the SHA-256 of its canonical form (RFC 8785). The
+ * order of members does not matter. Everything is included unless the identity excludes it.
  *
  * @throws {TypeError} and {RangeError} as `canonicalize` for a value that is not JSON, and as
- * `defineIdentity` for an identity given as a plain object.
- * @throws {RangeError} `SAMEKEY_EMPTY_IDENTITY` if none of the paths to `include` is there.
+ * `defineIdentity` for an identity passed as a plain object.
+ * @throws {RangeError} `SAMEKEY_EMPTY_IDENTITY` if no `include` path matches.
  * @example
  * keyOf({ a: 1, b: 2 }) === keyOf({ b: 2, a: 1 }); // true
  * keyOf({ a: 1, trace_id: 'x' }, { exclude: ['trace_id'] }) === keyOf({ a: 1 }); // true
@@ -21,8 +21,8 @@ export function keyOf(value: unknown, identity?: IdentityLike): Key {
 }
 
 /**
- * Returns the key of a JSON value in 35 characters, which fit the `custom_id` of batch APIs
- * (`^[a-zA-Z0-9_-]{1,64}$`): `keyOf` with `bits: 128`. Errors as `keyOf`.
+ * Returns the key of a JSON value in 35 characters, which is valid as `custom_id` of batch APIs
+ * (`^[a-zA-Z0-9_-]{1,64}$`). It is `keyOf` with `bits: 128`, and throws the same errors.
  *
  * @example
  * customId({ a: 1 }).length; // 35
@@ -31,12 +31,12 @@ export function customId(value: unknown, identity?: IdentityLike): Key {
   return toKey(digestText(value, compileIdentity(identity)), 128);
 }
 
-/** The prefix and all 64 digits. */
+/** Returns the prefix and all 64 digits. */
 function digestText(value: unknown, identity: CompiledIdentity): string {
   return writeFrame(value, identity, new DigestSink(identity.format.hmac, KEY_PREFIX));
 }
 
-/** The frame of a value, into a sink. */
+/** Writes the frame of a value into a sink. */
 export function writeFrame<T>(
   value: unknown,
   identity: CompiledIdentity,

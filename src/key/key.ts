@@ -5,7 +5,7 @@ export type Key = `ik_${string}`;
 
 export type KeyBits = 256 | 128;
 
-/** A key taken apart, as `parseKey` gives it. */
+/** The parts of a key, as returned by `parseKey`. */
 export interface ParsedKey {
   readonly key: Key;
   readonly bits: KeyBits;
@@ -15,17 +15,17 @@ export interface ParsedKey {
 
 const KEY = /^ik_(?:[0-9a-f]{64}|[0-9a-f]{32})$/;
 
-/** Hexadecimal digits of a key of that many bits. */
+/** The number of hexadecimal digits in a key, by its bits. */
 export const HEX_DIGITS = { 256: 64, 128: 32 } as const;
 
 export const KEY_PREFIX = 'ik_';
 
-/** The prefix and the digest's 64 digits as a key of that many bits. */
+/** Returns the prefix and 64 digits of a digest as a key with `bits` bits. */
 export function toKey(text: string, bits: KeyBits): Key {
   return (bits === 256 ? text : text.slice(0, KEY_PREFIX.length + HEX_DIGITS[128])) as Key;
 }
 
-/** The same for many. */
+/** Like `toKey`, for many. */
 export function toKeys(texts: string[], bits: KeyBits): Key[] {
   return bits === 256 ? (texts as Key[]) : texts.map((text) => toKey(text, bits));
 }
@@ -44,8 +44,8 @@ export function isKey(value: unknown): value is Key {
 /**
  * Returns the parts of a key.
  *
- * @throws {SyntaxError} `SAMEKEY_BAD_KEY` saying what is wrong, with its `position`; `TypeError`
- * for anything but text.
+ * @throws {SyntaxError} `SAMEKEY_BAD_KEY` with the first mistake and its `position`; `TypeError` if
+ * `text` is not text.
  * @example
  * parseKey('ik_ba7816bf8f01cfea414140de5dae2223').bits; // 128
  */
@@ -58,7 +58,7 @@ export function parseKey(text: string): ParsedKey {
     return fail(
       TypeError,
       'SAMEKEY_BAD_KEY',
-      `Cannot parse the key: it is ${nameOf(text)}, not text`,
+      `Cannot parse the key: it is ${nameOf(text)}, wanted text`,
     );
   }
   const { what, position } = faultOf(text);
@@ -70,7 +70,7 @@ export function parseKey(text: string): ParsedKey {
   );
 }
 
-/** The first thing that is wrong with a text that is no key. */
+/** Returns the first mistake in a text that is not a key. */
 function faultOf(text: string): { what: string; position: number } {
   if (text === '') return { what: 'it is empty', position: 0 };
   if (!text.startsWith('ik_')) {
@@ -92,7 +92,7 @@ function faultOf(text: string): { what: string; position: number } {
   };
 }
 
-/** What the text looks like instead. */
+/** Returns a hint if the text looks like another kind of identifier. */
 function guess(text: string): string {
   if (/^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text)) {
     return `, this is a version ${text[14]} UUID`;

@@ -9,7 +9,7 @@ import { KEY_PREFIX, type Key, toKeys } from './key.js';
 import { writeFrame } from './key-of.js';
 import { writeJsonFrame } from './key-of-json.js';
 
-/** The keys of frames that come one after the other. Long ones are digested as they come. */
+/** Makes the keys of consecutive frames. Long frames are digested while they arrive. */
 export class KeyBatch implements CanonicalSink<true> {
   readonly #identity: CompiledIdentity;
   readonly #batch: DigestBatch<string>;
@@ -25,7 +25,7 @@ export class KeyBatch implements CanonicalSink<true> {
     this.#long.chunk(bytes, start, end);
   }
 
-  /** Ends one frame. */
+  /** Ends a frame. */
   last(bytes: Uint8Array, start: number, end: number): true {
     if (this.#long === undefined) this.#batch.add(bytes, start, end, false);
     else this.#batch.done(this.#long.last(bytes, start, end));
@@ -39,11 +39,11 @@ export class KeyBatch implements CanonicalSink<true> {
 }
 
 /**
- * Returns the keys of many JSON values, in their order: equal to `keyOf` of one after the other,
- * and faster for short ones, which are digested four abreast.
+ * Returns the keys of many JSON values, in their order. It equals `keyOf` of each, and is faster
+ * for short values, which are digested four at a time.
  *
- * @throws {TypeError} and {RangeError} as `keyOf`; the message says which value is to blame, `path`
- * where in that value.
+ * @throws {TypeError} and {RangeError} as `keyOf`. The message has the index of the wrong value;
+ * `path` is the path in that value.
  * @example
  * keysOf([{ a: 1, b: 2 }, { b: 2, a: 1 }]).map((key) => key === keyOf({ a: 1, b: 2 })); // [true, true]
  */
@@ -62,10 +62,10 @@ export function keysOf(values: readonly unknown[], identity?: IdentityLike): Key
 }
 
 /**
- * Returns the keys of many JSON texts, in their order: equal to `keyOfJson` of one after the other,
- * and faster for short ones, which are digested four abreast.
+ * Returns the keys of many JSON texts, in their order. It equals `keyOfJson` of each, and is faster
+ * for short texts, which are digested four at a time.
  *
- * @throws as `keyOfJson`; the message says which text is to blame.
+ * @throws as `keyOfJson`. The message has the index of the wrong text.
  * @example
  * keysOfJson(['{"a":1,"b":2}', '{ "b": 2, "a": 1 }']).map((key) => key === keyOf({ a: 1, b: 2 })); // [true, true]
  */
@@ -83,7 +83,7 @@ export function keysOfJson(texts: readonly Content[], identity?: IdentityLike): 
   return keys.finish();
 }
 
-/** An error of samekey's own, saying which value or text it is about. */
+/** Adds the index of the value or text to an error of samekey. */
 function ofItem(error: unknown, index: number): unknown {
   const { code, message } = (error ?? {}) as SamekeyError;
   if (!(error instanceof Error) || !String(code).startsWith('SAMEKEY_')) return error;

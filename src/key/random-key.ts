@@ -2,17 +2,17 @@ import { toUuid } from '../engine/hex.js';
 import { fail, quote } from '../errors/errors.js';
 
 /**
- * Returns a random version 4 UUID (RFC 9562 §5.4), for the case that there is no content to derive
- * a key from. Make it once, before the first attempt, and keep it for every retry.
+ * Returns a random version 4 UUID (RFC 9562 §5.4), for a request without content to derive a key
+ * from. Make it once, before the first attempt, and use it for every retry.
  *
- * @throws {Error} `SAMEKEY_NO_RANDOM` where there is no Web Crypto, or a stub that gives no UUID or
- * nothing but zeros.
+ * @throws {Error} `SAMEKEY_NO_RANDOM` if there is no Web Crypto, or only a stub that returns no
+ * UUID or only zeros.
  * @example
  * randomKey().length; // 36
  */
 export function randomKey(): string {
   const { crypto } = globalThis;
-  // `randomUUID` is missing on pages that are not served over HTTPS; `getRandomValues` is not.
+  // Pages without HTTPS have no `randomUUID`, but they have `getRandomValues`.
   const uuid = crypto?.randomUUID
     ? crypto.randomUUID()
     : crypto?.getRandomValues && toUuid(crypto.getRandomValues(new Uint8Array(16)), 4);
@@ -24,5 +24,5 @@ export function randomKey(): string {
   );
 }
 
-/** Version 4, and not the zeros that a stub of `getRandomValues` leaves. */
+/** Matches version 4, except the zeros that a stub of `getRandomValues` leaves. */
 const RANDOM = /^(?!0{8}-0{4}-40)[\da-f-]{14}4[\da-f-]{21}$/;

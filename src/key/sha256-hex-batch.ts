@@ -5,10 +5,11 @@ import type { KeyFormatOptions } from './key-format.js';
 import { formatOf } from './sha256-hex.js';
 
 /**
- * Returns the keys of many contents, in their order: equal to `sha256Hex` of one after the other,
- * and faster for short ones, which are digested four abreast.
+ * Returns the keys of many contents, in their order. It equals `sha256Hex` of each, and is faster
+ * for short contents, which are digested four at a time.
  *
- * @throws {TypeError} and {RangeError} as `sha256Hex`, with the index of the content to blame.
+ * @throws {TypeError} and {RangeError} as `sha256Hex`. The message has the index of the wrong
+ * content.
  * @example
  * sha256HexBatch(['abc', 'b'], { bits: 128 })[0]; // 'ik_ba7816bf8f01cfea414140de5dae2223'
  */

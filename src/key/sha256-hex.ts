@@ -14,7 +14,7 @@ import { keyOfFrame } from './key-of-frame.js';
 
 const MEMBERS = ['bits', 'secret'];
 
-/** Checks the options of functions that take nothing else. */
+/** Checks the options of functions that take only a key format. */
 export function formatOf(options: KeyFormatOptions | undefined): KeyFormat {
   if (options === undefined) return DEFAULT_FORMAT;
   requireMembers(options, MEMBERS, 'options');
@@ -22,13 +22,14 @@ export function formatOf(options: KeyFormatOptions | undefined): KeyFormat {
 }
 
 /**
- * Returns the key of bytes, or of a text's UTF-8: `ik_` and their SHA-256 in hexadecimal.
+ * Returns the key of bytes, or of the UTF-8 bytes of a text: `ik_` and their SHA-256 in
+ * hexadecimal.
  *
- * Text is taken as it stands: for JSON use `keyOf`, to which member order and white space do not
- * matter.
+ * Text is hashed unchanged. For JSON use `keyOf`, which ignores white space and the order of
+ * members.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for content that is neither text nor bytes and for
- * wrong options, `SAMEKEY_LONE_SURROGATE` for text that is not valid Unicode.
+ * invalid options, `SAMEKEY_LONE_SURROGATE` for text that is not valid Unicode.
  * @throws {RangeError} `SAMEKEY_BAD_ARGUMENT` for other `bits` and an empty secret.
  * @example
  * sha256Hex('abc', { bits: 128 }); // 'ik_ba7816bf8f01cfea414140de5dae2223'
@@ -47,13 +48,13 @@ export function sha256Hex(content: Content, options?: KeyFormatOptions): Key {
 }
 
 /**
- * Returns the key of a content inside a scope, or inside several: the digest of
- * `scope 00 … scope 00 content`. The same content under another tenant or operation gets another
- * key. Scopes and content are told apart for a given number of scopes; content that holds zero
- * bytes can look like one more scope, which JSON never does.
+ * Returns the key of a content inside one or more scopes: the digest of `scope 00 … scope 00
+ * content`. The same content under another tenant or operation gets another key. Scopes and content
+ * cannot be confused if the number of scopes is fixed. Otherwise content with zero bytes can look
+ * like one more scope; JSON has no zero bytes.
  *
  * @throws {TypeError} `SAMEKEY_BAD_SCOPE` for a scope that is not text, and as `sha256Hex`.
- * @throws {RangeError} `SAMEKEY_BAD_SCOPE` for a scope that holds U+0000, and as `sha256Hex`.
+ * @throws {RangeError} `SAMEKEY_BAD_SCOPE` for a scope that contains U+0000, and as `sha256Hex`.
  * @example
  * scoped('tenant-1', 'abc') === scoped('tenant-2', 'abc'); // false
  */

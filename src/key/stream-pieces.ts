@@ -1,8 +1,8 @@
 import { fail, nameOf } from '../errors/errors.js';
 
 /**
- * What is used of a `ReadableStream`. The DOM's, Node's and every other platform's own is one, and
- * none of their declarations is needed to say so.
+ * The members of a `ReadableStream` that are used. This type matches the streams of the DOM, Node
+ * and every other platform, without their declarations.
  */
 export interface WebStream {
   getReader(): {
@@ -12,7 +12,7 @@ export interface WebStream {
   };
 }
 
-/** What is used of an `AbortSignal`. */
+/** The members of an `AbortSignal` that are used. */
 export interface Signal {
   readonly reason: unknown;
   throwIfAborted(): void;
@@ -20,7 +20,7 @@ export interface Signal {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
-/** Streams that were begun here. They have nothing to give twice: that would be the key of nothing. */
+/** Streams that were read here. A second reading would return the key of empty content. */
 const begun = /* @__PURE__ */ new WeakSet<object>();
 
 function begin(stream: object): void {
@@ -32,11 +32,11 @@ function refuseRead(): never {
   return fail(
     TypeError,
     'SAMEKEY_BAD_ARGUMENT',
-    'Cannot read the stream: it was read before, give one that still has its first byte',
+    'Cannot read the stream: it was read before, wanted an unread stream',
   );
 }
 
-/** The pieces of whatever `keyOfStream` takes. */
+/** Returns the pieces of any stream that `keyOfStream` accepts. */
 export function pieces(
   stream: unknown,
   signal: Signal | undefined,
@@ -51,7 +51,7 @@ export function pieces(
     [Symbol.iterator]?: unknown;
   } | null;
   if (typeof source === 'object' && source !== null) {
-    // Safari cannot iterate a ReadableStream, so none is iterated.
+    // Streams are read through their reader, because Safari cannot iterate a ReadableStream.
     if (typeof source.getReader === 'function') return read(source as WebStream, signal);
     if (typeof source.stream === 'function')
       return read((source as { stream(): WebStream }).stream(), signal);
@@ -73,7 +73,7 @@ export function pieces(
   );
 }
 
-/** A Node `Readable`: whoever has read from it may have put what it read back (`unshift`). */
+/** Marks a Node `Readable` as read. A reader may have put its data back (`unshift`). */
 function beginReadable(stream: { readableDidRead?: unknown; readableLength?: unknown }): void {
   if (stream.readableDidRead === true && !stream.readableLength) refuseRead();
   begin(stream);
@@ -83,8 +83,8 @@ async function* read(stream: WebStream, signal: Signal | undefined) {
   const reader = stream.getReader();
   begin(stream);
   let isDone = false;
-  // A cancelled reader settles the read that is under way. What the stream makes of it is its own
-  // business: a `cancel` may fail, or never end.
+  // Cancelling the reader settles the pending read. A failing or hanging `cancel` of the stream
+  // does not matter.
   const cancel = () => void reader.cancel(signal?.reason).catch(() => {});
   signal?.addEventListener('abort', cancel);
   try {
@@ -105,7 +105,7 @@ async function* read(stream: WebStream, signal: Signal | undefined) {
   }
 }
 
-/** Other iterables: a Node `Readable` is destroyed, a generator asked to return. */
+/** Reads any other iterable. On abort a Node `Readable` is destroyed, and a generator returns. */
 async function* abortable(source: AsyncIterable<unknown>, signal: Signal) {
   const iterator = (source[Symbol.asyncIterator] ?? (source as never)[Symbol.iterator]).call(
     source,
@@ -127,8 +127,8 @@ async function* abortable(source: AsyncIterable<unknown>, signal: Signal) {
 }
 
 /**
- * The next piece, unless the signal comes first. A promise for each: one promise that lives as long
- * as the stream, in a race with every piece, would keep every piece.
+ * Returns the next piece, or rejects when the signal is aborted. Each piece gets its own promise:
+ * racing every piece against one long-lived promise would keep all pieces in memory.
  */
 function nextOr(
   iterator: AsyncIterator<unknown>,
@@ -150,9 +150,9 @@ async function stop(
   try {
     const { destroy } = source as { destroy?: unknown };
     if (typeof destroy === 'function') destroy.call(source);
-    // Not awaited: a generator that waits for something returns only when that has come.
+    // Not awaited: a generator that is waiting returns only after its wait.
     else Promise.resolve(iterator.return?.()).catch(() => {});
   } catch {
-    // The reason for stopping is the one to tell.
+    // The caller receives the reason of the abort instead.
   }
 }

@@ -15,32 +15,32 @@ export interface Excluded {
   readonly by: string | undefined;
 }
 
-/** A large value that stands in its identity as its digest. */
+/** A large value that its identity replaces by a digest. */
 export interface Referenced {
   readonly path: string;
-  /** SHA-256 of the value's own canonical form, 64 hexadecimal digits. */
+  /** SHA-256 of the canonical form of the value, 64 hexadecimal digits. */
   readonly sha256: string;
 }
 
-/** Follows the writer through one value. */
+/** Observes the writer for one value. */
 export interface Watcher extends Trace {
-  /** Whether an `include` path has matched, or there is none. */
+  /** Whether an `include` path has matched, or there are no `include` paths. */
   readonly hasIncluded: boolean;
-  /** To be called when the value is written. */
+  /** Must be called after the value is written. Throws if nothing was included. */
   finish(): void;
 }
 
-/** Notes what is left out and what is referenced. */
+/** Collects the excluded and the referenced parts. */
 export interface Notes {
   readonly excluded: Excluded[];
   readonly referenced: Referenced[];
 }
 
-/** The watcher for one value, which writes into `notes` if there are any. */
+/** Creates the watcher for one value. It writes into `notes`, if given. */
 export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
   const { include, maxDepth, cache } = identity;
   let hasIncluded = include.length === 0;
-  /** References that are being written, one inside the other. */
+  /** How many references are open, one inside the other. */
   let depth = 0;
   return {
     get hasIncluded() {
@@ -65,7 +65,7 @@ export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
       fail(
         RangeError,
         'SAMEKEY_EMPTY_IDENTITY',
-        `Cannot make a key: the value has none of the paths to include (${include.join(', ')})`,
+        `Cannot make a key: no include path matches the value (${include.join(', ')})`,
       );
     },
   };
@@ -78,11 +78,11 @@ function referenceDigest(
   options: WriteOptions,
   cache: ReferenceCache | undefined,
 ): string {
-  // Only text is looked up: an object may have changed since.
+  // Only text is cached: an object may have changed since.
   const known: unknown = typeof value === 'string' ? cache?.get(value) : undefined;
   if (known !== undefined && known !== null) {
     if (typeof known === 'string' && SHA256_HEX.test(known)) return known;
-    // A promise, say: it would stand for every value alike.
+    // For example a promise, which would give every value the same digest.
     fail(
       TypeError,
       'SAMEKEY_BAD_IDENTITY',

@@ -1,34 +1,34 @@
 import type { EngineChoice, IdentityOptions } from '../index.js';
 
 /**
- * Texts in one block of bytes that belongs to nobody else, so that it can be given to another
- * thread without a copy.
+ * Texts in one block of bytes with a buffer of its own, which can move to another thread without a
+ * copy.
  */
 export interface Batch {
-  // `Uint8Array<ArrayBuffer>`, for which TypeScript before 5.7 has no other name.
+  // `Uint8Array<ArrayBuffer>`, which TypeScript before 5.7 cannot express.
   readonly bytes: ReturnType<typeof Uint8Array.of>;
-  /** Where each text ends. Without it each line is one. */
+  /** The end of each text. Without it each line is a text. */
   readonly ends?: ReturnType<typeof Uint32Array.of>;
-  /** One line that was too long to be held: there are no bytes, only the fault to report. */
+  /** One line that was too long: there are no bytes, only the fault to report. */
   readonly isTooLong?: true;
 }
 
-/** What all batches of one call have in common; it crosses threads with each of them. */
+/** The settings of one call, sent to the threads with each batch. */
 export interface Work {
-  /** Without functions, which cannot be sent. */
+  /** Without functions, which cannot be sent to a thread. */
   readonly identity: IdentityOptions | undefined;
-  /** When the call began: the time window of all its keys, in whatever thread they are made. */
+  /** When the call began. It selects the time window of all its keys, in every thread. */
   readonly nowMs: number;
-  /** The engine in use in the thread that asks. */
+  /** The engine in use in the calling thread. */
   readonly engine: EngineChoice;
   readonly maxLineBytes: number;
-  /** Whether what comes after a text without a key is still wanted. */
-  readonly goesOn: boolean;
+  /** Whether to continue after a text without a key. */
+  readonly continueOnFault: boolean;
 }
 
-/** Why one text has no key: an error without its class, which would not survive the way back. */
+/** Why a text has no key: an error as plain data, because classes are lost between threads. */
 export interface Fault {
-  /** From 0 in its batch. */
+  /** Index of the text in its batch, from 0. */
   readonly item: number;
   readonly name: string;
   readonly message: string;
@@ -37,7 +37,7 @@ export interface Fault {
 
 /** The keys of a batch. */
 export interface KeyBlock {
-  /** ASCII: each key and a line feed; for a text without a key the line feed only. */
+  /** ASCII: each key followed by a line feed. A text without a key has only the line feed. */
   readonly keys: Uint8Array;
   readonly itemCount: number;
   readonly faults: readonly Fault[];

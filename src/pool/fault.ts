@@ -1,7 +1,7 @@
 import type { SamekeyError } from '../errors/errors.js';
 import type { Fault, Work } from './batch.js';
 
-/** How an error's message begins; what follows names the fault. */
+/** The beginning of an error message, before the description of the fault. */
 const ACTION = /^Cannot .*?: /s;
 
 const CLASSES: Record<string, new (message: string) => Error> = {
@@ -10,7 +10,10 @@ const CLASSES: Record<string, new (message: string) => Error> = {
   TypeError,
 };
 
-/** samekey's own error as plain data; any other is no fault of the text and is thrown again. */
+/**
+ * Returns an error of samekey as plain data. Throws any other error again: the text did not cause
+ * it.
+ */
 export function toFault(item: number, error: unknown): Fault {
   const { name, message, ...details } = error as Error & { code?: unknown };
   if (!String(details.code).startsWith('SAMEKEY_')) throw error;
@@ -34,14 +37,17 @@ function toError({ name, message, details }: Fault, what: string): SamekeyError 
   return Object.assign(error, details as Pick<SamekeyError, 'code'>);
 }
 
-/** What `keyOfJson` threw for a line of a stream, whose number from 1 is its `line`. */
+/** Returns the error of `keyOfJson` for a line of a stream; its `line` counts from 1. */
 export function toLineError(fault: Fault, line: number): SamekeyError {
   const { column } = fault.details;
   const what = `line ${line}${column === undefined ? '' : `, column ${column}`}`;
   return Object.assign(toError(fault, what), { line });
 }
 
-/** What `keyOfJson` threw for a text of a list, counted from 0; the text may have many lines. */
+/**
+ * Returns the error of `keyOfJson` for a text of a list, which may have many lines; indexes start
+ * at 0.
+ */
 export function toTextError(fault: Fault, index: number): SamekeyError {
   const { line, column } = fault.details;
   const what = `text ${index}${line === undefined ? '' : `, line ${line}, column ${column}`}`;

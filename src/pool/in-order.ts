@@ -1,20 +1,20 @@
-/** Bytes of input under way beyond which no more is read, as long as each thread has some. */
-const MAX_BYTES_UNDER_WAY = 1 << 26;
+/** Reading pauses at this many bytes of input in progress, once each thread has a batch. */
+const MAX_BYTES_IN_PROGRESS = 1 << 26;
 
-/** What is put through `inOrder`. */
+/** An input of `inOrder`. */
 interface Sized {
   readonly bytes: { readonly length: number };
 }
 
-interface UnderWay<R> {
+interface InProgress<R> {
   readonly result: Promise<R>;
   readonly byteCount: number;
 }
 
 /**
- * The results of `run`, in the order of the batches. Two batches for each thread are under way: one
- * that it works on, and one that is there when it has done that. Nothing more is read until the
- * first of them has been taken. What was read before reading failed still comes.
+ * Yields the results of `run` in the order of the batches. Two batches per thread are in progress:
+ * one that the thread works on, and one that is ready. Reading continues when the caller takes the
+ * first result. If reading fails, the results of earlier batches are still yielded.
  */
 export async function* inOrder<B extends Sized, R>(
   batches: AsyncIterable<B> | Iterable<B>,
@@ -23,20 +23,22 @@ export async function* inOrder<B extends Sized, R>(
 ): AsyncGenerator<{ readonly result: R; readonly byteCount: number }, void, undefined> {
   const source =
     Symbol.asyncIterator in batches ? batches[Symbol.asyncIterator]() : batches[Symbol.iterator]();
-  const underWay: UnderWay<R>[] = [];
+  const inProgress: InProgress<R>[] = [];
   let reading: Promise<IteratorResult<B>> | undefined;
   let isRead = false;
   let failure: { readonly error: unknown } | undefined;
 
   const mayRead = () => {
-    const byteCount = underWay.reduce((sum, each) => sum + each.byteCount, 0);
-    return !isRead && underWay.length < (byteCount < MAX_BYTES_UNDER_WAY ? 2 * threads : threads);
+    const byteCount = inProgress.reduce((sum, each) => sum + each.byteCount, 0);
+    return (
+      !isRead && inProgress.length < (byteCount < MAX_BYTES_IN_PROGRESS ? 2 * threads : threads)
+    );
   };
 
   try {
     for (;;) {
       if (mayRead()) reading ??= Promise.resolve(source.next());
-      const [first] = underWay;
+      const [first] = inProgress;
       if (
         reading !== undefined &&
         (first === undefined || (await isFirst(reading, first.result)))
@@ -46,12 +48,12 @@ export async function* inOrder<B extends Sized, R>(
           if (done) {
             isRead = true;
           } else {
-            // Before `run`, which may give the bytes to another thread.
+            // Read before `run`, which may transfer the bytes to another thread.
             const byteCount = value.bytes.length;
             const result = run(value);
-            // Whoever waits for it is told when its turn comes.
+            // The result is awaited later. Until then a rejection must not count as unhandled.
             result.catch(() => {});
-            underWay.push({ result, byteCount });
+            inProgress.push({ result, byteCount });
           }
         } catch (error) {
           isRead = true;
@@ -60,7 +62,7 @@ export async function* inOrder<B extends Sized, R>(
         reading = undefined;
       } else if (first !== undefined) {
         const result = await first.result;
-        underWay.shift();
+        inProgress.shift();
         yield { result, byteCount: first.byteCount };
       } else {
         break;
@@ -69,13 +71,13 @@ export async function* inOrder<B extends Sized, R>(
     if (failure !== undefined) throw failure.error;
   } finally {
     const ended = Promise.resolve(source.return?.()).catch(() => {});
-    // Reading that is under way may go on for ever, or fail when nobody wants to know.
+    // The pending read may never settle, or fail after the caller has stopped.
     if (reading === undefined) await ended;
     else reading.catch(() => {});
   }
 }
 
-/** Whether `a` is settled before `b`. */
+/** Whether `a` settles before `b`. */
 function isFirst(a: Promise<unknown>, b: Promise<unknown>): Promise<boolean> {
   return Promise.race([
     a.then(

@@ -3,21 +3,21 @@ import { inOrder } from './in-order.js';
 import { keysOfBatch } from './keys-of-batch.js';
 import { lineBatches } from './line-batches.js';
 
-/** Makes the keys of a batch, in this thread or in another. */
+/** Makes the keys of a batch, in this thread or in another one. */
 export type RunBatch = (batch: Batch, work: Work) => Promise<KeyBlock>;
 
-/** The keys of some lines of a stream. */
+/** The keys of consecutive lines of a stream. */
 export interface LineBlock extends KeyBlock {
-  /** The number of its first line, from 1. */
+  /** The number of the first line, from 1. */
   readonly firstLine: number;
-  /** Of the stream, up to the end of these lines. */
+  /** Bytes of the stream up to the end of these lines. */
   readonly byteCount: number;
 }
 
-/** In the thread that asks. */
+/** Makes the keys in the calling thread. */
 export const runHere: RunBatch = async (batch, work) => keysOfBatch(batch, work);
 
-/** The keys of a stream's lines, block by block, in the order of the lines. */
+/** Yields the keys of the lines of a stream, block by block and in order. */
 export async function* keyBlocks(
   pieces: AsyncIterable<unknown> | Iterable<unknown>,
   run: RunBatch,

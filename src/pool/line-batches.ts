@@ -1,15 +1,18 @@
 import { toBytes } from '../hash/content.js';
 import type { Batch } from './batch.js';
 
-/** Large enough that giving a batch to a thread (50 µs) is lost in making its keys (1 ms and more). */
+/**
+ * Large enough that sending a batch to a thread (50 µs) costs little beside its keys (1 ms and
+ * more).
+ */
 export const BATCH_BYTES = 1 << 20;
-/** A stream that pauses this long gets the keys of what is there: `tail -f` is not made to wait. */
+/** After a pause of this length in the stream, the lines so far are processed, as for `tail -f`. */
 const PAUSE_MS = 20;
 const LINE_FEED = 0x0a;
 
 /**
- * The lines of a stream in blocks of about 1 MiB that end where a line does. A line that is longer
- * than that is a block of its own; one longer than `maxLineBytes` is not held.
+ * Yields the lines of a stream in blocks of about 1 MiB that end at the end of a line. A longer
+ * line is a block of its own. A line longer than `maxLineBytes` is skipped.
  */
 export async function* lineBatches(
   pieces: AsyncIterable<unknown> | Iterable<unknown>,
@@ -19,7 +22,10 @@ export async function* lineBatches(
   const reader = new PausingReader(pieces);
   let lines = new LineBuffer(batchBytes, 0);
   let isDiscarding = false;
-  /** Takes the complete lines away; the rest is copied first, since the batch's bytes will be gone. */
+  /**
+   * Removes the complete lines. The rest is copied first, because the batch is transferred to a
+   * thread.
+   */
   const cut = (): Batch => {
     const bytes = lines.whole();
     lines = lines.rest(batchBytes);
@@ -62,12 +68,12 @@ export async function* lineBatches(
   }
 }
 
-/** The index after the first line feed; 0 if there is none. */
+/** Returns the index after the first line feed, or 0 if there is no line feed. */
 function afterLineFeed(bytes: Uint8Array): number {
   return bytes.indexOf(LINE_FEED) + 1;
 }
 
-/** Lines one after the other, the last one not complete yet. */
+/** Consecutive lines; the last one may be incomplete. */
 class LineBuffer {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   /** Bytes up to the last line feed. */
@@ -87,7 +93,7 @@ class LineBuffer {
     return this.allBytes === this.#bytes.length;
   }
 
-  /** Copies what there is room for; returns how much that is. */
+  /** Copies as much of the piece as fits. Returns the number of bytes. */
   take(piece: Uint8Array): number {
     const taken = piece.subarray(0, this.#bytes.length - this.allBytes);
     this.#bytes.set(taken, this.allBytes);
@@ -105,7 +111,7 @@ class LineBuffer {
     return this.#bytes.subarray(0, this.allBytes);
   }
 
-  /** The line that is not complete, in a buffer of its own. */
+  /** Returns the incomplete last line in a new buffer. */
   rest(size: number): LineBuffer {
     const { partBytes } = this;
     const rest = new LineBuffer(Math.max(size, 2 * partBytes), partBytes);
@@ -114,7 +120,7 @@ class LineBuffer {
   }
 }
 
-/** Pieces of a stream as bytes, and news of when none comes for a while. */
+/** Reads the pieces of a stream as bytes, and reports pauses. */
 class PausingReader {
   readonly #iterator: AsyncIterator<unknown> | Iterator<unknown>;
   #coming: Promise<IteratorResult<unknown>> | undefined;
@@ -124,7 +130,9 @@ class PausingReader {
       Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]();
   }
 
-  /** The next piece, or `undefined` at the end, or `'pause'` if it takes longer than `pauseMs`. */
+  /**
+   * Returns the next piece, `undefined` at the end, or `'pause'` if it takes longer than `pauseMs`.
+   */
   async next(pauseMs: number | false): Promise<Uint8Array | 'pause' | undefined> {
     this.#coming ??= Promise.resolve(this.#iterator.next());
     if (pauseMs !== false && (await isSlow(this.#coming, pauseMs))) return 'pause';
@@ -135,7 +143,7 @@ class PausingReader {
 
   async end(): Promise<void> {
     const ended = Promise.resolve(this.#iterator.return?.()).catch(() => {});
-    // An iterator that waits for its next piece ends after that, which may be never.
+    // An iterator that waits for its next piece ends only after that, which may never happen.
     if (this.#coming === undefined) await ended;
   }
 }

@@ -12,15 +12,20 @@ export interface JsonLinesOptions {
   readonly maxLineBytes?: number;
 }
 
-/** What a line has: its key, or with `onInvalid: 'report'` an error. `line` is its number, from 1. */
+/**
+ * The key of a line or, with `onInvalid: 'report'`, its error. `line` is the line number, from 1.
+ */
 export type LineKey =
   | { readonly line: number; readonly key: Key; readonly error?: undefined }
   | { readonly line: number; readonly key?: undefined; readonly error: SamekeyError };
 
-/** A buffer holds 4 GiB at most; a longer line is to be told in time. */
+/** A buffer holds at most 4 GiB; this limit is reached first. */
 const LARGEST_MAX_LINE_BYTES = 2 ** 31;
 
-export function toLimits(options: JsonLinesOptions): { goesOn: boolean; maxLineBytes: number } {
+export function toLimits(options: JsonLinesOptions): {
+  continueOnFault: boolean;
+  maxLineBytes: number;
+} {
   requireMembers(options, ['identity', 'onInvalid', 'maxLineBytes'], 'options');
   const { onInvalid = 'throw', maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
   if (onInvalid !== 'throw' && onInvalid !== 'report') {
@@ -32,15 +37,15 @@ export function toLimits(options: JsonLinesOptions): { goesOn: boolean; maxLineB
     );
   }
   return {
-    goesOn: onInvalid === 'report',
+    continueOnFault: onInvalid === 'report',
     maxLineBytes: toCount(maxLineBytes, 'maxLineBytes', LARGEST_MAX_LINE_BYTES),
   };
 }
 
-/** The keys in blocks of lines, one by one. `stopReading` is called when no more are wanted. */
+/** Yields the keys in blocks of lines one by one. Calls `stopReading` when the caller stops. */
 export async function* lineKeys(
   blocks: AsyncIterable<LineBlock>,
-  goesOn: boolean,
+  continueOnFault: boolean,
   stopReading: () => void,
 ): AsyncGenerator<LineKey, void, undefined> {
   try {
@@ -58,19 +63,19 @@ export async function* lineKeys(
         line++;
       }
       const [fault] = faults;
-      if (!goesOn && fault !== undefined) throw toLineError(fault, firstLine + fault.item);
+      if (!continueOnFault && fault !== undefined) throw toLineError(fault, firstLine + fault.item);
     }
   } finally {
     stopReading();
   }
 }
 
-/** The keys in a block; nothing for a text that has none. */
+/** Yields the keys in a block, and `''` for a text without a key. */
 export function* keysIn(keys: Uint8Array): Generator<string> {
   const text = Buffer.from(keys.buffer, keys.byteOffset, keys.length);
   for (let start = 0; start < text.length; ) {
     const end = text.indexOf('\n', start);
-    // Not a part of one long text, which would stay in memory as long as one of its keys does.
+    // A new text: a slice of a long text would keep all of it in memory.
     yield text.toString('latin1', start, end);
     start = end + 1;
   }

@@ -22,42 +22,42 @@ export interface PoolOptions {
   readonly identity?: IdentityLike;
 }
 
-/** Threads that make keys. */
+/** A pool of threads that make keys. Made by `createPool`. */
 export interface Pool {
   readonly threads: number;
   /**
-   * Resolves to the keys of JSON texts, in their order: those that `keyOfJson` gives. Bytes among
-   * them have to stay as they are until then.
+   * Resolves to the keys of JSON texts, in their order. Each equals `keyOfJson` of the text. Texts
+   * passed as bytes must not change until then.
    *
-   * Errors as `keyOfJson`; the message has the index of the first text without a key.
+   * Rejects with the errors of `keyOfJson`. The message has the index of the first wrong text.
    */
   keysOfJson(texts: readonly Content[], identity?: IdentityLike): Promise<Key[]>;
   /**
-   * Returns the keys of a stream of JSON lines, in the order of the lines. White space around a
-   * line's value does not matter; a blank line counts, and has no result. Reading waits for whoever
-   * takes the results, and ends when nobody does.
+   * Yields the keys of a stream of JSON lines, in their order. White space around the value of a
+   * line does not matter. A blank line is counted but yields nothing. Reading keeps pace with the
+   * consumer, and stops when the consumer stops.
    *
-   * A line without a key is an error as by `keyOfJson`, with its number as `line`, or
-   * `SAMEKEY_TOO_LONG`; with `onInvalid: 'report'` it is a result, and reading goes on.
+   * A line without a key throws the error of `keyOfJson`, or `SAMEKEY_TOO_LONG`, with the line
+   * number as `line`. With `onInvalid: 'report'` the error is yielded, and reading continues.
    */
   jsonLines(stream: ByteStream, options?: JsonLinesOptions): AsyncIterableIterator<LineKey>;
   /**
-   * Ends the threads when they have done what they have. A call that has more for them is rejected,
-   * so wait for it first.
+   * Ends the threads after their current batches. Calls with further batches reject, so wait for
+   * them before closing.
    */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
- * Returns a pool of threads that make keys of JSON texts, for Node. They are started by the first
- * call, and do not keep the program running. A pool needs the package `piscina`.
+ * Returns a pool of threads that make keys of JSON texts, for Node. The first call starts the
+ * threads; they do not keep the process running. It needs the package `piscina`.
  *
- * All keys of one call are made by the engine in use, and with a `window` by the time, when it
- * began. A thread that dies, as of too little memory, ends the calls under way with its error; the
- * next call starts new threads.
+ * All keys of a call are made by the engine, and in the time `window`, at the start of the call. If
+ * a thread dies, for example because it runs out of memory, all calls in progress reject with its
+ * error. The next call starts new threads.
  *
- * @throws {Error} `SAMEKEY_NO_POOL` if `piscina` is not installed; by its methods
+ * @throws {Error} `SAMEKEY_NO_POOL` if `piscina` is not installed. The methods throw
  * `SAMEKEY_BAD_STATE` after `close`.
  * @throws {TypeError} `SAMEKEY_BAD_IDENTITY` for an identity with functions, and as
  * `defineIdentity`; {TypeError} and {RangeError} `SAMEKEY_BAD_ARGUMENT`.
@@ -112,7 +112,7 @@ export function createPool(options: PoolOptions = {}): Pool {
       const run = (batch: Batch) => pool.run(batch, work);
       const reading = new AbortController();
       const blocks = keyBlocks(pieces(stream, reading.signal), run, work, threads);
-      return lineKeys(blocks, limits.goesOn, () => reading.abort());
+      return lineKeys(blocks, limits.continueOnFault, () => reading.abort());
     },
 
     close,

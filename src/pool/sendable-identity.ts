@@ -2,8 +2,8 @@ import { fail } from '../errors/errors.js';
 import { defineIdentity, type IdentityLike, type IdentityOptions } from '../index.js';
 
 /**
- * An identity as plain data that can be sent to another thread. It is checked here, so that a wrong
- * one is refused before anything is read.
+ * Returns an identity as plain data, which can be sent to another thread. An invalid identity is
+ * rejected here, before anything is read.
  */
 export function toSendable(identity: IdentityLike | undefined): IdentityOptions | undefined {
   if (identity === undefined) return undefined;
@@ -14,7 +14,7 @@ export function toSendable(identity: IdentityLike | undefined): IdentityOptions 
   }
   const { secret } = options;
   if (secret === undefined || typeof secret === 'string') return options;
-  // A view would take along all of the buffer that it looks at.
+  // Sending a view would send its whole buffer.
   const bytes = ArrayBuffer.isView(secret)
     ? new Uint8Array(secret.buffer, secret.byteOffset, secret.byteLength)
     : new Uint8Array(secret);

@@ -2,12 +2,12 @@ import { type Content, toContent } from '../hash/content.js';
 import type { Batch } from './batch.js';
 import { BATCH_BYTES } from './line-batches.js';
 
-/** UTF-8 bytes of a UTF-16 code unit, at most. */
+/** Maximum UTF-8 bytes per UTF-16 code unit. */
 const MAX_BYTES_PER_UNIT = 3;
 
 /**
- * Texts in blocks of up to 1 MiB, smaller if there are few, so that each of `threads` gets some.
- * Texts are checked here, where their index is known and lone surrogates are still there.
+ * Yields texts in blocks of up to 1 MiB, or smaller, so that each of `threads` gets some. Texts are
+ * checked here, where their index is known and lone surrogates have not been replaced.
  */
 export function* textBatches(
   texts: readonly Content[],

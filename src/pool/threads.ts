@@ -3,8 +3,8 @@ import type { Piscina as PiscinaClass } from 'piscina';
 import { fail } from '../errors/errors.js';
 import type { Batch, KeyBlock, Work } from './batch.js';
 
-/** Beside this file's folder in `dist`, whichever file of the package this is bundled into. */
-const WORKER = new URL('worker.js', import.meta.url);
+/** In `dist/pool`, whichever file of the package this code is bundled into. */
+const WORKER = new URL('../pool/worker.js', import.meta.url);
 
 const requireHere = createRequire(import.meta.url);
 
@@ -23,19 +23,19 @@ function loadPiscina(): typeof PiscinaClass {
     fail(
       Error,
       'SAMEKEY_NO_POOL',
-      'Cannot start the threads: the package piscina is not there, wanted npm install piscina',
+      'Cannot start the threads: the package piscina is not installed, wanted npm install piscina',
     );
   }
   return requireHere('piscina').Piscina;
 }
 
-/** Threads that are started when there is work, and again after one of them has died. */
+/** Threads that start with the first batch, and again after one of them has died. */
 export class Threads {
   readonly #Piscina = loadPiscina();
   readonly #count: number;
   #started: PiscinaClass | undefined;
-  readonly #underWay = new Set<Promise<unknown>>();
-  /** What ended the threads that are no more. */
+  readonly #inProgress = new Set<Promise<unknown>>();
+  /** The errors that ended earlier threads. */
   readonly #causes = new WeakMap<PiscinaClass, unknown>();
   #isClosed = false;
 
@@ -43,20 +43,20 @@ export class Threads {
     this.#count = count;
   }
 
-  /** The batch's bytes are gone afterwards: the other thread has them. */
+  /** Runs a batch in a thread. Its bytes are transferred and are no longer available here. */
   async run(batch: Batch, work: Work): Promise<KeyBlock> {
     this.requireOpen();
     this.#started ??= this.#start();
     const threads = this.#started;
     const transferList = [batch.bytes.buffer, ...(batch.ends ? [batch.ends.buffer] : [])];
     const result = threads.run({ batch, work }, { transferList });
-    this.#underWay.add(result);
+    this.#inProgress.add(result);
     try {
       return await result;
     } catch (error) {
       throw this.#end(threads, error);
     } finally {
-      this.#underWay.delete(result);
+      this.#inProgress.delete(result);
     }
   }
 
@@ -65,10 +65,10 @@ export class Threads {
     fail(Error, 'SAMEKEY_BAD_STATE', 'Cannot use the pool: it was closed, wanted an open one');
   }
 
-  /** Lets what is under way end. */
+  /** Waits for the batches in progress, then ends the threads. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#inProgress);
     const threads = this.#started;
     this.#started = undefined;
     await threads?.destroy();
@@ -81,7 +81,7 @@ export class Threads {
       maxThreads: this.#count,
       recordTiming: false,
     });
-    // The next turn, because the work that a dead thread had is told first, and knows the cause.
+    // In the next turn, because the batch of the dead thread rejects first, with the cause.
     const end = (cause: unknown) => setImmediate(() => this.#end(threads, cause));
     threads.on('error', end);
     threads.on('workerDestroy', () => end(new Error('A thread of the pool has ended')));
@@ -89,8 +89,8 @@ export class Threads {
   }
 
   /**
-   * Ends all threads when one has died, since the work that is queued for it would wait for ever;
-   * returns what it died of.
+   * Ends all threads after one has died: the batches queued for it would wait without end. Returns
+   * the cause of its death.
    */
   #end(threads: PiscinaClass, error: unknown): unknown {
     if (this.#started === threads) {

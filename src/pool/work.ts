@@ -3,20 +3,20 @@ import { activeEngine, type IdentityLike } from '../index.js';
 import type { Work } from './batch.js';
 import { toSendable } from './sendable-identity.js';
 
-/** What V8 can hold as one text, about. */
+/** Roughly the longest text that V8 can hold. */
 export const DEFAULT_MAX_LINE_BYTES = 1 << 29;
 
-/** What a call wants, checked and ready to be sent. */
+/** Returns the settings of a call, validated and ready to be sent. */
 export function toWork(
   identity: IdentityLike | undefined,
-  { goesOn = false, maxLineBytes = DEFAULT_MAX_LINE_BYTES } = {},
+  { continueOnFault = false, maxLineBytes = DEFAULT_MAX_LINE_BYTES } = {},
 ): Work {
   return {
     identity: toSendable(identity),
     nowMs: Date.now(),
     engine: activeEngine().choice,
     maxLineBytes,
-    goesOn,
+    continueOnFault,
   };
 }
 

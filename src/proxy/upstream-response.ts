@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { hasNoBody } from '../response/status.js';
 import { writable } from './client-response.js';
 import { ProxyError } from './proxy-error.js';
 
@@ -12,9 +13,6 @@ const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>
   deflate: createInflate,
   br: createBrotliDecompress,
 };
-
-/** Statuses whose responses have no body (Fetch §2.2.3). */
-const NULL_BODY = new Set([204, 205, 304]);
 
 /**
  * Returns the response as `fetch` would give it: its body decoded, each piece in the turn in which it
@@ -39,7 +37,7 @@ export function responseOf(incoming: IncomingMessage): Response {
   for (let at = 0; at < rawHeaders.length; at += 2) {
     headers.append(rawHeaders[at] as string, rawHeaders[at + 1] as string);
   }
-  const isEmpty = NULL_BODY.has(statusCode);
+  const isEmpty = hasNoBody(statusCode);
   if (isEmpty) incoming.resume();
   return new Response(isEmpty ? null : bodyOf(incoming, decoder?.()), {
     status: statusCode,

@@ -1,5 +1,6 @@
 import { decoder, encoder } from '../engine/utf8.js';
 import type { Codec } from '../once/index.js';
+import { hasNoBody } from './status.js';
 
 /** What of a response comes before its body. */
 export interface ResponseHead {
@@ -32,9 +33,6 @@ const NOT_KEPT = new Set([
   'upgrade',
 ]);
 
-/** Statuses whose responses have no body (Fetch §2.2.3). */
-const NULL_BODY = new Set([101, 103, 204, 205, 304]);
-
 export const withoutQuery = (url: string) => url.split('?', 1)[0] as string;
 
 /**
@@ -65,10 +63,10 @@ export function toResponse(
   body: ReadableStream<Uint8Array> | Uint8Array | null | undefined,
   more: Readonly<Record<string, string>>,
 ): Response {
-  const response = new Response(
-    NULL_BODY.has(status) ? null : ((body ?? null) as BodyInit | null),
-    { status, statusText },
-  );
+  const response = new Response(hasNoBody(status) ? null : ((body ?? null) as BodyInit | null), {
+    status,
+    statusText,
+  });
   for (const [name, value] of headers) response.headers.append(name, value);
   // Where one layer is behind another, the outer one speaks.
   for (const name in more) response.headers.set(name, more[name] as string);

@@ -1,59 +1,68 @@
-/** `samekey/express`: a middleware by which the same request is processed at most once. */
-
+/** `samekey/express`: a middleware for Express that processes the same request at most once. */
 import type { NodeRequest, NodeResponse } from './node/http.js';
 import { headOf, serveNode } from './node/serve.js';
 import type { ServerControls, ServerOptions } from './options.js';
-import { Gate } from './rules.js';
+import { IdempotencyRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
-/** A middleware of Express 4 and 5, and of whatever else takes `(request, response, next)`. */
+/** A middleware for Express 4 and 5, and for others that call `(request, response, next)`. */
 export interface ExpressIdempotency<Incoming extends NodeRequest> extends ServerControls {
   (request: Incoming, response: NodeResponse, next: (error?: unknown) => void): void;
 }
 
 /**
- * Returns a middleware for Express by which the same request is processed at most once; see
- * `idempotent` of `samekey/server` for what that means.
+ * Returns a middleware for Express that processes the same request at most once, by the rules of
+ * `idempotent` in `samekey/server`.
  *
- * It may stand before a body parser or behind it; the body remains to be read. What the handler
- * writes goes to all who wait as it is written.
+ * Use it before or after a body parser: the body stays readable. Every waiting duplicate receives
+ * the response while the handler writes it.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
- * expressIdempotency({ store: {} }); // throws TypeError
+ * import express from 'express';
+ * let orders = 0;
+ * const app = express().use(expressIdempotency({ store: memoryStore() }));
+ * app.post('/orders', (request, response) => response.json({ order: ++orders }));
+ * const server = app.listen(0);
+ * await new Promise((resolve) => server.once('listening', resolve));
+ * const address = `http://localhost:${server.address().port}/orders`;
+ * const post = () => fetch(address, { method: 'POST', headers: { 'idempotency-key': 'a' } });
+ * await (await post()).json(); // { order: 1 }
+ * await (await post()).json(); // { order: 1 }
+ * await new Promise((resolve) => server.close(resolve));
  */
 export function expressIdempotency<Incoming extends NodeRequest = NodeRequest>(
   options: ServerOptions<Incoming>,
 ): ExpressIdempotency<Incoming> {
-  const gate = new Gate(options, 'expressIdempotency');
-  /** Requests for which this was asked before: inside of itself it would wait for itself. */
-  const asked = new WeakSet<NodeRequest>();
+  const rules = new IdempotencyRules(options, 'expressIdempotency');
+  /** A second use of the middleware on one request would wait for the first: a deadlock. */
+  const seen = new WeakSet<NodeRequest>();
   const middleware = (
     request: Incoming,
     response: NodeResponse,
     next: (error?: unknown) => void,
   ): void => {
-    const admission = gate.admit(request, headOf(request), request.method ?? '');
-    if (admission === undefined || asked.has(request)) {
+    const decision = rules.decide(request, request.method ?? '', headOf(request));
+    if (decision.type === 'pass' || seen.has(request)) {
       next();
       return;
     }
-    asked.add(request);
-    serveNode(gate, admission, {
+    seen.add(request);
+    serveNode(rules, decision, {
       from: request,
       to: response,
       parsed: () => parsedBodyOf(request),
       proceed: next,
     }).catch(next);
   };
-  return Object.assign(middleware, gate.controls);
+  return Object.assign(middleware, rules.controls);
 }
 
-/** What a parser before this has left; files are beside it. */
+/** The body that an earlier parser left. With uploaded files beside it, it is not the whole body. */
 function parsedBodyOf(request: NodeRequest): unknown {
   const { body, file, files } = request as {
     readonly body?: unknown;

@@ -1,71 +1,79 @@
-/** `samekey/fastify`: a plugin by which the same request is processed at most once. */
-
+/** `samekey/fastify`: a plugin for Fastify that processes the same request at most once. */
 import type { NodeRequest, NodeResponse } from './node/http.js';
 import { headOf, serveNode } from './node/serve.js';
 import type { ServerControls, ServerOptions } from './options.js';
-import { Gate } from './rules.js';
+import { IdempotencyRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
-/** What of Fastify's request is needed here. */
+/** The part of Fastify's request that the plugin uses. */
 export interface FastifyRequestLike {
   readonly raw: NodeRequest;
   readonly body: unknown;
 }
 
-/** What of Fastify's reply is needed here. */
+/** The part of Fastify's reply that the plugin uses. */
 export interface FastifyReplyLike {
   readonly raw: NodeResponse;
   hijack(): unknown;
   getHeaders(): Record<string, number | string | readonly string[] | undefined>;
 }
 
-/** What of Fastify itself is needed here. */
+/** The part of a Fastify instance that the plugin uses. */
 export interface FastifyLike {
   // biome-ignore lint/suspicious/noExplicitAny: a hook is typed by its name.
   addHook(name: any, hook: any): any;
 }
 
-/** A plugin to hand to `fastify.register`. */
+/** A plugin for `fastify.register`. */
 export interface FastifyIdempotency extends ServerControls {
   (fastify: FastifyLike): Promise<void>;
 }
 
 /**
- * Returns a plugin for Fastify by which the same request is processed at most once, on all routes
- * of the instance that it is registered on; see `idempotent` of `samekey/server` for what that
- * means. `fastify.close()` closes the store.
+ * Returns a plugin for Fastify that processes the same request at most once, by the rules of
+ * `idempotent` in `samekey/server`, on all routes of the instance that registers it.
+ * `fastify.close()` closes the store.
  *
- * It is a `preHandler` hook: those that were added before it run for every request, the others and
- * the handler once.
+ * The plugin is a `preHandler` hook. Hooks that were added before it run for every request; later
+ * hooks and the handler run once.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
- * fastifyIdempotency({ store: {} }); // throws TypeError
+ * import { fastify } from 'fastify';
+ * const app = fastify();
+ * await app.register(fastifyIdempotency({ store: memoryStore() }));
+ * let orders = 0;
+ * app.post('/orders', async () => ({ order: ++orders }));
+ * const post = () =>
+ *   app.inject({ method: 'POST', url: '/orders', headers: { 'idempotency-key': 'a' }, payload: {} });
+ * (await post()).json(); // { order: 1 }
+ * (await post()).json(); // { order: 1 }
+ * await app.close();
  */
 export function fastifyIdempotency<Incoming extends FastifyRequestLike = FastifyRequestLike>(
   options: ServerOptions<Incoming>,
 ): FastifyIdempotency {
-  const gate = new Gate(options, 'fastifyIdempotency');
+  const rules = new IdempotencyRules(options, 'fastifyIdempotency');
   const plugin = async (fastify: FastifyLike): Promise<void> => {
     fastify.addHook(
       'preHandler',
       (request: Incoming, reply: FastifyReplyLike, done: (error?: unknown) => void) => {
         const { raw } = request;
-        const admission = gate.admit(request, headOf(raw), raw.method ?? '');
-        if (admission === undefined) return done();
-        serveNode(gate, admission, {
+        const decision = rules.decide(request, raw.method ?? '', headOf(raw));
+        if (decision.type === 'pass') return done();
+        serveNode(rules, decision, {
           from: raw,
           to: reply.raw,
           parsed: () => request.body,
           proceed: done,
           headersBefore: () => reply.getHeaders(),
-          onForeign() {
+          onReplay() {
             reply.hijack();
-            // What hooks before this have set for this request.
+            // Set by earlier hooks for this request.
             for (const [name, value] of Object.entries(reply.getHeaders())) {
               if (value !== undefined) reply.raw.setHeader(name, value);
             }
@@ -73,10 +81,10 @@ export function fastifyIdempotency<Incoming extends FastifyRequestLike = Fastify
         }).catch(done);
       },
     );
-    fastify.addHook('onClose', async () => gate.controls.close());
+    fastify.addHook('onClose', async () => rules.controls.close());
   };
-  return Object.assign(plugin, gate.controls, {
-    // As `fastify-plugin` does it: the hooks are those of the instance, not of a child of it.
+  return Object.assign(plugin, rules.controls, {
+    // As `fastify-plugin` does: the hooks belong to the instance itself, not to a child of it.
     [Symbol.for('skip-override')]: true,
     [Symbol.for('fastify.display-name')]: 'samekey',
     [Symbol.for('plugin-meta')]: { name: 'samekey', fastify: '>=5' },

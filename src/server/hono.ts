@@ -1,15 +1,14 @@
-/** `samekey/hono`: a middleware by which the same request is processed at most once. */
-
+/** `samekey/hono`: a middleware for Hono that processes the same request at most once. */
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
-import { Gate } from './rules.js';
-import { answerWeb, pathOf, withBody } from './web.js';
+import { IdempotencyRules } from './rules.js';
+import { pathOf, unlessDisconnected, withBody } from './web.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
-/** What of Hono's context is needed here. */
+/** The part of Hono's context that the middleware uses. */
 export interface HonoContextLike {
   readonly req: {
     raw: Request;
@@ -22,53 +21,60 @@ export interface HonoContextLike {
   readonly executionCtx: { waitUntil(promise: Promise<unknown>): void };
 }
 
-/** A middleware of Hono. */
+/** A middleware for Hono. */
 export interface HonoIdempotency<Context extends HonoContextLike> extends ServerControls {
   (context: Context, next: () => Promise<void>): Promise<Response | undefined>;
 }
 
 /**
- * Returns a middleware for Hono by which the same request is processed at most once; see
- * `idempotent` of `samekey/server` for what that means.
+ * Returns a middleware for Hono that processes the same request at most once, by the rules of
+ * `idempotent` in `samekey/server`.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
- * honoIdempotency({ store: {} }); // throws TypeError
+ * import { Hono } from 'hono';
+ * let orders = 0;
+ * const app = new Hono();
+ * app.post('/orders', honoIdempotency({ store: memoryStore() }), (c) => c.json({ order: ++orders }));
+ * const post = () =>
+ *   app.request('/orders', { method: 'POST', headers: { 'idempotency-key': 'a' }, body: '{}' });
+ * await (await post()).json(); // { order: 1 }
+ * await (await post()).json(); // { order: 1 }
  */
 export function honoIdempotency<Context extends HonoContextLike = HonoContextLike>(
   options: ServerOptions<Context>,
 ): HonoIdempotency<Context> {
-  const gate = new Gate(options, 'honoIdempotency');
-  /** Requests for which this was asked before: inside of itself it would wait for itself. */
-  const asked = new WeakSet<Context>();
+  const rules = new IdempotencyRules(options, 'honoIdempotency');
+  /** A second use of the middleware on one request would wait for the first: a deadlock. */
+  const seen = new WeakSet<Context>();
   const middleware = async (
     context: Context,
     next: () => Promise<void>,
   ): Promise<Response | undefined> => {
     const { raw: request, method } = context.req;
-    const head = () => ({ method, headers: request.headers, url: pathOf(request.url) });
-    const admission = gate.admit(context, head, method);
-    if (admission === undefined || asked.has(context)) {
+    const head = () => ({ headers: request.headers, url: pathOf(request.url) });
+    const decision = rules.decide(context, method, head);
+    if (decision.type === 'pass' || seen.has(context)) {
       await next();
       return undefined;
     }
-    if (admission instanceof Response) return admission;
-    asked.add(context);
-    const body = await bodyOf(context, gate.maxBodyBytes);
-    if (body === undefined) return gate.tooLarge();
-    // What middleware before this has set for this request.
-    const before = new Headers(context.res.headers);
+    if (decision.type === 'refuse') return decision.response;
+    seen.add(context);
+    const body = await bodyOf(context, rules.maxBodyBytes);
+    if (body === undefined) return rules.bodyTooLarge();
+    // Set by outer middleware for this request.
+    const headersBefore = new Headers(context.res.headers);
     let running: Promise<Response> | undefined;
     const run = async (signal: AbortSignal) => {
       context.req.raw = withBody(request, body, signal);
       await next();
       return context.res;
     };
-    const response = await answerWeb(request.signal, () =>
-      gate.answer(admission, {
+    const response = await unlessDisconnected(request.signal, () =>
+      rules.respond(decision.request, {
         payload: { body },
         signal: request.signal,
-        before,
+        headersBefore,
         onStart: (settled) => waitUntil(context, settled),
         run: (signal) => {
           running = run(signal);
@@ -76,30 +82,31 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
         },
       }),
     );
-    // Of a client that hung up, the handler goes on; and Hono keeps the first response it is given.
+    // After the client disconnects the handler continues, and Hono keeps the first response it gets.
     if (request.signal.aborted) await running?.catch(() => {});
-    const own = new Set(response.headers.keys());
-    for (const [name, value] of before) if (!own.has(name)) response.headers.append(name, value);
-    // Without this, what is there would be merged into it, and win.
+    const names = new Set(response.headers.keys());
+    for (const [name, value] of headersBefore)
+      if (!names.has(name)) response.headers.append(name, value);
+    // Hono would otherwise merge the headers of the previous response into this one.
     context.res = undefined;
     context.res = response;
     return undefined;
   };
-  return Object.assign(middleware, gate.controls);
+  return Object.assign(middleware, rules.controls);
 }
 
-/** The body, also where a validator has read it before: Hono keeps what it read. */
+/** Returns the body, also if a validator has read it: Hono caches it. */
 async function bodyOf({ req }: HonoContextLike, maxBytes: number): Promise<Uint8Array | undefined> {
   if (!req.raw.bodyUsed) return readBody(req.raw, maxBytes);
   const body = new Uint8Array(await req.arrayBuffer());
   return body.length > maxBytes ? undefined : body;
 }
 
-/** Only some platforms have a context that outlives a response. */
+/** Only some platforms have an execution context. */
 function waitUntil(context: HonoContextLike, settled: Promise<void>): void {
   try {
     context.executionCtx.waitUntil(settled);
   } catch {
-    // Hono throws where there is none.
+    // Hono throws on the other platforms.
   }
 }

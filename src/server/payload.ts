@@ -6,10 +6,10 @@ import { keyOfBody } from '../request/request-key.js';
 import { joinChunks } from '../response/chunks.js';
 import { codeOf } from './problem.js';
 
-/** What a request brings: its body as it came, or what a parser before has made of it. */
+/** The body of a request: its bytes, or the value that an earlier parser made of them. */
 export type Payload = { readonly body: Uint8Array } | { readonly parsed: unknown };
 
-/** Text and bytes that a parser handed on are the body as it came. */
+/** Text and bytes that a parser passed on count as the original body. */
 export function payloadOfParsed(parsed: unknown): Payload {
   if (parsed === undefined || parsed === null) return { body: new Uint8Array() };
   if (typeof parsed === 'string') return { body: encoder.encode(parsed) };
@@ -17,10 +17,10 @@ export function payloadOfParsed(parsed: unknown): Payload {
 }
 
 /**
- * What tells two requests with one key apart: query, media type and body. JSON counts as what it
- * says, a form as its parts, anything else as its bytes.
+ * Returns a digest that distinguishes two requests with the same key: of query, media type and body.
+ * JSON is compared by value, a form by its parts, other bodies by their bytes.
  *
- * @throws {TypeError | RangeError} if it was parsed and is no JSON value.
+ * @throws {TypeError | RangeError} if the body was parsed and is not a JSON value.
  */
 export async function fingerprintOf(
   { search, headers }: { readonly search: string; readonly headers: Headers },
@@ -29,20 +29,21 @@ export async function fingerprintOf(
 ): Promise<string> {
   const scope = [search, mediaType(headers.get('content-type'))];
   if ('parsed' in payload) {
-    return scoped(scope, whole(() => keyOf(payload.parsed, identity)) ?? keyOf(payload.parsed));
+    const key = unlessEmpty(() => keyOf(payload.parsed, identity)) ?? keyOf(payload.parsed);
+    return scoped(scope, key);
   }
   const content = { headers, ...(await contentOf(headers, payload.body)) };
   try {
     return scoped(scope, await keyOfBody(content, identity));
   } catch (error) {
-    // Nested too deep, or without the fields that are its identity: what it is, is for the handler.
+    // Nested too deeply, or without the fields of its identity. The handler judges such a body.
     if (codeOf(error) === undefined) throw error;
     return scoped(scope, sha256Hex(payload.body));
   }
 }
 
-/** `undefined` if the fields that are its identity are not there. */
-function whole<T>(make: () => T): T | undefined {
+/** Returns `undefined` if the fields of the identity are missing. */
+function unlessEmpty<T>(make: () => T): T | undefined {
   try {
     return make();
   } catch (error) {
@@ -51,7 +52,7 @@ function whole<T>(make: () => T): T | undefined {
   }
 }
 
-/** Reads the body of a request, if it is no longer than that. */
+/** Reads the body of a request; returns `undefined` if it is longer than `maxBytes`. */
 export async function readBody(
   request: Request,
   maxBytes: number,
@@ -64,7 +65,7 @@ export async function readBody(
     return undefined;
   }
   if (length !== null) {
-    // Known to be short: in one piece, which platforms have a fast way for.
+    // The length is known to be within the limit, and `arrayBuffer` is the fastest way to read.
     const whole = new Uint8Array(await request.arrayBuffer());
     return whole.length > maxBytes ? undefined : whole;
   }

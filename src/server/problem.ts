@@ -1,38 +1,38 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
 import { type ProblemName, problem } from '../response/problem.js';
 
-/** A response that says what is wrong, as RFC 9457 has it. */
-export function refusal(...said: Parameters<typeof problem>): Response {
-  const { status, headers, body } = problem(...said);
+/** Returns a response with problem details (RFC 9457). */
+export function problemResponse(...details: Parameters<typeof problem>): Response {
+  const { status, headers, body } = problem(...details);
   return new Response(body, { status, headers: { ...headers } });
 }
 
-/** When to try again what is under way, in seconds. The SDKs that retry read the other one, too. */
+/** `Retry-After` in seconds. The SDKs of OpenAI and Anthropic read `x-should-retry`, too. */
 const RETRIED = { 'retry-after': '1', 'x-should-retry': 'true' };
 const NOT_RETRIED = { 'x-should-retry': 'false' };
 
-type Told = readonly [
+type ProblemDetails = readonly [
   name: ProblemName,
   status: number,
   headers: Readonly<Record<string, string>>,
   detail: string,
 ];
 
-const IN_PROGRESS: Told = [
+const IN_PROGRESS: ProblemDetails = [
   'in-progress',
   409,
   RETRIED,
-  'Cannot answer yet: the first request with this key is being processed, wanted its end; try again later',
+  'Cannot answer yet: the first request with this key is still being processed, wanted another attempt later',
 ];
-const UNAVAILABLE: Told = [
+const UNAVAILABLE: ProblemDetails = [
   'unavailable',
   503,
   RETRIED,
   'Cannot process the request: the records of earlier requests cannot be read, wanted another attempt later',
 ];
 
-/** In words of its own: the key in an error's message is one that the client has not sent. */
-const TOLD: Readonly<Record<string, Told>> = {
+/** Messages for clients. The messages of the errors name an internal key, which no client has sent. */
+const PROBLEMS: Readonly<Record<string, ProblemDetails>> = {
   SAMEKEY_MISMATCH: [
     'key-reused',
     422,
@@ -40,13 +40,13 @@ const TOLD: Readonly<Record<string, Told>> = {
     'Cannot process the request: its key was sent before with another body or query, wanted a key of its own for every request',
   ],
   SAMEKEY_IN_PROGRESS: IN_PROGRESS,
-  // Its response is longer than can be shared: it is there when it is over.
+  // The response in progress is too long to be shared. A later attempt receives it or runs again.
   SAMEKEY_TOO_LONG: IN_PROGRESS,
   SAMEKEY_UNKNOWN_OUTCOME: [
     'outcome-unknown',
     409,
     NOT_RETRIED,
-    'Cannot process the request: an earlier attempt ended without an answer, wanted somebody to look at what it did',
+    'Cannot process the request: an earlier attempt ended without an answer, wanted an operator to check what it did',
   ],
   SAMEKEY_STORE: UNAVAILABLE,
   SAMEKEY_CLOSED: UNAVAILABLE,
@@ -60,20 +60,20 @@ const TOLD: Readonly<Record<string, Told>> = {
     'no-answer',
     504,
     RETRIED,
-    'Cannot answer: nothing came of the request in time, wanted another attempt with the same key',
+    'Cannot answer: the request was not finished in time, wanted another attempt with the same key',
   ],
 };
 
-/** What a client is told that gets no answer of the handler; `undefined` if it is not for clients. */
-export function refusalOf(error: unknown): Response | undefined {
+/** Returns the problem that a client receives for an error; `undefined` for other errors. */
+export function problemResponseOf(error: unknown): Response | undefined {
   const code = codeOf(error);
-  const told = code === undefined ? undefined : TOLD[code];
-  if (code === undefined || told === undefined) return undefined;
-  const [name, status, headers, detail] = told;
-  return refusal(name, status, code, detail, headers);
+  const details = code === undefined ? undefined : PROBLEMS[code];
+  if (code === undefined || details === undefined) return undefined;
+  const [name, status, headers, detail] = details;
+  return problemResponse(name, status, code, detail, headers);
 }
 
-/** The code of an error of samekey's. */
+/** Returns the code of an error of samekey; `undefined` for other errors. */
 export function codeOf(error: unknown): SamekeyErrorCode | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   const { code } = error;

@@ -14,40 +14,48 @@ import {
   serverOptions,
 } from './options.js';
 import { fingerprintOf, type Payload } from './payload.js';
-import { codeOf, refusal, refusalOf } from './problem.js';
+import { codeOf, problemResponse, problemResponseOf } from './problem.js';
 
-/** What of a request comes before its body. */
+/** The part of a request that comes before its body. */
 export interface IncomingHead {
-  readonly method: string;
-  /** With its query. */
+  /** Path and query. */
   readonly url: string;
   readonly headers: Headers;
 }
 
-/** A request that is processed at most once, as far as its head says. */
-export interface Admission {
+/** A request that is processed at most once. */
+export interface IdempotentRequest {
   readonly headers: Headers;
   readonly search: string;
-  /** What it is looked up by beside its key. */
+  /** The parts beside the key by which the request is looked up: scope, method, path, account. */
   readonly scope: readonly string[];
-  /** `undefined` if it is to be made of the body. */
+  /** The key that the client sent; `undefined` if it is derived from the body. */
   readonly sentKey: string | undefined;
 }
 
-/** How an admitted request is answered. */
+/** The decision about a request, by its head alone. */
+export type Decision =
+  /** The rules do not apply: the handler runs as it would without samekey. */
+  | { readonly type: 'pass' }
+  /** The request is malformed: the client receives this response. */
+  | { readonly type: 'refuse'; readonly response: Response }
+  | { readonly type: 'once'; readonly request: IdempotentRequest };
+
+/** How a request is processed. */
 export interface Processing {
   readonly payload: Payload;
-  /** Aborts when the client is gone. */
+  /** Aborts when the client disconnects. */
   readonly signal: AbortSource | undefined;
+  /** Called when this request is the first of its key, with a promise that resolves when its work is done. */
   readonly onStart?: ((settled: Promise<void>) => void) | undefined;
-  /** What was set before for the response to this request, and not for those that are the same. */
-  readonly before?: Headers | undefined;
+  /** Headers that outer middleware set on the response to this request. Duplicates do not get them. */
+  readonly headersBefore?: Headers | undefined;
   /** The handler. Called at most once. */
   readonly run: (signal: AbortSignal) => Promise<Response>;
 }
 
-/** What a handler threw, which is for those who wait for it, and no matter of this layer. */
-class HandlerFailure {
+/** Marks an error that the handler threw, which is passed on, unlike errors of samekey. */
+class HandlerError {
   readonly cause: unknown;
 
   constructor(cause: unknown) {
@@ -55,8 +63,8 @@ class HandlerFailure {
   }
 }
 
-/** What describes a body, and so goes with it. */
-export const OF_BODY: ReadonlySet<string> = new Set([
+/** Headers that describe a body and are replaced together with it. */
+export const BODY_HEADERS: ReadonlySet<string> = new Set([
   'content-encoding',
   'content-length',
   'content-type',
@@ -65,7 +73,7 @@ export const OF_BODY: ReadonlySet<string> = new Set([
 ]);
 
 /** The rules of draft-ietf-httpapi-idempotency-key-header-07, for every kind of server. */
-export class Gate<Incoming> {
+export class IdempotencyRules<Incoming> {
   readonly maxBodyBytes: number;
   readonly #exchanges: Exchanges;
   readonly #settings: ServerSettings<Incoming>;
@@ -73,7 +81,7 @@ export class Gate<Incoming> {
   readonly #header: KeyHeader;
   readonly #methods: ReadonlySet<string>;
 
-  /** `maker` is the function that the options were given to. */
+  /** `maker` is the function that received the options, for messages. */
   constructor(options: ServerOptions<Incoming>, maker: string) {
     const settings = readOptions(serverOptions, options, `options of ${maker}`, {
       createOnce: onceOptions,
@@ -85,7 +93,7 @@ export class Gate<Incoming> {
       {
         ...settings,
         unknownErrors: () => false,
-        onEvent: onEvent && ((event) => onEvent(toldOf(event))),
+        onEvent: onEvent && ((event) => onEvent(withHandlerError(event))),
       },
       true,
     );
@@ -102,38 +110,37 @@ export class Gate<Incoming> {
     };
   }
 
-  /** What its head says: a response that refuses it, or `undefined` if it is none of ours. */
-  admit(
-    incoming: Incoming,
-    head: () => IncomingHead,
-    verb: string,
-  ): Admission | Response | undefined {
-    if (!this.#methods.has(verb.toUpperCase())) return undefined;
+  /** Decides by the head of a request. `head` is called only if the method is one of `methods`. */
+  decide(incoming: Incoming, method: string, head: () => IncomingHead): Decision {
+    if (!this.#methods.has(method.toUpperCase())) return PASS;
     const { applies, required, deriveKey, keyFormat } = this.#settings;
-    if (applies?.(incoming) === false) return undefined;
-    const { method, url, headers } = head();
+    if (applies?.(incoming) === false) return PASS;
+    const { url, headers } = head();
     let sentKey: string | undefined;
     try {
       sentKey = this.#header.read(headers);
       if (sentKey !== undefined && keyFormat !== undefined)
         this.#header.require(sentKey, keyFormat);
     } catch (error) {
-      return refusal('key-malformed', 400, 'SAMEKEY_BAD_KEY', (error as Error).message);
+      const { message } = error as Error;
+      return refuse(problemResponse('key-malformed', 400, 'SAMEKEY_BAD_KEY', message));
     }
     const account = this.#accountOf(incoming) || accountOf(headers, false);
     if (sentKey === undefined && !(deriveKey && account !== '')) {
       const isRequired = typeof required === 'function' ? required(incoming) : required;
-      if (!isRequired) return undefined;
-      return refusal(
-        'key-missing',
-        400,
-        'SAMEKEY_BAD_KEY',
-        `Cannot process the request: it has no ${this.#header.name}, wanted one that is the same at every attempt`,
+      if (!isRequired) return PASS;
+      return refuse(
+        problemResponse(
+          'key-missing',
+          400,
+          'SAMEKEY_BAD_KEY',
+          `Cannot process the request: it has no ${this.#header.name}, wanted one that is the same at every attempt`,
+        ),
       );
     }
     const queryAt = url.indexOf('?');
     const { scope } = this.#settings;
-    return {
+    const request: IdempotentRequest = {
       headers,
       search: queryAt < 0 ? '' : url.slice(queryAt),
       scope: [
@@ -144,9 +151,10 @@ export class Gate<Incoming> {
       ],
       sentKey,
     };
+    return { type: 'once', request };
   }
 
-  /** What the server says, where an empty text says no more than nothing. */
+  /** The account by the option `account`. An empty text counts as none. */
   #accountOf(incoming: Incoming): string | undefined {
     const account: unknown = this.#settings.account?.(incoming);
     if (account === undefined || account === null || typeof account === 'string') {
@@ -159,9 +167,9 @@ export class Gate<Incoming> {
     );
   }
 
-  /** The refusal of a body that is longer than `maxBodyBytes`. */
-  tooLarge(): Response {
-    return refusal(
+  /** The response to a body that is longer than `maxBodyBytes`. */
+  bodyTooLarge(): Response {
+    return problemResponse(
       'body-too-large',
       413,
       'SAMEKEY_TOO_LONG',
@@ -170,26 +178,27 @@ export class Gate<Incoming> {
   }
 
   /**
-   * Answers an admitted request: by its handler, by what comes or came of its handler, or by what
-   * stands in the way. Rejects with what the handler threw, or with the signal's reason.
+   * Returns the response to a request: the handler's, the one that the first request with this key
+   * received or is receiving, or a problem. Rejects with the handler's own error, or with the reason
+   * of the signal.
    */
-  async answer(admission: Admission, processing: Processing): Promise<Response> {
-    const { headers, scope, sentKey } = admission;
-    const { payload, signal, onStart, before, run } = processing;
+  async respond(request: IdempotentRequest, processing: Processing): Promise<Response> {
+    const { headers, scope, sentKey } = request;
+    const { payload, signal, onStart, headersBefore, run } = processing;
     let fingerprint: string;
     try {
-      fingerprint = await fingerprintOf(admission, payload, this.#identity);
+      fingerprint = await fingerprintOf(request, payload, this.#identity);
     } catch (error) {
       const code = codeOf(error);
       if (code === undefined) throw error;
-      return refusal('body-not-comparable', 400, code, (error as Error).message);
+      return problemResponse('body-not-comparable', 400, code, (error as Error).message);
     }
     const key =
       sentKey === undefined
         ? scoped([...scope, 'derived'], fingerprint)
         : scoped([...scope, 'sent'], sentKey);
     let cookies: readonly string[] = [];
-    let unchanged: readonly (readonly [name: string, value: string])[] = [];
+    let outerHeaders: readonly (readonly [name: string, value: string])[] = [];
     try {
       const { response, outcome } = await this.#exchanges.run({
         key,
@@ -198,36 +207,42 @@ export class Gate<Incoming> {
         onStart,
         traceparent: headers.get('traceparent') ?? undefined,
         send: async (aborted) => {
-          const made = await run(aborted).catch((error) => {
-            throw aborted.aborted ? error : new HandlerFailure(error);
+          const answer = await run(aborted).catch((error) => {
+            throw aborted.aborted ? error : new HandlerError(error);
           });
-          cookies = made.headers.getSetCookie();
-          unchanged = [...(before ?? [])].filter(
+          cookies = answer.headers.getSetCookie();
+          outerHeaders = [...(headersBefore ?? [])].filter(
             ([name, value]) =>
-              !OF_BODY.has(name) && name !== 'set-cookie' && made.headers.get(name) === value,
+              !BODY_HEADERS.has(name) &&
+              name !== 'set-cookie' &&
+              answer.headers.get(name) === value,
           );
-          for (const [name] of unchanged) made.headers.delete(name);
-          return made;
+          for (const [name] of outerHeaders) answer.headers.delete(name);
+          return answer;
         },
       });
-      // They are for the one who asked, not for those who only sent the same.
+      // Cookies and outer headers belong to the client that ran the handler, not to its duplicates.
       if (outcome === 'executed') {
-        for (const [name, value] of unchanged) response.headers.set(name, value);
+        for (const [name, value] of outerHeaders) response.headers.set(name, value);
         for (const cookie of cookies) response.headers.append('set-cookie', cookie);
       }
       return response;
     } catch (error) {
-      if (error instanceof HandlerFailure) throw error.cause;
+      if (error instanceof HandlerError) throw error.cause;
       if (signal?.aborted) throw error;
-      const told = refusalOf(error);
-      if (told === undefined) throw error;
-      return told;
+      const problem = problemResponseOf(error);
+      if (problem === undefined) throw error;
+      return problem;
     }
   }
 }
 
-/** As whoever watches gets it: what the handler threw, not what it is wrapped in here. */
-const toldOf = (event: OnceEvent): OnceEvent =>
-  event.type === 'failed' && event.error instanceof HandlerFailure
+const PASS: Decision = { type: 'pass' };
+
+const refuse = (response: Response): Decision => ({ type: 'refuse', response });
+
+/** Unwraps the handler's own error, for listeners. */
+const withHandlerError = (event: OnceEvent): OnceEvent =>
+  event.type === 'failed' && event.error instanceof HandlerError
     ? { ...event, error: event.error.cause }
     : event;

@@ -2,31 +2,31 @@
 import { fail, nameOf } from '../errors/errors.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
-import { Gate } from './rules.js';
+import { IdempotencyRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/exchange.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
-/** A handler as Deno, Bun, Workers and the routes of many frameworks have it. */
+/** A handler as Deno, Bun, Cloudflare Workers and the routes of many frameworks define it. */
 export type WebHandler<Rest extends readonly unknown[]> = (
   request: Request,
   ...rest: Rest
 ) => Response | Promise<Response>;
 
-/** A handler that processes the same request at most once. */
+/** A handler that processes each request at most once per key. */
 export interface IdempotentHandler<Rest extends readonly unknown[]> extends ServerControls {
   (request: Request, ...rest: Rest): Promise<Response>;
 }
 
 /**
- * Returns the handler as one that processes the same request at most once, in this process and all
- * that share the store, and gives its response to every duplicate: while it is being made, or from
- * the store later. Which requests are the same, their `Idempotency-Key` says
- * (draft-ietf-httpapi-idempotency-key-header-07).
+ * Returns a handler that runs yours at most once per key, in all processes that share the store.
+ * Two requests with the same `Idempotency-Key` are treated as the same request
+ * (draft-ietf-httpapi-idempotency-key-header-07). A duplicate receives the response of the first
+ * request: while the handler writes it, or later from the store.
  *
- * A key that is malformed, or missing where it is `required`, is answered with 400, one that was
- * used for something else with 422, one whose first request is not done after `waitMs` with 409.
+ * A malformed key, and a missing one if it is `required`, is answered with 400; a key that was used
+ * for another request with 422; a key whose first request is not finished after `waitMs` with 409.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
@@ -57,43 +57,44 @@ export function idempotent<Rest extends readonly unknown[]>(
       `Cannot make the handler idempotent: it is ${nameOf(handler)}, wanted a function`,
     );
   }
-  const gate = new Gate(options, 'idempotent');
+  const rules = new IdempotencyRules(options, 'idempotent');
   return Object.assign(async (request: Request, ...rest: Rest): Promise<Response> => {
     const { method, headers } = request;
-    const head = () => ({ method, headers, url: pathOf(request.url) });
-    const admission = gate.admit(request, head, method);
-    if (admission === undefined) return handler(request, ...rest);
-    if (admission instanceof Response) return admission;
-    const body = await readBody(request, gate.maxBodyBytes);
-    if (body === undefined) return gate.tooLarge();
-    return answerWeb(request.signal, () =>
-      gate.answer(admission, {
+    const head = () => ({ headers, url: pathOf(request.url) });
+    const decision = rules.decide(request, method, head);
+    if (decision.type === 'pass') return handler(request, ...rest);
+    if (decision.type === 'refuse') return decision.response;
+    const body = await readBody(request, rules.maxBodyBytes);
+    if (body === undefined) return rules.bodyTooLarge();
+    return unlessDisconnected(request.signal, () =>
+      rules.respond(decision.request, {
         payload: { body },
         signal: request.signal,
         onStart: waitUntilOf(rest),
-        run: async (signal) => made(await handler(withBody(request, body, signal), ...rest)),
+        run: async (signal) =>
+          requireResponse(await handler(withBody(request, body, signal), ...rest)),
       }),
     );
-  }, gate.controls);
+  }, rules.controls);
 }
 
-/** What a handler gave, which may have forgotten to. */
-function made(response: Response): Response {
+/** A handler may forget to return its response. */
+function requireResponse(response: Response): Response {
   if (typeof response?.status === 'number') return response;
   return fail(
     TypeError,
     'SAMEKEY_BAD_ARGUMENT',
-    `Cannot answer the request: the handler gave ${nameOf(response)}, wanted a Response`,
+    `Cannot answer the request: the handler returned ${nameOf(response)}, wanted a Response`,
   );
 }
 
-/** The request once more, with a body that was not read, and without its client's signal. */
+/** Returns a copy of the request whose body is unread, and whose signal is not the client's. */
 export function withBody(request: Request, body: Uint8Array, signal: AbortSignal): Request {
   return new Request(request, { signal, ...(request.body && { body: body as BodyInit }) });
 }
 
-/** A client that is gone reads nothing, so that it does not matter what; proxies log it as 499. */
-export async function answerWeb(
+/** Returns 499, which proxies log for a disconnected client, if the client disconnects before the response. */
+export async function unlessDisconnected(
   signal: AbortSignal,
   answer: () => Promise<Response>,
 ): Promise<Response> {
@@ -105,13 +106,13 @@ export async function answerWeb(
   }
 }
 
-/** Path and query. */
+/** Returns path and query. */
 export function pathOf(address: string): string {
   const { pathname, search } = new URL(address);
   return pathname + search;
 }
 
-/** Where the platform ends what nobody waits for any longer, it is told that there is more to do. */
+/** The `waitUntil` of a platform that would otherwise stop all work when the response is sent. */
 function waitUntilOf(rest: readonly unknown[]): ((settled: Promise<void>) => void) | undefined {
   const context = rest.find(
     (each): each is { waitUntil(promise: Promise<unknown>): void } =>

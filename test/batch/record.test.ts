@@ -69,7 +69,7 @@ describe.each(STORE_NAMES)('recording results on %s', (name) => {
         late: 1,
       });
       expect((await plan(one)).batches).toEqual([]);
-      // A success counts, whichever batch it comes from.
+      // A success from any batch counts.
       expect(await recordResults([success(old.customId)], { store })).toMatchObject({ stored: 1 });
       expect(await recordResults([success(next.customId, 'other')], { store })).toMatchObject({
         stored: 0,

@@ -34,7 +34,7 @@ async function audit(input: string, ...args: string[]) {
 }
 
 describe('samekey audit --prices', () => {
-  it('prints what duplicates cost, in tokens and in money', async () => {
+  it('prints the cost of duplicates, in tokens and in money', async () => {
     const { stdout, stderr } = await samekey(['audit', '--prices', pricesFile()], { input: lines });
     expect(stdout).toBe(
       [
@@ -75,7 +75,7 @@ describe('samekey audit --prices', () => {
     });
   });
 
-  it('finds the usage of any provider, in an answer or in the text of a body', async () => {
+  it('finds the usage of any provider, in a response or in the text of a body', async () => {
     const anthropic = {
       type: 'message',
       model: 'claude-sonnet-4-5',
@@ -101,7 +101,7 @@ describe('samekey audit --prices', () => {
     });
   });
 
-  it('goes by the fields that are named', async () => {
+  it('reads the fields that the flags name', async () => {
     const input = log({
       key: 'a',
       usage: { cost: 1 },
@@ -114,7 +114,7 @@ describe('samekey audit --prices', () => {
     expect(found).toMatchObject({ tokens: { input: 10, output: 0 }, cost: 0.01, faults: {} });
   });
 
-  it('says which calls have no tokens, and which models have no price', async () => {
+  it('reports calls without tokens, and models without a price', async () => {
     const input = log(
       { key: 'a', ...openai(1, 1) },
       { key: 'a' },
@@ -135,24 +135,24 @@ describe('samekey audit --prices', () => {
   });
 
   it.each([
-    ['no JSON', '{', 'it is not JSON: '],
-    ['no prices', '[]', 'Cannot use the price list: wanted an object, not an array'],
-    ['a wrong price', { prices: { m: 3 } }, 'Cannot use the price of "m": wanted an object'],
+    ['text that is not JSON', '{', 'it is not JSON: '],
+    [
+      'JSON that is not a price list',
+      '[]',
+      'Cannot use the price list: wanted an object, not an array',
+    ],
+    ['an invalid price', { prices: { m: 3 } }, 'Cannot use the price of "m": wanted an object'],
   ])('refuses a file with %s', async (_, content, message) => {
     const failure = await samekey(['audit', '--prices', pricesFile(content)], { input: lines });
     expectFailure(failure, 2, containing(message));
   });
 
-  it('refuses what contradicts itself, and a file that is not there', async () => {
+  it('refuses contradictory flags, and a missing file', async () => {
     for (const [args, code, message] of [
-      [
-        ['--prices', pricesFile(), '--cost', '1'],
-        2,
-        '--prices and --cost both say what a call costs',
-      ],
-      [['--prices', pricesFile(), '--cost-field', 'c'], 2, '--prices and --cost-field both say'],
-      [['--model-field', 'm'], 2, '--model-field is for finding a price'],
-      [['--prices', '/nowhere/prices.json'], 3, '/nowhere/prices.json: there is no such file'],
+      [['--prices', pricesFile(), '--cost', '1'], 2, '--prices and --cost both define the cost'],
+      [['--prices', pricesFile(), '--cost-field', 'c'], 2, '--prices and --cost-field both define'],
+      [['--model-field', 'm'], 2, '--model-field applies to prices only'],
+      [['--prices', '/nowhere/prices.json'], 3, '/nowhere/prices.json: no such file'],
     ] as const) {
       expectFailure(await samekey(['audit', ...args], { input: lines }), code, containing(message));
     }
@@ -160,7 +160,7 @@ describe('samekey audit --prices', () => {
 });
 
 describe('samekey audit --usage-field', () => {
-  it('counts tokens without prices, and puts the keys first that wasted most', async () => {
+  it('counts tokens without prices, and lists the keys with the most wasted tokens first', async () => {
     const input = log(
       ...['few', 'many', 'few', 'few', 'many'].map((key) => ({
         key,
@@ -181,12 +181,12 @@ describe('samekey audit --usage-field', () => {
     );
   });
 
-  it('goes with costs that are in the log', async () => {
+  it('can be combined with --cost-field', async () => {
     const input = log(
       { key: 'a', cost: 2, ...openai(10, 1) },
       { key: 'a', cost: 1, ...openai(99, 1) },
     );
-    // The dearest by cost is the one that was needed.
+    // The most expensive call by cost is the one that was needed.
     expect(await audit(input, '-u', 'usage', '--cost-field', 'cost')).toMatchObject({
       wasted: 1,
       wastedTokens: { input: 99, output: 1 },

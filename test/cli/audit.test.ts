@@ -12,7 +12,7 @@ const files = folder();
 const call = (key: unknown, cost?: unknown) => JSON.stringify({ key, usage: { cost } });
 const log = (...lines: readonly string[]) => lines.map((line) => `${line}\n`).join('');
 
-/** What `--json` prints of these lines. */
+/** Runs `samekey audit --json` on these lines. */
 async function audit(input: string | Uint8Array | Readable, ...args: string[]) {
   const { code, stdout, stderr } = await samekey(['audit', '--json', ...args], { input });
   expect(stdout).toMatch(/^\{.*\}\n$/);
@@ -22,7 +22,7 @@ async function audit(input: string | Uint8Array | Readable, ...args: string[]) {
 describe('samekey audit', () => {
   const lines = log(call(A, 0.1), call(B, 0.2), call(A, 0.3), call('once', 5), call(A, 0.1));
 
-  it('prints the keys that came again, where, and what they wasted', async () => {
+  it('prints repeated keys, their lines and their wasted cost', async () => {
     const expected = {
       code: 0,
       stdout: [
@@ -42,7 +42,7 @@ describe('samekey audit', () => {
     expect(await samekey(['audit', ...COST], { input })).toEqual(expected);
   });
 
-  it('has no costs unless they are asked for', async () => {
+  it('prints costs only with an option for them', async () => {
     const { stdout } = await samekey(['audit'], { input: lines });
     expect(stdout).toBe(
       `times  first line  last line  key\n    3           1          5  ${A}\n\n5 lines, 5 calls with 3 keys\n2 duplicates of 1 key\n`,
@@ -61,7 +61,7 @@ describe('samekey audit', () => {
     });
   });
 
-  it('takes one cost for all calls', async () => {
+  it('accepts one cost for all calls', async () => {
     expect(await audit(lines, '--cost', '0.1')).toMatchObject({
       cost: 0.5,
       wasted: 0.2,
@@ -69,7 +69,7 @@ describe('samekey audit', () => {
     });
   });
 
-  it('says in the exit code whether there are duplicates, if asked', async () => {
+  it('exits with code 1 for duplicates, with --fail-on-duplicates', async () => {
     expect((await samekey(['audit', '--fail-on-duplicates'], { input: lines })).code).toBe(1);
     expect(
       await samekey(['audit', '--fail-on-duplicates'], { input: log(call(A), call(B)) }),
@@ -80,7 +80,7 @@ describe('samekey audit', () => {
     });
   });
 
-  it('prints the worst first, by cost, then by times, then by place', async () => {
+  it('lists the worst keys first: by cost, then by count, then by place', async () => {
     const input = log(
       ...['late', 'late', 'cheap', 'cheap', 'cheap', 'dear', 'dear', 'early', 'early'].map((key) =>
         call(key, { cheap: 0.001, dear: 0.5 }[key] ?? 0.002),
@@ -97,7 +97,7 @@ describe('samekey audit', () => {
     expect(short.stdout).toContain('2           6          7     0.5  dear\n… and 3 more keys\n');
   });
 
-  it('adds decimals up without the dust of doubles', async () => {
+  it('adds decimals without rounding errors', async () => {
     const input = log(...Array.from({ length: 1001 }, () => call(A, 0.1)));
     expect(await audit(input, ...COST)).toMatchObject({ cost: 100.1, wasted: 100 });
     const { stdout } = await samekey(['audit', ...COST], { input });
@@ -107,7 +107,7 @@ describe('samekey audit', () => {
   });
 });
 
-describe('where the key is', () => {
+describe('the field of the key', () => {
   it('is idempotency_key, idempotencyKey or key', async () => {
     const input = log(
       `{"key":"of something else","idempotency_key":"${A}"}`,
@@ -117,7 +117,7 @@ describe('where the key is', () => {
     expect(await audit(input)).toMatchObject({ keys: 1, worst: [{ key: A, times: 3 }] });
   });
 
-  it('is what --key-field names: members of members, or names with dots', async () => {
+  it('is set by --key-field: nested members, or names with dots', async () => {
     const input = log(
       `{"headers":{"idempotency-key":"${A}"}}`,
       `{"headers.idempotency-key":"${A}"}`,
@@ -141,12 +141,12 @@ describe('where the key is', () => {
     });
   });
 
-  it('knows a key with the quotes of the header as the same', async () => {
+  it('ignores the quotes of a header', async () => {
     const input = log(JSON.stringify({ key: `"${A}"` }), call(A), call('"'), call('""'));
     expect(await audit(input)).toMatchObject({ keys: 3, worst: [{ key: A, times: 2 }] });
   });
 
-  it('takes numbers as they are written, beyond 2^53 too', async () => {
+  it('may contain exact numbers beyond 2^53', async () => {
     const input = log(
       '{"a":{"key":1},"key" : 9007199254740993 , "b":2}',
       '{"key":9007199254740992}',
@@ -159,12 +159,12 @@ describe('where the key is', () => {
     });
   });
 
-  it('keeps keys apart that UTF-8 would not', async () => {
+  it('distinguishes keys that have the same UTF-8', async () => {
     const input = log('{"key":"\\ud800"}', '{"key":"\\ud801"}', '{"key":"\ufffd"}');
     expect(await audit(input)).toMatchObject({ keys: 3, duplicates: 0 });
   });
 
-  it('does not take what objects have by themselves', async () => {
+  it('ignores inherited properties', async () => {
     const run = await samekey(['audit', '-k', 'constructor.name'], { input: log('{}') });
     expectFailure(run, 4, /: 1 line without a key at constructor\.name \(line 1\)$/);
     const input = log('{"__proto__":"p"}', '{"__proto__":"p"}');
@@ -175,7 +175,7 @@ describe('where the key is', () => {
 describe('--request-field', () => {
   const body = '{"model":"m","n":1.0,"trace_id":"t-1"}';
 
-  it('has the key that samekey key makes of the request, as a value or as text', async () => {
+  it('derives the same key as samekey key, from a value or from text', async () => {
     const input = log(
       `{"ts":1760000000000000001,"body":${body}}`,
       JSON.stringify({ body }),
@@ -207,7 +207,7 @@ describe('--request-field', () => {
     });
   });
 
-  it('counts what has no request, and what is none', async () => {
+  it('counts lines without a request, and invalid requests', async () => {
     const input = log(
       `{"body":${body}}`,
       '{"body":null}',
@@ -237,7 +237,7 @@ describe('--request-field', () => {
   });
 });
 
-describe('lines and costs that do not count are counted', () => {
+describe('lines and costs that cannot be used are counted', () => {
   it('lines without a call', async () => {
     const input = Buffer.concat([
       Buffer.from(`\ufeff${call(A)}\n\n \t\r\noops\n[1]\n42\n{"key":"${B}"\n`),
@@ -260,7 +260,7 @@ describe('lines and costs that do not count are counted', () => {
     );
   });
 
-  it('costs that are missing, and that are none', async () => {
+  it('missing costs, and invalid costs', async () => {
     const good = [0.25, '0.25', '2.5e-1', 0];
     const missing = [undefined, null];
     const bad = ['$0.25', '', -1, '-1', true, [1], { usd: 1 }, 1e300, 'NaN', '0x10', '1e999'];
@@ -277,11 +277,11 @@ describe('lines and costs that do not count are counted', () => {
       faults: { noCost: { count: 3, firstLine: 5 }, badCost: { count: 12, firstLine: 7 } },
     });
     expect(run.stderr).toContain(
-      ': 12 lines with something else than a cost at usage.cost (first: line 7: "$0.25")\n',
+      ': 12 lines with an invalid cost at usage.cost (first: line 7: "$0.25")\n',
     );
   });
 
-  it('control characters in keys and costs do nothing to the terminal', async () => {
+  it('control characters in keys and costs are escaped', async () => {
     const input = log(call('\u001b[31m', '\u001b[2J'), call('\u001b[31m', '\u202e'));
     const { stdout, stderr } = await samekey(['audit', ...COST], { input });
     expect(stdout).toContain('  \\u001b[31m\n');
@@ -296,14 +296,14 @@ describe('lines and costs that do not count are counted', () => {
 });
 
 describe('large lines', () => {
-  /** A line with so many megabytes in it. */
+  /** Yields a line of this many megabytes. */
   function* line(megabytes: number, piece: string) {
     yield `{"key":"${A}","body":`;
     const block = Buffer.from(piece.repeat(1e6 / piece.length));
     for (let i = 0; i < megabytes; i++) yield block;
   }
 
-  it('of 60 MB is read, and of 100 MB counted, with what comes after it', async () => {
+  it('of 60 MB are read, those of 100 MB are counted, and reading continues', async () => {
     const input = Readable.from(
       (function* () {
         yield `${call(A)}\n`;
@@ -324,7 +324,7 @@ describe('large lines', () => {
     expect(await audit(long, ...COST)).toMatchObject({ duplicates: 1, wasted: 1, faults: {} });
   }, 60_000);
 
-  it('of more values than fit into memory is counted', async () => {
+  it('with more values than fit into memory are counted', async () => {
     const input = `{"key":"${A}","body":[${'{},'.repeat(2_000_000)}1]}\n${call(A)}`;
     const nodeOptions = ['--max-old-space-size=64'];
     const { code, stdout, stderr } = await samekey(['audit'], { input, nodeOptions });
@@ -332,7 +332,7 @@ describe('large lines', () => {
       code: 0,
       stdout: '2 lines, 1 call with 1 key\nno duplicates\n',
     });
-    expect(stderr).toMatch(/: 1 line beyond 67,108,864 bytes, or the values .* \(line 1\)\n$/);
+    expect(stderr).toMatch(/: 1 line of more than 67,108,864 bytes, or .* \(line 1\)\n$/);
   });
 });
 
@@ -340,7 +340,7 @@ describe('memory', () => {
   const TELL =
     'data:text/javascript,process.on("exit",()=>console.error(process.resourceUsage().maxRSS))';
 
-  /** The peak in kilobytes for so many lines, each with another key. */
+  /** The peak memory in kilobytes for this many lines, all with different keys. */
   async function peak(lineCount: number, ...args: string[]) {
     const input = Readable.from(
       (function* () {
@@ -354,18 +354,18 @@ describe('memory', () => {
     return { ...JSON.parse(stdout), kilobytes: Number(/^\d+$/m.exec(stderr)?.[0]) };
   }
 
-  it('is some bytes a key, and nothing beyond --max-keys', async () => {
+  it('is a few bytes per key, and does not grow beyond --max-keys', async () => {
     const small = await peak(100_000, '--max-keys', '1');
     const large = await peak(400_000);
     const bounded = await peak(400_000, '--max-keys', '1');
     expect(large).toMatchObject({ keys: 400_000, duplicates: 0, notCompared: 0 });
-    // What was free before it grew is still there at the peak.
+    // Both peaks include the memory that was free before the tally grew.
     expect(large.kilobytes - small.kilobytes).toBeLessThan(50 * 1024);
     expect(bounded).toMatchObject({ keys: 1, calls: 400_000, notCompared: 399_999 });
     expect(bounded.kilobytes - small.kilobytes).toBeLessThan(25 * 1024);
   }, 60_000);
 
-  it('that does not hold all keys is said, with exit code 4', async () => {
+  it('for fewer keys than the log has is reported, with exit code 4', async () => {
     const input = log(call(A), call(B), call(A), call(B));
     expect(await samekey(['audit', '--max-keys', '1'], { input })).toEqual({
       code: 4,
@@ -398,21 +398,21 @@ describe('a log without a call: one line, exit code 4', () => {
   });
 });
 
-describe('a wrong command line: one line, exit code 2', () => {
+describe('an invalid command line: one line, exit code 2', () => {
   it.each([
     [['--cost', '-1'], /argument '-1' is invalid\. Wanted a number from 0, as in 0\.01/],
     [['--cost', 'Infinity'], /Wanted a number from 0/],
     [['--cost', ''], /Wanted a number from 0/],
-    [['--cost', '1', '--cost-field', 'a'], /^--cost-field and --cost both say what a call costs/],
-    [['-k', 'a', '-r', 'b'], /^--key-field and --request-field both say what the key is/],
+    [['--cost', '1', '--cost-field', 'a'], /^--cost-field and --cost both define the cost/],
+    [['-k', 'a', '-r', 'b'], /^--key-field and --request-field both define the key/],
     [['-k', 'a..b'], /^--key-field "a\.\.b": wanted names joined by dots, as in usage\.cost$/],
     [['-c', ''], /^--cost-field "": wanted names/],
     [['-r', '$.a[0]'], /^--request-field "\$\.a\[0\]": wanted names/],
     [['-r', '$..a'], /^--request-field "\$\.\.a": wanted names/],
     [['-r', '$.'], /^Cannot read the path "\$\." at position 2/],
-    [['-x', 'a'], /^--exclude is for making keys, wanted --request-field, too$/],
-    [['--secret-env', 'X'], /^--secret-env is for making keys/],
-    [['-p', 'openai', '-k', 'a'], /^--preset is for making keys/],
+    [['-x', 'a'], /^--exclude applies to derived keys only, wanted --request-field too$/],
+    [['--secret-env', 'X'], /^--secret-env applies to derived keys only/],
+    [['-p', 'openai', '-k', 'a'], /^--preset applies to derived keys only/],
     [['--top', '0'], /'0' is invalid\. Wanted a whole number from 1 to 1000/],
     [['--max-keys', '1e9'], /'1e9' is invalid\. Wanted a whole number from 1 to 1000000000/],
     [['a', 'b'], /^too many arguments for 'audit'.*see samekey help audit$/],
@@ -424,7 +424,7 @@ describe('a wrong command line: one line, exit code 2', () => {
 describe('on a terminal', () => {
   const file = files.write('terminal.jsonl', log(call(A, 1), call(A, 1), call(B, 1)));
 
-  itOnTerminal('rows are cut to its width, and the verdict has a colour', async () => {
+  itOnTerminal('rows are cut to the width, and the verdict has a colour', async () => {
     const { code, stdout } = await onTerminal(['audit', file, ...COST], { columns: 60 });
     expect(code).toBe(0);
     const rows = stdout.split('\n');
@@ -432,7 +432,7 @@ describe('on a terminal', () => {
     expect(stdout).toContain('\x1b[31m1 duplicate of 1 key, 1 wasted of 3\x1b[39m');
   });
 
-  itOnTerminal('there is a progress bar', async () => {
+  itOnTerminal('shows a progress bar', async () => {
     const shell = `(for i in 1 2 3; do echo '{"key":"a"}'; sleep 1; done) | %`;
     const { code, stdout } = await onTerminal(['audit', '-'], { shell, columns: 100 });
     expect(code).toBe(0);

@@ -24,10 +24,10 @@ import {
 
 const files = folder();
 const good = files.write('good.json', '{"a":1}');
-const empty = 'it is empty, which leaves nothing to make a key of';
+const empty = 'it is empty, so there is nothing to derive a key from';
 
-const at = (line: number, column: number, byte: number, what: string) =>
-  `Cannot read the JSON text at line ${line}, column ${column} (byte ${byte}): ${what}`;
+const at = (line: number, column: number, byte: number, fault: string) =>
+  `Cannot read the JSON text at line ${line}, column ${column} (byte ${byte}): ${fault}`;
 
 describe('input that is not JSON: one line, exit code 4', () => {
   it.each([
@@ -55,7 +55,7 @@ describe('JSON that would get the key of another request: one line, exit code 4'
     ],
     ['[1e999]', at(1, 2, 1, 'found "1e999", wanted a finite double')],
     ['["\\ud800"]', at(1, 3, 2, 'found "\\ud800", wanted an escape, surrogates in pairs')],
-    ['\ufeff{}', 'it begins with a byte order mark: save it as UTF-8 without'],
+    ['\ufeff{}', 'it begins with a byte order mark, wanted UTF-8 without one'],
   ])('%j', async (input, message) => {
     expectFailure(await samekey(['key'], { input }), 4, `standard input: ${message}`);
   });
@@ -64,23 +64,19 @@ describe('JSON that would get the key of another request: one line, exit code 4'
     [
       'Latin-1',
       Buffer.from('{"a":\n"\ufffd café"}', 'latin1'),
-      /line 2, column 2 \(byte 7\): found the byte fd, wanted UTF-8; a file/,
+      /line 2, column 2 \(byte 7\): found the byte fd, wanted UTF-8; use --raw/,
     ],
     [
-      'U+FFFD, which is none of it, before a byte that is',
+      'an invalid byte after U+FFFD, which is valid',
       Buffer.concat([Buffer.from('["\ufffd\ufffd", "'), Buffer.of(0xc3, 0x28), Buffer.from('"]')]),
-      `standard input: ${at(1, 9, 12, 'found the byte c3, wanted UTF-8; a file that is not text wants --raw')}`,
+      `standard input: ${at(1, 9, 12, 'found the byte c3, wanted UTF-8; use --raw for a file that is not text')}`,
     ],
     [
       'cut off',
       Buffer.from('["😀').subarray(0, 5),
-      /line 1, column 3 \(byte 2\): found the byte f0, wanted UTF-8; a file/,
+      /line 1, column 3 \(byte 2\): found the byte f0, wanted UTF-8; use --raw/,
     ],
-    [
-      'UTF-16',
-      Buffer.from('\ufeff{}', 'utf16le'),
-      'standard input: it is UTF-16: save it as UTF-8',
-    ],
+    ['UTF-16', Buffer.from('\ufeff{}', 'utf16le'), 'standard input: it is UTF-16, wanted UTF-8'],
   ])('bytes that are not UTF-8: %s', async (_, input, message) => {
     expectFailure(await samekey(['key'], { input }), 4, message);
   });
@@ -90,34 +86,34 @@ describe('JSON that would get the key of another request: one line, exit code 4'
     ['objects', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`, 5001, '{'],
     ['arrays that never end', '['.repeat(100_000), 1001, '['],
   ])('100 000 levels of %s', async (_, input, column, found) => {
-    const what = `found "${found}", wanted at most the 1000 levels of maxDepth`;
-    const message = `standard input: ${at(1, column, column - 1, what)}`;
+    const fault = `found "${found}", wanted at most the 1000 levels of maxDepth`;
+    const message = `standard input: ${at(1, column, column - 1, fault)}`;
     expectFailure(await samekey(['key'], { input }), 4, message);
   });
 
-  it('an identity that is not in the request', async () => {
+  it('a request without any of the paths to include', async () => {
     expectFailure(
       await samekey(['key', good, '-i', 'b']),
       4,
-      `${good}: Cannot make a key: the value has none of the paths to include ($.b)`,
+      `${good}: Cannot make a key: no include path matches the value ($.b)`,
     );
   });
 });
 
 describe('input that is too large: one line, exit code 4', () => {
-  it('600 MB are refused by their size, and taken with --raw', async () => {
+  it('600 MB are refused before they are read, and accepted with --raw', async () => {
     const large = join(files.path, 'large.json');
     const fd = openSync(large, 'w');
     ftruncateSync(fd, 600_000_000);
     closeSync(fd);
-    const message = `${large}: its 600,000,000 bytes are more than the 536,870,888 bytes that can be read as a whole; --raw without --uuid takes any size`;
+    const message = `${large}: its 600,000,000 bytes are more than the 536,870,888 bytes that can be read as a whole; --raw without --uuid accepts any size`;
     expectFailure(await samekey(['key', large]), 4, message);
     expectFailure(await samekey(['explain', good, large]), 4, message);
     expectFailure(await samekey(['key', '--raw', '--uuid', 'dns', large]), 4, message);
     expect(await samekey(['key', '--raw', large])).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('more values than the memory holds are refused before the memory is full', async () => {
+  it('more values than fit into memory are refused before the memory is full', async () => {
     const many = files.write('many.json', `[${'{},'.repeat(2_000_000)}1]`);
     const nodeOptions = ['--max-old-space-size=64'];
     expectFailure(
@@ -133,11 +129,11 @@ describe('nothing to read: one line', () => {
   symlinkSync('loop', loop);
 
   it.each([
-    ['missing.json', 'missing.json: there is no such file'],
+    ['missing.json', 'missing.json: no such file'],
     [files.path, `${files.path}: it is a directory, wanted a file`],
     [join(good, 'x'), `${good}/x: a part of the path is not a directory`],
-    [loop, `${loop}: its symbolic links lead in a circle`],
-    ['a\u001b[31m\nb', 'a\\u001b[31m\\u000ab: there is no such file'],
+    [loop, `${loop}: its symbolic links form a loop`],
+    ['a\u001b[31m\nb', 'a\\u001b[31m\\u000ab: no such file'],
   ])('%j, exit code 3', async (file, message) => {
     for (const args of [
       ['key', file],
@@ -151,12 +147,12 @@ describe('nothing to read: one line', () => {
     }
   });
 
-  it('a file of others, exit code 3', async () => {
+  it('a file without read permission, exit code 3', async () => {
     const file = files.write('secret.json', '{}');
     chmodSync(file, 0);
-    const message = `${file}: permission to read it is missing`;
+    const message = `${file}: permission denied`;
     if (process.getuid?.() !== 0) return expectFailure(await samekey(['key', file]), 3, message);
-    // Root may read everything. It becomes nobody, who may not read the checkout, but a copy.
+    // Root can read every file. The user nobody cannot, but cannot read the checkout either: it runs a copy.
     chmodSync(files.path, 0o755);
     const copy = join(files.path, 'package');
     cpSync(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true });
@@ -190,14 +186,14 @@ describe('nothing to read: one line', () => {
     for (const command of ['key', 'keys', 'check', 'audit']) {
       const { code, stdout } = await onTerminal([command]);
       expect(stdout).toBe(
-        `samekey: no input: wanted samekey ${command} FILE, or something piped into it (- reads the terminal)\n`,
+        `samekey: no input: wanted samekey ${command} FILE, or a pipe into it (- reads the terminal)\n`,
       );
       expect(code).toBe(2);
     }
   });
 });
 
-describe('a wrong command line: one line, exit code 2', () => {
+describe('an invalid command line: one line, exit code 2', () => {
   it.each([
     [
       [],
@@ -209,11 +205,11 @@ describe('a wrong command line: one line, exit code 2', () => {
     [['key', ''], /^FILE is empty: wanted a path, or - for standard input$/],
     [['explain'], /^missing required argument 'A'/],
     [['key', good, '--scope'], /'-s, --scope <text>' argument missing/],
-    [['key', good, '--scope', ''], /^--scope is empty, as from an unset variable/],
+    [['key', good, '--scope', ''], /^--scope is empty, as after an unset variable/],
     [['key', good, '--scope', '--json'], /^--scope wants a value, found --json, as after an/],
-    [['key', good, '--scope', 'a', '--uuid', 'dns'], /^--scope is for keys/],
+    [['key', good, '--scope', 'a', '--uuid', 'dns'], /^--scope applies to keys/],
     [['key', good, '--bits', '64'], /argument '64' is invalid\. Allowed choices are 256, 128/],
-    [['key', good, '--bits', '128', '--uuid', 'dns'], /^--bits is for keys/],
+    [['key', good, '--bits', '128', '--uuid', 'dns'], /^--bits applies to keys/],
     [['keys', good, '--threads', '0'], /^option '-t, --threads <count>' argument '0' is invalid/],
     [['keys', good, '--threads', '1e3'], /'1e3' is invalid\. Wanted a whole number from 1 to 1024/],
     [['keys', good, '--uuid', 'dns'], /^unknown option '--uuid'/],
@@ -237,15 +233,15 @@ describe('a wrong command line: one line, exit code 2', () => {
     expectFailure(await samekey(args, { env: { SET_EMPTY: '' } }), 2, message);
   });
 
-  it('does not repeat a secret that was given in place of its name', async () => {
+  it('does not print a secret that was passed instead of its name', async () => {
     const run = await samekey(['key', good, '--secret-env', 'sk-live-12345']);
     expectFailure(run, 2, /^--secret-env wants the name of an environment variable/);
     expect(run.stderr).not.toContain('12345');
   });
 });
 
-describe('output that nobody takes', () => {
-  it('ends silently when the reader has gone, with the code of a broken pipe', async () => {
+describe('output that cannot be written', () => {
+  it('ends the program silently with code 141 after a broken pipe', async () => {
     const child = spawn(process.execPath, [PROGRAM, 'check'], { env: { PATH: process.env.PATH } });
     let stderr = '';
     child.stderr.on('data', (chunk) => {
@@ -259,17 +255,22 @@ describe('output that nobody takes', () => {
     expect({ code, stderr }).toEqual({ code: 141, stderr: '' });
   });
 
-  itWith('/dev/full', existsSync('/dev/full'), 'says so when the disk is full', async () => {
-    const child = spawn(process.execPath, [PROGRAM, 'key', good], {
-      stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
-    });
-    let stderr = '';
-    child.stderr?.on('data', (chunk) => {
-      stderr += chunk;
-    });
-    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(3);
-    expect(stderr).toBe('samekey: standard output: cannot be written (ENOSPC)\n');
-  });
+  itWith(
+    '/dev/full',
+    existsSync('/dev/full'),
+    'is an error with code 3 when the disk is full',
+    async () => {
+      const child = spawn(process.execPath, [PROGRAM, 'key', good], {
+        stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+      });
+      let stderr = '';
+      child.stderr?.on('data', (chunk) => {
+        stderr += chunk;
+      });
+      expect(await new Promise((resolve) => child.on('close', resolve))).toBe(3);
+      expect(stderr).toBe('samekey: standard output: cannot be written (ENOSPC)\n');
+    },
+  );
 });
 
 describe('help', () => {
@@ -280,7 +281,7 @@ describe('help', () => {
     }
   });
 
-  it('shows an example for every command', async () => {
+  it('shows an example of each command', async () => {
     const { code, stdout, stderr } = await samekey(['--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const command of ['key', 'keys', 'explain', 'check', 'audit', 'engine']) {
@@ -294,19 +295,47 @@ describe('help', () => {
     }
   });
 
-  it('lists the exit codes, of which the README has the same table', async () => {
+  it('of a nested command is the same by help and by --help', async () => {
+    for (const words of [
+      ['batch', 'plan'],
+      ['batch', 'record'],
+      ['store', 'ls'],
+    ]) {
+      const help = await samekey([...words, '--help']);
+      expect(help).toMatchObject({ code: 0, stderr: '' });
+      expect(help.stdout).toMatch(new RegExp(`^Usage: samekey ${words.join(' ')} `));
+      expect(await samekey(['help', ...words])).toEqual(help);
+    }
+    expect((await samekey(['help', 'batch'])).stdout).toMatch(/^Usage: samekey batch /);
+    expect((await samekey(['help'])).stdout).toBe((await samekey(['--help'])).stdout);
+  });
+
+  it('of an unknown command is an error', async () => {
+    expectFailure(
+      await samekey(['help', 'batch', 'plna']),
+      2,
+      "unknown command 'plna'; see samekey help batch",
+    );
+    expectFailure(await samekey(['help', 'kye']), 2, "unknown command 'kye'; see samekey --help");
+    expectFailure(
+      await samekey(['batch', 'plan', '--zzzzzzzz']),
+      2,
+      /; see samekey help batch plan$/,
+    );
+  });
+
+  it('lists the exit codes, as docs/cli.md does', async () => {
     const { stdout } = await samekey(['--help']);
     const listed = [...stdout.matchAll(/^ {2}(\d+) +(.+)$/gm)].map(([, code, text]) => [
       code,
       text,
     ]);
     expect(listed.map(([code]) => code)).toEqual(['0', '1', '2', '3', '4', '70', '141']);
-    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-    const rows = [...readme.matchAll(/^\| (\d+) \| (.+) \|$/gm)].map(([, code, text]) => [
+    const page = readFileSync(join(ROOT, 'docs/cli.md'), 'utf8');
+    const rows = [...page.matchAll(/^\| (\d+) \| (.+) \|$/gm)].map(([, code, text]) => [
       code,
-      text,
+      text?.replaceAll('\\|', '|'),
     ]);
-    expect(rows.length).toBeGreaterThan(4);
-    for (const row of rows) expect(listed).toContainEqual(row);
+    expect(rows).toEqual(listed);
   });
 });

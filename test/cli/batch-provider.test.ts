@@ -21,15 +21,15 @@ const lines = Array.from({ length: COUNT }, (_, i) =>
 );
 const input = write('requests.jsonl', `${lines.join('\n')}\n`);
 
-/** Starts the program, feeds it some lines without an end, and kills it when `isAtIt`. */
-async function killed(args: string[], text: string, isAtIt: () => Promise<boolean> | boolean) {
+/** Starts the program with input that does not end, and kills it once `isReady`. */
+async function killed(args: string[], text: string, isReady: () => Promise<boolean> | boolean) {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   child.stdin.on('error', () => {});
   child.stdin.write(text);
   const closed = new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)));
-  while (!(await isAtIt())) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!(await isReady())) await new Promise((resolve) => setTimeout(resolve, 10));
   child.kill('SIGKILL');
   expect(await closed).toBe('SIGKILL');
 }
@@ -37,7 +37,7 @@ async function killed(args: string[], text: string, isAtIt: () => Promise<boolea
 const json = async (...args: string[]) =>
   JSON.parse((await samekey(['batch', ...args, ...store, '--json'])).stdout);
 
-it('pays for each request once, whatever is killed in the middle', async () => {
+it('pays for each request once, although plan and record are killed', async () => {
   let batchCount = 0;
   const provider = await startProvider({
     moods: ({ method, path }: { method: string; path: string }) =>
@@ -45,7 +45,7 @@ it('pays for each request once, whatever is killed in the middle', async () => {
   });
   try {
     const { batches, files } = new OpenAI({ apiKey: 'none', baseURL: `${provider.url}/v1` });
-    /** Sends what is in a folder; returns the results as they come. */
+    /** Sends the batches of a folder and returns the results. */
     const send = async (out: string): Promise<string> => {
       let results = '';
       for (const name of readdirSync(out).filter((each) => each.endsWith('.jsonl'))) {

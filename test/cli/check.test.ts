@@ -12,7 +12,7 @@ const DIGEST = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad
 
 const files = folder();
 
-/** Standard input of these lines, and what has to come out. */
+/** Checks the output and the summary for these lines of input. */
 async function check(lines: readonly string[], found: readonly string[], summary: string) {
   const run = await samekey(['check'], { input: lines.map((line) => `${line}\n`).join('') });
   expect(run).toEqual({
@@ -26,7 +26,7 @@ describe('good input', () => {
   it('is a list of keys of one format', () =>
     check([A, B, `"${A}",`, ` ${B}\r`], [], '4 keys (ik_ with 256 bits) in 4 lines'));
 
-  it('is a log, with identifiers that are no keys in it', () =>
+  it('is a log, also with identifiers that are not keys', () =>
     check(
       [
         `2026-10-14T09:00:01Z POST /v1/messages idempotency-key: ${A} trace=${RANDOM}`,
@@ -46,14 +46,14 @@ describe('good input', () => {
     await check([RANDOM], [], '1 key (a random UUID (version 4)) in 1 line');
   });
 
-  it('may be none at all', async () => {
+  it('may contain no keys', async () => {
     await check([], [], 'no keys in 0 lines');
     await check(['nothing', ''], [], 'no keys in 2 lines');
   });
 });
 
 describe('malformed keys', () => {
-  it('are reported with line, column and what is wrong', () =>
+  it('are reported with line, column and fault', () =>
     check(
       [
         `key=${A}`,
@@ -75,7 +75,7 @@ describe('malformed keys', () => {
       '1 key (ik_ with 256 bits), 6 malformed keys in 7 lines',
     ));
 
-  it('are what programs send that forgot the key', () =>
+  it('are found where a program printed an unset variable', () =>
     check(
       [
         'Idempotency-Key: undefined',
@@ -85,18 +85,18 @@ describe('malformed keys', () => {
         `idempotency-key: \${key}`,
       ],
       [
-        '1:18: malformed: undefined: stands where the value of a variable should',
-        '2:20: malformed: [object: stands where the value of a variable should',
-        '3:17: malformed: null: stands where the value of a variable should',
-        '4:32: malformed: "": a key is not empty',
-        `5:18: malformed: \${key: stands where the value of a variable should`,
+        '1:18: malformed: undefined: it stands for the value of a variable',
+        '2:20: malformed: [object: it stands for the value of a variable',
+        '3:17: malformed: null: it stands for the value of a variable',
+        '4:32: malformed: "": it is empty',
+        `5:18: malformed: \${key: it stands for the value of a variable`,
       ],
       'no keys, 5 malformed keys in 5 lines',
     ));
 });
 
 describe('mixed formats', () => {
-  it('are reported where they differ from most', () =>
+  it('are reported where they differ from the most frequent one', () =>
     check(
       [
         `idempotency-key: ${A}`,
@@ -114,32 +114,32 @@ describe('mixed formats', () => {
         `6:1: mixed: ${DIGEST}: a bare 256-bit digest, most are ik_ with 256 bits`,
         '7:18: mixed: order-17: some other text, most are ik_ with 256 bits',
       ],
-      '2 keys (ik_ with 256 bits), 5 keys of another kind in 7 lines',
+      '2 keys (ik_ with 256 bits), 5 keys of another format in 7 lines',
     ));
 
-  it('are measured against ik_ keys if there are as many of both', () =>
+  it('are compared with ik_ keys if two formats are equally frequent', () =>
     check(
       [RANDOM, A],
       [`1:1: mixed: ${RANDOM}: a random UUID (version 4), most are ik_ with 256 bits`],
-      '1 key (ik_ with 256 bits), 1 key of another kind in 2 lines',
+      '1 key (ik_ with 256 bits), 1 key of another format in 2 lines',
     ));
 
-  it('are held in bounded number', async () => {
+  it('are listed up to a limit', async () => {
     const lines = [...Array(3000).fill(A), ...Array(2500).fill(SHORT)];
     const { code, stdout, stderr } = await samekey(['check'], { input: lines.join('\n') });
     expect(code).toBe(1);
     const rows = stdout.trimEnd().split('\n');
     expect(rows.length).toBe(1001);
     expect(rows[0]).toMatch(/^3001:1: mixed: /);
-    expect(rows.at(-1)).toBe('1,500 more keys of this kind: ik_ with 128 bits');
+    expect(rows.at(-1)).toBe('1,500 more keys of this format: ik_ with 128 bits');
     expect(stderr).toBe(
-      'samekey: 3,000 keys (ik_ with 256 bits), 2,500 keys of another kind in 5,500 lines\n',
+      'samekey: 3,000 keys (ik_ with 256 bits), 2,500 keys of another format in 5,500 lines\n',
     );
   });
 });
 
 describe('the stream', () => {
-  it('is reported on while it is still coming', async () => {
+  it('is checked while it is arriving', async () => {
     const child = spawn(process.execPath, [PROGRAM, 'check'], { env: { PATH: process.env.PATH } });
     child.stdin.write(`${A}\nik_12\n`);
     const [first] = await Promise.all([
@@ -174,7 +174,7 @@ describe('the stream', () => {
     expect(run.code).toBe(1);
   });
 
-  it('may hold bytes that are no text', async () => {
+  it('may contain bytes that are not UTF-8', async () => {
     const input = Buffer.concat([
       Buffer.of(0xff, 0xfe, 0, 10),
       Buffer.from(`${A}\n`),
@@ -191,11 +191,11 @@ describe('the stream', () => {
     expect(await samekey(['check', file])).toEqual({
       code: 1,
       stdout: `2:1: mixed: ${RANDOM}: a random UUID (version 4), most are ik_ with 256 bits\n`,
-      stderr: 'samekey: 2 keys (ik_ with 256 bits), 1 key of another kind in 3 lines\n',
+      stderr: 'samekey: 2 keys (ik_ with 256 bits), 1 key of another format in 3 lines\n',
     });
   });
 
-  itOnTerminal('is shown in colours, and without what it could do to a terminal', async () => {
+  itOnTerminal('is shown in colours, with control characters escaped', async () => {
     const file = files.write('log.txt', `idempotency-key: 1\u001b[2J2\n${A}\n${B}\nik_12\n`);
     const { stdout, code } = await onTerminal(['check', file]);
     expect(stdout).toContain('4:1: \u001b[31mmalformed\u001b[39m: ik_12: ');

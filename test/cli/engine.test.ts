@@ -13,12 +13,12 @@ async function json(options: Parameters<typeof samekey>[1]) {
 }
 
 describe('samekey engine', () => {
-  it('prints a table of who does what', async () => {
+  it('prints a table of the engines and their uses', async () => {
     const { code, stdout, stderr } = await samekey(['engine']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const [head, native, wasm, js, ...rest] = stdout.split('\n');
     expect(head).toBe('ENGINE  WORKS  SIMD  IN USE FOR');
-    expect(native).toMatch(/^native {2}yes {4}no {4}longer content +the platform's own SHA-256/);
+    expect(native).toMatch(/^native {2}yes {4}no {4}longer content +SHA-256 of the platform/);
     expect(wasm).toMatch(/^wasm {4}yes {4}yes {3}short content, canonical JSON +WebAssembly, /);
     expect(wasm).toContain(`, ${wasmBytes.toLocaleString('en-US')} bytes`);
     expect(js).toMatch(/^js {6}yes {4}no {4}- +TypeScript/);
@@ -50,7 +50,7 @@ describe('samekey engine', () => {
     expect(stdout).toMatch(/^wasm {4}yes {4}yes {3}content, canonical JSON /m);
   });
 
-  it('refuses an engine that there is not', async () => {
+  it('refuses an unknown engine', async () => {
     expectFailure(
       await samekey(['engine'], { env: { SAMEKEY_ENGINE: 'gpu' } }),
       2,
@@ -58,7 +58,7 @@ describe('samekey engine', () => {
     );
   });
 
-  it('tells where WebAssembly is missing, and does without', async () => {
+  it('reports missing WebAssembly, and works without it', async () => {
     const nodeOptions = ['--jitless', '--no-expose-wasm'];
     const { active, engines } = await json({ nodeOptions });
     expect(active).toMatchObject({ name: 'native', small: 'js', canonicalizer: 'js' });
@@ -68,11 +68,11 @@ describe('samekey engine', () => {
     expectFailure(
       await samekey(['engine'], { nodeOptions, env: { SAMEKEY_ENGINE: 'wasm' } }),
       2,
-      /^Cannot use the engine "wasm": it does not work here/,
+      /^Cannot use the engine "wasm": it does not work on this platform/,
     );
   });
 
-  itOnTerminal('prints what is in use in bold on a terminal', async () => {
+  itOnTerminal('prints engines in use in bold on a terminal', async () => {
     const { stdout } = await onTerminal(['engine']);
     expect(stdout).toContain('\u001b[1mnative  yes');
     expect(stdout).toContain('\njs      yes');

@@ -15,7 +15,7 @@ const other = files.write(
   'other.json',
   '{"model":"m","n":2,"trace_id":"t-1","image":"AAAA","messages":[{"text":"hello"},{"text":"more"}]}',
 );
-// hashlib.sha256 of the canonical form, written out by hand.
+// hashlib.sha256 of the canonical form, written by hand.
 const KEY = 'ik_27c349df1a732358466dcec1fc7286ac928be8fba609ae406eec1c7b75c4f1fa';
 const KEY_OTHER = 'ik_5408c6a7c59ab9bce360c92c3cdf820967cfdc140a5e4c57ba8c39260e379418';
 const KEY_SCOPED = 'ik_80c98b1672a7d705be2d018671c713ca';
@@ -23,7 +23,7 @@ const KEY_SCOPED = 'ik_80c98b1672a7d705be2d018671c713ca';
 const ESCAPE = '\u001b';
 
 describe('samekey explain, one request', () => {
-  it('shows the canonical form, what is left out and why, and the key', async () => {
+  it('shows the canonical form, excluded members with the reason, and the key', async () => {
     expect(await samekey(['explain', first, '--exclude', 'trace_id'])).toEqual({
       code: 0,
       stderr: '',
@@ -32,7 +32,7 @@ describe('samekey explain, one request', () => {
 canonical form, 64 bytes
   {"image":"AAAA","messages":[{"text":"hello"}],"model":"m","n":1}
 
-left out
+excluded
   /trace_id  by $.trace_id
 
 key, 256 bits
@@ -41,7 +41,7 @@ key, 256 bits
     });
   });
 
-  it('shows scopes, digests, a secret and what is not included', async () => {
+  it('shows scopes, digests, a secret and members that are not included', async () => {
     const args = ['-i', '$.messages', '-i', 'image', '--ref', 'image', '-s', 'a', '-s', 'b'];
     const run = await samekey(
       ['explain', first, ...args, '-b', '128', '--secret-env', 'CHECKOUT_SECRET'],
@@ -55,12 +55,12 @@ key, 256 bits
 canonical form, 113 bytes
   {"image":"sha256:331bed4d0aaca25d9c6abf77cc6438dcd78e880c802412ca4ac66f5f20f54e2f","messages":[{"text":"hello"}]}
 
-left out
+excluded
   /model     not included
   /n         not included
   /trace_id  not included
 
-in it as a digest
+included as a digest
   /image  sha256:331bed4d0aaca25d9c6abf77cc6438dcd78e880c802412ca4ac66f5f20f54e2f
 
 scopes, outermost first
@@ -79,7 +79,7 @@ key, 128 bits, HMAC
     expect(stdout).toContain('standard input\n\ncanonical form, 5 bytes\n  [1,2]\n');
   });
 
-  it('never cuts in a pipe', async () => {
+  it('prints long values whole in a pipe', async () => {
     const long = 'x'.repeat(100_000);
     const { stdout } = await samekey(['explain', '-'], { input: JSON.stringify({ long, a: 1 }) });
     expect(stdout).toContain(`\n  {"a":1,"long":"${long}"}\n`);
@@ -87,7 +87,7 @@ key, 128 bits, HMAC
 });
 
 describe('samekey explain, two requests', () => {
-  it('says that the keys are equal, and ends with 0', async () => {
+  it('reports equal keys, with exit code 0', async () => {
     expect(await samekey(['explain', first, retry, '-x', 'trace_id'])).toEqual({
       code: 0,
       stderr: '',
@@ -96,7 +96,7 @@ describe('samekey explain, two requests', () => {
 b  ${retry}
    ${KEY}
 
-left out of both
+excluded from both
   /trace_id  by $.trace_id
 
 The keys are equal.
@@ -104,7 +104,7 @@ The keys are equal.
     });
   });
 
-  it('shows where they differ with both values, and ends with 1', async () => {
+  it('shows the differences with both values, with exit code 1', async () => {
     expect(
       await samekey(['explain', first, other, '-x', 'trace_id', '-x', '$.messages[1]']),
     ).toEqual({
@@ -115,10 +115,10 @@ The keys are equal.
 b  ${other}
    ${KEY_OTHER}
 
-left out of a
+excluded from a
   /trace_id  by $.trace_id
 
-left out of b
+excluded from b
   /messages/1  by $.messages[1]
   /trace_id    by $.trace_id
 
@@ -133,12 +133,12 @@ The keys differ at 1 path.
     const { stdout, code } = await samekey(['explain', first, other]);
     expect(code).toBe(1);
     expect(stdout).toContain(
-      'different\n  /messages/1\n    a  (nothing there)\n    b  {"text":"more"}\n  /n\n    a  1\n    b  2\n',
+      'different\n  /messages/1\n    a  (absent)\n    b  {"text":"more"}\n  /n\n    a  1\n    b  2\n',
     );
     expect(stdout).toContain('The keys differ at 2 paths.\n');
   });
 
-  it('tells the two real attempts apart, and together with the preset', async () => {
+  it('finds two real attempts different, and equal with the preset', async () => {
     const attempts = ['anthropic-messages', 'anthropic-messages-retry'].map((name) =>
       join('examples', `${name}.json`),
     );
@@ -150,18 +150,18 @@ The keys differ at 1 path.
     expect(preset.stdout).toMatch(/\nThe keys are equal\.\n$/);
   });
 
-  it('takes one of them from standard input, not both', async () => {
+  it('reads one of them from standard input, but not both', async () => {
     const run = await samekey(['explain', first, '-'], { input: '1' });
     expect(run.stdout).toMatch(/\n {2}\(the whole value\)\n {4}a {2}\{.*\}\n {4}b {2}1\n/);
     expect(run.code).toBe(1);
     expectFailure(
       await samekey(['explain', '-', '-'], { input: '1' }),
       2,
-      'standard input can be read once: wanted a file for A or for B',
+      'standard input can be read only once: wanted a file for A or for B',
     );
   });
 
-  it('ends with 4, not with 1, if one of them is no JSON', async () => {
+  it('exits with code 4, not 1, if one of them is not JSON', async () => {
     const broken = files.write('broken.json', '{"model":"m"');
     expectFailure(
       await samekey(['explain', first, broken]),
@@ -171,20 +171,20 @@ The keys differ at 1 path.
   });
 });
 
-describe('what others wrote', () => {
+describe('foreign text', () => {
   const hostile = files.write(
     'hostile.json',
     JSON.stringify({ [`${ESCAPE}[2Jname\n`]: '\u009b31m', right: '\u202egnirts' }),
   );
 
-  it('cannot repaint the screen by a name', async () => {
+  it('cannot control the terminal by a name', async () => {
     const { stdout } = await samekey(['explain', hostile, first, '-x', 'right']);
     expect(stdout).not.toContain(ESCAPE);
     expect(stdout).toContain('  /\\u001b[2Jname\\u000a\n');
     expect(stdout).toContain('    a  "\\u009b31m"\n');
   });
 
-  itOnTerminal('nor by a value on a terminal', async () => {
+  itOnTerminal('cannot control the terminal by a value', async () => {
     const { stdout } = await onTerminal(['explain', hostile], { env: { NO_COLOR: '1' } });
     expect(stdout).toContain('"right":"\\u202egnirts"}');
     for (const char of [ESCAPE, '\u009b', '\u202e']) expect(stdout).not.toContain(char);
@@ -192,7 +192,7 @@ describe('what others wrote', () => {
 });
 
 describe('colours', () => {
-  it('are not in a pipe, unless FORCE_COLOR asks for them', async () => {
+  it('are not used in a pipe without FORCE_COLOR', async () => {
     expect((await samekey(['explain', first, other])).stdout).not.toContain(ESCAPE);
     const forced = await samekey(['explain', first, other], { env: { FORCE_COLOR: '1' } });
     expect(forced.stdout).toContain(`${ESCAPE}[31mThe keys differ at 2 paths.${ESCAPE}[39m`);
@@ -200,7 +200,7 @@ describe('colours', () => {
     expect(off.stdout).not.toContain(ESCAPE);
   });
 
-  itOnTerminal('are on a terminal', async () => {
+  itOnTerminal('are used on a terminal', async () => {
     const { stdout, code } = await onTerminal(['explain', first, other]);
     expect(stdout).toContain(`${ESCAPE}[31mThe keys differ at 2 paths.${ESCAPE}[39m`);
     expect(code).toBe(1);
@@ -209,7 +209,7 @@ describe('colours', () => {
     expect(equal.code).toBe(0);
   });
 
-  itOnTerminal('are not on a terminal with NO_COLOR, or on a dumb one', async () => {
+  itOnTerminal('are not used with NO_COLOR, or on a dumb terminal', async () => {
     for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }, { FORCE_COLOR: '0' }]) {
       const { stdout } = await onTerminal(['explain', first, other], { env });
       expect(stdout).toContain('The keys differ at 2 paths.');
@@ -230,7 +230,7 @@ describe('the width of a terminal', () => {
     JSON.stringify({ ascii: `${'x'.repeat(300)}y${'x'.repeat(199)}`, wide: '漢字', z: [1, 2] }),
   );
 
-  itOnTerminal('cuts what is long, and shows a line for each member', async () => {
+  itOnTerminal('limits long values, and shows one line for each member', async () => {
     const { stdout } = await onTerminal(['explain', long], {
       env: { NO_COLOR: '1' },
       columns: 72,

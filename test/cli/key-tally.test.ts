@@ -9,7 +9,7 @@ interface Entry {
   readonly cost: number;
 }
 
-/** The same with everything kept. */
+/** A simple implementation that stores all calls. */
 function reference(calls: readonly Entry[], worstCount: number) {
   const groups = new Map<string, { costs: number[]; lines: number[] }>();
   calls.forEach(({ key, cost }, i) => {
@@ -40,19 +40,19 @@ function reference(calls: readonly Entry[], worstCount: number) {
   };
 }
 
-function tallied(calls: readonly Entry[], worstCount: number) {
-  const tally = new KeyTally({ maxKeys: 1e9, worstCount });
+function tally(calls: readonly Entry[], worstCount: number) {
+  const keys = new KeyTally({ maxKeys: 1e9, worstCount });
   calls.forEach(({ key, cost }, i) => {
-    tally.add(key, i + 1, cost);
+    keys.add(key, i + 1, cost);
   });
-  const { callCount, keyCount, repeatedCount, duplicateCount, notHeldCount, cost, wasted } = tally;
+  const { callCount, keyCount, repeatedCount, duplicateCount, notHeldCount, cost, wasted } = keys;
   const counts = { callCount, keyCount, repeatedCount, duplicateCount, notHeldCount };
-  return { ...counts, cost, wasted, worst: tally.worst.list };
+  return { ...counts, cost, wasted, worst: keys.worst.list };
 }
 
 describe('the tally of keys', () => {
-  it('counts as a Map of everything does', () => {
-    // Halves and quarters, whose sums are exact in whatever order.
+  it('returns the same as the simple implementation', () => {
+    // Multiples of a quarter, whose sums are exact in any order.
     const entry = fc.record({
       key: fc.constantFrom(...'abcdefghijkl', ''),
       cost: fc.integer({ min: 0, max: 8 }).map((quarters) => quarters / 4),
@@ -62,14 +62,14 @@ describe('the tally of keys', () => {
         fc.array(entry, { maxLength: 60 }),
         fc.integer({ min: 1, max: 6 }),
         (calls, n) => {
-          expect(tallied(calls, n)).toEqual(reference(calls, n));
+          expect(tally(calls, n)).toEqual(reference(calls, n));
         },
       ),
       { numRuns: 500 },
     );
   });
 
-  it('does so when there are many, and each comes when others have come between', () => {
+  it('returns the same for many keys, whose repetitions are far apart', () => {
     const calls = Array.from({ length: 300_000 }, (_, i) => {
       const n = i % 3 === 2 ? (i * 7919) % 200_000 : i;
       return { key: `order-${n}`, cost: (n % 5) / 4 };
@@ -77,12 +77,12 @@ describe('the tally of keys', () => {
     const expected = reference(calls, 50);
     expect(expected.keyCount).toBeGreaterThan(200_000);
     expect(expected.repeatedCount).toBeGreaterThan(65_536);
-    expect(tallied(calls, 50)).toEqual(expected);
+    expect(tally(calls, 50)).toEqual(expected);
   });
 });
 
 describe('the tally of tokens', () => {
-  it('leaves out of each key the call that cost most, by money, then by tokens', () => {
+  it('does not count the most expensive call of each key, by cost, then by tokens', () => {
     const entry = fc.record({
       key: fc.constantFrom('a', 'b', 'c'),
       cost: fc.integer({ min: 0, max: 2 }),
@@ -115,13 +115,13 @@ describe('the tally of tokens', () => {
 });
 
 describe('a sum', () => {
-  it('of ten million decimals is theirs', () => {
+  it('of ten million decimals is exact', () => {
     const sum = new Sum();
     for (let i = 0; i < 1e7; i++) sum.add(0.01);
     expect(sum.value).toBe(100_000);
   });
 
-  it('keeps small ones beside large ones, whichever comes first', () => {
+  it('keeps small values beside large ones, in any order', () => {
     for (const values of [
       [1e15, 1e-3, 1e-3],
       [1e-3, 1e15, 1e-3],
@@ -135,7 +135,7 @@ describe('a sum', () => {
 });
 
 describe('the text of a member', () => {
-  it('is its value, wherever it stands and however the text is written', () => {
+  it('parses to its value, in any text', () => {
     const name = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('a', '"', '\\', '\\"'));
     const object = fc.dictionary(name, fc.jsonValue({ maxDepth: 3 }), { minKeys: 1, maxKeys: 5 });
     const nested = fc.tuple(

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { expectFailure, folder, hasPython, itWith, ROOT, samekey } from './program.js';
 
-// Every expected key is what examples/python/samekey.py makes of the same value or bytes; a value
-// without the excluded members was made by deleting them from the Python dictionary.
+// examples/python/samekey.py derived every expected key from the same value or bytes. Excluded members
+// were deleted from the Python dictionary first.
 const ORDER = '{"order_id":7,"items":[{"sku":"A1","note":"gift"},{"sku":"B2"}],"trace_id":"t-1"}\n';
 const KEY = 'ik_467866f8ac1cfa43f801f3cb7ada374365928bfe844a5cadc5d174e00f4ed40a';
 const KEY_WITHOUT_TRACE = 'ik_079146178a1061c2449c231786dd65c35cc1bfbae7a8fa5a6ad46fb5b0178222';
@@ -25,7 +25,7 @@ const printed = (line: string) => ({ code: 0, stdout: `${line}\n`, stderr: '' })
 
 describe('samekey key', () => {
   it.each([
-    ['everything', [], KEY],
+    ['no options', [], KEY],
     ['--exclude', ['--exclude', 'trace_id'], KEY_WITHOUT_TRACE],
     ['--preset', ['--preset', 'volatile'], KEY_WITHOUT_TRACE],
     ['two presets', ['-p', 'anthropic', '-p', 'volatile'], KEY_WITHOUT_TRACE],
@@ -36,7 +36,7 @@ describe('samekey key', () => {
       KEY_OF_SKUS,
     ],
     [
-      '--include without what --exclude names',
+      '--include with --exclude',
       ['-i', 'items', '-x', '$..note'],
       'ik_541a66609a1543de2963a57c694b888c166427acc3148cd8a17d34a54c404a76',
     ],
@@ -82,7 +82,7 @@ describe('samekey key', () => {
     expect(await samekey(['key', order, ...args], { env: SECRET })).toEqual(printed(expected));
   });
 
-  it.each(['native', 'wasm', 'js'])('says the same with the engine %s', async (engine) => {
+  it.each(['native', 'wasm', 'js'])('prints the same with the engine %s', async (engine) => {
     const env = { SAMEKEY_ENGINE: engine };
     expect(await samekey(['key', order], { env })).toEqual(printed(KEY));
     expect(await samekey(['key', order, '--uuid', 'url'], { env })).toEqual(
@@ -90,7 +90,7 @@ describe('samekey key', () => {
     );
   });
 
-  itWith('python3', hasPython, 'says what the Python port says of every example', async () => {
+  itWith('python3', hasPython, 'prints the same as the Python port for every example', async () => {
     const examples = readdirSync(join(ROOT, 'examples')).filter((name) => name.endsWith('.json'));
     expect(examples.length).toBeGreaterThan(5);
     for (const name of examples) {
@@ -107,7 +107,7 @@ describe('samekey key', () => {
     }
   });
 
-  it('--big-numbers double: rounds what is beyond 2^53 - 1, as JSON.parse does', async () => {
+  it('--big-numbers double: rounds integers beyond 2^53 - 1, as JSON.parse does', async () => {
     const input = '[9007199254740993,1]';
     const args = ['key', '--big-numbers', 'double'];
     const expected = 'ik_6f0a5f65321ab04da83cab8fa86073d50b35b98dc147ca475c6f14b7a253b89f';
@@ -117,7 +117,7 @@ describe('samekey key', () => {
     expectFailure(await samekey(['key'], { input }), 4, /, or bigNumbers "double"$/);
   });
 
-  it('does not care about the order of members, white space and escapes', async () => {
+  it('ignores the order of members, white space and escapes', async () => {
     const input =
       '{ "trace_id": "t\\u002d1",\r\n\t"items": [{"note": "gift", "sku": "A1"}, {"sku": "B2"}],\n "order_id": 7.0 }';
     expect(await samekey(['key'], { input })).toEqual(printed(KEY));
@@ -131,18 +131,18 @@ describe('samekey key', () => {
       '[9007199254740991,-9007199254740991]',
       'ik_84bad60c1793654a7cdca854230af90af531ecc8f7656e2c7b2bd91890017b37',
     ],
-  ])('takes any JSON value: %s', async (input, expected) => {
+  ])('accepts any JSON value: %s', async (input, expected) => {
     expect(await samekey(['key', '-'], { input })).toEqual(printed(expected));
   });
 });
 
 describe('standard input', () => {
-  it('is read when there is no FILE, and when FILE is -', async () => {
+  it('is read without FILE, and when FILE is -', async () => {
     expect(await samekey(['key'], { input: ORDER })).toEqual(printed(KEY));
     expect(await samekey(['key', '-'], { input: ORDER })).toEqual(printed(KEY));
   });
 
-  it('may come slowly, cut in the middle of a character', async () => {
+  it('may arrive slowly, cut in the middle of a character', async () => {
     const whole = Buffer.from('"é\\n😀"');
     const input = Readable.from(
       (async function* () {
@@ -173,12 +173,12 @@ describe('samekey key --raw', () => {
       'ik_09daabd23040a265da25be862193184a831fbb57fbd7aee6e49683ea5aca15d5',
     ],
     ['--uuid oid', ['--uuid', 'oid'], '492cb7a0-74f4-5de0-9cbe-21bb46349a14'],
-  ])('takes the bytes as they are %s', async (_, args, expected) => {
+  ])('hashes the raw bytes %s', async (_, args, expected) => {
     const run = await samekey(['key', '--raw', bytes, ...args], { env: SECRET });
     expect(run).toEqual(printed(expected));
   });
 
-  it('takes 256 MiB in constant memory', async () => {
+  it('hashes 256 MiB in constant memory', async () => {
     const large = join(files.path, 'zeros.bin');
     const fd = openSync(large, 'w');
     ftruncateSync(fd, 2 ** 28);
@@ -206,7 +206,7 @@ describe('samekey key --raw', () => {
     expectFailure(
       await samekey(['key', '--raw', bytes, ...args]),
       2,
-      `${flag} is for JSON, and --raw takes the bytes as they are: leave one out`,
+      `${flag} applies to JSON, and --raw hashes raw bytes: leave one out`,
     );
   });
 });
@@ -218,7 +218,7 @@ describe('samekey key --json', () => {
     return JSON.parse(run.stdout);
   };
 
-  it('prints one line that says how the key came about', async () => {
+  it('prints one line that says how the key was derived', async () => {
     expect(
       await json(
         '-p',
@@ -240,7 +240,7 @@ describe('samekey key --json', () => {
     });
   });
 
-  it('says what no --include named, and what is in the key as its digest', async () => {
+  it('lists paths that no --include selects, and values that are replaced by a digest', async () => {
     expect(await json('-i', 'order_id', '-i', 'items', '--ref', 'items')).toMatchObject({
       excluded: [{ path: '/trace_id', by: null }],
       referenced: [

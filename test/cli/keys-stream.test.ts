@@ -13,11 +13,11 @@ import { folder, itOnTerminal, onTerminal, PROGRAM, samekey } from './program.js
 const files = folder();
 const LINE = `${JSON.stringify({ text: 'x'.repeat(3000) })}\n`;
 const KEY = keyOfJson(LINE);
-/** The keys of a batch of these are more than a pipe or a socket holds. */
+/** The keys of a batch of these lines exceed the buffer of a pipe or a socket. */
 const SHORT_LINE = `${JSON.stringify({ text: 'x'.repeat(80) })}\n`;
 const SHORT_KEY = keyOfJson(SHORT_LINE);
 
-/** `megabytes` of lines that are made while they are read. */
+/** Generates `megabytes` of lines while they are read. */
 function lines(megabytes: number, line = LINE): Readable {
   const block = Buffer.from(line.repeat(1e6 / line.length));
   return ReadableStream.from(
@@ -46,7 +46,7 @@ describe('memory', () => {
     expect(large - small).toBeLessThan(64 * 1024);
   });
 
-  it('is bounded when nobody reads the keys: reading waits', async () => {
+  it('is bounded when the output is not read: reading waits', async () => {
     const child = start(['keys', '--threads', '2']);
     let written = 0;
     const feeding = (async () => {
@@ -57,7 +57,7 @@ describe('memory', () => {
           const drained = await Promise.race([once(child.stdin, 'drain'), sleep(4000, 'stuck')]);
           if (drained === 'stuck') return;
         }
-        // 1 GB would be more than anybody holds.
+        // A program that has read 1 GB does not wait.
         if (written > 1e9) return;
       }
     })();
@@ -94,7 +94,7 @@ describe('an interrupt', () => {
     child.stderr.on('data', (text) => {
       stderr += text;
     });
-    // Past what is done without threads; then nothing is read, so that it hits a write.
+    // More than is processed without threads. Then the output is not read, so that a write is pending.
     const keysOf20Megabytes = (20e6 / SHORT_LINE.length) * (SHORT_KEY.length + 1);
     while (stdout.length < keysOf20Megabytes) await sleep(5);
     child.stdout.pause();
@@ -104,19 +104,19 @@ describe('an interrupt', () => {
     child.stdout.resume();
     const [code, endedBy] = await closed;
     input.destroy();
-    // As a shell wants it: it must not go on with the next command.
+    // A shell must see the signal, so that it does not run the next command.
     expect({ code, endedBy, stderr }).toEqual({ code: null, endedBy: signal, stderr: '' });
     const count = Math.round(stdout.length / (SHORT_KEY.length + 1));
     expect(stdout === `${SHORT_KEY}\n`.repeat(count)).toBe(true);
   });
 
-  it('while it waits for input ends it at once', async () => {
+  it('ends the program at once while it waits for input', async () => {
     const child = start(['keys']);
     child.stdin.write(`${LINE}${LINE}"begun`);
     let stdout = '';
     for await (const text of child.stdout.setEncoding('utf8')) {
       stdout += text;
-      // Nothing more comes, so the complete lines do.
+      // The keys of the complete lines arrive without more input.
       if (stdout.length === 2 * (KEY.length + 1)) child.kill('SIGINT');
     }
     expect(stdout).toBe(`${KEY}\n${KEY}\n`);
@@ -124,8 +124,8 @@ describe('an interrupt', () => {
   });
 });
 
-describe('output that nobody takes', () => {
-  it.each(['1', '2'])('ends it silently, with --threads %s', async (threads) => {
+describe('a broken pipe', () => {
+  it.each(['1', '2'])('ends the program silently, with --threads %s', async (threads) => {
     const child = start(['keys', '--threads', threads]);
     const input = lines(2000);
     input.pipe(child.stdin);
@@ -177,19 +177,19 @@ describe('the progress bar', () => {
     [1000, '1.00 kB', '16 min 40 s'],
     [999_499, '999 kB', '277 h 38 min'],
     [999_500, '1.00 MB', '277 h 38 min'],
-  ])('says %i as %s and %s', (count, size, time) => {
+  ])('formats %i as %s and %s', (count, size, time) => {
     expect(bytesText(count)).toBe(size);
     expect(durationText(count)).toBe(time);
   });
 
-  itOnTerminal('is there on a terminal, below the keys, and cut to its width', async () => {
+  itOnTerminal('is shown on a terminal, below the keys, and cut to the width', async () => {
     const shell = `(for i in 1 2 3 4 5; do echo '"x"'; sleep 0.3; done) | %`;
     const key = keyOfJson('"x"');
     const { code, stdout } = await onTerminal(['keys', '-'], { shell, columns: 100 });
     expect(code).toBe(0);
     expect(stdout).toMatch(/\d+ B {2}[1-5] lines? {2}\d+ B\/s/);
     expect(stdout).toMatch(/20 B {2}5 lines {2}\d+ B\/s {2}in \d s/);
-    // Each key has a line for itself: what was there before is cleared.
+    // Each key is alone in its line: the bar was cleared.
     const shown = stdout.split('\n').map((line) => line.slice(line.lastIndexOf(CLEAR) + 1));
     expect(shown.filter((line) => line.replace('[K', '') === key)).toHaveLength(5);
     const narrow = await onTerminal(['keys', '-'], { shell, columns: 24 });
@@ -198,7 +198,7 @@ describe('the progress bar', () => {
     for (const bar of bars) expect(bar.slice(0, bar.indexOf('\x1b')).length).toBeLessThan(24);
   });
 
-  itOnTerminal('knows the time left of a file', async () => {
+  itOnTerminal('shows the time left for a file', async () => {
     const whole = LINE.repeat(20_000);
     const file = files.write('large.jsonl', whole);
     const { code, stdout } = await onTerminal(['keys', '-t', '1', file], {

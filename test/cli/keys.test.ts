@@ -5,7 +5,7 @@ import { keyOfJson } from '../../src/index.js';
 import { thrownBy } from '../errors/thrown.js';
 import { expectFailure, folder, PROGRAM, ROOT, type Run, samekey } from './program.js';
 
-// Both keys are what examples/python/samekey.py makes of the values.
+// examples/python/samekey.py derived both keys from the values.
 const ORDER = '{"order_id":7,"items":[{"sku":"A1","note":"gift"},{"sku":"B2"}],"trace_id":"t-1"}';
 const KEY = 'ik_467866f8ac1cfa43f801f3cb7ada374365928bfe844a5cadc5d174e00f4ed40a';
 const SAME_ORDER =
@@ -13,7 +13,7 @@ const SAME_ORDER =
 const TEXT = '"\\u00e9\\n😀"';
 const KEY_OF_TEXT = 'ik_c34b35ee30fac4754e9bd1b1b7c401ebe41823b937ae5995a8807ff0d09f7ca2';
 
-/** What `keyOfJson` says is wrong with a text, without where. */
+/** The fault that `keyOfJson` reports, without the position. */
 function faultOf(text: string | Uint8Array): string {
   const { message } = thrownBy(() => keyOfJson(text)) as Error;
   return message.replace(/^Cannot .*?: /, '');
@@ -43,7 +43,7 @@ describe('samekey keys', () => {
     ['--include', ['-i', 'order_id', '-i', '$.items[*].sku']],
     ['--ref and --bits', ['--ref', 'items', '--bits', '128']],
     ['--secret-env', ['--secret-env', 'CHECKOUT_SECRET']],
-  ])('takes the options of samekey key: %s', async (_, args) => {
+  ])('accepts the options of samekey key: %s', async (_, args) => {
     const env = { CHECKOUT_SECRET: 'correct horse' };
     const { stdout } = await samekey(['key', ...args], { env, input: ORDER });
     expect(stdout).not.toContain(KEY);
@@ -62,8 +62,8 @@ describe('samekey keys', () => {
     expect(await samekey(['keys'], { input: '\n' })).toEqual(printed(''));
   });
 
-  it('says the same with any number of threads, each doing a part of it', async () => {
-    // More than is done without threads.
+  it('prints the same with any number of threads', async () => {
+    // More than is processed without threads.
     const texts = Array.from({ length: 40_000 }, (_, i) =>
       i % 5000 === 77 ? '' : JSON.stringify({ text: 'x'.repeat(i % 1500), i }),
     );
@@ -80,7 +80,7 @@ describe('samekey keys', () => {
     expect(piped.stdout === `${keys.join('\n')}\n`).toBe(true);
   });
 
-  it.each(['native', 'wasm', 'js'])('says the same with the engine %s', async (engine) => {
+  it.each(['native', 'wasm', 'js'])('prints the same with the engine %s', async (engine) => {
     const env = { SAMEKEY_ENGINE: engine };
     expect(await samekey(['keys', list], { env })).toEqual(printed(KEY, KEY_OF_TEXT, KEY));
   });
@@ -95,7 +95,7 @@ describe('a line without a key', () => {
     ['\n', '{"a":1,"a":2}', '2, column 8', '\n1'],
     ['\n', Buffer.from('"caf\xe9"', 'latin1'), '2, column 5', ''],
     ['', Buffer.from('\ufeff{}'), '1, column 1', '\n'],
-  ])('ends the program with its number: %j, %j', async (before, bad, where, after) => {
+  ])('ends the program, naming the line: %j, %j', async (before, bad, where, after) => {
     const input = Buffer.concat([Buffer.from(before), Buffer.from(bad), Buffer.from(after)]);
     const run = await samekey(['keys'], { input });
     expect(run.stdout).toBe(before.replace(ORDER, KEY));
@@ -106,7 +106,7 @@ describe('a line without a key', () => {
     );
   });
 
-  it('is far down and in another thread, and has its number all the same', async () => {
+  it('is named by its number also after many lines, in another thread', async () => {
     const good = `${JSON.stringify('x'.repeat(998))}\n`;
     const input = `${good.repeat(25_000)}oops\n${good.repeat(3000)}`;
     const run = await samekey(['keys', '--threads', '2'], { input });
@@ -117,7 +117,7 @@ describe('a line without a key', () => {
     expect(run.stdout === `${keyOfJson(good)}\n`.repeat(25_000)).toBe(true);
   });
 
-  it('is reported, counted and left empty with --skip-invalid', async () => {
+  it('is reported, counted and printed as an empty line with --skip-invalid', async () => {
     const input = `${TEXT}\n{"a":\n\n${TEXT}\n\u001b[31m\n`;
     expect(await samekey(['keys', '--skip-invalid'], { input })).toEqual({
       code: 0,
@@ -134,10 +134,10 @@ describe('a line without a key', () => {
     );
   });
 
-  it('has none of the paths to include', async () => {
+  it('may lack all paths to include', async () => {
     const run = await samekey(['keys', list, '-i', 'order_id', '--skip-invalid']);
     expect(run.stdout).toMatch(/^(ik_\w{64}\n)\n\1$/);
-    expect(run.stderr).toContain('Cannot make a key of line 2: the value has none of the paths');
+    expect(run.stderr).toContain('Cannot make a key of line 2: no include path matches the value');
   });
 });
 
@@ -151,7 +151,7 @@ describe('without the package piscina', () => {
   writeFileSync(start, `process.argv.splice(1, 1); await import(${JSON.stringify(program)});`);
   const nodeOptions = [start];
 
-  it('one thread does it', async () => {
+  it('uses one thread', async () => {
     expect(PROGRAM).not.toBe(program);
     expect(await samekey(['keys', list], { nodeOptions })).toEqual(printed(KEY, KEY_OF_TEXT, KEY));
     expect(await samekey(['keys', list, '-t', '1'], { nodeOptions })).toEqual(
@@ -159,11 +159,11 @@ describe('without the package piscina', () => {
     );
   });
 
-  it('more threads are refused', async () => {
+  it('refuses more threads', async () => {
     expectFailure(
       await samekey(['keys', list, '-t', '2'], { nodeOptions }),
       2,
-      'Cannot start the threads: the package piscina is not there, wanted npm install piscina',
+      'Cannot start the threads: the package piscina is not installed, wanted npm install piscina',
     );
   });
 });

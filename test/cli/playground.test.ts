@@ -19,7 +19,7 @@ afterEach(async () => {
   for (const served of running.splice(0)) await served.stop();
 });
 
-/** A request as it is written, which `fetch` would tidy up first. */
+/** Sends a request without the normalization that `fetch` does. */
 function rawRequest(address: string, head: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(new URL(address).port), '127.0.0.1');
@@ -33,7 +33,7 @@ function rawRequest(address: string, head: string): Promise<string> {
 }
 
 describe('samekey playground', () => {
-  it('serves the files of dist/playground, each as what it is', async () => {
+  it('serves the files of dist/playground with their content types', async () => {
     const { address } = await serve('--port', '0');
     const types: Record<string, string> = {
       html: 'text/html; charset=utf-8',
@@ -56,7 +56,7 @@ describe('samekey playground', () => {
     expect([head.status, await head.text()]).toEqual([200, '']);
   });
 
-  it('has the library in it byte for byte', () => {
+  it('contains the library byte for byte', () => {
     const [ours, library] = ['playground/samekey.js', 'index.js'].map((name) =>
       readFileSync(join(ROOT, 'dist', name)),
     );
@@ -66,7 +66,7 @@ describe('samekey playground', () => {
   it.each([
     [[], "script-src 'self' 'wasm-unsafe-eval';"],
     [['--strict-csp'], "script-src 'self';"],
-  ])('lets the page do little: %j', async (args, scripts) => {
+  ])('restricts the page by a content security policy: %j', async (args, scripts) => {
     const { address } = await serve('--port', '0', ...args);
     for (const path of ['', 'missing']) {
       const response = await fetch(new URL(path, address));
@@ -91,10 +91,10 @@ describe('samekey playground', () => {
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)(
-    'ends well at %s, also while it is looked at',
+    'exits cleanly on %s, also with an open connection',
     async (signal) => {
       const served = await servePlayground('--port', '0');
-      // A connection that is kept, as browsers do it.
+      // An idle connection, as browsers keep it.
       const socket = connect(Number(new URL(served.address).port), '127.0.0.1');
       await new Promise((resolve) => socket.on('connect', resolve));
       socket.on('error', () => {});
@@ -103,7 +103,7 @@ describe('samekey playground', () => {
     },
   );
 
-  it('takes another port where its own is taken, but for one that was asked for', async () => {
+  it('uses another port if the default one is in use, but not instead of --port', async () => {
     const first = await serve();
     const second = await serve();
     expect(new URL(second.address).port).not.toBe(new URL(first.address).port);
@@ -111,7 +111,7 @@ describe('samekey playground', () => {
     expectFailure(
       await samekey(['playground', '--port', port]),
       2,
-      `Cannot listen on 127.0.0.1, port ${port}: another program has it, wanted a free one (EADDRINUSE)`,
+      `Cannot listen on 127.0.0.1, port ${port}: another program uses it, wanted a free port (EADDRINUSE)`,
     );
   });
 
@@ -124,15 +124,15 @@ describe('samekey playground', () => {
   });
 
   it('refuses an address that is not of this machine', async () => {
-    // RFC 5737 §3: nobody has it.
+    // RFC 5737 §3: reserved, so no machine has it.
     expectFailure(
       await samekey(['playground', '--port', '0', '--host', '192.0.2.1']),
       2,
-      /^Cannot listen on 192\.0\.2\.1, port 0: that is none of this machine's addresses/,
+      /^Cannot listen on 192\.0\.2\.1, port 0: this machine does not have that address/,
     );
   });
 
-  it('is there for this machine alone, unless --host says otherwise', async () => {
+  it('is served to this machine only, without --host', async () => {
     const outer = Object.values(networkInterfaces())
       .flat()
       .find((each) => each?.family === 'IPv4' && !each.internal)?.address;

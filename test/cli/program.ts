@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** What `npm run build` makes and the package's `bin` names. */
+/** The program that `npm run build` builds, the `bin` of the package. */
 export const PROGRAM = join(ROOT, 'dist/cli/samekey.js');
 
 export interface Run {
@@ -17,7 +17,7 @@ export interface Run {
 }
 
 export interface RunOptions {
-  /** For standard input, which is empty unless given. */
+  /** Standard input. Empty by default. */
   readonly input?: string | Uint8Array | Readable;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -26,12 +26,12 @@ export interface RunOptions {
   readonly program?: string;
 }
 
-/** An environment in which nothing is said about colours, engines or secrets. */
+/** An environment without variables for colours, engines or secrets. */
 function environment(env: RunOptions['env']): Record<string, string> {
   return { PATH: process.env.PATH ?? '', TERM: 'xterm-256color', LANG: 'C.UTF-8', ...env };
 }
 
-/** Runs the program as a script would, to its end. */
+/** Runs the program as a script does, and waits for its end. */
 export async function samekey(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const child = spawn(
     process.execPath,
@@ -41,7 +41,7 @@ export async function samekey(args: readonly string[], options: RunOptions = {})
       cwd: options.cwd ?? ROOT,
     },
   );
-  // A program that has said what is wrong need not read on.
+  // A program that ends with an error does not read all of its input.
   child.stdin.on('error', () => {});
   const { input = '' } = options;
   if (typeof input === 'string' || input instanceof Uint8Array) child.stdin.end(input);
@@ -60,7 +60,7 @@ async function textOf(stream: Readable): Promise<string> {
   return text;
 }
 
-/** A folder for one test file, which writes its inputs there. */
+/** A temporary folder for the inputs of one test file. */
 export function folder(): {
   path: string;
   write(name: string, content: string | Uint8Array): string;
@@ -78,7 +78,7 @@ export function folder(): {
   };
 }
 
-/** Checks that the program ended with that code and one line on standard error, and nothing else. */
+/** Checks that the program ended with this code, one line on standard error, and no output. */
 export function expectFailure(run: Run, code: number, message: string | RegExp): void {
   expect(run).toEqual({
     code,
@@ -98,12 +98,12 @@ export const hasPython = has('python3', '--version');
 const hasScript =
   spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
 
-/** Runs a test where its tool is; elsewhere it says in one line that it did not run. */
+/** Runs a test if its tool is installed. Otherwise it prints a warning, and fails in CI. */
 export function itWith(tool: string, isThere: boolean, name: string, test: () => Promise<void>) {
   it(name, async () => {
     if (isThere) return test();
-    console.warn(`${tool} is not here, so this did not run: ${name}`);
-    expect(process.env.CI, `in CI there must be ${tool}`).toBeFalsy();
+    console.warn(`${tool} is not installed, skipped: ${name}`);
+    expect(process.env.CI, `CI requires ${tool}`).toBeFalsy();
   });
 }
 
@@ -113,11 +113,11 @@ export function itOnTerminal(name: string, test: () => Promise<void>) {
 
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** `pty.spawn` gives the program a terminal; its output comes out of ours. */
+/** `pty.spawn` runs the program on a terminal, and copies its output to standard output. */
 const PYTHON_PTY =
   'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(["sh", "-c", sys.argv[1]])))';
 
-/** Runs the program on a terminal that is `columns` wide; `stdout` is all it shows. */
+/** Runs the program on a terminal with `columns`. `stdout` is everything that the terminal shows. */
 export async function onTerminal(
   args: readonly string[],
   {
@@ -127,7 +127,7 @@ export async function onTerminal(
   }: {
     env?: Record<string, string>;
     columns?: number;
-    /** What the shell runs, `%` being the program. */
+    /** The command of the shell. `%` stands for the program. */
     shell?: string;
   } = {},
 ): Promise<Run> {

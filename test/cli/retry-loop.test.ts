@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { ROOT } from './program.js';
 
-it('examples/retry-loop.mjs sends one key three times, and the work is done once', () => {
+it('examples/retry-loop.mjs sends one key three times, and the provider does the work once', () => {
   const run = spawnSync(process.execPath, ['examples/retry-loop.mjs'], {
     cwd: ROOT,
     encoding: 'utf8',

@@ -19,13 +19,13 @@ const RUNNING = 'ik_00000000000000000000000000000002';
 const CRASHED = 'ik_00000000000000000000000000000003';
 const NONE = 'ik_00000000000000000000000000000004';
 
-interface Place {
+interface TestStore {
   readonly address: readonly string[];
   readonly store: Store;
   end(): Promise<void>;
 }
 
-const PLACES: Record<string, [boolean, string, () => Promise<Place>]> = {
+const STORES: Record<string, [boolean, string, () => Promise<TestStore>]> = {
   Redis: [
     hasRedis,
     'redis-server',
@@ -47,7 +47,7 @@ const PLACES: Record<string, [boolean, string, () => Promise<Place>]> = {
       const server = await startPostgres();
       const pool = new pg.Pool({ connectionString: server.url });
       pool.on('error', () => {});
-      // As a person would make it.
+      // Creates the table as the documentation says.
       await pool.query((await samekey(['store', 'sql', '--table', 'calls'])).stdout);
       const store = postgresStore({ pool, table: 'calls' });
       const end = async () => {
@@ -72,9 +72,9 @@ const PLACES: Record<string, [boolean, string, () => Promise<Place>]> = {
   ],
 };
 
-for (const [name, [isThere, tool, open]] of Object.entries(PLACES)) {
+for (const [name, [isThere, tool, open]] of Object.entries(STORES)) {
   describeWith(tool, isThere, `samekey store on ${name}`, () => {
-    let place: Place;
+    let place: TestStore;
     const run = (...args: string[]) => samekey(['store', ...args, ...place.address]);
 
     beforeAll(async () => {
@@ -95,7 +95,7 @@ for (const [name, [isThere, tool, open]] of Object.entries(PLACES)) {
     });
     afterAll(() => place?.end());
 
-    it('lists what is there, with its state', async () => {
+    it('lists records with their state', async () => {
       const { code, stdout, stderr } = await run('ls');
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       const [head, ...rows] = stdout.trimEnd().split('\n');
@@ -108,7 +108,7 @@ for (const [name, [isThere, tool, open]] of Object.entries(PLACES)) {
       ]);
     });
 
-    it('lists as lines of JSON, and no more than asked for', async () => {
+    it('lists records as lines of JSON, at most --limit', async () => {
       const all = (await run('ls', '--json')).stdout.trimEnd().split('\n');
       expect(all.map((line) => JSON.parse(line).key).sort()).toEqual([
         BINARY,
@@ -118,14 +118,14 @@ for (const [name, [isThere, tool, open]] of Object.entries(PLACES)) {
       ]);
       const one = await run('ls', '--json', '--limit', '1');
       expect(one.stdout.trimEnd().split('\n')).toHaveLength(1);
-      expect(one.stderr).toBe('samekey: there are more, see --limit\n');
+      expect(one.stderr).toBe('samekey: there are more records, see --limit\n');
     });
 
-    it('shows a record to people and to programs', async () => {
+    it('shows a record as text and as JSON', async () => {
       const shown = await run('show', DONE);
       expect(shown.code).toBe(0);
       expect(shown.stdout).toMatch(new RegExp(`^key +${DONE}\nstate +done\nowner +${DONE}\n`));
-      // A result must not be able to repaint the screen.
+      // A result must not control the terminal.
       expect(shown.stdout).toContain('15 bytes: {"a":"\\u001b[31mé"}\n');
       const json = JSON.parse((await run('show', DONE, '--json')).stdout);
       expect(json).toMatchObject({ key: DONE, state: 'done', payloadBytes: 15, fingerprint: 'f' });
@@ -134,26 +134,26 @@ for (const [name, [isThere, tool, open]] of Object.entries(PLACES)) {
       expect(binary).toMatchObject({ payloadBytes: 2, payloadBase64: '/wA=' });
     });
 
-    it('evicts what is not running', async () => {
+    it('evicts records that are not running', async () => {
       expectFailure(
         await run('evict', RUNNING),
         1,
-        `${RUNNING}: it is running, wanted a record that is finished or whose lease has run out`,
+        `${RUNNING}: it is running, wanted a record that is finished or whose lease has expired`,
       );
       expect(await run('evict', BINARY)).toEqual({
         code: 0,
         stdout: `${BINARY}: evicted\n`,
         stderr: '',
       });
-      expectFailure(await run('evict', BINARY), 1, `${BINARY}: there is no such record`);
-      expectFailure(await run('show', NONE), 1, `${NONE}: there is no such record`);
+      expectFailure(await run('evict', BINARY), 1, `${BINARY}: no such record`);
+      expectFailure(await run('show', NONE), 1, `${NONE}: no such record`);
       expect((await place.store.read(BINARY)).record).toBeUndefined();
       expect((await place.store.read(RUNNING)).record?.state).toBe('running');
     });
   });
 }
 
-it('prints the table of the PostgreSQL store', async () => {
+it('prints the SQL of the table of the PostgreSQL store', async () => {
   const { stdout } = await samekey(['store', 'sql']);
   expect(stdout).toBe(schemaOf());
   expectFailure(
@@ -190,7 +190,7 @@ it.each([
   [
     ['ls', '--store', `lmdb:${import.meta.filename}`],
     3,
-    /^lmdb:.*: it is no folder, wanted that of a store/,
+    /^lmdb:.*: it is not a folder, wanted the folder of a store/,
   ],
   [
     ['ls', '--store', 'postgres://me:secret@127.0.0.1:1/db'],
@@ -203,15 +203,15 @@ it.each([
     'Cannot list 0 records: wanted a whole number from 1',
   ],
   [['show', '--store', 'lmdb:x'], 2, /^missing required argument 'KEY'/],
-] as const)('says in one line what is wrong with %j', async (args, code, message) => {
+] as const)('reports in one line what is wrong with %j', async (args, code, message) => {
   const run = await samekey(['store', ...args]);
   expectFailure(run, code, message);
   expect(run.stderr).not.toContain('secret');
 });
 
-it('says which package is missing', async () => {
+it('names a missing package', async () => {
   const { write, path } = folder();
-  // The program alone, where no client can be found.
+  // A copy of the program, in a folder without packages.
   const { cpSync } = await import('node:fs');
   const dist = join(PROGRAM, '../..');
   write('package.json', '{"type":"module","version":"0.0.0"}');

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import * as transition from '../../src/store/transition.js';
+import { deep } from '../depth.js';
 import { explore, showTrace } from './explorer.js';
 import { invariants } from './invariants.js';
 import { mutated, mutations } from './mutations.js';
@@ -11,15 +12,20 @@ import { profiles } from './profiles.js';
 const extra = Number(process.env.EXPLORE_DEEPER ?? 0);
 const HOUR_MS = 60 * 60 * 1000;
 const all = profiles(extra);
+const STEPS_LESS = extra > 0 ? 0 : deep(1, 0);
 
 describe('the rules of a record, explored', () => {
-  for (const profile of all) {
-    it(`keep every invariant: ${profile.name}`, { timeout: HOUR_MS }, () => {
+  for (const whole of all) {
+    // With one step less there are 3 to 14 times fewer states.
+    const profile = { ...whole, depth: whole.depth - STEPS_LESS };
+    it(`keep every invariant: ${profile.name}, ${profile.depth} steps deep`, {
+      timeout: HOUR_MS,
+    }, () => {
       const { states, steps, violation } = explore(profile, transition, invariants);
       console.log(`${profile.name}, ${profile.depth} steps deep: ${states} states, ${steps} steps`);
       if (violation !== undefined)
         throw new Error(showTrace(violation, profile.owners, transition));
-      expect(states).toBeGreaterThan(profile.leastStates);
+      expect(states).toBeGreaterThan(profile.leastStates / 16 ** STEPS_LESS);
     });
   }
 });

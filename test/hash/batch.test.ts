@@ -171,7 +171,7 @@ describe('bad input', () => {
     for (const act of [sha256Batch, sha256HexBatch, keysOf]) {
       expectThrown(() => act(list as never), TypeError, {
         code: 'SAMEKEY_BAD_ARGUMENT',
-        message: /wanted an array, not /,
+        message: /it is .*, wanted an array/,
       });
     }
   });
@@ -186,7 +186,7 @@ describe('bad input', () => {
     for (const act of [sha256Batch, sha256HexBatch]) {
       expectThrown(() => act(contents), TypeError, {
         code: 'SAMEKEY_BAD_ARGUMENT',
-        message: `Cannot digest content 2: it is ${name}, neither text nor bytes`,
+        message: `Cannot digest content 2: it is ${name}, wanted text or bytes`,
       });
     }
   });
@@ -222,7 +222,7 @@ describe('bad input', () => {
     });
     expectThrown(() => keysOf([{ a: 1 }, { b: 1 }], { include: ['a'] }), RangeError, {
       code: 'SAMEKEY_EMPTY_IDENTITY',
-      message: /^Cannot make a key: value 1 has none of the paths to include/,
+      message: /^Cannot make a key: no include path matches value 1/,
     });
   });
 

@@ -302,7 +302,7 @@ describe('a program with a pool', () => {
       });
       expect(run.stderr).toBe('');
       expect(run.stdout).toBe(
-        'Error SAMEKEY_NO_POOL Cannot start the threads: the package piscina is not there, wanted npm install piscina\n',
+        'Error SAMEKEY_NO_POOL Cannot start the threads: the package piscina is not installed, wanted npm install piscina\n',
       );
     } finally {
       rmSync(folder, { recursive: true });

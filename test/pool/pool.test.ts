@@ -89,7 +89,7 @@ describe('pool.keysOfJson', () => {
     });
     await expectRejected(two.keysOfJson(['1', 7 as never]), TypeError, {
       code: 'SAMEKEY_BAD_ARGUMENT',
-      message: 'Cannot make a key of text 1: it is a number, neither text nor bytes',
+      message: 'Cannot make a key of text 1: it is a number, wanted text or bytes',
     });
     await expectRejected(two.keysOfJson('1' as never), TypeError, {
       code: 'SAMEKEY_BAD_ARGUMENT',
@@ -170,7 +170,7 @@ describe('a thread', () => {
     identity: undefined,
     nowMs: 0,
     maxLineBytes: 100,
-    goesOn: true,
+    continueOnFault: true,
   };
   const batch = (text: string) => ({ bytes: new TextEncoder().encode(text) });
 

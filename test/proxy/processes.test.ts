@@ -65,22 +65,23 @@ interface Server {
   stop(): Promise<void>;
 }
 
+const COUNT = deep(4, 8);
 const SERVERS: readonly [string, string, boolean, () => Promise<Server>][] = [
   ['Redis', 'redis-server', hasRedis, () => startRedis()],
   ['PostgreSQL', 'PostgreSQL', hasPostgres, () => startPostgres()],
 ];
 
 for (const [name, tool, isThere, open] of SERVERS) {
-  describeWith(tool, isThere, `eight proxies on ${name}`, () => {
+  describeWith(tool, isThere, `${COUNT} proxies on ${name}`, () => {
     it('share one stream: one call, and everybody gets all of it', async () => {
       const server = await open();
       try {
         upstream = await startUpstream(streaming(30));
-        const eight = await Promise.all(
-          Array.from({ length: 8 }, () => start('--store', server.url)),
+        const running = await Promise.all(
+          Array.from({ length: COUNT }, () => start('--store', server.url)),
         );
         const answers = await Promise.all(
-          [...eight, ...eight].map(async (proxy) => {
+          [...running, ...running].map(async (proxy) => {
             const response = await post(proxy, '{"stream":true}');
             return { outcome: response.headers.get('samekey'), text: await response.text() };
           }),
@@ -91,7 +92,7 @@ for (const [name, tool, isThere, open] of SERVERS) {
         expect(outcomes.filter((outcome) => outcome === 'executed')).toHaveLength(1);
         // A second one in the process of the first reads along; the others are told when it is whole.
         expect(outcomes.filter((outcome) => outcome === 'joined').length).toBeGreaterThan(0);
-        const late = await post(eight[3] as RunningProxy, '{"stream":true}');
+        const late = await post(running[3] as RunningProxy, '{"stream":true}');
         expect([late.headers.get('samekey'), await late.text()]).toEqual(['replayed', WHOLE]);
       } finally {
         await Promise.all(proxies.splice(0).map((proxy) => proxy.stop()));

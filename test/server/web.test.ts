@@ -272,7 +272,7 @@ describe('a web-standard handler', () => {
       store: memoryStore(),
     });
     await expect(handler(request())).rejects.toThrow(
-      'Cannot answer the request: the handler gave undefined, wanted a Response',
+      'Cannot answer the request: the handler returned undefined, wanted a Response',
     );
   });
 

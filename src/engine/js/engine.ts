@@ -4,13 +4,13 @@ import { encoder } from '../utf8.js';
 import { SHA1_INIT, sha1Compress } from './sha1.js';
 import { SHA256_INIT, sha256Compress } from './sha256.js';
 
-/** The padded end of a message. One for all: nothing yields to other code while it is in use. */
+/** The padded end of a message. Shared, because no other code runs while it is in use. */
 const LAST = /* @__PURE__ */ new Uint8Array(128);
 
 /**
- * FIPS 180-4 §5.1.1: puts the last bytes of a message of `length` bytes, which are
- * `bytes[start, end)`, into LAST and pads them. Returns how much of LAST that fills: one block, or
- * two. The length is counted in bytes up to 2^53 - 1 and written in bits, as 64.
+ * FIPS 180-4 §5.1.1: copies `bytes[start, end)`, the end of a message of `length` bytes, into LAST
+ * and pads it. Returns the size of the padded end: one block or two. The length is counted in
+ * bytes, up to 2^53 - 1, and written in bits, as 64-bit integer.
  */
 function pad(bytes: Uint8Array, start: number, end: number, length: number): number {
   const held = end - start;
@@ -102,7 +102,7 @@ function sha256(bytes: Uint8Array, start: number, end: number): Uint8Array<Array
   return bigEndian(words);
 }
 
-/** Pure TypeScript: the reference, and the engine where WebAssembly may not run. */
+/** Pure TypeScript: the reference, and the engine for platforms without WebAssembly. */
 export const jsEngine: Engine = {
   name: 'js',
   simd: false,

@@ -1,4 +1,4 @@
-/** SHA-1 (FIPS 180-4) in plain TypeScript. It is here for UUIDv5 alone (RFC 9562 §5.5). */
+/** SHA-1 (FIPS 180-4) in plain TypeScript, only for UUIDv5 (RFC 9562 §5.5). */
 
 /** §5.3.1: the initial hash value. */
 export const SHA1_INIT = /* @__PURE__ */ Int32Array.of(
@@ -14,7 +14,7 @@ const W = /* @__PURE__ */ new Int32Array(80);
 
 const rotl = (x: number, count: number) => (x << count) | (x >>> (32 - count));
 
-/** §6.1.2 over the whole blocks of `bytes` from `offset` to `end`. */
+/** §6.1.2 over all blocks of `bytes` from `offset` to `end`. */
 export function sha1Compress(
   state: Int32Array,
   bytes: Uint8Array,

@@ -1,6 +1,6 @@
 /**
- * SHA-256 (FIPS 180-4) in plain TypeScript: the reference that every faster engine is tested
- * against, and what runs where WebAssembly may not.
+ * SHA-256 (FIPS 180-4) in plain TypeScript: the reference for the tests of every faster engine, and
+ * the implementation for platforms without WebAssembly.
  */
 
 /** §5.3.3: the initial hash value. */
@@ -20,10 +20,10 @@ const K = /* @__PURE__ */ Int32Array.of(
   0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 );
 
-/** §6.2.2 step 1: the message schedule. One for all: a compression never yields to other code. */
+/** §6.2.2 step 1: the message schedule. Shared, because no other code runs during a compression. */
 const W = /* @__PURE__ */ new Int32Array(64);
 
-/** §6.2.2 over the whole blocks of `bytes` from `offset` to `end`. */
+/** §6.2.2 over all blocks of `bytes` from `offset` to `end`. */
 export function sha256Compress(
   state: Int32Array,
   bytes: Uint8Array,
@@ -34,18 +34,18 @@ export function sha256Compress(
 }
 
 /**
- * One line a round, eight of them in a loop. Rotated names spare the moves a → b → … → h, and V8
- * inlines no functions into one this large, so that each line spells §4.1.2 out: Σ1(e) and Σ0(a) as
+ * One line per round, eight rounds in a loop. Rotated names save the moves a → b → … → h. V8
+ * inlines no functions into one this large, so each line spells out §4.1.2: Σ1(e) and Σ0(a) as
  * three rotations, Ch as ((f ^ g) & e) ^ g, Maj as ((a ^ b) & (b ^ c)) ^ b, whose a ^ b is the next
  * round's b ^ c.
  *
- * A function of its own for a block, from the state to the state: with the loop over all blocks in
- * it, V8 compiled that loop before it had ever seen what comes after, and threw the result away at
- * the end of every message. All 64 rounds written out took 100 ms to compile, and gained nothing.
+ * It is a separate function per block. With the loop over all blocks inside, V8 compiled that loop
+ * before it had seen the code behind it, and discarded the result at the end of every message.
+ * Writing out all 64 rounds took 100 ms to compile and gained nothing.
  */
 function compressBlock(state: Int32Array, bytes: Uint8Array, at: number): void {
-  // In a bundle they are `var`, which V8 takes for variable: looked up for each word, it is 1.5 times
-  // as slow.
+  // A bundler turns these constants into `var`. V8 then looks them up for each word, which takes
+  // 1.5 times as long.
   const w = W;
   const k = K;
   for (let t = 0, i = at; t < 16; t++, i += 4) {

@@ -1,20 +1,20 @@
-/** Who has bytes waiting in the arena. */
-export interface Tenant {
-  /** Digests what waits. */
+/** A user of the arena with pending bytes. */
+export interface ArenaUser {
+  /** Digests the pending bytes. */
   flush(): void;
 }
 
 /**
- * The part of WASM memory where bytes wait until four messages can be digested abreast. It has one
- * tenant at a time: who enters has the former's bytes digested first. So nothing is to be released,
- * and a tenant that was abandoned harms nobody.
+ * The part of WASM memory in which bytes wait until four messages can be digested at a time. It has
+ * one user at a time: a new user has the pending bytes of the previous one digested first. So no
+ * user has to release it, and an abandoned one does no harm.
  */
 export class Arena {
-  #tenant: Tenant | undefined;
+  #user: ArenaUser | undefined;
 
-  enter(tenant: Tenant): void {
-    if (this.#tenant === tenant) return;
-    this.#tenant?.flush();
-    this.#tenant = tenant;
+  use(user: ArenaUser): void {
+    if (this.#user === user) return;
+    this.#user?.flush();
+    this.#user = user;
   }
 }

@@ -2,24 +2,24 @@ import { fail } from '../../errors/errors.js';
 import { encoder } from '../utf8.js';
 import { createJsonInstance, type JsonWasm } from './json-instance.js';
 
-/** Takes canonical text piece by piece: `bytes[start, end)`, valid during the call. */
+/** Receives canonical text piece by piece: `bytes[start, end)`, valid during the call. */
 export interface PieceSink<T> {
-  /** What comes up to the matching `endReference` goes in as its digest. */
+  /** The text up to the matching `endReference` is replaced by its digest. */
   beginReference?(): void;
   endReference?(): void;
   chunk(bytes: Uint8Array, start: number, end: number): void;
-  /** Takes the last piece, and returns the result of the whole. */
+  /** Receives the last piece, and returns the overall result. */
   last(bytes: Uint8Array, start: number, end: number): T;
 }
 
-/** What is asked of the module, beside `maxDepth`. */
+/** Options of the module, beside `maxDepth`. */
 export interface DocumentOptions {
   readonly maxDepth: number;
-  /** The sum of the DOCUMENT_… that apply. */
+  /** The sum of the DOCUMENT_… flags. */
   readonly flags: number;
-  /** What the identity selects, laid out for SELECTION. */
+  /** The compiled selection of the identity, as laid out at SELECTION. */
   readonly table: Uint8Array | undefined;
-  /** Goes before the canonical text. */
+  /** Bytes to put before the canonical text. */
   readonly prefix: Uint8Array | undefined;
 }
 
@@ -28,22 +28,22 @@ const DOCUMENT_GROWS = 2;
 export const DOCUMENT_SELECTS = 4;
 export const DOCUMENT_INCLUDES = 8;
 
-const NO_ROOM = 1;
+const OUT_OF_MEMORY = 1;
 const LAST_PIECE = 2;
 const MORE_PIECES = 3;
 
-/** What comes behind a piece. */
+/** What follows a piece. */
 const REFERENCE_BEGINS = 1;
 const REFERENCE_ENDS = 2;
 
 const PAGE_BYTES = 0x10000;
-/** Room for padding behind a document. */
-const BEHIND_BYTES = 256;
-/** An instance whose memory has grown beyond this is not kept: memory never shrinks. */
-const KEPT_BYTES = 32 * 1024 * 1024;
+/** Space for padding behind a document. */
+const PADDING_BYTES = 256;
+/** An instance whose memory has grown beyond this is discarded: WASM memory never shrinks. */
+const LARGEST_REUSED_BYTES = 32 * 1024 * 1024;
 
-/** An instance, and its memory as it is now. */
-class Place {
+/** An instance and a view of its current memory. */
+class DocumentMemory {
   readonly wasm: JsonWasm;
   readonly grows: boolean;
   bytes: Uint8Array;
@@ -61,15 +61,15 @@ class Place {
     return new Uint32Array(this.bytes.buffer, this.wasm.at.piece, 3);
   }
 
-  /** Takes a new view of a memory that has grown. */
-  #look(): void {
+  /** Makes a new view after the memory has grown. */
+  #updateView(): void {
     const { buffer } = this.wasm.call.memory;
     if (buffer === this.bytes.buffer) return;
     this.bytes = new Uint8Array(buffer);
     this.#piece = this.#words();
   }
 
-  /** Grows to `byteCount` at least; returns whether there is that much. */
+  /** Grows to at least `byteCount` bytes. Returns whether there is that much memory. */
   growTo(byteCount: number): boolean {
     const missing = Math.ceil((byteCount - this.bytes.length) / PAGE_BYTES);
     if (missing <= 0) return true;
@@ -78,7 +78,7 @@ class Place {
     } catch {
       return false;
     }
-    this.#look();
+    this.#updateView();
     return true;
   }
 
@@ -93,11 +93,11 @@ class Place {
     const prefixBytes = prefix === undefined ? 0 : prefix.length;
     const options = this.grows ? flags | DOCUMENT_GROWS : flags;
     const status = call.document(at.document, prefixBytes, byteCount, maxDepth, options);
-    if (this.grows) this.#look();
+    if (this.grows) this.#updateView();
     return status;
   }
 
-  /** Hands over what `run` has made. */
+  /** Passes the output of `run` to the sink. */
   drain<T>(status: number, sink: PieceSink<T>): T {
     const { bytes } = this;
     const piece = this.#piece;
@@ -111,14 +111,14 @@ class Place {
   }
 }
 
-let small: Place | undefined;
-let large: Place | undefined;
+let small: DocumentMemory | undefined;
+let large: DocumentMemory | undefined;
 
 /**
- * Makes JSON text canonical in the memory of `wasm`, or of another instance if it is too long for
- * that, and hands it to `sink`. Returns `undefined` for text that the module refuses.
+ * Makes JSON text canonical in the memory of `wasm`, or of a second instance if it is too long for
+ * that, and passes it to `sink`. Returns `undefined` for text that the module refuses.
  *
- * @throws {RangeError} `SAMEKEY_TOO_LONG` if it is too long for any.
+ * @throws {RangeError} `SAMEKEY_TOO_LONG` if no instance can hold it.
  */
 export function canonicalizeDocument<T>(
   wasm: JsonWasm,
@@ -127,30 +127,31 @@ export function canonicalizeDocument<T>(
   sink: PieceSink<T>,
 ): T | undefined {
   if (small?.wasm !== wasm) {
-    small = new Place(wasm, false);
+    small = new DocumentMemory(wasm, false);
     large = undefined;
   }
   const start = wasm.at.document + (options.prefix === undefined ? 0 : options.prefix.length);
   const { bytes } = small;
-  // Half of what is there is for what the module notes about it.
+  // The other half of the memory is for the module's notes about the text.
   const room = (bytes.length - start) >> 1;
   let byteCount = content.length;
   if (typeof content === 'string') {
-    // A UTF-16 code unit takes three bytes of UTF-8 at most.
+    // A UTF-16 code unit takes at most three bytes of UTF-8.
     byteCount *= 3;
     if (byteCount <= room) byteCount = encoder.encodeInto(content, bytes.subarray(start)).written;
   } else if (byteCount <= room) bytes.set(content, start);
   if (byteCount <= room) {
     const status = small.run(byteCount, options);
-    if (status !== NO_ROOM) return status < LAST_PIECE ? undefined : small.drain(status, sink);
+    if (status !== OUT_OF_MEMORY)
+      return status < LAST_PIECE ? undefined : small.drain(status, sink);
   }
   return canonicalizeLarge(content, start, options, sink);
 }
 
-/** A place that grows; `undefined` where there is no other instance to be had. */
-function largePlace(): Place | undefined {
+/** Returns an instance that can grow, or `undefined` if the platform allows no second one. */
+function createLargeMemory(): DocumentMemory | undefined {
   try {
-    return new Place(createJsonInstance(), true);
+    return new DocumentMemory(createJsonInstance(), true);
   } catch {
     return undefined;
   }
@@ -162,38 +163,38 @@ function canonicalizeLarge<T>(
   options: DocumentOptions,
   sink: PieceSink<T>,
 ): T | undefined {
-  const place = large ?? largePlace();
-  if (place === undefined) return undefined;
-  // Kept for the next one only if all goes well.
+  const memory = large ?? createLargeMemory();
+  if (memory === undefined) return undefined;
+  // Kept for the next document only if this one succeeds.
   large = undefined;
-  const byteCount = copyInto(place, content, start);
-  const status = byteCount < 0 ? NO_ROOM : place.run(byteCount, options);
-  if (status === NO_ROOM) {
+  const byteCount = copyInto(memory, content, start);
+  const status = byteCount < 0 ? OUT_OF_MEMORY : memory.run(byteCount, options);
+  if (status === OUT_OF_MEMORY) {
     fail(
       RangeError,
       'SAMEKEY_TOO_LONG',
-      `Cannot canonicalize the JSON text: its ${content.length} ${typeof content === 'string' ? 'characters' : 'bytes'} and what is to be sorted do not fit into WebAssembly memory: ${place.bytes.length} bytes here, 4 GiB at most`,
+      `Cannot canonicalize the JSON text: its ${content.length} ${typeof content === 'string' ? 'characters' : 'bytes'} and its members to be sorted do not fit into WebAssembly memory: ${memory.bytes.length} bytes here, 4 GiB at most`,
     );
   }
-  const result = status < LAST_PIECE ? undefined : place.drain(status, sink);
-  if (place.bytes.length <= KEPT_BYTES) large = place;
+  const result = status < LAST_PIECE ? undefined : memory.drain(status, sink);
+  if (memory.bytes.length <= LARGEST_REUSED_BYTES) large = memory;
   return result;
 }
 
-/** Copies `content` to `start`; returns its length in bytes, or -1 if there is no room. */
-function copyInto(place: Place, content: string | Uint8Array, start: number): number {
-  if (!place.growTo(start + content.length + BEHIND_BYTES)) return -1;
+/** Copies `content` to `start`. Returns its length in bytes, or -1 if there is no space. */
+function copyInto(memory: DocumentMemory, content: string | Uint8Array, start: number): number {
+  if (!memory.growTo(start + content.length + PADDING_BYTES)) return -1;
   if (typeof content !== 'string') {
-    place.bytes.set(content, start);
+    memory.bytes.set(content, start);
     return content.length;
   }
   let byteCount = 0;
   for (let rest = content; rest !== ''; ) {
-    const { read, written } = encoder.encodeInto(rest, place.bytes.subarray(start + byteCount));
+    const { read, written } = encoder.encodeInto(rest, memory.bytes.subarray(start + byteCount));
     byteCount += written;
     rest = rest.substring(read);
-    // ASCII had room; of what is left each code unit may take three bytes.
-    if (!place.growTo(start + byteCount + 3 * rest.length + BEHIND_BYTES)) return -1;
+    // There was space for ASCII. Each of the remaining code units may take three bytes.
+    if (!memory.growTo(start + byteCount + 3 * rest.length + PADDING_BYTES)) return -1;
   }
   return byteCount;
 }

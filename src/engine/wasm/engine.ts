@@ -7,7 +7,7 @@ import { WasmPack } from './pack.js';
 
 const UUID_BYTES = 16;
 
-/** The engine on one instance of the module. */
+/** Creates the engine on one instance of the module. */
 export function createWasmEngine(wasm: Wasm): Engine {
   const { call, at, bytes: memory } = wasm;
   const arena = new Arena();
@@ -22,10 +22,10 @@ export function createWasmEngine(wasm: Wasm): Engine {
   let hexText = memory.subarray(at.text, at.text + 64);
   const uuidText = memory.subarray(at.text, at.text + 36);
 
-  /** Leaves the SHA-256 of `bytes[start, end)` in DIGEST. */
+  /** Writes the SHA-256 of `bytes[start, end)` to DIGEST. */
   function digestOf(bytes: Uint8Array, start: number, end: number): void {
     if (bytes === memory) {
-      // Canonical JSON, digested where it was written; OUTPUT has room for the padding.
+      // Canonical JSON is digested in place. OUTPUT has space for the padding.
       call.sha256(start, end - start);
       return;
     }
@@ -42,9 +42,11 @@ export function createWasmEngine(wasm: Wasm): Engine {
     call.hasherDigest(SCRATCH_SLOT);
   }
 
-  /** DIGEST in hexadecimal, decoded in one go with the prefix, which stays where it is put. */
+  /**
+   * Returns `prefix` and DIGEST in hexadecimal, decoded in one call; the prefix stays in memory.
+   */
   function textOfDigest(prefix: string): string {
-    // Where there is one, 70 ns in Chromium and workerd; there a decoder takes 220 to 280.
+    // Where it exists, it takes 70 ns in Chromium and workerd; a decoder takes 220 to 280.
     if (digest.toHex) return prefix + digest.toHex();
     if (prefix !== lastPrefix) {
       if (prefix.length > at.prefixBytes) return prefix + textOfDigest('');
@@ -57,7 +59,7 @@ export function createWasmEngine(wasm: Wasm): Engine {
     return decoder.decode(hexText);
   }
 
-  /** Leaves the SHA-1 of the `held` bytes at INPUT followed by `content` in DIGEST. */
+  /** Writes the SHA-1 of the `held` bytes at INPUT followed by `content` to DIGEST. */
   function sha1(held: number, content: Uint8Array): void {
     call.sha1Begin();
     let from = 0;
@@ -85,7 +87,7 @@ export function createWasmEngine(wasm: Wasm): Engine {
       return textOfDigest(prefix);
     },
     sha256HexOfText(text, prefix) {
-      // A UTF-16 code unit takes three bytes of UTF-8 at most.
+      // A UTF-16 code unit takes at most three bytes of UTF-8.
       if (text.length * 3 <= at.inputBytes) {
         call.sha256(at.input, encoder.encodeInto(text, input).written);
       } else {

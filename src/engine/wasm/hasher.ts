@@ -1,32 +1,32 @@
 import type { Sha256State } from '../engine.js';
-import type { Arena, Tenant } from './arena.js';
+import type { Arena, ArenaUser } from './arena.js';
 import type { Wasm } from './instance.js';
 
-/** The slot that one-shot digests of long content use; it has no owner. */
+/** The slot for one-shot digests of long content. It has no owner. */
 export const SCRATCH_SLOT = 0;
 
 /** Words of a job in WASM memory: address, number of bytes, slot. */
 const JOB_WORDS = 3;
 
-/** A fourth of the arena: what one hasher may have waiting there. */
+/** A quarter of the arena: the most that one hasher may have pending there. */
 const SHARE_BYTES = 0x10000;
 
 /**
- * Who lives in which slot of WASM memory. There are a fixed number of slots and any number of open
- * hashers: a hasher that finds no free slot takes the next one round, whose owner's state is saved
- * into JavaScript until it is fed again. So an abandoned hasher costs nothing for long, and nothing
- * depends on finalizers, which not every runtime has.
+ * Assigns hashers to slots of WASM memory. The number of slots is fixed, the number of open hashers
+ * is not: a hasher that finds no free slot takes the next one in turn, and the state of its owner
+ * moves to JavaScript until that is fed again. So an abandoned hasher soon costs nothing, without
+ * finalizers, which some runtimes lack.
  *
- * What a hasher is fed is copied into the arena and waits there, until there is no room or somebody
- * wants its digest: then all that waits is digested four hashers abreast.
+ * Bytes for a hasher are copied into the arena. They wait there until it is full or a digest is
+ * requested. Then all pending bytes are digested, four hashers at a time.
  */
-export class WasmHashers implements Tenant {
+export class WasmHashers implements ArenaUser {
   readonly wasm: Wasm;
   readonly #arena: Arena;
   readonly #jobs: Uint32Array;
   readonly #owners: (WasmSha256 | undefined)[];
   #hand = SCRATCH_SLOT;
-  /** Hashers whose bytes wait, in the order in which these stand in the arena. */
+  /** Hashers with pending bytes, in the order of these bytes in the arena. */
   readonly #waiting: WasmSha256[] = [];
   #waitingBytes = 0;
 
@@ -38,7 +38,7 @@ export class WasmHashers implements Tenant {
     this.#owners = new Array(slotCount).fill(undefined);
   }
 
-  /** A slot for `hasher`, its former owner moved out. */
+  /** Returns a slot for `hasher`, after moving its previous owner out. */
   claim(hasher: WasmSha256): number {
     this.#hand = (this.#hand % (this.#owners.length - 1)) + 1;
     this.#owners[this.#hand]?.moveOut();
@@ -46,7 +46,7 @@ export class WasmHashers implements Tenant {
     return this.#hand;
   }
 
-  /** Lets `bytes` wait to be fed to `hasher`, which is in its slot. */
+  /** Adds `bytes` to the pending bytes of `hasher`, which has a slot. */
   defer(hasher: WasmSha256, bytes: Uint8Array): void {
     const { length } = bytes;
     if (length > SHARE_BYTES) {
@@ -56,10 +56,10 @@ export class WasmHashers implements Tenant {
       return;
     }
     if (length === 0) return;
-    this.#arena.enter(this);
+    this.#arena.use(this);
     const all = this.#waitingBytes + length;
     const own = hasher.waitingBytes + length;
-    // The last in the arena may have more, up to its share; others have had their turn.
+    // The last hasher in the arena may add more, up to its share. The others cannot.
     if (
       all > 4 * SHARE_BYTES ||
       (own > length && (own > SHARE_BYTES || this.#waiting[this.#waiting.length - 1] !== hasher))
@@ -92,7 +92,7 @@ export class WasmHashers implements Tenant {
     this.#jobs[at + 2] = slot;
   }
 
-  /** Feeds `bytes` to a slot now: in place if they already lie in WASM memory, else through INPUT. */
+  /** Feeds `bytes` to a slot now: in place if they are in WASM memory, otherwise through INPUT. */
   feed(slot: number, bytes: Uint8Array, start = 0, end = bytes.length): void {
     const { at, bytes: memory } = this.wasm;
     if (bytes.buffer === memory.buffer) {
@@ -106,7 +106,7 @@ export class WasmHashers implements Tenant {
     }
   }
 
-  /** Feeds what lies in WASM memory to a slot. */
+  /** Feeds bytes in WASM memory to a slot. */
   feedAt(slot: number, ptr: number, byteCount: number): void {
     this.#putJob(0, ptr, byteCount, slot);
     this.wasm.call.hashersUpdate(1);
@@ -116,9 +116,9 @@ export class WasmHashers implements Tenant {
 export class WasmSha256 implements Sha256State {
   readonly #home: WasmHashers;
   slot: number;
-  /** How many of its bytes wait in the arena. */
+  /** How many of its bytes are pending in the arena. */
   waitingBytes = 0;
-  /** The state while it lives outside WASM memory. */
+  /** The state while it is outside WASM memory. */
   #saved: Uint8Array | undefined;
 
   constructor(home: WasmHashers, saved?: Uint8Array) {
@@ -159,7 +159,7 @@ export class WasmSha256 implements Sha256State {
     this.#saved = this.save();
   }
 
-  /** Has what waits digested, so that the state is that of all it was fed. */
+  /** Digests the pending bytes, so that the state covers everything it was fed. */
   #settle(): void {
     if (this.waitingBytes > 0) this.#home.flush();
   }

@@ -1,6 +1,6 @@
 import { instantiateCore } from './module/inlined.js';
 
-/** The ABI of the digests' module, as `assembly/index.ts` exports it. */
+/** The ABI of the core module, as exported by `assembly/index.ts`. */
 export interface WasmExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   sha256(ptr: number, byteCount: number): void;
@@ -36,10 +36,10 @@ interface Address {
   readonly value: number;
 }
 
-/** One instance, and the addresses in it read once. */
+/** One instance, with its addresses read once. */
 export interface Wasm {
   readonly call: WasmExports;
-  /** The whole linear memory, which never grows: no view is ever detached. */
+  /** The whole linear memory. It never grows, so no view is ever detached. */
   readonly bytes: Uint8Array;
   readonly at: {
     readonly digest: number;
@@ -54,10 +54,7 @@ export interface Wasm {
   };
 }
 
-/**
- * An instance of the module. Throws whatever the platform throws where WebAssembly is missing or
- * forbidden.
- */
+/** Creates an instance. Throws the error of the platform if WebAssembly is missing or forbidden. */
 export function instantiate(): Wasm {
   const call = instantiateCore() as WasmExports;
   return {

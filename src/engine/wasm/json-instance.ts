@@ -1,6 +1,6 @@
 import { instantiateJson } from './module/inlined.js';
 
-/** The ABI of the JSON module, as `assembly/json/index.ts` exports it. */
+/** The ABI of the JSON module, as exported by `assembly/json/index.ts`. */
 export interface JsonExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   document(
@@ -24,13 +24,13 @@ interface Address {
   readonly value: number;
 }
 
-/** One instance, and the addresses in it read once. */
+/** One instance, with its addresses read once. */
 export interface JsonWasm {
   readonly call: JsonExports;
-  /** The whole linear memory as it was at first; that of the resident instance never grows. */
+  /** The whole linear memory at the start. That of the resident instance never grows. */
   readonly bytes: Uint8Array;
   readonly at: {
-    /** Room for numbers, and behind those for their text. */
+    /** Space for numbers, and behind it for their text. */
     readonly numbers: number;
     readonly piece: number;
     readonly selection: number;
@@ -39,7 +39,7 @@ export interface JsonWasm {
   };
 }
 
-/** Throws whatever the platform throws where there can be none. */
+/** Throws the error of the platform if there can be no instance. */
 export function createJsonInstance(): JsonWasm {
   const call = instantiateJson() as JsonExports;
   return {
@@ -50,13 +50,13 @@ export function createJsonInstance(): JsonWasm {
       piece: call.PIECE.value,
       selection: call.SELECTION.value,
       selectionBytes: call.SELECTION_BYTES.value,
-      // AssemblyScript's own first free byte, of its own alignment.
+      // AssemblyScript's first free byte, aligned as AssemblyScript does.
       document: (call.DOCUMENT.value + 15) & ~15,
     },
   };
 }
 
-/** What the module must make canonical before it is trusted: names, strings and numbers. */
+/** A self-test of names, strings and numbers. */
 const GIVEN = '{ "b" : [1e21, 0.10, -0], "a" : "\\u0041\\/" }';
 const CANONICAL = '{"a":"A/","b":[1e+21,0.1,0]}';
 
@@ -69,7 +69,7 @@ function works({ call, bytes, at }: JsonWasm): boolean {
 
 let resident: JsonWasm | undefined | null = null;
 
-/** The instance that all share, made on first use; `undefined` where there can be none. */
+/** Returns the shared instance, made on first use, or `undefined` if there can be no instance. */
 export function residentJson(): JsonWasm | undefined {
   if (resident === null) {
     resident = undefined;
@@ -77,7 +77,7 @@ export function residentJson(): JsonWasm | undefined {
       const instance = createJsonInstance();
       if (works(instance)) resident = instance;
     } catch {
-      // The other module works, but this one was not let through, or is not what it should be.
+      // The core module works, but this one was blocked or is not the expected one.
     }
   }
   return resident;

@@ -1,35 +1,35 @@
 import { PACKED_BYTES, type Pack } from '../engine.js';
 import { decoder, encoder } from '../utf8.js';
-import type { Arena, Tenant } from './arena.js';
+import type { Arena, ArenaUser } from './arena.js';
 import type { Wasm } from './instance.js';
 
 const DIGEST_BYTES = 32;
 
-/** Messages at once: what there is room for in WASM memory. */
+/** The most messages in a batch, limited by WASM memory. */
 const MAX_MESSAGES = 512;
 
 /**
- * Messages are digested when there are this many bytes of them: behind those is room for one more,
- * or as much of joined texts, of PACKED_BYTES characters in three bytes each.
+ * A pack is digested when it has this many bytes. Behind them is space for one more message, or for
+ * joined texts of PACKED_BYTES characters at three bytes each.
  */
 const LOAD_BYTES = 0xb000;
 
 /**
- * Keys decoded in one go and cut apart. A piece that is cut out keeps the whole text in memory: a
- * key that outlives its neighbours costs that many times 67 bytes.
+ * Keys decoded in one call and cut apart. Each key keeps the whole text in memory: one that
+ * outlives its neighbours costs 32 × 67 bytes.
  */
 const KEYS_PER_TEXT = 32;
 
 /**
- * Short messages, one behind the other in WASM memory. Texts are joined before they are encoded,
- * which takes 70 ns each instead of 190.
+ * Short messages, stored one after the other in WASM memory. Texts are joined before they are
+ * encoded, which takes 70 ns per text instead of 190.
  */
-export class WasmPack<T extends string | Uint8Array> implements Pack, Tenant {
+export class WasmPack<T extends string | Uint8Array> implements Pack, ArenaUser {
   readonly #wasm: Wasm;
   readonly #arena: Arena;
   readonly #prefix: string | undefined;
   readonly #deliver: (results: T[]) => void;
-  /** Lengths of the messages; of texts that are not encoded yet, in characters. */
+  /** Lengths of the messages; for texts that are not encoded yet, in characters. */
   readonly #lengths: Uint32Array;
   #count = 0;
   #encodedCount = 0;
@@ -53,7 +53,7 @@ export class WasmPack<T extends string | Uint8Array> implements Pack, Tenant {
     const isText = typeof content === 'string';
     const length = end - start;
     if (!isText || this.#text.length + length > PACKED_BYTES) this.#encode();
-    this.#arena.enter(this);
+    this.#arena.use(this);
     if (this.#count === MAX_MESSAGES || this.#byteCount >= LOAD_BYTES) this.flush();
     this.#lengths[this.#count++] = length;
     if (isText) this.#text += content;
@@ -91,7 +91,9 @@ export class WasmPack<T extends string | Uint8Array> implements Pack, Tenant {
     this.#encodedCount = this.#count;
   }
 
-  /** Not all is ASCII: how long a text is in UTF-8 is known only when it is encoded alone. */
+  /**
+   * Encodes one text at a time: the UTF-8 length of a text that is not ASCII is only known then.
+   */
   #encodeEach(text: string): void {
     let from = 0;
     for (let i = this.#encodedCount; i < this.#count; i++) {

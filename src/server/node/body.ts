@@ -1,9 +1,11 @@
 import { joinChunks } from '../../response/chunks.js';
 import { hasBody, type NodeRequest } from './http.js';
+import { hasReceivedAll } from './private-members.js';
 
 /**
- * Reads the body of a request and puts it back, so that whoever comes after reads it as if nobody
- * had; `undefined` if it is longer than that. Rejects if the client hangs up before all has come.
+ * Reads the body of a request and puts it back, so that the handler reads it as if it were unread.
+ * Returns `undefined` if it is longer than `maxBytes`. Rejects if the client disconnects before the
+ * whole body has arrived.
  */
 export async function peekBody(
   request: NodeRequest,
@@ -20,20 +22,20 @@ export async function peekBody(
       act();
     };
     const onClose = (error?: unknown) =>
-      settle(() => reject(error ?? new Error('The client has hung up')));
+      settle(() => reject(error ?? new Error('The client has disconnected')));
     const onReadable = () => {
       for (let chunk = request.read(); chunk !== null; chunk = request.read()) {
         chunks.push(chunk as Uint8Array);
         byteCount += (chunk as Uint8Array).length;
         if (byteCount <= maxBytes) continue;
         settle(() => resolve(undefined));
-        // What is still sent is read, or the client would never come to read the answer.
+        // A client that is still sending reads the response only after its body has been read.
         request.resume();
         return;
       }
-      if (!hasAllCome(request)) return;
+      if (!hasArrived(request)) return;
       const body = joinChunks(chunks, byteCount);
-      // In the turn in which the last of it was read: in the next one it would have ended.
+      // Before the next turn of the event loop, in which the stream would have ended.
       if (byteCount > 0) request.unshift(body);
       settle(() => resolve(body));
     };
@@ -43,7 +45,5 @@ export async function peekBody(
   });
 }
 
-/** HTTP/2 says `complete` only when it is too late to put anything back. */
-const hasAllCome = (request: NodeRequest) =>
-  request.complete ||
-  (request as { _readableState?: { ended?: boolean } })._readableState?.ended === true;
+/** In HTTP/2 `complete` becomes true only when it is too late to put the body back. */
+const hasArrived = (request: NodeRequest) => request.complete || hasReceivedAll(request);

@@ -1,18 +1,17 @@
 import { whenAborted } from '../../once/abort.js';
 import { BrokenResponseError } from '../../response/errors.js';
-import type { HiddenHangUp, HiddenSocket } from './hang-up.js';
+import { hasNoBody } from '../../response/status.js';
+import type { HiddenDisconnect, HiddenSocket } from './disconnect.js';
 import type { NodeResponse } from './http.js';
-import { bytesOf, headersSet, isMeasured, setHeaders } from './written.js';
+import { CLOSED_MEMBERS } from './private-members.js';
+import { bytesOf, hasBodyLength, headersSet, setHeaders } from './written.js';
 
-/** How much a handler may write ahead of whoever takes it, before it is told to wait. */
-const HIGH_WATER_MARK = 64 * 1024;
-
-/** Statuses whose responses have no body (Fetch §2.2.3). */
-const NULL_BODY = new Set([204, 205, 304]);
+/** How far a handler may write ahead of the fastest reader before `write` returns `false`. */
+const HIGH_WATER_MARK_BYTES = 64 * 1024;
 
 type Listener = (...args: unknown[]) => void;
 
-/** The functions of a response as they were before it was captured: what is written by them is sent. */
+/** The original functions of a captured response: they write to the connection. */
 export type Wire = Pick<
   NodeResponse,
   'writeHead' | 'write' | 'end' | 'destroy' | 'on' | 'once' | 'off'
@@ -29,59 +28,60 @@ export const wireOf = (to: NodeResponse): Wire => ({
 });
 
 /**
- * Takes what a handler writes to its response, instead of sending it, and resolves to that when its
- * head is there. The handler sees a response that works as ever; but that its client hangs up, it
- * sees only when it has written all, or when the signal aborts: nobody wants it any longer then.
+ * Captures the output of a handler instead of sending it, and resolves to a response when the handler
+ * has written the head. To the handler the response works as usual, except that it learns of a
+ * disconnected client only after it has written everything, or when the signal aborts because no
+ * caller waits any longer.
  */
 export function captureResponse(
   to: NodeResponse,
   wire: Wire,
-  hangUp: HiddenHangUp,
+  disconnect: HiddenDisconnect,
   signal: AbortSignal,
 ): Promise<Response> {
-  return new Capture(to, wire, hangUp, signal).response;
+  return new Capture(to, wire, disconnect, signal).response;
 }
 
 class Capture {
   readonly response: Promise<Response>;
   readonly #to: NodeResponse;
   readonly #wire: Wire;
-  readonly #hangUp: HiddenHangUp;
+  readonly #disconnect: HiddenDisconnect;
   readonly #socket: HiddenSocket<NodeResponse['socket']>;
   #stopListening = () => {};
   #resolve: (response: Response) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
   #hasHead = false;
-  /** Of the body, where all of it comes with the head. */
+  /** The length of the body if it is written together with the head. */
   #wholeLength: number | undefined;
-  #isOver = false;
-  /** Nobody takes what is written any longer. */
+  #isFinished = false;
+  /** No caller reads the output any longer. */
   #isDropped = false;
   #needsDrain = false;
-  #isHungUp = false;
-  /** The server was set to close connections on which nothing happens. */
+  #isDisconnected = false;
+  /** The server closed the idle connection by its own timeout. */
   #isTimedOut = false;
-  /** What waits for `drain` and `close`, of which the handler has its own. */
+  /** The handler's listeners for `drain` and `close`, which the capture emits itself. */
   readonly #listeners = {
     drain: new Map<Listener, Listener>(),
     close: new Map<Listener, Listener>(),
   };
 
-  constructor(to: NodeResponse, wire: Wire, hangUp: HiddenHangUp, signal: AbortSignal) {
+  constructor(to: NodeResponse, wire: Wire, disconnect: HiddenDisconnect, signal: AbortSignal) {
     this.#to = to;
     this.#wire = wire;
-    this.#hangUp = hangUp;
-    hangUp.onCut = () => this.#fail(undefined);
+    this.#disconnect = disconnect;
+    disconnect.onDestroy = () => this.#fail(undefined);
     this.response = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#isHungUp = to.destroyed;
-    wire.once('close', () => this.#onHangUp());
+    this.#isDisconnected = to.destroyed;
+    wire.once('close', () => this.#onDisconnect());
     this.#takeOver();
     const { socket } = to;
-    this.#socket = hangUp.hideSocket(to);
+    this.#socket = disconnect.hideSocket(to);
     const onTimeout = () => {
       this.#isTimedOut = true;
     };
@@ -99,8 +99,8 @@ class Capture {
       this.#listen(event, listener, isOnce);
       return to;
     };
-    const forget = (event: string, listener: Listener) => {
-      this.#heldFor(event)?.delete(listener);
+    const remove = (event: string, listener: Listener) => {
+      this.#listenersOf(event)?.delete(listener);
       this.#wire.off(event, listener);
       return to;
     };
@@ -124,23 +124,23 @@ class Capture {
       on: listen(false),
       addListener: listen(false),
       once: listen(true),
-      off: forget,
-      removeListener: forget,
+      off: remove,
+      removeListener: remove,
     };
     Object.assign(to as object, functions);
     const states = {
       headersSent: () => this.#hasHead,
-      writableEnded: () => this.#isOver,
+      writableEnded: () => this.#isFinished,
       writableNeedDrain: () => this.#needsDrain,
     };
     for (const [name, get] of Object.entries(states)) {
       Object.defineProperty(to, name, { get, configurable: true });
     }
-    // Node sets these when the client hangs up.
-    for (const name of ['destroyed', '_closed', 'closed'] as const) {
+    // Node sets these when the client disconnects.
+    for (const name of CLOSED_MEMBERS) {
       let value = (to as unknown as Record<string, unknown>)[name];
       Object.defineProperty(to, name, {
-        get: () => (this.#isOver ? value : false),
+        get: () => (this.#isFinished ? value : false),
         set: (set) => {
           value = set;
         },
@@ -149,12 +149,12 @@ class Capture {
     }
   }
 
-  #heldFor(event: string): Map<Listener, Listener> | undefined {
+  #listenersOf(event: string): Map<Listener, Listener> | undefined {
     return event === 'drain' || event === 'close' ? this.#listeners[event] : undefined;
   }
 
   #listen(event: string, listener: Listener, isOnce: boolean): void {
-    const held = this.#isOver ? undefined : this.#heldFor(event);
+    const held = this.#isFinished ? undefined : this.#listenersOf(event);
     if (held === undefined) {
       this.#wire[isOnce ? 'once' : 'on'](event, listener);
       return;
@@ -165,26 +165,26 @@ class Capture {
     });
   }
 
-  #tell(event: 'drain' | 'close'): void {
+  #emit(event: 'drain' | 'close'): void {
     for (const call of [...this.#listeners[event].values()]) call();
   }
 
-  /** The head, if it is not there yet: as Node does it, by whatever `writeHead` there is. */
+  /** Writes the head as Node does: through the current `writeHead`, which middleware may have replaced. */
   #needHead(): void {
     if (!this.#hasHead) this.#to.writeHead(this.#to.statusCode);
   }
 
   #writeHead(status: number, rest: readonly unknown[]): void {
-    if (this.#hasHead || this.#isOver) return;
+    if (this.#hasHead || this.#isFinished) return;
     const [message, more] = typeof rest[0] === 'string' ? rest : [undefined, rest[0]];
     const headers = headersSet(this.#to.getHeaders());
     setHeaders(headers, more);
-    if (this.#wholeLength !== undefined && !NULL_BODY.has(status) && !isMeasured(headers)) {
+    if (this.#wholeLength !== undefined && !hasNoBody(status) && !hasBodyLength(headers)) {
       headers.set('content-length', String(this.#wholeLength));
     }
-    // Its client would wait for what is said to come, and never does (RFC 9110 §15.3.6).
+    // A 205 has no body: its client would wait for the announced bytes (RFC 9110 §15.3.6).
     if (status === 205) headers.delete('content-length');
-    const body = NULL_BODY.has(status) ? null : this.#stream();
+    const body = hasNoBody(status) ? null : this.#stream();
     const response = new Response(body, {
       status,
       statusText: (message as string | undefined) ?? this.#to.statusMessage ?? '',
@@ -204,20 +204,20 @@ class Capture {
         pull: () => {
           if (!this.#needsDrain) return;
           this.#needsDrain = false;
-          this.#tell('drain');
+          this.#emit('drain');
         },
         cancel: () => this.#drop(),
       },
-      { highWaterMark: HIGH_WATER_MARK, size: (chunk) => chunk.length },
+      { highWaterMark: HIGH_WATER_MARK_BYTES, size: (chunk) => chunk.length },
     );
   }
 
   #write(chunk: unknown, encoding: unknown, callback: unknown): boolean {
-    const told = [encoding, callback].find((each) => typeof each === 'function');
+    const onWritten = [encoding, callback].find((each) => typeof each === 'function');
     const bytes = bytesOf(chunk, encoding);
-    if (told !== undefined) queueMicrotask(() => (told as Listener)());
-    // To who waits for `drain` alone, it would never come.
-    if (this.#isOver) return this.#isDropped;
+    if (onWritten !== undefined) queueMicrotask(() => (onWritten as Listener)());
+    // `true` after a drop: a handler that waits for `drain` would wait for ever otherwise.
+    if (this.#isFinished) return this.#isDropped;
     this.#needHead();
     if (bytes.length > 0 && !this.#isDropped) this.#body?.enqueue(bytes);
     this.#needsDrain = !this.#isDropped && (this.#body?.desiredSize ?? 1) <= 0;
@@ -225,12 +225,12 @@ class Capture {
   }
 
   #end(...args: unknown[]): void {
-    const told = args.find((each) => typeof each === 'function');
-    if (this.#isOver) {
-      if (told !== undefined) queueMicrotask(() => (told as Listener)());
+    const onFinish = args.find((each) => typeof each === 'function');
+    if (this.#isFinished) {
+      if (onFinish !== undefined) queueMicrotask(() => (onFinish as Listener)());
       return;
     }
-    if (told !== undefined) this.#wire.once('finish', told as Listener);
+    if (onFinish !== undefined) this.#wire.once('finish', onFinish as Listener);
     const [chunk, encoding] = args;
     const bytes =
       chunk === undefined || chunk === null || typeof chunk === 'function'
@@ -240,29 +240,29 @@ class Capture {
     this.#needHead();
     if (bytes !== undefined && bytes.length > 0 && !this.#isDropped) this.#body?.enqueue(bytes);
     if (!this.#isDropped) this.#body?.close();
-    this.#over();
+    this.#finish();
   }
 
   #fail(error: unknown): void {
-    if (this.#isOver) return;
+    if (this.#isFinished) return;
     const reason =
       error ?? new BrokenResponseError('this request', 'its handler ended before its response');
     if (!this.#hasHead) this.#reject(reason);
     else if (!this.#isDropped) this.#body?.error(reason);
-    this.#over();
+    this.#finish();
   }
 
-  /** What is still written goes nowhere; the handler is told that its client is gone, if it is. */
+  /** Discards further output, and reports the disconnect to the handler if there was one. */
   #drop(): void {
-    if (this.#isOver || this.#isDropped) return;
+    if (this.#isFinished || this.#isDropped) return;
     this.#isDropped = true;
     this.#needsDrain = false;
     this.#ignoreHeaders();
-    this.#tell('drain');
-    if (this.#isHungUp) this.#over();
+    this.#emit('drain');
+    if (this.#isDisconnected) this.#finish();
   }
 
-  /** Once another response than the handler's was sent, Node throws where it sets a header of its own. */
+  /** Node throws if a handler sets a header after another response than its own was sent. */
   #ignoreHeaders(): void {
     const to = this.#to as unknown as Record<string, unknown>;
     const isSent = () => Reflect.get(Object.getPrototypeOf(to), 'headersSent', to) === true;
@@ -273,32 +273,32 @@ class Capture {
     }
   }
 
-  /** From here on the response is what it was, and its events are Node's. */
-  #over(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+  /** Restores the response, whose events come from Node again. */
+  #finish(): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     this.#needsDrain = false;
     this.#stopListening();
-    this.#socket.show();
-    this.#hangUp.show();
-    if (this.#isHungUp) this.#tell('close');
-    else this.#wire.once('close', () => this.#tell('close'));
+    this.#socket.reveal();
+    this.#disconnect.reveal();
+    if (this.#isDisconnected) this.#emit('close');
+    else this.#wire.once('close', () => this.#emit('close'));
   }
 
-  #onHangUp(): void {
-    this.#isHungUp = true;
-    if (this.#isOver) return;
+  #onDisconnect(): void {
+    this.#isDisconnected = true;
+    if (this.#isFinished) return;
     const socket = this.#socket.real;
-    // Neither the client's end nor a broken line: it was this side that cut the connection, as
-    // frameworks do it after an error that came too late. Before there is a head it is a server that
-    // closes connections, and what the handler does is worth no less for it.
-    const isOwnDoing =
+    // Neither the client nor the network closed the connection, so this side did: frameworks do that
+    // after an error behind the head. Before the head it is a server that shuts down, and the
+    // handler's result still counts.
+    const isClosedHere =
       this.#hasHead &&
       !this.#isTimedOut &&
       socket !== null &&
       !socket.readableEnded &&
       !socket.errored;
-    if (isOwnDoing) this.#fail(undefined);
-    else if (this.#isDropped) this.#over();
+    if (isClosedHere) this.#fail(undefined);
+    else if (this.#isDropped) this.#finish();
   }
 }

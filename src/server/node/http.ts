@@ -1,4 +1,4 @@
-/** What of Node's `node:http`, and what frameworks put on it, is needed here. */
+/** The parts of `node:http`, and of what frameworks add to it, that the server uses. */
 
 // biome-ignore lint/suspicious/noExplicitAny: listeners of events of all kinds.
 type Listener = (...args: any[]) => void;
@@ -6,12 +6,12 @@ type Listener = (...args: any[]) => void;
 export interface NodeRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
-  /** As it came, where a router has cut `url`. */
+  /** The whole URL, where a router has shortened `url`. */
   readonly originalUrl?: string | undefined;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Whether all of it has come in. */
+  /** Whether the whole request has arrived. */
   readonly complete: boolean;
-  /** Of HTTP/2, where a body need not be announced. */
+  /** HTTP/2 only: there a body need not be announced by a header. */
   readonly stream?: { readonly endAfterHeaders?: boolean };
   readonly destroyed: boolean;
   readonly readableDidRead: boolean;
@@ -52,17 +52,17 @@ export interface NodeResponse {
   off(event: string, listener: Listener): unknown;
 }
 
-/** Whether a request has a body, though it may be empty (RFC 9112 §6.3, RFC 9113 §8.1). */
+/** Returns whether a request has a body, which may be empty (RFC 9112 §6.3, RFC 9113 §8.1). */
 export function hasBody({ headers, stream }: NodeRequest): boolean {
   if (stream?.endAfterHeaders !== undefined) return !stream.endAfterHeaders;
   return Number(headers['content-length'] ?? 0) !== 0 || headers['transfer-encoding'] !== undefined;
 }
 
-/** A request's headers; what came several times is one value, as Node joins it. */
+/** Returns the headers of a request. Node joins repeated headers into one value. */
 export function headersOf({ headers }: NodeRequest): Headers {
   const found = new Headers();
   for (const [name, value] of Object.entries(headers)) {
-    // HTTP/2 has the request line there.
+    // The pseudo-headers of HTTP/2.
     if (value === undefined || name.startsWith(':')) continue;
     if (typeof value === 'string') found.append(name, value);
     else for (const each of value) found.append(name, each);

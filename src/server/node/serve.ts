@@ -1,41 +1,40 @@
 import { fail } from '../../errors/errors.js';
 import { LazyAbort } from '../../once/abort.js';
 import { type Payload, payloadOfParsed } from '../payload.js';
-import { type Admission, type Gate, OF_BODY } from '../rules.js';
+import { BODY_HEADERS, type Decision, type IdempotencyRules } from '../rules.js';
 import { peekBody } from './body.js';
 import { captureResponse, type Wire, wireOf } from './capture.js';
-import { HiddenHangUp } from './hang-up.js';
+import { HiddenDisconnect } from './disconnect.js';
 import { hasBody, headersOf, type NodeRequest, type NodeResponse } from './http.js';
 import { headersSet } from './written.js';
 
-/** What frameworks differ in. */
+/** What differs between frameworks. */
 export interface NodeProcessing {
   readonly from: NodeRequest;
   readonly to: NodeResponse;
-  /** What a body parser made of the body, once it was read; `undefined` if that is not all of it. */
+  /** The value that a body parser made of the body; `undefined` if it does not cover the whole body. */
   readonly parsed: () => unknown;
-  /** Lets the handler go on, whose response is captured by then. */
+  /** Runs the handler, whose response is captured from then on. */
   readonly proceed: () => void;
-  /** What was set before for the response, if it is not all set on `to`. */
+  /** Headers that were set before for the response, if they are not on `to`. */
   readonly headersBefore?: () => ReturnType<NodeResponse['getHeaders']>;
-  /** Is told before a response is written that is not the handler's own. */
-  readonly onForeign?: () => void;
+  /** Called before a response is written that the handler did not produce for this request. */
+  readonly onReplay?: () => void;
 }
 
-/** The head of a request, as the rules look at it. */
+/** Returns a function that reads the head of a request. */
 export const headOf = (from: NodeRequest) => () => ({
-  method: from.method ?? '',
   url: from.originalUrl ?? from.url ?? '',
   headers: headersOf(from),
 });
 
-/** Answers an admitted request of `node:http`. Rejects with what is to be told to the framework. */
+/** Answers a request of `node:http`. Rejects with the error that the framework must handle. */
 export async function serveNode<Incoming>(
-  gate: Gate<Incoming>,
-  admission: Admission | Response,
-  { from, to, parsed, proceed, headersBefore, onForeign }: NodeProcessing,
+  rules: IdempotencyRules<Incoming>,
+  decision: Exclude<Decision, { readonly type: 'pass' }>,
+  { from, to, parsed, proceed, headersBefore, onReplay }: NodeProcessing,
 ): Promise<void> {
-  // Its client has not waited for those before this one.
+  // The client disconnected while earlier middleware ran.
   if (to.destroyed) return;
   const wire = wireOf(to);
   const client = new LazyAbort();
@@ -46,53 +45,53 @@ export async function serveNode<Incoming>(
   let hasProceeded = false;
   let hasBegun = false;
   const answer = async () => {
-    if (admission instanceof Response) return admission;
-    const payload = await payloadOf(from, parsed, gate.maxBodyBytes);
-    if (payload === undefined) return gate.tooLarge();
-    const hangUp = new HiddenHangUp(from);
+    if (decision.type === 'refuse') return decision.response;
+    const payload = await payloadOf(from, parsed, rules.maxBodyBytes);
+    if (payload === undefined) return rules.bodyTooLarge();
+    const disconnect = new HiddenDisconnect(from);
     let isFirst = false;
     try {
-      return await gate.answer(admission, {
+      return await rules.respond(decision.request, {
         payload,
         signal: client,
-        before: headersSet(headersBefore?.() ?? to.getHeaders()),
+        headersBefore: headersSet(headersBefore?.() ?? to.getHeaders()),
         onStart: () => {
           isFirst = true;
         },
         run: (aborted) => {
           hasProceeded = true;
-          const response = captureResponse(to, wire, hangUp, aborted);
+          const response = captureResponse(to, wire, disconnect, aborted);
           proceed();
           return response;
         },
       });
     } finally {
-      // Of the first one the handler may still be run, though its client is gone.
-      if (!hasProceeded && !(isFirst && client.aborted)) hangUp.show();
+      // The handler of the first request may still run after its client has disconnected.
+      if (!hasProceeded && !(isFirst && client.aborted)) disconnect.reveal();
     }
   };
   try {
     const response = await answer();
-    if (!hasProceeded) onForeign?.();
+    if (!hasProceeded) onReplay?.();
     hasBegun = true;
     await writeResponse(response, to, wire);
     isWritten = true;
   } catch (error) {
     if (client.aborted) return;
     if (!hasProceeded && !hasBegun) throw error;
-    // Too late to say anything but that it is not whole.
+    // The head is sent. Cutting the connection tells the client that the body is incomplete.
     wire.destroy();
   }
 }
 
-/** The body, wherever it is by now; `undefined` if it is too large. */
+/** Returns the body, read or unread; `undefined` if it is too large. */
 async function payloadOf(
   from: NodeRequest,
   parsed: () => unknown,
   maxBytes: number,
 ): Promise<Payload | undefined> {
   if (Number(from.headers['content-length'] ?? 0) > maxBytes) {
-    // Read on, or a client that is still sending would never come to read the answer.
+    // A client that is still sending reads the response only after its body has been read.
     from.resume();
     return undefined;
   }
@@ -102,7 +101,7 @@ async function payloadOf(
       fail(
         TypeError,
         'SAMEKEY_BAD_ARGUMENT',
-        'Cannot compare requests: the body was read before, and not all of it is in request.body; wanted this before what reads it, or a parser that leaves it there',
+        'Cannot compare requests: the body was read before, and request.body does not contain all of it; wanted this middleware before the one that reads the body, or a parser that sets request.body',
       );
     }
     return payloadOfParsed(whole);
@@ -111,12 +110,13 @@ async function payloadOf(
   return body && { body };
 }
 
-/** Writes a response while it comes in, as fast as it is taken. */
+/** Writes a response while it arrives, as fast as the client reads it. */
 async function writeResponse(response: Response, to: NodeResponse, wire: Wire): Promise<void> {
   const { status, statusText, headers, body } = response;
   const there = to.getHeaders();
-  // What is left from another body must go; how this one travels, Node knows. Whatever is removed Node does not add by itself, also if it was not there.
-  for (const name of OF_BODY) if (there[name] !== undefined) to.removeHeader(name);
+  // Headers of another body are removed, but only those that are set: Node never adds a header by
+  // itself after `removeHeader` was called for it.
+  for (const name of BODY_HEADERS) if (there[name] !== undefined) to.removeHeader(name);
   for (const [name, value] of headers) if (name !== 'set-cookie') to.setHeader(name, value);
   const cookies = headers.getSetCookie();
   if (cookies.length > 0) to.setHeader('set-cookie', cookies);
@@ -135,7 +135,7 @@ async function writeResponse(response: Response, to: NodeResponse, wire: Wire): 
   wire.end();
 }
 
-/** Resolves when more can be written, or it does not matter any longer. */
+/** Resolves when the response accepts more data, or is closed. */
 function drained(wire: Wire): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {

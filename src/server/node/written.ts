@@ -2,17 +2,17 @@ import { encoder } from '../../engine/utf8.js';
 import { nameOf } from '../../errors/errors.js';
 import type { NodeResponse } from './http.js';
 
-/** Only Node has these kinds of text. */
+/** Only Node knows encodings such as `latin1` and `base64`. */
 declare const Buffer: { from(text: string, encoding: string): Uint8Array };
 
-/** Whether it is said where the body ends. */
-export const isMeasured = (headers: Headers) =>
+/** Whether the headers say where the body ends. */
+export const hasBodyLength = (headers: Headers) =>
   headers.has('content-length') || headers.has('transfer-encoding');
 
-/** What was set on a response, as Node tells it. */
-export function headersSet(there: ReturnType<NodeResponse['getHeaders']>): Headers {
+/** Converts the headers that were set on a response. */
+export function headersSet(set: ReturnType<NodeResponse['getHeaders']>): Headers {
   const headers = new Headers();
-  setHeaders(headers, there);
+  setHeaders(headers, set);
   return headers;
 }
 
@@ -33,10 +33,10 @@ function pairsOf(headers: unknown): (readonly [name: string, value: unknown])[] 
   return headers.flatMap((name, at) => (at % 2 === 0 ? [[name, headers[at + 1]] as const] : []));
 }
 
-/** A copy: whoever wrote it may use its memory again. */
+/** Returns a copy, because the writer may reuse its memory. */
 export function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return new Uint8Array(chunk);
-  // As Node does it; a number would be that many zeros.
+  // As Node does. `new Uint8Array(5)` would be five zeros.
   if (typeof chunk !== 'string') {
     throw Object.assign(
       new TypeError(`Cannot write ${nameOf(chunk)} as a response: wanted text or a Uint8Array`),

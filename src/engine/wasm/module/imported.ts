@@ -5,9 +5,9 @@ const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8,
 const taken = /* @__PURE__ */ new WeakSet<object>();
 
 /**
- * The exports of a new instance of what `import * as imported from '….wasm'` gave: a compiled
- * module in workerd and in edge runtimes, but whoever else resolves that import has a way of his
- * own. Tags, because what comes from another realm is no `instanceof` anything here.
+ * Returns the exports of a new instance of `import * as imported from '….wasm'`. In workerd and
+ * edge runtimes this import is a compiled module; other platforms and bundlers resolve it in other
+ * ways. It tests tags, because `instanceof` fails for objects of another realm.
  */
 export function exportsOfImported(imported: { readonly default?: unknown }): object {
   const { default: given } = imported;
@@ -15,7 +15,7 @@ export function exportsOfImported(imported: { readonly default?: unknown }): obj
   if (tag === 'WebAssembly.Module') return exportsOf(given as object);
   if (tag === 'Uint8Array') return exportsOf(compile(given as Uint8Array));
   if (tag === 'ArrayBuffer') return exportsOf(compile(new Uint8Array(given as ArrayBuffer)));
-  // WebAssembly's own integration with modules: the namespace is the one instance there is.
+  // The WebAssembly ESM integration: the namespace has the exports of the only instance.
   if ('memory' in imported && !taken.has(imported)) {
     taken.add(imported);
     return imported;

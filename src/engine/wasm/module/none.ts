@@ -2,6 +2,6 @@ function refuse(): never {
   throw new TypeError('samekey/pure has no WebAssembly');
 }
 
-/** No WebAssembly, not even an attempt that a policy would report. */
+/** No WebAssembly, and no attempt that a content security policy would report. */
 export const instantiateCore = (): object => refuse();
 export const instantiateJson = (): object => refuse();

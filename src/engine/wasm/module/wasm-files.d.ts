@@ -1,4 +1,4 @@
-/** What such an import gives depends on who bundles it: see imported.ts. */
+/** The result of such an import depends on the bundler: see imported.ts. */
 declare module '*.wasm' {
   const module: unknown;
   export default module;

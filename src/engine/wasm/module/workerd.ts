@@ -1,8 +1,8 @@
-// workerd compiles what is imported by name when it is deployed, and nothing inside a request.
+// workerd compiles named imports at deployment, and forbids compilation inside a request.
 import * as core from './core.wasm';
 import { exportsOfImported } from './imported.js';
 import * as json from './json.wasm';
 
-/** The exports of a new instance of each. */
+/** Each returns the exports of a new instance. */
 export const instantiateCore = () => exportsOfImported(core);
 export const instantiateJson = () => exportsOfImported(json);

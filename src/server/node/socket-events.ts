@@ -1,7 +1,7 @@
 // biome-ignore lint/suspicious/noExplicitAny: listeners of events of all kinds.
 type Listener = (...args: any[]) => void;
 
-/** What of a socket is needed here; `on` and the like are its prototype's. */
+/** The part of a socket that is used here. `on` and its siblings are functions of the prototype. */
 interface Socket {
   readonly destroyed: boolean;
   on(event: string, listener: Listener): unknown;
@@ -9,27 +9,26 @@ interface Socket {
   off(event: string, listener: Listener): unknown;
 }
 
-const ENDS: ReadonlySet<string> = new Set(['close', 'end', 'error']);
+const END_EVENTS: ReadonlySet<string> = new Set(['close', 'end', 'error']);
 const FUNCTIONS = ['on', 'addListener', 'once', 'off', 'removeListener'] as const;
 
-const held = new WeakMap<object, HeldEnds>();
+const held = new WeakMap<object, HeldEndEvents>();
 
 /**
- * Holds what is told of the end of a socket back from those who begin to listen from now on: what
- * sends a file stops at that in the middle, though others wait for the rest. Returns a function that
- * ends this.
+ * Withholds the end events of a socket from listeners that are added from now on: a file sender would
+ * stop in the middle, although duplicates wait for the rest. Returns a function that ends this.
  */
-export function holdEnds(socket: object): () => void {
+export function holdEndEvents(socket: object): () => void {
   let ends = held.get(socket);
   if (ends === undefined) {
-    ends = new HeldEnds(socket as Socket);
+    ends = new HeldEndEvents(socket as Socket);
     held.set(socket, ends);
   }
-  return ends.enter();
+  return ends.hold();
 }
 
-/** Of one socket, on which several requests may be answered at a time. */
-class HeldEnds {
+/** The events of one socket, on which several requests may be answered at a time. */
+class HeldEndEvents {
   readonly #socket: Socket;
   #count = 0;
   #waiting: { readonly event: string; readonly listener: Listener; readonly isOnce: boolean }[] =
@@ -39,12 +38,12 @@ class HeldEnds {
     this.#socket = socket;
   }
 
-  enter(): () => void {
+  hold(): () => void {
     if (this.#count++ === 0) this.#takeOver();
-    let isIn = true;
+    let isHolding = true;
     return () => {
-      if (isIn && --this.#count === 0) this.#giveBack();
-      isIn = false;
+      if (isHolding && --this.#count === 0) this.#release();
+      isHolding = false;
     };
   }
 
@@ -52,11 +51,11 @@ class HeldEnds {
     const socket = this.#socket;
     const { on, once, off } = socket;
     const listen = (isOnce: boolean) => (event: string, listener: Listener) => {
-      if (ENDS.has(event)) this.#waiting.push({ event, listener, isOnce });
+      if (END_EVENTS.has(event)) this.#waiting.push({ event, listener, isOnce });
       else (isOnce ? once : on).call(socket, event, listener);
       return socket;
     };
-    const forget = (event: string, listener: Listener) => {
+    const remove = (event: string, listener: Listener) => {
       this.#waiting = this.#waiting.filter(
         (each) => each.event !== event || each.listener !== listener,
       );
@@ -67,12 +66,12 @@ class HeldEnds {
       on: listen(false),
       addListener: listen(false),
       once: listen(true),
-      off: forget,
-      removeListener: forget,
+      off: remove,
+      removeListener: remove,
     });
   }
 
-  #giveBack(): void {
+  #release(): void {
     const socket = this.#socket as Socket & Record<string, unknown>;
     for (const name of FUNCTIONS) delete socket[name];
     for (const { event, listener, isOnce } of this.#waiting.splice(0)) {

@@ -1,51 +1,51 @@
 import { GATHER, GATHER_BYTES, PIECE } from './layout';
 import { shift } from './compact';
-import { isFull, takeBytes } from './room';
+import { allocateSmall, outOfMemory } from './region';
 
 /**
- * The canonical text as a rope: segments of memory, each with the next. A document whose members
- * are in order is one segment. To sort an object is to link its members anew, and so costs nothing
- * for what is in them.
+ * The canonical text as a linked list of segments of memory. A document whose members are in order
+ * is one segment. Sorting an object links the segments of its members in another order and copies
+ * no text.
  *
- * A segment is its start, its end and the next one's address. One that is split keeps its front,
- * so that whoever remembers where a member begins by its segment and address stays right.
+ * A segment is its start, its end and the address of the next one. Splitting a segment keeps its
+ * front, so a member that was noted by segment and address stays valid.
  */
 const SEGMENT_BYTES: usize = 12;
 
-/** The last segment, which grows: its end is not written down yet. */
+/** The last segment, which grows. Its end is not stored yet. */
 export let current: usize = 0;
 let head: usize = 0;
-/** How much of the text is not in the document's own place. */
-let elsewhereBytes: usize = 0;
+/** Bytes of text outside the memory of the document. */
+let copiedBytes: usize = 0;
 
 export function newSegment(start: usize, end: usize, next: usize): usize {
-  const segment = takeBytes(SEGMENT_BYTES);
+  const segment = allocateSmall(SEGMENT_BYTES);
   store<u32>(segment, <u32>start, 0);
   store<u32>(segment, <u32>end, 4);
   store<u32>(segment, <u32>next, 8);
   return segment;
 }
 
-export function openRope(start: usize): void {
-  elsewhereBytes = 0;
+export function openText(start: usize): void {
+  copiedBytes = 0;
   head = current = newSegment(start, start, 0);
 }
 
-/** Ends `segment` at `end` and goes on with a new one from `start`. */
-export function goOn(segment: usize, end: usize, start: usize): void {
+/** Ends `segment` at `end`, and continues the text in a new one from `start`. */
+export function continueAt(segment: usize, end: usize, start: usize): void {
   current = newSegment(start, start, 0);
   store<u32>(segment, <u32>end, 4);
   store<u32>(segment, <u32>current, 8);
 }
 
-/** Goes back to `start` in `segment`: what came after never was. */
-export function goBack(segment: usize, start: usize, at: usize): void {
+/** Goes back to `start` in `segment`, and discards the text after it. */
+export function rollback(segment: usize, start: usize, at: usize): void {
   current = segment;
   store<u32>(segment, 0, 8);
   shift = at - start;
 }
 
-/** Puts `byteCount` bytes at `text` in place of what was read up to `at` and not written. */
+/** Writes `byteCount` bytes at `text` in place of the unwritten text up to `at`. */
 export function putText(text: usize, byteCount: usize, at: usize): void {
   const out = at - shift;
   if (byteCount <= shift) {
@@ -53,57 +53,57 @@ export function putText(text: usize, byteCount: usize, at: usize): void {
     shift -= byteCount;
     return;
   }
-  // It is longer than what it stands for: it goes elsewhere.
-  elsewhereBytes += byteCount;
-  const copy = takeBytes(byteCount);
+  // It is longer than the text that it replaces, so it is stored elsewhere.
+  copiedBytes += byteCount;
+  const copy = allocateSmall(byteCount);
   memory.copy(copy, text, byteCount);
-  goOn(current, out, copy);
-  goOn(current, copy + byteCount, out);
+  continueAt(current, out, copy);
+  continueAt(current, copy + byteCount, out);
 }
 
 /**
- * Two segments that are no text, told by where they "start": what is between them goes in as its own
- * digest, which is JavaScript's business.
+ * Two marks that are no text, recognized by their "start". JavaScript replaces the text between
+ * them by its digest.
  */
 const REFERENCE_BEGINS: u32 = 1;
 const REFERENCE_ENDS: u32 = 2;
 
-/** Makes a reference of what stands from `start` in `segment` up to what was written of `at`. */
-export function refer(segment: usize, start: usize, at: usize): void {
+/** Makes a reference of the text from `start` in `segment` up to the output position of `at`. */
+export function makeReference(segment: usize, start: usize, at: usize): void {
   const end = at - shift;
-  endRope(end);
+  endText(end);
   const content = newSegment(start, load<u32>(segment, 4), load<u32>(segment, 8));
   const last = segment == current ? content : current;
   store<u32>(segment, <u32>start, 4);
   store<u32>(segment, <u32>newSegment(REFERENCE_BEGINS, REFERENCE_BEGINS, content), 8);
   const mark = newSegment(REFERENCE_ENDS, REFERENCE_ENDS, 0);
   store<u32>(last, <u32>mark, 8);
-  goOn(mark, REFERENCE_ENDS, end);
+  continueAt(mark, REFERENCE_ENDS, end);
 }
 
-export function endRope(end: usize): void {
+export function endText(end: usize): void {
   store<u32>(current, <u32>end, 4);
 }
 
-/** The segments that `nextPiece` has not come to. */
+/** The segments that `nextPiece` has not reached. */
 let rest: usize = 0;
 let wholeBytes: usize = 0;
 const WHOLE_FROM_BYTES: usize = 0x2000;
 
 /**
- * Makes ready for `nextPiece`, with `byteCount` bytes of text in the document's own place. What
- * fits into one piece is gathered, so that it can be digested at once; of anything longer, long
- * segments are handed over where they are.
+ * Prepares `nextPiece`, with `byteCount` bytes of text in the memory of the document. Text that
+ * fits into one piece is copied together, to be digested at once. In longer text, long segments are
+ * passed on in place.
  */
 export function openPieces(byteCount: usize): void {
   rest = head;
-  wholeBytes = byteCount + elsewhereBytes <= GATHER_BYTES ? GATHER_BYTES + 1 : WHOLE_FROM_BYTES;
+  wholeBytes = byteCount + copiedBytes <= GATHER_BYTES ? GATHER_BYTES + 1 : WHOLE_FROM_BYTES;
   if (load<u32>(head, 8) == 0) wholeBytes = 0;
 }
 
 /**
- * The next piece of the text into PIECE: where it starts, where it ends, and which end of a
- * reference comes behind it, if any. Returns whether there is another after it.
+ * Writes the next piece of the text to PIECE: its start, its end, and the mark of a reference that
+ * follows it, if any. Returns whether there is another piece after it.
  */
 export function nextPiece(): bool {
   let out = GATHER;
