@@ -16,13 +16,13 @@ import type { StoredResponse } from '../response/stored-response.js';
 import { type FetchOptions, fetchOptions } from './options.js';
 
 export type { KeyFormat, KeyHeaderOptions, RequestKeyOptions } from '../request/options.js';
+export type { ResponseInfo } from '../response/arriving-response.js';
 export {
   BrokenResponseError,
   HttpError,
   ResponseNotKeptError,
   SlowReaderError,
 } from '../response/errors.js';
-export type { ResponseInfo } from '../response/exchange.js';
 export type { ExchangeOptions } from '../response/options.js';
 export type { FetchEvent, FetchOptions } from './options.js';
 export {
