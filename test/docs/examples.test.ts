@@ -83,7 +83,7 @@ describe('examples in doc comments', () => {
     expect(await run(example, EVERYTHING)).toBe(checkCount);
   });
 
-  it('are there for every public function', () => {
+  it('exist for every public function', () => {
     const functions = Object.entries(samekey)
       .filter(([, value]) => typeof value === 'function')
       .map(([name]) => name);
@@ -99,7 +99,7 @@ describe('examples in documents', () => {
     expect(await run(example, {})).toBe(checkCount);
   });
 
-  it('are there', () => {
+  it('exist', () => {
     expect(inDocuments.some(({ name }) => name.startsWith('README.md'))).toBe(true);
     const checks = inDocuments.map((example) => prepare(example).checkCount);
     expect(checks.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(5);
@@ -149,7 +149,7 @@ describe('the check of examples', () => {
     await expect(async () => run(js(code), { f: (value: unknown) => value })).rejects.toThrow();
   });
 
-  it('finds what is marked, and leaves out what is marked no-run', () => {
+  it('finds the marked blocks, and skips the ones marked no-run', () => {
     const fence = '```';
     const markdown = `${fence}js\na;\n${fence}\n${fence}js no-run\nb;\n${fence}\n${fence}sh\nc\n${fence}\n${fence}ts\nd;\n${fence}\n`;
     expect(examplesInMarkdown('x.md', markdown).map(({ code }) => code.trim())).toEqual([

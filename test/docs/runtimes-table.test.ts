@@ -24,7 +24,7 @@ interface RuntimesTable {
 const script = new URL('../runtimes/table.mjs', import.meta.url);
 const { readResults, renderTable, replaceTable }: RuntimesTable = await import(script.href);
 
-it('docs/runtimes.md shows the runtimes of test/runtimes/results.json, and no others', () => {
+it('docs/runtimes.md shows exactly the runtimes of test/runtimes/results.json', () => {
   const page = readFileSync(new URL('../../docs/runtimes.md', import.meta.url), 'utf8');
   // `replaceTable` throws if the page has no markers.
   expect(page).toBe(replaceTable(page, renderTable(readResults())));
@@ -41,7 +41,7 @@ it.each(readResults().rows)(
   },
 );
 
-it('requests are sent on every runtime, and served where it has a server of the Web', () => {
+it('requests are sent on every runtime, and served on every runtime with a Web-standard server', () => {
   const { rows } = readResults();
   const having = (part: 'fetch' | 'server' | 'once') =>
     rows.filter((row) => (row[part]?.total ?? 0) > 5).map(({ name }) => name.split(',')[0]);

@@ -22,7 +22,7 @@ function digests(folder: string): Record<string, string> {
 }
 
 describe('the build', () => {
-  it('gives the same bytes again in another folder', () => {
+  it('gives the same bytes in another folder', () => {
     mkdirSync(join(ROOT, 'build'), { recursive: true });
     const copy = mkdtempSync(join(ROOT, 'build', 'again-'));
     try {
@@ -67,7 +67,7 @@ describe('the inlined modules', () => {
     }
   });
 
-  it('are in no other file, least of all in that without WebAssembly', () => {
+  it('are in no other file', () => {
     for (const name of ['workerd.js', 'edge.js', 'pure.js']) {
       expect(readFileSync(join(ROOT, 'dist', name), 'utf8')).not.toContain('0061736d');
     }
@@ -81,14 +81,14 @@ describe('SECURITY.md', () => {
   const run = (command = '') =>
     execFileSync('bash', ['-ec', command], { cwd: ROOT, encoding: 'utf8' });
 
-  it('has commands that list the digests of what is shipped', () => {
+  it('has commands that list the digests of the shipped files', () => {
     const lines = run(blocks[0]?.[1]).trim().split('\n');
     expect(lines.map((line) => line.split(/\s+/)[1])).toEqual(
       expect.arrayContaining(['dist/index.js', 'dist/core.wasm', 'dist/cli/samekey.js']),
     );
   });
 
-  it('has commands that show that what is inlined are those files', () => {
+  it('has commands that compare the inlined modules with those files', () => {
     const lines = run(blocks[1]?.[1]).trim().split('\n');
     const [core, json, coreFile, jsonFile] = lines.map((line) => line.split(' '));
     expect(new Set([core?.[0], json?.[0]])).toEqual(new Set([coreFile?.[0], jsonFile?.[0]]));
