@@ -95,7 +95,7 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
-    name: 'a claim takes only what it may',
+    name: 'a claim takes only permitted records',
     check(step) {
       const old = visible(step.before);
       if (step.action.type !== 'claim' || !isNewGrant(step) || old === undefined) return undefined;

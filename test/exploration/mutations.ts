@@ -79,7 +79,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     mistake: 'a finished record is run again without takeFinished',
-    invariant: 'a claim takes only what it may',
+    invariant: 'a claim takes only permitted records',
     from: 'if (!request.takeFinished) return undefined;',
     to: '',
   },
