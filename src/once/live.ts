@@ -1,5 +1,5 @@
 import type { AbortSource } from './abort.js';
-import type { RunContext } from './settle.js';
+import type { RunContext } from './call-function.js';
 
 /** One caller's access to a value that is still arriving. */
 export interface Subscriber {

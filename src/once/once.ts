@@ -6,17 +6,17 @@ import { untilAborted } from './abort.js';
 import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
 import { type CallOptions, checkCall, checkKey, type InnerCallOptions } from './call.js';
+import type { OnceContext, RunContext } from './call-function.js';
 import type { RunOutcome, RunPlan } from './claim-and-run.js';
 import { currentRun, waitFor } from './deadlock.js';
 import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import { GuardedStore } from './guarded-store.js';
-import { type Kept, open } from './kept.js';
 import { LiveCall, type Subscriber } from './live.js';
 import { type OnceOptions, type OnceSettings, onceOptions, RENEWALS_PER_LEASE } from './options.js';
 import type { EventBody } from './run.js';
-import type { OnceContext, RunContext } from './settle.js';
 import { SharedRun, type SharedRunHost } from './shared-run.js';
+import { decodeResult, type StoredResult } from './stored-result.js';
 
 /** A result, and how it came about. */
 export interface Detailed<T> {
@@ -321,9 +321,9 @@ export class OnceRunner implements SharedRunHost {
       onEnded();
     };
     run.settled.then(
-      ({ kept, isKept, fingerprint, ageMs, leftMs }) => {
+      ({ result, isStored, fingerprint, ageMs, leftMs }) => {
         remove();
-        if (isKept && !run.isEvicted) this.#cache.set(key, kept, fingerprint, ageMs, leftMs);
+        if (isStored && !run.isEvicted) this.#cache.set(key, result, fingerprint, ageMs, leftMs);
       },
       // Each waiter receives the error; there may be no waiter left.
       remove,
@@ -379,32 +379,32 @@ export class OnceRunner implements SharedRunHost {
   #replay<T>(key: string, cached: CachedResult, { traceparent }: InnerCallOptions): Detailed<T> {
     const ageMs = Math.max(0, this.settings.clock() - cached.finishedAtMs);
     const event = { type: 'replayed', layer: 'process', ageMs } as const;
-    const value = this.#give<T>(key, traceparent, event, cached.kept);
+    const value = this.#give<T>(key, traceparent, event, cached.result);
     return { value, outcome: 'replayed', layer: 'process', ageMs };
   }
 
   /** To who started the run. */
   #deliver<T>(key: string, settled: RunOutcome, { traceparent }: InnerCallOptions): Detailed<T> {
-    const { outcome, kept, own, ageMs, waitedMs } = settled;
+    const { outcome, result, own, ageMs, waitedMs } = settled;
     const layer = own === undefined ? 'store' : 'process';
     if (own !== undefined) return { value: own() as T, outcome, layer, ageMs };
     const event =
       outcome === 'joined'
         ? ({ type: outcome, layer, waitedMs, joinedTraceparent: undefined } as const)
         : ({ type: 'replayed', layer, ageMs } as const);
-    const value = this.#give<T>(key, traceparent, event, kept);
+    const value = this.#give<T>(key, traceparent, event, result);
     return { value, outcome, layer, ageMs };
   }
 
   #deliverToJoined<T>(
     run: SharedRun,
-    { kept, ageMs }: RunOutcome,
+    { result, ageMs }: RunOutcome,
     { traceparent }: InnerCallOptions,
     waitedMs: number,
   ): Detailed<T> {
     const joinedTraceparent = run.traceparent;
     const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
-    const value = this.#give<T>(run.key, traceparent, event, kept);
+    const value = this.#give<T>(run.key, traceparent, event, result);
     return { value, outcome: 'joined', layer: 'process', ageMs };
   }
 
@@ -419,8 +419,8 @@ export class OnceRunner implements SharedRunHost {
       this.#tell(key, traceparent, event);
       return;
     }
-    const savedBy = ({ own, kept }: RunOutcome) =>
-      this.#savedBy(own === undefined ? open(kept, settings.codec) : own());
+    const savedBy = ({ own, result }: RunOutcome) =>
+      this.#savedBy(own === undefined ? decodeResult(result, settings.codec) : own());
     const told = run.settled
       .then(savedBy)
       .catch(ignore)
@@ -429,10 +429,15 @@ export class OnceRunner implements SharedRunHost {
   }
 
   /** Opens a result for a duplicate, and tells of it: a kept error is one, too. */
-  #give<T>(key: string, traceparent: string | undefined, event: EventBody, kept: Kept): T {
+  #give<T>(
+    key: string,
+    traceparent: string | undefined,
+    event: EventBody,
+    result: StoredResult,
+  ): T {
     let saved: { saved: Saved } | undefined;
     try {
-      const value = open(kept, this.settings.codec) as T;
+      const value = decodeResult(result, this.settings.codec) as T;
       saved = this.#savedBy(value);
       return value;
     } finally {

@@ -111,7 +111,7 @@ export class SharedRun implements RunTools {
 
   /** Whether the request that started it is gone, and it with that. */
   get isGone(): boolean {
-    return this.#heartbeat?.isGone ?? false;
+    return this.#heartbeat?.hasEnded ?? false;
   }
 
   /** The outcome, for other requests too: rejects with `RequestGoneError` if the run was cut off. */

@@ -1,6 +1,6 @@
 import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../once/abort.js';
+import type { RunContext } from '../once/call-function.js';
 import type { LiveFunction, Subscriber } from '../once/live.js';
-import type { RunContext } from '../once/settle.js';
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import { joinChunks } from './chunks.js';
 import { watchCompleteness } from './completeness.js';

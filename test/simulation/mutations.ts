@@ -66,7 +66,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a result that was not written counts as kept',
     file: 'once/write.ts',
-    from: "if (leftMs <= 0) return end({ type: 'unkept' });",
+    from: "if (leftMs <= 0) return end({ type: 'unwritten' });",
     to: 'if (leftMs <= 0) return succeed();',
     breaks: 'not kept, not told',
     seenIn: 'a store that refuses results',
@@ -75,8 +75,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a result without protection is cached',
     file: 'once/run.ts',
-    from: 'return { kept, own, isKept: false, fingerprint, ageMs: 0, leftMs: 0 };',
-    to: 'return { kept, own, isKept: true, fingerprint, ageMs: 0, leftMs: 1000 };',
+    from: 'return { result, own, isStored: false, fingerprint, ageMs: 0, leftMs: 0 };',
+    to: 'return { result, own, isStored: true, fingerprint, ageMs: 0, leftMs: 1000 };',
     breaks: 'not kept, not told',
     seenIn: 'run when the store fails / A.claim1.effect: err',
   },
@@ -149,14 +149,14 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a claim that failed is not given back',
     file: 'once/guarded-store.ts',
-    from: "if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) giveBack();",
+    from: "if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) onLost();",
     to: '',
     breaks: 'no lease without an owner',
     seenIn: 'hold',
   },
   {
     name: 'a release that failed is not tried again',
-    file: 'once/give-back.ts',
+    file: 'once/release-queue.ts',
     from: 'if (isLast || isOver ||',
     to: 'if (true || isOver ||',
     breaks: 'no lease without an owner',
@@ -209,7 +209,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'close does not wait for what is to be released',
     file: 'once/guarded-store.ts',
-    from: 'await this.#giveBacks.close();',
+    from: 'await this.#releases.close();',
     to: '',
     breaks: 'close is the end',
     seenIn: 'close',
@@ -226,8 +226,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a renewal that failed loses the lease',
     file: 'once/lease.ts',
-    from: 'if (isOurs === false) return this.#lose();',
-    to: 'if (!isOurs) return this.#lose();',
+    from: 'if (isOurs === false) return this.#loseLease();',
+    to: 'if (!isOurs) return this.#loseLease();',
     breaks: 'one fault loses no lease',
     seenIn: 'a lease shorter than storeTimeoutMs',
   },
