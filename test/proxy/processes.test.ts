@@ -448,7 +448,7 @@ describe('what it says', () => {
     [['-u', 'http://a', '-p', 'acme'], /presets has "acme", wanted some of volatile, /],
     [
       ['-u', 'http://a', '--host', '192.0.2.1'],
-      /^Cannot listen on 192\.0\.2\.1, port 8787: that is none/,
+      /^Cannot listen on 192\.0\.2\.1, port 8787: this machine does not have that address/,
     ],
   ] as const)('one line about %j', async (args, message) => {
     const run = await samekey(['proxy', ...args]);
