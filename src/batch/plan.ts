@@ -11,10 +11,9 @@ import {
   type BatchLimits,
   type BatchProvider,
   type BatchRequest,
-  LIMITS,
+  FORMATS,
   lineOverheadBytes,
   readRequest,
-  requestLine,
   requireFit,
 } from './request.js';
 import { windowsOf } from './windows.js';
@@ -99,7 +98,7 @@ export async function planBatch(
   const plan = new MemoryPlan({
     ...settings,
     identity,
-    limits: toLimits(limits, LIMITS[provider]),
+    limits: toLimits(limits, FORMATS[provider]),
   });
   try {
     for await (const window of windowsOf(requests)) await plan.addRequests(window);
@@ -210,7 +209,7 @@ class MemoryPlan implements PlanWriter {
   #toBatch(number: number, { url, items, owners, byteCount }: BatchDraft): PlannedBatch {
     const { provider, leaseMs } = this.#settings;
     function* lines(): Generator<string> {
-      for (const { customId, body } of items) yield requestLine(provider, customId, url, body);
+      for (const { customId, body } of items) yield FORMATS[provider].line(customId, url, body);
     }
     return {
       key: this.#keyOf(number),

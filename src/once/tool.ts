@@ -3,13 +3,13 @@ import { defineIdentity, type IdentityLike, type Key, keyOf } from '../index.js'
 import { readOptions } from '../options/read.js';
 import { instance, type OptionsOf, specs, value } from '../options/spec.js';
 import { memoryStore } from '../store/memory.js';
+import type { OnceContext } from './call-function.js';
 import { createOnce, type Once } from './once.js';
 import { onceOptions } from './options.js';
-import type { OnceContext } from './settle.js';
 
 const toolOptions = /* @__PURE__ */ specs(() => ({
   /**
-   * Which arguments identify the operation. A model words its prose differently each time it calls a tool, so that a payment with another `note` is another payment unless `include` names the rest: `{ include: ['order_id', 'amount'] }`.
+   * The arguments that identify the operation. A model rewords its prose at each call, so a payment with another `note` has another key. Name the arguments that count: `{ include: ['order_id', 'amount'] }`.
    * @defaultValue all arguments
    */
   identity: value<IdentityLike>('an identity', (given) => {
@@ -27,20 +27,20 @@ const toolOptions = /* @__PURE__ */ specs(() => ({
 
 export interface ToolOptions extends OptionsOf<typeof toolOptions> {}
 
-/** A tool whose runs are kept. */
+/** A tool that runs once per key. */
 export interface OnceTool<A, R> {
   (args: A, options?: { readonly signal?: AbortSignal; readonly fresh?: boolean }): Promise<R>;
-  /** The key of a call with these arguments. */
+  /** Returns the key of a call with these arguments. */
   keyOf(args: A): Key;
-  /** Forgets the result of these arguments. */
+  /** Removes the stored result for these arguments. */
   evict(args: A): Promise<boolean>;
-  /** Calls that ran the function, and calls that did not have to. */
+  /** Counts calls that received an earlier result (`hits`) and calls that ran the function (`misses`). */
   stats(): { readonly hits: number; readonly misses: number };
 }
 
 /**
- * Returns an agent's tool that runs once for the same arguments: a second call, of a model that asks
- * again or of a turn that is tried again, gets the first one's result.
+ * Returns a tool for an agent that runs once for the same arguments. If the model calls it again, or a
+ * turn is retried, the second call receives the result of the first.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
  * @example
@@ -68,10 +68,10 @@ export function onceTool<A, R>(
   const { identity = {}, ttlMs } = settings;
   const once = settings.once ?? createOnce({ store: memoryStore(), ttlMs });
   const scopes = identity.scope === undefined ? [] : [identity.scope].flat();
-  const own = defineIdentity({ ...identity, scope: ['tool', name, ...scopes] });
+  const toolIdentity = defineIdentity({ ...identity, scope: ['tool', name, ...scopes] });
   let hits = 0;
   let misses = 0;
-  const keyOfCall = (args: A) => keyOf(args, own);
+  const keyOfCall = (args: A) => keyOf(args, toolIdentity);
   const tool = async (args: A, call?: { signal?: AbortSignal; fresh?: boolean }) => {
     const { value, outcome } = await once.detailed(
       keyOfCall(args),
