@@ -70,9 +70,9 @@ const SHARED = [
 
 /** The settings of `idempotency`, of a file and of the environment. */
 export const configOptions: typeof headerOptions &
-  typeof keyOptions &
-  Pick<typeof onceOptions, (typeof SHARED)[number]> = /* @__PURE__ */ specs(() =>
-  joined(headerOptions, keyOptions, only(onceOptions, ...SHARED)),
+  Pick<typeof onceOptions, (typeof SHARED)[number]> &
+  typeof keyOptions = /* @__PURE__ */ specs(() =>
+  joined(headerOptions, only(onceOptions, ...SHARED), keyOptions),
 );
 
 /** Everything about idempotency that a program configures, in one place. */
