@@ -84,7 +84,7 @@ export class IdempotencyRules<Incoming> {
   /** `maker` is the function that received the options, for messages. */
   constructor(options: ServerOptions<Incoming>, maker: string) {
     const settings = readOptions(serverOptions, options, `options of ${maker}`, {
-      createOnce: onceOptions,
+      others: { createOnce: onceOptions },
     }) as ServerSettings<Incoming>;
     const { identity, methods, maxBodyBytes, onEvent } = settings;
     this.#settings = settings;
