@@ -1,8 +1,9 @@
+import type { BatchRoute } from '../providers/provider.js';
 import type { Store } from '../store/store.js';
 import { type Candidate, type ClaimSettings, ItemClaims } from './claims.js';
 import { batchCodec, type CreatedBatch, type ItemInProgress } from './in-progress.js';
 import { batchKey, batchOwner } from './item.js';
-import type { BatchProvider, Route } from './request.js';
+import type { BatchProvider } from './request.js';
 
 /** A request with its key, ready to be planned. */
 export interface KeyedRequest {
@@ -12,7 +13,7 @@ export interface KeyedRequest {
   readonly ordinal: number;
   /** The `custom_id` of the request. */
   readonly requester: string | undefined;
-  readonly route: Route;
+  readonly route: BatchRoute;
   /** The body as JSON text. */
   readonly body: string;
   /** Upper bound of the bytes that the request adds to a batch. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { DEFAULT_TTL_MS } from '../batch/options.js';
 import { Planner, type PlanWriter } from '../batch/planner.js';
-import { type BatchProvider, LIMITS, requestLine } from '../batch/request.js';
+import { type BatchProvider, FORMATS } from '../batch/request.js';
 import type { Store } from '../store/store.js';
 import { isReadyToSend, type PlanFile, PlanFolder } from './batch-files.js';
 import { LineReader } from './batch-lines.js';
@@ -96,7 +96,7 @@ async function planFiles(
         provider,
         run: begun.runs.at(-1) as string,
         earlierRuns: new Set(begun.runs.slice(0, -1)),
-        limits: LIMITS[provider],
+        limits: FORMATS[provider],
         leaseMs: LEASE_MS,
         ttlMs: DEFAULT_TTL_MS,
       },
@@ -127,7 +127,7 @@ async function planFiles(
 function writerInto(folder: PlanFolder, provider: BatchProvider): PlanWriter {
   return {
     addItem(batchNumber, { customId, route, body }) {
-      folder.add(batchNumber, requestLine(provider, customId, route.url, body), provider);
+      folder.add(batchNumber, FORMATS[provider].line(customId, route.url, body), provider);
     },
     flush: () => folder.flush(),
   };

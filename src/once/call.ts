@@ -15,9 +15,9 @@ export interface CallOptions {
 }
 
 /** The same, of a layer above. */
-export interface InnerCallOptions extends Omit<CallOptions, 'signal'> {
-  readonly signal?: AbortSource;
-}
+export type InnerCallOptions = {
+  readonly [Name in keyof Omit<CallOptions, 'signal'>]?: CallOptions[Name] | undefined;
+} & { readonly signal?: AbortSource | undefined };
 
 const MEMBERS = ['signal', 'fingerprint', 'fresh', 'traceparent'];
 

@@ -1,12 +1,12 @@
 import { monotonicMs, randomUuid } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, StoreRecord } from '../store/store.js';
 import { isAnother, isUnknown } from '../store/transition.js';
+import { encodeResult, type RunContext } from './call-function.js';
 import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
 import type { GuardedStore } from './guarded-store.js';
-import { type Kept, keptIn } from './kept.js';
 import type { OnceSettings } from './options.js';
 import { type Claim, type RunResult, type RunTools, runClaimed, runUnprotected } from './run.js';
-import { type RunContext, toKept } from './settle.js';
+import { type StoredResult, storedResult } from './stored-result.js';
 
 /** What a run was started with. */
 export interface RunPlan {
@@ -21,12 +21,12 @@ export class Abandoned extends Error {}
 
 /** How a run ended, for all who are on it. */
 export interface RunOutcome {
-  readonly kept: Kept;
+  readonly result: StoredResult;
   /** Gives the function's own value, or throws its error, if it ran here. */
   readonly own: (() => unknown) | undefined;
   readonly outcome: 'executed' | 'joined' | 'replayed';
   /** Whether the store has it: what it does not have is given to nobody who comes later. */
-  readonly isKept: boolean;
+  readonly isStored: boolean;
   /** Of the payload whose result it is. */
   readonly fingerprint: string | undefined;
   readonly waitedMs: number;
@@ -120,12 +120,12 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
         tools.emit({ type: 'mismatch', layer: 'store' });
         throw mismatch(key, record);
       }
-      const kept = keptIn(record);
-      if (kept !== undefined) {
+      const result = storedResult(record);
+      if (result !== undefined) {
         if (!fresh || isNew(record)) {
           // Its reply took some time, in which the result has grown older.
           const repliedMs = nowMs + (monotonicMs() - sentAt);
-          return replay(record, kept, repliedMs, hasWaited, waitedMs());
+          return replay(record, result, repliedMs, hasWaited, waitedMs());
         }
         // The run that was waited for came to nothing, and this is what was there before it.
         takeFinished = true;
@@ -231,7 +231,7 @@ async function decide(
   if (found === 'retry') return found;
   if (typeof found === 'object' && found !== null && 'value' in found) {
     // Before the record of what is unknown is taken over.
-    toKept(key, found.value, settings);
+    encodeResult(key, found.value, settings);
     tools.emit({ type: 'unknown', attempt, decision: 'reconciled' });
     return found;
   }
@@ -253,15 +253,15 @@ function toOutcome({ own, ...run }: RunResult, waitedMs: number): RunOutcome {
 
 function replay(
   { fingerprint, finishedAtMs, expiresAtMs }: StoreRecord,
-  kept: Kept,
+  result: StoredResult,
   nowMs: number,
   hasWaited: boolean,
   waitedMs: number,
 ): RunOutcome {
   return {
-    kept,
+    result,
     own: undefined,
-    isKept: true,
+    isStored: true,
     outcome: hasWaited ? 'joined' : 'replayed',
     fingerprint,
     waitedMs,

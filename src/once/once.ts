@@ -1,21 +1,22 @@
 import { readOptions } from '../options/read.js';
-import { monotonicMs } from '../runtime/runtime.js';
+import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
 import { isAnother } from '../store/transition.js';
 import { untilAborted } from './abort.js';
 import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
 import { type CallOptions, checkCall, checkKey, type InnerCallOptions } from './call.js';
+import type { OnceContext, RunContext } from './call-function.js';
 import type { RunOutcome, RunPlan } from './claim-and-run.js';
 import { currentRun, waitFor } from './deadlock.js';
 import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import { GuardedStore } from './guarded-store.js';
-import { type Kept, open } from './kept.js';
+import { LiveCall, type Subscriber } from './live.js';
 import { type OnceOptions, type OnceSettings, onceOptions, RENEWALS_PER_LEASE } from './options.js';
 import type { EventBody } from './run.js';
-import type { OnceContext, RunContext } from './settle.js';
 import { SharedRun, type SharedRunHost } from './shared-run.js';
+import { decodeResult, type StoredResult } from './stored-result.js';
 
 /** A result, and how it came about. */
 export interface Detailed<T> {
@@ -61,6 +62,10 @@ export interface Once {
   close(): Promise<void>;
 }
 
+type RunFunction = RunPlan['fn'];
+
+const ignore = () => {};
+
 const COUNTED = {
   executed: 'executed',
   failed: 'failed',
@@ -102,6 +107,18 @@ export function createOnce(options: OnceOptions): Once {
   }) as Once;
 }
 
+/**
+ * The answer of a live function: a result that was there, or a subscription to one that is arriving,
+ * with a promise that resolves when the run has ended and its result is stored, if it is.
+ */
+export type LiveAnswer<T, S extends Subscriber = Subscriber> =
+  | Detailed<T>
+  | {
+      readonly subscriber: S;
+      readonly outcome: 'executed' | 'joined';
+      readonly settled: Promise<void>;
+    };
+
 /** What `createOnce` returns, for a layer above: its function can do without a platform's signal. */
 export class OnceRunner implements SharedRunHost {
   readonly settings: OnceSettings;
@@ -135,12 +152,29 @@ export class OnceRunner implements SharedRunHost {
     );
   }
 
-  async detailed<T>(
+  detailed<T>(
     key: string,
     fn: (context: RunContext) => T | Promise<T>,
     options: InnerCallOptions = {},
   ): Promise<Detailed<T>> {
-    checkCall(key, fn, options);
+    return this.#call<T>(key, fn, options) as Promise<Detailed<T>>;
+  }
+
+  /** `detailed` for a function whose value callers read while it arrives. */
+  live<T, S extends Subscriber>(
+    key: string,
+    call: LiveCall<S>,
+    options: InnerCallOptions = {},
+  ): Promise<LiveAnswer<T, S>> {
+    return this.#call<T>(key, call, options) as Promise<LiveAnswer<T, S>>;
+  }
+
+  async #call<T>(
+    key: string,
+    fn: RunFunction | LiveCall,
+    options: InnerCallOptions,
+  ): Promise<LiveAnswer<T>> {
+    checkCall(key, fn instanceof LiveCall ? fn.create : fn, options);
     const { signal, fingerprint, fresh = false } = options;
     const calledAt = monotonicMs();
     const caller = currentRun();
@@ -151,18 +185,30 @@ export class OnceRunner implements SharedRunHost {
       if (cached !== undefined && !isAnother(cached.fingerprint, fingerprint)) {
         return this.#replay<T>(key, cached, options);
       }
-      const under = this.#runToJoin(key);
-      const run = under ?? this.#start({ key, fn, fingerprint, fresh }, options);
-      const join = () => waitFor(caller, run, () => run.join(options, calledAt));
-      const settled = await (under === undefined
+      const shared = this.#runToJoin(key);
+      const run = shared ?? this.#start({ key, fingerprint, fresh }, fn, options);
+      const join = () =>
+        waitFor(caller, run, () => run.join(options, calledAt, shared !== undefined));
+      const answer = await (shared === undefined
         ? join()
-        : this.#join(under, options, calledAt, join));
-      if (settled === undefined) continue;
-      if (isAnother(settled.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
-      if (under === undefined) return this.#deliver<T>(key, settled, options);
+        : this.#join(shared, options, calledAt, join));
+      if (answer === undefined) continue;
+      if ('cancel' in answer) {
+        // The failure of a run that had lost its callers before it began: this caller makes its own.
+        if (shared?.wasAbandoned && shared.live?.isOpen === false) {
+          answer.cancel();
+          await shared.untilEnded(options, calledAt);
+          continue;
+        }
+        const outcome = shared === undefined ? 'executed' : 'joined';
+        if (shared !== undefined) this.#tellOfSubscriber(shared, options, monotonicMs() - calledAt);
+        return { subscriber: answer, outcome, settled: run.settled.then(ignore, ignore) };
+      }
+      if (isAnother(answer.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
+      if (shared === undefined) return this.#deliver<T>(key, answer, options);
       // Nothing was run here: what it found may be older than this call, or have expired since.
-      if (settled.outcome !== 'executed' && (fresh || settled.leftMs <= 0)) continue;
-      return this.#deliverToJoined<T>(under, settled, options, monotonicMs() - calledAt);
+      if (answer.outcome !== 'executed' && (fresh || answer.leftMs <= 0)) continue;
+      return this.#deliverToJoined<T>(shared, answer, options, monotonicMs() - calledAt);
     }
   }
 
@@ -217,7 +263,15 @@ export class OnceRunner implements SharedRunHost {
   }
 
   emit(key: string, traceparent: string | undefined, event: EventBody): void {
-    if (event.type !== 'evicted') this.#counts[COUNTED[event.type]]++;
+    this.#count(event);
+    this.#tell(key, traceparent, event);
+  }
+
+  #count({ type }: EventBody): void {
+    if (type !== 'evicted') this.#counts[COUNTED[type]]++;
+  }
+
+  #tell(key: string, traceparent: string | undefined, event: EventBody): void {
     try {
       this.settings.onEvent?.({ ...event, key, traceparent } as OnceEvent);
     } catch {
@@ -243,16 +297,33 @@ export class OnceRunner implements SharedRunHost {
     if (this.#joinable.get(run.key) === run) this.#joinable.delete(run.key);
   }
 
-  #start(plan: RunPlan, { traceparent }: InnerCallOptions): SharedRun {
+  #start(
+    plan: Omit<RunPlan, 'fn'>,
+    fn: RunFunction | LiveCall,
+    { traceparent }: InnerCallOptions,
+  ): SharedRun {
     const { key } = plan;
-    const run = new SharedRun(plan, traceparent, this);
+    let onEnded = ignore;
+    if (fn instanceof LiveCall) {
+      // Before the run starts: if it throws, nothing runs.
+      fn.onStart?.(
+        new Promise((resolve) => {
+          onEnded = resolve;
+        }),
+      );
+    }
+    const callee = fn instanceof LiveCall ? fn.create() : fn;
+    const run = new SharedRun(plan, callee, traceparent, this);
     this.#joinable.set(key, run);
     this.#inProgress.add(run);
-    const remove = () => this.#remove(run);
+    const remove = () => {
+      this.#remove(run);
+      onEnded();
+    };
     run.settled.then(
-      ({ kept, isKept, fingerprint, ageMs, leftMs }) => {
+      ({ result, isStored, fingerprint, ageMs, leftMs }) => {
         remove();
-        if (isKept && !run.isEvicted) this.#cache.set(key, kept, fingerprint, ageMs, leftMs);
+        if (isStored && !run.isEvicted) this.#cache.set(key, result, fingerprint, ageMs, leftMs);
       },
       // Each waiter receives the error; there may be no waiter left.
       remove,
@@ -260,26 +331,42 @@ export class OnceRunner implements SharedRunHost {
     return run;
   }
 
-  /** Waits with a run that is under way; `undefined` if the caller is to look again. */
+  /** Joins a run that is in progress; `undefined` if the caller must look again. */
   async #join(
     run: SharedRun,
     options: InnerCallOptions,
     calledAt: number,
-    join: () => Promise<RunOutcome | undefined>,
-  ): Promise<RunOutcome | undefined> {
-    // A run that was aborted, or one that was made before somebody wanted a fresh one.
-    if (run.abort.aborted || (options.fresh && run.phase === 'writing')) {
-      const end = run.untilSettled().catch(() => {});
-      await untilAborted(end, options.signal);
+    join: () => Promise<RunOutcome | Subscriber | undefined>,
+  ): Promise<RunOutcome | Subscriber | undefined> {
+    const { live } = run;
+    // An aborted run, a run that started before a caller asked for a fresh one, or a live value whose
+    // end is known: another caller gets it only from the store.
+    const isTooLate = live?.isOpen === false || (options.fresh && run.phase === 'writing');
+    if (run.abort.aborted || isTooLate) {
+      await run.untilEnded(options, calledAt);
       return undefined;
     }
     if (isAnother(run.fingerprint, options.fingerprint)) {
-      // Whose payload the key stands for is known when the store has been asked.
+      // Only the store knows for which payload the key stands.
       await run.untilClaimAnswered(options.signal);
       if (run.phase === 'claiming') return undefined;
-      return this.#refuseMismatch(run.key, options);
+      if (live === undefined) return this.#refuseMismatch(run.key, options);
+      this.emit(run.key, options.traceparent, { type: 'mismatch', layer: 'process' });
+      throw mismatch(run.key, run.currentRecord);
     }
-    return this.settings.onDuplicate === 'reject' ? run.joinIfIdle(options, calledAt) : join();
+    if (this.settings.onDuplicate === 'reject') return run.joinIfIdle(options, calledAt);
+    const refusal = live?.refuseSubscriber();
+    if (refusal !== undefined) {
+      const event = { type: 'conflict', layer: 'process', waitedMs: 0 } as const;
+      this.emit(run.key, options.traceparent, event);
+      throw refusal;
+    }
+    // A request must not read the stream of another request: its duplicate waits, and gets a copy.
+    if (live !== undefined && isBoundToRequest()) {
+      await run.untilEnded(options, calledAt);
+      return undefined;
+    }
+    return join();
   }
 
   async #refuseMismatch(key: string, { traceparent, signal }: InnerCallOptions): Promise<never> {
@@ -292,40 +379,65 @@ export class OnceRunner implements SharedRunHost {
   #replay<T>(key: string, cached: CachedResult, { traceparent }: InnerCallOptions): Detailed<T> {
     const ageMs = Math.max(0, this.settings.clock() - cached.finishedAtMs);
     const event = { type: 'replayed', layer: 'process', ageMs } as const;
-    const value = this.#give<T>(key, traceparent, event, cached.kept);
+    const value = this.#give<T>(key, traceparent, event, cached.result);
     return { value, outcome: 'replayed', layer: 'process', ageMs };
   }
 
   /** To who started the run. */
   #deliver<T>(key: string, settled: RunOutcome, { traceparent }: InnerCallOptions): Detailed<T> {
-    const { outcome, kept, own, ageMs, waitedMs } = settled;
+    const { outcome, result, own, ageMs, waitedMs } = settled;
     const layer = own === undefined ? 'store' : 'process';
     if (own !== undefined) return { value: own() as T, outcome, layer, ageMs };
     const event =
       outcome === 'joined'
         ? ({ type: outcome, layer, waitedMs, joinedTraceparent: undefined } as const)
         : ({ type: 'replayed', layer, ageMs } as const);
-    const value = this.#give<T>(key, traceparent, event, kept);
+    const value = this.#give<T>(key, traceparent, event, result);
     return { value, outcome, layer, ageMs };
   }
 
   #deliverToJoined<T>(
     run: SharedRun,
-    { kept, ageMs }: RunOutcome,
+    { result, ageMs }: RunOutcome,
     { traceparent }: InnerCallOptions,
     waitedMs: number,
   ): Detailed<T> {
     const joinedTraceparent = run.traceparent;
     const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
-    const value = this.#give<T>(run.key, traceparent, event, kept);
+    const value = this.#give<T>(run.key, traceparent, event, result);
     return { value, outcome: 'joined', layer: 'process', ageMs };
   }
 
+  /** Counts a duplicate that reads an arriving value. Its event waits for the whole value, which says what was saved. */
+  #tellOfSubscriber(run: SharedRun, { traceparent }: InnerCallOptions, waitedMs: number): void {
+    const { key } = run;
+    const { settings } = this;
+    const joinedTraceparent = run.traceparent;
+    const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
+    this.#count(event);
+    if (settings.savingOf === undefined || settings.onEvent === undefined) {
+      this.#tell(key, traceparent, event);
+      return;
+    }
+    const savedBy = ({ own, result }: RunOutcome) =>
+      this.#savedBy(own === undefined ? decodeResult(result, settings.codec) : own());
+    const told = run.settled
+      .then(savedBy)
+      .catch(ignore)
+      .then((saved) => this.#tell(key, traceparent, { ...event, ...saved }));
+    this.finishLater(told);
+  }
+
   /** Opens a result for a duplicate, and tells of it: a kept error is one, too. */
-  #give<T>(key: string, traceparent: string | undefined, event: EventBody, kept: Kept): T {
+  #give<T>(
+    key: string,
+    traceparent: string | undefined,
+    event: EventBody,
+    result: StoredResult,
+  ): T {
     let saved: { saved: Saved } | undefined;
     try {
-      const value = open(kept, this.settings.codec) as T;
+      const value = decodeResult(result, this.settings.codec) as T;
       saved = this.#savedBy(value);
       return value;
     } finally {

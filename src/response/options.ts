@@ -10,7 +10,7 @@ import {
   specs,
   without,
 } from '../options/spec.js';
-import type { ResponseInfo } from './exchange.js';
+import type { ResponseInfo } from './arriving-response.js';
 
 const responseOptions = /* @__PURE__ */ specs(() => ({
   /**

@@ -36,7 +36,7 @@ describe('invalid input of batches', () => {
   });
 
   it.each([
-    [{ provider: 'x' }, RangeError, /provider is not "anthropic" or "openai"/],
+    [{ provider: 'x' }, RangeError, /provider is "x", wanted "anthropic" or "openai"/],
     [{ store: {} }, TypeError, /store has no claim\(\)/],
     [{ leaseMs: 0 }, RangeError, /leaseMs is 0/],
     [{ ttlMs: '1' }, TypeError, /ttlMs is text/],

@@ -52,6 +52,16 @@ describe('the package', () => {
     expect(shipped).toContain('SECURITY.md');
   });
 
+  it('has no script that npm runs, or warns about, where it is installed', () => {
+    // A clone is built by `dependencies`, which npm runs for the top-level project alone.
+    const scripts = Object.keys(manifest.scripts);
+    expect(scripts.filter((name) => /install$|^(pre|post)?prepare$/.test(name))).toEqual([]);
+    expect(manifest.scripts).toMatchObject({
+      dependencies: 'npm run build',
+      prepack: 'npm run build',
+    });
+  });
+
   it('says where it comes from, in the form that npm compares with the builder', () => {
     expect(manifest).toMatchObject({
       repository: { type: 'git', url: `git+${OURS}.git` },

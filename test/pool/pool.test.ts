@@ -217,11 +217,15 @@ describe('a thread', () => {
 
 describe('createPool', () => {
   it.each([
-    [{ threads: 0 }, RangeError, /threads: it is 0, wanted a whole number from 1 to 1024$/],
-    [{ threads: 1.5 }, RangeError, /threads: it is 1\.5/],
-    [{ threads: 2000 }, RangeError, /threads: it is 2000/],
-    [{ threads: '2' }, TypeError, /threads: it is text/],
-    [{ thread: 2 }, TypeError, /there is no member "thread", only threads, identity$/],
+    [{ threads: 0 }, RangeError, /threads is 0, wanted a whole number from 1 to 1024$/],
+    [{ threads: 1.5 }, RangeError, /threads is 1\.5/],
+    [{ threads: 2000 }, RangeError, /threads is 2000/],
+    [{ threads: '2' }, TypeError, /threads is text/],
+    [
+      { thread: 2 },
+      TypeError,
+      /there is no member "thread" \(did you mean "threads"\?\), only threads, identity$/,
+    ],
     [2, TypeError, /wanted an object, not a number$/],
   ])('refuses %j', (options, Class, message) => {
     expectThrown(() => createPool(options as never), Class, {

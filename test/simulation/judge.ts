@@ -109,7 +109,7 @@ export class Judge {
     this.#recent.set(id, recent);
     if (recent.length > MOST_CALLS) {
       this.violate(
-        'in measure',
+        'a bounded number of store calls',
         `${process.name} calls ${action}() ${recent.length} times in a row`,
       );
     }
@@ -214,7 +214,8 @@ export class Judge {
     call.own = run;
     const name = `run ${run.number} of ${call.label} in ${process.name}`;
     world.say(`${name} starts, attempt ${attempt}`);
-    if (run.signal.aborted) this.violate('nothing for nobody', `${name} has an aborted signal`);
+    if (run.signal.aborted)
+      this.violate('no run without a caller', `${name} has an aborted signal`);
     this.#checkWanted(run, name);
     if (token === 0) return;
     const { record } = world;
@@ -258,7 +259,7 @@ export class Judge {
     );
     if (wanted.length > 0) return;
     if (process.options.onAbandoned === 'abort') {
-      this.violate('nothing for nobody', `${name} starts when all callers have left`);
+      this.violate('no run without a caller', `${name} starts when all callers have left`);
       return;
     }
     // By default a run that was begun is kept; none is begun for callers that left before the claim.
@@ -270,7 +271,7 @@ export class Judge {
         .map(({ abortedAt = 0 }) => abortedAt),
     );
     if (leftAt > 0 && leftAt < sentAt) {
-      this.violate('nothing for nobody', `${name} was claimed when all callers had left`);
+      this.violate('no run without a caller', `${name} was claimed when all callers had left`);
     }
   }
 
@@ -300,13 +301,16 @@ export class Judge {
         isToldKept(event)
       ) {
         this.violate(
-          'not kept, not told',
+          'unstored results are not replayed',
           `run ${run.number} is told as executed, and is not kept`,
         );
       }
     }
     if (type === 'leaseLost' && this.#isOneRenewal()) {
-      this.violate('one fault loses no lease', 'one renewal failed, and the lease is lost');
+      this.violate(
+        'one failed renewal loses no lease',
+        'one renewal failed, and the lease is lost',
+      );
     }
   }
 
@@ -356,7 +360,10 @@ export class Judge {
       }
     }
     if (answer.outcome === 'replayed' && run.keptAt === undefined) {
-      this.violate('not kept, not told', `${label} is replayed run ${run.number}, never kept`);
+      this.violate(
+        'unstored results are not replayed',
+        `${label} is replayed run ${run.number}, never kept`,
+      );
     }
     for (const { process, run: evicted, toldAt } of this.#evictions) {
       if (evicted !== run || process !== call.process || toldAt === undefined) continue;
@@ -386,7 +393,7 @@ export class Judge {
     // What another process has made since is seen when the cache's time is over.
     if (call.process.options.cache !== false && run.keptAt !== undefined) return;
     this.violate(
-      'what is kept is what everybody gets',
+      'callers receive the stored result',
       `${call.label} gets run ${run.number} when run ${current.number} is kept`,
     );
   }
@@ -395,7 +402,10 @@ export class Judge {
     const { label, own } = call;
     for (const other of this.calls) {
       if (other !== call && error === other.reason) {
-        this.violate('an abort is its own', `${label} gets the abort of ${other.label}`);
+        this.violate(
+          'an abort affects its caller only',
+          `${label} gets the abort of ${other.label}`,
+        );
       }
     }
     if (error === call.reason || own?.hasValue !== true) return;
@@ -482,10 +492,10 @@ export class Judge {
   atEnd(isQuiet: boolean): void {
     for (const { process, label, answeredAt } of this.calls) {
       if (!process.isCrashed && answeredAt === undefined) {
-        this.violate('nobody hangs', `${label} has got no answer`);
+        this.violate('every call settles', `${label} has got no answer`);
       }
     }
-    if (!isQuiet) this.violate('nobody hangs', 'there is no end of actions');
+    if (!isQuiet) this.violate('every call settles', 'there is no end of actions');
     for (const process of this.#world.processes) {
       if (process.isCrashed) continue;
       this.#checkCounts(process);

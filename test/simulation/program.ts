@@ -38,23 +38,26 @@ function clientOf(world: World, process: Process): Client {
     value: (call, context) => giveValue(world, startRun(world, call, context)),
     response: (call, context) => giveResponse(world, startRun(world, call, context)),
   };
+  const unknownErrors = isOfKind('unknown error');
   const options: OnceOptions = {
     leaseMs: 300,
     storeTimeoutMs: 50,
     ttlMs: 60_000,
     cache: { maxEntries: 4 },
-    unknownErrors: isOfKind('unknown error'),
     ...process.options,
     store: simulatedStore(world, process),
     onEvent: (event: OnceEvent) => world.judge.onEvent(process, event),
   };
   switch (world.configuration.layer) {
     case 'fetch':
-      return fetchClient(options, functions);
+      return fetchClient({ unknownErrors, ...options }, functions);
     case 'server':
       return serverClient(options, functions);
     default:
-      return onceClient({ storeErrors: isOfKind('stored error'), ...options }, functions);
+      return onceClient(
+        { storeErrors: isOfKind('stored error'), unknownErrors, ...options },
+        functions,
+      );
   }
 }
 

@@ -27,7 +27,7 @@ if awaited then state = 'running' end
 
 /** Removes the former records, which callers do not see. */
 const WITHOUT_FORMER = `
-local function without_former()
+local function visible()
   if state == 'running' then return string.sub(value, 1, rest - 1) end
   return value
 end
@@ -57,15 +57,15 @@ local old_token = token or 0
 local new_attempt = 1
 local former = ''
 if current then
-  if owner == ARGV[1] then return {state == 'running' and 1 or 0, now, without_former()} end
-  if fingerprint ~= '' and ARGV[4] ~= '' and fingerprint ~= ARGV[4] then return {0, now, without_former()} end
+  if owner == ARGV[1] then return {state == 'running' and 1 or 0, now, visible()} end
+  if fingerprint ~= '' and ARGV[4] ~= '' and fingerprint ~= ARGV[4] then return {0, now, visible()} end
   if state ~= 'running' then
     if ARGV[6] == '0' then return {0, now, value} end
     former = value
   else
     if ARGV[5] == '0' or lease > now then
       if not awaited then redis.call('SETRANGE', KEYS[1], 0, 'awaited') end
-      return {0, now, without_former()}
+      return {0, now, visible()}
     end
     new_attempt = attempt + 1
     local word, _, _, _, _, _, _, _, after = string.match(value, LINES, rest)
@@ -130,7 +130,7 @@ return 1
 
 /** → now, record if there is one */
 const READ_RECORD = `${PRELUDE}${WITHOUT_FORMER}
-if current then return {now, without_former()} end
+if current then return {now, visible()} end
 return {now}
 `;
 
