@@ -13,8 +13,8 @@ import type { LogLevel, ProxyLog, ProxyServer } from '../proxy/proxy.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 import { interrupted, SIGNALS } from './interrupt.js';
 import { listen } from './listen.js';
+import { type OpenedStore, openStore, type StoreAddress } from './open-store.js';
 import { readPriceList } from './prices-file.js';
-import { type OpenedStore, openStore, type StoreAddress } from './store-at.js';
 
 const DEFAULT_PORT = 8787;
 
