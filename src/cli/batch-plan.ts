@@ -26,14 +26,17 @@ const LEASE_MS = 12 * 60 * 60 * 1000;
 type Flags = RequestFlags & { readonly out?: string };
 
 const HELP = `
-Each line of FILE is a request as the provider's batches take it: {"custom_id":…, "params":{…}} for
-Anthropic, {"custom_id":…, "method":"POST", "url":…, "body":{…}} for OpenAI. The custom_id is optional
-and names the recipient of the result. In the batches, the custom_id of a request is derived from its content.
+Each line of FILE is a request as the provider's batches take it:
+{"custom_id":…, "params":{…}} for Anthropic, {"custom_id":…, "method":"POST",
+"url":…, "body":{…}} for OpenAI. The custom_id is optional and names the
+recipient of the result. In the batches, the custom_id of a request is derived
+from its content.
 
-To resume an interrupted plan, run the same command with the same --out. Until a plan is complete, its
-requests are in no other plan for 12 hours. Once it is complete, they are in no other plan for 30 days:
-send each file once. A file for Anthropic is a body for POST /v1/messages/batches. To release a plan that
-will not be sent, use samekey batch drop.
+To resume an interrupted plan, run the same command with the same --out. Until a
+plan is complete, its requests are in no other plan for 12 hours. Once it is
+complete, they are in no other plan for 30 days: send each file once. A file for
+Anthropic is a body for POST /v1/messages/batches. To release a plan that will
+not be sent, use samekey batch drop.
 
 Examples:
   samekey batch plan requests.jsonl --out tonight

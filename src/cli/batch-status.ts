@@ -63,7 +63,7 @@ async function runStatus(flags: StoreAddress & { readonly json?: true }): Promis
         `${counted(waiting, 'request')} without a result, ${grouped(succeeded)} with one${failed > 0 ? `, ${grouped(failed)} with a stored error` : ''}`,
         ...lines.map((line) => cut(line, columns)),
         ...(hiddenCount > 0
-          ? [`  and ${counted(hiddenCount, 'earlier batch').replace('batchs', 'batches')}`]
+          ? [`  and ${counted(hiddenCount, 'earlier batch', 'earlier batches')}`]
           : []),
         '',
       ].join('\n'),

@@ -20,8 +20,9 @@ export function addBenchCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Every output is checked against node:crypto before it is timed. All contenders share one process, which
-gives rough figures. npm run bench in samekey's repository measures each one alone, and other packages.
+Every output is checked against node:crypto before it is timed. All contenders
+share one process, which gives rough figures. npm run bench in samekey's
+repository measures each one alone, and other packages.
 
 Examples:
   samekey bench

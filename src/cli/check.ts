@@ -11,8 +11,9 @@ const MAX_PLACES = 1000;
 const SHOWN_CHARS = 80;
 
 const HELP = `
-Finds ik_… anywhere in a line, any text after "idempotency-key", and UUIDs and digests that are alone in
-a line. A key is bad if it is malformed, or if its format differs from that of most keys.
+Finds ik_… anywhere in a line, any text after "idempotency-key", and UUIDs and
+digests that are alone in a line. A key is bad if it is malformed, or if its
+format differs from that of most keys.
 
 Examples:
   samekey check keys.txt

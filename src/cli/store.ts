@@ -10,8 +10,8 @@ import { styleOf } from './terminal.js';
 const DEFAULT_LIMIT = 100;
 
 const HELP = `
-A store is redis://HOST:PORT, rediss://…, postgres://USER@HOST/DATABASE or lmdb:PATH. It needs the
-package of its client: redis or ioredis, pg, or lmdb.
+A store is redis://HOST:PORT, rediss://…, postgres://USER@HOST/DATABASE or
+lmdb:PATH. It needs the package of its client: redis or ioredis, pg, or lmdb.
 
 Examples:
   samekey store ls --store redis://localhost:6379

@@ -27,7 +27,7 @@ itWith(
   },
 );
 
-it('proxy/clients.mjs says in one line what is not there', async () => {
+it('proxy/clients.mjs prints one line for each missing program', async () => {
   expect((await linesOf('proxy/clients', { PATH: '/nowhere' })).slice(0, 5)).toEqual([
     'curl is not here, and was left out.',
     'python3 is not here, and was left out.',

@@ -10,14 +10,14 @@ import {
   type World,
 } from './world.js';
 
-/** What holds of every step; `docs/invariants.md` says the same to a reader, by the same names. */
+/** The invariants of every step. `docs/invariants.md` explains them by the same names. */
 export interface Invariant {
   readonly name: string;
-  /** What is wrong, or nothing. */
+  /** The violation, or `undefined`. */
   check(step: Step): string | undefined;
 }
 
-/** Whether a message is of a claim that does not have the visible record. */
+/** Whether a message belongs to a claim that does not own the visible record. */
 const isNewGrant = ({ before, action, reply }: Step) =>
   action.type === 'claim' && reply === true && !isRunningBy(visible(before), action.by);
 
@@ -73,9 +73,9 @@ export const invariants: readonly Invariant[] = [
       if (step.action.type !== 'claim' || step.reply !== true || old === undefined)
         return undefined;
       const own = step.action.kind.fingerprint;
-      const standing = fingerprintOf(step.before, old);
-      return isAnother(own, standing)
-        ? `granted with fingerprint ${own} on a record of ${standing}`
+      const current = fingerprintOf(step.before, old);
+      return isAnother(own, current)
+        ? `granted with fingerprint ${own} on a record of ${current}`
         : undefined;
     },
   },

@@ -7,10 +7,10 @@ import type { Rules } from './world.js';
 export interface Mutation {
   readonly mistake: string;
   readonly invariant: string;
-  /** A place in `transition.ts`, and what stands there instead. */
+  /** A text in `transition.ts` and its replacement. */
   readonly from: string;
   readonly to: string;
-  /** The profile in which it is found; `everything` unless given. */
+  /** The profile that finds it; `everything` by default. */
   readonly profile?: string;
 }
 
@@ -204,7 +204,7 @@ const SOURCE = readFileSync(
   'utf8',
 );
 
-/** The rules with one mistake in them. */
+/** The rules with one mistake. */
 export function mutated({ mistake, from, to }: Mutation): Rules {
   const parts = SOURCE.split(from);
   if (parts.length !== 2) {

@@ -54,7 +54,7 @@ describe('what leads elsewhere is refused', () => {
     expect(answer).toContain('content-type: application/problem+json');
     expect(problemIn(answer)).toEqual({
       type: expect.stringMatching(/\/docs\/proxy\.md#refused$/),
-      title: 'The proxy does not take the request',
+      title: 'The proxy refuses the request',
       status,
       detail: expect.any(String),
       code: 'SAMEKEY_REFUSED',

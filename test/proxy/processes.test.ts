@@ -114,7 +114,7 @@ describeWith('redis-server', hasRedis, 'a store that goes away and comes back', 
       expect(failed.status).toBe(503);
       const problem = await failed.json();
       expect(problem).toMatchObject({ code: 'SAMEKEY_STORE' });
-      expect(problem.detail).toBe('The proxy failed; its log says at what.');
+      expect(problem.detail).toBe('The proxy failed. Its log has the error.');
       expect(upstream.requests).toHaveLength(1);
       await server.start();
       const asked = async () => (await post(proxy, '{"another":1}')).status;
@@ -435,9 +435,12 @@ describe('what it says', () => {
 
   it.each([
     [[], /^required option '-u, --upstream <URL>' not specified; see samekey help proxy$/],
-    [['-u', 'api.openai.com'], /^Cannot use the upstream: "api\.openai\.com" is no URL, wanted /],
-    [['-u', 'ftp://a'], /^Cannot use the upstream: it is ftp:, wanted /],
-    [['-u', 'https://me:secret@a'], /^Cannot use the upstream: it has credentials in it, wanted /],
+    [
+      ['-u', 'api.openai.com'],
+      /^Cannot use the upstream: "api\.openai\.com" is not a URL, wanted /,
+    ],
+    [['-u', 'ftp://a'], /^Cannot use the upstream: its scheme is ftp:, wanted /],
+    [['-u', 'https://me:secret@a'], /^Cannot use the upstream: it contains credentials, wanted /],
     [
       ['-u', 'http://a', '--store', 'mysql://a'],
       /^Cannot open the store "mysql:\/\/a": wanted redis/,
@@ -448,7 +451,7 @@ describe('what it says', () => {
     [['-u', 'http://a', '-p', 'acme'], /presets has "acme", wanted some of volatile, /],
     [
       ['-u', 'http://a', '--host', '192.0.2.1'],
-      /^Cannot listen on 192\.0\.2\.1, port 8787: that is none/,
+      /^Cannot listen on 192\.0\.2\.1, port 8787: this machine does not have that address/,
     ],
   ] as const)('one line about %j', async (args, message) => {
     const run = await samekey(['proxy', ...args]);

@@ -10,22 +10,22 @@ interface Claim {
   readonly owner: string;
   readonly token: number;
   readonly attempt: number;
-  /** Whether it took effect when its process had given up to undo it. */
+  /** Whether it took effect after its process stopped trying to release it. */
   readonly isVeryLate: boolean;
-  /** Whether it, or a renewal of it, took effect when its process was closed. */
+  /** Whether it, or a renewal of it, took effect after its process was closed. */
   isAfterClose: boolean;
   hasReply: boolean;
-  /** Whether its process was told of it, and has not given it back. */
+  /** Whether its process knows of it and has not released it. */
   isTold: boolean;
   run: Run | undefined;
 }
 
 interface Eviction {
   readonly process: Process;
-  /** The run whose result was taken away. */
+  /** The run whose result was evicted. */
   readonly run: Run | undefined;
   readonly at: number;
-  /** When its caller was told. */
+  /** When its caller received the answer. */
   toldAt: number | undefined;
 }
 
@@ -41,10 +41,10 @@ const COUNTED = {
   storeError: 'storeErrors',
 } as const;
 
-/** So many calls of one kind in a third of a lease: more than any caller has a reason for. */
+/** The most calls of one kind that a process has a reason to make within a third of a lease. */
 const MOST_CALLS = 8;
 
-/** Watches all that happens in a world, and says which invariant does not hold. */
+/** Observes a world and reports the invariants that do not hold. */
 export class Judge {
   readonly #world: World;
   readonly runs: Run[] = [];
@@ -54,19 +54,19 @@ export class Judge {
   /** When each process last sent a claim. */
   readonly #claimSentAt = new Map<Process, number>();
   readonly #sentAtMs = new Map<string, number>();
-  /** How often each process has called the store lately, by what it called. */
+  /** How often each process has recently called the store, by operation. */
   readonly #recent = new Map<string, number[]>();
   readonly #completed = new Set<string>();
   readonly #closed = new Set<Process>();
   readonly #justClosed: Process[] = [];
-  /** The sequence when promises had settled last. */
+  /** The sequence number at which promises last settled. */
   #lastTick = 0;
   #lastToken = 0;
   #lastClaim: Claim | undefined;
-  /** The attempt of the last run whose outcome nobody knows as yet. */
+  /** The attempt of the last run without an outcome. */
   #openAttempt = 0;
   #evictedAt = -1;
-  /** Faults that were injected; a renewal's are counted apart. */
+  /** Injected faults. Those of renewals are counted separately. */
   faultCount = 0;
   renewFaultCount = 0;
   pauseCount = 0;
@@ -98,7 +98,7 @@ export class Judge {
     }
   }
 
-  /** Nothing is asked again and again without a pause. */
+  /** No store call is repeated without a pause. */
   #checkPace(process: Process, action: StoreAction): void {
     const { leaseMs = 300 } = process.options;
     const id = `${process.name}.${action}`;
@@ -148,7 +148,7 @@ export class Judge {
     }
     const renewed =
       action === 'renew' && result === true ? this.#claims.get(owner ?? '') : undefined;
-    // What was sent before, nobody can take back.
+    // Requests that were sent earlier cannot be taken back.
     if (renewed !== undefined && this.#closed.has(process)) renewed.isAfterClose = true;
     if (action === 'release' && result === true) {
       if (this.#claims.get(owner as string)?.run !== undefined) this.#openAttempt = 0;
@@ -196,7 +196,7 @@ export class Judge {
     if (claim !== undefined && result !== undefined) claim.isTold = true;
   }
 
-  /** The claim under which a process starts a run, where the run is not told. */
+  /** The claim under which a process starts a run, if the run does not report it. */
   claimToRun(process: Process): { readonly token: number; readonly attempt: number } | undefined {
     const { record } = this.#world;
     const isFree = (claim: Claim | undefined) =>
@@ -242,7 +242,7 @@ export class Judge {
     this.#openAttempt = attempt;
   }
 
-  /** Whether a run goes on and its process had no way to know that its lease is over. */
+  /** Whether a run continues although its process could know that its lease has ended. */
   #believes({ process, endedAt, signal, toldAt }: Run): boolean {
     if (endedAt !== undefined || toldAt !== undefined || signal.aborted) return false;
     if (process.isCrashed || process.wasPaused) return false;
@@ -253,7 +253,7 @@ export class Judge {
     const waiting = this.calls.filter(
       (call) => call.process === process && call.answeredAt === undefined,
     );
-    // Who leaves in the tick in which it starts, leaves at the same time.
+    // A caller that aborts in the tick in which the run starts aborts at the same time.
     const wanted = waiting.filter(
       ({ abortedAt }) => abortedAt === undefined || abortedAt > this.#lastTick,
     );
@@ -262,7 +262,7 @@ export class Judge {
       this.violate('no run without a caller', `${name} starts when all callers have left`);
       return;
     }
-    // By default a run that was begun is kept; none is begun for callers that left before the claim.
+    // By default a run that has started continues. No run starts for callers that aborted before the claim.
     const sentAt = this.#claimSentAt.get(process) ?? 0;
     const leftAt = Math.max(
       0,
@@ -344,13 +344,13 @@ export class Judge {
     if (from !== undefined && call.fingerprint !== undefined && from !== call.fingerprint) {
       this.violate('own fingerprint only', `${label} of "${call.fingerprint}" gets "${from}"`);
     }
-    // A run whose result is being written is still under way.
+    // A run whose result is being written is still in progress.
     const finishedAt = run.process === call.process ? run.toldAt : (run.keptAt ?? run.toldAt);
     if (call.fresh && finishedAt !== undefined && finishedAt < call.startedAt) {
       this.violate('fresh is fresh', `${label} gets run ${run.number}, finished before its call`);
     }
     if (run === call.own) return;
-    // Who joins a run that is under way in its own process, gets what comes of that.
+    // A caller that joins a run in its own process receives its outcome.
     const isUnderWay =
       run.process === call.process && (run.toldAt ?? Number.POSITIVE_INFINITY) >= call.startedAt;
     if (run.keptAtMs !== undefined && !isUnderWay) {
@@ -377,7 +377,7 @@ export class Judge {
     this.#checkCurrent(call, run);
   }
 
-  /** What stands in the store at the time of a call is what it gets, or something newer. */
+  /** A call receives the result that was stored when it was made, or a newer one. */
   #checkCurrent(call: Call, run: Run): void {
     const current = this.runs
       .filter(({ keptAt }) => keptAt !== undefined && keptAt < call.startedAt)
@@ -387,10 +387,10 @@ export class Judge {
       );
     if (current === undefined || current === run) return;
     if ((run.keptAt ?? -1) > (current.keptAt as number)) return;
-    // Joined while it was under way.
+    // It joined the run in progress.
     if (run.keptAt === undefined && (run.toldAt ?? Number.POSITIVE_INFINITY) >= call.startedAt)
       return;
-    // What another process has made since is seen when the cache's time is over.
+    // A newer result of another process is visible after the cache's `ttlMs`.
     if (call.process.options.cache !== false && run.keptAt !== undefined) return;
     this.violate(
       'callers receive the stored result',
@@ -411,7 +411,7 @@ export class Judge {
     if (error === call.reason || own?.hasValue !== true) return;
     const { code } = error as { code?: unknown };
     if (code === 'SAMEKEY_TIMEOUT' || own.call !== call) return;
-    // It ended when its loss had been told.
+    // It ended after the loss of its lease was reported.
     if ((own.toldAt ?? Number.POSITIVE_INFINITY) < (own.endedAt as number)) return;
     const hasValue =
       (error as { value?: { run?: unknown } } | undefined)?.value?.run === own.number;
@@ -466,7 +466,7 @@ export class Judge {
     this.#lastTick = this.#world.sequence;
   }
 
-  /** A lease that its process has forgotten is waited for by everybody, for nothing. */
+  /** If a process forgets its lease, all other callers wait for it in vain. */
   #checkLease(): void {
     const world = this.#world;
     const { record } = world;
@@ -488,7 +488,7 @@ export class Judge {
     );
   }
 
-  /** When nothing is left to happen. */
+  /** At the end of a schedule. */
   atEnd(isQuiet: boolean): void {
     for (const { process, label, answeredAt } of this.calls) {
       if (!process.isCrashed && answeredAt === undefined) {
@@ -512,9 +512,9 @@ export class Judge {
     const claim = this.#claims.get(record.owner);
     if (claim === undefined || claim.run !== undefined || claim.process.isCrashed) return;
     if (claim.isAfterClose || (claim.isVeryLate && !claim.hasReply)) return;
-    // The next caller runs it again, and needs no release for that.
+    // The next caller runs it again without a release.
     if ((claim.process.options.onUnknown ?? 'retry') === 'retry') return;
-    // Its process could not release it when another owner had taken it over, who gave it back.
+    // Its process could not release it, because another owner had taken it over and then released it.
     if (claim !== this.#lastClaim) return;
     this.violate(
       'no lease without an owner',
@@ -549,7 +549,7 @@ export class Judge {
         (answer !== undefined && answer.outcome !== 'executed') ||
         (error as { replayed?: boolean } | undefined)?.replayed === true,
     ).length;
-    // A response may be joined and break off.
+    // A response may break off after a caller has joined it.
     const isHttp = this.#world.configuration.layer !== undefined;
     if (
       isHttp ? duplicates > count('joined', 'replayed') : duplicates !== count('joined', 'replayed')
@@ -575,5 +575,5 @@ export class Judge {
   }
 }
 
-/** Whether an event says that the result is kept. */
+/** Whether an event reports that the result is stored. */
 const isToldKept = (event: OnceEvent): boolean => !('kept' in event) || event.kept !== false;

@@ -1,6 +1,6 @@
 import type { Invariant } from './observed.js';
 
-/** Schedules that violated an invariant before the code was mended, the shortest of each kind. */
+/** Schedules that violated an invariant of earlier code, the shortest of each kind. */
 export const mended: readonly {
   readonly fault: string;
   readonly violated: Invariant;

@@ -9,7 +9,7 @@ export interface Mutation extends Change {
   readonly deviations?: number;
 }
 
-/** Each is a mistake that somebody could make. */
+/** Each is a mistake that a developer could make. */
 export const mutations: readonly Mutation[] = [
   {
     name: 'a lease is not renewed',

@@ -1,7 +1,7 @@
 import type { FunctionPlan } from './configuration.js';
 import type { Process } from './world.js';
 
-/** What must hold; docs/simulation.md says each in a sentence. */
+/** The invariants; docs/simulation.md has a sentence for each. */
 export type Invariant =
   | 'one live owner'
   | 'started under a valid lease'
@@ -26,7 +26,7 @@ export type Invariant =
   | 'counts add up'
   | 'close is the end';
 
-/** One time that a caller's function was called. */
+/** One run of a caller's function. */
 export interface Run {
   readonly number: number;
   readonly process: Process;
@@ -37,12 +37,12 @@ export interface Run {
   readonly signal: AbortSignal;
   readonly startedAt: number;
   endedAt: number | undefined;
-  /** Whether it gave a value; `undefined` while it runs. */
+  /** Whether it returned a value; `undefined` while it runs. */
   hasValue: boolean | undefined;
   /** When its result was written into the store: by the sequence and by the clock. */
   keptAt: number | undefined;
   keptAtMs: number | undefined;
-  /** When its event was told. */
+  /** When its event was emitted. */
   toldAt: number | undefined;
 }
 
@@ -59,9 +59,9 @@ export interface Call {
   readonly reason: Error;
   abortedAt: number | undefined;
   answeredAt: number | undefined;
-  /** What it got. */
+  /** Its answer. */
   answer: { readonly run: number; readonly outcome: string; readonly layer: string } | undefined;
   error: unknown;
-  /** What its own function was called. */
+  /** The name of its own function. */
   own: Run | undefined;
 }

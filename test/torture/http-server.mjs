@@ -28,7 +28,7 @@ const store = recordingStore(await OPEN[at.kind](at), write, clockMs);
 
 const app = express();
 const { leaseMs, storeTimeoutMs, ttlMs } = load;
-app.use((request, _, goOn) => clientKey.run(request.get('idempotency-key'), goOn));
+app.use((request, _, resume) => clientKey.run(request.get('idempotency-key'), resume));
 app.use(expressIdempotency({ store, leaseMs, storeTimeoutMs, ttlMs, cache: false }));
 let runCount = 0;
 app.post('/', async (request, response) => {
