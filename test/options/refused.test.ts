@@ -109,8 +109,7 @@ describe.each(Object.entries(MAKERS))(
       'a misspelled %s, and suggests it',
       async (name) => {
         const wrong = name.slice(0, -2) + name.slice(-1);
-        // A part of one name may be the beginning of another.
-        const error = await refusal(make, { ...required, [`${wrong}z`]: 1 });
+        const error = await refusal(make, { ...required, [wrong]: 1 });
         expect(error?.message).toContain(`(did you mean "${name}"?)`);
       },
     );
