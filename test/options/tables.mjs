@@ -116,7 +116,7 @@ const UNITS = {
     [2 ** 30, 'GiB'],
     [2 ** 20, 'MiB'],
     [2 ** 10, 'KiB'],
-    [1, 'bytes'],
+    [1, 'B'],
   ],
 };
 
@@ -125,11 +125,11 @@ export function amount(kind, value) {
   // The largest signed number of 32 bits stands for its power of two.
   const whole = value === 2 ** 31 - 1 && kind === 'byteCount' ? 2 ** 31 : value;
   for (const [size, unit] of UNITS[kind] ?? []) {
-    if (whole === 0 || whole < size) continue;
     const count = whole / size;
-    if (Number.isInteger(count))
-      return `${count} ${count === 1 ? unit.replace(/s$/, (s) => (unit === 's' || unit === 'ms' ? s : '')) : unit}`;
-    if (value === 2 ** 31 - 1) return `${count.toFixed(1)} ${unit}`;
+    // `24 h`, but `30 days`.
+    if (count < (unit === 'days' ? 2 : 1)) continue;
+    if (Number.isInteger(count)) return `${count} ${unit}`;
+    if (value === 2 ** 31 - 1) return `${Math.floor(count * 10) / 10} ${unit}`;
   }
   return String(value);
 }
@@ -144,7 +144,11 @@ const NOUNS = {
 function typeOf(spec) {
   const { kind, wanted, min = 0, max = Number.MAX_SAFE_INTEGER } = spec;
   const noun = NOUNS[kind];
-  if (noun === undefined) return wanted.replaceAll(/"(\w+)"/g, "`'$1'`").replace(/^(?:a|an) /, '');
+  if (noun === undefined) {
+    const words = new Set(spec.words);
+    const quoted = (text, word) => (words.has(word) ? `\`'${word}'\`` : text);
+    return wanted.replace(/^an? /, '').replaceAll(/"(\w+)"/g, quoted);
+  }
   const most = max === Number.MAX_SAFE_INTEGER ? '' : ` to ${amount(kind, max)}`;
   return min > 0 || most !== ''
     ? `${noun}, ${most === '' ? 'from ' : ''}${amount(kind, min)}${most}`
@@ -190,7 +194,7 @@ export function renderTable(all, name) {
   if (shared.length > 0) {
     lines.push(
       '',
-      `\`${name}\` also has these options of [\`${base}\`](once.md#options): ${shared.join(', ')}.`,
+      `\`${name}\` also has these options of [\`${base}\`](once.md#which-options-are-there): ${shared.join(', ')}.`,
     );
   }
   return lines.join('\n');
