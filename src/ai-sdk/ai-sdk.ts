@@ -85,7 +85,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
   options: IdempotencyMiddlewareOptions,
 ): IdempotencyMiddleware<V> {
   const settings = readOptions(middlewareOptions, options, 'options of idempotencyMiddleware', {
-    createOnce: onceOptions,
+    others: { createOnce: onceOptions },
   });
   const { prices, currency } = settings;
   const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });

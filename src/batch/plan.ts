@@ -32,6 +32,7 @@ export interface BatchItem {
 export interface PlannedBatch {
   /** Identifies the batch: the key of `createBatch`, and OpenAI's metadata `samekey`. */
   readonly key: string;
+  /** The provider that the batch is for. */
   readonly provider: BatchProvider;
   /** The path that all requests are sent to, such as `/v1/messages`. */
   readonly url: string;
@@ -51,6 +52,7 @@ export interface PlannedBatch {
 
 /** The result of `planBatch`. */
 export interface BatchPlan {
+  /** The provider that the plan is for. */
   readonly provider: BatchProvider;
   /** The batches to create. */
   readonly batches: readonly PlannedBatch[];

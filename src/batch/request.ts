@@ -8,11 +8,17 @@ export type BatchProvider = 'anthropic' | 'openai';
 
 /** A request in the form of the provider's batch API. Its `custom_id` names the requester of the result. */
 export type BatchRequest =
-  | { readonly custom_id?: string; readonly params: object }
+  | {
+      readonly custom_id?: string;
+      /** The body of the request (Anthropic). */
+      readonly params: object;
+    }
   | {
       readonly custom_id?: string;
       readonly method?: 'POST';
+      /** The path of the endpoint, such as `/v1/responses`. */
       readonly url: string;
+      /** The body of the request (OpenAI). */
       readonly body: object;
     };
 

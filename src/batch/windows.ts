@@ -1,7 +1,7 @@
-/** Items that are claimed or recorded at the same time. */
-export const WINDOW_ITEMS = 512;
+/** How many items are claimed or recorded concurrently. */
+const WINDOW_ITEMS = 512;
 
-/** Items in windows, so that a long list is no more work in memory than a short one. */
+/** Yields items in windows, so that a long list takes no more memory than a short one. */
 export async function* windowsOf<T>(
   items: Iterable<T> | AsyncIterable<T>,
 ): AsyncGenerator<T[], void, undefined> {

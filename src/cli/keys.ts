@@ -22,8 +22,9 @@ interface KeysFlags extends IdentityFlags {
 const SMALL_BYTES = 1 << 24;
 
 const EXAMPLES = `
-Line n of the output is the key of line n of the input. The output of a blank line is an empty line, and
-so is that of a line skipped by --skip-invalid. Threads need the package piscina; small inputs use none.
+Line n of the output is the key of line n of the input. The output of a blank
+line is an empty line, and so is that of a line skipped by --skip-invalid.
+Threads need the package piscina; small inputs use none.
 
 Examples:
   samekey keys requests.jsonl > keys.txt

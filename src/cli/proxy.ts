@@ -13,16 +13,17 @@ import type { LogLevel, ProxyLog, ProxyServer } from '../proxy/proxy.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 import { interrupted, SIGNALS } from './interrupt.js';
 import { listen } from './listen.js';
+import { type OpenedStore, openStore, type StoreAddress } from './open-store.js';
 import { readPriceList } from './prices-file.js';
-import { type OpenedStore, openStore, type StoreAddress } from './store-at.js';
 
 const DEFAULT_PORT = 8787;
 
 const HELP = `
-Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1"). Each POST or PATCH
-request is sent at most once. A duplicate joins the running request or gets its stored response, as the
-header samekey says. Other requests pass through. A store is redis://…, postgres://…, lmdb:PATH
-(created if it does not exist) or memory:. The log goes to standard output as JSON Lines. See
+Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1").
+Each POST or PATCH request is sent at most once. A duplicate joins the running
+request or gets its stored response, as the header samekey says. Other requests
+pass through. A store is redis://…, postgres://…, lmdb:PATH (created if it does
+not exist) or memory:. The log goes to standard output as JSON Lines. See
 docs/proxy.md.
 
 Examples:
@@ -54,7 +55,7 @@ const repeated = (value: string, before: readonly string[] = []) => [...before, 
 export function addProxyCommand(program: Command): void {
   program
     .command('proxy')
-    .description('answer the requests of others, and send each to an API at most once')
+    .description('run a proxy that sends each request to an API at most once')
     .requiredOption('-u, --upstream <URL>', 'the API')
     .option('-s, --store <ADDRESS>', 'where answers are kept', 'memory:')
     .option('--prefix <TEXT>', 'of the keys in Redis; samekey: unless given')

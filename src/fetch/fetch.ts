@@ -105,7 +105,7 @@ class Sender {
 
   constructor(options: FetchOptions) {
     const settings = readOptions(fetchOptions, options, 'options of idempotentFetch', {
-      createOnce: onceOptions,
+      others: { createOnce: onceOptions },
     });
     const { fetch = globalThis.fetch, methods, prices, currency } = settings;
     this.#settings = settings;

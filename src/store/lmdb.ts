@@ -1,7 +1,7 @@
 import type { Database } from 'lmdb';
 import { fail } from '../errors/errors.js';
 import { readOptions } from '../options/read.js';
-import { func, type OptionsOf, required, value } from '../options/spec.js';
+import { func, type OptionsOf, required, specs, value } from '../options/spec.js';
 import { clearTimer, monotonicMs, random, setTimer, type Timer } from '../runtime/runtime.js';
 import { type Anchor, MachineClock } from './lmdb/machine-clock.js';
 import { cannotOpen, openDatabase } from './lmdb/open-database.js';
@@ -9,7 +9,7 @@ import { type RecordRow, toRecord, toRow } from './lmdb/record-row.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import * as transition from './transition.js';
 
-const lmdbStoreOptions = {
+const lmdbStoreOptions = /* @__PURE__ */ specs(() => ({
   /** The folder of the database, on a disk of this machine. It is made if it does not exist. */
   path: required(
     value<string>('the name of a folder', (given) =>
@@ -21,7 +21,7 @@ const lmdbStoreOptions = {
    * @defaultValue a clock that all processes of the machine share, and that follows no change of the system time
    */
   clock: func<() => number>(),
-};
+}));
 
 export interface LmdbStoreOptions extends OptionsOf<typeof lmdbStoreOptions> {}
 

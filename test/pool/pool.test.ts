@@ -243,10 +243,10 @@ describe('createPool', () => {
   it('closes after what the threads have, and is of no use then', async () => {
     const created = createPool({ threads: 2 });
     const list = texts(200, 5);
-    const underWay = created.keysOfJson(list.slice(0, 2));
+    const inProgress = created.keysOfJson(list.slice(0, 2));
     await new Promise(setImmediate);
     await created[Symbol.asyncDispose]();
-    expect(await underWay).toEqual(list.slice(0, 2).map((text) => keyOfJson(text)));
+    expect(await inProgress).toEqual(list.slice(0, 2).map((text) => keyOfJson(text)));
     await expectRejected(created.keysOfJson(['1']), Error, {
       code: 'SAMEKEY_BAD_STATE',
       message: 'Cannot use the pool: it was closed, wanted an open one',

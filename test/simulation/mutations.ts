@@ -9,7 +9,7 @@ export interface Mutation extends Change {
   readonly deviations?: number;
 }
 
-/** Each is a mistake that somebody could make. */
+/** Each is a mistake that a developer could make. */
 export const mutations: readonly Mutation[] = [
   {
     name: 'a lease is not renewed',
@@ -50,7 +50,7 @@ export const mutations: readonly Mutation[] = [
     file: 'store/memory.ts',
     from: 'this.#finished.set(key, record);',
     to: 'if (this.#finished.peek(key) === undefined) this.#finished.set(key, record);',
-    breaks: 'what is kept is what everybody gets',
+    breaks: 'callers receive the stored result',
     seenIn: 'fresh, no cache',
     deviations: 0,
   },
@@ -68,7 +68,7 @@ export const mutations: readonly Mutation[] = [
     file: 'once/write.ts',
     from: "if (leftMs <= 0) return end({ type: 'unwritten' });",
     to: 'if (leftMs <= 0) return succeed();',
-    breaks: 'not kept, not told',
+    breaks: 'unstored results are not replayed',
     seenIn: 'a store that refuses results',
     deviations: 0,
   },
@@ -77,7 +77,7 @@ export const mutations: readonly Mutation[] = [
     file: 'once/run.ts',
     from: 'return { result, own, isStored: false, fingerprint, ageMs: 0, leftMs: 0 };',
     to: 'return { result, own, isStored: true, fingerprint, ageMs: 0, leftMs: 1000 };',
-    breaks: 'not kept, not told',
+    breaks: 'unstored results are not replayed',
     seenIn: 'run when the store fails / A.claim1.effect: err',
   },
   {
@@ -127,7 +127,7 @@ export const mutations: readonly Mutation[] = [
     file: 'once/shared-run.ts',
     from: 'const isLast = this.#waiterCount === 1;',
     to: 'const isLast = true;',
-    breaks: 'an abort is its own',
+    breaks: 'an abort affects its caller only',
     seenIn: 'aborts, abort',
   },
   {
@@ -143,7 +143,7 @@ export const mutations: readonly Mutation[] = [
     file: 'once/claim-and-run.ts',
     from: "abort.aborted || (isAbandoned && (hasWaited || settings.onAbandoned === 'abort'));",
     to: 'abort.aborted && hasWaited && isAbandoned && settings.cache === null;',
-    breaks: 'nothing for nobody',
+    breaks: 'no run without a caller',
     seenIn: 'aborts, abort',
   },
   {
@@ -176,7 +176,7 @@ export const mutations: readonly Mutation[] = [
     file: 'once/guarded-store.ts',
     from: 'reject(new NoAnswerError(timeoutMs));',
     to: '',
-    breaks: 'nobody hangs',
+    breaks: 'every call settles',
     seenIn: 'one call',
   },
   {
@@ -193,7 +193,7 @@ export const mutations: readonly Mutation[] = [
     file: 'once/lease.ts',
     from: ': Math.min(leaseMs / RENEWALS_PER_LEASE, Math.max(0, this.#leftMs));',
     to: ': 0;',
-    breaks: 'in measure',
+    breaks: 'a bounded number of store calls',
     seenIn: 'one long call',
     deviations: 0,
   },
@@ -228,7 +228,7 @@ export const mutations: readonly Mutation[] = [
     file: 'once/lease.ts',
     from: 'if (isOurs === false) return this.#loseLease();',
     to: 'if (!isOurs) return this.#loseLease();',
-    breaks: 'one fault loses no lease',
+    breaks: 'one failed renewal loses no lease',
     seenIn: 'a lease shorter than storeTimeoutMs',
   },
   {
@@ -236,7 +236,7 @@ export const mutations: readonly Mutation[] = [
     file: 'once/shared-run.ts',
     from: 'else if (!isReading) subscriber.cancel();',
     to: '',
-    breaks: 'nothing for nobody',
+    breaks: 'no run without a caller',
     seenIn: 'server: aborts, abort',
   },
   {
