@@ -261,7 +261,12 @@ describe('names', () => {
         );
         const words = text.match(/[A-Z]?[a-z]+|[A-Z]+/g) ?? [];
         const old = [...words.filter((word) => refused.test(word)), ...(text.match(phrases) ?? [])];
-        return old.map((word) => `${relative(ROOT, file)}: ${word}`);
+        return (
+          old
+            // A member of plan.json, which is stored, and of `samekey batch plan --json`.
+            .filter((word) => word !== 'underway' || !/\bcli\/batch-?\w*\./.test(file))
+            .map((word) => `${relative(ROOT, file)}: ${word}`)
+        );
       });
     expect([...new Set(found)]).toEqual([]);
   });

@@ -98,6 +98,6 @@ function requireList(store: Store) {
   return store.list?.() ?? refuse('its store has no list(), wanted one that has');
 }
 
-function refuse(what: string, Class: typeof TypeError | typeof RangeError = TypeError): never {
-  return fail(Class, 'SAMEKEY_BAD_ARGUMENT', `Cannot drop the batch: ${what}`);
+function refuse(reason: string, Class: typeof TypeError | typeof RangeError = TypeError): never {
+  return fail(Class, 'SAMEKEY_BAD_ARGUMENT', `Cannot drop the batch: ${reason}`);
 }

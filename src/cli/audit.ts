@@ -151,7 +151,7 @@ async function runAudit(file: string | undefined, flags: AuditFlags): Promise<vo
       : auditView(audit, styleOf(process.stdout)),
   );
   if (flags.failOnDuplicates && tally.duplicateCount > 0) process.exitCode = EXIT.no;
-  else if (tally.notHeldCount > 0) process.exitCode = EXIT.invalid;
+  else if (tally.notComparedCount > 0) process.exitCode = EXIT.invalid;
 }
 
 async function toFields(flags: AuditFlags): Promise<CallFields> {

@@ -6,9 +6,9 @@ import type { Store } from '../store/store.js';
 import { numberIn, PlanFolder } from './batch-files.js';
 import { addStoreOption, DEFAULT_STORE } from './batch-requests.js';
 import { CliError, EXIT } from './exit-codes.js';
+import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import type { StoreAddress } from './store-at.js';
 import { counted, printable } from './terminal.js';
 
 const HELP = `

@@ -60,10 +60,10 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   const requests = new RequestReader(flags);
   const lines = new LineReader(input, flags.skipInvalid === true);
   const before = await folder.read();
-  const begun = before !== undefined && isReadyToSend(before) ? before : await folder.begin();
-  if (isReadyToSend(begun)) {
-    await folder.publish(begun);
-    return report(begun, folder, flags, true);
+  const started = before !== undefined && isReadyToSend(before) ? before : await folder.begin();
+  if (isReadyToSend(started)) {
+    await folder.publish(started);
+    return report(started, folder, flags, true);
   }
   const stopWatching = onInterrupt(async () => {
     await folder.settle();
@@ -71,7 +71,7 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   });
   try {
     await withStore({ store: DEFAULT_STORE, ...flags, create: true }, async (store) => {
-      const finished = await planFiles(store, folder, begun, requests, lines);
+      const finished = await planFiles(store, folder, started, requests, lines);
       lines.summarize();
       await report(finished, folder, flags, false);
     });
@@ -84,7 +84,7 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
 async function planFiles(
   store: Store,
   folder: PlanFolder,
-  begun: PlanFile,
+  started: PlanFile,
   requests: RequestReader,
   lines: LineReader,
 ): Promise<PlanFile> {
@@ -97,8 +97,8 @@ async function planFiles(
       {
         store,
         provider,
-        run: begun.runs.at(-1) as string,
-        earlierRuns: new Set(begun.runs.slice(0, -1)),
+        run: started.runs.at(-1) as string,
+        earlierRuns: new Set(started.runs.slice(0, -1)),
         limits: FORMATS[provider],
         leaseMs: LEASE_MS,
         ttlMs: DEFAULT_TTL_MS,
@@ -116,7 +116,7 @@ async function planFiles(
   }
   const { toSend = 0, duplicates = 0, finished = 0, inProgress = 0 } = planner?.counts ?? {};
   return folder.finish({
-    ...begun,
+    ...started,
     provider: requests.provider,
     lines: lines.lineCount,
     skipped: lines.skippedCount,

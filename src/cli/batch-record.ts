@@ -15,9 +15,9 @@ import { addIdentityOptions } from './identity-options.js';
 import { toInput } from './input.js';
 import { onInterrupt } from './interrupt.js';
 import { memberText } from './member-text.js';
+import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import type { StoreAddress } from './store-at.js';
 import { counted, grouped, printable } from './terminal.js';
 
 const RECORD_HELP = `

@@ -13,7 +13,7 @@ import { badLine } from './batch-lines.js';
 import { usageError } from './exit-codes.js';
 import { type IdentityFlags, toIdentity } from './identity-options.js';
 import { memberText } from './member-text.js';
-import type { StoreAddress } from './store-at.js';
+import type { StoreAddress } from './open-store.js';
 
 const PROVIDERS = Object.keys(FORMATS) as BatchProvider[];
 

@@ -3,9 +3,9 @@ import { batchStateOf } from '../batch/in-progress.js';
 import { batchKey, readOwner } from '../batch/item.js';
 import type { Store } from '../store/store.js';
 import { addStoreOption, DEFAULT_STORE } from './batch-requests.js';
+import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import type { StoreAddress } from './store-at.js';
 import { counted, cut, grouped, styleOf } from './terminal.js';
 
 /** How many of the latest batches the text output lists. */

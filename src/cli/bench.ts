@@ -55,9 +55,9 @@ async function runBench(flags: { readonly quick?: true; readonly json?: true }):
 
   const style = styleOf(process.stdout);
   const widths = columnsOf(cases);
-  const { cpu, cores, platform: where, node } = machine;
+  const { cpu, cores, platform: system, node } = machine;
   await print(
-    `${cpu}, ${cores} cores, ${where}, Node ${node}\n` +
+    `${cpu}, ${cores} cores, ${system}, Node ${node}\n` +
       `All outputs are correct. Medians of ${rounds.count === 1 ? 'one round' : `${rounds.count} rounds`}; less time is better.\n`,
   );
   let group = '';

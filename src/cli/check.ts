@@ -113,8 +113,8 @@ function finding(
   style: Style,
   kind: 'malformed' | 'mixed',
   { line, column, text }: Place,
-  what: string,
+  reason: string,
 ): string {
   const shown = cut(printable(text), SHOWN_CHARS) || '""';
-  return `${line}:${column}: ${style.paint(kind === 'malformed' ? 'red' : 'yellow', kind)}: ${shown}: ${what}\n`;
+  return `${line}:${column}: ${style.paint(kind === 'malformed' ? 'red' : 'yellow', kind)}: ${shown}: ${reason}\n`;
 }

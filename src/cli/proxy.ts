@@ -14,10 +14,10 @@ import { CliError, EXIT, usageError } from './exit-codes.js';
 import { addFlag } from './flag.js';
 import { interrupted, SIGNALS } from './interrupt.js';
 import { listen } from './listen.js';
+import { type OpenedStore, openStore, type StoreAddress } from './open-store.js';
 import { readPriceList } from './prices-file.js';
 import { PROXY_FLAGS, type ProxyFlags, proxyFlags } from './proxy-flags.js';
 import { PROXY_SENTENCES } from './proxy-sentences.js';
-import { type OpenedStore, openStore, type StoreAddress } from './store-at.js';
 
 const HELP = `
 Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1").

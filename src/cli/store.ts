@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { schemaOf } from '../store/postgres.js';
 import type { Store, StoreEntry } from '../store/store.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
+import { openStore, type StoreAddress } from './open-store.js';
 import { print } from './output.js';
-import { openStore, type StoreAddress } from './store-at.js';
 import { recordJson, recordTable, recordView } from './store-view.js';
 import { styleOf } from './terminal.js';
 
