@@ -45,7 +45,7 @@ const keyOptions = /* @__PURE__ */ specs(() => ({
         : [typeof bits === 'number' ? RangeError : TypeError],
     256,
   ),
-  /** What the next caller of a key does when the outcome of its last run is unknown: run it again (`'retry'`) or reject until `evict` (`'hold'`). */
+  /** Whether the next caller of a key whose last run has an unknown outcome runs it again (`'retry'`) or is rejected until `evict` (`'hold'`). */
   onUnknown: unknownDecision,
   /** How long this process caches a result. Another process's `evict` has no effect here for that long. */
   cacheTtlMs: cacheOptions.ttlMs,

@@ -17,7 +17,7 @@ import type { OnceOptions } from './options.js';
 
 export type { IdempotencyConfig } from './config-options.js';
 
-/** A checked configuration, and what follows from it. */
+/** A checked configuration, and functions that use it. */
 export interface Idempotency {
   readonly config: IdempotencyConfig;
   readonly identity: Identity;
@@ -26,17 +26,17 @@ export interface Idempotency {
   keyOfJson(text: string | Uint8Array): Key;
   /** The header that carries a key, to be spread into others; a UUID has no prefix. */
   headers(key: string): Record<string, string>;
-  /** The key in a header's value, whose prefix it takes back. */
+  /** Returns the key in a header's value, with the prefix `ik_`. */
   parseHeader(value: string): Key;
   /** Options for `createOnce`. */
   onceOptions(store: Store): OnceOptions;
 }
 
 /**
- * Returns a configuration, checked, with what follows from it.
+ * Checks a configuration and returns it with functions that use it.
  *
- * @throws {TypeError | RangeError | SyntaxError} `SAMEKEY_BAD_CONFIG` naming the member, what it is
- * and what would be right; `SAMEKEY_BAD_PATH` for a field that is no path.
+ * @throws {TypeError | RangeError | SyntaxError} `SAMEKEY_BAD_CONFIG` naming the member, its value
+ * and the right values; `SAMEKEY_BAD_PATH` for a field that is not a path.
  * @example
  * const { keyOf: keyOfRequest, headers } = idempotency({
  *   keyPrefix: 'idem_',
@@ -92,15 +92,15 @@ export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempoten
   };
 }
 
-/** Variables that are somebody else's: the engine's choice, and secrets. */
+/** Variables with another meaning: the engine's choice, and secrets. */
 const OTHER_VARIABLES = /^SAMEKEY_(?:ENGINE|CONFIG|SECRET\w*)$/;
 
 /**
- * Returns the members that environment variables give: `SAMEKEY_HEADER_NAME`, `SAMEKEY_TTL_MS` and
- * so on; a list has commas in it.
+ * Returns the settings in environment variables: `SAMEKEY_HEADER_NAME`, `SAMEKEY_TTL_MS` and so on.
+ * Commas separate the items of a list.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_CONFIG` for a variable that begins with `SAMEKEY_` and
- * is none of these, or has no such value.
+ * is not a setting, or has a wrong value.
  * @example
  * configFromEnv({ SAMEKEY_TTL_MS: '60000', SAMEKEY_EXCLUDED_FIELDS: 'trace_id, $.user' });
  * // { ttlMs: 60000, excludedFields: ['trace_id', '$.user'] }
@@ -118,7 +118,7 @@ export function configFromEnv(
       return refuse(
         TypeError,
         variable,
-        'is no setting',
+        'is not a setting',
         `one of ${[...byVariable.keys()].join(', ')}`,
       );
     }
@@ -128,7 +128,7 @@ export function configFromEnv(
 }
 
 /**
- * Returns the members that a JSON text gives, the content of a file such as `samekey.json`.
+ * Returns the settings in a JSON text, such as the content of a file `samekey.json`.
  *
  * @throws {SyntaxError | TypeError | RangeError} `SAMEKEY_BAD_CONFIG`.
  * @example
@@ -139,7 +139,12 @@ export function configFromJson(text: string): Partial<IdempotencyConfig> {
   try {
     parsed = JSON.parse(text);
   } catch (error) {
-    return refuse(SyntaxError, 'the text', `is no JSON (${(error as Error).message})`, 'an object');
+    return refuse(
+      SyntaxError,
+      'the text',
+      `is not JSON (${(error as Error).message})`,
+      'an object',
+    );
   }
   return checked(parsed as Partial<IdempotencyConfig>);
 }
@@ -172,7 +177,7 @@ function parsedText(kind: OptionKind, text: string): unknown {
     .filter(Boolean);
 }
 
-/** The settings that `options` and the defaults give; `nameFor` is what messages call an option. */
+/** Checks settings and fills in the defaults; `nameFor` returns the name of a setting in messages. */
 function settingsOf(
   options: Partial<IdempotencyConfig>,
   nameFor = (name: string) => name,
@@ -184,7 +189,7 @@ function settingsOf(
   });
 }
 
-/** Checks the members that are there; `nameFor` is what messages call one. */
+/** Checks the given settings, and returns them without those that are undefined. */
 function checked(
   options: Partial<IdempotencyConfig>,
   nameFor?: (name: string) => string,

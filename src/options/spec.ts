@@ -57,11 +57,11 @@ type Optional<Specs, Names extends keyof Specs> = {
   readonly [Name in Names]?: ValueOf<Specs[Name]>;
 };
 
-/** What callers give: mapped so that each member keeps the comment of its specification. */
+/** The options as callers give them: each member keeps the comment of its specification. */
 export type OptionsOf<Specs> = Required<Specs, RequiredNames<Specs>> &
   Optional<Specs, Exclude<keyof Specs, RequiredNames<Specs>>>;
 
-/** What `readOptions` returns: defaults are filled in. */
+/** The options as `readOptions` returns them, with the defaults. */
 export type SettingsOf<Specs> = {
   readonly [Name in keyof Specs]: Specs[Name] extends OptionSpec<unknown, infer Setting>
     ? Setting
@@ -212,7 +212,7 @@ export function textList(
 // biome-ignore lint/suspicious/noExplicitAny: any function.
 type AnyFunction = (...given: any[]) => unknown;
 
-/** A function. What it returns is checked where it is used. */
+/** A function. The caller checks its result. */
 export function func<Signature extends AnyFunction>(): OptionSpec<Signature, Signature | undefined>;
 export function func<Signature extends AnyFunction>(
   fallback: Signature,
@@ -226,7 +226,7 @@ export function func(fallback?: AnyFunction): OptionSpec<never, never> {
   };
 }
 
-/** Whatever `faultOf` accepts. */
+/** A value that `faultOf` accepts. */
 export function value<Value>(
   wanted: string,
   faultOf?: (given: unknown) => Fault | undefined,
@@ -275,7 +275,7 @@ export function off(): OptionSpec<false, false | undefined> {
   return value('false', (given) => (given === false ? undefined : TYPE));
 }
 
-/** What the first accepts, or the second; the default is that of the first. */
+/** A value of the first kind, with its default, or of the second. */
 export function either<A, SettingA, B, SettingB>(
   first: OptionSpec<A, SettingA>,
   second: OptionSpec<B, SettingB>,
