@@ -12,15 +12,14 @@ const keyOptions = /* @__PURE__ */ specs(() => ({
    * The presets whose fields do not count, such as `['openai']`.
    * @defaultValue none
    */
-  presets: listOf<Preset>(
-    `some of ${PRESETS.join(', ')}`,
-    [],
-    (preset) =>
+  presets: {
+    ...listOf<Preset>(`some of ${PRESETS.join(', ')}`, [], (preset) =>
       PRESETS.includes(preset as Preset)
         ? undefined
         : [typeof preset === 'string' ? RangeError : TypeError],
-    'textList',
-  ),
+    ),
+    kind: 'textList' as const,
+  },
   /**
    * Paths of more fields that do not count.
    * @defaultValue none

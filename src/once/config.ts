@@ -10,7 +10,7 @@ import {
   parseKey,
 } from '../index.js';
 import { readOptions } from '../options/read.js';
-import { type OptionKind, shown } from '../options/spec.js';
+import { type OptionSpec, shown } from '../options/spec.js';
 import type { Store } from '../store/store.js';
 import { configOptions, type IdempotencyConfig } from './config-options.js';
 import type { OnceOptions } from './options.js';
@@ -122,7 +122,7 @@ export function configFromEnv(
         `one of ${[...byVariable.keys()].join(', ')}`,
       );
     }
-    found[name] = parsedText(configOptions[name].kind, text);
+    found[name] = parsedText(configOptions[name], text);
   }
   return checked(found, variableOf);
 }
@@ -168,8 +168,8 @@ function refuse(
 }
 
 /** A variable's text as the value that its option has: a number, a list of texts, or that text. */
-function parsedText(kind: OptionKind, text: string): unknown {
-  if (kind === 'text' || kind === 'choice') return text;
+function parsedText({ kind, words }: OptionSpec, text: string): unknown {
+  if (kind === 'text' || words) return text;
   if (kind !== 'textList') return /^\d+$/.test(text.trim()) ? Number(text) : text;
   return text
     .split(',')
