@@ -46,6 +46,7 @@ export type SamekeyErrorCode =
 
 /** What `catch` receives: a built-in error with a `code`, and a `path` where a value is to blame. */
 export interface SamekeyError extends Error {
+  /** A stable code to branch on; the wording of messages may change. */
   readonly code: SamekeyErrorCode;
   /** JSON Pointer (RFC 6901) of the offending value; `""` is the whole value. */
   readonly path?: string;

@@ -12,6 +12,7 @@ export type * from './store.js';
 
 /** A test case for any test runner: `it(name, run)`. */
 export interface ConformanceCase {
+  /** The rule that the test checks, as a test title. */
   readonly name: string;
   /** Rejects with the reply of the store and the one that was wanted. */
   readonly run: () => Promise<void>;

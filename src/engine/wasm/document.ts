@@ -142,7 +142,8 @@ export function canonicalizeDocument<T>(
   } else if (byteCount <= room) bytes.set(content, start);
   if (byteCount <= room) {
     const status = small.run(byteCount, options);
-    if (status !== OUT_OF_MEMORY) return status < LAST_PIECE ? undefined : small.drain(status, sink);
+    if (status !== OUT_OF_MEMORY)
+      return status < LAST_PIECE ? undefined : small.drain(status, sink);
   }
   return canonicalizeLarge(content, start, options, sink);
 }
