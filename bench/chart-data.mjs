@@ -1,9 +1,9 @@
 /**
- * What the charts show, out of the results, and how a picture proves that it shows that: its
- * metadata holds the digest of its data and the digest of the rest of the file.
+ * Extracts the data of the charts from the results. Each picture proves that it shows its data: its
+ * metadata holds the digest of the data and the digest of the rest of the file.
  *
  * @typedef {object} Series
- * @property {string} name a contender's
+ * @property {string} name the contender
  * @property {string} label
  * @property {boolean} isOurs
  *
@@ -12,10 +12,10 @@
  * @property {string} title
  * @property {string} subtitle
  * @property {string} footer
- * @property {string} [base] whose time is 1
+ * @property {string} [base] the contender whose time is 1
  * @property {Series[]} series
- * @property {{ label: string, bytes: number, values: (number | null)[] }[]} cells a value for each
- *   of the series: MB/s of lines; times as multiples of the base's, of bars
+ * @property {{ label: string, bytes: number, values: (number | null)[] }[]} cells one value for each
+ *   series: MB/s for lines; for bars the time as a multiple of the base
  */
 import { sha256Hex } from './reference.mjs';
 
@@ -31,7 +31,7 @@ const STRINGIFY_PEERS = [
   { name: 'canonicalize', label: 'canonicalize', isOurs: false },
 ];
 
-/** File name → the group it is drawn from, and how. */
+/** File name → the group of the chart, and how it is drawn. */
 const CHARTS = {
   'sha256-throughput': { group: 'engines', data: throughput },
   'key-of-value': {
@@ -56,7 +56,7 @@ const CHARTS = {
 
 /**
  * @param {Record<string, any>} results by group
- * @returns {Map<string, ChartData>} by the picture's file name, of the groups that there are
+ * @returns {Map<string, ChartData>} by the file name of the picture, for the groups that have results
  */
 export function chartData(results) {
   return new Map(
@@ -130,7 +130,7 @@ const METADATA = /<metadata>.*?<\/metadata>\n/s;
 /**
  * @param {string} svg without metadata
  * @param {ChartData} data
- * @returns {string} with it
+ * @returns {string} with metadata
  */
 export const sealed = (svg, data) =>
   svg.replace(
@@ -142,6 +142,6 @@ export const sealed = (svg, data) =>
 /**
  * @param {string} svg
  * @param {ChartData} data
- * @returns {boolean} whether it was drawn from these data, and not changed since
+ * @returns {boolean} whether it was drawn from these data and has not changed since
  */
 export const isSealed = (svg, data) => svg === sealed(svg.replace(METADATA, ''), data);

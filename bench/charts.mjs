@@ -1,6 +1,6 @@
 /**
- * The pictures of README.md and docs/benchmarks.md, from the committed results: `node bench/charts.mjs [--results DIR]
- * [--out DIR]` writes one SVG file for each chart to docs/charts.
+ * Draws the charts of README.md and docs/benchmarks.md from the committed results. `node bench/charts.mjs
+ * [--results DIR] [--out DIR]` writes one SVG file for each chart to docs/charts.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

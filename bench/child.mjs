@@ -1,10 +1,10 @@
-/** A process that does what it is asked by message, one thing at a time. */
+/** A child process that answers messages, one at a time. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { cleanEnvironment } from './machine.mjs';
 
 /**
- * @param {string} name of what it measures, for errors
+ * @param {string} name of the measurement, for errors
  * @param {string} file
  * @param {readonly string[]} args
  * @param {string[]} execArgv

@@ -2,8 +2,8 @@
  * A process for one contender in one cell of a group, driven by `rounds.mjs` over IPC. Alone in its
  * process, a contender meets only its own type feedback, garbage and compiled code.
  *
- * Messages: `{ check: true }` → `{ checked: true }`; `{ timing }` → `{ medianNs }`; either may be
- * answered by `{ error }` instead.
+ * Messages: `{ check: true }` → `{ checked: true }`; `{ timing }` → `{ medianNs }`. The answer to either
+ * can be `{ error }`.
  */
 import { loadGroup } from './groups/index.mjs';
 import { medianNs } from './timing.mjs';
@@ -55,7 +55,7 @@ async function load() {
   return { group, contender, call, inputs, isAsync: contender.isAsync ?? false };
 }
 
-/** Every output for every input, before anything is timed. */
+/** Checks the outputs for all inputs, before any timing. */
 async function check() {
   const { group, contender, call, inputs } = await ready();
   const { read = (output) => output } = contender;
@@ -71,5 +71,5 @@ async function check() {
   }
 }
 
-/** @param {unknown} output of a batch it is ten thousand keys */
+/** @param {unknown} output for a batch: ten thousand keys */
 const start = (output) => String(output).slice(0, 80);

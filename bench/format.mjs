@@ -1,4 +1,4 @@
-/** Figures as people read them, on the terminal and in docs/benchmarks.md alike: three digits. */
+/** Figures with three digits, for the terminal and for docs/benchmarks.md. */
 
 /** @param {number} value */
 const threeDigits = (value) => {
@@ -22,14 +22,14 @@ export const formatRate = (bytes, ns) => `${((bytes / ns) * 1e3).toFixed(0)} MB/
 /** @param {number} ratio */
 export const formatRatio = (ratio) => `${threeDigits(ratio)} ×`;
 
-/** @param {number} bytes decimal units, as for everything sent over a network */
+/** @param {number} bytes in decimal units, as is usual for transfers */
 export function formatBytes(bytes) {
   if (bytes < 1e3) return `${bytes} B`;
   return bytes < 1e6 ? `${threeDigits(bytes / 1e3)} KB` : `${threeDigits(bytes / 1e6)} MB`;
 }
 
 /**
- * Columns padded with spaces: the first to the left, the others to the right.
+ * Pads columns with spaces: the first column is left-aligned, the others are right-aligned.
  *
  * @param {readonly (readonly string[])[]} rows
  */

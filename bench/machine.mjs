@@ -1,4 +1,4 @@
-/** What a result file says about where it was made. */
+/** The description of the machine in a result file. */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 
@@ -32,7 +32,7 @@ export function versions() {
 }
 
 /**
- * The environment for a measured process: without what would change an engine or slow Node down.
+ * Returns the environment of a measured process, without variables that change the engine or slow Node down.
  *
  * @param {Record<string, string>} [extra]
  */

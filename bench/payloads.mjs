@@ -1,9 +1,9 @@
 /**
- * The request bodies that `keyOf` and `keyOfJson` are timed on: shapes people send to LLM APIs, made from a seed.
+ * The request bodies that `keyOf` and `keyOfJson` are timed on: typical requests to LLM APIs, made from a seed.
  *
- * Each is produced as JSON text and parsed again, so that its strings are the flat, separate ones
- * an application holds after reading a request; concatenated literals would flatter whoever
- * copies ropes well. Prose has line breaks and quotes, member names are in no sorted order.
+ * Each is written as JSON text and parsed again, so that its strings are flat and separate, as in an
+ * application that has read a request. Concatenated literals would favour code that copies ropes fast.
+ * Prose has line breaks and quotes; member names are not sorted.
  */
 import { createRandom } from './random.mjs';
 
@@ -46,7 +46,7 @@ function prose(random, length, word = (r) => r.pick(WORDS)) {
       text += random.below(14) === 0 ? ', ' : ' ';
     }
   }
-  // At a space, so that no surrogate pair is cut in two.
+  // Cut at a space, so that no surrogate pair is cut.
   return text.slice(0, text.lastIndexOf(' ', length));
 }
 
@@ -116,8 +116,8 @@ const toolSchemas = (random) => ({
 });
 
 /**
- * Retrieved documents as they come: plain English and accented ones (one-byte strings in V8),
- * Chinese-Japanese ones and ones with emoji (two-byte strings).
+ * Retrieved documents: plain English and accented ones (one-byte strings in V8), Chinese-Japanese ones
+ * and ones with emoji (two-byte strings).
  *
  * @param {Random} random
  */
@@ -184,8 +184,8 @@ const floats = (random) => ({
 });
 
 /**
- * What a crawler's or a file browser's tool hands back: a tree of nodes, each with short members,
- * lists in lists and its children: containers 24 deep in the whole request.
+ * The result of the tool of a crawler or a file browser: a tree of nodes with short members, nested
+ * lists and children. In the whole request containers are nested 24 deep.
  *
  * @param {Random} random
  * @param {number} depth levels of children below this node
@@ -204,7 +204,7 @@ const treeNode = (random, depth) => ({
 });
 
 /**
- * An agent's turn after its tools have answered: little text, many small containers.
+ * The turn of an agent after its tools have answered: little text, many small containers.
  *
  * @param {Random} random
  */
@@ -235,7 +235,7 @@ const toolResults = (random) => ({
 });
 
 /**
- * One object with ten thousand members whose names are in no order: a feature map, a word list.
+ * One object with ten thousand members in no order, such as a feature map or a word list.
  *
  * @param {Random} random
  */
@@ -266,13 +266,13 @@ export const payloadIds = Object.keys(PAYLOADS);
 
 /**
  * @param {string} payloadId
- * @returns {string} a short name for a table's head
+ * @returns {string} a short name for the head of a table
  */
 export const payloadLabel = (payloadId) => find(payloadId).label;
 
 /**
  * @param {string} payloadId
- * @param {number} variant payloads of one kind differ by it in content, not in shape
+ * @param {number} variant changes the content, not the shape
  * @returns {string} JSON text
  */
 export const payloadText = (payloadId, variant) =>

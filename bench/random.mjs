@@ -23,7 +23,7 @@ export function createRandom(seed) {
 
   return {
     below,
-    /** @returns {number} 53 random bits as a fraction of one: what a model's float64 looks like */
+    /** @returns {number} a fraction of one with 53 random bits, like a float64 of a model */
     fraction: () => ((bits() >>> 5) * 2 ** 26 + (bits() >>> 6)) / 2 ** 53,
     /**
      * @template T

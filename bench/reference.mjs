@@ -1,6 +1,6 @@
 /**
- * What every contender must agree with before it is timed: node:crypto for the digests, and the
- * shortest canonicalizer that can be checked by eye for the text. Slow on purpose.
+ * The reference that every contender must agree with before it is timed: node:crypto for the digests,
+ * and a canonicalizer short enough to be checked by eye. Slow on purpose.
  */
 import { createHash } from 'node:crypto';
 
@@ -25,7 +25,7 @@ export function canonicalText(value) {
 }
 
 /**
- * RFC 9562 §5.5, written out on node:crypto.
+ * RFC 9562 §5.5, implemented with node:crypto.
  *
  * @param {Uint8Array} namespaceBytes 16 bytes
  * @param {string} name

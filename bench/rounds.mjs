@@ -1,8 +1,7 @@
 /**
- * Times a group cell by cell: a fresh process for each contender, one of them busy at a time; every
- * round takes all contenders, and the next round takes them the other way around. So the figures
- * that become a ratio are milliseconds apart, and a machine that slows down for a while slows down
- * both.
+ * Times a group cell by cell. Each contender has a fresh process, and only one process works at a time.
+ * Every round takes all contenders, and the next round takes them in reverse order. So the figures of a
+ * ratio are milliseconds apart, and a slow phase of the machine affects both.
  */
 import { fileURLToPath } from 'node:url';
 import { startChild } from './child.mjs';
@@ -58,7 +57,7 @@ async function timeCell(name, group, cell, settings) {
 
     /** @type {Record<string, number[]>} */
     const roundsNs = Object.fromEntries(contenders.map((contender) => [contender.name, []]));
-    // A round that is not kept: V8 compiles in another thread, and has done so by the end of it.
+    // This round is discarded: V8 compiles in another thread and is done by its end.
     const warmUp = { timeMs: 1, warmupMs: settings.firstWarmupMs, minSamples: 1 };
     for (const contender of contenders) await contender.ask({ timing: warmUp });
     for (let round = 0; round < rounds; round++) {
@@ -89,7 +88,7 @@ function cellResult(cell, roundsNs, peers) {
 }
 
 /**
- * Taken round by round, so that what slows the machine down for a while cancels out.
+ * Computes the ratio for each round, so that a slow phase of the machine cancels out.
  *
  * @param {import('./groups/index.mjs').Ratio} ratio
  * @param {CellResult[]} cells
@@ -106,7 +105,7 @@ function ratiosByCell({ of, over }, cells) {
   );
 }
 
-/** @param {number} ns four significant digits: more would be noise in the committed files */
+/** @param {number} ns rounded to four digits: more would be noise in the committed files */
 const rounded = (ns) => Number(ns.toPrecision(4));
 
 /**

@@ -1,9 +1,9 @@
 /**
  * The benchmark: `npm run bench [-- --quick] [-- --only engines,keyof] [-- --out DIR]`.
  *
- * Checks every contender's output, then times; writes one JSON file for each group and says at
- * the end which of the project's speed targets are reached. A quick run is for a look while
- * working: it writes nothing unless told where.
+ * Checks the output of every contender, then times it. Writes one JSON file for each group and prints
+ * which speed targets of the project are reached. A quick run is for development: it writes nothing
+ * without `--out`.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -19,7 +19,7 @@ import { renderResult, renderTargets } from './terminal.mjs';
  * @typedef {object} Settings
  * @property {boolean} quick
  * @property {number} rounds
- * @property {number} firstWarmupMs of a contender's process, before its first round
+ * @property {number} firstWarmupMs of the process of a contender, before its first round
  * @property {import('./timing.mjs').Timing} timing
  */
 
@@ -63,7 +63,7 @@ async function main() {
   for (const name of only) {
     const group = await loadGroup(name);
     const measured = await measure(name, group, settings).catch((error) => {
-      // The others are worth an hour that should not be lost.
+      // The results of the other groups took an hour and must not be lost.
       console.error(`bench: ${name}: ${error instanceof Error ? error.message : error}`);
       process.exitCode = 1;
     });
@@ -116,7 +116,7 @@ function readArguments() {
 }
 
 /**
- * Arrays of numbers stay on one line: the rounds of a contender are read as one thing.
+ * Arrays of numbers stay on one line, so that the rounds of a contender are easy to read.
  *
  * @param {string} directory
  * @param {string} name

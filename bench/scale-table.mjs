@@ -9,9 +9,9 @@ import { formatMachine, readResults, replaceTables, table } from './tables.mjs';
 
 const document = new URL('../docs/scale.md', import.meta.url);
 
-/** The fleet that is reckoned with. */
+/** The fleet of the calculation. */
 const FLEET = { workers: 1000, callsPerSecond: 100_000, callSeconds: 2 };
-/** A server that is busier than this has nothing left for a bad minute. */
+/** A server with a higher load has no reserve. */
 const BUSY = 0.6;
 const HELD = [
   { label: '24 hours', seconds: 86_400 },
@@ -79,7 +79,7 @@ function renderFleet({ stores, clusterBus }) {
   );
   const perSecond = (/** @type {number} */ bytes) => `${formatSize(bytes * callsPerSecond)}/s`;
   const cores = (/** @type {any} */ { executed, store }) => {
-    // A master reads what the others send: all results but its own.
+    // A master reads what the others send: all results except its own.
     const bus = store === 'Redis' ? (clusterBus.cpuMicros * callsPerSecond) / 1e6 : 0;
     return { work: (executed.cpuMicros * callsPerSecond) / 1e6, bus };
   };

@@ -59,7 +59,7 @@ export function replaceTables(page, tables) {
 function renderMachine(results) {
   const { machine, versions, settings } = results.keyof;
   for (const result of Object.values(results)) {
-    // A peer that was not there yet when a group was timed has no part in it.
+    // A peer that was added after a group was timed has no result in it.
     const isOther = Object.entries(result.versions).some(
       ([name, version]) => name in versions && versions[name] !== version,
     );
@@ -141,7 +141,7 @@ function renderEngines({ cells, ratios }) {
   const shown = ['64B', '1KiB', '64KiB', '1MiB'].map((id) =>
     cells.find((/** @type {any} */ cell) => cell.id === id),
   );
-  // `auto` is `native` wherever that is the faster one: a row of its own would say nothing.
+  // `auto` is `native` wherever that is faster, so it needs no row.
   const names = Object.keys(shown[0].medianNs).filter((name) => name !== 'samekey native');
   const rows = names.map((name) => [
     name.includes('samekey') ? name : `\`${name}\``,
@@ -244,7 +244,7 @@ function renderRest(results) {
 }
 
 /**
- * Many at once, where there are results of it.
+ * Batches, if there are results.
  *
  * @param {Results} results
  */
@@ -298,7 +298,7 @@ function renderMany(results) {
 }
 
 /**
- * What acting on keys costs, where there are results of it.
+ * The cost of `once`, `fetch` and the server, if there are results.
  *
  * @param {Results} results
  */

@@ -1,4 +1,4 @@
-/** The speed samekey promises itself, judged from one run's results. */
+/** The speed targets of samekey, checked against the results of one run. */
 import { BEST_PEER } from './groups/index.mjs';
 import { median } from './rounds.mjs';
 
@@ -12,13 +12,13 @@ import { median } from './rounds.mjs';
  * @property {boolean} met
  */
 
-/** From here on a digest call is small against the text: shorter requests have targets of their own. */
+/** From this size on a digest call is short compared with the text. Shorter requests have other targets. */
 const LONG_BYTES = 1000;
 
-/** By what is imported, see `groups/bundle.mjs`. @type {Record<string, number>} */
+/** By import, see `groups/bundle.mjs`. @type {Record<string, number>} */
 const GZIPPED_BYTES = { 'digests, keys of bytes, UUIDs': 12_000, everything: 20_000 };
 
-/** A time that is at most 1.3 × another's, as the ratio of speeds the results hold. */
+/** A time that is at most 1.3 × another, as a ratio of speeds. */
 const inverse = (/** @type {number} */ ratio) => Number((1 / ratio).toFixed(3));
 
 /**
@@ -239,7 +239,7 @@ function runtimeTargets({ name, cells, ratios, firstKeyMs, parsedKeyMs }) {
         target(`${name}: samekey over ${over}, ${label}`, '≥', wanted, ratio.byCell[id]),
       );
   });
-  // The clock of workerd ticks in milliseconds, and its figures have a mean only.
+  // The clock of workerd ticks in milliseconds, so its figures only have a mean.
   const ms = name === 'workerd' ? firstKeyMs.mean : firstKeyMs.median;
   return [
     ...targets,

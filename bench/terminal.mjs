@@ -1,9 +1,9 @@
-/** One group's result as text for a terminal. */
+/** Prints the result of one group on a terminal. */
 import { formatBytes, formatColumns, formatRatio, formatTime } from './format.mjs';
 import { median } from './rounds.mjs';
 
 /**
- * @param {any} result what `run.mjs` writes for a group
+ * @param {any} result as written by `run.mjs` for a group
  * @returns {string}
  */
 export function renderResult(result) {
@@ -30,7 +30,7 @@ function renderTimes({ cells, ratios }) {
   return `${formatColumns(rows)}\n${spread(cells)}`;
 }
 
-/** How far apart the rounds are: a reader's measure of how quiet the machine was. */
+/** Returns how far apart the rounds are, which shows how quiet the machine was. */
 function spread(/** @type {any[]} */ cells) {
   const spreads = cells.flatMap(({ roundsNs }) =>
     Object.values(roundsNs).map((values) => {

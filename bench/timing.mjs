@@ -1,14 +1,14 @@
 /**
  * One figure: the median time of one call, by tinybench.
  *
- * A call of 200 ns is near the cost of reading the clock, so tinybench's samples are batches: the
- * task runs the contender often enough to last about 200 µs and reports the mean of the batch.
+ * A call of 200 ns is near the cost of reading the clock, so a sample of tinybench is a batch: the task
+ * calls the contender for about 200 µs and reports the mean.
  */
 import { Bench } from 'tinybench';
 
 const BATCH_MS = 0.2;
 
-/** Every result is read, so that no contender is paid for text it has not finished making. */
+/** Reads every result, so that no contender leaves its text unfinished. */
 let sink = 0;
 
 /** @param {unknown} output */
@@ -20,14 +20,14 @@ const consume = (output) => {
 
 /**
  * @typedef {object} Timing
- * @property {number} timeMs how long to sample
- * @property {number} warmupMs how long to run before sampling
+ * @property {number} timeMs of sampling
+ * @property {number} warmupMs before the sampling
  * @property {number} minSamples for calls that take longer than `timeMs`
  */
 
 /**
  * @param {(input: any) => unknown} call
- * @param {readonly unknown[]} inputs taken in turn; their number is a power of two
+ * @param {readonly unknown[]} inputs used in turn; their number is a power of two
  * @param {boolean} isAsync
  * @param {Timing} timing
  * @returns {Promise<number>} nanoseconds a call, the median
@@ -78,7 +78,7 @@ export async function medianNs(call, inputs, isAsync, timing) {
 }
 
 /**
- * Warms up, and learns on the way how many calls make a batch.
+ * Warms up, and finds how many calls make a batch.
  *
  * @param {(callCount: number) => number | Promise<number>} run
  * @param {number} warmupMs

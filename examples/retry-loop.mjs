@@ -11,7 +11,7 @@ const MAX_ATTEMPTS = 5;
 const TIMEOUT_MS = 1000;
 
 async function callWithRetries(url, request) {
-  // Here, before the loop: a key made inside it would be another one for each attempt.
+  // Before the loop: a key made inside it would differ for each attempt.
   const key = keyOf(request, { scope: 'examples/retry-loop' });
 
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
@@ -32,14 +32,14 @@ async function callWithRetries(url, request) {
       if (response.status !== 429 && response.status < 500) break;
       await sleep(Number(response.headers.get('retry-after-ms') ?? 100));
     } catch (error) {
-      // Nobody knows whether the work was done: this is what the key is for.
+      // It is unknown whether the work was done. The key is for this case.
       console.log(`           no answer: ${error.message}`);
     }
   }
   throw new Error(`no answer to ${key}`);
 }
 
-// Too busy at first; then it does the work and is late with the answer; then it is well again.
+// First it is too busy, then it does the work but answers too late, then it answers in time.
 const provider = await startProvider({ moods: ['429:50', 'late:5000'], honoursKeys: true });
 try {
   const answer = await callWithRetries(`${provider.url}/v1/messages`, {

@@ -1,11 +1,11 @@
 #!/bin/sh
-# One would guess that `process.hrtime.bigint()` is the machine's monotonic clock in every runtime that
-# has it, as in Node.js, where two processes of one machine read the same clock.
+# One would expect `process.hrtime.bigint()` to be the monotonic clock of the machine in every runtime,
+# as in Node.js, where two processes of one machine read the same clock.
 # On Bun 1.4.5 and Deno 2.9.6 (Linux x64), 2026-11-28, it counts from the start of the process: a process
 # that starts a second later reads a smaller time, and two processes cannot compare their readings.
-# It matters for leases, locks and traces that processes of one machine share: a value that one process
-# writes means nothing to the other. Node.js 20 to 26 on Linux reads CLOCK_MONOTONIC.
-# Exits with 1 when this is otherwise.
+# This matters for leases, locks and traces that processes of one machine share: a time that one process
+# writes means nothing to another. Node.js 20 to 26 on Linux reads CLOCK_MONOTONIC.
+# Exits with 1 if a runtime behaves differently.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

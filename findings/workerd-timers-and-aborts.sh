@@ -1,13 +1,13 @@
 #!/bin/sh
-# One would guess that a timer of a module-level object rings whichever request set it, that
+# One would expect that a timer of a module-level object fires whichever request set it, that
 # `controller.abort()` works from any request, and that `performance.now()` is a monotonic clock.
 # In workerd 1.20260426.1 (miniflare 4.20260426.0), 2026-11-28:
-#   - a timer ends silently with the request that set it: nothing rings, nothing throws;
-#   - aborting a controller whose signal another request's `fetch` uses throws "Cannot perform I/O on
-#     behalf of a different request";
+#   - a timer ends silently with the request that set it: it does not fire and nothing throws;
+#   - to abort a controller whose signal is used by the `fetch` of another request throws "Cannot perform
+#     I/O on behalf of a different request";
 #   - `performance.now()` equals `Date.now()`, with a `timeOrigin` of 0: it moves when the clock is set.
-# It matters for everything that shares one timer or one run among requests: leases, timeouts, caches.
-# Exits with 1 when any of this is otherwise.
+# This matters for code that shares one timer or one run among requests: leases, timeouts, caches.
+# Exits with 1 if any of this is different.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

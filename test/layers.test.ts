@@ -52,6 +52,10 @@ function codeOf(file: string): string {
     .replaceAll(/^\s*\/\/.*$/gm, '');
 }
 
+/** A file without its short strings, which in tests are content of requests. */
+const withoutTexts = (file: string) =>
+  readFileSync(file, 'utf8').replaceAll(/'[^'\n]*'|"[^"\n]*"|\b[a-z][a-zA-Z]*'s\b/g, '');
+
 const STATIC = /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm;
 const TYPES = /^\s*(?:import|export)\s+type\b[^;]*;/gm;
 const BARE = /^\s*import\s*['"]([^'"]+)['"]/gm;
@@ -239,6 +243,32 @@ describe('names', () => {
         /(?:^|[/.-])(?:utils?|helpers?|common|misc|shared(?!-run)|lib)(?:[/.-]|$)/i.test(path),
       );
     expect(drawers).toEqual([]);
+  });
+
+  it("are the field's terms, in code and in comments", () => {
+    // A shared run has waiters and an outcome, a recording has subscribers, rules decide.
+    const refused =
+      /^(?:airlines?|flights?|fl(?:y|ies)|passengers?|board(?:ed|ing)?|aboard|land(?:s|ed|ings?)|seats?|gates?|admi(?:ts?|tted|ssions?)|desks?|wish(?:es)?|standings?)$/i;
+    const phrases = /goOn|goBack|whyNothing|claimInVain|keptIn|isMade|underWay|standingRecord/g;
+    const found = [...filesIn(SRC), ...filesIn(join(ROOT, 'test'))]
+      .filter((file) => /\.(?:ts|mjs)$/.test(file) && !file.includes('/node_modules/'))
+      .filter((file) => file !== fileURLToPath(import.meta.url))
+      .flatMap((file) => {
+        // `inFlight` is how many calls are in flight.
+        const text = `${relative(ROOT, file)}\n${withoutTexts(file)}`.replaceAll(
+          /in[ _]?flight/gi,
+          '',
+        );
+        const words = text.match(/[A-Z]?[a-z]+|[A-Z]+/g) ?? [];
+        const old = [...words.filter((word) => refused.test(word)), ...(text.match(phrases) ?? [])];
+        return (
+          old
+            // A member of plan.json, which is stored, and of `samekey batch plan --json`.
+            .filter((word) => word !== 'underway' || !/\bcli\/batch-?\w*\./.test(file))
+            .map((word) => `${relative(ROOT, file)}: ${word}`)
+        );
+      });
+    expect([...new Set(found)]).toEqual([]);
   });
 
   it('are those of one API: what is exported is exported once', () => {

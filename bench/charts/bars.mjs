@@ -1,14 +1,14 @@
-/** Groups of bars: times as multiples of what everybody does anyway. */
+/** Groups of bars: times as multiples of the time of the common baseline. */
 import * as Plot from '@observablehq/plot';
 import { formatBytes, formatRatio } from '../format.mjs';
 import { card, createDocument, GRID, INK, MUTED, WIDTH } from './card.mjs';
 
-/** samekey in colour, the others in greys from the fastest that is common to the slowest. */
+/** samekey in colour, the others in greys, from the fastest common one to the slowest. */
 const COLOURS = ['#0b5fd6', '#7aa7f0', '#57606a', '#868e97', '#aeb5bc', '#cfd4d9'];
 
 const MARGIN_LEFT = 40;
 const MARGIN_RIGHT = 12;
-/** Between two groups, as a part of a group and its gap. */
+/** The gap between two groups, as a fraction of a group and its gap. */
 const GAP = 0.18;
 
 /** @typedef {import('../chart-data.mjs').ChartData['cells'][number]} Cell */
@@ -29,7 +29,7 @@ export function drawBars(data) {
     })),
   );
   const highest = Math.max(...bars.map(({ value }) => value ?? 0));
-  // Plot draws a line in each group anew: made longer by half the gaps at its sides they meet.
+  // Plot draws one line for each group. Half a gap more on both sides makes them meet.
   const gap = ((WIDTH - 48 - MARGIN_LEFT - MARGIN_RIGHT) / (cells.length + GAP)) * GAP;
   const across = { insetLeft: -gap / 2 - 0.5, insetRight: -gap / 2 - 0.5 };
   const plot = Plot.plot({
@@ -61,7 +61,7 @@ export function drawBars(data) {
         insetLeft: 0.5,
         insetRight: 0.5,
       }),
-      // Over the bars, so that whoever stays below it is seen to.
+      // Over the bars, so that it shows which bars stay below it.
       Plot.ruleY([1], { ...across, stroke: INK, strokeDasharray: '3,3' }),
       ...[
         { text: 'label', dy: 20, fill: INK, fontWeight: 600 },

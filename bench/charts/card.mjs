@@ -1,4 +1,4 @@
-/** What surrounds a plot: a card with its title, its legend and where it was measured. */
+/** The frame of a plot: a card with a title, a legend and the machine of the measurement. */
 import { parseHTML } from 'linkedom';
 
 const MARGIN = 24;
@@ -8,8 +8,8 @@ const LEGEND_COLUMNS = 3;
 export const WIDTH = 960;
 
 /**
- * A picture in a README sees the reader's colour scheme and nothing else of the page, so it brings
- * its own ground. Each colour is named by what it is on a light one.
+ * A picture in a README gets the reader's colour scheme and nothing else from the page, so it has its
+ * own background. The names of the colours describe the light scheme.
  */
 const DARK = {
   '#ffffff': '#0d1117',
@@ -34,7 +34,7 @@ export const MUTED = '#59636e';
 export const GRID = '#d1d9e0';
 export const GROUND = '#ffffff';
 
-/** @returns {any} the document that a plot makes its elements in */
+/** @returns {any} the document in which a plot creates its elements */
 export const createDocument = () => parseHTML('<!doctype html><html><body></body></html>').document;
 
 /** @param {string} text */
@@ -55,7 +55,7 @@ export function card({ title, subtitle, footer }, legend, plot) {
   plot.setAttribute('x', `${MARGIN}`);
   plot.setAttribute('y', `${top}`);
   plot.removeAttribute('class');
-  // Plot's own styles are for a page and its selection.
+  // Plot's own styles are for a page.
   for (const style of plot.querySelectorAll('style')) style.remove();
 
   const swap = Object.entries(DARK).map(
@@ -76,7 +76,7 @@ ${markup}${plot.outerHTML}
 
 /** @param {readonly { label: string, colour: string }[]} legend */
 function drawLegend(legend) {
-  // In columns, because there is no font at hand to measure texts with.
+  // In columns, because there is no font here to measure texts with.
   const columnWidth = (WIDTH - 2 * MARGIN) / LEGEND_COLUMNS;
   const entries = legend.map(({ label, colour }, i) => {
     const x = MARGIN + (i % LEGEND_COLUMNS) * columnWidth;

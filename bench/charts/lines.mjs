@@ -1,8 +1,8 @@
-/** Lines over sizes: throughput, with each line named at its end. */
+/** Lines over sizes: throughput, with the name of each line at its end. */
 import * as Plot from '@observablehq/plot';
 import { card, createDocument, GRID, GROUND, INK, MUTED, WIDTH } from './card.mjs';
 
-/** A line's colour and dashes; samekey's are thick, the runtime's own are the dark greys. */
+/** Colour and dashes of a line: samekey's are thick, the ones of the runtime dark grey. */
 const STYLES = {
   'samekey auto': { colour: '#0b5fd6' },
   'samekey wasm': { colour: '#8a3fc9' },
@@ -35,7 +35,7 @@ export function drawLines(data) {
       list[i] === null ? [] : [{ bytes, rate: list[i] }],
     ),
   }));
-  // samekey last, on top of the lines it runs along with.
+  // samekey last, so that its lines are on top.
   const drawn = lines.toSorted((a, b) => Number(a.isOurs) - Number(b.isOurs));
 
   const plot = Plot.plot({
@@ -100,8 +100,8 @@ export function drawLines(data) {
 }
 
 /**
- * Names at the lines' ends, moved apart where lines end together: from the top down, and back up
- * from the bottom if that went too far.
+ * Returns the positions of the names at the ends of lines. Names that would overlap are moved apart:
+ * from the top down, and from the bottom up if that went too far.
  *
  * @param {readonly any[]} lines
  * @param {number[]} domain
@@ -117,7 +117,7 @@ function endLabels(lines, [low = 1, high = 10]) {
       return { ...line, point, y: yOf(point.rate), at: yOf(point.rate) };
     })
     .toSorted((a, b) => a.y - b.y);
-  // A bunch of labels is centred on its lines: as many go up as go down.
+  // A bunch of names is centred on its lines.
   for (let pass = 0; pass < 200; pass++) {
     for (let i = 1; i < labels.length; i++) {
       const overlap = LABEL_GAP - (labels[i].at - labels[i - 1].at);

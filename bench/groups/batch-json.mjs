@@ -1,4 +1,4 @@
-/** A thousand request bodies of several kinds, as a log or a batch file has them, in one call. */
+/** A thousand request bodies of several kinds in one call, as from a log or a batch file. */
 import { payloadText } from '../payloads.mjs';
 import { createRandom } from '../random.mjs';
 import { canonicalText, sha256Hex } from '../reference.mjs';
@@ -11,7 +11,7 @@ const VARIANTS = 2;
 
 /**
  * @param {number} seed
- * @returns {Buffer[]} seven small ones, two of ten turns and one with tools in ten, in no order
+ * @returns {Buffer[]} of ten: seven small ones, two of ten turns and one with tools, shuffled
  */
 export function mixedBodies(seed, count = BODIES) {
   const random = createRandom(seed);

@@ -1,4 +1,4 @@
-/** Many messages in one call, four of them abreast in the lanes of a vector. */
+/** Many messages in one call: four at a time, in the lanes of a vector. */
 import { hash } from 'node:crypto';
 import { createRandom } from '../random.mjs';
 import { sha256Hex } from '../reference.mjs';
@@ -6,9 +6,9 @@ import { keysHex, samekeyContenders } from './samekey.mjs';
 
 const MESSAGES = 10_000;
 const MIB = 2 ** 20;
-/** Of a kind, taken in turn. */
+/** Inputs of one kind, used in turn. */
 const VARIANTS = 2;
-/** What an order number, a path or a prompt is made of, so that texts and bytes are equally long. */
+/** The characters of order numbers, paths and prompts. ASCII: texts and bytes have the same length. */
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789-_/:., {}"ABCDEFGHIJKLMNOPQR';
 
 /** @type {Record<string, { label: string, count: number, lengths: [number, number], as: string }>} */
@@ -32,7 +32,7 @@ function messages(cellId, variant) {
   return Array.from({ length: count }, () => {
     const bytes = random.bytes(shortest + random.below(longest - shortest + 1));
     if (as === 'bytes') return bytes;
-    // Decoded as a reader of files or sockets would, so that the text is flat.
+    // Decoded as by a reader of files or sockets, so that the text is flat.
     return Buffer.from(bytes.map((byte) => LETTERS.charCodeAt(byte & 63))).toString();
   });
 }

@@ -1,4 +1,4 @@
-/** What an import of samekey adds to a page, its WebAssembly inlined: minified, then gzipped. */
+/** The size that an import of samekey adds to a page, WebAssembly included: minified, then gzipped. */
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -6,7 +6,7 @@ import { sha256Hex } from '../reference.mjs';
 
 const entry = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 
-/** Each takes more of it in; all have `sha256Hex`, so that all can be checked. */
+/** Each imports more than the one before. All import `sha256Hex`, so that all can be checked. */
 const IMPORTS = {
   'digests, keys of bytes, UUIDs': 'sha256Hex, scoped, sha256, sha1, createSha256, uuidv5, isKey',
   'and canonical JSON':

@@ -1,4 +1,4 @@
-/** A chat that grows: its key at every turn, from the whole or from what the turn adds. */
+/** A growing chat: its key at every turn, from the whole request or from the new messages. */
 import { payloadText } from '../payloads.mjs';
 import { canonicalText, sha256Hex } from '../reference.mjs';
 import { BEST_PEER } from './index.mjs';

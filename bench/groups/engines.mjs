@@ -82,7 +82,7 @@ export const group = {
     { of: 'samekey js', over: '@noble/hashes' },
     { of: 'samekey auto', over: 'node:crypto createHash' },
     { of: 'samekey auto', over: 'node:crypto hash' },
-    // Awaited one after another, as the code of an edge runtime has to.
+    // Awaited one after another, as code on an edge runtime must do.
     { of: 'samekey wasm', over: 'crypto.subtle' },
   ],
 };

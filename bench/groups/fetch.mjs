@@ -1,4 +1,4 @@
-/** What `samekey/fetch` adds to a request, and to each event of a stream. */
+/** The time that `samekey/fetch` adds to a request, and to each event of a stream. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +43,7 @@ export const group = {
 };
 
 /**
- * The median of each way, one after another, so that what else the machine does falls on all alike.
+ * Returns the median of each way. The ways take turns, so that other load slows all of them down.
  *
  * @param {Record<string, Fetch>} ways
  * @param {number} rounds
@@ -55,7 +55,7 @@ async function timeInTurn(ways, rounds, time) {
   for (let turn = 0; turn < rounds + 3; turn++) {
     for (const [name, way] of Object.entries(ways)) {
       const ms = await time(way);
-      // The first ones are for the compiler.
+      // The first rounds let V8 compile.
       if (turn >= 3) times[name]?.push(ms);
     }
   }
@@ -65,8 +65,8 @@ async function timeInTurn(ways, rounds, time) {
 }
 
 /**
- * Calls it as often as a process has that has run for a while: V8 compiles what is called once every
- * 20 ms only after thousands of calls.
+ * Calls it thousands of times, as in a process that has run for a while: V8 does not compile code that is
+ * called once every 20 ms before that.
  *
  * @param {Fetch} way @param {string} url
  */
@@ -77,7 +77,7 @@ async function warmUp(way, url) {
 }
 
 let count = 0;
-/** A body that was never sent before. */
+/** A body that was not sent before. */
 const body = () =>
   JSON.stringify({
     n: count++,
@@ -101,7 +101,7 @@ async function callMs(way, url) {
 }
 
 /**
- * How long an event takes from the server to who reads it.
+ * Measures how long an event takes from the server to the reader.
  *
  * @param {Fetch} way @param {string} url
  */

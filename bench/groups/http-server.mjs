@@ -1,4 +1,4 @@
-/** What samekey in front of a handler costs a server: time of its processor, and requests per second. */
+/** The cost of samekey in front of a handler: CPU time of the server, and requests per second. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ const FRAMEWORKS = ['web-standard', 'hono', 'express', 'fastify'];
 const CONNECTIONS = 32;
 const ORDER = JSON.stringify({ item: 'A1', quantity: 2, note: 'x'.repeat(960) });
 
-/** What is asked of each framework: every order is new, or all are one. */
+/** The requests to each framework: every order is new, or all orders are the same. */
 const WAYS = /** @type {const} */ (['bare', 'first', 'replay']);
 
 /** @type {import('./index.mjs').MeasuredGroup & { note: string }} */
@@ -66,7 +66,7 @@ function summary(loaded) {
     framework,
     ways: WAYS.map((way) => {
       const own = of(framework, way);
-      // Round by round, so that what slows the machine down for a while cancels out.
+      // Each ratio is of one round, so that a slow phase of the machine cancels out.
       const added = of(framework, 'bare').map(({ cpuUs }, round) => {
         return (own[round]?.cpuUs ?? Number.NaN) - cpuUs;
       });
@@ -110,7 +110,7 @@ async function load({ url, cpuUs }, way, durationS) {
     throw new Error(`${url}: ${result.non2xx} requests were refused, ${result.errors} failed`);
   }
   const { total } = result.requests;
-  // Of the server alone, whoever else is on the machine.
+  // CPU time of the server alone, without other processes.
   return { perSecond: total / result.duration, cpuUs: ((await cpuUs()) - before) / total };
 }
 

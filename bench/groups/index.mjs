@@ -1,20 +1,20 @@
 /**
  * The groups in the order they run, each loaded only by the process that runs it.
  *
- * A *timed* group names cells (what is done) and contenders (who does it); `rounds.mjs` times
+ * A *timed* group names cells (the work) and contenders (the code that does it). `rounds.mjs` times
  * every pair. A *measured* group has its own `measure`.
  *
  * @typedef {object} Cell
  * @property {string} id
- * @property {string} label a table's column head
+ * @property {string} label the column head of a table
  * @property {number} bytes of one input
  *
  * @typedef {object} Contender
  * @property {string} name
- * @property {() => Promise<(input: any) => unknown>} load its call gives a text or a list of texts
+ * @property {() => Promise<(input: any) => unknown>} load its call returns a text or a list of texts
  * @property {boolean} [isAsync]
- * @property {(output: any) => string} [read] the part of its output that is compared; all of
- *   it, unless given
+ * @property {(output: any) => string} [read] returns the part of its output that is compared. Default:
+ *   all of it
  *
  * @typedef {object} Ratio
  * @property {string} of
@@ -24,10 +24,10 @@
  * @property {string} title
  * @property {string} [note]
  * @property {readonly Cell[]} cells
- * @property {(cellId: string) => readonly unknown[]} inputs a power of two of them
+ * @property {(cellId: string) => readonly unknown[]} inputs their number is a power of two
  * @property {(input: any) => string} expected from node:crypto or `reference.mjs`
  * @property {readonly Contender[]} contenders
- * @property {readonly string[]} [peers] names among which each cell's best peer is found
+ * @property {readonly string[]} [peers] the names among which the best peer of each cell is found
  * @property {readonly Ratio[]} ratios how many times as fast `of` is as `over`
  *
  * @typedef {object} MeasuredGroup

@@ -1,4 +1,4 @@
-/** The whole pipeline from raw bytes: a request's body → canonical JSON → SHA-256 → key. */
+/** The whole pipeline from raw bytes: the body of a request → canonical JSON → SHA-256 → key. */
 import { payloadIds, payloadLabel, payloadText } from '../payloads.mjs';
 import { canonicalText, sha256Hex } from '../reference.mjs';
 import { BEST_PEER } from './index.mjs';

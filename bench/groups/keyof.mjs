@@ -5,7 +5,7 @@ import { BEST_PEER } from './index.mjs';
 import { digest, STABLE_STRINGIFY } from './peers.mjs';
 import { keyHex, samekeyContenders } from './samekey.mjs';
 
-/** Several of a kind are taken in turn, so that remembering one object's key wins nothing. */
+/** Several inputs of one kind take turns, so that a cache of one object gains nothing. */
 const VARIANTS = 4;
 
 const peers = STABLE_STRINGIFY.map(({ name, load }) => ({

@@ -1,4 +1,4 @@
-/** What a call costs each store: round trips, bytes, the server's processor time. `docs/scale.md` reckons with it. */
+/** The cost of a call in each store: round trips, bytes, CPU time of the server. `docs/scale.md` uses it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keyOf } from '../../dist/index.js';
 import { createOnce } from '../../dist/once/index.js';
@@ -8,11 +8,11 @@ import { FOOTPRINTS } from '../once/footprint.mjs';
 
 const RESULT_BYTES = 1024;
 const CALLERS = 64;
-/** Longer than it takes the others to come, so that all of them wait. */
+/** Longer than all others take to arrive, so that all of them wait. */
 const JOINED_MS = 500;
 const JOINED = 50;
 
-// With the quotes it is as long as a result of that many bytes is in the store.
+// With the quotes its result has that many bytes in the store.
 const RESULT = textOf(RESULT_BYTES - 2);
 
 /** @type {import('./index.mjs').MeasuredGroup} */
@@ -38,11 +38,11 @@ export const group = {
  * @param {number} callCount
  */
 async function costs(footprint, callCount) {
-  // Two processes, as far as the store can tell; what they remember themselves is left out.
+  // Two processes, as far as the store can tell. Their own caches are off.
   const first = createOnce({ store: await footprint.openStore(), cache: false });
   const second = createOnce({ store: await footprint.openStore(), cache: false });
   const wholeRun = (/** @type {string} */ key) => first(key, async () => RESULT);
-  // A first call in each process connects, and proves that the client can be used.
+  // The first call in each process connects and checks the client.
   await wholeRun(keyOf('first'));
   await second(keyOf('second'), async () => RESULT);
 
@@ -97,7 +97,7 @@ const perCall = (before, after, count) =>
   );
 
 /**
- * The round trips of a caller that waits for another process.
+ * Counts the round trips of a caller that waits for another process.
  *
  * @param {import('../once/footprint.mjs').Footprint} footprint
  * @param {import('../../dist/once/index.js').Once} first
@@ -105,7 +105,7 @@ const perCall = (before, after, count) =>
  * @param {number} ownersTrips
  */
 async function spentByJoining(footprint, first, second, ownersTrips) {
-  // Its connection for being told is opened once, not for every call.
+  // Its connection for notifications is opened once, not for every call.
   const join = async (/** @type {string} */ name, /** @type {number} */ count) => {
     const keys = Array.from({ length: count }, (_, n) => keyOf(`${name} ${n}`));
     const owners = keys.map((key) => first(key, () => sleep(JOINED_MS, RESULT)));
@@ -118,7 +118,7 @@ async function spentByJoining(footprint, first, second, ownersTrips) {
   await join('warm-up', 1);
   const before = await footprint.spent();
   await join('joined', JOINED);
-  // The last of them may be on its way: nobody waits for the end of a subscription.
+  // The last ones may still be in transit: no code waits for the end of a subscription.
   await sleep(100);
   const { roundTrips } = perCall(before, await footprint.spent(), JOINED);
   return { roundTrips: Number(((roundTrips ?? 0) - ownersTrips).toFixed(2)) };

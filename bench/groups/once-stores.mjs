@@ -1,4 +1,4 @@
-/** Distinct keys per second on every store, and of other packages on the same Redis. */
+/** Distinct keys per second on every store, and for other packages on the same Redis. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -59,7 +59,7 @@ export const group = {
 };
 
 /**
- * Round by round, so that what slows the machine down for a while cancels out.
+ * Computes the ratio for each round, so that a slow phase of the machine cancels out.
  *
  * @param {Record<string, number[]>} perSecond
  * @param {string} over

@@ -1,17 +1,17 @@
-/** What `once` costs beside the function it runs, without a server: microseconds a call. */
+/** The time that `once` adds to the function it runs, without a server: microseconds a call. */
 import { createHash } from 'node:crypto';
 
 const KEYS = 64;
 const hex = (/** @type {number} */ n) => n.toString(16).padStart(64, '0');
 
-/** An answer of a language model, more or less. */
+/** About the answer of a language model. */
 const RESULT = { id: 'msg_1', role: 'assistant', text: createHash('sha512').digest('base64') };
 const EXPECTED = JSON.stringify(RESULT);
 
-/** @typedef {{ key: string | undefined }} Call without a key it is the first of its kind */
+/** @typedef {{ key: string | undefined }} Call without a key it uses a new one */
 
 /**
- * Above all keys of `inputs`, so that no call was made before.
+ * Uses keys beyond those of `inputs`, so that no call repeats another.
  *
  * @param {(key: string) => Promise<unknown>} call
  */

@@ -1,7 +1,7 @@
-/** What the others' pipelines are put together from: a stable stringify, then a digest. */
+/** The usual pipelines of other packages: a stable stringify, then a digest. */
 import { hash } from 'node:crypto';
 
-/** @param {string} canonical the fastest call node:crypto has for a text at hand */
+/** @param {string} canonical the fastest call that node:crypto has for a text */
 export const digest = (canonical) => hash('sha256', canonical, 'hex');
 
 /** @type {readonly { name: string, load: () => Promise<(value: unknown) => string> }[]} */
@@ -25,7 +25,7 @@ export const STABLE_STRINGIFY = [
 ];
 
 /**
- * The usual way from a request's body to a key: parse it, write it in one order, digest that.
+ * The usual way from the body of a request to a key: parse, stringify in sorted order, digest.
  *
  * @type {readonly { name: string, load: () => Promise<(body: Buffer) => string> }[]}
  */

@@ -7,7 +7,7 @@ import { blockBytes, expectedDigest } from '../pool/lines.mjs';
 import { median } from '../rounds.mjs';
 
 const MIB = 2 ** 20;
-/** 0 is no pool: batches of lines through `keysOfJson` on the main thread. */
+/** 0 means no pool: batches of lines through `keysOfJson` on the main thread. */
 const THREADS = [0, 1, 2];
 const keysProcess = fileURLToPath(new URL('../pool/keys.mjs', import.meta.url));
 

@@ -1,6 +1,6 @@
 /**
- * Digests where there is no node:crypto: Chromium, Firefox and workerd. The times are taken inside,
- * by one program for all; the browsers and workerd are those of test/runtimes.
+ * Digests on platforms without node:crypto: Chromium, Firefox and workerd. One program measures inside
+ * each of them. The browsers and workerd are those of test/runtimes.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ const RATIOS = ['crypto.subtle', 'hash-wasm', '@noble/hashes'].map((over) => ({
  * @typedef {object} Measured
  * @property {import('../runtimes/digests.mjs').DigestTimes} digests
  * @property {FirstKeyMs} firstKeyMs
- * @property {FirstKeyMs} [parsedKeyMs] with parsing, which else is done in another thread, before
+ * @property {FirstKeyMs} [parsedKeyMs] includes parsing, which browsers otherwise do earlier in another thread
  *
  * @typedef {{median: number, mean: number, least: number}} FirstKeyMs
  */
@@ -44,7 +44,7 @@ export const group = {
         'Cannot time runtimes: they are missing, wanted "npm ci --prefix test/runtimes --ignore-scripts" first',
       );
     }
-    // Many short rounds: a browser shares the machine with itself, and each ratio is of one round.
+    // Many short rounds, because a browser has load of its own and each ratio is of one round.
     const timing = { rounds: quick ? 7 : 31, batchMs: 20, warmupMs: quick ? 100 : 400 };
     const freshCount = quick ? 5 : 31;
     const folder = mkdtempSync(path.join(tmpdir(), 'samekey-bench-'));
@@ -101,7 +101,7 @@ function resultOf(name, version, { digests, firstKeyMs, parsedKeyMs }) {
 }
 
 /**
- * @param {'index' | 'workerd'} file the one of the library that the runtime's condition names
+ * @param {'index' | 'workerd'} file of the library, as named by the condition of the runtime
  * @param {import('esbuild').BuildOptions} options
  */
 const bundle = (file, options) =>
@@ -187,7 +187,7 @@ function firstKeyMs(firsts) {
   const values = firsts.map(({ ms }) => ms);
   return {
     median: milliseconds(median(values)),
-    // Where the clock ticks in milliseconds, single figures say nothing and their mean does.
+    // Where the clock ticks in milliseconds, only the mean of the figures has a meaning.
     mean: milliseconds(values.reduce((sum, ms) => sum + ms, 0) / values.length),
     least: milliseconds(Math.min(...values)),
   };

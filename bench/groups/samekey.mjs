@@ -28,7 +28,7 @@ export async function loadSamekey(engine, pick) {
 
 /**
  * @param {string} key
- * @returns {string} its hex digits; anything that is not a key is returned as it is
+ * @returns {string} its hex digits, or the text as it is if it is not a key
  */
 export const keyHex = (key) => (/^ik_[0-9a-f]{64}$/.test(key) ? key.slice(3) : key);
 

@@ -1,4 +1,4 @@
-/** Import plus first key in a fresh Node process, over a process that runs an empty script. */
+/** Import and first key in a fresh Node process, minus the time of a process that runs an empty script. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { cleanEnvironment } from '../machine.mjs';
@@ -31,7 +31,7 @@ export const group = {
     const spawnCount = quick ? 10 : 30;
     /** @type {Map<string, number[]>} */
     const timesMs = new Map(CONTENDERS.map(({ name }) => [name, []]));
-    // The first turn only warms the file cache, and checks the keys.
+    // The first turn warms the file cache and checks the keys.
     for (let turn = -1; turn < spawnCount; turn++) {
       for (const { name, path, env } of turn % 2 ? CONTENDERS.toReversed() : CONTENDERS) {
         const ms = spawnMs(name, path, env);
@@ -42,7 +42,7 @@ export const group = {
     const medianMs = Object.fromEntries(
       [...timesMs].map(([name, values]) => [name, milliseconds(median(values))]),
     );
-    // Turn by turn, so that a machine that slows down for a while is not taken for samekey.
+    // They take turns, so that a slow phase of the machine does not count as time of samekey.
     const emptyMs = timesMs.get(EMPTY) ?? [];
     const overEmptyMs = Object.fromEntries(
       [...timesMs]

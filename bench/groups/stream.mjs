@@ -1,4 +1,4 @@
-/** 4 GiB through `keyOfStream`: does memory stay flat, and is the digest right? */
+/** 4 GiB through `keyOfStream`: whether memory stays flat and the digest is right. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';

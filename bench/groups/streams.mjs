@@ -1,4 +1,4 @@
-/** Many streams at the same time: chunks that arrive together are digested four abreast. */
+/** Many concurrent streams: chunks that arrive together are digested four at a time. */
 import { createHash } from 'node:crypto';
 import { createRandom } from '../random.mjs';
 import { sha256Hex } from '../reference.mjs';
@@ -7,7 +7,7 @@ import { keysHex, loadSamekey } from './samekey.mjs';
 const STREAMS = 64;
 const STREAM_BYTES = 2 ** 20;
 const ENGINES = /** @type {const} */ (['wasm', 'auto']);
-/** What Node reads from a file at a time. */
+/** The chunk size of a file stream in Node. */
 const CHUNK_BYTES = 64 * 1024;
 
 /** @param {Uint8Array} bytes */

@@ -1,4 +1,4 @@
-/** A key from a short text: what an application does with an order number or a file name. */
+/** A key from a short text, for example an order number or a file name. */
 import { createHash, hash } from 'node:crypto';
 import { createRandom } from '../random.mjs';
 import { sha256Hex } from '../reference.mjs';

@@ -1,6 +1,6 @@
 /**
- * A server for `groups/http-server.mjs`, in a process of its own: `node server-process.mjs hono yes`.
- * Says its port over IPC, and when it is asked, how long it has computed. Its orders have about 1 KiB, and so have their confirmations.
+ * A server for `groups/http-server.mjs`, in its own process: `node server-process.mjs hono yes`.
+ * Reports its port over IPC and, when asked, its CPU time. Orders and confirmations have about 1 KiB.
  */
 import { createServer } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';

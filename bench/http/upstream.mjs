@@ -1,4 +1,4 @@
-/** A server for the bench: what it does is decided by the path, and it does nothing else. */
+/** A server for the benchmark. The path decides what it does. */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -12,7 +12,7 @@ const server = createServer(async (request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (let n = 0; n < EVENTS; n++) {
       await sleep(EVENT_MS);
-      // When it was sent, by the clock that all processes of a machine share.
+      // The time of sending, by the clock that all processes of a machine share.
       response.write(`data: {"n":${n},"sentAt":${performance.timeOrigin + performance.now()}}\n\n`);
     }
     return response.end();

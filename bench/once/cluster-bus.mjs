@@ -1,4 +1,4 @@
-/** What every other node of a Redis Cluster is sent for one `PUBLISH`, whoever is subscribed. */
+/** Measures what a Redis Cluster sends to every other node for one `PUBLISH`, with or without subscribers. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -9,9 +9,9 @@ const MESSAGES = 5000;
 
 /** @returns {Promise<{ bytes: number, cpuMicros: number }>} */
 export async function clusterBusCost() {
-  // Two are enough: each of the others is sent the same.
+  // Two nodes are enough: every other node receives the same.
   const nodes = await Promise.all(
-    // A bus port of 10 000 more would be none for most free ports.
+    // The default bus port, 10 000 above the port, would not be valid for most free ports.
     [0, 1].map(() =>
       startRedisServer('--cluster-enabled', 'yes', '--cluster-port', String(busPort())),
     ),

@@ -1,6 +1,6 @@
 /**
- * Ways to run a function once per order, each with its own connection to the servers that all of
- * them share. A way takes an order and gives its receipt, which `receiptOf` makes, once.
+ * Ways to run a function once for each order. All share the servers, and each has its own connection. A
+ * way takes an order and returns its receipt, which `receiptOf` makes once.
  */
 import { createRandom } from '../random.mjs';
 
@@ -12,7 +12,7 @@ import { createRandom } from '../random.mjs';
  * @typedef {(servers: Servers, receiptOf: Way) => Promise<Way>} Contender
  */
 
-/** Text that cannot be made shorter, so that no database does. @param {number} byteCount */
+/** Returns text that a database cannot compress. @param {number} byteCount */
 export const textOf = (byteCount) =>
   Buffer.from(createRandom(byteCount).bytes(Math.ceil((byteCount * 3) / 4)))
     .toString('base64')
@@ -68,7 +68,7 @@ export const CONTENDERS = {
     );
     const { CachePersistenceLayer } = await import('@aws-lambda-powertools/idempotency/cache');
     const client = /** @type {any} */ (await nodeRedis(redisUrl));
-    // In Lambda this is there; without it every call writes a warning.
+    // Lambda provides this context. Without it every call logs a warning.
     const lambdaContext = /** @type {any} */ ({ getRemainingTimeInMillis: () => 30_000 });
     return /** @type {Way} */ (
       makeIdempotent(/** @type {any} */ (receiptOf), {

@@ -1,6 +1,6 @@
 /**
- * What calls leave behind and what they cost the server, counted and not timed: round trips, bytes
- * on the wire and in the store, the server's processor time.
+ * Counts what calls cost a server, without timing: round trips, bytes on the wire and in the store,
+ * CPU time of the server.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -19,7 +19,7 @@ import { startRedisServer } from '../../examples/once/redis-server.mjs';
 import { startPostgresServer } from './postgres-server.mjs';
 
 /**
- * Since the server was started; 0 where there is none.
+ * Since the start of the server. 0 where there is no server.
  *
  * @typedef {object} Spent
  * @property {number} roundTrips
@@ -30,7 +30,7 @@ import { startPostgresServer } from './postgres-server.mjs';
  *
  * @typedef {object} Footprint
  * @property {string} name
- * @property {() => Promise<any>} openStore for one process; each has its own connection
+ * @property {() => Promise<any>} openStore for one process, with its own connection
  * @property {() => Promise<Spent>} spent
  * @property {() => Promise<number>} storedBytes
  * @property {() => Promise<void>} stop
@@ -91,7 +91,7 @@ async function redisFootprint() {
     },
     async spent() {
       const commands = await info('commandstats');
-      // What a script calls is counted as well, and is no round trip.
+      // This also counts the commands of a script, which are not round trips.
       const roundTrips = ['evalsha', 'eval', 'subscribe', 'unsubscribe']
         .map((name) => Number(/calls=(\d+)/.exec(commands[`cmdstat_${name}`] ?? '')?.[1] ?? 0))
         .reduce((sum, count) => sum + count);
@@ -130,11 +130,11 @@ async function postgresFootprint() {
     async openStore() {
       const pool = new pg.Pool({ connectionString: server.url, max: 4 });
       pools.push(pool);
-      // Its connection for `LISTEN` is let go of when the store closes, and `end` does not wait for it.
+      // The store releases its `LISTEN` connection when it closes, and `end` does not wait for that.
       pool.on('error', () => {});
       pool.on('connect', (client) => {
         sockets.push(/** @type {any} */ (client).connection.stream);
-        // A statement and its values go out together, and what comes of them comes back together.
+        // A statement and its values are one message, and so is the reply.
         const { query } = client;
         client.query = (/** @type {any[]} */ ...args) => {
           roundTrips++;
@@ -160,12 +160,12 @@ async function postgresFootprint() {
   };
 }
 
-/** Of a process, its children, and those of them that have ended. @param {number} pid */
+/** Of a process, its children, and its ended children. @param {number} pid */
 function processTreeMicros(pid) {
   const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK']));
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
   const ticks = [String(pid), ...children].filter(Boolean).map((each) => {
-    // The name in parentheses may hold spaces; utime, stime and those of children are 14 to 17.
+    // The name in parentheses can contain spaces. Fields 14 to 17: utime, stime, and those of children.
     const fields = readFileSync(`/proc/${each}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
     return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
   });

@@ -1,4 +1,4 @@
-/** A PostgreSQL server as it comes, on a port and in a folder of its own. */
+/** A PostgreSQL server with default settings, on a free port and in a new folder. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -8,7 +8,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
-/** Debian's folder of versions; elsewhere the programs are on the path. */
+/** The folder of versions on Debian. On other systems the programs are on the path. */
 const DEBIAN = '/usr/lib/postgresql';
 const START_MS = 60_000;
 
@@ -38,7 +38,7 @@ export async function startPostgresServer() {
     ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-k', folder],
     { ...options, stdio: 'ignore' },
   );
-  // SIGINT is its fast shutdown: it does not wait for clients.
+  // SIGINT is the fast shutdown, which does not wait for clients.
   const kill = () => server.kill('SIGINT');
   process.on('exit', kill);
   const url = `postgres://samekey@127.0.0.1:${port}/postgres`;
@@ -55,7 +55,7 @@ export async function startPostgresServer() {
   };
 }
 
-/** It refuses to be run by root. */
+/** PostgreSQL refuses to run as root. */
 function ordinaryUser() {
   if (process.getuid?.() !== 0) return undefined;
   const idOf = (/** @type {string} */ flag) =>

@@ -1,8 +1,8 @@
 /**
  * A process for one contender, driven by `groups/once-stores.mjs` over IPC.
  *
- * Messages: `{ servers }` → `{ checked: true }`; `{ measureMs }` → `{ perSecond }`; either may be
- * answered by `{ error }` instead.
+ * Messages: `{ servers }` → `{ checked: true }`; `{ measureMs }` → `{ perSecond }`. The answer to either
+ * can be `{ error }`.
  */
 import { CONTENDERS, textOf } from './contenders.mjs';
 
@@ -11,7 +11,7 @@ const RECEIPT_BYTES = 1024;
 const [name = ''] = process.argv.slice(2);
 const text = textOf(RECEIPT_BYTES);
 
-/** Runs of the function, by all orders. */
+/** How often the function ran, by order. */
 let runCount = 0;
 /** @type {import('./contenders.mjs').Way} */
 const receiptOf = async ({ id }) => {

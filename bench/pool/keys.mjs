@@ -6,7 +6,7 @@ import { jsonLines } from './lines.mjs';
 
 const [threads, blockCount] = process.argv.slice(2).map(Number);
 const LF = 0x0a;
-/** Of lines that are handed over together, as the pool does. */
+/** How many bytes of lines are passed on together, as in the pool. */
 const BATCH_BYTES = 2 ** 20;
 const MIB = 2 ** 20;
 
@@ -26,7 +26,7 @@ async function onMainThread(chunks) {
   /** @type {Uint8Array[]} */
   let waiting = [];
   let waitingBytes = 0;
-  /** @param {Uint8Array} lines whole ones */
+  /** @param {Uint8Array} lines complete ones */
   const work = (lines) => {
     const texts = [];
     let start = 0;

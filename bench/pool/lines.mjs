@@ -1,12 +1,12 @@
 /**
- * JSON lines without a file: a block of them, made once and read again and again, so that no disk
- * is measured and no gigabyte is kept.
+ * JSON lines without a file: one block, repeated, so that neither the disk is measured nor a gigabyte
+ * is kept in memory.
  */
 import { createHash } from 'node:crypto';
 import { mixedBodies } from '../groups/batch-json.mjs';
 import { canonicalText, sha256Hex } from '../reference.mjs';
 
-/** What Node reads from a file at a time; a line may begin in one chunk and end in the next. */
+/** The chunk size of a file stream in Node. A line can begin in one chunk and end in the next. */
 const CHUNK_BYTES = 64 * 1024;
 
 const bodies = mixedBodies(7, 2000);
@@ -17,7 +17,7 @@ export const blockLines = bodies.length;
 
 /**
  * @param {number} blockCount
- * @returns {AsyncGenerator<Uint8Array<ArrayBuffer>>} chunks of their own, as from a file
+ * @returns {AsyncGenerator<Uint8Array<ArrayBuffer>>} copies, as from a file
  */
 export async function* jsonLines(blockCount) {
   for (let i = 0; i < blockCount; i++) {
@@ -29,7 +29,7 @@ export async function* jsonLines(blockCount) {
 
 /**
  * @param {number} blockCount
- * @returns {string} the digest of all keys, a line each
+ * @returns {string} the digest of all keys, one key a line
  */
 export function expectedDigest(blockCount) {
   const keys = bodies.map(

@@ -1,7 +1,7 @@
 /**
- * Times SHA-256 as hex text inside a browser's page or a Worker, where there are no processes to
- * start: all contenders live in one realm and take turns, and every second round goes the other way
- * around. Plain ECMAScript.
+ * Times SHA-256 as hex text in the page of a browser or in a Worker, where a program cannot start processes.
+ * All contenders share one realm and take turns; every second round is in reverse order. Plain
+ * ECMAScript.
  */
 import * as samekey from 'samekey';
 import { SIZES } from './inputs.mjs';
@@ -9,15 +9,15 @@ import { SIZES } from './inputs.mjs';
 /**
  * @typedef {object} Timing
  * @property {number} rounds
- * @property {number} batchMs what one figure is the mean of; clocks here tick in up to 1 ms
+ * @property {number} batchMs the duration of one sample; clocks here tick in up to 1 ms
  * @property {number} warmupMs
  *
  * @typedef {object} DigestTimes
- * @property {string} engine what samekey chose
- * @property {Record<string, string>} notRun why, by contender
+ * @property {string} engine the choice of samekey
+ * @property {Record<string, string>} notRun the reason, by contender
  * @property {{id: string, roundsNs: Record<string, number[]>}[]} cells
- * @property {number | null} subtleFromBytes where awaiting the platform begins to be faster
- * @property {number} sum of characters of all that was timed: nothing of it can be left out
+ * @property {number | null} subtleFromBytes from this size the awaited digest of the platform is faster
+ * @property {number} sum of characters of all outputs, so that no engine can skip the work
  *
  * @typedef {(bytes: Uint8Array<ArrayBuffer>) => any} Digest
  * @typedef {{name: string, call: Digest, isAsync: boolean}} Contender
@@ -74,7 +74,7 @@ export async function timeDigests(timing) {
 }
 
 /**
- * Nanoseconds a call of each round, by contender; every digest is checked before.
+ * Returns the nanoseconds a call of each round, by contender, after a check of every digest.
  *
  * @param {Contender[]} contenders
  * @param {number} byteCount
@@ -93,7 +93,7 @@ async function timeSize(contenders, byteCount, { rounds, batchMs, warmupMs }) {
     const run = isAsync ? awaited(call, content) : inTurn(call, content);
     batches.push({ name, run, callCount: await callsPerBatch(run, batchMs, warmupMs) });
   }
-  // The first round is not kept: engines compile in another thread, and have by its end.
+  // The first round is discarded: engines compile in another thread and are done by its end.
   for (let round = -1; round < rounds; round++) {
     for (const { name, run, callCount } of round % 2 ? batches.toReversed() : batches) {
       const ns = ((await run(callCount)) / callCount) * 1e6;
@@ -104,7 +104,7 @@ async function timeSize(contenders, byteCount, { rounds, batchMs, warmupMs }) {
 }
 
 /**
- * Bisects between sizes, in ratios, until the answer is within a fifth.
+ * Bisects the sizes, in ratios, until the answer is within a fifth.
  *
  * @param {Contender[]} contenders
  * @param {Timing} timing
@@ -128,10 +128,10 @@ async function findCrossover(contenders, timing) {
   return above;
 }
 
-/** Every result is read, so that no contender is paid for text it has not finished making. */
+/** Reads every result, so that no contender leaves its text unfinished. */
 let sink = 0;
 
-/** @typedef {(callCount: number) => number | Promise<number>} Batch gives milliseconds */
+/** @typedef {(callCount: number) => number | Promise<number>} Batch returns milliseconds */
 
 /** @type {(call: Digest, content: Uint8Array<ArrayBuffer>) => Batch} */
 const inTurn = (call, content) => (callCount) => {
@@ -140,14 +140,14 @@ const inTurn = (call, content) => (callCount) => {
   return performance.now() - from;
 };
 
-/** One after another, as code that needs each digest has to. @type {typeof inTurn} */
+/** One after another, as in code that needs each digest. @type {typeof inTurn} */
 const awaited = (call, content) => async (callCount) => {
   const from = performance.now();
   for (let i = 0; i < callCount; i++) sink ^= (await call(content)).charCodeAt(9);
   return performance.now() - from;
 };
 
-/** Warms up, and learns how many calls make a batch. */
+/** Warms up, and finds how many calls make a batch. */
 async function callsPerBatch(
   /** @type {Batch} */ run,
   /** @type {number} */ batchMs,

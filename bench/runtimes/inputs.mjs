@@ -1,4 +1,4 @@
-/** What is digested, and a request as small as they come. */
+/** The bytes to digest, and a minimal request. */
 
 const KIB = 1024;
 export const SIZES = [

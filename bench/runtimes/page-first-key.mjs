@@ -1,6 +1,6 @@
 /**
- * Import plus first key in a page that has done nothing else: evaluating, decoding, compiling and
- * the key. Browsers parse what they fetch in another thread, before.
+ * Import and first key in a fresh page: evaluation, decoding, compilation and the key. Before that,
+ * browsers parse what they fetch in another thread.
  */
 // biome-ignore assist/source/organizeImports: what is imported first is evaluated first
 import { begun, now } from './begin.mjs';

@@ -1,4 +1,4 @@
-/** The same with the library's text inline in the page, which parses it in the thread of the page. */
+/** The same with the text of the library inline in the page, which parses it in its own thread. */
 import { SMALL_CHAT } from './inputs.mjs';
 
 export async function timeParsedKey() {

@@ -1,4 +1,4 @@
-// Not sorted: what is imported first is evaluated first.
+// Not sorted: imports are evaluated in this order.
 // biome-ignore assist/source/organizeImports: see above
 import { begun, now } from './begin.mjs';
 import { keyOf } from 'samekey';

@@ -1,1 +1,1 @@
-// What a fresh Node process costs that does nothing.
+// The baseline: a fresh Node process that does nothing.

@@ -1,4 +1,4 @@
-// The least a program does with samekey. A wrong key is told by the exit code: printing costs time.
+// The smallest program with samekey. A wrong key changes the exit code: printing would cost time.
 import { keyOf } from '../../dist/index.js';
 
 const key = keyOf({ model: 'claude-sonnet-4-5', messages: [{ role: 'user', content: 'Hello' }] });

@@ -1,8 +1,8 @@
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * A long stream out of one buffer, numbered at its start before each yield: a reader that keeps
- * a chunk instead of digesting it, or takes one twice, gets a wrong digest.
+ * A long stream from one buffer, with a new number at its start before each yield: a reader that keeps
+ * a chunk instead of digesting it, or digests one twice, gets a wrong digest.
  *
  * @param {number} byteCount a multiple of 256 KiB
  * @param {() => void} [onChunk]

@@ -1,9 +1,9 @@
 /**
- * A middleware in front of the AI SDK's models: `node examples/ai-sdk/travel.mjs`
+ * Middleware in front of the models of the AI SDK: `node examples/ai-sdk/travel.mjs`
  *
- * Each does the same with and without samekey, against a provider of this machine that bills what it
- * does: an agent whose last step fails, and which is begun again; two pages that read one stream; and
- * a caller that gives up and asks again. What duplicates saved is counted in tokens.
+ * Runs three scenarios with and without samekey, against a local provider that bills its work: an
+ * agent whose last step fails and that is restarted; two pages that read one stream; and a caller
+ * that times out and retries. Prints how many tokens the duplicates saved.
  */
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { generateText, isStepCount, streamText, tool, wrapLanguageModel } from 'ai';
@@ -19,7 +19,7 @@ const weather = tool({
   execute: async ({ city }) => `sunny in ${city}`,
 });
 
-/** What a program goes through, by what is printed before it. */
+/** The scenarios, by the line that is printed before each. */
 const SITUATIONS = {
   'An agent fails at its second step, and is begun again:': {
     moods: ['answer', '500'],

@@ -1,10 +1,10 @@
 /**
- * An agent's turn that is done again: `node examples/anthropic/agent.mjs`
+ * A restarted agent: `node examples/anthropic/agent.mjs`
  *
- * An agent asks Anthropic's SDK, runs the tool that the model calls, and asks again with what it
- * gave. After each of these steps its process may be gone, and what starts it again begins from the
- * first one. Here that happens twice; with samekey each answer is billed once, and the tool runs
- * once, because the records are in a folder that outlives the process.
+ * An agent calls Anthropic's SDK, runs the tool that the model calls, and sends the tool's result back.
+ * Its process may end after each of these steps, and a restart begins with the first step. Here this
+ * happens twice. With samekey each answer is billed once and the tool runs once, because the records
+ * are in a folder that outlives the process.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ const tools = [
   },
 ];
 
-/** A turn from its beginning; it ends early where the process is gone. */
+/** Runs a turn from the start. It ends early where the process would end. */
 async function turn({ url, fetch, refund }, goneAfter) {
   const client = new Anthropic({ fetch, baseURL: url, apiKey: 'none is needed here' });
   const settings = { model: 'm', max_tokens: 100, tools };
@@ -58,7 +58,7 @@ for (const isProtected of [false, true]) {
       await turn({ url: provider.url, refund: giveBack }, goneAfter);
       continue;
     }
-    // A new process: all it knows is in the folder.
+    // A new process: it has only the folder.
     const store = lmdbStore({ path });
     const fetch = idempotentFetch({ store });
     const refund = onceTool('refund', giveBack, { once: createOnce({ store }) });

@@ -1,9 +1,9 @@
 /**
  * A nightly batch: `node examples/batch/nightly.mjs`
  *
- * Questions of twelve people, some of whom ask the same. A third of the requests fail, so there has to
- * be another batch; and when that was created, the answer with its id is lost on its way. Done with
- * and without samekey, against a provider of this machine that bills what it does.
+ * Twelve people ask questions, some of them the same one. A third of the requests fail, so a second
+ * batch is needed. The response with the id of that second batch is lost. Runs with and without samekey, against a
+ * local provider that bills its work.
  */
 import Anthropic from '@anthropic-ai/sdk';
 import { anthropicBatches, createBatch, planBatch, recordResults } from 'samekey/batch';
@@ -19,16 +19,16 @@ const requests = Array.from({ length: 12 }, (_, i) => ({
   },
 }));
 
-/** Of the POST requests that create a batch, in turn. */
+/** The outcome of each POST request that creates a batch, in order. */
 const MOODS = ['partial:3', 'lose'];
 
-/** All results of a batch, once it has ended. */
+/** Returns all results of a batch, after it has ended. */
 async function* resultsFrom(client, id) {
   while ((await client.messages.batches.retrieve(id)).processing_status !== 'ended');
   yield* await client.messages.batches.results(id);
 }
 
-/** As most do it: the SDK tries again by itself, and whoever has no answer yet has all sent again. */
+/** The usual way: the SDK retries by itself, and every request without a result is sent again. */
 async function withoutSamekey(client) {
   const answers = new Map();
   while (answers.size < requests.length) {
@@ -41,7 +41,7 @@ async function withoutSamekey(client) {
 }
 
 async function withSamekey(client) {
-  const store = memoryStore(); // or any that outlives the process
+  const store = memoryStore(); // or a store that outlives the process
   const api = anthropicBatches(client);
   const answers = new Map();
   const onResult = ({ requesters, outcome, response }) => {
@@ -58,7 +58,7 @@ async function withSamekey(client) {
   return answers;
 }
 
-/** A batch of Anthropic's is known by its results, so it has to end before it is found again. */
+/** A batch of Anthropic is identified by its results, so it must end before it can be found again. */
 async function untilKnown(client, create) {
   for (;;) {
     try {

@@ -1,7 +1,7 @@
 // An API that does the work of each request once:  bun run server.js
 import { identities, keyOfJson } from 'samekey';
 
-/** In earnest: a table with a unique index on the key. */
+/** In production: a table with a unique index on the key. */
 const results = new Map();
 let count = 0;
 
@@ -17,7 +17,7 @@ const server = Bun.serve({
     } catch ({ code, message }) {
       return Response.json({ code, message }, { status: 400 });
     }
-    // The promise is kept, not its result: a retry that comes meanwhile waits for the same work.
+    // Stores the promise, not its result: a retry that arrives before its end waits for the same work.
     if (!results.has(key)) results.set(key, work(JSON.parse(body)));
     return Response.json(await results.get(key), { headers: { 'Idempotency-Key': key } });
   },

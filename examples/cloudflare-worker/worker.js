@@ -1,6 +1,6 @@
 import { defineIdentity, isKey, keyOfJson, keyOfStream } from 'samekey';
 
-/** What makes two requests one: all of the body but what changes with each attempt. */
+/** The identity of a request: its body without the parts that change with each attempt. */
 const payment = defineIdentity({ exclude: ['$.trace_id'], scope: 'payments' });
 
 export default {
@@ -10,7 +10,7 @@ export default {
     if (pathname.startsWith('/uploads/') && request.method === 'PUT') {
       return storeUpload(pathname.slice('/uploads/'.length), request, env);
     }
-    // Put together like this, a path that begins with `//` names no other host.
+    // Concatenated, so that a path that begins with `//` cannot name another host.
     const upstream = new URL(env.UPSTREAM);
     upstream.pathname = pathname;
     upstream.search = search;
@@ -18,9 +18,9 @@ export default {
   },
 };
 
-/** Sends a JSON request on, with the key that all of its retries have. */
+/** Forwards a JSON request with a key that all of its retries share. */
 async function forward(request, url) {
-  // Read once, and sent on as it was read: the upstream may compare bodies of one key.
+  // Forwards the exact bytes that were read: the upstream may compare the bodies of one key.
   const body = await request.arrayBuffer();
   const headers = new Headers(request.headers);
   try {
@@ -32,16 +32,17 @@ async function forward(request, url) {
 }
 
 /**
- * The key of an upload, and whether it is stored. Its bytes are read here and not kept: a key goes
- * before what it is the key of, and `tee()` would hold in memory what the slower branch has not
- * read. So who does not know the key sends an upload twice, the second time only if it is new.
+ * Returns the key of an upload, and whether it is stored. Reads the bytes without keeping them: the
+ * key must be known before the bytes are stored, and `tee()` would buffer what the slower branch has
+ * not read yet. So a client that does not know the key sends the bytes a second time, only if they
+ * are new.
  */
 async function keyOfUpload({ body }, env) {
   const key = await keyOfStream(body ?? []);
   return Response.json({ key, isStored: (await env.UPLOADS.head(key)) !== null });
 }
 
-/** Stores an upload under its key. R2 itself compares the bytes with the SHA-256 in it. */
+/** Stores an upload under its key. R2 compares the bytes with the SHA-256 in the key. */
 async function storeUpload(key, { body }, env) {
   if (!isKey(key)) return Response.json({ message: 'not a key' }, { status: 400 });
   if ((await env.UPLOADS.head(key)) !== null) return Response.json({ key, isNew: false });

@@ -1,5 +1,5 @@
-// The key of what comes in, however long it is:  deno run keys.js < upload.bin
-// Deno asks for no permission, because nothing needs one.
+// Prints the key of standard input, of any length:  deno run keys.js < upload.bin
+// Deno asks for no permission, because nothing here needs one.
 import { activeEngine, keyOfStream } from 'samekey';
 
 console.log(await keyOfStream(Deno.stdin.readable));

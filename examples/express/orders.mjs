@@ -1,9 +1,9 @@
 /**
  * An order that is placed once: `node examples/express/orders.mjs`
  *
- * The client sends an order, and loses its patience while the shop is busy with it. So it sends it
- * again, as any client does, and then once more to be sure. It makes one key for the order, before
- * the first attempt; a shop that acts on it takes one order.
+ * The client sends an order and times out while the shop works on it. It retries, and then sends the
+ * order a third time. It makes one key for the order, before the first attempt. A shop that handles the
+ * key takes one order.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
@@ -31,7 +31,7 @@ async function startShop(...middleware) {
   return { orders, patience: patience.signal, server, url };
 }
 
-/** Sends the order until there is an answer, and once more. */
+/** Sends the order until there is a response, and then a third time. */
 async function placeOrder(url, order, patience) {
   const send = (signal) =>
     fetch(url, {

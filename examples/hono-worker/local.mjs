@@ -1,8 +1,9 @@
 /**
  * The Worker without a platform: `node examples/hono-worker/local.mjs`
  *
- * Sends each order twice at a time and a third time later, as clients and the proxies before them
- * do, and asks the Worker how often it took one. What a Worker gets beside a request is made here.
+ * Sends each order twice at the same time and a third time later, as clients and proxies do, and asks
+ * the Worker how often it took the order. This file provides what the platform passes to a Worker
+ * beside the request.
  */
 import worker from './worker.js';
 

@@ -2,13 +2,13 @@ import { Hono } from 'hono';
 import { honoIdempotency } from 'samekey/hono';
 import { memoryStore } from 'samekey/store/memory';
 
-/** How often the handler ran, for each address. */
+/** How often the handler ran, by address. */
 const runs = { '/orders': 0, '/unprotected/orders': 0 };
 
 const app = new Hono();
 
-// Duplicates meet in one isolate: a store of the process serves those of the same place and moment.
-// One that all isolates share is `redisStore`, over what your platform has to reach a Redis with.
+// A store in memory serves the duplicates that reach the same isolate. To share records among all
+// isolates, use `redisStore` with a client that works on your platform.
 app.use('/orders', honoIdempotency({ store: memoryStore(), required: true }));
 
 for (const path of Object.keys(runs)) {

@@ -1,7 +1,7 @@
-/** A client as the SDKs of OpenAI and Anthropic are, as far as failures go. */
+/** A client that fails and retries as the SDKs of OpenAI and Anthropic do. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What they try again, twice unless told otherwise; and so they do when there is no answer. */
+/** The statuses that the SDKs retry, twice by default. They also retry when there is no response. */
 const RETRIED = [408, 409, 429];
 
 /** @param {string} url of the provider */
@@ -32,7 +32,7 @@ export function createClient(url) {
     });
   }
 
-  /** The answer to a request that had this key in its metadata, if its work was done. */
+  /** Returns the answer to the request with this key in its metadata, if its work was done. */
   async function find(key) {
     const response = await fetch(`${url}/v1/answers/${key}`);
     return response.ok ? await response.json() : undefined;

@@ -1,4 +1,4 @@
-/** Does the same thing in several ways, each against a provider of its own, and prints what it saw. */
+/** Runs one scenario in several ways, each with its own provider, and prints how many calls that saw. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { startProvider } from '../provider/provider.mjs';
  *
  * @param {readonly import('../provider/moods.mjs').Mood[]} moods of the provider
  * @param {Record<string, (url: string, folder: string, provider: Provider) => Promise<unknown>>} ways
- *   by what is printed before the figures; the folder is empty, and deleted afterwards
+ *   by the text printed before the figures; each gets an empty folder, which is deleted afterwards
  */
 export async function compare(moods, ways) {
   const width = Math.max(...Object.keys(ways).map((name) => name.length));

@@ -1,9 +1,9 @@
 /**
- * A crash in the middle: `node examples/once/crash.mjs`
+ * A crash during a call: `node examples/once/crash.mjs`
  *
- * A process sends a request and is killed before the answer comes; another one starts and has the
- * same to do. The record is in an LMDB database, which outlives both. When nothing was heard of the
- * first process for `leaseMs`, the second one asks the provider what became of the request.
+ * A process sends a request and is killed before the answer arrives. A second process has the same
+ * work to do. The record is in an LMDB database, which outlives both. When the first process has not
+ * renewed its lease for `leaseMs`, the second one asks the provider what happened to the request.
  */
 import { fork } from 'node:child_process';
 import { once as untilEvent } from 'node:events';
@@ -42,7 +42,7 @@ const workers = {
   },
 };
 
-/** This file again, in a process of its own. */
+/** Runs this file in another process. */
 const start = (name, url, folder) =>
   fork(fileURLToPath(import.meta.url), [name, url, folder], { stdio: 'inherit' });
 
@@ -62,7 +62,7 @@ const [name, url, folder] = process.argv.slice(2);
 if (name !== undefined) {
   await workers[name](url, folder);
 } else {
-  // The first answer is late enough to be killed before.
+  // The first answer is late enough for the kill to come first.
   const names = Object.keys(workers);
   await compare(['late'], Object.fromEntries(names.map((each) => [each, crashed(each)])));
 }

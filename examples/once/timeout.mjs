@@ -1,10 +1,9 @@
 /**
- * Timeouts of calls that landed anyway: `node examples/once/timeout.mjs`
+ * Timeouts of calls that were executed: `node examples/once/timeout.mjs`
  *
- * A caller waits for a while and tries again. Whether its first request is being worked on, or was
- * done, it cannot know. With samekey the second call joins the first, which goes on when its caller
- * has left; and where there is no answer to wait for, the request is looked for before it is sent
- * again.
+ * A caller times out and retries. It cannot know whether its first request is in progress or done. With
+ * samekey the second call joins the first one, which continues after its caller has given up. Where
+ * there is no answer to wait for, the program looks up the request before it sends it again.
  */
 import { keyOf } from 'samekey';
 import { createOnce } from 'samekey/once';
@@ -24,7 +23,7 @@ const SCENES = {
   hang: 'Nothing is done, and no answer comes:',
 };
 
-/** A caller of little patience, who comes again. */
+/** A caller that gives up early and retries. */
 const PATIENCE_MS = 1000;
 const MAX_ATTEMPTS = 10;
 
@@ -49,15 +48,15 @@ const ways = {
     const key = keyOf(request);
     const once = createOnce({
       store: lmdbStore({ path: folder }),
-      timeoutMs: 4000, // of the call, whoever waits for it
+      timeoutMs: 4000, // of the call, not of one caller
       leaseMs: 1500,
-      // Nobody knows how an earlier call ended.
+      // The outcome of an earlier call is unknown.
       onUnknown: async () => found(await client.find(key)) ?? 'retry',
     });
-    // The signal is the run's, not the caller's, who may leave.
+    // This is the signal of the run, not of a caller, which may give up.
     const ask = ({ signal }) =>
       client.create(request, { maxRetries: 0, metadata: { key }, signal }).catch(async (error) => {
-        // An answer that says no is not in doubt.
+        // A refusal leaves no doubt about the outcome.
         const answer = error.status ? undefined : found(await client.find(key));
         if (answer === undefined) throw error;
         return answer.value;

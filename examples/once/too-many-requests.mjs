@@ -1,11 +1,11 @@
 /**
  * The 429 that was billed: `node examples/once/too-many-requests.mjs`
  *
- * The provider does the work, finds that the limit is passed by it, and says 429. An SDK sends the
- * request again, as it does by default, and all of it is billed a second time. So below nothing is
- * sent again before it was looked for. The key makes that possible: it is the same in every attempt,
- * and travels in the request's metadata. `once` makes it safe: while one caller sends and looks, all
- * others with the same request wait for what it gets.
+ * The provider does the work, finds that it exceeds the limit, and answers 429. By default an SDK sends
+ * the request again, and the provider bills it a second time. So this program looks a request up
+ * before it sends it again. The key makes that possible: it is the same in every attempt and is in the
+ * request's metadata. `once` makes it safe: while one caller sends and looks up, all other callers with the
+ * same request wait for its result.
  */
 import { keyOf } from 'samekey';
 import { createOnce } from 'samekey/once';
@@ -29,7 +29,7 @@ await compare(['refuse'], {
     const once = createOnce({ store: lmdbStore({ path: folder }) });
     const ask = async ({ key, signal }) => {
       try {
-        // The SDK's own retries are off: they would send again without looking.
+        // The SDK's own retries are off: they would send again without the look-up.
         return await client.create(request, { maxRetries: 0, metadata: { key }, signal });
       } catch (error) {
         const answer = error.status === 429 ? await client.find(key) : undefined;
@@ -38,7 +38,7 @@ await compare(['refuse'], {
       }
     };
     const key = keyOf(request);
-    // Three callers, so that there is something to join.
+    // Three callers, so that two can join.
     await Promise.all([once(key, ask), once(key, ask), once(key, ask)]);
     await once.close();
   },

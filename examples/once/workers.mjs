@@ -1,9 +1,9 @@
 /**
  * Ten workers and one job: `node examples/once/workers.mjs` (needs redis-server)
  *
- * The same order comes in ten times, five of them when it was done already. With random ids that is
- * ten jobs. With the key as its id, BullMQ takes an order for the job that is there; `once` knows of
- * it also when that job is gone, and when one job is given to two workers because the first of them
+ * The same order arrives ten times, five of them after it was done. With random ids these are ten
+ * jobs. With the key as its id, BullMQ adds no second job while the first one exists. `once` also covers
+ * the cases that the job was removed, or that BullMQ gives one job to two workers because the first one
  * seemed to be dead.
  */
 import { randomUUID } from 'node:crypto';
@@ -23,7 +23,7 @@ const request = {
   messages: [{ role: 'user', content: 'Refund order 7.' }],
 };
 
-/** Shares nothing with the others but Redis, so that it could be on another machine. */
+/** Shares only Redis with the other workers, so it could run on another machine. */
 function startWorker(queueName, connection, providerUrl, isOnce) {
   const provider = createClient(providerUrl);
   const client = new Redis({ ...connection, maxRetriesPerRequest: null });

@@ -1,9 +1,9 @@
 /**
- * `fetch` in front of OpenAI's SDK: `node examples/openai/chat.mjs`
+ * `fetch` for OpenAI's SDK: `node examples/openai/chat.mjs`
  *
- * Each does the same with and without samekey, against a provider of this machine that bills what it
- * does: a client that gives up before the answer comes and tries again, as the SDK does by itself;
- * three requests that say the same at the same time; and a stream that two read.
+ * Runs three scenarios with and without samekey, against a local provider that bills its work: a client
+ * that times out and retries, as the SDK does by itself; three equal requests at the same time; and two
+ * readers of one stream.
  */
 
 import OpenAI from 'openai';
@@ -13,7 +13,7 @@ import { startProvider } from '../provider/provider.mjs';
 
 const request = { model: 'm', messages: [{ role: 'user', content: 'Refund order 7.' }] };
 
-/** What a client goes through, by what is printed before it. */
+/** The scenarios, by the line that is printed before each. */
 const SITUATIONS = {
   'The answer comes when the client has given up:': {
     moods: ['late:900'],

@@ -8,7 +8,7 @@ const MAX_ITEMS = 100_000;
 /**
  * @param {object} provider
  * @param {(body: unknown) => number} provider.bill
- * @param {number} provider.polls how often a batch is asked for until it has ended
+ * @param {number} provider.polls how many requests for its status a batch takes to end
  * @param {number} provider.minChars
  */
 export function createAnthropicBatches({ bill, polls, minChars }) {
@@ -30,7 +30,7 @@ export function createAnthropicBatches({ bill, polls, minChars }) {
       result: isErrored(index) ? errored() : result(params),
     }));
     const id = `msgbatch_${batches.size + 1}`;
-    // In no order: here from the last to the first.
+    // In another order than the requests: from the last to the first.
     batches.set(id, { id, results: results.reverse(), pollsLeft: polls, createdAt: new Date() });
     return show(batches.get(id));
   }
@@ -91,7 +91,7 @@ export function createAnthropicBatches({ bill, polls, minChars }) {
       first_id: null,
       last_id: null,
     }),
-    /** As JSON Lines. */
+    /** Returns JSON Lines. */
     results(id) {
       const { results, endedAt } = find(id);
       if (!endedAt) throw new Refusal(404, `The batch ${id} has not ended`);

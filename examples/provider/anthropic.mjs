@@ -17,10 +17,10 @@ export function error(status, message, id) {
 }
 
 /**
- * The message that answers a request.
+ * Returns the message that answers a request.
  *
  * @param {object} request
- * @param {{ bill(): number, minChars: number }} provider which bills what is not refused
+ * @param {{ bill(): number, minChars: number }} provider bills every request that it does not refuse
  */
 export function message(request, { bill, minChars }) {
   const { model, messages, max_tokens: maxTokens } = request;
@@ -66,7 +66,7 @@ export function message(request, { bill, minChars }) {
   return { whole, words: said.words };
 }
 
-/** The same as events of a stream. */
+/** Returns the same message as the events of a stream. */
 export function messageEvents({ whole, words }) {
   const [content] = whole.content;
   const isTool = content.type === 'tool_use';

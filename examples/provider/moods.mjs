@@ -1,19 +1,19 @@
 /**
- * What may happen to a request, and how it is done to a response.
+ * The outcomes that a request can have, and how a response shows them.
  *
- * - `answer`: its work is done, billed, and the answer sent;
- * - `late:2500`: the same, but the answer is sent after so many milliseconds;
+ * - `answer`: the provider does the work, bills it and answers;
+ * - `late:2500`: the same, but answers after so many milliseconds;
  * - `slow-stream:100`: the same, with so many milliseconds before each chunk;
- * - `lose`: done and billed, and then the connection breaks without an answer;
- * - `cut`: done and billed; half of the answer is sent, and then the connection breaks;
- * - `end-early`: done and billed; half of the answer is sent, and then it ends as if that were all;
- * - `stall`: done and billed; half of the answer is sent, and then nothing more comes;
- * - `refuse`: done and billed, and then the answer is 429, because with this one the limit is passed;
- * - `hang`: nothing is done, and nothing is said;
- * - `429`, `429:500`, `500`, `503`, `529`, …: nothing is done, and the answer is this status, with
- *   the milliseconds in `retry-after-ms`;
- * - `partial:3`: of a batch, every third item ends with an error, and is not billed;
- * - an object: nothing is done, and this is the answer.
+ * - `lose`: does and bills the work, then breaks the connection without an answer;
+ * - `cut`: does and bills the work, sends half of the answer, then breaks the connection;
+ * - `end-early`: does and bills the work, sends half of the answer, then ends it as if it were complete;
+ * - `stall`: does and bills the work, sends half of the answer, then sends nothing more;
+ * - `refuse`: does and bills the work, then answers 429, because this request exceeded the limit;
+ * - `hang`: does nothing and does not answer;
+ * - `429`, `429:500`, `500`, `503`, `529`, …: does nothing and answers with this status, with the
+ *   milliseconds in `retry-after-ms`;
+ * - `partial:3`: every third item of a batch fails and is not billed;
+ * - an object: does nothing and sends this answer.
  *
  * @typedef {string | { status: number, headers?: Record<string, string>, body?: unknown }} Mood
  */
@@ -22,14 +22,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const NAMES =
   /^(?:answer|late|slow-stream|lose|cut|end-early|stall|refuse|hang|partial|[45]\d\d)(?::\d+)?$/;
 
-/** What a mood's number is if it has none. */
+/** The default number of a mood. */
 const DEFAULTS = { late: 2500, 'slow-stream': 100, partial: 3, 429: 20 };
 
 /**
- * Takes a mood apart.
+ * Splits a mood into its name and its number.
  *
  * @param {Mood} mood
- * @throws {RangeError} for one that there is not
+ * @throws {RangeError} if the mood is unknown
  */
 export function readMood(mood) {
   if (typeof mood === 'object') return { name: 'literal', isWorking: false, literal: mood };
@@ -45,11 +45,11 @@ export function readMood(mood) {
 }
 
 /**
- * Sends an answer as a mood has it.
+ * Sends an answer in the way of a mood.
  *
  * @param {import('node:http').ServerResponse} response
  * @param {{ status?: number, headers: Record<string, string>, chunks: readonly (string | Uint8Array)[] }} answer
- *   the chunks of a stream, or the one of anything else
+ *   with the chunks of a stream, or with one chunk
  */
 export async function send(response, { status = 200, headers, chunks }, { name, number }) {
   if (name === 'late') await sleep(number, undefined, { ref: false });
@@ -63,7 +63,7 @@ export async function send(response, { status = 200, headers, chunks }, { name, 
   for (const piece of isWhole ? pieces : pieces.slice(0, Math.ceil(pieces.length / 2))) {
     if (name === 'slow-stream') await sleep(number, undefined, { ref: false });
     if (response.destroyed) return;
-    // Only who reads slowly is waited for.
+    // Waits only for a slow reader.
     if (!response.write(piece)) await written(response, '');
   }
   if (name === 'cut') {
@@ -72,7 +72,7 @@ export async function send(response, { status = 200, headers, chunks }, { name, 
   } else if (name !== 'stall') response.end();
 }
 
-/** All is on its way when this resolves, so that a connection which breaks then breaks after it. */
+/** Resolves when everything is sent, so that a connection which breaks then breaks after it. */
 const written = (response, piece) => new Promise((resolve) => response.write(piece, resolve));
 
 const sizeOf = (content) => Buffer.byteLength(content);

@@ -8,7 +8,7 @@ const MAX_ITEMS = 50_000;
 /**
  * @param {object} provider
  * @param {(body: unknown) => number} provider.bill
- * @param {number} provider.polls how often a batch is asked for until it has ended
+ * @param {number} provider.polls how many requests for its status a batch takes to end
  * @param {number} provider.minChars
  */
 export function createOpenaiBatches({ bill, polls, minChars }) {
@@ -32,7 +32,7 @@ export function createOpenaiBatches({ bill, polls, minChars }) {
     return file;
   }
 
-  /** @param {Buffer} body of a form */
+  /** @param {Buffer} body of a multipart form */
   async function upload(body, contentType) {
     const form = await new Response(body, { headers: { 'content-type': contentType } })
       .formData()
@@ -109,7 +109,7 @@ export function createOpenaiBatches({ bill, polls, minChars }) {
     if (found.pollsLeft-- > 0 || batch.status === 'completed') return batch;
     const done = lines.filter(({ response }) => response.status_code === 200);
     const errors = lines.filter(({ response }) => response.status_code !== 200);
-    // In no order: here from the last to the first.
+    // In another order than the requests: from the last to the first.
     const jsonl = (some) =>
       some
         .reverse()

@@ -12,10 +12,10 @@ export function error(status, message) {
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 
 /**
- * The completion that answers a request.
+ * Returns the completion that answers a request.
  *
  * @param {object} request
- * @param {{ bill(): number, minChars: number }} provider which bills what is not refused
+ * @param {{ bill(): number, minChars: number }} provider bills every request that it does not refuse
  */
 export function completion(request, { bill, minChars }) {
   const { model, messages } = request;
@@ -72,7 +72,7 @@ export function completion(request, { bill, minChars }) {
   return { whole, words: said.words };
 }
 
-/** The same as events of a stream; usage is in it only where it is asked for. */
+/** Returns the same as the events of a stream. Usage is included only if the request asks for it. */
 export function completionEvents({ whole, words }, { stream_options: options }) {
   const { usage, choices, ...head } = whole;
   const [{ message, finish_reason }] = choices;
@@ -105,7 +105,7 @@ export function completionEvents({ whole, words }, { stream_options: options }) 
   ].map((event) => sse(event));
 }
 
-/** The response (of the Responses API) that answers a request. */
+/** Returns the response (of the Responses API) that answers a request. */
 export function response(request, { bill, minChars }) {
   const { model, input } = request;
   if (typeof model !== 'string') throw new Refusal(400, "Missing required parameter: 'model'.");
@@ -164,7 +164,7 @@ export function response(request, { bill, minChars }) {
   return { whole, words: said.words };
 }
 
-/** The same as events of a stream. */
+/** Returns the same as the events of a stream. */
 export function responseEvents({ whole, words }) {
   const [item] = whole.output;
   const begun = { ...whole, status: 'in_progress', output: [], usage: null };

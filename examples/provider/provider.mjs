@@ -1,8 +1,7 @@
 /**
- * A provider of language models on this machine, for examples and tests: it speaks as much of
- * OpenAI's and Anthropic's APIs as their SDKs need, bills every request whose work it does, whatever
- * key came with it, as the real ones do; and what happens to each request was decided when it was
- * started.
+ * A local provider of language models, for examples and tests. It implements what the SDKs of OpenAI
+ * and Anthropic need. It bills every request whose work it does, whatever its key, as the real providers do.
+ * Its moods, given when it starts, decide what happens to each request.
  */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +13,7 @@ import { createOpenaiBatches } from './openai-batches.mjs';
 import { Refusal } from './reply.mjs';
 
 /**
- * A request as it came, and what became of it.
+ * A received request and its outcome.
  *
  * @typedef {object} Seen
  * @property {string} method
@@ -26,18 +25,18 @@ import { Refusal } from './reply.mjs';
  */
 
 /**
- * Starts it.
+ * Starts the provider.
  *
  * @param {object} [options]
  * @param {readonly import('./moods.mjs').Mood[] | ((seen: Seen, index: number) => import('./moods.mjs').Mood)} [options.moods]
- *   of the first POST requests, in turn, and `answer` for all after them; or a function that is
- *   asked at every request
- * @param {number} [options.port] a free one unless given
+ *   of the first POST requests, in order; `answer` for all later ones. Or a function that is called
+ *   for every request
+ * @param {number} [options.port] default: a free port
  * @param {number} [options.workMs] how long it works on an answer
  * @param {number} [options.minChars] of an answer's text
- * @param {number} [options.polls] how often a batch is asked for until it has ended
- * @param {boolean} [options.honoursKeys] whether work that was done is not done again for the same
- *   `Idempotency-Key`, which no provider promises
+ * @param {number} [options.polls] how many requests for its status a batch takes to end
+ * @param {boolean} [options.honoursKeys] whether a second request with the same `Idempotency-Key` repeats
+ *   no work. No provider promises that
  */
 export async function startProvider({
   moods = [],
@@ -53,12 +52,12 @@ export async function startProvider({
   const billedByBody = new Map();
   let billedCount = 0;
   let postCount = 0;
-  /** By the header, if it is honoured. */
+  /** By the header, if the provider honours it. */
   const answersByKey = new Map();
-  /** By the key that a request had in its metadata: what can be asked for afterwards. */
+  /** By the key in a request's metadata, for later look-ups. */
   const answersByMetadata = new Map();
 
-  /** @returns which piece of work this is, from 1 */
+  /** @returns the number of this piece of work, from 1 */
   function bill(body) {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     billedByBody.set(text, (billedByBody.get(text) ?? 0) + 1);
@@ -68,7 +67,7 @@ export async function startProvider({
   const anthropicBatches = createAnthropicBatches({ bill, polls, minChars });
   const openaiBatches = createOpenaiBatches({ bill, polls, minChars });
 
-  /** One that is answered at once or as a stream. */
+  /** Handles a request that is answered at once or as a stream. */
   const generation = (make, eventsOf) => (seen) => {
     const request = parse(seen.body);
     const made = make(request, { bill: () => bill(seen.body), minChars });
@@ -137,7 +136,7 @@ export async function startProvider({
 
   const server = createServer(async (request, response) => {
     const bytes = await readAll(request).catch(() => undefined);
-    if (bytes === undefined) return; // it has hung up
+    if (bytes === undefined) return; // the client has disconnected
     const { pathname: path } = new URL(request.url, 'http://provider');
     const { method, headers } = request;
     const seen = { method, path, headers, body: bytes.toString(), mood: 'answer', isBilled: false };
@@ -183,15 +182,15 @@ export async function startProvider({
     server.once('error', reject).listen(port, '127.0.0.1', resolve);
   });
   return {
-    /** Its origin: `baseURL` of Anthropic's SDK, and with `/v1` of OpenAI's. */
+    /** Its origin: the `baseURL` of Anthropic's SDK, and with `/v1` the one of OpenAI's. */
     url: `http://127.0.0.1:${server.address().port}`,
-    /** Everything it got, in order. */
+    /** All requests, in order of arrival. */
     requests,
-    /** How much work it billed, or how often that for one body. */
+    /** How many pieces of work it billed, in total or for one body. */
     billedCount: (body) => (body === undefined ? billedCount : (billedByBody.get(body) ?? 0)),
-    /** How often it billed what, by the body. */
+    /** How often it billed each body. */
     billedByBody,
-    /** What the examples are about. */
+    /** The line that the examples print. */
     summary() {
       const count = requests.filter(({ method }) => method === 'POST').length;
       return `the provider saw ${count} ${count === 1 ? 'call' : 'calls'} and billed ${billedCount}`;
@@ -213,7 +212,7 @@ const json = (value) => ({
 
 const lines = (chunks) => ({ headers: { 'content-type': 'application/x-jsonl' }, chunks });
 
-/** Of a mood `partial:3`, the items at 2, 5, 8, … end with an error. */
+/** For the mood `partial:3` the items at 2, 5, 8, … fail. */
 function batch({ create }) {
   return ({ body }, { mood: { name, number } }) => {
     const isErrored = (index) => name === 'partial' && index % number === number - 1;

@@ -1,4 +1,4 @@
-/** What the model says: the same to both dialects, whatever it is asked. */
+/** The text of the model: the same in both dialects. */
 
 /** @typedef {{ name: string, arguments: Record<string, unknown> }} ToolCall */
 
@@ -6,7 +6,7 @@
  * Answers a question, or calls the first of the tools.
  *
  * @param {object} asked
- * @param {number} asked.number which answer this is: work that is done twice can be told apart
+ * @param {number} asked.number of this answer: it tells apart work that is done twice
  * @param {string} asked.question
  * @param {{ name: string, schema?: object }} [asked.tool]
  * @param {number} asked.size in tokens of input
@@ -21,15 +21,15 @@ export function reply({ number, question, tool, size, minChars }) {
   }
   let text = `Answer ${number} to: ${question}`;
   if (text.length < minChars) text = text.padEnd(minChars, ' — and so on');
-  // With the space before each, as tokens have it.
+  // Each with the space before it, as in tokens.
   const words = text.match(/\s*\S+|\s+$/g);
   return { words, text, inputTokens: size, outputTokens: tokensOf(text) };
 }
 
-/** About four characters each. */
+/** Estimates the tokens of a text, at four characters each. */
 export const tokensOf = (text) => Math.ceil(text.length / 4);
 
-/** A value that a JSON schema asks for. */
+/** Returns a value that a JSON schema allows. */
 function sample(schema, name) {
   if (schema.const !== undefined) return schema.const;
   if (schema.enum) return schema.enum[0];
@@ -53,23 +53,23 @@ function sample(schema, name) {
   }
 }
 
-/** The text of a message's content, be it text or parts. */
+/** Returns the text of a message's content, which is text or a list of parts. */
 export function textOf(content) {
   if (typeof content === 'string') return content;
   return (content ?? []).map((part) => part.text ?? '').join('');
 }
 
-/** A server-sent event. */
+/** Returns a server-sent event. */
 export const sse = (data, event) =>
   `${event === undefined ? '' : `event: ${event}\n`}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
 
-/** Cuts a text into about so many pieces. */
+/** Splits a text into about `count` pieces. */
 export function pieces(text, count = 4) {
   const size = Math.max(1, Math.ceil(text.length / count));
   return text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [''];
 }
 
-/** A request that is wrong: what is answered with 4xx, and not billed. */
+/** An invalid request. It is answered with 4xx and not billed. */
 export class Refusal extends Error {
   constructor(status, message) {
     super(message);

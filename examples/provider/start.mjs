@@ -1,7 +1,7 @@
 /**
- * The fake provider as a program: `node examples/provider/start.mjs --port 8787 --moods 429,lose`
+ * The local provider as a program: `node examples/provider/start.mjs --port 8787 --moods 429,lose`
  *
- * Every request is printed with what became of it; what it billed when it ends (Ctrl-C).
+ * Prints each request with its outcome, and at its end (Ctrl-C) what it billed.
  */
 import { parseArgs } from 'node:util';
 import { startProvider } from './provider.mjs';

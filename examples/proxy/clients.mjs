@@ -1,9 +1,9 @@
 /**
- * `samekey proxy` in front of programs that know nothing of it: `node examples/proxy/clients.mjs`
+ * `samekey proxy` in front of programs without samekey: `node examples/proxy/clients.mjs`
  *
- * curl, Python's urllib and Node.js' fetch give up before the answer comes and try again; then all of
- * them ask the same at the same time. Each does so with and without the proxy, against a provider of
- * this machine that bills what it does.
+ * curl, Python's urllib and Node.js' fetch time out before the answer arrives and retry. Then all of them
+ * send the same request at the same time. Each scenario runs with and without the proxy, against a local
+ * provider that bills its work.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -17,7 +17,7 @@ const REQUEST = JSON.stringify({
   messages: [{ role: 'user', content: 'Refund order 7.' }],
 });
 
-/** What a client waits before it tries again, and how long the provider takes for the first answer. */
+/** How long a client waits before it retries, and how long the provider takes for the first answer. */
 const PATIENCE_S = 1;
 const MOODS = ['late:2500'];
 
@@ -34,7 +34,7 @@ for attempt in range(5):
         pass
 `;
 
-/** Each resolves with the answer's text. */
+/** Each resolves with the text of the answer. */
 const CLIENTS = {
   async curl(url) {
     const headers = ['-H', 'authorization: Bearer a', '-H', 'content-type: application/json'];

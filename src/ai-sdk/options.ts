@@ -36,7 +36,7 @@ export interface CallKeyOptions extends OptionsOf<typeof callKeyOptions> {}
 export type CallKeySettings = SettingsOf<typeof callKeyOptions>;
 
 const ownOptions = /* @__PURE__ */ specs(() => ({
-  // A whole answer is silent until it is there, and some models think for minutes.
+  // An answer that is not streamed arrives at once, and some models think for minutes.
   /** How long a model may send nothing. */
   idleMs: duration({ default: 15 * 60 * 1000, min: 1 }),
   /**

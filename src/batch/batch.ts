@@ -9,25 +9,29 @@ export {
   type BatchApi,
   type BatchTrace,
   type Created,
-  type CreateOptions,
   createBatch,
   settleBatch,
 } from './create.js';
 export { dropBatch } from './drop.js';
 export type { BatchState, InProgressBatch } from './in-progress.js';
+export type {
+  CreateOptions,
+  DropOptions,
+  PlanOptions,
+  RecordOptions,
+  ResultsOptions,
+} from './options.js';
 export type { BatchOutcome } from './outcome.js';
 export {
   type BatchItem,
   type BatchPlan,
   type PlannedBatch,
-  type PlanOptions,
   planBatch,
 } from './plan.js';
 export {
   type BatchResult,
   type Recorded,
-  type RecordOptions,
   recordResults,
 } from './record.js';
 export type { BatchLimits, BatchProvider, BatchRequest } from './request.js';
-export { type PlanResult, type ResultsOptions, resultsOf } from './results.js';
+export { type PlanResult, resultsOf } from './results.js';

@@ -1,7 +1,8 @@
+import type { BatchRoute } from '../providers/provider.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
 import { batchKey, batchOwner, customIdOf, itemKey, itemOwner, readOwner } from './item.js';
-import type { BatchLimits, Route } from './request.js';
+import type { BatchLimits } from './request.js';
 import { addRequesters, requestersIn } from './requesters.js';
 
 /** An item that a plan wants to put into one of its batches. */
@@ -11,7 +12,7 @@ export interface Candidate {
   readonly ordinal: number;
   readonly requesters: readonly string[];
   readonly byteCount: number;
-  readonly route: Route;
+  readonly route: BatchRoute;
 }
 
 /** How the store decides on a candidate. */

@@ -2,13 +2,18 @@ import type { BatchApi, BatchTrace } from './create.js';
 
 /** The part of the client of `@anthropic-ai/sdk` that `anthropicBatches` calls. */
 export interface AnthropicClient {
+  /** The Messages API. */
   readonly messages: {
+    /** The Message Batches API. */
     readonly batches: {
+      /** Creates a batch. */
       create(
         params: { requests: never[] },
         options: { maxRetries: number; signal: AbortSignal },
       ): PromiseLike<{ readonly id: string }>;
+      /** Lists batches, the latest first. */
       list(query: { limit: number }): AsyncIterable<AnthropicBatch>;
+      /** Reads the results of a batch that has ended. */
       results(id: string): PromiseLike<AsyncIterable<{ readonly custom_id: string }>>;
     };
   };
@@ -24,13 +29,17 @@ interface AnthropicBatch {
 
 /** The part of the client of `openai` that `openaiBatches` calls. */
 export interface OpenAIClient {
+  /** The Files API. */
   readonly files: {
+    /** Uploads a file. */
     create(
       params: { file: File; purpose: 'batch' },
       options: { signal: AbortSignal },
     ): PromiseLike<{ readonly id: string }>;
   };
+  /** The Batch API. */
   readonly batches: {
+    /** Creates a batch of an uploaded file. */
     create(
       params: {
         input_file_id: string;
@@ -40,6 +49,7 @@ export interface OpenAIClient {
       },
       options: { maxRetries: number; signal: AbortSignal },
     ): PromiseLike<{ readonly id: string }>;
+    /** Lists batches, the latest first. */
     list(query: { limit: number }): AsyncIterable<{
       readonly id: string;
       readonly created_at: number;

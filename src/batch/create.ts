@@ -1,13 +1,15 @@
-import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { fail, nameOf } from '../errors/errors.js';
 import { createOnce, type Once, type OnceContext, type Reconciliation } from '../once/index.js';
+import { readOptions } from '../options/read.js';
 import { sleep } from '../runtime/runtime.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
 import { batchCodec, type CreatedBatch, type InProgressBatch } from './in-progress.js';
 import { itemKey } from './item.js';
-import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
+import { type CreateOptions, createOptions } from './options.js';
 import type { PlannedBatch } from './plan.js';
 import type { BatchProvider } from './request.js';
+import { windowsOf } from './windows.js';
 
 /** Describes a batch for `BatchApi.find`. */
 export interface BatchTrace {
@@ -34,17 +36,6 @@ export interface BatchApi {
   find?(trace: BatchTrace): Promise<{ readonly id: string } | 'unknown' | undefined>;
 }
 
-/** Options of `createBatch` and `settleBatch`. */
-export interface CreateOptions {
-  readonly store: Store;
-  /** How long whoever creates the batch may be silent; 30 seconds unless given. */
-  readonly leaseMs?: number;
-  /** How long a batch whose creation was broken off may take to show among the provider's; 30 seconds unless given. */
-  readonly settleMs?: number;
-  /** How long it is known that the batch was created; 30 days unless given. */
-  readonly ttlMs?: number;
-}
-
 /** A batch that exists at the provider. */
 export interface Created {
   /** The provider's id of the batch. */
@@ -52,9 +43,6 @@ export interface Created {
   /** `found` means that an interrupted attempt had created it. The others are the outcomes of `once`. */
   readonly outcome: 'executed' | 'joined' | 'replayed' | 'found';
 }
-
-const DEFAULT_CREATE_LEASE_MS = 30_000;
-const DEFAULT_SETTLE_MS = 30_000;
 
 /** Statuses of a response that rules out that the batch was created. 408, 409 and 5xx do not. */
 const REFUSALS: ReadonlySet<unknown> = new Set([400, 401, 402, 403, 404, 413, 415, 422]);
@@ -86,12 +74,16 @@ export async function createBatch(
   options: CreateOptions,
 ): Promise<Created> {
   if (typeof api?.create !== 'function') {
-    refuse('create the batch', `its api has no create(), it is ${nameOf(api)}`);
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot create the batch: its api has no create(), it is ${nameOf(api)}`,
+    );
   }
   const { key, items } = batch;
   const customIds = items.map(({ customId }) => customId);
   const trace = { key, customIds, itemCount: items.length };
-  const creation = new Creation('create the batch', trace, batch.provider, api, options);
+  const creation = new Creation('createBatch', trace, batch.provider, api, options);
   return creation.run(async ({ signal }) => {
     const sinceMs = await requireClaims(creation.store, batch);
     const prepared = await api.prepare?.(batch, { signal });
@@ -129,14 +121,18 @@ export async function settleBatch(
   options: CreateOptions,
 ): Promise<{ readonly state: 'created' | 'absent' | 'unknown'; readonly id?: string }> {
   if (typeof api?.find !== 'function') {
-    refuse('settle the batch', 'its api has no find(), wanted { create, find }');
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      'Cannot settle the batch: its api has no find(), wanted { create, find }',
+    );
   }
   if (batch.batchId !== undefined) return { state: 'created', id: batch.batchId };
   if (batch.state !== 'unknown') return { state: 'unknown' };
   const absent = new Error('The batch was never created.');
   const { key, customIds, provider } = batch;
   const trace = { key, customIds, itemCount: undefined };
-  const creation = new Creation('settle the batch', trace, provider, api, options);
+  const creation = new Creation('settleBatch', trace, provider, api, options);
   try {
     const { id } = await creation.run(() => {
       throw absent;
@@ -166,24 +162,24 @@ class Creation {
   #isFound = false;
 
   constructor(
-    action: string,
+    maker: 'createBatch' | 'settleBatch',
     trace: Omit<BatchTrace, 'sinceMs'>,
     provider: BatchProvider,
     api: BatchApi,
     options: CreateOptions,
   ) {
-    requireMembers(options, ['store', 'leaseMs', 'settleMs', 'ttlMs'], 'options of the batch');
-    this.store = requireStore(options.store, action);
+    const settings = readOptions(createOptions, options, `options of ${maker}`);
+    const { store, leaseMs, settleMs, ttlMs } = settings;
+    this.store = store;
     this.#trace = trace;
     this.#provider = provider;
     this.#api = api;
-    const settleMs = wholeFrom1('settleMs', options.settleMs, DEFAULT_SETTLE_MS, action);
     this.#once = createOnce({
-      store: this.store,
+      store,
       codec: batchCodec,
       cache: false,
-      leaseMs: wholeFrom1('leaseMs', options.leaseMs, DEFAULT_CREATE_LEASE_MS, action),
-      ttlMs: wholeFrom1('ttlMs', options.ttlMs, DEFAULT_TTL_MS, action),
+      leaseMs,
+      ttlMs,
       unknownErrors: () => this.isInDoubt,
       onUnknown: (record) => this.#reconcile(record, settleMs),
     });

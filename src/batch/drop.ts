@@ -1,13 +1,14 @@
-import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { fail, nameOf } from '../errors/errors.js';
 import { isKey } from '../index.js';
+import { readOptions } from '../options/read.js';
 import type { Store } from '../store/store.js';
 import { batchKey, type ItemOwner, readOwner } from './item.js';
 import { BatchLock } from './lock.js';
-import { DEFAULT_TTL_MS, refuse, requireStore, windowsOf } from './options.js';
+import { DEFAULT_TTL_MS, type DropOptions, dropOptions } from './options.js';
 import { keepRequesters } from './requesters.js';
+import { windowsOf } from './windows.js';
 
 const ITEM = /^batch:(ik_[0-9a-f]{32})$/;
-const ACTION = 'drop the batch';
 
 /**
  * Releases the requests of a batch that will not be sent, or that failed as a whole, so that the next
@@ -28,13 +29,12 @@ const ACTION = 'drop the batch';
  * await dropBatch(batch.key, { store }); // 1
  * (await plan()).batches.length; // 1
  */
-export async function dropBatch(key: string, options: { readonly store: Store }): Promise<number> {
-  requireMembers(options, ['store'], 'options of dropBatch');
-  const store = requireStore(options.store, ACTION);
+export async function dropBatch(key: string, options: DropOptions): Promise<number> {
+  const { store } = readOptions(dropOptions, options, 'options of dropBatch');
   requireList(store);
-  if (!isKey(key)) refuse(ACTION, `its key is ${nameOf(key)}, wanted the key of a batch`);
+  if (!isKey(key)) refuse(`its key is ${nameOf(key)}, wanted the key of a batch`);
   if ((await store.read(key)).record === undefined) {
-    refuse(ACTION, `${key} was never begun, wanted the key of a batch that was`, RangeError);
+    refuse(`${key} was never begun, wanted the key of a batch that was`, RangeError);
   }
   const lock = await BatchLock.acquire(store, key, { isBegun: true });
   if (lock === undefined) {
@@ -95,5 +95,9 @@ async function* itemsOf(
 }
 
 function requireList(store: Store) {
-  return store.list?.() ?? refuse(ACTION, 'its store has no list(), wanted one that has');
+  return store.list?.() ?? refuse('its store has no list(), wanted one that has');
+}
+
+function refuse(reason: string, Class: typeof TypeError | typeof RangeError = TypeError): never {
+  return fail(Class, 'SAMEKEY_BAD_ARGUMENT', `Cannot drop the batch: ${reason}`);
 }

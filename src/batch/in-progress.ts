@@ -32,6 +32,7 @@ export type BatchState =
 export interface InProgressBatch {
   /** The key of the batch, for `settleBatch` and `dropBatch`. */
   readonly key: string;
+  /** The provider that the batch is for. */
   readonly provider: BatchProvider;
   /** How far its creation is. */
   readonly state: BatchState;

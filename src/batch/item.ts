@@ -25,14 +25,14 @@ export class ItemKeys {
   }
 
   of(body: unknown, url: string): string {
-    return customId(body, this.#at(url));
+    return customId(body, this.#identityFor(url));
   }
 
   ofJson(text: string | Uint8Array, url: string): string {
-    return keyOfJson(text, this.#at(url));
+    return keyOfJson(text, this.#identityFor(url));
   }
 
-  #at(url: string): Identity {
+  #identityFor(url: string): Identity {
     let identity = this.#byUrl.get(url);
     if (identity === undefined) {
       const { scope = [] } = this.#identity;

@@ -1,51 +1,118 @@
-import { fail, nameOf } from '../errors/errors.js';
+import {
+  byteCount,
+  choice,
+  duration,
+  flag,
+  func,
+  instance,
+  nested,
+  type OptionsOf,
+  required,
+  specs,
+  wholeNumber,
+} from '../options/spec.js';
+import { identityOptions } from '../request/options.js';
 import type { Store } from '../store/store.js';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
+import type { BatchOutcome } from './outcome.js';
+import type { BatchResult } from './record.js';
+import type { BatchProvider } from './request.js';
 
 /** As long as providers keep the results of a batch, 29 and 30 days. */
-export const DEFAULT_TTL_MS = 30 * DAY_MS;
-/** From a plan to the creation of its batches, all of them. */
-export const DEFAULT_LEASE_MS = 60 * 60 * 1000;
-/** Items that are claimed or recorded at the same time. */
-export const WINDOW_ITEMS = 512;
+export const DEFAULT_TTL_MS = 30 * 24 * 60 * 60 * 1000;
 
-export function refuse(action: string, what: string, Class = TypeError as ErrorClass): never {
-  return fail(Class, 'SAMEKEY_BAD_ARGUMENT', `Cannot ${action}: ${what}`);
-}
+const store = /* @__PURE__ */ specs(() =>
+  required(
+    instance<Store>('a store such as memoryStore()', 'claim', 'complete', 'release', 'read'),
+  ),
+);
 
-type ErrorClass = new (message: string) => Error;
+/** Any time: nothing waits for it with a timer. */
+const anyTime = (defaultMs: number) =>
+  duration({ default: defaultMs, min: 1, max: Number.MAX_SAFE_INTEGER });
 
-export function requireStore(store: Store | undefined, action: string): Store {
-  for (const name of ['claim', 'complete', 'release', 'read'] as const) {
-    if (typeof store?.[name] !== 'function') {
-      refuse(action, `store has no ${name}(), wanted a store such as memoryStore()`);
-    }
-  }
-  return store as Store;
-}
+const limitOptions = /* @__PURE__ */ specs(() => ({
+  /**
+   * The most requests of one batch.
+   * @defaultValue the provider's limit
+   */
+  maxRequests: wholeNumber({ min: 1 }),
+  /**
+   * The most bytes of one batch.
+   * @defaultValue the provider's limit
+   */
+  maxBytes: byteCount({ min: 1 }),
+}));
 
-export function wholeFrom1(name: string, value: unknown, fallback: number, action: string): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'number') {
-    refuse(action, `${name} is ${nameOf(value)}, wanted a whole number from 1`);
-  }
-  if (!Number.isSafeInteger(value) || value < 1) {
-    refuse(action, `${name} is ${value}, wanted a whole number from 1`, RangeError);
-  }
-  return value;
-}
+/** The options of `planBatch`. */
+export const planOptions = /* @__PURE__ */ specs(() => ({
+  /** Where claims and results are stored. */
+  store,
+  /** The provider that the batches are for. */
+  provider: required(choice<BatchProvider>('anthropic', 'openai')),
+  /**
+   * Which part of a request's body identifies it.
+   * @defaultValue the provider's preset
+   */
+  identity: identityOptions.identity,
+  /** How long the batches may take to be created before another process may plan their items. */
+  leaseMs: anyTime(60 * 60 * 1000),
+  /** How long results are stored, and how long a request that was sent is not sent again. */
+  ttlMs: anyTime(DEFAULT_TTL_MS),
+  /** Limits of one batch that are smaller than the provider's. */
+  limits: nested(limitOptions),
+}));
 
-/** Items in windows, so that a long list is no more work in memory than a short one. */
-export async function* windowsOf<T>(
-  items: Iterable<T> | AsyncIterable<T>,
-): AsyncGenerator<T[], void, undefined> {
-  let window: T[] = [];
-  for await (const item of items) {
-    window.push(item);
-    if (window.length < WINDOW_ITEMS) continue;
-    yield window;
-    window = [];
-  }
-  if (window.length > 0) yield window;
-}
+export interface PlanOptions extends OptionsOf<typeof planOptions> {}
+
+/** The options of `createBatch` and `settleBatch`. */
+export const createOptions = /* @__PURE__ */ specs(() => ({
+  /** Where claims and results are stored. */
+  store,
+  /** How long the process that creates the batch may stay silent before another one may continue. */
+  leaseMs: duration({ default: 30_000, min: 10 }),
+  /** How long a batch whose creation was interrupted may take to appear in the provider's list. */
+  settleMs: anyTime(30_000),
+  /** How long the id of the batch is stored. */
+  ttlMs: anyTime(DEFAULT_TTL_MS),
+}));
+
+export interface CreateOptions extends OptionsOf<typeof createOptions> {}
+
+/** The options of `recordResults`. */
+export const recordOptions = /* @__PURE__ */ specs(() => ({
+  /** Where claims and results are stored. */
+  store,
+  /** Receives each result when it is stored, in any order, and again if it is recorded again. */
+  onResult: func<(result: BatchResult) => void | Promise<void>>(),
+  /**
+   * Which failures are stored as results, so that they are not sent again.
+   * @defaultValue none
+   */
+  storeErrors: func<(result: BatchOutcome) => boolean>(() => false),
+  /** How long results are stored. */
+  ttlMs: anyTime(DEFAULT_TTL_MS),
+}));
+
+export interface RecordOptions extends OptionsOf<typeof recordOptions> {}
+
+/** The options of `resultsOf`. */
+export const resultsOptions = /* @__PURE__ */ specs(() => ({
+  /** Where claims and results are stored. */
+  store,
+  /** How often the store is read while results are missing. */
+  pollMs: duration({ default: 5000, min: 1 }),
+  /** Whether to wait for results that are missing. Otherwise they are left out. */
+  wait: flag(true),
+  /** Ends the wait. */
+  signal: instance<AbortSignal>('an AbortSignal', 'throwIfAborted'),
+}));
+
+export interface ResultsOptions extends OptionsOf<typeof resultsOptions> {}
+
+/** The options of `dropBatch`. */
+export const dropOptions = /* @__PURE__ */ specs(() => ({
+  /** Where claims and results are stored. */
+  store,
+}));
+
+export interface DropOptions extends OptionsOf<typeof dropOptions> {}

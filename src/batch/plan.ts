@@ -1,43 +1,22 @@
 import { encoder } from '../engine/utf8.js';
-import { requireMembers } from '../errors/errors.js';
-import { type IdentityLike, identities, randomKey } from '../index.js';
-import type { Store } from '../store/store.js';
+import { identities, randomKey } from '../index.js';
+import { readOptions } from '../options/read.js';
+import type { SettingsOf } from '../options/spec.js';
 import { type InProgressBatch, type ItemInProgress, readInProgressBatch } from './in-progress.js';
 import { batchKey, batchOwner, ItemKeys, itemKey } from './item.js';
 import { BatchLock } from './lock.js';
-import {
-  DEFAULT_LEASE_MS,
-  DEFAULT_TTL_MS,
-  refuse,
-  requireStore,
-  wholeFrom1,
-  windowsOf,
-} from './options.js';
+import { type PlanOptions, planOptions } from './options.js';
 import { type ClaimedItem, type KeyedRequest, Planner, type PlanWriter } from './planner.js';
 import {
   type BatchLimits,
   type BatchProvider,
   type BatchRequest,
-  LIMITS,
+  FORMATS,
   lineOverheadBytes,
   readRequest,
-  requestLine,
   requireFit,
 } from './request.js';
-
-/** Options of `planBatch`. */
-export interface PlanOptions {
-  readonly store: Store;
-  readonly provider: BatchProvider;
-  /** What of a request is its identity; the preset of the provider unless given. */
-  readonly identity?: IdentityLike;
-  /** How long there is to create the batches before others may plan their items; an hour unless given. */
-  readonly leaseMs?: number;
-  /** How long results are kept, and what was sent is not sent again; 30 days unless given. */
-  readonly ttlMs?: number;
-  /** Smaller limits than the provider's. */
-  readonly limits?: Partial<BatchLimits>;
-}
+import { windowsOf } from './windows.js';
 
 /** One request of a batch. */
 export interface BatchItem {
@@ -53,6 +32,7 @@ export interface BatchItem {
 export interface PlannedBatch {
   /** Identifies the batch: the key of `createBatch`, and OpenAI's metadata `samekey`. */
   readonly key: string;
+  /** The provider that the batch is for. */
   readonly provider: BatchProvider;
   /** The path that all requests are sent to, such as `/v1/messages`. */
   readonly url: string;
@@ -72,6 +52,7 @@ export interface PlannedBatch {
 
 /** The result of `planBatch`. */
 export interface BatchPlan {
+  /** The provider that the plan is for. */
   readonly provider: BatchProvider;
   /** The batches to create. */
   readonly batches: readonly PlannedBatch[];
@@ -86,8 +67,6 @@ export interface BatchPlan {
   /** Releases the requests of batches whose creation has not begun, so that another plan can claim them. */
   release(): Promise<void>;
 }
-
-const MEMBERS = ['store', 'provider', 'identity', 'leaseMs', 'ttlMs', 'limits'];
 
 /**
  * Returns the batches that are left to create for these requests, within the provider's limits. Each
@@ -116,20 +95,12 @@ export async function planBatch(
   requests: Iterable<BatchRequest> | AsyncIterable<BatchRequest>,
   options: PlanOptions,
 ): Promise<BatchPlan> {
-  requireMembers(options, MEMBERS, 'options of the plan');
-  const { provider } = options;
-  if (!Object.hasOwn(LIMITS, provider ?? '')) {
-    refuse('plan the batch', 'provider is not "anthropic" or "openai"', RangeError);
-  }
-  const { limits = {} } = options;
-  requireMembers(limits, ['maxRequests', 'maxBytes'], 'limits of the plan');
+  const settings = readOptions(planOptions, options, 'options of planBatch');
+  const { provider, identity = identities[provider], limits } = settings;
   const plan = new MemoryPlan({
-    provider,
-    store: requireStore(options.store, 'plan the batch'),
-    identity: options.identity ?? identities[provider],
-    leaseMs: wholeFrom1('leaseMs', options.leaseMs, DEFAULT_LEASE_MS, 'plan the batch'),
-    ttlMs: wholeFrom1('ttlMs', options.ttlMs, DEFAULT_TTL_MS, 'plan the batch'),
-    limits: toLimits(limits, LIMITS[provider]),
+    ...settings,
+    identity,
+    limits: toLimits(limits, FORMATS[provider]),
   });
   try {
     for await (const window of windowsOf(requests)) await plan.addRequests(window);
@@ -140,9 +111,11 @@ export async function planBatch(
   return plan.finish();
 }
 
-function toLimits(smaller: Partial<BatchLimits>, largest: BatchLimits): BatchLimits {
+type PlanLimits = SettingsOf<typeof planOptions>['limits'];
+
+function toLimits(smaller: PlanLimits, largest: BatchLimits): BatchLimits {
   const limitOf = (name: keyof BatchLimits) =>
-    Math.min(wholeFrom1(name, smaller[name], largest[name], 'plan the batch'), largest[name]);
+    Math.min(smaller[name] ?? largest[name], largest[name]);
   return { maxRequests: limitOf('maxRequests'), maxBytes: limitOf('maxBytes') };
 }
 
@@ -238,7 +211,7 @@ class MemoryPlan implements PlanWriter {
   #toBatch(number: number, { url, items, owners, byteCount }: BatchDraft): PlannedBatch {
     const { provider, leaseMs } = this.#settings;
     function* lines(): Generator<string> {
-      for (const { customId, body } of items) yield requestLine(provider, customId, url, body);
+      for (const { customId, body } of items) yield FORMATS[provider].line(customId, url, body);
     }
     return {
       key: this.#keyOf(number),

@@ -1,8 +1,9 @@
+import type { BatchRoute } from '../providers/provider.js';
 import type { Store } from '../store/store.js';
 import { type Candidate, type ClaimSettings, ItemClaims } from './claims.js';
 import { batchCodec, type CreatedBatch, type ItemInProgress } from './in-progress.js';
 import { batchKey, batchOwner } from './item.js';
-import type { BatchProvider, Route } from './request.js';
+import type { BatchProvider } from './request.js';
 
 /** A request with its key, ready to be planned. */
 export interface KeyedRequest {
@@ -12,7 +13,7 @@ export interface KeyedRequest {
   readonly ordinal: number;
   /** The `custom_id` of the request. */
   readonly requester: string | undefined;
-  readonly route: Route;
+  readonly route: BatchRoute;
   /** The body as JSON text. */
   readonly body: string;
   /** Upper bound of the bytes that the request adds to a batch. */
@@ -49,7 +50,7 @@ export interface PlannerSettings extends ClaimSettings {
  * length can be planned in constant memory.
  */
 export class Planner {
-  readonly counts = { requests: 0, toSend: 0, duplicates: 0, finished: 0, inProgress: 0 };
+  readonly counts = { toSend: 0, duplicates: 0, finished: 0, inProgress: 0 };
   readonly #settings: PlannerSettings;
   readonly #writer: PlanWriter;
   readonly #claims: ItemClaims;
@@ -63,7 +64,6 @@ export class Planner {
 
   /** Plans one window of requests. */
   async add(requests: readonly KeyedRequest[]): Promise<void> {
-    this.counts.requests += requests.length;
     const candidates = new Map<string, KeyedRequest & Candidate & { requesters: string[] }>();
     for (const request of requests) {
       const requesters = request.requester === undefined ? [] : [request.requester];

@@ -1,11 +1,13 @@
 import { decoder, encoder } from '../engine/utf8.js';
-import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { fail, nameOf } from '../errors/errors.js';
 import { randomKey } from '../index.js';
+import { readOptions } from '../options/read.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { itemKey, readCustomId } from './item.js';
-import { DEFAULT_TTL_MS, refuse, requireStore, wholeFrom1, windowsOf } from './options.js';
+import { type RecordOptions, recordOptions } from './options.js';
 import { type BatchOutcome, outcomeOf } from './outcome.js';
 import { keepRequesters, requestersOf } from './requesters.js';
+import { windowsOf } from './windows.js';
 
 /** The result of a request, for all of its requesters. */
 export interface BatchResult extends BatchOutcome {
@@ -15,17 +17,6 @@ export interface BatchResult extends BatchOutcome {
   readonly requesters: readonly string[];
   /** Whether the result was recorded before. */
   readonly isRepeated: boolean;
-}
-
-/** Options of `recordResults`. */
-export interface RecordOptions {
-  readonly store: Store;
-  /** Is given each result when it is stored, in no order; again if it is recorded again. */
-  readonly onResult?: (result: BatchResult) => void | Promise<void>;
-  /** Which failures are kept as results, so that they are not sent again; none unless given. */
-  readonly storeErrors?: (result: BatchOutcome) => boolean;
-  /** How long results are kept; 30 days unless given. */
-  readonly ttlMs?: number;
 }
 
 /** Counts of recorded results. */
@@ -45,7 +36,6 @@ export interface Recorded {
 }
 
 const MAX_UNKNOWN_IDS = 100;
-const MEMBERS = ['store', 'onResult', 'storeErrors', 'ttlMs'];
 
 /**
  * Records the results of batches, in any order, and returns their counts. A result that succeeded is
@@ -76,7 +66,6 @@ export async function recordResults(
   results: Iterable<unknown> | AsyncIterable<unknown>,
   options: RecordOptions,
 ): Promise<Recorded> {
-  requireMembers(options, MEMBERS, 'options of recordResults');
   const recorder = new Recorder(options);
   let count = 0;
   for await (const window of windowsOf(results)) {
@@ -120,19 +109,15 @@ export class Recorder {
   };
   readonly #store: Store;
   readonly #ttlMs: number;
-  readonly #onResult: NonNullable<RecordOptions['onResult']>;
+  readonly #onResult: RecordOptions['onResult'] | undefined;
   readonly #storeErrors: NonNullable<RecordOptions['storeErrors']>;
 
-  constructor({ store, ttlMs, onResult = () => {}, storeErrors = () => false }: RecordOptions) {
-    this.#store = requireStore(store, 'record the results');
-    this.#ttlMs = wholeFrom1('ttlMs', ttlMs, DEFAULT_TTL_MS, 'record the results');
-    for (const [name, value] of Object.entries({ onResult, storeErrors })) {
-      if (typeof value !== 'function') {
-        refuse('record the results', `${name} is ${nameOf(value)}, wanted a function`);
-      }
-    }
-    this.#onResult = onResult;
-    this.#storeErrors = storeErrors;
+  constructor(options: RecordOptions) {
+    const settings = readOptions(recordOptions, options, 'options of recordResults');
+    this.#store = settings.store;
+    this.#ttlMs = settings.ttlMs;
+    this.#onResult = settings.onResult;
+    this.#storeErrors = settings.storeErrors;
   }
 
   /** Records results concurrently; those of the same item one after the other. */
@@ -150,7 +135,7 @@ export class Recorder {
         return all;
       }),
     );
-    for (const result of recorded.flat()) await this.#onResult(result);
+    for (const result of recorded.flat()) await this.#onResult?.(result);
   }
 
   /** Returns the result to report; an empty list if it changes nothing. */

@@ -1,11 +1,12 @@
-import { fail, requireMembers } from '../errors/errors.js';
+import { fail } from '../errors/errors.js';
+import { readOptions } from '../options/read.js';
 import { clearTimer, setTimer } from '../runtime/runtime.js';
-import type { Store } from '../store/store.js';
 import { itemKey } from './item.js';
-import { requireStore, wholeFrom1, windowsOf } from './options.js';
+import { type ResultsOptions, resultsOptions } from './options.js';
 import type { BatchOutcome } from './outcome.js';
 import type { BatchPlan } from './plan.js';
 import { storedOutcome } from './record.js';
+import { windowsOf } from './windows.js';
 
 /** The result of a request of a plan, or the news that it was released for the next plan. */
 export interface PlanResult extends Omit<BatchOutcome, 'outcome'> {
@@ -15,16 +16,6 @@ export interface PlanResult extends Omit<BatchOutcome, 'outcome'> {
   readonly requesters: readonly string[];
   /** `released` means that the request failed and that the next plan contains it again. */
   readonly outcome: BatchOutcome['outcome'] | 'released';
-}
-
-/** Options of `resultsOf`. */
-export interface ResultsOptions {
-  readonly store: Store;
-  /** How often the store is asked about what has no result yet; every 5 seconds unless given. */
-  readonly pollMs?: number;
-  /** Whether to wait for what has no result yet; it is left out otherwise. */
-  readonly wait?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -51,13 +42,17 @@ export async function* resultsOf(
   plan: BatchPlan,
   options: ResultsOptions,
 ): AsyncGenerator<PlanResult, void, undefined> {
-  const action = 'wait for the results';
-  requireMembers(options, ['store', 'pollMs', 'wait', 'signal'], 'options of resultsOf');
-  const store = requireStore(options.store, action);
-  const pollMs = wholeFrom1('pollMs', options.pollMs, 5000, action);
-  const { wait = true, signal } = options;
+  const { store, pollMs, wait, signal } = readOptions(
+    resultsOptions,
+    options,
+    'options of resultsOf',
+  );
   if (!(plan?.requesters instanceof Map)) {
-    fail(TypeError, 'SAMEKEY_BAD_ARGUMENT', `Cannot ${action}: wanted what planBatch returned`);
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      'Cannot wait for the results: wanted what planBatch returned',
+    );
   }
   const waiting = new Set(plan.requesters.keys());
   for (;;) {

@@ -64,13 +64,13 @@ const DESCRIPTIONS: Readonly<Record<FaultKind, (fields: CallFields) => string>> 
 export function faultLines({ faults, fields, tally }: Audit): string[] {
   const lines = [...faults].map(([kind, { count, firstLine, detail }]) => {
     const place = `${count === 1 ? '' : 'first: '}line ${grouped(firstLine)}`;
-    const why = detail === undefined ? '' : `: ${printable(detail)}`;
-    return `${counted(count, 'line')} ${printable(DESCRIPTIONS[kind](fields))} (${place}${why})`;
+    const suffix = detail === undefined ? '' : `: ${printable(detail)}`;
+    return `${counted(count, 'line')} ${printable(DESCRIPTIONS[kind](fields))} (${place}${suffix})`;
   });
-  const { notHeldCount, keyCount } = tally;
-  if (notHeldCount > 0) {
+  const { notComparedCount, keyCount } = tally;
+  if (notComparedCount > 0) {
     const beyond = `with keys beyond the first ${grouped(keyCount)}`;
-    lines.push(`${counted(notHeldCount, 'call')} not compared, ${beyond}; see --max-keys`);
+    lines.push(`${counted(notComparedCount, 'call')} not compared, ${beyond}; see --max-keys`);
   }
   return lines;
 }

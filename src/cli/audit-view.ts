@@ -23,7 +23,8 @@ const totalOf = ({ input, output }: Tokens): number => input + output;
 
 /** The most expensive keys as a table, and the totals. */
 export function auditView({ tally, fields, lineCount }: Audit, style: Style): string {
-  const { callCount, keyCount, notHeldCount, repeatedCount, duplicateCount, cost, wasted } = tally;
+  const { callCount, keyCount, notComparedCount, repeatedCount, duplicateCount, cost, wasted } =
+    tally;
   const { tokens, wastedTokens } = tally;
   const { hasCost, hasTokens, currency } = shownOf(fields);
   const rows = tally.worst.list.map((repeat) => ({
@@ -48,7 +49,7 @@ export function auditView({ tally, fields, lineCount }: Audit, style: Style): st
     table.push(`… and ${counted(repeatedCount - rows.length, 'more key')}`);
   if (table.length > 0) table.push('');
 
-  const isPart = notHeldCount > 0;
+  const isPart = notComparedCount > 0;
   const calls = `${counted(lineCount, 'line')}, ${counted(callCount, 'call')} with ${isPart ? 'more than ' : ''}${counted(keyCount, 'key')}`;
   const verdict =
     duplicateCount === 0
@@ -82,7 +83,7 @@ export function auditJson({ tally, fields, lineCount, faults }: Audit) {
     ...(hasCost ? { cost: rounded(tally.cost), wasted: rounded(tally.wasted) } : {}),
     ...(currency === '' ? {} : { currency }),
     ...(hasTokens ? { tokens, wastedTokens } : {}),
-    notCompared: tally.notHeldCount,
+    notCompared: tally.notComparedCount,
     faults: Object.fromEntries(
       [...faults].map(([kind, { count, firstLine }]) => [kind, { count, firstLine }]),
     ),

@@ -51,19 +51,21 @@ const IDENTITY_FLAGS = [
 ] as const;
 
 const HELP = `
-A field is a list of names joined by dots. usage.cost is the member cost of the member usage, or the
-member "usage.cost" if that does not exist. $.usage.cost is only the former, $['usage.cost'] only the
-latter. The wasted cost of a key is the cost of all its calls except the most expensive one. Every line
-with a key counts as a call, so filter out other lines first.
+A field is a list of names joined by dots. usage.cost is the member cost of the
+member usage, or the member "usage.cost" if that does not exist. $.usage.cost is
+only the former, $['usage.cost'] only the latter. The wasted cost of a key is
+the cost of all its calls except the most expensive one. Every line with a key
+counts as a call, so filter out other lines first.
 
-Tokens are read from a provider's usage object, from a response that contains one, or from the text of a
-body (JSON or server-sent events). --prices FILE converts them into money. FILE contains {"currency":
-"USD", "prices": {"gpt-5*": {"inputPerMillion": 1.25, "cachedInputPerMillion": 0.125,
-"outputPerMillion": 10}}}. samekey has no built-in prices.
+Tokens are read from a provider's usage object, from a response that contains
+one, or from the text of a body (JSON or server-sent events). --prices FILE
+converts them into money. FILE contains {"currency": "USD", "prices": {"gpt-5*":
+{"inputPerMillion": 1.25, "cachedInputPerMillion": 0.125, "outputPerMillion":
+10}}}. samekey has no built-in prices.
 
-A key takes 40 to 50 bytes of memory (10 million keys: half a gigabyte), plus 16 to 32 with tokens. The
-length of the log does not matter. Keys beyond --max-keys are not compared: the program reports how many,
-and the exit code is 4.
+A key takes 40 to 50 bytes of memory (10 million keys: half a gigabyte), plus 16
+to 32 with tokens. The length of the log does not matter. Keys beyond --max-keys
+are not compared: the program reports how many, and the exit code is 4.
 
 Examples:
   samekey audit calls.jsonl --cost-field usage.cost
@@ -149,7 +151,7 @@ async function runAudit(file: string | undefined, flags: AuditFlags): Promise<vo
       : auditView(audit, styleOf(process.stdout)),
   );
   if (flags.failOnDuplicates && tally.duplicateCount > 0) process.exitCode = EXIT.no;
-  else if (tally.notHeldCount > 0) process.exitCode = EXIT.invalid;
+  else if (tally.notComparedCount > 0) process.exitCode = EXIT.invalid;
 }
 
 async function toFields(flags: AuditFlags): Promise<CallFields> {

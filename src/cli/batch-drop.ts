@@ -6,16 +6,16 @@ import type { Store } from '../store/store.js';
 import { numberIn, PlanFolder } from './batch-files.js';
 import { addStoreOption, DEFAULT_STORE } from './batch-requests.js';
 import { CliError, EXIT } from './exit-codes.js';
+import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import type { StoreAddress } from './store-at.js';
 import { counted, printable } from './terminal.js';
 
 const HELP = `
-Releases the requests of a plan whose files were not sent, or of a batch that failed as a whole, so
-that the next plan contains them. PLAN is the folder of a plan, whose files are deleted, or the key of
-one batch from samekey batch status --json. If a batch was sent, sending its requests again is billed
-again.
+Releases the requests of a plan whose files were not sent, or of a batch that
+failed as a whole, so that the next plan contains them. PLAN is the folder of a
+plan, whose files are deleted, or the key of one batch from samekey batch status
+--json. If a batch was sent, sending its requests again is billed again.
 
 Examples:
   samekey batch drop tonight

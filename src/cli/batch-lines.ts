@@ -106,23 +106,23 @@ export class LineReader {
     } catch (error) {
       const { message, exitCode } = toCliError(error);
       if (exitCode === EXIT.fault) throw error;
-      const what = `line ${grouped(number)}: ${message.replace(/^Cannot .*?: /s, '')}`;
-      if (!this.#skipsInvalid) throw invalidInput(this.#input.name, what);
+      const text = `line ${grouped(number)}: ${message.replace(/^Cannot .*?: /s, '')}`;
+      if (!this.#skipsInvalid) throw invalidInput(this.#input.name, text);
       this.skippedCount++;
-      this.#report(what);
+      this.#report(text);
       return undefined;
     }
   }
 
-  #report(what: string): void {
+  #report(text: string): void {
     this.#progress?.hide();
-    process.stderr.write(`samekey: ${this.#input.name}: ${printable(what)}\n`);
+    process.stderr.write(`samekey: ${this.#input.name}: ${printable(text)}\n`);
   }
 }
 
 /** The error for an invalid line. */
-export function badLine(why: string): Error {
-  return Object.assign(new TypeError(`Cannot read the line: ${why}`), {
+export function badLine(reason: string): Error {
+  return Object.assign(new TypeError(`Cannot read the line: ${reason}`), {
     code: 'SAMEKEY_BAD_JSON',
   });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { DEFAULT_TTL_MS } from '../batch/options.js';
 import { Planner, type PlanWriter } from '../batch/planner.js';
-import { type BatchProvider, LIMITS, requestLine } from '../batch/request.js';
+import { type BatchProvider, FORMATS } from '../batch/request.js';
 import type { Store } from '../store/store.js';
 import { isReadyToSend, type PlanFile, PlanFolder } from './batch-files.js';
 import { LineReader } from './batch-lines.js';
@@ -26,14 +26,17 @@ const LEASE_MS = 12 * 60 * 60 * 1000;
 type Flags = RequestFlags & { readonly out?: string };
 
 const HELP = `
-Each line of FILE is a request as the provider's batches take it: {"custom_id":…, "params":{…}} for
-Anthropic, {"custom_id":…, "method":"POST", "url":…, "body":{…}} for OpenAI. The custom_id is optional
-and names the recipient of the result. In the batches, the custom_id of a request is derived from its content.
+Each line of FILE is a request as the provider's batches take it:
+{"custom_id":…, "params":{…}} for Anthropic, {"custom_id":…, "method":"POST",
+"url":…, "body":{…}} for OpenAI. The custom_id is optional and names the
+recipient of the result. In the batches, the custom_id of a request is derived
+from its content.
 
-To resume an interrupted plan, run the same command with the same --out. Until a plan is complete, its
-requests are in no other plan for 12 hours. Once it is complete, they are in no other plan for 30 days:
-send each file once. A file for Anthropic is a body for POST /v1/messages/batches. To release a plan that
-will not be sent, use samekey batch drop.
+To resume an interrupted plan, run the same command with the same --out. Until a
+plan is complete, its requests are in no other plan for 12 hours. Once it is
+complete, they are in no other plan for 30 days: send each file once. A file for
+Anthropic is a body for POST /v1/messages/batches. To release a plan that will
+not be sent, use samekey batch drop.
 
 Examples:
   samekey batch plan requests.jsonl --out tonight
@@ -57,10 +60,10 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   const requests = new RequestReader(flags);
   const lines = new LineReader(input, flags.skipInvalid === true);
   const before = await folder.read();
-  const begun = before !== undefined && isReadyToSend(before) ? before : await folder.begin();
-  if (isReadyToSend(begun)) {
-    await folder.publish(begun);
-    return report(begun, folder, flags, true);
+  const started = before !== undefined && isReadyToSend(before) ? before : await folder.begin();
+  if (isReadyToSend(started)) {
+    await folder.publish(started);
+    return report(started, folder, flags, true);
   }
   const stopWatching = onInterrupt(async () => {
     await folder.settle();
@@ -68,7 +71,7 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   });
   try {
     await withStore({ store: DEFAULT_STORE, ...flags, create: true }, async (store) => {
-      const finished = await planFiles(store, folder, begun, requests, lines);
+      const finished = await planFiles(store, folder, started, requests, lines);
       lines.summarize();
       await report(finished, folder, flags, false);
     });
@@ -81,7 +84,7 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
 async function planFiles(
   store: Store,
   folder: PlanFolder,
-  begun: PlanFile,
+  started: PlanFile,
   requests: RequestReader,
   lines: LineReader,
 ): Promise<PlanFile> {
@@ -94,9 +97,9 @@ async function planFiles(
       {
         store,
         provider,
-        run: begun.runs.at(-1) as string,
-        earlierRuns: new Set(begun.runs.slice(0, -1)),
-        limits: LIMITS[provider],
+        run: started.runs.at(-1) as string,
+        earlierRuns: new Set(started.runs.slice(0, -1)),
+        limits: FORMATS[provider],
         leaseMs: LEASE_MS,
         ttlMs: DEFAULT_TTL_MS,
       },
@@ -113,7 +116,7 @@ async function planFiles(
   }
   const { toSend = 0, duplicates = 0, finished = 0, inProgress = 0 } = planner?.counts ?? {};
   return folder.finish({
-    ...begun,
+    ...started,
     provider: requests.provider,
     lines: lines.lineCount,
     skipped: lines.skippedCount,
@@ -127,7 +130,7 @@ async function planFiles(
 function writerInto(folder: PlanFolder, provider: BatchProvider): PlanWriter {
   return {
     addItem(batchNumber, { customId, route, body }) {
-      folder.add(batchNumber, requestLine(provider, customId, route.url, body), provider);
+      folder.add(batchNumber, FORMATS[provider].line(customId, route.url, body), provider);
     },
     flush: () => folder.flush(),
   };

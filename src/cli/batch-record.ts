@@ -15,23 +15,25 @@ import { addIdentityOptions } from './identity-options.js';
 import { toInput } from './input.js';
 import { onInterrupt } from './interrupt.js';
 import { memberText } from './member-text.js';
+import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import type { StoreAddress } from './store-at.js';
 import { counted, grouped, printable } from './terminal.js';
 
 const RECORD_HELP = `
-Reads the results of a Message Batch (Anthropic), or the output file and the error file of a batch
-(OpenAI), in any order. Recording a file again changes nothing. A request that failed, expired or was
-canceled is in the next plan again; --store-errors stores errors as results instead.
+Reads the results of a Message Batch (Anthropic), or the output file and the
+error file of a batch (OpenAI), in any order. Recording a file again changes
+nothing. A request that failed, expired or was canceled is in the next plan
+again. --store-errors stores errors as results instead.
 
 Examples:
   curl $results_url … | samekey batch record
   samekey batch record output.jsonl && samekey batch record errors.jsonl`;
 
 const RESULTS_HELP = `
-Prints the provider's result line of each request, with the custom_id of the request, or with its key
-if it has none. The exit code is 1 while there are requests without a result.
+Prints the provider's result line of each request, with the custom_id of the
+request, or its key if it has no custom_id. The exit code is 1 while there are
+requests without a result.
 
 Example:
   samekey batch results requests.jsonl > answers.jsonl`;
@@ -101,13 +103,13 @@ function readResult(text: string, value: object): ResultText {
 }
 
 function recordedText({ stored, released, repeated, late, unknown, unknownIds }: Recorded): string {
-  const rest = [
+  const notStored = [
     [repeated, 'recorded before'],
     [late, 'of an earlier batch'],
   ] as const;
-  const others = rest
+  const others = notStored
     .filter(([count]) => count > 0)
-    .map(([count, what]) => `, ${grouped(count)} ${what}`);
+    .map(([count, reason]) => `, ${grouped(count)} ${reason}`);
   const shown = unknownIds
     .slice(0, 3)
     .map((id) => printable(id.slice(0, 70)))

@@ -3,8 +3,7 @@ import { ItemKeys } from '../batch/item.js';
 import type { KeyedRequest } from '../batch/planner.js';
 import {
   type BatchProvider,
-  BODY_OF,
-  LIMITS,
+  FORMATS,
   lineOverheadBytes,
   readRequest,
   requireFit,
@@ -14,7 +13,9 @@ import { badLine } from './batch-lines.js';
 import { usageError } from './exit-codes.js';
 import { type IdentityFlags, toIdentity } from './identity-options.js';
 import { memberText } from './member-text.js';
-import type { StoreAddress } from './store-at.js';
+import type { StoreAddress } from './open-store.js';
+
+const PROVIDERS = Object.keys(FORMATS) as BatchProvider[];
 
 export const DEFAULT_STORE = 'lmdb:.samekey';
 
@@ -55,7 +56,7 @@ export class RequestReader {
 
   /** Reads the line with this number. `value` is the parsed `text`. */
   read(text: string, value: object, lineNumber: number): KeyedRequest {
-    const provider = 'params' in value ? 'anthropic' : 'body' in value ? 'openai' : undefined;
+    const provider = PROVIDERS.find((name) => FORMATS[name].bodyMember in value);
     if (provider === undefined) {
       throw badLine('wanted a member "params" (Anthropic) or "body" (OpenAI)');
     }
@@ -63,9 +64,10 @@ export class RequestReader {
       throw badLine(`it is a request to ${provider}, wanted ${this.provider} as in earlier lines`);
     }
     const { requester, route } = readRequest(value, provider, 'the line');
-    const body = memberText(text, [BODY_OF[provider]]);
+    const format = FORMATS[provider];
+    const body = memberText(text, [format.bodyMember]);
     const byteCount = lineOverheadBytes(route.url) + Buffer.byteLength(body);
-    requireFit('the line', route, byteCount, LIMITS[provider]);
+    requireFit('the line', route, byteCount, format);
     const keys = this.#keys ?? new ItemKeys(provider, this.#identity(provider));
     const id = keys.ofJson(body, route.url);
     // Only a valid line decides which provider the others must be for.

@@ -3,9 +3,9 @@ import { batchStateOf } from '../batch/in-progress.js';
 import { batchKey, readOwner } from '../batch/item.js';
 import type { Store } from '../store/store.js';
 import { addStoreOption, DEFAULT_STORE } from './batch-requests.js';
+import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import type { StoreAddress } from './store-at.js';
 import { counted, cut, grouped, styleOf } from './terminal.js';
 
 /** How many of the latest batches the text output lists. */
@@ -63,7 +63,7 @@ async function runStatus(flags: StoreAddress & { readonly json?: true }): Promis
         `${counted(waiting, 'request')} without a result, ${grouped(succeeded)} with one${failed > 0 ? `, ${grouped(failed)} with a stored error` : ''}`,
         ...lines.map((line) => cut(line, columns)),
         ...(hiddenCount > 0
-          ? [`  and ${counted(hiddenCount, 'earlier batch').replace('batchs', 'batches')}`]
+          ? [`  and ${counted(hiddenCount, 'earlier batch', 'earlier batches')}`]
           : []),
         '',
       ].join('\n'),

@@ -5,9 +5,10 @@ import { addRecordCommand, addResultsCommand } from './batch-record.js';
 import { addStatusCommand } from './batch-status.js';
 
 const HELP = `
-Plans batches for the batch APIs of Anthropic and OpenAI, in which each request is sent once, however
-often it occurs and in however many plans. Requests that failed are planned again. Results are kept in a
-store. The default, LMDB, needs the package lmdb.
+Plans batches for the batch APIs of Anthropic and OpenAI, in which each request
+is sent once, however often it occurs and in however many plans. Requests that
+failed are planned again. Results are kept in a store. The default, LMDB, needs
+the package lmdb.
 
 Examples:
   samekey batch plan requests.jsonl --out tonight   write the batches that are left to send

@@ -20,8 +20,9 @@ export function addBenchCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Every output is checked against node:crypto before it is timed. All contenders share one process, which
-gives rough figures. npm run bench in samekey's repository measures each one alone, and other packages.
+Every output is checked against node:crypto before it is timed. All contenders
+share one process, which gives rough figures. npm run bench in samekey's
+repository measures each one alone, and other packages.
 
 Examples:
   samekey bench
@@ -54,9 +55,9 @@ async function runBench(flags: { readonly quick?: true; readonly json?: true }):
 
   const style = styleOf(process.stdout);
   const widths = columnsOf(cases);
-  const { cpu, cores, platform: where, node } = machine;
+  const { cpu, cores, platform: system, node } = machine;
   await print(
-    `${cpu}, ${cores} cores, ${where}, Node ${node}\n` +
+    `${cpu}, ${cores} cores, ${system}, Node ${node}\n` +
       `All outputs are correct. Medians of ${rounds.count === 1 ? 'one round' : `${rounds.count} rounds`}; less time is better.\n`,
   );
   let group = '';

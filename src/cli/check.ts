@@ -11,8 +11,9 @@ const MAX_PLACES = 1000;
 const SHOWN_CHARS = 80;
 
 const HELP = `
-Finds ik_… anywhere in a line, any text after "idempotency-key", and UUIDs and digests that are alone in
-a line. A key is bad if it is malformed, or if its format differs from that of most keys.
+Finds ik_… anywhere in a line, any text after "idempotency-key", and UUIDs and
+digests that are alone in a line. A key is bad if it is malformed, or if its
+format differs from that of most keys.
 
 Examples:
   samekey check keys.txt
@@ -112,8 +113,8 @@ function finding(
   style: Style,
   kind: 'malformed' | 'mixed',
   { line, column, text }: Place,
-  what: string,
+  reason: string,
 ): string {
   const shown = cut(printable(text), SHOWN_CHARS) || '""';
-  return `${line}:${column}: ${style.paint(kind === 'malformed' ? 'red' : 'yellow', kind)}: ${shown}: ${what}\n`;
+  return `${line}:${column}: ${style.paint(kind === 'malformed' ? 'red' : 'yellow', kind)}: ${shown}: ${reason}\n`;
 }

@@ -19,7 +19,8 @@ export function addEngineCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-The environment variable SAMEKEY_ENGINE (auto, native, wasm or js) selects an engine.
+The environment variable SAMEKEY_ENGINE (auto, native, wasm or js) selects an
+engine.
 
 Examples:
   samekey engine

@@ -66,15 +66,15 @@ function hintFor(message: string): string {
 export function toCliError(error: unknown, name?: string): CliError {
   if (error instanceof CliError) return error;
   const { code, message } = error as { code?: unknown; message?: unknown };
-  const where = name === undefined ? '' : `${name}: `;
+  const prefix = name === undefined ? '' : `${name}: `;
   if (typeof code === 'string' && code.startsWith('SAMEKEY_')) {
     return USAGE.has(code as SamekeyErrorCode)
       ? usageError(String(message))
-      : new CliError(EXIT.invalid, `${where}${message}${hintFor(String(message))}`);
+      : new CliError(EXIT.invalid, `${prefix}${message}${hintFor(String(message))}`);
   }
   // A canonical form can be much longer than its JSON text, and exceed V8's limit of a string.
   if (error instanceof RangeError && message === 'Invalid string length') {
-    return new CliError(EXIT.invalid, `${where}its canonical form is too long to print`);
+    return new CliError(EXIT.invalid, `${prefix}its canonical form is too long to print`);
   }
-  return new CliError(EXIT.fault, `${where}unexpected ${String(error)}; please report this`);
+  return new CliError(EXIT.fault, `${prefix}unexpected ${String(error)}; please report this`);
 }

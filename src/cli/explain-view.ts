@@ -125,8 +125,8 @@ function excludedRows(excluded: readonly Excluded[], style: Style): string[] {
   const paths = excluded.map(({ path }) => pathText(path));
   const width = Math.min(40, Math.max(0, ...paths.slice(0, MAX_ROWS).map((path) => path.length)));
   return excluded.map(({ by }, i) => {
-    const why = by === undefined ? 'not included' : `by ${printable(by)}`;
-    return pairRow((paths[i] as string).padEnd(width), why, style);
+    const reason = by === undefined ? 'not included' : `by ${printable(by)}`;
+    return pairRow((paths[i] as string).padEnd(width), reason, style);
   });
 }
 

@@ -8,8 +8,8 @@ import { print } from './output.js';
 import { styleOf } from './terminal.js';
 
 const EXAMPLES = `
-With two files, the exit code is 0 if their keys are equal and 1 if they differ. A terminal shows long
-values shortened; a pipe gets them whole.
+With two files, the exit code is 0 if their keys are equal and 1 if they differ.
+A terminal shows long values shortened; a pipe gets them whole.
 
 Examples:
   samekey explain request.json --preset anthropic

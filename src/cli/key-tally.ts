@@ -16,7 +16,7 @@ export interface Tally {
   /** Calls beyond the first call of each key. */
   readonly duplicateCount: number;
   /** Calls whose key was not stored, because there were `maxKeys` keys already. */
-  readonly notHeldCount: number;
+  readonly notComparedCount: number;
   readonly cost: number;
   /** The cost of every call of a key except the most expensive one, for all keys. */
   readonly wasted: number;
@@ -100,7 +100,7 @@ export class KeyTally implements Tally {
   keyCount = 0;
   repeatedCount = 0;
   duplicateCount = 0;
-  notHeldCount = 0;
+  notComparedCount = 0;
   tokens = NO_TOKENS;
   wastedTokens = NO_TOKENS;
 
@@ -135,7 +135,7 @@ export class KeyTally implements Tally {
     const slot = this.#slotOf(fingerprint);
     const index = (this.#slots[slot] as number) - 1;
     if (index !== -1) this.#addRepeat(index, key, line, { cost, tokens });
-    else if (this.keyCount === this.#maxKeys) this.notHeldCount++;
+    else if (this.keyCount === this.#maxKeys) this.notComparedCount++;
     else this.#addKey(slot, fingerprint, line, { cost, tokens });
   }
 
@@ -196,8 +196,12 @@ export class KeyTally implements Tally {
   #slotOf(fingerprint: Uint32Array): number {
     const mask = this.#slots.length - 1;
     let slot = (fingerprint[0] as number) & mask;
-    for (let held = this.#slots[slot] as number; held !== 0; held = this.#slots[slot] as number) {
-      if (this.#isKey(held - 1, fingerprint)) break;
+    for (
+      let entry = this.#slots[slot] as number;
+      entry !== 0;
+      entry = this.#slots[slot] as number
+    ) {
+      if (this.#isKey(entry - 1, fingerprint)) break;
       slot = (slot + 1) & mask;
     }
     return slot;

@@ -35,11 +35,12 @@ const NAMESPACES: Record<string, string> = {
 };
 
 const EXAMPLES = `
-Paths are JSONPath with names, indexes, * and .. ; a bare name such as id means $.id.
+Paths are JSONPath with names, indexes, * and .. ; a bare name such as id means
+$.id.
 
 Examples:
   samekey key request.json                            the key of the whole request
-  samekey key request.json --preset anthropic         … without members that differ between attempts
+  samekey key request.json --preset anthropic         … without volatile members
   samekey key order.json -i order_id -i '$.items[*].sku' -s checkout
   curl -s https://example.com/body | samekey key --raw`;
 

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { toLineError } from '../pool/fault.js';
 import { keyBlocks, type LineBlock, type RunBatch, runHere } from '../pool/key-blocks.js';
+import { poolOptions } from '../pool/options.js';
 import { canStartThreads, Threads } from '../pool/threads.js';
 import { toWork } from '../pool/work.js';
 import { invalidInput, toCliError } from './exit-codes.js';
@@ -17,13 +18,13 @@ interface KeysFlags extends IdentityFlags {
   readonly skipInvalid?: true;
 }
 
-const MAX_THREADS = 1024;
 /** A smaller input is done before threads would have started. */
 const SMALL_BYTES = 1 << 24;
 
 const EXAMPLES = `
-Line n of the output is the key of line n of the input. The output of a blank line is an empty line, and
-so is that of a line skipped by --skip-invalid. Threads need the package piscina; small inputs use none.
+Line n of the output is the key of line n of the input. The output of a blank
+line is an empty line, and so is that of a line skipped by --skip-invalid.
+Threads need the package piscina; small inputs use none.
 
 Examples:
   samekey keys requests.jsonl > keys.txt
@@ -45,8 +46,9 @@ export function addKeysCommand(program: Command): void {
 
 function toThreads(text: string): number {
   const count = Number(text);
-  if (/^\d+$/.test(text) && count >= 1 && count <= MAX_THREADS) return count;
-  throw new InvalidArgumentError(`Wanted a whole number from 1 to ${MAX_THREADS}.`);
+  const { threads } = poolOptions;
+  if (/^\d+$/.test(text) && threads.faultOf(count) === undefined) return count;
+  throw new InvalidArgumentError(`Wanted ${threads.wanted}.`);
 }
 
 async function runKeys(file: string | undefined, flags: KeysFlags): Promise<void> {

@@ -5,22 +5,22 @@ import { usageError } from './exit-codes.js';
 /** Starts to listen, and resolves when the server accepts connections. */
 export function listen(
   server: Server,
-  where: ListenOptions & { readonly port: number; readonly host: string | undefined },
+  address: ListenOptions & { readonly port: number; readonly host: string | undefined },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = ({ code = '' }: NodeJS.ErrnoException) => {
       server.removeListener('listening', done);
-      const { host, port } = where;
-      const at = host === undefined ? `port ${port}` : `${host}, port ${port}`;
+      const { host, port } = address;
+      const place = host === undefined ? `port ${port}` : `${host}, port ${port}`;
       reject(
-        usageError(`Cannot listen on ${at}: ${REASONS[code] ?? 'the system refuses'} (${code})`),
+        usageError(`Cannot listen on ${place}: ${REASONS[code] ?? 'the system refuses'} (${code})`),
       );
     };
     const done = () => {
       server.removeListener('error', refuse);
       resolve();
     };
-    server.once('error', refuse).once('listening', done).listen(where);
+    server.once('error', refuse).once('listening', done).listen(address);
   });
 }
 

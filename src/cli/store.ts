@@ -2,16 +2,16 @@ import type { Command } from 'commander';
 import { schemaOf } from '../store/postgres.js';
 import type { Store, StoreEntry } from '../store/store.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
+import { openStore, type StoreAddress } from './open-store.js';
 import { print } from './output.js';
-import { openStore, type StoreAddress } from './store-at.js';
 import { recordJson, recordTable, recordView } from './store-view.js';
 import { styleOf } from './terminal.js';
 
 const DEFAULT_LIMIT = 100;
 
 const HELP = `
-A store is redis://HOST:PORT, rediss://…, postgres://USER@HOST/DATABASE or lmdb:PATH. It needs the
-package of its client: redis or ioredis, pg, or lmdb.
+A store is redis://HOST:PORT, rediss://…, postgres://USER@HOST/DATABASE or
+lmdb:PATH. It needs the package of its client: redis or ioredis, pg, or lmdb.
 
 Examples:
   samekey store ls --store redis://localhost:6379

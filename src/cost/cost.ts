@@ -1,4 +1,4 @@
-/** `samekey/cost`: the tokens that answers tell of, and what they cost. */
+/** `samekey/cost`: reads the tokens that an answer used, and computes their cost. */
 export type { Price, PriceOptions } from './options.js';
 export { type PriceTable, priceTable } from './prices.js';
 export { type KeptResponse, savingIn, savingOf } from './saving.js';

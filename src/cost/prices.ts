@@ -4,10 +4,14 @@ import { required } from '../options/spec.js';
 import { type Price, type PriceOptions, priceOptions } from './options.js';
 import type { Usage } from './usage.js';
 
-/** A price list that was checked. */
+/** A checked price list. */
 export interface PriceTable {
+  /** The currency of the prices, such as `USD`. */
   readonly currency: string | undefined;
-  /** What the tokens cost; `undefined` for a model that has no price. */
+  /**
+   * Returns the cost of the tokens, or `undefined` if the model has no price. `model` is the model that
+   * was requested. It counts if the answer names no model, or one without a price.
+   */
   costOf(usage: Usage, model?: string): number | undefined;
 }
 
@@ -18,14 +22,15 @@ const PRICE_MEMBERS = [
   'cacheWritePerMillion',
 ] as const;
 
-/** More, in whatever currency, is a mistake. */
+/** A higher price is a mistake in any currency. */
 const MAX_PER_MILLION = 1e9;
 
 /**
- * Returns a price list that is ready for use. There are no prices but those that are given: providers
- * change theirs, and a list that was right once is wrong without a sign.
+ * Returns a checked price list. samekey has no prices of its own: providers change theirs, and an
+ * outdated list gives no sign of it.
  *
- * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` naming the model and what would be right.
+ * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` if a price is missing or out of range. The
+ *   message has the model and the range.
  * @example
  * const table = priceTable({ prices: { 'gpt-5*': { inputPerMillion: 2, outputPerMillion: 8 } } });
  * const usage = usageIn({ model: 'gpt-5-mini', usage: { prompt_tokens: 1000, completion_tokens: 500 } });
@@ -44,7 +49,7 @@ export function priceTable(options: PriceOptions): PriceTable {
     const star = name.indexOf('*');
     if (star === -1) exact.set(name, price);
     else if (star === name.length - 1) prefixes.push([name.slice(0, -1), price]);
-    else refuse(RangeError, `${quote(name)} has a * inside, wanted one at the end, or none`);
+    else refuse(RangeError, `${quote(name)} has a * inside, wanted one at the end, or no *`);
   }
   prefixes.sort(([a], [b]) => b.length - a.length);
   const priceOf = (model: string) =>
@@ -52,7 +57,7 @@ export function priceTable(options: PriceOptions): PriceTable {
   return {
     currency,
     costOf(usage, model = '') {
-      // An answer may name its model otherwise than it was asked for.
+      // An answer may name its model differently from the request.
       const price =
         (usage.model === undefined ? undefined : priceOf(usage.model)) ?? priceOf(model);
       return price && costAt(price, usage);
@@ -81,7 +86,7 @@ function toPrice(name: string, price: unknown): Price {
     if (typeof value !== 'number') {
       refuse(
         TypeError,
-        `${member} of ${quote(name)} is ${nameOf(value)}, wanted what a million tokens cost`,
+        `${member} of ${quote(name)} is ${nameOf(value)}, wanted the cost of a million tokens`,
       );
     }
     if (!(value >= 0 && value <= MAX_PER_MILLION)) {

@@ -1,22 +1,27 @@
 import type { Saved } from '../once/events.js';
+import { modelPaths } from '../providers/registry.js';
 import type { PriceTable } from './prices.js';
 import { type Usage, usageIn } from './usage.js';
 import { usageOf } from './usage-of.js';
 
-/** What is looked at in a response that is kept. */
+/** The parts of a stored response that `savingOf` reads. */
 export interface KeptResponse {
+  /** The headers. Only `content-type` is read. */
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** The whole body. */
   readonly body: Uint8Array;
-  /** Some addresses name the model that the response does not. */
+  /** The URL of the request. For Bedrock and Gemini it names the model. */
   readonly url?: string;
 }
 
-/** Bedrock's `/model/ID/converse`, Gemini's `/models/ID:generateContent`. */
-const MODEL_IN_PATH = /\/models?\/([^/:?]+(?:(?::|%3A)\d+)?)(?=[/:?]|$)/i;
-
 /**
- * Returns what a duplicate saved that was given this response instead of one of its own: the tokens
- * that it tells of and, where the model has a price, their cost. `undefined` if it tells of none.
+ * Returns the saving of a duplicate that received this stored response: the response's tokens and, if
+ * the model has a price, their cost. Returns `undefined` if the response contains no known usage.
+ *
+ * @example
+ * const text = '{"model":"m","usage":{"prompt_tokens":9,"completion_tokens":2}}';
+ * const headers = [['content-type', 'application/json']];
+ * savingOf({ headers, body: new TextEncoder().encode(text) }).outputTokens; // 2
  */
 export function savingOf(
   response: KeptResponse,
@@ -29,8 +34,8 @@ export function savingOf(
 }
 
 /**
- * Returns what a duplicate saved that was given this answer, such as an SDK's function resolves to;
- * for `createOnce({ savingOf })`.
+ * Returns the saving of a duplicate that received this answer, which is an object such as an SDK
+ * returns. For `createOnce({ savingOf: (answer) => savingIn(answer, prices) })`.
  *
  * @example
  * const answer = { model: 'm', usage: { input_tokens: 20, output_tokens: 5 } };
@@ -55,10 +60,10 @@ function savedBy(usage: Usage, prices: PriceTable | undefined, model: string | u
 }
 
 function modelInPath(url: string | undefined): string | undefined {
-  const found = MODEL_IN_PATH.exec(url ?? '')?.[1];
+  const model = modelPaths.map((path) => path.exec(url ?? '')?.[1]).find(Boolean);
   try {
-    return found && decodeURIComponent(found);
+    return model && decodeURIComponent(model);
   } catch {
-    return found;
+    return model;
   }
 }

@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { decoder } from '../engine/utf8.js';
-import { eventPayloads } from './aws-event-stream.js';
+import { EVENT_STREAM_TYPE, eventPayloads, wrappedEvent } from '../providers/bedrock.js';
 import { addCounts, type Counts, toUsage, type Usage } from './usage.js';
 
 /** Every usage has one of these in its name, so other events are not parsed. */
@@ -27,7 +27,7 @@ export function usageOf(
     // The last event counts even without the empty line after it.
     parser.feed(decoder.decode(body));
     parser.feed('\n\n');
-  } else if (type === 'application/vnd.amazon.eventstream') {
+  } else if (type === EVENT_STREAM_TYPE) {
     for (const payload of eventPayloads(body)) addPayload(counts, decoder.decode(payload));
   } else if (/\b(?:x-)?(?:ndjson|jsonl|json-?lines)$/.test(type)) {
     for (const line of decoder.decode(body).split('\n')) addText(counts, line);
@@ -41,12 +41,11 @@ function addText(counts: Counts, text: string): void {
   if (MARK.test(text)) addAll(counts, parsed(text));
 }
 
-/** Bedrock wraps the events of another provider's model, as base64, in its own events. */
 function addPayload(counts: Counts, text: string): void {
-  const value = parsed(text);
-  const { bytes } = (value ?? {}) as { bytes?: unknown };
-  if (typeof bytes !== 'string') addAll(counts, value);
-  else addText(counts, fromBase64(bytes));
+  const event = parsed(text);
+  const wrapped = wrappedEvent(event);
+  if (wrapped === undefined) addAll(counts, event);
+  else addText(counts, fromBase64(wrapped));
 }
 
 function fromBase64(bytes: string): string {

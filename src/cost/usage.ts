@@ -1,10 +1,5 @@
-import { aiSdkUsage } from '../providers/ai-sdk.js';
-import { anthropicUsage } from '../providers/anthropic.js';
-import { bedrockUsage } from '../providers/bedrock.js';
-import { geminiUsage } from '../providers/gemini.js';
-import { openaiUsage } from '../providers/openai.js';
-import { openaiCompatibleUsage } from '../providers/openai-compatible.js';
 import type { UsageNames } from '../providers/provider.js';
+import { usageNames } from '../providers/registry.js';
 
 /** The tokens of one answer, as its provider counted them. */
 export interface Usage {
@@ -24,7 +19,7 @@ export interface Usage {
 export interface Counts {
   /** All tokens of the request … */
   input?: number | undefined;
-  /** … or only those that were neither read from the cache nor written to it. */
+  /** … or only those that the cache has no part in. */
   uncached?: number | undefined;
   cacheRead?: number | undefined;
   cacheWrite?: number | undefined;
@@ -34,19 +29,9 @@ export interface Counts {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** No two of them use one name for two things. */
-const PROVIDERS: readonly UsageNames[] = [
-  openaiUsage,
-  openaiCompatibleUsage,
-  anthropicUsage,
-  geminiUsage,
-  bedrockUsage,
-  aiSdkUsage,
-];
-
-/** The names of one kind that any provider uses. */
+/** Returns the names of one kind that any provider uses. */
 function namesOf<Kind extends keyof UsageNames>(kind: Kind): NonNullable<UsageNames[Kind]> {
-  const lists = PROVIDERS.map((names) => (names[kind] ?? []) as readonly unknown[]);
+  const lists = usageNames.map((names) => (names[kind] ?? []) as readonly unknown[]);
   return [...new Set(lists.flat())] as unknown as NonNullable<UsageNames[Kind]>;
 }
 
@@ -69,8 +54,8 @@ const NAMES = {
 /**
  * Returns the usage in an answer, or `undefined` if it contains no known usage.
  *
- * The answer is a parsed body or event of OpenAI (Chat Completions, Responses, embeddings), Anthropic,
- * Gemini or Bedrock, a result of the AI SDK, a list of such events, or a usage by itself.
+ * An answer is a parsed body or event of OpenAI (Chat Completions, Responses, embeddings), Anthropic,
+ * Gemini or Bedrock, a result of the AI SDK, a list of such events, or a usage object alone.
  *
  * @example
  * const { inputTokens, outputTokens } = usageIn({ usage: { prompt_tokens: 9, completion_tokens: 12 } });
@@ -153,9 +138,9 @@ function countsIn(usage: Members): Counts {
   };
 }
 
-function assignKnown(counts: Counts, more: Counts): void {
+function assignKnown(counts: Counts, update: Counts): void {
   for (const name of ['input', 'uncached', 'cacheRead', 'cacheWrite', 'output'] as const) {
-    if (more[name] !== undefined) counts[name] = more[name];
+    if (update[name] !== undefined) counts[name] = update[name];
   }
 }
 
@@ -177,7 +162,7 @@ function firstCount(members: Members, names: readonly string[]): number | undefi
   return undefined;
 }
 
-/** The sum of the first list of names of which the usage has one. */
+/** Returns the sum of the first list of names that has at least one count in the usage. */
 function firstSum(usage: Members, lists: readonly (readonly string[])[]): number | undefined {
   for (const names of lists) {
     const counts = names.map((name) => toCount(usage[name])).filter((count) => count !== undefined);

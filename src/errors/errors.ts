@@ -1,5 +1,5 @@
 /**
- * Every error samekey raises on purpose is the nearest built-in class (`TypeError` for a wrong
+ * Every error that samekey throws on purpose is of the nearest built-in class (`TypeError` for a wrong
  * type, `RangeError` for a value out of range, `SyntaxError` for text that does not parse) with
  * one of these codes, which do not change between versions.
  */
@@ -44,7 +44,7 @@ export type SamekeyErrorCode =
   | 'SAMEKEY_UNSTORABLE'
   | 'SAMEKEY_UPSTREAM';
 
-/** What `catch` receives: a built-in error with a `code`, and a `path` where a value is to blame. */
+/** A built-in error with a `code`, and with a `path` if a value caused it. */
 export interface SamekeyError extends Error {
   /** A stable code to branch on; the wording of messages may change. */
   readonly code: SamekeyErrorCode;
@@ -70,7 +70,7 @@ export function fail(
   throw Object.assign(new Class(message), { code }, where);
 }
 
-/** How a wrong argument is named in a message: `null`, `an array`, `a Map`, `text`, … */
+/** Names a wrong argument in a message: `null`, `an array`, `a Map`, `text`, … */
 export function nameOf(value: unknown): string {
   if (value === null) return 'null';
   switch (typeof value) {
@@ -95,12 +95,12 @@ function nameOfObject(value: object): string {
     if (!/^[A-Za-z]\w{0,40}$/.test(name) || name === 'Object') return 'an object';
     return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
   } catch {
-    // A proxy may throw at whatever it is asked.
+    // A proxy may throw at any access.
     return 'an object';
   }
 }
 
-/** A text as messages show it: in quotes, on one line, its end cut off if it is long. */
+/** Shows a text in a message: in quotes, on one line, shortened if it is long. */
 export function quote(text: string): string {
   return JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 80)}…`);
 }

@@ -1,4 +1,4 @@
-/** `samekey/fetch`: a `fetch` that sends the same request at most once, below an SDK's own retries. */
+/** `samekey/fetch`: a `fetch` that sends equal requests once, below the retries of an SDK. */
 import { LRUCache } from 'lru-cache';
 import { priceTable } from '../cost/prices.js';
 import { savingOf } from '../cost/saving.js';
@@ -9,25 +9,20 @@ import { onceOptions } from '../once/options.js';
 import { readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
 import { KeyHeader } from '../request/key-header.js';
-import {
-  baseAddress,
-  type OutgoingRequest,
-  readRequest,
-  send,
-} from '../request/outgoing-request.js';
+import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
 import { keyOfRequest } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
 import type { StoredResponse } from '../response/stored-response.js';
 import { type FetchOptions, fetchOptions } from './options.js';
 
 export type { KeyFormat, KeyHeaderOptions, RequestKeyOptions } from '../request/options.js';
+export type { ResponseInfo } from '../response/arriving-response.js';
 export {
   BrokenResponseError,
   HttpError,
   ResponseNotKeptError,
   SlowReaderError,
 } from '../response/errors.js';
-export type { ResponseInfo } from '../response/exchange.js';
 export type { ExchangeOptions } from '../response/options.js';
 export type { FetchEvent, FetchOptions } from './options.js';
 export {
@@ -41,31 +36,38 @@ export {
   withRetry,
 } from './retry/retry.js';
 
-/** A `fetch` that sends the same request at most once. */
+/** A `fetch` that sends equal requests once. */
 export interface IdempotentFetch {
+  /** Sends a request, joins an equal request in progress, or replays a stored response. */
   (input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
-  /** Forgets the response that is kept under a key, which the `samekey-key` header of each shows. */
+  /**
+   * Deletes the stored response of a key, or its record with an unknown outcome. The `samekey-key`
+   * header of a response has its key. Resolves to `false` if the key has no such record.
+   */
   evict(key: string): Promise<boolean>;
+  /** Returns counts of the requests since this `fetch` was created. */
   stats(): OnceStats;
-  /** Refuses new requests, waits for those under way and closes the store. */
+  /** Refuses new requests, waits for requests in progress and closes the store. */
   close(): Promise<void>;
 }
 
-/** What a request says to this layer alone, in headers that are not sent on. */
+/** Request headers for samekey alone. They are not sent upstream. */
 const FRESH = 'samekey-fresh';
 const SAMPLE = 'samekey-sample';
 const SCOPE = 'samekey-scope';
 
-/** After how many duplicates of one key there is a warning, if its answers are meant to vary. */
-const WARNING_AT = 10;
+/** The number of duplicates of one key that causes a `repeats` event. */
+const REPEATS_PER_WARNING = 10;
 
 /**
- * Returns a `fetch` that sends the same request at most once, in this process and all that share the
- * store, and gives its response to every duplicate: while it streams in, or from the store later.
- * A response says in its `samekey` header whether it was `executed`, `joined` or `replayed`.
+ * Returns a `fetch` that sends equal requests once, in this process and in every process that shares
+ * the store. A duplicate joins the request in progress and receives its stream from the beginning, or
+ * receives the stored response later. The `samekey` header of a response is `executed`, `joined` or
+ * `replayed`.
  *
- * In a request's headers, `samekey-fresh: 1` asks for a new answer, `samekey-sample: 2` for a second
- * one beside the first, and `samekey-scope: …` keeps equal requests apart.
+ * Request headers change this for one request: `samekey-fresh: 1` replaces the stored response,
+ * `samekey-sample: 2` requests a second response beside the first, and `samekey-scope: …` separates
+ * equal requests.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
@@ -103,11 +105,11 @@ class Sender {
 
   constructor(options: FetchOptions) {
     const settings = readOptions(fetchOptions, options, 'options of idempotentFetch', {
-      createOnce: onceOptions,
+      others: { createOnce: onceOptions },
     });
     const { fetch = globalThis.fetch, methods, prices, currency } = settings;
     this.#settings = settings;
-    // Called as a function: platforms refuse it as another object's method.
+    // A platform's `fetch` must not be called as a method of this object.
     this.#fetch = (input, init) => fetch(input, init);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(settings);
@@ -124,14 +126,14 @@ class Sender {
     ).toUpperCase();
     if (!this.#methods.has(method)) return this.#fetch(input, init);
     if (this.#settings.applies !== undefined) {
-      const url = new URL(input instanceof Request ? input.url : String(input), baseAddress());
+      const url = new URL(input instanceof Request ? input.url : String(input), baseUrl());
       if (this.#settings.applies({ method, url }) === false) return this.#fetch(input, init);
     }
     const request = await readRequest(input, init);
     const { headers, signal } = request;
     const { key, fingerprint, sentKey } = await this.#keyOf(request);
     const fresh = /^(?:1|true)$/i.test(headers.get(FRESH) ?? '');
-    // A copy of the caller's, and no longer of use as it was.
+    // `headers` is a copy: the caller's headers stay as they are.
     for (const name of [FRESH, SAMPLE, SCOPE]) headers.delete(name);
     headers.set(this.#header.name, this.#header.write(sentKey));
     const { response, outcome } = await this.exchanges.run({
@@ -148,37 +150,37 @@ class Sender {
     return response;
   }
 
-  /** What the request is kept under, and what its header says. */
+  /** Returns the key in the store, the fingerprint for a caller's own key, and the key that is sent. */
   async #keyOf(request: OutgoingRequest) {
     const { headers } = request;
     const { scope } = this.#settings;
-    const more = headers.get(SCOPE);
-    const scopes = [...[scope].flat(), ...(more ? [more] : [])];
+    const requestScope = headers.get(SCOPE);
+    const scopes = [...[scope].flat(), ...(requestScope ? [requestScope] : [])];
     const ignoredHeaders = [...this.#settings.ignoredHeaders, this.#header.name];
-    const own = { ...this.#settings, scope: scopes, ignoredHeaders };
-    const found = await keyOfRequest(request, own, headers.get(SAMPLE) ?? undefined);
+    const settings = { ...this.#settings, scope: scopes, ignoredHeaders };
+    const derived = await keyOfRequest(request, settings, headers.get(SAMPLE) ?? undefined);
     const callersKey = this.#header.read(headers);
     if (callersKey === undefined) {
-      return { key: found.key, fingerprint: undefined, sentKey: found.key };
+      return { key: derived.key, fingerprint: undefined, sentKey: derived.key };
     }
     this.#header.require(callersKey, this.#settings.keyFormat);
-    // The same key of another account, or for another address, is another one.
-    const key = scoped([...found.scope, "caller's key"], callersKey);
-    return { key, fingerprint: found.contentKey, sentKey: callersKey };
+    // Two accounts or URLs never share a caller's key.
+    const key = scoped([...derived.scope, "caller's key"], callersKey);
+    return { key, fingerprint: derived.contentKey, sentKey: callersKey };
   }
 
-  /** Who samples wants another answer each time, and would wonder why it is always the same. */
+  /** Warns a caller that samples, and so may expect a different answer each time. */
   #countRepeat(key: string, { body, headers }: OutgoingRequest): void {
     const count = (this.#repeats.get(key) ?? 0) + 1;
     this.#repeats.set(key, count);
-    if (count !== WARNING_AT) return;
+    if (count !== REPEATS_PER_WARNING) return;
     const temperature = temperatureIn(body);
     if (temperature === undefined || temperature <= 0) return;
     const traceparent = headers.get('traceparent') ?? undefined;
     try {
       this.#settings.onEvent?.({ type: 'repeats', key, traceparent, count, temperature });
     } catch {
-      // Watching must not change what is watched.
+      // An error of `onEvent` must not change the response.
     }
   }
 }
@@ -188,8 +190,8 @@ function temperatureIn(body: string | Uint8Array): number | undefined {
     const { temperature, generationConfig } = JSON.parse(
       typeof body === 'string' ? body : decoder.decode(body),
     );
-    const found = temperature ?? generationConfig?.temperature;
-    return typeof found === 'number' ? found : undefined;
+    const value = temperature ?? generationConfig?.temperature;
+    return typeof value === 'number' ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,9 +1,9 @@
 import { inThisRequest } from '../runtime/runtime.js';
 
-/** What tells of an abort: a signal of the platform, or what is as good and costs a tenth of it. */
+/** A platform signal, or a `LazyAbort`, which costs a tenth of it. */
 export type AbortSource = AbortSignal | LazyAbort;
 
-/** An `AbortController` that is made for those who ask for its signal: it costs more than a claim. */
+/** An `AbortController` that is created only if its signal is read, because it costs more than a claim. */
 export class LazyAbort {
   #controller: AbortController | undefined;
   #abortController: (() => void) | undefined;
@@ -39,7 +39,7 @@ export class LazyAbort {
     for (const onAbort of this.#listeners ?? []) onAbort();
   }
 
-  /** Calls `onAbort` when it aborts, or now if it has; returns a function that ends this. */
+  /** Calls `onAbort` on abort, or now if it has aborted; returns a function that removes the listener. */
   listen(onAbort: () => void): () => void {
     if (this.#end !== undefined) {
       onAbort();
@@ -55,9 +55,9 @@ export class LazyAbort {
 const listeners = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls `onAbort` when the signal aborts, or now if it has aborted: such a signal fires no event any
- * more. Returns a function that ends this. Any number of calls may wait with one signal, and Node
- * takes more than ten listeners for a leak, so there is one listener for all of them.
+ * Calls `onAbort` when the signal aborts, or now if it has aborted. Returns a function that removes
+ * the listener. All listeners of a signal share one event listener, because Node warns of a leak above
+ * ten and any number of calls may use one signal.
  */
 export function whenAborted(signal: AbortSource, onAbort: () => void): () => void {
   if (signal instanceof LazyAbort) return signal.listen(onAbort);
@@ -67,19 +67,19 @@ export function whenAborted(signal: AbortSource, onAbort: () => void): () => voi
   }
   let all = listeners.get(signal);
   if (all === undefined) {
-    const own = new Set<() => void>();
+    const added = new Set<() => void>();
     const callAll = () => {
-      for (const each of own) each();
+      for (const each of added) each();
     };
     signal.addEventListener('abort', callAll, { once: true });
-    listeners.set(signal, own);
-    all = own;
+    listeners.set(signal, added);
+    all = added;
   }
   all.add(onAbort);
   return () => all.delete(onAbort);
 }
 
-/** The promise, or the caller's own abort if that comes first. */
+/** Settles as the promise does, or rejects with the reason of the signal if it aborts first. */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSource | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {

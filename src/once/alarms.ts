@@ -8,36 +8,36 @@ import {
 } from '../runtime/runtime.js';
 
 export interface Alarm {
-  /** When it rings, by the monotonic clock. */
+  /** The monotonic time at which it fires. */
   at: number;
   readonly ring: () => void;
   /** On a platform where a timer ends with the request that set it. */
   readonly timer: Timer | undefined;
 }
 
-/** By how much a timer may be early: it counts in whole milliseconds, from a whole millisecond. */
+/** How early a timer may fire: it counts whole milliseconds from a whole millisecond. */
 const EARLY_MS = 2;
-/** A timer that is late by more counts as dropped. A busy process is late too; a new timer costs it little. */
+/** A timer that is later than this counts as lost. A busy process may be as late; a new timer costs it little. */
 const LATE_MS = 100;
 
 /**
- * Alarms that all ring after the same delay; nearly all are cleared before. One timer of the platform
- * serves them all: a timer for each of the three alarms of a call took a tenth of the call's time.
+ * Alarms with one common delay. Nearly all are cleared before they fire, so they share one platform
+ * timer: a timer for each of the three alarms of a call took a tenth of the call's time.
  *
- * No timer is trusted to be there later. A platform that binds timers to requests gets one for each
- * alarm. Elsewhere the shared timer is replaced once it is overdue, or was set by a `setTimeout` that
- * is no longer the global one: fake timers of a test never ring after they are removed.
+ * A shared timer may never fire. On a platform that binds timers to requests, each alarm has its own.
+ * Elsewhere the shared timer is replaced when it is overdue, or when the global `setTimeout` is not
+ * the one that set it: a test's fake timers never fire after they are removed.
  */
 export class Alarms {
   readonly #delayMs: number;
   readonly #hasOwnTimers = isBoundToRequest();
-  /** In the order in which they ring. */
+  /** In the order in which they fire. */
   readonly #alarms = new Set<Alarm>();
   #timer: Timer | undefined;
   #timerSource: unknown;
-  /** When the timer should ring. */
+  /** The time at which the timer should fire. */
   #wakesAt = 0;
-  /** The last time that was read from the clock. */
+  /** The last reading of the clock. */
   #seenAt = 0;
   #isKeepingAlive = false;
   #isRinging = false;
@@ -70,7 +70,7 @@ export class Alarms {
     this.#alarms.delete(alarm);
     if (this.#alarms.size > 0 || this.#timer === undefined || !this.#isKeepingAlive) return;
     this.#isKeepingAlive = false;
-    // The timer stays for the next alarm, unless that would keep the process alive.
+    // The next alarm reuses the timer, unless it would keep the process alive.
     if (this.#timer.unref === undefined) this.#dropTimer(this.#seenAt);
     else this.#timer.unref();
   }
@@ -84,13 +84,13 @@ export class Alarms {
   #dropTimer(now: number): void {
     const isOfThisSource = this.#timerSource === timerSource();
     if (isOfThisSource) clearTimer(this.#timer);
-    // One source warns of timers of another that it is to clear.
+    // Fake timers warn if they are asked to clear a timer they did not set.
     else this.#timer?.unref?.();
     this.#timer = undefined;
     if (!isOfThisSource || now < this.#seenAt) this.#changeClock(this.#seenAt, now);
   }
 
-  /** Every alarm has as much time left at `to` by the new clock as it had at `from` by the old one. */
+  /** Moves every alarm to a new clock, keeping the time it has left. */
   #changeClock(from: number, to: number): void {
     for (const alarm of this.#alarms) alarm.at += to - from;
   }
@@ -110,7 +110,7 @@ export class Alarms {
     if (timer !== this.#timer) return;
     this.#timer = undefined;
     const now = monotonicMs();
-    // Where clock and timer disagree, the clock was replaced or set back, or only the timer is fake.
+    // If clock and timer disagree, the clock was replaced or set back, or only the timer is fake.
     if (this.#timerSource !== timerSource() || now < this.#wakesAt - EARLY_MS) {
       this.#changeClock(this.#wakesAt, now);
       this.#wakesAt = now;

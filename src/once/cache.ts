@@ -1,20 +1,20 @@
 import { LRUCache } from 'lru-cache';
-import type { Kept } from './kept.js';
 import type { CacheOptions } from './options.js';
+import type { StoredResult } from './stored-result.js';
 
 export interface CachedResult {
-  readonly kept: Kept;
+  readonly result: StoredResult;
   readonly fingerprint: string | undefined;
   readonly finishedAtMs: number;
-  /** When it came into this process. */
-  readonly keptAtMs: number;
+  /** When this process cached it. */
+  readonly cachedAtMs: number;
   readonly expiresAtMs: number;
 }
 
-/** What a result counts for beside its bytes. */
+/** The memory that an entry takes beside its payload. */
 const ENTRY_BYTES = 256;
 
-/** Finished results in front of the store: bounded in number, bytes and time. */
+/** Caches results in front of the store, bounded in number, bytes and time. */
 export class ResultCache {
   readonly #entries: LRUCache<string, CachedResult> | undefined;
   readonly #ttlMs: number;
@@ -28,7 +28,7 @@ export class ResultCache {
       new LRUCache({
         max: options.maxEntries,
         maxSize: options.maxBytes,
-        sizeCalculation: ({ kept }) => ENTRY_BYTES + kept.payload.length,
+        sizeCalculation: ({ result }) => ENTRY_BYTES + result.payload.length,
       });
   }
 
@@ -40,26 +40,26 @@ export class ResultCache {
     const entry = this.#entries?.get(key);
     if (entry === undefined) return undefined;
     const nowMs = this.#clock();
-    // A clock that was set back does not tell how old it is.
-    if (nowMs >= entry.keptAtMs && nowMs < entry.expiresAtMs) return entry;
+    // After the clock was set back, the age of the entry is unknown.
+    if (nowMs >= entry.cachedAtMs && nowMs < entry.expiresAtMs) return entry;
     this.#entries?.delete(key);
     return undefined;
   }
 
-  /** Keeps a result that is `ageMs` old and may be replayed for `leftMs` more. */
+  /** Caches a result that is `ageMs` old and may be replayed for another `leftMs`. */
   set(
     key: string,
-    kept: Kept,
+    result: StoredResult,
     fingerprint: string | undefined,
     ageMs: number,
     leftMs: number,
   ): void {
     const nowMs = this.#clock();
     this.#entries?.set(key, {
-      kept,
+      result,
       fingerprint,
       finishedAtMs: nowMs - ageMs,
-      keptAtMs: nowMs,
+      cachedAtMs: nowMs,
       expiresAtMs: nowMs + Math.min(leftMs, this.#ttlMs),
     });
   }

@@ -1,13 +1,13 @@
 import { clearTimer, setTimer } from '../runtime/runtime.js';
 import type { GuardedStore } from './guarded-store.js';
 
-/** How long to wait before the store is asked again: at first, and at most. */
+/** The interval of polling: at first, and at most. */
 const FIRST_POLL_MS = 20;
-const LAST_POLL_MS = 1000;
-/** The same where the store tells, in case it does not. */
+const MAX_POLL_MS = 1000;
+/** The interval if the store notifies, in case a notification is lost. */
 const WATCHED_POLL_MS = 5000;
 
-/** Waits for a record to change: told by the store where it can tell, else by asking it ever less often. */
+/** Waits for a record to change: by the store's notification, or by polling at growing intervals. */
 export class Changes {
   readonly #store: GuardedStore;
   readonly #key: string;
@@ -23,10 +23,10 @@ export class Changes {
   }
 
   /**
-   * Waits for a change, or `mostMs`. The first call returns at once where the store tells: what
-   * changed before it was asked to was told to nobody.
+   * Waits for a change, at most `maxMs`. The first call subscribes and returns at once, because the
+   * record may have changed before the subscription.
    */
-  async next(mostMs: number): Promise<void> {
+  async next(maxMs: number): Promise<void> {
     if (this.#hasEnd === undefined) {
       this.#end = await this.#store.watch(this.#key, () => this.wake());
       this.#hasEnd = this.#end !== undefined;
@@ -37,9 +37,9 @@ export class Changes {
       return;
     }
     const pollMs = this.#hasEnd ? WATCHED_POLL_MS : this.#pollMs;
-    this.#pollMs = Math.min(2 * this.#pollMs, LAST_POLL_MS);
+    this.#pollMs = Math.min(2 * this.#pollMs, MAX_POLL_MS);
     await new Promise<void>((resolve) => {
-      const timer = setTimer(resolve, Math.max(1, Math.min(mostMs, pollMs)));
+      const timer = setTimer(resolve, Math.max(1, Math.min(maxMs, pollMs)));
       this.#wake = () => {
         clearTimer(timer);
         resolve();
@@ -49,7 +49,7 @@ export class Changes {
     this.#hasChanged = false;
   }
 
-  /** Ends the wait that is under way. */
+  /** Ends the current wait. */
   wake(): void {
     this.#hasChanged = true;
     this.#wake?.();

@@ -2,24 +2,24 @@ import { parse, stringify } from 'devalue';
 import { decoder, encoder } from '../engine/utf8.js';
 import { canonicalBytes } from '../index.js';
 
-/** How a result becomes bytes, and bytes a result. Its name is kept with the bytes. */
+/** Converts results to bytes and back. The store keeps its name with the bytes. */
 export interface Codec {
   readonly name: string;
-  /** Throws for what it could not give back. */
+  /** Throws for a value that `decode` could not return. */
   encode(value: unknown): Uint8Array;
   decode(payload: Uint8Array): unknown;
 }
 
 /**
- * JSON, and `undefined` for a function that returns nothing. What JSON would silently change or
- * leave out of an array (`NaN`, a `Map`, bytes, `undefined`) is refused; an object with a `toJSON`,
- * such as a `Date`, comes back as what that gave.
+ * JSON, and `undefined` for a function that returns nothing. Values that JSON would change silently
+ * (`NaN`, a `Map`, bytes, `undefined` in an array) are refused. An object with a `toJSON` method, such
+ * as a `Date`, is decoded as the value of that method.
  */
 export const jsonCodec: Codec = {
   name: 'json',
   encode(value) {
     if (value === undefined) return new Uint8Array();
-    // Refuses what is no JSON value, with its path; the order of members stays as it is.
+    // Refuses a value that is not JSON, with its path. The order of members is kept.
     canonicalBytes(value);
     return encoder.encode(JSON.stringify(value));
   },
@@ -30,7 +30,7 @@ export const jsonCodec: Codec = {
 
 /**
  * JavaScript values beyond JSON: `Uint8Array` and other bytes, `Date`, `Map`, `Set`, `BigInt`,
- * `undefined`, `NaN`, and references that are repeated or go in circles.
+ * `undefined`, `NaN`, repeated references and cycles.
  *
  * @example
  * const { encode, decode } = richCodec;

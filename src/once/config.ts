@@ -1,4 +1,4 @@
-import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { fail } from '../errors/errors.js';
 import {
   defineIdentity,
   type Identity,
@@ -9,96 +9,13 @@ import {
   keyOfJson,
   parseKey,
 } from '../index.js';
+import { readOptions } from '../options/read.js';
+import { type OptionKind, shown } from '../options/spec.js';
 import type { Store } from '../store/store.js';
+import { configOptions, type IdempotencyConfig } from './config-options.js';
 import type { OnceOptions } from './options.js';
 
-/** Everything about idempotency that a program configures, in one place. Each has a default. */
-export interface IdempotencyConfig {
-  /** The header that carries the key; `Idempotency-Key`. */
-  readonly headerName: string;
-  /** What a key begins with outside this program; `ik_`. Inside and in stores it is always that. */
-  readonly keyPrefix: string;
-  /** The presets whose fields play no part, such as `['openai']`; none. */
-  readonly presets: readonly (keyof typeof identities)[];
-  /** Paths of further fields that play no part; none. */
-  readonly excludedFields: readonly string[];
-  /** Paths of the only fields that do; all. */
-  readonly includedFields: readonly string[];
-  /** Tenant, environment, …, which keep equal requests apart; none. */
-  readonly scope: readonly string[];
-  /** 256, or 128 for keys of 35 characters. */
-  readonly bits: 256 | 128;
-  /** How long a result is kept in the store; 24 hours. */
-  readonly ttlMs: number;
-  /** How long an owner may be silent; 30 seconds. */
-  readonly leaseMs: number;
-  /** How long a result is kept in this process, 5 minutes, how many are, 1000, and in how many bytes, 32 MiB. */
-  readonly cacheTtlMs: number;
-  readonly cacheMaxEntries: number;
-  readonly cacheMaxBytes: number;
-  readonly maxResultBytes: number;
-  readonly storeTimeoutMs: number;
-  readonly onDuplicate: 'join' | 'reject';
-  readonly onUnknown: 'retry' | 'hold';
-  readonly onStoreError: 'fail' | 'run';
-  readonly onAbandoned: 'keep' | 'abort';
-  /** Without end, both, unless given. */
-  readonly waitMs: number | undefined;
-  readonly timeoutMs: number | undefined;
-}
-
-const PRESETS = Object.keys(identities) as (keyof typeof identities)[];
-
-/** How each member is read: as text, a list, a number, or one of some words. */
-const KINDS: {
-  readonly [Name in keyof IdempotencyConfig]: 'text' | 'list' | 'number' | readonly string[];
-} = {
-  headerName: 'text',
-  keyPrefix: 'text',
-  presets: 'list',
-  excludedFields: 'list',
-  includedFields: 'list',
-  scope: 'list',
-  bits: 'number',
-  ttlMs: 'number',
-  leaseMs: 'number',
-  cacheTtlMs: 'number',
-  cacheMaxEntries: 'number',
-  cacheMaxBytes: 'number',
-  maxResultBytes: 'number',
-  storeTimeoutMs: 'number',
-  onDuplicate: ['join', 'reject'],
-  onUnknown: ['retry', 'hold'],
-  onStoreError: ['fail', 'run'],
-  onAbandoned: ['keep', 'abort'],
-  waitMs: 'number',
-  timeoutMs: 'number',
-};
-
-const NAMES = Object.keys(KINDS) as (keyof IdempotencyConfig)[];
-
-const DEFAULTS: IdempotencyConfig = {
-  headerName: 'Idempotency-Key',
-  keyPrefix: 'ik_',
-  presets: [],
-  excludedFields: [],
-  includedFields: [],
-  scope: [],
-  bits: 256,
-  ttlMs: 24 * 60 * 60 * 1000,
-  leaseMs: 30_000,
-  cacheTtlMs: 5 * 60 * 1000,
-  cacheMaxEntries: 1000,
-  cacheMaxBytes: 32 * 1024 * 1024,
-  maxResultBytes: 16 * 1024 * 1024,
-  storeTimeoutMs: 5000,
-  onDuplicate: 'join',
-  onUnknown: 'retry',
-  onStoreError: 'fail',
-  onAbandoned: 'keep',
-  waitMs: undefined,
-  timeoutMs: undefined,
-};
+export type { IdempotencyConfig } from './config-options.js';
 
 /** A checked configuration, and what follows from it. */
 export interface Idempotency {
@@ -130,7 +47,7 @@ export interface Idempotency {
  * headers(key); // { 'Idempotency-Key': 'idem_8bcbac…' }
  */
 export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempotency {
-  const config = Object.freeze({ ...DEFAULTS, ...checked(options, (name) => name) });
+  const config = Object.freeze(settingsOf(options));
   const identity = defineIdentity({
     bits: config.bits,
     ...(config.scope.length > 0 && { scope: config.scope }),
@@ -192,7 +109,8 @@ export function configFromEnv(
   env: Readonly<Record<string, string | undefined>>,
 ): Partial<IdempotencyConfig> {
   const found: Record<string, unknown> = {};
-  const byVariable = new Map(NAMES.map((name) => [variableOf(name), name]));
+  const names = Object.keys(configOptions) as (keyof IdempotencyConfig)[];
+  const byVariable = new Map(names.map((name) => [variableOf(name), name]));
   for (const [variable, text] of Object.entries(env)) {
     if (!variable.startsWith('SAMEKEY_') || OTHER_VARIABLES.test(variable) || !text) continue;
     const name = byVariable.get(variable);
@@ -204,13 +122,7 @@ export function configFromEnv(
         `one of ${[...byVariable.keys()].join(', ')}`,
       );
     }
-    const kind = KINDS[name];
-    if (kind === 'list')
-      found[name] = text
-        .split(',')
-        .map((each) => each.trim())
-        .filter(Boolean);
-    else found[name] = kind === 'number' && /^\d+$/.test(text.trim()) ? Number(text) : text;
+    found[name] = parsedText(configOptions[name].kind, text);
   }
   return checked(found, variableOf);
 }
@@ -229,7 +141,7 @@ export function configFromJson(text: string): Partial<IdempotencyConfig> {
   } catch (error) {
     return refuse(SyntaxError, 'the text', `is no JSON (${(error as Error).message})`, 'an object');
   }
-  return checked(parsed as Partial<IdempotencyConfig>, (name) => name);
+  return checked(parsed as Partial<IdempotencyConfig>);
 }
 
 /** `cacheTtlMs` → `SAMEKEY_CACHE_TTL_MS`. */
@@ -250,67 +162,33 @@ function refuse(
   );
 }
 
-const shown = (value: unknown) =>
-  typeof value === 'string'
-    ? quote(value)
-    : typeof value === 'number'
-      ? String(value)
-      : nameOf(value);
+/** A variable's text as the value that its option has: a number, a list of texts, or that text. */
+function parsedText(kind: OptionKind, text: string): unknown {
+  if (kind === 'text' || kind === 'choice') return text;
+  if (kind !== 'textList') return /^\d+$/.test(text.trim()) ? Number(text) : text;
+  return text
+    .split(',')
+    .map((each) => each.trim())
+    .filter(Boolean);
+}
 
-/** Checks the members that are there; `nameFor` is what a member is called where it came from. */
+/** The settings that `options` and the defaults give; `nameFor` is what messages call an option. */
+function settingsOf(
+  options: Partial<IdempotencyConfig>,
+  nameFor = (name: string) => name,
+): IdempotencyConfig {
+  return readOptions(configOptions, options, 'configuration', {
+    code: 'SAMEKEY_BAD_CONFIG',
+    nameFor,
+    show: shown,
+  });
+}
+
+/** Checks the members that are there; `nameFor` is what messages call one. */
 function checked(
   options: Partial<IdempotencyConfig>,
-  nameFor: (name: string) => string,
+  nameFor?: (name: string) => string,
 ): Partial<IdempotencyConfig> {
-  requireMembers(options, NAMES, 'configuration');
-  const members = Object.entries(options).filter(([, value]) => value !== undefined);
-  for (const [name, value] of members) {
-    const kind = KINDS[name as keyof IdempotencyConfig];
-    const label = nameFor(name);
-    const wrong = (wanted: string, Class: new (message: string) => Error = TypeError): never =>
-      refuse(Class, label, `is ${shown(value)}`, wanted);
-    if (kind === 'text') {
-      if (typeof value !== 'string') wrong('text');
-    } else if (kind === 'number') {
-      if (typeof value !== 'number') wrong('a whole number');
-      if (!Number.isSafeInteger(value) || (value as number) < 0)
-        wrong('a whole number from 0', RangeError);
-    } else if (kind === 'list') {
-      if (!Array.isArray(value) || value.some((each) => typeof each !== 'string'))
-        wrong('a list of texts');
-    } else if (!kind.includes(value as string)) {
-      wrong(
-        kind.map((each) => quote(each)).join(' or '),
-        typeof value === 'string' ? RangeError : TypeError,
-      );
-    }
-  }
-  const found = Object.fromEntries(members) as Partial<IdempotencyConfig>;
-  const { headerName, keyPrefix, presets = [], bits } = found;
-  // RFC 9110 §5.6.2: a token. A prefix may stand in a header, a log and a batch id alike.
-  if (headerName !== undefined && !/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(headerName)) {
-    refuse(RangeError, nameFor('headerName'), `is ${shown(headerName)}`, 'the name of a header');
-  }
-  if (keyPrefix !== undefined && !/^[a-zA-Z][a-zA-Z0-9_-]{0,15}$/.test(keyPrefix)) {
-    refuse(
-      RangeError,
-      nameFor('keyPrefix'),
-      `is ${shown(keyPrefix)}`,
-      '1 to 16 letters, digits, "_" and "-", such as "idem_"',
-    );
-  }
-  for (const preset of presets) {
-    if (!PRESETS.includes(preset)) {
-      refuse(
-        RangeError,
-        nameFor('presets'),
-        `has ${shown(preset)}`,
-        `some of ${PRESETS.join(', ')}`,
-      );
-    }
-  }
-  if (bits !== undefined && bits !== 256 && bits !== 128) {
-    refuse(RangeError, nameFor('bits'), `is ${shown(bits)}`, '256 or 128');
-  }
-  return found;
+  settingsOf(options, nameFor);
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -1,13 +1,13 @@
 import { deadlocked } from './errors.js';
 
-/** A run that all calls of its key in this process wait for. */
+/** A run that other calls of its key wait for. */
 export interface Awaited {
   readonly key: string;
-  /** In other phases the function has not begun, or has ended. */
+  /** Only in the phase `running` is the function active. */
   readonly phase: string;
 }
 
-/** A way to know, wherever a function has got to, in which run it was called. */
+/** Knows in which run the current code was called. */
 interface RunContextStorage {
   run<T>(run: Awaited, fn: () => T): T;
   getStore(): Awaited | undefined;
@@ -25,20 +25,20 @@ function contexts(): RunContextStorage {
 }
 
 /**
- * Costs nothing from Node 24 on. Before, it works by hooks that slow down every promise: on Node 20.20
- * a call on the memory store took 31 to 41 µs of processor time instead of 24 to 29. A deadlock costs
- * more: it keeps its keys locked until the process ends.
+ * Costs nothing from Node 24 on. Older versions slow down every promise: on Node 20.20 a call on the
+ * memory store took 31 to 41 µs of processor time instead of 24 to 29. A deadlock costs more: it keeps
+ * its keys locked until the process ends.
  */
 function asyncContexts(): RunContextStorage | undefined {
   const { process } = globalThis as { process?: Process };
-  // Found at run time: bundlers see no import, and runtimes without it lose nothing.
+  // Looked up at run time, so that bundlers see no import.
   const hooks = process?.getBuiltinModule?.('node:async_hooks') as
     | { AsyncLocalStorage?: new () => RunContextStorage }
     | undefined;
   return hooks?.AsyncLocalStorage && new hooks.AsyncLocalStorage();
 }
 
-/** Knows it until the function first waits for something. */
+/** Knows the run until the function's first `await`. */
 function synchronousContexts(): RunContextStorage {
   let current: Awaited | undefined;
   return {
@@ -55,26 +55,26 @@ function synchronousContexts(): RunContextStorage {
   };
 }
 
-/** Calls the function of a run: calls of `once` that it makes are known as that run's. */
+/** Calls the function of a run, so that `currentRun` knows the calls of `once` that it makes. */
 export function inRun<T>(run: Awaited, fn: () => T): T {
   return contexts().run(run, fn);
 }
 
-/** The run whose function makes this call; must be asked before anything is awaited. */
+/** Returns the run whose function makes this call. Call it before the first `await`. */
 export function currentRun(): Awaited | undefined {
   const run = contexts().getStore();
-  // What a function has started may go on after it.
+  // Work that a function has started may outlive it.
   return run?.phase === 'running' ? run : undefined;
 }
 
-/** What each run waits for. */
+/** The runs that each run waits for. */
 const waits = new Map<Awaited, Set<{ readonly run: Awaited }>>();
 
 /**
- * Waits for `run`, unless it waits for the call itself.
+ * Calls `wait`, unless that would be a deadlock.
  *
  * @throws {OnceError} `SAMEKEY_DEADLOCK` if `caller`, the run whose function makes the call, is
- * `run`, or if `run` waits for it, directly or by others.
+ * `run`, or if `run` waits for `caller`, directly or through other runs.
  */
 export function waitFor<T>(
   caller: Awaited | undefined,
@@ -98,7 +98,7 @@ async function waitInRun<T>(caller: Awaited, run: Awaited, wait: () => Promise<T
   }
 }
 
-/** The keys of the runs from `from` to `target`, each of which waits for the next; or `undefined`. */
+/** Returns the keys from `from` to `target`, each of which waits for the next; or `undefined`. */
 function pathTo(target: Awaited, from: Awaited, seen: Set<Awaited>): string[] | undefined {
   if (from === target) return [from.key];
   seen.add(from);

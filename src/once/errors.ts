@@ -1,14 +1,14 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
 import type { StoreRecord } from '../store/store.js';
 
-/** What `once` rejects with when it is not the function itself that failed. */
+/** An error of `once` itself, not of the function it runs. */
 export class OnceError extends Error {
   override readonly name = 'OnceError';
   readonly code: SamekeyErrorCode;
   readonly key: string;
-  /** The record that stood in the way, if one did. */
+  /** The record that caused the error, if the store has one. */
   readonly record: StoreRecord | undefined;
-  /** What the function returned, where it succeeded and its result could not be kept. */
+  /** The value that the function returned, if it succeeded and its result could not be stored. */
   readonly value: unknown;
 
   constructor(
@@ -29,36 +29,36 @@ export class OnceError extends Error {
   }
 }
 
-/** The key was used for another payload. */
+/** The key was used with another payload. */
 export const mismatch = (key: string, record: StoreRecord | undefined) =>
   new OnceError(
     'SAMEKEY_MISMATCH',
     key,
-    `Cannot run ${key}: it was used with another fingerprint, wanted a key of its own for every payload`,
+    `Cannot run ${key}: it was used with another fingerprint, wanted a different key for each payload`,
     { record },
   );
 
-/** Somebody else is running it, and the caller does not wait, or not any longer. */
+/** The key is being run, and the caller does not wait, or has waited for `waitMs`. */
 export const inProgress = (key: string, record: StoreRecord | undefined, waitedMs: number) =>
   new OnceError(
     'SAMEKEY_IN_PROGRESS',
     key,
-    `Cannot run ${key}: it is being run${waitedMs > 0 ? `, also after ${waitedMs} ms` : ''}, wanted its end; try again later`,
+    `Cannot run ${key}: it is being run${waitedMs > 0 ? `, still after ${waitedMs} ms` : ''}, wanted its end; try again later`,
     { record },
   );
 
-/** An owner was never heard of again, and nobody may run it before somebody has looked. */
+/** An earlier attempt has no outcome, and `onUnknown` is `'hold'`: an operator must decide. */
 export const unknownOutcome = (key: string, record: StoreRecord) =>
   new OnceError(
     'SAMEKEY_UNKNOWN_OUTCOME',
     key,
-    `Cannot run ${key}: attempt ${record.attempt} ended without an answer, wanted evict(key) once it is known what it did`,
+    `Cannot run ${key}: attempt ${record.attempt} ended without an outcome, wanted evict(key) after a check of its effects`,
     { record },
   );
 
 /**
- * Another owner has the key, or may have it: the store did not confirm the lease for longer than it
- * lasts. `value` is what the function returned, if it did.
+ * Another owner has the key, or may have it, because the store did not confirm the lease before it
+ * ran out. `value` is the value that the function returned, if it did.
  */
 export const leaseLost = (
   key: string,
@@ -67,11 +67,11 @@ export const leaseLost = (
   new OnceError(
     'SAMEKEY_LEASE_LOST',
     key,
-    `Cannot keep the result of ${key}: its lease was lost while it ran, wanted renewals within leaseMs`,
+    `Cannot store the result of ${key}: its lease was lost while it ran, wanted renewals within leaseMs`,
     more,
   );
 
-/** The store did not do what it was asked. */
+/** A store operation failed. */
 export const storeFailed = (key: string, action: string, cause: unknown) =>
   new OnceError(
     'SAMEKEY_STORE',
@@ -80,7 +80,7 @@ export const storeFailed = (key: string, action: string, cause: unknown) =>
     { cause },
   );
 
-/** The function took too long. */
+/** The function did not settle within `timeoutMs`. */
 export const timedOut = (key: string, timeoutMs: number) =>
   new OnceError(
     'SAMEKEY_TIMEOUT',
@@ -88,7 +88,7 @@ export const timedOut = (key: string, timeoutMs: number) =>
     `Cannot wait for ${key}: it did not end within ${timeoutMs} ms, wanted a function that settles when its signal aborts`,
   );
 
-/** A function waits for a run that waits for the function: `keys` are those from the run back to it. */
+/** A function waits for its own run. `keys` are the keys of the cycle. */
 export const deadlocked = (key: string, keys: readonly string[]) =>
   new OnceError(
     'SAMEKEY_DEADLOCK',
@@ -99,9 +99,9 @@ export const deadlocked = (key: string, keys: readonly string[]) =>
 export const closed = (key: string) =>
   new OnceError('SAMEKEY_CLOSED', key, `Cannot run ${key}: once.close() was called`);
 
-/** The function succeeded, but what it gave cannot be kept; it is in `value`. */
+/** The function succeeded, but its result cannot be stored. The result is in `value`. */
 export class UnstorableResultError extends OnceError {
   constructor(code: SamekeyErrorCode, key: string, what: string, value: unknown, cause?: unknown) {
-    super(code, key, `Cannot keep the result of ${key}: ${what}`, { cause, value });
+    super(code, key, `Cannot store the result of ${key}: ${what}`, { cause, value });
   }
 }

@@ -1,68 +1,68 @@
-/** What a duplicate would have used, had it been run: what the run used whose result it got. */
+/** The usage that a duplicate saved: that of the run whose result it received. */
 export interface Saved {
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** Who would have answered, where that is known. */
+  /** The model, if it is known. */
   readonly model?: string;
-  /** By the prices that were given, if the model has one. */
+  /** The cost by your prices, if they include the model. */
   readonly cost?: number;
   readonly currency?: string;
 }
 
-/** Who answered: this process's memory, or the store. */
+/** The source of an answer: the memory of this process, or the store. */
 export type Layer = 'process' | 'store';
 
 interface Common {
   readonly key: string;
-  /** W3C Trace Context of the call, as it was handed in. */
+  /** The W3C Trace Context that the call passed. */
   readonly traceparent: string | undefined;
 }
 
-/** What `onEvent` is told. */
+/** The argument of `onEvent`. */
 export type OnceEvent = Common &
   (
     | {
-        /** The function was run, and its callers got the result. */
+        /** The function ran and returned a result. */
         readonly type: 'executed';
         readonly attempt: number;
         readonly fencingToken: number;
         readonly durationMs: number;
         /**
-         * Whether the store keeps the result. It does not where it failed for a whole lease, or where
-         * the run had no claim (`onStoreError: 'run'`): the next call runs again.
+         * Whether the store has the result. It has not if it failed for a whole lease, or if the run
+         * had no claim (`onStoreError: 'run'`). Then the next call runs the function again.
          */
         readonly kept: boolean;
       }
     | {
-        /** The function threw, took longer than `timeoutMs`, or gave what cannot be kept. */
+        /** The function threw, took longer than `timeoutMs`, or returned a value that cannot be stored. */
         readonly type: 'failed';
         readonly attempt: number;
         readonly durationMs: number;
         readonly error: unknown;
-        /** Whether the error was kept, as `storeErrors` said. */
+        /** Whether the error was stored, by `storeErrors`. */
         readonly stored: boolean;
-        /** Whether nobody knows what it did: by `unknownErrors`, or after `timeoutMs`. */
+        /** Whether its effects are unknown: by `unknownErrors`, or after `timeoutMs`. */
         readonly unknown: boolean;
       }
     | {
-        /** A duplicate got the result of a run that was under way. */
+        /** A duplicate received the result of a run that it waited for. */
         readonly type: 'joined';
         readonly layer: Layer;
         readonly waitedMs: number;
-        /** Of the call that it joined, where that was in this process. */
+        /** The trace context of the call that it joined, if that was in this process. */
         readonly joinedTraceparent: string | undefined;
-        /** Of what `savingOf` knows. */
+        /** The return value of `savingOf`. */
         readonly saved?: Saved;
       }
     | {
-        /** A duplicate got a result that was there. */
+        /** A duplicate received a stored result. */
         readonly type: 'replayed';
         readonly layer: Layer;
         readonly ageMs: number;
         readonly saved?: Saved;
       }
     | {
-        /** A duplicate was turned away while the run was under way. */
+        /** A duplicate was refused while the run was in progress. */
         readonly type: 'conflict';
         readonly layer: Layer;
         readonly waitedMs: number;
@@ -73,22 +73,22 @@ export type OnceEvent = Common &
         readonly layer: Layer;
       }
     | {
-        /** A run lost its lease; its result was not written. */
+        /** A run lost its lease. Its result was not stored. */
         readonly type: 'leaseLost';
         readonly fencingToken: number;
       }
     | {
-        /** An owner was never heard of again, and this is what was decided. */
+        /** An earlier attempt has no outcome. `decision` is the decision of `onUnknown`. */
         readonly type: 'unknown';
         readonly attempt: number;
         readonly decision: 'retry' | 'hold' | 'reconciled';
       }
     | {
-        /** A record was taken away by `evict`. */
+        /** `evict` removed a record. */
         readonly type: 'evicted';
       }
     | {
-        /** The store failed at this. */
+        /** A store operation failed. */
         readonly type: 'storeError';
         readonly action: 'claim' | 'renew' | 'complete' | 'release' | 'read' | 'evict' | 'watch';
         readonly error: unknown;

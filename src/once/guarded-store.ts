@@ -2,34 +2,34 @@ import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { storeFailed } from './errors.js';
-import { GiveBacks } from './give-back.js';
 import type { OnceSettings } from './options.js';
 import { RENEWALS_PER_LEASE } from './options.js';
+import { ReleaseQueue } from './release-queue.js';
 
 export type StoreAction = 'claim' | 'renew' | 'complete' | 'release' | 'read' | 'evict' | 'watch';
 
-/** The cause of a store's failure where the store said nothing in time; it may have acted. */
+/** The store did not answer in time. It may have acted. */
 export class NoAnswerError extends Error {
   constructor(timeoutMs: number) {
     super(`no answer within ${timeoutMs} ms`);
   }
 }
 
-/** More than there are timeouts by options: of calls, claims and renewals. */
+/** Options define three timeouts: of calls, claims and renewals. */
 const MAX_TIMEOUTS = 8;
-/** A timer that is later than this says that the process was paused: suspended, stopped, or busy. */
+/** A timer that is later than this shows that the process was paused: suspended, stopped, or busy. */
 export const PAUSE_MS = 50;
 
 /**
- * A store that answers or fails within a time: a promise that never settles, or a function that
- * throws before there is one, becomes an error like any other.
+ * A store that answers or fails in time. A promise that never settles, and a function that throws
+ * instead of returning a promise, become ordinary errors.
  */
 export class GuardedStore {
   readonly #store: Store;
   readonly #settings: OnceSettings;
-  /** One per timeout. */
+  /** One for each timeout. */
   readonly #timeouts = new Map<number, Alarms>();
-  readonly #giveBacks = new GiveBacks();
+  readonly #releases = new ReleaseQueue();
   readonly #onError: (key: string, action: StoreAction, error: unknown) => void;
 
   constructor(
@@ -42,15 +42,14 @@ export class GuardedStore {
   }
 
   /**
-   * Sends a claim. It may take no longer than the lease that it asks for: a later reply would be
-   * about a lease that is over. If its reply is lost or late, `giveBack` is called, as often as there
-   * is a reason to; unless given it releases the claim, so that nobody has to wait for its lease to
-   * run out.
+   * Sends a claim. Its timeout is at most the requested lease, because a later reply would grant a
+   * lease that has run out. If the reply is lost or late, `onLost` is called, perhaps several times.
+   * By default it releases the claim, so that no caller waits for its lease to run out.
    */
   async claim(
     key: string,
     request: ClaimRequest,
-    giveBack: () => void = () => void this.release(key, request.owner, true),
+    onLost: () => void = () => void this.release(key, request.owner, true),
   ): Promise<ClaimResult> {
     const timeoutMs = Math.min(this.#settings.storeTimeoutMs, request.leaseMs);
     try {
@@ -60,66 +59,72 @@ export class GuardedStore {
         timeoutMs,
         () => this.#store.claim(key, request),
         ({ claimed }) => {
-          if (claimed) giveBack();
+          if (claimed) onLost();
         },
       );
     } catch (error) {
-      // A store that refused the claim with a code of samekey's has not made it.
+      // An error with a code of samekey means that the store refused the claim.
       const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
-      if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) giveBack();
+      if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) onLost();
       throw error;
     }
   }
 
-  /** `late` is called with an answer that comes after the time is up. */
+  /** `onLate` is called with an answer that arrives after the timeout. */
   renew(
     key: string,
     owner: string,
     leaseMs: number,
-    late: (isOurs: boolean) => void = () => {},
+    onLate: (isOurs: boolean) => void = () => {},
   ): Promise<boolean> {
-    // Another one must fit in before the lease is over.
+    // Another renewal must fit in before the lease runs out.
     const timeoutMs = Math.min(
       this.#settings.storeTimeoutMs,
       Math.ceil(this.#settings.leaseMs / RENEWALS_PER_LEASE),
     );
-    return this.#guard(key, 'renew', timeoutMs, () => this.#store.renew(key, owner, leaseMs), late);
+    return this.#guard(
+      key,
+      'renew',
+      timeoutMs,
+      () => this.#store.renew(key, owner, leaseMs),
+      onLate,
+    );
   }
 
-  /** `late` is called with an answer that comes after the time is up. */
+  /** `onLate` is called with an answer that arrives after the timeout. */
   complete(
     key: string,
     owner: string,
     completion: Completion,
     timeoutMs: number,
-    late: (isKept: boolean) => void,
+    onLate: (isStored: boolean) => void,
   ): Promise<boolean> {
     const call = () => this.#store.complete(key, owner, completion);
-    return this.#guard(key, 'complete', timeoutMs, call, late);
+    return this.#guard(key, 'complete', timeoutMs, call, onLate);
   }
 
   /**
-   * Releases a claim. This resolves after the first try; while the store fails it is tried again in
-   * the background, and with `mayComeLate` also while the store has no such claim.
+   * Releases a claim. Resolves after the first attempt. If the store fails, the release is repeated in
+   * the background; with `mayArriveLate` also while the store has no such claim.
    */
-  release(key: string, owner: string, mayComeLate = false): Promise<void> {
+  release(key: string, owner: string, mayArriveLate = false): Promise<void> {
     const { storeTimeoutMs, leaseMs, onUnknown } = this.#settings;
     const ask = () => this.#within(storeTimeoutMs, () => this.#store.release(key, owner));
-    return this.#giveBacks.start(ask, {
-      // With `onUnknown: 'retry'` nobody needs it once the lease has run out.
-      patienceMs: onUnknown === 'retry' ? leaseMs : Number.POSITIVE_INFINITY,
-      lateMs: mayComeLate ? leaseMs : 0,
-      // That the store fails was told at the claim.
-      ...(!mayComeLate && { onError: (error) => this.#onError(key, 'release', error) }),
+    return this.#releases.start(ask, {
+      // With `onUnknown: 'retry'` a release has no effect after the lease has run out.
+      retryForMs: onUnknown === 'retry' ? leaseMs : Number.POSITIVE_INFINITY,
+      lateMs: mayArriveLate ? leaseMs : 0,
+      // The failure of the claim was reported already.
+      ...(!mayArriveLate && { onError: (error) => this.#onError(key, 'release', error) }),
     });
   }
 
-  /** Ends a lease: the outcome is unknown from now on. The same holds as for `release`. */
+  /** Ends a lease: the outcome is unknown from now on. Repeated as `release` is. */
   endLease(key: string, owner: string): Promise<void> {
     const { storeTimeoutMs, leaseMs } = this.#settings;
     const ask = () => this.#within(storeTimeoutMs, () => this.#store.renew(key, owner, 0));
     const onError = (error: unknown) => this.#onError(key, 'renew', error);
-    return this.#giveBacks.start(ask, { patienceMs: leaseMs, onError });
+    return this.#releases.start(ask, { retryForMs: leaseMs, onError });
   }
 
   read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
@@ -132,9 +137,9 @@ export class GuardedStore {
     return this.#guard(key, 'evict', storeTimeoutMs, () => this.#store.evict(key));
   }
 
-  /** A function that ends watching, or `undefined` where there is no way to watch. */
+  /** Returns a function that ends watching, or `undefined` if the store cannot notify. */
   async watch(key: string, notify: () => void): Promise<(() => void) | undefined> {
-    // Bound to a request, it would go silent with it, and could not wake another request either.
+    // On such a platform the subscription would end with the request, and could not wake another one.
     if (this.#store.watch === undefined || isBoundToRequest()) return undefined;
     try {
       return await this.#guard(
@@ -145,14 +150,14 @@ export class GuardedStore {
         (end) => end?.(),
       );
     } catch {
-      // It was told; asking from time to time goes on.
+      // The error was reported. Polling continues.
       return undefined;
     }
   }
 
-  /** Tries once more to release what could not be released so far, and closes the store. */
+  /** Makes a last attempt at every pending release, and closes the store. */
   async close(): Promise<void> {
-    await this.#giveBacks.close();
+    await this.#releases.close();
     await this.#store.close();
   }
 
@@ -161,12 +166,12 @@ export class GuardedStore {
     action: StoreAction,
     timeoutMs: number,
     call: () => Promise<T>,
-    late: (result: T) => void = () => {},
+    onLate: (result: T) => void = () => {},
   ): Promise<T> {
     try {
-      return await this.#within(timeoutMs, call, late);
+      return await this.#within(timeoutMs, call, onLate);
     } catch (error) {
-      // The store has `storeTimeoutMs`. Who cannot wait that long has not found out that it fails.
+      // A store fails after `storeTimeoutMs`. A shorter timeout does not show that it failed.
       const isEarly = error instanceof NoAnswerError && timeoutMs < this.#settings.storeTimeoutMs;
       if (!isEarly) this.#onError(key, action, error);
       throw storeFailed(key, action, error);
@@ -176,7 +181,7 @@ export class GuardedStore {
   #within<T>(
     timeoutMs: number,
     call: () => Promise<T>,
-    late: (result: T) => void = () => {},
+    onLate: (result: T) => void = () => {},
   ): Promise<T> {
     const timeouts = this.#timeoutsAfter(timeoutMs);
     const askedAt = monotonicMs();
@@ -184,7 +189,7 @@ export class GuardedStore {
       let isLate = false;
       let wasPaused = false;
       const ring = () => {
-        // A process that was paused has not heard the answer that may be there: it listens once more.
+        // After a pause of the process, the answer may have arrived unread: wait once again.
         if (!wasPaused && monotonicMs() - askedAt > timeoutMs + Math.max(PAUSE_MS, timeoutMs / 4)) {
           wasPaused = true;
           timeout = timeouts.set(ring);
@@ -197,7 +202,7 @@ export class GuardedStore {
       const settle = (result: T) => {
         timeouts.clear(timeout);
         if (!isLate) return resolve(result);
-        late(result);
+        onLate(result);
       };
       const refuse = (error: unknown) => {
         timeouts.clear(timeout);
@@ -215,7 +220,7 @@ export class GuardedStore {
     let timeouts = this.#timeouts.get(timeoutMs);
     if (timeouts === undefined) {
       timeouts = new Alarms(timeoutMs);
-      // What is left of a lease may be any time; it is not worth keeping one for each.
+      // The rest of a lease can be any duration, and not each is worth its own entry.
       if (this.#timeouts.size < MAX_TIMEOUTS) this.#timeouts.set(timeoutMs, timeouts);
     }
     return timeouts;

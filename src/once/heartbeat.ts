@@ -1,14 +1,14 @@
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import { RENEWALS_PER_LEASE } from './options.js';
 
-/** The request whose run a caller waited for is gone. */
+/** The request that started a run has ended, and the run with it. */
 export class RequestGoneError extends Error {}
 
 /**
- * Tells whether the request that started a run still exists, on a platform that binds promises and
- * timers to requests. If the client of that request disconnects, the run stops where it is and its
- * promise never settles. So the run has a timer of its own that beats, and whoever waits in another
- * request goes by that: silence for a whole lease means that the run is gone. Then the store decides.
+ * Shows whether the request that started a run still exists, on a platform that binds promises and
+ * timers to requests. If the client of that request disconnects, the run stops and its promise never
+ * settles. So the run beats with a timer of its own. A waiter in another request that observes no beat
+ * for a whole lease treats the run as ended, and asks the store.
  */
 export class Heartbeat {
   readonly #leaseMs: number;
@@ -24,16 +24,16 @@ export class Heartbeat {
     clearTimer(this.#timer);
   }
 
-  get isGone(): boolean {
+  get hasEnded(): boolean {
     return this.#leftMs <= 0;
   }
 
-  /** The promise of the run; rejects with `RequestGoneError` if its request is gone before. */
+  /** Settles as the promise does, or rejects with `RequestGoneError` if the request ends first. */
   async until<T>(promise: Promise<T>): Promise<T> {
     let timer: Timer | undefined;
     const gone = new Promise<never>((_, reject) => {
       const look = () => {
-        if (this.isGone) reject(new RequestGoneError());
+        if (this.hasEnded) reject(new RequestGoneError());
         else timer = setTimer(look, this.#leftMs);
       };
       look();
@@ -45,7 +45,7 @@ export class Heartbeat {
     }
   }
 
-  /** How long it may still be silent. */
+  /** The time until a missing beat counts as the end. */
   get #leftMs(): number {
     return this.#beatAt + this.#leaseMs - monotonicMs();
   }

@@ -1,6 +1,7 @@
-/** `samekey/once`: at most one run per key, and its result for every duplicate. */
+/** `samekey/once`: runs a function at most once per key, and gives its result to every duplicate. */
 
 export type { CallOptions } from './call.js';
+export type { OnceContext } from './call-function.js';
 export { type Codec, jsonCodec, richCodec } from './codec.js';
 export {
   configFromEnv,
@@ -18,5 +19,4 @@ export {
   type OnceStats,
 } from './once.js';
 export type { CacheOptions, OnceOptions, Reconciliation, UnknownDecision } from './options.js';
-export type { OnceContext } from './settle.js';
 export { type OnceTool, onceTool, type ToolOptions } from './tool.js';

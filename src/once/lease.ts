@@ -5,58 +5,60 @@ import { type GuardedStore, NoAnswerError, PAUSE_MS } from './guarded-store.js';
 import { RENEWALS_PER_LEASE } from './options.js';
 
 /**
- * For how many leases an owner waits for the store once its own is over: for one that answers with
- * errors, and for one that is silent. A silent one may only be late, such as a pool whose connections
- * are all held by the functions themselves: then it answers when they have ended.
+ * How many leases an owner waits for the store after its own lease has run out: for a store that
+ * answers with errors, and for one that does not answer. The latter may only be late, such as a
+ * connection pool whose connections are all used by the functions themselves.
  */
 const FAILING_LEASES = 1;
 const SILENT_LEASES = 4;
 
-/** How soon after a renewal that failed the next one is sent: so many would fit into a lease. */
+/** A failed renewal is repeated after this fraction of the lease. */
 const RETRIES_PER_LEASE = 10;
 
-/** What an owner is told, and is asked. */
+/** The callbacks of a lease to its owner. */
 export interface LeaseOwner {
-  /** Whether the key was evicted here: then what is gone must not be claimed again. */
+  /** Whether this process evicted the key: then a missing record must not be claimed again. */
   readonly isEvicted: boolean;
-  /** Something is asked of the store that `close` has to wait for. */
+  /** Makes `close` wait for a store operation. */
   finishLater(work: Promise<unknown>): void;
-  /** The lease has run out, and the store has not said whose the key is: stop, if that is possible. */
+  /** The lease has run out, and the store has not confirmed the owner: the function should stop. */
   onUncertain(): void;
-  /** The key is another owner's; or the store has gone on failing for too long to wait for it. */
+  /** Another owner has the key, or the store has failed for too long. */
   onLost(): void;
 }
 
 /**
- * Tells the store again and again that the owner is alive, until `stop`.
+ * The lease of a running function. Together with the store's atomic `claim` it keeps two processes
+ * from running one key: a process runs the function only while it holds the lease, and renews it
+ * until `stop`. No other process can claim the key before the lease has run out.
  *
- * That the time is over does not mean that the lease is lost: a process that was paused finds its
- * record as it left it if nobody else wanted the key. So it is for the store to say, and while there
- * is no answer the owner is `uncertain`. If the store has forgotten the record (it restarted without
- * persistence, or evicted it) and nobody else has the key, the owner claims it again.
+ * A lease that has run out is not lost yet: a process that was paused finds its record unchanged if
+ * no other process claimed the key. The store decides. Until it answers, the owner is uncertain. If
+ * the store has lost the record (it restarted without persistence, or evicted it), the owner claims
+ * the key again.
  */
 export class Lease {
   readonly #store: GuardedStore;
   readonly #key: string;
   readonly #claim: ClaimRequest;
-  readonly #holder: LeaseOwner;
-  /** Most runs end before their first renewal, and so have no timer of their own. */
+  readonly #owner: LeaseOwner;
+  /** Most runs end before the first renewal, so they share a timer for it. */
   readonly #renewals: Alarms;
   #first: Alarm | undefined;
   #timer: Timer | undefined;
-  /** Rings when the lease is over, unless a renewal is confirmed before. */
+  /** Fires when the lease runs out before a renewal is confirmed. */
   #end: Timer | undefined;
-  /** Until when it is certain to hold, by a clock that nobody sets. */
+  /** The monotonic time until which no other owner can have the key. */
   #certainUntil: number;
   #isUncertain = false;
   #isOver = false;
   #isWriting = false;
-  #mayBeClaimedLate = false;
+  #mayArriveLate = false;
   #renewing: Promise<void> | undefined;
 
   /**
-   * `claim` is the request that was granted. `claimedAt` is from before it was sent: the lease began
-   * later, by the store's clock.
+   * @param claim The granted request.
+   * @param claimedAt The monotonic time before it was sent. By the store's clock the lease began later.
    */
   constructor(
     store: GuardedStore,
@@ -64,12 +66,12 @@ export class Lease {
     claim: ClaimRequest,
     claimedAt: number,
     renewals: Alarms,
-    holder: LeaseOwner,
+    owner: LeaseOwner,
   ) {
     this.#store = store;
     this.#key = key;
     this.#claim = claim;
-    this.#holder = holder;
+    this.#owner = owner;
     this.#certainUntil = claimedAt + claim.leaseMs;
     this.#renewals = renewals;
     if (this.#leftMs > claim.leaseMs / RENEWALS_PER_LEASE) {
@@ -79,7 +81,7 @@ export class Lease {
     }
   }
 
-  /** Whether it was uncertain at any time that the key is still this owner's. */
+  /** Whether the lease was uncertain at any time. */
   get wasUncertain(): boolean {
     return this.#isUncertain;
   }
@@ -88,14 +90,14 @@ export class Lease {
     return this.#certainUntil - monotonicMs();
   }
 
-  /** Whether nobody else can have the key now. */
+  /** Whether no other owner can have the key now. */
   get isCertain(): boolean {
     return this.#leftMs > 0;
   }
 
-  /** Whether a claim was sent that the store may not have seen yet. */
-  get mayBeClaimedLate(): boolean {
-    return this.#mayBeClaimedLate;
+  /** Whether a claim was sent that may reach the store later. */
+  get mayArriveLate(): boolean {
+    return this.#mayArriveLate;
   }
 
   stop(): void {
@@ -105,26 +107,26 @@ export class Lease {
     clearTimer(this.#end);
   }
 
-  /** Ends it now, without an outcome: whoever comes next need not wait until it has run out. */
+  /** Ends the lease in the store, without an outcome, so that the next caller need not wait for its end. */
   async end(): Promise<void> {
     this.stop();
-    // A renewal that is still on its way must not begin it anew.
+    // A renewal in progress would extend the lease again.
     await this.#renewing;
     await this.#endInStore();
   }
 
-  /** From now on the store says by its answer to `complete` whose the key is. */
+  /** From now on the store's answer to `complete` shows who owns the key. */
   beginWriting(): void {
     this.#isWriting = true;
   }
 
-  /** Claims the key again if nobody has it; returns whether it is this owner's. */
+  /** Claims the key again if no other owner has it; returns whether this owner has it now. */
   async reclaim(): Promise<boolean> {
-    if (this.#holder.isEvicted) return false;
+    if (this.#owner.isEvicted) return false;
     const askedAt = monotonicMs();
     const request = { ...this.#claim, takeUnknown: false, takeFinished: false };
     const { claimed } = await this.#store.claim(this.#key, request, () => {
-      this.#mayBeClaimedLate = true;
+      this.#mayArriveLate = true;
     });
     if (claimed) this.#confirm(askedAt);
     return claimed;
@@ -139,7 +141,7 @@ export class Lease {
     if (this.#end === undefined) return;
     clearTimer(this.#end);
     this.#end = undefined;
-    // The next renewal may be under way already.
+    // The next renewal may be in progress already.
     if (!this.#isOver) this.#watchEnd();
   }
 
@@ -153,7 +155,7 @@ export class Lease {
 
   #beginRenewal(): void {
     this.#renewing = this.#renew();
-    this.#holder.finishLater(this.#renewing);
+    this.#owner.finishLater(this.#renewing);
   }
 
   async #renew(): Promise<void> {
@@ -167,21 +169,21 @@ export class Lease {
       isOurs = await this.#store.renew(key, owner, leaseMs, (late) => {
         if (!late) return;
         this.#confirm(askedAt);
-        // It came after the end of the lease, and has begun it anew for nobody.
-        if (this.#isOver) this.#holder.finishLater(this.#endInStore());
+        // It arrived after `stop` and has extended the lease of an ended run.
+        if (this.#isOver) this.#owner.finishLater(this.#endInStore());
       });
       if (isOurs) this.#confirm(askedAt);
       if (!isOurs && !this.#isOver && !this.#isWriting) isOurs = await this.reclaim();
     } catch (error) {
       isOurs = undefined;
-      // The store may be back before the lease ends.
+      // The store may recover before the lease runs out.
       isSilent = (error as Error).cause instanceof NoAnswerError;
     }
     if (this.#isOver) return;
-    // While the result is written, `false` may be an effect of that.
+    // After `complete`, `renew` returns false for the same owner.
     if (!this.#isWriting) {
-      if (isOurs === false) return this.#lose();
-      if (isOurs === undefined && this.#leftMs <= 0) this.#doubt(isSilent);
+      if (isOurs === false) return this.#loseLease();
+      if (isOurs === undefined && this.#leftMs <= 0) this.#handleFailure(isSilent);
     }
     if (!this.#isOver) this.#schedule(!isOurs);
   }
@@ -191,27 +193,27 @@ export class Lease {
     this.#end = setTimer(() => {
       this.#end = undefined;
       const overMs = -this.#leftMs;
-      // After a pause the answer may be there already: the renewal under way decides.
+      // After a pause of the process, the answer may have arrived: the renewal in progress decides.
       const wasPaused = overMs > Math.max(PAUSE_MS, this.#claim.leaseMs / RETRIES_PER_LEASE);
-      if (overMs >= 0 && !wasPaused && !this.#isWriting) this.#beUncertain();
+      if (overMs >= 0 && !wasPaused && !this.#isWriting) this.#becomeUncertain();
     }, Math.ceil(this.#leftMs));
   }
 
-  #beUncertain(): void {
+  #becomeUncertain(): void {
     if (this.#isUncertain) return;
     this.#isUncertain = true;
-    this.#holder.onUncertain();
+    this.#owner.onUncertain();
   }
 
-  /** The lease is over, and the store has not said whose the key is. */
-  #doubt(isSilent: boolean): void {
-    this.#beUncertain();
+  /** The lease has run out, and the store has not answered. */
+  #handleFailure(isSilent: boolean): void {
+    this.#becomeUncertain();
     const leases = isSilent ? SILENT_LEASES : FAILING_LEASES;
-    if (this.#leftMs <= -leases * this.#claim.leaseMs) this.#lose();
+    if (this.#leftMs <= -leases * this.#claim.leaseMs) this.#loseLease();
   }
 
-  #lose(): void {
+  #loseLease(): void {
     this.stop();
-    this.#holder.onLost();
+    this.#owner.onLost();
   }
 }

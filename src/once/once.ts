@@ -1,33 +1,34 @@
 import { readOptions } from '../options/read.js';
-import { monotonicMs } from '../runtime/runtime.js';
+import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
 import { isAnother } from '../store/transition.js';
 import { untilAborted } from './abort.js';
 import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
 import { type CallOptions, checkCall, checkKey, type InnerCallOptions } from './call.js';
+import type { OnceContext, RunContext } from './call-function.js';
 import type { RunOutcome, RunPlan } from './claim-and-run.js';
 import { currentRun, waitFor } from './deadlock.js';
 import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import { GuardedStore } from './guarded-store.js';
-import { type Kept, open } from './kept.js';
+import { LiveCall, type Subscriber } from './live.js';
 import { type OnceOptions, type OnceSettings, onceOptions, RENEWALS_PER_LEASE } from './options.js';
 import type { EventBody } from './run.js';
-import type { OnceContext, RunContext } from './settle.js';
 import { SharedRun, type SharedRunHost } from './shared-run.js';
+import { decodeResult, type StoredResult } from './stored-result.js';
 
-/** A result, and how it came about. */
+/** A result and its origin. */
 export interface Detailed<T> {
   readonly value: T;
-  /** `executed`: the function ran for this call; `joined`: it ran for another, meanwhile; `replayed`: before. */
+  /** `executed`: the function ran for this call; `joined`: it ran for another call that was in progress; `replayed`: it ran earlier. */
   readonly outcome: 'executed' | 'joined' | 'replayed';
-  /** Who answered. */
+  /** Where the result came from. */
   readonly layer: Layer;
   readonly ageMs: number;
 }
 
-/** What has happened since `createOnce`. */
+/** Counts since `createOnce`. */
 export interface OnceStats {
   readonly executed: number;
   readonly failed: number;
@@ -38,7 +39,7 @@ export interface OnceStats {
   readonly leasesLost: number;
   readonly unknown: number;
   readonly storeErrors: number;
-  /** Runs and waits under way. */
+  /** Runs and waits in progress. */
   readonly inFlight: number;
   readonly cached: number;
 }
@@ -46,20 +47,24 @@ export interface OnceStats {
 /** Runs a function at most once per key. */
 export interface Once {
   <T>(key: string, fn: (context: OnceContext) => T | Promise<T>, options?: CallOptions): Promise<T>;
-  /** The same, with how the result came about. */
+  /** The same, with the origin of the result. */
   detailed<T>(
     key: string,
     fn: (context: OnceContext) => T | Promise<T>,
     options?: CallOptions,
   ): Promise<Detailed<T>>;
-  /** Takes a result, or a record whose outcome is unknown, away; `false` if there was none, or it is running. */
+  /** Removes a result, or a record of unknown outcome. Returns `false` if there is no such record, or the key is running. */
   evict(key: string): Promise<boolean>;
-  /** The record in the store. */
+  /** Returns the record in the store. */
   inspect(key: string): Promise<StoreRecord | undefined>;
   stats(): OnceStats;
-  /** Refuses new calls, waits for the runs under way and closes the store. */
+  /** Refuses new calls, waits for the runs in progress and closes the store. */
   close(): Promise<void>;
 }
+
+type RunFunction = RunPlan['fn'];
+
+const ignore = () => {};
 
 const COUNTED = {
   executed: 'executed',
@@ -74,8 +79,8 @@ const COUNTED = {
 } as const;
 
 /**
- * Returns a function that runs another one at most once per key, in this process and in all that
- * share the store, and gives its result to every duplicate.
+ * Returns a function that runs another function at most once per key, in all processes that share the
+ * store, and gives its result to every duplicate.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
@@ -102,17 +107,29 @@ export function createOnce(options: OnceOptions): Once {
   }) as Once;
 }
 
-/** What `createOnce` returns, for a layer above: its function can do without a platform's signal. */
+/**
+ * The answer of a live function: an earlier result, or a subscription to a value that is arriving with
+ * a promise that resolves when the run has ended.
+ */
+export type LiveAnswer<T, S extends Subscriber = Subscriber> =
+  | Detailed<T>
+  | {
+      readonly subscriber: S;
+      readonly outcome: 'executed' | 'joined';
+      readonly settled: Promise<void>;
+    };
+
+/** The implementation of `createOnce`, for layers above. Their functions need no platform signal. */
 export class OnceRunner implements SharedRunHost {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly renewals: Alarms;
   isClosed = false;
   readonly #cache: ResultCache;
-  /** Those that may be joined, and all. */
+  /** The runs that callers may join, and all runs. */
   readonly #joinable = new Map<string, SharedRun>();
   readonly #inProgress = new Set<SharedRun>();
-  /** What goes on after its callers have been answered. */
+  /** Work that continues after callers have their answers. */
   readonly #unfinished = new Set<Promise<unknown>>();
   readonly #counts = {
     executed: 0,
@@ -135,12 +152,29 @@ export class OnceRunner implements SharedRunHost {
     );
   }
 
-  async detailed<T>(
+  detailed<T>(
     key: string,
     fn: (context: RunContext) => T | Promise<T>,
     options: InnerCallOptions = {},
   ): Promise<Detailed<T>> {
-    checkCall(key, fn, options);
+    return this.#call<T>(key, fn, options) as Promise<Detailed<T>>;
+  }
+
+  /** `detailed` for a function whose value callers read while it arrives. */
+  live<T, S extends Subscriber>(
+    key: string,
+    call: LiveCall<S>,
+    options: InnerCallOptions = {},
+  ): Promise<LiveAnswer<T, S>> {
+    return this.#call<T>(key, call, options) as Promise<LiveAnswer<T, S>>;
+  }
+
+  async #call<T>(
+    key: string,
+    fn: RunFunction | LiveCall,
+    options: InnerCallOptions,
+  ): Promise<LiveAnswer<T>> {
+    checkCall(key, fn instanceof LiveCall ? fn.create : fn, options);
     const { signal, fingerprint, fresh = false } = options;
     const calledAt = monotonicMs();
     const caller = currentRun();
@@ -151,18 +185,30 @@ export class OnceRunner implements SharedRunHost {
       if (cached !== undefined && !isAnother(cached.fingerprint, fingerprint)) {
         return this.#replay<T>(key, cached, options);
       }
-      const under = this.#runToJoin(key);
-      const run = under ?? this.#start({ key, fn, fingerprint, fresh }, options);
-      const join = () => waitFor(caller, run, () => run.join(options, calledAt));
-      const settled = await (under === undefined
+      const shared = this.#runToJoin(key);
+      const run = shared ?? this.#start({ key, fingerprint, fresh }, fn, options);
+      const join = () =>
+        waitFor(caller, run, () => run.join(options, calledAt, shared !== undefined));
+      const answer = await (shared === undefined
         ? join()
-        : this.#join(under, options, calledAt, join));
-      if (settled === undefined) continue;
-      if (isAnother(settled.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
-      if (under === undefined) return this.#deliver<T>(key, settled, options);
-      // Nothing was run here: what it found may be older than this call, or have expired since.
-      if (settled.outcome !== 'executed' && (fresh || settled.leftMs <= 0)) continue;
-      return this.#deliverToJoined<T>(under, settled, options, monotonicMs() - calledAt);
+        : this.#join(shared, options, calledAt, join));
+      if (answer === undefined) continue;
+      if ('cancel' in answer) {
+        // The failure of a run that had lost its callers before it started: this caller starts its own.
+        if (shared?.wasAbandoned && shared.live?.isOpen === false) {
+          answer.cancel();
+          await shared.untilEnded(options, calledAt);
+          continue;
+        }
+        const outcome = shared === undefined ? 'executed' : 'joined';
+        if (shared !== undefined) this.#tellOfSubscriber(shared, options, monotonicMs() - calledAt);
+        return { subscriber: answer, outcome, settled: run.settled.then(ignore, ignore) };
+      }
+      if (isAnother(answer.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
+      if (shared === undefined) return this.#deliver<T>(key, answer, options);
+      // The run executed nothing here. Its result may be older than this call, or expired.
+      if (answer.outcome !== 'executed' && (fresh || answer.leftMs <= 0)) continue;
+      return this.#deliverToJoined<T>(shared, answer, options, monotonicMs() - calledAt);
     }
   }
 
@@ -173,14 +219,14 @@ export class OnceRunner implements SharedRunHost {
     try {
       isGone = await this.store.evict(key);
     } finally {
-      // If it failed, the record may be gone all the same.
+      // A failed `evict` may have removed the record.
       if (isGone) this.#forget(key);
     }
     if (isGone) this.emit(key, undefined, { type: 'evicted' });
     return isGone;
   }
 
-  /** Nobody joins a run, or gets what it brings, who calls after its result was evicted. */
+  /** A call after an eviction does not join an earlier run, or receive its result. */
   #forget(key: string): void {
     this.#cache.delete(key);
     const run = this.#joinable.get(key);
@@ -204,7 +250,7 @@ export class OnceRunner implements SharedRunHost {
     this.isClosed = true;
     for (const run of this.#inProgress) run.wake();
     await Promise.allSettled([...this.#inProgress].map((run) => run.untilSettled()));
-    // One may begin another, such as a renewal that comes late and has to be ended.
+    // One operation may start another, such as ending a lease that a late renewal has extended.
     while (this.#unfinished.size > 0) await Promise.allSettled(this.#unfinished);
     this.#cache.clear();
     await this.store.close();
@@ -217,17 +263,25 @@ export class OnceRunner implements SharedRunHost {
   }
 
   emit(key: string, traceparent: string | undefined, event: EventBody): void {
-    if (event.type !== 'evicted') this.#counts[COUNTED[event.type]]++;
+    this.#count(event);
+    this.#tell(key, traceparent, event);
+  }
+
+  #count({ type }: EventBody): void {
+    if (type !== 'evicted') this.#counts[COUNTED[type]]++;
+  }
+
+  #tell(key: string, traceparent: string | undefined, event: EventBody): void {
     try {
       this.settings.onEvent?.({ ...event, key, traceparent } as OnceEvent);
     } catch {
-      // Watching must not change what is watched.
+      // A listener must not affect the call.
     }
   }
 
-  /** The run that calls of this key join. One whose request is gone is forgotten. */
+  /** The run that calls of this key join. A run whose request has ended is removed. */
   #runToJoin(key: string): SharedRun | undefined {
-    // The oldest first.
+    // The oldest run first.
     for (const run of this.#inProgress) {
       if (!run.isGone) break;
       this.#remove(run);
@@ -243,16 +297,33 @@ export class OnceRunner implements SharedRunHost {
     if (this.#joinable.get(run.key) === run) this.#joinable.delete(run.key);
   }
 
-  #start(plan: RunPlan, { traceparent }: InnerCallOptions): SharedRun {
+  #start(
+    plan: Omit<RunPlan, 'fn'>,
+    fn: RunFunction | LiveCall,
+    { traceparent }: InnerCallOptions,
+  ): SharedRun {
     const { key } = plan;
-    const run = new SharedRun(plan, traceparent, this);
+    let onEnded = ignore;
+    if (fn instanceof LiveCall) {
+      // Before the run starts: if it throws, nothing runs.
+      fn.onStart?.(
+        new Promise((resolve) => {
+          onEnded = resolve;
+        }),
+      );
+    }
+    const callee = fn instanceof LiveCall ? fn.create() : fn;
+    const run = new SharedRun(plan, callee, traceparent, this);
     this.#joinable.set(key, run);
     this.#inProgress.add(run);
-    const remove = () => this.#remove(run);
+    const remove = () => {
+      this.#remove(run);
+      onEnded();
+    };
     run.settled.then(
-      ({ kept, isKept, fingerprint, ageMs, leftMs }) => {
+      ({ result, isStored, fingerprint, ageMs, leftMs }) => {
         remove();
-        if (isKept && !run.isEvicted) this.#cache.set(key, kept, fingerprint, ageMs, leftMs);
+        if (isStored && !run.isEvicted) this.#cache.set(key, result, fingerprint, ageMs, leftMs);
       },
       // Each waiter receives the error; there may be no waiter left.
       remove,
@@ -260,26 +331,42 @@ export class OnceRunner implements SharedRunHost {
     return run;
   }
 
-  /** Waits with a run that is under way; `undefined` if the caller is to look again. */
+  /** Joins a run that is in progress; `undefined` if the caller must look again. */
   async #join(
     run: SharedRun,
     options: InnerCallOptions,
     calledAt: number,
-    join: () => Promise<RunOutcome | undefined>,
-  ): Promise<RunOutcome | undefined> {
-    // A run that was aborted, or one that was made before somebody wanted a fresh one.
-    if (run.abort.aborted || (options.fresh && run.phase === 'writing')) {
-      const end = run.untilSettled().catch(() => {});
-      await untilAborted(end, options.signal);
+    join: () => Promise<RunOutcome | Subscriber | undefined>,
+  ): Promise<RunOutcome | Subscriber | undefined> {
+    const { live } = run;
+    // An aborted run, a run that started before a caller asked for a fresh one, or a live value whose
+    // end is known: another caller gets it only from the store.
+    const isTooLate = live?.isOpen === false || (options.fresh && run.phase === 'writing');
+    if (run.abort.aborted || isTooLate) {
+      await run.untilEnded(options, calledAt);
       return undefined;
     }
     if (isAnother(run.fingerprint, options.fingerprint)) {
-      // Whose payload the key stands for is known when the store has been asked.
+      // Only the store knows for which payload the key stands.
       await run.untilClaimAnswered(options.signal);
       if (run.phase === 'claiming') return undefined;
-      return this.#refuseMismatch(run.key, options);
+      if (live === undefined) return this.#refuseMismatch(run.key, options);
+      this.emit(run.key, options.traceparent, { type: 'mismatch', layer: 'process' });
+      throw mismatch(run.key, run.currentRecord);
     }
-    return this.settings.onDuplicate === 'reject' ? run.joinIfIdle(options, calledAt) : join();
+    if (this.settings.onDuplicate === 'reject') return run.joinIfIdle(options, calledAt);
+    const refusal = live?.refuseSubscriber();
+    if (refusal !== undefined) {
+      const event = { type: 'conflict', layer: 'process', waitedMs: 0 } as const;
+      this.emit(run.key, options.traceparent, event);
+      throw refusal;
+    }
+    // A request must not read the stream of another request: its duplicate waits, and gets a copy.
+    if (live !== undefined && isBoundToRequest()) {
+      await run.untilEnded(options, calledAt);
+      return undefined;
+    }
+    return join();
   }
 
   async #refuseMismatch(key: string, { traceparent, signal }: InnerCallOptions): Promise<never> {
@@ -292,40 +379,65 @@ export class OnceRunner implements SharedRunHost {
   #replay<T>(key: string, cached: CachedResult, { traceparent }: InnerCallOptions): Detailed<T> {
     const ageMs = Math.max(0, this.settings.clock() - cached.finishedAtMs);
     const event = { type: 'replayed', layer: 'process', ageMs } as const;
-    const value = this.#give<T>(key, traceparent, event, cached.kept);
+    const value = this.#give<T>(key, traceparent, event, cached.result);
     return { value, outcome: 'replayed', layer: 'process', ageMs };
   }
 
-  /** To who started the run. */
+  /** Answers the caller that started the run. */
   #deliver<T>(key: string, settled: RunOutcome, { traceparent }: InnerCallOptions): Detailed<T> {
-    const { outcome, kept, own, ageMs, waitedMs } = settled;
+    const { outcome, result, own, ageMs, waitedMs } = settled;
     const layer = own === undefined ? 'store' : 'process';
     if (own !== undefined) return { value: own() as T, outcome, layer, ageMs };
     const event =
       outcome === 'joined'
         ? ({ type: outcome, layer, waitedMs, joinedTraceparent: undefined } as const)
         : ({ type: 'replayed', layer, ageMs } as const);
-    const value = this.#give<T>(key, traceparent, event, kept);
+    const value = this.#give<T>(key, traceparent, event, result);
     return { value, outcome, layer, ageMs };
   }
 
   #deliverToJoined<T>(
     run: SharedRun,
-    { kept, ageMs }: RunOutcome,
+    { result, ageMs }: RunOutcome,
     { traceparent }: InnerCallOptions,
     waitedMs: number,
   ): Detailed<T> {
     const joinedTraceparent = run.traceparent;
     const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
-    const value = this.#give<T>(run.key, traceparent, event, kept);
+    const value = this.#give<T>(run.key, traceparent, event, result);
     return { value, outcome: 'joined', layer: 'process', ageMs };
   }
 
-  /** Opens a result for a duplicate, and tells of it: a kept error is one, too. */
-  #give<T>(key: string, traceparent: string | undefined, event: EventBody, kept: Kept): T {
+  /** Counts a duplicate that reads an arriving value. Its event waits for the whole value, which contains the usage. */
+  #tellOfSubscriber(run: SharedRun, { traceparent }: InnerCallOptions, waitedMs: number): void {
+    const { key } = run;
+    const { settings } = this;
+    const joinedTraceparent = run.traceparent;
+    const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
+    this.#count(event);
+    if (settings.savingOf === undefined || settings.onEvent === undefined) {
+      this.#tell(key, traceparent, event);
+      return;
+    }
+    const savedBy = ({ own, result }: RunOutcome) =>
+      this.#savedBy(own === undefined ? decodeResult(result, settings.codec) : own());
+    const told = run.settled
+      .then(savedBy)
+      .catch(ignore)
+      .then((saved) => this.#tell(key, traceparent, { ...event, ...saved }));
+    this.finishLater(told);
+  }
+
+  /** Decodes a result, or a stored error, for a duplicate and emits its event. */
+  #give<T>(
+    key: string,
+    traceparent: string | undefined,
+    event: EventBody,
+    result: StoredResult,
+  ): T {
     let saved: { saved: Saved } | undefined;
     try {
-      const value = open(kept, this.settings.codec) as T;
+      const value = decodeResult(result, this.settings.codec) as T;
       saved = this.#savedBy(value);
       return value;
     } finally {
@@ -340,7 +452,7 @@ export class OnceRunner implements SharedRunHost {
       const saved = savingOf(value as never);
       return saved && { saved };
     } catch {
-      // Nor must counting.
+      // `savingOf` must not affect the call.
       return undefined;
     }
   }

@@ -28,7 +28,7 @@ export type UnknownDecision = 'retry' | 'hold';
 /** What a look at the other side found: run it again, leave it locked, or use this result. */
 export type Reconciliation = UnknownDecision | { readonly value: unknown };
 
-const cacheOptions = /* @__PURE__ */ specs(() => ({
+export const cacheOptions = /* @__PURE__ */ specs(() => ({
   /** The most results that this process caches. */
   maxEntries: wholeNumber({ default: 1000, min: 1 }),
   /** The most bytes that this process caches. */
@@ -39,6 +39,8 @@ const cacheOptions = /* @__PURE__ */ specs(() => ({
 
 /** The result cache of one process, in front of the store. */
 export interface CacheOptions extends OptionsOf<typeof cacheOptions> {}
+
+export const unknownDecision = /* @__PURE__ */ choice<UnknownDecision>('retry', 'hold');
 
 /** The options of `createOnce`. */
 export const onceOptions = /* @__PURE__ */ specs(() => ({
@@ -73,7 +75,7 @@ export const onceOptions = /* @__PURE__ */ specs(() => ({
   timeoutMs: duration({}),
   /** What the next caller of a key does when the outcome of its last run is unknown: run it again (`'retry'`), reject until `evict` (`'hold'`), or what this function returns. */
   onUnknown: either(
-    choice('retry', 'hold'),
+    unknownDecision,
     func<(record: StoreRecord) => Reconciliation | Promise<Reconciliation>>(),
   ),
   /** Whether a caller is rejected (`'fail'`) or runs without protection (`'run'`) when the store fails. */

@@ -1,4 +1,4 @@
-/** `samekey/otel`: what `samekey/once` does, as OpenTelemetry metrics and spans. */
+/** `samekey/otel`: OpenTelemetry metrics and spans for `samekey/once`. */
 import {
   type Attributes,
   context,
@@ -11,17 +11,17 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { CallOptions } from './call.js';
+import type { OnceContext } from './call-function.js';
 import type { OnceEvent, Saved } from './events.js';
 import type { Detailed, Once } from './once.js';
-import type { OnceContext } from './settle.js';
 
 export interface TelemetryOptions {
-  /** Those of the globally registered providers, unless given. */
+  /** Defaults to that of the globally registered provider. */
   readonly tracer?: Tracer;
   readonly meter?: Meter;
 }
 
-/** What watches one `once`. */
+/** The telemetry of one `once`. */
 export interface Telemetry {
   /** For `createOnce({ onEvent })`. */
   readonly onEvent: (event: OnceEvent) => void;
@@ -32,15 +32,15 @@ export interface Telemetry {
 const NAME = 'samekey';
 
 /**
- * Returns what makes metrics and spans of one `once`:
+ * Returns telemetry for one `once`:
  *
  * - `samekey.calls`, by `outcome` (`executed`, `joined`, `replayed`, `failed`, `conflict`, `mismatch`) and `layer`;
- * - `samekey.in_flight`, calls under way;
+ * - `samekey.in_flight`, calls in progress;
  * - `samekey.saved_tokens`, by `direction` (`input`, `output`), `outcome` and `model`, and
- *   `samekey.saved_cost`, by `currency`, too, of duplicates that tell what they saved;
- * - `samekey.hit_ratio`, duplicates among the calls that got a result;
+ *   `samekey.saved_cost`, also by `currency`, of duplicates whose saving is known;
+ * - `samekey.hit_ratio`, the share of duplicates among the calls that received a result;
  * - `samekey.lease_losses`, `samekey.unknown_outcomes`, `samekey.evictions`, `samekey.store_errors`;
- * - a span `samekey.once` for each call, with a link from a call that joined another to that one.
+ * - a span `samekey.once` for each call, with a link from a call to the one that it joined.
  */
 export function telemetry(options: TelemetryOptions = {}): Telemetry {
   const tracer = options.tracer ?? trace.getTracer(NAME);
@@ -49,13 +49,13 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     meter.createCounter(`samekey.${name}`, { description });
   const calls = counter('calls', 'Calls of once, by outcome and layer');
   const leaseLosses = counter('lease_losses', 'Runs whose lease was lost');
-  const unknown = counter('unknown_outcomes', 'Runs whose owner was never heard of again');
-  const evictions = counter('evictions', 'Records taken away by evict');
-  const savedTokens = counter('saved_tokens', 'Tokens that duplicates did not use');
-  const savedCost = counter('saved_cost', 'What duplicates did not cost');
+  const unknown = counter('unknown_outcomes', 'Runs without an outcome');
+  const evictions = counter('evictions', 'Records removed by evict');
+  const savedTokens = counter('saved_tokens', 'Tokens that duplicates saved');
+  const savedCost = counter('saved_cost', 'The cost that duplicates saved');
   const storeErrors = counter('store_errors', 'Failures of the store, by action');
   const inFlight = meter.createUpDownCounter('samekey.in_flight', {
-    description: 'Calls of once under way',
+    description: 'Calls of once in progress',
   });
   let hits = 0;
   let results = 0;
@@ -66,7 +66,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     .addCallback((result) => {
       if (results > 0) result.observe(hits / results);
     });
-  /** Spans of calls under way, by their place in the trace. */
+  /** Spans of calls in progress, by their place in the trace. */
   const open = new Map<string, Span>();
 
   const count = (outcome: OnceEvent['type'], attributes: Attributes = {}) => {

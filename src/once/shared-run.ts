@@ -15,18 +15,19 @@ import { inRun } from './deadlock.js';
 import { inProgress } from './errors.js';
 import type { GuardedStore } from './guarded-store.js';
 import { Heartbeat, RequestGoneError } from './heartbeat.js';
+import type { LiveFunction, Subscriber } from './live.js';
 import type { OnceSettings } from './options.js';
 import type { EventBody, RunTools } from './run.js';
 
-/** What all runs of one `once` share. */
+/** The parts of a `once` that its runs share. */
 export interface SharedRunHost {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly renewals: Alarms;
-  /** Whether no run may be begun any longer. */
+  /** Whether no new run may start. */
   readonly isClosed: boolean;
   emit(key: string, traceparent: string | undefined, event: EventBody): void;
-  /** Lets `close` wait for this. */
+  /** Makes `close` wait for `work`. */
   finishLater(work: Promise<unknown>): void;
 }
 
@@ -38,35 +39,62 @@ export class SharedRun implements RunTools {
   readonly key: string;
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
-  /** Settles in any case where promises are not bound to requests; see `untilSettled`. */
+  /** The outcome. On a platform that binds promises to requests it may never settle: see `untilSettled`. */
   readonly settled: Promise<RunOutcome>;
+  /** The function, if callers read its value while the value arrives. */
+  readonly live: LiveFunction | undefined;
+  /** The same as `settled`, or `undefined` as soon as subscribers of `live` can start to read. */
+  readonly #answered: Promise<RunOutcome | undefined>;
   readonly #heartbeat: Heartbeat | undefined;
-  /** Whether its result was evicted while it was under way. */
+  /** Whether its result was evicted while it was in progress. */
   isEvicted = false;
+  /** Whether all its callers had left before the function was called. */
+  wasAbandoned = false;
   /** Asking the store, waiting for another process's run, running the function, or writing its outcome. */
   phase: 'claiming' | 'waiting' | 'running' | 'writing' = 'claiming';
-  /** What it waits for. */
+  /** The record of the run that it waits for. */
   currentRecord: StoreRecord | undefined;
   readonly #host: SharedRunHost;
   #waiterCount = 0;
-  /** Are called at every new phase. */
+  /** Called at every new phase. */
   readonly #phaseListeners = new Set<() => void>();
   #changes: Changes | undefined;
 
-  constructor(plan: RunPlan, traceparent: string | undefined, host: SharedRunHost) {
+  constructor(
+    plan: Omit<RunPlan, 'fn'>,
+    fn: RunPlan['fn'] | LiveFunction,
+    traceparent: string | undefined,
+    host: SharedRunHost,
+  ) {
     this.settings = host.settings;
     this.store = host.store;
     this.key = plan.key;
     this.fingerprint = plan.fingerprint;
     this.traceparent = traceparent;
     this.#host = host;
-    const fn: RunPlan['fn'] = (context) => inRun(this, () => plan.fn(context));
-    this.settled = runUnderClaim({ ...plan, fn }, this);
+    if (typeof fn === 'function') {
+      this.settled = this.#run(plan, fn);
+      this.#answered = this.settled;
+    } else {
+      this.live = fn;
+      let onArriving = () => {};
+      this.settled = this.#run(plan, (context) => fn.run(context, onArriving));
+      this.#answered = new Promise((resolve, reject) => {
+        onArriving = () => resolve(undefined);
+        this.settled.then(resolve, reject);
+      });
+      // Each waiter receives the error; there may be no waiter left.
+      this.#answered.catch(() => {});
+    }
     if (!isBoundToRequest()) return;
     const heartbeat = new Heartbeat(this.settings.leaseMs);
     this.#heartbeat = heartbeat;
     const stop = () => heartbeat.stop();
     this.settled.then(stop, stop);
+  }
+
+  #run(plan: Omit<RunPlan, 'fn'>, fn: RunPlan['fn']): Promise<RunOutcome> {
+    return runUnderClaim({ ...plan, fn: (context) => inRun(this, () => fn(context)) }, this);
   }
 
   get renewals(): Alarms {
@@ -81,9 +109,9 @@ export class SharedRun implements RunTools {
     return this.#host.isClosed;
   }
 
-  /** Whether the request that started it is gone, and it with that. */
+  /** Whether the request that started the run has ended, and the run with it. */
   get isGone(): boolean {
-    return this.#heartbeat?.isGone ?? false;
+    return this.#heartbeat?.hasEnded ?? false;
   }
 
   /** The outcome, for other requests too: rejects with `RequestGoneError` if the run was cut off. */
@@ -115,18 +143,23 @@ export class SharedRun implements RunTools {
     this.#host.finishLater(work);
   }
 
-  /** Ends its wait for another process's run. */
+  /** Ends its wait for the run of another process. */
   wake(): void {
     this.#changes?.wake();
   }
 
   /**
-   * Waits for the outcome until this caller's own limits. Returns `undefined` if the run had already
-   * been given up because every earlier caller left. The caller is counted before anything is awaited,
-   * so a caller that leaves in the same tick is not the last one.
+   * Waits for the answer, within this caller's own limits: the outcome, or a subscription to a value
+   * that is arriving. Returns `undefined` if the run had already been given up because every earlier
+   * caller left. The caller is counted before anything is awaited, so a caller that leaves in the same
+   * tick is not the last one.
    */
-  async join(options: InnerCallOptions, calledAt: number): Promise<RunOutcome | undefined> {
-    return this.#whileWaiting(options, () => this.#untilOutcome(options, calledAt));
+  join(
+    options: InnerCallOptions,
+    calledAt: number,
+    isDuplicate: boolean,
+  ): Promise<RunOutcome | Subscriber | undefined> {
+    return this.#whileWaiting(options, () => this.#untilAnswered(options, calledAt, isDuplicate));
   }
 
   /**
@@ -134,10 +167,15 @@ export class SharedRun implements RunTools {
    *
    * @throws {OnceError} `SAMEKEY_IN_PROGRESS` if there is a run, here or in another process.
    */
-  async joinIfIdle(options: InnerCallOptions, calledAt: number): Promise<RunOutcome | undefined> {
+  joinIfIdle(
+    options: InnerCallOptions,
+    calledAt: number,
+  ): Promise<RunOutcome | Subscriber | undefined> {
     return this.#whileWaiting(options, async () => {
       await this.untilClaimAnswered(options.signal);
-      if (this.phase === 'claiming' || this.isGone) return this.#untilOutcome(options, calledAt);
+      if (this.phase === 'claiming' || this.isGone) {
+        return this.#untilAnswered(options, calledAt, true);
+      }
       const layer = this.phase === 'waiting' ? 'store' : 'process';
       const event = { type: 'conflict', layer, waitedMs: 0 } as const;
       this.#host.emit(this.key, options.traceparent, event);
@@ -145,61 +183,94 @@ export class SharedRun implements RunTools {
     });
   }
 
-  async #whileWaiting(
-    { signal }: InnerCallOptions,
-    wait: () => Promise<RunOutcome>,
-  ): Promise<RunOutcome | undefined> {
-    this.#waiterCount++;
-    try {
-      return await wait();
-    } catch (error) {
-      if (error instanceof Abandoned || error instanceof RequestGoneError) return undefined;
-      const isLast = this.#waiterCount === 1;
-      if (signal?.aborted && isLast && this.settings.onAbandoned === 'abort') {
-        this.abort.abort(signal.reason);
-      }
-      throw error;
-    } finally {
-      this.#waiterCount--;
-      if (this.#waiterCount === 0) this.wake();
-    }
-  }
-
-  #untilOutcome({ signal, traceparent }: InnerCallOptions, calledAt: number): Promise<RunOutcome> {
-    const { waitMs } = this.settings;
-    if (waitMs === undefined) return untilAborted(this.untilSettled(), signal);
-    return this.#untilWaited(waitMs, calledAt, signal, traceparent);
-  }
-
-  /** Resolves when it is known whether there is a run or a result; what it came to is no matter. */
+  /** Resolves when the store has answered the claim, or the run has ended. */
   async untilClaimAnswered(signal: AbortSource | undefined): Promise<void> {
     if (this.phase !== 'claiming') return;
-    const looked = new Promise<void>((resolve) => {
+    const answered = new Promise<void>((resolve) => {
       this.#phaseListeners.add(resolve);
       this.untilSettled().then(
         () => resolve(),
         () => resolve(),
       );
     });
-    await untilAborted(looked, signal);
+    await untilAborted(answered, signal);
   }
 
-  /** The outcome, or an error once the caller has waited `waitMs` for another process. */
-  async #untilWaited(
-    waitMs: number,
+  /** Resolves when the run has ended, with any outcome. */
+  async untilEnded(options: InnerCallOptions, calledAt: number): Promise<void> {
+    const ended: Promise<unknown> = this.untilSettled().catch(() => {});
+    if (this.live === undefined) await untilAborted(ended, options.signal);
+    else await this.#withinWaitMs(ended, options, calledAt, true);
+  }
+
+  async #whileWaiting(
+    { signal }: InnerCallOptions,
+    wait: () => Promise<RunOutcome | undefined>,
+  ): Promise<RunOutcome | Subscriber | undefined> {
+    this.#waiterCount++;
+    const subscriber = this.live?.subscribe(signal, () => this.#leave());
+    let isReading = false;
+    try {
+      const outcome = await wait();
+      if (outcome !== undefined) return outcome;
+      // It is counted until it has read everything, or has cancelled.
+      isReading = true;
+      return subscriber;
+    } catch (error) {
+      if (error instanceof Abandoned || error instanceof RequestGoneError) return undefined;
+      const isLast = this.#waiterCount === 1;
+      const isAbandoned = signal?.aborted && isLast && subscriber === undefined;
+      if (isAbandoned && this.settings.onAbandoned === 'abort') this.abort.abort(signal.reason);
+      throw error;
+    } finally {
+      if (subscriber === undefined) this.#leave();
+      else if (!isReading) subscriber.cancel();
+    }
+  }
+
+  /** Called when a caller has its answer or has aborted. */
+  #leave(): void {
+    this.#waiterCount--;
+    if (this.#waiterCount > 0) return;
+    this.wasAbandoned ||= this.phase === 'claiming' || this.phase === 'waiting';
+    this.wake();
+    // A value whose end is known is stored, with or without a reader.
+    const isDecided = this.phase === 'writing' || !this.live?.isOpen;
+    if (isDecided || this.settings.onAbandoned === 'keep') return;
+    this.abort.abort(new DOMException('All callers have left', 'AbortError'));
+  }
+
+  #untilAnswered(
+    options: InnerCallOptions,
     calledAt: number,
-    signal: AbortSource | undefined,
-    traceparent: string | undefined,
-  ): Promise<RunOutcome> {
+    isDuplicate: boolean,
+  ): Promise<RunOutcome | undefined> {
+    const answered = this.#heartbeat?.until(this.#answered) ?? this.#answered;
+    const isLimited = isDuplicate && this.live !== undefined;
+    return this.#withinWaitMs(answered, options, calledAt, isLimited);
+  }
+
+  /**
+   * `promise`, or an error once the caller has waited `waitMs` for a run of another process. The time
+   * of a run in this process counts only for a duplicate of a live function.
+   */
+  async #withinWaitMs<T>(
+    promise: Promise<T>,
+    { signal, traceparent }: InnerCallOptions,
+    calledAt: number,
+    countsOwnRun: boolean,
+  ): Promise<T> {
+    const { waitMs } = this.settings;
+    if (waitMs === undefined) return untilAborted(promise, signal);
     let look = () => {};
     let timer: Timer | undefined;
-    const left = new Promise<never>((_, reject) => {
-      let isLongEnough = waitMs === 0;
+    const timedOut = new Promise<never>((_, reject) => {
+      let isLongEnough = waitMs === 0 && !countsOwnRun;
       look = () => {
-        if (!isLongEnough || this.phase !== 'waiting') return;
-        const waitedMs = Math.round(monotonicMs() - calledAt);
-        const event = { type: 'conflict', layer: 'store', waitedMs } as const;
-        this.#host.emit(this.key, traceparent, event);
+        if (!isLongEnough || (this.phase !== 'waiting' && !countsOwnRun)) return;
+        const waitedMs = countsOwnRun ? waitMs : Math.round(monotonicMs() - calledAt);
+        const layer = countsOwnRun ? 'process' : 'store';
+        this.#host.emit(this.key, traceparent, { type: 'conflict', layer, waitedMs });
         this.#phaseListeners.delete(look);
         reject(inProgress(this.key, this.currentRecord, waitedMs));
       };
@@ -212,7 +283,7 @@ export class SharedRun implements RunTools {
     this.#phaseListeners.add(look);
     try {
       look();
-      return await untilAborted(Promise.race([this.untilSettled(), left]), signal);
+      return await untilAborted(Promise.race([promise, timedOut]), signal);
     } finally {
       clearTimer(timer);
       this.#phaseListeners.delete(look);

@@ -1,36 +1,46 @@
-import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { fail, nameOf } from '../errors/errors.js';
 import { defineIdentity, type IdentityLike, type Key, keyOf } from '../index.js';
+import { readOptions } from '../options/read.js';
+import { instance, type OptionsOf, specs, value } from '../options/spec.js';
 import { memoryStore } from '../store/memory.js';
+import type { OnceContext } from './call-function.js';
 import { createOnce, type Once } from './once.js';
-import type { OnceContext } from './settle.js';
+import { onceOptions } from './options.js';
 
-export interface ToolOptions {
+const toolOptions = /* @__PURE__ */ specs(() => ({
   /**
-   * Which of the arguments identify the operation. A model words its prose differently every time it
-   * calls a tool again, and so a payment with a `note` is another one unless `include` names what
-   * makes it the same: `{ include: ['order_id', 'amount'] }`.
+   * The arguments that identify the operation. A model rewords its prose at each call, so a payment with another `note` has another key. Name the arguments that count: `{ include: ['order_id', 'amount'] }`.
+   * @defaultValue all arguments
    */
-  readonly identity?: IdentityLike;
-  /** Where runs are kept; unless given, in this process and for `ttlMs`. */
-  readonly once?: Once;
-  /** How long a result is given again; 24 hours unless given. For an `once` of the tool's own. */
-  readonly ttlMs?: number;
-}
+  identity: value<IdentityLike>('an identity', (given) => {
+    defineIdentity(given as IdentityLike);
+    return undefined;
+  }),
+  /**
+   * The `once` that runs the tool.
+   * @defaultValue one of its own, on a `memoryStore()`
+   */
+  once: instance<Once>('what createOnce returns', 'detailed', 'evict'),
+  /** How long a result is replayed, by a `once` of the tool's own. */
+  ttlMs: onceOptions.ttlMs,
+}));
 
-/** A tool whose runs are kept. */
+export interface ToolOptions extends OptionsOf<typeof toolOptions> {}
+
+/** A tool that runs once per key. */
 export interface OnceTool<A, R> {
   (args: A, options?: { readonly signal?: AbortSignal; readonly fresh?: boolean }): Promise<R>;
-  /** The key of a call with these arguments. */
+  /** Returns the key of a call with these arguments. */
   keyOf(args: A): Key;
-  /** Forgets the result of these arguments. */
+  /** Removes the stored result for these arguments. */
   evict(args: A): Promise<boolean>;
-  /** Calls that ran the function, and calls that did not have to. */
+  /** Counts calls that received an earlier result (`hits`) and calls that ran the function (`misses`). */
   stats(): { readonly hits: number; readonly misses: number };
 }
 
 /**
- * Returns an agent's tool that runs once for the same arguments: a second call, of a model that asks
- * again or of a turn that is tried again, gets the first one's result.
+ * Returns a tool for an agent that runs once for the same arguments. If the model calls it again, or a
+ * turn is retried, the second call receives the result of the first.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type.
  * @example
@@ -54,16 +64,14 @@ export function onceTool<A, R>(
       `Cannot make a tool: ${what}, wanted onceTool(name, function)`,
     );
   }
-  requireMembers(options, ['identity', 'once', 'ttlMs'], 'options of the tool');
-  const { identity = {}, ttlMs } = options;
-  const once =
-    options.once ??
-    createOnce({ store: memoryStore(), ...(ttlMs === undefined ? undefined : { ttlMs }) });
+  const settings = readOptions(toolOptions, options, 'options of onceTool');
+  const { identity = {}, ttlMs } = settings;
+  const once = settings.once ?? createOnce({ store: memoryStore(), ttlMs });
   const scopes = identity.scope === undefined ? [] : [identity.scope].flat();
-  const own = defineIdentity({ ...identity, scope: ['tool', name, ...scopes] });
+  const toolIdentity = defineIdentity({ ...identity, scope: ['tool', name, ...scopes] });
   let hits = 0;
   let misses = 0;
-  const keyOfCall = (args: A) => keyOf(args, own);
+  const keyOfCall = (args: A) => keyOf(args, toolIdentity);
   const tool = async (args: A, call?: { signal?: AbortSignal; fresh?: boolean }) => {
     const { value, outcome } = await once.detailed(
       keyOfCall(args),

@@ -1,34 +1,34 @@
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import { NoAnswerError } from './guarded-store.js';
-import type { Kept } from './kept.js';
 import type { Lease } from './lease.js';
 import type { RunTools } from './run.js';
+import type { StoredResult } from './stored-result.js';
 
-/** How long to wait before a write that failed is sent again: at first, and at most. */
+/** The wait before a failed write is sent again: at first, and at most. */
 const FIRST_WAIT_MS = 100;
-const LAST_WAIT_MS = 5000;
+const MAX_WAIT_MS = 5000;
 
 export type Written =
-  /** The store has it. `writtenForMs`: how long ago it was sent for the first time. */
-  | { readonly type: 'kept'; readonly writtenForMs: number }
+  /** The store has it. `writtenForMs` is the time since it was first sent. */
+  | { readonly type: 'written'; readonly writtenForMs: number }
   /** Another owner has the key. */
   | { readonly type: 'lost' }
   /** The store failed for a whole lease. */
-  | { readonly type: 'unkept' }
-  /** The store will never have room for it. */
+  | { readonly type: 'unwritten' }
+  /** The store has no room for it, and never will. */
   | { readonly type: 'full'; readonly cause: unknown };
 
 /**
- * Writes the outcome of a run. A store that fails is asked again for one lease from now, and no
- * longer: the call was made and paid for, and its callers are waiting for the result.
+ * Writes the outcome of a run. If the store fails, the write is repeated for one lease and no longer,
+ * because callers are waiting for a result that was paid for.
  *
- * A write that gets no answer is sent again after twice the time, and counts whenever it succeeds:
- * over a slow link, resending at the pace of the timeout sent 84 MB for a result of 14.
+ * A write without an answer is repeated after twice the time, and a late success counts. Over a slow
+ * link, repeating at the pace of the timeout sent 84 MB for a result of 14 MB.
  */
 export function writeOutcome(
   key: string,
   owner: string,
-  kept: Kept,
+  result: StoredResult,
   lease: Lease,
   tools: Pick<RunTools, 'settings' | 'store' | 'isEvicted' | 'finishLater'>,
 ): Promise<Written> {
@@ -46,28 +46,29 @@ export function writeOutcome(
       clearTimer(timer);
       resolve(written);
     };
-    const succeed = () => end({ type: 'kept', writtenForMs: monotonicMs() - startedAt });
+    const succeed = () => end({ type: 'written', writtenForMs: monotonicMs() - startedAt });
     const send = async (timeoutMs: number, waitMs: number): Promise<void> => {
       const leftMs = Math.ceil(endsAt - monotonicMs());
-      if (leftMs <= 0) return end({ type: 'unkept' });
+      if (leftMs <= 0) return end({ type: 'unwritten' });
       let isSilent = false;
       try {
         const isOurs = await store.complete(
           key,
           owner,
-          { ...kept, ttlMs },
+          { ...result, ttlMs },
           Math.min(timeoutMs, leftMs),
           (late) => {
             if (late) succeed();
           },
         );
         if (isOurs) return succeed();
-        // An earlier write whose reply was lost may have been kept, and evicted, or have expired.
-        if (tools.isEvicted || monotonicMs() - startedAt >= ttlMs) return end({ type: 'unkept' });
-        // Nobody may have the key: the store has restarted without its records, or evicted this one.
+        // An earlier write may have succeeded without a reply, and was then evicted or has expired.
+        if (tools.isEvicted || monotonicMs() - startedAt >= ttlMs)
+          return end({ type: 'unwritten' });
+        // The store may have lost the record: after a restart, or by its own eviction.
         const isReclaimed = !isEnded && (await lease.reclaim());
         if (!isEnded && isReclaimed) return await send(timeoutMs, waitMs);
-        // Meanwhile the late answer to an earlier write has ended this.
+        // The late answer to an earlier write has ended this one.
         if (isReclaimed) tools.finishLater(store.release(key, owner));
         return end({ type: 'lost' });
       } catch (error) {
@@ -79,7 +80,7 @@ export function writeOutcome(
       }
       if (isEnded) return;
       if (isSilent) return send(2 * timeoutMs, waitMs);
-      const nextWaitMs = Math.min(2 * waitMs, LAST_WAIT_MS);
+      const nextWaitMs = Math.min(2 * waitMs, MAX_WAIT_MS);
       timer = setTimer(
         () => tools.finishLater(send(timeoutMs, nextWaitMs)),
         Math.min(waitMs, Math.max(0, endsAt - monotonicMs())),

@@ -1,14 +1,20 @@
-import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { fail, nameOf, quote, requireMembers, type SamekeyErrorCode } from '../errors/errors.js';
 import { type OptionSpec, type OptionSpecs, type SettingsOf, shown } from './spec.js';
 
-/** Throws the error of an option that is refused. */
-export type Refuse = (Class: new (message: string) => Error, sentence: string) => never;
+/** How options are named in messages, and the code of the errors. */
+export interface Reading {
+  /** The options of related functions by their names, for callers who take one for another. */
+  readonly others?: Readonly<Record<string, object>>;
+  readonly code?: SamekeyErrorCode;
+  /** What a message calls an option: a variable of the environment, for example. */
+  readonly nameFor?: (name: string) => string;
+  /** How a message shows a value of the wrong type. */
+  readonly show?: (value: unknown) => string;
+}
 
 /**
  * Checks the options of a function, when the thing it returns is made, and fills in the defaults.
- *
- * `what` is what messages call the options: `options of createOnce`. `others` has the options of
- * related functions, by their names, for whoever takes one function's options for another's.
+ * `what` is what messages call the options: `options of createOnce`.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` naming the option and the right values.
  */
@@ -16,52 +22,40 @@ export function readOptions<Specs>(
   specs: Specs,
   options: unknown,
   what: string,
-  others: Readonly<Record<string, object>> = {},
+  {
+    others = {},
+    code = 'SAMEKEY_BAD_ARGUMENT',
+    nameFor = (name) => name,
+    show = nameOf,
+  }: Reading = {},
 ): SettingsOf<Specs> {
-  const refuse: Refuse = (Class, sentence) =>
-    fail(Class, 'SAMEKEY_BAD_ARGUMENT', `Cannot use the ${what}: ${sentence}`);
-  return readMembers(specs as OptionSpecs, options, what, '', refuse, others) as SettingsOf<Specs>;
-}
-
-function readMembers(
-  specs: OptionSpecs,
-  options: unknown,
-  what: string,
-  prefix: string,
-  refuse: Refuse,
-  others: Readonly<Record<string, object>>,
-): Record<string, unknown> {
-  const names = Object.keys(specs);
+  const names = Object.keys(specs as OptionSpecs);
   requireMembers(options, names, what, (name) => hintAt(name, names, others));
   const settings: Record<string, unknown> = {};
   for (const name of names) {
-    const spec = specs[name] as OptionSpec;
-    const label = prefix + name;
-    const setting = readOption(spec, (options as Record<string, unknown>)[name], label, refuse);
+    const spec = (specs as OptionSpecs)[name] as OptionSpec;
+    let value = (options as Record<string, unknown>)[name];
+    if (value === undefined && !spec.isRequired) {
+      value = spec.default;
+    } else {
+      const fault = spec.faultOf(value);
+      if (fault) {
+        const [Class, state = `is ${(Class === RangeError ? shown : show)(value)}`] = fault;
+        fail(
+          Class,
+          code,
+          `Cannot use the ${what}: ${nameFor(name)} ${state}, wanted ${spec.wanted}`,
+        );
+      }
+    }
     settings[name] =
-      spec.specs && typeof setting === 'object'
-        ? readMembers(spec.specs, setting, `${label} in the ${what}`, `${label}.`, refuse, {})
-        : setting;
+      spec.specs && typeof value === 'object'
+        ? readOptions(spec.specs, value, `${name} in the ${what}`, {
+            nameFor: (inner) => `${name}.${inner}`,
+          })
+        : value;
   }
-  return settings;
-}
-
-/**
- * Checks one value, which messages call `label`; returns it or the default. `show` is how they show
- * a value of the wrong type.
- */
-export function readOption(
-  spec: OptionSpec,
-  given: unknown,
-  label: string,
-  refuse: Refuse,
-  show: (value: unknown) => string = nameOf,
-): unknown {
-  if (given === undefined && !spec.isRequired) return spec.default;
-  const fault = spec.faultOf(given);
-  if (fault === undefined) return given;
-  const [Class, state = `is ${Class === RangeError ? shown(given) : show(given)}`] = fault;
-  return refuse(Class, `${label} ${state}, wanted ${spec.wanted}`);
+  return settings as SettingsOf<Specs>;
 }
 
 /** What a caller may have meant by a name that no option has. */

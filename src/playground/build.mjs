@@ -1,10 +1,10 @@
-/** The playground: one page, one stylesheet, one script and the library's own file in a folder. */
+/** Builds the playground: a page, a stylesheet, a script and the library's file. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const FOLDER = 'dist/playground';
 
-/** From the repository's root, when dist/index.js is there. */
+/** Runs in the repository's root, after dist/index.js is built. */
 export async function buildPlayground() {
   mkdirSync(FOLDER, { recursive: true });
   await build({
@@ -18,8 +18,8 @@ export async function buildPlayground() {
     define: { EXAMPLE_TEXTS: JSON.stringify(exampleTexts()) },
     plugins: [
       {
-        // What the page shows is made by the file that everybody else imports, byte for byte.
-        name: 'the library stays a file of its own',
+        // The page uses exactly the file that other users import.
+        name: 'the library is a separate file',
         setup({ onResolve }) {
           onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({
             path: './samekey.js',
@@ -34,7 +34,7 @@ export async function buildPlayground() {
   copyFileSync('node_modules/uplot/LICENSE', `${FOLDER}/uplot.LICENSE`);
 }
 
-/** The requests in examples/ by name, as their files have them. */
+/** Reads the requests in examples/, by name. */
 function exampleTexts() {
   const files = readdirSync('examples').filter((file) => file.endsWith('.json'));
   const names = files.map((file) => file.replace('.json', '')).sort();

@@ -1,6 +1,6 @@
 const UNITS = ['bytes', 'KB', 'MB', 'GB'];
 
-/** A number of bytes for people: `189 bytes`, `3.8 KB`, `12 MB`. */
+/** Formats a number of bytes: `189 bytes`, `3.8 KB`, `12 MB`. */
 export function byteSize(byteCount: number): string {
   let unit = 0;
   let size = byteCount;

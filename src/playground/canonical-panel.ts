@@ -4,7 +4,7 @@ import { canonicalRows, type Row } from './canonical-rows.js';
 import { copyButton } from './copy-button.js';
 import { byId, chosen, element } from './element.js';
 
-/** Rows drawn at once; a browser lays out ten thousand of them for a second. */
+/** How many rows to draw at once. A browser takes a second to lay out ten thousand. */
 const ROWS_AT_ONCE = 600;
 const TEXT_CHARS = 20_000;
 
@@ -13,7 +13,7 @@ interface Shown {
   readonly explanation: Explanation;
 }
 
-/** The canonical form, by its structure or as the text that is hashed. */
+/** Shows the canonical form: its structure, or the text that is hashed. */
 export class CanonicalPanel {
   #shown: Shown | undefined;
 
@@ -29,7 +29,7 @@ export class CanonicalPanel {
     const { canonical = '', excluded = [], referenced = [] } = shown?.explanation ?? {};
     const parts = [
       byteSize(new Blob([canonical]).size),
-      ...(excluded.length > 0 ? [`${counted(excluded.length, 'part')} left out`] : []),
+      ...(excluded.length > 0 ? [`${counted(excluded.length, 'part')} excluded`] : []),
       ...(referenced.length > 0 ? [`${referenced.length} as a digest`] : []),
     ];
     byId('canonical-meta').textContent = shown === undefined ? '' : parts.join(' · ');
@@ -82,14 +82,14 @@ function drawMore(sheet: HTMLElement, rows: Generator<Row>): void {
   sheet.append(more);
 }
 
-function line({ depth, name, text, kind, comma, isOut, why, replaced }: Row): HTMLElement {
+function line({ depth, name, text, kind, comma, isExcluded, reason, replaced }: Row): HTMLElement {
   const content: (Node | string)[] = [];
   if (name !== undefined) content.push(element('span', { class: 'name' }, name), ': ');
   const old = replaced === undefined ? [] : [element('del', {}, replaced), ' '];
   content.push(...old, element(replaced === undefined ? 'span' : 'ins', { class: kind }, text));
-  const whole = isOut ? [element('del', {}, ...content)] : content;
-  const row = element('div', { class: isOut ? 'row out' : 'row' }, ...whole, comma ? ',' : '');
-  if (why !== undefined) row.append(' ', element('span', { class: 'why' }, why));
+  const whole = isExcluded ? [element('del', {}, ...content)] : content;
+  const row = element('div', { class: isExcluded ? 'row out' : 'row' }, ...whole, comma ? ',' : '');
+  if (reason !== undefined) row.append(' ', element('span', { class: 'why' }, reason));
   row.style.setProperty('--depth', String(depth));
   return row;
 }

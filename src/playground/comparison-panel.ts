@@ -4,16 +4,16 @@ import { byId, element } from './element.js';
 import { keyBars, keyText } from './key-text.js';
 
 const MAX_ROWS = 100;
-/** How much of a value is shown around the place where it becomes another. */
+/** How much of a value is shown before its first difference. */
 const LEAD_CHARS = 40;
 const SHOWN_CHARS = 160;
 
-/** What two requests are to each other, or why that cannot be said yet. */
+/** The comparison of two requests, or the reason why there is none yet. */
 export type Comparison =
   | { readonly waitsFor: string }
   | { readonly keys: readonly [string, string]; readonly differences: readonly Difference[] };
 
-/** Says whether two requests have one key, and if not, where their identities part. */
+/** Shows whether two requests have the same key, and their differences. */
 export function showComparison(comparison: Comparison | undefined): void {
   const verdict = byId('verdict');
   verdict.hidden = comparison === undefined;
@@ -33,7 +33,11 @@ export function showComparison(comparison: Comparison | undefined): void {
   );
   if (isSame) {
     verdict.append(
-      element('p', { class: 'lead' }, 'To whoever acts on the key, these are one request.'),
+      element(
+        'p',
+        { class: 'lead' },
+        'A system that uses the key treats these as the same request.',
+      ),
     );
     return;
   }
@@ -44,16 +48,16 @@ export function showComparison(comparison: Comparison | undefined): void {
   const items = differences.slice(0, MAX_ROWS).map(differenceItem);
   verdict.append(
     element('div', { class: 'two-keys' }, ...pairs),
-    element('h3', {}, `They part at ${counted(differences.length, 'place')}`),
+    element('h3', {}, `${counted(differences.length, 'difference')}`),
     element('ul', { class: 'differences', tabindex: '0', 'aria-label': 'Differences' }, ...items),
   );
   if (differences.length > MAX_ROWS) {
-    const rest = counted(differences.length - MAX_ROWS, 'more place');
+    const rest = counted(differences.length - MAX_ROWS, 'more difference');
     verdict.append(element('p', { class: 'meta' }, `And ${rest}.`));
   }
 }
 
-/** The verdict in a few words. */
+/** The result of the comparison in a few words. */
 export function verdictText(comparison: Comparison): string {
   if ('waitsFor' in comparison) return comparison.waitsFor;
   return comparison.differences.length === 0 ? 'Same key' : 'Different keys';
@@ -66,9 +70,7 @@ function differenceItem({ path, a, b }: Difference): HTMLElement {
       'div',
       { class: 'side-value' },
       element('span', { class: 'side' }, name),
-      value === undefined
-        ? element('span', { class: 'meta' }, 'nothing there')
-        : excerpt(value, same),
+      value === undefined ? element('span', { class: 'meta' }, 'absent') : excerpt(value, same),
     );
   return element(
     'li',
@@ -79,7 +81,7 @@ function differenceItem({ path, a, b }: Difference): HTMLElement {
   );
 }
 
-/** A value from shortly before the place where it differs, what differs being marked. */
+/** A value from shortly before its first difference, with the difference marked. */
 function excerpt(value: string, { head, tail }: Common): HTMLElement {
   const from = head > LEAD_CHARS ? head - LEAD_CHARS : 0;
   const to = Math.min(value.length, from + SHOWN_CHARS);
@@ -93,7 +95,7 @@ function excerpt(value: string, { head, tail }: Common): HTMLElement {
   );
 }
 
-/** How many characters two texts begin and end with in common. */
+/** The number of equal characters at the start and at the end of two texts. */
 interface Common {
   readonly head: number;
   readonly tail: number;

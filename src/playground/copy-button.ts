@@ -1,25 +1,25 @@
 import { announce, element } from './element.js';
 
-/** How long a button says what it did. */
+/** How long a button shows the result of copying. */
 const FEEDBACK_MS = 1600;
 
-/** A button that puts `text` on the clipboard; `what` is its name for who cannot see its place. */
-export function copyButton(what: string, text: string): HTMLButtonElement {
-  const label = element('span', {}, 'Copy');
+/** A button that copies `text` to the clipboard. `label` names the text for screen readers. */
+export function copyButton(label: string, text: string): HTMLButtonElement {
+  const caption = element('span', {}, 'Copy');
   const button = element(
     'button',
-    { type: 'button', class: 'copy', 'aria-label': `Copy ${what}` },
-    label,
+    { type: 'button', class: 'copy', 'aria-label': `Copy ${label}` },
+    caption,
   );
   let timer: ReturnType<typeof setTimeout> | undefined;
   button.addEventListener('click', async () => {
     const isCopied = await copy(text);
-    label.textContent = isCopied ? 'Copied' : 'Not copied';
+    caption.textContent = isCopied ? 'Copied' : 'Not copied';
     button.classList.toggle('done', isCopied);
-    announce(isCopied ? `Copied ${what}` : `The browser did not let ${what} be copied`);
+    announce(isCopied ? `Copied ${label}` : `The browser refused to copy ${label}`);
     clearTimeout(timer);
     timer = setTimeout(() => {
-      label.textContent = 'Copy';
+      caption.textContent = 'Copy';
       button.classList.remove('done');
     }, FEEDBACK_MS);
   });
@@ -31,7 +31,7 @@ async function copy(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Not on a secure origin, or not allowed: the older way asks nobody.
+    // Without a secure origin or permission, the older API may still work.
     return copyFromSelection(text);
   }
 }

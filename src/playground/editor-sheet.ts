@@ -1,7 +1,7 @@
 import { element } from './element.js';
 import type { Fault } from './request-text.js';
 
-/** As in playground.css. */
+/** The same values as in editor.css. */
 const LINE_HEIGHT = 20;
 const PADDING = 12;
 const TAB_COLUMNS = 2;
@@ -42,7 +42,7 @@ export class EditorSheet {
     this.changed();
   }
 
-  /** To be called when the text is another one: an older fault is not about it. */
+  /** Must be called when the text has changed. It removes the fault of the old text. */
   changed(): void {
     const { value } = this.area;
     this.#lineCount = 1;
@@ -62,7 +62,7 @@ export class EditorSheet {
     this.#place();
   }
 
-  /** Puts the caret where the fault is. */
+  /** Moves the caret to the fault. */
   goTo({ line = 1, column = 1 }: Fault): void {
     const at = this.#lineStart(line) + this.#before(line, column).length;
     this.area.focus();
@@ -77,7 +77,7 @@ export class EditorSheet {
     return start;
   }
 
-  /** What is before a column, which counts Unicode characters, in its line. */
+  /** Returns the text before a column. Columns count Unicode characters. */
   #before(line: number, column: number): string {
     const start = this.#lineStart(line);
     let end = start;
@@ -91,7 +91,7 @@ export class EditorSheet {
     const context = document.createElement('canvas').getContext('2d');
     if (context === null) return 0;
     context.font = getComputedStyle(this.area).font;
-    // What is that far to the right is not looked at by the pixel.
+    // So far to the right, the position need not be exact.
     return context.measureText(text.slice(-20_000).replaceAll('\t', ' '.repeat(TAB_COLUMNS))).width;
   }
 

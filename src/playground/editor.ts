@@ -4,38 +4,38 @@ import { element } from './element.js';
 import { EXAMPLES } from './examples.js';
 import type { Fault, RequestText } from './request-text.js';
 
-/** Beyond it a browser's text area and a long list of members take seconds: ask first. */
+/** A larger text takes a browser seconds to lay out, so the editor asks first. */
 export const LARGE_BYTES = 5_000_000;
 
 interface EditorOptions {
   readonly id: string;
   readonly label: string;
   readonly placeholder: string;
-  /** Called when it holds something else; often, while somebody types. */
+  /** Called when the content changes, also for each keystroke. */
   onChange(): void;
-  /** Called when the editor is to go away, if it may. */
+  /** Called by the button that removes the editor. Without it there is no such button. */
   onRemove?(): void;
 }
 
-/** Something large or odd that came in, not looked into yet. */
-interface Held {
+/** A large input that is not read yet. */
+interface LargeInput {
   readonly name: string;
   readonly byteCount: number;
   read(): Promise<RequestText>;
 }
 
-/** One request: typed, pasted, dropped, opened or chosen from the examples. */
+/** The editor of one request: typed, pasted, dropped, opened or chosen from the examples. */
 export class Editor {
   readonly #sheet: EditorSheet;
   readonly #meta = element('p', { class: 'meta' });
-  readonly #question = element('div', { class: 'held', hidden: '' });
+  readonly #message = element('div', { class: 'held', hidden: '' });
   readonly #fault: HTMLElement;
   readonly #menu: HTMLSelectElement;
   readonly #options: EditorOptions;
   #content: RequestText = { text: '' };
-  /** Whether it waits for somebody to say what to do with something large. */
+  /** Whether the editor asks what to do with a large input. */
   isAsking = false;
-  /** Whether a file is on its way in: what it holds now is about to go. */
+  /** Whether the editor reads a file, which will replace the content. */
   isReading = false;
 
   constructor(root: HTMLElement, options: EditorOptions) {
@@ -49,9 +49,9 @@ export class Editor {
     open.addEventListener('click', () => file.click());
     file.addEventListener('change', () => {
       const chosen = file.files?.[0];
-      // The same file may be chosen again, changed.
+      // Choosing the same file again, after a change, must fire an event as well.
       file.value = '';
-      if (chosen !== undefined) this.#take(chosen);
+      if (chosen !== undefined) this.#openFile(chosen);
     });
     const tools: Node[] = [this.#menu, open, file];
     if (options.onRemove !== undefined) {
@@ -67,7 +67,7 @@ export class Editor {
         this.#meta,
         element('div', { class: 'tools' }, ...tools),
       ),
-      this.#question,
+      this.#message,
       this.#sheet.root,
       this.#fault,
     );
@@ -82,9 +82,9 @@ export class Editor {
     this.#sheet.area.focus();
   }
 
-  /** Shows a text that is not too large to be edited. */
+  /** Shows a text that is small enough to edit. */
   show(content: RequestText): void {
-    this.#release();
+    this.#showSheet();
     this.#content = content;
     this.#sheet.text = content.text;
     this.#options.onChange();
@@ -95,7 +95,7 @@ export class Editor {
     this.show({ text: EXAMPLES[name] ?? '' });
   }
 
-  /** Shows what is wrong with the text, at its place, or that nothing is. */
+  /** Shows a fault at its place in the text; `undefined` removes it. */
   mark(fault: Fault | undefined): void {
     this.#sheet.mark(fault);
     this.#fault.hidden = fault === undefined;
@@ -129,7 +129,7 @@ export class Editor {
   #wireInput(root: HTMLElement): void {
     const { area } = this.#sheet;
     area.addEventListener('input', () => {
-      if (this.#askAboutText('What you put in', area.value)) return;
+      if (this.#askAboutText('Your text', area.value)) return;
       this.#content = { text: area.value };
       this.#menu.value = '';
       this.#sheet.changed();
@@ -137,8 +137,8 @@ export class Editor {
     });
     area.addEventListener('paste', (event) => {
       const text = event.clipboardData?.getData('text/plain') ?? '';
-      // Before the text area has it: laying it out is what takes long.
-      if (this.#askAboutText('What you pasted', text)) event.preventDefault();
+      // Asks before the text area lays the text out, which takes long.
+      if (this.#askAboutText('The pasted text', text)) event.preventDefault();
     });
     root.addEventListener('dragover', (event) => {
       event.preventDefault();
@@ -150,12 +150,12 @@ export class Editor {
       const dropped = event.dataTransfer?.files[0];
       if (dropped !== undefined) {
         event.preventDefault();
-        this.#take(dropped);
+        this.#openFile(dropped);
         return;
       }
-      // Text goes where the text area puts it.
+      // The text area inserts dropped text itself.
       const text = event.dataTransfer?.getData('text/plain') ?? '';
-      if (this.#askAboutText('What you dropped', text)) event.preventDefault();
+      if (this.#askAboutText('The dropped text', text)) event.preventDefault();
     });
   }
 
@@ -166,29 +166,29 @@ export class Editor {
     return true;
   }
 
-  async #take(file: File): Promise<void> {
+  async #openFile(file: File): Promise<void> {
     this.#menu.value = '';
-    const held = { name: file.name, byteCount: file.size, read: () => readFile(file) };
-    if (file.size > LARGE_BYTES) this.#ask(held);
-    else await this.#use(held);
+    const input = { name: file.name, byteCount: file.size, read: () => readFile(file) };
+    if (file.size > LARGE_BYTES) this.#ask(input);
+    else await this.#use(input);
   }
 
-  /** Nothing is worked on until somebody says so. */
-  #ask(held: Held): void {
-    this.#release();
+  /** Asks whether to process a large input. */
+  #ask(input: LargeInput): void {
+    this.#showSheet();
     this.isAsking = true;
     this.#content = { text: '' };
-    const use = element('button', { type: 'button', class: 'primary' }, 'Work on it');
-    const drop = element('button', { type: 'button' }, 'Leave it');
-    use.addEventListener('click', () => this.#use(held));
+    const use = element('button', { type: 'button', class: 'primary' }, 'Use it');
+    const drop = element('button', { type: 'button' }, 'Cancel');
+    use.addEventListener('click', () => this.#use(input));
     drop.addEventListener('click', () => this.show({ text: '' }));
-    const size = byteSize(held.byteCount);
-    this.#hold(
-      element('p', {}, element('strong', {}, `${held.name} has ${size}.`)),
+    const size = byteSize(input.byteCount);
+    this.#showMessage(
+      element('p', {}, element('strong', {}, `${input.name} has ${size}.`)),
       element(
         'p',
         {},
-        'That is a lot for a browser tab: it may not answer for some seconds, and it will not be shown in the editor.',
+        'The page may not respond for a few seconds, and the editor will not show the text.',
       ),
       element('div', { class: 'tools' }, use, drop),
     );
@@ -196,35 +196,35 @@ export class Editor {
     use.focus();
   }
 
-  async #use({ name, byteCount, read }: Held): Promise<void> {
+  async #use({ name, byteCount, read }: LargeInput): Promise<void> {
     let content: RequestText;
     this.isReading = true;
     this.#options.onChange();
     try {
       content = await read();
     } catch (error) {
-      this.#release();
+      this.#showSheet();
       this.#content = { text: '' };
       const message = `Cannot read ${name}: ${(error as Error).message}`;
-      this.#hold(element('p', { class: 'fault' }, message), this.#closeButton());
+      this.#showMessage(element('p', { class: 'fault' }, message), this.#closeButton());
       return;
     } finally {
       this.isReading = false;
       this.#options.onChange();
     }
-    // A text area would show other characters for what is no text, and freeze on what is large.
+    // A text area cannot show binary data, and freezes on a large text.
     if (content.bytes === undefined && byteCount <= LARGE_BYTES) {
       this.show(content);
       return;
     }
-    this.#release();
+    this.#showSheet();
     this.#content = content;
-    const what = element('strong', {}, `${name}, ${byteSize(byteCount)}`);
-    this.#hold(element('p', {}, what), this.#closeButton());
+    const label = element('strong', {}, `${name}, ${byteSize(byteCount)}`);
+    this.#showMessage(element('p', {}, label), this.#closeButton());
   }
 
   #closeButton(): HTMLElement {
-    const close = element('button', { type: 'button' }, 'Close it');
+    const close = element('button', { type: 'button' }, 'Close');
     close.addEventListener('click', () => {
       this.show({ text: '' });
       this.focus();
@@ -232,23 +232,23 @@ export class Editor {
     return element('div', { class: 'tools' }, close);
   }
 
-  #hold(...children: Node[]): void {
-    this.#question.replaceChildren(...children);
-    this.#question.hidden = false;
+  #showMessage(...children: Node[]): void {
+    this.#message.replaceChildren(...children);
+    this.#message.hidden = false;
     this.#sheet.root.hidden = true;
     this.mark(undefined);
   }
 
-  #release(): void {
+  #showSheet(): void {
     this.isAsking = false;
-    this.#question.hidden = true;
+    this.#message.hidden = true;
     this.#sheet.root.hidden = false;
     this.#sheet.text = '';
     this.mark(undefined);
   }
 }
 
-/** Bytes are kept where the text does not stand for them, as where line ends were written CR LF. */
+/** Keeps the bytes of a file if the text area would change them, for example its CR LF line ends. */
 async function readFile(file: File): Promise<RequestText> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);

@@ -1,4 +1,4 @@
-/** The requests in `examples/`, which the build puts here, by the name of their files. */
+/** The requests in `examples/`, by file name. The build inserts them. */
 declare const EXAMPLE_TEXTS: Readonly<Record<string, string>>;
 
 export const EXAMPLES = EXAMPLE_TEXTS;

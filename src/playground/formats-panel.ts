@@ -3,7 +3,7 @@ import { byId, element, nextFrame } from './element.js';
 import { type Field, KEY_FORMATS, type KeyFormat, type Material } from './key-formats.js';
 import { keyText } from './key-text.js';
 
-/** From here on the page is let answer between one format and the next. */
+/** For a larger request, the page responds between one format and the next. */
 const LARGE_BYTES = 500_000;
 
 type FieldElement = HTMLInputElement | HTMLSelectElement;
@@ -15,7 +15,7 @@ interface FormatRow {
   readonly root: HTMLElement;
 }
 
-/** The list of a request's keys in every format, each to be copied. */
+/** Lists the keys of a request in all formats, each with a button that copies it. */
 export class FormatsPanel {
   readonly #rows: readonly FormatRow[];
   #material: Material | undefined;
@@ -41,7 +41,7 @@ export class FormatsPanel {
     });
   }
 
-  /** Shows the keys of what is given; of nothing, none. */
+  /** Shows the keys of a request; `undefined` removes them. */
   async show(material: Material | undefined): Promise<void> {
     this.#material = material;
     byId('formats-section').hidden = material === undefined;
@@ -61,9 +61,9 @@ export class FormatsPanel {
     root.hidden = material === undefined || !isPossible;
     if (material === undefined || !isPossible) return;
     try {
-      const key = format.make(material, field?.value ?? '');
+      const key = format.derive(material, field?.value ?? '');
       if (key === undefined) {
-        const wanted = `Fill in the ${format.field?.label.toLowerCase()} to get this one.`;
+        const wanted = `Enter a ${format.field?.label.toLowerCase()} to see this key.`;
         output.append(element('p', { class: 'meta' }, wanted));
       } else {
         output.append(keyText(key), copyButton(`the key: ${format.label}`, key));

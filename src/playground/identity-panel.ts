@@ -6,12 +6,12 @@ type PresetName = keyof typeof identities;
 
 const LISTS = ['exclude', 'include', 'refs'] as const;
 
-/** What is chosen, or which field has what wrong with it. */
+/** The chosen identity. A faulty one has its faults shown in the form. */
 export type ChosenIdentity =
   | { readonly options: IdentityOptions; readonly isFaulty: false }
   | { readonly isFaulty: true };
 
-/** The form that says which part of a request is its identity. */
+/** The form that defines which part of a request is its identity. */
 export class IdentityPanel {
   readonly #presets = new Map<PresetName, HTMLInputElement>();
 
@@ -33,7 +33,7 @@ export class IdentityPanel {
     return byId<HTMLInputElement>('big-numbers').checked;
   }
 
-  /** Reads the form, and says beside a field what is wrong with it. */
+  /** Reads the form, and shows faults beside their fields. */
   read(): ChosenIdentity {
     byId('snippet').hidden = true;
     let isFaulty = false;

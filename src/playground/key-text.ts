@@ -4,8 +4,8 @@ const DIGITS = 8;
 const GROUPS_IN_LINE = 4;
 
 /**
- * A key in groups of eight digits, so that it breaks between them and two of them can be told
- * apart. The gaps are margins: what is selected and copied is the key alone.
+ * Shows a key in groups of eight digits, so that lines break between groups and keys are easy to
+ * compare. The gaps are margins, so that selecting and copying gives the key without spaces.
  */
 export function keyText(key: string): HTMLElement {
   const [, prefix, digits] = /^([a-z]+_)([0-9a-f]+)$/.exec(key) ?? [];
@@ -26,7 +26,7 @@ export function keyText(key: string): HTMLElement {
   );
 }
 
-/** A key as a row of bars, one for each hexadecimal digit: equal keys look equal from afar. */
+/** Shows a key as a row of bars, one per hexadecimal digit, to compare keys at a glance. */
 export function keyBars(key: string): HTMLElement {
   const bars = element('div', { class: 'bars', 'aria-hidden': 'true' });
   for (const digit of key.replace(/^[a-z]+_/, '')) {

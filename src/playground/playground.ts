@@ -13,12 +13,12 @@ import { bytesOf, type Fault, isEmpty, readRequest, toFault } from './request-te
 import { wireSpeedPanel } from './speed-panel.js';
 import { wireTabs } from './tabs.js';
 
-/** How long somebody must have stopped typing. */
+/** How long typing must pause before the results are updated. */
 const DEBOUNCE_MS = 150;
 
 const results = byId('results');
 const compareSwitch = byId<HTMLButtonElement>('compare-switch');
-const second = byId('editor-b');
+const secondSection = byId('editor-b');
 
 const identity = new IdentityPanel(schedule);
 const canonical = new CanonicalPanel();
@@ -29,17 +29,17 @@ const first = new Editor(byId('editor-a'), {
   placeholder: 'Paste a request, or drop a file here',
   onChange: schedule,
 });
-const other = new Editor(second, {
+const second = new Editor(secondSection, {
   id: 'text-b',
   label: 'Second request',
-  placeholder: 'Paste the retry, say',
+  placeholder: 'Paste another request, for example a retry',
   onChange: schedule,
   onRemove: () => setComparing(false),
 });
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-/** What is on show is of another input from now on, and is replaced when typing pauses. */
+/** Marks the results as outdated, and updates them when typing pauses. */
 function schedule(): void {
   results.setAttribute('aria-busy', 'true');
   clearTimeout(timer);
@@ -47,12 +47,12 @@ function schedule(): void {
 }
 
 function update(): void {
-  if (first.isReading || other.isReading) return;
+  if (first.isReading || second.isReading) return;
   const outcome = derive();
   showKey(outcome);
   canonical.show(outcome.explained);
   formats.show(outcome.material);
-  const comparison = second.hidden ? undefined : compare(outcome);
+  const comparison = secondSection.hidden ? undefined : compare(outcome);
   showComparison(comparison);
   results.setAttribute('aria-busy', 'false');
   announce(
@@ -64,7 +64,7 @@ function update(): void {
 
 type Explained = { value: unknown; explanation: ReturnType<typeof explain> };
 
-/** All that the first request gives: keys, or why there are none. */
+/** The keys of the first request, or the reason why it has no key. */
 interface Outcome {
   readonly summary: string;
   readonly fault?: Fault;
@@ -79,7 +79,7 @@ function derive(): Outcome {
   describe(first);
   first.mark(undefined);
   if (isEmpty(content)) {
-    return { summary: first.isAsking ? 'Waiting for your answer.' : 'There is no request yet.' };
+    return { summary: first.isAsking ? 'Waiting for your answer.' : 'No request yet.' };
   }
   const options = chosen.isFaulty ? {} : chosen.options;
   const body = bytesOf(content);
@@ -88,23 +88,23 @@ function derive(): Outcome {
   if (read.fault !== undefined) {
     first.mark(read.fault);
     const { fault } = read;
-    // A text that is no Unicode has no place to be blamed, and no bytes either.
+    // A fault without a line is in a text that is not valid Unicode, which has no bytes.
     const material = fault.line === undefined ? undefined : raw;
     return { summary: 'No key: the request cannot be read.', fault, ...(material && { material }) };
   }
-  if (chosen.isFaulty) return { summary: 'No key: the identity is wrong.' };
+  if (chosen.isFaulty) return { summary: 'No key: the identity is invalid.' };
   const explained = explainWith(first, read.value, options);
-  if (explained === undefined) return { summary: 'No key: the identity leaves nothing.' };
+  if (explained === undefined) return { summary: 'No key: the identity selects nothing.' };
   const { explanation } = explained;
   return {
-    summary: `${explanation.key}, ${counted(explanation.excluded.length, 'part')} left out`,
+    summary: `${explanation.key}, ${counted(explanation.excluded.length, 'part')} excluded`,
     options,
     explained,
     material: { ...raw, canonical: new TextEncoder().encode(explanation.canonical) },
   };
 }
 
-/** The explanation of a value; or its error, shown where it belongs. */
+/** Explains a value, or shows the error at its place. */
 function explainWith(
   editor: Editor,
   value: unknown,
@@ -122,18 +122,18 @@ function explainWith(
 }
 
 function compare({ explained, options }: Outcome): Comparison | undefined {
-  const { content } = other;
-  describe(other);
-  other.mark(undefined);
+  const { content } = second;
+  describe(second);
+  second.mark(undefined);
   const read = isEmpty(content) ? undefined : readRequest(content, identity.roundsIntegers);
   if (read?.fault !== undefined) {
-    other.mark(read.fault);
+    second.mark(read.fault);
     return { waitsFor: 'The second request cannot be read.' };
   }
-  // What is wrong with the first one is said where its key would be.
+  // The panel of the key reports a fault of the first request.
   if (explained === undefined || options === undefined) return undefined;
   if (read === undefined) return { waitsFor: 'Waiting for the second request.' };
-  const against = explainWith(other, read.value, options);
+  const against = explainWith(second, read.value, options);
   if (against === undefined) return { waitsFor: 'The second request has no key.' };
   return {
     keys: [explained.explanation.key, against.explanation.key],
@@ -158,12 +158,12 @@ function showKey({ explained, summary }: Outcome): void {
 }
 
 function setComparing(isComparing: boolean): void {
-  second.hidden = !isComparing;
+  secondSection.hidden = !isComparing;
   compareSwitch.hidden = isComparing;
   compareSwitch.setAttribute('aria-expanded', String(isComparing));
-  if (isComparing) other.focus();
+  if (isComparing) second.focus();
   else {
-    other.show({ text: '' });
+    second.show({ text: '' });
     compareSwitch.focus();
   }
   schedule();
@@ -171,9 +171,9 @@ function setComparing(isComparing: boolean): void {
 
 function showEngine(): void {
   const { name, simd, canonicalizer } = activeEngine();
-  const what = name === 'wasm' ? 'WebAssembly' : 'JavaScript';
-  const because = canonicalizer === 'js' ? ', WebAssembly being blocked here' : '';
-  byId('engine').textContent = `Engine: ${what}${simd ? ' with SIMD' : because}`;
+  const label = name === 'wasm' ? 'WebAssembly' : 'JavaScript';
+  const note = canonicalizer === 'js' ? ' (WebAssembly is blocked)' : '';
+  byId('engine').textContent = `Engine: ${label}${simd ? ' with SIMD' : note}`;
 }
 
 compareSwitch.addEventListener('click', () => setComparing(true));

@@ -1,13 +1,13 @@
 import { canonicalizeJson, type SamekeyError } from '../index.js';
 
-/** What an editor holds: a text to be edited, or a file too large or too odd for that. */
+/** The content of an editor: a text to edit, or a file that a text area cannot show. */
 export interface RequestText {
   readonly text: string;
-  /** The bytes as they came, where they are not simply the UTF-8 of the text. */
+  /** The bytes of the file, if they differ from the UTF-8 of the text. */
   readonly bytes?: Uint8Array;
 }
 
-/** What is wrong, and where in the text if it is the text. */
+/** A fault. `line` and `column` are its place in the text. */
 export interface Fault {
   readonly message: string;
   readonly line?: number;
@@ -24,7 +24,7 @@ export const isEmpty = ({ text, bytes }: RequestText): boolean =>
 export const bytesOf = ({ text, bytes }: RequestText): Uint8Array =>
   bytes ?? new TextEncoder().encode(text);
 
-/** The value of a JSON text, read as strictly as `keyOfJson` reads it. */
+/** Parses a JSON text as strictly as `keyOfJson`. */
 export function readRequest({ text, bytes }: RequestText, roundsIntegers: boolean): Reading {
   try {
     canonicalizeJson(bytes ?? text, { bigNumbers: roundsIntegers ? 'double' : 'error' });

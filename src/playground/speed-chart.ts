@@ -3,7 +3,7 @@ import type { Contender, ContenderName } from './speed-contenders.js';
 import { SIZES, type Times } from './speed-run.js';
 import { sizeText } from './speed-text.js';
 
-/** Told apart without colour, too. */
+/** Line styles, to distinguish the series without colour. */
 const DASHES: Readonly<Record<ContenderName, number[]>> = {
   lanes: [],
   wasm: [],
@@ -13,7 +13,7 @@ const DASHES: Readonly<Record<ContenderName, number[]>> = {
 
 const HEIGHT = 320;
 
-/** Throughput by message size, both logarithmic, drawn by uPlot while it is measured. */
+/** A chart of throughput by message size, on logarithmic axes. It is updated during the run. */
 export class SpeedChart {
   readonly #root: HTMLElement;
   #contenders: readonly Contender[] = [];
@@ -23,7 +23,7 @@ export class SpeedChart {
   constructor(root: HTMLElement) {
     this.#root = root;
     new ResizeObserver(() => this.#resize()).observe(root);
-    // Colours are read when it is made.
+    // uPlot takes the colours when it is created.
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#create());
   }
 
@@ -115,13 +115,13 @@ export class SpeedChart {
     );
   }
 
-  /** Every second size where there is no room for all. */
+  /** Labels every second size if the chart is narrow. */
   #tick(size: number, at: number): string {
     return this.#width() < 560 && at % 2 === 1 ? '' : sizeText(size);
   }
 }
 
-/** From one power of ten to another, so that the lines between them say something. */
+/** Extends a range to powers of ten, so that grid lines fit it. */
 function decades(low: number | null, high: number | null): [number, number] {
   if (!low || !high) return [1, 1000];
   return [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high))];

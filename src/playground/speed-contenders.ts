@@ -9,13 +9,13 @@ import {
 
 export type ContenderName = 'lanes' | 'wasm' | 'subtle' | 'js';
 
-/** One way of making SHA-256 digests. */
+/** An implementation of SHA-256. */
 export interface Contender {
   readonly name: ContenderName;
   readonly label: string;
   /** How many messages one call digests. */
   readonly messageCount: number;
-  /** Makes `callCount` calls, one after the other, and gives the digests of the last one. */
+  /** Makes `callCount` calls one after the other, and returns the digests of the last one. */
   run(inputs: readonly Uint8Array<ArrayBuffer>[], callCount: number): Run | Promise<Run>;
 }
 
@@ -24,10 +24,10 @@ export interface Run {
   readonly digests: readonly Uint8Array[];
 }
 
-/** Different messages, taken in turn; as many as there are lanes. */
+/** The number of different messages, used in turn. It equals the number of lanes. */
 export const INPUT_COUNT = 4;
 
-/** A synchronous contender, which leaves the engine as it was for the rest of the page. */
+/** A synchronous contender. It restores the engine, which the rest of the page uses. */
 function withEngine(
   choice: EngineChoice,
   call: (inputs: readonly Uint8Array[], turn: number) => Uint8Array | readonly Uint8Array[],
@@ -64,7 +64,7 @@ const ALL: readonly Contender[] = [
     name: 'subtle',
     label: 'crypto.subtle',
     messageCount: 1,
-    // Awaited one after the other, as code that wants one key does.
+    // Each call is awaited, as in code that derives one key.
     async run(inputs, callCount) {
       let last = new ArrayBuffer(0);
       const start = performance.now();
@@ -85,8 +85,8 @@ const ALL: readonly Contender[] = [
   },
 ];
 
-/** Those that work here. */
-export function contendersHere(): Contender[] {
+/** Returns the contenders that this browser supports. */
+export function supportedContenders(): Contender[] {
   const hasWasm = listEngines().some(({ name }) => name === 'wasm');
   return ALL.filter(({ name }) => {
     if (name === 'subtle') return globalThis.crypto?.subtle !== undefined;
@@ -94,18 +94,18 @@ export function contendersHere(): Contender[] {
   });
 }
 
-/** What is missing, in sentences. */
-export function missingHere(): string[] {
+/** Describes what this browser supports. */
+export function supportNotes(): string[] {
   const wasm = listEngines().find(({ name }) => name === 'wasm');
   const notes: string[] = [];
   if (wasm === undefined) {
     notes.push(
-      'WebAssembly is blocked here, as a Content-Security-Policy without “wasm-unsafe-eval” does it. The plain JavaScript engine gives the same keys.',
+      'WebAssembly is blocked here, for example by a Content-Security-Policy without “wasm-unsafe-eval”. The JavaScript engine derives the same keys.',
     );
   } else notes.push(`WebAssembly works here, with${wasm.simd ? '' : 'out'} SIMD.`);
   if (globalThis.crypto?.subtle === undefined) {
     notes.push(
-      `crypto.subtle is missing: browsers give it to secure origins only (https, localhost), and this page came from ${location.origin}.`,
+      `crypto.subtle is missing: browsers provide it on secure origins only (https, localhost), and the origin of this page is ${location.origin}.`,
     );
   }
   return notes;

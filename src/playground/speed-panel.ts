@@ -1,14 +1,14 @@
 import { announce, byId, element } from './element.js';
 import { SpeedChart } from './speed-chart.js';
-import { type Contender, contendersHere, missingHere } from './speed-contenders.js';
+import { type Contender, supportedContenders, supportNotes } from './speed-contenders.js';
 import { runSpeed, SIZES, type Times } from './speed-run.js';
 import { durationText, findingText, sizeText, throughputText } from './speed-text.js';
 
-/** The tab that runs the benchmark in the visitor's browser. */
+/** Connects the tab that runs the benchmark in this browser. */
 export function wireSpeedPanel(): void {
   const button = byId<HTMLButtonElement>('speed-run');
   const progress = byId('speed-progress');
-  const contenders = contendersHere();
+  const contenders = supportedContenders();
   const chart = new SpeedChart(byId('speed-chart'));
   let stop: AbortController | undefined;
 
@@ -33,7 +33,7 @@ export function wireSpeedPanel(): void {
     byId('speed-finding').textContent = finding;
     progress.textContent = signal.aborted
       ? 'Stopped.'
-      : 'Throughput by message size: medians of five rounds, more is better.';
+      : 'Throughput by message size: medians of five rounds. Higher is better.';
     announce(signal.aborted ? 'Stopped.' : `Done. ${finding}`);
   };
 
@@ -53,7 +53,7 @@ export function wireSpeedPanel(): void {
     }
   });
 
-  const notes = missingHere().map((note) => element('li', {}, note));
+  const notes = supportNotes().map((note) => element('li', {}, note));
   byId('speed-notes').replaceChildren(...notes);
   byId('speed-legend').replaceChildren(
     ...contenders.map(({ name, label }) => element('li', {}, swatch(name), label)),
@@ -64,7 +64,7 @@ export function wireSpeedPanel(): void {
   );
 }
 
-/** Lets a narrow column break a name behind its dot. */
+/** Allows a line break after a dot in a narrow column. */
 function breakable(name: string): Node[] {
   const parts = name.split(/(?<=\.)/).map((part) => new Text(part));
   return parts.flatMap((part, i) => (i === 0 ? [part] : [element('wbr'), part]));
@@ -74,7 +74,7 @@ function swatch(name: string): HTMLElement {
   return element('span', { class: `swatch ${name}`, 'aria-hidden': 'true' });
 }
 
-/** The figures of the chart. */
+/** The figures of the chart as a table. */
 function table(contenders: readonly Contender[], times: Times): HTMLTableElement {
   const head = contenders.map(({ name, label }) =>
     element('th', { scope: 'col' }, swatch(name), ...breakable(label)),

@@ -3,13 +3,13 @@ import { type Contender, type ContenderName, INPUT_COUNT } from './speed-contend
 
 export const SIZES = [64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576] as const;
 
-/** How long the page does not answer at a time: less than anybody notices. */
+/** How long the page is blocked at a time: too short to notice. */
 const SLICE_MS = 10;
-/** So that what is timed is compiled: JavaScript began 100 times as slow as it became. */
+/** Warms up until the code is compiled: JavaScript starts 100 times slower. */
 const WARM_UP_MS = 60;
 const ROUND_COUNT = 5;
 
-/** Nanoseconds a message, by contender, for each of `SIZES` in turn. */
+/** Nanoseconds per message, by contender, in the order of `SIZES`. */
 export type Times = Readonly<Record<ContenderName, (number | undefined)[]>>;
 
 export interface SpeedRun {
@@ -19,8 +19,8 @@ export interface SpeedRun {
 }
 
 /**
- * Times every contender at every size, in slices between which the page is drawn and answers. In
- * each round all of them take their turn, so that a slow spell of the machine hits them all.
+ * Times every contender at every size, in slices between which the page responds. Each round includes
+ * all contenders, so that a slow phase of the machine affects all of them.
  */
 export async function runSpeed({ contenders, signal, onProgress }: SpeedRun): Promise<Times> {
   const times: Times = { lanes: [], wasm: [], subtle: [], js: [] };
@@ -46,7 +46,7 @@ export async function runSpeed({ contenders, signal, onProgress }: SpeedRun): Pr
   return times;
 }
 
-/** How many calls a slice has time for, found by doubling while warming up. */
+/** Warms up, and returns how many calls fit into a slice. */
 async function callsInSlice(
   contender: Contender,
   inputs: readonly Uint8Array<ArrayBuffer>[],
@@ -58,14 +58,14 @@ async function callsInSlice(
     await nextTask();
     const { ms } = await contender.run(inputs, callCount);
     spentMs += ms;
-    // Clocks of browsers step by 0.1 ms, or by 1 ms in some.
+    // The clock of a browser has a resolution of 0.1 ms, or of 1 ms in some browsers.
     const inSlice = Math.max(1, Math.round((callCount * SLICE_MS) / Math.max(ms, 0.1)));
     if (spentMs >= WARM_UP_MS || signal.aborted) return inSlice;
     callCount = Math.min(callCount * 2, inSlice);
   }
 }
 
-/** A wrong digest is no speed. The platform's own, where there is one, is one of the contenders. */
+/** Checks that all contenders return the same digests, that of the platform included. */
 async function checkDigests(
   contenders: readonly Contender[],
   inputs: readonly Uint8Array<ArrayBuffer>[],
@@ -78,7 +78,7 @@ async function checkDigests(
         const input = messageCount === 1 ? (callCount - 1) % INPUT_COUNT : lane;
         const text = digest.join();
         if ((seen.get(input) ?? text) !== text) {
-          throw new Error(`${label} gives another digest than the others; please report this`);
+          throw new Error(`${label} returned a different digest; please report this`);
         }
         seen.set(input, text);
       }
@@ -86,7 +86,7 @@ async function checkDigests(
   }
 }
 
-/** Content from a seed, by linear congruence: not for chance, but the same for everybody. */
+/** Generates content from a seed by a linear congruential generator: the same in every browser. */
 function createInputs(size: number): Uint8Array<ArrayBuffer>[] {
   let state = size;
   return Array.from({ length: INPUT_COUNT }, () => {

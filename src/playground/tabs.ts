@@ -1,8 +1,8 @@
 import { byId } from './element.js';
 
 /**
- * Makes the tabs of a list work as tabs do (WAI-ARIA Authoring Practices, "Tabs"): one of them in
- * the tab order, arrow keys, Home and End between them. The address remembers which one is open.
+ * Implements the tabs of WAI-ARIA Authoring Practices, "Tabs": one tab is in the tab order, and arrow
+ * keys, Home and End move between tabs. The fragment of the URL names the open tab.
  */
 export function wireTabs(list: HTMLElement): void {
   const tabs = [...list.querySelectorAll<HTMLButtonElement>('[role="tab"]')];

@@ -1,16 +1,7 @@
-import { fail, nameOf, quote, requireMembers, type SamekeyError } from '../errors/errors.js';
-import type { IdentityLike, Key } from '../index.js';
+import type { SamekeyError } from '../errors/errors.js';
+import type { Key } from '../index.js';
 import { toLineError } from './fault.js';
 import type { LineBlock } from './key-blocks.js';
-import { DEFAULT_MAX_LINE_BYTES, toCount } from './work.js';
-
-export interface JsonLinesOptions {
-  readonly identity?: IdentityLike;
-  /** What a line without a key is: an error that ends the reading, unless given, or a result. */
-  readonly onInvalid?: 'throw' | 'report';
-  /** Longest line, in bytes; 512 MiB unless given. A longer one is not held and has no key. */
-  readonly maxLineBytes?: number;
-}
 
 /**
  * The key of a line or, with `onInvalid: 'report'`, its error. `line` is the line number, from 1.
@@ -18,29 +9,6 @@ export interface JsonLinesOptions {
 export type LineKey =
   | { readonly line: number; readonly key: Key; readonly error?: undefined }
   | { readonly line: number; readonly key?: undefined; readonly error: SamekeyError };
-
-/** A buffer holds at most 4 GiB; this limit is reached first. */
-const LARGEST_MAX_LINE_BYTES = 2 ** 31;
-
-export function toLimits(options: JsonLinesOptions): {
-  continueOnFault: boolean;
-  maxLineBytes: number;
-} {
-  requireMembers(options, ['identity', 'onInvalid', 'maxLineBytes'], 'options');
-  const { onInvalid = 'throw', maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
-  if (onInvalid !== 'throw' && onInvalid !== 'report') {
-    const isText = typeof onInvalid === 'string';
-    fail(
-      isText ? RangeError : TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot use onInvalid: it is ${isText ? quote(onInvalid) : nameOf(onInvalid)}, wanted "throw" or "report"`,
-    );
-  }
-  return {
-    continueOnFault: onInvalid === 'report',
-    maxLineBytes: toCount(maxLineBytes, 'maxLineBytes', LARGEST_MAX_LINE_BYTES),
-  };
-}
 
 /** Yields the keys in blocks of lines one by one. Calls `stopReading` when the caller stops. */
 export async function* lineKeys(

@@ -1,26 +1,24 @@
 import { availableParallelism } from 'node:os';
-import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { fail, nameOf } from '../errors/errors.js';
 import type { ByteStream, Content, IdentityLike, Key } from '../index.js';
 import { pieces } from '../key/stream-pieces.js';
+import { readOptions } from '../options/read.js';
 import type { Batch } from './batch.js';
 import { toTextError } from './fault.js';
 import { inOrder } from './in-order.js';
 import { keyBlocks } from './key-blocks.js';
-import { type JsonLinesOptions, keysIn, type LineKey, lineKeys, toLimits } from './line-keys.js';
+import { keysIn, type LineKey, lineKeys } from './line-keys.js';
+import {
+  type JsonLinesOptions,
+  jsonLinesOptions,
+  type PoolOptions,
+  poolOptions,
+} from './options.js';
 import { textBatches } from './text-batches.js';
 import { Threads } from './threads.js';
-import { toCount, toWork } from './work.js';
+import { toWork } from './work.js';
 
-export type { JsonLinesOptions, LineKey };
-
-const MAX_THREADS = 1024;
-
-export interface PoolOptions {
-  /** Threads to start, 1 to 1024; as many as there are cores unless given. */
-  readonly threads?: number;
-  /** For all calls that name none. It may have no functions: `window.clock`, `refs.cache`. */
-  readonly identity?: IdentityLike;
-}
+export type { JsonLinesOptions, LineKey, PoolOptions };
 
 /** A pool of threads that make keys. Made by `createPool`. */
 export interface Pool {
@@ -78,9 +76,12 @@ export interface Pool {
  * await pool.close();
  */
 export function createPool(options: PoolOptions = {}): Pool {
-  requireMembers(options, ['threads', 'identity'], 'options');
-  const threads = toCount(options.threads ?? availableParallelism(), 'threads', MAX_THREADS);
-  const { identity: usual } = toWork(options.identity);
+  const { threads = availableParallelism(), identity } = readOptions(
+    poolOptions,
+    options,
+    'options of createPool',
+  );
+  const { identity: usual } = toWork(identity);
   const pool = new Threads(threads);
 
   const close = () => pool.close();
@@ -109,12 +110,17 @@ export function createPool(options: PoolOptions = {}): Pool {
 
     jsonLines(stream, options = {}) {
       pool.requireOpen();
-      const limits = toLimits(options);
-      const work = toWork(options.identity ?? usual, limits);
+      const {
+        identity = usual,
+        onInvalid,
+        maxLineBytes,
+      } = readOptions(jsonLinesOptions, options, 'options of jsonLines');
+      const continueOnFault = onInvalid === 'report';
+      const work = toWork(identity, { continueOnFault, maxLineBytes });
       const run = (batch: Batch) => pool.run(batch, work);
       const reading = new AbortController();
       const blocks = keyBlocks(pieces(stream, reading.signal), run, work, threads);
-      return lineKeys(blocks, limits.continueOnFault, () => reading.abort());
+      return lineKeys(blocks, continueOnFault, () => reading.abort());
     },
 
     close,

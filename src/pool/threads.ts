@@ -3,7 +3,7 @@ import type { Piscina as PiscinaClass } from 'piscina';
 import { fail } from '../errors/errors.js';
 import type { Batch, KeyBlock, Work } from './batch.js';
 
-/** The worker in `dist/pool`; the path holds from every folder that this file is bundled into. */
+/** In `dist/pool`, whichever file of the package this code is bundled into. */
 const WORKER = new URL('../pool/worker.js', import.meta.url);
 
 const requireHere = createRequire(import.meta.url);

@@ -1,10 +1,7 @@
-import { fail, nameOf } from '../errors/errors.js';
 import { activeEngine, type IdentityLike } from '../index.js';
 import type { Work } from './batch.js';
+import { DEFAULT_MAX_LINE_BYTES } from './options.js';
 import { toSendable } from './sendable-identity.js';
-
-/** Roughly the longest text that V8 can hold. */
-export const DEFAULT_MAX_LINE_BYTES = 1 << 29;
 
 /** Returns the settings of a call, validated and ready to be sent. */
 export function toWork(
@@ -18,17 +15,4 @@ export function toWork(
     maxLineBytes,
     continueOnFault,
   };
-}
-
-/** Checks a whole number from 1 to `max`. */
-export function toCount(count: unknown, name: string, max: number): number {
-  if (Number.isInteger(count) && (count as number) >= 1 && (count as number) <= max) {
-    return count as number;
-  }
-  const isNumber = typeof count === 'number';
-  return fail(
-    isNumber ? RangeError : TypeError,
-    'SAMEKEY_BAD_ARGUMENT',
-    `Cannot use ${name}: it is ${isNumber ? count : nameOf(count)}, wanted a whole number from 1 to ${max}`,
-  );
 }

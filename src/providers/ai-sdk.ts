@@ -1,4 +1,4 @@
-/** How the AI SDK (npm: ai) names the tokens of an answer, whichever provider made it. */
+/** The AI SDK (npm: ai), which names the tokens of every provider in its own way. */
 import type { UsageNames } from './provider.js';
 
 /** The SDK keeps the model of an answer in `response`, and the provider's own usage in `metadata`. */

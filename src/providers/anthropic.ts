@@ -1,4 +1,4 @@
-/** What samekey knows of the Anthropic API. Sources: platform.claude.com/docs. */
+/** The Anthropic API. Sources: platform.claude.com/docs. */
 import type { BatchFormat, StreamDialect, UsageNames } from './provider.js';
 
 /** Cache marks and the service tier: they change the price of an answer, not the answer. */

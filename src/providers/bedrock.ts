@@ -1,19 +1,20 @@
-/** What samekey knows of Amazon Bedrock. Sources: docs.aws.amazon.com/bedrock. */
+/** Amazon Bedrock. Sources: docs.aws.amazon.com/bedrock. */
 import type { UsageNames } from './provider.js';
 
-/** Latency settings, the service tier, and a token that is itself an idempotency key. */
+/** Latency settings, the service tier, and a token that is an idempotency key itself. */
 export const bedrockExclude = [
   '$.performanceConfig',
   '$.serviceTier',
   '$.clientRequestToken',
 ] as const;
 
-/** What a signature covers anew at each attempt, and the attempt's number. */
+/** Parts of a signature, which is new in each attempt. */
 export const bedrockVolatileHeaders = [
   'x-amz-content-sha256',
   'x-amz-date',
   'x-amz-security-token',
 ] as const;
+/** The SDK numbers its attempts in these headers. */
 export const bedrockVolatilePrefixes = ['amz-sdk-'] as const;
 
 const SIGV4 = /^AWS4-\S+ .*?Credential=([^/,\s]+)/;
@@ -48,3 +49,40 @@ export const bedrockUsage: UsageNames = {
   cacheWrite: ['cacheWriteInputTokens', 'cacheWriteInputTokenCount'],
   output: [['outputTokens'], ['outputTokenCount']],
 };
+
+/** `/model/ID/converse`. An ID may end with a version, such as `:0`. */
+export const bedrockModelPath = /\/model\/([^/:?]+(?::\d+)?)(?=[/:?]|$)/i;
+
+/** The content type of Bedrock's streams. */
+export const EVENT_STREAM_TYPE = 'application/vnd.amazon.eventstream';
+
+/** The prelude of a message: its length, the length of its headers, and their checksum. */
+const PRELUDE_BYTES = 12;
+/** The checksum of the whole message, at its end. */
+const CHECKSUM_BYTES = 4;
+
+/**
+ * Yields the payloads of the messages of an `application/vnd.amazon.eventstream`. A message is a
+ * prelude, headers, the payload and a checksum. The checksums are not verified: the client that used
+ * the answer did that. Stops at the first bytes that are not a message.
+ */
+export function* eventPayloads(stream: Uint8Array): Generator<Uint8Array> {
+  const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
+  for (let start = 0; start + PRELUDE_BYTES + CHECKSUM_BYTES <= stream.length; ) {
+    const messageBytes = view.getUint32(start);
+    const payloadStart = start + PRELUDE_BYTES + view.getUint32(start + 4);
+    const payloadEnd = start + messageBytes - CHECKSUM_BYTES;
+    if (payloadEnd < payloadStart || start + messageBytes > stream.length) return;
+    yield stream.subarray(payloadStart, payloadEnd);
+    start += messageBytes;
+  }
+}
+
+/**
+ * Returns the base64 text of an event that Bedrock wraps in an event of its own, as it does for a
+ * model of another provider. Returns `undefined` for any other event.
+ */
+export function wrappedEvent(event: unknown): string | undefined {
+  const { bytes } = (event ?? {}) as { bytes?: unknown };
+  return typeof bytes === 'string' ? bytes : undefined;
+}

@@ -1,4 +1,4 @@
-/** What samekey knows of the Gemini API. Sources: ai.google.dev/gemini-api/docs. */
+/** The Gemini API. Sources: ai.google.dev/gemini-api/docs. */
 import type { UsageNames } from './provider.js';
 
 /** Members of the SDK's `config` that the SDK does not send. */
@@ -25,3 +25,6 @@ export const geminiUsage: UsageNames = {
   cacheRead: ['cachedContentTokenCount'],
   output: [['candidatesTokenCount', 'thoughtsTokenCount']],
 };
+
+/** `/models/ID:generateContent` */
+export const geminiModelPath = /\/models\/([^/:?]+(?::\d+)?)(?=[/:?]|$)/i;

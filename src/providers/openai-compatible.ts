@@ -1,12 +1,15 @@
-/** What the APIs share that speak OpenAI's Chat Completions: OpenAI itself, Groq, DeepSeek, vLLM, … */
+/** The Chat Completions API, which OpenAI, Groq, DeepSeek, vLLM and many others serve. */
 import type { StreamDialect, UsageNames } from './provider.js';
+
+/** The data of the last event. */
+export const DONE = '[DONE]';
 
 /** Chat Completions and the older Completions. Every event names its object. */
 export const chatCompletionsStream: StreamDialect = {
   isFirst: (_, data) =>
     /^\s*\{/.test(data) && /"object"\s*:\s*"(?:chat|text)[._]completion/.test(data),
-  isLast: (_, data) => data === '[DONE]',
-  lastName: '[DONE]',
+  isLast: (_, data) => data === DONE,
+  lastName: DONE,
 };
 
 export const openaiCompatibleUsage: UsageNames = {

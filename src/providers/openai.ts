@@ -1,4 +1,4 @@
-/** What samekey knows of the OpenAI API. Sources: platform.openai.com/docs. */
+/** The OpenAI API. Sources: platform.openai.com/docs. */
 import type { BatchFormat, StreamDialect, UsageNames } from './provider.js';
 
 /** Cache routing and the service tier: they change the price of an answer, not the answer. */

@@ -11,8 +11,8 @@ const without = (exclude: readonly string[]) => new Identity({ exclude }) as Pre
 
 /**
  * Identities for common requests. Each leaves out the fields that may change between two attempts at
- * the same work without changing the answer. None leaves out your data (`input`, `arguments`, JSON
- * schemas), labels or metadata, by which callers tell two requests apart.
+ * the same work without changing the answer. No preset leaves out your data (`input`, `arguments`, JSON
+ * schemas), labels or metadata, because these distinguish two requests.
  */
 export const identities = /* @__PURE__ */ Object.freeze({
   /** Tracing members that callers and middleware add at the top of a body. */

@@ -1,6 +1,7 @@
 /**
- * What the files of this folder say of one API each. They contain data and small functions of data.
- * Each concern is an export of its own, so that a bundle contains only the concerns it uses.
+ * The types of what samekey knows of an API. Each API has one file in this folder, with data and small
+ * functions of data. Each concern is an export of its own, so that a bundle contains only the concerns
+ * it uses.
  */
 
 /** How the events of a streamed answer show that it is complete. */
@@ -11,7 +12,7 @@ export interface StreamDialect {
   readonly isLast: (event: string | undefined, data: string) => boolean;
   /** The last event, for messages. */
   readonly lastName: string;
-  /** Whether an event says that the answer failed, beside the event `error`, which all have. */
+  /** Whether an event says that the answer failed. In all dialects, an event named `error` says it. */
   readonly isFailure?: (event: string | undefined) => boolean;
 }
 
@@ -27,21 +28,27 @@ export interface UsageNames {
   readonly input?: readonly (readonly string[])[];
   /** All input tokens if the usage has details of them, otherwise those outside the cache. */
   readonly inputOrUncached?: readonly string[];
-  /** Input tokens that were neither read from the cache nor written to it. */
+  /** Input tokens that the cache has no part in. */
   readonly uncached?: readonly string[];
   /** Objects that split the input tokens. */
   readonly details?: readonly string[];
+  /** Members of `details` that count the tokens read from the cache. */
   readonly cacheReadInDetails?: readonly string[];
+  /** Members of `details` that count the tokens written to the cache. */
   readonly cacheWriteInDetails?: readonly string[];
+  /** Input tokens that were read from the cache. */
   readonly cacheRead?: readonly string[];
-  /** The same, of an input that counts all tokens. */
+  /** The same. This member shows that the input counts all tokens. */
   readonly cacheReadOfTotal?: readonly string[];
+  /** Input tokens that were written to the cache. */
   readonly cacheWrite?: readonly string[];
+  /** All output tokens. */
   readonly output?: readonly (readonly string[])[];
 }
 
 /** Where a request of a batch goes, and which requests may share a batch with it. */
 export interface BatchRoute {
+  /** The path of the endpoint, such as `/v1/messages`. */
   readonly url: string;
   /** Requests of different groups may not share a batch. */
   readonly group: string;
@@ -49,11 +56,13 @@ export interface BatchRoute {
   readonly weight: number;
 }
 
-/** What a provider's batches are made of, and how much fits into one. */
+/** The format and limits of a provider's batches. */
 export interface BatchFormat<BodyMember extends string = string> {
+  /** The most requests in one batch. */
   readonly maxRequests: number;
+  /** The most bytes in one batch. */
   readonly maxBytes: number;
-  /** The member of a request that holds the body which the API takes. */
+  /** The member of a request that holds its body. */
   readonly bodyMember: BodyMember;
   /** The route of all requests, if there is only one. */
   readonly fixedRoute?: BatchRoute;

@@ -7,13 +7,13 @@ import { discard } from './request-body.js';
 import { messageOf, type ProxyLog, traceIdOf } from './request-log.js';
 import { pathIn } from './request-target.js';
 
-/** A request that is being answered: who waits for it, and what is told of it. */
+/** A request of a client while the proxy answers it: its disconnect, log line and metrics. */
 export class Call {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #metrics: Metrics;
   readonly #log: ProxyLog;
-  readonly #gone = new AbortController();
+  readonly #disconnect = new AbortController();
   readonly #startedAt = performance.now();
   #outcome: RequestOutcome = 'failed';
   #key: string | undefined;
@@ -28,13 +28,13 @@ export class Call {
     metrics.begin();
     response.on('close', () => {
       if (response.writableFinished) return;
-      this.#gone.abort(new DOMException('The client has gone away', 'AbortError'));
+      this.#disconnect.abort(new DOMException('The client has disconnected', 'AbortError'));
     });
   }
 
-  /** Aborts when the client goes away. */
+  /** Aborts when the client disconnects. */
   get signal(): AbortSignal {
-    return this.#gone.signal;
+    return this.#disconnect.signal;
   }
 
   answered({ headers }: Response): void {
@@ -54,20 +54,20 @@ export class Call {
   }
 
   end(): void {
-    if (this.signal.aborted) this.#tell('aborted');
-    else this.#tell(this.#outcome);
+    if (this.signal.aborted) this.#report('aborted');
+    else this.#report(this.#outcome);
   }
 
   fail(error: unknown): void {
     const { key } = error as { key?: string };
     this.#key ??= key;
     if (this.signal.aborted) {
-      this.#tell('aborted');
+      this.#report('aborted');
       return;
     }
     const response = this.#response;
     if (response.headersSent) {
-      // All that is left to say is that this is not the whole of it.
+      // Closing the connection shows the client that the response is incomplete.
       response.destroy();
     } else {
       const problem = problemOf(error);
@@ -75,10 +75,10 @@ export class Call {
       discard(this.#request);
     }
     const isRefused = response.headersSent && response.statusCode < 500;
-    this.#tell(isRefused && this.#outcome === 'failed' ? 'refused' : 'failed', error);
+    this.#report(isRefused && this.#outcome === 'failed' ? 'refused' : 'failed', error);
   }
 
-  #tell(outcome: RequestOutcome, error?: unknown): void {
+  #report(outcome: RequestOutcome, error?: unknown): void {
     const { method, url = '', headers } = this.#request;
     const status = outcome === 'aborted' ? 499 : this.#response.statusCode;
     this.#metrics.end(outcome, status);
@@ -98,16 +98,16 @@ export class Call {
       return;
     }
     const { code, stack } = error as { code?: unknown; stack?: string };
-    // What has no code is a fault of the proxy's own, and its stack says where.
+    // An error without a code is a fault of the proxy.
     const fault = typeof code === 'string' ? undefined : stack;
     this.#log.warn({ ...line, code, error: loggedMessage(error), stack: fault }, 'request');
   }
 }
 
-/** What came of a body is quoted behind these words, for the client alone. */
+/** The text behind these words quotes a body, which the log must not contain. */
 const loggedMessage = (error: unknown) =>
   error instanceof BrokenResponseError
-    ? error.message.replace(/(: its (?:stream says|body is no JSON)).*/s, '$1 …')
+    ? error.message.replace(/(: its (?:stream says|body is not? JSON)).*/s, '$1 …')
     : messageOf(error);
 
 const rounded = (ms: number | undefined) =>

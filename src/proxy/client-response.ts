@@ -5,7 +5,7 @@ import { endToEndHeaders } from './headers.js';
 
 type OnWritten = (byteCount: number) => void;
 
-/** Writes a response of `fetch`: each piece in the turn in which it comes, and none before the one before has gone. */
+/** Writes a response of `fetch`: each chunk as soon as it arrives and the previous one is sent. */
 export async function writeResponse(
   to: ServerResponse,
   from: Response,
@@ -30,7 +30,7 @@ export async function writeResponse(
   await ended(to);
 }
 
-/** Writes the response as it comes from the other side, coded as it is. */
+/** Writes the response of the upstream unchanged, with its content coding. */
 export async function passResponse(
   to: ServerResponse,
   from: IncomingMessage,
@@ -38,7 +38,7 @@ export async function passResponse(
 ): Promise<void> {
   const { statusCode = 502, statusMessage = '' } = from;
   to.on('close', () => from.destroy());
-  to.writeHead(statusCode, writable(statusMessage), endToEndHeaders(from).flat());
+  to.writeHead(statusCode, sendableReason(statusMessage), endToEndHeaders(from).flat());
   sendHead(to);
   for await (const chunk of from) {
     onWritten(chunk.length);
@@ -49,40 +49,40 @@ export async function passResponse(
 }
 
 /**
- * Sends the head before there is anything of the body: who waits for a stream sees that it has begun.
- * `flushHeaders` of Node.js would encode the bytes of a header as UTF-8, once more.
+ * Sends the head before any of the body, so that the client of a stream sees that it has started.
+ * `flushHeaders` of Node.js would encode the bytes of headers as UTF-8 a second time.
  */
 function sendHead(to: ServerResponse): void {
-  to.write(NOTHING);
+  to.write(NO_BYTES);
 }
 
-const NOTHING = new Uint8Array();
+const NO_BYTES = new Uint8Array();
 
 export function writeProblem(to: ServerResponse, { status, headers, body }: Problem): void {
   const length = { 'content-length': Buffer.byteLength(body) };
-  // Its reason phrase said: one that an earlier head was refused for would be taken otherwise.
+  // Without a reason phrase, Node.js would use one that it refused in an earlier `writeHead`.
   to.writeHead(status, STATUS_CODES[status] ?? '', { ...headers, ...length });
   to.end(body);
 }
 
-/** Without a reason phrase that Node.js reads but does not write; nobody needs one (RFC 9112 §4). */
-export const writable = (reason: string) => (/^[\t -~]*$/.test(reason) ? reason : '');
+/** Drops a reason phrase that Node.js parses but does not write. Clients ignore it (RFC 9112 §4). */
+export const sendableReason = (reason: string) => (/^[\t -~]*$/.test(reason) ? reason : '');
 
 async function drained(to: ServerResponse): Promise<void> {
   if (to.destroyed) return;
-  const gone = new AbortController();
-  const leave = () => gone.abort();
-  to.once('close', leave);
+  const closed = new AbortController();
+  const onClose = () => closed.abort();
+  to.once('close', onClose);
   try {
-    await once(to, 'drain', { signal: gone.signal });
+    await once(to, 'drain', { signal: closed.signal });
   } catch (error) {
-    if (!gone.signal.aborted) throw error;
+    if (!closed.signal.aborted) throw error;
   } finally {
-    to.removeListener('close', leave);
+    to.removeListener('close', onClose);
   }
 }
 
-/** Resolves when all is handed to the system, or the client is gone. */
+/** Resolves when the system has all bytes, or the client has disconnected. */
 function ended(to: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     to.once('close', resolve);

@@ -12,36 +12,36 @@ import { problemOf } from './problem.js';
 import type { ProxyOptions } from './proxy.js';
 import { ProxyError } from './proxy-error.js';
 import { writeRaw } from './refusals.js';
-import { readBody, refuseLong } from './request-body.js';
+import { readBody, refuseTooLong } from './request-body.js';
 import { messageOf, traceIdOf } from './request-log.js';
-import { isForAnother, type RequestTarget, targetOf } from './request-target.js';
+import { isForOtherHost, type RequestTarget, targetOf } from './request-target.js';
 import { type ProxiedInit, Upstream } from './upstream.js';
 
-/** Errors after which the upstream may or may not have done the work. */
+/** Codes of errors after which the upstream may have done the work. */
 const UNKNOWN: ReadonlySet<unknown> = new Set([
   'SAMEKEY_UNKNOWN_OUTCOME',
   'SAMEKEY_TIMEOUT',
   'SAMEKEY_BROKEN_RESPONSE',
 ]);
 
-/** Nor is it known of a request that is given up in the middle, where that is wanted of all. */
+/** An aborted request has an unknown outcome, too. */
 function isUnknown(error: unknown): boolean {
   const { code, name } = error as { code?: unknown; name?: unknown };
   return UNKNOWN.has(code) || name === 'AbortError';
 }
 
-/** Answers requests: from the upstream, from others under way, from the store, or itself. */
+/** Answers requests: from the upstream, from a request in progress, from the store, or with a problem. */
 export class Handler {
   readonly #options: ProxyOptions;
   readonly #metrics = new Metrics();
   readonly #upstream: Upstream;
   readonly #fetch: ReturnType<typeof idempotentFetch>;
   readonly #methods: ReadonlySet<string>;
-  /** What this proxy calls itself in `via`, to know what was here before. */
+  /** The proxy's name in `via`. It recognises requests that have passed it before by this name. */
   readonly #pseudonym = `samekey-${randomBytes(4).toString('hex')}`;
-  /** What is being answered on a connection: it may send the next request before. */
+  /** Responses in progress by connection. A client may send further requests before the first response. */
   readonly #answering = new WeakMap<Duplex, Set<ServerResponse>>();
-  readonly #underWay = new Set<ServerResponse>();
+  readonly #inProgress = new Set<ServerResponse>();
   #isDraining = false;
 
   constructor(options: ProxyOptions) {
@@ -55,10 +55,10 @@ export class Handler {
       onReceived: (byteCount) => this.#metrics.bytes('upstream', 'in', byteCount),
     });
     this.#fetch = idempotentFetch({
-      // The upstream checks a signature, and it does not see a duplicate.
+      // All of a signature counts: the upstream, which would check it, does not see duplicates.
       account: (headers) => accountOf(headers, false),
       ...once,
-      // Compiled here: one of another copy of the library would be compiled at every request.
+      // Compiled once here. An identity of another copy of the library would be compiled at every request.
       ...(identity && { identity: defineIdentity({ ...identity }) }),
       idleMs,
       fetch: (_, init) => this.#upstream.fetch(init as ProxiedInit),
@@ -73,25 +73,29 @@ export class Handler {
     expectsContinue = false,
   ): Promise<void> {
     const { isLoopback, hasMetricsPort } = this.#options;
-    // Whoever keeps the connection would send the next request to nobody.
+    // A kept connection would send its next request to a proxy that has ended.
     if (this.#isDraining) response.shouldKeepAlive = false;
-    // A page of the web is told nothing, either.
-    const isAsked = !hasMetricsPort && !(isLoopback && isForAnother(request));
-    if (isAsked && this.handleOwn(request, response, '/-')) return;
+    // A web page that uses DNS rebinding must not read metrics.
+    const mayBeOwn = !hasMetricsPort && !(isLoopback && isForOtherHost(request));
+    if (mayBeOwn && this.handleOwn(request, response, '/-')) return;
     const call = new Call(request, response, this.#metrics, this.#options.log);
-    // Errors of a connection that is gone; who writes to it sees that it is.
+    // Code that writes to a closed connection checks `destroyed`.
     response.on('error', () => {});
     this.#beginAnswer(request.socket, response);
     try {
       if (this.#isDraining) {
-        throw new ProxyError(503, 'SAMEKEY_CLOSED', 'Cannot take the request: the proxy is ending');
+        throw new ProxyError(
+          503,
+          'SAMEKEY_CLOSED',
+          'Cannot accept the request: the proxy is shutting down, wanted another attempt later',
+        );
       }
       const target = targetOf(request, this.#options.upstream, {
         isLoopback,
         pseudonym: this.#pseudonym,
       });
       const isKeyed = this.#isKeyed(request);
-      if (isKeyed) refuseLong(request, this.#options.maxBodyBytes);
+      if (isKeyed) refuseTooLong(request, this.#options.maxBodyBytes);
       if (expectsContinue) response.writeContinue();
       if (isKeyed) await this.#exchange(request, response, target, call);
       else await this.#pass(request, response, target, call);
@@ -101,9 +105,9 @@ export class Handler {
     }
   }
 
-  /** Refuses what did not become a request. */
+  /** Refuses bytes that are not a request. */
   refuse(socket: Duplex, error: ProxyError): void {
-    // It is gone, or in the middle of an answer, which another one would be taken for the rest of.
+    // In the middle of a response the client would take this one for a part of it.
     if (!socket.writable || this.isAnswering(socket)) {
       socket.destroy();
       return;
@@ -115,7 +119,7 @@ export class Handler {
     this.#options.log.warn({ status, outcome: 'refused', code, error: message }, 'request');
   }
 
-  /** Answers a request for metrics or health; `false` if it is none. */
+  /** Answers a request for metrics or health. Returns `false` for other requests. */
   handleOwn({ method, url = '' }: IncomingMessage, response: ServerResponse, at: string): boolean {
     const path = url.split('?', 1)[0];
     if (method !== 'GET' && method !== 'HEAD') return false;
@@ -127,7 +131,7 @@ export class Handler {
       return true;
     }
     if (path !== `${at}/health`) return false;
-    // A balancer that reads this sends new requests elsewhere.
+    // A load balancer that reads 503 sends new requests to other servers.
     response.writeHead(this.#isDraining ? 503 : 200, { 'content-type': 'application/json' });
     response.end(`${JSON.stringify({ status: this.#isDraining ? 'ending' : 'ok' })}\n`);
     return true;
@@ -136,15 +140,15 @@ export class Handler {
   /** Refuses new requests from now on. */
   refuseAll(): void {
     this.#isDraining = true;
-    for (const response of this.#underWay) response.shouldKeepAlive = false;
+    for (const response of this.#inProgress) response.shouldKeepAlive = false;
   }
 
-  /** Resolves when the results of the requests under way are kept. */
+  /** Resolves when the results of the requests in progress are stored. */
   async drain(): Promise<void> {
     await this.#fetch.close();
   }
 
-  /** When nothing is under way any longer. */
+  /** Closes the connections to the upstream. Call it when no request is in progress. */
   close(): void {
     this.#upstream.close();
   }
@@ -153,8 +157,8 @@ export class Handler {
     return (this.#answering.get(socket)?.size ?? 0) > 0;
   }
 
-  /** Tells the answers that wait for the one before them that their client is gone: Node.js does not. */
-  lose(socket: Duplex): void {
+  /** Closes responses that wait for an earlier one of a closed connection, as Node.js does not. */
+  closeQueued(socket: Duplex): void {
     for (const response of this.#answering.get(socket) ?? []) {
       if (response.socket !== null || response.writableFinished) continue;
       response.destroy();
@@ -163,23 +167,23 @@ export class Handler {
   }
 
   #beginAnswer(socket: Duplex, response: ServerResponse): void {
-    const answers = this.#answering.get(socket) ?? new Set();
-    this.#answering.set(socket, answers.add(response));
-    this.#underWay.add(response);
+    const responses = this.#answering.get(socket) ?? new Set();
+    this.#answering.set(socket, responses.add(response));
+    this.#inProgress.add(response);
     response.on('close', () => {
-      answers.delete(response);
-      this.#underWay.delete(response);
+      responses.delete(response);
+      this.#inProgress.delete(response);
     });
   }
 
   #isKeyed({ method = '', url = '' }: IncomingMessage): boolean {
     return (
       this.#methods.has(method) &&
-      !this.#options.passedPaths.some((beginning) => url.startsWith(beginning))
+      !this.#options.passedPaths.some((prefix) => url.startsWith(prefix))
     );
   }
 
-  /** Sends it at most once, or gives what came or is coming of it. */
+  /** Sends the request at most once, or answers it with the response of an equal one. */
   async #exchange(
     request: IncomingMessage,
     response: ServerResponse,
@@ -200,19 +204,19 @@ export class Handler {
     const init: ProxiedInit = {
       method: request.method as string,
       headers,
-      // A form is read as one only from what `fetch` has to make a request of.
+      // `idempotentFetch` parses a form only if it must make a `Request` of the body, as of a `Blob`.
       body: isForm ? new Blob([body]) : body,
       signal: call.signal,
       proxied: { path, body },
     };
-    const answer = await this.#fetch(url, init);
-    call.answered(answer);
-    // For a client that takes nothing more.
+    const received = await this.#fetch(url, init);
+    call.answered(received);
+    // Disconnects a client that reads nothing.
     response.setTimeout(this.#options.idleMs, () => response.destroy());
-    await writeResponse(response, answer, (count) => call.wrote(count));
+    await writeResponse(response, received, (count) => call.wrote(count));
   }
 
-  /** Sends it on as it is, and its response back. */
+  /** Forwards the request and its response unchanged. */
   async #pass(
     request: IncomingMessage,
     response: ServerResponse,
@@ -228,7 +232,7 @@ export class Handler {
     const incoming = await this.#upstream.send({
       method,
       path,
-      // Where it ends is said on the other connection as it was said on this one.
+      // Both connections use the same message framing.
       headers: isChunked ? [...sent, ['transfer-encoding', 'chunked']] : sent,
       body: hasBody ? request : undefined,
       signal: call.signal,
@@ -242,17 +246,23 @@ export class Handler {
     const { log } = this.#options;
     const { type, key, traceparent } = event;
     if ('saved' in event && event.saved !== undefined) this.#metrics.saved(event.saved);
-    const more = { key, traceId: traceIdOf(traceparent) };
+    const context = { key, traceId: traceIdOf(traceparent) };
     if (type === 'storeError') {
       this.#metrics.storeError(event.action);
-      log.warn({ ...more, action: event.action, error: messageOf(event.error) }, 'store error');
+      log.warn({ ...context, action: event.action, error: messageOf(event.error) }, 'store error');
     } else if (type === 'repeats') {
       const { count, temperature } = event;
-      log.warn({ ...more, count, temperature }, 'one answer for many, where others may be meant');
-    } else if (type === 'leaseLost') log.warn(more, 'lease lost');
-    else if (type === 'executed' && !event.kept) log.warn(more, 'answer not kept');
+      log.warn(
+        { ...context, count, temperature },
+        'many equal requests got one response, although different ones may be meant',
+      );
+    } else if (type === 'leaseLost') log.warn(context, 'lease lost');
+    else if (type === 'executed' && !event.kept) log.warn(context, 'response not stored');
     else if (type === 'unknown') {
-      log.warn({ ...more, decision: event.decision }, 'an owner was never heard of again');
-    } else log.debug({ ...more, type }, 'event');
+      log.warn(
+        { ...context, decision: event.decision },
+        'the outcome of an earlier run is unknown',
+      );
+    } else log.debug({ ...context, type }, 'event');
   }
 }

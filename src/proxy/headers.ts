@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 
-/** A header's name and value, as they came. */
+/** A header's name and value, as received. */
 export type HeaderPair = readonly [name: string, value: string];
 
 /**
- * Headers of one connection, which end where it ends (RFC 9110 §7.6.1). Where a message begins and
- * ends is said anew on each, and `expect` is answered by whoever takes the body.
+ * Headers of one connection, which a proxy does not forward (RFC 9110 §7.6.1). Each connection has its
+ * own message framing, and the proxy answers `expect`, since it reads the body.
  */
 const HOP_BY_HOP = [
   'connection',
@@ -20,19 +20,19 @@ const HOP_BY_HOP = [
   'upgrade',
 ] as const;
 
-/** The message's headers that go on to the other side, in their order and spelling. */
+/** Returns the headers that are forwarded, in their order and spelling. */
 export function endToEndHeaders({ rawHeaders, headers }: IncomingMessage): HeaderPair[] {
   const named = (headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase());
-  const left = new Set<string>([...HOP_BY_HOP, ...named]);
-  // Not theirs to take away: without it nobody knows where the message ends.
-  left.delete('content-length');
-  return pairsOf(rawHeaders).filter(([name]) => !left.has(name.toLowerCase()));
+  const dropped = new Set<string>([...HOP_BY_HOP, ...named]);
+  // `connection` must not remove it: without it the end of the message is unknown.
+  dropped.delete('content-length');
+  return pairsOf(rawHeaders).filter(([name]) => !dropped.has(name.toLowerCase()));
 }
 
 export const without = (pairs: readonly HeaderPair[], ...names: readonly string[]) =>
   pairs.filter(([name]) => !names.includes(name.toLowerCase()));
 
-/** All values of a header, each as it came. */
+/** Returns all values of a header, as received. */
 export const valuesOf = ({ rawHeaders }: IncomingMessage, wanted: string) =>
   pairsOf(rawHeaders)
     .filter(([name]) => name.toLowerCase() === wanted)

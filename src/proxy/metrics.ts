@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Saved } from '../once/index.js';
 
-/** How a request came to its end. */
+/** How a request ended. */
 export type RequestOutcome =
   | 'executed'
   | 'joined'
@@ -14,64 +14,64 @@ export type RequestOutcome =
 const MAX_MODELS = 200;
 const MAX_MODEL_CHARACTERS = 200;
 
-/** What `/metrics` shows. Nothing in it names a client, a key or a path. */
+/** The metrics at `/metrics`. They name no client, key or path. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #requests = new Counter({
     name: 'samekey_proxy_requests_total',
-    help: 'Requests that came to an end, by what became of them and by status.',
+    help: 'Finished requests by outcome and status.',
     labelNames: ['outcome', 'status'],
     registers: [this.#registry],
   });
   readonly #saved = new Counter({
     name: 'samekey_proxy_saved_calls_total',
-    help: 'Requests that were answered without a call of their own to the upstream.',
+    help: 'Requests that were answered without their own call to the upstream.',
     registers: [this.#registry],
   });
   readonly #savedTokens = new Counter({
     name: 'samekey_proxy_saved_tokens_total',
-    help: 'Tokens of the answers that they were given.',
+    help: 'Tokens of the responses to those requests.',
     labelNames: ['model', 'direction'],
     registers: [this.#registry],
   });
   readonly #savedCost = new Counter({
     name: 'samekey_proxy_saved_cost_total',
-    help: 'What those cost, by the prices that were given.',
+    help: 'Cost of those tokens, by the configured prices.',
     labelNames: ['model', 'currency'],
     registers: [this.#registry],
   });
-  readonly #inFlight = new Gauge({
+  readonly #inProgress = new Gauge({
     name: 'samekey_proxy_requests_in_flight',
-    help: 'Requests that are being answered.',
+    help: 'Requests in progress.',
     registers: [this.#registry],
   });
   readonly #seconds = new Histogram({
     name: 'samekey_proxy_upstream_head_seconds',
-    help: 'From a request to the upstream to the head of its response.',
+    help: 'Time from a request to the upstream until the head of its response.',
     buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300],
     registers: [this.#registry],
   });
   readonly #bytes = new Counter({
     name: 'samekey_proxy_bytes_total',
-    help: 'Bytes of bodies.',
+    help: 'Bytes of request and response bodies.',
     labelNames: ['peer', 'direction'],
     registers: [this.#registry],
   });
   readonly #storeErrors = new Counter({
     name: 'samekey_proxy_store_errors_total',
-    help: 'Failures of the store, by what it was asked to do.',
+    help: 'Failed operations of the store, by action.',
     labelNames: ['action'],
     registers: [this.#registry],
   });
 
-  /** Models that have a label of their own: some upstreams repeat whatever name they were asked for. */
+  /** Models that have their own label. Their number is limited, as some upstreams repeat any name that a client sends. */
   readonly #models = new Set<string>();
 
   readonly contentType = this.#registry.contentType;
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
-    // A counter that is not there yet and one that is 0 look alike in a graph, but not in an alert.
+    // An alert treats a missing counter differently from one that is 0.
     this.#saved.inc(0);
     for (const outcome of ['executed', 'joined', 'replayed', 'passed']) {
       this.#requests.inc({ outcome, status: 200 }, 0);
@@ -79,20 +79,20 @@ export class Metrics {
   }
 
   begin(): void {
-    this.#inFlight.inc();
+    this.#inProgress.inc();
   }
 
   end(outcome: RequestOutcome, status: number): void {
-    this.#inFlight.dec();
+    this.#inProgress.dec();
     this.#requests.inc({ outcome, status });
     if (outcome === 'joined' || outcome === 'replayed') this.#saved.inc();
   }
 
-  saved({ inputTokens, outputTokens, model: named = '', cost, currency = '' }: Saved): void {
-    if (this.#models.size < MAX_MODELS && named.length <= MAX_MODEL_CHARACTERS) {
-      this.#models.add(named);
+  saved({ inputTokens, outputTokens, model: name = '', cost, currency = '' }: Saved): void {
+    if (this.#models.size < MAX_MODELS && name.length <= MAX_MODEL_CHARACTERS) {
+      this.#models.add(name);
     }
-    const model = this.#models.has(named) ? named : 'other';
+    const model = this.#models.has(name) ? name : 'other';
     this.#savedTokens.inc({ model, direction: 'input' }, inputTokens);
     this.#savedTokens.inc({ model, direction: 'output' }, outputTokens);
     if (cost !== undefined) this.#savedCost.inc({ model, currency }, cost);

@@ -1,6 +1,6 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
 
-/** Why a request has no answer of the upstream, and what its client is told instead. */
+/** A request that gets no response from the upstream. Its client receives a problem with this status and code. */
 export class ProxyError extends Error {
   override readonly name = 'ProxyError';
   readonly status: number;

@@ -34,29 +34,29 @@ export interface ProxyServer {
   readonly server: Server;
   /** Answers `/metrics` and `/health`; listens if it has a port. */
   readonly metricsServer: Server;
-  /** Refuses new requests, and resolves when nobody can connect any longer. */
+  /** Refuses new requests. Resolves when the server accepts no more connections. */
   stopListening(): Promise<void>;
-  /** Then: resolves when the requests under way are answered and their results kept. */
+  /** Call it after `stopListening`. Resolves when the requests in progress are answered and their results stored. */
   drain(): Promise<void>;
-  /** Cuts off those that are left. */
+  /** Closes the remaining connections. */
   cut(): void;
 }
 
-/** Longer than clients and balancers keep a connection for, so that it is they who close it. */
+/** Longer than clients and load balancers keep a connection, so that they close it first. */
 const KEEP_ALIVE_MS = 75_000;
 const SWEEP_MS = 50;
 /**
- * A kept connection is closed when nothing has come on it in so many sweeps: a request that is on its
- * way when the proxy is told to end is refused, not reset. Sweeps are counted, not milliseconds: after
- * a pause of the process all that came meanwhile is still to be read.
+ * A kept connection is closed after this many sweeps without data, so a request that was sent before
+ * the proxy shuts down is refused and not reset. It counts sweeps, not milliseconds: after a pause of
+ * the process, data that arrived during the pause must still be read.
  */
 const QUIET_SWEEPS = 10;
-/** Connections that wait to be taken are taken, in so many sweeps at most: they would be reset. */
+/** For this many sweeps at most, waiting connections are accepted. Otherwise they would be reset. */
 const MAX_ACCEPT_SWEEPS = 20;
 
 /**
- * Returns a function that closes connections on which nothing happens. Some are kept for a next
- * request, or were made for a first one that never came, and Node.js would wait for these.
+ * Returns a function that closes idle connections. Node.js would wait for connections that are kept for
+ * a next request or never sent a first one.
  */
 function sweeper(sockets: ReadonlySet<Socket>, handler: Handler): () => void {
   const last = new WeakMap<Socket, { readonly bytesRead: number; quietSweeps: number }>();
@@ -75,7 +75,7 @@ function sweeper(sockets: ReadonlySet<Socket>, handler: Handler): () => void {
 export function createProxy(options: ProxyOptions): ProxyServer {
   const handler = new Handler(options);
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
-  // An upload may take longer than any time that is right for all: see `readBody`.
+  // No limit fits all uploads: `readBody` limits the time without data.
   server.requestTimeout = 0;
   server.on('request', (request, response) => handler.handle(request, response));
   const sockets = new Set<Socket>();
@@ -86,7 +86,7 @@ export function createProxy(options: ProxyOptions): ProxyServer {
     sockets.add(socket);
     socket.on('close', () => {
       sockets.delete(socket);
-      handler.lose(socket);
+      handler.closeQueued(socket);
     });
   });
   server.on('checkContinue', (request, response) => handler.handle(request, response, true));
@@ -96,7 +96,11 @@ export function createProxy(options: ProxyOptions): ProxyServer {
     try {
       refuseOtherHosts(request, options.isLoopback);
       if (handler.handleOwn(request, response, '')) return;
-      throw new ProxyError(404, 'SAMEKEY_REFUSED', 'Wanted /metrics or /health');
+      throw new ProxyError(
+        404,
+        'SAMEKEY_REFUSED',
+        'Cannot find the page: wanted /metrics or /health',
+      );
     } catch (error) {
       writeProblem(response, problemOf(error));
     }
@@ -112,7 +116,7 @@ export function createProxy(options: ProxyOptions): ProxyServer {
         quietSweeps = connectionCount === before ? quietSweeps + 1 : 0;
       }
       closed = once(server, 'close');
-      // Not that of an HTTP server, which destroys idle connections at once.
+      // `close` of an HTTP server would destroy idle connections at once.
       NetServer.prototype.close.call(server);
     },
     async drain() {

@@ -5,18 +5,18 @@ import { problemOf } from './problem.js';
 import { ProxyError } from './proxy-error.js';
 import { LINGER_MS } from './request-body.js';
 
-/** For CONNECT, by which a client asks for a tunnel to a host it names. */
+/** Returns the error for CONNECT, which asks for a tunnel to another host. */
 export function tunnelRefused({ url = '' }: IncomingMessage): ProxyError {
-  // Without what does not belong there, which may be a secret.
+  // Drops user information and paths, which may be secrets.
   const [, host = ''] = /^(?:[^/?#]*@)?([^/?#]*)/.exec(url) ?? [];
   return new ProxyError(
     403,
     'SAMEKEY_REFUSED',
-    `Cannot open a tunnel to ${quote(host)}: this proxy forwards to its upstream alone, wanted it as the base URL and not as HTTPS_PROXY`,
+    `Cannot open a tunnel to ${quote(host)}: this proxy forwards to its upstream only, wanted its address as the base URL, not in HTTPS_PROXY`,
   );
 }
 
-/** For what is no HTTP; Node.js finds it before it is a request. */
+/** Returns the error for bytes that Node.js cannot parse as a request. */
 export function malformed({ code = '', message }: NodeJS.ErrnoException): ProxyError {
   return new ProxyError(
     STATUS_OF_PARSER[code] ?? 400,
@@ -30,14 +30,14 @@ const STATUS_OF_PARSER: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** Writes an answer where there is no response to write it to, and ends the connection. */
+/** Writes a response to a socket that has no response object, and ends the connection. */
 export function writeRaw(socket: Duplex, error: ProxyError): void {
   const { status, headers, body } = problemOf(error);
   const all = { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.on('error', () => {});
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
-  // Its other half is the client's to close, and nobody else would ever do it.
+  // A client may never close its half of the connection.
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.on('close', () => clearTimeout(timer));
 }

@@ -2,21 +2,21 @@ import { type Logger, pino } from 'pino';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** What is kept of lines that whoever reads them has not taken yet; more are dropped. */
+/** The largest amount of unwritten lines in memory. Further lines are dropped. */
 const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
 
-/** How long the last lines wait for whoever reads them. */
+/** How long the process waits at its end until the last lines are read. */
 const END_MS = 1000;
 
-/** A log of JSON lines, which nobody who reads it slowly holds the proxy up by. */
+/** A log as JSON Lines. A slow reader of the log does not slow down the proxy. */
 export interface ProxyLog extends Logger {
-  /** Resolves when what is left is written, before the end of the process, or nobody takes it. */
+  /** Writes the remaining lines before the process ends. Resolves even if the log is not read. */
   end(): Promise<void>;
 }
 
 /**
- * Returns a log on standard output. What goes into a line is said where it is written, member by
- * member: no headers, no bodies, no queries, in which there are credentials, too.
+ * Returns a log on standard output. Each call names the members of its line one by one. Headers,
+ * bodies and queries are never logged: they may contain credentials.
  */
 export function createLog(level: LogLevel): ProxyLog {
   const destination = pino.destination({
@@ -24,7 +24,7 @@ export function createLog(level: LogLevel): ProxyLog {
     sync: false,
     maxLength: MAX_UNWRITTEN_BYTES,
   });
-  // Nobody reads it any longer; the requests are still to be answered.
+  // The proxy answers requests even if its log can no longer be written.
   destination.on('error', () => {});
   const log = pino(
     {
@@ -39,7 +39,7 @@ export function createLog(level: LogLevel): ProxyLog {
     end(): Promise<void> {
       log.level = 'silent';
       return new Promise((resolve) => {
-        // Pino itself would wait for a reader without end, and write past what is being written.
+        // Pino itself would wait for a reader without a limit, and would write lines out of order.
         const timer = setTimeout(() => destination.destroy(), END_MS);
         destination.on('close', () => {
           clearTimeout(timer);

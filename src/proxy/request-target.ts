@@ -4,24 +4,25 @@ import { quote } from '../errors/errors.js';
 import { valuesOf } from './headers.js';
 import { ProxyError } from './proxy-error.js';
 
-/** Where all requests go, and nowhere else. */
+/** The address that all requests are sent to. */
 export interface UpstreamAddress {
   readonly origin: string;
-  /** What comes before each path; no slash at its end. */
+  /** The prefix of each path, without a slash at its end. */
   readonly base: string;
 }
 
-/** Path and query of a request, as they are sent on, and the whole address. */
+/** Path and query of a request as they are forwarded, and its URL. */
 export interface RequestTarget {
   readonly path: string;
   readonly url: string;
 }
 
 /**
- * Returns where on the upstream a request goes.
+ * Returns the target of a request on the upstream.
  *
- * @throws {ProxyError} 421 for one that is meant for another host, 400 for a path that leads out of
- * the upstream's, 501 for one that wants to leave HTTP or comes in another coding, 508 for one that was here before.
+ * @throws {ProxyError} 421 if it is for another host, 400 if its path leads out of the upstream's base
+ * path, 501 if it asks for another protocol or has an unknown transfer coding, 508 if it has passed
+ * this proxy before.
  */
 export function targetOf(
   request: IncomingMessage,
@@ -32,62 +33,65 @@ export function targetOf(
   if (!target.startsWith('/')) {
     throw refused(
       421,
-      `it is for ${hostIn(target)}, and this proxy forwards to its upstream alone, wanted a path, by the proxy as the base URL and not as HTTP_PROXY`,
+      `it is for ${hostIn(target)}, and this proxy forwards to its upstream only, wanted a path: use the proxy's address as the base URL, not in HTTP_PROXY`,
     );
   }
   refuseOtherHosts(request, isLoopback);
   const path = pathIn(target);
-  if (DOTS.test(path)) {
-    throw refused(400, `${quote(path)} has "." or ".." in it, wanted the path itself`);
+  if (DOT_SEGMENT.test(path)) {
+    throw refused(400, `${quote(path)} contains "." or "..", wanted the resolved path`);
   }
   if (/[\\#]/.test(target)) {
-    throw refused(400, `${quote(path)} has "\\" or "#" in it, wanted them percent-encoded`);
+    throw refused(400, `${quote(path)} contains "\\" or "#", wanted them percent-encoded`);
   }
   const coding = request.headers['transfer-encoding'] ?? 'chunked';
   if (coding.trim().toLowerCase() !== 'chunked') {
     throw refused(501, `its transfer-encoding is ${quote(coding)}, wanted chunked`);
   }
-  // Of the protocols that HTTP/1.1 can be left for, a client can do without this one.
+  // A client that offers h2c accepts HTTP/1.1, too.
   const upgrade = request.headers.upgrade?.trim().toLowerCase() ?? 'h2c';
   if (upgrade !== 'h2c') {
     throw refused(
       501,
-      `the upgrade to ${quote(upgrade)} is not supported, wanted plain HTTP; WebSockets go to the provider directly`,
+      `the upgrade to ${quote(upgrade)} is not supported, wanted HTTP: connect WebSockets to the provider directly`,
     );
   }
   if (valuesOf(request, 'via').some((via) => via.includes(pseudonym))) {
-    throw refused(508, 'it was here before, wanted an upstream that does not lead back here');
+    throw refused(
+      508,
+      'it has passed this proxy before, wanted an upstream that does not lead back to the proxy',
+    );
   }
   return { path: base + target, url: origin + base + target };
 }
 
 /**
- * A segment that leads elsewhere, to whatever server: some decode a slash before they look for one,
- * and some take away what is behind a `;`.
+ * A segment that any server resolves to another path: some servers decode slashes first, and some
+ * remove the part behind a `;`.
  */
-const DOTS = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=[/\\?#;]|%2f|%5c|%3b|$)/i;
+const DOT_SEGMENT = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=[/\\?#;]|%2f|%5c|%3b|$)/i;
 
-/** What of a target may be told: in queries there are credentials, and in addresses, too. */
+/** The part of a target that logs and messages may contain. Queries and authorities may have credentials. */
 export const pathIn = (target: string) => target.split(/[?#]/, 1)[0] as string;
 
 const hostIn = (target: string) =>
   URL.canParse(target) && new URL(target).host ? quote(new URL(target).host) : 'another host';
 
-/** @throws {ProxyError} 400 for two hosts, 421 for one that is not this machine's, on loopback. */
+/** @throws {ProxyError} 400 for two hosts; on loopback, 421 for the name of another machine. */
 export function refuseOtherHosts(request: IncomingMessage, isLoopback: boolean): void {
   const hosts = valuesOf(request, 'host');
-  if (hosts.length > 1) throw refused(400, 'it has more than one Host');
-  if (isLoopback && isForAnother(request)) {
+  if (hosts.length > 1) throw refused(400, 'it has more than one Host header, wanted one');
+  if (isLoopback && isForOtherHost(request)) {
     const [host = ''] = hosts;
-    throw refused(421, `its Host is ${quote(host)}, wanted this machine, or a proxy with --host`);
+    throw refused(421, `its Host is ${quote(host)}, wanted this machine's, or a proxy with --host`);
   }
 }
 
-/** Whether it was sent to another machine's name, as by a page of the web whose name was made to lead here (DNS rebinding). */
-export const isForAnother = ({ headers: { host = 'localhost' } }: IncomingMessage) =>
+/** Whether the `Host` is the name of another machine, as from a web page that uses DNS rebinding. */
+export const isForOtherHost = ({ headers: { host = 'localhost' } }: IncomingMessage) =>
   !isLoopbackName(host.replace(/:\d*$/, ''));
 
-/** Whether it is this machine, by a name or an address that can be no other's. */
+/** Whether a name or an address always means this machine. */
 export const isLoopbackName = (name: string) =>
   /^(?:.+\.)?localhost\.?$/i.test(name) ||
   (isIPv4(name) && name.startsWith('127.')) ||
@@ -99,7 +103,7 @@ function refused(status: number, why: string): ProxyError {
 }
 
 /**
- * Returns where `--upstream` leads.
+ * Parses the value of `--upstream`.
  *
  * @throws {ProxyError} `SAMEKEY_BAD_ARGUMENT`.
  */
@@ -107,11 +111,11 @@ export function upstreamAddress(text: string): UpstreamAddress {
   const wanted = 'wanted an address such as https://api.openai.com';
   const bad = (why: string) =>
     new ProxyError(400, 'SAMEKEY_BAD_ARGUMENT', `Cannot use the upstream: ${why}, ${wanted}`);
-  if (!URL.canParse(text)) throw bad(`${quote(text)} is no URL`);
+  if (!URL.canParse(text)) throw bad(`${quote(text)} is not a URL`);
   const { protocol, origin, pathname, username, password, search, hash } = new URL(text);
-  if (protocol !== 'https:' && protocol !== 'http:') throw bad(`it is ${protocol}`);
-  // Each client brings its own: what is here would be given to all.
-  if (username || password) throw bad('it has credentials in it');
+  if (protocol !== 'https:' && protocol !== 'http:') throw bad(`its scheme is ${protocol}`);
+  // Each client sends its own credentials. Those in the URL would serve every client.
+  if (username || password) throw bad('it contains credentials');
   if (search || hash) throw bad('it has a query or a fragment');
   return { origin, base: pathname.replace(/\/+$/, '') };
 }

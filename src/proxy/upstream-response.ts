@@ -3,10 +3,10 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { hasNoBody } from '../response/status.js';
-import { writable } from './client-response.js';
+import { sendableReason } from './client-response.js';
 import { ProxyError } from './proxy-error.js';
 
-/** Codings of bodies that come though none was asked for. */
+/** Decoders for responses that have a coding although the proxy asked for `identity`. */
 const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
   gzip: createGunzip,
   'x-gzip': createGunzip,
@@ -15,10 +15,10 @@ const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>
 };
 
 /**
- * Returns the response as `fetch` would give it: its body decoded, each piece in the turn in which it
- * arrives, and no more of it than is asked for.
+ * Returns the response as `fetch` does. Its body is decoded as it arrives, and read no further than it
+ * is consumed.
  *
- * @throws {ProxyError} 502 for a status or a coding that there is not.
+ * @throws {ProxyError} 502 for an unknown status or coding.
  */
 export function responseOf(incoming: IncomingMessage): Response {
   const { statusCode = 0, statusMessage = '', rawHeaders } = incoming;
@@ -41,7 +41,7 @@ export function responseOf(incoming: IncomingMessage): Response {
   if (isEmpty) incoming.resume();
   return new Response(isEmpty ? null : bodyOf(incoming, decoder?.()), {
     status: statusCode,
-    statusText: writable(statusMessage),
+    statusText: sendableReason(statusMessage),
     headers,
   });
 }
@@ -52,7 +52,7 @@ function bodyOf(
 ): ReadableStream<Uint8Array> {
   const source: Readable = decoder ?? incoming;
   let isOpen = true;
-  /** Does the last thing that is done to a stream, of which there is one only. */
+  /** Ends the stream once: a second end would throw. */
   const settle = (act: () => void) => {
     if (isOpen) act();
     isOpen = false;
@@ -66,7 +66,7 @@ function bodyOf(
           if ((controller.desiredSize ?? 0) <= 0) source.pause();
         });
         source.on('end', () => settle(() => controller.close()));
-        source.on('error', (error) => settle(() => controller.error(cut(error))));
+        source.on('error', (error) => settle(() => controller.error(incomplete(error))));
         if (decoder !== undefined) pipeline(incoming, decoder, () => {});
         source.pause();
       },
@@ -77,12 +77,12 @@ function bodyOf(
         settle(() => incoming.destroy());
       },
     },
-    // Nothing is taken from the connection before somebody asks.
+    // Reads from the connection only when the body is read.
     { highWaterMark: 0 },
   );
 }
 
-const cut = (error: Error) =>
+const incomplete = (error: Error) =>
   new ProxyError(
     502,
     'SAMEKEY_BROKEN_RESPONSE',

@@ -5,56 +5,59 @@ import type { HeaderPair } from './headers.js';
 import { ProxyError } from './proxy-error.js';
 import { responseOf } from './upstream-response.js';
 
-/** A request as it goes to the upstream. */
-export interface Sending {
+/** A request to the upstream. */
+export interface UpstreamRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: readonly HeaderPair[];
-  /** Whole, on its way, or none. */
+  /** Bytes, a stream, or no body. */
   readonly body: Uint8Array | Readable | undefined;
   readonly signal: AbortSignal;
 }
 
-/** What the connection to the upstream is watched for. */
-export interface UpstreamWatch {
+/** Callbacks for metrics. */
+export interface UpstreamObserver {
   onHead(durationMs: number): void;
   onSent(byteCount: number): void;
   onReceived(byteCount: number): void;
 }
 
-/** A request's own part of what `fetch` is called with. */
+/** The `init` with which the proxy calls `fetch`. */
 export interface ProxiedInit extends RequestInit {
-  /** Its path and its body as they came: a form that was read and written again would be another one. */
+  /** Path and body as received: a form that is parsed and written again has other bytes. */
   readonly proxied: { readonly path: string; readonly body: Uint8Array };
 }
 
-/** Less than the 5 seconds for which servers keep an idle connection: what is sent on one that is being closed may or may not arrive. */
-const KEPT_ALIVE_MS = 4000;
+/**
+ * Less than the 5 seconds for which many servers keep an idle connection. A request on a connection
+ * that the server is closing has an unknown outcome.
+ */
+const KEEP_ALIVE_MS = 4000;
 
-/** How long an address that does not say no is tried: until then nothing is sent. */
+/** How long to try to connect. Nothing is sent before. */
 const CONNECT_MS = 10_000;
 
 /**
- * The connections to the upstream, over which everything goes that leaves this process. Not the
- * platform's `fetch`: that one adds headers, takes others away, and decodes what was to be passed on.
+ * Sends all requests to the upstream. It does not use the platform's `fetch`, which adds and removes
+ * headers and decodes bodies that must pass unchanged.
  */
 export class Upstream {
   readonly #origin: URL;
   readonly #idleMs: number;
-  readonly #watch: UpstreamWatch;
+  readonly #observer: UpstreamObserver;
   readonly #agent: Agent;
   readonly #via: string;
 
-  constructor(origin: string, via: string, idleMs: number, watch: UpstreamWatch) {
+  constructor(origin: string, via: string, idleMs: number, observer: UpstreamObserver) {
     this.#origin = new URL(origin);
     this.#via = via;
     this.#idleMs = idleMs;
-    this.#watch = watch;
-    const options = { keepAlive: true, timeout: KEPT_ALIVE_MS };
+    this.#observer = observer;
+    const options = { keepAlive: true, timeout: KEEP_ALIVE_MS };
     this.#agent = this.#origin.protocol === 'https:' ? new TlsAgent(options) : new Agent(options);
   }
 
-  /** For `idempotentFetch`: resolves with the response, decoded, when its head is there. */
+  /** The `fetch` of `idempotentFetch`. Resolves when the head has arrived; decodes the body. */
   async fetch(init: ProxiedInit): Promise<Response> {
     const { path, body } = init.proxied;
     const incoming = await this.send({
@@ -62,7 +65,7 @@ export class Upstream {
       path,
       headers: [
         ...(init.headers as Headers),
-        // Clients that share an answer need not agree on a coding; and one adds delay to a stream.
+        // Clients that share a response may accept different codings, and a coding delays a stream.
         ['accept-encoding', 'identity'],
         ['content-length', String(body.length)],
       ],
@@ -78,12 +81,12 @@ export class Upstream {
   }
 
   /**
-   * Resolves with the response when its head is there; redirects are responses like any other.
+   * Resolves with the response when its head has arrived. Does not follow redirects.
    *
-   * @throws {ProxyError} 502 or 504; `SAMEKEY_UPSTREAM` if nothing can have arrived there,
-   * `SAMEKEY_UNKNOWN_OUTCOME` if nobody knows.
+   * @throws {ProxyError} 502 or 504: `SAMEKEY_UPSTREAM` if the upstream cannot have received anything,
+   * `SAMEKEY_UNKNOWN_OUTCOME` if it may have.
    */
-  send({ method, path, headers, body, signal }: Sending): Promise<IncomingMessage> {
+  send({ method, path, headers, body, signal }: UpstreamRequest): Promise<IncomingMessage> {
     const send = this.#origin.protocol === 'https:' ? httpsRequest : httpRequest;
     const startedAt = performance.now();
     return new Promise((resolve, reject) => {
@@ -108,30 +111,30 @@ export class Upstream {
         if (body !== undefined && !(body instanceof Uint8Array)) body.unpipe(request);
         reject(signal.aborted ? signal.reason : this.#failure(error, connection.wasUsed));
       });
-      // Node.js gives it away with its connection; nothing else would come of the request.
+      // After this event Node.js emits no response for the request.
       request.on('upgrade', (incoming, socket) => {
         socket.destroy();
         reject(unreadable(incoming));
       });
       request.on('response', (incoming) => {
-        this.#watch.onHead(performance.now() - startedAt);
+        this.#observer.onHead(performance.now() - startedAt);
         if (!isReadable(incoming)) {
           incoming.destroy();
           reject(unreadable(incoming));
           return;
         }
-        incoming.on('data', ({ length }: Buffer) => this.#watch.onReceived(length));
-        // Whoever reads it says when that goes on.
+        incoming.on('data', ({ length }: Buffer) => this.#observer.onReceived(length));
+        // The reader resumes it.
         incoming.pause();
         resolve(incoming);
       });
       if (body === undefined) request.end();
       else if (body instanceof Uint8Array) {
-        this.#watch.onSent(body.length);
+        this.#observer.onSent(body.length);
         request.end(body);
       } else {
-        body.on('data', ({ length }: Buffer) => this.#watch.onSent(length));
-        // A client that goes away leaves half a request, which must not look like a whole one.
+        body.on('data', ({ length }: Buffer) => this.#observer.onSent(length));
+        // The half request of a client that disconnects must not look complete.
         body.on('error', (error) => request.destroy(error));
         body.pipe(request);
       }
@@ -146,53 +149,53 @@ export class Upstream {
     return new ProxyError(
       504,
       'SAMEKEY_TIMEOUT',
-      `Cannot get the response of ${this.#origin.host}: nothing came for ${this.#idleMs} ms, wanted more within --idle`,
+      `Cannot get the response of ${this.#origin.host}: no data arrived for ${this.#idleMs} ms, wanted some within --idle`,
     );
   }
 
   #failure(error: Error, wasUsed: boolean): ProxyError {
     if (error instanceof ProxyError) return error;
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = message.replaceAll('\n', ' ') || code;
+    const reason = message.replaceAll('\n', ' ') || code;
     return wasUsed
       ? new ProxyError(
           502,
           'SAMEKEY_UNKNOWN_OUTCOME',
-          `Cannot get the response of ${this.#origin.host}: ${why}, after the request was sent; nobody knows whether it was carried out`,
+          `Cannot get the response of ${this.#origin.host}: ${reason}, after the request was sent; it may have been processed`,
           error,
         )
       : new ProxyError(
           502,
           'SAMEKEY_UPSTREAM',
-          `Cannot reach ${this.#origin.host}: ${why}; nothing was sent`,
+          `Cannot reach ${this.#origin.host}: ${reason}; nothing was sent`,
           error,
         );
   }
 }
 
-/** Whether it is an answer, in a transfer coding that Node.js takes away; others would be taken for the content. */
+/** Whether Node.js decodes the transfer coding of the response. Another one would look like content. */
 const isReadable = ({ statusCode = 0, headers }: IncomingMessage) =>
   statusCode >= 200 && /^(?:chunked)?$/i.test(headers['transfer-encoding'] ?? '');
 
 function unreadable({ statusCode, headers }: IncomingMessage): ProxyError {
   const coding = headers['transfer-encoding'];
-  const [what, wanted] =
+  const [fault, wanted] =
     coding === undefined
       ? [`its status is ${statusCode}`, 'one from 200']
       : [`its transfer-encoding is ${coding}`, 'chunked'];
   return new ProxyError(
     502,
     'SAMEKEY_BROKEN_RESPONSE',
-    `Cannot read the response: ${what}, wanted ${wanted}`,
+    `Cannot read the response: ${fault}, wanted ${wanted}`,
   );
 }
 
-/** Whether anything of a request can have reached the other side. */
+/** Whether the upstream can have received anything of a request. */
 class ConnectionState {
   wasUsed = false;
 
-  constructor(request: ClientRequest, connectMs: number, onLate: () => void) {
-    const timer = setTimeout(onLate, connectMs);
+  constructor(request: ClientRequest, connectMs: number, onTimeout: () => void) {
+    const timer = setTimeout(onTimeout, connectMs);
     request.on('close', () => clearTimeout(timer));
     request.on('socket', (socket) => {
       const use = () => {
@@ -203,7 +206,7 @@ class ConnectionState {
         use();
         return;
       }
-      // The agent's: it is for connections that are kept, and a request hears of one only.
+      // Removes the agent's timeout, which is for idle connections: a request sees only one timeout.
       socket.setTimeout(0);
       socket.once('encrypted' in socket ? 'secureConnect' : 'connect', use);
     });

@@ -1,17 +1,9 @@
 import { sha256Hex } from '../index.js';
-import { anthropicCredentialHeaders } from '../providers/anthropic.js';
 import { accessKeyOf } from '../providers/bedrock.js';
-import { geminiCredentialHeaders } from '../providers/gemini.js';
-import { openaiCredentialHeaders } from '../providers/openai.js';
+import { credentialHeaders } from '../providers/registry.js';
 
 /** The headers that identify the account of a request. Their order is part of the account's digest. */
-const CREDENTIALS: readonly string[] = [
-  'authorization',
-  ...anthropicCredentialHeaders,
-  ...openaiCredentialHeaders,
-  ...geminiCredentialHeaders,
-  'cookie',
-];
+const CREDENTIALS: readonly string[] = ['authorization', ...credentialHeaders, 'cookie'];
 
 /**
  * Returns a digest that identifies the account of a request, or `''` for a request without

@@ -1,7 +1,4 @@
-import { anthropicVolatilePrefixes } from '../providers/anthropic.js';
-import { bedrockVolatileHeaders, bedrockVolatilePrefixes } from '../providers/bedrock.js';
-import { geminiVolatileHeaders } from '../providers/gemini.js';
-import { openaiVolatileHeaders, openaiVolatilePrefixes } from '../providers/openai.js';
+import { volatileHeaders, volatilePrefixes } from '../providers/registry.js';
 import { isCredential } from './account.js';
 
 /**
@@ -22,14 +19,12 @@ const VOLATILE: ReadonlySet<string> = new Set([
   // Tracing.
   ...['b3', 'baggage', 'sentry-trace', 'traceparent', 'tracestate', 'x-amzn-trace-id'],
   ...['x-cloud-trace-context', 'x-correlation-id', 'x-request-id'],
-  ...bedrockVolatileHeaders,
-  ...geminiVolatileHeaders,
-  ...openaiVolatileHeaders,
+  ...volatileHeaders,
 ]);
 
 const VOLATILE_PREFIXES: readonly string[] = [
   ...['proxy-', 'samekey-', 'sec-', 'x-b3-', 'x-datadog-'],
-  ...new Set([...anthropicVolatilePrefixes, ...bedrockVolatilePrefixes, ...openaiVolatilePrefixes]),
+  ...new Set(volatilePrefixes),
 ];
 
 const isVolatile = (name: string) =>
@@ -38,7 +33,7 @@ const isVolatile = (name: string) =>
 /** Values that accept anything. Some clients send them, others send no header (RFC 9110 §12.5). */
 const ANYTHING: Readonly<Record<string, string>> = { accept: '*/*', 'accept-language': '*' };
 
-/** Returns the headers that distinguish two requests, without credentials. */
+/** Returns the headers that distinguish two requests, apart from credentials. */
 export function countedHeaders(
   headers: Headers,
   ignored: ReadonlySet<string>,
@@ -54,7 +49,7 @@ export function countedHeaders(
 
 /**
  * Keeps parameters that change the meaning, such as the `action` of SOAP, and drops those that do
- * not: a multipart boundary is random, and JSON is UTF-8 whatever its `charset` says (RFC 8259 §8.1).
+ * not: a multipart boundary is random, and JSON is UTF-8 with any `charset` (RFC 8259 §8.1).
  */
 function normalizeContentType(value: string): string {
   const type = mediaType(value);

@@ -3,11 +3,12 @@ import { fail, quote } from '../errors/errors.js';
 import { isKey, parseKey } from '../index.js';
 import type { KeyFormat, KeyHeaderSettings } from './options.js';
 
-/** Longer keys are refused: what is looked up by them is somebody else's memory. */
+/** Longer keys are refused, because clients choose them and the store keeps them. */
 export const MAX_KEY_CHARACTERS = 255;
 
 /** Reads and writes the header that carries a key. */
 export class KeyHeader {
+  /** The name of the header. */
   readonly name: string;
   readonly #prefix: string;
   readonly #isQuoted: boolean;
@@ -18,38 +19,38 @@ export class KeyHeader {
     this.#isQuoted = quoted;
   }
 
-  /** The value that carries a key. */
+  /** Returns the header's value for a key. */
   write(key: string): string {
     const text = isKey(key) ? this.#prefix + parseKey(key).hex : key;
     return this.#isQuoted ? `"${text}"` : text;
   }
 
   /**
-   * The key in a header's value, `undefined` if it is not there; quoted and bare are one key, and so
-   * is one with this prefix and with `ik_`.
+   * Returns the key in a request's headers, or `undefined` if the header is missing. A key in quotes
+   * equals the bare key, and a key with this prefix equals the same key with `ik_`.
    *
-   * @throws {SyntaxError} `SAMEKEY_BAD_KEY`.
+   * @throws {SyntaxError} `SAMEKEY_BAD_KEY` if the value is not a key.
    */
   read(headers: Headers): string | undefined {
     const value = headers.get(this.name);
     if (value === null) return undefined;
-    const text = value.startsWith('"') ? unquoted(value) : value;
-    // A bare key with a comma in it may be two headers, of which none is the key.
+    const text = value.startsWith('"') ? unquote(value) : value;
+    // A bare value with a comma may be two headers, joined by the platform.
     if (!/^[!-~]+$/.test(text) || (text === value && /[",;\\]/.test(text))) {
       return this.#refuse(value, 'visible ASCII characters, bare or in quotes');
     }
     if (text.length > MAX_KEY_CHARACTERS) {
       return this.#refuse(value, `at most ${MAX_KEY_CHARACTERS} characters, not ${text.length}`);
     }
-    const own = `ik_${text.slice(this.#prefix.length)}`;
-    return text.startsWith(this.#prefix) && isKey(own) ? own : text;
+    const key = `ik_${text.slice(this.#prefix.length)}`;
+    return text.startsWith(this.#prefix) && isKey(key) ? key : text;
   }
 
-  /** Refuses a key that is not of the format, before it reaches anybody. */
+  /** @throws {SyntaxError} `SAMEKEY_BAD_KEY` if the key does not have the format. */
   require(key: string, format: KeyFormat): void {
     if (matches(key, format)) return;
     const wanted = {
-      samekey: `a key that samekey made, such as ${this.#prefix}7f3a… (67 or 35 characters)`,
+      samekey: `a key that samekey derived, such as ${this.#prefix}7f3a… (67 or 35 characters)`,
       uuid: 'a lower-case UUID',
     };
     this.#refuse(key, format instanceof RegExp ? `one that matches ${format}` : wanted[format]);
@@ -67,12 +68,12 @@ export class KeyHeader {
 function matches(key: string, format: KeyFormat): boolean {
   if (format === 'samekey') return isKey(key);
   if (format === 'uuid') return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(key);
-  // An expression with the flag `g` remembers where it was.
+  // Without the flags `g` and `y`, with which an expression continues at its last match.
   return new RegExp(format.source, format.flags.replace(/[gy]/g, '')).test(key);
 }
 
-/** RFC 9651 §3.3.3; what is malformed is as it stands, and then refused. */
-function unquoted(value: string): string {
+/** Returns the text of a Structured Field String (RFC 9651 §3.3.3), or `''` for any other value. */
+function unquote(value: string): string {
   try {
     const [text] = parseItem(value);
     return typeof text === 'string' ? text : '';

@@ -2,30 +2,30 @@ import { fail } from '../errors/errors.js';
 import { untilAborted } from '../once/abort.js';
 import { mediaType } from './counted-headers.js';
 
-/** A request whose body was read: it can be keyed, and sent as often as needed. */
+/** A request whose body is in memory, so that a key can be derived and the request sent many times. */
 export interface OutgoingRequest {
   readonly method: string;
-  /** Absolute, without its fragment. */
+  /** The absolute URL without its fragment. */
   readonly url: string;
   readonly headers: Headers;
   /**
-   * Empty where there is none, and where there is a form. Text stays text: undici can send that
-   * again after a redirect, but not bytes; and who makes the key of it makes its own bytes.
+   * Empty if the request has no body or a form. Text stays text, because undici can resend text after
+   * a redirect, but not bytes.
    */
   readonly body: string | Uint8Array;
   readonly form: FormData | undefined;
   readonly signal: AbortSignal | undefined;
-  /** What else it was made with: `redirect`, `credentials`, an agent, … */
+  /** The other settings of the request: `redirect`, `credentials`, an agent, … */
   readonly init: RequestInit;
 }
 
 const NO_BODY = new Uint8Array();
-const TYPE = 'content-type';
+const CONTENT_TYPE = 'content-type';
 
 /**
- * Reads what `fetch` was called with.
+ * Reads the arguments of a call to `fetch`.
  *
- * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for a body that was read already.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if the body was read before.
  */
 export async function readRequest(
   input: RequestInfo | URL,
@@ -33,110 +33,112 @@ export async function readRequest(
 ): Promise<OutgoingRequest> {
   const { body, headers, method, signal, ...rest } = init;
   if (!(input instanceof Request) && (typeof body === 'string' || body instanceof Uint8Array)) {
-    // What SDKs send: a `Request` would copy it, and read it back in pieces.
+    // SDKs send these. A `Request` would copy the body and return it in chunks.
     const sent = new Headers(headers);
-    // As `fetch` does for text (Fetch §5.2), and what the key goes by.
-    if (typeof body === 'string' && !sent.has(TYPE)) {
-      sent.set(TYPE, 'text/plain;charset=UTF-8');
+    // `fetch` adds this type to text (Fetch §5.2), and the key depends on it.
+    if (typeof body === 'string' && !sent.has(CONTENT_TYPE)) {
+      sent.set(CONTENT_TYPE, 'text/plain;charset=UTF-8');
     }
     return {
       method: (method ?? 'GET').toUpperCase(),
-      url: addressOf(String(input)),
+      url: absoluteUrl(String(input)),
       headers: sent,
-      // Theirs to change while it is on its way; `slice` of a `Buffer` is no copy.
+      // A copy: the caller may change its bytes later. `slice` of a `Buffer` does not copy.
       body: typeof body === 'string' ? body : new Uint8Array(body),
       form: undefined,
       signal: signal ?? undefined,
       init: rest,
     };
   }
-  const given = input instanceof Request ? input : undefined;
-  if (body == null && given?.bodyUsed) {
+  const original = input instanceof Request ? input : undefined;
+  if (body == null && original?.bodyUsed) {
     fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
-      `Cannot send the request to ${addressOf(given.url).split('?')[0]}: its body was read already, wanted a new request or a clone of it`,
+      `Cannot send the request to ${absoluteUrl(original.url).split('?')[0]}: its body was read already, wanted a new request or a clone of it`,
     );
   }
-  const patience = signal ?? given?.signal;
-  patience?.throwIfAborted();
+  const callerSignal = signal ?? original?.signal;
+  callerSignal?.throwIfAborted();
   if (body instanceof ReadableStream) {
-    // A `Response` can be made of it everywhere: a `Request` of Firefox is the text `[object …]`.
-    const read = await untilAborted(new Response(body).arrayBuffer(), patience);
-    return readRequest(input, { ...init, body: new Uint8Array(read) });
+    // A `Request` of Firefox turns a stream into the text `[object …]`. A `Response` reads it everywhere.
+    const bytes = await untilAborted(new Response(body).arrayBuffer(), callerSignal);
+    return readRequest(input, { ...init, body: new Uint8Array(bytes) });
   }
   const request = new Request(input, init);
-  // With a type of the caller's own it is not sent as a form.
-  const isForm = body instanceof FormData && !new Headers(headers ?? given?.headers).has(TYPE);
-  const content = isForm ? { body: NO_BODY, form: copyOf(body) } : bodyOf(request);
+  // If the caller sets a content type, the platform sends the body as bytes of that type.
+  const isForm =
+    body instanceof FormData && !new Headers(headers ?? original?.headers).has(CONTENT_TYPE);
+  const content = isForm ? { body: NO_BODY, form: copyForm(body) } : readBody(request);
   return {
     method: request.method,
-    url: addressOf(request.url),
+    url: absoluteUrl(request.url),
     headers: request.headers,
-    ...(await untilAborted(Promise.resolve(content), patience)),
-    signal: patience,
-    init: given === undefined ? rest : { ...settingsOf(given), ...rest },
+    ...(await untilAborted(Promise.resolve(content), callerSignal)),
+    signal: callerSignal,
+    init: original === undefined ? rest : { ...settingsOf(original), ...rest },
   };
 }
 
 /**
- * The form as it is now, with the line ends that it is sent with (HTML §4.10.21.8). WebKitGTK cannot
- * write one that has a file, other than to the network.
+ * Copies a form, with line ends as they are sent (HTML §4.10.21.8). The copy stays a form, because
+ * WebKitGTK can encode a form with a file only to send it.
  */
-function copyOf(form: FormData): FormData {
+function copyForm(form: FormData): FormData {
   const copy = new FormData();
   for (const [name, value] of form) {
-    copy.append(lined(name), typeof value === 'string' ? lined(value) : (value as never));
+    const content = typeof value === 'string' ? withCrlf(value) : (value as never);
+    copy.append(withCrlf(name), content);
   }
   return copy;
 }
 
-const lined = (text: string) => text.replace(/\r\n|\r|\n/g, '\r\n');
+const withCrlf = (text: string) => text.replace(/\r\n|\r|\n/g, '\r\n');
 
-async function bodyOf(request: Request): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
+async function readBody(request: Request): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
   if (request.body === null) return { body: NO_BODY, form: undefined };
   return contentOf(request.headers, new Uint8Array(await request.arrayBuffer()));
 }
 
-/** A body as what its headers say it is: a form, or bytes. */
+/** Returns a body as a form or as bytes, depending on its content type. */
 export async function contentOf(
   headers: Headers,
   body: Uint8Array,
 ): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
-  if (mediaType(headers.get(TYPE)) !== 'multipart/form-data') {
+  if (mediaType(headers.get(CONTENT_TYPE)) !== 'multipart/form-data') {
     return { body, form: undefined };
   }
   try {
-    const type = headers.get(TYPE) as string;
+    const type = headers.get(CONTENT_TYPE) as string;
     const form = await new Response(body as BodyInit, {
-      headers: { [TYPE]: type },
+      headers: { [CONTENT_TYPE]: type },
     }).formData();
     return { body: NO_BODY, form };
   } catch {
-    // It says so, but it is none: whoever gets it may know what it is.
+    // The body is not a valid form. The receiver decides what to do with it.
     return { body, form: undefined };
   }
 }
 
-/** What of a `Request` can be handed to `fetch` again, beside what is read here. */
+/** Returns the settings of a `Request` that another call to `fetch` accepts. */
 function settingsOf(request: Request): RequestInit {
   const { redirect, credentials, mode, cache, referrerPolicy, integrity, keepalive } = request;
-  const usual = new Request(request.url);
+  const defaults = new Request(request.url);
   return {
     redirect,
     cache,
     referrerPolicy,
     integrity,
     keepalive,
-    // What is not said is not to count: each Request of Bun has `include`.
-    ...(credentials !== usual.credentials && { credentials }),
-    // That of a page that is opened, in a service worker, is not to be had for another.
-    ...(mode !== usual.mode && mode !== 'navigate' && { mode }),
+    // Defaults must not change the key: in Bun, the default is `include`.
+    ...(credentials !== defaults.credentials && { credentials }),
+    // `fetch` refuses the mode `navigate`, which a service worker sees when a page opens.
+    ...(mode !== defaults.mode && mode !== 'navigate' && { mode }),
   };
 }
 
-/** What an address without an origin counts from: in a page that has a `<base>`, not its own. */
-export const baseAddress = () => {
+/** Returns the base of relative URLs: in a page, its `<base>` or its own URL. */
+export const baseUrl = () => {
   const { document, location } = globalThis as {
     document?: { baseURI: string };
     location?: { href: string };
@@ -144,12 +146,12 @@ export const baseAddress = () => {
   return document?.baseURI ?? location?.href;
 };
 
-/** The absolute address, without the fragment, which is never sent. */
-function addressOf(text: string): string {
-  return new URL(text, baseAddress()).href.split('#', 1)[0] as string;
+/** Returns the absolute URL without its fragment, which is never sent. */
+function absoluteUrl(url: string): string {
+  return new URL(url, baseUrl()).href.split('#', 1)[0] as string;
 }
 
-/** Sends it, again if need be, with these headers. */
+/** Sends a request with these headers. A request may be sent more than once. */
 export function send(
   { url, method, body, form, init }: OutgoingRequest,
   headers: Headers,
@@ -157,9 +159,9 @@ export function send(
   fetch: typeof globalThis.fetch,
 ): Promise<Response> {
   const sent = new Headers(headers);
-  // Its boundary is that of this sending.
+  // The platform chooses a new boundary each time it sends a form.
   if (form !== undefined) {
-    sent.delete(TYPE);
+    sent.delete(CONTENT_TYPE);
     sent.delete('content-length');
   }
   const content = form ?? (body as BodyInit);

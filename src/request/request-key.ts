@@ -12,19 +12,17 @@ import { countedHeaders, mediaType } from './counted-headers.js';
 import type { RequestKeySettings } from './options.js';
 import type { OutgoingRequest } from './outgoing-request.js';
 
-/** What a request is known by. */
+/** The key of a request, and the parts that it is derived from. */
 export interface RequestKey {
-  /** Of the whole request. */
+  /** The key of the whole request. */
   readonly key: Key;
-  /** Of its body. */
+  /** The key of its body. */
   readonly contentKey: Key;
-  /** What the key is made of beside the content, outermost first. */
+  /** The scopes of the key, outermost first. */
   readonly scope: readonly string[];
 }
 
-/**
- * Returns the key of a request: of its method, URL, account, the headers that count, and its body.
- */
+/** Derives the key of a request from its method, URL, account, counted headers and body. */
 export async function keyOfRequest(
   request: OutgoingRequest,
   { identity, scope, account, ignoredHeaders }: RequestKeySettings,
@@ -32,10 +30,10 @@ export async function keyOfRequest(
 ): Promise<RequestKey> {
   const { method, url, headers } = request;
   const contentKey = await keyOfBody(request, identity);
-  const own = typeof scope === 'string' ? [scope] : scope;
+  const ownScopes = typeof scope === 'string' ? [scope] : scope;
   const ignored = new Set(ignoredHeaders.map((name) => name.toLowerCase()));
   const scopes = [
-    ...own,
+    ...ownScopes,
     method,
     url,
     typeof account === 'string' ? account : account(headers),
@@ -45,58 +43,61 @@ export async function keyOfRequest(
   return { key: scoped(scopes, contentKey), contentKey, scope: scopes };
 }
 
-/** What changes the answer, where it is another than usual; no header has such a name. */
+/** Returns settings that change the answer and differ from their defaults. No header name has a `:`. */
 function countedSettings({ url, headers, init }: OutgoingRequest) {
   const { redirect = 'follow', credentials = 'same-origin' } = init;
   const host = headers.get('host') ?? '';
   return {
-    // Some platforms let a caller name another one than it connects to.
+    // Some platforms let a caller send another host than the one it connects to.
     ...(host !== '' && host !== new URL(url).host && { ':host': host }),
     ...(redirect !== 'follow' && { ':redirect': redirect }),
     ...(credentials !== 'same-origin' && { ':credentials': credentials }),
   };
 }
 
-/** No JSON, nested beyond reason, or a number that two programs read differently: it is its bytes. */
-const NOT_READ = new Set([
+/**
+ * Errors of a body that is not JSON, is nested too deeply, or has a number that two programs may read
+ * differently. Its key is that of its bytes.
+ */
+const KEYED_AS_BYTES = new Set([
   'SAMEKEY_BAD_JSON',
   'SAMEKEY_BIG_NUMBER',
   'SAMEKEY_LONE_SURROGATE',
   'SAMEKEY_TOO_DEEP',
 ]);
 
-/** A form by its parts, JSON by what it says, anything else by its bytes. */
+/** Derives a key from the parts of a form, the value of JSON, or the bytes of any other body. */
 export async function keyOfBody(
   { headers, body, form }: Pick<OutgoingRequest, 'headers' | 'body' | 'form'>,
   identity: IdentityLike | undefined,
 ): Promise<Key> {
   if (form !== undefined) return keyOf(await partsOf(form));
   const type = mediaType(headers.get('content-type'));
-  // What is compressed is not read, and what has no type may be JSON as well as not.
+  // A compressed body is not decoded. A body without a type may be JSON.
   const mayBeJson = !headers.has('content-encoding') && (/[/+]json$/.test(type) || type === '');
   if (mayBeJson && body.length > 0) {
     try {
       return keyOfJson(body, identity);
     } catch (error) {
-      if (!NOT_READ.has((error as { code?: string }).code ?? '')) throw error;
+      if (!KEYED_AS_BYTES.has((error as { code?: string }).code ?? '')) throw error;
     }
   }
-  // The bytes that are sent, where a lone surrogate is U+FFFD.
+  // The bytes as they are sent: a lone surrogate becomes U+FFFD.
   return sha256Hex(typeof body === 'string' ? encoder.encode(body) : body);
 }
 
-/** What a form says, whatever its boundary. */
+/** Returns the parts of a form, which do not depend on its boundary. */
 async function partsOf(form: FormData): Promise<unknown[]> {
   return Promise.all(
-    [...form].map(async ([given, value]) => {
-      const name = written(given);
+    [...form].map(async ([fieldName, value]) => {
+      const name = escapeName(fieldName);
       if (typeof value === 'string') return { name, value };
       const content = sha256Hex(new Uint8Array(await value.arrayBuffer()));
-      // What it is sent with if it has none; of a `Blob`, Bun has no name.
+      // A file without a name is sent as `blob`. In Bun, a `Blob` has no name.
       const { name: filename = 'blob', type } = value;
       return {
         name,
-        filename: written(filename),
+        filename: escapeName(filename),
         type: type || 'application/octet-stream',
         content,
       };
@@ -104,5 +105,5 @@ async function partsOf(form: FormData): Promise<unknown[]> {
   );
 }
 
-/** A name as it stands in a form (HTML §4.10.21.8), which not all who read one undo. */
-const written = (name: string) => name.replace(/[\r\n"]/g, (char) => encodeURIComponent(char));
+/** Escapes a name as forms do (HTML §4.10.21.8). Not every parser of forms reverses that. */
+const escapeName = (name: string) => name.replace(/[\r\n"]/g, (char) => encodeURIComponent(char));

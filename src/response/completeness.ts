@@ -1,34 +1,27 @@
 /**
- * Decides whether a response is complete: `watchCompleteness` observes its body and reports what is
- * wrong with it. Which event ends a stream is the provider's knowledge and stands in `providers/`.
+ * Decides whether a response is complete: `watchCompleteness` observes its body and reports its fault.
+ * The file of each API in `providers/` says with which event its streams end.
  */
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { decoder } from '../engine/utf8.js';
-import { anthropicStream } from '../providers/anthropic.js';
-import { openaiResponsesStream } from '../providers/openai.js';
-import { chatCompletionsStream } from '../providers/openai-compatible.js';
+import { DONE } from '../providers/openai-compatible.js';
 import type { StreamDialect } from '../providers/provider.js';
+import { streamDialects } from '../providers/registry.js';
 
 /** Observes the body of a response while it passes. */
 export interface CompletenessWatch {
   see(chunk: Uint8Array): void;
   /**
-   * Returns what is wrong with the body, or `undefined` if it is complete. `body` returns the whole
-   * body, or `undefined` if it was too long to be stored.
+   * Returns the fault of the body, or `undefined` if it is complete. `body` returns the whole body, or
+   * `undefined` if it was too long to be stored.
    */
   fault(body: () => Uint8Array | undefined): string | undefined;
 }
 
-/** A stream in another dialect is complete when the connection ends without an error. */
-const DIALECTS: readonly StreamDialect[] = [
-  anthropicStream,
-  openaiResponsesStream,
-  chatCompletionsStream,
-];
-
 /** Whether an event in the middle of a stream says that the provider failed. */
 function isFailure(event: string | undefined, data: string): boolean {
-  if (event === 'error' || DIALECTS.some((dialect) => dialect.isFailure?.(event))) return true;
+  if (event === 'error' || streamDialects.some((dialect) => dialect.isFailure?.(event)))
+    return true;
   // A member `error` beside other members counts, an answer about errors does not: its quotes are
   // escaped.
   if (!/"error"\s*:(?!\s*null\b)/.test(data)) return false;
@@ -101,7 +94,10 @@ function isJson(text: string): boolean {
 /** Events up to this length are read even if a body of this length is not stored. */
 const MIN_BUFFER_BYTES = 1024 * 1024;
 
-/** Server-sent events (HTML §9.2). A known dialect has a last event. */
+/**
+ * Server-sent events (HTML §9.2). A stream in a known dialect is complete after the dialect's last
+ * event, any other stream when its connection ends without an error.
+ */
 class EventStreamWatch implements CompletenessWatch {
   readonly #decoder = new TextDecoder();
   readonly #parser: EventSourceParser;
@@ -140,11 +136,11 @@ class EventStreamWatch implements CompletenessWatch {
   }
 
   #onEvent(given: string | undefined, data: string): void {
-    if (this.#isCutOff && data !== '[DONE]' && !isJson(data)) return;
+    if (this.#isCutOff && data !== DONE && !isJson(data)) return;
     this.#hasBegun = true;
     const event = nameOf(given, data);
     if (isFailure(event, data)) this.#failure ??= `its stream says ${data.slice(0, 200)}`;
-    this.#dialect ??= DIALECTS.find(({ isFirst }) => isFirst(event, data));
+    this.#dialect ??= streamDialects.find(({ isFirst }) => isFirst(event, data));
     if (this.#dialect?.isLast(event, data)) this.#hasEnded = true;
   }
 }

@@ -10,7 +10,7 @@ import {
   specs,
   without,
 } from '../options/spec.js';
-import type { ResponseInfo } from './exchange.js';
+import type { ResponseInfo } from './arriving-response.js';
 
 const responseOptions = /* @__PURE__ */ specs(() => ({
   /**
@@ -20,7 +20,7 @@ const responseOptions = /* @__PURE__ */ specs(() => ({
   storeResponses: func<(response: ResponseInfo) => boolean>(
     ({ status }) => status >= 200 && status < 300,
   ),
-  /** How long the other side may send nothing. */
+  /** How long a response may stall before it is aborted. */
   idleMs: duration({ default: 5 * 60 * 1000, min: 1 }),
   /** How far one reader may fall behind another in a response that is too long to store. */
   maxUnreadBytes: byteCount({ default: 1024 * 1024, max: LONGEST_MS }),

@@ -1,13 +1,13 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
 
-/** What a client is told that gets no response: a status, and RFC 9457's `application/problem+json`. */
+/** A response that reports a problem as `application/problem+json` (RFC 9457). */
 export interface Problem {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** Where the problems are explained, each under its name. */
+/** The docs explain each problem in a section with its name. */
 const DOCS = 'https://github.com/samekey/samekey/blob/main/docs';
 
 const TITLES = {
@@ -16,23 +16,38 @@ const TITLES = {
     'key-missing': 'An idempotency key is required',
     'key-reused': 'The idempotency key was used with another request',
     'in-progress': 'The request is being processed',
-    'outcome-unknown': 'It is not known what became of the request',
+    'outcome-unknown': 'The outcome of the request is unknown',
     'body-too-large': 'The request is too large',
     'body-not-comparable': 'The request cannot be compared with others',
-    unavailable: 'The request cannot be taken at the moment',
+    unavailable: 'The request cannot be processed at the moment',
     'no-answer': 'The request was not answered in time',
   },
-  /** What only a proxy has to say. */
+  /** Problems that only the proxy reports. */
   proxy: {
-    refused: 'The proxy does not take the request',
-    'upstream-failed': 'The upstream gave no answer that can be passed on',
+    refused: 'The proxy refuses the request',
+    'upstream-failed': 'The upstream gave no response that can be passed on',
     fault: 'The proxy failed',
   },
 } as const;
 
 export type ProblemName = keyof typeof TITLES.server | keyof typeof TITLES.proxy;
 
-/** The same words for a problem, whoever tells it. */
+/** Problems by the code of their error. They have the same names and statuses in servers and in the proxy. */
+export const PROBLEM_BY_CODE = {
+  SAMEKEY_IN_PROGRESS: ['in-progress', 409],
+  // The response in progress is too long to be shared. A later attempt receives it or runs again.
+  SAMEKEY_TOO_LONG: ['in-progress', 409],
+  SAMEKEY_UNKNOWN_OUTCOME: ['outcome-unknown', 409],
+  SAMEKEY_MISMATCH: ['key-reused', 422],
+  SAMEKEY_CLOSED: ['unavailable', 503],
+  SAMEKEY_LEASE_LOST: ['unavailable', 503],
+  SAMEKEY_STORE: ['unavailable', 503],
+  SAMEKEY_TIMEOUT: ['no-answer', 504],
+} as const satisfies Partial<
+  Record<SamekeyErrorCode, readonly [name: ProblemName, status: number]>
+>;
+
+/** Returns the response for a problem, the same in servers and in the proxy. */
 export function problem(
   name: ProblemName,
   status: number,
@@ -47,7 +62,7 @@ export function problem(
     status,
     headers: {
       'content-type': 'application/problem+json',
-      // What is wrong now may be right at the next attempt, which no cache on the way may answer.
+      // The next attempt may succeed, so no cache on the way may answer it.
       'cache-control': 'no-store',
       ...headers,
     },

@@ -4,13 +4,13 @@
  * clock and a scheduler of its own.
  */
 export interface Runtime {
-  /** Milliseconds since some fixed moment, by a clock that nobody can set. */
+  /** Milliseconds since a fixed moment, by a clock that cannot be set. */
   monotonicMs(): number;
   /** Milliseconds since 1970, by a clock that may be set forward or back at any time. */
   wallClockMs(): number;
   /**
-   * Whole milliseconds since 1970, as the wall clock told them when the process began, counted on by
-   * a clock that nobody can set.
+   * Whole milliseconds since 1970: the wall clock at the start of the process, continued by a clock that
+   * cannot be set.
    */
   steadyClockMs(): number;
   setTimer(callback: () => void, delayMs: number): Timer;
@@ -27,13 +27,13 @@ export interface Timer {
 }
 
 /**
- * Fake timers (vitest, jest, sinon, `node:test`) put a class of their own in the place of `Date`. A
- * test that moves its time expects results to expire: then the steady clocks follow it.
+ * Fake timers (vitest, jest, sinon, `node:test`) replace `Date`. A test that advances their time expects
+ * results to expire, so the steady clocks follow it.
  */
 const PlatformDate = Date;
 const isDateReplaced = () => Date !== PlatformDate;
 
-/** Every function is looked up when it is called: tests replace the global ones with fake timers. */
+/** Looks up every global at call time, because tests replace them with fake timers. */
 const platform: Runtime = {
   monotonicMs: () => performance.now(),
   wallClockMs: () => Date.now(),
@@ -62,7 +62,7 @@ export const steadyClockMs = (): number => current.steadyClockMs();
 export const setTimer = (callback: () => void, delayMs: number): Timer =>
   current.setTimer(callback, delayMs);
 export const clearTimer = (timer: Timer | undefined): void => current.clearTimer(timer);
-/** What makes timers now. A test that installs or removes fake timers changes it. */
+/** The current source of timers. A test that installs or removes fake timers changes it. */
 export const timerSource = (): unknown => (current === platform ? globalThis.setTimeout : current);
 export const random = (): number => current.random();
 export const randomUuid = (): string => current.randomUuid();
@@ -78,7 +78,7 @@ export const sleep = (delayMs: number): Promise<void> =>
  * Workers and Vercel's edge runtime. They end with that request, and no other request may use them.
  */
 export const isBoundToRequest = (): boolean =>
-  // `navigator.userAgent` says so too, but only from a compatibility date on.
+  // `navigator.userAgent` shows it, too, but only from a compatibility date on.
   'WebSocketPair' in globalThis || 'EdgeRuntime' in globalThis;
 
 /**
@@ -97,8 +97,8 @@ export function inThisRequest(callback: () => void): () => void {
 }
 
 /**
- * Milliseconds by a clock that nobody can set and that is the same in all processes of the machine
- * until it is booted again. `undefined` where the platform has none: on Bun and Deno
+ * Milliseconds by a clock that cannot be set and that all processes of the machine share until it
+ * reboots. `undefined` if the platform has no such clock: on Bun and Deno
  * `process.hrtime` counts from the start of the process, and fake timers count from 0.
  */
 export function machineMonotonicMs(): number | undefined {

@@ -5,7 +5,7 @@ import type { ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
-export type { ResponseInfo } from '../response/exchange.js';
+export type { ResponseInfo } from '../response/arriving-response.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
 export type { ServerControls, ServerOptions } from './options.js';
 

@@ -5,7 +5,7 @@ import { IdempotencyRules } from './rules.js';
 import { pathOf, unlessDisconnected, withBody } from './web.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
-export type { ResponseInfo } from '../response/exchange.js';
+export type { ResponseInfo } from '../response/arriving-response.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
 /** The part of Hono's context that the middleware uses. */

@@ -13,7 +13,7 @@ import {
   without,
 } from '../options/spec.js';
 import { identityOptions, keyFormat, keyHeaderOptions, methods } from '../request/options.js';
-import type { ResponseInfo } from '../response/exchange.js';
+import type { ResponseInfo } from '../response/arriving-response.js';
 import { exchangeOptions } from '../response/options.js';
 
 const ownOptions = /* @__PURE__ */ specs(() => ({

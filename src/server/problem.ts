@@ -1,5 +1,5 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
-import { type ProblemName, problem } from '../response/problem.js';
+import { PROBLEM_BY_CODE, problem } from '../response/problem.js';
 
 /** Returns a response with problem details (RFC 9457). */
 export function problemResponse(...details: Parameters<typeof problem>): Response {
@@ -11,54 +11,36 @@ export function problemResponse(...details: Parameters<typeof problem>): Respons
 const RETRIED = { 'retry-after': '1', 'x-should-retry': 'true' };
 const NOT_RETRIED = { 'x-should-retry': 'false' };
 
-type ProblemDetails = readonly [
-  name: ProblemName,
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  detail: string,
-];
+type Details = readonly [headers: Readonly<Record<string, string>>, detail: string];
 
-const IN_PROGRESS: ProblemDetails = [
-  'in-progress',
-  409,
+const IN_PROGRESS: Details = [
   RETRIED,
   'Cannot answer yet: the first request with this key is still being processed, wanted another attempt later',
 ];
-const UNAVAILABLE: ProblemDetails = [
-  'unavailable',
-  503,
+const UNAVAILABLE: Details = [
   RETRIED,
   'Cannot process the request: the records of earlier requests cannot be read, wanted another attempt later',
 ];
 
 /** Messages for clients. The messages of the errors name an internal key, which no client has sent. */
-const PROBLEMS: Readonly<Record<string, ProblemDetails>> = {
+const DETAILS: Readonly<Record<keyof typeof PROBLEM_BY_CODE, Details>> = {
   SAMEKEY_MISMATCH: [
-    'key-reused',
-    422,
     NOT_RETRIED,
     'Cannot process the request: its key was sent before with another body or query, wanted a key of its own for every request',
   ],
   SAMEKEY_IN_PROGRESS: IN_PROGRESS,
-  // The response in progress is too long to be shared. A later attempt receives it or runs again.
   SAMEKEY_TOO_LONG: IN_PROGRESS,
   SAMEKEY_UNKNOWN_OUTCOME: [
-    'outcome-unknown',
-    409,
     NOT_RETRIED,
     'Cannot process the request: an earlier attempt ended without an answer, wanted an operator to check what it did',
   ],
   SAMEKEY_STORE: UNAVAILABLE,
   SAMEKEY_CLOSED: UNAVAILABLE,
   SAMEKEY_LEASE_LOST: [
-    'unavailable',
-    503,
     RETRIED,
     'Cannot answer: the record of the request was lost while it was being processed, wanted another attempt with the same key',
   ],
   SAMEKEY_TIMEOUT: [
-    'no-answer',
-    504,
     RETRIED,
     'Cannot answer: the request was not finished in time, wanted another attempt with the same key',
   ],
@@ -67,11 +49,14 @@ const PROBLEMS: Readonly<Record<string, ProblemDetails>> = {
 /** Returns the problem that a client receives for an error; `undefined` for other errors. */
 export function problemResponseOf(error: unknown): Response | undefined {
   const code = codeOf(error);
-  const details = code === undefined ? undefined : PROBLEMS[code];
-  if (code === undefined || details === undefined) return undefined;
-  const [name, status, headers, detail] = details;
+  if (code === undefined || !isProblem(code)) return undefined;
+  const [name, status] = PROBLEM_BY_CODE[code];
+  const [headers, detail] = DETAILS[code];
   return problemResponse(name, status, code, detail, headers);
 }
+
+const isProblem = (code: SamekeyErrorCode): code is keyof typeof PROBLEM_BY_CODE =>
+  Object.hasOwn(PROBLEM_BY_CODE, code);
 
 /** Returns the code of an error of samekey; `undefined` for other errors. */
 export function codeOf(error: unknown): SamekeyErrorCode | undefined {

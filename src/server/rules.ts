@@ -27,7 +27,7 @@ export interface IncomingHead {
 export interface IdempotentRequest {
   readonly headers: Headers;
   readonly search: string;
-  /** The parts beside the key by which the request is looked up: scope, method, path, account. */
+  /** The parts of the record's key beside the client's key: scope, method, path, account. */
   readonly scope: readonly string[];
   /** The key that the client sent; `undefined` if it is derived from the body. */
   readonly sentKey: string | undefined;
@@ -84,7 +84,7 @@ export class IdempotencyRules<Incoming> {
   /** `maker` is the function that received the options, for messages. */
   constructor(options: ServerOptions<Incoming>, maker: string) {
     const settings = readOptions(serverOptions, options, `options of ${maker}`, {
-      createOnce: onceOptions,
+      others: { createOnce: onceOptions },
     }) as ServerSettings<Incoming>;
     const { identity, methods, maxBodyBytes, onEvent } = settings;
     this.#settings = settings;

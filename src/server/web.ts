@@ -5,7 +5,7 @@ import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
-export type { ResponseInfo } from '../response/exchange.js';
+export type { ResponseInfo } from '../response/arriving-response.js';
 export type { ServerControls, ServerOptions } from './options.js';
 
 /** A handler as Deno, Bun, Cloudflare Workers and the routes of many frameworks define it. */

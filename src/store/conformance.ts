@@ -1,11 +1,11 @@
-import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { readOptions } from '../options/read.js';
 import { claimRules } from './conformance/claim-rules.js';
 import { contentRules } from './conformance/content-rules.js';
 import { modelCheck } from './conformance/model-check.js';
 import { ownerRules } from './conformance/owner-rules.js';
 import { raceRules } from './conformance/race-rules.js';
 import { recordRules } from './conformance/record-rules.js';
-import { type ConformanceOptions, Stage } from './conformance/stage.js';
+import { type ConformanceOptions, conformanceOptions, Stage } from './conformance/stage.js';
 
 export type { ConformanceOptions } from './conformance/stage.js';
 export type * from './store.js';
@@ -26,8 +26,6 @@ const RULES = [
   ...raceRules,
   modelCheck,
 ];
-
-const MEMBERS = ['open', 'moveClock', 'claimers', 'maxPayloadBytes', 'steps', 'seed'];
 
 /**
  * Returns the tests that a custom store must pass to work with `samekey/once`: what each call may
@@ -50,18 +48,11 @@ const MEMBERS = ['open', 'moveClock', 'claimers', 'maxPayloadBytes', 'steps', 's
  * cases[0].name; // 'claim makes a running record of a key that has none'
  */
 export function storeConformance(options: ConformanceOptions): readonly ConformanceCase[] {
-  requireMembers(options, MEMBERS, 'options of the conformance tests');
-  if (typeof options.open !== 'function') {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot test a store: open is ${nameOf(options.open)}, wanted a function that opens one`,
-    );
-  }
+  const settings = readOptions(conformanceOptions, options, 'options of storeConformance');
   return RULES.map(({ name, run }) => ({
     name,
     async run() {
-      const stage = new Stage(options);
+      const stage = new Stage(settings);
       try {
         await run(stage);
       } finally {

@@ -1,5 +1,7 @@
 import type { Database } from 'lmdb';
-import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { fail } from '../errors/errors.js';
+import { readOptions } from '../options/read.js';
+import { func, type OptionsOf, required, specs, value } from '../options/spec.js';
 import { clearTimer, monotonicMs, random, setTimer, type Timer } from '../runtime/runtime.js';
 import { type Anchor, MachineClock } from './lmdb/machine-clock.js';
 import { cannotOpen, openDatabase } from './lmdb/open-database.js';
@@ -7,15 +9,21 @@ import { type RecordRow, toRecord, toRow } from './lmdb/record-row.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import * as transition from './transition.js';
 
-export interface LmdbStoreOptions {
-  /** Folder of the database, on a disk of this machine; made if it is not there. */
-  readonly path: string;
+const lmdbStoreOptions = /* @__PURE__ */ specs(() => ({
+  /** The folder of the database, on a disk of this machine. It is made if it does not exist. */
+  path: required(
+    value<string>('the name of a folder', (given) =>
+      typeof given === 'string' && given !== '' ? undefined : [TypeError],
+    ),
+  ),
   /**
-   * Milliseconds since 1970. The default is a clock that all processes of the machine share and that
-   * nobody can set.
+   * Returns milliseconds since 1970.
+   * @defaultValue a clock that all processes of the machine share, and that follows no change of the system time
    */
-  readonly clock?: () => number;
-}
+  clock: func<() => number>(),
+}));
+
+export interface LmdbStoreOptions extends OptionsOf<typeof lmdbStoreOptions> {}
 
 /**
  * Returns a store in an LMDB database, an embedded database that the processes of one machine
@@ -31,19 +39,8 @@ export interface LmdbStoreOptions {
  * await store.close();
  */
 export function lmdbStore(options: LmdbStoreOptions): Store {
-  requireMembers(options, ['path', 'clock'], 'options of the LMDB store');
-  const { path, clock } = options;
-  if (typeof path !== 'string' || path === '') {
-    refuse(`path is ${path === '' ? quote(path) : nameOf(path)}, wanted the name of a folder`);
-  }
-  if (clock !== undefined && typeof clock !== 'function') {
-    refuse(`clock is ${nameOf(clock)}, wanted a function that gives milliseconds`);
-  }
+  const { path, clock } = readOptions(lmdbStoreOptions, options, 'options of lmdbStore');
   return new LmdbStore(path, clock);
-}
-
-function refuse(what: string): never {
-  return fail(TypeError, 'SAMEKEY_BAD_ARGUMENT', `Cannot make an LMDB store: ${what}`);
 }
 
 /** A record and its version in LMDB. Every change writes a new, never used version. */

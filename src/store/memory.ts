@@ -1,21 +1,25 @@
 import { LRUCache } from 'lru-cache';
-import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { fail } from '../errors/errors.js';
+import { readOptions } from '../options/read.js';
+import { byteCount, func, type OptionsOf, specs, wholeNumber } from '../options/spec.js';
 import { steadyClockMs } from '../runtime/runtime.js';
 import type { ClaimResult, Store, StoreRecord } from './store.js';
 import * as transition from './transition.js';
 import { Watchers } from './watchers.js';
 
-export interface MemoryStoreOptions {
-  /** Records record at most, 10,000 unless given; the oldest finished one makes room. */
-  readonly maxEntries?: number;
-  /** Bytes of results record at most, 64 MiB unless given; a larger result is refused. */
-  readonly maxBytes?: number;
+const memoryStoreOptions = /* @__PURE__ */ specs(() => ({
+  /** The most records. The oldest finished record makes room for a new one. */
+  maxEntries: wholeNumber({ default: 10_000, min: 1 }),
+  /** The most bytes of results. A result that is larger than that is refused. */
+  maxBytes: byteCount({ default: 64 * 1024 * 1024, min: 1 }),
   /**
-   * Milliseconds since 1970. The default is a clock that nobody can set; it follows fake timers of
-   * tests.
+   * Returns milliseconds since 1970.
+   * @defaultValue a clock that follows fake timers, and no change of the system time
    */
-  readonly clock?: () => number;
-}
+  clock: func<() => number>(steadyClockMs),
+}));
+
+export interface MemoryStoreOptions extends OptionsOf<typeof memoryStoreOptions> {}
 
 /** How many of the oldest finished records are checked for expiry with each new one. */
 const SWEPT_PER_WRITE = 2;
@@ -34,30 +38,12 @@ const SWEPT_PER_WRITE = 2;
  * store.name; // 'memory'
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
-  requireMembers(options, ['maxEntries', 'maxBytes', 'clock'], 'options of the memory store');
-  const { clock = steadyClockMs } = options;
-  if (typeof clock !== 'function') {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot make a memory store: clock is ${nameOf(clock)}, wanted a function that gives milliseconds`,
-    );
-  }
-  return new MemoryStore(
-    toWhole('maxEntries', options.maxEntries, 10_000),
-    toWhole('maxBytes', options.maxBytes, 64 * 1024 * 1024),
-    clock,
+  const { maxEntries, maxBytes, clock } = readOptions(
+    memoryStoreOptions,
+    options,
+    'options of memoryStore',
   );
-}
-
-function toWhole(name: string, value: unknown, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
-  return fail(
-    typeof value === 'number' ? RangeError : TypeError,
-    'SAMEKEY_BAD_ARGUMENT',
-    `Cannot make a memory store: ${name} is ${typeof value === 'number' ? value : nameOf(value)}, wanted a whole number from 1`,
-  );
+  return new MemoryStore(maxEntries, maxBytes, clock);
 }
 
 class MemoryStore implements Store {

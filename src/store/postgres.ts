@@ -1,4 +1,6 @@
-import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
+import { fail, quote } from '../errors/errors.js';
+import { readOptions } from '../options/read.js';
+import { flag, type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { monotonicMs } from '../runtime/runtime.js';
 import { fromOneLine, toOneLine } from './one-line.js';
 import { type Connection, type PostgresClient, type Row, toConnection } from './postgres/client.js';
@@ -9,21 +11,20 @@ import { sha1Hex } from './text-digest.js';
 
 export type { PostgresClient } from './postgres/client.js';
 
-export interface PostgresStoreOptions {
-  /**
-   * A `Pool` of `pg`, or a PGlite. It stays the caller's: who made it listens for its errors and
-   * ends it.
-   */
-  readonly pool: PostgresClient;
-  /** The name of the table, with or without a schema before a dot; `samekey_records` unless given. */
-  readonly table?: string;
-  /**
-   * Whether statements are prepared, once per connection, which takes a server half the time; the
-   * default is `true`. Behind a pooler that loses prepared statements (PgBouncer before 1.21) the
-   * store stops preparing after the first that is lost; `false` saves these attempts.
-   */
-  readonly prepare?: boolean;
-}
+const DEFAULT_TABLE = 'samekey_records';
+
+const postgresStoreOptions = /* @__PURE__ */ specs(() => ({
+  // `toConnection` checks it.
+  /** A `Pool` of `pg`, or a PGlite. The program listens for its errors and ends it. */
+  pool: required(value<PostgresClient>('a Pool of pg or a PGlite')),
+  // `toTableName` checks the rest of it.
+  /** The name of the table, with or without a schema before a dot. */
+  table: text({ default: DEFAULT_TABLE }),
+  /** Whether statements are prepared, once per connection, which takes a server half the time. Behind a pooler that loses prepared statements (PgBouncer before 1.21) the store stops preparing after the first that is lost; `false` saves these attempts. */
+  prepare: flag(true),
+}));
+
+export interface PostgresStoreOptions extends OptionsOf<typeof postgresStoreOptions> {}
 
 /** A store that can also create its table. */
 export interface PostgresStore extends Store {
@@ -71,15 +72,11 @@ const FORGOTTEN_STATEMENT: ReadonlySet<unknown> = new Set(['26000', '42P05']);
  * store.schema.includes('CREATE TABLE'); // true
  */
 export function postgresStore(options: PostgresStoreOptions): PostgresStore {
-  requireMembers(options, ['pool', 'table', 'prepare'], 'options of the PostgreSQL store');
-  const { pool, table = 'samekey_records', prepare = true } = options;
-  if (typeof prepare !== 'boolean') {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot make a PostgreSQL store: prepare is ${nameOf(prepare)}, wanted true or false`,
-    );
-  }
+  const { pool, table, prepare } = readOptions(
+    postgresStoreOptions,
+    options,
+    'options of postgresStore',
+  );
   return new Records(toConnection(pool), toTableName(table), prepare);
 }
 
@@ -90,21 +87,14 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
  * @example
  * schemaOf('orders').includes('CREATE TABLE IF NOT EXISTS "orders"'); // true
  */
-export function schemaOf(table = 'samekey_records'): string {
+export function schemaOf(table = DEFAULT_TABLE): string {
   return statementsFor(toTableName(table)).schema;
 }
 
 /** PostgreSQL truncates longer names, so that two tables, or two channels, could become one. */
 const LONGEST_NAME = 55;
 
-function toTableName(table: unknown): string {
-  if (typeof table !== 'string') {
-    return fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot make a PostgreSQL store: table is ${nameOf(table)}, wanted text`,
-    );
-  }
+function toTableName(table: string): string {
   if (/^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?$/.test(table) && table.length <= LONGEST_NAME) return table;
   return fail(
     SyntaxError,

@@ -1,4 +1,6 @@
-import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { fail, nameOf } from '../errors/errors.js';
+import { readOptions } from '../options/read.js';
+import { type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { toOneLine } from './one-line.js';
 import { type Argument, type Connection, type RedisClient, toConnection } from './redis/client.js';
 import { toRecord } from './redis/record-text.js';
@@ -10,15 +12,15 @@ import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 
 export type { RedisClient } from './redis/client.js';
 
-export interface RedisStoreOptions {
-  /**
-   * A client of `redis` (4 to 6) or `ioredis` (5 or 6), of one server or of a cluster. It stays the
-   * caller's: who made it listens for its errors and closes it.
-   */
-  readonly client: RedisClient;
-  /** What the names of keys and channels begin with; `samekey:` unless given. */
-  readonly prefix?: string;
-}
+const redisStoreOptions = /* @__PURE__ */ specs(() => ({
+  // `toConnection` checks it.
+  /** A client of `redis` (4 to 6) or `ioredis` (5 or 6), of one server or of a cluster. The program listens for its errors and closes it. */
+  client: required(value<RedisClient>('a client of redis or ioredis')),
+  /** What the names of keys and channels begin with. */
+  prefix: text({ default: 'samekey:' }),
+}));
+
+export interface RedisStoreOptions extends OptionsOf<typeof redisStoreOptions> {}
 
 /** How many keys one `SCAN` asks for. */
 const SCAN_COUNT = '250';
@@ -42,15 +44,7 @@ const SCAN_COUNT = '250';
  * store.name; // 'redis'
  */
 export function redisStore(options: RedisStoreOptions): Store {
-  requireMembers(options, ['client', 'prefix'], 'options of the Redis store');
-  const { client, prefix = 'samekey:' } = options;
-  if (typeof prefix !== 'string') {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot make a Redis store: prefix is ${nameOf(prefix)}, wanted text`,
-    );
-  }
+  const { client, prefix } = readOptions(redisStoreOptions, options, 'options of redisStore');
   return new RedisStore(toConnection(client), prefix);
 }
 

@@ -17,7 +17,7 @@ const folder = new URL('../../docs/charts/', import.meta.url);
 const picture = (name: string) => readFileSync(new URL(name, folder), 'utf8');
 
 describe('docs/charts', () => {
-  it('are those of bench/results, and no others', () => {
+  it('are exactly those of bench/results', () => {
     expect([...charts.keys()]).toContain('key-of-value.svg');
     expect(readdirSync(folder).sort()).toEqual([...charts.keys()].sort());
   });
@@ -27,13 +27,13 @@ describe('docs/charts', () => {
     expect(isSealed(picture(name), data), 'run "node bench/charts.mjs"').toBe(true);
   });
 
-  it.each([...charts])('%s would be found out', (name, data) => {
+  it.each([...charts])('a change of %s is detected', (name, data) => {
     const svg = picture(name);
     expect(isSealed(svg, { ...(data as object), title: 'of other results' })).toBe(false);
     expect(isSealed(svg.replace('</text>', '!</text>'), data)).toBe(false);
   });
 
-  it.each([...charts.keys()])('%s needs nothing from elsewhere and runs nothing', (name) => {
+  it.each([...charts.keys()])('%s loads nothing and runs no script', (name) => {
     const svg = picture(name);
     expect(svg).not.toMatch(/<script|<image|<foreignObject|\son\w+=|(?:href|src)=|url\(|@import/i);
     expect(svg.length).toBeLessThan(40_000);

@@ -14,7 +14,7 @@ interface BenchmarkTables {
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const load = (name: string) => import(new URL(`../../bench/${name}.mjs`, import.meta.url).href);
 
-it('docs/benchmarks.md shows the numbers of bench/results, and no others', async () => {
+it('docs/benchmarks.md shows exactly the numbers of bench/results', async () => {
   const { readResults, renderTables, replaceTables }: BenchmarkTables = await load('tables');
   const page = read('docs/benchmarks.md');
   // `replaceTables` throws if the page has no markers.

@@ -147,6 +147,47 @@ describe('samekey batch', () => {
     expect(planned(place.out).length).toBe(1);
   });
 
+  it('counts results that were recorded before, that are late, and that are stored errors', async () => {
+    const { out, store } = fresh();
+    const input = jsonl([openaiLine('a', 'A?'), openaiLine('b', 'B?')]);
+    await plan(input, { out, store });
+    const first = planned(out) as [Line, Line];
+    const record = async (results: readonly unknown[], ...more: string[]) => {
+      const args = ['batch', 'record', '--store', store, ...more];
+      return (await samekey(args, { input: jsonl(results) })).stdout;
+    };
+    const failures = first.map(errored);
+    expect(await record(failures)).toBe('0 results stored, 2 to send again\n');
+    await plan(input, { out: `${out}2`, store });
+    const [a, b] = planned(`${out}2`) as [Line, Line];
+    expect(await record(failures)).toBe(
+      '0 results stored, 0 to send again, 2 of an earlier batch\n',
+    );
+    expect(await record([succeeded(a, 'of A'), errored(b)], '--store-errors')).toBe(
+      '2 results stored, 0 to send again\n',
+    );
+    expect(await record([succeeded(a, 'of A')])).toBe(
+      '0 results stored, 0 to send again, 1 recorded before\n',
+    );
+    expect((await samekey(['batch', 'status', '--store', store])).stdout).toMatch(
+      /^0 requests without a result, 1 with one, 1 with a stored error\n {2}\S+ {2}created {3}2 of 2 with a result\n$/,
+    );
+  });
+
+  it('lists the latest 20 batches in the status', async () => {
+    const { out, store } = fresh();
+    const lines = Array.from({ length: 22 }, (_, i) => ({
+      url: '/v1/responses',
+      body: { model: `m${i}`, input: 'x' },
+    }));
+    await plan(jsonl(lines.slice(0, 21)), { out, store });
+    const status = async () => (await samekey(['batch', 'status', '--store', store])).stdout;
+    expect((await status()).split('\n').length).toBe(23);
+    expect(await status()).toMatch(/\n {2}and 1 earlier batch\n$/);
+    await plan(jsonl(lines), { out: `${out}2`, store });
+    expect(await status()).toMatch(/\n {2}and 2 earlier batches\n$/);
+  });
+
   it('accepts input that begins with blank lines and a pause', async () => {
     const place = fresh();
     const lines = [openaiLine('a', 'A?'), openaiLine('b', 'B?')];

@@ -33,7 +33,7 @@ function reference(calls: readonly Entry[], worstCount: number) {
     keyCount: groups.size,
     repeatedCount: repeats.length,
     duplicateCount: calls.length - groups.size,
-    notHeldCount: 0,
+    notComparedCount: 0,
     cost: calls.reduce((sum, { cost }) => sum + cost, 0),
     wasted: repeats.reduce((sum, { wasted }) => sum + wasted, 0),
     worst: repeats.slice(0, worstCount),
@@ -45,8 +45,9 @@ function tally(calls: readonly Entry[], worstCount: number) {
   calls.forEach(({ key, cost }, i) => {
     keys.add(key, i + 1, cost);
   });
-  const { callCount, keyCount, repeatedCount, duplicateCount, notHeldCount, cost, wasted } = keys;
-  const counts = { callCount, keyCount, repeatedCount, duplicateCount, notHeldCount };
+  const { callCount, keyCount, repeatedCount, duplicateCount, notComparedCount, cost, wasted } =
+    keys;
+  const counts = { callCount, keyCount, repeatedCount, duplicateCount, notComparedCount };
   return { ...counts, cost, wasted, worst: keys.worst.list };
 }
 

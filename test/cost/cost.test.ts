@@ -90,7 +90,7 @@ describe('a price list', () => {
     ],
     [
       { prices: { m: { inputPerMillion: 3 } } },
-      'outputPerMillion of "m" is undefined, wanted what a million tokens cost',
+      'outputPerMillion of "m" is undefined, wanted the cost of a million tokens',
       TypeError,
     ],
     [

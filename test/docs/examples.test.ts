@@ -10,7 +10,7 @@ const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
 afterEach(() => samekey.useEngine('auto'));
 
-/** What a reader may shorten: `'ik_ba78…'`. */
+/** How an example can shorten a value: `'ik_ba78…'`. */
 function elided(expected: unknown): unknown {
   if (typeof expected === 'string' && expected.includes('…')) {
     const parts = expected.split('…').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
@@ -23,7 +23,7 @@ function elided(expected: unknown): unknown {
   );
 }
 
-/** What users import by these names, from the sources; but threads, which run what is built. */
+/** The modules that users import by these names: the sources, except threads, which need the build. */
 const ENTRIES: Record<string, object> = {};
 for (const [name, target] of Object.entries<{ types?: string }>(
   JSON.parse(read('package.json')).exports,
@@ -32,14 +32,14 @@ for (const [name, target] of Object.entries<{ types?: string }>(
   const source = target.types.replace('./dist/', '../../src/').replace('.d.ts', '.js');
   ENTRIES[name.replace('.', 'samekey')] = await import(source);
 }
-/** What the examples in comments have without importing it. */
+/** The names that examples in comments use without an import. */
 const EVERYTHING = Object.assign({}, ...Object.values(ENTRIES));
 
 const AsyncFunction = (async () => {}).constructor as new (
   ...parts: string[]
 ) => (...values: unknown[]) => Promise<void>;
 
-/** Runs an example; returns how many of its values were checked. */
+/** Runs an example. Returns how many of its values were checked. */
 async function run(example: Pick<Example, 'code' | 'language'>, scope: object): Promise<number> {
   const { code } = prepare(example);
   let checked = 0;
@@ -77,13 +77,13 @@ const inDocuments = documents.flatMap((path) => examplesInMarkdown(path, read(pa
 describe('examples in doc comments', () => {
   it.each(inSource)('$name', async (example) => {
     const { checkCount, prose } = prepare(example);
-    // There, a comment behind an expression is its value, or it is out of place.
+    // In a doc comment, a comment after an expression must be its value.
     expect(prose).toEqual([]);
     expect(checkCount).toBeGreaterThan(0);
     expect(await run(example, EVERYTHING)).toBe(checkCount);
   });
 
-  it('are there for every public function', () => {
+  it('exist for every public function', () => {
     const functions = Object.entries(samekey)
       .filter(([, value]) => typeof value === 'function')
       .map(([name]) => name);
@@ -99,7 +99,7 @@ describe('examples in documents', () => {
     expect(await run(example, {})).toBe(checkCount);
   });
 
-  it('are there', () => {
+  it('exist', () => {
     expect(inDocuments.some(({ name }) => name.startsWith('README.md'))).toBe(true);
     const checks = inDocuments.map((example) => prepare(example).checkCount);
     expect(checks.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(5);
@@ -149,7 +149,7 @@ describe('the check of examples', () => {
     await expect(async () => run(js(code), { f: (value: unknown) => value })).rejects.toThrow();
   });
 
-  it('finds what is marked, and leaves out what is marked no-run', () => {
+  it('finds the marked blocks, and skips the ones marked no-run', () => {
     const fence = '```';
     const markdown = `${fence}js\na;\n${fence}\n${fence}js no-run\nb;\n${fence}\n${fence}sh\nc\n${fence}\n${fence}ts\nd;\n${fence}\n`;
     expect(examplesInMarkdown('x.md', markdown).map(({ code }) => code.trim())).toEqual([

@@ -7,7 +7,7 @@ export interface Example {
   readonly language: 'js' | 'ts';
 }
 
-/** The `@example` blocks of a source file's doc comments, each named after what it documents. */
+/** Returns the `@example` blocks in the doc comments of a source file, each named after its function. */
 export function examplesInSource(name: string, source: string): Example[] {
   return [...source.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*([^\n]*)/g)].flatMap(
     ([, comment = '', next = '']) => {
@@ -26,7 +26,7 @@ export function examplesInSource(name: string, source: string): Example[] {
   );
 }
 
-/** The code blocks of a Markdown file in JavaScript or TypeScript, but those marked `no-run`. */
+/** Returns the JavaScript and TypeScript code blocks of a Markdown file, except those marked `no-run`. */
 export function examplesInMarkdown(name: string, markdown: string): Example[] {
   return [...markdown.matchAll(/^```([^\n]*)\n([\s\S]*?)^```/gm)].flatMap((match) => {
     const [, fence = '', code = ''] = match;
@@ -50,7 +50,7 @@ interface Node {
   }[];
 }
 
-/** The comment behind a statement: on its line, or, if that is all, on the lines below it. */
+/** Returns the comment after a statement: on its line or, if there is none, on the next lines. */
 function commentAfter(code: string, end: number): string | undefined {
   const rest = code.slice(end);
   const same = /^[ \t]*\/\/([^\n]*)/.exec(rest);
@@ -72,17 +72,17 @@ const isExpression = (text: string) => {
   }
 };
 
-/** How a comment that states a value begins. Anything else is prose. */
+/** The beginning of a comment that states a value. Other comments are prose. */
 const VALUE =
   /^(?:→|equals |throws |[-\d'"`[{]|\w+Array ?\[|(?:true|false|null|undefined|NaN)(?![\w-]))/;
 
-/** The expression in a comment: `true`, `'text'`, `Uint8Array [1, 2]`, `equals f(x)`, `1, and so on`. */
+/** Returns the expression in a comment: `true`, `'text'`, `Uint8Array [1, 2]`, `equals f(x)`, `1, and so on`. */
 function valueIn(comment: string): string | undefined {
   if (!VALUE.test(comment)) return undefined;
   const text = comment
     .replace(/^(?:→|equals )\s*/, '')
     .replace(/^(\w+Array) ?(\[.*\])/, '$1.from($2)');
-  // A value may be followed by words, behind a comma or a colon.
+  // Words can follow a value, after a comma or a colon.
   for (
     let end = text.length;
     end > 0;
@@ -98,7 +98,7 @@ export interface Prepared {
   /** The body of an async function of `load`, `check` and `checkThrown`. */
   readonly code: string;
   readonly checkCount: number;
-  /** Comments behind expressions that state no value. */
+  /** The comments after expressions that state no value. */
   readonly prose: readonly string[];
 }
 

@@ -24,7 +24,7 @@ interface RuntimesTable {
 const script = new URL('../runtimes/table.mjs', import.meta.url);
 const { readResults, renderTable, replaceTable }: RuntimesTable = await import(script.href);
 
-it('docs/runtimes.md shows the runtimes of test/runtimes/results.json, and no others', () => {
+it('docs/runtimes.md shows exactly the runtimes of test/runtimes/results.json', () => {
   const page = readFileSync(new URL('../../docs/runtimes.md', import.meta.url), 'utf8');
   // `replaceTable` throws if the page has no markers.
   expect(page).toBe(replaceTable(page, renderTable(readResults())));
@@ -35,13 +35,13 @@ it.each(readResults().rows)(
   (row) => {
     expect(row.engine).toBe(row.expectedEngine);
     expect(row.passed).toBe(row.total);
-    // No file of vectors is smaller than this.
+    // Every file of vectors has more.
     expect(row.total).toBeGreaterThan(100);
     for (const count of [row.fetch, row.server, row.once]) expect(count?.passed).toBe(count?.total);
   },
 );
 
-it('requests are sent on every runtime, and served where it has a server of the Web', () => {
+it('requests are sent on every runtime, and served on every runtime with a Web-standard server', () => {
   const { rows } = readResults();
   const having = (part: 'fetch' | 'server' | 'once') =>
     rows.filter((row) => (row[part]?.total ?? 0) > 5).map(({ name }) => name.split(',')[0]);
@@ -50,6 +50,6 @@ it('requests are sent on every runtime, and served where it has a server of the 
     ...['Chromium', 'Firefox', 'WebKitGTK'],
   ]);
   expect(having('server')).toEqual(['Bun', 'Deno', 'workerd']);
-  // Where what a request has begun ends with it.
+  // On these platforms the work of a request ends with it.
   expect(having('once')).toEqual(['workerd']);
 });

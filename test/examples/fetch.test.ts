@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { linesOf } from './run-example.js';
 
-/** Every one ends what it has started, or its process would not end. */
+/** An example that leaves something running would not end. */
 describe('examples of fetch', { timeout: 120_000 }, () => {
-  it('openai/chat.mjs: billed once, whoever asks and however often', async () => {
+  it('openai/chat.mjs: billed once, for all callers and retries', async () => {
     expect(await linesOf('openai/chat')).toEqual([
       'The answer comes when the client has given up:',
       'without samekey: the provider saw 2 calls and billed 2',

@@ -3,7 +3,7 @@ import { describeWith } from '../servers/process.js';
 import { hasRedis } from '../servers/redis.js';
 import { linesOf } from './run-example.js';
 
-/** Every one ends what it has started, or its process would not end. */
+/** An example that leaves something running would not end. */
 describe('examples of once', { timeout: 120_000 }, () => {
   it('too-many-requests.mjs: billed once, though the answer was 429', async () => {
     expect(await linesOf('once/too-many-requests')).toEqual([
@@ -12,7 +12,7 @@ describe('examples of once', { timeout: 120_000 }, () => {
     ]);
   });
 
-  it('timeout.mjs: billed once, whatever the caller could not know', async () => {
+  it('timeout.mjs: billed once, though the caller cannot know the outcome', async () => {
     expect(await linesOf('once/timeout')).toEqual([
       'The answer comes when the caller has given up:',
       'without samekey: the provider saw 2 calls and billed 2',
@@ -26,14 +26,14 @@ describe('examples of once', { timeout: 120_000 }, () => {
     ]);
   });
 
-  it('crash.mjs: billed once by two processes, of which one was killed', async () => {
+  it('crash.mjs: billed once by two processes, one of them killed', async () => {
     expect(await linesOf('once/crash')).toEqual([
       'without samekey: the provider saw 2 calls and billed 2',
       'with samekey: the provider saw 1 call and billed 1',
     ]);
   });
 
-  it('workers.mjs says in one line that there is no server', async () => {
+  it('workers.mjs prints one line if there is no server', async () => {
     expect(await linesOf('once/workers', { PATH: '/nowhere' })).toEqual([
       'This example did not run: it needs redis-server.',
     ]);

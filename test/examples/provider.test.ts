@@ -45,7 +45,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return list;
 }
 
-describe('the fake provider, asked by openai', () => {
+describe('the local provider with the SDK openai', () => {
   it('answers', async () => {
     const { openai } = await start();
     const { choices, usage } = await openai.chat.completions.create(question);
@@ -68,7 +68,7 @@ describe('the fake provider, asked by openai', () => {
     expect(whole.usage?.total_tokens).toBeGreaterThan(5);
   });
 
-  it('calls tools, and goes on with what they gave', async () => {
+  it('calls tools, and continues with their results', async () => {
     const { openai } = await start();
     const runner = openai.chat.completions.runTools({
       ...question,
@@ -120,7 +120,7 @@ describe('the fake provider, asked by openai', () => {
     expect((await stream.finalResponse()).output_text).toBe(ANSWER);
   });
 
-  it('calls tools in responses, at once and as a stream', async () => {
+  it('calls tools in responses, whole and as a stream', async () => {
     const { openai } = await start();
     const request = {
       model: 'm',
@@ -137,7 +137,7 @@ describe('the fake provider, asked by openai', () => {
     }
   });
 
-  it('takes files and batches of them, of which some items fail', async () => {
+  it('accepts files and batches, some items of which fail', async () => {
     const { openai } = await start({ moods: ['answer', 'partial:2'] });
     const items = ['a', 'b', 'c'].map((custom_id) => ({
       custom_id,
@@ -181,7 +181,7 @@ describe('the fake provider, asked by openai', () => {
     expect((await all(openai.batches.list())).map((each) => each.id)).toEqual([id]);
   });
 
-  it('refuses what is wrong, and bills nothing', async () => {
+  it('refuses invalid requests, and bills nothing', async () => {
     const { openai } = await start();
     const wrong = openai.chat.completions.create({ model: 'm' } as never);
     await expect(wrong).rejects.toMatchObject({ status: 400, type: 'invalid_request_error' });
@@ -190,7 +190,7 @@ describe('the fake provider, asked by openai', () => {
   });
 });
 
-describe('the fake provider, asked by @anthropic-ai/sdk', () => {
+describe('the local provider with @anthropic-ai/sdk', () => {
   it('answers', async () => {
     const { anthropic } = await start();
     const { content, usage } = await anthropic.messages.create(asked);
@@ -209,7 +209,7 @@ describe('the fake provider, asked by @anthropic-ai/sdk', () => {
     expect(whole.usage.output_tokens).toBeGreaterThan(5);
   });
 
-  it('calls tools, at once and as a stream, and goes on with what they gave', async () => {
+  it('calls tools, whole and as a stream, and continues with their results', async () => {
     const { anthropic } = await start();
     const request = { ...asked, tools: [anthropicTool] };
     const called = await anthropic.messages.create(request);
@@ -229,7 +229,7 @@ describe('the fake provider, asked by @anthropic-ai/sdk', () => {
     expect(content).toEqual([{ type: 'text', text: 'Answer 3 to: the result of the tool' }]);
   });
 
-  it('takes batches, of which some items fail', async () => {
+  it('accepts batches, some items of which fail', async () => {
     const { anthropic } = await start({ moods: ['partial:2'] });
     const requests = ['a', 'b', 'c'].map((custom_id) => ({ custom_id, params: asked }));
     const { batches } = anthropic.messages;
@@ -262,7 +262,7 @@ describe('the fake provider, asked by @anthropic-ai/sdk', () => {
   });
 });
 
-describe('the moods of the fake provider', () => {
+describe('the moods of the local provider', () => {
   const post = (body: object = question, signal?: AbortSignal) =>
     fetch(`${provider.url}/v1/chat/completions`, {
       method: 'POST',
@@ -286,7 +286,7 @@ describe('the moods of the fake provider', () => {
     expect(provider.summary()).toBe(`the provider saw 2 calls and billed ${billed + 1}`);
   });
 
-  it('late: billed, and answered when many have left', async () => {
+  it('late: billed, and answered after many clients have given up', async () => {
     await start({ moods: ['late:50'] });
     expect((await post()).status).toBe(200);
     expect(provider.billedCount()).toBe(1);
@@ -315,7 +315,7 @@ describe('the moods of the fake provider', () => {
     expect(provider.billedCount()).toBe(1);
   });
 
-  it('end-early: half of a stream, and a clean end', async () => {
+  it('end-early: half of a stream, and a normal end', async () => {
     await start({ moods: ['answer', 'end-early'] });
     const whole = await (await post({ ...question, stream: true })).text();
     const half = await (await post({ ...question, stream: true })).text();
@@ -325,7 +325,7 @@ describe('the moods of the fake provider', () => {
     expect(half.length).toBeLessThan(whole.length);
   });
 
-  it('stall: half of a stream, and nothing more', async () => {
+  it('stall: half of a stream, then no more data', async () => {
     await start({ moods: ['stall'] });
     const response = await post({ ...question, stream: true }, AbortSignal.timeout(200));
     await expect(response.text()).rejects.toThrow('aborted');
@@ -339,7 +339,7 @@ describe('the moods of the fake provider', () => {
     expect(Buffer.concat(chunks).toString()).toContain('[DONE]');
   });
 
-  it('an answer of its own', async () => {
+  it('an object: this answer', async () => {
     const headers = { 'x-should-retry': 'false' };
     await start({
       moods: [
@@ -354,7 +354,7 @@ describe('the moods of the fake provider', () => {
     expect(provider.billedCount()).toBe(0);
   });
 
-  it('bills each body it works on, whatever key comes with it, unless it honours keys', async () => {
+  it('bills each body it works on, whatever its key; with honoursKeys once for each key', async () => {
     const twice = async () => {
       const headers = { 'idempotency-key': 'ik_1' };
       const send = () =>
@@ -375,7 +375,7 @@ describe('the moods of the fake provider', () => {
     expect(provider.billedCount()).toBe(1);
   });
 
-  it('are checked when it starts', async () => {
+  it('are checked at the start', async () => {
     await start();
     await expect(startProvider({ moods: ['sad'] })).rejects.toThrow('There is no mood "sad"');
   });

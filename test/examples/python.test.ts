@@ -30,7 +30,7 @@ function python(args: readonly string[], input = '') {
 
 const isThere = python(['--version']).status === 0;
 
-/** Runs a test where there is a Python; elsewhere says in one line that it did not run. */
+/** Runs a test if Python is installed. Otherwise prints one line. */
 function withPython(name: string, test: () => unknown) {
   it(name, () => {
     if (isThere) return test();
@@ -39,7 +39,7 @@ function withPython(name: string, test: () => unknown) {
   });
 }
 
-/** Reads a JSON list of cases, writes the list of what the function makes of each. */
+/** Reads a JSON list of cases and writes the list of results of the function. */
 const SCRIPT = `
 import hashlib, hmac, json, sys, uuid
 import samekey
@@ -79,7 +79,7 @@ function ask(what: 'digests' | 'keys', cases: readonly object[]): string[][] {
   return JSON.parse(stdout);
 }
 
-/** Python's integers have no end: beyond 2^53 - 1 the example refuses what JavaScript rounds. */
+/** Python has integers of any size: beyond 2^53 - 1 the example refuses what JavaScript would round. */
 function hasHugeInteger(json: string): boolean {
   let found = false;
   JSON.parse(json, (_, value) => {

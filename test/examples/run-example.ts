@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 
-/** Runs an example as a reader does; returns what it printed, line by line. */
+/** Runs an example as a reader does. Returns the lines that it prints. */
 export async function linesOf(name: string, env: Record<string, string> = {}): Promise<string[]> {
   const path = fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url));
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [path], {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { linesOf } from './run-example.js';
 
 describe('examples of servers', () => {
-  it('express/orders.mjs: one order, though its client sent it three times', async () => {
+  it('express/orders.mjs: one order, though the client sends it three times', async () => {
     expect(await linesOf('express/orders')).toEqual([
       'without samekey: the handler ran 3 times, the client was told of order 2 and 3',
       'with samekey: the handler ran once, the client was told of order 1 and 1',

@@ -16,13 +16,13 @@ import type { ClockedStore } from './sequences.js';
 
 interface Subject {
   readonly name: string;
-  /** What has to be installed. */
+  /** The package that must be installed. */
   readonly tool: string;
   readonly isThere: boolean;
   readonly open: () => Promise<ClockedStore>;
 }
 
-/** A store that is added joins by one line. */
+/** A new store is one line. */
 export const SUBJECTS: readonly Subject[] = [
   { name: 'memory', tool: 'nothing', isThere: true, open: openMemory },
   { name: 'lmdb', tool: 'lmdb', isThere: true, open: openLmdb },
@@ -30,7 +30,7 @@ export const SUBJECTS: readonly Subject[] = [
   { name: 'postgres', tool: 'PostgreSQL', isThere: hasPostgres, open: openPostgres },
 ];
 
-/** A memory store sweeps by the clock of whichever key is written to, so each key has its own. */
+/** A memory store sweeps by the clock of the written key, so each key has its own store. */
 async function openMemory(): Promise<ClockedStore> {
   const stores = new Map<string, Store>();
   let nowMs = 0;
@@ -48,7 +48,7 @@ async function openMemory(): Promise<ClockedStore> {
 }
 
 async function openLmdb(): Promise<ClockedStore> {
-  // In memory where there is a folder for that: every write waits for the disk.
+  // In memory if the machine has a folder for that, because every write waits for the disk.
   const shm = '/dev/shm';
   const path = mkdtempSync(join(existsSync(shm) ? shm : tmpdir(), 'samekey-lmdb-'));
   let nowMs = 0;
@@ -66,8 +66,8 @@ async function openLmdb(): Promise<ClockedStore> {
 }
 
 /**
- * Where a script asks for the time, it reads a key beside its own, if there is one: the self-check of
- * the client has the server's time. Then nothing expires by itself.
+ * A script that asks for the time reads it from another key, if that exists. The self-check of the
+ * client uses the server's time. Nothing expires on the server.
  */
 function withClockKey(name: string, script: string): string {
   const time = "redis.call('TIME')";
@@ -120,7 +120,7 @@ async function openPostgres(): Promise<ClockedStore> {
   await postgresStore({ pool }).migrate();
   const clocks = new Map<string, number>();
   const query = (text: string, values: readonly unknown[]) => {
-    // Expired rows of all keys would be deleted by one clock.
+    // Otherwise one clock would delete the expired rows of all keys.
     if (text.includes('SKIP LOCKED')) return { rows: [] };
     const nowUs = clocks.get(values[0] as string);
     const parts = text.split(CLOCK);

@@ -8,7 +8,7 @@ import { invariants } from './invariants.js';
 import { mutated, mutations } from './mutations.js';
 import { profiles } from './profiles.js';
 
-/** `npm run explore` goes further. */
+/** `npm run explore` goes deeper. */
 const extra = Number(process.env.EXPLORE_DEEPER ?? 0);
 const HOUR_MS = 60 * 60 * 1000;
 const all = profiles(extra);
@@ -16,7 +16,7 @@ const STEPS_LESS = extra > 0 ? 0 : deep(1, 0);
 
 describe('the rules of a record, explored', () => {
   for (const whole of all) {
-    // With one step less there are 3 to 14 times fewer states.
+    // One step less has 3 to 14 times fewer states.
     const profile = { ...whole, depth: whole.depth - STEPS_LESS };
     it(`keep every invariant: ${profile.name}, ${profile.depth} steps deep`, {
       timeout: HOUR_MS,

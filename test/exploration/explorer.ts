@@ -15,16 +15,16 @@ import {
   type World,
 } from './world.js';
 
-/** What may happen in an exploration. */
+/** The possible steps of an exploration. */
 export interface Profile {
   readonly name: string;
   readonly depth: number;
-  /** Fewer than these would mean that something is no longer explored. */
+  /** A smaller number of states means that a part is no longer explored. */
   readonly leastStates: number;
   readonly owners: number;
   readonly requests: readonly RequestKind[];
   readonly completions: readonly CompletionKind[];
-  /** By how much the clock may be moved at a time. */
+  /** The steps by which the clock may move. */
   readonly clock: readonly number[];
   /** How often each message may reach the store. */
   readonly deliveries: number;
@@ -49,9 +49,9 @@ export interface Exploration {
 }
 
 /**
- * Every state that can be reached in so many steps, the nearest first, so that the trace to a
- * violation is a shortest one. States that differ in the names of owners, or in when all of it
- * happened, are the same state.
+ * Explores every state within the given number of steps, the nearest first, so that the trace to a
+ * violation is a shortest one. States that differ only in the names of owners or by a shift in time
+ * are the same state.
  */
 export function explore(
   profile: Profile,
@@ -105,12 +105,12 @@ function* actionsIn(world: World, profile: Profile): Generator<Action> {
   let hasUnstarted = false;
   for (const [by, own] of claims.entries()) {
     if (own.request === undefined) {
-      // An owner claims again after its first claim, and owners that did nothing are all the same.
+      // A second claim follows the first. Owners that did nothing are interchangeable.
       const isFirst = by % CLAIMS_PER_OWNER === 0;
       if (isFirst ? hasUnstarted : claims[by - 1]?.request === undefined) continue;
       hasUnstarted ||= isFirst;
       for (const kind of requests) {
-        // The first fingerprint may as well be called `a`.
+        // Without loss of generality the first fingerprint is `a`.
         if (!isLabelled && kind.fingerprint === 'b') continue;
         yield { type: 'claim', by, kind, isLost: false };
         if (profile.isLosing) yield { type: 'claim', by, kind, isLost: true };
@@ -118,7 +118,7 @@ function* actionsIn(world: World, profile: Profile): Generator<Action> {
       continue;
     }
     if (own.claims < deliveries) yield { type: 'claim', by, kind: own.request, isLost: false };
-    // It may be sent by who has not heard of the claim: to give it back.
+    // An owner that did not receive the reply of its claim may send it, too.
     if (own.releases < deliveries) yield { type: 'release', by };
     if (!own.isGranted) continue;
     if (own.renewals < profile.renewals) {
@@ -136,10 +136,10 @@ function* actionsIn(world: World, profile: Profile): Generator<Action> {
   for (const byMs of profile.clock) yield { type: 'clock', byMs };
 }
 
-/** How far back a token may lie behind the clock and still make a difference. */
+/** How far a token may lie behind the clock and still matter. */
 const OLD_TOKENS_MS = 12;
 
-/** A text that two states share if nothing that follows can tell them apart. */
+/** A text that two states share if no later step can distinguish them. */
 function keyOf(world: World): string {
   const { claims, kept, nowMs, result, open } = world;
   const roles = new Map<number, string>();
@@ -182,7 +182,7 @@ function keyOf(world: World): string {
   return text;
 }
 
-/** 53 bits of a text: of a million states two are taken for one once in 18,000 explorations. */
+/** 53 bits of a text. With a million states, two collide once in 18,000 explorations. */
 function digestOf(text: string): number {
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;
@@ -206,7 +206,7 @@ function claimText(own: ClaimState): string {
   return `${kind}.${counts}${own.isGranted ? 'g' : ''}${outcome}`;
 }
 
-/** The steps to a violation, with what is stored after each. */
+/** The steps to a violation, with the record after each. */
 export function showTrace({ invariant, what, actions }: Violation, owners: number, rules: Rules) {
   let world = firstWorld(owners);
   const lines = actions.map((action, index) => {

@@ -10,14 +10,14 @@ import {
   type World,
 } from './world.js';
 
-/** What holds of every step; `docs/invariants.md` says the same to a reader, by the same names. */
+/** The invariants of every step. `docs/invariants.md` explains them by the same names. */
 export interface Invariant {
   readonly name: string;
-  /** What is wrong, or nothing. */
+  /** The violation, or `undefined`. */
   check(step: Step): string | undefined;
 }
 
-/** Whether a message is of a claim that does not have the visible record. */
+/** Whether a message belongs to a claim that does not own the visible record. */
 const isNewGrant = ({ before, action, reply }: Step) =>
   action.type === 'claim' && reply === true && !isRunningBy(visible(before), action.by);
 
@@ -73,9 +73,9 @@ export const invariants: readonly Invariant[] = [
       if (step.action.type !== 'claim' || step.reply !== true || old === undefined)
         return undefined;
       const own = step.action.kind.fingerprint;
-      const standing = fingerprintOf(step.before, old);
-      return isAnother(own, standing)
-        ? `granted with fingerprint ${own} on a record of ${standing}`
+      const current = fingerprintOf(step.before, old);
+      return isAnother(own, current)
+        ? `granted with fingerprint ${own} on a record of ${current}`
         : undefined;
     },
   },
@@ -95,7 +95,7 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
-    name: 'a claim takes only what it may',
+    name: 'a claim takes only permitted records',
     check(step) {
       const old = visible(step.before);
       if (step.action.type !== 'claim' || !isNewGrant(step) || old === undefined) return undefined;
@@ -133,7 +133,7 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
-    name: 'release restores what was there',
+    name: 'release restores the former state',
     check({ before, action, reply, after }) {
       if (action.type !== 'release') return undefined;
       const old = visible(before);
@@ -149,7 +149,7 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
-    name: 'who lost changes nothing',
+    name: 'a former owner changes nothing',
     check({ before, action, reply, after }) {
       if (action.type === 'clock' || action.type === 'sweep') return undefined;
       const isOwn = action.type !== 'evict' && claimOf(visible(before)?.owner ?? '') === action.by;
@@ -178,7 +178,7 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
-    name: 'sent twice is sent once',
+    name: 'a repeated call has one effect',
     check({ action, reply, after, rules }) {
       if (action.type === 'clock' || action.type === 'sweep') return undefined;
       const again = decide(after, action, rules);
@@ -188,7 +188,7 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
-    name: 'a claim that is over is over',
+    name: 'an ended claim is not granted again',
     check(step) {
       const old = visible(step.before);
       if (step.action.type !== 'claim' || old === undefined || old.state === 'running') {
@@ -217,7 +217,7 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
-    name: 'what is in front expires last',
+    name: 'the visible record expires last',
     check({ after }) {
       let depth = 0;
       for (let record = after.kept; record?.former !== undefined; record = record.former) {
@@ -230,7 +230,7 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
-    name: 'read shows the record in front',
+    name: 'read returns the visible record',
     check({ after, rules }) {
       const record = rules.unexpired(after.kept, after.nowMs);
       if (record !== visible(after)) return `read gives ${showRecord(record, after.nowMs)}`;

@@ -7,10 +7,10 @@ import type { Rules } from './world.js';
 export interface Mutation {
   readonly mistake: string;
   readonly invariant: string;
-  /** A place in `transition.ts`, and what stands there instead. */
+  /** A text in `transition.ts` and its replacement. */
   readonly from: string;
   readonly to: string;
-  /** The profile in which it is found; `everything` unless given. */
+  /** The profile that finds it; `everything` by default. */
   readonly profile?: string;
 }
 
@@ -79,13 +79,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     mistake: 'a finished record is run again without takeFinished',
-    invariant: 'a claim takes only what it may',
+    invariant: 'a claim takes only permitted records',
     from: 'if (!request.takeFinished) return undefined;',
     to: '',
   },
   {
     mistake: 'a claim that arrives again after its own result runs again',
-    invariant: 'a claim that is over is over',
+    invariant: 'an ended claim is not granted again',
     from: "return current.state === 'running' ? current : undefined;",
     to: "if (current.state === 'running') return current;",
   },
@@ -109,21 +109,21 @@ export const mutations: readonly Mutation[] = [
   },
   {
     mistake: 'a takeover loses the record that it takes over',
-    invariant: 'release restores what was there',
+    invariant: 'release restores the former state',
     from: 'withFormer(formerFinished(current), current) : current',
     to: 'formerFinished(current) : current',
     profile: TAKEOVERS,
   },
   {
     mistake: 'a takeover loses the result behind the record that it takes over',
-    invariant: 'release restores what was there',
+    invariant: 'release restores the former state',
     from: 'withFormer(formerFinished(current), current) : current',
     to: 'withoutFormer(current) : current',
     profile: 'fresh runs',
   },
   {
     mistake: 'a release restores what has expired',
-    invariant: 'release restores what was there',
+    invariant: 'release restores the former state',
     from: 'unexpired(former, nowMs) ?? unexpired(former?.former, nowMs)',
     to: 'former',
     profile: 'fresh runs',
@@ -144,13 +144,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     mistake: "anybody's renewal is taken",
-    invariant: 'who lost changes nothing',
+    invariant: 'a former owner changes nothing',
     from: "if (record?.owner !== owner || record.state !== 'running') return undefined;",
     to: "if (record?.state !== 'running') return undefined;",
   },
   {
     mistake: "anybody's release is taken",
-    invariant: 'who lost changes nothing',
+    invariant: 'a former owner changes nothing',
     from: "return record?.owner === owner && record.state === 'running';",
     to: "return record?.state === 'running';",
   },
@@ -162,13 +162,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     mistake: 'an outcome that is sent again is refused',
-    invariant: 'sent twice is sent once',
+    invariant: 'a repeated call has one effect',
     from: "if (record.state !== 'running') return record;",
     to: "if (record.state !== 'running') return undefined;",
   },
   {
     mistake: 'a claim that is sent again is refused',
-    invariant: 'sent twice is sent once',
+    invariant: 'a repeated call has one effect',
     from: "return current.state === 'running' ? current : undefined;",
     to: 'return undefined;',
   },
@@ -180,20 +180,20 @@ export const mutations: readonly Mutation[] = [
   },
   {
     mistake: 'a running record may expire before the one behind it',
-    invariant: 'what is in front expires last',
+    invariant: 'the visible record expires last',
     from: 'former?.expiresAtMs ?? 0',
     to: '0',
   },
   {
     mistake: 'every record that was taken over is kept',
-    invariant: 'what is in front expires last',
+    invariant: 'the visible record expires last',
     from: 'withFormer(formerFinished(current), current) : current',
     to: 'current : current',
     profile: TAKEOVERS,
   },
   {
     mistake: 'what is behind a record is shown',
-    invariant: 'read shows the record in front',
+    invariant: 'read returns the visible record',
     from: 'const { former: _, ...current } = record;',
     to: 'const current = record;',
   },
@@ -204,7 +204,7 @@ const SOURCE = readFileSync(
   'utf8',
 );
 
-/** The rules with one mistake in them. */
+/** The rules with one mistake. */
 export function mutated({ mistake, from, to }: Mutation): Rules {
   const parts = SOURCE.split(from);
   if (parts.length !== 2) {

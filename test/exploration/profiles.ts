@@ -1,7 +1,7 @@
 import type { Profile } from './explorer.js';
 import type { CompletionKind, RequestKind } from './world.js';
 
-/** A time to live that is over soon after the lease, and one that outlasts several leases. */
+/** A time to live that ends soon after the lease, and one that lasts several leases. */
 const SHORT_MS = 3;
 const LONG_MS = 9;
 const DONE: CompletionKind = { state: 'done', ttlMs: LONG_MS };
@@ -28,8 +28,8 @@ const of = (fingerprint: string, kind: RequestKind): RequestKind => ({ ...kind, 
 const KINDS = [HOLD, RETRY, FRESH, FRESH_RETRY];
 
 /**
- * One that can do everything, and others that go further with less to choose from. `extra` is added
- * to each depth.
+ * One profile with every kind of step, and others that go deeper with fewer kinds. `extra` is added to
+ * each depth.
  */
 export function profiles(extra: number): readonly Profile[] {
   const everything: Profile = {

@@ -10,7 +10,7 @@ import * as transition from '../../src/store/transition.js';
 
 /** A store whose clock is set for every call. */
 export interface ClockedStore {
-  /** The store to send the next call of a key to, which sees this time. */
+  /** The store for the next call of a key, which uses this time. */
   at(key: string, nowUs: number): Store;
   end(): Promise<void>;
 }
@@ -37,8 +37,8 @@ const CALL_TYPES: readonly Call['type'][] = [
 ];
 
 /**
- * Sends one random sequence of calls to a store and to the rules. Returns the calls, if an answer or
- * the record that is read after it is another one; the last line says which.
+ * Sends one random sequence of calls to a store and to the rules. If an answer or the record after it
+ * differs, returns the calls; the last line shows the difference.
  */
 export async function firstDifference(
   store: ClockedStore,
@@ -53,14 +53,14 @@ export async function firstDifference(
   let nowMs = START_MS;
   for (let count = 0; count < CALLS; count++) {
     if (choices.percent(50)) {
-      // Whether what has expired comes back when the clock is set back is open.
+      // The rules do not say whether an expired record returns when the clock is set back.
       const leaseLeftMs = (rules.current?.leaseEndsAtMs ?? nowMs) - nowMs;
       const byMs = choices.percent(60) ? Math.max(0, leaseLeftMs) : choices.whole(-20, 40);
       nowMs = Math.max(nowMs + byMs, rules.expiredAtMs);
     }
     for (const call of [chooseCall(choices, owners, rules.current), READ]) {
       const wanted = rules.answer(call, nowMs);
-      // One more microsecond for each call, as on a server: it is part of a fencing token.
+      // Each call takes a microsecond, as on a server, because fencing tokens contain it.
       const nowUs = nowMs * 1000 + count;
       const reply = await send(store.at(key, nowUs), key, call);
       lines.push(`${nowMs - START_MS} ms: ${JSON.stringify(call, showBytes)}`);
@@ -75,7 +75,7 @@ export async function firstDifference(
   return undefined;
 }
 
-/** Half of the calls that are not claims come from who has the key, so that most have an effect. */
+/** Half of the calls other than claims come from the current owner, so that most have an effect. */
 function chooseCall(
   choices: Choices,
   owners: ClaimRequest[],
@@ -83,7 +83,7 @@ function chooseCall(
 ): Call {
   const isNew = owners.length < OWNERS && (owners.length === 0 || choices.percent(35));
   if (isNew) {
-    // Such that most claims are granted: takeovers of takeovers are what stores may differ in.
+    // Most claims are granted, because stores may differ in takeovers of takeovers.
     const request = {
       owner: `owner ${owners.length}`,
       leaseMs: choices.whole(1, 20),
@@ -138,7 +138,7 @@ function send(store: Store, key: string, call: Call): Promise<Reply> {
 
 /** One key, by the rules alone. */
 class RecordByRules {
-  /** The clock must not be set back behind this. */
+  /** The clock must not be set back before this. */
   expiredAtMs = 0;
   #kept: transition.StoredRecord | undefined;
   #passedToken = 0;
@@ -158,8 +158,8 @@ class RecordByRules {
       case 'claim': {
         const record = transition.claimed(old, call.request, nowMs, this.#passedToken);
         const claimed = record !== undefined;
-        const standing = transition.withoutFormer(this.#keep(record ?? old) as StoreRecord);
-        return { claimed, record: standing, nowMs };
+        const current = transition.withoutFormer(this.#keep(record ?? old) as StoreRecord);
+        return { claimed, record: current, nowMs };
       }
       case 'renew':
         return this.#change(transition.renewed(old, call.owner, call.leaseMs, nowMs));
@@ -193,8 +193,8 @@ class RecordByRules {
 }
 
 /**
- * Fencing tokens depend on what a store remembers of deleted records, so two tokens need not be
- * equal: the same claim has to have the same one.
+ * Fencing tokens depend on the deleted records that a store remembers, so two stores may grant different
+ * tokens. The same claim must have the same token.
  */
 class TokenPairs {
   readonly #byRules = new Map<number, number>();

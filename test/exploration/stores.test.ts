@@ -11,7 +11,7 @@ const isEndless = process.env.EXPLORE_DEEPER !== undefined;
 const seed = Number(process.env.EXPLORE_SEED ?? (isEndless ? Date.now() % 2 ** 30 : 1));
 const SEQUENCES = isEndless ? 20_000 : isDeep ? 2000 : 300;
 const AT_ONCE = 32;
-/** A slow machine sends fewer: this is one of many tests. */
+/** A slow machine sends fewer calls. */
 const MOST_MS = isEndless ? Number.POSITIVE_INFINITY : 8000;
 const LEAST = 300;
 const HOUR_MS = 60 * 60 * 1000;

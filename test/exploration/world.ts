@@ -32,43 +32,43 @@ export type Action =
   | { readonly type: 'complete'; readonly by: number; readonly kind: CompletionKind }
   | { readonly type: 'release'; readonly by: number }
   | { readonly type: 'evict' }
-  /** The storage deletes a record that has expired, as Redis does at once and others now and then. */
+  /** The storage deletes an expired record: Redis at once, others from time to time. */
   | { readonly type: 'sweep' }
   | { readonly type: 'clock'; readonly byMs: number };
 
-/** One claim of an owner: what has been sent for it, and what became of it. */
+/** One claim of an owner, with its messages and its outcome. */
 export interface ClaimState {
-  /** What it asks for, once it has reached the store. */
+  /** The request, once it has reached the store. */
   readonly request: RequestKind | undefined;
   /** How often each message has reached the store. */
   readonly claims: number;
   readonly renewals: number;
   readonly completes: number;
   readonly releases: number;
-  /** There is one, however often it is sent. */
+  /** One completion, however often it is sent. */
   readonly completion: CompletionKind | undefined;
-  /** Whether the owner was told that it has the key. */
+  /** Whether the owner has received the grant. */
   readonly isGranted: boolean;
-  /** What stood there when it was granted, with all that was behind it. */
+  /** The visible record when it was granted, with the records behind it. */
   readonly replaced: KeptRecord | undefined;
-  /** Whether a later takeover dropped what it had taken over. */
+  /** Whether a later takeover dropped the record that it had taken over. */
   readonly isPushedOut: boolean;
 }
 
 export interface World {
   readonly nowMs: number;
-  /** What is stored, expired or not. */
+  /** The stored record, expired or not. */
   readonly kept: KeptRecord | undefined;
   readonly passedToken: number;
   /** Two for each owner, one after the other. */
   readonly claims: readonly ClaimState[];
-  /** The largest fencing token that was ever granted. */
+  /** The largest granted fencing token. */
   readonly largestToken: number;
-  /** The result that everybody has to get. */
+  /** The result that every caller must receive. */
   readonly result:
     | { readonly by: number; readonly codec: string; readonly expiresAtMs: number }
     | undefined;
-  /** Claims that were granted and of which nobody has heard how they ended. */
+  /** Granted claims without a known outcome. */
   readonly open: readonly { readonly by: number; readonly expiresAtMs: number }[];
 }
 
@@ -116,7 +116,7 @@ export function firstWorld(owners: number): World {
   };
 }
 
-/** The record that everybody sees, with what is behind it; said again, apart from the rules. */
+/** The visible record with the records behind it, implemented a second time, apart from the rules. */
 export function visible({ kept, nowMs }: World): KeptRecord | undefined {
   return kept !== undefined && kept.expiresAtMs > nowMs ? kept : undefined;
 }
@@ -124,7 +124,7 @@ export function visible({ kept, nowMs }: World): KeptRecord | undefined {
 export const isRunningBy = (record: KeptRecord | undefined, by: number) =>
   record?.state === 'running' && record.owner === NAMES[by];
 
-/** Of each claim, made once: there are millions of steps. */
+/** Computed once per claim, because there are millions of steps. */
 const requests = new Map<RequestKind, ClaimRequest[]>();
 
 function requestOf(by: number, kind: RequestKind): ClaimRequest {
@@ -138,7 +138,7 @@ function requestOf(by: number, kind: RequestKind): ClaimRequest {
 
 export const codecOf = (by: number, { state }: CompletionKind) => `${NAMES[by]} ${state}`;
 
-/** What the store answers and holds after a message, and nothing else. */
+/** The store's answer and record after a message. */
 export function decide(
   { kept, nowMs, passedToken }: Pick<World, 'kept' | 'nowMs' | 'passedToken'>,
   action: Action,
@@ -186,14 +186,14 @@ export function take(before: World, action: Action, rules: Rules): Step {
   return { before, action, reply, after, rules };
 }
 
-/** A record of a takeover keeps the finished record, and not what was taken over before. */
+/** A takeover keeps the finished record, not an earlier unknown one. */
 function withoutTakenOver(record: KeptRecord): KeptRecord {
   if (record.former?.state !== 'running') return record;
   const { former, ...own } = record;
   return former.former === undefined ? own : { ...own, former: former.former };
 }
 
-/** What the observer knows after a step. */
+/** The observer's knowledge after a step. */
 function observe(before: World, action: Action, reply: Reply, world: World): World {
   const old = visible(before);
   switch (action.type) {
@@ -251,7 +251,7 @@ function observe(before: World, action: Action, reply: Reply, world: World): Wor
       return world;
     case 'clock': {
       const { nowMs } = world;
-      // What has expired may come back if the clock is set back, or may not.
+      // An expired record may or may not return when the clock is set back.
       const isOver = before.result !== undefined && before.result.expiresAtMs <= nowMs;
       return {
         ...world,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { gate, hookedStore } from '../store/hooked-store.js';
+import { hookedStore, latch } from '../store/hooked-store.js';
 import { fetchWith, rejection, soon, useUpstream } from './scene.js';
 
 useUpstream();
@@ -20,8 +20,8 @@ describe('an abort of one caller', () => {
       for (let before = -16; before < 16; before++) {
         for (const isSent of [false, true]) {
           const body = { before, isSent };
-          const claimed = gate();
-          const answered = gate();
+          const claimed = latch();
+          const answered = latch();
           let requestCount = 0;
           const { ask } = fetchWith({
             onAbandoned,
@@ -69,7 +69,7 @@ describe('an abort of one’s own', () => {
   it('is heard in whichever tick of the call it comes', async () => {
     for (const isFirst of [true, false]) {
       for (let after = 0; after < 40; after++) {
-        const answered = gate();
+        const answered = latch();
         const { ask } = fetchWith({
           fetch: async () => {
             await answered.opened;

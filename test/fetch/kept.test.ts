@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { gate, hookedStore } from '../store/hooked-store.js';
+import { hookedStore, latch } from '../store/hooked-store.js';
 import {
   events,
   fetchWith,
@@ -18,8 +18,8 @@ useUpstream();
 
 describe('a response that is complete and not kept yet', () => {
   it('is given to nobody else before the store has it', async () => {
-    const writing = gate();
-    const kept = gate();
+    const writing = latch();
+    const kept = latch();
     const { ask } = fetchWith({
       store: hookedStore({
         async complete(call) {
@@ -43,8 +43,8 @@ describe('a response that is complete and not kept yet', () => {
   });
 
   it('is not what a later request gets when another owner has the key by then', async () => {
-    const writing = gate();
-    const lost = gate();
+    const writing = latch();
+    const lost = latch();
     const slow = fetchWith({
       leaseMs: 200,
       store: hookedStore(
@@ -89,8 +89,8 @@ describe('a response that is complete and not kept yet', () => {
 
 describe('evict', () => {
   it('of what is being looked up: the look is not what a later request gets', async () => {
-    const found = gate();
-    const told = gate();
+    const found = latch();
+    const told = latch();
     let isHeld = false;
     const { ask, evict } = fetchWith({
       cache: false,
@@ -122,8 +122,8 @@ describe('evict', () => {
   });
 
   it('of what is kept, before that is known here', async () => {
-    const kept = gate();
-    const told = gate();
+    const kept = latch();
+    const told = latch();
     let isSlow = true;
     const { ask, evict } = fetchWith({
       store: hookedStore({
@@ -155,7 +155,7 @@ describe('a fresh request', () => {
     const here = fetchWith({ cache: false });
     await (await other.ask()).text();
     await soon();
-    const fails = gate();
+    const fails = latch();
     server.behave = async ({ count }, response) => {
       if (count === 2) await fails.opened;
       json(response, { count }, count === 2 ? 503 : 200);
@@ -179,8 +179,8 @@ describe('two payloads under one key', () => {
   const headers = { 'idempotency-key': KEY };
 
   it('the one that was first is answered, though the other one is looking at the store', async () => {
-    const looking = gate();
-    const told = gate();
+    const looking = latch();
+    const told = latch();
     let isHeld = false;
     const { ask } = fetchWith({
       keyFormat: 'uuid',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { random } from '../runtime/random.js';
-import { gate, hookedStore } from '../store/hooked-store.js';
+import { hookedStore, latch } from '../store/hooked-store.js';
 import {
   events,
   fetchWith,
@@ -18,7 +18,7 @@ useUpstream();
 
 describe('callers that wait together', () => {
   it('each wait as long as they have patience, not as long as the first one has', async () => {
-    const answered = gate();
+    const answered = latch();
     server.behave = async ({ count }, response) => {
       await answered.opened;
       json(response, { count });
@@ -37,7 +37,7 @@ describe('callers that wait together', () => {
   });
 
   it('are told one by one that a run is under way elsewhere', async () => {
-    const answered = gate();
+    const answered = latch();
     server.behave = async ({ count }, response) => {
       await answered.opened;
       json(response, { count });
@@ -82,7 +82,7 @@ describe('waitUntil', () => {
 
 describe('a response that a run of nobody’s made and that could not be kept', () => {
   it('is given to who asked for the same meanwhile', async () => {
-    const claimed = gate();
+    const claimed = latch();
     const { ask } = fetchWith({
       store: hookedStore({
         async claim(call) {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createConversation, type IdentityLike, identities, keyOf } from '../../src/index.js';
+import { deep } from '../depth.js';
 import { ENGINES, onEach } from '../engine/engines.js';
 import { expectThrown } from '../errors/thrown.js';
 import { anyJson, anyName } from '../json/values.js';
@@ -62,7 +63,7 @@ onEach(ENGINES, () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: deep(50, 200) },
     );
   });
 });

@@ -10,6 +10,7 @@ import {
   scoped,
   sha256Hex,
 } from '../../src/index.js';
+import { deep } from '../depth.js';
 import { anyJson, shuffled } from '../json/values.js';
 import { random } from '../runtime/random.js';
 
@@ -179,7 +180,7 @@ describe('explainDifference', () => {
         expect(differences.length === 0).toBe(same);
         for (const difference of differences) expect(difference.a).not.toBe(difference.b);
       }),
-      { numRuns: 1500 },
+      { numRuns: deep(300, 1500) },
     );
     expect(Math.min(equal, different)).toBeGreaterThan(100);
   });

@@ -266,3 +266,15 @@ describe('an identity', () => {
     expectThrown(() => keyOf({ a: 1 }, options), Class, expected);
   });
 });
+
+describe('a list of scopes', () => {
+  it('is copied: a later change of the list changes nothing', () => {
+    const scope = ['tenant-1', 'orders'];
+    const identity = defineIdentity({ scope });
+    const before = explain(ORDER, identity);
+    scope[0] = 'tenant-2';
+    scope.push('more');
+    expect(explain(ORDER, identity)).toEqual(before);
+    expect(before.scopes).toEqual(['tenant-1', 'orders']);
+  });
+});

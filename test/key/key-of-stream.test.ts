@@ -158,7 +158,7 @@ describe('back-pressure', () => {
       },
       { highWaterMark: 2 },
     );
-    // Counts what is read, by standing between the stream and its reader.
+    // Counts what is read, by sitting between the stream and its reader.
     const counted = {
       getReader() {
         const reader = inner.getReader();
@@ -179,14 +179,14 @@ describe('back-pressure', () => {
   });
 
   it('asks an iterator for one piece at a time', async () => {
-    let underWay = 0;
+    let inProgress = 0;
     let most = 0;
     let asked = 0;
     const iterator = {
       async next() {
-        most = Math.max(most, ++underWay);
+        most = Math.max(most, ++inProgress);
         await new Promise(setImmediate);
-        underWay--;
+        inProgress--;
         return asked++ < 50 ? { done: false, value: 'x' } : { done: true, value: undefined };
       },
     };

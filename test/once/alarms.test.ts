@@ -81,7 +81,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** What vitest, jest and sinon replace. Some of them, or of their versions, leave `performance` alone. */
+/** The globals that vitest, jest and sinon replace. Some versions do not replace `performance`. */
 const FAKES = [
   { toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] },
   { toFake: ['setTimeout', 'clearTimeout', 'Date'] },
@@ -134,7 +134,7 @@ describe.each(FAKES)('alarms where a test replaces $toFake', ({ toFake }) => {
     install();
     await realSleep;
     expect(rung).toBe(1);
-    // Its time goes on by the fake clock.
+    // Its time advances by the fake clock.
     vi.advanceTimersByTime(20);
     expect(rung).toBe(2);
   });

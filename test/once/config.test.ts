@@ -63,7 +63,7 @@ describe('a configuration', () => {
       SAMEKEY_ENGINE: 'js',
       PATH: '/',
     };
-    const file = '{ "leaseMs": 5, "cacheTtlMs": 6, "excludedFields": ["trace_id"] }';
+    const file = '{ "leaseMs": 50, "cacheTtlMs": 6, "excludedFields": ["trace_id"] }';
     const { config } = idempotency({ ttlMs: 9, ...configFromJson(file), ...configFromEnv(env) });
     expect(config).toMatchObject({
       ttlMs: 9,
@@ -88,10 +88,10 @@ describe('a configuration', () => {
 describe('a wrong configuration', () => {
   it.each<[object, new () => Error, string]>([
     [{ ttlMs: '1h' }, TypeError, 'ttlMs is "1h", wanted a whole number'],
-    [{ leaseMs: -1 }, RangeError, 'leaseMs is -1, wanted a whole number from 0'],
+    [{ leaseMs: -1 }, RangeError, 'leaseMs is -1, wanted a whole number from 10'],
     [{ bits: 64 }, RangeError, 'bits is 64, wanted 256 or 128'],
     [{ headerName: 'Key:' }, RangeError, 'headerName is "Key:", wanted the name of a header'],
-    [{ headerName: 5 }, TypeError, 'headerName is 5, wanted text'],
+    [{ headerName: 5 }, TypeError, 'headerName is 5, wanted the name of a header'],
     [{ keyPrefix: '' }, RangeError, 'keyPrefix is "", wanted 1 to 16 letters'],
     [{ excludedFields: 'a' }, TypeError, 'excludedFields is "a", wanted a list of texts'],
     [{ presets: ['claude'] }, RangeError, 'presets has "claude", wanted some of volatile'],
@@ -104,7 +104,7 @@ describe('a wrong configuration', () => {
   });
 
   it('names the member that nobody knows', () => {
-    const message = /no member "ttl", only headerName, keyPrefix/;
+    const message = /no member "ttl" \(did you mean "ttlMs"\?\), only headerName, keyPrefix/;
     expectThrown(() => idempotency({ ttl: 5 } as object), TypeError, {
       code: 'SAMEKEY_BAD_ARGUMENT',
       message,
@@ -132,7 +132,7 @@ describe('a wrong configuration', () => {
   it.each([
     ['{', /is no JSON/],
     ['[]', /wanted an object, not an array/],
-    ['{"bits": "256"}', /bits is "256", wanted a whole number/],
+    ['{"bits": "256"}', /bits is "256", wanted 256 or 128/],
   ])('in a file is refused: %s', (text, message) => {
     expect(() => configFromJson(text)).toThrow(message);
   });

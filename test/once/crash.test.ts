@@ -3,7 +3,7 @@ import { randomKey } from '../../src/index.js';
 import { deep } from '../depth.js';
 import { only, onStores, STORES } from './stores.js';
 
-/** Short, for what has to run out; the waiter may wait a second longer. */
+/** A short lease, for tests in which it must run out. */
 const LEASE_MS = 1000;
 const WAIT_MS = LEASE_MS + 1000;
 onStores(deep(only('redis'), STORES), 'owners that are killed or stopped', (crewOf) => {
@@ -26,7 +26,7 @@ onStores(deep(only('redis'), STORES), 'owners that are killed or stopped', (crew
       await owner.stoppedDuring(lost);
       const answer = next.call({ key, log: crewOf().log });
       await owner.kill();
-      // It gave up by itself, were it not served by then: `waitMs`.
+      // Otherwise `waitMs` would end its wait.
       const { answers } = await next.call({ key, log: crewOf().log });
       expect(answers).toEqual((await answer).answers);
       if (onUnknown === 'hold') {
@@ -68,8 +68,8 @@ onStores(deep(only('redis'), STORES), 'owners that are killed or stopped', (crew
       const taken = await next.call(what);
       expect(JSON.parse(taken.answers[0] as string).value.by).toBe(next.child.pid);
       owner.signal('SIGCONT');
-      owner.goOn();
-      // It is told the other's result: its own is in nobody's hands.
+      owner.resume();
+      // It receives the other's result. Its own is lost.
       expect((await late).answers).toEqual(taken.answers);
       const { state, text } = await next.record(what.key);
       expect({ state, value: JSON.parse(text as string) }).toEqual({

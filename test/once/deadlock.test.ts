@@ -51,7 +51,7 @@ describe('a function that calls once with a key whose run waits for it', () => {
       once(`ik_${'4'.repeat(64)}`, async () => (await Promise.all([leaf(), leaf()])).length),
     ]);
     expect({ left, right, both }).toEqual({ left: 1, right: 1, both: 2 });
-    // One that turns duplicates away does not wait.
+    // With `onDuplicate: 'reject'` a duplicate does not wait.
     const strict = createOnce({ store: memoryStore(), onDuplicate: 'reject' });
     const inner = strict(a, () => strict(a, () => 1));
     await expect(inner).rejects.toMatchObject({ code: 'SAMEKEY_IN_PROGRESS' });

@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A `once` as a module has it, used by one test after the other. */
+/** A module-level `once` that several tests use one after another. */
 function moduleLevel() {
   const memory = memoryStore();
   let renewals = 0;

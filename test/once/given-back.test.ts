@@ -6,7 +6,7 @@ import { but, crash, processOn, sleep } from './scene.js';
 
 const LEASE_MS = 60_000;
 
-/** A store that makes the first claim, loses its reply, and fails for the next few releases. */
+/** A store that grants the first claim, loses its reply, and fails for the next releases. */
 function losingItsReply(memory: Store, failures: number) {
   let [claims, releases] = [0, 0];
   return {
@@ -104,7 +104,7 @@ describe('a takeover that is given back', () => {
       leaseMs: LEASE_MS,
       onUnknown: async ({ attempt }) => {
         if (attempt > 1) return 'hold';
-        // Meanwhile another process takes over and is lost as well.
+        // Then another process takes over and crashes as well.
         await crash(store, key, 1);
         await sleep(5);
         return 'retry';

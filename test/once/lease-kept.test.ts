@@ -3,7 +3,7 @@ import { randomKey } from '../../src/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { but, crash, linkTo, never, pause, processOn, sleep } from './scene.js';
 
-/** A store that can be told to forget a record, as Redis does when it restarts or evicts. */
+/** A store that forgets a record on request, as Redis does when it restarts or evicts. */
 function forgetful() {
   let memory = memoryStore();
   const store = new Proxy(memory, {
@@ -80,7 +80,7 @@ describe('an owner that was paused for longer than its lease', () => {
     const first = a.once(key, () => new Promise<string>((resolve) => (finish = resolve)));
     await sleep(20);
     link.cut();
-    // The write of its result is on its way.
+    // The write of its result is in flight.
     finish('of a');
     expect(await b.once(key, () => 'of b')).toBe('of b');
     link.mend();
@@ -161,7 +161,7 @@ describe('a store that does not answer while a function runs', () => {
       });
       await sleep(20);
       link.cut();
-      // Such as the functions that hold all connections of a pool.
+      // For example functions that use all connections of a pool.
       await sleep(300);
       link.mend();
       return 'committed';

@@ -15,7 +15,7 @@ function processOn(store: Store, options: Partial<OnceOptions> = {}) {
   return { once, types: () => events.map(({ type }) => type), events };
 }
 
-/** A process that claims the key and is never heard of again. */
+/** A process that claims the key and then crashes. */
 async function crash(store: Store, leaseMs: number, fingerprint?: string): Promise<void> {
   const request = { leaseMs, ttlMs: 60_000, fingerprint, takeUnknown: false, takeFinished: false };
   expect(await store.claim(KEY, { owner: 'crashed', ...request })).toMatchObject({ claimed: true });
@@ -153,7 +153,7 @@ describe('a run in another process', () => {
 
   it('keeps its lease as long as it lives', async () => {
     const store = memoryStore();
-    // Long enough for a machine that stops for a while; several times shorter than the run.
+    // Long enough for a machine that pauses, and several times shorter than the run.
     const [a, b] = [processOn(store, { leaseMs: 300 }), processOn(store, { leaseMs: 300 })];
     const first = a.once(KEY, () => sleep(1500).then(() => 'a'));
     await sleep(5);
@@ -279,7 +279,7 @@ describe('an owner that was never heard of again', () => {
 });
 
 describe('a lease that is lost', () => {
-  /** Takes the record away from its owner, as if its lease had run out. */
+  /** Removes the record from its owner, as if the lease had run out. */
   async function takeOver(store: Store, owner: string): Promise<void> {
     const { record } = await store.read(KEY);
     await store.release(KEY, record?.owner as string);

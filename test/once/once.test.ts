@@ -6,7 +6,7 @@ import { memoryStore } from '../../src/store/memory.js';
 const KEY = keyOf({ order: 7 });
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A once on a store of its own, what it told, and a function that counts its calls. */
+/** A `once` on its own store, its events, and a function that counts its calls. */
 function setUp(options: Partial<OnceOptions> = {}) {
   const events: OnceEvent[] = [];
   const once = createOnce({
@@ -398,7 +398,7 @@ describe('results', () => {
     const value = { bytes: Uint8Array.of(0, 255), at: new Date(5), map: new Map([[1n, NaN]]) };
     await setUp({ store, codec: richCodec }).once(KEY, () => value);
     expect(await setUp({ store, codec: richCodec }).once(KEY, () => value)).toEqual(value);
-    // Whoever reads it knows by its name how.
+    // The name tells a reader how to decode it.
     expect(await setUp({ store }).once(KEY, () => value)).toEqual(value);
   });
 

@@ -45,7 +45,7 @@ onStores(
   'a server that is away for a while',
   (crewOf, backendOf) => {
     it('run nothing twice while the server is restarted, and are told what happened', async () => {
-      // Within these leases nothing may run again, whatever replies were lost.
+      // Within these leases no function may run again, whichever replies were lost.
       const options = { leaseMs: LONG_MS, waitMs: 3000, storeTimeoutMs: 2000 };
       const workers = await Promise.all([0, 1, 2, 3].map(() => crewOf().start({ options })));
       const keys = Array.from({ length: KEYS }, () => randomKey());
@@ -77,7 +77,7 @@ onStores(
         expect(values.length).toBeLessThanOrEqual(1);
         for (const error of errors) expect(error).toMatch(/"SAMEKEY_(?:STORE|IN_PROGRESS)"/);
       }
-      // It is over: a new key is run, by the same processes with the same connections.
+      // Afterwards the same processes run a new key on the same connections.
       const after = { key: randomKey(), log: crewOf().log };
       await expect
         .poll(
@@ -107,7 +107,7 @@ onStores(
       ]);
       expect(crewOf().runs()).toHaveLength(1);
       await backendOf().start?.();
-      // Nothing of it was kept.
+      // Nothing was stored.
       await expect
         .poll(async () => (await careful.call(what)).answers, { timeout: 60_000 })
         .toEqual([expect.stringMatching(/^\{"value":/)]);
@@ -116,7 +116,7 @@ onStores(
   },
 );
 
-/** Does something for each, a few at a time. */
+/** Processes items a few at a time. */
 async function inTurns<T>(atATime: number, list: readonly T[], act: (each: T) => Promise<void>) {
   const rest = [...list];
   await Promise.all(

@@ -8,14 +8,14 @@ import type { Store } from '../../src/store/store.js';
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A request of a platform such as Cloudflare Workers: when it ends, its timers never ring. */
+/** A request on a platform such as Cloudflare Workers: after its end, its timers never fire. */
 interface PlatformRequest {
   hasEnded: boolean;
 }
 
 const requests = new AsyncLocalStorage<PlatformRequest>();
 
-/** Starts a request; returns it, and what `serve` gives. */
+/** Starts a request; returns it and the result of `serve`. */
 function request<T>(serve: () => Promise<T>): PlatformRequest & { readonly answer: Promise<T> } {
   const own: PlatformRequest = { hasEnded: false };
   return Object.assign(own, { answer: requests.run(own, serve) });
@@ -49,7 +49,7 @@ afterEach(() => {
 
 const LEASE_MS = 150;
 
-/** A `once`, and a function that stops where it is with the request that called it. */
+/** A `once`, and a function that stops when the request that called it ends. */
 function scene(options: Partial<OnceOptions> = {}) {
   const once = createOnce({
     store: memoryStore(),
@@ -90,7 +90,7 @@ describe('a run whose request has ended', () => {
     const outcomes = (await Promise.all(waiting.map(({ answer }) => answer))).map(
       ({ outcome }) => outcome,
     );
-    // One that notices late finds the result.
+    // A process that notices late finds the result.
     expect(outcomes.filter((outcome) => outcome === 'executed')).toHaveLength(1);
     expect(runs()).toBe(2);
   });

@@ -67,7 +67,7 @@ describe('what happens in one tick', () => {
       const poll = setInterval(() => answer(), 5);
       const stayed = await staying;
       clearInterval(poll);
-      // A duplicate that does not wait may be turned away by the run, but not by the other's abort.
+      // The run may refuse a duplicate that does not wait, but the abort of another caller may not.
       expect(stayed.value ?? stayed.code).toBe(
         onDuplicate === 'join' ? 'ran' : (stayed.value ?? 'SAMEKEY_IN_PROGRESS'),
       );

@@ -5,7 +5,7 @@ import type { Store } from '../../src/store/store.js';
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 export const never = () => new Promise<never>(() => {});
 
-/** One of several processes on a store: a once of its own, and what it told. */
+/** One of several processes on a store: its own `once`, and the events of it. */
 export function processOn(store: Store, options: Partial<OnceOptions> = {}) {
   const events: OnceEvent[] = [];
   const once = createOnce({ store, onEvent: (event) => events.push(event), ...options });
@@ -21,7 +21,7 @@ export const but = (store: Store, replaced: Partial<Store>): Store =>
     },
   });
 
-/** The store as seen over a link that can be cut: then every call waits until it is mended. */
+/** The store behind a link that can be cut. Then every call waits until the link is restored. */
 export function linkTo(store: Store) {
   let mended: Promise<void> = Promise.resolve();
   let mend = () => {};
@@ -46,14 +46,14 @@ export function linkTo(store: Store) {
   };
 }
 
-/** Claims a key as a process that is never heard of again. */
+/** Claims a key as a process that then crashes. */
 export async function crash(store: Store, key: string, leaseMs: number, fingerprint?: string) {
   const request = { leaseMs, ttlMs: 60_000, fingerprint, takeUnknown: true, takeFinished: true };
   const { claimed } = await store.claim(key, { owner: `crashed ${randomKey()}`, ...request });
   if (!claimed) throw new Error('The key is not free');
 }
 
-/** Keeps the thread busy, as a pause of the whole process. */
+/** Blocks the thread, like a pause of the whole process. */
 export function pause(ms: number): void {
   const until = performance.now() + ms;
   while (performance.now() < until);

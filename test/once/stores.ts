@@ -7,7 +7,7 @@ import { describeWith } from '../servers/process.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
 import { Crew, type StoreName } from './workers.js';
 
-/** What every store for several processes is started by. */
+/** How each shared store is started. */
 interface Backend {
   readonly at: string;
   /** Of a server. */
@@ -43,10 +43,10 @@ export const SUBJECTS: readonly Subject[] = [
   { kind: 'postgres', tool: 'PostgreSQL', isThere: hasPostgres, start: postgres },
   { kind: 'lmdb', tool: 'lmdb', isThere: true, start: lmdb },
 ];
-/** What a killed owner leaves does not depend on the client. */
+/** The record of a killed owner does not depend on the client. */
 export const STORES = SUBJECTS.filter(({ kind }) => kind !== 'ioredis');
 export const SERVERS = SUBJECTS.filter(({ kind }) => kind !== 'lmdb');
-/** Those that `npm test` takes of a list, where one store is enough to show that a rule holds. */
+/** The part of a list that `npm test` runs, where one store shows that a rule holds. */
 export const only = (...kinds: readonly StoreName['kind'][]) =>
   SUBJECTS.filter(({ kind }) => kinds.includes(kind));
 
@@ -70,7 +70,7 @@ export function onStores(
       afterEach(async () => {
         const { hasCrashed } = crew;
         await crew.end();
-        // An error that nobody caught would have ended it.
+        // An uncaught error would have ended it.
         expect(hasCrashed).toBe(false);
       });
       tests(

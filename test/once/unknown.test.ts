@@ -14,7 +14,7 @@ import { describeWith } from '../servers/process.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
 import { CLIENTS } from '../servers/redis-clients.js';
 
-/** Longer than a test takes: nobody is served because a lease has run out. */
+/** Longer than a test, so that no lease runs out. */
 const LEASE_MS = 10 * 60 * 1000;
 
 const reset = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
@@ -28,7 +28,7 @@ interface Opened {
   end(): Promise<unknown>;
 }
 
-/** Two processes on a store, one of which runs what ends without an answer. */
+/** Two processes on a store. One runs a function that ends without an outcome. */
 function unknownOutcomes(start: () => Promise<Opened>) {
   let opened: Opened;
   beforeAll(async () => {
@@ -102,7 +102,7 @@ function unknownOutcomes(start: () => Promise<Opened>) {
     await expect(held.once(key, () => 1)).rejects.toMatchObject({
       code: 'SAMEKEY_UNKNOWN_OUTCOME',
     });
-    // It may still be at it: the next one can tell that it is not the first.
+    // It may still run, so the next attempt can see that it is not the first.
     expect(await processOn({}).once(key, ({ attempt }) => attempt)).toBe(2);
   });
 }

@@ -26,7 +26,7 @@ describe('a result that the store refuses while it renews the lease', () => {
     expect(await Promise.all(both)).toEqual(['paid for', 'paid for']);
     expect(events.find(({ type }) => type === 'executed')).toMatchObject({ kept: false });
     expect(once.stats()).toMatchObject({ executed: 1, joined: 1, cached: 0, inFlight: 0 });
-    // Ever less often: a large result is not sent ten times a second.
+    // The intervals grow: a large result is not sent ten times a second.
     expect(tries()).toBeLessThan(6);
   });
 
@@ -111,7 +111,7 @@ it('a result is replayed no longer than ttlMs after the store has it', async () 
   const key = randomKey();
   await once(key, () => 'first');
   nowMs += 60;
-  // It was written 60 ms before its process heard of that.
+  // It was written 60 ms before its process received the confirmation.
   expect(await once(key, () => 'too old')).toBe('first');
   nowMs += 40;
   expect(await once(key, () => 'second')).toBe('second');

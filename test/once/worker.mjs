@@ -1,6 +1,6 @@
 /**
- * One process of several that share a store: told what to do by messages, it says what came of it.
- * It is plain JavaScript on what the package ships, as its users run it.
+ * One of several processes that share a store. Messages tell it what to do, and it reports the outcome.
+ * It is plain JavaScript on the built package, as users run it.
  */
 import { appendFileSync } from 'node:fs';
 import Anthropic from '@anthropic-ai/sdk';
@@ -12,15 +12,15 @@ import { createOnce } from '../../dist/once/index.js';
 const { storeName, options, stopAt } = JSON.parse(process.argv[2]);
 const say = (message) => process.send(message);
 
-/** What ends only when the process does, or when it is told to go on. */
-let goOn = () => {};
+/** Ends only with the process, or when it is resumed. */
+let resume = () => {};
 const untilTold = () =>
   new Promise((resolve) => {
-    goOn = resolve;
+    resume = resolve;
   });
 
 async function open({ kind, at }) {
-  // They connect again by themselves; the store says what failed meanwhile.
+  // The clients reconnect. The store reports the failures until then.
   const ignore = () => {};
   if (kind === 'redis') {
     const { createClient } = await import('redis');
@@ -43,7 +43,7 @@ async function open({ kind, at }) {
   return (await import('../../dist/store/lmdb.js')).lmdbStore({ path: at });
 }
 
-/** The store, which hears nothing any longer once `action` has been decided, or was about to be. */
+/** The store, which receives no more messages before or after `action` takes effect. */
 function stopping(store, action) {
   return new Proxy(store, {
     get(target, name) {
@@ -74,16 +74,16 @@ const once = createOnce({
     ? {}
     : { onUnknown: onUnknown === 'reconcile' ? () => ({ value: 'found' }) : onUnknown }),
   store: stopping(store, stopAt),
-  // What others wrote is what is asked about.
+  // The test is about results of other processes.
   cache: false,
   storeTimeoutMs: 20_000,
   ...(options.storeTimeoutMs === undefined ? {} : { storeTimeoutMs: options.storeTimeoutMs }),
 });
 
-/** Calls with a key, many times at once, and says what all of the callers got. */
+/** Calls with a key many times at once, and reports the answers of all callers. */
 async function call({ key, log, callers = 1, takesMs = 0 }) {
   const fn = async ({ attempt, fencingToken }) => {
-    // To a file that all append to: it is there whatever happens to this process.
+    // All processes append to one file, which survives this process.
     appendFileSync(log, `${JSON.stringify({ key, attempt, fencingToken, pid: process.pid })}\n`);
     if (stopAt === 'function') {
       say({ type: 'stopped' });
@@ -103,7 +103,7 @@ async function call({ key, log, callers = 1, takesMs = 0 }) {
   return { answers: [...new Set(answers)], count: answers.length };
 }
 
-/** Reads streams of the provider at this address, many at once, and says what all were told. */
+/** Reads many streams of the provider at once, and reports what all readers received. */
 async function stream({ url, callers }) {
   const fetch = idempotentFetch({ store, cache: false });
   const client = new Anthropic({ fetch, baseURL: url, apiKey: 'one for all', maxRetries: 0 });
@@ -115,14 +115,14 @@ async function stream({ url, callers }) {
   const texts = await Promise.all(
     Array.from({ length: callers }, () => client.messages.stream(request).finalText()),
   );
-  // Who read it has it before the store has.
+  // The reader has it before the store does.
   while (fetch.stats().inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   return { answers: [...new Set(texts)], count: texts.length, stats: fetch.stats() };
 }
 
 process.on('message', async (message) => {
   if (message.type === 'stream') return say({ id: message.id, ...(await stream(message)) });
-  if (message.type === 'go on') return goOn();
+  if (message.type === 'resume') return resume();
   if (message.type === 'call') return say({ id: message.id, ...(await call(message)) });
   if (message.type === 'record') {
     const record = await once.inspect(message.key);
@@ -130,6 +130,6 @@ process.on('message', async (message) => {
     return say({ id: message.id, state: record?.state, text });
   }
 });
-// Nobody is left to talk to.
+// The parent process has ended.
 process.on('disconnect', () => process.exit());
 say({ type: 'ready' });

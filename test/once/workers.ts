@@ -14,13 +14,13 @@ export interface StoreName {
 }
 
 export interface WorkerOptions {
-  /** Of `createOnce`, as far as they can be sent. */
+  /** Options of `createOnce` that can be sent. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** Where it stops until it is told to go on. */
+  /** Where it stops until it is resumed. */
   readonly stopAt?: 'claim' | 'function' | 'complete';
 }
 
-/** What callers got: each different answer once. */
+/** The callers' answers: each different answer once. */
 export interface Answers {
   readonly answers: readonly string[];
   readonly count: number;
@@ -36,7 +36,7 @@ export class Worker {
   #nextId = 0;
   readonly ready: Promise<void>;
   private readonly stopped: Promise<void>;
-  /** Whether it ended by itself, as a process does that nobody catches an error in. */
+  /** Whether it ended on its own, for example by an uncaught error. */
   hasCrashed = false;
   #isEnding = false;
   #errors = '';
@@ -79,7 +79,7 @@ export class Worker {
     return this.#ask({ type: 'call', ...what });
   }
 
-  /** Has a stream of the provider read by so many callers. */
+  /** Lets the given number of callers read a stream of the provider. */
   stream(what: {
     url: string;
     callers: number;
@@ -91,18 +91,18 @@ export class Worker {
     return this.#ask({ type: 'record', key });
   }
 
-  /** Resolves when it has stopped during that call; one that ends before has failed. */
+  /** Resolves when it has stopped during that call; rejects if it ends earlier. */
   async stoppedDuring(call: Promise<Answers>): Promise<void> {
     const ended = call.then(({ answers }) => {
       throw new Error(`the call ended before: ${answers}`);
     });
     await Promise.race([this.stopped, ended]);
-    // What it ends with later is for whoever made it.
+    // Its later outcome belongs to the test.
     ended.catch(() => {});
   }
 
-  goOn(): void {
-    this.child.send({ type: 'go on' });
+  resume(): void {
+    this.child.send({ type: 'resume' });
   }
 
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
@@ -124,7 +124,7 @@ export class Worker {
   }
 }
 
-/** The workers of a test and what their functions wrote; all is gone when it ends. */
+/** The workers of a test and the output of their functions. All are removed at its end. */
 export class Crew {
   readonly #workers: Worker[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), 'samekey-once-'));
@@ -142,7 +142,7 @@ export class Crew {
     return worker;
   }
 
-  /** Every run of a function, in the order in which they began. */
+  /** Every run of a function, in order of their start. */
   runs(): readonly { key: string; attempt: number; fencingToken: number; pid: number }[] {
     let text = '';
     try {

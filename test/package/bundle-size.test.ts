@@ -9,7 +9,7 @@ const entry = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 const hexOf = (module: string) =>
   readFileSync(new URL(`../../dist/${module}.wasm`, import.meta.url)).toString('hex');
 
-/** What an import of `names` adds to a page, the WebAssembly module included. */
+/** Returns the bytes that an import of `names` adds to a page, WebAssembly included. */
 async function gzippedBytes(names: string): Promise<{ bytes: number; text: string }> {
   const { outputFiles } = await build({
     stdin: {
@@ -19,28 +19,28 @@ async function gzippedBytes(names: string): Promise<{ bytes: number; text: strin
     bundle: true,
     minify: true,
     format: 'esm',
-    // For browsers: an import of something that only Node has would be an error.
+    // For browsers: an import of a Node module is an error.
     platform: 'browser',
     target: 'es2022',
     write: false,
   });
   const [file] = outputFiles;
   const bytes = gzipSync(file?.contents as Uint8Array, { level: 9 }).length;
-  // The module alone is larger than this: it was not taken for unused.
+  // Larger than the WebAssembly module, so the module was not dropped as unused.
   expect(bytes).toBeGreaterThan(4000);
   return { bytes, text: file?.text as string };
 }
 
-// What is wanted, and not reached: each of these fails the suite as soon as it is.
+// Targets that are not reached. When one is reached, `it.fails` reports it.
 const DIGESTS = '{ sha256Hex, scoped, sha256, sha1, createSha256, uuidv5, isKey, useEngine }';
 it.fails('digests, keys of bytes and UUIDs are at most 12 KB, minified and gzipped', async () => {
   expect((await gzippedBytes(DIGESTS)).bytes).toBeLessThanOrEqual(12_000);
 });
-it.fails('everything is at most 20 KB, minified and gzipped', async () => {
+it.fails('the whole library is at most 20 KB, minified and gzipped', async () => {
   expect((await gzippedBytes('*')).bytes).toBeLessThanOrEqual(20_000);
 });
 
-// Guards against growth nobody noticed, a little above what there is.
+// The limits are slightly above the present sizes, so that growth is noticed.
 const canonicalizer = {
   ofValues: 'SAMEKEY_CYCLE',
   ofTexts: 'SAMEKEY_TOO_LONG',

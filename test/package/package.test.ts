@@ -10,7 +10,7 @@ const OURS = 'https://github.com/samekey/samekey';
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const manifest = JSON.parse(read('package.json'));
 
-/** What `npm publish` would send. */
+/** The files that `npm publish` would send. */
 const shipped: string[] = JSON.parse(
   execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
     cwd: ROOT,
@@ -19,7 +19,7 @@ const shipped: string[] = JSON.parse(
   }),
 )[0].files.map(({ path }: { path: string }) => path);
 
-/** The targets of a Markdown file's links and pictures. */
+/** Returns the targets of the links and pictures in a Markdown file. */
 const linksIn = (path: string) =>
   [
     ...read(path).matchAll(
@@ -27,7 +27,7 @@ const linksIn = (path: string) =>
     ),
   ].map(([, link, attribute]) => (link ?? attribute) as string);
 
-/** The anchors that GitHub and npm give to a Markdown file's headings. */
+/** Returns the anchors of the headings in a Markdown file, as GitHub and npm make them. */
 const anchorsIn = (path: string) =>
   [...read(path).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading
@@ -44,7 +44,7 @@ describe('the package', () => {
     expect(paths.filter((path) => !shipped.includes(path as string))).toEqual([]);
   });
 
-  it('has no sources, tests or leftovers in it', () => {
+  it('has no sources, tests or temporary files', () => {
     const allowed =
       /^(?:dist\/.*\.(?:js|d\.ts|wasm|LICENSE)|dist\/playground\/.*\.(?:html|css)|docs\/.*\.(?:md|svg)|(?:README|CHANGELOG|SECURITY)\.md|LICENSE|package\.json)$/;
     expect(shipped.filter((path) => !allowed.test(path))).toEqual([]);
@@ -52,7 +52,17 @@ describe('the package', () => {
     expect(shipped).toContain('SECURITY.md');
   });
 
-  it('says where it comes from, in the form that npm compares with the builder', () => {
+  it('has no install script, which npm would warn about', () => {
+    // A clone is built by `dependencies`, which npm runs for the top-level project alone.
+    const scripts = Object.keys(manifest.scripts);
+    expect(scripts.filter((name) => /install$|^(pre|post)?prepare$/.test(name))).toEqual([]);
+    expect(manifest.scripts).toMatchObject({
+      dependencies: 'npm run build',
+      prepack: 'npm run build',
+    });
+  });
+
+  it('names its repository in the form that npm compares with the build', () => {
     expect(manifest).toMatchObject({
       repository: { type: 'git', url: `git+${OURS}.git` },
       homepage: `${OURS}#readme`,
@@ -67,7 +77,7 @@ describe('the package', () => {
 describe.each(shipped.filter((path) => path.endsWith('.md')))('the links of %s', (path) => {
   const links = linksIn(path);
 
-  it('lead to what is in the package too, unless they are absolute', () => {
+  it('lead to files of the package, if they are relative', () => {
     const dead = links
       .filter((link) => !/^(?:[a-z]+:|#)/.test(link))
       .map((link) => normalize(join(dirname(path), link.replace(/#.*/, ''))))
@@ -75,7 +85,7 @@ describe.each(shipped.filter((path) => path.endsWith('.md')))('the links of %s',
     expect(dead).toEqual([]);
   });
 
-  it('lead to what is in the repository, if they are absolute and ours', () => {
+  it('lead to files of the repository, if they are absolute and ours', () => {
     const dead = links
       .filter((link) => link.startsWith(`${OURS}/blob/`) || link.startsWith(`${OURS}/tree/`))
       .map((link) =>
@@ -88,7 +98,7 @@ describe.each(shipped.filter((path) => path.endsWith('.md')))('the links of %s',
     expect(dead).toEqual([]);
   });
 
-  it('lead to headings that there are', () => {
+  it('lead to existing headings', () => {
     const dead = links
       .filter((link) => /^[^:]*#/.test(link))
       .filter((link) => {
@@ -100,7 +110,7 @@ describe.each(shipped.filter((path) => path.endsWith('.md')))('the links of %s',
 });
 
 describe('the README', () => {
-  it('has links, or the above would say nothing', () => {
+  it('has links of each kind, so that the tests above check something', () => {
     const links = linksIn('README.md');
     expect(links.filter((link) => link.startsWith('#')).length).toBeGreaterThan(2);
     expect(links.filter((link) => link.startsWith(`${OURS}/`)).length).toBeGreaterThan(2);

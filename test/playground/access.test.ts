@@ -8,7 +8,7 @@ import { describeInChromium, overflow, put, settled, shownKey } from './page.js'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe finds wrong by WCAG 2.2 AA and its own best practices, contrast among it. */
+/** Returns the violations of WCAG 2.2 AA and of axe's best practices, including contrast. */
 async function axe(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   return page.evaluate(async () => {
@@ -22,21 +22,21 @@ async function axe(page: Page): Promise<string[]> {
   });
 }
 
-/** The page in each of its states, one after the other. */
+/** Brings the page into each of its states. */
 async function* states(page: Page): AsyncGenerator<string> {
   yield 'a request';
   await page.getByText('anthropic', { exact: true }).click();
   await page.fill('#field-scoped', 'tenant-1');
   await page.getByText('As code').click();
   await put(page, '#refs', '$..data');
-  yield 'parts left out';
+  yield 'excluded parts';
   await page.getByRole('button', { name: 'Compare with a second request' }).click();
   await page.getByLabel('Example for: Second request').selectOption('anthropic-messages-retry');
   await settled(page);
-  yield 'two requests with one key';
+  yield 'two requests with the same key';
   await page.getByLabel('Example for: Second request').selectOption('openai-responses');
   await settled(page);
-  yield 'two requests with two keys';
+  yield 'two requests with different keys';
   await put(page, '#text-a', `{"a": [1, 2,, "${'long '.repeat(200)}"]}`);
   await put(page, '#exclude', '$.a[');
   yield 'faults';
@@ -45,7 +45,7 @@ async function* states(page: Page): AsyncGenerator<string> {
     mimeType: 'application/json',
     buffer: Buffer.alloc(6_000_000, 0x20),
   });
-  await page.getByRole('button', { name: 'Work on it' }).waitFor();
+  await page.getByRole('button', { name: 'Use it' }).waitFor();
   await settled(page);
   yield 'a question';
   await page.getByRole('tab', { name: 'Speed' }).click();
@@ -59,7 +59,7 @@ async function* states(page: Page): AsyncGenerator<string> {
 
 describeInChromium('the playground', {}, ({ open }) => {
   it.each(deep(['dark'] as const, ['light', 'dark'] as const))(
-    'has no fault that axe finds, %s',
+    'has no violations found by axe, %s',
     async (colorScheme) => {
       const page = await open({ colorScheme });
       const found: Record<string, string[]> = {};
@@ -86,7 +86,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(tooWide).toEqual([]);
   });
 
-  it('is worked by the keyboard alone', async () => {
+  it('can be used with the keyboard alone', async () => {
     const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
     const press = (key: string) => page.keyboard.press(key);
     const focused = () =>
@@ -94,7 +94,7 @@ describeInChromium('the playground', {}, ({ open }) => {
         const { id, ariaLabel, textContent, value } = document.activeElement as HTMLInputElement;
         return id || ariaLabel || value || textContent;
       });
-    /** Tabs on until something has the focus, and that is seen. */
+    /** Presses Tab until the element has the focus, and checks that the focus is visible. */
     const tabTo = async (wanted: string) => {
       const seen: string[] = [];
       while (seen.at(-1) !== wanted) {
@@ -141,7 +141,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(key);
   });
 
-  it('opens the tab that its address names', async () => {
+  it('opens the tab that the URL names', async () => {
     const page = await open({ path: '#speed' });
     expect(await page.locator('#panel-speed').isVisible()).toBe(true);
     await page.getByRole('tab', { name: 'Keys' }).click();

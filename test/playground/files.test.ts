@@ -9,7 +9,7 @@ const VALUE = JSON.parse(REQUEST);
 const files = folder();
 
 describeInChromium('the playground', {}, ({ open }) => {
-  it('asks before it works on what is large', async () => {
+  it('asks before it processes a large request', async () => {
     const page = await open();
     const large = JSON.stringify({ list: Array.from({ length: 400_000 }, (_, i) => `item ${i}`) });
     expect(large.length).toBeGreaterThan(5_000_000);
@@ -22,31 +22,31 @@ describeInChromium('the playground', {}, ({ open }) => {
     }, large);
     await settled(page);
     expect(await page.inputValue('#text-a')).toBe('');
-    expect(await textOf(page, '#editor-a strong')).toEqual(['What you pasted has 5.5 MB.']);
+    expect(await textOf(page, '#editor-a strong')).toEqual(['The pasted text has 5.5 MB.']);
     expect(await textOf(page, '#key-body')).toEqual(['Waiting for your answer.']);
-    await page.getByRole('button', { name: 'Leave it' }).click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
     await settled(page);
-    expect(await textOf(page, '#key-body')).toEqual(['There is no request yet.']);
+    expect(await textOf(page, '#key-body')).toEqual(['No request yet.']);
     expect(await page.locator('#text-a').isVisible()).toBe(true);
 
     const path = files.write('large.json', large);
     await page.locator('#editor-a input[type=file]').setInputFiles(path);
-    await page.getByRole('button', { name: 'Work on it' }).click();
+    await page.getByRole('button', { name: 'Use it' }).click();
     await page.locator('#key-body .key-text').waitFor();
     await settled(page);
     expect(await shownKey(page)).toBe(keyOfJson(large));
     expect((await shownFormats(page)).raw).toBe(sha256Hex(large));
-    // As much is drawn as can be looked at.
+    // Only the first rows are drawn.
     const rowCount = await page.locator('.row').count();
     expect(rowCount).toBeLessThan(1000);
     await page.getByRole('button', { name: 'Show more' }).click();
     expect(await page.locator('.row').count()).toBeGreaterThan(rowCount);
-    await page.getByRole('button', { name: 'Close it' }).click();
+    await page.getByRole('button', { name: 'Close' }).click();
     await settled(page);
     expect(await shownKey(page)).toBeUndefined();
   });
 
-  it('takes the bytes of a file as they are', async () => {
+  it('hashes the raw bytes of a file', async () => {
     const page = await open();
     const input = page.locator('#editor-a input[type=file]');
     const crlf = '{\r\n"a": 1\r\n}';
@@ -63,7 +63,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await shownFormats(page)).toEqual({ raw: sha256Hex(bytes) });
   });
 
-  it('takes a file that is dropped', async () => {
+  it('accepts a dropped file', async () => {
     const page = await open();
     await page.evaluate((text) => {
       const dataTransfer = new DataTransfer();

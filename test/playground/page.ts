@@ -5,11 +5,11 @@ import { PROGRAM, ROOT } from '../cli/program.js';
 
 export interface ServedPlayground {
   readonly address: string;
-  /** Ends the server as Ctrl-C does; gives its exit code. */
+  /** Stops the server as Ctrl-C does, and returns its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** `samekey playground`, up and running. */
+/** Starts `samekey playground`. */
 export async function servePlayground(...args: string[]): Promise<ServedPlayground> {
   const child = spawn(process.execPath, [PROGRAM, 'playground', ...args], { cwd: ROOT });
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
@@ -33,7 +33,7 @@ export async function servePlayground(...args: string[]): Promise<ServedPlaygrou
   };
 }
 
-/** Debian's, or the one that CHROME_PATH names. */
+/** The browser: CHROME_PATH, or Chromium or Chrome in the PATH. */
 const CHROMIUM =
   process.env.CHROME_PATH ||
   spawnSync('sh', ['-c', 'command -v chromium || command -v google-chrome'], {
@@ -50,16 +50,16 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** What a test does in the page, and what went wrong there meanwhile. */
+/** Opens pages, and collects their errors. */
 export interface Visit {
   open(options?: BrowserContextOptions & { readonly path?: string }): Promise<Page>;
-  /** Requests to other than the page's own server, errors, and complaints in the console. */
+  /** Requests to other servers, exceptions, and errors in the console. */
   readonly complaints: string[];
 }
 
 /**
- * Tests in a real Chromium, against a playground that was served with `args`. Without a Chromium
- * one of them says in a line that they did not run.
+ * Runs tests in Chromium, against a playground that is served with the arguments `serve`. Without
+ * Chromium it prints a warning, and fails in CI.
  */
 export function describeInChromium(
   name: string,
@@ -68,8 +68,8 @@ export function describeInChromium(
 ): void {
   if (CHROMIUM === '') {
     it(`${name}: in Chromium`, () => {
-      console.warn(`Chromium is not here, so this did not run: ${name}`);
-      expect(process.env.CI, 'in CI there must be Chromium').toBeFalsy();
+      console.warn(`Chromium is not installed, skipped: ${name}`);
+      expect(process.env.CI, 'CI requires Chromium').toBeFalsy();
     });
     return;
   }
@@ -120,10 +120,10 @@ export function describeInChromium(
   });
 }
 
-/** Waits until the page shows what belongs to its input. */
+/** Waits until the page shows the results of its input. */
 export async function settled(page: Page): Promise<void> {
   await page.locator('#results[aria-busy="false"]').waitFor({ state: 'attached' });
-  // Formats of a large request come one by one.
+  // The formats of a large request are shown one after the other.
   await page.waitForFunction(() =>
     [...document.querySelectorAll('.format:not([hidden]) .output')].every(
       ({ childElementCount }) => childElementCount > 0,
@@ -131,13 +131,13 @@ export async function settled(page: Page): Promise<void> {
   );
 }
 
-/** Puts a text into a field as one step, and waits for what it brings about. */
+/** Fills a field, and waits for the results. */
 export async function put(page: Page, field: string, text: string): Promise<void> {
   await page.fill(field, text);
   await settled(page);
 }
 
-/** The key that the page shows above all; nothing if there is none. */
+/** The key at the top of the page; `undefined` without one. */
 export async function shownKey(page: Page): Promise<string | undefined> {
   const key = page.locator('#key-body .key-text');
   return (await key.count()) === 0 ? undefined : ((await key.textContent()) ?? undefined);
@@ -145,7 +145,7 @@ export async function shownKey(page: Page): Promise<string | undefined> {
 
 const FORMATS = ['bits-256', 'bits-128', 'custom-id', 'uuid', 'scoped', 'hmac', 'raw'] as const;
 
-/** The keys in the list of formats, by what they are. */
+/** The keys in the list of formats, by the id of the format. */
 export async function shownFormats(page: Page): Promise<Record<string, string>> {
   const formats: Record<string, string> = {};
   for (const id of FORMATS) {
@@ -158,7 +158,7 @@ export async function shownFormats(page: Page): Promise<Record<string, string>> 
 export const textOf = (page: Page, selector: string): Promise<string[]> =>
   page.locator(selector).allTextContents();
 
-/** What the page's policy kept it from, as reported to it. */
+/** The violations of the content security policy that the page has reported. */
 export const blocked = (page: Page): Promise<string[]> =>
   page.evaluate(() => (globalThis as unknown as { blocked: string[] }).blocked);
 

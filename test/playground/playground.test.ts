@@ -25,7 +25,7 @@ const examples = readdirSync(join(ROOT, 'examples'))
   .map((name) => name.replace('.json', ''));
 
 describeInChromium('the playground', {}, ({ open }) => {
-  it('opens with an example, and has all of them in its menu', async () => {
+  it('opens with an example, and lists all examples in a menu', async () => {
     const page = await open();
     expect(await page.inputValue('#text-a')).toBe(example('anthropic-messages'));
     const menu = page.getByLabel('Example for: Request');
@@ -40,7 +40,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     }
   });
 
-  it('shows every format of what is pasted', async () => {
+  it('shows all formats of a pasted request', async () => {
     const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
     await page.evaluate((text) => navigator.clipboard.writeText(text), REQUEST);
     await page.locator('#text-a').selectText();
@@ -72,7 +72,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     });
   });
 
-  it('strikes through what a preset leaves out, in its place', async () => {
+  it('strikes through members that a preset excludes', async () => {
     const page = await open();
     const value = JSON.parse(example('anthropic-messages'));
     expect(await shownKey(page)).toBe(keyOf(value));
@@ -82,13 +82,13 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await shownKey(page)).toBe(keyOf(value, identities.anthropic));
     const reasons = await textOf(page, '.why');
     expect(reasons).toEqual(
-      explain(value, identities.anthropic).excluded.map(({ by }) => `left out by ${by}`),
+      explain(value, identities.anthropic).excluded.map(({ by }) => `excluded by ${by}`),
     );
-    expect(reasons).toContain('left out by $.messages[*].content[*].cache_control');
-    // Nested: the object, what is in it, and its end.
+    expect(reasons).toContain('excluded by $.messages[*].content[*].cache_control');
+    // Nested: the object, its members and its end.
     const rows = await textOf(page, '.row');
     const at = rows.findIndex((row) => row.startsWith('"cache_control"'));
-    expect(rows.slice(at - 1, at + 5).map((row) => row.replace(/ left out.*/, ''))).toEqual([
+    expect(rows.slice(at - 1, at + 5).map((row) => row.replace(/ excluded.*/, ''))).toEqual([
       '{',
       '"cache_control": {',
       '"type": "ephemeral"',
@@ -99,11 +99,13 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await textOf(page, '#snippet pre')).toEqual([
       expect.stringContaining('exclude: [...identities.anthropic.exclude],'),
     ]);
-    // What is not struck through is the canonical form.
-    const kept = await page.evaluate(() =>
+    // The text that is not struck through is the canonical form.
+    const included = await page.evaluate(() =>
       [...document.querySelectorAll('.row:not(.out)')].map((row) => row.textContent).join(''),
     );
-    expect(JSON.stringify(JSON.parse(kept))).toBe(explain(value, identities.anthropic).canonical);
+    expect(JSON.stringify(JSON.parse(included))).toBe(
+      explain(value, identities.anthropic).canonical,
+    );
     await page.getByLabel('Text', { exact: true }).check();
     expect(await textOf(page, '.as-text')).toEqual([
       explain(value, identities.anthropic).canonical,
@@ -113,7 +115,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await shownKey(page)).toBe(keyOf(value));
   });
 
-  it('takes own paths, and shows digests for what they replace', async () => {
+  it('accepts paths, and shows digests with the values that they replace', async () => {
     const page = await open();
     const value = { a: [{ x: 1, y: 'one' }, { x: 2, y: 'two' }, 7], b: 'large', c: { d: 1 }, e: 1 };
     await put(page, '#text-a', JSON.stringify(value));
@@ -123,10 +125,10 @@ describeInChromium('the playground', {}, ({ open }) => {
     const identity = { exclude: ['$.a[1]', '$..y'], include: ['$.a', 'b'], refs: ['b'] };
     expect(await shownKey(page)).toBe(keyOf(value, identity));
     expect(await textOf(page, '.why')).toEqual([
-      'left out by $..y',
-      'left out by $.a[1]',
-      'not taken in',
-      'not taken in',
+      'excluded by $..y',
+      'excluded by $.a[1]',
+      'not included',
+      'not included',
     ]);
     expect(await textOf(page, '.row:not(.out)')).toEqual([
       '{',
@@ -141,11 +143,11 @@ describeInChromium('the playground', {}, ({ open }) => {
     ]);
     expect(await textOf(page, '.row:not(.out) del')).toEqual(['"large"']);
     expect(await textOf(page, '#canonical-meta')).toEqual([
-      `${explain(value, identity).canonical.length} bytes · 4 parts left out · 1 as a digest`,
+      `${explain(value, identity).canonical.length} bytes · 4 parts excluded · 1 as a digest`,
     ]);
   });
 
-  it('says whether a second request has the same key, and where it has not', async () => {
+  it('says whether a second request has the same key, and shows the differences', async () => {
     const page = await open();
     const first = JSON.parse(example('anthropic-messages'));
     await page.getByRole('button', { name: 'Compare with a second request' }).click();
@@ -171,7 +173,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await textOf(page, '#verdict h2')).toEqual(['Different keys']);
     expect(await textOf(page, '.differences .path')).toEqual(differences.map(({ path }) => path));
     expect(await textOf(page, '.side-value :nth-child(2)')).toEqual(
-      differences.flatMap(({ a, b }) => [a ?? 'nothing there', b ?? 'nothing there']),
+      differences.flatMap(({ a, b }) => [a ?? 'absent', b ?? 'absent']),
     );
     expect(await textOf(page, '.two-keys .key-text')).toEqual(
       [first, second].map((value) => keyOf(value, identities.anthropic)),
@@ -187,7 +189,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await page.locator('#verdict').isVisible()).toBe(false);
   });
 
-  it('shows a fault at its line and column, and no key beside it', async () => {
+  it('shows a fault at its line and column, and no key', async () => {
     const page = await open();
     const fault = '{\n\t"ü🙂": "\\u0041", broken\n}';
     await put(page, '#text-a', fault);
@@ -198,7 +200,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await page.locator('#editor-a .fault-line').isVisible()).toBe(true);
     expect(await shownKey(page)).toBeUndefined();
     expect(await page.locator('#canonical').isVisible()).toBe(false);
-    // The bytes have a key whatever they say.
+    // Any bytes have a key.
     expect(await shownFormats(page)).toEqual({ raw: sha256Hex(fault) });
     expect(await textOf(page, '#status')).toEqual([expect.stringContaining('line 2, column 18')]);
     await page.getByRole('button', { name: 'Go to line 2' }).click();
@@ -226,7 +228,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     ]);
     expect(await shownFormats(page)).toEqual({});
     await put(page, '#text-a', ' ');
-    expect(await textOf(page, '#key-body')).toEqual(['There is no request yet.']);
+    expect(await textOf(page, '#key-body')).toEqual(['No request yet.']);
     expect(await shownFormats(page)).toEqual({});
   });
 
@@ -250,7 +252,7 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await shownKey(page)).toBe(keyOf({ model: 'claude-sonnet-4-5' }));
   });
 
-  it('copies, and says so', async () => {
+  it('copies keys, and confirms it', async () => {
     const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
     const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
     const key = keyOfJson(example('anthropic-messages'));
@@ -263,13 +265,13 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await clipboard()).toBe(keyOfJson(example('anthropic-messages'), { bits: 128 }));
     await page.getByRole('button', { name: 'Copy the canonical form' }).click();
     expect(sha256Hex(await clipboard())).toBe(key);
-    // What is selected by hand is the key, too.
+    // Selecting the shown key copies it without gaps.
     await page.locator('#key-body .key-text').selectText();
     await page.keyboard.press('Control+C');
     expect((await clipboard()).trim()).toBe(key);
   });
 
-  it('takes text for text', async () => {
+  it('does not interpret text as markup', async () => {
     const page = await open();
     const markup = '<img src=x onerror="document.title=1">';
     await put(page, '#text-a', JSON.stringify({ [markup]: markup, __proto__: 1 }));

@@ -18,13 +18,13 @@ async function runSpeed(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Run again' }).waitFor({ timeout: 100_000 });
 }
 
-/** Opens the tab; all is timed by `npm run test:deep` alone, once is enough for `npm test`. */
+/** Opens the tab, and runs the benchmark in `npm run test:deep` only. */
 async function openSpeed(page: Page): Promise<void> {
   if (isDeep) await runSpeed(page);
   else await page.getByRole('tab', { name: 'Speed' }).click();
 }
 
-/** The table's cells, by row; throughput and time are in one. */
+/** The cells of the table, by row. A cell contains throughput and time. */
 async function table(page: Page): Promise<string[][]> {
   const rows = await page.locator('#speed-table tr').all();
   return Promise.all(rows.map((row) => row.locator('th, td').allTextContents()));
@@ -32,7 +32,7 @@ async function table(page: Page): Promise<string[][]> {
 
 const FIGURES = /^[\d.]+ [MG]B\/s[\d.]+ (ns|µs|ms)$/;
 
-/** How many pixels of the chart have the colour of a series, which the swatches have, too. */
+/** Counts the pixels of the chart that have the colour of a series. */
 function drawnPixels(page: Page, name: string): Promise<number> {
   return page.evaluate((series) => {
     const swatch = document.querySelector(`.swatch.${series}`) as Element;
@@ -49,7 +49,7 @@ function drawnPixels(page: Page, name: string): Promise<number> {
 }
 
 describeInChromium('the speed tab', {}, ({ open }) => {
-  it('times all that there is, and draws it', async () => {
+  it('times all contenders, and draws a chart', async () => {
     const page = await open();
     expect(await textOf(page, '#engine')).toEqual(['Engine: WebAssembly with SIMD']);
     await page.getByRole('tab', { name: 'Speed' }).click();
@@ -70,12 +70,12 @@ describeInChromium('the speed tab', {}, ({ open }) => {
     expect(await textOf(page, '#speed-finding')).toEqual([
       expect.stringMatching(/^At 64 B WASM is [\d.]+ times as fast as awaiting crypto\.subtle\./),
     ]);
-    // The engine that keys are made by is as it was.
+    // The run restores the engine of the page.
     await page.getByRole('tab', { name: 'Keys' }).click();
     expect(await shownKey(page)).toBe(keyOfJson(EXAMPLE));
   });
 
-  it('lets the page be used while it runs, and can be stopped', async () => {
+  it('keeps the page usable during the run, and can be stopped', async () => {
     const page = await open();
     await page.getByRole('tab', { name: 'Speed' }).click();
     await page.getByRole('button', { name: 'Run', exact: true }).click();
@@ -94,13 +94,13 @@ describeInChromium('the speed tab', {}, ({ open }) => {
 });
 
 describeInChromium(
-  'the playground where WebAssembly is forbidden',
+  'the playground with WebAssembly forbidden',
   { serve: ['--strict-csp'] },
   ({ open }) => {
-    it('makes the same keys in JavaScript, and says so', async () => {
+    it('derives the same keys in JavaScript, and says so', async () => {
       const page = await open();
       expect(await textOf(page, '#engine')).toEqual([
-        'Engine: JavaScript, WebAssembly being blocked here',
+        'Engine: JavaScript (WebAssembly is blocked)',
       ]);
       expect(await shownKey(page)).toBe(keyOfJson(EXAMPLE));
       await page.getByText('anthropic', { exact: true }).click();
@@ -121,20 +121,20 @@ describeInChromium(
         expect(cells.length).toBe(2);
         for (const cell of cells) expect(cell).toMatch(isDeep ? FIGURES : '–');
       }
-      // One report for the module that was tried, however much was asked of the page.
+      // One report, for the first attempt to compile a module.
       expect(await blocked(page)).toEqual(['script-src wasm-eval']);
     });
   },
 );
 
 describeInChromium(
-  'the playground on an origin that is not secure',
+  'the playground on an insecure origin',
   {
     flags: ['--host-resolver-rules=MAP playground.test 127.0.0.1'],
     at: (url) => new URL(`http://playground.test:${url.port}/`),
   },
   ({ open }) => {
-    it('does without crypto.subtle and the clipboard, and says so', async () => {
+    it('works without crypto.subtle and the clipboard API, and says so', async () => {
       const page = await open();
       expect(await page.evaluate(() => isSecureContext)).toBe(false);
       expect(await shownKey(page)).toBe(keyOfJson(EXAMPLE));
@@ -159,7 +159,7 @@ const TYPES: Record<string, string> = {
   '.css': 'text/css',
   '.js': 'text/javascript',
 };
-/** Any static host: it knows types, and nothing of this page. */
+/** A static host. */
 const host = createServer(({ url = '' }, response) => {
   const name = url.replace('/', '').replace(/\/$/, '/index.html');
   response.setHeader('Content-Type', TYPES[extname(name)] ?? 'text/plain');
@@ -172,7 +172,7 @@ describeInChromium(
     at: () => new URL(`http://127.0.0.1:${(host.address() as AddressInfo).port}/tools/samekey/`),
   },
   ({ open, complaints }) => {
-    it('works from a copy of its folder, and still sends nothing anywhere', async () => {
+    it('works from a copy of its folder, and still cannot connect to anything', async () => {
       cpSync(join(ROOT, 'dist/playground'), join(published.path, 'tools/samekey'), {
         recursive: true,
       });

@@ -217,9 +217,9 @@ describe('pool.jsonLines', () => {
   });
 
   it.each([
-    [{ onInvalid: 'skip' }, RangeError, /onInvalid: it is "skip", wanted "throw" or "report"$/],
-    [{ onInvalid: true }, TypeError, /onInvalid: it is a boolean/],
-    [{ maxLineBytes: 0 }, RangeError, /maxLineBytes: it is 0, wanted a whole number from 1/],
+    [{ onInvalid: 'skip' }, RangeError, /onInvalid is "skip", wanted "throw" or "report"$/],
+    [{ onInvalid: true }, TypeError, /onInvalid is a boolean/],
+    [{ maxLineBytes: 0 }, RangeError, /maxLineBytes is 0, wanted a whole number from 1/],
     [{ skip: true }, TypeError, /there is no member "skip", only identity, onInvalid, maxLine/],
   ])('refuses %j', (options, Class, message) => {
     const given = options as never;

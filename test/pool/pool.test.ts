@@ -217,11 +217,15 @@ describe('a thread', () => {
 
 describe('createPool', () => {
   it.each([
-    [{ threads: 0 }, RangeError, /threads: it is 0, wanted a whole number from 1 to 1024$/],
-    [{ threads: 1.5 }, RangeError, /threads: it is 1\.5/],
-    [{ threads: 2000 }, RangeError, /threads: it is 2000/],
-    [{ threads: '2' }, TypeError, /threads: it is text/],
-    [{ thread: 2 }, TypeError, /there is no member "thread", only threads, identity$/],
+    [{ threads: 0 }, RangeError, /threads is 0, wanted a whole number from 1 to 1024$/],
+    [{ threads: 1.5 }, RangeError, /threads is 1\.5/],
+    [{ threads: 2000 }, RangeError, /threads is 2000/],
+    [{ threads: '2' }, TypeError, /threads is text/],
+    [
+      { thread: 2 },
+      TypeError,
+      /there is no member "thread" \(did you mean "threads"\?\), only threads, identity$/,
+    ],
     [2, TypeError, /wanted an object, not a number$/],
   ])('refuses %j', (options, Class, message) => {
     expectThrown(() => createPool(options as never), Class, {
@@ -239,10 +243,10 @@ describe('createPool', () => {
   it('closes after what the threads have, and is of no use then', async () => {
     const created = createPool({ threads: 2 });
     const list = texts(200, 5);
-    const underWay = created.keysOfJson(list.slice(0, 2));
+    const inProgress = created.keysOfJson(list.slice(0, 2));
     await new Promise(setImmediate);
     await created[Symbol.asyncDispose]();
-    expect(await underWay).toEqual(list.slice(0, 2).map((text) => keyOfJson(text)));
+    expect(await inProgress).toEqual(list.slice(0, 2).map((text) => keyOfJson(text)));
     await expectRejected(created.keysOfJson(['1']), Error, {
       code: 'SAMEKEY_BAD_STATE',
       message: 'Cannot use the pool: it was closed, wanted an open one',

@@ -17,9 +17,9 @@ const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const CLIENTS = 40;
 const seeds = Array.from({ length: Number(process.env.ENDING_ROUNDS ?? 5) }, (_, at) => at + 1);
 
-describe('a client that keeps its connection while the proxy ends', () => {
-  // What is sent in the moment of the signal may be read before, with or after it.
-  it.each(seeds)('gets an answer or a refusal for all it sends (round %i)', async (seed) => {
+describe('a client that keeps its connection while the proxy shuts down', () => {
+  // A request that is sent at the moment of the signal may be read before or after it.
+  it.each(seeds)('gets a response or a refusal for every request (round %i)', async (seed) => {
     const rng = random(seed);
     upstream = await startUpstream((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': 12 });

@@ -7,7 +7,7 @@ import { proxy, start, startInFront, upstream, useProxy } from './scene.js';
 
 useProxy();
 
-/** An upstream that answers with these bytes. */
+/** An upstream that sends these bytes. */
 const answering =
   (answer: string): Behaviour =>
   ({ raw: { socket } }) =>
@@ -16,44 +16,41 @@ const answering =
 const head = (method: string) =>
   `${method} / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;
 
-describe.each(['GET', 'POST'])('what an upstream answers to %s', (method) => {
-  it('with a reason that cannot be written reaches the client without it', async () => {
+describe.each(['GET', 'POST'])('a response of the upstream to %s', (method) => {
+  it('with an invalid reason phrase reaches the client without it', async () => {
     await start(answering('HTTP/1.1 200 O\x01K\r\ncontent-length: 2\r\n\r\n{}'));
     expect(await sendBytes(proxy.url, head(method))).toMatch(/^HTTP\/1\.1 200 \r\n[\s\S]*\{\}$/);
     expect((await fetch(`${proxy.url}/-/health`)).status).toBe(200);
   });
 
   it.each([
+    ['that switches protocols', '101 What\r\nupgrade: what\r\nconnection: upgrade\r\n\r\n'],
+    ['with a status below 100', '099 What\r\ncontent-length: 0\r\n\r\n'],
     [
-      'that it speaks something else now',
-      '101 What\r\nupgrade: what\r\nconnection: upgrade\r\n\r\n',
-    ],
-    ['with a status that there is not', '099 What\r\ncontent-length: 0\r\n\r\n'],
-    [
-      'in a transfer coding that nobody asked for',
+      'in another transfer coding',
       '200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n',
     ],
-  ])('%s is a 502', async (_, answer) => {
-    await start(answering(`HTTP/1.1 ${answer}`));
-    const told = await sendBytes(proxy.url, head(method));
-    expect(told).toMatch(/^HTTP\/1\.1 502 [\s\S]*"SAMEKEY_BROKEN_RESPONSE"/);
+  ])('%s causes 502', async (_, response) => {
+    await start(answering(`HTTP/1.1 ${response}`));
+    const answer = await sendBytes(proxy.url, head(method));
+    expect(answer).toMatch(/^HTTP\/1\.1 502 [\s\S]*"SAMEKEY_BROKEN_RESPONSE"/);
   });
 
-  it('in headers of whatever bytes reaches the client as it was', async () => {
+  it('with any bytes in its headers reaches the client unchanged', async () => {
     const name = 'content-disposition: attachment; filename="caf\xc3\xa9 \xff"';
     await start(answering(`HTTP/1.1 200 OK\r\n${name}\r\ncontent-length: 2\r\n\r\n{}`));
     expect(await sendBytes(proxy.url, head(method))).toContain(`\r\n${name}\r\n`);
     expect(await sendBytes(proxy.url, head(method))).toContain(`\r\n${name}\r\n`);
   });
 
-  it('before its answer, in a head of its own, stays there', async () => {
+  it('with status 103 before the final one is not passed on', async () => {
     const hint = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n';
     await start(answering(`${hint}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}`));
     expect(await sendBytes(proxy.url, head(method))).toMatch(/^HTTP\/1\.1 200 (?![\s\S]*link)/);
   });
 });
 
-it('an upstream that takes the connection and never speaks has got nothing', async () => {
+it('an upstream that accepts the connection but no TLS handshake received nothing', async () => {
   const silent = createServer((socket) => void socket.on('error', () => {}));
   silent.listen(0, '127.0.0.1');
   await once(silent, 'listening');
@@ -77,14 +74,19 @@ it('an upstream that takes the connection and never speaks has got nothing', asy
   silent.close();
 }, 30_000);
 
-describe('what a client sends', () => {
+describe('a request', () => {
   const ok: Behaviour = (_, response) => response.end('{}');
 
   it.each([
-    ['a path whose slashes are coded', 'GET /v1/..%2f..%5Cadmin', '', 400],
-    ['a path with parameters behind its dots', 'GET /v1/..;/admin', '', 400],
-    ['a body in another transfer coding', 'PUT /v1', 'transfer-encoding: gzip, chunked\r\n', 501],
-    ['one that would get a key', 'POST /v1', 'transfer-encoding: gzip, chunked\r\n', 501],
+    ['with percent-encoded slashes in its path', 'GET /v1/..%2f..%5Cadmin', '', 400],
+    ['with parameters behind dots in its path', 'GET /v1/..;/admin', '', 400],
+    ['in another transfer coding', 'PUT /v1', 'transfer-encoding: gzip, chunked\r\n', 501],
+    [
+      'with a key in another transfer coding',
+      'POST /v1',
+      'transfer-encoding: gzip, chunked\r\n',
+      501,
+    ],
   ])('%s is refused', async (_, line, header, status) => {
     await start(ok);
     const bytes = `${line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n${header}\r\n`;
@@ -94,7 +96,7 @@ describe('what a client sends', () => {
   });
 
   it.each(['user:secret@other.example:443', '/v1?key=secret'])(
-    'CONNECT %s is not written in the log',
+    'CONNECT %s does not appear in the log',
     async (target) => {
       await start(ok);
       const answer = await sendBytes(proxy.url, `CONNECT ${target} HTTP/1.1\r\nhost: a\r\n\r\n`);
@@ -104,7 +106,7 @@ describe('what a client sends', () => {
     },
   );
 
-  it('and never hangs up after it was refused is hung up on', async () => {
+  it('of a client that stays connected after a refusal is disconnected', async () => {
     await start(ok);
     const { port } = new URL(proxy.url);
     const clients = Array.from({ length: 50 }, (_, at) => {
@@ -113,15 +115,15 @@ describe('what a client sends', () => {
       client.write(at % 2 === 0 ? 'CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n' : 'nonsense\r\n\r\n');
       return client;
     });
-    const held = () => proxy.metric('nodejs_active_handles{type="Socket"}');
+    const socketCount = () => proxy.metric('nodejs_active_handles{type="Socket"}');
     await expect.poll(() => proxy.outcomes().length).toBe(clients.length);
-    expect(await held()).toBeGreaterThan(clients.length);
-    await expect.poll(held, { timeout: 15_000 }).toBeLessThan(clients.length);
+    expect(await socketCount()).toBeGreaterThan(clients.length);
+    await expect.poll(socketCount, { timeout: 15_000 }).toBeLessThan(clients.length);
     for (const client of clients) client.destroy();
   });
 
   it.each(['GET', 'POST'])(
-    'by %s before the answer to the last one ends with it',
+    '%s that waits for an earlier response ends when its client disconnects',
     async (method) => {
       await start(({ raw: { url } }, response) => {
         if (url === '/long') response.end(new Uint8Array(20_000_000));
@@ -137,7 +139,7 @@ describe('what a client sends', () => {
     },
   );
 
-  it('with the access key of another, and a signature of its own, gets an answer of its own', async () => {
+  it('with the same AWS access key and another signature gets its own response', async () => {
     await start(({ count }, response) => response.end(`${count}`));
     const ask = async (signature: string) => {
       const authorization = `AWS4-HMAC-SHA256 Credential=AKIA1/20261122/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=${signature}`;
@@ -148,7 +150,7 @@ describe('what a client sends', () => {
   });
 });
 
-it('metrics on a port of their own are not for a page whose name was made to lead here', async () => {
+it('a web page that uses DNS rebinding cannot read metrics on a separate port', async () => {
   await start((_, response) => response.end(), '--metrics-port', '0');
   const [{ metricsUrl }] = proxy.log as unknown as [{ metricsUrl: string }];
   const ask = (host: string) =>
@@ -157,7 +159,7 @@ it('metrics on a port of their own are not for a page whose name was made to lea
   expect(await ask('localhost')).toMatch(/^HTTP\/1\.1 200 /);
 });
 
-it('metrics name so many models, and no more', async () => {
+it('metrics name a limited number of models', async () => {
   await start(({ body }, response) => {
     const { model } = JSON.parse(body.toString());
     response.setHeader('content-type', 'application/json');
@@ -192,10 +194,10 @@ it('metrics name so many models, and no more', async () => {
 it.each([
   ['text/event-stream', 'data: {"error":{"message":"secret"}}\n\n'],
   ['application/json', 'secret'],
-])('what came of a body of %s is not written in the log', async (type, body) => {
+])('the text of a body of %s does not appear in the log', async (type, body) => {
   await start(answering(`HTTP/1.0 200 OK\r\ncontent-type: ${type}\r\n\r\n${body}`));
   await sendBytes(proxy.url, head('POST'));
   await expect.poll(() => proxy.outcomes()).toEqual(['failed']);
-  expect(proxy.log.at(-1)?.error).toMatch(/its (?:stream says|body is no JSON) …$/);
+  expect(proxy.log.at(-1)?.error).toMatch(/its (?:stream says|body is not? JSON) …$/);
   expect(JSON.stringify(proxy.log)).not.toContain('secret');
 });

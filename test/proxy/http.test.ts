@@ -28,7 +28,7 @@ const ask = (target: string, ...lines: string[]) =>
 
 const problemIn = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
 
-describe('what leads elsewhere is refused', () => {
+describe('the proxy refuses', () => {
   const seen: string[] = [];
   const begin = () =>
     start(({ raw: { url = '' } }, response) => {
@@ -38,14 +38,24 @@ describe('what leads elsewhere is refused', () => {
 
   it.each([
     ['an absolute target', 'http://other.example/v1', 'host: other.example', 421],
-    ['one with credentials', 'http://u:secret@other.example/', 'host: other.example', 421],
+    [
+      'an absolute target with credentials',
+      'http://u:secret@other.example/',
+      'host: other.example',
+      421,
+    ],
     ['an asterisk', '*', 'host: localhost', 421],
-    ['the Host of another', '/v1', 'host: other.example', 421],
-    ['a name that begins like this machine', '/v1', 'host: 127.0.0.1.other.example', 421],
-    ['dots', '/v1/../admin', 'host: localhost', 400],
-    ['dots in code', '/v1/%2e%2E/admin', 'host: localhost', 400],
+    ['the Host of another machine', '/v1', 'host: other.example', 421],
+    [
+      'a Host that starts like the name of this machine',
+      '/v1',
+      'host: 127.0.0.1.other.example',
+      421,
+    ],
+    ['dots in the path', '/v1/../admin', 'host: localhost', 400],
+    ['percent-encoded dots in the path', '/v1/%2e%2E/admin', 'host: localhost', 400],
     ['a backslash', '/v1\\admin', 'host: localhost', 400],
-    ['two Hosts', '/v1', 'host: localhost\r\nhost: other.example', 400],
+    ['two Host headers', '/v1', 'host: localhost\r\nhost: other.example', 400],
   ])('%s', async (_, target, host, status) => {
     seen.length = 0;
     await begin();
@@ -54,7 +64,7 @@ describe('what leads elsewhere is refused', () => {
     expect(answer).toContain('content-type: application/problem+json');
     expect(problemIn(answer)).toEqual({
       type: expect.stringMatching(/\/docs\/proxy\.md#refused$/),
-      title: 'The proxy does not take the request',
+      title: 'The proxy refuses the request',
       status,
       detail: expect.any(String),
       code: 'SAMEKEY_REFUSED',
@@ -64,7 +74,7 @@ describe('what leads elsewhere is refused', () => {
     expect(JSON.stringify(proxy.log)).not.toContain('secret');
   });
 
-  it('but not a path that only looks like a host', async () => {
+  it('no path that looks like a host', async () => {
     seen.length = 0;
     await begin();
     expect(await ask('//other.example/v1?key=secret', 'host: localhost:1')).toMatch(/reached/);
@@ -73,7 +83,7 @@ describe('what leads elsewhere is refused', () => {
     expect(JSON.stringify(proxy.log)).not.toContain('secret');
   });
 
-  it('CONNECT, and an upgrade', async () => {
+  it('CONNECT and upgrades', async () => {
     await begin();
     const tunnel = await raw('CONNECT other.example:443 HTTP/1.1\r\nhost: other.example\r\n\r\n');
     expect(tunnel).toMatch(/^HTTP\/1\.1 403 /);
@@ -85,12 +95,12 @@ describe('what leads elsewhere is refused', () => {
     expect(problemIn(upgraded).detail).toContain('"websocket" is not supported');
   });
 
-  it('what is no HTTP', async () => {
+  it('bytes that are not HTTP', async () => {
     await begin();
     expect(await raw('GET / HTTP/1.1\r\nhost: localhost\r\nx: \x00\r\n\r\n')).toMatch(
       /^HTTP\/1\.1 400 [\s\S]*SAMEKEY_REFUSED/,
     );
-    // Two lengths are how one request is smuggled in another.
+    // Request smuggling uses two lengths.
     const smuggled =
       'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n';
     expect(await raw(smuggled)).toMatch(/^HTTP\/1\.1 400 /);
@@ -99,9 +109,9 @@ describe('what leads elsewhere is refused', () => {
     );
   });
 
-  it('what comes back to it', async () => {
+  it('a request that has passed it before', async () => {
     await start(async ({ raw: { headers } }, response) => {
-      // An upstream that leads back here.
+      // The upstream leads back to the proxy.
       const again = await fetch(proxy.url, { headers: { via: headers.via as string } });
       response.writeHead(again.status).end(await again.text());
     });
@@ -109,13 +119,13 @@ describe('what leads elsewhere is refused', () => {
     expect(looped.status).toBe(508);
   });
 
-  it('the metrics, for the Host of another', async () => {
+  it('to show metrics for the Host of another machine', async () => {
     await begin();
     expect(await ask('/-/metrics', 'host: other.example')).toMatch(/^HTTP\/1\.1 421 /);
     expect(await ask('/-/metrics', 'host: localhost:1')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('a redirect is passed on, and not followed', async () => {
+  it('to follow a redirect, which it passes on', async () => {
     const other = await startUpstream((_, response) => response.end('reached'));
     await start((_, response) => response.writeHead(307, { location: other.url }).end());
     const { status, headers } = await post('{}', { authorization: 'Bearer secret' });
@@ -129,40 +139,43 @@ describe('headers', () => {
   const HOP =
     'connection: close, x-own\r\nx-own: 1\r\nproxy-authorization: Basic c2VjcmV0\r\nte: trailers\r\nkeep-alive: 1';
 
-  it.each(['GET', 'POST'])('of one connection end there, both ways, for %s', async (method) => {
-    await start((_, response) => {
-      response.writeHead(200, {
-        connection: 'x-theirs, keep-alive',
-        'x-theirs': '1',
-        'proxy-authenticate': 'Basic',
-        'x-kept': 'caf\xe9',
+  it.each(['GET', 'POST'])(
+    'of one connection are not forwarded, both ways, for %s',
+    async (method) => {
+      await start((_, response) => {
+        response.writeHead(200, {
+          connection: 'x-hop, keep-alive',
+          'x-hop': '1',
+          'proxy-authenticate': 'Basic',
+          'x-passed': 'caf\xe9',
+        });
+        response.end('ok');
       });
-      response.end('ok');
-    });
-    const answer = await raw(
-      `${method} / HTTP/1.1\r\nhost: localhost\r\n${HOP}\r\nx-kept: caf\xe9\r\ncontent-length: 0\r\n\r\n`,
-    );
-    const { headers } = upstream.requests[0] as Upstream['requests'][0];
-    expect(headers).toMatchObject({ host: new URL(upstream.url).host, 'x-kept': 'caf\xe9' });
-    expect(headers.via).toMatch(/^1\.1 samekey-[0-9a-f]{8}$/);
-    for (const name of ['x-own', 'proxy-authorization', 'te', 'keep-alive']) {
-      expect(headers).not.toHaveProperty(name);
-    }
-    expect(answer).toMatch(/^x-kept: caf\xe9\r$/im);
-    expect(answer).not.toMatch(/^(?:x-theirs|proxy-authenticate):/im);
-  });
+      const answer = await raw(
+        `${method} / HTTP/1.1\r\nhost: localhost\r\n${HOP}\r\nx-passed: caf\xe9\r\ncontent-length: 0\r\n\r\n`,
+      );
+      const { headers } = upstream.requests[0] as Upstream['requests'][0];
+      expect(headers).toMatchObject({ host: new URL(upstream.url).host, 'x-passed': 'caf\xe9' });
+      expect(headers.via).toMatch(/^1\.1 samekey-[0-9a-f]{8}$/);
+      for (const name of ['x-own', 'proxy-authorization', 'te', 'keep-alive']) {
+        expect(headers).not.toHaveProperty(name);
+      }
+      expect(answer).toMatch(/^x-passed: caf\xe9\r$/im);
+      expect(answer).not.toMatch(/^(?:x-hop|proxy-authenticate):/im);
+    },
+  );
 
-  it('that come more than once come so through what passes', async () => {
+  it('that are repeated stay repeated without a key', async () => {
     await start((_, response) => {
       response.setHeader('set-cookie', ['a=1', 'b=2']).end();
     });
     const { headers } = await fetch(proxy.url, { headers: [['x-twice', 'a']] });
     expect(headers.getSetCookie()).toEqual(['a=1', 'b=2']);
-    // But nobody gets the cookies of somebody whose answer is shared.
+    // A response that may be shared has no cookies.
     expect((await post('{}')).headers.getSetCookie()).toEqual([]);
   });
 
-  it('of a key that is none are refused before they leave', async () => {
+  it('with a malformed key are refused before they are sent', async () => {
     await start((_, response) => response.end('{}'));
     for (const key of [
       'order 7',
@@ -179,7 +192,7 @@ describe('headers', () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  it('of a key that is one are sent as they came, and another payload is refused', async () => {
+  it('with a valid key are forwarded, and another body is refused', async () => {
     await start((_, response) => response.end('{}'), '--key-format', 'uuid');
     const key = '7d0c5f4e-6c1a-4b0e-9c38-0d1a2b3c4d5e';
     expect((await post('{"a":1}', { 'idempotency-key': key })).status).toBe(200);
@@ -190,7 +203,7 @@ describe('headers', () => {
 });
 
 describe('bodies', () => {
-  it('pass untouched where no key is made: coded, both ways, and of any length', async () => {
+  it('pass unchanged without a key: encoded, both ways, and of any length', async () => {
     const content = randomBytes(3_000_000);
     const coded = gzipSync(content);
     await start(
@@ -211,7 +224,7 @@ describe('bodies', () => {
     expect(upstream.requests[0]?.headers['content-length']).toBe(String(coded.length));
   });
 
-  it('pass in chunks where their length is not known, and DELETE may have one', async () => {
+  it('pass in chunks if their length is unknown, also for DELETE', async () => {
     await start(({ body }, response) => response.end(body));
     const answer = await raw(
       'DELETE /x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n',
@@ -221,7 +234,7 @@ describe('bodies', () => {
     expect(upstream.requests[0]?.body.toString()).toBe('abcdef');
   });
 
-  it('arrive as they were sent where one is made: JSON, forms, anything', async () => {
+  it('pass unchanged with a key: JSON, forms, other bytes', async () => {
     await start((_, response) => response.end('{}'));
     const json = '{ "b" : 1.0, "a": "\\u0061" }';
     await post(json);
@@ -240,7 +253,7 @@ describe('bodies', () => {
     ]);
   });
 
-  it('that are coded though none was asked for come decoded, with a length that is right or none', async () => {
+  it('that are encoded although identity was asked for are decoded, without their content-length', async () => {
     const content = JSON.stringify({ text: 'x'.repeat(100_000) });
     await start((_, response) => {
       const coded = gzipSync(content);
@@ -259,7 +272,7 @@ describe('bodies', () => {
     ]);
   });
 
-  it('in a coding that nobody here reads are a 502', async () => {
+  it('in an unknown coding cause 502', async () => {
     await start((_, response) => response.writeHead(200, { 'content-encoding': 'zstd' }).end('x'));
     const response = await post('{}');
     expect([response.status, (await response.json()).code]).toEqual([
@@ -270,8 +283,8 @@ describe('bodies', () => {
 
   it.each([
     ['shorter', 'content-length: 20\r\n\r\n{"half":'],
-    ['in chunks that are none', 'transfer-encoding: chunked\r\n\r\n5\r\n{"a":\r\nzz\r\n'],
-  ])('%s than the upstream said are told from whole ones, and not kept', async (_, rest) => {
+    ['in malformed chunks', 'transfer-encoding: chunked\r\n\r\n5\r\n{"a":\r\nzz\r\n'],
+  ])('%s than announced are incomplete and not stored', async (_, rest) => {
     await start(({ count, raw: { socket } }, response) => {
       if (count > 1) return response.end('{"a":1}');
       return socket.end(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${rest}`);
@@ -281,7 +294,7 @@ describe('bodies', () => {
     expect([again.headers.get('samekey'), await again.text()]).toEqual(['executed', '{"a":1}']);
   });
 
-  it('longer than the upstream said end where it said', async () => {
+  it('longer than announced end at their content-length', async () => {
     await start(({ raw: { socket } }) =>
       socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}{"of":"another"}'),
     );
@@ -291,9 +304,9 @@ describe('bodies', () => {
 
   it.each([
     ['a header with invalid bytes', 'HTTP/1.1 200 OK\r\nx: \x00\r\n\r\n'],
-    ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
-    ['a status that there is not', 'HTTP/1.1 999 What\r\ncontent-length: 0\r\n\r\n'],
-  ])('%s from the upstream is a 502', async (_, answer) => {
+    ['bytes that are not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['an unknown status', 'HTTP/1.1 999 What\r\ncontent-length: 0\r\n\r\n'],
+  ])('%s from the upstream cause 502', async (_, answer) => {
     await start(({ raw: { socket } }) => socket.end(answer, 'latin1'));
     const response = await post('{}');
     expect(response.status).toBe(502);
@@ -301,23 +314,23 @@ describe('bodies', () => {
     expect(response.headers.get('x-should-retry')).toBe('false');
   });
 
-  it('that are too long are a 413, which a client sees that is still sending', async () => {
+  it('that are too long cause 413, which a client that is still sending can read', async () => {
     await start((_, response) => response.end('{}'), '--max-body', '1MiB');
     const response = await post(new Uint8Array(8 * 1024 * 1024));
     expect([response.status, (await response.json()).code]).toEqual([413, 'SAMEKEY_TOO_LONG']);
-    // With no length said before.
+    // Without content-length.
     const chunk = `${(700_000).toString(16)}\r\n${'x'.repeat(700_000)}\r\n`;
     const head =
       'POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n';
     expect(await raw(head, chunk, chunk, '0\r\n\r\n')).toMatch(/^HTTP\/1\.1 413 /);
     expect(upstream.requests).toEqual([]);
-    // Where no key is made of it, it may have any length.
+    // Without a key a body may have any length.
     await proxy.stop();
     await startInFront(['--max-body', '1', '--pass', '/v1/']);
     expect((await post('{"longer":1}')).headers.get('samekey')).toBeNull();
   });
 
-  it('that their client never sends are a 408, and those it cuts are nothing', async () => {
+  it('that never arrive cause 408, and half bodies are not forwarded', async () => {
     await start((_, response) => response.end('{}'), '--idle', '300ms');
     const head =
       'POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 9\r\n\r\n{';
@@ -329,9 +342,9 @@ describe('bodies', () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  it('are waited for with 100 Continue, but not if they are refused', async () => {
+  it('are asked for with 100 Continue, unless they are refused', async () => {
     await start((_, response) => response.end('{}'), '--max-body', '100');
-    const asked = async (length: number) => {
+    const send = async (length: number) => {
       const headers = { expect: '100-continue', 'content-length': length, 'content-type': 'a/b' };
       const request = httpRequest(proxy.url, { method: 'POST', headers });
       let isContinued = false;
@@ -346,13 +359,13 @@ describe('bodies', () => {
       request.destroy();
       return [isContinued, response.statusCode];
     };
-    expect(await asked(5)).toEqual([true, 200]);
-    expect(await asked(500)).toEqual([false, 413]);
+    expect(await send(5)).toEqual([true, 200]);
+    expect(await send(500)).toEqual([false, 413]);
     expect(upstream.requests[0]?.headers).not.toHaveProperty('expect');
   });
 });
 
-it('goes below the path of the upstream, with its own path and query as they are', async () => {
+it('the path of the upstream precedes the unchanged path and query of a request', async () => {
   const seen: (string | undefined)[] = [];
   await startBehind(({ raw: { url } }, response) => {
     seen.push(url);
@@ -366,7 +379,7 @@ it('goes below the path of the upstream, with its own path and query as they are
 });
 
 const CROWD = deep(500, 2000);
-it(`${CROWD} at the same time that ask the same share one call`, async () => {
+it(`${CROWD} equal concurrent requests share one call`, async () => {
   await start((_, response) => void setTimeout(() => response.end('{"a":1}'), deep(1500, 3000)));
   const answers = await Promise.all(
     Array.from({ length: CROWD }, async () => (await post('{"all":1}')).text()),
@@ -378,15 +391,15 @@ it(`${CROWD} at the same time that ask the same share one call`, async () => {
 });
 
 describe('a stream', () => {
-  it('reaches all who wait for it in the turn in which it comes', async () => {
-    let go: () => void = () => {};
+  it('reaches every client as it arrives', async () => {
+    let proceed: () => void = () => {};
     await start(async (_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       for (let at = 0; at < 5; at++) {
         response.write(`data: ${at}\n\n`);
-        // Nothing more comes before everybody has this.
+        // Waits until every client has this event.
         await new Promise<void>((resolve) => {
-          go = resolve;
+          proceed = resolve;
         });
       }
       response.end();
@@ -398,13 +411,13 @@ describe('a stream', () => {
         const { value } = await reader.read();
         expect(new TextDecoder().decode(value)).toBe(`data: ${at}\n\n`);
       }
-      go();
+      proceed();
     }
     for (const reader of readers) expect((await reader.read()).done).toBe(true);
     expect(upstream.requests).toHaveLength(1);
   });
 
-  it('of bytes comes through a passing request as well', async () => {
+  it('of bytes passes without a key as well', async () => {
     const content = randomBytes(5_000_000);
     await start(({ body }, response) => {
       for (let at = 0; at < body.length; at += 10_000) {
@@ -419,7 +432,7 @@ describe('a stream', () => {
 });
 
 describe('errors', () => {
-  it('say that an upstream which is not there got nothing', async () => {
+  it('report that an unreachable upstream received nothing', async () => {
     await start((_, response) => response.end());
     await upstream.stop();
     for (const method of ['GET', 'POST']) {
@@ -431,7 +444,7 @@ describe('errors', () => {
     }
   });
 
-  it('are a 409 where another is at it for longer than waitMs', async () => {
+  it('are 409 if another request is in progress for longer than waitMs', async () => {
     await startBehind((_, response) => {
       setTimeout(() => response.end('{}'), 1500);
     });
@@ -444,7 +457,7 @@ describe('errors', () => {
     expect((await first).status).toBe(200);
   });
 
-  it('of a passing request that says nothing are a 504', async () => {
+  it('are 504 for a silent upstream without a key', async () => {
     await start(() => {}, '--idle', '200ms');
     const response = await fetch(proxy.url);
     expect([response.status, (await response.json()).code]).toEqual([504, 'SAMEKEY_TIMEOUT']);

@@ -34,12 +34,12 @@ afterEach(async () => {
   for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
 });
 
-const post = ({ url }: RunningProxy, body: string, more: RequestInit = {}) =>
+const post = ({ url }: RunningProxy, body: string, init: RequestInit = {}) =>
   fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: 'Bearer a' },
     body,
-    ...more,
+    ...init,
   });
 
 const CHUNKS = 20;
@@ -47,7 +47,7 @@ const event = (at: number) =>
   `data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":"${at} "}}]}\n\n`;
 const WHOLE = `${Array.from({ length: CHUNKS }, (_, at) => event(at)).join('')}data: [DONE]\n\n`;
 
-/** Events, one every so often. */
+/** Sends events at an interval. */
 const streaming =
   (everyMs: number): Behaviour =>
   async (_, response) => {
@@ -73,7 +73,7 @@ const SERVERS: readonly [string, string, boolean, () => Promise<Server>][] = [
 
 for (const [name, tool, isThere, open] of SERVERS) {
   describeWith(tool, isThere, `${COUNT} proxies on ${name}`, () => {
-    it('share one stream: one call, and everybody gets all of it', async () => {
+    it('share one stream: one call, whose whole response every client receives', async () => {
       const server = await open();
       try {
         upstream = await startUpstream(streaming(30));
@@ -90,7 +90,7 @@ for (const [name, tool, isThere, open] of SERVERS) {
         expect(upstream.requests).toHaveLength(1);
         const outcomes = answers.map(({ outcome }) => outcome);
         expect(outcomes.filter((outcome) => outcome === 'executed')).toHaveLength(1);
-        // A second one in the process of the first reads along; the others are told when it is whole.
+        // A second request in the same process reads the stream. Other processes receive it when it is complete.
         expect(outcomes.filter((outcome) => outcome === 'joined').length).toBeGreaterThan(0);
         const late = await post(running[3] as RunningProxy, '{"stream":true}');
         expect([late.headers.get('samekey'), await late.text()]).toEqual(['replayed', WHOLE]);
@@ -102,8 +102,8 @@ for (const [name, tool, isThere, open] of SERVERS) {
   });
 }
 
-describeWith('redis-server', hasRedis, 'a store that goes away and comes back', () => {
-  it('is a 503 meanwhile, and then all is as it was', async () => {
+describeWith('redis-server', hasRedis, 'a store that fails and recovers', () => {
+  it('causes 503 until it recovers', async () => {
     const server = await startRedis();
     try {
       upstream = await startUpstream(streaming(0));
@@ -114,7 +114,7 @@ describeWith('redis-server', hasRedis, 'a store that goes away and comes back', 
       expect(failed.status).toBe(503);
       const problem = await failed.json();
       expect(problem).toMatchObject({ code: 'SAMEKEY_STORE' });
-      expect(problem.detail).toBe('The proxy failed; its log says at what.');
+      expect(problem.detail).toBe('The proxy failed. Its log has the error.');
       expect(upstream.requests).toHaveLength(1);
       await server.start();
       const asked = async () => (await post(proxy, '{"another":1}')).status;
@@ -141,7 +141,7 @@ describe('a proxy that is killed in the middle of a stream', () => {
     await reader.read();
     first.child.kill('SIGKILL');
     await first.ended;
-    // Half of it does not look like the whole.
+    // The half response does not look complete.
     const rest = (async () => {
       while (!(await reader.read()).done);
     })();
@@ -149,7 +149,7 @@ describe('a proxy that is killed in the middle of a stream', () => {
     return start(...store);
   };
 
-  it('has stored no half: the next one asks again when the lease has run out', async () => {
+  it('has stored nothing: the next request calls the upstream when the lease has expired', async () => {
     const next = await begin({ leaseMs: 500 });
     const again = await post(next, '{}');
     expect([again.headers.get('samekey'), await again.text()]).toEqual(['executed', WHOLE]);
@@ -158,7 +158,7 @@ describe('a proxy that is killed in the middle of a stream', () => {
     expect([once.headers.get('samekey'), await once.text()]).toEqual(['replayed', WHOLE]);
   });
 
-  it('has billed once where it is held, until somebody says otherwise', async () => {
+  it('has called the upstream once with onUnknown hold', async () => {
     const next = await begin({ leaseMs: 500, onUnknown: 'hold' });
     const held = await post(next, '{}');
     expect(held.status).toBe(409);
@@ -167,30 +167,30 @@ describe('a proxy that is killed in the middle of a stream', () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  it('has lost nothing of what was whole before', async () => {
+  it('keeps the responses that were complete before', async () => {
     upstream = await startUpstream(streaming(0));
     const store = ['--store', `lmdb:${folder()}`];
     const first = await start(...store);
     await (await post(first, '{}')).text();
-    // The answer is on its way to its client before it is on the disk.
+    // The client may receive the response before it is on disk.
     await expect.poll(() => first.outcomes()).toEqual(['executed']);
     expect((await post(first, '{}')).headers.get('samekey')).toBe('replayed');
     await first.stop('SIGKILL');
-    const kept = await post(await start(...store), '{}');
-    expect([kept.headers.get('samekey'), await kept.text()]).toEqual(['replayed', WHOLE]);
+    const stored = await post(await start(...store), '{}');
+    expect([stored.headers.get('samekey'), await stored.text()]).toEqual(['replayed', WHOLE]);
   });
 });
 
-it('a request that all have left is held, where that ends it', async () => {
+it('an abandoned request has an unknown outcome with onAbandoned abort', async () => {
   upstream = await startUpstream(() => {});
   const config = join(folder(), 'samekey.json');
   writeFileSync(config, JSON.stringify({ onAbandoned: 'abort', onUnknown: 'hold' }));
   const proxy = await start('--config', config);
-  const leaving = new AbortController();
-  const left = post(proxy, '{}', { signal: leaving.signal });
+  const client = new AbortController();
+  const abandoned = post(proxy, '{}', { signal: client.signal });
   await expect.poll(() => upstream.requests.length).toBe(1);
-  leaving.abort();
-  await expect(left).rejects.toThrow();
+  client.abort();
+  await expect(abandoned).rejects.toThrow();
   await expect.poll(() => proxy.outcomes()).toEqual(['aborted']);
   const again = await post(proxy, '{}');
   expect([again.status, (await again.json()).code]).toEqual([409, 'SAMEKEY_UNKNOWN_OUTCOME']);
@@ -198,11 +198,11 @@ it('a request that all have left is held, where that ends it', async () => {
 });
 
 describe('a signal', () => {
-  it('ends it though nobody reads its log any longer', async () => {
+  it('ends the proxy even if its log is not read', async () => {
     upstream = await startUpstream((_, response) => response.end());
     const proxy = await start();
     proxy.child.stdout?.pause();
-    // More than a pipe and its reader hold.
+    // More lines than the pipe and its reader buffer.
     const path = `/${'x'.repeat(4000)}`;
     for (let at = 0; at < 150; at++) await (await fetch(`${proxy.url}${path}`)).text();
     const exited = new Promise((resolve) => proxy.child.on('exit', resolve));
@@ -211,10 +211,10 @@ describe('a signal', () => {
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    '%s: what is under way is finished and kept, and nothing more is taken',
+    '%s: requests in progress are finished and stored, and new ones are refused',
     async (signal) => {
       upstream = await startUpstream((request, response) =>
-        // What passes takes longer than what is kept, which is not the last to be waited for.
+        // The request without a key takes longer than the one that is stored.
         streaming(request.raw.method === 'POST' ? 20 : 60)(request, response),
       );
       const store = ['--store', `lmdb:${folder()}`];
@@ -228,27 +228,27 @@ describe('a signal', () => {
       expect(await passed.text()).toBe(WHOLE);
       expect(await proxy.ended).toBe(0);
       expect(proxy.log.at(-1)?.msg).toBe('ended');
-      const kept = await post(await start(...store), '{}');
-      expect(kept.headers.get('samekey')).toBe('replayed');
+      const stored = await post(await start(...store), '{}');
+      expect(stored.headers.get('samekey')).toBe('replayed');
     },
   );
 
-  it('a client that has left does not keep its answer from being kept', async () => {
+  it('the response of a client that has disconnected is still stored', async () => {
     upstream = await startUpstream(streaming(40));
     const store = ['--store', `lmdb:${folder()}`];
     const proxy = await start(...store);
-    const leave = new AbortController();
-    await post(proxy, '{}', { signal: leave.signal });
-    leave.abort();
+    const client = new AbortController();
+    await post(proxy, '{}', { signal: client.signal });
+    client.abort();
     await expect.poll(() => proxy.outcomes()).toEqual(['aborted']);
     expect(await proxy.stop()).toBe(0);
-    // Also a connection that was never used, as some clients keep, did not hold it up.
+    // A connection that was never used, as some clients keep, did not delay the end.
     expect(proxy.log.some(({ msg }) => msg.startsWith('cut off'))).toBe(false);
-    const kept = await post(await start(...store), '{}');
-    expect([kept.headers.get('samekey'), await kept.text()]).toEqual(['replayed', WHOLE]);
+    const stored = await post(await start(...store), '{}');
+    expect([stored.headers.get('samekey'), await stored.text()]).toEqual(['replayed', WHOLE]);
   });
 
-  it('ends it though something goes on for longer than --grace', async () => {
+  it('ends the proxy after --grace even if a request is in progress', async () => {
     upstream = await startUpstream((_, response) => {
       response.writeHead(200).write('half');
     });
@@ -260,7 +260,7 @@ describe('a signal', () => {
     expect(proxy.log.some(({ msg }) => msg.startsWith('cut off'))).toBe(true);
   });
 
-  it('a second one ends it at once', async () => {
+  it('a second signal ends the proxy at once', async () => {
     upstream = await startUpstream((_, response) => {
       response.writeHead(200).write('half');
     });
@@ -272,23 +272,23 @@ describe('a signal', () => {
   });
 });
 
-/** Several times as much as the proxy may grow by. */
+/** Several times the allowed growth of the proxy's memory. */
 const LONG_BYTES = deep(512, 1024) * 1024 ** 2;
 
-/** Sends so many bytes, as fast as they are taken. */
+/** Sends this many bytes as fast as they are read. */
 const long =
   (byteCount: number): Behaviour =>
   async (_, response) => {
     response.writeHead(200, { 'content-type': 'application/octet-stream' });
     const chunk = Buffer.alloc(256 * 1024, 7);
-    for (let left = byteCount; left > 0 && !response.destroyed; left -= chunk.length) {
+    for (let rest = byteCount; rest > 0 && !response.destroyed; rest -= chunk.length) {
       if (response.write(chunk)) continue;
       await new Promise<void>((resolve) => {
-        const go = () => {
-          response.off('drain', go).off('close', go);
+        const proceed = () => {
+          response.off('drain', proceed).off('close', proceed);
           resolve();
         };
-        response.on('drain', go).on('close', go);
+        response.on('drain', proceed).on('close', proceed);
       });
     }
     response.end();
@@ -300,8 +300,8 @@ describeWith('/proc', existsSync('/proc/self/status'), 'the memory of a proxy', 
     1024;
 
   it.each([
-    ['that is too long to be kept', 'POST'],
-    ['that only passes', 'GET'],
+    ['that is too long to be stored', 'POST'],
+    ['without a key', 'GET'],
   ])(`is bounded, with a response of ${LONG_BYTES / 1024 ** 2} MiB %s`, async (_, method) => {
     upstream = await startUpstream(long(LONG_BYTES));
     const proxy = await start();
@@ -313,12 +313,12 @@ describeWith('/proc', existsSync('/proc/self/status'), 'the memory of a proxy', 
     expect(byteCount).toBe(LONG_BYTES);
     const grownMiB = residentMiB(proxy) - before;
     console.log(`${method}: the proxy grew by ${Math.round(grownMiB)} MiB`);
-    // 16 MiB are kept until it is clear that it is longer, and what is thrown away is not at once.
+    // The proxy buffers up to 16 MiB of a response, and discarded memory is not freed at once.
     expect(grownMiB).toBeLessThan(200);
   });
 
   const BLOCKS = deep(50, 200);
-  it('is bounded, with a request that comes byte by byte', async () => {
+  it('is bounded, with a request that arrives byte by byte', async () => {
     upstream = await startUpstream((_, response) => response.end('{}'));
     const proxy = await start();
     const before = residentMiB(proxy);
@@ -336,7 +336,7 @@ describeWith('/proc', existsSync('/proc/self/status'), 'the memory of a proxy', 
     socket.destroy();
   });
 
-  it('is bounded, with a client that takes nothing, and that one is cut off', async () => {
+  it('is bounded, with a client that reads nothing, which is disconnected', async () => {
     upstream = await startUpstream(long(LONG_BYTES));
     const proxy = await start('--idle', '1s');
     const { hostname, port } = new URL(proxy.url);
@@ -349,12 +349,12 @@ describeWith('/proc', existsSync('/proc/self/status'), 'the memory of a proxy', 
   });
 });
 
-describe('what it says', () => {
-  it('metrics and health, beside the paths of the upstream or on a port of their own', async () => {
-    upstream = await startUpstream(({ raw }, response) => response.end(`theirs: ${raw.url}`));
+describe('the proxy reports', () => {
+  it('metrics and health, beside the paths of the upstream or on a separate port', async () => {
+    upstream = await startUpstream(({ raw }, response) => response.end(`upstream: ${raw.url}`));
     const proxy = await start();
     const text = async (path: string, at = proxy.url) => (await fetch(at + path)).text();
-    expect(await text('/metrics')).toBe('theirs: /metrics');
+    expect(await text('/metrics')).toBe('upstream: /metrics');
     expect(JSON.parse(await text('/-/health'))).toEqual({ status: 'ok' });
     await (await post(proxy, '{}')).text();
     await (await post(proxy, '{}')).text();
@@ -370,15 +370,15 @@ describe('what it says', () => {
     ]) {
       expect(metrics).toContain(line);
     }
-    const apart = await start('--metrics-port', '0');
-    const at = apart.log[0]?.metricsUrl as string;
-    expect(await text('/-/metrics', apart.url)).toBe('theirs: /-/metrics');
+    const separate = await start('--metrics-port', '0');
+    const at = separate.log[0]?.metricsUrl as string;
+    expect(await text('/-/metrics', separate.url)).toBe('upstream: /-/metrics');
     expect(await text('/metrics', at)).toContain('samekey_proxy_saved_calls_total 0');
     expect(JSON.parse(await text('/health', at))).toEqual({ status: 'ok' });
     expect((await fetch(`${at}/other`)).status).toBe(404);
   });
 
-  it('what duplicates saved, in tokens and in money', async () => {
+  it('the tokens and the cost that duplicates saved', async () => {
     const usage = { prompt_tokens: 2000, completion_tokens: 300, total_tokens: 2300 };
     upstream = await startUpstream((_, response) => {
       response.setHeader('content-type', 'application/json');
@@ -423,7 +423,7 @@ describe('what it says', () => {
     expect(JSON.stringify(proxy.log)).not.toContain('hidden');
   });
 
-  it('warns where others can reach it', async () => {
+  it('a warning if other machines can reach it', async () => {
     upstream = await startUpstream((_, response) => response.end());
     const proxy = await start('--host', '0.0.0.0');
     await expect.poll(() => proxy.log.length).toBe(2);
@@ -435,30 +435,33 @@ describe('what it says', () => {
 
   it.each([
     [[], /^required option '-u, --upstream <URL>' not specified; see samekey help proxy$/],
-    [['-u', 'api.openai.com'], /^Cannot use the upstream: "api\.openai\.com" is no URL, wanted /],
-    [['-u', 'ftp://a'], /^Cannot use the upstream: it is ftp:, wanted /],
-    [['-u', 'https://me:secret@a'], /^Cannot use the upstream: it has credentials in it, wanted /],
+    [
+      ['-u', 'api.openai.com'],
+      /^Cannot use the upstream: "api\.openai\.com" is not a URL, wanted /,
+    ],
+    [['-u', 'ftp://a'], /^Cannot use the upstream: its scheme is ftp:, wanted /],
+    [['-u', 'https://me:secret@a'], /^Cannot use the upstream: it contains credentials, wanted /],
     [
       ['-u', 'http://a', '--store', 'mysql://a'],
       /^Cannot open the store "mysql:\/\/a": wanted redis/,
     ],
-    [['-u', 'http://a', '--port', '70000'], /Wanted a number from 0 to 65535/],
+    [['-u', 'http://a', '--port', '70000'], /Wanted a whole number from 0 to 65535/],
     [['-u', 'http://a', '--idle', '5'], /Wanted a time such as 500ms, 30s or 5m/],
     [['-u', 'http://a', '--max-body', '5MB'], /Wanted a size such as 1000000 or 64MiB/],
     [['-u', 'http://a', '-p', 'acme'], /presets has "acme", wanted some of volatile, /],
     [
       ['-u', 'http://a', '--host', '192.0.2.1'],
-      /^Cannot listen on 192\.0\.2\.1, port 8787: that is none/,
+      /^Cannot listen on 192\.0\.2\.1, port 8787: this machine does not have that address/,
     ],
-  ] as const)('one line about %j', async (args, message) => {
+  ] as const)('one line of error for %j', async (args, message) => {
     const run = await samekey(['proxy', ...args]);
     expectFailure(run, 2, message);
     expect(run.stderr).not.toContain('secret');
   });
 
-  it('one line about a store or a file that is not there', async () => {
-    const nowhere = ['proxy', '-u', 'http://a', '--store', 'redis://127.0.0.1:1'];
-    expectFailure(await samekey(nowhere), 3, /^redis:\/\/127\.0\.0\.1:1: cannot be opened/);
+  it('one line of error for a missing store or file', async () => {
+    const noStore = ['proxy', '-u', 'http://a', '--store', 'redis://127.0.0.1:1'];
+    expectFailure(await samekey(noStore), 3, /^redis:\/\/127\.0\.0\.1:1: cannot be opened/);
     const missing = ['proxy', '-u', 'http://a', '--config', '/no/such/file'];
     expectFailure(await samekey(missing), 3, '/no/such/file: cannot be read (ENOENT)');
   });

@@ -13,13 +13,13 @@ export interface RunningProxy {
   readonly child: ChildProcess;
   /** Everything that was logged until now. */
   readonly log: readonly LogLine[];
-  /** Of requests: what became of them. */
+  /** The outcomes of the logged requests. */
   outcomes(): string[];
-  /** A metric's value; of one with labels, with them. */
+  /** Returns the value of a metric, whose name includes its labels. */
   metric(name: string): Promise<number | undefined>;
   /** Ends it as a service manager would, and returns the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
-  /** Resolves with the exit code when it has ended and all that it logged is in `log`. */
+  /** Resolves with the exit code when the proxy has ended and its whole log is in `log`. */
   readonly ended: Promise<number | null>;
 }
 
@@ -35,7 +35,7 @@ export async function startProxy(
     { env: { PATH: process.env.PATH ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   endWithTests(child);
-  // Not `exit`, at which its last lines may not have been read yet.
+  // At `exit` its last lines may not have been read yet.
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text) => {
@@ -68,7 +68,7 @@ export async function startProxy(
   };
 }
 
-/** Sends bytes as they are, and returns all that comes back until the other side closes. */
+/** Sends bytes unchanged, and returns everything that it receives until the server closes the connection. */
 export async function sendBytes(url: string, ...pieces: string[]): Promise<string> {
   const { port, hostname } = new URL(url);
   const socket = connect(Number(port), hostname);

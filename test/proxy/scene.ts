@@ -2,11 +2,11 @@ import { afterEach } from 'vitest';
 import { type Behaviour, startUpstream, type Upstream } from '../servers/upstream.js';
 import { type RunningProxy, startProxy } from './program.js';
 
-/** Of the test that runs. */
+/** Those of the current test. */
 export let upstream: Upstream;
 export let proxy: RunningProxy;
 
-/** Ends after each test of a file what it has started. */
+/** Stops the upstream and the proxy after each test of a file. */
 export function useProxy() {
   afterEach(async () => {
     await proxy?.stop('SIGKILL');

@@ -11,12 +11,12 @@ import { startProxy } from './program.js';
 const hasOpenssl = spawnSync('openssl', ['version'], { stdio: 'ignore' }).status === 0;
 
 describeWith('openssl', hasOpenssl, 'an upstream behind TLS', () => {
-  it('is asked where its certificate is known, and gets nothing where it is not', async () => {
+  it('receives requests if its certificate is trusted, and nothing otherwise', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'samekey-'));
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
     const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-    execFileSync('openssl', [...made, ...name, '-keyout', key, '-out', cert, '-days', '2'], {
+    execFileSync('openssl', [...args, ...name, '-keyout', key, '-out', cert, '-days', '2'], {
       stdio: 'ignore',
     });
     const seen: (string | undefined)[] = [];
@@ -32,11 +32,11 @@ describeWith('openssl', hasOpenssl, 'an upstream behind TLS', () => {
     const ask = (url: string, method: string) =>
       fetch(`${url}/v1`, { method, headers: { authorization: 'Bearer a' } });
     const trusting = await startProxy(upstream, [], { NODE_EXTRA_CA_CERTS: cert });
-    const wary = await startProxy(upstream);
+    const distrusting = await startProxy(upstream);
     try {
       for (const method of ['POST', 'GET']) {
         expect(await (await ask(trusting.url, method)).text()).toBe('{"a":1}');
-        const refused = await ask(wary.url, method);
+        const refused = await ask(distrusting.url, method);
         expect(refused.status).toBe(502);
         const { code, detail } = await refused.json();
         expect(code).toBe('SAMEKEY_UPSTREAM');
@@ -46,7 +46,7 @@ describeWith('openssl', hasOpenssl, 'an upstream behind TLS', () => {
       }
       expect(seen).toEqual(['Bearer a', 'Bearer a']);
     } finally {
-      await Promise.all([trusting.stop(), wary.stop()]);
+      await Promise.all([trusting.stop(), distrusting.stop()]);
       server.closeAllConnections();
       server.close();
       rmSync(folder, { recursive: true, force: true });

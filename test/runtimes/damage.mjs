@@ -1,4 +1,4 @@
-/** Packages whose WebAssembly arrived damaged: every one must be found out, and done without. */
+/** Packages with damaged WebAssembly: samekey must detect the damage and work without the module. */
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -9,7 +9,7 @@ const FIRST_K = Uint8Array.of(0x98, 0x2f, 0x8a, 0x42);
 const digests = (module) => module.includes(FIRST_K);
 
 /**
- * A module that compiles and runs, and whose digests are wrong. One that digests nothing is left
+ * Returns a module that compiles and runs but gives wrong digests. A module that does not digest stays
  * as it is.
  *
  * @param {Buffer} module
@@ -46,7 +46,7 @@ export function damageFiles({ samekey }, damage) {
 }
 
 /**
- * Puts the module that digests where the one that reads JSON is wanted.
+ * Puts the module for digests in place of the one that reads JSON.
  *
  * @param {import('./project.mjs').Project} project
  */
@@ -63,7 +63,7 @@ export function confuseFiles({ samekey }) {
 export function damageInlined({ samekey }, damage) {
   const file = path.join(samekey, 'dist/index.js');
   const source = readFileSync(file, 'utf8');
-  // `\0asm` and much more.
+  // Starts with `\0asm`.
   const damaged = source.replace(/0061736d[0-9a-f]{1000,}/g, (hex) =>
     damage(Buffer.from(hex, 'hex')).toString('hex'),
   );

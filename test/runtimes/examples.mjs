@@ -1,7 +1,7 @@
 /**
- * The examples, each on the platform it is for: `node test/runtimes/examples.mjs`, a part of
- * `npm run test:runtimes`. What is not on this machine is said by name; under CI=true that is a
- * failure.
+ * Runs the examples, each on its platform: `node test/runtimes/examples.mjs`, a part of
+ * `npm run test:runtimes`. Prints the name of each platform that is not installed; with CI=true that is
+ * a failure.
  */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -18,10 +18,10 @@ import { bundleByConfig, startWorker } from './rows/workerd.mjs';
 /**
  * @typedef {object} Example
  * @property {string} name
- * @property {string} needs a file without which it cannot run
+ * @property {string} needs a file that the example requires
  * @property {() => string} version
  * @property {(project: import('./project.mjs').Project, samekey: any) => Promise<string>} run
- *   resolves to what was seen
+ *   resolves to a description of what it checked
  */
 
 const BUN = installed('@oven/bun-linux-x64/bin/bun');
@@ -126,7 +126,7 @@ async function cloudflareWorker(project, samekey) {
       key,
       isNew: true,
     });
-    // Small: the answer comes before the body was read, and may get lost behind a large one.
+    // Small: the response is sent before the body is read, and can get lost behind a large body.
     assert.deepEqual(await send('PUT', `/uploads/${key}`, 'a'), { status: 200, key, isNew: false });
     assert.deepEqual(await send('POST', '/uploads', upload), { status: 200, key, isStored: true });
     assert.equal((await send('PUT', '/uploads/ik_x', 'a')).status, 400);
@@ -161,7 +161,7 @@ async function honoWorker(project) {
     return `${response.status} ${await response.text()}`;
   };
   try {
-    // Each is a request of its own, whose streams and signals the others must not touch.
+    // Each is its own request. Other requests must not touch its streams and signals.
     const crowd = await Promise.all(Array.from({ length: 50 }, () => send('crowd')));
     assert.deepEqual([...new Set(crowd)], ['201 {"number":1,"item":"A1"}']);
     await assert.rejects(send('gone', AbortSignal.timeout(50)));
@@ -174,7 +174,7 @@ async function honoWorker(project) {
   }
 }
 
-/** An API that honours the header: one key, one piece of work. */
+/** An API that honours the header: it does the work once for each key. */
 async function fakeUpstream() {
   /** @type {{key: string, url: string, body: string}[]} */
   const seen = [];
@@ -280,7 +280,7 @@ async function bun(project, samekey) {
 
 /** @type {Example['run']} */
 async function browser(project, samekey) {
-  // As if the page lay beside `node_modules`.
+  // As if the page were beside `node_modules`.
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '', 'http://localhost');
     const file = path.join(
@@ -312,7 +312,7 @@ async function browser(project, samekey) {
   }
 }
 
-/** Runs them, each on its own; resolves to a row for each. */
+/** Runs each example in turn. Resolves to one row for each. */
 export async function runExamples() {
   const project = createProject();
   cpSync(path.join(ROOT, 'examples'), path.join(project.directory, 'examples'), {

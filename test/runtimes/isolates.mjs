@@ -1,4 +1,4 @@
-/** What `once` promises where several isolates share a store, and each serves one request after another. */
+/** Checks `once` in several isolates that share a store and serve one request after another. */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
@@ -8,11 +8,11 @@ import { passedOf, same } from './program/asking.mjs';
 import { answerAt } from './program/isolate.mjs';
 
 /**
- * @typedef {object} Shared the store that the isolates share
+ * @typedef {object} Shared the shared store
  * @property {string} url
  * @property {(key: string) => number} executions
  * @property {(key: string) => number} renewals
- * @property {(key: string) => void} hang answers no call of this key any longer
+ * @property {(key: string) => void} hang stops answering calls of this key
  * @property {() => void} close
  *
  * @typedef {Record<string, unknown>} Query
@@ -24,7 +24,7 @@ import { answerAt } from './program/isolate.mjs';
  * @property {() => Promise<void>} close
  */
 
-/** How long a run takes: longer than three leases. */
+/** The duration of a run: longer than three leases. */
 const RUN = { ms: 2000 };
 
 /** @type {Record<string, (scene: Scene) => Promise<void>>} */
@@ -178,8 +178,8 @@ export const ISOLATE_CHECKS = {
 };
 
 /**
- * Begins a run, and resets the connection in the middle of it: workerd cancels the request at once. It
- * notices a connection that is merely closed only when it writes to it.
+ * Starts a run, and resets the connection during it: workerd then cancels the request at once. It would
+ * notice a closed connection only when it writes to it.
  *
  * @param {Scene} scene
  */
@@ -195,7 +195,7 @@ async function hangUp(
   socket.write(`GET ${pathname}${search} HTTP/1.1\r\nhost: ${hostname}\r\n\r\n`);
   await sleep(400);
   socket.resetAndDestroy();
-  // Until the isolate has heard of it.
+  // Waits until the isolate has noticed.
   await sleep(100);
 }
 

@@ -1,4 +1,4 @@
-/** Temporary projects that have the packed tarball installed, and the program and vectors beside it. */
+/** Temporary projects with the packed tarball installed, and the program and vectors beside it. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,10 +12,10 @@ export const HERE = fileURLToPath(new URL('.', import.meta.url));
  * @typedef {object} Project
  * @property {string} directory
  * @property {string} samekey where the package is installed
- * @property {(name: string, text: string) => string} write a file, and gives its path
+ * @property {(name: string, text: string) => string} write a file, and returns its path
  */
 
-/** What an entry file imports; `name` is the entry point it tries. */
+/** The imports of an entry file; `name` is its entry point. */
 export const imports = (name = 'samekey') => `
 import * as samekey from '${name}';
 import { conformance, conformanceAtOnce, withStreams } from './program/conformance.mjs';
@@ -23,10 +23,10 @@ import vectors from './vectors.mjs';
 `;
 
 /**
- * What an entry file imports that sends requests to the server of `upstream.mjs`.
+ * The imports of an entry file that sends requests to the server of `upstream.mjs`.
  *
  * @param {import('./program/requests.mjs').Platform} platform
- * @param {string} [waitUntil] where it is from
+ * @param {string} [waitUntil] where to import it from
  */
 export const requestImports = (platform, waitUntil) => `
 ${waitUntil ? `import { waitUntil } from '${waitUntil}';` : ''}
@@ -68,14 +68,14 @@ export function createProject() {
   writeFileSync(path.join(directory, 'package.json'), '{"private": true, "type": "module"}\n');
   npm(['install', '--offline', '--no-audit', '--no-fund', `./${tarball}`], directory);
   cpSync(path.join(HERE, 'program'), path.join(directory, 'program'), { recursive: true });
-  // As text: a bundler that parses 190 KB of literals is not what is tested.
+  // As text, because parsing 190 KB of literals would test the bundler.
   const text = JSON.stringify(JSON.stringify(readVectors()));
   writeFileSync(path.join(directory, 'vectors.mjs'), `export default JSON.parse(${text});\n`);
   return projectAt(directory);
 }
 
 /**
- * A copy, for what must not be seen by other rows.
+ * Returns a copy, for changes that other rows must not see.
  *
  * @param {Project} project
  */

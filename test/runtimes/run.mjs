@@ -2,8 +2,8 @@
  * The runtime matrix: `npm run test:runtimes [-- --only 'chromium|deno']`.
  *
  * Packs the tarball, installs it into a temporary project and runs one program on every runtime.
- * What is not on this machine is said by name; under CI=true that is a failure. A full run that
- * passes writes `results.json`, except under CI, where the checkout stays as it is.
+ * Prints the name of each runtime that is not installed; with CI=true that is a failure. A full run
+ * that passes writes `results.json`, except with CI=true, where the checkout stays unchanged.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -1,4 +1,4 @@
-/** What clients of the server in `program/serving.mjs` see, wherever that runs. */
+/** Checks what clients of the server in `program/serving.mjs` see, on any runtime. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Case, LiveReader, outcomeOf, passedOf, read, rejection, same } from './program/asking.mjs';
 
@@ -68,7 +68,7 @@ export const SERVER_CHECKS = {
     controller.abort();
     await sleep(100);
     const again = await askImpatiently('events');
-    // Whole it is not; some servers end a response that broke as if that were all of it.
+    // It is not complete. Some servers end a broken response as if it were.
     const text = await again.text().catch(() => '');
     same(text.includes('message_stop'), false);
   },
@@ -97,7 +97,7 @@ async function outlivesStream(at, send) {
   const controller = new AbortController();
   await new LiveReader(await send({ signal: controller.signal })).until('message_start');
   controller.abort();
-  // Until the server has heard of it.
+  // Waits until the server has noticed.
   await sleep(100);
   const again = send();
   await at.go();
@@ -112,7 +112,7 @@ async function areOne(at, send) {
   await at.arrived();
   await at.go();
   const outcomes = (await Promise.all(pending)).map(({ outcome }) => outcome).sort();
-  // Who comes in late is served what is kept.
+  // A late request gets the stored response.
   same(
     outcomes.map((each) => (each === 'joined' ? 'replayed' : each)),
     ['executed', ...Array(19).fill('replayed')],

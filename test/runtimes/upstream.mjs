@@ -1,32 +1,32 @@
 /**
- * The server that requests are sent to from every runtime, of an origin of its own. A path names a
- * case and what becomes of its requests: `/<case>/<behaviour>`. Each case is counted apart, and what
- * waits in it goes on when `/<case>/go` is asked for.
+ * The server that all runtimes send requests to, with its own origin. A path names a case and the
+ * behaviour of the server: `/<case>/<behaviour>`. Requests are counted by case. `/<case>/go` lets the
+ * waiting requests of a case continue.
  */
 import { createServer } from 'node:http';
 import { gzipSync } from 'node:zlib';
 
 /**
  * @typedef {object} Case
- * @property {number} count of requests, without those that ask about the case
- * @property {string} body of the last one
- * @property {string} type of the last one
- * @property {number} steps that it may still go
+ * @property {number} count of requests, without those about the case itself
+ * @property {string} body of the last request
+ * @property {string} type of the last request
+ * @property {number} steps that may still run
  * @property {(() => void)[]} waiting
  *
  * @typedef {object} Call
  * @property {Case} of
- * @property {() => Promise<void>} step resolves when it may go on
+ * @property {() => Promise<void>} step resolves when the next step may run
  * @property {import('node:http').IncomingMessage} request
  * @property {import('node:http').ServerResponse} response
  *
  * @typedef {object} Upstream
  * @property {string} url without a slash at its end
- * @property {string} refusing an address of this machine where nothing listens
+ * @property {string} refusing an address of this machine without a listener
  * @property {() => void} close
  */
 
-/** What a browser wants to hear before it shows a page the answer of another origin. */
+/** The headers that a browser needs to show a page a response of another origin. */
 const CORS = {
   'access-control-allow-origin': '*',
   'access-control-allow-headers': 'content-type, idempotency-key, x-api-key',
@@ -38,7 +38,7 @@ const BYTES = { 'content-type': 'application/octet-stream' };
 const EVENTS = ['message_start', 'content_block_delta', 'message_stop'].map(
   (type) => `event: ${type}\ndata: {"type":"${type}"}\n\n`,
 );
-/** A part of what was promised. */
+/** A part of the promised length. */
 const HALF = Buffer.alloc(500, 'a');
 
 const answer = (/** @type {Call} */ { of, response }) =>
@@ -46,7 +46,7 @@ const answer = (/** @type {Call} */ { of, response }) =>
     .writeHead(201, { ...JSON_TYPE, 'x-made-by': 'upstream' })
     .end(JSON.stringify({ count: of.count, type: of.type, body: of.body }));
 
-/** The first response of a case breaks, those that follow are whole. */
+/** The first response of a case breaks, all later ones are complete. */
 const brokenOnce =
   (
     /** @type {import('node:http').OutgoingHttpHeaders} */ headers,
@@ -71,7 +71,7 @@ const BEHAVIOURS = {
     response
       .writeHead(200, { ...JSON_TYPE, 'content-encoding': 'gzip' })
       .end(gzipSync(JSON.stringify({ count: of.count, text: 'aé'.repeat(1000) }))),
-  // Not counted: it is where it leads to that is.
+  // Only the target of the redirect is counted.
   moved({ of, response }) {
     of.count--;
     response.writeHead(307, { location: 'answer' }).end();
@@ -93,7 +93,7 @@ const BEHAVIOURS = {
     return request.socket.destroy();
   },
   'length cut off': brokenOnce({ ...BYTES, 'content-length': 1000 }, (socket) => socket.end()),
-  // What says the end of it is missing.
+  // The end of the chunked body is missing.
   'chunks cut off': brokenOnce(BYTES, (socket) => socket.end()),
   async 'JSON cut off'(call) {
     if (call.of.count > 1) return answer(call);
@@ -131,7 +131,7 @@ export async function startUpstream() {
     try {
       for await (const chunk of request) chunks.push(chunk);
     } catch {
-      // It hung up while it was sending.
+      // The client disconnected during the upload.
       return undefined;
     }
     of.count++;
@@ -143,7 +143,7 @@ export async function startUpstream() {
     };
     return behave({ of, step, request, response });
   });
-  // What runs in this process keeps it from noticing in time that a connection is used again.
+  // Other work in this process can delay the notice that a connection is in use again.
   server.keepAliveTimeout = 0;
   return {
     url: await listening(server),

@@ -1,4 +1,4 @@
-/** What a row gave against what it had to give. */
+/** Compares the result of a row with its expectation. */
 import { ISOLATE_CHECKS } from './isolates.mjs';
 import { REQUEST_CHECKS } from './program/requests.mjs';
 import { CHECKS } from './program/vectors.mjs';
@@ -9,14 +9,14 @@ import { SERVER_CHECKS } from './serving.mjs';
  *
  * @typedef {object} Verdict
  * @property {string} version
- * @property {string} engine what `auto` chose, as a person would say it
+ * @property {string} engine the choice of `auto`, in words
  * @property {string} expectedEngine
  * @property {number} passed
  * @property {number} total
  * @property {number} [cspReports]
- * @property {Count} [fetch] where requests were sent
- * @property {Count} [server] where a server was
- * @property {Count} [once] where several isolates ran it
+ * @property {Count} [fetch] if it sent requests
+ * @property {Count} [server] if it was a server
+ * @property {Count} [once] if several isolates ran it
  * @property {number} ms
  * @property {string[]} faults
  */
@@ -58,7 +58,7 @@ export function judge(row, outcome, vectors) {
   let passed = 0;
   let total = 0;
   for (const [file, lists] of Object.entries(CHECKS)) {
-    // Counted here and not there: a program that skips a file must not pass.
+    // Counted here and not in the program: a program that skips a file must not pass.
     const count =
       expected.engines.length *
       Object.keys(lists).reduce((sum, list) => sum + vectors[file][list].length, 0);

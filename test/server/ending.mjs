@@ -1,4 +1,4 @@
-/** A server that ends as docs/server.md says, in a process of its own. */
+/** A server in its own process, which ends as docs/server.md describes. */
 import { setTimeout } from 'node:timers/promises';
 import express from 'express';
 import { expressIdempotency } from '../../dist/server/express.js';

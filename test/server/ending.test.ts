@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { deep } from '../depth.js';
 import { random } from '../runtime/random.js';
 import { KeptClient } from '../servers/kept-client.js';
 import { ended } from '../servers/process.js';
@@ -9,7 +10,7 @@ import { ended } from '../servers/process.js';
 const PROGRAM = fileURLToPath(new URL('ending.mjs', import.meta.url));
 const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** How many of 40 clients that keep their connections get no answer while a server ends. */
+/** Returns how many of 40 clients with kept connections receive no response while a server ends. */
 async function unanswered(seed: number): Promise<number> {
   const rng = random(seed);
   const child = fork(PROGRAM, [], { execArgv: [] });
@@ -38,6 +39,9 @@ async function unanswered(seed: number): Promise<number> {
   return unansweredCount;
 }
 
-it.each([1, 2, 3])('a server that ends as documented resets nobody (round %i)', async (seed) => {
-  expect(await unanswered(seed)).toBe(0);
-});
+it.each(deep([1], [1, 2, 3]))(
+  'a server that ends as documented resets no connection (round %i)',
+  async (seed) => {
+    expect(await unanswered(seed)).toBe(0);
+  },
+);

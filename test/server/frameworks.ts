@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { createAdaptorServer } from '@hono/node-server';
 import express from 'express';
-// @ts-expect-error its declarations are those of version 5
+// @ts-expect-error It declares the types of version 5.
 import express4 from 'express-4';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
@@ -12,20 +12,21 @@ import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
 import { idempotent, type ServerOptions } from '../../src/server/web.js';
 
-/** What a handler of a test gets, and what it makes of it. */
-export interface Asked {
-  /** Counted from 1, of those that reached the handler. */
+/** A request as a test's handler receives it. */
+export interface Received {
+  /** The number of requests that have reached the handler, this one included. */
   readonly count: number;
   readonly path: string;
-  /** As the framework reads it: parsed if it is JSON, else text. */
+  /** As the framework reads it: parsed if it is JSON, otherwise text. */
   readonly body: unknown;
 }
-export interface Answered {
+/** The response of a test's handler. */
+export interface Reply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | AsyncIterable<string>;
 }
-export type Behave = (asked: Asked) => Answered | Promise<Answered>;
+export type Behave = (request: Received) => Reply | Promise<Reply>;
 
 export interface Started {
   readonly url: string;
@@ -43,15 +44,15 @@ const counted = (behave: Behave) => {
   return (path: string, body: unknown) => behave({ count: ++count, path, body });
 };
 
-const bodyOf = ({ body = '' }: Answered) =>
+const bodyOf = ({ body = '' }: Reply) =>
   typeof body === 'string' ? body : Readable.from(body, { objectMode: false });
 
-/** With room for all who knock at once. */
-const WHERE = { port: 0, host: '127.0.0.1', backlog: 4096 };
+/** The backlog has room for the test with 2000 concurrent clients. */
+const ADDRESS = { port: 0, host: '127.0.0.1', backlog: 4096 };
 
 async function listening(server: Server, close: () => unknown): Promise<Started> {
   if (!server.listening) {
-    await new Promise<void>((resolve) => server.listen(WHERE, resolve));
+    await new Promise<void>((resolve) => server.listen(ADDRESS, resolve));
   }
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -64,34 +65,34 @@ async function listening(server: Server, close: () => unknown): Promise<Started>
 }
 
 function onWeb(options: AnyOptions, behave: Behave): Promise<Started> {
-  const ask = counted(behave);
+  const call = counted(behave);
   const handler = idempotent(async (request: Request) => {
     const text = await request.text();
     const isJson = request.headers.get('content-type') === 'application/json';
     const body = isJson ? JSON.parse(text) : text;
-    const answered = await ask(new URL(request.url).pathname, body);
-    return toWeb(answered);
+    const reply = await call(new URL(request.url).pathname, body);
+    return toWeb(reply);
   }, options);
   return listeningHono((request) => handler(request), handler.close);
 }
 
 function onHono(options: AnyOptions, behave: Behave): Promise<Started> {
-  const ask = counted(behave);
+  const call = counted(behave);
   const app = new Hono();
   const middleware = honoIdempotency(options);
   app.use(middleware);
   app.all('*', async (c) => {
     const isJson = c.req.header('content-type') === 'application/json';
-    const answered = await ask(c.req.path, isJson ? await c.req.json() : await c.req.text());
-    return toWeb(answered);
+    const reply = await call(c.req.path, isJson ? await c.req.json() : await c.req.text());
+    return toWeb(reply);
   });
   app.onError((error, c) => c.text(error.message, 500));
   return listeningHono((request, env) => app.fetch(request, env), middleware.close);
 }
 
-function toWeb(answered: Answered): Response {
-  const { status = 200, headers = {} } = answered;
-  const body = bodyOf(answered);
+function toWeb(reply: Reply): Response {
+  const { status = 200, headers = {} } = reply;
+  const body = bodyOf(reply);
   const content = typeof body === 'string' ? body : (Readable.toWeb(body) as ReadableStream);
   return new Response(status === 204 ? null : content, { status, headers });
 }
@@ -106,7 +107,7 @@ function listeningHono(
 const onExpress =
   (make: typeof express, parses: 'before' | 'after'): Start =>
   (options, behave) => {
-    const ask = counted(behave);
+    const call = counted(behave);
     const app = make();
     const middleware = expressIdempotency(options);
     if (parses === 'after') app.use(middleware);
@@ -114,17 +115,17 @@ const onExpress =
     if (parses === 'before') app.use(middleware);
     app.use(async (request, response, next) => {
       try {
-        const answered = await ask(request.path, request.body);
-        const { status = 200, headers = {} } = answered;
+        const reply = await call(request.path, request.body);
+        const { status = 200, headers = {} } = reply;
         response.status(status).set(headers);
-        const body = bodyOf(answered);
+        const body = bodyOf(reply);
         if (typeof body === 'string') response.send(body);
         else body.pipe(response);
       } catch (error) {
         next(error);
       }
     });
-    // Express tells by the number of parameters.
+    // Express recognises an error handler by its four parameters.
     app.use(((error, _request, response, _next) => {
       response.status(error.status ?? 500).send(error.message);
     }) as express.ErrorRequestHandler);
@@ -132,22 +133,22 @@ const onExpress =
   };
 
 async function onFastify(options: AnyOptions, behave: Behave): Promise<Started> {
-  const ask = counted(behave);
+  const call = counted(behave);
   const app = Fastify({ forceCloseConnections: true });
   await app.register(fastifyIdempotency(options));
-  app.all('*', async (request, reply) => {
-    const answered = await ask(request.url.replace(/\?.*/, ''), request.body);
-    const { status = 200, headers = {} } = answered;
-    return reply.code(status).headers(headers).send(bodyOf(answered));
+  app.all('*', async (request, sender) => {
+    const reply = await call(request.url.replace(/\?.*/, ''), request.body);
+    const { status = 200, headers = {} } = reply;
+    return sender.code(status).headers(headers).send(bodyOf(reply));
   });
-  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) =>
-    reply.code(error.statusCode ?? 500).send(error.message),
+  app.setErrorHandler((error: Error & { statusCode?: number }, _request, sender) =>
+    sender.code(error.statusCode ?? 500).send(error.message),
   );
-  await app.listen(WHERE);
+  await app.listen(ADDRESS);
   return listening(app.server, () => app.close());
 }
 
-/** The same server, by every means. */
+/** Starts the same server with each framework. */
 export const FRAMEWORKS: Readonly<Record<string, Start>> = {
   'a web-standard handler': onWeb,
   hono: onHono,

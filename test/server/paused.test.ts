@@ -15,7 +15,7 @@ const LEASE_MS = 600;
 
 const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** As a suspended machine, a debugger or a long collection of garbage does it. */
+/** Pauses a process, as a suspended machine, a debugger or a long garbage collection does. */
 async function pause(child: ChildProcess) {
   child.kill('SIGSTOP');
   await soon(4 * LEASE_MS);
@@ -31,7 +31,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-it('a proxy that is paused for longer than its lease gives and keeps the answer', async () => {
+it('a proxy that is paused for longer than its lease answers and stores the response', async () => {
   folder = mkdtempSync(join(tmpdir(), 'samekey-paused-'));
   upstream = await startUpstream(async ({ count }, response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
@@ -54,12 +54,12 @@ it('a proxy that is paused for longer than its lease gives and keeps the answer'
 });
 
 describeWith('redis-server', hasRedis, 'a server on Redis', () => {
-  it('that is paused for longer than its lease gives and keeps the answer', async () => {
+  it('that is paused for longer than its lease answers and stores the response', async () => {
     folder = mkdtempSync(join(tmpdir(), 'samekey-paused-'));
     const redis = await startRedis();
     const log = join(folder, 'runs');
-    const told = JSON.stringify({ url: redis.url, log, options: { leaseMs: LEASE_MS } });
-    const child = fork(PROGRAM, [told], { execArgv: [] });
+    const config = JSON.stringify({ url: redis.url, log, options: { leaseMs: LEASE_MS } });
+    const child = fork(PROGRAM, [config], { execArgv: [] });
     try {
       const [{ port }] = await once(child, 'message');
       const post = () =>

@@ -1,6 +1,6 @@
 /**
- * One server of several that share a Redis. It is plain JavaScript on what the package ships, as its
- * users run it; every run of its handler is a line in a file.
+ * One of several servers that share a Redis. It is plain JavaScript and imports the built package.
+ * Each run of its handler appends a line to a file.
  */
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -35,8 +35,8 @@ describeWith('redis-server', hasRedis, 'two servers on one Redis', () => {
     readFileSync(logged(), { encoding: 'utf8', flag: 'a+' }).trim().split('\n').filter(Boolean);
 
   async function start(options: object = {}) {
-    const told = JSON.stringify({ url: redis.url, log: logged(), options });
-    const child = fork(PROGRAM, [told], { execArgv: [] });
+    const config = JSON.stringify({ url: redis.url, log: logged(), options });
+    const child = fork(PROGRAM, [config], { execArgv: [] });
     children.push(child);
     const [{ port }] = await once(child, 'message');
     const post = async (key: string, body: unknown = { item: 1 }, takesMs = 300) => {
@@ -50,21 +50,21 @@ describeWith('redis-server', hasRedis, 'two servers on one Redis', () => {
     return { child, post };
   }
 
-  it('run a handler once for a hundred duplicates at each, and give all the same', async () => {
+  it('run a handler once for a hundred duplicates at each, which receive the same response', async () => {
     const servers = await Promise.all([start(), start()]);
     const answers = await Promise.all(
       servers.flatMap(({ post }) => Array.from({ length: 100 }, () => post('crowd'))),
     );
     const texts = new Set(answers.map(({ text }) => text));
     expect([...texts]).toEqual([expect.stringMatching(/^made by \d+$/)]);
-    const makers = new Set(answers.map(({ response }) => response.headers.get('x-made-by')));
-    expect(makers.size).toBe(1);
+    const pids = new Set(answers.map(({ response }) => response.headers.get('x-made-by')));
+    expect(pids.size).toBe(1);
     expect(runs()).toHaveLength(1);
     const outcomes = answers.map(({ response }) => response.headers.get('samekey'));
     expect(outcomes.filter((outcome) => outcome === 'executed')).toHaveLength(1);
   });
 
-  it('refuse at one what is misused or under way at the other', async () => {
+  it('refuse a key that is reused or in progress at the other one', async () => {
     const [first, second] = await Promise.all([start(), start({ waitMs: 100 })]);
     const slow = first.post('misused', { item: 1 }, 2000);
     await expect.poll(runs).toHaveLength(1);
@@ -77,7 +77,7 @@ describeWith('redis-server', hasRedis, 'two servers on one Redis', () => {
     expect(runs()).toHaveLength(1);
   });
 
-  it('go on where the other one was killed, as it was decided', async () => {
+  it('run again or refuse what the other one ran when it was killed, by onUnknown', async () => {
     const options = { leaseMs: 1000 };
     const [first, second] = await Promise.all([start(options), start(options)]);
     const careful = await start({ ...options, onUnknown: 'hold' });

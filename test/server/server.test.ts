@@ -6,27 +6,27 @@ import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { deep } from '../depth.js';
 import {
-  type Answered,
   type AnyOptions,
   type Behave,
   FRAMEWORKS,
+  type Reply,
   type Started,
 } from './frameworks.js';
 
 const soon = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
-const json = (value: unknown, more: Partial<Answered> = {}): Answered => ({
+const json = (value: unknown, reply: Partial<Reply> = {}): Reply => ({
   body: JSON.stringify(value),
-  ...more,
-  headers: { 'content-type': 'application/json', ...more.headers },
+  ...reply,
+  headers: { 'content-type': 'application/json', ...reply.headers },
 });
 
-/** As text, the bytes in it too. */
+/** Returns a value as text, bytes in it included. */
 const textOf = (value: unknown) =>
   JSON.stringify(value, (_, each) =>
     each instanceof Uint8Array ? Buffer.from(each).toString('latin1') : each,
   )?.replaceAll('\\"', '"') ?? '';
 
-/** Without all that `fetch` does for 2000 connections. */
+/** Posts without `fetch`, which is slow with 2000 connections. */
 const plainPost = (url: string) =>
   new Promise<string>((resolve, reject) => {
     const headers = { 'idempotency-key': 'many', 'content-type': 'application/json' };
@@ -37,7 +37,7 @@ const plainPost = (url: string) =>
       .end('{"item":1}');
   });
 
-/** Steps that a test takes one by one. */
+/** A handler waits at `next` until the test calls `take`. */
 function steps() {
   const waiting: (() => void)[] = [];
   let taken = 0;
@@ -54,8 +54,8 @@ function steps() {
 }
 
 describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
-  /** Fastify and a parser that stands before have read the body already. */
-  const reads = /fastify|behind/.test(name) ? 'after a parser' : 'itself';
+  /** Whether the middleware reads the body itself: Fastify and an earlier parser have read it already. */
+  const readsBody = !/fastify|behind/.test(name);
 
   let server: Started;
   let store: Store;
@@ -73,10 +73,13 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
   });
 
   async function serving(behave: Behave, options: Partial<AnyOptions> = {}) {
-    server = await start({ store, onEvent: (event) => events.push(event), ...options }, (asked) => {
-      runs++;
-      return behave(asked);
-    });
+    server = await start(
+      { store, onEvent: (event) => events.push(event), ...options },
+      (request) => {
+        runs++;
+        return behave(request);
+      },
+    );
     stopping.push(server.stop);
   }
   const post = (
@@ -117,7 +120,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     return [response.status, problem.type.split('#')[1], problem.code];
   };
 
-  it('a duplicate joins the first request, and gets its response again afterwards', async () => {
+  it('a duplicate joins the first request, and a later one receives the stored response', async () => {
     await serving(async ({ count, body }) => {
       await soon(50);
       return json({ count, body }, { status: 201, headers: { 'x-order': String(count) } });
@@ -137,9 +140,9 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(runs).toBe(2);
   });
 
-  // Where all but the parser is the same, fewer say as much.
+  // Fewer duplicates for frameworks that differ from another one by their parser only.
   const crowd = deep(200, /express 4|behind/.test(name) ? 200 : 2000);
-  it(`${crowd} duplicates at once are one run, and get the same bytes`, async () => {
+  it(`${crowd} concurrent duplicates share one run and receive the same bytes`, async () => {
     const long = 'x'.repeat(2000);
     await serving(async ({ count }) => {
       await soon(200);
@@ -150,7 +153,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(runs).toBe(1);
   });
 
-  it('a stream reaches all who wait as it is written, and is kept when it has ended', async () => {
+  it('a stream reaches every client as it is written, and is stored when it has ended', async () => {
     const step = steps();
     await serving(() => ({
       headers: { 'content-type': 'text/event-stream' },
@@ -183,7 +186,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(runs).toBe(1);
   });
 
-  it('a key that is malformed, missing where it must not, or was used otherwise is a problem', async () => {
+  it('a key that is malformed, missing or reused for another request is refused', async () => {
     await serving(({ count }) => json({ count }), { required: true });
     for (const key of ['a b', 'a"b', '"a', 'a,b', 'k'.repeat(10_000), '"a" "b"']) {
       expect(await problemOf(await post(key)), key).toEqual([
@@ -205,12 +208,12 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
       'key-reused',
       'SAMEKEY_MISMATCH',
     ]);
-    // Another address, another request.
+    // The same key on another path is another request.
     expect(outcomeOf(await post('a', { item: 2 }, { path: '/refunds' }))).toBe('executed');
     expect(runs).toBe(2);
   });
 
-  it('who has waited too long is told so; but first that its payload is another one', async () => {
+  it('a duplicate that waits too long receives 409, and one with another body receives 422', async () => {
     const step = steps();
     await serving(
       async ({ count }) => {
@@ -234,7 +237,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(await (await first).json()).toEqual({ count: 1 });
   });
 
-  it('a body that is too large is refused before the handler, whether it says so or not', async () => {
+  it('a body that is too large is refused before the handler runs, with and without content-length', async () => {
     await serving(({ count }) => json({ count }), { maxBodyBytes: 1000 });
     const large = JSON.stringify({ text: 'x'.repeat(50_000) });
     expect(await problemOf(await post('a', large))).toEqual([
@@ -242,8 +245,8 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
       'body-too-large',
       'SAMEKEY_TOO_LONG',
     ]);
-    if (reads === 'itself') {
-      // Nobody knows how long it is before it is read.
+    if (readsBody) {
+      // The length of this body is unknown until it is read.
       const body = new Blob([large]).stream();
       const refused = await post('a', undefined, { body, duplex: 'half' } as RequestInit);
       expect(await problemOf(refused)).toEqual([413, 'body-too-large', 'SAMEKEY_TOO_LONG']);
@@ -252,7 +255,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect((await post('a')).status).toBe(200);
   });
 
-  it('without a key it is no matter of this, nor with a method that is none', async () => {
+  it('requests without a key or with another method pass', async () => {
     await serving(({ count }) => json({ count }));
     for (const count of [1, 2]) expect(await (await post(undefined)).json()).toEqual({ count });
     const put = await post('a', {}, { method: 'PUT' });
@@ -260,7 +263,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(events).toEqual([]);
   });
 
-  it('a key is derived from what is asked and who asks, but not for strangers', async () => {
+  it('a key is derived from the request and its account, but not for anonymous requests', async () => {
     await serving(({ count }) => json({ count }), { deriveKey: true });
     const ask = async (body: unknown, headers: Record<string, string>, path = '/orders') =>
       (await (await post(undefined, body, { headers, path })).json()) as { count: number };
@@ -274,7 +277,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(await ask({ item: 1 }, {})).toEqual({ count: 6 });
   });
 
-  it('two accounts with one key get their own answers', async () => {
+  it('two accounts with the same key receive their own responses', async () => {
     await serving(({ count }) => json({ count }));
     const ask = async (account: string) =>
       (await post('a', { item: 1 }, { headers: { authorization: `Bearer ${account}` } })).json();
@@ -283,7 +286,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(await ask('alice')).not.toEqual(await ask('bob'));
   });
 
-  it('who names an access key gets no answer that was signed for', async () => {
+  it('an AWS access key without its signature does not receive the response to a signed request', async () => {
     await serving(({ count }) => json({ count }));
     const ask = async (account: string) =>
       (
@@ -302,7 +305,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(await ask('alice')).not.toEqual(await ask('bob'));
   });
 
-  it('a cookie is for the one who asked', async () => {
+  it('only the client of the executed request receives a cookie', async () => {
     await serving(async ({ count }) => {
       await soon();
       return json({ count }, { headers: { 'set-cookie': 'session=secret' } });
@@ -315,7 +318,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(byOutcome).toEqual({ executed: ['session=secret'], joined: [], replayed: [] });
   });
 
-  it('what fails reaches all who wait, and the next one runs again', async () => {
+  it('a failure reaches every waiting client, and the next request runs the handler again', async () => {
     await serving(async ({ count }) => {
       await soon(50);
       if (count === 1) throw new Error('no stock');
@@ -333,7 +336,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(runs).toBe(4);
   });
 
-  it('a client that hangs up stops nothing, and its retry gets the answer', async () => {
+  it('a client that disconnects does not stop the handler, and its retry receives the response', async () => {
     const step = steps();
     await serving(async ({ count }) => {
       await step.next();
@@ -346,11 +349,11 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
         })(),
       };
     });
-    const hangUp = new AbortController();
-    const first = post('a', { item: 1 }, { signal: hangUp.signal }).catch(() => 'gone');
+    const client = new AbortController();
+    const first = post('a', { item: 1 }, { signal: client.signal }).catch(() => 'aborted');
     await expect.poll(() => runs).toBe(1);
-    hangUp.abort();
-    expect(await first).toBe('gone');
+    client.abort();
+    expect(await first).toBe('aborted');
     await soon(50);
     const retry = post('a');
     for (let n = 0; n < 4; n++) {
@@ -361,7 +364,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(runs).toBe(1);
   });
 
-  it('a body that is no JSON, compressed or of no known kind is what its bytes are', async () => {
+  it('bodies that are not JSON, compressed or of an unknown type are compared by their bytes', async () => {
     await serving(({ count, body }) => json({ count, body }));
     const broken = await post('a', '{"item":', {});
     expect([400, 500]).toContain(broken.status);
@@ -373,9 +376,9 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect((await ask('other', {})).status).toBe(422);
   });
 
-  it('an empty body, an empty answer and a redirect are as good as any', async () => {
+  it('an empty request body, an empty response and a redirect are replayed', async () => {
     await serving(({ path }) =>
-      path === '/gone' ? { status: 204 } : { status: 303, headers: { location: '/orders/1' } },
+      path === '/empty' ? { status: 204 } : { status: 303, headers: { location: '/orders/1' } },
     );
     const ask = (path: string) =>
       fetch(server.url + path, {
@@ -383,23 +386,23 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
         redirect: 'manual',
         headers: { 'idempotency-key': 'e' },
       });
-    expect(outcomeOf(await ask('/gone'))).toBe('executed');
-    const gone = await ask('/gone');
-    expect([gone.status, outcomeOf(gone), await gone.text()]).toEqual([204, 'replayed', '']);
+    expect(outcomeOf(await ask('/empty'))).toBe('executed');
+    const empty = await ask('/empty');
+    expect([empty.status, outcomeOf(empty), await empty.text()]).toEqual([204, 'replayed', '']);
     expect((await ask('/moved')).headers.get('location')).toBe('/orders/1');
     const moved = await ask('/moved');
     expect([moved.status, moved.headers.get('location')]).toEqual([303, '/orders/1']);
     expect(runs).toBe(2);
   });
 
-  it('what is kept has nothing of the request in it', async () => {
+  it('a stored record contains nothing of the request', async () => {
     const written: string[] = [];
     const watched = new Proxy(store, {
       get(target, name: keyof Store) {
-        const own = target[name] as (...given: unknown[]) => unknown;
-        return (...given: unknown[]) => {
-          written.push(name, ...given.map(textOf));
-          return own.apply(target, given);
+        const method = target[name] as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          written.push(name, ...args.map(textOf));
+          return method.apply(target, args);
         };
       },
     });

@@ -10,7 +10,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-interface Got {
+interface ClientResponse {
   readonly outcome: unknown;
   readonly body: string;
   readonly trailers: unknown;
@@ -34,7 +34,7 @@ it('trailers and hints of a handler reach the first client, and are not replayed
     () => server.close(),
   );
   const ask = () =>
-    new Promise<Got>((resolve, reject) => {
+    new Promise<ClientResponse>((resolve, reject) => {
       let hints = 0;
       const { port } = server.address() as AddressInfo;
       const sent = httpRequest({
@@ -58,7 +58,7 @@ it('trailers and hints of a handler reach the first client, and are not replayed
   expect(await ask()).toEqual({ outcome: 'replayed', body: 'one two', trailers: {}, hints: 0 });
 });
 
-it('the same over HTTP/2', async () => {
+it('trailers of a handler reach the first client over HTTP/2, and are not replayed', async () => {
   const middleware = expressIdempotency({ store: memoryStore() });
   const server = http2.createServer((request, response) => {
     middleware(request as never, response as never, () => {

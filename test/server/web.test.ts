@@ -31,7 +31,7 @@ function counting(options: Partial<ServerOptions<Request>> = {}) {
 }
 
 describe('a web-standard handler', () => {
-  it('gets what else there is, and has the platform wait for it', async () => {
+  it('receives the further arguments, and passes its run to waitUntil', async () => {
     const waitedFor: Promise<unknown>[] = [];
     const context = { waitUntil: (promise: Promise<unknown>) => waitedFor.push(promise) };
     const handler = idempotent(
@@ -51,7 +51,7 @@ describe('a web-standard handler', () => {
     expect(handler.stats()).toMatchObject({ executed: 1, joined: 1 });
   });
 
-  it('reads the body, and has a signal that is not its client’s', async () => {
+  it('reads the body, and has a signal that does not abort with its client', async () => {
     const client = new AbortController();
     let release = () => {};
     const released = new Promise<void>((resolve) => {
@@ -77,7 +77,7 @@ describe('a web-standard handler', () => {
     expect(signals).toHaveLength(1);
   });
 
-  it('throws to all who wait, what it threw', async () => {
+  it('rejects every duplicate with the error that the handler threw', async () => {
     const error = new Error('no stock');
     const events: unknown[] = [];
     const handler = idempotent(
@@ -97,7 +97,7 @@ describe('a web-standard handler', () => {
     expect(events).toEqual([error]);
   });
 
-  it('forgets what is evicted, and ends when it is closed', async () => {
+  it('runs again after evict, and answers 503 after close', async () => {
     const { handler } = counting();
     const first = await handler(request());
     expect(await first.json()).toEqual({ count: 1 });
@@ -109,7 +109,7 @@ describe('a web-standard handler', () => {
     expect(await refused.json()).toMatchObject({ type: expect.stringMatching(/#unavailable$/) });
   });
 
-  it('goes by options: account, applies, required, identity, keyFormat, header', async () => {
+  it('follows the options account, applies, required, identity, keyFormat and headerName', async () => {
     const { handler, seen } = counting({
       account: (request) => request.headers.get('x-user') ?? undefined,
       applies: ({ url }) => !url.endsWith('/free'),
@@ -142,7 +142,7 @@ describe('a web-standard handler', () => {
     expect((await handler(free)).status).toBe(200);
   });
 
-  it('keeps a coded body as it is, with its coding', async () => {
+  it('stores an encoded body as it is, with its content-encoding', async () => {
     let runs = 0;
     const handler = idempotent(
       async () => {
@@ -162,7 +162,7 @@ describe('a web-standard handler', () => {
     expect(runs).toBe(1);
   });
 
-  it('passes a stream on that says it failed, and does not keep it', async () => {
+  it('passes on a stream that reports a failure, and does not store it', async () => {
     let runs = 0;
     const handler = idempotent(
       async () => {
@@ -178,7 +178,7 @@ describe('a web-standard handler', () => {
     }
   });
 
-  it('takes a body that is nested too deep, or lacks what is its identity, by its bytes', async () => {
+  it('compares a body by its bytes if it is nested too deep or lacks its identity', async () => {
     const { handler } = counting({ identity: { include: ['item'] } });
     const deep = `${'['.repeat(3000)}${']'.repeat(3000)}`;
     for (const [key, body, other] of [
@@ -212,7 +212,7 @@ describe('a web-standard handler', () => {
     refused.toThrow(/^Cannot /);
   });
 
-  it('takes an option that is undefined for one that is not there', async () => {
+  it('uses the default of an option that is undefined', async () => {
     let release = () => {};
     const released = new Promise<void>((resolve) => {
       release = resolve;
@@ -246,9 +246,9 @@ describe('a web-standard handler', () => {
   });
 
   it.each(['', undefined, null])(
-    'goes by credentials where account says %j, so that nobody gets another one’s answer',
-    async (nothing) => {
-      const { handler, seen } = counting({ account: () => nothing as undefined });
+    'distinguishes clients by their credentials if account returns %j',
+    async (account) => {
+      const { handler, seen } = counting({ account: () => account as undefined });
       for (const authorization of ['Bearer alice', 'Bearer bob']) {
         const answer = await handler(request('a', { headers: { authorization } }));
         expect(await answer.json()).toEqual({ count: seen.length });
@@ -257,17 +257,14 @@ describe('a web-standard handler', () => {
     },
   );
 
-  it.each([42, Promise.resolve('me')])(
-    'says what is wrong with the account %s',
-    async (account) => {
-      const { handler } = counting({ account: () => account as unknown as string });
-      await expect(handler(request())).rejects.toThrow(
-        /^Cannot tell whose request it is: account gave a (number|Promise), wanted text$/,
-      );
-    },
-  );
+  it.each([42, Promise.resolve('me')])('refuses the account %s', async (account) => {
+    const { handler } = counting({ account: () => account as unknown as string });
+    await expect(handler(request())).rejects.toThrow(
+      /^Cannot tell whose request it is: account gave a (number|Promise), wanted text$/,
+    );
+  });
 
-  it('says what is wrong with a handler that gives nothing', async () => {
+  it('refuses a handler that returns nothing', async () => {
     const handler = idempotent(async () => undefined as unknown as Response, {
       store: memoryStore(),
     });
@@ -276,7 +273,7 @@ describe('a web-standard handler', () => {
     );
   });
 
-  it('ends a stream that comes when nobody waits for it any longer', async () => {
+  it('cancels a stream that the handler returns when no client waits any longer', async () => {
     let end = () => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;
@@ -294,7 +291,7 @@ describe('a web-standard handler', () => {
 });
 
 describe('hono', () => {
-  it('behind a validator that has read the body, and inside of cors', async () => {
+  it('works behind a validator that has read the body, and inside cors', async () => {
     const app = new Hono();
     app.use(cors({ origin: (origin) => origin }));
     let runs = 0;
@@ -316,7 +313,7 @@ describe('hono', () => {
     for (const each of answers) {
       expect(await each.json()).toEqual({ count: 1, valid: { item: 1 }, body: { item: 1 } });
     }
-    // Each gets what middleware around this says to its own request.
+    // Each response has the headers that outer middleware set for its own request.
     expect(answers.map(({ headers }) => headers.get('access-control-allow-origin'))).toEqual([
       'https://a.example',
       'https://b.example',
@@ -325,7 +322,7 @@ describe('hono', () => {
     expect(await (await ask('/raw', 'https://a.example')).text()).toBe('2 {"item":1}');
   });
 
-  it('counts once where it is used twice, for all and for a route', async () => {
+  it('applies once if it is used for the application and for a route', async () => {
     const app = new Hono();
     const middleware = honoIdempotency({ store: memoryStore(), waitMs: 100 });
     app.use(middleware);
@@ -335,7 +332,7 @@ describe('hono', () => {
     expect(again.headers.get('samekey')).toBe('replayed');
   });
 
-  it('keeps all the cookies that were set before it for this request', async () => {
+  it('keeps the cookies that outer middleware set for this request', async () => {
     const app = new Hono();
     app.use(async (c, next) => {
       for (const cookie of ['a=1', 'b=2']) c.header('set-cookie', cookie, { append: true });
@@ -353,7 +350,7 @@ describe('hono', () => {
     ]);
   });
 
-  it('knows whose request it is by what came before', async () => {
+  it('uses the account that earlier middleware found', async () => {
     type Env = { Variables: { user: string } };
     const app = new Hono<Env>();
     app.use(async (c, next) => {

@@ -7,7 +7,7 @@ const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 export class KeptClient {
   readonly #socket: Socket;
   #text = '';
-  /** Of a connection that was reset. */
+  /** The error of a connection that was reset. */
   error: NodeJS.ErrnoException | undefined;
   isClosed = false;
 
@@ -35,7 +35,7 @@ export class KeptClient {
     );
   }
 
-  /** Heads and bodies of the responses that came until now. */
+  /** The heads and bodies of all responses so far. */
   responses(): { readonly status: number; readonly head: string; readonly body: string }[] {
     const found = [];
     let rest = this.#text;

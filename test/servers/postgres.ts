@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ended, endWithTests, freePort, isInstalled, untilReady } from './process.js';
 
-/** Debian keeps them here; elsewhere they are on the path. */
+/** The folder of versions on Debian. On other systems the programs are on the path. */
 const DEBIAN = '/usr/lib/postgresql';
 
 function binaries(): string | undefined {
@@ -28,14 +28,14 @@ export const hasPostgres = BIN !== undefined;
 export interface PostgresServer {
   readonly url: string;
   readonly port: number;
-  /** Ends it at once; or, by `SIGINT`, when it has told its clients and written everything. */
+  /** Ends the server at once; with `SIGINT` after it has notified its clients and written everything. */
   kill(signal?: 'SIGQUIT' | 'SIGINT'): Promise<void>;
-  /** Starts it again, with what it had written. */
+  /** Starts the server again with its data. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** PostgreSQL refuses to be run by root. */
+/** PostgreSQL refuses to run as root. */
 function serverUser(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {};
   const idOf = (flag: string) =>
@@ -43,7 +43,7 @@ function serverUser(): { uid?: number; gid?: number } {
   return { uid: idOf('-u'), gid: idOf('-g') };
 }
 
-/** Starts a server on a port and in a folder of its own; or a standby that follows another one. */
+/** Starts a server on a free port, in a new folder, or a standby that follows `primary`. */
 export async function startPostgres(primary?: PostgresServer): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'samekey-postgres-'));
   const user = serverUser();
@@ -74,7 +74,7 @@ export async function startPostgres(primary?: PostgresServer): Promise<PostgresS
     return server;
   }
 
-  // Immediate shutdown: the postmaster takes its children with it, as a crash of all would.
+  // Immediate shutdown: the postmaster ends its children too, as in a crash of all.
   async function kill(signal: 'SIGQUIT' | 'SIGINT' = 'SIGQUIT') {
     child.kill(signal);
     await ended(child);
@@ -99,7 +99,7 @@ export const hasPgBouncer = hasPostgres && isInstalled('pgbouncer');
 /** PgBouncer in front of a server. */
 export interface PgBouncer {
   readonly url: string;
-  /** What it has written to its log. */
+  /** Returns its log. */
   log(): string;
   stop(): Promise<void>;
 }
@@ -146,7 +146,7 @@ default_pool_size = ${size}
   };
 }
 
-/** Sends a startup packet; a server that is ready asks for nothing but says so (`R`). */
+/** Sends a startup packet. A server that is ready answers `R` without asking for a password. */
 function accepts(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(port, '127.0.0.1');

@@ -2,7 +2,7 @@ import { type ChildProcess, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 
-/** A port of this machine that nobody listens on. */
+/** Returns a free port of this machine. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -14,7 +14,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Asks again and again until it answers; a server that never does is an error. */
+/** Repeats `ask` until it succeeds. Rejects if it never does. */
 export async function untilReady(ask: () => Promise<unknown> | unknown, what: string) {
   const until = Date.now() + 60_000;
   for (;;) {
@@ -32,7 +32,7 @@ process.on('exit', () => {
   for (const [child, signal] of running) child.kill(signal);
 });
 
-/** Ends a process that is still there when the tests end, however they end. */
+/** Ends a process that is still running when the tests end, however they end. */
 export function endWithTests(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL') {
   running.set(child, signal);
   child.once('exit', () => running.delete(child));
@@ -47,7 +47,7 @@ export function ended(child: ChildProcess): Promise<void> {
 export const isInstalled = (command: string) =>
   spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 
-/** Tests of what is installed; elsewhere they say in one line that they did not run. */
+/** Tests that need a tool. If it is not installed, they print one line. */
 export function describeWith(tool: string, isThere: boolean, name: string, tests: () => void) {
   if (isThere) return describe(name, tests);
   describe(name, () => {

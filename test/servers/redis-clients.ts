@@ -14,7 +14,7 @@ const ignore = () => {};
 
 type Connect = (port: number, reconnectMs?: number) => Promise<Connected>;
 
-/** Every client that the store is for, connected to one server. */
+/** Every supported client, connected to one server. */
 export const CLIENTS: Readonly<Record<string, Connect>> = {
   'node-redis 6': async (port, reconnectMs) => {
     const client = createClient({ url: urlOf(port), ...nodeRedis(reconnectMs) });
@@ -52,7 +52,7 @@ export const CLIENTS: Readonly<Record<string, Connect>> = {
   },
 };
 
-/** The same for a cluster, of which one node is known: the oldest and the newest interface. */
+/** The same for a cluster with one known node: the oldest and the newest interface. */
 export const CLUSTER_CLIENTS: typeof CLIENTS = {
   'node-redis 6': async (port) => {
     const client = createCluster({ rootNodes: [{ url: urlOf(port) }] });
@@ -71,7 +71,7 @@ export const CLUSTER_CLIENTS: typeof CLIENTS = {
   },
 };
 
-/** The same for a master that is found by a sentinel. */
+/** The same for a master that a sentinel announces. */
 export const SENTINEL_CLIENTS: typeof CLIENTS = {
   'node-redis 6': async (port) => {
     const client = createSentinel({

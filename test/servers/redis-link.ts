@@ -1,14 +1,14 @@
 import { createConnection, createServer, type Socket } from 'node:net';
 
-/** A link to a server of this machine that can fail in ways that a server's own restart does not show. */
+/** A connection to a local server that can fail in ways that a restart of the server does not show. */
 export interface Link {
   readonly port: number;
-  /** What becomes of connections that are opened from now on. */
+  /** What happens to connections that are opened from now on. */
   opens: 'through' | 'silent' | 'closed';
-  /** How many connections were begun, and how many of them are open. */
+  /** The number of connections ever opened, and of those that are open. */
   readonly begun: number;
   readonly open: number;
-  /** Connections that are open now pass nothing any longer, but for the first `spared` of them. */
+  /** Stops all data on the open connections, except for the first `spared` of them. */
   silence(spared: number): void;
   stop(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export function startLink(to: number): Promise<Link> {
     if (link.opens === 'closed') return socket.destroy();
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    // What nobody reads would hide that the other side has closed.
+    // Without reading, the socket would not notice that the other side has closed.
     if (link.opens === 'silent') return socket.resume();
     const onward = createConnection(to, '127.0.0.1');
     onward.on('error', () => socket.destroy());

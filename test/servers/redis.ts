@@ -10,18 +10,18 @@ export const hasRedis = isInstalled('redis-server');
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
-  /** Where it writes. */
+  /** The folder of its data. */
   readonly folder: string;
-  /** Sends one command, for what a test has to know; the reply as it came. */
+  /** Sends one command. Resolves to the reply in RESP. */
   ask(...words: string[]): Promise<string>;
-  /** Ends it at once. */
+  /** Ends the server at once. */
   kill(): Promise<void>;
-  /** Starts it again, with what it had written. */
+  /** Starts the server again with its data. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts a server on a port and in a folder of its own. */
+/** Starts a server on a free port, in a new folder. */
 export async function startRedis(...options: string[]): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'samekey-redis-'));
   const port = await freePort();
@@ -32,7 +32,7 @@ export async function startRedis(...options: string[]): Promise<RedisServer> {
       'redis-server',
       [
         ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''],
-        // Every write is on disk before it is answered, so that it outlives a `kill -9`.
+        // Each write is on disk before its reply, so that it survives `kill -9`.
         ...['--appendonly', 'yes', '--appendfsync', 'always'],
         ...options,
       ],
@@ -72,7 +72,7 @@ export async function startRedisCluster(): Promise<{
   stop(): Promise<void>;
 }> {
   const nodes = await Promise.all(
-    // A bus port of 10000 more would be beyond 65535 for most free ports.
+    // The default bus port, 10000 above the port, would exceed 65535 for most free ports.
     [0, 1, 2].map(async () =>
       startRedis('--cluster-enabled', 'yes', '--cluster-port', String(await freePort())),
     ),
@@ -103,7 +103,7 @@ export async function startRedisCluster(): Promise<{
   };
 }
 
-/** A master, a replica of it and a sentinel that promotes the replica half a second after the master's end. */
+/** Starts a master, a replica and a sentinel, which promotes the replica half a second after the master ends. */
 export async function startRedisSentinel(): Promise<{
   readonly port: number;
   readonly master: RedisServer;
@@ -142,7 +142,7 @@ export async function startRedisSentinel(): Promise<{
   };
 }
 
-/** Speaks RESP without any of the clients under test. */
+/** Speaks RESP without any of the tested clients. */
 function command(port: number, words: readonly string[], canQuit = true): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(port, '127.0.0.1');
@@ -152,7 +152,7 @@ function command(port: number, words: readonly string[], canQuit = true): Promis
       reply += data;
     });
     socket.on('close', () => resolve(reply));
-    // After QUIT the server closes, and so all of the reply is there. A sentinel does not know it.
+    // The server closes after QUIT, so the whole reply has arrived. A sentinel does not know QUIT.
     const frame = (list: readonly string[]) =>
       `*${list.length}\r\n${list.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
     if (canQuit) socket.write(frame(words) + frame(['QUIT']));

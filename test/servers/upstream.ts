@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What the server behind a test does with the n-th request, counted from 1. */
+/** The response of the server behind a test to the n-th request, from 1. */
 export type Behaviour = (
   request: { readonly count: number; readonly body: Buffer; readonly raw: IncomingMessage },
   response: ServerResponse,
@@ -13,7 +13,7 @@ export interface Upstream {
   stop(): Promise<void>;
 }
 
-/** Starts a server on a free port of this machine, which does as it is told. */
+/** Starts a server on a free port of this machine. */
 export async function startUpstream(behave: Behaviour): Promise<Upstream> {
   const requests: Upstream['requests'] = [];
   const server = createServer(async (raw, response) => {
@@ -21,7 +21,7 @@ export async function startUpstream(behave: Behaviour): Promise<Upstream> {
     try {
       for await (const chunk of raw) chunks.push(chunk);
     } catch {
-      // It hung up while it was sending.
+      // The client disconnected during the upload.
       return;
     }
     const body = Buffer.concat(chunks);
@@ -40,7 +40,7 @@ export async function startUpstream(behave: Behaviour): Promise<Upstream> {
   };
 }
 
-/** Writes server-sent events, each when it is asked for the next one. */
+/** Starts a stream of server-sent events. Returns a function that writes one event. */
 export function eventStream(response: ServerResponse) {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   return (event: string, data: unknown) =>

@@ -3,10 +3,10 @@ import { createOnce, type OnceOptions, type OnceStats } from '../../src/once/ind
 import { idempotent, type ServerOptions } from '../../src/server/web.js';
 import type { Call } from './observed.js';
 
-/** What the function of a caller is called with. */
+/** The argument of a caller's function. */
 export interface RunContext {
   readonly signal: AbortSignal;
-  /** `undefined` where it is not told: what the store says is taken. */
+  /** `undefined` if the layer does not report it; then the store's value counts. */
   readonly attempt: number | undefined;
   readonly token: number | undefined;
 }
@@ -17,7 +17,7 @@ export interface Answer {
   readonly layer: string;
 }
 
-/** One process's door to the code under test, whichever layer that is. */
+/** The access of a process to the code under test, on any layer. */
 export interface Client {
   call(call: Call): Promise<Answer>;
   evict(key: string): Promise<boolean>;
@@ -25,7 +25,7 @@ export interface Client {
   close(): Promise<void>;
 }
 
-/** What a caller's function does: it gives a value, or a response that says the same. */
+/** A caller's function: it returns a value, or a response with that value. */
 export interface Functions {
   value(call: Call, context: RunContext): Promise<{ run: number }>;
   response(call: Call, context: RunContext): Promise<Response>;
@@ -59,7 +59,7 @@ export function onceClient(options: OnceOptions, functions: Functions): Client {
   };
 }
 
-/** The headers and the body by which a request says whose call it is and what its payload is. */
+/** The headers and body that carry the call's label and payload. */
 const requestOf = (call: Call, calls: Map<string, Call>): RequestInit => {
   calls.set(call.label, call);
   return {
@@ -114,7 +114,7 @@ export function serverClient(options: OnceOptions, functions: Functions): Client
   return {
     async call(call) {
       const response = await handler(new Request(ADDRESS, requestOf(call, calls)));
-      // Nobody reads it.
+      // No caller reads it.
       if (response.status === 499) throw call.reason;
       return read(response);
     },

@@ -3,7 +3,7 @@ import type { OnceOptions } from '../../src/once/index.js';
 /** How a function of a caller behaves. */
 export interface FunctionPlan {
   readonly takesMs: number;
-  /** What it comes to: a value unless given. */
+  /** Its outcome; a value by default. */
   readonly ends?:
     | 'value'
     | 'error'
@@ -12,7 +12,7 @@ export interface FunctionPlan {
     | 'never'
     | 'broken'
     | 'status 500';
-  /** Whether it goes on when its signal aborts. */
+  /** Whether it continues when its signal aborts. */
   readonly isDeaf?: boolean;
 }
 
@@ -28,18 +28,18 @@ export type Step = { readonly atMs: number; readonly process?: number } & (
   | { readonly does: 'jump'; readonly byMs: number }
 );
 
-/** Processes, their options, and what they do when nothing goes wrong. */
+/** Processes, their options and their programs. */
 export interface Configuration {
   readonly name: string;
-  /** What is called: `createOnce` unless given. */
+  /** The layer that is called; `createOnce` by default. */
   readonly layer?: 'fetch' | 'server';
   /** The options of each process. */
   readonly processes: readonly Partial<OnceOptions>[];
   readonly steps: readonly Step[];
-  /** A store that cannot tell of changes. */
+  /** A store that cannot notify of changes. */
   readonly isSilent?: boolean;
-  /** Every completion is refused by the store, for good. */
+  /** The store refuses every completion. */
   readonly refusesResults?: boolean;
-  /** Kinds of deviations that are explored; all but aborts unless given. */
+  /** The kinds of deviations that are explored; by default all except aborts. */
   readonly aborts?: boolean;
 }

@@ -25,7 +25,7 @@ const reconciled: Partial<OnceOptions> = { onUnknown: () => ({ value: { run: 100
 /** A function that takes longer than two leases. */
 const LONG = { takesMs: 700 };
 
-/** What is explored. The first ones are small, and find most. */
+/** The explored configurations. The first ones are small and find most faults. */
 export const configurations: readonly Configuration[] = [
   { name: 'one call', processes: alike(1), steps: [call(0)] },
   { name: 'one call, no cache', processes: alike(1, { cache: false }), steps: [call(0), call(60)] },

@@ -16,7 +16,7 @@ export function fromText(text: string): { name: string; deviations: Deviation[] 
   return { name, deviations };
 }
 
-/** Follows given deviations, as far as they are possible. */
+/** Follows the given deviations as far as they are possible. */
 function following(deviations: readonly Deviation[]): Chooser {
   let next = 0;
   return (at, alternatives) => {
@@ -34,8 +34,8 @@ export const replay = (
 ): Promise<Result> => runSchedule(configuration, following(deviations), watch);
 
 /**
- * Runs every schedule with at most `most` deviations; one that violates an invariant is not gone on
- * with. The states that are seen are added to `states`. It ends when `onResult` says `false`.
+ * Runs every schedule with at most `most` deviations, without extending one that violates an
+ * invariant. Adds the states to `states`. Ends when `onResult` returns `false`.
  */
 export async function exploreAll(
   configuration: Configuration,
@@ -65,7 +65,7 @@ export async function exploreAll(
   await explore([]);
 }
 
-/** A schedule with some deviations at random, the same for the same seed. */
+/** A schedule with random deviations, the same for the same seed. */
 export function runSeed(
   configuration: Configuration,
   seed: number,
@@ -81,7 +81,7 @@ export function runSeed(
   return runSchedule(configuration, choose, watch);
 }
 
-/** Leaves out deviations as long as the same invariant is violated. */
+/** Removes deviations as long as the same invariant is violated. */
 export async function shrink(
   configuration: Configuration,
   { deviations, violation }: Result,

@@ -10,22 +10,22 @@ interface Claim {
   readonly owner: string;
   readonly token: number;
   readonly attempt: number;
-  /** Whether it took effect when its process had given up to undo it. */
+  /** Whether it took effect after its process stopped trying to release it. */
   readonly isVeryLate: boolean;
-  /** Whether it, or a renewal of it, took effect when its process was closed. */
+  /** Whether it, or a renewal of it, took effect after its process was closed. */
   isAfterClose: boolean;
   hasReply: boolean;
-  /** Whether its process was told of it, and has not given it back. */
+  /** Whether its process knows of it and has not released it. */
   isTold: boolean;
   run: Run | undefined;
 }
 
 interface Eviction {
   readonly process: Process;
-  /** The run whose result was taken away. */
+  /** The run whose result was evicted. */
   readonly run: Run | undefined;
   readonly at: number;
-  /** When its caller was told. */
+  /** When its caller received the answer. */
   toldAt: number | undefined;
 }
 
@@ -41,10 +41,10 @@ const COUNTED = {
   storeError: 'storeErrors',
 } as const;
 
-/** So many calls of one kind in a third of a lease: more than any caller has a reason for. */
+/** The most calls of one kind that a process has a reason to make within a third of a lease. */
 const MOST_CALLS = 8;
 
-/** Watches all that happens in a world, and says which invariant does not hold. */
+/** Observes a world and reports the invariants that do not hold. */
 export class Judge {
   readonly #world: World;
   readonly runs: Run[] = [];
@@ -54,19 +54,19 @@ export class Judge {
   /** When each process last sent a claim. */
   readonly #claimSentAt = new Map<Process, number>();
   readonly #sentAtMs = new Map<string, number>();
-  /** How often each process has called the store lately, by what it called. */
+  /** How often each process has recently called the store, by operation. */
   readonly #recent = new Map<string, number[]>();
   readonly #completed = new Set<string>();
   readonly #closed = new Set<Process>();
   readonly #justClosed: Process[] = [];
-  /** The sequence when promises had settled last. */
+  /** The sequence number at which promises last settled. */
   #lastTick = 0;
   #lastToken = 0;
   #lastClaim: Claim | undefined;
-  /** The attempt of the last run whose outcome nobody knows as yet. */
+  /** The attempt of the last run without an outcome. */
   #openAttempt = 0;
   #evictedAt = -1;
-  /** Faults that were injected; a renewal's are counted apart. */
+  /** Injected faults. Those of renewals are counted separately. */
   faultCount = 0;
   renewFaultCount = 0;
   pauseCount = 0;
@@ -98,7 +98,7 @@ export class Judge {
     }
   }
 
-  /** Nothing is asked again and again without a pause. */
+  /** No store call is repeated without a pause. */
   #checkPace(process: Process, action: StoreAction): void {
     const { leaseMs = 300 } = process.options;
     const id = `${process.name}.${action}`;
@@ -109,7 +109,7 @@ export class Judge {
     this.#recent.set(id, recent);
     if (recent.length > MOST_CALLS) {
       this.violate(
-        'in measure',
+        'a bounded number of store calls',
         `${process.name} calls ${action}() ${recent.length} times in a row`,
       );
     }
@@ -148,7 +148,7 @@ export class Judge {
     }
     const renewed =
       action === 'renew' && result === true ? this.#claims.get(owner ?? '') : undefined;
-    // What was sent before, nobody can take back.
+    // Requests that were sent earlier cannot be taken back.
     if (renewed !== undefined && this.#closed.has(process)) renewed.isAfterClose = true;
     if (action === 'release' && result === true) {
       if (this.#claims.get(owner as string)?.run !== undefined) this.#openAttempt = 0;
@@ -196,7 +196,7 @@ export class Judge {
     if (claim !== undefined && result !== undefined) claim.isTold = true;
   }
 
-  /** The claim under which a process starts a run, where the run is not told. */
+  /** The claim under which a process starts a run, if the run does not report it. */
   claimToRun(process: Process): { readonly token: number; readonly attempt: number } | undefined {
     const { record } = this.#world;
     const isFree = (claim: Claim | undefined) =>
@@ -214,7 +214,8 @@ export class Judge {
     call.own = run;
     const name = `run ${run.number} of ${call.label} in ${process.name}`;
     world.say(`${name} starts, attempt ${attempt}`);
-    if (run.signal.aborted) this.violate('nothing for nobody', `${name} has an aborted signal`);
+    if (run.signal.aborted)
+      this.violate('no run without a caller', `${name} has an aborted signal`);
     this.#checkWanted(run, name);
     if (token === 0) return;
     const { record } = world;
@@ -241,7 +242,7 @@ export class Judge {
     this.#openAttempt = attempt;
   }
 
-  /** Whether a run goes on and its process had no way to know that its lease is over. */
+  /** Whether a run continues although its process could know that its lease has ended. */
   #believes({ process, endedAt, signal, toldAt }: Run): boolean {
     if (endedAt !== undefined || toldAt !== undefined || signal.aborted) return false;
     if (process.isCrashed || process.wasPaused) return false;
@@ -252,16 +253,16 @@ export class Judge {
     const waiting = this.calls.filter(
       (call) => call.process === process && call.answeredAt === undefined,
     );
-    // Who leaves in the tick in which it starts, leaves at the same time.
+    // A caller that aborts in the tick in which the run starts aborts at the same time.
     const wanted = waiting.filter(
       ({ abortedAt }) => abortedAt === undefined || abortedAt > this.#lastTick,
     );
     if (wanted.length > 0) return;
     if (process.options.onAbandoned === 'abort') {
-      this.violate('nothing for nobody', `${name} starts when all callers have left`);
+      this.violate('no run without a caller', `${name} starts when all callers have left`);
       return;
     }
-    // By default a run that was begun is kept; none is begun for callers that left before the claim.
+    // By default a run that has started continues. No run starts for callers that aborted before the claim.
     const sentAt = this.#claimSentAt.get(process) ?? 0;
     const leftAt = Math.max(
       0,
@@ -270,7 +271,7 @@ export class Judge {
         .map(({ abortedAt = 0 }) => abortedAt),
     );
     if (leftAt > 0 && leftAt < sentAt) {
-      this.violate('nothing for nobody', `${name} was claimed when all callers had left`);
+      this.violate('no run without a caller', `${name} was claimed when all callers had left`);
     }
   }
 
@@ -300,13 +301,16 @@ export class Judge {
         isToldKept(event)
       ) {
         this.violate(
-          'not kept, not told',
+          'unstored results are not replayed',
           `run ${run.number} is told as executed, and is not kept`,
         );
       }
     }
     if (type === 'leaseLost' && this.#isOneRenewal()) {
-      this.violate('one fault loses no lease', 'one renewal failed, and the lease is lost');
+      this.violate(
+        'one failed renewal loses no lease',
+        'one renewal failed, and the lease is lost',
+      );
     }
   }
 
@@ -340,13 +344,13 @@ export class Judge {
     if (from !== undefined && call.fingerprint !== undefined && from !== call.fingerprint) {
       this.violate('own fingerprint only', `${label} of "${call.fingerprint}" gets "${from}"`);
     }
-    // A run whose result is being written is still under way.
+    // A run whose result is being written is still in progress.
     const finishedAt = run.process === call.process ? run.toldAt : (run.keptAt ?? run.toldAt);
     if (call.fresh && finishedAt !== undefined && finishedAt < call.startedAt) {
       this.violate('fresh is fresh', `${label} gets run ${run.number}, finished before its call`);
     }
     if (run === call.own) return;
-    // Who joins a run that is under way in its own process, gets what comes of that.
+    // A caller that joins a run in its own process receives its outcome.
     const isUnderWay =
       run.process === call.process && (run.toldAt ?? Number.POSITIVE_INFINITY) >= call.startedAt;
     if (run.keptAtMs !== undefined && !isUnderWay) {
@@ -356,7 +360,10 @@ export class Judge {
       }
     }
     if (answer.outcome === 'replayed' && run.keptAt === undefined) {
-      this.violate('not kept, not told', `${label} is replayed run ${run.number}, never kept`);
+      this.violate(
+        'unstored results are not replayed',
+        `${label} is replayed run ${run.number}, never kept`,
+      );
     }
     for (const { process, run: evicted, toldAt } of this.#evictions) {
       if (evicted !== run || process !== call.process || toldAt === undefined) continue;
@@ -370,7 +377,7 @@ export class Judge {
     this.#checkCurrent(call, run);
   }
 
-  /** What stands in the store at the time of a call is what it gets, or something newer. */
+  /** A call receives the result that was stored when it was made, or a newer one. */
   #checkCurrent(call: Call, run: Run): void {
     const current = this.runs
       .filter(({ keptAt }) => keptAt !== undefined && keptAt < call.startedAt)
@@ -380,13 +387,13 @@ export class Judge {
       );
     if (current === undefined || current === run) return;
     if ((run.keptAt ?? -1) > (current.keptAt as number)) return;
-    // Joined while it was under way.
+    // It joined the run in progress.
     if (run.keptAt === undefined && (run.toldAt ?? Number.POSITIVE_INFINITY) >= call.startedAt)
       return;
-    // What another process has made since is seen when the cache's time is over.
+    // A newer result of another process is visible after the cache's `ttlMs`.
     if (call.process.options.cache !== false && run.keptAt !== undefined) return;
     this.violate(
-      'what is kept is what everybody gets',
+      'callers receive the stored result',
       `${call.label} gets run ${run.number} when run ${current.number} is kept`,
     );
   }
@@ -395,13 +402,16 @@ export class Judge {
     const { label, own } = call;
     for (const other of this.calls) {
       if (other !== call && error === other.reason) {
-        this.violate('an abort is its own', `${label} gets the abort of ${other.label}`);
+        this.violate(
+          'an abort affects its caller only',
+          `${label} gets the abort of ${other.label}`,
+        );
       }
     }
     if (error === call.reason || own?.hasValue !== true) return;
     const { code } = error as { code?: unknown };
     if (code === 'SAMEKEY_TIMEOUT' || own.call !== call) return;
-    // It ended when its loss had been told.
+    // It ended after the loss of its lease was reported.
     if ((own.toldAt ?? Number.POSITIVE_INFINITY) < (own.endedAt as number)) return;
     const hasValue =
       (error as { value?: { run?: unknown } } | undefined)?.value?.run === own.number;
@@ -456,7 +466,7 @@ export class Judge {
     this.#lastTick = this.#world.sequence;
   }
 
-  /** A lease that its process has forgotten is waited for by everybody, for nothing. */
+  /** If a process forgets its lease, all other callers wait for it in vain. */
   #checkLease(): void {
     const world = this.#world;
     const { record } = world;
@@ -478,14 +488,14 @@ export class Judge {
     );
   }
 
-  /** When nothing is left to happen. */
+  /** At the end of a schedule. */
   atEnd(isQuiet: boolean): void {
     for (const { process, label, answeredAt } of this.calls) {
       if (!process.isCrashed && answeredAt === undefined) {
-        this.violate('nobody hangs', `${label} has got no answer`);
+        this.violate('every call settles', `${label} has got no answer`);
       }
     }
-    if (!isQuiet) this.violate('nobody hangs', 'there is no end of actions');
+    if (!isQuiet) this.violate('every call settles', 'there is no end of actions');
     for (const process of this.#world.processes) {
       if (process.isCrashed) continue;
       this.#checkCounts(process);
@@ -502,9 +512,9 @@ export class Judge {
     const claim = this.#claims.get(record.owner);
     if (claim === undefined || claim.run !== undefined || claim.process.isCrashed) return;
     if (claim.isAfterClose || (claim.isVeryLate && !claim.hasReply)) return;
-    // The next caller runs it again, and needs no release for that.
+    // The next caller runs it again without a release.
     if ((claim.process.options.onUnknown ?? 'retry') === 'retry') return;
-    // Its process could not release it when another owner had taken it over, who gave it back.
+    // Its process could not release it, because another owner had taken it over and then released it.
     if (claim !== this.#lastClaim) return;
     this.violate(
       'no lease without an owner',
@@ -539,7 +549,7 @@ export class Judge {
         (answer !== undefined && answer.outcome !== 'executed') ||
         (error as { replayed?: boolean } | undefined)?.replayed === true,
     ).length;
-    // A response may be joined and break off.
+    // A response may break off after a caller has joined it.
     const isHttp = this.#world.configuration.layer !== undefined;
     if (
       isHttp ? duplicates > count('joined', 'replayed') : duplicates !== count('joined', 'replayed')
@@ -565,5 +575,5 @@ export class Judge {
   }
 }
 
-/** Whether an event says that the result is kept. */
+/** Whether an event reports that the result is stored. */
 const isToldKept = (event: OnceEvent): boolean => !('kept' in event) || event.kept !== false;

@@ -1,6 +1,6 @@
 import type { Invariant } from './observed.js';
 
-/** Schedules that violated an invariant before the code was mended, the shortest of each kind. */
+/** Schedules that violated an invariant of earlier code, the shortest of each kind. */
 export const mended: readonly {
   readonly fault: string;
   readonly violated: Invariant;
@@ -18,7 +18,7 @@ export const mended: readonly {
   },
   {
     fault: 'a result that the store refuses was withheld for ever',
-    violated: 'nobody hangs',
+    violated: 'every call settles',
     schedule: 'a store that refuses results',
   },
   {
@@ -48,12 +48,12 @@ export const mended: readonly {
   },
   {
     fault: 'a result that was never kept was cached, and told as executed',
-    violated: 'not kept, not told',
+    violated: 'unstored results are not replayed',
     schedule: 'two processes / A.run1.end: pause 350 / A.timer3: pause 350',
   },
   {
     fault: 'a run without protection was told as kept',
-    violated: 'not kept, not told',
+    violated: 'unstored results are not replayed',
     schedule: 'run when the store fails / A.claim1.effect: err',
   },
   {
@@ -73,7 +73,7 @@ export const mended: readonly {
   },
   {
     fault: 'one renewal without a reply lost the lease',
-    violated: 'one fault loses no lease',
+    violated: 'one failed renewal loses no lease',
     schedule: 'a lease shorter than storeTimeoutMs / A.renew1.effect: lost',
   },
   {
@@ -88,12 +88,12 @@ export const mended: readonly {
   },
   {
     fault: 'another caller’s abort reached one that joined in the same tick',
-    violated: 'an abort is its own',
+    violated: 'an abort affects its caller only',
     schedule: 'aborts, abort / A.c2: abort A.c1 and',
   },
   {
     fault: 'a function was started with an aborted signal',
-    violated: 'nothing for nobody',
+    violated: 'no run without a caller',
     schedule: 'aborts, abort / A.c1: first A.c2 / A.c1: abort A.c2 and',
   },
   {
@@ -133,7 +133,7 @@ export const mended: readonly {
   },
   {
     fault: 'renewals followed each other without a pause while a result was written',
-    violated: 'in measure',
+    violated: 'a bounded number of store calls',
     schedule: 'a store that refuses results / A.run1.end: pause 350',
   },
   {

@@ -1,32 +1,32 @@
 import type { FunctionPlan } from './configuration.js';
 import type { Process } from './world.js';
 
-/** What must hold; docs/simulation.md says each in a sentence. */
+/** The invariants; docs/simulation.md has a sentence for each. */
 export type Invariant =
   | 'one live owner'
   | 'started under a valid lease'
   | 'fencing tokens grow'
   | 'attempts are counted'
-  | 'what is kept is what everybody gets'
+  | 'callers receive the stored result'
   | 'own fingerprint only'
-  | 'not kept, not told'
+  | 'unstored results are not replayed'
   | 'not after its ttl'
   | 'not after evict'
   | 'fresh is fresh'
   | 'nothing is withheld'
-  | 'an abort is its own'
+  | 'an abort affects its caller only'
   | 'an abort ends the wait'
-  | 'nothing for nobody'
-  | 'one fault loses no lease'
+  | 'no run without a caller'
+  | 'one failed renewal loses no lease'
   | 'no lease without an owner'
   | 'a late success counts'
-  | 'nobody hangs'
+  | 'every call settles'
   | 'no unhandled rejection'
-  | 'in measure'
+  | 'a bounded number of store calls'
   | 'counts add up'
   | 'close is the end';
 
-/** One time that a caller's function was called. */
+/** One run of a caller's function. */
 export interface Run {
   readonly number: number;
   readonly process: Process;
@@ -37,12 +37,12 @@ export interface Run {
   readonly signal: AbortSignal;
   readonly startedAt: number;
   endedAt: number | undefined;
-  /** Whether it gave a value; `undefined` while it runs. */
+  /** Whether it returned a value; `undefined` while it runs. */
   hasValue: boolean | undefined;
   /** When its result was written into the store: by the sequence and by the clock. */
   keptAt: number | undefined;
   keptAtMs: number | undefined;
-  /** When its event was told. */
+  /** When its event was emitted. */
   toldAt: number | undefined;
 }
 
@@ -59,9 +59,9 @@ export interface Call {
   readonly reason: Error;
   abortedAt: number | undefined;
   answeredAt: number | undefined;
-  /** What it got. */
+  /** Its answer. */
   answer: { readonly run: number; readonly outcome: string; readonly layer: string } | undefined;
   error: unknown;
-  /** What its own function was called. */
+  /** The name of its own function. */
   own: Run | undefined;
 }

@@ -23,7 +23,7 @@ class FunctionError extends Error {
 
 const isOfKind = (kind: string) => (error: unknown) => (error as FunctionError).kind === kind;
 
-/** Starts every process, and puts on the agenda what the programs do. */
+/** Starts every process and schedules the steps of the programs. */
 export function begin(world: World): void {
   for (const process of world.processes) {
     world.current = process;
@@ -38,23 +38,26 @@ function clientOf(world: World, process: Process): Client {
     value: (call, context) => giveValue(world, startRun(world, call, context)),
     response: (call, context) => giveResponse(world, startRun(world, call, context)),
   };
+  const unknownErrors = isOfKind('unknown error');
   const options: OnceOptions = {
     leaseMs: 300,
     storeTimeoutMs: 50,
     ttlMs: 60_000,
     cache: { maxEntries: 4 },
-    unknownErrors: isOfKind('unknown error'),
     ...process.options,
     store: simulatedStore(world, process),
     onEvent: (event: OnceEvent) => world.judge.onEvent(process, event),
   };
   switch (world.configuration.layer) {
     case 'fetch':
-      return fetchClient(options, functions);
+      return fetchClient({ unknownErrors, ...options }, functions);
     case 'server':
       return serverClient(options, functions);
     default:
-      return onceClient({ storeErrors: isOfKind('stored error'), ...options }, functions);
+      return onceClient(
+        { storeErrors: isOfKind('stored error'), unknownErrors, ...options },
+        functions,
+      );
   }
 }
 
@@ -130,13 +133,13 @@ function startRun(world: World, call: Call, { signal, attempt, token }: RunConte
   return run;
 }
 
-/** By how much the end of a function may be late. */
+/** How late a function may end. */
 function delaysOf({ options }: Process): number[] {
   const { leaseMs = 300, timeoutMs } = options;
   return [leaseMs + 5, ...(timeoutMs === undefined ? [] : [timeoutMs + 5])];
 }
 
-/** Adds what a function does at some time; unless it has ended. */
+/** Schedules a step of a function, unless the function has ended. */
 function addPart(
   world: World,
   run: Run,
@@ -176,7 +179,7 @@ function failWhenAborted(world: World, run: Run, fail: (error: unknown) => void)
   });
 }
 
-/** The error that a plan ends with, if it does. */
+/** The error with which a plan ends, if any. */
 const errorOf = ({ ends = 'value' }: FunctionPlan) =>
   ends === 'value' || ends === 'broken' || ends === 'status 500'
     ? undefined
@@ -200,7 +203,7 @@ function giveValue(world: World, run: Run): Promise<{ run: number }> {
   });
 }
 
-/** A response whose head comes after half of the time, and its body in two chunks. */
+/** A response whose head arrives after half of the time, and whose body arrives in two chunks. */
 function giveResponse(world: World, run: Run): Promise<Response> {
   const { plan, number } = run;
   const halfMs = Math.ceil(plan.takesMs / 2);

@@ -4,13 +4,13 @@ import type { Configuration, FunctionPlan, Step } from './configuration.js';
 
 const NAME = /^seed (\d+)$/;
 
-/** The configuration of that name, if it is one of a seed. */
+/** The configuration with that name, if a seed generates it. */
 export function configurationOfSeed(name: string): Configuration | undefined {
   const seed = NAME.exec(name)?.[1];
   return seed === undefined ? undefined : randomConfiguration(Number(seed));
 }
 
-/** Options and programs at random, the same for the same seed. */
+/** Random options and programs, the same for the same seed. */
 export function randomConfiguration(seed: number): Configuration {
   const next = random(seed ^ 0x5eed);
   const oneOf = <T>(...choices: readonly T[]): T =>

@@ -3,7 +3,7 @@ import type { Invariant } from './observed.js';
 import { abort, begin, close } from './program.js';
 import { type Action, World } from './world.js';
 
-/** Something other than what happens by itself: at the action that was to come, do something else. */
+/** A deviation: another event in place of the action that was due. */
 export interface Deviation {
   readonly at: string;
   readonly does: string;
@@ -11,29 +11,29 @@ export interface Deviation {
 
 export interface Result {
   readonly violation: { readonly invariant: Invariant; readonly text: string } | undefined;
-  /** Those that were applied. */
+  /** The deviations that were applied. */
   readonly deviations: readonly Deviation[];
   readonly actionCount: number;
   readonly log: readonly string[] | undefined;
 }
 
-/** Says what to do at an action: one of its alternatives, or nothing else. */
+/** Chooses one of the alternatives to an action, or none. */
 export type Chooser = (at: string, alternatives: () => string[]) => string | undefined;
 
 export interface Watch {
-  /** Whether every action is told in the log. */
+  /** Whether the log lists every action. */
   readonly isLogged?: boolean;
-  /** To which the hash of every state is added. */
+  /** Receives the hash of every state. */
   readonly states?: Set<number>;
 }
 
-/** A schedule that takes more actions than any should is one that does not end. */
+/** A schedule with more actions counts as endless. */
 const MOST_ACTIONS = 500;
 
-/** What happens in a process, as opposed to the store. */
+/** The actions that happen in a process, not in the store. */
 const isInProcess = ({ kind }: Action) => kind !== 'effect';
 
-/** Runs one schedule, from the beginning until nothing is left to happen. */
+/** Runs one schedule to its end. */
 export async function runSchedule(
   configuration: Configuration,
   choose: Chooser,
@@ -90,7 +90,7 @@ function closeAll(world: World): void {
   }
 }
 
-/** All that may happen at this point other than `front`. */
+/** The alternatives to `front` at this point. */
 const alternativesOf = (world: World, front: Action) => (): string[] => {
   const found: string[] = [];
   const { process, kind } = front;
@@ -98,7 +98,7 @@ const alternativesOf = (world: World, front: Action) => (): string[] => {
   for (const delayMs of front.delaysMs ?? []) found.push(`late ${delayMs}`);
   for (const other of world.pending) {
     if (other === front || !world.isEnabled(other) || !isFree(world, other)) continue;
-    // Two actions that do not touch each other come to the same in either order.
+    // Two independent actions have the same effect in either order.
     const touches = isInProcess(front) ? other.process === process : other.kind === 'effect';
     if (touches && isInProcess(front) === isInProcess(other)) {
       found.push(`first ${other.label}`);

@@ -1,7 +1,7 @@
 /**
  * Runs the simulator: `npm run simulate -- --seeds 1000000`. The code under test and the simulation
- * are bundled from their sources, so that the same bundle with one line changed can show that the
- * invariants notice.
+ * are bundled from their sources, so that a test can change one line and check that an invariant
+ * notices.
  */
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -16,7 +16,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 /**
  * Bundles the simulator into `folder` and returns the path of the bundle. `change` replaces one
- * text of one source file, of which there must be exactly one.
+ * text of one source file, which must occur exactly once.
  */
 export async function bundleSimulator(folder, change) {
   const outfile = join(folder, `${change?.name.replaceAll(/\W+/g, '-') ?? 'unchanged'}.mjs`);
@@ -62,7 +62,7 @@ export async function bundleSimulator(folder, change) {
   return outfile;
 }
 
-/** Runs tasks in as many threads as are given, and returns what they found, in their order. */
+/** Runs tasks in the given number of threads and returns their results in order. */
 export async function runTasks(bundle, tasks, threadCount = availableParallelism()) {
   const results = new Array(tasks.length);
   let next = 0;
@@ -92,10 +92,10 @@ export async function runTasks(bundle, tasks, threadCount = availableParallelism
   return results;
 }
 
-/** Runs one task in a thread of its own, and returns what it found. */
+/** Runs one task in its own thread and returns the result. */
 export const runTask = async (bundle, task) => (await runTasks(bundle, [task], 1))[0];
 
-/** What several tasks found, as one. */
+/** Combines the results of several tasks. */
 export function merge(results) {
   const violations = new Map();
   const sum = { scheduleCount: 0, actionCount: 0, stateCount: 0 };
@@ -118,7 +118,7 @@ export const show = ({ invariant, text, schedule, count }) =>
   `${invariant}: ${text}\n    --replay '${schedule}'\n    and ${count - 1} more`;
 
 const SEEDS_PER_TASK = 2000;
-/** Of violations: one mistake is found in many configurations. */
+/** The limit of printed violations: one mistake is found in many configurations. */
 const MOST_SHOWN = 20;
 
 async function main() {

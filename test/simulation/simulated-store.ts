@@ -3,12 +3,12 @@ import type { Process, World } from './world.js';
 
 export type StoreAction = 'claim' | 'renew' | 'complete' | 'release' | 'read' | 'evict' | 'watch';
 
-/** How long a request and a reply take when nothing goes wrong. */
+/** The latency of a request and of a reply. */
 const LATENCY_MS = 1;
 
 /**
- * The one store of a simulation as a process sees it. Every call is two actions, its effect and its
- * reply: each may be late, be lost or err.
+ * The store of a simulation, as one process sees it. A call is two actions, its effect and its reply.
+ * Each may be late, be lost or fail.
  */
 export function simulatedStore(world: World, process: Process): Store {
   const { store, configuration } = world;

@@ -7,13 +7,13 @@ import { mended } from './mended.js';
 import { bundleSimulator, merge, runTask, runTasks, show } from './simulate.mjs';
 import type { Summary } from './worker.js';
 
-/** Where two deviations are explored in every test run; `--deviations 2` explores them everywhere. */
+/** The configurations that every test run explores with two deviations; `--deviations 2` explores all. */
 const SHORT =
   /^(one call.*|two calls in one process|two processes|hold|waitMs|reject duplicates|aborts, .*|close)$/;
 const SEEDS = deep(1000, 10_000);
-/** What `npm test` explores with two deviations. */
+/** The configurations that `npm test` explores with two deviations. */
 const SHORTEST = /^(one call|two calls in one process|hold)$/;
-/** The machine may be slow and busy; hanging is what this catches. */
+/** The machine may be slow and busy. The timeout only catches a test that hangs. */
 const PATIENCE_MS = 30 * 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'samekey-simulation-'));
@@ -30,9 +30,10 @@ function expectNothing({ violations, ...counts }: Summary): void {
 
 describe('the real code under a scheduler', () => {
   it(
-    'keeps its promises in every schedule with one deviation',
+    `keeps its promises in every schedule with one deviation, in ${deep('every second configuration', 'all configurations')}`,
     async () => {
-      const names = await runTask(bundle, { does: 'list' });
+      const all = await runTask(bundle, { does: 'list' });
+      const names = all.filter((_, at) => at % deep(2, 1) === 0);
       const tasks = names.map((name) => ({ does: 'explore', name, most: 1 }) as const);
       expectNothing(merge(await runTasks(bundle, tasks, 1)));
     },
@@ -40,7 +41,7 @@ describe('the real code under a scheduler', () => {
   );
 
   it(
-    `keeps its promises in every schedule with two deviations, ${deep('shortest', 'short')} configurations`,
+    `keeps its promises in every schedule with two deviations, in the ${deep('shortest', 'short')} configurations`,
     async () => {
       const names = await runTask(bundle, { does: 'list' });
       const short = names.filter((name) => deep(SHORTEST, SHORT).test(name));

@@ -5,7 +5,7 @@ import { exploreAll, fromText, replay, runSeed, shrink, toText } from './explore
 import { configurationOfSeed, randomConfiguration } from './random-configuration.js';
 import type { Result } from './schedule.js';
 
-/** What a thread of the simulator is asked to do. */
+/** A task for a thread of the simulator. */
 export type Task =
   | { readonly does: 'list'; readonly only?: string }
   | {
@@ -27,7 +27,7 @@ export interface Found {
   readonly count: number;
 }
 
-/** What came of many schedules. */
+/** The outcome of many schedules. */
 export interface Summary {
   readonly scheduleCount: number;
   readonly actionCount: number;
@@ -35,7 +35,7 @@ export interface Summary {
   readonly violations: readonly Found[];
 }
 
-/** What came of one schedule. */
+/** The outcome of one schedule. */
 export interface Replayed {
   readonly violation: Result['violation'];
   readonly log: readonly string[];
@@ -92,7 +92,7 @@ function some(only = ''): readonly Configuration[] {
   return found;
 }
 
-/** Every second seed has a configuration of its own. */
+/** Every second seed generates its own configuration. */
 const ofSeed = (seed: number, only?: string): Configuration => {
   if (!only && seed % 2 === 1) return randomConfiguration(seed);
   const found = some(only);

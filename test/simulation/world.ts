@@ -7,7 +7,7 @@ import type { Client } from './clients.js';
 import type { Configuration } from './configuration.js';
 import { Judge } from './judge.js';
 
-/** What kind of thing happens; `effect` happens in the store, all others in a process. */
+/** The kind of an action. An `effect` happens in the store, all others in a process. */
 export type ActionKind =
   | 'timer'
   | 'effect'
@@ -20,7 +20,7 @@ export type ActionKind =
   | 'jump'
   | 'resume';
 
-/** One thing that happens at a time: everything between two of them is promises that settle. */
+/** One action. Between two actions only promises settle. */
 export interface Action {
   readonly id: number;
   readonly kind: ActionKind;
@@ -30,13 +30,13 @@ export interface Action {
   dueMs: number;
   order: number;
   run(): void;
-  /** What may go wrong with it, by name. */
+  /** Its possible faults, by name. */
   readonly faults?: Readonly<Record<string, () => void>>;
-  /** By how much it may be late. */
+  /** How late it may be. */
   readonly delaysMs?: readonly number[];
 }
 
-/** A timer as the code under test gets it: whether it keeps the process alive is checked at the end. */
+/** A timer of the code under test. The judge checks at the end whether it keeps the process alive. */
 class SimulatedTimer implements Timer {
   isKeepingAlive = true;
   action: Action | undefined;
@@ -48,7 +48,7 @@ class SimulatedTimer implements Timer {
   }
 }
 
-/** One of the processes that are simulated in this one. */
+/** A simulated process. */
 export class Process {
   readonly name: string;
   readonly options: Partial<OnceOptions>;
@@ -79,19 +79,19 @@ export class Process {
 /** Milliseconds since 1970 at which every simulation begins. */
 export const EPOCH_MS = 1_800_000_000_000;
 
-/** Everything that is simulated: clocks, timers, processes, the store and what is under way. */
+/** The simulated world: clocks, timers, processes, the store and the pending actions. */
 export class World {
   readonly configuration: Configuration;
   readonly processes: Process[];
   readonly store: Store;
   readonly judge: Judge;
   nowMs = 0;
-  /** Counts everything that happens: what has a smaller number happened before. */
+  /** Counts all actions. A smaller number happened earlier. */
   sequence = 0;
   current: Process | undefined;
-  /** The record of the key, as it is in the store. */
+  /** The record of the key in the store. */
   record: StoreRecord | undefined;
-  /** The key, as the store knows it. */
+  /** The key in the store. */
   key: string | undefined;
   readonly log: string[] | undefined;
   pending: Action[] = [];
@@ -113,12 +113,12 @@ export class World {
     this.judge = new Judge(this);
   }
 
-  /** By the store's clock, which nobody sets. */
+  /** By the store's clock, which no schedule sets. */
   storeClockMs(): number {
     return EPOCH_MS + this.nowMs;
   }
 
-  /** Makes this the runtime of the code under test until the function that is returned is called. */
+  /** Makes this the runtime of the code under test. Returns a function that ends this. */
   install(): () => void {
     return useRuntime({
       monotonicMs: () => this.nowMs,
@@ -158,7 +158,7 @@ export class World {
     return action.kind === 'effect' || action.kind === 'resume' || !action.process.isPaused;
   }
 
-  /** What happens next if nothing goes wrong. */
+  /** The next action without a deviation. */
   front(): Action | undefined {
     let front: Action | undefined;
     for (const action of this.pending) {
@@ -188,7 +188,7 @@ export class World {
         this.current = undefined;
         resolve();
       };
-      // Some steps of the platform's streams are no promises.
+      // Some steps of the platform's streams are not promises.
       setImmediate(this.configuration.layer === undefined ? end : () => setImmediate(end));
     });
   }
@@ -202,7 +202,7 @@ export class World {
   crash(process: Process): void {
     this.sequence++;
     process.isCrashed = true;
-    // What was sent to the store still takes effect.
+    // Requests that were sent to the store still take effect.
     this.pending = this.pending.filter(
       ({ process: owner, kind }) => owner !== process || kind === 'effect',
     );
@@ -219,7 +219,7 @@ export class World {
       dueMs: this.nowMs + forMs,
       run: () => {
         process.isPaused = false;
-        // As in Node.js: timers that are due come before what has arrived.
+        // As in Node.js, due timers fire before replies are read.
         const held = this.pending.filter(
           (action) =>
             action.process === process && action.kind !== 'effect' && action.dueMs <= this.nowMs,
@@ -238,7 +238,7 @@ export class World {
     });
   }
 
-  /** Of all that decides what may come: the record, the clocks, what is under way and who got what. */
+  /** A text of everything that determines the future: the record, the clocks, the pending actions and the callers' results. */
   stateHash(): number {
     const { record } = this;
     let hash = 2166136261;

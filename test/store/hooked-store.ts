@@ -25,7 +25,7 @@ export function hookedStore(
 }
 
 /** A promise, and what settles it. */
-export function gate<T = void>() {
+export function latch<T = void>() {
   let open: (value: T) => void = () => {};
   const opened = new Promise<T>((resolve) => {
     open = resolve;

@@ -5,7 +5,7 @@ import type { EventBody, HistoryEvent } from './history.js';
 const KEY = 'a';
 const LEASE_MS = 100;
 
-/** A history in the making; what is not said is as it usually is. */
+/** Builds a history. Members that are not given have usual values. */
 class Story {
   readonly events: HistoryEvent[] = [];
   readonly #tokens = new Map<string, number>();
@@ -36,7 +36,7 @@ class Story {
     return this.add(at, process, { type: 'renewed', ...body });
   }
 
-  /** The function ends, and its result is written; or the store says that another has the key. */
+  /** The function ends, and its result is written, or the store answers that another owner has the key. */
   keep(at: number, process: string, isKept = true): this {
     return this.add(at, process, { type: 'ran', run: `run of ${process}`, threw: false })
       .add(at + 1, process, { type: 'ending', key: KEY, owner: process })
@@ -62,7 +62,7 @@ class Story {
     return this.add(at, process, { type: 'answer', ...body });
   }
 
-  /** A caller whose function ran and was kept. */
+  /** A caller whose function ran and whose result was stored. */
   executed(at: number, process: string, token: number): this {
     return this.call(at, process)
       .run(at + 2, process, token)
@@ -85,7 +85,7 @@ const broken = (story: Story, isHeld = false) => {
   return (Object.keys(violations) as Violation[]).filter((name) => violations[name].length > 0);
 };
 
-/** For each invariant a history that breaks it. */
+/** A bad history for each invariant. */
 const STORIES: Readonly<Record<Violation, () => Story>> = {
   overlap: () => new Story().call(0, 'p').run(2, 'p', 1).call(40, 'q').run(50, 'q', 2),
   rerun: () => new Story().executed(0, 'p', 1).call(20, 'q').run(22, 'q', 2).keep(30, 'q'),
@@ -142,7 +142,7 @@ it('takes a claim that was given back before its reply came for none', () => {
 });
 
 it('finds a lost result by what another process was given', () => {
-  // The owner was killed before its store answered, but somebody has seen the result.
+  // The owner was killed before the store answered, but a caller has received the result.
   const story = new Story()
     .call(0, 'p')
     .run(2, 'p', 1)
@@ -158,7 +158,7 @@ it('finds a lost result by what another process was given', () => {
 it('takes a run after an evict, a fresh call and an expiry for what they are', () => {
   const kept = () => new Story().executed(0, 'p', 1);
   expect(broken(kept().evict(20, 22).executed(30, 'q', 2))).toEqual([]);
-  // One whose process ended before it was answered may have been done at any time.
+  // A call without an answer may have taken effect at any time.
   const unanswered = kept().add(20, 'e', { type: 'evict', call: 'evict', key: KEY });
   expect(broken(unanswered.executed(30, 'q', 2))).toEqual([]);
   const fresh = kept().call(20, 'q', { fresh: true }).run(22, 'q', 2, true).keep(30, 'q');

@@ -1,6 +1,6 @@
 import type { HistoryEvent } from './history.js';
 
-/** What must not happen to a key; for each, `test/torture-checker.test.ts` has a history that has it. */
+/** The violations. `checker.test.ts` has a bad history for each. */
 export const VIOLATIONS = {
   overlap: 'a claim was granted while the lease of another owner was certainly valid',
   rerun: 'the function ran again although its result had been acknowledged as kept',
@@ -27,13 +27,13 @@ export interface Verdict {
   /** Calls, evictions included. */
   readonly operations: number;
   readonly runs: number;
-  /** The keys to which it happened, each once; for `crash` processes, and what they wrote. */
+  /** The keys with the violation, each once; for `crash` the processes and their standard error. */
   readonly violations: Readonly<Record<Violation, readonly string[]>>;
-  /** Second runs that `leaseMs` explains: an owner died, or was silent for longer. Keys, each once. */
+  /** Keys with a second run that `leaseMs` explains: an owner died, or did not renew its lease. */
   readonly takenOver: readonly string[];
-  /** Callers got a result that the store never acknowledged, and the key ran again. */
+  /** Callers received a result that the store never acknowledged, and the key ran again. */
   readonly unkept: readonly string[];
-  /** What an operator and callers saw, counted: codes of errors, events. */
+  /** Counts of error codes and events. */
   readonly seen: Readonly<Record<string, number>>;
 }
 
@@ -42,19 +42,19 @@ type Of<Type extends HistoryEvent['type']> = Extract<HistoryEvent, { type: Type 
 interface Run {
   readonly event: Of<'run'>;
   readonly claim: Of<'claim'>;
-  /** When it ended or its process died; infinite while neither has happened. */
+  /** When it ended or its process died; infinite before that. */
   endedAt: number;
   threw: boolean;
-  /** When the store was first asked to keep its result, and by when it certainly had. */
+  /** When its result was first sent to the store, and when the store had confirmed it. */
   completeSentAt: number;
   keptAt: number;
-  /** The store said that another owner has the key. */
+  /** The store answered that another owner has the key. */
   wasRefused: boolean;
-  /** Values that callers got from it. */
+  /** The values that callers received from it. */
   readonly answers: Of<'answer'>[];
 }
 
-/** A span of time in which a finished record may have been taken away on purpose. */
+/** A period in which a finished record may have been removed on purpose. */
 interface Removal {
   readonly from: number;
   to: number;
@@ -72,7 +72,7 @@ class KeyHistory {
   readonly removals: Removal[] = [];
   readonly calls: { call: Of<'call'>; answer: Of<'answer'> | undefined }[] = [];
 
-  /** Until when `owner`'s lease is certain to hold, seen from the moment `at`. */
+  /** The time until which the lease of `owner` certainly holds, seen at `at`. */
   certainUntil(owner: string, at: number): number {
     if ((this.endings.get(owner) ?? Number.POSITIVE_INFINITY) <= at) return 0;
     return Math.max(
@@ -90,7 +90,7 @@ class KeyHistory {
   }
 }
 
-/** Judges what happened. The events are in the order of time. */
+/** Checks a history, whose events are in order of time. */
 export function check(events: readonly HistoryEvent[], options: CheckOptions): Verdict {
   const found = new Map<Violation, Set<string>>();
   const add = (violation: Violation, key: string) => {
@@ -196,7 +196,7 @@ function collect(events: readonly HistoryEvent[]) {
       }
       case 'run': {
         const claim = byToken.get(`${event.key} ${event.process} ${event.token}`);
-        // Without a claim it could not have begun: an error of the recording.
+        // A run cannot start without a claim, so the recording is wrong.
         if (claim === undefined) throw new Error(`run ${event.run} has no claim`);
         const run: Run = {
           event,
@@ -255,7 +255,7 @@ function collect(events: readonly HistoryEvent[]) {
     if (answer?.run === undefined) continue;
     const run = runs.get(answer.run);
     run?.answers.push(answer);
-    // Who did not run it got it from the store: so the store had it.
+    // A caller that did not run it received it from the store, so the store had it.
     if (run !== undefined && answer.layer === 'store' && run.event.call !== call.call) {
       run.keptAt = Math.min(run.keptAt, answer.at);
       run.completeSentAt = Math.min(run.completeSentAt, answer.at);
@@ -273,10 +273,10 @@ function checkClaims(history: KeyHistory, overlap: () => void, token: () => void
   const { claims } = history;
   for (const [index, later] of claims.entries()) {
     for (const earlier of claims.slice(0, index)) {
-      // The same claim sent again, after its reply was lost.
+      // The same claim, sent again after its reply was lost.
       if (earlier.owner === later.owner || earlier.at > later.sentAt) continue;
       if (later.token <= earlier.token) token();
-      // Given back before its reply came: the record it took over was restored, and nothing was run.
+      // Released before its reply arrived: the former record was restored, and no function ran.
       if ((history.endings.get(later.owner) ?? Number.POSITIVE_INFINITY) <= later.at) continue;
       if (history.certainUntil(earlier.owner, later.at) > later.at + ROUNDING_MS) overlap();
     }
@@ -329,7 +329,7 @@ function checkValues(
     const from = Math.min(earlier.completeSentAt, earlier.endedAt);
     if (later.claim.at - from >= ttlMs) continue;
     if (history.isRemovedBetween(from, later.claim.at, earlier.event.call)) continue;
-    // The store never said a word about this result: its callers were told all that there is.
+    // The store never confirmed this result. Only its own callers received it.
     if (earlier.keptAt === Number.POSITIVE_INFINITY && !earlier.wasRefused) report.unkept();
     else report.add('twoValues');
   }

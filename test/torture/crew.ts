@@ -7,22 +7,22 @@ import { fileURLToPath } from 'node:url';
 import { ended, endWithTests } from '../servers/process.js';
 import { type EventBody, type HistoryEvent, readHistory, sharedClockMs } from './history.js';
 
-// The same place from `test/torture/` and from `build/torture/`, where the bundle is.
+// The same path from `test/torture/` and from `build/torture/`, the folder of the bundle.
 const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
 
-/** Where a worker's store is: `kind` names a line of `stores.mjs`, the rest is for that. */
+/** The store of a worker. `kind` names a line of `stores.mjs`; the rest are its options. */
 export interface StoreAt {
   readonly kind: string;
   readonly [member: string]: unknown;
 }
 
-/** What workers do; times are a fraction of what users have, so that much happens in little time. */
+/** The load of the workers. Durations are a fraction of the defaults, so that much happens in little time. */
 export interface Load {
   readonly startedAt: number;
-  /** Calls at the same time in each process. */
+  /** Concurrent calls in each process. */
   readonly callers: number;
   readonly pauseMs: number;
-  /** So many new keys come into use every `windowMs`. */
+  /** The number of new keys in each `windowMs`. */
   readonly keysPerWindow: number;
   readonly windowMs: number;
   readonly leaseMs: number;
@@ -31,7 +31,7 @@ export interface Load {
   /** Shares of the calls. */
   readonly evicts: number;
   readonly freshCalls: number;
-  /** One result of ten has so many. */
+  /** The bytes of one result in ten. */
   readonly largeBytes: number;
 }
 
@@ -53,17 +53,17 @@ interface Worker {
   readonly child: ChildProcess;
   readonly ready: Promise<void>;
   readonly idle: Promise<void>;
-  /** What it wrote to its standard error. */
+  /** Its standard error. */
   errors(): string;
   isPaused: boolean;
 }
 
-/** The processes of one row, and what they write down. */
+/** The processes of one row, and their files. */
 export class Crew {
   readonly #folder = mkdtempSync(join(tmpdir(), 'samekey-torture-'));
   readonly #workers: Worker[] = [];
   readonly #row: string;
-  /** The first worker gets the first, the second the second, and so on from the first again. */
+  /** Workers use them in turn. */
   readonly #stores: readonly StoreAt[];
   readonly #load: Load;
   readonly #random: () => number;
@@ -78,19 +78,19 @@ export class Crew {
     this.#random = random;
   }
 
-  /** Writes down what is done to the workers or their store. */
+  /** Records a fault. */
   note(event: EventBody, process = 'supervisor') {
     if (this.#isOver) return;
     const line = JSON.stringify({ at: sharedClockMs(), process, ...event });
     appendFileSync(join(this.#folder, 'supervisor.jsonl'), `${line}\n`);
   }
 
-  /** Where a process with this name writes down what happens. */
+  /** The file of the process with this name. */
   logOf(name: string): string {
     return join(this.#folder, `${name}.jsonl`);
   }
 
-  /** A whole number below 2³¹ that the run's seed leads to. */
+  /** A number below 2³¹ that depends on the seed of the run. */
   seed(): number {
     return Math.floor(this.#random() * 2 ** 31);
   }
@@ -99,7 +99,7 @@ export class Crew {
     const started = Array.from({ length: count }, () => this.#start(this.#load.callers));
     this.#workers.push(...started);
     await Promise.all(started.map(({ ready }) => ready));
-    // Else nothing would be judged, and nothing found.
+    // Otherwise the checker would find nothing in an empty history.
     const dead = started.find(({ child }) => child.exitCode !== null);
     if (dead !== undefined) throw new Error(`a worker did not start: ${dead.errors()}`);
   }
@@ -146,7 +146,7 @@ export class Crew {
     };
   }
 
-  /** Kills a process in the middle of whatever it does; another one takes its place. */
+  /** Kills a process at any moment and starts another one. */
   async killOne(): Promise<void> {
     const index = Math.floor(this.#random() * this.#workers.length);
     const worker = this.#workers[index];
@@ -162,7 +162,7 @@ export class Crew {
     this.note({ type: 'killed' }, name);
   }
 
-  /** Stops a process for so long, as a suspended machine or a long garbage collection would. */
+  /** Stops a process, like a suspended machine or a long garbage collection. */
   async pauseOne(forMs: number): Promise<void> {
     const worker = this.#workers[Math.floor(this.#random() * this.#workers.length)];
     if (worker === undefined || worker.isPaused) return;
@@ -173,7 +173,7 @@ export class Crew {
     worker.isPaused = false;
   }
 
-  /** Has all calls end, with the store back; what has no answer after `graceMs` never gets one. */
+  /** Waits until all calls settle, with the store available. A call without an answer after `graceMs` counts as unanswered. */
   async finish(graceMs: number): Promise<void> {
     await Promise.all(this.#workers.map(({ ready }) => ready));
     for (const { child } of this.#workers) if (child.connected) child.send({ type: 'stop' });
@@ -183,8 +183,8 @@ export class Crew {
   }
 
   /**
-   * Calls with the keys whose results were acknowledged as kept: by one more process, or by the only
-   * one that has them.
+   * Calls with the keys whose results the store acknowledged: in a new process, or in the only process
+   * that has them.
    */
   async audit(numbers: readonly number[], isOfOneProcess = false): Promise<void> {
     const [only] = this.#workers;

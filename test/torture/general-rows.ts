@@ -3,10 +3,10 @@ import type { StoreAt } from './crew.js';
 import { startLink } from './link.js';
 import type { Row, Subject } from './torture.js';
 
-/** A store as it usually runs, for the faults that have nothing to do with what it is. */
+/** A store in its usual configuration, for the faults that all stores have in common. */
 export interface PlainStore {
   readonly store: string;
-  /** Whether it is in one process, and so gone with it. */
+  /** Whether it lives in one process and ends with it. */
   readonly isOfOneProcess?: true;
   missing(): string | undefined;
   start(): Promise<{ readonly at: readonly StoreAt[]; stop(): Promise<void> }>;
@@ -99,7 +99,7 @@ export function linkRows(
             link.muted = side;
             await sleep(200 + next() * 2000);
             link.muted = undefined;
-            // What was swallowed would shift everything behind it.
+            // Dropped bytes would shift all bytes after them.
             link.cut();
           }
           return `no ${side}`;

@@ -1,6 +1,6 @@
 import type { Violation } from './checker.js';
 
-/** What `test/torture/results.json` has of a row. */
+/** A row of `test/torture/results.json`. */
 export interface RowSummary {
   readonly name: string;
   readonly store: string;
@@ -40,14 +40,14 @@ const sum = (rows: readonly RowSummary[], of: (row: RowSummary) => number) =>
 
 const grouped = (number: number) => number.toLocaleString('en').replaceAll(',', ' ');
 
-/** How many keys of a thousand; less than one in a thousand shows, too. */
+/** Keys per thousand. A rate below one is shown, too. */
 function per1000(count: number, { keys }: RowSummary): string {
   if (count === 0) return '0';
   const rate = (count / keys) * 1000;
   return rate < 10 ? String(Math.max(0.1, Math.round(rate * 10) / 10)) : String(Math.round(rate));
 }
 
-/** What callers and operators met in at least one call of two hundred, the most frequent first. */
+/** The errors and events in at least one call of two hundred, the most frequent first. */
 function seenIn({ seen, operations }: RowSummary): string {
   const names = Object.entries(seen)
     .filter(([name, count]) => !name.startsWith('thrown') && count >= operations / 200)
@@ -89,24 +89,24 @@ export function renderGuarantees({ machine, versions, date, seed, rows }: Result
   const stores = [...new Set(rows.map(({ store }) => store))];
   const ran = rows.filter(({ missing }) => missing === undefined);
   const total = (of: (row: RowSummary) => number) => grouped(sum(ran, of));
-  return `# Guarantees
+  return `# What does samekey guarantee, with which store, under which fault?
 
-samekey runs a function at most once per key. This page says for which store and under which fault that holds, where it does not, and what you see when it happens. The tables are generated from recorded histories of real servers and real processes.
+samekey runs a function at most once per key. This page states for which store and under which fault that holds, where it does not, and which errors you see. The tables are generated from recorded histories of real servers and real processes.
 
 ## What "at most once" means
 
-- While the owner of a key lives and reaches its store, nobody else runs the function, and every duplicate gets the owner's result.
+- While the owner of a key lives and reaches its store, no other process runs the function, and every duplicate receives the owner's result.
 - A result that the store has acknowledged is replayed until it expires (\`ttlMs\`), is evicted, or a \`fresh\` call replaces it.
-- When an owner dies, or is silent for longer than \`leaseMs\`, nobody knows what it did. With \`onUnknown: 'retry'\`, the default, the next caller runs the function again. With \`onUnknown: 'hold'\` nobody does, and callers get \`SAMEKEY_UNKNOWN_OUTCOME\` until \`once.evict(key)\`. The column "ran again: owner lost" counts these runs; half of the keys were called with \`'hold'\`, and none of those ran again for this reason.
-- A store that loses a record which it has acknowledged breaks the promise: the next caller finds nothing and runs the function. This cannot be seen from outside. The column "ran again: record lost" counts these keys.
+- When an owner dies, or does not renew its lease for \`leaseMs\`, its outcome is unknown. With \`onUnknown: 'retry'\`, the default, the next caller runs the function again. With \`onUnknown: 'hold'\` no caller does, and callers receive \`SAMEKEY_UNKNOWN_OUTCOME\` until \`once.evict(key)\`. The column "ran again: owner lost" counts these runs. Half of the keys were called with \`'hold'\`, and none of them ran again for this reason.
+- If a store loses an acknowledged record, the guarantee does not hold: the next caller finds no record and runs the function. samekey cannot detect this. The column "ran again: record lost" counts these keys.
 
-**Fencing tokens.** \`fencingToken\` grows with every claim of a key. Below the tables stands whether it also did where a store had lost the record. A resource that remembers the largest token it has seen and refuses smaller ones rejects the late writes of an owner that was replaced. A token does not undo what the first run has done: after a lost record, both runs have taken place, one after the other or at the same time.
+**Fencing tokens.** \`fencingToken\` grows with every claim of a key. The section below the tables states whether it also grew after a store had lost the record. A resource that remembers the largest token it has seen and refuses smaller ones rejects late writes of a former owner. A token does not undo the effects of the first run: after a lost record both runs have taken place, one after the other or at the same time.
 
-**A result that cannot be written** is handed to its own caller; the key runs again when its lease has run out.
+**A result that cannot be stored** goes to its own callers. The key runs again after its lease has run out.
 
 ## The tables
 
-All numbers are keys of a thousand. "Two values" counts keys for which two callers were given different values, or a caller was given an older one, without an evict, a fresh call or an expiry between.
+All numbers are keys per thousand. "Two values" counts keys for which two callers received different values, or a caller received an older value, without an evict, a fresh call or an expiry in between.
 
 ${stores
   .map((store) =>
@@ -123,17 +123,17 @@ ${exceptions(ran)}
 
 | | meaning | what to do |
 | --- | --- | --- |
-| \`SAMEKEY_STORE\`, event \`storeError\` | The store failed or did not answer within \`storeTimeoutMs\`. A caller that gets this error for a claim ran nothing. | Nothing for a short failure: the call can be repeated. |
-| \`SAMEKEY_LEASE_LOST\`, event \`leaseLost\` | The owner was silent for too long, or the store forgot its claim. | Look for long pauses of the process and for a store that restarted or evicts. |
-| \`SAMEKEY_UNKNOWN_OUTCOME\`, event \`unknown\` | An owner died or was silent; with \`'hold'\` callers get the error, with \`'retry'\` the event tells of the next run. | Find out what the run did, then \`once.evict(key)\`. |
-| \`SAMEKEY_STORE_FULL\` | The store has no room for this result. It is in \`error.value\`. | Make room, or lower the size of results. |
-| a second run without any event | The store lost a record. | Use a store, or a setting of it, without that line in the tables above. |
+| \`SAMEKEY_STORE\`, event \`storeError\` | The store failed or did not answer within \`storeTimeoutMs\`. If the claim failed, the function did not run. | Nothing for a short failure: repeat the call. |
+| \`SAMEKEY_LEASE_LOST\`, event \`leaseLost\` | The owner did not renew its lease in time, or the store lost its claim. | Look for long pauses of the process, and for a store that restarted or evicts records. |
+| \`SAMEKEY_UNKNOWN_OUTCOME\`, event \`unknown\` | An owner died or did not renew its lease. With \`'hold'\` callers receive the error; with \`'retry'\` the event announces the next run. | Check the effects of the run, then call \`once.evict(key)\`. |
+| \`SAMEKEY_STORE_FULL\` | The store has no room for this result. It is in \`error.value\`. | Free space, or make results smaller. |
+| a second run without any event | The store lost a record. | Use a store, or a configuration of it, without such a row in the tables above. |
 
 ## How it was measured
 
 ${total(({ operations }) => operations)} calls with ${total(({ keys }) => keys)} keys, ${total(({ runs }) => runs)} runs of the function, ${total(({ kills }) => kills)} processes killed, ${total(({ faults }) => faults)} other faults injected; ${machine}; ${versions}; ${date}; seed ${seed}.
 
-Eight processes call with the same keys, most of them at the same time and some much later. Most functions take up to 20 ms, some longer than a lease; 4 % throw. 1 % of the calls evict, 2 % are fresh. Processes are killed with \`kill -9\` at random moments and replaced. Leases are 1 s and store timeouts 400 ms, a fraction of the defaults, so that faults outlast them; faults come every one or two seconds, so the rates are much higher than in a system that fails once a year. Other work kept the machine busy, so some store calls timed out without a fault. Every beginning and end is recorded with a clock that all processes share. A checker reads the merged history and reports each violation; its own tests give it a bad history for each invariant. At the end, a new process calls with every key whose result was acknowledged.
+Eight processes call with the same keys, most keys at the same time and some much later. Most functions take up to 20 ms, some longer than a lease; 4 % throw. 1 % of the calls evict, 2 % are fresh. Processes are killed with \`kill -9\` at random moments and replaced. Leases are 1 s and store timeouts 400 ms, a fraction of the defaults, so that faults outlast them. A fault happens every one or two seconds, so the rates are much higher than in a system that fails once a year. Other work kept the machine busy, so some store calls timed out without a fault. Every start and end is recorded with a clock that all processes share. A checker reads the merged history and reports violations. Its own tests give it a bad history for each invariant. At the end, a new process calls with every key whose result was acknowledged.
 
     npm run torture                          # an hour
     npm run torture -- --minutes 5 --only Redis --seed 1
@@ -141,7 +141,7 @@ Eight processes call with the same keys, most of them at the same time and some 
 `;
 }
 
-/** What happened although it must not, which is a fault of samekey; and tokens that did not grow. */
+/** Violations that no row permits, and tokens that did not grow. */
 function exceptions(rows: readonly RowSummary[]): string {
   const lines = rows.flatMap((row) =>
     (['token', 'unanswered', 'foreign', 'crash'] as const).flatMap((name) =>
@@ -149,14 +149,14 @@ function exceptions(rows: readonly RowSummary[]): string {
     ),
   );
   if (lines.length === 0) {
-    return 'In no history did a fencing token fail to grow, a caller stay without an answer, a caller get a value of another key, or a process end by itself.';
+    return 'In no history did a fencing token fail to grow, a caller stay without an answer, a caller receive a value of another key, or a process crash.';
   }
   return `Exceptions:\n\n${lines.map((line) => `- ${line}`).join('\n')}`;
 }
 
 const WORDS = {
   token: 'keys whose fencing token did not grow',
-  unanswered: 'keys with a caller that was not answered',
-  foreign: 'keys with a value that no run of theirs had made',
-  crash: 'processes that ended by themselves',
+  unanswered: 'keys with a call that did not settle',
+  foreign: 'keys with a value of another key',
+  crash: 'processes that crashed',
 } as const;

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What every event has: when, in milliseconds by a clock that all processes of the machine share. */
+/** Members of every event. `at` is in milliseconds by a clock that all processes of the machine share. */
 interface Common {
   readonly at: number;
-  /** Each start of a process has a name of its own. */
+  /** Each start of a process has its own name. */
   readonly process: string;
 }
 
-/** What processes write down, one line of JSON each. */
+/** The events that processes record, one line of JSON each. */
 export type HistoryEvent = Common &
   (
     | {
@@ -17,7 +17,7 @@ export type HistoryEvent = Common &
         readonly call: string;
         readonly key: string;
         readonly fresh?: boolean;
-        /** Made when the faults are over, to see whether a kept result is still there. */
+        /** Made after the faults, to check that a stored result still exists. */
         readonly audit?: boolean;
       }
     | {
@@ -25,7 +25,7 @@ export type HistoryEvent = Common &
         readonly call: string;
         readonly outcome?: 'executed' | 'joined' | 'replayed';
         readonly layer?: 'process' | 'store';
-        /** The run whose result it is, and the key that run was given. */
+        /** The run that made the result, and the key of that run. */
         readonly run?: string;
         readonly ofKey?: string;
         readonly code?: string;
@@ -41,7 +41,7 @@ export type HistoryEvent = Common &
       }
     | { readonly type: 'ran'; readonly run: string; readonly threw: boolean }
     | {
-        /** The store granted a claim; `at` is when the reply came. */
+        /** The store granted a claim; `at` is the time of the reply. */
         readonly type: 'claim';
         readonly key: string;
         readonly owner: string;
@@ -58,13 +58,13 @@ export type HistoryEvent = Common &
         readonly leaseMs: number;
       }
     | {
-        /** The owner is about to complete, release or end its lease: it may be over from now on. */
+        /** The owner is about to complete, release or end its lease, which may have ended from now on. */
         readonly type: 'ending';
         readonly key: string;
         readonly owner: string;
       }
     | {
-        /** The store answered a completion: the result is kept, or another owner has the key. */
+        /** The store answered a completion: it stored the result, or another owner has the key. */
         readonly type: 'completed';
         readonly key: string;
         readonly owner: string;
@@ -73,37 +73,37 @@ export type HistoryEvent = Common &
       }
     | { readonly type: 'evict'; readonly call: string; readonly key: string }
     | { readonly type: 'evicted'; readonly call: string; readonly key: string }
-    /** An event that `onEvent` was told and that an operator would look at. */
+    /** An event of `onEvent` for operators. */
     | { readonly type: 'told'; readonly what: string }
     /** The supervisor killed the process. */
     | { readonly type: 'killed' }
-    /** It ended by itself. */
+    /** It crashed. */
     | { readonly type: 'crashed'; readonly why: string }
-    /** The supervisor did this to the store or to a process. */
+    /** A fault that the supervisor injected. */
     | { readonly type: 'fault'; readonly what: string }
-    /** The store has been back for long enough to answer everything. */
+    /** The store has been available long enough to answer all calls. */
     | { readonly type: 'end' }
   );
 
-/** An event without what the writer of the file adds. */
+/** An event without the members that the log adds. */
 export type EventBody = HistoryEvent extends infer Each
   ? Each extends HistoryEvent
     ? Omit<Each, 'at' | 'process'>
     : never
   : never;
 
-/** Merges the files that the processes of a run wrote, in the order of time. */
+/** Merges the files of all processes in order of time. */
 export function readHistory(folder: string): HistoryEvent[] {
   const events = readdirSync(folder)
     .filter((name) => name.endsWith('.jsonl'))
     .flatMap((name) => {
       const lines = readFileSync(join(folder, name), 'utf8').split('\n');
-      // A process that was killed may have left half a line.
+      // A killed process may have written half a line.
       lines.pop();
       return lines.map((line) => JSON.parse(line) as HistoryEvent);
     });
   return events.sort((a, b) => a.at - b.at);
 }
 
-/** The machine's clock since it started: the same in every process, and nobody can set it. */
+/** The monotonic clock of the machine, the same in every process. */
 export const sharedClockMs = () => Number(process.hrtime.bigint()) / 1e6;

@@ -2,10 +2,10 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { random } from './seeded.mjs';
 
-/** A server that is alive answers sooner: at the latest, after `waitMs`, that it is still at it. */
+/** A live server answers sooner: after `waitMs` at the latest, with 409. */
 const NO_ANSWER_MS = 14_000;
 
-/** Sends requests to proxies or servers, and hangs up on some of them. */
+/** Sends requests to proxies or servers, and disconnects from some of them. */
 export function httpCaller({ at, seed, write }) {
   const next = random(seed);
   const agent = new Agent({ keepAlive: true });
@@ -29,13 +29,13 @@ export function httpCaller({ at, seed, write }) {
   };
 }
 
-/** Not by `fetch`, which may wait for ever for a server that closes as soon as it is connected to. */
+/** Without `fetch`, which may never settle if a server closes the connection at once. */
 function post(url, key, index, agent, signal) {
   return new Promise((resolve, reject) => {
     const headers = {
       'content-type': 'application/json',
       'idempotency-key': key,
-      // A provider cannot see which proxy asks it.
+      // A provider cannot see which proxy calls it.
       'x-sent-to': String(index),
     };
     const sent = request(url, { method: 'POST', headers, agent, signal }, (response) => {
@@ -56,7 +56,7 @@ function post(url, key, index, agent, signal) {
   });
 }
 
-/** Throws what came of the connection in a few words. */
+/** Throws a short description of the connection's failure. */
 function said({ name }) {
   const code = name === 'AbortError' ? 'the client hung up' : 'the connection broke';
   throw Object.assign(new Error(), { code });

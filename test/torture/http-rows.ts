@@ -18,7 +18,7 @@ const SERVER = fileURLToPath(new URL('http-server.mjs', import.meta.url));
 const missing = () => (hasRedis ? undefined : 'redis-server is not here');
 const load = { evicts: 0, freshCalls: 0 };
 
-/** One process of several behind an address that stays the same when it is started anew. */
+/** One of several processes. Its address stays the same after a restart. */
 interface Listener {
   readonly name: string;
   readonly port: number;
@@ -78,8 +78,8 @@ async function servers(): Promise<Subject> {
 }
 
 /**
- * A provider that writes down what it is asked, and by which proxy. Whether an answer was kept only
- * its clients see, when they are given it again.
+ * A provider that records its requests and the proxy of each. Only clients see whether an answer was
+ * stored, when they receive it again.
  */
 async function startProvider(crewOf: () => Crew) {
   let runCount = 0;
@@ -89,7 +89,7 @@ async function startProvider(crewOf: () => Crew) {
     const number = runCount++;
     const run = `provider/${number}`;
     const claim = { key, owner: run, token: number, sentAt: sharedClockMs() };
-    // Its proxy renews its lease for as long as it lives, and so does the connection.
+    // The proxy renews its lease, and keeps the connection, for as long as it lives.
     crew.note({ type: 'claim', ...claim, leaseMs: 1e9, takesFinished: false }, owner);
     crew.note({ type: 'run', run, call: '', key, attempt: 1, token: number }, owner);
     const next = crew.seed() / 2 ** 31;
@@ -106,7 +106,7 @@ async function startProvider(crewOf: () => Crew) {
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ run, key }));
   };
-  /** Their names, by where clients send to. */
+  /** Their names, by address. */
   const proxies = new Map<number, string>();
   const server = createServer((request, response) => {
     const index = Number(request.headers['x-sent-to']);

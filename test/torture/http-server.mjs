@@ -1,4 +1,4 @@
-/** A server of several that share a Redis: each run of its handler is a line in a file. */
+/** One of several servers that share a Redis. Each run of the handler is a line in a file. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,7 @@ const { name, log, store: at, seed, load } = JSON.parse(process.argv[2]);
 const next = random(seed);
 const writeAsItIs = writerTo(log, name);
 
-/** The store's keys are digests; the history has the client's. */
+/** The store's keys are digests. The history contains the client's keys. */
 const clientKey = new AsyncLocalStorage();
 const keys = new Map();
 const tokens = new Map();
@@ -28,7 +28,7 @@ const store = recordingStore(await OPEN[at.kind](at), write, clockMs);
 
 const app = express();
 const { leaseMs, storeTimeoutMs, ttlMs } = load;
-app.use((request, _, goOn) => clientKey.run(request.get('idempotency-key'), goOn));
+app.use((request, _, resume) => clientKey.run(request.get('idempotency-key'), resume));
 app.use(expressIdempotency({ store, leaseMs, storeTimeoutMs, ttlMs, cache: false }));
 let runCount = 0;
 app.post('/', async (request, response) => {

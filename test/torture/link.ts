@@ -1,20 +1,20 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A TCP connection to a server of this machine that can be made worse. */
+/** A TCP link to a local server, with faults. */
 export interface Link {
   readonly port: number;
-  /** Where new connections lead from now on. */
+  /** The port of new connections. */
   target: number;
-  /** How long everything takes, in each direction. */
+  /** The delay in each direction. */
   delayMs: number;
-  /** What is not passed on, though nobody is told. */
+  /** The directions that drop data silently. */
   muted: 'requests' | 'replies' | undefined;
   /** Ends every connection. */
   cut(): void;
   /** Ends every connection in the middle of the next reply on it. */
   cutNextReplies(): void;
-  /** Closes one direction of every connection; the other stays open. */
+  /** Closes one direction of every connection. */
   halfClose(side: 'requests' | 'replies'): void;
   stop(): Promise<void>;
 }
@@ -50,7 +50,7 @@ export async function startLink(target: number): Promise<Link> {
   function forward(pair: Pair, direction: 'requests' | 'replies') {
     const [from, to] =
       direction === 'requests' ? [pair.client, pair.server] : [pair.server, pair.client];
-    // One piece after another, however long each of them takes.
+    // In order, however long each piece takes.
     let before = NOTHING;
     const later = (act: () => void) => {
       if (link.delayMs === 0 && before === NOTHING) return act();

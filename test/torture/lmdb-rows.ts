@@ -36,7 +36,7 @@ function cannotMount(): string | undefined {
   return isMounted ? undefined : 'a tmpfs cannot be mounted here';
 }
 
-/** Another file takes all the room there is, and then less of it. */
+/** Another file fills the disk, and is then shortened. */
 async function diskFull(): Promise<Subject> {
   const path = folder();
   if (!mount(path)) throw new Error('mount failed');
@@ -48,7 +48,7 @@ async function diskFull(): Promise<Subject> {
       try {
         writeFileSync(filler, Buffer.alloc(bavail * bsize));
       } catch {
-        // It took what there was.
+        // The disk is full now.
       }
       await sleep(500 + next() * 2500);
       remove(filler);
@@ -61,7 +61,7 @@ async function diskFull(): Promise<Subject> {
   };
 }
 
-/** `cp -r` of the folder while it is written to; what it has is looked at with the program. */
+/** Copies the folder with `cp -r` while it is written, and lists the copy with the program. */
 async function copied(): Promise<Subject> {
   const path = folder();
   return {
@@ -109,7 +109,7 @@ const OWN_ROWS: readonly Omit<Row, 'store'>[] = [
   {
     name: 'LMDB: disk full',
     fault: 'the disk is full for a while',
-    unless: 'the process is aborted inside the `lmdb` package; what it had acknowledged stays',
+    unless: 'the `lmdb` package aborts the process; acknowledged results stay',
     mayHappen: ['crash'],
     missing: cannotMount,
     load: { largeBytes: 20_000 },

@@ -1,9 +1,9 @@
 import { openSync, writeSync } from 'node:fs';
 
-/** The machine's clock since it started: the same in every process, and nobody can set it. */
+/** The monotonic clock of the machine, the same in every process. */
 export const clockMs = () => Number(process.hrtime.bigint()) / 1e6;
 
-/** Writes events to a file, each at once: what was written is there whatever happens next. */
+/** Writes each event to a file at once, so that it survives the process. */
 export function writerTo(path, name) {
   const file = openSync(path, 'a');
   return (event) =>

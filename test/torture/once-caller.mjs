@@ -4,7 +4,7 @@ import { recordingStore } from './recording-store.mjs';
 import { random } from './seeded.mjs';
 import { OPEN } from './stores.mjs';
 
-/** What an operator would look at; the others are in the answers. */
+/** The events for operators. The answers contain the rest. */
 const TOLD = ['leaseLost', 'unknown', 'storeError'];
 
 /** Calls `once` on a store of this process. */

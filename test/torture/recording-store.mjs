@@ -1,4 +1,4 @@
-/** A store that writes down what its owners were granted and what they gave up, in front of another. */
+/** Wraps a store and records which claims it granted and which its owners ended. */
 export function recordingStore(store, write, clockMs) {
   const inherited = Object.create(store);
   return Object.assign(inherited, {

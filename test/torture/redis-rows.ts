@@ -42,7 +42,7 @@ async function restarted(
   };
 }
 
-/** What was written, a moment ago, of which nothing may be on the disk yet after a loss of power. */
+/** The recent writes that a loss of power may take from the disk. */
 function sinceSynced() {
   const sizes: { readonly at: number; readonly path: string; readonly size: number }[] = [];
   const timers = new Map<string, NodeJS.Timeout>();
@@ -58,7 +58,7 @@ function sinceSynced() {
       };
       timers.set(folder, setInterval(look, 50).unref());
     },
-    /** Takes away what was written in the last second, which `appendfsync everysec` may lose. */
+    /** Removes the writes of the last second, which `appendfsync everysec` may lose. */
     cut() {
       const old = sizes.filter(({ at }) => at < Date.now() - 1000).at(-1);
       if (old !== undefined && statSync(old.path).size > old.size) {
@@ -129,7 +129,7 @@ async function promotedByHand(): Promise<Subject> {
   };
 }
 
-/** A slot with keys in it moves, one key after another, while all of them are used. */
+/** Moves a slot, one key after another, while its keys are used. */
 async function slotMoved(): Promise<Subject> {
   const cluster = await startRedisCluster();
   const ids = await Promise.all(
@@ -171,7 +171,7 @@ async function slotMoved(): Promise<Subject> {
 }
 
 const linesOf = (reply: string) => reply.split(/\r?\n/);
-/** A reply of one text, without what the protocol puts around it. */
+/** A reply of one text, without the protocol around it. */
 const textOf = (reply: string) =>
   linesOf(reply)
     .find((line) => !line.startsWith('$'))
@@ -217,7 +217,7 @@ export const REDIS_ROWS: readonly Row[] = [
   {
     name: 'Redis: restart, appendfsync everysec',
     fault: 'the server is killed and restarts (`appendfsync everysec`)',
-    // Redis holds writes back for up to two seconds while an fsync is under way, and answers before.
+    // During an fsync Redis delays its writes for up to two seconds, and answers before.
     ...forgets('the record was written in the two seconds before, while the disk was busy'),
     start: () => restarted(['--appendfsync', 'everysec']),
   },
@@ -265,7 +265,7 @@ export const REDIS_ROWS: readonly Row[] = [
   })),
   {
     name: 'Redis: CLIENT PAUSE',
-    fault: 'the server answers nobody for a while (`CLIENT PAUSE`)',
+    fault: 'the server does not answer for a while (`CLIENT PAUSE`)',
     async start(): Promise<Subject> {
       const server = await startRedis();
       return {

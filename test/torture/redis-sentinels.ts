@@ -10,11 +10,11 @@ import type { Subject } from './torture.js';
 
 const NAME = 'torture';
 
-/** A Sentinel knows no QUIT, and so the client of Redis asks. */
+/** Sentinel has no QUIT. */
 const ask = async (port: number, ...words: string[]) =>
   (await promisify(execFile)('redis-cli', ['-p', String(port), ...words])).stdout;
 
-/** A master, a replica and three Sentinels, of which two must agree. */
+/** A master, a replica and three Sentinels with a quorum of two. */
 export async function startSentinels(): Promise<Subject> {
   const first = await startRedis();
   const second = await startRedis('--replicaof', `127.0.0.1 ${first.port}`);
@@ -42,7 +42,7 @@ export async function startSentinels(): Promise<Subject> {
       const until = Date.now() + 20_000;
       while ((await masterPort()) === before && Date.now() < until) await sleep(100);
       await master.start();
-      // It says it is a master until a Sentinel tells it otherwise.
+      // It acts as a master until a Sentinel reconfigures it.
       while (!/role:slave/.test(await master.ask('INFO', 'replication')) && Date.now() < until) {
         await sleep(200);
       }

@@ -6,7 +6,7 @@ import { POSTGRES, POSTGRES_ROWS } from './postgres-rows.js';
 import { REDIS, REDIS_ROWS } from './redis-rows.js';
 import type { Row } from './torture.js';
 
-/** Every store goes through what any process may meet; what it has of its own is in its file. */
+/** Every store has the common rows. Its own rows are in its own file. */
 const STORES = [MEMORY, LMDB, REDIS, POSTGRES];
 
 export const ROWS: readonly Row[] = [

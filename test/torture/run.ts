@@ -1,5 +1,5 @@
 /**
- * Runs every row of `rows.ts`, one after another, and says what it saw.
+ * Runs the rows of `rows.ts` one after another and prints the results.
  *
  *     npm run torture -- [--minutes N] [--only NAME] [--seed N] [--history FILE] [--results]
  */
@@ -15,23 +15,23 @@ import { type Row, type RowResult, torture } from './torture.js';
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '60' },
-    /** Rows whose name has this in it. */
+    /** Rows whose name contains this. */
     only: { type: 'string', default: '' },
     seed: { type: 'string' },
-    /** Where the last row's history is written to. */
+    /** The file for the history of the last row. */
     history: { type: 'string' },
-    /** Writes results.json and docs/guarantees.md; with `--only`, other rows stay as they are. */
+    /** Writes results.json and docs/guarantees.md. With `--only` the other rows are kept. */
     results: { type: 'boolean', default: false },
   },
 });
 
-// The same place from `test/torture/` and from `build/torture/`, where the bundle is.
+// The same path from `test/torture/` and from `build/torture/`, the folder of the bundle.
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const RESULTS = at('test/torture/results.json');
 
 const rows = ROWS.filter(({ name }) => name.includes(values.only));
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-/** Starting servers and processes, the last answers, and the audit. */
+/** The time for starting servers and processes, the last answers, and the audit. */
 const REST_SECONDS = 12;
 const seconds = Math.max(3, (Number(values.minutes) * 60) / rows.length - REST_SECONDS);
 console.log(`${rows.length} rows, ${seconds.toFixed(0)} s of faults each, seed ${seed}`);

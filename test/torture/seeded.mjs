@@ -11,7 +11,7 @@ export function random(seed) {
   };
 }
 
-/** The key with this number; every second one is called with `onUnknown: 'hold'`. */
+/** The key with this number. Every second key is called with `onUnknown: 'hold'`. */
 export function keyAt(row, number) {
   const digest = createHash('sha256').update(`${row} ${number}`).digest('hex');
   return { key: `ik_${digest}`, isHeld: number % 2 === 1 };

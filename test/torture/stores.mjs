@@ -1,6 +1,6 @@
 /**
- * How a worker opens each kind of store. A new store is one more line here, and a line for each of
- * its faults in `rows.ts`.
+ * How a worker opens each kind of store. A new store is a line here, and a line for each of its faults
+ * in `rows.ts`.
  */
 const ignore = () => {};
 const redisStore = async (client) =>

@@ -3,7 +3,7 @@ import { deep } from '../depth.js';
 import { ROWS } from './rows.js';
 import { torture } from './torture.js';
 
-/** One row for each kind of store. The third must find what a server without persistence loses. */
+/** One row for each kind of store. The third must find the records that a server without persistence loses. */
 const QUICK = [
   'memory: paused',
   'LMDB: killed',
@@ -40,7 +40,7 @@ const rowNamed = (name: string) => {
   return row;
 };
 
-/** The same choices in every run; their outcome depends on the timing of servers and processes. */
+/** The same choices in every run. Their outcome depends on the timing of servers and processes. */
 const SEED = 12;
 const SECONDS = deep(2, 4);
 
@@ -56,10 +56,10 @@ describe(`histories of six processes in ${SECONDS} s`, () => {
     const { verdict, broken } = await torture(row, { seconds: SECONDS, seed: SEED, workers: 6 });
     const why = broken.map((violation) => [violation, verdict.violations[violation]]);
     expect(Object.fromEntries(why)).toEqual({});
-    // A row in which nothing was done would show nothing.
+    // A row without calls would show nothing.
     expect(verdict.runs).toBeGreaterThan(5);
     if (name === 'Redis: restart, no persistence') {
-      // What is lost for certain must be found.
+      // A certain loss must be found.
       expect(verdict.violations.lost.length + verdict.violations.rerun.length).toBeGreaterThan(0);
     }
   });

@@ -4,13 +4,13 @@ import { Crew, LOAD, type Load, type StoreAt } from './crew.js';
 import { sharedClockMs } from './history.js';
 import { keyAt, random } from './seeded.mjs';
 
-/** A store under test, and what is done to it while workers use it. */
+/** A store under test, and its fault. */
 export interface Subject {
-  /** How workers open it, in turn. */
+  /** How the workers open it, in turn. */
   readonly at: readonly StoreAt[];
-  /** Starts what writes into the history itself, before the workers. */
+  /** Starts processes that write to the history, before the workers. */
   begin?(crew: Crew): Promise<void>;
-  /** Does it once, and returns when the store is as it was; says what it did. */
+  /** Injects the fault once, resolves when the store is restored, and returns a description. */
   fault?(crew: Crew, random: () => number): Promise<string>;
   stop(): Promise<void>;
 }
@@ -20,26 +20,26 @@ export interface Row {
   readonly name: string;
   readonly store: string;
   readonly fault: string;
-  /** When the promise of at most one run does not hold, and which violations that explains. */
+  /** When the guarantee does not hold, and which violations that explains. */
   readonly unless?: string;
   readonly mayHappen?: readonly Violation[];
-  /** Whether nobody should run it like this. */
+  /** Whether the configuration is not supported. */
   readonly isUnsupported?: true;
   readonly load?: Partial<Load>;
-  /** One process for a store that is in one. */
+  /** One process, for a store that lives in one. */
   readonly workers?: number;
-  /** Whether every second key is called with `onUnknown: 'hold'`, which is so unless it says no. */
+  /** Whether every second key is called with `onUnknown: 'hold'`. Default: yes. */
   readonly holds?: false;
-  /** Whether processes are killed as well, which is so unless it says no. */
+  /** Whether processes are killed as well. Default: yes. */
   readonly kills?: false;
-  /** How long to wait between two faults; 1500 ms unless given. */
+  /** The time between two faults. Default: 1500 ms. */
   readonly everyMs?: number;
-  /** Why it cannot run here, if it cannot. */
+  /** Why it cannot run here. */
   missing?(): string | undefined;
   start(): Promise<Subject>;
 }
 
-/** What follows when a store may lose a record that it has acknowledged. */
+/** The violations of a store that may lose an acknowledged record. */
 export const forgets = (unless: string) => ({
   unless,
   mayHappen: ['overlap', 'rerun', 'lost', 'twoValues', 'stale', 'heldRerun'] as const,
@@ -52,9 +52,9 @@ export interface RowResult {
   readonly faults: number;
   readonly kills: number;
   readonly verdict: Verdict;
-  /** How many keys of a thousand it happened to. */
+  /** Keys per thousand. */
   readonly per1000: Readonly<Record<Violation, number>>;
-  /** What happened and must not, by the row. */
+  /** The violations that the row does not permit. */
   readonly broken: readonly Violation[];
 }
 
@@ -64,11 +64,11 @@ export interface TortureOptions {
   readonly workers?: number;
   /** Processes killed a second. */
   readonly killsPerSecond?: number;
-  /** Is told of the events before they are judged, for who wants to keep them. */
+  /** Receives the events before the check. */
   readonly onHistory?: (events: ReturnType<Crew['history']>) => void;
 }
 
-/** Runs one row, and judges its history. */
+/** Runs one row and checks its history. */
 export async function torture(row: Row, options: TortureOptions): Promise<RowResult> {
   const { seconds, seed, killsPerSecond = 0.5 } = options;
   const next = random(seed);

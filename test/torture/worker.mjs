@@ -1,6 +1,6 @@
 /**
- * One process of several that call with the same keys, on what the package ships. Each thing that
- * begins or ends is a line in a file of its own, which is there whatever happens to the process.
+ * One of several processes that call with the same keys, on the built package. It writes each start
+ * and end to its own file, which survives the process.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { httpCaller } from './http-caller.mjs';
@@ -30,7 +30,7 @@ async function call(target, { fresh = false, audit = false } = {}) {
 async function evict(target) {
   const id = `${name}.${callCount++}`;
   write({ type: 'evict', call: id, key: target.key });
-  // A store that fails leaves it open whether it was done, and so does this process's end.
+  // If the store fails or this process ends, it is unknown whether the operation took effect.
   const isAnswered = await caller.evict(target).then(
     () => true,
     () => false,
@@ -40,11 +40,11 @@ async function evict(target) {
 
 let isStopping = false;
 
-/** One call after another, until the supervisor says that it is enough. */
+/** Calls until the supervisor ends it. */
 async function callAgainAndAgain() {
   while (!isStopping) {
     const window = Math.floor((clockMs() - load.startedAt) / load.windowMs);
-    // Most keys are used by everybody at the same time; some much later, when they should be kept.
+    // All processes use most keys at the same time, and some keys much later, when the results should be stored.
     const isOld = next() < 0.15;
     const used = isOld ? Math.floor(next() * (window + 1)) : window;
     const number = used * load.keysPerWindow + Math.floor(next() * load.keysPerWindow);

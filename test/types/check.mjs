@@ -1,7 +1,7 @@
 /**
- * Packs samekey and compiles its users against the package: every TypeScript of package.json, both
- * ways of resolving modules, with the declarations of the DOM, of Node, or neither. The package's
- * own declarations are checked as well (`skipLibCheck` is off).
+ * Packs samekey and compiles programs that use it: with every TypeScript of package.json, both module
+ * resolutions, and the declarations of the DOM, of Node, or neither. Also checks the declarations of
+ * the package (`skipLibCheck` is off).
  */
 import { execFile, execFileSync } from 'node:child_process';
 import {
@@ -66,7 +66,7 @@ try {
         noUncheckedIndexedAccess: true,
         verbatimModuleSyntax: true,
         noEmit: true,
-        // TypeScript's own libraries are no business of ours, and half of the time.
+        // TypeScript's own libraries are not checked: that would take half of the time.
         skipDefaultLibCheck: true,
       };
       writeFileSync(join(project, name), JSON.stringify({ compilerOptions, files }));
@@ -76,7 +76,7 @@ try {
   const queue = [...compilers];
   const work = async () => {
     for (let compiler = queue.shift(); compiler !== undefined; compiler = queue.shift()) {
-      // One process builds them all, and reads the libraries once.
+      // One process builds all projects and reads the libraries once.
       const tsc = join(here, 'node_modules', compiler, 'bin', 'tsc');
       const { code, stdout } = await new Promise((resolve) =>
         execFile(

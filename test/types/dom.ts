@@ -1,4 +1,4 @@
-// With the DOM's declarations: its streams, blobs and signals are taken, and takes what is returned.
+// With the DOM's declarations: its streams, blobs and signals are accepted, and it accepts the results.
 import { canonicalBytes, keyOfJson, keyOfStream, sha256, sha256Hex } from 'samekey';
 import * as aiSdk from 'samekey/ai-sdk';
 import * as batch from 'samekey/batch';
@@ -21,9 +21,9 @@ new Response(canonicalBytes({ a: 1 }));
 new Blob([sha256('a')]);
 crypto.subtle.digest('SHA-256', sha256('a'));
 
-// @ts-expect-error: a promise of a stream is no stream
+// @ts-expect-error: a promise of a stream is not a stream
 keyOfStream(Promise.resolve(new ReadableStream()));
-// @ts-expect-error: a target of other events is no signal
+// @ts-expect-error: an event target with other events is not a signal
 keyOfStream(new Blob([]), { signal: new EventTarget() });
 
 const store = memory.memoryStore();
@@ -52,9 +52,9 @@ const created = (planned: batch.PlannedBatch): Promise<batch.Created> =>
     { store },
   );
 
-// @ts-expect-error: there is no such provider
+// @ts-expect-error: unknown provider
 batch.planBatch([], { store, provider: 'bedrock' });
-// @ts-expect-error: a request has a body
+// @ts-expect-error: a request needs a body
 batch.planBatch([{ custom_id: 'anna' }], { store, provider: 'openai' });
 
 export { aiSdk, batch, cost, created, dropped, memory, once, recorded };

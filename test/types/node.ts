@@ -23,7 +23,7 @@ const pool = createPool({ threads: 2 });
 const keys: Promise<Key[]> = pool.keysOfJson([Buffer.from('1'), '2']);
 const lines: AsyncIterable<LineKey> = pool.jsonLines(createReadStream('a'));
 
-// @ts-expect-error: a path is no stream
+// @ts-expect-error: a path is not a stream
 pool.jsonLines('requests.jsonl');
 
 const store = memory.memoryStore();
@@ -52,9 +52,9 @@ const created = (planned: batch.PlannedBatch): Promise<batch.Created> =>
     { store },
   );
 
-// @ts-expect-error: there is no such provider
+// @ts-expect-error: unknown provider
 batch.planBatch([], { store, provider: 'bedrock' });
-// @ts-expect-error: a request has a body
+// @ts-expect-error: a request needs a body
 batch.planBatch([{ custom_id: 'anna' }], { store, provider: 'openai' });
 
 export { aiSdk, batch, cost, created, dropped, keys, lines, memory, once, recorded };

@@ -1,5 +1,5 @@
-// Compiled against the packed package, by each TypeScript: what is exported has the types it is said
-// to have. Nothing here needs the DOM's or Node's declarations.
+// Compiled by each TypeScript against the packed package: the exports have the documented types.
+// Nothing here needs the declarations of the DOM or of Node.
 import {
   type ActiveEngine,
   type activeEngine,
@@ -48,7 +48,7 @@ import type * as pure from 'samekey/pure';
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-/** Does not compile unless both are one type; `any` is no type but itself. */
+/** Compiles only if both are the same type; `any` equals only itself. */
 function same<A, B>(..._proof: Equal<A, B> extends true ? [] : ['not the same type']): void {}
 
 type Bytes = ReturnType<typeof Uint8Array.of>;
@@ -97,7 +97,7 @@ same<ReturnType<typeof hasher.save>, Bytes>();
 const unknown: unknown = asText;
 if (isKey(unknown)) same<typeof unknown, Key>();
 
-// What is taken.
+// Accepted.
 sha256Hex('abc', { bits: 128, secret: bytes });
 sha256Hex(bytes);
 sha256Hex(buffer);
@@ -123,30 +123,30 @@ declare const error: SamekeyError;
 same<typeof error.code, SamekeyErrorCode>();
 same<typeof error.path, string | undefined>();
 
-// What is not.
-// @ts-expect-error: a number is no content
+// Refused.
+// @ts-expect-error: a number is not content
 sha256Hex(7);
-// @ts-expect-error: neither is nothing
+// @ts-expect-error: undefined is not content
 sha256();
 // @ts-expect-error: keys have 128 or 256 bits
 sha256Hex('abc', { bits: 64 });
-// @ts-expect-error: a member that there is not
+// @ts-expect-error: unknown member
 keyOf({}, { excludes: ['$.a'] });
-// @ts-expect-error: there is no such engine
+// @ts-expect-error: unknown engine
 useEngine('gpu');
-// @ts-expect-error: text alone is no stream
+// @ts-expect-error: a text is not a stream
 keyOfStream('text');
-// @ts-expect-error: neither is a number
+// @ts-expect-error: a number is not a stream
 keyOfStream(7);
-// @ts-expect-error: a promise of a key is no key
+// @ts-expect-error: a promise of a key is not a key
 const early: Key = keyOfStream(stream);
-// @ts-expect-error: no code of ours
+// @ts-expect-error: unknown code
 const other: SamekeyErrorCode = 'ENOENT';
-// @ts-expect-error: any text is no key
+// @ts-expect-error: a text is not a key
 const guessed: Key = asText;
-// @ts-expect-error: there is no such export
+// @ts-expect-error: unknown export
 import('samekey').then(({ keyof }) => keyof);
-// @ts-expect-error: what is inside is nobody else's
+// @ts-expect-error: private
 import('samekey/dist/index.js');
 
 export { code, early, guessed, namespace, other, preset };

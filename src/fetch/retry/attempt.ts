@@ -2,13 +2,13 @@ import { type OutgoingRequest, send } from '../../request/outgoing-request.js';
 import { HttpError } from '../../response/errors.js';
 import { clearTimer, setTimer } from '../../runtime/runtime.js';
 
-/** How long an attempt may take, and what that time is called. */
+/** How long an attempt may take, and the option that says how long. */
 export interface AttemptLimit {
   readonly ms: number;
   readonly name: 'attemptTimeoutMs' | 'deadlineMs';
 }
 
-/** What came of an attempt: it ends when the headers are there, or not in time. */
+/** The result of an attempt, which ends when the headers arrive or its time is over. */
 export type Attempt =
   | { readonly response: Response }
   | { readonly error: unknown; readonly isLate: boolean };
@@ -29,9 +29,9 @@ export async function attemptOf(
     }
   }
   const timeout = new AbortController();
-  const timer = setTimer(() => timeout.abort(tooLate(request, limit)), limit.ms);
+  const timer = setTimer(() => timeout.abort(timeoutError(request, limit)), limit.ms);
   try {
-    // The body follows the caller's signal, also when the time for the headers is over.
+    // The caller's signal also aborts the body, after the headers have arrived.
     const either = AbortSignal.any([signal, timeout.signal]);
     return { response: await send(request, headers, either, fetch) };
   } catch (error) {
@@ -42,11 +42,11 @@ export async function attemptOf(
   }
 }
 
-/** A query is not shown: keys are in some. */
-function tooLate({ url }: OutgoingRequest, { ms, name }: AttemptLimit): HttpError {
+/** The message has no query, because some queries contain API keys. */
+function timeoutError({ url }: OutgoingRequest, { ms, name }: AttemptLimit): HttpError {
   const { origin, pathname } = new URL(url);
   return new HttpError(
     'SAMEKEY_TIMEOUT',
-    `Cannot get a response from ${origin}${pathname}: there was none in the ${ms} ms left, wanted one or a larger ${name}`,
+    `Cannot get a response from ${origin}${pathname}: no response arrived in the ${ms} ms left, wanted one or a larger ${name}`,
   );
 }

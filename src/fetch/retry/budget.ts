@@ -11,8 +11,8 @@ const budgetOptions = /* @__PURE__ */ specs(() => ({
 export interface RetryBudgetOptions extends OptionsOf<typeof budgetOptions> {}
 
 /**
- * How many of all calls may be retries. With four attempts each, an outage would be met by four times
- * the load that the other side could not bear.
+ * Bounds the share of retries among all calls. Without a budget, four attempts per call send an
+ * overloaded server four times its load.
  */
 export class RetryBudget {
   readonly #ratio: number;
@@ -25,14 +25,14 @@ export class RetryBudget {
     this.#tokens = burst;
   }
 
-  /** There was a call. */
+  /** Counts a call, which earns a part of a retry. */
   earn(): void {
     this.#tokens = Math.min(this.#burst, this.#tokens + this.#ratio);
   }
 
-  /** Takes a retry, if there is one left. */
+  /** Takes one retry. Returns `false` if no retry is left. */
   spend(): boolean {
-    // A fifth five times is less than one.
+    // 0.2 added five times is less than 1 in floating point.
     if (this.#tokens < 1 - 1e-9) return false;
     this.#tokens -= 1;
     return true;
@@ -40,8 +40,8 @@ export class RetryBudget {
 }
 
 /**
- * Returns a budget for the retries of all policies it is given to: of n calls, at most
- * `burst + ratio × n` are retried.
+ * Returns a budget for the retries of every policy that has it: n calls cause at most
+ * `burst + ratio × n` retries.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for numbers out of range.
  * @example

@@ -12,26 +12,27 @@ import { delayAfter, retryAfterMs, wait } from './delay.js';
 import { faultOf } from './fault.js';
 import { NEVER_RETRIED, type RetryPolicy, type RetrySettings, retryOptions } from './options.js';
 
+export { retryPolicies } from '../../providers/registry.js';
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './budget.js';
 export type { RetryEvent, RetryPolicy, RetryRules } from './options.js';
-export { retryPolicies } from './presets.js';
 
-/** Why an attempt is followed by another one. */
+/** Why another attempt follows. */
 interface Reason {
   readonly text: string;
-  /** How long the server asks to be left alone. */
+  /** The wait that the server asks for. */
   readonly askedMs?: number | undefined;
 }
 
 /**
- * Returns a `fetch` that tries again by a policy, with one key in the `Idempotency-Key` header of all
- * attempts: the caller's, or one derived from the request before the first.
+ * Returns a `fetch` that retries by a policy. All attempts carry the same key in the `Idempotency-Key`
+ * header: the caller's own key, or one derived from the request before the first attempt.
  *
- * The response that is not retried is the one that came; when there was none, the error of the last
- * attempt is thrown. 400, 401, 403, 404 and 422 are never retried.
+ * The returned `fetch` resolves with the first response that is not retried, its body unread. If the
+ * last attempt had no response, it rejects with the error of that attempt. The statuses 400, 401, 403,
+ * 404 and 422 are never retried.
  *
- * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for a policy that cannot be used; its
- *   `fetch` rejects with `SAMEKEY_TIMEOUT` when there is no response in time.
+ * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` if the policy is not valid. The returned
+ *   `fetch` rejects with `SAMEKEY_TIMEOUT` if no response arrives in time.
  * @example
  * const keys = [];
  * const flaky = async (_, { headers }) => {
@@ -66,17 +67,19 @@ export function withRetry(
       headers.set(header.name, header.write(key));
     }
     const key = headers.get(header.name) as string;
-    // Called as a function: platforms refuse it as another object's method.
-    return retried(request, headers, key, settings, budget, (input, init) => fetch(input, init));
+    // A platform's `fetch` must not be called as a method of another object.
+    return sendWithRetries(request, headers, key, settings, budget, (input, init) =>
+      fetch(input, init),
+    );
   };
 }
 
 /**
- * The loop itself is ours: cockatiel 3 waits on when the signal has aborted and decides before a body
- * can have been read, and its version 4, as p-retry 8, needs Node 22; p-retry 7 has no delay but its
- * own, and takes a response for a success unless it is thrown.
+ * The loop is samekey's own. cockatiel 3 waits to the end after an abort, and decides before a body can
+ * be read. cockatiel 4 and p-retry 8 need Node 22. p-retry 7 has only its own delays, and regards every
+ * response as a success that is not thrown.
  */
-async function retried(
+async function sendWithRetries(
   request: OutgoingRequest,
   headers: Headers,
   key: string,
@@ -102,12 +105,12 @@ async function retried(
     const isTooLong = (askedMs ?? 0) > maxRetryAfterMs || monotonicMs() + delayMs >= endsAt;
     if (isTooLong || budget?.spend() === false) return outcomeOf(result);
 
-    // Nobody reads it, and it may hold a connection.
+    // No caller reads this body, and it may occupy a connection.
     if ('response' in result) result.response.body?.cancel().catch(() => {});
     try {
       settings.onRetry?.({ attempt, delayMs, reason: text, key });
     } catch {
-      // Who watches does not decide.
+      // An error of `onRetry` must not change the result.
     }
     await wait(delayMs, signal);
   }
@@ -126,7 +129,7 @@ function limitOf({ attemptTimeoutMs }: RetrySettings, leftMs: number): AttemptLi
   return { ms: Math.max(1, Math.ceil(leftMs)), name: 'deadlineMs' };
 }
 
-/** Why what came of an attempt is worth another one, if it is. */
+/** Returns why an attempt is retried, or `undefined` if it is not. */
 async function reasonFor(result: Attempt, settings: RetrySettings): Promise<Reason | undefined> {
   if ('response' in result) return reasonIn(result.response, settings);
   const { error, isLate } = result;
@@ -135,12 +138,12 @@ async function reasonFor(result: Attempt, settings: RetrySettings): Promise<Reas
   return { text: error instanceof Error ? error.message : String(error) };
 }
 
-/** As `ECONNRESET`, which Bun says of a connection; and not as `ERR_INVALID_ARG_TYPE`. */
+/** Bun reports broken connections with codes such as `ECONNRESET`. `ERR_INVALID_ARG_TYPE` does not match. */
 const SYSTEM_CODE = /^E(?!RR_)[A-Z_]+$/;
 
-/** Whether an error is about the connection, not about the request or somebody's decision. */
+/** Whether an error is about the connection, and not about the request or an abort. */
 function isTransient(error: unknown): boolean {
-  // What `fetch` throws for a connection is a TypeError, and so it does for what cannot be sent.
+  // `fetch` throws a TypeError for a broken connection, and for a request that it cannot send.
   const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
   if (error instanceof TypeError) return isNetworkError(error) || SYSTEM_CODE.test(String(code));
   return name !== 'AbortError' && !String(code).startsWith('SAMEKEY_');
@@ -150,20 +153,20 @@ async function reasonIn(response: Response, settings: RetrySettings): Promise<Re
   const { status, headers } = response;
   const { statuses, codes, finalCodes } = settings;
   if (status < 400 || NEVER_RETRIED.has(status)) return undefined;
-  const should = headers.get('x-should-retry');
-  if (should === 'false') return undefined;
+  const shouldRetry = headers.get('x-should-retry');
+  if (shouldRetry === 'false') return undefined;
 
   const fault = await faultOf(response);
-  const is = (code: string | RegExp) =>
+  const hasCode = (code: string | RegExp) =>
     fault.codes.some((found) =>
       typeof code === 'string' ? found === code : found.search(code) !== -1,
     );
-  if (finalCodes.some(is)) return undefined;
+  if (finalCodes.some(hasCode)) return undefined;
   const isRetried =
-    should === 'true' ||
+    shouldRetry === 'true' ||
     statuses.includes(status) ||
     (status >= 500 && statuses.includes('5xx')) ||
-    codes.some(is);
+    codes.some(hasCode);
   if (!isRetried) return undefined;
   return {
     text: [status, ...new Set(fault.codes)].join(' '),

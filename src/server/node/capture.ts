@@ -216,7 +216,7 @@ class Capture {
     const onWritten = [encoding, callback].find((each) => typeof each === 'function');
     const bytes = bytesOf(chunk, encoding);
     if (onWritten !== undefined) queueMicrotask(() => (onWritten as Listener)());
-    // `true` after a drop: a handler that waits for `drain` would wait for ever otherwise.
+    // `true` after a drop: a handler that waits for `drain` would never continue otherwise.
     if (this.#isFinished) return this.#isDropped;
     this.#needHead();
     if (bytes.length > 0 && !this.#isDropped) this.#body?.enqueue(bytes);
@@ -289,7 +289,7 @@ class Capture {
     this.#isDisconnected = true;
     if (this.#isFinished) return;
     const socket = this.#socket.real;
-    // Neither the client nor the network closed the connection, so this side did: frameworks do that
+    // The connection was not closed by the client or the network, so this side closed it: frameworks do that
     // after an error behind the head. Before the head it is a server that shuts down, and the
     // handler's result still counts.
     const isClosedHere =

@@ -8,7 +8,7 @@ import { HiddenDisconnect } from './disconnect.js';
 import { hasBody, headersOf, type NodeRequest, type NodeResponse } from './http.js';
 import { headersSet } from './written.js';
 
-/** What differs between frameworks. */
+/** The parts that differ between frameworks. */
 export interface NodeProcessing {
   readonly from: NodeRequest;
   readonly to: NodeResponse;

@@ -34,7 +34,7 @@ export const contentRules: readonly Rule[] = [
     name: 'payloads are bytes, from none to the largest',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
-      const largest = stage.options.maxPayloadBytes ?? 1024 * 1024;
+      const largest = stage.options.maxPayloadBytes;
       for (const byteCount of [0, 1, 2, 255, 256, 4095, 4096, 65_537, largest]) {
         if (byteCount > largest) continue;
         const key = stage.newKey();

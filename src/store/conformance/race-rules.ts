@@ -26,7 +26,7 @@ export const raceRules: readonly Rule[] = [
       const store = await openSome(stage);
       const key = stage.newKey();
       const results = await Promise.all(
-        Array.from({ length: stage.options.claimers ?? 50 }, (_, index) =>
+        Array.from({ length: stage.options.claimers }, (_, index) =>
           store(index).claim(key, request({ takeUnknown: true, takeFinished: true })),
         ),
       );
@@ -45,7 +45,7 @@ export const raceRules: readonly Rule[] = [
       await claim(store(0), key, { leaseMs: SHORT_MS });
       await stage.passMs(store(0), 2 * SHORT_MS);
       const results = await Promise.all(
-        Array.from({ length: stage.options.claimers ?? 50 }, (_, index) =>
+        Array.from({ length: stage.options.claimers }, (_, index) =>
           store(index).claim(key, request({ takeUnknown: true })),
         ),
       );
@@ -62,7 +62,7 @@ export const raceRules: readonly Rule[] = [
       const { owner } = (await claim(store(0), key)).record;
       await store(0).complete(key, owner, outcome());
       const results = await Promise.all(
-        Array.from({ length: stage.options.claimers ?? 50 }, (_, index) =>
+        Array.from({ length: stage.options.claimers }, (_, index) =>
           store(index).claim(key, request({ takeFinished: true })),
         ),
       );
@@ -98,7 +98,7 @@ export const raceRules: readonly Rule[] = [
     name: 'many keys at once do not get in the way of each other',
     async run(stage) {
       const store = await openSome(stage);
-      const runs = Array.from({ length: stage.options.claimers ?? 50 }, async (_, index) => {
+      const runs = Array.from({ length: stage.options.claimers }, async (_, index) => {
         const key = stage.newKey();
         const { owner } = (await claim(store(index), key)).record;
         const payload = new Uint8Array([index & 255, index >> 8]);

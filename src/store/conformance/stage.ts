@@ -1,26 +1,42 @@
+import {
+  byteCount,
+  func,
+  type OptionsOf,
+  required,
+  type SettingsOf,
+  specs,
+  wholeNumber,
+} from '../../options/spec.js';
 import type { ClaimRequest, ClaimResult, Completion, Store } from '../store.js';
 
-/** What a rule is tried on. */
-export interface ConformanceOptions {
+export const conformanceOptions = /* @__PURE__ */ specs(() => ({
+  /** Opens a store on the same records each time, as another process would. Other records may exist: all keys are new. */
+  open: required(func<() => Store | Promise<Store>>()),
   /**
-   * Opens a store on the same records each time, as another process would. Other records may be
-   * there: all keys are new ones.
+   * Moves the clock of all these stores, back if `byMs` is negative. Leave it out for a clock that cannot be moved.
+   * @defaultValue the tests wait, some milliseconds at a time
    */
-  readonly open: () => Store | Promise<Store>;
+  moveClock: func<(byMs: number) => void | Promise<void>>(),
+  /** How many claims of one key are made at once. */
+  claimers: wholeNumber({ default: 50, min: 1 }),
+  /** The largest payload that is stored. */
+  maxPayloadBytes: byteCount({ default: 1024 * 1024 }),
   /**
-   * Moves the clock of all these stores, back if `byMs` is negative; where it cannot be moved there
-   * is no such function, and time is waited for.
+   * The steps of the model check.
+   * @defaultValue 2000, or 400 without `moveClock`
    */
-  readonly moveClock?: (byMs: number) => void | Promise<void>;
-  /** How many claim the same key at once; 50 unless given. */
-  readonly claimers?: number;
-  /** The largest payload that is kept; 1 MiB unless given. */
-  readonly maxPayloadBytes?: number;
-  /** Steps of the model check, in all; 2000 unless given, 400 where time is waited for. */
-  readonly steps?: number;
-  /** Of the model check's choices; a new one each time unless given. It is in the message of a failure. */
-  readonly seed?: number;
-}
+  steps: wholeNumber({}),
+  /**
+   * The seed of the model check's choices, which the message of a failure shows.
+   * @defaultValue a new one each time
+   */
+  seed: wholeNumber({}),
+}));
+
+/** The options of `storeConformance`. */
+export interface ConformanceOptions extends OptionsOf<typeof conformanceOptions> {}
+
+export type ConformanceSettings = SettingsOf<typeof conformanceOptions>;
 
 /** A rule that every store must follow. */
 export interface Rule {
@@ -38,10 +54,10 @@ const NOTIFIED_WITHIN_MS = 20_000;
 
 /** The stores, keys and clock of one rule. */
 export class Stage {
-  readonly options: ConformanceOptions;
+  readonly options: ConformanceSettings;
   readonly #stores: Store[] = [];
 
-  constructor(options: ConformanceOptions) {
+  constructor(options: ConformanceSettings) {
     this.options = options;
   }
 

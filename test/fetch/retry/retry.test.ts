@@ -196,7 +196,7 @@ describe('withRetry', () => {
     });
     expect((await post()).status).toBe(200);
     expect(events[0]?.reason).toBe(
-      `Cannot get a response from ${provider.url}/v1/chat/completions: there was none in the 200 ms left, wanted one or a larger attemptTimeoutMs`,
+      `Cannot get a response from ${provider.url}/v1/chat/completions: no response arrived in the 200 ms left, wanted one or a larger attemptTimeoutMs`,
     );
     await expect(post()).rejects.toMatchObject({ code: 'SAMEKEY_TIMEOUT' });
     expect(provider.requests.length).toBe(4);

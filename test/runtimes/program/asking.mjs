@@ -1,20 +1,20 @@
 /**
- * How a check asks the server of `upstream.mjs`, and looks at what it gets. Plain ECMAScript, and of
- * the platform only what all have: `fetch`, streams and timers.
+ * How a check sends requests to the server of `upstream.mjs` and reads the responses. Plain ECMAScript.
+ * Of the platform it only uses `fetch`, streams and timers.
  */
 
 /**
  * @typedef {object} Upstream
  * @property {string} url
- * @property {string} refusing where nothing listens
+ * @property {string} refusing an address without a listener
  *
- * @typedef {object} Requests what came of the checks
+ * @typedef {object} Requests the results of the checks
  * @property {string[]} passed
  * @property {string[]} failures
  * @property {number} ms
  */
 
-/** More than a check takes on a busy machine. */
+/** Longer than a check takes on a busy machine. */
 const PATIENCE_MS = 20_000;
 export const soon = (ms = 50) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -25,7 +25,7 @@ export function same(given, wanted) {
 }
 
 /**
- * What a promise is rejected with.
+ * Returns the reason of a rejected promise.
  *
  * @param {Promise<unknown>} promise
  * @returns {Promise<any>}
@@ -45,7 +45,7 @@ export async function read(pending) {
   return { outcome: outcomeOf(response), body: JSON.parse(await response.text()), response };
 }
 
-/** One check's own part of the upstream. */
+/** The part of the upstream that one check uses. */
 export class Case {
   #path = '';
 
@@ -66,7 +66,7 @@ export class Case {
 
   async arrived(count = 1) {
     while ((await this.state()).count < count) await soon(10);
-    // And those that are not to arrive would have.
+    // By now the ones that must not arrive would have arrived.
     await soon();
   }
 
@@ -74,11 +74,11 @@ export class Case {
     await (await fetch(this.url('go'))).text();
   }
 
-  /** Ends what was made for it. */
+  /** Frees the resources of the check. */
   async close() {}
 }
 
-/** Reads a body as it comes, up to a text that is awaited. */
+/** Reads a body while it arrives, up to an expected text. */
 export class LiveReader {
   #decoder = new TextDecoder();
   text = '';
@@ -87,7 +87,7 @@ export class LiveReader {
     this.reader = /** @type {ReadableStream<Uint8Array>} */ (body).getReader();
   }
 
-  /** @param {string} [text] the end, unless given */
+  /** @param {string} [text] default: the end */
   async until(text) {
     while (text === undefined || !this.text.includes(text)) {
       const { done, value } = await this.reader.read();
@@ -99,7 +99,7 @@ export class LiveReader {
 }
 
 /**
- * Runs one check after the other, each with what `make` gives it.
+ * Runs one check after another, each with the result of `make`.
  *
  * @template {{close: () => Promise<void>}} T
  * @param {Record<string, (given: T) => Promise<void>>} checks

@@ -1,7 +1,6 @@
 /**
- * The one program that every row of the runtime matrix runs: all vectors on all engines, streams,
- * batches, and what happens where an engine is not there. Plain ECMAScript: the vectors are handed
- * in, the answer is plain data.
+ * The program of every row of the runtime matrix: all vectors on all engines, streams, batches, and the
+ * errors for missing engines. Plain ECMAScript: it receives the vectors and returns plain data.
  */
 import { contentBytes } from './content.mjs';
 import { CHECKS, formatOf } from './vectors.mjs';
@@ -17,22 +16,22 @@ import { CHECKS, formatOf } from './vectors.mjs';
 
 /**
  * @typedef {object} Result
- * @property {string} agent what the runtime says it is
+ * @property {string} agent the name that the runtime reports
  * @property {{small: string, large: string, canonicalizer: string}} active under `auto`
  * @property {string[]} engines that work
  * @property {Record<string, Tally>} files
- * @property {string[]} failures the first few, by name
+ * @property {string[]} failures the names of the first few
  * @property {boolean} streams
  * @property {boolean} batches
  * @property {boolean} absentRefused
- * @property {number} ms for all of it
+ * @property {number} ms for everything
  */
 
 const NAMES = /** @type {const} */ (['native', 'wasm', 'js']);
 const SHOWN_FAILURES = 5;
 
 /**
- * All that needs no waiting, so that it can be a module's top level as well.
+ * Does everything that needs no waiting, so that it can run at the top level of a module.
  *
  * @param {Samekey} samekey
  * @param {VectorFiles} vectors
@@ -79,7 +78,7 @@ export function conformanceAtOnce(samekey, vectors) {
 }
 
 /**
- * What `conformanceAtOnce` gave, and the streams.
+ * Adds the streams to the result of `conformanceAtOnce`.
  *
  * @param {Samekey} samekey
  * @param {VectorFiles} vectors
@@ -105,7 +104,7 @@ export async function withStreams(samekey, vectors, result) {
 export const conformance = (samekey, vectors) =>
   withStreams(samekey, vectors, conformanceAtOnce(samekey, vectors));
 
-/** What is wrong, or `undefined`. */
+/** Returns what is wrong, or `undefined`. */
 function faultOf(/** @type {() => Iterable<import('./vectors.mjs').Pair>} */ check) {
   try {
     for (const [given, wanted] of check()) {
@@ -117,7 +116,7 @@ function faultOf(/** @type {() => Iterable<import('./vectors.mjs').Pair>} */ che
   }
 }
 
-/** A list that is missing would pass as one without a failure. */
+/** Returns a list. A missing list must not pass as one without failures. */
 function listOf(
   /** @type {VectorFiles} */ vectors,
   /** @type {string} */ file,
@@ -128,7 +127,7 @@ function listOf(
   return rows;
 }
 
-/** Many at once against one by one. */
+/** Compares batches with single calls. */
 function batchesAgree(/** @type {Samekey} */ { keysOf, keyOf, sha256HexBatch, sha256Hex }) {
   const texts = Array.from({ length: 50 }, (_, i) => 'é7 '.repeat(i * i));
   const values = texts.map((text, i) => ({ text, i: [i, -0.5, i / 3] }));
@@ -150,7 +149,7 @@ function isRefused(
   }
 }
 
-/** Every kind of stream there is, those of one vector read at the same time. */
+/** Reads streams of every kind; those of one vector are read at the same time. */
 async function streamsAgree(
   /** @type {Samekey} */ { keyOfStream },
   /** @type {VectorFiles} */ vectors,

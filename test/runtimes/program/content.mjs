@@ -1,4 +1,4 @@
-/** How the files in `test/vectors` describe bytes, without anything that only Node has. */
+/** Reads the descriptions of bytes in `test/vectors` without anything that only Node has. */
 
 /**
  * @typedef {{utf8?: string, hex?: string, pattern?: number,
@@ -38,7 +38,7 @@ export function contentBytes({ utf8, hex, pattern, repeat }) {
 }
 
 /**
- * The content in every form samekey takes it in: bytes, and text where the rule has one.
+ * Returns the content in every accepted form: bytes, and text if the rule has one.
  *
  * @param {Rule} rule
  * @returns {(Uint8Array | string)[]}

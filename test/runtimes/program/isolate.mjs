@@ -1,6 +1,6 @@
 /**
- * A Worker with `once` at module level, on a store that isolates share: that of `isolates.mjs`, which
- * every call reaches by `fetch`. A path is `/<name of a once>/<key>`.
+ * A Worker with `once` at module level, on the store of `isolates.mjs`, which the isolates share and call by
+ * `fetch`. A path is `/<name of a once>/<key>`.
  */
 
 /** @typedef {import('../../../dist/once/index.js').OnceOptions} OnceOptions */
@@ -30,7 +30,7 @@ function storeAt(url) {
   return /** @type {any} */ ({ ...methods, name: 'HTTP', close: async () => {} });
 }
 
-/** What the other side of `storeAt` answers. @param {Store} store */
+/** Answers a call of `storeAt`. @param {Store} store */
 export async function answerAt(store, /** @type {string} */ method, /** @type {string} */ body) {
   try {
     return toJson({ value: await /** @type {any} */ (store)[method](...fromJson(body)) });

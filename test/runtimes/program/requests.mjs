@@ -1,12 +1,12 @@
-/** What `samekey/fetch` promises, asked on each runtime. Plain ECMAScript. */
+/** Checks the promises of `samekey/fetch` on each runtime. Plain ECMAScript. */
 import { Case, LiveReader, outcomeOf, passedOf, read, rejection, same, soon } from './asking.mjs';
 
 /**
- * @typedef {object} Platform what is otherwise on some
- * @property {'joined' | 'replayed'} duplicate how one is served while the first is under way
- * @property {boolean} showsRedirects whether `redirect: 'manual'` gives a response that can be read
- * @property {boolean} tellsRefused whether its `fetch` says that nothing was sent
- * @property {boolean} missesChunks whether its `fetch` takes chunks without their end for a whole body
+ * @typedef {object} Platform how the runtimes differ
+ * @property {'joined' | 'replayed'} duplicate how a duplicate is answered while the first request is in progress
+ * @property {boolean} showsRedirects whether a response to `redirect: 'manual'` can be read
+ * @property {boolean} tellsRefused whether its `fetch` reports that nothing was sent
+ * @property {boolean} missesChunks whether its `fetch` accepts a chunked body without its end
  *
  * @typedef {object} Entries
  * @property {typeof import('../../../dist/fetch/fetch.js').idempotentFetch} idempotentFetch
@@ -19,7 +19,7 @@ import { Case, LiveReader, outcomeOf, passedOf, read, rejection, same, soon } fr
  * @typedef {import('./asking.mjs').Requests} Requests
  */
 
-/** A check's own part of the upstream, and what it asks it with: a store of its own. */
+/** The part of the upstream that one check uses, and a store for it. */
 class OwnCase extends Case {
   /** @type {(() => Promise<void>)[]} */
   #closing = [];
@@ -39,7 +39,7 @@ class OwnCase extends Case {
     return fetch;
   }
 
-  /** A function that sends JSON to one address. @param {Fetch} fetch */
+  /** Returns a function that sends JSON to one address. @param {Fetch} fetch */
   asker(fetch, /** @type {string} */ behaviour) {
     return (body = '{"model":"m","n":1}', /** @type {RequestInit} */ init = {}) =>
       fetch(this.url(behaviour), {
@@ -55,7 +55,7 @@ class OwnCase extends Case {
   }
 }
 
-/** Sends what breaks the first time, and is whole the second. @param {OwnCase} at */
+/** Sends a request whose first response breaks and whose second one is complete. @param {OwnCase} at */
 async function isNotKept(at, /** @type {string} */ behaviour) {
   const ask = at.asker(at.fetchWith(), behaviour);
   const first = await ask();
@@ -115,7 +115,7 @@ export const REQUEST_CHECKS = {
     await readers[0]?.until('message_start');
     const duplicate = ask();
     if (at.platform.duplicate === 'joined') readers.push(new LiveReader(await duplicate));
-    // What comes next is sent when all have read what came before.
+    // The upstream sends the next chunk when all readers have the previous one.
     for (const event of ['message_start', 'content_block_delta']) {
       for (const reader of readers) await reader.until(event);
       await at.go();
@@ -145,7 +145,7 @@ export const REQUEST_CHECKS = {
 
   async 'another body without the end of its chunks is not kept'(at) {
     if (!at.platform.missesChunks) return isNotKept(at, 'chunks cut off');
-    // Nobody here can tell.
+    // This platform cannot tell.
     await at.go();
     const response = await fetch(at.url('chunks cut off'), { method: 'POST' });
     return same((await response.text()).length, 500);
@@ -221,7 +221,7 @@ export const REQUEST_CHECKS = {
       outcomes.push((await read(fetch(at.url('answer'), { method: 'POST', body }))).outcome);
     }
     same(outcomes, ['executed', ...Array(5).fill('replayed')]);
-    // And is what is sent.
+    // And this is what it sends.
     for (const body of bodies.slice(0, 5).concat(streamed())) {
       const own = at.fetchWith();
       const sent = await read(own(at.url('answer'), { method: 'POST', body }));
@@ -354,7 +354,7 @@ export const REQUEST_CHECKS = {
 export async function requests(entries, upstream, platform) {
   /** @type {string[]} */
   const unhandled = [];
-  // Where it does not end the process.
+  // On platforms where this does not end the process.
   /** @type {any} */ (globalThis).addEventListener?.(
     'unhandledrejection',
     (/** @type {any} */ { reason }) => unhandled.push(`nobody handled ${reason}`),

@@ -1,8 +1,8 @@
 /**
- * A server of the Web's kind, `(request, …) => Promise<Response>`, for each runtime that has one:
- * `/orders` is a handler behind `samekey/server`, `/asked` sends on by one `samekey/fetch` that all
- * requests share, and so does `/impatient`, which waits for nothing longer than a second and is told
- * of no way to outlive its client. The rest of a path is that of the upstream that all ask.
+ * A Web-standard server, `(request, …) => Promise<Response>`, for each runtime that has one. `/orders` is a
+ * handler behind `samekey/server`. `/asked` forwards through one `samekey/fetch` that all requests share.
+ * `/impatient` does, too, but waits for at most a second and has no `waitUntil`. The rest of a path is
+ * the path at the upstream.
  */
 
 /**
@@ -13,7 +13,7 @@
 /**
  * @param {ServerEntries} entries
  * @param {import('./asking.mjs').Upstream} upstream
- * @param {(promise: Promise<unknown>) => void} [waitUntil] where the platform has one
+ * @param {(promise: Promise<unknown>) => void} [waitUntil] if the platform has it
  * @returns {(request: Request, ...rest: any[]) => Promise<Response>}
  */
 export function serving({ idempotent, idempotentFetch, memoryStore }, upstream, waitUntil) {

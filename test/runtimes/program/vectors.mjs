@@ -1,6 +1,6 @@
 /**
- * What each file in `test/vectors` asks of the library, as pairs of what it gives and what the
- * vector says. All of it is synchronous: some runtimes allow no waiting at a module's top level.
+ * Checks the library against each file in `test/vectors`: yields pairs of the result and the expected value.
+ * All of it is synchronous, because some runtimes allow no waiting at the top level of a module.
  */
 import { bytesOfHex, contentBytes, contentForms, hexOf } from './content.mjs';
 
@@ -12,7 +12,7 @@ const utf8 = new TextEncoder();
 const textOf = (/** @type {Uint8Array} */ bytes) =>
   new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 
-/** The `code` of the error that `act` throws, and what else `members` names of it. */
+/** Returns the `code` of the error that `act` throws, and the listed members of it. */
 function thrownBy(/** @type {() => unknown} */ act, /** @type {string[]} */ ...members) {
   try {
     return act();
@@ -81,7 +81,7 @@ export const CHECKS = {
       const many = new Array(9).fill(number);
       const refused = (/** @type {string} */ path) => `["SAMEKEY_NOT_FINITE","${path}"]`;
       yield [thrownBy(() => canonicalize(number), 'path'), expected ?? refused('')];
-      // Long arrays of numbers take a way of their own.
+      // Long arrays of numbers have their own code path.
       yield [
         thrownBy(() => canonicalize(many), 'path'),
         expected === null ? refused('/0') : `[${many.map(() => expected).join(',')}]`,
@@ -117,7 +117,7 @@ export const CHECKS = {
   'sha256-state.json': {
     *vectors({ createSha256 }, { content, append, state, digest }, engine) {
       const before = createSha256().update(contentBytes(content));
-      // `node:crypto` does not give its state away, and says so.
+      // `node:crypto` does not export its state, so samekey refuses.
       if (engine === 'native') {
         yield [thrownBy(() => before.save()), '["SAMEKEY_NO_MIDSTATE"]'];
       } else {
@@ -140,8 +140,8 @@ export const CHECKS = {
     },
   },
   'sha-monte-carlo.json': {
-    // NIST SHAVS §6.4: each checkpoint is a thousand digests of the last three digests, and the
-    // next one's seed.
+    // NIST SHAVS §6.4: each checkpoint is the result of a thousand digests, each of the last three
+    // digests. It is the next seed.
     *vectors({ sha1, sha256 }, { algorithm, seed, checkpoints }) {
       const digest = algorithm === 'SHA-256' ? sha256 : sha1;
       let last = bytesOfHex(seed);

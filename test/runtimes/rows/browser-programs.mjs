@@ -1,6 +1,6 @@
 /**
- * The browsers, and how each opens a page without a person. No driver stands between: the page
- * itself sends its results to the server it came from, so the three are treated alike.
+ * The browsers, and how each opens a page without a person. There is no driver: the page sends its
+ * results to its server, so all three are treated alike.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,9 +11,9 @@ import { BROWSER, WEBKITGTK } from './row.mjs';
 /**
  * @typedef {object} Browser
  * @property {string} name
- * @property {boolean} reportsBlockedWasm to the address its policy names, or to its page
+ * @property {boolean} reportsBlockedWasm to the address in its policy, or to its page
  * @property {import('./row.mjs').Platform} platform
- * @property {() => string | undefined} missing why it cannot be started here
+ * @property {() => string | undefined} missing the reason why it cannot start here
  * @property {[program: string | undefined, ...args: string[]]} asksVersion
  * @property {(profile: string, url: string) => [program: string, ...args: string[]]} command
  */
@@ -26,7 +26,7 @@ function find(...names) {
     .find((file) => existsSync(file));
 }
 
-/** WebKitGTK's own small browser, which is not in the path. */
+/** The small browser of WebKitGTK, which is not on the path. */
 function findMiniBrowser() {
   const library = '/usr/lib';
   return readdirSync(library)
@@ -39,7 +39,7 @@ const firefox = find('firefox-esr', 'firefox');
 const miniBrowser = findMiniBrowser();
 const xvfbRun = find('xvfb-run');
 
-/** What keeps Firefox from asking, updating and reporting. */
+/** Settings that keep Firefox from asking, updating and reporting. */
 const FIREFOX_PREFERENCES = {
   'app.normandy.enabled': false,
   'app.update.enabled': false,
@@ -97,14 +97,14 @@ export const BROWSERS = [
       if (!miniBrowser) return 'there is no MiniBrowser of WebKitGTK';
       return xvfbRun ? undefined : 'there is no xvfb-run in the path';
     },
-    // It has no headless mode, not even for this.
+    // It has no headless mode.
     asksVersion: [xvfbRun, '-a', miniBrowser ?? '', '--version'],
     command: (_, url) => [xvfbRun ?? '', '-a', miniBrowser ?? '', url],
   },
 ];
 
 /**
- * What a page is told is rounded.
+ * Returns the version. The one that a page sees is rounded.
  *
  * @param {Browser} browser
  */
@@ -117,7 +117,7 @@ export function versionOfBrowser({ asksVersion: [program = '', ...args] }) {
 }
 
 /**
- * Opens `url` in a browser with nothing remembered; the result closes it.
+ * Opens `url` in a browser with a new profile. The result closes it.
  *
  * @param {Browser} browser
  * @param {string} url
@@ -126,7 +126,7 @@ export function open({ command }, url) {
   const profile = mkdtempSync(path.join(tmpdir(), 'samekey-profile-'));
   const [program, ...args] = command(profile, url);
   const child = spawn(program, args, {
-    // A process group of its own: a browser is many processes.
+    // In its own process group, because a browser is many processes.
     detached: true,
     stdio: 'ignore',
     env: { ...process.env, HOME: profile, MOZ_CRASHREPORTER_DISABLE: '1' },

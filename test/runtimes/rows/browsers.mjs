@@ -1,4 +1,4 @@
-/** Browsers: a Vite build of the program, under no content security policy and under two. */
+/** Browsers: a Vite build of the program, without a content security policy and under two of them. */
 import path from 'node:path';
 import { imports, requestImports } from '../project.mjs';
 import { BROWSERS, versionOfBrowser } from './browser-programs.mjs';
@@ -26,7 +26,7 @@ const PAGES = [
   },
 ];
 
-/** Not a row, but a part of a browser's first one. */
+/** Not a row, but a part of the first row of a browser. */
 const requestsPage = (/** @type {string} */ browser) => ({ file: `requests-${browser}.html` });
 
 /** @param {string} entryPoint */

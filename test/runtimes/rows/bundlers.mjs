@@ -1,4 +1,4 @@
-/** Bundles, run on Node: what a bundler makes of the package must still find every engine. */
+/** Bundles on Node: every engine must work in the output of each bundler. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -55,7 +55,7 @@ export const bundlers = Object.entries(BUNDLERS).map(([bundler, bundle]) => {
     rows: [row],
     async run(project, report) {
       const entry = project.write(`${bundler}-entry.mjs`, ENTRY);
-      // Outside the project: what was not bundled is not found.
+      // Outside the project, so that a missing module is noticed.
       const directory = mkdtempSync(path.join(tmpdir(), 'samekey-bundle-'));
       try {
         const name = 'bundle.mjs';

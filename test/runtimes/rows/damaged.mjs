@@ -1,4 +1,4 @@
-/** A damaged module in a process, where the runtime itself would take anything that compiles. */
+/** A damaged module in a process. The runtime itself accepts any module that compiles. */
 import { damageFiles, damageInlined, truncated, withWrongConstant } from '../damage.mjs';
 import { copyOf, imports, remove } from '../project.mjs';
 import { printed } from './processes.mjs';
@@ -9,7 +9,7 @@ console.log(JSON.stringify(await conformance(samekey, vectors)));
 `;
 
 /**
- * Who bundles for workerd and has the bytes of a .wasm file instead of a compiled module.
+ * A bundle for workerd that has the bytes of a .wasm file instead of a compiled module.
  *
  * @param {import('../project.mjs').Project} project
  */

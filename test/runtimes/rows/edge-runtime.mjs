@@ -1,6 +1,6 @@
 /**
- * Vercel's edge runtime, as Next.js uses it: code generation is off, and what is imported as
- * `….wasm?module` was compiled outside.
+ * Vercel's edge runtime, as Next.js uses it: code generation is off, and modules imported as
+ * `….wasm?module` are compiled outside.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -27,7 +27,7 @@ const EDGES = [
 ];
 
 /**
- * One script, and the modules it finds among its globals, as Next.js names them.
+ * Returns one script, and the modules that it finds among its globals, named as by Next.js.
  *
  * @param {import('../project.mjs').Project} project
  * @param {string} [contents]
@@ -82,7 +82,7 @@ export const edgeRuntimes = EDGES.map(({ name, expected, requests, damage }) => 
           extend: (context) => Object.assign(context, modules),
         });
         edge.evaluate(source);
-        // Out of its realm as text.
+        // As text, because values cannot leave its realm.
         const taken = async (/** @type {Promise<unknown>} */ given) =>
           JSON.parse(JSON.stringify(await given));
         const result = await taken(edge.context.answer);

@@ -1,6 +1,6 @@
 /**
- * Pages that answer: a server hands out a built folder under content security policies, takes the
- * result of one page after the other, and counts the reports of what a policy blocked.
+ * Pages that report results: a server serves a built folder under content security policies, receives the
+ * result of one page after another, and counts the violation reports.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -23,15 +23,15 @@ const TYPES = /** @type {Record<string, string>} */ ({
   '.wasm': 'application/wasm',
 });
 
-/** A report is sent after the page's script went on: this much later none is under way. */
+/** A report is sent after the page's script. After this time none is pending. */
 const REPORTS_SETTLE_MS = 500;
-/** The clocks are only coarsened less for a page that is isolated. */
+/** Clocks are finer in an isolated page. */
 const ISOLATED = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
 };
 
-/** What a page does with its result: it is answered with the address of the next one. */
+/** Sends the result of a page. The response has the address of the next page. */
 export const REPORT = `
 let blocked = 0;
 addEventListener('securitypolicyviolation', () => { blocked += 1; });
@@ -51,7 +51,7 @@ addEventListener('error', ({ message }) => answer(() => Promise.reject(message))
 `;
 
 /**
- * Opens every page, one after the other in one browser, each in a realm of its own.
+ * Opens one page after another in one browser, each in a new realm.
  *
  * @param {import('./browser-programs.mjs').Browser} browser
  * @param {string} folder

@@ -1,4 +1,4 @@
-/** Runtimes that are one program: started with a file, they print what it says. */
+/** Runtimes that are one program: started with a file, they print their results. */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -31,8 +31,8 @@ const LISTENING = 'listening on ';
  * @property {import('./row.mjs').Expected} [expected]
  * @property {string} [entry]
  * @property {import('./row.mjs').Platform} [requests]
- * @property {string[]} [argsForRequests] beside the others
- * @property {string} [serves] starts a server that `serve` answers for, and says `url`
+ * @property {string[]} [argsForRequests] additional ones
+ * @property {string} [serves] starts a server with the handler `serve` and prints `url`
  */
 
 /** @type {Program[]} */
@@ -104,7 +104,7 @@ console.log('${LISTENING}' + url);
 });
 
 /**
- * What a program prints on its last line.
+ * Returns the last line that a program prints.
  *
  * @param {string} program
  * @param {string[]} args
@@ -117,7 +117,7 @@ export async function printed(program, args, cwd) {
 }
 
 /**
- * What `ask` makes of the server that a program is, which is ended then.
+ * Starts a program that is a server, returns the result of `ask`, and ends the program.
  *
  * @template T
  * @param {string} program
@@ -128,7 +128,7 @@ export async function printed(program, args, cwd) {
  */
 async function whileServed(program, args, cwd, ask) {
   const server = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
-  // That a client hung up is worth a line to some: it is shown if something was wrong.
+  // Some programs log that a client disconnected. Their log is shown only after a failure.
   let complaints = '';
   server.stderr.setEncoding('utf8').on('data', (text) => {
     complaints += text;

@@ -12,7 +12,7 @@ import { JS, WASM, WORKER } from './row.mjs';
 
 const run = promisify(execFile);
 
-/** The day of the workerd that is installed; without Node's compatibility there is no node:crypto. */
+/** The date of the installed workerd. Without Node compatibility there is no node:crypto. */
 const COMPATIBILITY_DATE = '2026-04-26';
 
 const IN_REQUEST = `${imports()}
@@ -44,7 +44,7 @@ export default {
   },
 };
 `;
-/** Where nothing may wait and time stands still. */
+/** At the top level of a Worker, where code cannot wait and time does not advance. */
 const AT_TOP_LEVEL = `${imports()}
 const result = conformanceAtOnce(samekey, vectors);
 export default {
@@ -78,7 +78,7 @@ const WORKERS = [
 ];
 
 /**
- * What wrangler would upload.
+ * Returns what wrangler would upload.
  *
  * @param {import('../project.mjs').Project} project
  * @param {string} name
@@ -94,7 +94,7 @@ export async function bundleWorker(project, name, entry) {
 }
 
 /**
- * The same for a Worker that has a configuration.
+ * The same for a Worker with a configuration.
  *
  * @param {import('../project.mjs').Project} project
  * @param {string} name
@@ -123,11 +123,11 @@ export async function bundleByConfig(project, name, main, config) {
 }
 
 /**
- * Starts what `bundleWorker` made.
+ * Starts the output of `bundleWorker`.
  *
  * @param {string} folder
  * @param {string} name
- * @param {object} [bindings] that the Worker asks for
+ * @param {object} [bindings] of the Worker
  */
 export async function startWorker(folder, name, bindings) {
   const { Miniflare } = await import('miniflare');
@@ -140,14 +140,14 @@ export async function startWorker(folder, name, bindings) {
       path: file,
       contents: readFileSync(path.join(folder, file)),
     }))
-    // The first one is the Worker.
+    // The first module is the Worker.
     .sort((a, b) => Number(b.path === `${name}.js`) - Number(a.path === `${name}.js`));
   return new Miniflare({ modules, compatibilityDate: COMPATIBILITY_DATE, ...bindings });
 }
 
 /**
- * Two isolates on one store. Clients connect to them directly: the one that Miniflare puts in front
- * does not tell a Worker that its client has hung up.
+ * Starts two isolates on one store. Clients connect to them directly, because the proxy of Miniflare
+ * does not pass on that a client has disconnected.
  *
  * @param {import('../project.mjs').Project} project
  */

@@ -2,7 +2,7 @@ import { identities, keyOfJson } from 'samekey';
 
 export const runtime = 'edge';
 
-/** The key of a chat request, as it came. */
+/** Returns the key of a chat request. */
 export async function POST(request) {
   try {
     return Response.json({ key: keyOfJson(await request.arrayBuffer(), identities.openai) });

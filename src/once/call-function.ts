@@ -2,34 +2,34 @@ import { clearTimer, setTimer } from '../runtime/runtime.js';
 import type { LazyAbort } from './abort.js';
 import { jsonCodec, richCodec } from './codec.js';
 import { type OnceError, timedOut, UnstorableResultError } from './errors.js';
-import { type Kept, keptError } from './kept.js';
 import type { OnceSettings } from './options.js';
+import { encodeError, type StoredResult } from './stored-result.js';
 
-/** What the function is called with. */
+/** The argument of the function. */
 export interface OnceContext {
-  /** Aborts when the lease is lost, `timeoutMs` is over or, by `onAbandoned`, when all callers have left. */
+  /** Aborts when the lease is lost, after `timeoutMs` or, with `onAbandoned: 'abort'`, when every caller has aborted. */
   readonly signal: AbortSignal;
   readonly key: string;
-  /** 1, or more if an owner before was never heard of again. */
+  /** 1, or more if earlier attempts ended without an outcome. */
   readonly attempt: number;
-  /** Grows with every claim of the key; 0 if the store had failed. Whoever is written to can refuse a smaller one. */
+  /** Grows with every claim of the key; 0 without a claim. A resource can refuse a smaller token than it has seen. */
   readonly fencingToken: number;
 }
 
-/** How a function ended, and what that says about its key. */
+/** How a function ended. */
 export type Ended =
-  | { readonly type: 'done'; readonly kept: Kept; readonly own: () => unknown }
+  | { readonly type: 'done'; readonly result: StoredResult; readonly own: () => unknown }
   | {
       readonly type: 'stored';
-      readonly kept: Kept;
+      readonly result: StoredResult;
       readonly own: () => never;
       readonly error: unknown;
     }
-  /** Nothing is to be kept; nobody knows what it did; it is still at it; somebody else has the key. */
+  /** `free`: nothing is stored. `unknown`: its effects are unknown. `unsettled`: it may still run. `lost`: another owner has the key. */
   | { readonly type: 'free' | 'unknown' | 'unsettled' | 'lost'; readonly error: unknown };
 
-/** Calls the function, and waits until it settles, takes too long or is interrupted. */
-export async function settle(
+/** Calls the function, and waits until it settles, times out or is interrupted. */
+export async function callFunction(
   context: RunContext,
   fn: (context: RunContext) => unknown,
   settings: OnceSettings,
@@ -48,39 +48,43 @@ export async function settle(
       context.abort.abort(error);
       return { type: interruption.error.code === 'SAMEKEY_TIMEOUT' ? 'unsettled' : 'lost', error };
     }
-    // An error about which it cannot say that it is none may be one.
-    if (saysSo(settings.unknownErrors, error, true)) return { type: 'unknown', error };
-    // But what is kept is kept for all: no more than it says.
-    if (!saysSo(settings.storeErrors, error, false)) return { type: 'free', error };
+    // If the option itself throws, the error counts as unknown …
+    if (decide(settings.unknownErrors, error, true)) return { type: 'unknown', error };
+    // … and is not stored.
+    if (!decide(settings.storeErrors, error, false)) return { type: 'free', error };
     const own = () => {
       throw error;
     };
-    return { type: 'stored', kept: keptError(error), own, error };
+    return { type: 'stored', result: encodeError(error), own, error };
   } finally {
     clearTimer(timer);
   }
   try {
-    return { type: 'done', kept: toKept(context.key, value, settings), own: () => value };
+    return { type: 'done', result: encodeResult(context.key, value, settings), own: () => value };
   } catch (error) {
     return { type: 'free', error };
   }
 }
 
-/** What the caller's function says about an error; one that throws hides nothing from callers. */
-function saysSo(says: (error: unknown) => boolean, error: unknown, otherwise: boolean): boolean {
+/** Asks a predicate of the user, which may throw. */
+function decide(
+  predicate: (error: unknown) => boolean,
+  error: unknown,
+  fallback: boolean,
+): boolean {
   try {
-    return says(error);
+    return predicate(error);
   } catch {
-    return otherwise;
+    return fallback;
   }
 }
 
-/** A class, because a getter in an object of its own for every call takes ten times as long. */
+/** A class, because an object literal with a getter takes ten times as long to create. */
 export class RunContext implements OnceContext {
   readonly key: string;
   readonly attempt: number;
   readonly fencingToken: number;
-  /** Its `signal`, for who can do without one of the platform. */
+  /** The source of `signal`. Layers above listen to it, because a platform signal costs more than a claim. */
   readonly abort: LazyAbort;
 
   constructor(key: string, attempt: number, fencingToken: number, abort: LazyAbort) {
@@ -95,16 +99,16 @@ export class RunContext implements OnceContext {
   }
 }
 
-/** What ends the wait for a function that may never settle. */
+/** Ends the wait for a function that may never settle. */
 export class Interruption {
   error: OnceError | undefined;
   #reject: (error: OnceError) => void = () => {};
 
-  /** What the function gives, or the error that is raised before. */
+  /** Settles as the call does, or rejects with an error that is raised before. */
   until(call: () => unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#reject = reject;
-      // Not `resolve(call())`: a promise that has taken on another one can be rejected no more.
+      // Not `resolve(call())`: after adopting another promise, this one could not be rejected.
       Promise.resolve(call()).then(resolve, reject);
     });
   }
@@ -115,12 +119,20 @@ export class Interruption {
   }
 }
 
-/** A result as it is kept; throws for one that cannot be. */
-export function toKept(key: string, value: unknown, { codec, maxResultBytes }: OnceSettings): Kept {
+/**
+ * Encodes a result for the store.
+ *
+ * @throws {UnstorableResultError} `SAMEKEY_UNSTORABLE`, `SAMEKEY_TOO_LONG`.
+ */
+export function encodeResult(
+  key: string,
+  value: unknown,
+  { codec, maxResultBytes }: OnceSettings,
+): StoredResult {
   let payload: Uint8Array;
   try {
     payload = codec.encode(value);
-    // A codec of the caller's may give bytes that somebody goes on writing to.
+    // The user's codec may reuse the memory of its bytes.
     if (codec !== jsonCodec && codec !== richCodec) payload = payload.slice();
   } catch (error) {
     throw new UnstorableResultError(

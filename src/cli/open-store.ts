@@ -30,22 +30,24 @@ const POOL_SIZE = 10;
 
 /** Opens the store that `--store` names. */
 export async function openStore(
-  { store: at, prefix, table, create = false }: StoreAddress,
+  { store: address, prefix, table, create = false }: StoreAddress,
   { isLasting = false }: StoreUse = {},
 ): Promise<OpenedStore> {
-  if (at === undefined) throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
-  if (at.startsWith('lmdb:')) return openLmdb(at.slice('lmdb:'.length), isLasting || create);
+  if (address === undefined)
+    throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
+  if (address.startsWith('lmdb:'))
+    return openLmdb(address.slice('lmdb:'.length), isLasting || create);
   // A memory store would always be empty in a single command.
-  if (isLasting && at === 'memory:') return openMemory();
-  if (/^rediss?:\/\//.test(at)) return openRedis(at, prefix, isLasting);
-  if (/^postgres(?:ql)?:\/\//.test(at)) return openPostgres(at, table, isLasting);
-  throw usageError(`Cannot open the store ${JSON.stringify(withoutPassword(at))}: ${WANTED}`);
+  if (isLasting && address === 'memory:') return openMemory();
+  if (/^rediss?:\/\//.test(address)) return openRedis(address, prefix, isLasting);
+  if (/^postgres(?:ql)?:\/\//.test(address)) return openPostgres(address, table, isLasting);
+  throw usageError(`Cannot open the store ${JSON.stringify(withoutPassword(address))}: ${WANTED}`);
 }
 
 /** Removes the password, since messages end up in logs. */
-function withoutPassword(at: string): string {
+function withoutPassword(address: string): string {
   // Up to the last @, because a password may contain one that was not written as %40.
-  return at.replace(/:\/\/.*@/, '://');
+  return address.replace(/:\/\/.*@/, '://');
 }
 
 /** Loads a store's module, with its dependencies, only when it is needed. */
@@ -107,7 +109,7 @@ interface RedisConnection {
 }
 
 async function openRedis(
-  at: string,
+  address: string,
   prefix: string | undefined,
   isLasting: boolean,
 ): Promise<OpenedStore> {
@@ -116,22 +118,22 @@ async function openRedis(
   const create = async () =>
     name === 'redis'
       ? module.createClient({
-          url: at,
+          url: address,
           socket: {
             connectTimeout: CONNECT_MS,
             // The first connection must succeed, see below. Only later ones are retried.
             reconnectStrategy: () => (isLasting && wasOpen ? RECONNECT_MS : false),
           },
         })
-      : new module.Redis(at, {
+      : new module.Redis(address, {
           lazyConnect: true,
           retryStrategy: () => (isLasting && wasOpen ? RECONNECT_MS : null),
           connectTimeout: CONNECT_MS,
         });
-  const connection = await connecting(at, create);
+  const connection = await connecting(address, create);
   // The failing call reports the error. Without a listener it would end the process.
   connection.on('error', () => {});
-  await connecting(at, () => connection.connect());
+  await connecting(address, () => connection.connect());
   wasOpen = true;
   const { redisStore } = await entry<typeof import('../store/redis.js')>('redis');
   const store = redisStore({ client: connection, ...(prefix === undefined ? {} : { prefix }) });
@@ -155,13 +157,13 @@ interface PgPool {
 }
 
 async function openPostgres(
-  at: string,
+  address: string,
   table: string | undefined,
   isLasting: boolean,
 ): Promise<OpenedStore> {
   const { module } = await client<Pg>('pg');
   const pool = new module.default.Pool({
-    connectionString: at,
+    connectionString: address,
     // One of the connections listens for notifications.
     max: isLasting ? POOL_SIZE : 1,
     connectionTimeoutMillis: CONNECT_MS,
@@ -169,7 +171,7 @@ async function openPostgres(
   pool.on('error', () => {});
   const { postgresStore } = await entry<typeof import('../store/postgres.js')>('postgres');
   const store = postgresStore({ pool, ...(table === undefined ? {} : { table }) });
-  await connecting(at, () => (isLasting ? store.migrate() : pool.query('SELECT 1')));
+  await connecting(address, () => (isLasting ? store.migrate() : pool.query('SELECT 1')));
   return {
     store,
     async close() {
@@ -180,13 +182,16 @@ async function openPostgres(
 }
 
 /** Reports an error while connecting as an error of the address. */
-async function connecting<T>(at: string, connect: () => Promise<T>): Promise<T> {
+async function connecting<T>(address: string, connect: () => Promise<T>): Promise<T> {
   try {
     return await connect();
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
     // When a host has several addresses, the error has no message, only a code.
-    const why = (message || code || String(error)).replaceAll('\n', ' ');
-    throw new CliError(EXIT.unreadable, `${withoutPassword(at)}: cannot be opened (${why})`);
+    const reason = (message || code || String(error)).replaceAll('\n', ' ');
+    throw new CliError(
+      EXIT.unreadable,
+      `${withoutPassword(address)}: cannot be opened (${reason})`,
+    );
   }
 }

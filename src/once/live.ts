@@ -1,0 +1,38 @@
+import type { AbortSource } from './abort.js';
+import type { RunContext } from './call-function.js';
+
+/** One caller's access to a value that is still arriving. */
+export interface Subscriber {
+  /** Ends the subscription of a caller that will not read: it was aborted, or has another answer. */
+  cancel(): void;
+}
+
+/**
+ * A function whose callers read its value while the value arrives, such as a response whose body is
+ * still streaming in. `once` decides who may subscribe; the function only hands out the value.
+ */
+export interface LiveFunction<S extends Subscriber = Subscriber> {
+  /** Resolves to the whole value, to be stored. Calls `onArriving` when subscribers can start to read. */
+  run(context: RunContext, onArriving: () => void): Promise<unknown>;
+  /**
+   * Whether the end of the value is undecided. Once it is complete, or known to fail, no caller joins:
+   * the store may still refuse it, and a failure belongs to the callers that already read it.
+   */
+  readonly isOpen: boolean;
+  /** The error for a new caller if the beginning of the value is no longer in memory. */
+  refuseSubscriber(): Error | undefined;
+  /** Adds a caller. Calls `onEnd` once, when the caller has read everything or has cancelled. */
+  subscribe(signal: AbortSource | undefined, onEnd: () => void): S;
+}
+
+/** How a caller starts a live function, if no run of the key is in progress. */
+export class LiveCall<S extends Subscriber = Subscriber> {
+  readonly create: () => LiveFunction<S>;
+  readonly onStart: ((settled: Promise<void>) => void) | undefined;
+
+  /** `onStart` is called before the run starts, with a promise that resolves when the run has ended. */
+  constructor(create: () => LiveFunction<S>, onStart?: (settled: Promise<void>) => void) {
+    this.create = create;
+    this.onStart = onStart;
+  }
+}

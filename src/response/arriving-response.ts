@@ -1,0 +1,277 @@
+import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../once/abort.js';
+import type { RunContext } from '../once/call-function.js';
+import type { LiveFunction, Subscriber } from '../once/live.js';
+import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
+import { joinChunks } from './chunks.js';
+import { watchCompleteness } from './completeness.js';
+import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
+import { Recording } from './recording.js';
+import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
+
+export interface ResponseRules {
+  readonly maxBytes: number;
+  readonly maxUnreadBytes: number;
+  readonly idleMs: number;
+  readonly isStored: (response: ResponseInfo) => boolean;
+  /** Whether bodies are still in their `content-encoding`. */
+  readonly isCoded: boolean;
+}
+
+/** The part of a response that `storeResponses` decides by. */
+export interface ResponseInfo {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly url: string;
+}
+
+/** A caller of a request: first it waits for the head, then it reads the body. */
+export class ResponseSubscriber implements Subscriber {
+  readonly #response: ArrivingResponse;
+  readonly #signal: AbortSource | undefined;
+  readonly #onEnd: () => void;
+  #body: ReadableStream<Uint8Array> | undefined;
+  #hasEnded = false;
+
+  constructor(response: ArrivingResponse, signal: AbortSource | undefined, onEnd: () => void) {
+    this.#response = response;
+    this.#signal = signal;
+    this.#onEnd = onEnd;
+  }
+
+  /** The head, once it has arrived. */
+  get head(): ResponseHead {
+    return this.#response.head as ResponseHead;
+  }
+
+  /** The body from its beginning, or `null` if the response has none. */
+  get body(): ReadableStream<Uint8Array> | null {
+    if (this.#response.hasBody) return this.#body ?? null;
+    this.cancel();
+    return null;
+  }
+
+  attach(recording: Recording): void {
+    if (!this.#hasEnded) this.#body = recording.read(this.#signal, () => this.#end());
+  }
+
+  cancel(): void {
+    this.#body?.cancel().catch(() => {});
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#onEnd();
+  }
+}
+
+/** A request in flight and its response, which is recorded while it arrives and judged at its end. */
+export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
+  readonly #key: string;
+  readonly #rules: ResponseRules;
+  readonly #send: (signal: AbortSignal) => Promise<Response>;
+  head: ResponseHead | undefined;
+  hasBody = false;
+  #recording: Recording | undefined;
+  readonly #subscribers = new Set<ResponseSubscriber>();
+  /** Whether the end of the response is decided. */
+  #hasEnded = false;
+  /** Aborts a failed response that will not be stored, when it has no subscriber left. */
+  #drop = () => {};
+
+  constructor(key: string, rules: ResponseRules, send: (signal: AbortSignal) => Promise<Response>) {
+    this.#key = key;
+    this.#rules = rules;
+    this.#send = send;
+  }
+
+  get isOpen(): boolean {
+    return !this.#hasEnded;
+  }
+
+  refuseSubscriber(): Error | undefined {
+    if (this.#recording?.isWhole ?? true) return undefined;
+    return new HttpError(
+      'SAMEKEY_TOO_LONG',
+      `Cannot join ${this.#key}: its response is longer than ${this.#rules.maxBytes} bytes, wanted the end of it, or a larger maxResultBytes`,
+    );
+  }
+
+  subscribe(signal: AbortSource | undefined, onEnd: () => void): ResponseSubscriber {
+    const subscriber = new ResponseSubscriber(this, signal, () => {
+      this.#subscribers.delete(subscriber);
+      if (this.#hasEnded && this.#subscribers.size === 0) this.#drop();
+      onEnd();
+    });
+    this.#subscribers.add(subscriber);
+    if (this.#recording !== undefined) subscriber.attach(this.#recording);
+    return subscriber;
+  }
+
+  /** Sends the request, hands the response to all subscribers while it arrives, and returns it whole. */
+  async run({ key, abort }: RunContext, onArriving: () => void): Promise<StoredResponse> {
+    const upstream = new LazyAbort();
+    const stopListening = whenAborted(abort, () => upstream.abort(abort.reason));
+    const idle = new IdleTimer(this.#rules.idleMs, () => {
+      const error = new HttpError(
+        'SAMEKEY_TIMEOUT',
+        `Cannot wait for the response of ${key}: nothing arrived for ${this.#rules.idleMs} ms, wanted data within idleMs`,
+      );
+      this.#recording?.fail(error);
+      upstream.abort(error);
+    });
+    try {
+      const sending = this.#send(upstream.signal);
+      const recording = this.#prepare();
+      const response = await untilAborted(sending, upstream).catch((error) => {
+        // A response that ignores the abort may still arrive, and would hold a connection.
+        sending.then(({ body }) => body?.cancel()).catch(() => {});
+        throw error;
+      });
+      idle.touch();
+      return await this.#record(response, recording, upstream, idle, onArriving);
+    } finally {
+      idle.stop();
+      stopListening();
+    }
+  }
+
+  /** Creates the streams of the subscribers while the request is in flight, when they wait anyway. */
+  #prepare(): Recording {
+    const recording = new Recording(this.#rules);
+    this.#recording = recording;
+    for (const subscriber of this.#subscribers) subscriber.attach(recording);
+    return recording;
+  }
+
+  async #record(
+    response: Response,
+    recording: Recording,
+    upstream: LazyAbort,
+    idle: IdleTimer,
+    onArriving: () => void,
+  ): Promise<StoredResponse> {
+    const key = this.#key;
+    if (response.status === 0) {
+      throw new HttpError(
+        'SAMEKEY_BAD_ARGUMENT',
+        `Cannot share the response of ${key}: it is ${response.type}, wanted a readable response (no mode "no-cors", no redirect "manual" in a browser)`,
+      );
+    }
+    if (response.bodyUsed || response.body?.locked) {
+      throw new HttpError(
+        'SAMEKEY_BAD_ARGUMENT',
+        `Cannot share the response of ${key}: its body was read already, wanted an unread one`,
+      );
+    }
+    const head = headOf(response, this.#rules.isCoded);
+    this.head = head;
+    // Must be strictly `true`: a promise from an async predicate does not count.
+    const isStored = this.#rules.isStored(response) === true;
+    // A retry must not join a failed response.
+    if (!isStored && response.status >= 400) {
+      this.#hasEnded = true;
+      // A retry must not wait for the rest of this response either. A handler is never stopped halfway.
+      if (!this.#rules.isCoded) this.#drop = () => upstream.abort(notStored(key, response));
+    }
+    if (response.body === null) {
+      this.#hasEnded = true;
+      onArriving();
+      if (!isStored) throw notStored(key, response);
+      return { ...head, url: withoutQuery(head.url), body: new Uint8Array() };
+    }
+    this.hasBody = true;
+    onArriving();
+    const { isCoded } = this.#rules;
+    const watch = watchCompleteness(response, this.#rules.maxBytes, isCoded);
+    let fault: string | undefined;
+    let body: Uint8Array | undefined;
+    const bodyOf = () => {
+      if (recording.isWhole) body ??= joinChunks(recording.chunks, recording.byteCount);
+      return body;
+    };
+    const source = response.body.getReader();
+    // Some bodies do not end when their request aborts.
+    const stopListening = whenAborted(upstream, () => source.cancel().catch(() => {}));
+    try {
+      // It may have aborted since the head arrived.
+      upstream.throwIfAborted();
+      if (recording.readerCount === 0) this.#drop();
+      for (;;) {
+        const { done, value } = await source.read();
+        if (done) break;
+        idle.touch();
+        // `fetch` refuses such a body as well (Fetch §2.2.4).
+        if (value[Symbol.toStringTag] !== 'Uint8Array') {
+          throw new BrokenResponseError(key, 'its body contains something other than bytes');
+        }
+        watch.see(value);
+        recording.write(value);
+        if (recording.isWhole) continue;
+        await recording.room();
+        if (recording.readerCount > 0) continue;
+        const error = tooLong(key, response, this.#rules.maxBytes);
+        upstream.abort(error);
+        throw error;
+      }
+      upstream.throwIfAborted();
+      // A failure is passed on even if it is malformed.
+      if (isStored || response.ok) {
+        fault = watch.fault(bodyOf);
+      }
+      // A handler's stream that reports a failure is complete all the same: no connection cut it off.
+      const endsWell = isCoded && !response.headers.has('content-length');
+      if (fault !== undefined && !endsWell) throw new BrokenResponseError(key, fault);
+    } catch (error) {
+      this.#hasEnded = true;
+      recording.fail(error);
+      source.cancel(error).catch(() => {});
+      throw error;
+    } finally {
+      stopListening();
+      this.#drop = () => {};
+    }
+    this.#hasEnded = true;
+    recording.end();
+    if (fault !== undefined) throw new BrokenResponseError(key, fault);
+    if (!recording.isWhole) throw tooLong(key, response, this.#rules.maxBytes);
+    if (!isStored) throw notStored(key, response);
+    return { ...head, url: withoutQuery(head.url), body: bodyOf() as Uint8Array };
+  }
+}
+
+const notStored = (key: string, { status }: Response) =>
+  new ResponseNotKeptError(key, status, `its status is ${status}`);
+
+const tooLong = (key: string, { status }: Response, maxBytes: number) =>
+  new ResponseNotKeptError(key, status, `it is longer than ${maxBytes} bytes (maxResultBytes)`);
+
+/** Calls `onIdle` if `touch` is not called for `idleMs`. */
+class IdleTimer {
+  readonly #idleMs: number;
+  readonly #onIdle: () => void;
+  #timer: Timer;
+  #touchedAt = monotonicMs();
+
+  constructor(idleMs: number, onIdle: () => void) {
+    this.#idleMs = idleMs;
+    this.#onIdle = onIdle;
+    this.#timer = setTimer(() => this.#check(), idleMs);
+  }
+
+  /** Cheaper than a new timer for each chunk. */
+  touch(): void {
+    this.#touchedAt = monotonicMs();
+  }
+
+  stop(): void {
+    clearTimer(this.#timer);
+  }
+
+  #check(): void {
+    const leftMs = this.#touchedAt + this.#idleMs - monotonicMs();
+    if (leftMs <= 0) this.#onIdle();
+    else this.#timer = setTimer(() => this.#check(), leftMs);
+  }
+}
