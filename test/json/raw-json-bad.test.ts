@@ -41,7 +41,10 @@ const CORPUS = new TextEncoder().encode(
   '{"a":[0,-1.5e+3,10,true],"é":"\\"\\\\\\/\\n\\u00e9\\ud83e\\uddf3","\\u0061b":{"a":null,"b":false,"":{}},"東🧳":[[],""," x~\u007f"],\n\t"n":9007199254740991,"ab ":1E2}',
 );
 
-/** Checks that bytes are taken for what they are, if they are JSON with one meaning, else refused. */
+/**
+ * Checks that bytes with exactly one meaning as JSON are accepted with it, and all others are
+ * rejected.
+ */
 function expectStrictness(bytes: Uint8Array): void {
   const reading = strictReading(bytes);
   let got: string | undefined;
@@ -147,7 +150,7 @@ onEach(CANONICALIZERS, () => {
       const error = thrownBy(() => canonicalizeJson(CORPUS.subarray(0, length))) as SamekeyError;
       expect(error).toMatchObject({ name: 'SyntaxError', code: 'SAMEKEY_BAD_JSON' });
       expect(error.position).toBeLessThanOrEqual(length);
-      // What is complete is not blamed: at most the escaped pair that the cut goes through.
+      // The error points to the cut, or to the start of the escaped pair that the cut divides.
       expect(error.position).toBeGreaterThan(length - 13);
     }
     expectStillWorks();

@@ -224,7 +224,7 @@ describe('much of it', () => {
   ];
   it.each(taken)('is taken: %s', (_, make, expected) => {
     const made = inModule(make());
-    // A message with ten megabytes in it helps nobody.
+    // Avoids a failure message of ten megabytes.
     expect(made === expected()).toBe(true);
     expect(inModule(SAME)).toBe(SAME);
   });
@@ -286,7 +286,7 @@ describe('much of it', () => {
         return Math.min(...times);
       };
       msOf(1000);
-      // Thirty-two times as much: what is quadratic takes a thousand times as long.
+      // Thirty-two times the input: a quadratic algorithm takes a thousand times as long.
       expect(msOf(1_600_000) / msOf(50_000), shape(2)).toBeLessThan(250);
     }
   });

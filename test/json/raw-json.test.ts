@@ -33,7 +33,7 @@ function optionsOf({ maxDepth, bigNumbers }: Accepted) {
   };
 }
 
-/** JSON with white space, escapes, member order and numbers as nobody would write them. */
+/** JSON with unusual white space, escapes, member order and numbers. */
 function spell(value: unknown, next: () => number): string {
   const blanks = () => [...' \t\n\r'].filter(() => next() < 0.1).join('');
   const between = (parts: string[]) => blanks() + parts.join(`${blanks()},${blanks()}`) + blanks();

@@ -21,7 +21,7 @@ const {
   uuidv5,
 } = samekey;
 
-/** What somebody may pass by mistake where text or bytes are wanted. */
+/** Values that a caller may pass by mistake in place of text or bytes. */
 const NO_CONTENT: [string, unknown][] = [
   ['nothing', undefined],
   ['null', null],

@@ -84,7 +84,7 @@ describe('a conversation', () => {
       path: '/messages/2/at/0',
     });
     expect(conversation.length).toBe(1);
-    // The beginning of this one has gone to the digest when the end turns out to be wrong.
+    // Its beginning is already digested when its end turns out to be invalid.
     const long = 'x'.repeat(300_000);
     expectThrown(() => conversation.append(long, Number.NaN), RangeError, {
       code: 'SAMEKEY_NOT_FINITE',

@@ -10,7 +10,7 @@ const scope = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 5 }).map((text) => text.replaceAll('\0', '')),
 );
 
-/** Content of bytes, of which zero bytes are likely. */
+/** Bytes with a high share of zero bytes. */
 const content = fc.oneof(
   fc.string({ unit: fc.constantFrom('a', 'b', ':', '\0', '"', '}'), maxLength: 4 }),
   fc.uint8Array({ maxLength: 6 }),

@@ -38,7 +38,7 @@ describe('include', () => {
   it('keeps a container on the way also when nothing in it is named', () => {
     expect(canonicalOf({ a: { b: 1 }, c: 2 }, { include: ['$.a.x', 'c'] })).toBe('{"a":{},"c":2}');
     expect(canonicalOf({ a: [1], c: 2 }, { include: ['$.a.x', 'c'] })).toBe('{"a":[],"c":2}');
-    // Not so a scalar: nothing can be named in it.
+    // A scalar does not stay: a path cannot lead into it.
     expect(canonicalOf({ a: 1, c: 2 }, { include: ['$.a.x', 'c'] })).toBe('{"c":2}');
   });
 

@@ -80,7 +80,7 @@ describe('a signal', () => {
     await settle();
     controller.abort(failure);
     expect(await rejection).toBe(failure);
-    // A generator that waits returns once it has what it waits for.
+    // A waiting generator returns only after its wait.
     release();
     await settle();
     expect(returned).toEqual(['returned']);

@@ -5,7 +5,7 @@ import { ENGINES, onEach } from '../engine/engines.js';
 import { expectThrown, thrownBy } from '../errors/thrown.js';
 import { anyJson } from '../json/values.js';
 
-/** Bodies of all sizes, no two alike: a result in another's place cannot be missed. */
+/** Bodies of all sizes, all different, so that a result in a wrong place shows. */
 const body = (i: number) => ({
   model: `m${i}`,
   trace_id: i,

@@ -16,7 +16,7 @@ import { under, WITH_MIDSTATES } from '../engine/engines.js';
 import { expectThrown } from '../errors/thrown.js';
 import { contentBytes, hexOf, loadVectors, type Named } from '../vectors/vectors.js';
 
-// Faults of packages with a similar purpose; each is named so that nobody brings it here.
+// Bugs of packages with a similar purpose. Each has a test, so that samekey never gets it.
 
 it('aws-lambda-powertools: names are not sorted by their upper-case form', () => {
   expect(keyOf({ a: 1, A: 2 })).toBe(keyOf({ A: 2, a: 1 }));

@@ -35,7 +35,10 @@ async function untilError(source: AsyncIterable<LineKey>) {
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe('lines of a stream', () => {
-  /** What batches of `batchBytes` hold, one by one; what was given is gone, as with threads. */
+  /**
+   * The content of batches of `batchBytes`. Each batch is cleared afterwards, as by a transfer to a
+   * thread.
+   */
   async function batches(pieces: Iterable<unknown>, batchBytes: number, maxLineBytes = 1000) {
     const texts: string[] = [];
     for await (const { bytes, isTooLong } of lineBatches(pieces, maxLineBytes, batchBytes)) {
@@ -187,7 +190,7 @@ describe('pool.jsonLines', () => {
     const lines = pool.jsonLines(endless());
     for (let i = 0; i < 100; i++) await lines.next();
     await new Promise((resolve) => setTimeout(resolve, 300));
-    // Ten lines are a batch; two batches for each thread are under way, one is filled.
+    // Ten lines are a batch. Two batches per thread are in progress, and one is being filled.
     expect(given / line.length).toBeGreaterThan(100);
     expect(given / line.length).toBeLessThan(100 + 8 * 11);
     await lines.return?.();

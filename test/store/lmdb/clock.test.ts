@@ -46,7 +46,7 @@ async function inDatabase<T>(path: string, act: (database: Database<Anchor, symb
 }
 const anchorIn = (path: string) => inDatabase(path, (database) => database.get(ANCHOR_KEY));
 
-/** As if the machine had been booted anew since; `reachedMs` is the time the database had reached. */
+/** Simulates a boot. `reachedMs` is the time that the database had reached. */
 async function reboot(path: string, bootId: string, reachedMs?: number): Promise<void> {
   const [startMs, monotonicMs, , lastMs] = (await anchorIn(path)) as Anchor;
   const anchor: Anchor = [startMs, monotonicMs, bootId, reachedMs ?? lastMs, 0];
@@ -117,7 +117,7 @@ describe('a lease in an LMDB store, when the wall clock is set forward', () => {
       expect((await store.read('key')).record).toBeUndefined();
     });
     vi.useRealTimers();
-    // Times that are none must not be left to other processes.
+    // An invalid time must not be stored for other processes.
     expect(await anchorIn(path)).toBeUndefined();
   });
 });
@@ -189,7 +189,7 @@ describe('after the machine was booted', () => {
       const { record: taken } = await store.claim('running', another);
       expect(taken.attempt).toBe(2);
       expect((await store.claim('finished', another)).record.state).toBe('done');
-      // Leases of this boot are leases.
+      // Leases of this boot are valid.
       const third = { ...request, owner: 'third' };
       expect((await store.claim('running', third)).claimed).toBe(false);
     });
@@ -211,7 +211,7 @@ describe('after the machine was booted', () => {
     const path = join(folder, 'reached');
     await using(path, (store) => store.claim('a', request));
     const first = (await anchorIn(path)) as Anchor;
-    // The database is older by a minute than it was.
+    // Makes the database older by a minute.
     const older: Anchor = [first[0], first[1] - MINUTE_MS, first[2], first[3], 0];
     await inDatabase(path, (database) => database.put(ANCHOR_KEY, older, 1));
     const { nowMs } = await using(path, (store) => store.claim('b', request));

@@ -33,7 +33,7 @@ function start(path: string, mode: string, ...rest: readonly string[]) {
     child,
     lines,
     ended,
-    /** Waits until so many lines have come. */
+    /** Waits for `count` lines of output. */
     async has(count: number): Promise<void> {
       while (lines.length < count) {
         await Promise.race([
@@ -74,7 +74,7 @@ describe('processes that share an LMDB store', () => {
         expect(record?.owner, line).toBe(key.slice(0, 3));
         if (what === 'done') expect(record?.state, line).toBe('done');
       }
-      // What was not acknowledged is there as a whole, or not at all.
+      // A write that was not acknowledged is either complete or absent.
       for (const [key, { state, payload }] of records) {
         const index = Number(key.split('-')[2]);
         const whole = new Uint8Array(index * 100).fill(index);
@@ -116,7 +116,7 @@ describe('processes that share an LMDB store', () => {
 
   it.skipIf(process.platform === 'win32')('say so when the disk is full, and live on', () => {
     const path = join(folder, 'full');
-    // In blocks of 512 or 1024 bytes, whichever shell it is. Beyond that, files do not grow.
+    // Limits the size of files, in blocks of 512 or 1024 bytes, depending on the shell.
     const command = 'ulimit -f 2000 && exec "$0" "$@"';
     const { status, stdout, signal } = spawnSync(
       'sh',

@@ -176,7 +176,7 @@ describeWith('PostgreSQL', hasPostgres, 'the table of the PostgreSQL store', () 
     const early = postgresStore({ pool, table: 'swept' });
     await early.claim('a', request('a'));
     expect(await rest()).toBe(1501);
-    // A store sweeps beside a claim, when it has not for a while.
+    // A store sweeps beside a claim, if it has not done so for a while.
     const later = performance.now() + 60_000;
     const now = performance.now;
     performance.now = () => later;
