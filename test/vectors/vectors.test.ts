@@ -178,11 +178,7 @@ onEach(ENGINES, () => {
         expect(canonicalize(number)).toBe(expected);
         expect(canonicalize([number])).toBe(`[${expected}]`);
         expect(canonicalize({ n: number })).toBe(`{"n":${expected}}`);
-<<<<<<< HEAD
-        // Long arrays of numbers have their own code path.
-=======
         // Long arrays of numbers are written by another function.
->>>>>>> 71de1d39d4af04b5a1e5112d458bad74ae049b47
         expect(canonicalize(many)).toBe(`[${many.map(() => expected).join(',')}]`);
       }
     });
@@ -204,11 +200,7 @@ onEach(ENGINES, () => {
   });
 });
 
-<<<<<<< HEAD
-// `node:crypto` does not export its state. sha256-hasher.test.ts tests that `native` refuses.
-=======
 // `node:crypto` cannot save its state; sha256-hasher.test.ts checks the error.
->>>>>>> 71de1d39d4af04b5a1e5112d458bad74ae049b47
 onEach(WITH_MIDSTATES, () => {
   describe('saved states', () => {
     it.each(loadVectors<StateVector>('sha256-state.json'))(
