@@ -178,7 +178,7 @@ onEach(ENGINES, () => {
         expect(canonicalize(number)).toBe(expected);
         expect(canonicalize([number])).toBe(`[${expected}]`);
         expect(canonicalize({ n: number })).toBe(`{"n":${expected}}`);
-        // Long arrays of numbers take a way of their own.
+        // Long arrays of numbers have their own code path.
         expect(canonicalize(many)).toBe(`[${many.map(() => expected).join(',')}]`);
       }
     });
@@ -200,7 +200,7 @@ onEach(ENGINES, () => {
   });
 });
 
-// `node:crypto` does not give its state away: sha256-hasher.test.ts holds native to that.
+// `node:crypto` does not export its state. sha256-hasher.test.ts tests that `native` refuses.
 onEach(WITH_MIDSTATES, () => {
   describe('saved states', () => {
     it.each(loadVectors<StateVector>('sha256-state.json'))(
