@@ -45,7 +45,7 @@ const RULES = [
  *   },
  * });
  * for (const { run } of cases) await run(); // in a test file: it(name, run)
- * cases[0].name; // 'claim makes a running record of a key that has none'
+ * cases[0].name; // 'claim creates a running record for a free key'
  */
 export function storeConformance(options: ConformanceOptions): readonly ConformanceCase[] {
   const settings = readOptions(conformanceOptions, options, 'options of storeConformance');
