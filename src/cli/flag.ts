@@ -37,12 +37,12 @@ export function addFlag(command: Command, flags: string, spec: OptionSpec, sente
 }
 
 function parsedNumber(text: string, spec: OptionSpec): number {
-  const units = UNITS[spec.kind] ?? [['', 1]];
+  const units = UNITS[spec.kind ?? 'wholeNumber'] ?? [['', 1]];
   const [, count = '', unit] = /^(\d{1,15})([A-Za-z]*)$/.exec(text) ?? [];
   const size = units.find(([each]) => each === unit)?.[1] ?? Number.NaN;
   const value = Number(count) * size;
   if (count !== '' && spec.faultOf(value) === undefined) return value;
-  const { max = Number.POSITIVE_INFINITY, kind, wanted } = spec;
+  const { max = Number.POSITIVE_INFINITY, kind = 'wholeNumber', wanted } = spec;
   const most =
     kind === 'byteCount' && Number.isFinite(max) ? `, at most ${inUnits(max, kind)}` : '';
   const example = EXAMPLES[kind];
@@ -54,5 +54,5 @@ function inUnits(value: number, kind: string): string {
   return `${value / size}${unit}`;
 }
 
-const shownAs = ({ kind, default: value }: OptionSpec) =>
+const shownAs = ({ kind = 'wholeNumber', default: value }: OptionSpec) =>
   typeof value === 'number' ? inUnits(value, kind) : String(value);

@@ -43,7 +43,7 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   scope: configOptions.scope,
   /** A header that differs between two attempts of one request, and so does not count. */
   ignoreHeader: textList('the name of a header'),
-  /** Which keys clients may send. */
+  /** The format of the keys that clients may send. */
   keyFormat: choice('samekey', 'uuid', 'any'),
   /** Pass requests through whose path begins with this. */
   pass: textList('the beginning of a path'),
@@ -55,7 +55,7 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   maxBody: byteCount({ default: 64 * 1024 ** 2, min: 1, max: 2 * 1024 ** 3 }),
   /** How long the API, or a client that receives a response, may stall. */
   idle: exchangeOptions.idleMs,
-  /** How long open responses may take when the proxy is told to end. */
+  /** The time for open responses when the proxy shuts down. */
   grace: duration({ default: 30_000, min: 1 }),
   /** The least severe messages that are logged. */
   logLevel: {

@@ -161,7 +161,7 @@ function defaultOf(spec, doc) {
   if (spec.isRequired) return 'required';
   if (doc.fallback !== undefined) return doc.fallback;
   const { kind, default: value } = spec;
-  if (kind === 'nested') return '';
+  if (spec.specs !== undefined) return '';
   if (typeof value === 'number') return amount(kind, value);
   if (value === undefined || value.length === 0) return 'none';
   return `\`${JSON.stringify(value).replaceAll('"', "'").replaceAll(',', ', ')}\``;
