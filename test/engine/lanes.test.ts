@@ -170,7 +170,7 @@ describe('many hashers', () => {
     }
   });
 
-  it('take pieces that end around blocks, whatever is pending', () => {
+  it('accept pieces that end around blocks, with any number of pending bytes', () => {
     const lengths = [0, 1, 63, 64, 65, 127, 128, 129];
     for (const first of lengths) {
       for (let slot = 0; slot < lengths.length; slot++) kernels.hasherOpen(slot);

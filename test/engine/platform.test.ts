@@ -203,7 +203,7 @@ describe('node:crypto', () => {
     expect(run(patchCrypto(body), script)).toEqual([['wasm', 'js'], 'wasm', ...expected]);
   });
 
-  it('is what it is when nothing is replaced', () => {
+  it('is used when nothing is replaced', () => {
     const engines = run(
       patchCrypto('return { createHash, hash };'),
       'show(samekey.listEngines().map(({ name }) => name))',

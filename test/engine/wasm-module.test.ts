@@ -48,7 +48,7 @@ describe.each(MODULES)('the module %s', (name, index, instance, type) => {
     expect(members.map(([, member]) => member).sort()).toEqual(abi);
   });
 
-  it('is what the library carries, and what it is published with', () => {
+  it('is the same in the library and as a published file', () => {
     const text = file(`src/engine/wasm/module/${name}.generated.ts`).toString();
     expect(text).toContain(`'${release.toString('hex')}'`);
     expect(file(`dist/${name}.wasm`).equals(release)).toBe(true);
@@ -72,7 +72,7 @@ interface JsonKernels {
   ): number;
 }
 
-it('memory grows for nobody who has not asked for it', () => {
+it('memory grows only on request', () => {
   const module = new WebAssembly.Module(file('build/json.wasm'));
   const { exports } = new WebAssembly.Instance(module);
   const { memory, document, DOCUMENT } = exports as unknown as JsonKernels;

@@ -36,7 +36,7 @@ onEach(CANONICALIZERS, () => {
     );
   });
 
-  it('loses nothing: what is read back is the value', () => {
+  it('loses nothing: reading it back gives the value', () => {
     fc.assert(
       fc.property(anyJson, (value) =>
         isDeepStrictEqual(JSON.parse(canonicalize(value)), JSON.parse(JSON.stringify(value))),

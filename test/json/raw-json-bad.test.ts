@@ -112,13 +112,13 @@ onEach(CANONICALIZERS, () => {
     });
   });
 
-  it('shows little of what is long', () => {
+  it('shortens long text', () => {
     for (const text of ['1'.repeat(1e6), `{"${'a'.repeat(1e6)}":1,"${'a'.repeat(1e6)}":1}`]) {
       expect((thrownBy(() => keyOfJson(text)) as Error).message.length).toBeLessThan(250);
     }
   });
 
-  it('refuses text with a lone surrogate in it, and what is neither text nor bytes', () => {
+  it('rejects text with a lone surrogate, and values other than text and bytes', () => {
     const code = 'SAMEKEY_LONE_SURROGATE';
     expectThrown(() => keyOfJson('["\ud800"]'), TypeError, { code, message: /at index 2/ });
     expectThrown(() => canonicalizeJson('["\udc00"]'), TypeError, { code });

@@ -93,7 +93,7 @@ describe('a conversation', () => {
     expect(conversation.append('c')).toBe(keyOf({ messages: ['a', 'c'] }));
   });
 
-  it('has included nothing of what was refused', () => {
+  it('includes nothing of a rejected message', () => {
     const identity = { include: ['$.messages[*].id'] };
     const conversation = createConversation({ messages: [] }, identity);
     expectThrown(() => conversation.append({ id: 1 }, { id: Number.NaN }), RangeError, {
@@ -136,7 +136,7 @@ describe('a conversation', () => {
     expect(createConversation(request).append(3)).toBe(keyOf({ messages: [1, 3], n: 2 }));
   });
 
-  it('does not touch what is excluded', () => {
+  it('does not read excluded values', () => {
     const request = {
       messages: [],
       get trace_id(): never {

@@ -15,7 +15,7 @@ import { anyJson, shuffled } from '../json/values.js';
 import { random } from '../runtime/random.js';
 
 describe('explain', () => {
-  it('gives the key, and what it was made of', () => {
+  it('returns the key and its parts', () => {
     const value = { b: [1, { x: 1 }], a: 'é', trace_id: 't', doc: { z: 1, y: 2 } };
     const identity = {
       exclude: ['trace_id', '$..x'],
@@ -142,7 +142,7 @@ describe('explainDifference', () => {
     ]);
   });
 
-  it('does not see what is not in the identity', () => {
+  it('ignores values outside the identity', () => {
     const a = { model: 'm', trace_id: 1, doc: 'x' };
     const b = { model: 'm', trace_id: 2, doc: 'y' };
     expect(explainDifference(a, b, { exclude: ['trace_id', 'doc'] })).toEqual([]);

@@ -18,7 +18,7 @@ const content = fc.oneof(
 
 const bytesOf = (value: string | Uint8Array) => Buffer.from(value as string);
 
-describe('frames are told apart', () => {
+describe('frames are distinct', () => {
   it('for any content, given a number of scopes', () => {
     const frames = (count: number) =>
       fc.tuple(fc.array(scope, { minLength: count, maxLength: count }), content);
@@ -65,7 +65,7 @@ describe('frames are told apart', () => {
     );
   });
 
-  it('whatever the lengths', () => {
+  it('for any lengths', () => {
     for (const scopeLength of [0, 1, 50, 4000, 4095, 4096, 70_000]) {
       for (const contentLength of [0, 1, 63, 64, 4096, 70_000]) {
         const [s, c] = ['s'.repeat(scopeLength), 'c'.repeat(contentLength)];

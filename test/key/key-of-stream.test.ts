@@ -209,7 +209,7 @@ describe('several streams at once', () => {
   });
 });
 
-describe('what is no stream', () => {
+describe('values that are not streams', () => {
   it.each<[string, unknown]>([
     ['undefined', undefined],
     ['null', null],

@@ -56,7 +56,7 @@ describe('keysOfJson', () => {
     expectThrown(() => keysOfJson(['1', '2', bad as string, '3']), Class, { code, message });
   });
 
-  it('refuses what is no list', () => {
+  it('rejects a value that is not a list', () => {
     expectThrown(() => keysOfJson('[1]' as never), TypeError, { code: 'SAMEKEY_BAD_ARGUMENT' });
   });
 

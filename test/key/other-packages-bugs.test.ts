@@ -57,7 +57,7 @@ it('canonicalize: errors say where', () => {
   });
 });
 
-it('canonicalize: UTF-8 that is cut by the border of a piece stays what it is', async () => {
+it('canonicalize: UTF-8 divided by the border of a piece stays unchanged', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'samekey-'));
   try {
     const text = 'é東🧳'.repeat(30_000);
@@ -74,7 +74,7 @@ it('canonicalize: UTF-8 that is cut by the border of a piece stays what it is', 
   }
 });
 
-it('LLM caches: nothing is left out of a request unless somebody asked for it', () => {
+it('LLM caches: a request is hashed completely by default', () => {
   const request = { model: 'm', messages: [], temperature: 0 };
   const fields = ['seed', 'logit_bias', 'user', 'tool_choice', 'reasoning', 'stop', 'x-new-field'];
   const keys = [request, ...fields.map((field) => ({ ...request, [field]: 1 }))];

@@ -100,7 +100,7 @@ describe('lines of a stream', () => {
 });
 
 describe('pool.jsonLines', () => {
-  it('gives a key for every line with something in it, in order, with its number', async () => {
+  it('returns the key and number of every line that is not blank, in order', async () => {
     const text = '{"a":1}\r\n\n \t\r\n[1]\n"é"\n\n 7 ';
     const expected = [
       { line: 1, key: keyOfJson('{"a":1}') },
@@ -136,7 +136,7 @@ describe('pool.jsonLines', () => {
     expect(error).toMatchObject({ line: 4, column: 6 });
   });
 
-  it('reports such lines and goes on, if asked', async () => {
+  it('reports such lines and continues, with onInvalid', async () => {
     const text = '1\n[9007199254740993]\n\n\ufeff2\n{"b":1}\n{"a":1}\n[';
     const identity = { include: ['a'] };
     const results = await all(pool.jsonLines([text], { identity, onInvalid: 'report' }));
@@ -196,7 +196,7 @@ describe('pool.jsonLines', () => {
     await lines.return?.();
   });
 
-  it('ends the stream when nobody wants more of it', async () => {
+  it('ends the stream when the consumer stops', async () => {
     const { stream, returned } = generator(['1\n2\n', '3\n'], async () => {});
     for await (const { line } of pool.jsonLines(stream)) if (line === 1) break;
     expect(returned).toEqual(['returned']);
@@ -290,7 +290,7 @@ describe('a program with a pool', () => {
     expect(program(code, options)).toEqual({ status: 0, stdout: line + line, stderr: '' });
   });
 
-  it('is told which package is missing', () => {
+  it('gets an error that names the missing package', () => {
     const folder = mkdtempSync(join(tmpdir(), 'samekey-'));
     try {
       cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });

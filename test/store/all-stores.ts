@@ -18,7 +18,7 @@ export interface Backend {
 export interface SharedStore {
   /** Its name in `open-store.mjs`, which opens it. */
   readonly kind: string;
-  /** What must be installed. */
+  /** The tool that must be installed. */
   readonly tool: string;
   readonly isThere: boolean;
   readonly isServer: boolean;

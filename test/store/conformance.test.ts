@@ -355,7 +355,7 @@ describe('the conformance tests', () => {
     expect(where(await random({ seed: Number(seed) }))).toEqual([seed, step]);
   });
 
-  it('refuse options that are none', () => {
+  it('reject invalid options', () => {
     const open = (): Store => plainStore(Date.now);
     const wrong = { code: 'SAMEKEY_BAD_ARGUMENT' } as const;
     expectThrown(() => storeConformance({} as never), TypeError, wrong);

@@ -7,7 +7,7 @@ import type { ClaimRequest, Store } from '../../src/store/store.js';
 import { deep } from '../depth.js';
 import { expectRejected, expectThrown } from '../errors/thrown.js';
 
-describe('the memory store with a clock that is moved', () => {
+describe('the memory store with a movable clock', () => {
   let nowMs = Date.now();
   const store = memoryStore({ clock: () => nowMs });
   const cases = storeConformance({
@@ -19,7 +19,7 @@ describe('the memory store with a clock that is moved', () => {
   for (const { name, run } of cases) it(name, run);
 });
 
-describe('the memory store with the clock of the machine', () => {
+describe('the memory store with its default clock', () => {
   const store = memoryStore();
   for (const { name, run } of storeConformance({ open: () => store })) it(name, run);
 });
@@ -142,7 +142,7 @@ describe('the memory store is bounded', () => {
     expect(await keysIn(store)).toHaveLength(100);
   });
 
-  it('in the bytes of one result: what is larger than all is refused, and changes nothing', async () => {
+  it('in the bytes of one result: a result larger than maxBytes is rejected and changes nothing', async () => {
     const store = memoryStore({ maxBytes: 1000, clock: () => 1 });
     const { record } = await store.claim('key', request);
     const payload = new Uint8Array(1001);
@@ -154,7 +154,7 @@ describe('the memory store is bounded', () => {
     expect(await store.complete('key', 'owner', fits)).toBe(true);
   });
 
-  it('also while results are run again, and what is run again is there once', async () => {
+  it('also while keys run again, and each of them is listed once', async () => {
     const store = memoryStore({ maxEntries: 3, clock: () => 1 });
     for (const key of ['a', 'b', 'c']) await finish(store, key, new Uint8Array());
     const again = { ...request, takeFinished: true };
@@ -183,7 +183,7 @@ describe('the memory store is bounded', () => {
     expect((await store.claim('d', request)).claimed).toBe(true);
   });
 
-  it('in time: what has expired goes as others come', async () => {
+  it('in time: expired records are dropped when new ones are added', async () => {
     let nowMs = 0;
     const store = memoryStore({ clock: () => nowMs });
     for (let index = 0; index < 100; index++) await finish(store, `a-${index}`, new Uint8Array(9));

@@ -171,7 +171,7 @@ describe('the clock of an LMDB store', () => {
 });
 
 describe('after the machine was booted', () => {
-  it('no owner from before has a lease, and what was finished is there', async () => {
+  it('no earlier owner has a lease, and finished records are still there', async () => {
     const path = join(folder, 'booted');
     await using(path, async (store) => {
       await store.claim('running', { ...request, leaseMs: HOUR_MS });
@@ -195,7 +195,7 @@ describe('after the machine was booted', () => {
     });
   });
 
-  it('time goes on after all that was reached, however far the wall clock is behind', async () => {
+  it('time continues after the last reached time, however far the wall clock is behind', async () => {
     const path = join(folder, 'behind');
     const before = await using(path, (store) => store.claim('running', request));
     const reachedMs = before.nowMs + 10 * DAY_MS;

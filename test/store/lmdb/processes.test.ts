@@ -100,7 +100,7 @@ describe('processes that share an LMDB store', () => {
     for (const [key, { owner }] of await recordsIn(path)) expect(owner).toBe(owners.get(key));
   });
 
-  it('are told by watch of what another one did', async () => {
+  it('are notified of changes by another process', async () => {
     const path = join(folder, 'watched');
     const store = lmdbStore({ path });
     const other = start(path, 'complete', 'key');

@@ -77,7 +77,7 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
         expect(bouncer.log()).not.toMatch(/WARNING/);
       });
 
-      it('is told of changes by looking', async () => {
+      it('finds changes by polling', async () => {
         const store = postgresStore({ pool, prepare: false });
         const key = randomKey();
         await store.claim(key, request('a'));
@@ -92,7 +92,7 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
         await store.close();
       });
 
-      it('goes on without prepared statements where they get lost', async () => {
+      it('continues without prepared statements if they get lost', async () => {
         const { store, pool, once, end } = onPool({ connectionString: bouncer.url, max: 8 });
         const keys = Array.from({ length: 40 }, () => randomKey());
         for (const round of [1, 2]) {
@@ -143,7 +143,7 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
     await bouncer.stop();
   });
 
-  it('goes on after DEALLOCATE ALL', async () => {
+  it('continues after DEALLOCATE ALL', async () => {
     const { pool, once, end, storeErrors } = onPool({ connectionString: server.url, max: 1 });
     expect(await once(randomKey(), () => 1)).toBe(1);
     await pool.query('DEALLOCATE ALL');

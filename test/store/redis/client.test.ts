@@ -24,7 +24,7 @@ const outcome = {
   ttlMs: 60_000,
 } as const;
 
-describe('what is no client', () => {
+describe('values that are not clients', () => {
   it.each([undefined, null, 1, 'redis://localhost', {}, [], () => {}])('%s', (client) => {
     expect(() => redisStore({ client: client as unknown as RedisClient })).toThrow(
       expect.objectContaining({
@@ -93,7 +93,7 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
       end();
     });
 
-    it('subscribes on one more connection, from the first who watches until close()', async () => {
+    it('subscribes on one more connection, from the first watcher until close()', async () => {
       const { client, end } = await connect(server.port);
       const store = redisStore({ client, prefix: `${name}:` });
       await store.read('k');
@@ -119,7 +119,7 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
       end();
     });
 
-    it('publishes what somebody may wait for, and nothing else', async () => {
+    it('publishes only results that a caller may wait for', async () => {
       const { client, end } = await connect(server.port);
       const store = redisStore({ client, prefix: `${name}:` });
       await store.read('k');
@@ -186,7 +186,7 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
     });
   });
 
-  describe('is refused when it does not do what it is asked', () => {
+  describe('is rejected if it changes commands or replies', () => {
     type Send = (name: string, args: unknown[], send: () => Promise<unknown>) => unknown;
 
     /** The real client, with `change` between it and the store. */
@@ -275,7 +275,7 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
     await own.stop();
   });
 
-  it('finds a value of somebody else, and leaves it alone', async () => {
+  it('does not touch a value of another program', async () => {
     await client.set('samekey:theirs', 'theirs');
     await client.lpush('samekey:list', 'theirs');
     const store = redisStore({ client });

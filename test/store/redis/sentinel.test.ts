@@ -39,7 +39,7 @@ describeWith('redis-server', hasRedis, 'the Redis store behind a sentinel', () =
       const open = () => redisStore({ client: connected.client, prefix: `[${name}]` });
       for (const { name: rule, run } of storeConformance({ open, steps: 100 })) it(rule, run);
 
-      it('goes on with the replica that is promoted', async () => {
+      it('continues with the promoted replica', async () => {
         const store = open();
         await store.claim('k', request('a'));
         expect((await store.claim('k', request('b'))).claimed).toBe(false);

@@ -129,7 +129,7 @@ describeWith('redis-server', hasRedis, 'subscriptions of the Redis store', () =>
       }
     });
 
-    it('that cannot be had leave those who wait to ask', async () => {
+    it('that fail leave the waiting callers to poll', async () => {
       const client = new Proxy(connected.client, {
         get(target, member) {
           if (member === 'duplicate') {
