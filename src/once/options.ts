@@ -9,6 +9,7 @@ import {
   LONGEST_MS,
   LONGEST_TTL_MS,
   nested,
+  type OptionSpec,
   type OptionsOf,
   off,
   required,
@@ -39,6 +40,8 @@ export const cacheOptions = /* @__PURE__ */ specs(() => ({
 
 /** The result cache of one process, in front of the store. */
 export interface CacheOptions extends OptionsOf<typeof cacheOptions> {}
+
+type CacheSettings = SettingsOf<typeof cacheOptions>;
 
 export const unknownDecision = /* @__PURE__ */ choice<UnknownDecision>('retry', 'hold');
 
@@ -93,7 +96,7 @@ export const onceOptions = /* @__PURE__ */ specs(() => ({
    */
   unknownErrors: func<(error: unknown) => boolean>(() => false),
   /** The results that this process caches in front of the store; `false` turns the cache off. */
-  cache: either(nested(cacheOptions), off()),
+  cache: either(nested(cacheOptions) as OptionSpec<CacheOptions, CacheSettings>, off()),
   /** Whether a run whose callers have all aborted continues and stores its result (`'keep'`), or its signal aborts (`'abort'`). */
   onAbandoned: choice('keep', 'abort'),
   /**
