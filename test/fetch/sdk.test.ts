@@ -194,7 +194,7 @@ describe.each(ways)('$name', ({ ask, answer }) => {
     for (const each of [first, second]) {
       expect(each).toMatchObject({ status: 'rejected' });
       const { reason } = each as PromiseRejectedResult;
-      expect(`${reason} ${reason.cause}`).toMatch(/ended without an answer/);
+      expect(`${reason} ${reason.cause}`).toMatch(/ended without an outcome/);
     }
     expect([callsSeen(), provider.billedCount()]).toEqual([1, 1]);
   });
