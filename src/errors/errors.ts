@@ -106,8 +106,8 @@ export function quote(text: string): string {
 }
 
 /**
- * Checks that `options` is a plain object and has no members but `known` ones: a typo is not a
- * default, and what a class keeps in getters is not there for everybody who copies it.
+ * Checks that `options` is a plain object with `known` members only: a misspelled member must not mean
+ * the default, and the getters of a class are lost in a copy.
  */
 export function requireMembers(
   options: unknown,

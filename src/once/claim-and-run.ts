@@ -1,3 +1,8 @@
+/**
+ * Decides whether this process may run a key: the store grants one owner at a time an atomic `claim`,
+ * which holds for as long as the owner renews its lease (lease.ts). That keeps two processes from
+ * running one key.
+ */
 import { monotonicMs, randomUuid } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, StoreRecord } from '../store/store.js';
 import { isAnother, isUnknown } from '../store/transition.js';
@@ -90,9 +95,9 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
       firstAnswerMs = Math.min(firstAnswerMs, nowMs);
       if (answer.claimed) {
         const claim = { request, record, sentAt };
-        const giveBack = () => store.release(key, record.owner);
+        const release = () => store.release(key, record.owner);
         if (isUnwanted(tools, hasWaited)) {
-          await giveBack();
+          await release();
           throw new Abandoned();
         }
         // The lost attempt is a later one than the decision was about.
@@ -100,14 +105,14 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
           try {
             await decideAbout({ ...record, attempt: record.attempt - 1 });
           } catch (error) {
-            await giveBack();
+            await release();
             throw error;
           }
         }
         const held = await holdLease(key, claim, settings, store);
         if (held === undefined) continue;
         if (isUnwanted(tools, hasWaited)) {
-          await giveBack();
+          await release();
           throw new Abandoned();
         }
         if (record.attempt > 1 && decided !== 'reconciled') {

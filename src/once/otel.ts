@@ -134,7 +134,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     fn: (context: OnceContext) => T | Promise<T>,
     call: CallOptions = {},
   ): Promise<Detailed<T>> {
-    // A caller's own trace goes on, wherever it came from.
+    // Continue the caller's trace.
     const remote = spanContextOf(call.traceparent);
     const parent =
       remote === undefined
@@ -189,7 +189,7 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
 function traceparentOf(span: Span): string | undefined {
   const { traceId, spanId, traceFlags } = span.spanContext();
-  // Without a provider the ids are zeros, and belong to everybody.
+  // Without a provider the IDs are zeros.
   if (/^0*$/.test(traceId)) return undefined;
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
 }

@@ -48,7 +48,7 @@ export class SharedRun implements RunTools {
   readonly #heartbeat: Heartbeat | undefined;
   /** Whether its result was evicted while it was in progress. */
   isEvicted = false;
-  /** Whether all its callers had left before the function was called. */
+  /** Whether every caller had aborted before the function was called. */
   wasAbandoned = false;
   /** Asking the store, waiting for another process's run, running the function, or writing its outcome. */
   phase: 'claiming' | 'waiting' | 'running' | 'writing' = 'claiming';
@@ -237,7 +237,7 @@ export class SharedRun implements RunTools {
     // A value whose end is known is stored, with or without a reader.
     const isDecided = this.phase === 'writing' || !this.live?.isOpen;
     if (isDecided || this.settings.onAbandoned === 'keep') return;
-    this.abort.abort(new DOMException('All callers have left', 'AbortError'));
+    this.abort.abort(new DOMException('Every caller has aborted', 'AbortError'));
   }
 
   #untilAnswered(

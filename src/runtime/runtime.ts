@@ -82,7 +82,7 @@ export const isBoundToRequest = (): boolean =>
   'WebSocketPair' in globalThis || 'EdgeRuntime' in globalThis;
 
 /**
- * Returns a function that runs `callback` in the request that called this, whichever request calls
+ * Returns a function that runs `callback` in the request that called this, even if another request calls
  * it. On a platform that binds objects to requests, only a promise passes from one to the other.
  */
 export function inThisRequest(callback: () => void): () => void {

@@ -2,8 +2,8 @@ import type { ClaimRequest, Completion } from '../../src/store/store.js';
 import type * as transition from '../../src/store/transition.js';
 
 /**
- * A key in a store, the owners that use it, and what somebody who sees every message knows. A step
- * is one message that reaches the store, or the passing of time.
+ * A key in a store, its owners, and an observer that sees every message. A step is one message that
+ * reaches the store, or the passing of time.
  *
  * Nothing here happens by itself: an owner that crashed or is paused is one that takes no step, a
  * delayed message is one that arrives after others. Every such schedule is among those explored.

@@ -1,48 +1,10 @@
 import type { OnceEvent } from '../../src/once/index.js';
 import type { StoreRecord } from '../../src/store/store.js';
-import type { Call, Invariant, Run } from './observed.js';
+import { countFaultOf } from './counts.js';
+import type { Call, Claim, Eviction, Invariant, Run } from './observed.js';
+import { Pace } from './pace.js';
 import type { StoreAction } from './simulated-store.js';
 import type { Process, World } from './world.js';
-
-/** A claim that was granted. */
-interface Claim {
-  readonly process: Process;
-  readonly owner: string;
-  readonly token: number;
-  readonly attempt: number;
-  /** Whether it took effect after its process stopped trying to release it. */
-  readonly isVeryLate: boolean;
-  /** Whether it, or a renewal of it, took effect after its process was closed. */
-  isAfterClose: boolean;
-  hasReply: boolean;
-  /** Whether its process knows of it and has not released it. */
-  isTold: boolean;
-  run: Run | undefined;
-}
-
-interface Eviction {
-  readonly process: Process;
-  /** The run whose result was evicted. */
-  readonly run: Run | undefined;
-  readonly at: number;
-  /** When its caller received the answer. */
-  toldAt: number | undefined;
-}
-
-const COUNTED = {
-  executed: 'executed',
-  failed: 'failed',
-  joined: 'joined',
-  replayed: 'replayed',
-  conflict: 'conflicts',
-  mismatch: 'mismatches',
-  leaseLost: 'leasesLost',
-  unknown: 'unknown',
-  storeError: 'storeErrors',
-} as const;
-
-/** The most calls of one kind that a process has a reason to make within a third of a lease. */
-const MOST_CALLS = 8;
 
 /** Observes a world and reports the invariants that do not hold. */
 export class Judge {
@@ -54,8 +16,7 @@ export class Judge {
   /** When each process last sent a claim. */
   readonly #claimSentAt = new Map<Process, number>();
   readonly #sentAtMs = new Map<string, number>();
-  /** How often each process has recently called the store, by operation. */
-  readonly #recent = new Map<string, number[]>();
+  readonly #pace = new Pace();
   readonly #completed = new Set<string>();
   readonly #closed = new Set<Process>();
   readonly #justClosed: Process[] = [];
@@ -81,6 +42,10 @@ export class Judge {
     this.#world.say(`VIOLATED: ${invariant}: ${text}`);
   }
 
+  #report(invariant: Invariant, fault: string | undefined): void {
+    if (fault !== undefined) this.violate(invariant, fault);
+  }
+
   onSent(process: Process, action: StoreAction, owner: string | undefined): void {
     const at = this.#world.sequence;
     if (this.#closed.has(process)) {
@@ -92,26 +57,12 @@ export class Judge {
     }
     const released = action === 'release' ? this.#claims.get(owner as string) : undefined;
     if (released !== undefined) released.isTold = false;
-    this.#checkPace(process, action);
+    this.#report(
+      'a bounded number of store calls',
+      this.#pace.faultOf(process, action, this.#world.nowMs),
+    );
     if (action === 'complete' && this.#completed.has(owner as string)) {
       this.violate('a late success counts', `${process.name} writes a result again that is kept`);
-    }
-  }
-
-  /** No store call is repeated without a pause. */
-  #checkPace(process: Process, action: StoreAction): void {
-    const { leaseMs = 300 } = process.options;
-    const id = `${process.name}.${action}`;
-    const recent = (this.#recent.get(id) ?? []).filter(
-      (ms) => ms > this.#world.nowMs - leaseMs / 3,
-    );
-    recent.push(this.#world.nowMs);
-    this.#recent.set(id, recent);
-    if (recent.length > MOST_CALLS) {
-      this.violate(
-        'a bounded number of store calls',
-        `${process.name} calls ${action}() ${recent.length} times in a row`,
-      );
     }
   }
 
@@ -498,7 +449,14 @@ export class Judge {
     if (!isQuiet) this.violate('every call settles', 'there is no end of actions');
     for (const process of this.#world.processes) {
       if (process.isCrashed) continue;
-      this.#checkCounts(process);
+      this.#report(
+        'counts add up',
+        countFaultOf(process, {
+          runs: this.runs,
+          calls: this.calls,
+          hasResponses: this.#world.configuration.layer !== undefined,
+        }),
+      );
       if (!this.#closed.has(process)) {
         this.violate('close is the end', `close() of ${process.name} does not resolve`);
       }
@@ -520,49 +478,6 @@ export class Judge {
       'no lease without an owner',
       `a claim of ${claim.process.name} that ran nothing was never given back`,
     );
-  }
-
-  #checkCounts(process: Process): void {
-    const { name, events, client } = process;
-    const stats = client.stats();
-    for (const [type, member] of Object.entries(COUNTED)) {
-      const told = events.filter((event) => event.type === type).length;
-      if (stats[member as keyof typeof stats] !== told) {
-        this.violate(
-          'counts add up',
-          `${name} counts ${stats[member as never]} ${type} of ${told}`,
-        );
-      }
-    }
-    if (stats.inFlight !== 0)
-      this.violate('counts add up', `${name} has ${stats.inFlight} in flight`);
-    const runs = this.runs.filter((run) => run.process === process);
-    const count = (...types: string[]) => events.filter(({ type }) => types.includes(type)).length;
-    const ends = count('executed', 'failed', 'leaseLost');
-    const own = runs.filter(({ toldAt }) => toldAt !== undefined).length;
-    if (own !== runs.length || ends < runs.length) {
-      this.violate('counts add up', `${name} has ${runs.length} runs, and tells of ${own}`);
-    }
-    const calls = this.calls.filter((call) => call.process === process);
-    const duplicates = calls.filter(
-      ({ answer, error }) =>
-        (answer !== undefined && answer.outcome !== 'executed') ||
-        (error as { replayed?: boolean } | undefined)?.replayed === true,
-    ).length;
-    // A response may break off after a caller has joined it.
-    const isHttp = this.#world.configuration.layer !== undefined;
-    if (
-      isHttp ? duplicates > count('joined', 'replayed') : duplicates !== count('joined', 'replayed')
-    ) {
-      this.violate('counts add up', `${name} has ${duplicates} duplicates, and tells of others`);
-    }
-    const executed = calls.filter(({ answer }) => answer?.outcome === 'executed').length;
-    if (!isHttp && executed > count('executed')) {
-      this.violate(
-        'counts add up',
-        `${name} has ${executed} calls that executed, and tells of fewer`,
-      );
-    }
   }
 
   #show(record: StoreRecord | undefined): string {

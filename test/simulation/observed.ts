@@ -65,3 +65,28 @@ export interface Call {
   /** The name of its own function. */
   own: Run | undefined;
 }
+
+/** A claim that was granted. */
+export interface Claim {
+  readonly process: Process;
+  readonly owner: string;
+  readonly token: number;
+  readonly attempt: number;
+  /** Whether it took effect after its process stopped trying to release it. */
+  readonly isVeryLate: boolean;
+  /** Whether it, or a renewal of it, took effect after its process was closed. */
+  isAfterClose: boolean;
+  hasReply: boolean;
+  /** Whether its process knows of it and has not released it. */
+  isTold: boolean;
+  run: Run | undefined;
+}
+
+export interface Eviction {
+  readonly process: Process;
+  /** The run whose result was evicted. */
+  readonly run: Run | undefined;
+  readonly at: number;
+  /** When its caller received the answer. */
+  toldAt: number | undefined;
+}

@@ -3,7 +3,7 @@ import { randomKey } from '../../src/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { but, crash, never, processOn, sleep } from './scene.js';
 
-it('nothing is run for callers that left while it was decided about an unknown outcome', async () => {
+it('no function runs for callers that aborted while onUnknown was deciding', async () => {
   const store = memoryStore();
   const key = randomKey();
   await crash(store, key, 1);
