@@ -19,6 +19,6 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // On two cores: the tests use half of the time to wait for other processes.
-    maxWorkers: 4,
+    maxWorkers: 3,
   },
 });

@@ -1,7 +1,7 @@
 /**
- * `npm test` samples what is expensive; `npm run test:deep`, which sets TEST_DEEP, does all of it.
- * Every rule has a test in both: depth changes how often or on how many stores a rule is tested. A
- * test that `npm test` has no time for is an `it.runIf(isDeep)`; it is reported as skipped.
+ * `npm test` samples the expensive tests. `npm run test:deep` sets TEST_DEEP and runs all of them. Every
+ * rule has a test in both: depth changes how often, or on how many stores, a rule is tested. A test that
+ * `npm test` has no time for is an `it.runIf(isDeep)`, which `npm test` reports as skipped.
  */
 export const isDeep = process.env.TEST_DEEP !== undefined;
 

@@ -1,4 +1,4 @@
-/** `samekey/ai-sdk`: a middleware for the language models of the AI SDK, by which each call is made at most once. */
+/** `samekey/ai-sdk`: a middleware for the language models of the AI SDK that makes each call at most once. */
 
 import { priceTable } from '../cost/prices.js';
 import { savingIn } from '../cost/saving.js';
@@ -16,10 +16,10 @@ import { type Part, PartWatch } from './part-watch.js';
 export type { CallParams, CallRequestOptions } from './call.js';
 export type { CallKeyOptions, IdempotencyMiddlewareOptions } from './options.js';
 
-/** Versions of the language model specification: of AI SDK 5, 6 and 7. */
+/** Versions of the language model specification, of AI SDK 5, 6 and 7. */
 export type SpecificationVersion = 'v2' | 'v3' | 'v4';
 
-/** What is used of a model. */
+/** The part of a model that the middleware uses. */
 export interface Model<P, G, S> {
   readonly provider: string;
   readonly modelId: string;
@@ -44,9 +44,9 @@ interface Streamed {
     | undefined;
 }
 
-/** A `LanguageModelV4Middleware`, and of the versions before. */
+/** A `LanguageModelV4Middleware`, and one of earlier versions. */
 export interface IdempotencyMiddleware<V extends SpecificationVersion = 'v4'> {
-  /** Taken for the version that it is used with: what is wrapped is the same in all. */
+  /** Matches every version, because the wrapped functions are the same in all. */
   readonly specificationVersion: V;
   wrapGenerate<P extends CallParams, G extends Generated>(call: {
     readonly params: P;
@@ -56,21 +56,20 @@ export interface IdempotencyMiddleware<V extends SpecificationVersion = 'v4'> {
     readonly params: P;
     readonly model: Model<P, unknown, S>;
   }): Promise<S>;
-  /** Forgets the answer that is kept under a key, which `providerMetadata.samekey` of each shows. */
+  /** Removes the stored answer of a key. `providerMetadata.samekey.key` of an answer is its key. */
   evict(key: string): Promise<boolean>;
   stats(): OnceStats;
-  /** Refuses new calls, waits for those under way and closes the store. */
+  /** Refuses new calls, waits for the calls in progress and closes the store. */
   close(): Promise<void>;
 }
 
 /**
- * Returns a middleware for `wrapLanguageModel` by which a model is called at most once for the same
- * provider, model and parameters, in this process and all that share the store: every duplicate gets
- * the answer, while it streams in, or from the store later. `providerMetadata.samekey` says how each
- * came about.
+ * Returns a middleware for `wrapLanguageModel` that calls a model at most once for the same provider,
+ * model and parameters, in all processes that share the store. Every duplicate receives the answer:
+ * while it streams in, or later from the store. `providerMetadata.samekey` contains the outcome.
  *
- * `providerOptions: { samekey: { fresh, sample, scope } }` of a call asks for a new answer, for
- * another one beside the first, and keeps equal calls apart.
+ * A call can set `providerOptions: { samekey: { fresh, sample, scope } }`: for a new answer, for another
+ * answer beside the first, and to separate equal calls.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
@@ -92,12 +91,12 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
   const lines = new PartLines();
   const exchanges = new Exchanges({
     ...settings,
-    // Each answer becomes a response with status 200.
+    // Each answer is shared as a response with status 200.
     storeResponses: () => true,
     savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
   });
 
-  /** Makes a call at most once, and returns its answer as it was or is being made. */
+  /** Makes a call at most once, and returns its answer, which may still be arriving. */
   async function answer<P extends CallParams>(
     type: 'generate' | 'stream',
     model: { readonly provider: string; readonly modelId: string },
@@ -129,10 +128,10 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
         isMarked(part)
           ? { ...part, providerMetadata: { ...part.providerMetadata, samekey } }
           : part,
-      // Whoever has the end of an answer may end the process with it: it is in the store by then.
+      // The program may exit when it has the end of the answer, so the answer is stored before that.
       () => untilAborted(settled, given.abortSignal).catch(() => {}),
     );
-    // Nothing was sent for a duplicate.
+    // A duplicate sent no request.
     const own = outcome === 'executed' && request !== undefined ? { request } : undefined;
     return { head: head as Head, parts, own };
   }
@@ -154,7 +153,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       });
       const reader = parts.getReader();
       const { value } = await reader.read();
-      // Its end, too: only then has nobody anything left to read.
+      // With the end of the stream, so that no reader has anything left to read.
       await reader.read();
       return { ...value, ...own } as unknown as G;
     },
@@ -178,12 +177,12 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
   };
 }
 
-/** What comes before the parts of a stream. */
+/** The part of an answer before its stream. */
 interface Head {
   readonly response?: object;
 }
 
-/** Without cookies, which are one client's. */
+/** Without cookies, which belong to one client. */
 function keptHeaders({ headers }: NonNullable<Generated['response']>) {
   return headers && Object.fromEntries(headOf(new Response(null, { headers })).headers);
 }

@@ -5,8 +5,8 @@ import { countedHeaders } from '../request/counted-headers.js';
 import type { CallKeySettings } from './options.js';
 
 /**
- * What is used of the parameters of a call: the same in versions 2, 3 and 4 of the AI SDK's language
- * model specification. All other members count as they are.
+ * The parameters of a call that the middleware uses: the same in versions 2, 3 and 4 of the AI SDK's
+ * language model specification. All other members are part of the key.
  */
 export interface CallParams {
   readonly abortSignal?: AbortSignal | undefined;
@@ -14,28 +14,28 @@ export interface CallParams {
   readonly providerOptions?: Readonly<Record<string, object>> | undefined;
 }
 
-/** What one call asks for, in `providerOptions: { samekey: … }`; the provider does not see it. */
+/** The options of one call, in `providerOptions: { samekey: … }`. The provider does not receive them. */
 export interface CallRequestOptions {
-  /** A new answer though there is one. */
+  /** A new answer, although one is stored. */
   readonly fresh?: boolean;
-  /** Which of several answers to the same prompt. */
+  /** The number of one of several answers to the same prompt. */
   readonly sample?: number | string;
-  /** Keeps equal calls apart, beside the middleware's own scope. */
+  /** Separates equal calls, in addition to the middleware's scope. */
   readonly scope?: string | readonly string[];
   /** W3C Trace Context of the call, for events. */
   readonly traceparent?: string;
 }
 
-/** A call without what is for this layer alone. */
+/** A call without the options of this layer. */
 export interface Call<P> {
   readonly params: P;
   readonly requestOptions: CallRequestOptions;
 }
 
 /**
- * Takes a caller's requestOptions, and its signal, out of the parameters.
+ * Removes the options of this layer, and the signal, from the parameters.
  *
- * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for a wish that there is not.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for an unknown option.
  */
 export function readCall<P extends CallParams>(given: P): Call<P> {
   const { samekey = {}, ...others } = given.providerOptions ?? {};
@@ -59,7 +59,7 @@ export function readCall<P extends CallParams>(given: P): Call<P> {
   return { params, requestOptions };
 }
 
-/** Returns the key of a call: of what is asked for, of whom, and by whom as far as that is known. */
+/** Returns the key of a call: of its parameters, its model, and its account as far as it is known. */
 export function keyOfCall<P extends CallParams>(
   type: 'generate' | 'stream',
   { provider, modelId }: { readonly provider: string; readonly modelId: string },
@@ -89,16 +89,16 @@ export function keyOfCall<P extends CallParams>(
   );
 }
 
-/** What stands for a value that is none of JSON's. */
+/** Marks a replacement for a value that JSON does not have. */
 const MARK = '$samekey';
-/** A member of a caller's own that looks like it, so that it is never taken for one. */
+/** Escapes a member of the caller that looks like such a mark. */
 const LIKE_MARK = /^\$+samekey$/;
 /** More than an identity allows. */
 const MAX_DEPTH = 1600;
 
 /**
- * Parameters as JSON: without what is `undefined` or a function, files and addresses by content. What
- * is within itself, or too deep, is handed on as it is, to be refused with its path.
+ * Converts parameters to JSON values: without `undefined` and functions, with files and URLs by content.
+ * Cycles and values nested too deeply pass unchanged, and `keyOf` refuses them with their path.
  */
 function toJson(value: unknown, around: readonly object[]): unknown {
   if (typeof value === 'bigint') return { [MARK]: 'bigint', value: String(value) };
@@ -118,7 +118,7 @@ function toJson(value: unknown, around: readonly object[]): unknown {
     return value.map((each) => toJson(isContent(each) ? each : null, within));
   }
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Whatever it is, it is refused with its path.
+  // `keyOf` refuses it with its path.
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return value;
   const plain: Record<string, unknown> = Object.create(null);
   for (const [name, member] of Object.entries(value)) {

@@ -14,7 +14,7 @@ import { isUnknownCallFailure } from './unknown-failure.js';
 
 const callKeyOptions = /* @__PURE__ */ specs(() => ({
   /**
-   * Which part of a call's parameters identifies it.
+   * The part of a call's parameters that identifies it.
    * @defaultValue all parameters
    */
   identity: identityOptions.identity,
@@ -36,11 +36,11 @@ export interface CallKeyOptions extends OptionsOf<typeof callKeyOptions> {}
 export type CallKeySettings = SettingsOf<typeof callKeyOptions>;
 
 const ownOptions = /* @__PURE__ */ specs(() => ({
-  // A whole answer is silent until it is there, and some models think for minutes.
+  // An answer that is not streamed arrives at once, and some models think for minutes.
   /** How long a model may send nothing. */
   idleMs: duration({ default: 15 * 60 * 1000, min: 1 }),
   /**
-   * Which errors leave it unknown whether the model answered: `onUnknown` then decides for the next caller.
+   * Selects the errors after which the model may have answered: `onUnknown` then decides for the next caller.
    * @defaultValue errors after which the provider may have received the call
    */
   unknownErrors: func<(error: unknown) => boolean>(isUnknownCallFailure),

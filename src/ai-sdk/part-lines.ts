@@ -7,29 +7,29 @@ import type { Part, PartWatch } from './part-watch.js';
 
 const LINE_FEED = 0x0a;
 const PIECE_BYTES = 64 * 1024;
-/** Before the number of what cannot be written; JSON never begins with it. */
+/** Precedes the number of a part that cannot be written. JSON never starts with it. */
 const UNWRITTEN = '?';
 
-/** What cannot be written, by the lines that stand for it. */
+/** The parts that cannot be written, by the lines that replace them. */
 type Unwritten = Map<string, unknown>;
 
 /**
- * A model's answer as a response: a line for what came before its parts, and one for each part, so
- * that it is shared and kept as any other response.
+ * Represents a model's answer as a response, so that it is shared and stored like any other: a line for
+ * the head and a line for each part.
  *
- * What cannot be written, such as the error in an `error` part, is handed on in memory to whoever
- * reads along, and an answer with such a part is not kept.
+ * A part that cannot be written, such as the error in an `error` part, is passed in memory to the
+ * readers, and an answer with such a part is not stored.
  */
 export class PartLines {
   readonly #held = new Map<string, { readonly unwritten: Unwritten; inProgressCount: number }>();
   #count = 0;
 
-  /** Holds what cannot be written for whoever begins to read until then; they hold it themselves. */
+  /** Holds unwritable parts until all readers have started; then they hold them themselves. */
   hold(key: string, settled: Promise<void>): void {
     const held = this.#held.get(key) ?? { unwritten: new Map(), inProgressCount: 0 };
     this.#held.set(key, held);
     held.inProgressCount++;
-    // Who was the last to be let in has begun before the next turn.
+    // The last subscriber has started to read before the next turn.
     const release = () => {
       if (--held.inProgressCount === 0) this.#held.delete(key);
     };
@@ -67,13 +67,13 @@ export class PartLines {
         },
         cancel: (reason) => source.cancel(reason),
       },
-      // Nothing may lie in a queue when the end turns out to be an error, which empties it.
+      // An error empties the queue of a stream, so the queue must be empty before the end.
       { highWaterMark: 0 },
     );
     return new Response(lines);
   }
 
-  /** The head, and the parts as they come, as `present` makes them; they end when `settle` says so. */
+  /** Returns the head, and the parts as they arrive, converted by `present`. They end when `settle` resolves. */
   async read(
     key: string,
     { body }: Response,
@@ -101,7 +101,7 @@ export class PartLines {
     return { head: head === undefined ? undefined : fromLine(head, unwritten), parts };
   }
 
-  /** All lines of an answer that was kept. */
+  /** All lines of a stored answer. */
   parse(body: Uint8Array): unknown[] {
     const lines = decoder.decode(body).split('\n');
     return lines.filter((line) => line !== '').map((line) => fromLine(line));
@@ -125,10 +125,10 @@ function fromLine(line: string, unwritten?: Unwritten): unknown {
   return unwritten.get(line);
 }
 
-/** A body's lines, one after the other. */
+/** Reads a body line by line. */
 class LineReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  /** What was read and not given yet, from `#at` on. */
+  /** Bytes that were read and not returned yet, from `#at` on. */
   #bytes: Uint8Array = new Uint8Array();
   #at = 0;
 
@@ -162,7 +162,7 @@ class LineReader {
       const { done, value } = await this.#reader.read();
       return done ? undefined : value;
     } catch (error) {
-      // The parts have said what is wrong with them; to who reads them they are all there was.
+      // The parts contain the failure themselves. For readers the answer ends here.
       if (error instanceof BrokenResponseError || error instanceof ResponseNotKeptError) {
         return undefined;
       }
@@ -171,7 +171,7 @@ class LineReader {
   }
 }
 
-/** Enqueues it so that those who read it together can stay together, however long it is. */
+/** Enqueues a long line in pieces, so that readers of a long answer stay close together. */
 function enqueue(controller: ReadableStreamDefaultController<Uint8Array>, line: Uint8Array): void {
   for (let at = 0; at < line.length; at += PIECE_BYTES) {
     controller.enqueue(line.subarray(at, at + PIECE_BYTES));

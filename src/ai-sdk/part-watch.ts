@@ -1,10 +1,10 @@
-/** A part of a streamed answer, or a whole one, which has no type. */
+/** A part of a streamed answer, or a whole answer, which has no type. */
 export interface Part {
   readonly type?: string | undefined;
   readonly providerMetadata?: object | undefined;
 }
 
-/** Watches an answer go by, and says in the end why it must not be kept. */
+/** Observes the parts of an answer and reports why it must not be stored. */
 export class PartWatch {
   readonly #isStream: boolean;
   #hasFinished = false;
@@ -23,20 +23,20 @@ export class PartWatch {
     if (!this.#hasFinished) this.#fault ??= 'its stream ended before the model said why';
   }
 
-  /** What was wrong with it first. */
+  /** The first fault. */
   fault(): string | undefined {
     if (this.#fault !== undefined || !this.#isStream || this.#hasFinished) return this.#fault;
     return 'its stream ended before its finish part';
   }
 }
 
-/** Reasons that are not the model's. */
+/** Finish reasons that do not come from the model. */
 const NONE = new Set(['error', 'interrupted', 'unknown']);
 
 /**
- * Whether a model has said why it ended. Where a connection was cut, a provider's stream may finish
- * all the same, with a reason that stands for none: `unknown` in version 2 of the specification,
- * `other` without a raw one in version 3, `interrupted` in version 4.
+ * Whether the model gave a finish reason. After a broken connection, a provider's stream may finish with
+ * a placeholder: `unknown` in version 2 of the specification, `other` without a raw reason in version 3,
+ * `interrupted` in version 4.
  */
 function isReason(reason: unknown): boolean {
   if (typeof reason === 'string') return !NONE.has(reason);

@@ -1,9 +1,9 @@
 import { isUnknownFailure } from '../response/unknown-failure.js';
 
 /**
- * Whether a call failed so that nobody knows what the provider did. An error with a status is an
- * answer, unless it is one of success, whose body then broke off. Of the SDK's own errors only
- * `AI_APICallError` can come after something was sent.
+ * Whether it is unknown what the provider did after a call failed. An error with a status is an answer,
+ * except a success status, whose body then broke off. Of the SDK's own errors only `AI_APICallError` can
+ * occur after the request was sent.
  */
 export function isUnknownCallFailure(error: unknown): boolean {
   const { name, statusCode } = (error ?? {}) as { name?: unknown; statusCode?: unknown };

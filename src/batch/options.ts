@@ -50,7 +50,7 @@ export const planOptions = /* @__PURE__ */ specs(() => ({
   /** The provider that the batches are for. */
   provider: required(choice<BatchProvider>('anthropic', 'openai')),
   /**
-   * Which part of a request's body identifies it.
+   * The part of a request's body that identifies it.
    * @defaultValue the provider's preset
    */
   identity: identityOptions.identity,
@@ -85,7 +85,7 @@ export const recordOptions = /* @__PURE__ */ specs(() => ({
   /** Receives each result when it is stored, in any order, and again if it is recorded again. */
   onResult: func<(result: BatchResult) => void | Promise<void>>(),
   /**
-   * Which failures are stored as results, so that they are not sent again.
+   * Selects failures to store as results, so that they are not sent again.
    * @defaultValue none
    */
   storeErrors: func<(result: BatchOutcome) => boolean>(() => false),

@@ -50,7 +50,7 @@ export interface PlannerSettings extends ClaimSettings {
  * length can be planned in constant memory.
  */
 export class Planner {
-  readonly counts = { requests: 0, toSend: 0, duplicates: 0, finished: 0, inProgress: 0 };
+  readonly counts = { toSend: 0, duplicates: 0, finished: 0, inProgress: 0 };
   readonly #settings: PlannerSettings;
   readonly #writer: PlanWriter;
   readonly #claims: ItemClaims;
@@ -64,7 +64,6 @@ export class Planner {
 
   /** Plans one window of requests. */
   async add(requests: readonly KeyedRequest[]): Promise<void> {
-    this.counts.requests += requests.length;
     const candidates = new Map<string, KeyedRequest & Candidate & { requesters: string[] }>();
     for (const request of requests) {
       const requesters = request.requester === undefined ? [] : [request.requester];

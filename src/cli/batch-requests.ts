@@ -13,7 +13,7 @@ import { badLine } from './batch-lines.js';
 import { usageError } from './exit-codes.js';
 import { type IdentityFlags, toIdentity } from './identity-options.js';
 import { memberText } from './member-text.js';
-import type { StoreAddress } from './open-store.js';
+import { addStoreNameFlags, type StoreAddress } from './open-store.js';
 
 const PROVIDERS = Object.keys(FORMATS) as BatchProvider[];
 
@@ -26,10 +26,8 @@ export interface RequestFlags extends StoreAddress, Omit<IdentityFlags, 'store'>
 
 /** Adds the options of the store. `--store` has no short form: `-s` is `--scope`. */
 export function addStoreOption(command: Command): Command {
-  return command
-    .option('--store <ADDRESS>', `the store of the results (default: ${DEFAULT_STORE})`)
-    .option('--prefix <TEXT>', 'prefix of the keys in Redis (default: samekey:)')
-    .option('--table <NAME>', 'table in PostgreSQL (default: samekey_records)');
+  const description = `the store of the results (default: ${DEFAULT_STORE})`;
+  return addStoreNameFlags(command.option('--store <ADDRESS>', description));
 }
 
 /** Adds the argument and the options of the commands that read requests. */

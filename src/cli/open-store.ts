@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import type { Command } from 'commander';
 import type { Store } from '../store/store.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 
@@ -20,6 +21,13 @@ export interface StoreUse {
 export interface OpenedStore {
   readonly store: Store;
   close(): Promise<void>;
+}
+
+/** Adds the flags that name the keys or the table in a store. */
+export function addStoreNameFlags(command: Command): Command {
+  return command
+    .option('--prefix <TEXT>', 'prefix of the keys in Redis (default: samekey:)')
+    .option('--table <NAME>', 'table in PostgreSQL (default: samekey_records)');
 }
 
 const WANTED = 'wanted redis://…, rediss://…, postgres://… or lmdb:PATH';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 import {
   configFromEnv,
   configFromJson,
@@ -9,14 +9,15 @@ import {
   type IdempotencyConfig,
   idempotency,
 } from '../once/config.js';
-import type { LogLevel, ProxyLog, ProxyServer } from '../proxy/proxy.js';
+import type { ProxyLog, ProxyServer } from '../proxy/proxy.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
+import { addFlag } from './flag.js';
 import { interrupted, SIGNALS } from './interrupt.js';
 import { listen } from './listen.js';
 import { type OpenedStore, openStore, type StoreAddress } from './open-store.js';
 import { readPriceList } from './prices-file.js';
-
-const DEFAULT_PORT = 8787;
+import { PROXY_FLAGS, type ProxyFlags, proxyFlags } from './proxy-flags.js';
+import { PROXY_SENTENCES } from './proxy-sentences.js';
 
 const HELP = `
 Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1").
@@ -31,63 +32,23 @@ Examples:
   samekey proxy --upstream https://api.anthropic.com -p anthropic --store lmdb:./records
   samekey proxy --upstream https://api.openai.com --store redis://localhost --config samekey.json`;
 
-interface Flags extends StoreAddress {
-  readonly upstream: string;
-  readonly port?: number;
-  readonly host: string;
-  readonly metricsPort?: number;
-  readonly preset?: readonly string[];
-  readonly exclude?: readonly string[];
-  readonly scope?: readonly string[];
-  readonly ignoreHeader?: readonly string[];
-  readonly keyFormat: 'samekey' | 'uuid' | 'any';
-  readonly pass?: readonly string[];
-  readonly config?: string;
-  readonly prices?: string;
-  readonly maxBody: number;
-  readonly idle: number;
-  readonly grace: number;
-  readonly logLevel: LogLevel;
-}
-
-const repeated = (value: string, before: readonly string[] = []) => [...before, value];
+/** What commander gives: lists are absent rather than empty. */
+type CommandFlags = StoreAddress &
+  Omit<ProxyFlags, ListFlag | keyof StoreAddress> &
+  Partial<Pick<ProxyFlags, ListFlag>>;
+type ListFlag = 'preset' | 'exclude' | 'scope' | 'ignoreHeader' | 'pass';
 
 export function addProxyCommand(program: Command): void {
-  program
+  const command = program
     .command('proxy')
-    .description('run a proxy that sends each request to an API at most once')
-    .requiredOption('-u, --upstream <URL>', 'the API')
-    .option('-s, --store <ADDRESS>', 'where answers are kept', 'memory:')
-    .option('--prefix <TEXT>', 'of the keys in Redis; samekey: unless given')
-    .option('--table <NAME>', 'in PostgreSQL; samekey_records unless given')
-    .option('--port <NUMBER>', 'listen on that port', toPort, DEFAULT_PORT)
-    .option('--host <ADDRESS>', 'listen for others than this machine', '127.0.0.1')
-    .option('--metrics-port <NUMBER>', 'answer /metrics and /health there, not at /-/', toPort)
-    .option('-p, --preset <NAME>', 'leave out what differs between attempts; repeatable', repeated)
-    .option('-x, --exclude <PATH>', 'leave out what is at this path; repeatable', repeated)
-    .option('--scope <TEXT>', 'tenant, environment, …, outermost first; repeatable', repeated)
-    .option('--ignore-header <NAME>', 'that differs between attempts; repeatable', repeated)
-    .addOption(
-      new Option('--key-format <NAME>', 'which keys of clients are taken')
-        .choices(['samekey', 'uuid', 'any'])
-        .default('samekey'),
-    )
-    .option('--pass <PATH>', 'only pass what begins with it; repeatable', repeated)
-    .option('--config <FILE>', 'JSON with the settings of samekey/once; variables SAMEKEY_… too')
-    .option('--prices <FILE>', 'what a million tokens of each model cost, as JSON')
-    .option('--max-body <SIZE>', 'of a request that gets a key', toBytes, 64 * 1024 ** 2)
-    .option('--idle <TIME>', 'how long the API may say nothing', toMs, 5 * 60_000)
-    .option('--grace <TIME>', 'for answers under way, when it is to end', toMs, 30_000)
-    .addOption(
-      new Option('--log-level <NAME>', 'what is logged')
-        .choices(['debug', 'info', 'warn', 'error', 'silent'])
-        .default('info'),
-    )
-    .addHelpText('after', HELP)
-    .action(runProxy);
+    .description('run a proxy that sends each request to an API at most once');
+  for (const name of Object.keys(proxyFlags) as (keyof typeof proxyFlags)[]) {
+    addFlag(command, PROXY_FLAGS[name], proxyFlags[name], PROXY_SENTENCES[name]);
+  }
+  command.addHelpText('after', HELP).action(runProxy);
 }
 
-async function runProxy(flags: Flags): Promise<void> {
+async function runProxy(flags: CommandFlags): Promise<void> {
   // The proxy and its dependencies are loaded only for this command.
   const path = new URL('../proxy/proxy.js', import.meta.url).href;
   const { createLog, createProxy, isLoopbackName, upstreamAddress } = (await import(
@@ -120,7 +81,7 @@ async function runProxy(flags: Flags): Promise<void> {
   // Handles signals before listening: an unhandled signal would reset connections.
   const ending = interrupted();
   try {
-    const { host, port = DEFAULT_PORT, metricsPort } = flags;
+    const { host, port, metricsPort } = flags;
     await listen(proxy.server, { port, host, backlog: BACKLOG });
     if (metricsPort !== undefined) await listen(proxy.metricsServer, { port: metricsPort, host });
   } catch (error) {
@@ -146,7 +107,7 @@ async function runProxy(flags: Flags): Promise<void> {
 }
 
 /** Flags take precedence over environment variables, and these over the file. */
-function idempotencyOf({ config: file, preset, exclude, scope }: Flags): Idempotency {
+function idempotencyOf({ config: file, preset, exclude, scope }: CommandFlags): Idempotency {
   const given: Partial<IdempotencyConfig> = {
     // `idempotency` checks it.
     ...(preset && { presets: preset as IdempotencyConfig['presets'] }),
@@ -212,34 +173,4 @@ const BACKLOG = 4096;
 function urlOf(server: Server): string {
   const { address, port } = server.address() as AddressInfo;
   return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
-}
-
-function toPort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (port <= 65_535) return port;
-  throw new InvalidArgumentError('Wanted a number from 0 to 65535.');
-}
-
-const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-function toMs(text: string): number {
-  const [, count = '', unit = ''] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
-  const ms = Number(count) * (MS[unit] ?? Number.NaN);
-  // The longest timer of Node.js.
-  if (ms >= 1 && ms < 2 ** 31) return ms;
-  throw new InvalidArgumentError('Wanted a time such as 500ms, 30s or 5m.');
-}
-
-const BYTES: Readonly<Record<string, number>> = {
-  '': 1,
-  KiB: 1024,
-  MiB: 1024 ** 2,
-  GiB: 1024 ** 3,
-};
-
-function toBytes(text: string): number {
-  const [, count = '', unit = '?'] = /^(\d{1,15})(KiB|MiB|GiB|)$/.exec(text) ?? [];
-  const bytes = Number(count) * (BYTES[unit] ?? Number.NaN);
-  if (bytes >= 1 && bytes <= 2 * 1024 ** 3) return bytes;
-  throw new InvalidArgumentError('Wanted a size such as 1000000 or 64MiB, at most 2GiB.');
 }

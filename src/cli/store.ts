@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { schemaOf } from '../store/postgres.js';
 import type { Store, StoreEntry } from '../store/store.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
-import { openStore, type StoreAddress } from './open-store.js';
+import { addStoreNameFlags, openStore, type StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { recordJson, recordTable, recordView } from './store-view.js';
 import { styleOf } from './terminal.js';
@@ -48,10 +48,7 @@ export function addStoreCommand(program: Command): void {
 }
 
 function withAddress(command: Command): Command {
-  return command
-    .option('-s, --store <ADDRESS>', 'the store')
-    .option('--prefix <TEXT>', 'prefix of the keys in Redis (default: samekey:)')
-    .option('--table <NAME>', 'table in PostgreSQL (default: samekey_records)');
+  return addStoreNameFlags(command.option('-s, --store <ADDRESS>', 'the store'));
 }
 
 async function runList(flags: Flags): Promise<void> {

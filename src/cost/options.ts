@@ -1,6 +1,6 @@
 import { type OptionsOf, specs, text, value } from '../options/spec.js';
 
-/** What a million tokens of a model cost. */
+/** The prices of a million tokens of a model. */
 export interface Price {
   readonly inputPerMillion: number;
   readonly outputPerMillion: number;

@@ -4,10 +4,12 @@ import type { Engine, EngineName } from './engine.js';
 import { loadEngine, loadWasm } from './load.js';
 import type { Wasm } from './wasm/instance.js';
 
+/** An engine by name, or `'auto'` for the fastest one of each call. */
 export type EngineChoice = EngineName | 'auto';
 
 /** An engine that works on this platform, as returned by `listEngines`. */
 export interface EngineInfo {
+  /** The name of the engine. */
   readonly name: EngineName;
   /** Whether the inner loops use vector instructions (WebAssembly SIMD). */
   readonly simd: boolean;

@@ -46,6 +46,7 @@ export type SamekeyErrorCode =
 
 /** A built-in error with a `code`, and with a `path` if a value caused it. */
 export interface SamekeyError extends Error {
+  /** A stable code to branch on; the wording of messages may change. */
   readonly code: SamekeyErrorCode;
   /** JSON Pointer (RFC 6901) of the offending value; `""` is the whole value. */
   readonly path?: string;

@@ -11,7 +11,7 @@ import {
 import { exchangeOptions } from '../response/options.js';
 import { isUnknownFailure } from '../response/unknown-failure.js';
 
-/** What `onEvent` receives: the events of `samekey/once`, and this one. */
+/** The argument of `onEvent`: an event of `samekey/once`, or this one. */
 export type FetchEvent =
   | OnceEvent
   | {
@@ -32,18 +32,18 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
   /** Methods of requests that are sent at most once. Requests with other methods pass through. */
   methods,
   /**
-   * Which requests with these methods are sent at most once.
+   * Selects the requests with these methods that are sent at most once.
    * @defaultValue all
    */
   applies: func<(request: { readonly method: string; readonly url: URL }) => boolean>(),
-  /** Which keys a caller may set itself. */
+  /** The format of the keys that a caller may set itself. */
   keyFormat: { ...keyFormat, default: 'samekey' as KeyFormat },
   /**
-   * Which errors leave it unknown whether the request was processed: `onUnknown` then decides for the next caller.
+   * Selects the errors after which the request may have been processed: `onUnknown` then decides for the next caller.
    * @defaultValue errors after which the server may have received the request
    */
   unknownErrors: func<(error: unknown) => boolean>(isUnknownFailure),
-  /** Receives what happens. An error that it throws is ignored. */
+  /** Receives each event. An error that it throws is ignored. */
   onEvent: func<(event: FetchEvent) => void>(),
   /** Receives a promise per request that resolves when its response is stored, for platforms that stop work after the response. */
   waitUntil: func<(settled: Promise<void>) => void>(),

@@ -8,6 +8,7 @@ import { type Excluded, type Notes, type Referenced, watch } from './watch.js';
 
 /** How a value becomes its key. */
 export interface Explanation {
+  /** The key, equal to `keyOf` of the value. */
   readonly key: Key;
   /** Canonical JSON (RFC 8785) of the selected parts: the content of the frame. */
   readonly canonical: string;

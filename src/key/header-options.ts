@@ -1,6 +1,6 @@
 import { type OptionsOf, specs, text } from '../options/spec.js';
 
-/** The options of whatever reads or writes a key in a header. */
+/** The options of every function that reads or writes a key in a header. */
 export const headerOptions = /* @__PURE__ */ specs(() => ({
   /** The header that carries the key. */
   // RFC 9110 §5.6.2: a token.
@@ -9,7 +9,7 @@ export const headerOptions = /* @__PURE__ */ specs(() => ({
     wanted: 'the name of a header',
     pattern: /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/,
   }),
-  /** What a key begins with in the header. Stores and logs keep `ik_`. */
+  /** The beginning of a key in the header. Stores and logs keep `ik_`. */
   // A prefix may stand in a header, a log and a batch id alike.
   keyPrefix: text({
     default: 'ik_',

@@ -15,7 +15,9 @@ import {
 
 /** A cache for the digests of referenced texts: a `Map`, or any object with these two methods. */
 export interface ReferenceCache {
+  /** Returns the cached digest of a text, or `undefined`. */
   get(text: string): string | undefined;
+  /** Stores the digest of a text, 64 hexadecimal digits. */
   set(text: string, digestHex: string): unknown;
 }
 

@@ -3,11 +3,14 @@ import { fail, nameOf, quote } from '../errors/errors.js';
 /** `ik_` and 64 lower-case hexadecimal digits, or 32 of them (`bits: 128`). */
 export type Key = `ik_${string}`;
 
+/** The number of bits of the digest that a key shows. */
 export type KeyBits = 256 | 128;
 
 /** The parts of a key, as returned by `parseKey`. */
 export interface ParsedKey {
+  /** The whole key. */
   readonly key: Key;
+  /** 256 for a key of 64 digits, 128 for one of 32. */
   readonly bits: KeyBits;
   /** The digits after the prefix. */
   readonly hex: string;

@@ -17,6 +17,7 @@ export interface Excluded {
 
 /** A large value that its identity replaces by a digest. */
 export interface Referenced {
+  /** JSON Pointer (RFC 6901) of the value. */
   readonly path: string;
   /** SHA-256 of the canonical form of the value, 64 hexadecimal digits. */
   readonly sha256: string;

@@ -2,19 +2,19 @@ import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { isKey } from '../index.js';
 import type { AbortSource } from './abort.js';
 
-/** What one call asks for. */
+/** The options of one call. */
 export interface CallOptions {
-  /** Ends the wait of this caller; the run goes on for the others, and by `onAbandoned` for nobody. */
+  /** Ends the wait of this caller. The run continues for other callers; `onAbandoned` decides if none is left. */
   readonly signal?: AbortSignal;
-  /** Of the payload, where the key is not made of it: another one under the same key is an error. */
+  /** A digest of the payload, if the key is not derived from it. Another fingerprint under the same key is an error. */
   readonly fingerprint?: string;
-  /** Runs it again though there is a result; a run that is under way is joined. */
+  /** Runs the function although the key has a result. A run in progress is joined. */
   readonly fresh?: boolean;
   /** W3C Trace Context of the call, for events. */
   readonly traceparent?: string;
 }
 
-/** The same, of a layer above. */
+/** The options of a call from a layer above. */
 export type InnerCallOptions = {
   readonly [Name in keyof Omit<CallOptions, 'signal'>]?: CallOptions[Name] | undefined;
 } & { readonly signal?: AbortSource | undefined };
@@ -26,19 +26,19 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /**
  * Checks a key.
  *
- * @throws {TypeError} `SAMEKEY_BAD_KEY` for what samekey does not make.
+ * @throws {TypeError} `SAMEKEY_BAD_KEY` for a key that samekey does not make.
  */
 export function checkKey(key: unknown): void {
   if (isKey(key) || (typeof key === 'string' && UUID.test(key))) return;
   fail(
     TypeError,
     'SAMEKEY_BAD_KEY',
-    `Cannot use the key ${typeof key === 'string' ? quote(key) : nameOf(key)}: wanted what keyOf, sha256Hex, scoped, uuidv5 or randomKey give`,
+    `Cannot use the key ${typeof key === 'string' ? quote(key) : nameOf(key)}: wanted a key from keyOf, sha256Hex, scoped, uuidv5 or randomKey`,
   );
 }
 
 /**
- * Checks what `once` is called with.
+ * Checks the arguments of a call.
  *
  * @throws {TypeError} `SAMEKEY_BAD_KEY`, `SAMEKEY_BAD_ARGUMENT`.
  */

@@ -8,7 +8,7 @@ import type { OnceSettings } from './options.js';
 import { type Claim, type RunResult, type RunTools, runClaimed, runUnprotected } from './run.js';
 import { type StoredResult, storedResult } from './stored-result.js';
 
-/** What a run was started with. */
+/** The call that started a run. */
 export interface RunPlan {
   readonly key: string;
   readonly fn: (context: RunContext) => unknown;
@@ -16,41 +16,41 @@ export interface RunPlan {
   readonly fresh: boolean;
 }
 
-/** Everybody has left a run that ran nothing, and so it has ended. */
+/** All callers of a run have aborted before it ran anything. */
 export class Abandoned extends Error {}
 
-/** How a run ended, for all who are on it. */
+/** The outcome of a run, for all its callers. */
 export interface RunOutcome {
   readonly result: StoredResult;
-  /** Gives the function's own value, or throws its error, if it ran here. */
+  /** Returns the function's own value, or throws its error, if it ran here. */
   readonly own: (() => unknown) | undefined;
   readonly outcome: 'executed' | 'joined' | 'replayed';
-  /** Whether the store has it: what it does not have is given to nobody who comes later. */
+  /** Whether the store has the result. If not, later callers do not receive it. */
   readonly isStored: boolean;
-  /** Of the payload whose result it is. */
+  /** The fingerprint of the payload that the function ran for. */
   readonly fingerprint: string | undefined;
   readonly waitedMs: number;
-  /** How long ago the result was made, and how much longer it is kept. */
+  /** The time since the run ended, and until the result expires. */
   readonly ageMs: number;
   readonly leftMs: number;
 }
 
-/** From the claim to the result: runs the function, or waits for whoever does. */
+/** Claims the key, then runs the function or waits for the owner that runs it. */
 export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<RunOutcome> {
   const { key, fresh } = plan;
   const { settings, store } = tools;
   const startedAt = monotonicMs();
   const waitedMs = () => monotonicMs() - startedAt;
-  /** What was decided about the unknown record that stood there, for one claim, and about which. */
+  /** The decision about an unknown record, for the next claim, and the attempt of that record. */
   let decided: 'retry' | 'reconciled' | undefined;
   let decidedAttempt = 0;
   let { fn } = plan;
   let hasWaited = false;
   let hasAnswer = false;
-  /** The store's clock at its first answer, and who was seen running since. */
+  /** The store's clock at its first answer, and the owners that were running since. */
   let firstAnswerMs = Number.POSITIVE_INFINITY;
   const awaitedOwners = new Set<string>();
-  /** A fresh run replaces what was finished before it, but not the result of the run it waited for. */
+  /** A fresh run replaces an earlier result, but not the result of the run it waited for. */
   let takeFinished = fresh;
   const isNew = ({ owner, finishedAtMs }: StoreRecord) =>
     awaitedOwners.has(owner) || (finishedAtMs ?? 0) > firstAnswerMs;
@@ -63,7 +63,7 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
   try {
     for (;;) {
       if (tools.isClosed) throw closed(key);
-      // Nobody has asked for what would be claimed now.
+      // No caller is left that wants a run.
       if (hasAnswer && tools.isAbandoned) throw new Abandoned();
       const request: ClaimRequest = {
         owner: newOwner(),
@@ -78,7 +78,7 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
       try {
         answer = await store.claim(key, request);
       } catch (error) {
-        // What the store has said before it failed still holds: somebody else is running it.
+        // The store's earlier answer still holds: another owner is running the key.
         if (settings.onStoreError === 'fail' || hasAnswer) throw error;
         if (isUnwanted(tools, hasWaited)) throw new Abandoned();
         tools.setPhase('running');
@@ -95,7 +95,7 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
           await giveBack();
           throw new Abandoned();
         }
-        // Meanwhile another one was lost than the one that was decided about.
+        // The lost attempt is a later one than the decision was about.
         if (decided !== undefined && record.attempt !== decidedAttempt + 1 && record.attempt > 1) {
           try {
             await decideAbout({ ...record, attempt: record.attempt - 1 });
@@ -123,11 +123,11 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
       const result = storedResult(record);
       if (result !== undefined) {
         if (!fresh || isNew(record)) {
-          // Its reply took some time, in which the result has grown older.
+          // The result has aged while the reply was in flight.
           const repliedMs = nowMs + (monotonicMs() - sentAt);
           return replay(record, result, repliedMs, hasWaited, waitedMs());
         }
-        // The run that was waited for came to nothing, and this is what was there before it.
+        // The run that it waited for left no result, and this is the record from before it.
         takeFinished = true;
         continue;
       }
@@ -148,16 +148,15 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
 }
 
 /**
- * Whether a run may not be begun any more: its signal has aborted, or all callers have left that
- * have not asked for a run in another's place, or for none at all.
+ * Whether no run may start: its signal has aborted, or every caller has aborted and the run would
+ * replace that of another owner, or `onAbandoned` is `'abort'`.
  */
 const isUnwanted = ({ abort, isAbandoned, settings }: RunTools, hasWaited: boolean) =>
   abort.aborted || (isAbandoned && (hasWaited || settings.onAbandoned === 'abort'));
 
 /**
- * A claim whose lease is certain to hold now, or `undefined` if it is another owner's by now. The
- * process may have been paused since it sent the claim, and a run begins under a valid lease or not
- * at all.
+ * Returns the claim with a lease that certainly holds now, or `undefined` if another owner has the key.
+ * The process may have been paused since it sent the claim, and a run starts only under a valid lease.
  */
 async function holdLease(
   key: string,
@@ -171,7 +170,7 @@ async function holdLease(
     while (monotonicMs() - sentAt >= leaseMs) {
       sentAt = monotonicMs();
       if (!(await store.renew(key, owner, leaseMs))) return undefined;
-      // Another owner may have had it meanwhile, and given it back under a larger fencing token.
+      // Another owner may have claimed and released it in between, with a larger fencing token.
       const { record: current } = await store.read(key);
       if (current?.owner !== owner || current.state !== 'running') return undefined;
       record = current;
@@ -186,9 +185,9 @@ async function holdLease(
 let process = '';
 let claimCount = 0;
 
-/** A text that no other claim has: of this process, and in it of this claim. */
+/** Returns a text that is unique to this claim, in this process and all others. */
 function newOwner(): string {
-  // Not before the first claim: some platforms have no random numbers while a module is loaded.
+  // At the first claim: some platforms have no random numbers while a module loads.
   if (process === '') process = randomUuid();
   return `${process}.${claimCount++}`;
 }
@@ -196,14 +195,14 @@ function newOwner(): string {
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * How long a record is kept whose owner may never be heard of again: where that is decided about, as
- * good as for ever; where it is run again, no longer than there is anything to count.
+ * The time to live of a running record, whose owner may crash. If `onUnknown` must decide about it, it
+ * stays for years; with `'retry'` it stays as long as attempts are counted.
  */
 function unfinishedTtlMs({ onUnknown, ttlMs, leaseMs }: OnceSettings): number {
   return onUnknown === 'retry' ? Math.max(ttlMs, 2 * leaseMs) : Math.max(ttlMs, 3660 * DAY_MS);
 }
 
-/** Somebody is running it: waits a while, or is turned away. */
+/** Another owner is running the key: waits for a change, or refuses the call. */
 async function wait(
   { key }: RunPlan,
   record: StoreRecord,
@@ -218,7 +217,7 @@ async function wait(
   await tools.untilChanged(record.leaseEndsAtMs - nowMs + 1);
 }
 
-/** An owner was never heard of again. */
+/** Decides about a record without an outcome, by `onUnknown`. */
 async function decide(
   { key }: RunPlan,
   record: StoreRecord,
@@ -230,7 +229,7 @@ async function decide(
   const found = typeof onUnknown === 'function' ? await onUnknown(record) : onUnknown;
   if (found === 'retry') return found;
   if (typeof found === 'object' && found !== null && 'value' in found) {
-    // Before the record of what is unknown is taken over.
+    // Check the value before the unknown record is taken over.
     encodeResult(key, found.value, settings);
     tools.emit({ type: 'unknown', attempt, decision: 'reconciled' });
     return found;

@@ -12,15 +12,14 @@ const keyOptions = /* @__PURE__ */ specs(() => ({
    * The presets whose fields do not count, such as `['openai']`.
    * @defaultValue none
    */
-  presets: listOf<Preset>(
-    `some of ${PRESETS.join(', ')}`,
-    [],
-    (preset) =>
+  presets: {
+    ...listOf<Preset>(`some of ${PRESETS.join(', ')}`, [], (preset) =>
       PRESETS.includes(preset as Preset)
         ? undefined
         : [typeof preset === 'string' ? RangeError : TypeError],
-    'textList',
-  ),
+    ),
+    kind: 'textList' as const,
+  },
   /**
    * Paths of more fields that do not count.
    * @defaultValue none
@@ -45,7 +44,7 @@ const keyOptions = /* @__PURE__ */ specs(() => ({
         : [typeof bits === 'number' ? RangeError : TypeError],
     256,
   ),
-  /** What the next caller of a key does when the outcome of its last run is unknown: run it again (`'retry'`) or reject until `evict` (`'hold'`). */
+  /** Whether the next caller of a key whose last run has an unknown outcome runs it again (`'retry'`) or is rejected until `evict` (`'hold'`). */
   onUnknown: unknownDecision,
   /** How long this process caches a result. Another process's `evict` has no effect here for that long. */
   cacheTtlMs: cacheOptions.ttlMs,

@@ -10,14 +10,14 @@ import {
   parseKey,
 } from '../index.js';
 import { readOptions } from '../options/read.js';
-import { type OptionKind, shown } from '../options/spec.js';
+import { type OptionSpec, shown } from '../options/spec.js';
 import type { Store } from '../store/store.js';
 import { configOptions, type IdempotencyConfig } from './config-options.js';
 import type { OnceOptions } from './options.js';
 
 export type { IdempotencyConfig } from './config-options.js';
 
-/** A checked configuration, and what follows from it. */
+/** A checked configuration, and functions that use it. */
 export interface Idempotency {
   readonly config: IdempotencyConfig;
   readonly identity: Identity;
@@ -26,17 +26,17 @@ export interface Idempotency {
   keyOfJson(text: string | Uint8Array): Key;
   /** The header that carries a key, to be spread into others; a UUID has no prefix. */
   headers(key: string): Record<string, string>;
-  /** The key in a header's value, whose prefix it takes back. */
+  /** Returns the key in a header's value, with the prefix `ik_`. */
   parseHeader(value: string): Key;
   /** Options for `createOnce`. */
   onceOptions(store: Store): OnceOptions;
 }
 
 /**
- * Returns a configuration, checked, with what follows from it.
+ * Checks a configuration and returns it with functions that use it.
  *
- * @throws {TypeError | RangeError | SyntaxError} `SAMEKEY_BAD_CONFIG` naming the member, what it is
- * and what would be right; `SAMEKEY_BAD_PATH` for a field that is no path.
+ * @throws {TypeError | RangeError | SyntaxError} `SAMEKEY_BAD_CONFIG` naming the member, its value
+ * and the right values; `SAMEKEY_BAD_PATH` for a field that is not a path.
  * @example
  * const { keyOf: keyOfRequest, headers } = idempotency({
  *   keyPrefix: 'idem_',
@@ -92,15 +92,15 @@ export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempoten
   };
 }
 
-/** Variables that are somebody else's: the engine's choice, and secrets. */
+/** Variables with another meaning: the engine's choice, and secrets. */
 const OTHER_VARIABLES = /^SAMEKEY_(?:ENGINE|CONFIG|SECRET\w*)$/;
 
 /**
- * Returns the members that environment variables give: `SAMEKEY_HEADER_NAME`, `SAMEKEY_TTL_MS` and
- * so on; a list has commas in it.
+ * Returns the settings in environment variables: `SAMEKEY_HEADER_NAME`, `SAMEKEY_TTL_MS` and so on.
+ * Commas separate the items of a list.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_CONFIG` for a variable that begins with `SAMEKEY_` and
- * is none of these, or has no such value.
+ * is not a setting, or has a wrong value.
  * @example
  * configFromEnv({ SAMEKEY_TTL_MS: '60000', SAMEKEY_EXCLUDED_FIELDS: 'trace_id, $.user' });
  * // { ttlMs: 60000, excludedFields: ['trace_id', '$.user'] }
@@ -118,17 +118,17 @@ export function configFromEnv(
       return refuse(
         TypeError,
         variable,
-        'is no setting',
+        'is not a setting',
         `one of ${[...byVariable.keys()].join(', ')}`,
       );
     }
-    found[name] = parsedText(configOptions[name].kind, text);
+    found[name] = parsedText(configOptions[name], text);
   }
   return checked(found, variableOf);
 }
 
 /**
- * Returns the members that a JSON text gives, the content of a file such as `samekey.json`.
+ * Returns the settings in a JSON text, such as the content of a file `samekey.json`.
  *
  * @throws {SyntaxError | TypeError | RangeError} `SAMEKEY_BAD_CONFIG`.
  * @example
@@ -139,7 +139,12 @@ export function configFromJson(text: string): Partial<IdempotencyConfig> {
   try {
     parsed = JSON.parse(text);
   } catch (error) {
-    return refuse(SyntaxError, 'the text', `is no JSON (${(error as Error).message})`, 'an object');
+    return refuse(
+      SyntaxError,
+      'the text',
+      `is not JSON (${(error as Error).message})`,
+      'an object',
+    );
   }
   return checked(parsed as Partial<IdempotencyConfig>);
 }
@@ -163,8 +168,8 @@ function refuse(
 }
 
 /** A variable's text as the value that its option has: a number, a list of texts, or that text. */
-function parsedText(kind: OptionKind, text: string): unknown {
-  if (kind === 'text' || kind === 'choice') return text;
+function parsedText({ kind, words }: OptionSpec, text: string): unknown {
+  if (kind === 'text' || words) return text;
   if (kind !== 'textList') return /^\d+$/.test(text.trim()) ? Number(text) : text;
   return text
     .split(',')
@@ -172,7 +177,7 @@ function parsedText(kind: OptionKind, text: string): unknown {
     .filter(Boolean);
 }
 
-/** The settings that `options` and the defaults give; `nameFor` is what messages call an option. */
+/** Checks settings and fills in the defaults; `nameFor` returns the name of a setting in messages. */
 function settingsOf(
   options: Partial<IdempotencyConfig>,
   nameFor = (name: string) => name,
@@ -184,7 +189,7 @@ function settingsOf(
   });
 }
 
-/** Checks the members that are there; `nameFor` is what messages call one. */
+/** Checks the given settings, and returns them without those that are undefined. */
 function checked(
   options: Partial<IdempotencyConfig>,
   nameFor?: (name: string) => string,

@@ -18,17 +18,17 @@ import type { EventBody } from './run.js';
 import { SharedRun, type SharedRunHost } from './shared-run.js';
 import { decodeResult, type StoredResult } from './stored-result.js';
 
-/** A result, and how it came about. */
+/** A result and its origin. */
 export interface Detailed<T> {
   readonly value: T;
-  /** `executed`: the function ran for this call; `joined`: it ran for another, meanwhile; `replayed`: before. */
+  /** `executed`: the function ran for this call; `joined`: it ran for another call that was in progress; `replayed`: it ran earlier. */
   readonly outcome: 'executed' | 'joined' | 'replayed';
-  /** Who answered. */
+  /** Where the result came from. */
   readonly layer: Layer;
   readonly ageMs: number;
 }
 
-/** What has happened since `createOnce`. */
+/** Counts since `createOnce`. */
 export interface OnceStats {
   readonly executed: number;
   readonly failed: number;
@@ -39,7 +39,7 @@ export interface OnceStats {
   readonly leasesLost: number;
   readonly unknown: number;
   readonly storeErrors: number;
-  /** Runs and waits under way. */
+  /** Runs and waits in progress. */
   readonly inFlight: number;
   readonly cached: number;
 }
@@ -47,18 +47,18 @@ export interface OnceStats {
 /** Runs a function at most once per key. */
 export interface Once {
   <T>(key: string, fn: (context: OnceContext) => T | Promise<T>, options?: CallOptions): Promise<T>;
-  /** The same, with how the result came about. */
+  /** The same, with the origin of the result. */
   detailed<T>(
     key: string,
     fn: (context: OnceContext) => T | Promise<T>,
     options?: CallOptions,
   ): Promise<Detailed<T>>;
-  /** Takes a result, or a record whose outcome is unknown, away; `false` if there was none, or it is running. */
+  /** Removes a result, or a record of unknown outcome. Returns `false` if there is no such record, or the key is running. */
   evict(key: string): Promise<boolean>;
-  /** The record in the store. */
+  /** Returns the record in the store. */
   inspect(key: string): Promise<StoreRecord | undefined>;
   stats(): OnceStats;
-  /** Refuses new calls, waits for the runs under way and closes the store. */
+  /** Refuses new calls, waits for the runs in progress and closes the store. */
   close(): Promise<void>;
 }
 
@@ -79,8 +79,8 @@ const COUNTED = {
 } as const;
 
 /**
- * Returns a function that runs another one at most once per key, in this process and in all that
- * share the store, and gives its result to every duplicate.
+ * Returns a function that runs another function at most once per key, in all processes that share the
+ * store, and gives its result to every duplicate.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
@@ -108,8 +108,8 @@ export function createOnce(options: OnceOptions): Once {
 }
 
 /**
- * The answer of a live function: a result that was there, or a subscription to one that is arriving,
- * with a promise that resolves when the run has ended and its result is stored, if it is.
+ * The answer of a live function: an earlier result, or a subscription to a value that is arriving with
+ * a promise that resolves when the run has ended.
  */
 export type LiveAnswer<T, S extends Subscriber = Subscriber> =
   | Detailed<T>
@@ -119,17 +119,17 @@ export type LiveAnswer<T, S extends Subscriber = Subscriber> =
       readonly settled: Promise<void>;
     };
 
-/** What `createOnce` returns, for a layer above: its function can do without a platform's signal. */
+/** The implementation of `createOnce`, for layers above. Their functions need no platform signal. */
 export class OnceRunner implements SharedRunHost {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly renewals: Alarms;
   isClosed = false;
   readonly #cache: ResultCache;
-  /** Those that may be joined, and all. */
+  /** The runs that callers may join, and all runs. */
   readonly #joinable = new Map<string, SharedRun>();
   readonly #inProgress = new Set<SharedRun>();
-  /** What goes on after its callers have been answered. */
+  /** Work that continues after callers have their answers. */
   readonly #unfinished = new Set<Promise<unknown>>();
   readonly #counts = {
     executed: 0,
@@ -194,7 +194,7 @@ export class OnceRunner implements SharedRunHost {
         : this.#join(shared, options, calledAt, join));
       if (answer === undefined) continue;
       if ('cancel' in answer) {
-        // The failure of a run that had lost its callers before it began: this caller makes its own.
+        // The failure of a run that had lost its callers before it started: this caller starts its own.
         if (shared?.wasAbandoned && shared.live?.isOpen === false) {
           answer.cancel();
           await shared.untilEnded(options, calledAt);
@@ -206,7 +206,7 @@ export class OnceRunner implements SharedRunHost {
       }
       if (isAnother(answer.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
       if (shared === undefined) return this.#deliver<T>(key, answer, options);
-      // Nothing was run here: what it found may be older than this call, or have expired since.
+      // The run executed nothing here. Its result may be older than this call, or expired.
       if (answer.outcome !== 'executed' && (fresh || answer.leftMs <= 0)) continue;
       return this.#deliverToJoined<T>(shared, answer, options, monotonicMs() - calledAt);
     }
@@ -219,14 +219,14 @@ export class OnceRunner implements SharedRunHost {
     try {
       isGone = await this.store.evict(key);
     } finally {
-      // If it failed, the record may be gone all the same.
+      // A failed `evict` may have removed the record.
       if (isGone) this.#forget(key);
     }
     if (isGone) this.emit(key, undefined, { type: 'evicted' });
     return isGone;
   }
 
-  /** Nobody joins a run, or gets what it brings, who calls after its result was evicted. */
+  /** A call after an eviction does not join an earlier run, or receive its result. */
   #forget(key: string): void {
     this.#cache.delete(key);
     const run = this.#joinable.get(key);
@@ -250,7 +250,7 @@ export class OnceRunner implements SharedRunHost {
     this.isClosed = true;
     for (const run of this.#inProgress) run.wake();
     await Promise.allSettled([...this.#inProgress].map((run) => run.untilSettled()));
-    // One may begin another, such as a renewal that comes late and has to be ended.
+    // One operation may start another, such as ending a lease that a late renewal has extended.
     while (this.#unfinished.size > 0) await Promise.allSettled(this.#unfinished);
     this.#cache.clear();
     await this.store.close();
@@ -275,13 +275,13 @@ export class OnceRunner implements SharedRunHost {
     try {
       this.settings.onEvent?.({ ...event, key, traceparent } as OnceEvent);
     } catch {
-      // Watching must not change what is watched.
+      // A listener must not affect the call.
     }
   }
 
-  /** The run that calls of this key join. One whose request is gone is forgotten. */
+  /** The run that calls of this key join. A run whose request has ended is removed. */
   #runToJoin(key: string): SharedRun | undefined {
-    // The oldest first.
+    // The oldest run first.
     for (const run of this.#inProgress) {
       if (!run.isGone) break;
       this.#remove(run);
@@ -383,7 +383,7 @@ export class OnceRunner implements SharedRunHost {
     return { value, outcome: 'replayed', layer: 'process', ageMs };
   }
 
-  /** To who started the run. */
+  /** Answers the caller that started the run. */
   #deliver<T>(key: string, settled: RunOutcome, { traceparent }: InnerCallOptions): Detailed<T> {
     const { outcome, result, own, ageMs, waitedMs } = settled;
     const layer = own === undefined ? 'store' : 'process';
@@ -408,7 +408,7 @@ export class OnceRunner implements SharedRunHost {
     return { value, outcome: 'joined', layer: 'process', ageMs };
   }
 
-  /** Counts a duplicate that reads an arriving value. Its event waits for the whole value, which says what was saved. */
+  /** Counts a duplicate that reads an arriving value. Its event waits for the whole value, which contains the usage. */
   #tellOfSubscriber(run: SharedRun, { traceparent }: InnerCallOptions, waitedMs: number): void {
     const { key } = run;
     const { settings } = this;
@@ -428,7 +428,7 @@ export class OnceRunner implements SharedRunHost {
     this.finishLater(told);
   }
 
-  /** Opens a result for a duplicate, and tells of it: a kept error is one, too. */
+  /** Decodes a result, or a stored error, for a duplicate and emits its event. */
   #give<T>(
     key: string,
     traceparent: string | undefined,
@@ -452,7 +452,7 @@ export class OnceRunner implements SharedRunHost {
       const saved = savingOf(value as never);
       return saved && { saved };
     } catch {
-      // Nor must counting.
+      // `savingOf` must not affect the call.
       return undefined;
     }
   }

@@ -9,6 +9,7 @@ import {
   LONGEST_MS,
   LONGEST_TTL_MS,
   nested,
+  type OptionSpec,
   type OptionsOf,
   off,
   required,
@@ -22,10 +23,10 @@ import type { Store, StoreRecord } from '../store/store.js';
 import { type Codec, jsonCodec } from './codec.js';
 import type { OnceEvent, Saved } from './events.js';
 
-/** What to do about a key whose run has an unknown outcome. */
+/** The decision about a key whose run has an unknown outcome. */
 export type UnknownDecision = 'retry' | 'hold';
 
-/** What a look at the other side found: run it again, leave it locked, or use this result. */
+/** The decision of `onUnknown`: run it again, leave it locked, or use this result. */
 export type Reconciliation = UnknownDecision | { readonly value: unknown };
 
 export const cacheOptions = /* @__PURE__ */ specs(() => ({
@@ -39,6 +40,8 @@ export const cacheOptions = /* @__PURE__ */ specs(() => ({
 
 /** The result cache of one process, in front of the store. */
 export interface CacheOptions extends OptionsOf<typeof cacheOptions> {}
+
+type CacheSettings = SettingsOf<typeof cacheOptions>;
 
 export const unknownDecision = /* @__PURE__ */ choice<UnknownDecision>('retry', 'hold');
 
@@ -73,7 +76,7 @@ export const onceOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue no limit
    */
   timeoutMs: duration({}),
-  /** What the next caller of a key does when the outcome of its last run is unknown: run it again (`'retry'`), reject until `evict` (`'hold'`), or what this function returns. */
+  /** Whether the next caller of a key whose last run has an unknown outcome runs it again (`'retry'`), is rejected until `evict` (`'hold'`), or does what this function returns. */
   onUnknown: either(
     unknownDecision,
     func<(record: StoreRecord) => Reconciliation | Promise<Reconciliation>>(),
@@ -83,18 +86,18 @@ export const onceOptions = /* @__PURE__ */ specs(() => ({
   /** How long the store may take to answer one call. */
   storeTimeoutMs: duration({ default: 5000, min: 1 }),
   /**
-   * Which errors of the function are stored and replayed as its result.
+   * Selects errors of the function to store and replay as its result.
    * @defaultValue none
    */
   storeErrors: func<(error: unknown) => boolean>(() => false),
   /**
-   * Which errors leave the outcome unknown, such as a connection that broke after the request was sent: `onUnknown` then decides for the next caller, at once. An error that this function throws counts as one.
+   * Selects errors that leave the outcome unknown, such as a connection that broke after the request was sent: `onUnknown` then decides for the next caller, at once. An error that this function throws counts as one.
    * @defaultValue none
    */
   unknownErrors: func<(error: unknown) => boolean>(() => false),
   /** The results that this process caches in front of the store; `false` turns the cache off. */
-  cache: either(nested(cacheOptions), off()),
-  /** What happens to a run when all its callers have aborted: it continues and its result is stored (`'keep'`), or its signal aborts (`'abort'`). */
+  cache: either(nested(cacheOptions) as OptionSpec<CacheOptions, CacheSettings>, off()),
+  /** Whether a run whose callers have all aborted continues and stores its result (`'keep'`), or its signal aborts (`'abort'`). */
   onAbandoned: choice('keep', 'abort'),
   /**
    * How results become bytes.
@@ -108,9 +111,9 @@ export const onceOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue a clock that follows no change of the system time
    */
   clock: func<() => number>(steadyClockMs),
-  /** Receives what happens. An error that it throws is ignored. */
+  /** Receives each event. An error that it throws is ignored. */
   onEvent: func<(event: OnceEvent) => void>(),
-  /** What a duplicate saves that gets this result, for events: `savingIn` of `samekey/cost`. */
+  /** Returns the tokens and the cost that a duplicate with this result saves, for events: `savingIn` of `samekey/cost`. */
   savingOf: func<(value: never) => Saved | undefined>(),
 }));
 

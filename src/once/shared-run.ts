@@ -19,15 +19,15 @@ import type { LiveFunction, Subscriber } from './live.js';
 import type { OnceSettings } from './options.js';
 import type { EventBody, RunTools } from './run.js';
 
-/** What all runs of one `once` share. */
+/** The parts of a `once` that its runs share. */
 export interface SharedRunHost {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly renewals: Alarms;
-  /** Whether no run may be begun any longer. */
+  /** Whether no new run may start. */
   readonly isClosed: boolean;
   emit(key: string, traceparent: string | undefined, event: EventBody): void;
-  /** Lets `close` wait for this. */
+  /** Makes `close` wait for `work`. */
   finishLater(work: Promise<unknown>): void;
 }
 
@@ -39,24 +39,24 @@ export class SharedRun implements RunTools {
   readonly key: string;
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
-  /** Settles in any case where promises are not bound to requests; see `untilSettled`. */
+  /** The outcome. On a platform that binds promises to requests it may never settle: see `untilSettled`. */
   readonly settled: Promise<RunOutcome>;
   /** The function, if callers read its value while the value arrives. */
   readonly live: LiveFunction | undefined;
   /** The same as `settled`, or `undefined` as soon as subscribers of `live` can start to read. */
   readonly #answered: Promise<RunOutcome | undefined>;
   readonly #heartbeat: Heartbeat | undefined;
-  /** Whether its result was evicted while it was under way. */
+  /** Whether its result was evicted while it was in progress. */
   isEvicted = false;
   /** Whether all its callers had left before the function was called. */
   wasAbandoned = false;
   /** Asking the store, waiting for another process's run, running the function, or writing its outcome. */
   phase: 'claiming' | 'waiting' | 'running' | 'writing' = 'claiming';
-  /** What it waits for. */
+  /** The record of the run that it waits for. */
   currentRecord: StoreRecord | undefined;
   readonly #host: SharedRunHost;
   #waiterCount = 0;
-  /** Are called at every new phase. */
+  /** Called at every new phase. */
   readonly #phaseListeners = new Set<() => void>();
   #changes: Changes | undefined;
 
@@ -109,7 +109,7 @@ export class SharedRun implements RunTools {
     return this.#host.isClosed;
   }
 
-  /** Whether the request that started it is gone, and it with that. */
+  /** Whether the request that started the run has ended, and the run with it. */
   get isGone(): boolean {
     return this.#heartbeat?.hasEnded ?? false;
   }
@@ -143,7 +143,7 @@ export class SharedRun implements RunTools {
     this.#host.finishLater(work);
   }
 
-  /** Ends its wait for another process's run. */
+  /** Ends its wait for the run of another process. */
   wake(): void {
     this.#changes?.wake();
   }
@@ -196,7 +196,7 @@ export class SharedRun implements RunTools {
     await untilAborted(answered, signal);
   }
 
-  /** Resolves when the run has ended, whatever its outcome. */
+  /** Resolves when the run has ended, with any outcome. */
   async untilEnded(options: InnerCallOptions, calledAt: number): Promise<void> {
     const ended: Promise<unknown> = this.untilSettled().catch(() => {});
     if (this.live === undefined) await untilAborted(ended, options.signal);
@@ -228,13 +228,13 @@ export class SharedRun implements RunTools {
     }
   }
 
-  /** A caller has its answer, or has given up. */
+  /** Called when a caller has its answer or has aborted. */
   #leave(): void {
     this.#waiterCount--;
     if (this.#waiterCount > 0) return;
     this.wasAbandoned ||= this.phase === 'claiming' || this.phase === 'waiting';
     this.wake();
-    // A value whose end is known is stored, whether or not anybody reads it.
+    // A value whose end is known is stored, with or without a reader.
     const isDecided = this.phase === 'writing' || !this.live?.isOpen;
     if (isDecided || this.settings.onAbandoned === 'keep') return;
     this.abort.abort(new DOMException('All callers have left', 'AbortError'));

@@ -6,7 +6,7 @@ export interface Reading {
   /** The options of related functions by their names, for callers who take one for another. */
   readonly others?: Readonly<Record<string, object>>;
   readonly code?: SamekeyErrorCode;
-  /** What a message calls an option: a variable of the environment, for example. */
+  /** Returns the name of an option in messages: a variable of the environment, for example. */
   readonly nameFor?: (name: string) => string;
   /** How a message shows a value of the wrong type. */
   readonly show?: (value: unknown) => string;
@@ -58,7 +58,7 @@ export function readOptions<Specs>(
   return settings as SettingsOf<Specs>;
 }
 
-/** What a caller may have meant by a name that no option has. */
+/** Suggests an option for a name that does not exist, or says which function has such an option. */
 function hintAt(
   name: string,
   names: readonly string[],

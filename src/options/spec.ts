@@ -3,26 +3,15 @@ import { nameOf, quote } from '../errors/errors.js';
 /** Why a value is refused: the class of the error and, where `is …` says too little, the state of the value. */
 export type Fault = readonly [Class: typeof TypeError | typeof RangeError, state?: string];
 
-/** How a value is written in a file, a variable or a flag, and what a table says of it. */
-export type OptionKind =
-  | 'duration'
-  | 'byteCount'
-  | 'wholeNumber'
-  | 'number'
-  | 'choice'
-  | 'flag'
-  | 'text'
-  | 'textList'
-  | 'function'
-  | 'nested'
-  | 'value';
+/** How a value is written in a file, a variable or a flag, and its unit in a table. */
+export type OptionKind = 'duration' | 'byteCount' | 'wholeNumber' | 'number' | 'text' | 'textList';
 
 /**
  * One option: callers give a `Value`, the program reads a `Setting`. The property that holds the
  * specification has the option's name, and its JSDoc comment is the option's one sentence.
  */
 export interface OptionSpec<Value = unknown, Setting = unknown> {
-  readonly kind: OptionKind;
+  readonly kind?: OptionKind;
   /** The right value, as messages and tables say it: `a whole number from 1`. */
   readonly wanted: string;
   readonly default?: Setting;
@@ -57,11 +46,11 @@ type Optional<Specs, Names extends keyof Specs> = {
   readonly [Name in Names]?: ValueOf<Specs[Name]>;
 };
 
-/** What callers give: mapped so that each member keeps the comment of its specification. */
+/** The options as callers give them: each member keeps the comment of its specification. */
 export type OptionsOf<Specs> = Required<Specs, RequiredNames<Specs>> &
   Optional<Specs, Exclude<keyof Specs, RequiredNames<Specs>>>;
 
-/** What `readOptions` returns: defaults are filled in. */
+/** The options as `readOptions` returns them, with the defaults. */
 export type SettingsOf<Specs> = {
   readonly [Name in keyof Specs]: Specs[Name] extends OptionSpec<unknown, infer Setting>
     ? Setting
@@ -143,7 +132,6 @@ export function number<Given extends Bounds>(bounds: Given): NumberSpec<Given> {
 /** One of some words; the first is the default. */
 export function choice<Word extends string>(...words: Word[]): OptionSpec<Word, Word> {
   return {
-    kind: 'choice',
     wanted: words.map((word) => quote(word)).join(' or '),
     words,
     default: words[0] as Word,
@@ -154,7 +142,6 @@ export function choice<Word extends string>(...words: Word[]): OptionSpec<Word, 
 /** True or false. */
 export function flag(fallback: boolean): OptionSpec<boolean, boolean> {
   return {
-    kind: 'flag',
     wanted: 'true or false',
     default: fallback,
     faultOf: faultsOf('boolean'),
@@ -183,10 +170,8 @@ export function listOf<Item>(
   wanted: string,
   fallback: readonly Item[],
   faultOfItem: (item: unknown) => Fault | undefined,
-  kind: OptionKind = 'value',
 ): OptionSpec<readonly Item[], readonly Item[]> {
   return {
-    kind,
     wanted,
     default: fallback,
     faultOf(value) {
@@ -206,27 +191,26 @@ export function textList(
   wanted: string,
   fallback: readonly string[] = [],
 ): OptionSpec<readonly string[], readonly string[]> {
-  return listOf(wanted, fallback, faultsOf('string'), 'textList');
+  return { ...listOf(wanted, fallback, faultsOf('string')), kind: 'textList' };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any function.
 type AnyFunction = (...given: any[]) => unknown;
 
-/** A function. What it returns is checked where it is used. */
+/** A function. The caller checks its result. */
 export function func<Signature extends AnyFunction>(): OptionSpec<Signature, Signature | undefined>;
 export function func<Signature extends AnyFunction>(
   fallback: Signature,
 ): OptionSpec<Signature, Signature>;
 export function func(fallback?: AnyFunction): OptionSpec<never, never> {
   return {
-    kind: 'function',
     wanted: 'a function',
     default: fallback as never,
     faultOf: faultsOf('function'),
   };
 }
 
-/** Whatever `faultOf` accepts. */
+/** A value that `faultOf` accepts. */
 export function value<Value>(
   wanted: string,
   faultOf?: (given: unknown) => Fault | undefined,
@@ -241,7 +225,7 @@ export function value(
   faultOf: (given: unknown) => Fault | undefined = () => undefined,
   fallback?: unknown,
 ): OptionSpec<never, never> {
-  return { kind: 'value', wanted, faultOf, default: fallback as never };
+  return { wanted, faultOf, default: fallback as never };
 }
 
 /** An object that has these functions, such as a store. */
@@ -262,7 +246,6 @@ export function nested<Specs extends OptionSpecs>(
   specs: Specs,
 ): OptionSpec<OptionsOf<Specs>, SettingsOf<Specs>> {
   return {
-    kind: 'nested',
     wanted: 'an object',
     specs,
     default: {} as never,
@@ -275,7 +258,7 @@ export function off(): OptionSpec<false, false | undefined> {
   return value('false', (given) => (given === false ? undefined : TYPE));
 }
 
-/** What the first accepts, or the second; the default is that of the first. */
+/** A value of the first kind, with its default, or of the second. */
 export function either<A, SettingA, B, SettingB>(
   first: OptionSpec<A, SettingA>,
   second: OptionSpec<B, SettingB>,

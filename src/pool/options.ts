@@ -18,7 +18,7 @@ export const poolOptions = /* @__PURE__ */ specs(() => ({
    */
   threads: wholeNumber({ min: 1, max: 1024 }),
   /**
-   * The identity of all calls that have none of their own. It may hold no functions: `window.clock`, `refs.cache`.
+   * The identity of calls that do not give one. It may not contain functions: `window.clock`, `refs.cache`.
    * @defaultValue the whole value
    */
   identity,
@@ -33,7 +33,7 @@ export const jsonLinesOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue that of the pool
    */
   identity,
-  /** What a line without a key is: an error that ends the reading (`'throw'`), or a result (`'report'`). */
+  /** Whether a line without a key is an error that ends the reading (`'throw'`) or a result (`'report'`). */
   onInvalid: choice('throw', 'report'),
   // A buffer holds 4 GiB at most.
   /** The longest line. A longer one is skipped and has no key. */

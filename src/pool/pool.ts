@@ -22,6 +22,7 @@ export type { JsonLinesOptions, LineKey, PoolOptions };
 
 /** A pool of threads that make keys. Made by `createPool`. */
 export interface Pool {
+  /** The number of threads. */
   readonly threads: number;
   /**
    * Resolves to the keys of JSON texts, in their order. Each equals `keyOfJson` of the text. Texts
@@ -44,6 +45,7 @@ export interface Pool {
    * them before closing.
    */
   close(): Promise<void>;
+  /** Calls `close`, at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import type { Piscina as PiscinaClass } from 'piscina';
 import { fail } from '../errors/errors.js';
 import type { Batch, KeyBlock, Work } from './batch.js';
 
-/** In `dist/pool`, whichever file of the package this code is bundled into. */
+/** The worker in `dist/pool`. The path is valid from every folder that this file is bundled into. */
 const WORKER = new URL('../pool/worker.js', import.meta.url);
 
 const requireHere = createRequire(import.meta.url);

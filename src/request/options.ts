@@ -14,7 +14,7 @@ import {
 } from '../options/spec.js';
 import { accountOf } from './account.js';
 
-/** Which keys of callers are accepted: those of samekey, UUIDs, or those that the expression matches. */
+/** The keys that callers may use: those of samekey, UUIDs, or those that match the expression. */
 export type KeyFormat = 'samekey' | 'uuid' | RegExp;
 
 const quotedOption = /* @__PURE__ */ specs(() => ({
@@ -31,10 +31,10 @@ export interface KeyHeaderOptions extends OptionsOf<typeof keyHeaderOptions> {}
 
 export type KeyHeaderSettings = SettingsOf<typeof keyHeaderOptions>;
 
-/** What makes two requests the same one. */
+/** The options that define which requests are equal. */
 export const identityOptions = /* @__PURE__ */ specs(() => ({
   /**
-   * Which part of a JSON body identifies the request, such as `identities.openai`.
+   * The part of a JSON body that identifies the request, such as `identities.openai`.
    * @defaultValue the whole body
    */
   identity: value<IdentityLike>('an identity such as identities.openai', (given) => {

@@ -12,12 +12,12 @@ export interface ResponseRules {
   readonly maxBytes: number;
   readonly maxUnreadBytes: number;
   readonly idleMs: number;
-  readonly isKept: (response: ResponseInfo) => boolean;
-  /** Whether bodies come as they travel, in their `content-encoding`. */
+  readonly isStored: (response: ResponseInfo) => boolean;
+  /** Whether bodies are still in their `content-encoding`. */
   readonly isCoded: boolean;
 }
 
-/** What a rule decides by. */
+/** The part of a response that `storeResponses` decides by. */
 export interface ResponseInfo {
   readonly status: number;
   readonly headers: Headers;
@@ -66,7 +66,7 @@ export class ResponseSubscriber implements Subscriber {
   }
 }
 
-/** One request on its way, and its response: recorded while it arrives, and judged at its end. */
+/** A request in flight and its response, which is recorded while it arrives and judged at its end. */
 export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   readonly #key: string;
   readonly #rules: ResponseRules;
@@ -75,7 +75,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   hasBody = false;
   #recording: Recording | undefined;
   readonly #subscribers = new Set<ResponseSubscriber>();
-  /** Whether it is decided what becomes of the response. */
+  /** Whether the end of the response is decided. */
   #hasEnded = false;
   /** Aborts a failed response that will not be stored, when it has no subscriber left. */
   #drop = () => {};
@@ -116,7 +116,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     const idle = new IdleTimer(this.#rules.idleMs, () => {
       const error = new HttpError(
         'SAMEKEY_TIMEOUT',
-        `Cannot wait for the response of ${key}: nothing came for ${this.#rules.idleMs} ms, wanted more within idleMs`,
+        `Cannot wait for the response of ${key}: nothing arrived for ${this.#rules.idleMs} ms, wanted data within idleMs`,
       );
       this.#recording?.fail(error);
       upstream.abort(error);
@@ -125,7 +125,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       const sending = this.#send(upstream.signal);
       const recording = this.#prepare();
       const response = await untilAborted(sending, upstream).catch((error) => {
-        // One that takes no notice of its signal may still come, and holds a connection.
+        // A response that ignores the abort may still arrive, and would hold a connection.
         sending.then(({ body }) => body?.cancel()).catch(() => {});
         throw error;
       });
@@ -137,7 +137,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     }
   }
 
-  /** Makes the streams that subscribers read, while the request is on its way: they wait for it anyway. */
+  /** Creates the streams of the subscribers while the request is in flight, when they wait anyway. */
   #prepare(): Recording {
     const recording = new Recording(this.#rules);
     this.#recording = recording;
@@ -156,29 +156,29 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     if (response.status === 0) {
       throw new HttpError(
         'SAMEKEY_BAD_ARGUMENT',
-        `Cannot share the response of ${key}: it is ${response.type}, wanted one that can be read (no mode "no-cors", no redirect "manual" in a browser)`,
+        `Cannot share the response of ${key}: it is ${response.type}, wanted a readable response (no mode "no-cors", no redirect "manual" in a browser)`,
       );
     }
     if (response.bodyUsed || response.body?.locked) {
       throw new HttpError(
         'SAMEKEY_BAD_ARGUMENT',
-        `Cannot share the response of ${key}: its body was read already, wanted one that nobody has read`,
+        `Cannot share the response of ${key}: its body was read already, wanted an unread one`,
       );
     }
     const head = headOf(response, this.#rules.isCoded);
     this.head = head;
-    // Not what is merely like it, such as the promise of an async rule.
-    const isKept = this.#rules.isKept(response) === true;
-    // Whoever tries again now wants another answer than this.
-    if (!isKept && response.status >= 400) {
+    // Must be strictly `true`: a promise from an async predicate does not count.
+    const isStored = this.#rules.isStored(response) === true;
+    // A retry must not join a failed response.
+    if (!isStored && response.status >= 400) {
       this.#hasEnded = true;
-      // Nor should that wait for the rest of this one. A handler is not to be stopped in the middle.
-      if (!this.#rules.isCoded) this.#drop = () => upstream.abort(notKept(key, response));
+      // A retry must not wait for the rest of this response either. A handler is never stopped halfway.
+      if (!this.#rules.isCoded) this.#drop = () => upstream.abort(notStored(key, response));
     }
     if (response.body === null) {
       this.#hasEnded = true;
       onArriving();
-      if (!isKept) throw notKept(key, response);
+      if (!isStored) throw notStored(key, response);
       return { ...head, url: withoutQuery(head.url), body: new Uint8Array() };
     }
     this.hasBody = true;
@@ -192,19 +192,19 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       return body;
     };
     const source = response.body.getReader();
-    // Not every body ends because its request was aborted.
+    // Some bodies do not end when their request aborts.
     const stopListening = whenAborted(upstream, () => source.cancel().catch(() => {}));
     try {
-      // It may have aborted since the head came.
+      // It may have aborted since the head arrived.
       upstream.throwIfAborted();
       if (recording.readerCount === 0) this.#drop();
       for (;;) {
         const { done, value } = await source.read();
         if (done) break;
         idle.touch();
-        // Who read it alone would be refused it, too (Fetch §2.2.4).
+        // `fetch` refuses such a body as well (Fetch §2.2.4).
         if (value[Symbol.toStringTag] !== 'Uint8Array') {
-          throw new BrokenResponseError(key, 'its body is made of something else than bytes');
+          throw new BrokenResponseError(key, 'its body contains something other than bytes');
         }
         watch.see(value);
         recording.write(value);
@@ -216,11 +216,11 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         throw error;
       }
       upstream.throwIfAborted();
-      // A failure need not be well-formed to be told.
-      if (isKept || response.ok) {
+      // A failure is passed on even if it is malformed.
+      if (isStored || response.ok) {
         fault = watch.fault(bodyOf);
       }
-      // A handler's stream that says it failed has all the same been read to its end.
+      // A handler's stream that reports a failure is complete all the same: no connection cut it off.
       const endsWell = isCoded && !response.headers.has('content-length');
       if (fault !== undefined && !endsWell) throw new BrokenResponseError(key, fault);
     } catch (error) {
@@ -236,18 +236,18 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     recording.end();
     if (fault !== undefined) throw new BrokenResponseError(key, fault);
     if (!recording.isWhole) throw tooLong(key, response, this.#rules.maxBytes);
-    if (!isKept) throw notKept(key, response);
+    if (!isStored) throw notStored(key, response);
     return { ...head, url: withoutQuery(head.url), body: bodyOf() as Uint8Array };
   }
 }
 
-const notKept = (key: string, { status }: Response) =>
+const notStored = (key: string, { status }: Response) =>
   new ResponseNotKeptError(key, status, `its status is ${status}`);
 
 const tooLong = (key: string, { status }: Response, maxBytes: number) =>
   new ResponseNotKeptError(key, status, `it is longer than ${maxBytes} bytes (maxResultBytes)`);
 
-/** Calls `onIdle` when `touch` was not called for that long. */
+/** Calls `onIdle` if `touch` is not called for `idleMs`. */
 class IdleTimer {
   readonly #idleMs: number;
   readonly #onIdle: () => void;

@@ -1,6 +1,6 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
 
-/** What is wrong between a request and its response, where neither side sent it. */
+/** A failure between a request and its response that neither side sent. */
 export class HttpError extends Error {
   override readonly name: string = 'HttpError';
   readonly code: SamekeyErrorCode;
@@ -18,27 +18,27 @@ export class SlowReaderError extends HttpError {
   constructor(maxUnreadBytes: number) {
     super(
       'SAMEKEY_TOO_SLOW',
-      `Cannot read on: more than ${maxUnreadBytes} bytes were not read in time, wanted a faster reader or a larger maxUnreadBytes`,
+      `Cannot continue to read: more than ${maxUnreadBytes} bytes were not read in time, wanted a faster reader or a larger maxUnreadBytes`,
     );
   }
 }
 
-/** A response that ended, but not as a whole one does. */
+/** A response that ended before it was complete. */
 export class BrokenResponseError extends HttpError {
   override readonly name = 'BrokenResponseError';
 
   constructor(key: string, what: string) {
-    super('SAMEKEY_BROKEN_RESPONSE', `Cannot keep the response of ${key}: ${what}`);
+    super('SAMEKEY_BROKEN_RESPONSE', `Cannot store the response of ${key}: ${what}`);
   }
 }
 
-/** A response that is given to those who wait for it, and not kept. */
+/** A response that its waiting callers receive, and that is not stored. */
 export class ResponseNotKeptError extends HttpError {
   override readonly name = 'ResponseNotKeptError';
   readonly status: number;
 
   constructor(key: string, status: number, why: string) {
-    super('SAMEKEY_NOT_KEPT', `Cannot keep the response of ${key}: ${why}`);
+    super('SAMEKEY_NOT_KEPT', `Cannot store the response of ${key}: ${why}`);
     this.status = status;
   }
 }

@@ -10,18 +10,18 @@ import {
 import type { ExchangeSettings } from './options.js';
 import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';
 
-/** One caller's wish to have a request sent, or to get what came of it. */
+/** One caller's request. */
 export interface ExchangePlan {
   readonly key: string;
-  /** Of the payload, where the key is not made of it. */
+  /** A digest of the payload, if the key is not derived from it. */
   readonly fingerprint?: string | undefined;
   readonly fresh?: boolean;
-  /** Where it goes; who asks for it knows its query, which is not kept. */
+  /** The request's URL. Its query is not stored; a duplicate's response has the query of its own request. */
   readonly url?: string;
-  /** Ends the wait of this caller, and what it reads. */
+  /** Ends the wait of this caller, and its body. */
   readonly signal?: AbortSource | undefined;
   readonly traceparent?: string | undefined;
-  /** Is told when this caller is the first, until when there is something to do. */
+  /** Called if this caller is the first, with a promise that resolves when the work is done. */
   readonly onStart?: ((settled: Promise<void>) => void) | undefined;
   readonly send: (signal: AbortSignal) => Promise<Response>;
 }
@@ -29,29 +29,29 @@ export interface ExchangePlan {
 export interface Exchanged {
   readonly response: Response;
   readonly outcome: Detailed<unknown>['outcome'];
-  /** Until the store has it, too, if it is kept; never rejects. */
+  /** Resolves when the response is stored, or will not be; never rejects. */
   readonly settled: Promise<void>;
 }
 
-/** The header that says how a response came about. */
+/** The response header with the outcome: `executed`, `joined` or `replayed`. */
 export const OUTCOME_HEADER = 'samekey';
 
 /**
- * Requests that are under way and responses that are kept: at most one of each per key, and every
- * duplicate reads along.
+ * Sends at most one request per key. Duplicates read the response while it arrives, or receive the
+ * stored one.
  */
 export class Exchanges {
   readonly once: OnceRunner;
   readonly #rules: ResponseRules;
 
-  /** `isCoded` where bodies come as they travel: `fetch` decodes them, a handler's are as it made them. */
+  /** @param isCoded Whether bodies are still in their `content-encoding`: a handler's are, `fetch` decodes them. */
   constructor(settings: ExchangeSettings, isCoded = false) {
     this.once = new OnceRunner({ ...settings, codec: responseCodec, storeErrors: () => false });
     this.#rules = {
       maxBytes: settings.maxResultBytes,
       maxUnreadBytes: settings.maxUnreadBytes,
       idleMs: settings.idleMs,
-      isKept: settings.storeResponses,
+      isStored: settings.storeResponses,
       isCoded,
     };
   }

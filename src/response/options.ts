@@ -14,7 +14,7 @@ import type { ResponseInfo } from './arriving-response.js';
 
 const responseOptions = /* @__PURE__ */ specs(() => ({
   /**
-   * Which responses are stored and replayed.
+   * Selects the responses to store and replay.
    * @defaultValue those with a 2xx status
    */
   storeResponses: func<(response: ResponseInfo) => boolean>(

@@ -3,58 +3,58 @@ import { joinChunks } from './chunks.js';
 import { SlowReaderError } from './errors.js';
 
 export interface RecordingOptions {
-  /** How much is kept for those who join later, and for the store. */
+  /** How much is recorded for later subscribers and for the store. */
   readonly maxBytes: number;
-  /** How far a reader may fall behind once it is not all kept any longer. */
+  /** How far a reader may fall behind once the stream is longer than that. */
   readonly maxUnreadBytes: number;
 }
 
-/** So many chunks are put together, up to so many bytes: one costs 400 bytes beside its own. */
+/** From this number on, small chunks are joined up to a size: a chunk takes 400 bytes beside its content. */
 const MANY_CHUNKS = 1024;
 const TOGETHER_BYTES = 64 * 1024;
 
-/** How far a reader is. */
+/** The position of a reader. */
 interface Reader {
-  /** Of all chunks that ever came, how many it has had. */
+  /** How many of all chunks it has read. */
   readCount: number;
   unreadBytes: number;
-  /** Tells it that there is more, or an end. */
+  /** Called when there is another chunk, or the end. */
   wake(): void;
   fail(error: unknown): void;
 }
 
-/** A signal may live as long as the process, and a body that nobody reads should not. */
+/** A signal may live as long as the process. It must not keep an unread body in memory. */
 function failWhenAborted(reader: Reader, signal: AbortSource): () => void {
   const found = weakly(reader);
   return whenAborted(signal, () => found()?.fail(signal.reason));
 }
 
-/** Not every platform lets go. */
+/** Some platforms have no `WeakRef`. */
 function weakly<T extends object>(held: T): () => T | undefined {
   if (typeof WeakRef === 'undefined') return () => held;
   return derefOf(new WeakRef(held));
 }
 
-/** Apart from what it must not hold. */
+/** A function of its own, so that its closure does not hold the object. */
 const derefOf =
   <T extends object>(reference: WeakRef<T>) =>
   () =>
     reference.deref();
 
 /**
- * A stream that is read by many: each gets it from the beginning, and what is new in the turn in
- * which it arrives.
+ * A stream with many readers. Each reads it from the beginning, and receives new chunks in the turn in
+ * which they arrive.
  *
- * What has come is kept once for all, up to `maxBytes`. A longer stream cannot be kept whole: from
- * then on nobody can join, only what some reader has not had yet is kept, and the source is asked to
- * wait for the fastest reader. Who is slower than that and too far behind is turned away.
+ * The recording holds the stream once for all readers, up to `maxBytes`. A longer stream is not held as
+ * a whole: no reader can subscribe any longer, only unread chunks are held, and the source waits for
+ * the fastest reader. A reader that falls too far behind fails.
  */
 export class Recording {
   readonly #options: RecordingOptions;
   readonly #readers = new Set<Reader>();
   #chunks: Uint8Array[] = [];
   #compactsAt = MANY_CHUNKS;
-  /** How many chunks from the beginning are not kept any longer. */
+  /** How many chunks from the beginning were dropped. */
   #droppedCount = 0;
   #byteCount = 0;
   #end: { readonly error?: unknown } | undefined;
@@ -64,7 +64,7 @@ export class Recording {
     this.#options = options;
   }
 
-  /** Whether all that has come is kept. */
+  /** Whether the recording holds everything from the beginning. */
   get isWhole(): boolean {
     return this.#byteCount <= this.#options.maxBytes;
   }
@@ -77,12 +77,12 @@ export class Recording {
     return this.#readers.size;
   }
 
-  /** All that has come, while `isWhole`. */
+  /** All chunks, while `isWhole`. */
   get chunks(): readonly Uint8Array[] {
     return this.#chunks;
   }
 
-  /** Adds a chunk, which nobody changes any longer, and tells all who wait. */
+  /** Adds a chunk, which must not change later, and wakes the readers. */
   write(chunk: Uint8Array): void {
     this.#chunks.push(chunk);
     this.#byteCount += chunk.length;
@@ -94,7 +94,7 @@ export class Recording {
     if (this.#chunks.length >= this.#compactsAt) this.#compact();
   }
 
-  /** Resolves when more may be written: at once while all is kept, or nobody reads, or it has ended. */
+  /** Resolves when more may be written: at once while `isWhole`, without readers, or after the end. */
   async room(): Promise<void> {
     while (
       this.#end === undefined &&
@@ -117,8 +117,8 @@ export class Recording {
   }
 
   /**
-   * The stream, from the beginning; to be asked for only while `isWhole`. When the signal aborts it
-   * ends with its reason. `onUnsubscribe` is called when the reader has had everything, or wants no more.
+   * Returns the stream from its beginning. Call it only while `isWhole`. An abort of the signal errors
+   * the stream. `onUnsubscribe` is called when the reader has read everything or has cancelled.
    */
   read(signal?: AbortSource, onUnsubscribe: () => void = () => {}): ReadableStream<Uint8Array> {
     let stopListening = () => {};
@@ -160,15 +160,15 @@ export class Recording {
           if (chunk === undefined || !this.#readers.has(reader)) return;
           reader.readCount++;
           reader.unreadBytes -= chunk.length;
-          // Its own: what one reader does to a chunk must not reach the others. Not `slice`, which of
-          // a `Buffer` is no copy.
+          // A copy, so that a reader that changes a chunk does not affect the others. `slice` of a
+          // `Buffer` would not copy.
           controller.enqueue(new Uint8Array(chunk));
           this.#forget();
           this.#wakeSource();
         },
         cancel: stop,
       },
-      // Nothing is copied for a reader before it asks.
+      // No chunk is copied before the reader pulls.
       { highWaterMark: 0 },
     );
   }
@@ -183,11 +183,11 @@ export class Recording {
     return least;
   }
 
-  /** Where it is not all kept: turns away who is too far behind, and drops what all have had. */
+  /** Once the stream is too long: fails readers that are too far behind, and drops chunks that all have read. */
   #forget(): void {
     if (this.isWhole) return;
     const { maxUnreadBytes } = this.#options;
-    // The fastest is never too slow: the source waits for it.
+    // The source waits for the fastest reader, which therefore never fails.
     const mostUnreadBytes = Math.max(maxUnreadBytes, this.#leastUnreadBytes());
     for (const reader of this.#readers) {
       if (reader.unreadBytes > mostUnreadBytes) reader.fail(new SlowReaderError(maxUnreadBytes));
@@ -198,7 +198,7 @@ export class Recording {
     this.#droppedCount = readByAll;
   }
 
-  /** Puts small chunks together, but none that a reader has had with one that it has not. */
+  /** Joins small chunks, but never across the position of a reader. */
   #compact(): void {
     const chunks: Uint8Array[] = [];
     const placeOf = new Map<number, number>();

@@ -2,22 +2,22 @@ import { decoder, encoder } from '../engine/utf8.js';
 import type { Codec } from '../once/index.js';
 import { hasNoBody } from './status.js';
 
-/** What of a response comes before its body. */
+/** The part of a response before its body. */
 export interface ResponseHead {
   readonly status: number;
   readonly statusText: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Where it came from, after redirects; as it is kept, without its query, where credentials may be. */
+  /** The URL after redirects. It is stored without its query, which may contain credentials. */
   readonly url: string;
 }
 
-/** A response as it is kept. */
+/** A response as it is stored. */
 export interface StoredResponse extends ResponseHead {
   readonly body: Uint8Array;
 }
 
 /**
- * Headers that are about one connection (RFC 9110 §7.6.1) or one client.
+ * Headers of one connection (RFC 9110 §7.6.1) or one client.
  */
 const NOT_KEPT = new Set([
   'connection',
@@ -36,8 +36,10 @@ const NOT_KEPT = new Set([
 export const withoutQuery = (url: string) => url.split('?', 1)[0] as string;
 
 /**
- * What of a response's head all who share it get; `isCoded` where its body was not decoded. Whoever
- * reads one that was decoded has no use for its coding, and its `content-length` is that of the coded.
+ * Returns the part of a response's head that all its readers share.
+ *
+ * @param isCoded Whether the body is still in its `content-encoding`. For a decoded body, that header is
+ * wrong, and so is `content-length`.
  */
 export function headOf(
   { status, statusText, headers, url }: Response,
@@ -57,7 +59,7 @@ export function headOf(
   return { status, statusText, url, headers: kept };
 }
 
-/** A response with this head and body, and the headers that say how it came about. */
+/** Returns a response with this head and body, and with headers for its outcome. */
 export function toResponse(
   { status, statusText, headers, url }: ResponseHead,
   body: ReadableStream<Uint8Array> | Uint8Array | null | undefined,
@@ -68,14 +70,14 @@ export function toResponse(
     statusText,
   });
   for (const [name, value] of headers) response.headers.append(name, value);
-  // Where one layer is behind another, the outer one speaks.
+  // If two layers are nested, the outer one sets the headers.
   for (const name in more) response.headers.set(name, more[name] as string);
-  // A response that was made, not fetched, has none.
+  // A constructed response has no URL.
   Object.defineProperty(response, 'url', { value: url });
   return response;
 }
 
-/** The head as JSON, its length before it, and the bytes of the body after it. */
+/** The length of the head, the head as JSON, and the bytes of the body. */
 export const responseCodec: Codec = {
   name: 'http-response',
   encode(value) {

@@ -1,6 +1,6 @@
 import { ResponseNotKeptError } from './errors.js';
 
-/** Failures before anything was sent, as Node names them in the `cause`, and Bun in the error itself. */
+/** Error codes of failures before anything was sent: in the `cause` on Node.js, in the error itself on Bun. */
 const NOT_SENT = new Set([
   'ECONNREFUSED',
   'EAI_AGAIN',
@@ -13,8 +13,8 @@ const NOT_SENT = new Set([
 ]);
 
 /**
- * Whether a request failed so that nobody knows what the other side did: not if it answered, even by
- * refusing, and not if it was never reached.
+ * Whether it is unknown what the other side did after a request failed. It is known if the other side
+ * answered, even with a refusal, or was never reached.
  */
 export function isUnknownFailure(error: unknown): boolean {
   if (error instanceof ResponseNotKeptError) return false;
@@ -23,7 +23,7 @@ export function isUnknownFailure(error: unknown): boolean {
   return !(
     NOT_SENT.has(String(code)) ||
     NOT_SENT.has(String(inner.code)) ||
-    // All that Deno says of it.
+    // Deno has only this message.
     String(inner.message).includes('client error (Connect)')
   );
 }

@@ -20,7 +20,7 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
   /** Methods of requests that are processed at most once. Requests with other methods pass through. */
   methods,
   /**
-   * Which requests with these methods are processed at most once.
+   * Selects the requests with these methods that are processed at most once.
    * @defaultValue all
    */
   applies: func<(request: never) => boolean>(),
@@ -34,7 +34,7 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    */
   account: func<(request: never) => string | undefined>(),
   /**
-   * Which keys clients may send.
+   * The format of the keys that clients may send.
    * @defaultValue any of up to 255 visible ASCII characters
    */
   keyFormat,
@@ -43,7 +43,7 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
   /** The largest body of a request with a key; a larger one is refused with 413. */
   maxBodyBytes: byteCount({ default: 10 * 1024 * 1024, max: LONGEST_MS }),
   /**
-   * Which responses are stored and replayed.
+   * Selects the responses to store and replay.
    * @defaultValue those with a 2xx or 3xx status
    */
   // A 4xx says that nothing was done, for a reason that may not hold at the next attempt. A stored
@@ -85,11 +85,11 @@ export interface ServerSettings<Incoming>
   readonly account: ((request: Incoming) => string | undefined) | undefined;
 }
 
-/** What every form of the middleware has beside its function. */
+/** The methods of every middleware and handler. */
 export interface ServerControls {
   /** Deletes the stored response of a key, which the `samekey-key` header of each response shows. */
   evict(key: string): Promise<boolean>;
-  /** What has happened since the middleware was made. */
+  /** Returns the counters since the middleware was created. */
   stats(): OnceStats;
   /** Refuses new requests, waits for those in progress and closes the store. */
   close(): Promise<void>;

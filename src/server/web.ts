@@ -58,6 +58,11 @@ export function idempotent<Rest extends readonly unknown[]>(
     );
   }
   const rules = new IdempotencyRules(options, 'idempotent');
+  /**
+   * The requests of running handlers. In Node.js the signal of a request stops following its source
+   * when the request is collected as garbage, which happens if a handler uses only `request.signal`.
+   */
+  const running = new Set<Request>();
   return Object.assign(async (request: Request, ...rest: Rest): Promise<Response> => {
     const { method, headers } = request;
     const head = () => ({ headers, url: pathOf(request.url) });
@@ -71,8 +76,15 @@ export function idempotent<Rest extends readonly unknown[]>(
         payload: { body },
         signal: request.signal,
         onStart: waitUntilOf(rest),
-        run: async (signal) =>
-          requireResponse(await handler(withBody(request, body, signal), ...rest)),
+        run: async (signal) => {
+          const ownRequest = withBody(request, body, signal);
+          running.add(ownRequest);
+          try {
+            return requireResponse(await handler(ownRequest, ...rest));
+          } finally {
+            running.delete(ownRequest);
+          }
+        },
       }),
     );
   }, rules.controls);

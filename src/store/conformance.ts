@@ -12,6 +12,7 @@ export type * from './store.js';
 
 /** A test case for any test runner: `it(name, run)`. */
 export interface ConformanceCase {
+  /** The rule that the test checks, as a test title. */
   readonly name: string;
   /** Rejects with the reply of the store and the one that was wanted. */
   readonly run: () => Promise<void>;
@@ -28,7 +29,7 @@ const RULES = [
 
 /**
  * Returns the tests that a custom store must pass to work with `samekey/once`: what each call may
- * do to the record of which owner, many concurrent callers, and random calls compared with a model.
+ * do to a record, and for which owner, many concurrent callers, and random calls compared with a model.
  *
  * For a store without a clock of its own, pass `moveClock`. For any other store the tests wait,
  * some milliseconds at a time.
@@ -44,7 +45,7 @@ const RULES = [
  *   },
  * });
  * for (const { run } of cases) await run(); // in a test file: it(name, run)
- * cases[0].name; // 'claim makes a running record of a key that has none'
+ * cases[0].name; // 'claim creates a running record for a free key'
  */
 export function storeConformance(options: ConformanceOptions): readonly ConformanceCase[] {
   const settings = readOptions(conformanceOptions, options, 'options of storeConformance');

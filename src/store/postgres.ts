@@ -80,7 +80,13 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
   return new Records(toConnection(pool), toTableName(table), prepare);
 }
 
-/** Returns the SQL that creates the table of that name; see `postgresStore`. */
+/**
+ * Returns the SQL that creates the table of that name; see `postgresStore`.
+ *
+ * @throws {TypeError | SyntaxError} `SAMEKEY_BAD_ARGUMENT` for an invalid table name.
+ * @example
+ * schemaOf('orders').includes('CREATE TABLE IF NOT EXISTS "orders"'); // true
+ */
 export function schemaOf(table = DEFAULT_TABLE): string {
   return statementsFor(toTableName(table)).schema;
 }

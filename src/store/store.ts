@@ -7,6 +7,7 @@
  *                        └─ release ─▶ the record that the claim replaced, or absent
  */
 export interface StoreRecord {
+  /** `running` until the run completes, then `done` with a result or `failed` with an error. */
   readonly state: 'running' | 'done' | 'failed';
   /** Unique text of the claim that made the record. */
   readonly owner: string;
@@ -30,6 +31,7 @@ export interface StoreRecord {
   readonly finishedAtMs: number | undefined;
   /** Name of the codec that wrote `payload`; `undefined` for a running record. */
   readonly codec: string | undefined;
+  /** The encoded result or error; `undefined` for a running record. */
   readonly payload: Uint8Array | undefined;
 }
 
@@ -40,9 +42,11 @@ export interface ClaimRequest {
    * grants it again while its run is in progress, and refuses it after the run has ended.
    */
   readonly owner: string;
+  /** Duration of the lease: without a renewal the claim may be taken over after it. */
   readonly leaseMs: number;
   /** Time to live of an unfinished record. Until it expires, a crashed run is still visible. */
   readonly ttlMs: number;
+  /** Fingerprint of the payload. A record with another fingerprint is never replaced. */
   readonly fingerprint: string | undefined;
   /** Whether the claim may take over a running record whose lease has expired. */
   readonly takeUnknown: boolean;
@@ -62,15 +66,21 @@ export interface ClaimResult {
 
 /** How a run ended. */
 export interface Completion {
+  /** `done` for a result, `failed` for an error. */
   readonly state: 'done' | 'failed';
+  /** Name of the codec that wrote `payload`. */
   readonly codec: string;
+  /** The encoded result or error. */
   readonly payload: Uint8Array;
+  /** How long the finished record stays, from now on. */
   readonly ttlMs: number;
 }
 
 /** A key and its record. */
 export interface StoreEntry {
+  /** The key. */
   readonly key: string;
+  /** Its current record. */
   readonly record: StoreRecord;
 }
 

@@ -1,6 +1,7 @@
 import { generateText, isStepCount, streamText, tool } from 'ai';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { deep } from '../depth.js';
 import { DIALECTS, outcomeOf, read, setUp } from './models.js';
 
 describe.each(DIALECTS)('%s', (dialect) => {
@@ -74,15 +75,20 @@ describe.each(DIALECTS)('%s', (dialect) => {
     expect(toolCalls).toBe(4);
   });
 
-  it('is asked again by the SDK when it failed, and billed once', async () => {
-    const { provider, model, events } = await setUp(dialect, { moods: ['429:1', '500'] });
-    const ask = () => generateText({ model, prompt: 'Say hello', maxRetries: 3 });
-    const [a, b] = await Promise.all([ask(), ask()]);
-    expect(a?.text).toBe(b?.text);
-    expect(provider.billedCount()).toBe(1);
-    expect(provider.requests.length).toBe(3);
-    expect(events.filter(({ type }) => type === 'failed').length).toBe(2);
-  }, 60_000);
+  // The SDK waits for 2 s and more before it retries, so `npm test` has one dialect do it.
+  it.runIf(deep(dialect === DIALECTS[0], true))(
+    'is asked again by the SDK when it failed, and billed once',
+    async () => {
+      const { provider, model, events } = await setUp(dialect, { moods: ['429:1', '500'] });
+      const ask = () => generateText({ model, prompt: 'Say hello', maxRetries: 3 });
+      const [a, b] = await Promise.all([ask(), ask()]);
+      expect(a?.text).toBe(b?.text);
+      expect(provider.billedCount()).toBe(1);
+      expect(provider.requests.length).toBe(3);
+      expect(events.filter(({ type }) => type === 'failed').length).toBe(2);
+    },
+    60_000,
+  );
 
   it.each(['cut', 'end-early'])('keeps no stream that was %s', async (mood) => {
     const { provider, model } = await setUp(dialect, { moods: [mood] });

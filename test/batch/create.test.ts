@@ -51,6 +51,22 @@ describe.each(STORE_NAMES)('creating and dropping batches on %s', (name) => {
     expect(bodies((await plan(one)).batches)).toEqual([['A?']]);
   });
 
+  it('keeps the claims of a batch that the provider refused shortly before they expire', async () => {
+    const { clock, store, plan } = setUp(name, { leaseMs: HOUR_MS });
+    const { batches } = await plan([request('A?')]);
+    clock.pass(HOUR_MS - 1);
+    const api: BatchApi = {
+      async create() {
+        clock.pass(1000);
+        throw Object.assign(new Error('no'), { status: 400 });
+      },
+    };
+    await expect(createBatch(first(batches), api, { store })).rejects.toThrow('no');
+    const next = await plan([request('A?')]);
+    expect(next.batches).toEqual([]);
+    expect(next.inProgress).toMatchObject([{ state: 'planned' }]);
+  });
+
   it('drops a batch, so that the next plan contains its requests', async () => {
     const { store, plan } = setUp(name, { limits: { maxRequests: 2 } });
     const three = ['A?', 'B?', 'C?'].map((each) => request(each, 'anna'));

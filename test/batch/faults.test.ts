@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createBatch, dropBatch, planBatch } from '../../src/batch/batch.js';
 import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
 import { hookedStore } from '../store/hooked-store.js';
 
 const requests = Array.from({ length: 20 }, (_, at) => ({
@@ -109,5 +110,53 @@ describe('dropping a batch, paused longer than the lease at the end', () => {
     await expect(dropBatch(batch.key, { store })).rejects.toMatchObject({
       code: 'SAMEKEY_LEASE_LOST',
     });
+  });
+});
+
+describe('releasing a plan slowly', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  /** More than two windows of items. */
+  const many = Array.from({ length: 1100 }, (_, at) => ({ params: { content: `${at}?` } }));
+
+  /** Plans with a store on which each window of releases takes `pauseMs`. */
+  async function planSlowly(pauseMs: number, onPause: (behind: Store) => Promise<void>) {
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+    const behind = memoryStore();
+    let releaseCount = 0;
+    const store = hookedStore(
+      {
+        async release(call, key) {
+          if (key.startsWith('batch:ik_') && releaseCount++ % 512 === 0) {
+            vi.advanceTimersByTime(pauseMs);
+            await onPause(behind);
+          }
+          return call();
+        },
+      },
+      behind,
+    );
+    return { store, plan: await planBatch(many, { store, provider: 'anthropic' }) };
+  }
+
+  it('locks the batch again after a pause longer than the lease', async () => {
+    const { store, plan } = await planSlowly(61_000, async () => {});
+    await plan.release();
+    const next = await planBatch(many, { store, provider: 'anthropic' });
+    expect(next.batches[0]?.items.length).toBe(1100);
+  });
+
+  it('renews the lock of the batch', async () => {
+    const states: unknown[] = [];
+    const { plan } = await planSlowly(20_000, async (behind) => {
+      const { record, nowMs } = await behind.read(plan.batches[0]?.key ?? '');
+      states.push([record?.state, Number(record?.leaseEndsAtMs) > nowMs]);
+    });
+    await plan.release();
+    expect(states).toEqual([
+      ['running', true],
+      ['running', true],
+      ['running', true],
+    ]);
   });
 });

@@ -98,6 +98,8 @@ describe('invalid input of batches', () => {
     const next = resultsOf(waiting, { store: own, signal: abort.signal }).next();
     abort.abort(new Error('enough'));
     await expect(next).rejects.toThrow('enough');
+    const aborted = resultsOf(waiting, { store: own, signal: abort.signal, wait: false }).next();
+    await expect(aborted).rejects.toThrow('enough');
     const none: unknown[] = [];
     for await (const each of resultsOf(waiting, { store: own, wait: false })) none.push(each);
     expect(none).toEqual([]);

@@ -192,6 +192,19 @@ describe('looking for a batch of Anthropic', () => {
     expect(await create()).toEqual({ id: 'batch_1', outcome: 'executed' });
   });
 
+  it.each([408, 409, 429, 500])('is done after the status %i', async (status) => {
+    const store = memoryStore();
+    const { batches } = await planBatch([{ params: {} }], { store, provider: 'anthropic' });
+    const api: BatchApi = {
+      create: () => Promise.reject(Object.assign(new Error('no'), { status })),
+      find: async () => ({ id: 'batch_1' }),
+    };
+    expect(await createBatch(batches[0] as PlannedBatch, api, { store })).toEqual({
+      id: 'batch_1',
+      outcome: 'found',
+    });
+  });
+
   it('looks no further back than the clock skew', async () => {
     const { find, inspected } = anthropicWith(
       { id: 'c', at: '11:55:00', results: ['x'], count: 1 },

@@ -52,6 +52,40 @@ describe.each(STORE_NAMES)('recording results on %s', (name) => {
     expect(reported.sort()).toEqual(['anna', 'ben', 'carla', 'dora']);
   });
 
+  it('reports a result to the requesters of an expired plan', async () => {
+    const { clock, store, plan } = setUp(name, { leaseMs: HOUR_MS });
+    await plan([request('A?', 'anna')]);
+    clock.pass(HOUR_MS);
+    const { batches } = await plan([request('A?', 'ben')]);
+    const reported: string[] = [];
+    await recordResults([success(first(first(batches).items).customId)], {
+      store,
+      onResult: ({ requesters }) => void reported.push(...requesters),
+    });
+    expect(reported.sort()).toEqual(['anna', 'ben']);
+  });
+
+  it('stores each requester once', async () => {
+    const { store, plan } = setUp(name);
+    const recordCount = async () => {
+      let count = 0;
+      for await (const _ of store.list?.() ?? []) count++;
+      return count;
+    };
+    await plan([request('A?', 'anna')]);
+    await plan([request('A?', 'ben'), request('A?', 'carla')]);
+    const before = await recordCount();
+    await plan([request('A?', 'carla'), request('A?', 'anna')]);
+    expect(await recordCount()).toBe(before);
+  });
+
+  it('lists at most 100 unknown ids', async () => {
+    const { store } = setUp(name);
+    const results = Array.from({ length: 150 }, (_, i) => success(`x${i}`));
+    const { unknown, unknownIds } = await recordResults(results, { store });
+    expect([unknown, unknownIds.length]).toEqual([150, 100]);
+  });
+
   it.each(['errored', 'expired', 'canceled'])(
     'sends a request that %s again, once',
     async (type) => {

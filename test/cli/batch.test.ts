@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { customId, identities } from '../../src/index.js';
 import {
@@ -194,7 +195,9 @@ describe('samekey batch', () => {
     const input = Readable.from(
       (async function* () {
         yield '\n\n';
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        // The program reads the blank lines alone: it has started to plan long before the rest.
+        while (!existsSync(join(place.out, 'plan.json'))) await sleep(10);
+        await sleep(1000);
         yield jsonl(lines);
       })(),
     );

@@ -39,7 +39,7 @@ describe('a price list', () => {
     expect(costOf({ ...tokens, model: 'n' })).toBeCloseTo((1000 * 3 + 100 * 15) / 1e6, 12);
   });
 
-  it('goes by the exact name, then by the longest beginning', () => {
+  it('uses the exact name, then the longest beginning', () => {
     const { costOf } = priceTable({
       prices: {
         '*': price(1),
@@ -54,7 +54,7 @@ describe('a price list', () => {
     ]);
   });
 
-  it('goes by the name that the answer gives, else by the one that was asked for', () => {
+  it('uses the model of the answer, then the requested model', () => {
     const { costOf } = priceTable({ prices: { 'm-1': price(1), alias: price(2) } });
     expect(costOf(usage(1e6, 0, 'm-1'), 'alias')).toBe(1);
     expect(costOf(usage(1e6, 0, 'm-1-2026'), 'alias')).toBe(2);
@@ -110,7 +110,7 @@ describe('a price list', () => {
   });
 });
 
-describe('what a duplicate saved', () => {
+describe('the saving of a duplicate', () => {
   const prices = priceTable({ prices: { 'm*': price(1, 2) }, currency: 'EUR' });
   const response = (value: unknown, url?: string) => ({
     headers: [['Content-Type', 'application/json']] as const,
@@ -119,7 +119,7 @@ describe('what a duplicate saved', () => {
   });
   const answer = { model: 'm-1', usage: { input_tokens: 1e6, output_tokens: 1e6 } };
 
-  it('is what the answer used', () => {
+  it('is the usage of the answer', () => {
     const expected = {
       inputTokens: 1e6,
       outputTokens: 1e6,
@@ -131,7 +131,7 @@ describe('what a duplicate saved', () => {
     expect(savingIn(answer, prices)).toEqual(expected);
   });
 
-  it('has no cost without a price, and is nothing without a usage', () => {
+  it('has no cost without a price, and is undefined without usage', () => {
     const { model, usage } = answer;
     expect(savingOf(response({ usage }), prices)).toEqual({ inputTokens: 1e6, outputTokens: 1e6 });
     expect(savingOf(response(answer))).toEqual({ inputTokens: 1e6, outputTokens: 1e6, model });
@@ -150,7 +150,7 @@ describe('what a duplicate saved', () => {
     ['https://api.openai.com/v1/models?of=m', undefined],
     ['https://api.openai.com/v1/responses', undefined],
     ['https://x.example/model/%E0%A4%A/x', '%E0%A4%A'],
-  ])('goes by the model in %s', (url, model) => {
+  ])('uses the model in %s', (url, model) => {
     expect(savingOf(response({ usage: answer.usage }, url), prices)?.model).toBe(model);
   });
 });
@@ -160,7 +160,7 @@ describe('once', () => {
   const prices = priceTable({ prices: { m: price(1e6, 1e6) } });
   const sleep = () => new Promise((resolve) => setTimeout(resolve, 10));
 
-  it('tells with each duplicate what it saved, whoever answered it', async () => {
+  it('reports the saving of each duplicate from each layer', async () => {
     const events: OnceEvent[] = [];
     const store = memoryStore();
     const options = {
@@ -192,7 +192,7 @@ describe('once', () => {
     );
   });
 
-  it('gives the result whatever becomes of the counting, and tells of errors as before', async () => {
+  it('returns the result if savingOf throws, and still reports errors', async () => {
     const types: string[] = [];
     const once = createOnce({
       store: memoryStore(),

@@ -10,7 +10,7 @@ const events = (...list: readonly (readonly [event: string, data: unknown])[]) =
     .map(([event, data]) => `${event && `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`)
     .join('');
 
-/** As Bedrock frames what it streams, by the codec of its SDK. */
+/** Encodes an event stream with the codec of the AWS SDK. */
 function amazonStream(...messages: readonly (readonly [type: string, body: unknown])[]) {
   const codec = new EventStreamCodec(
     (input) => new TextDecoder().decode(input as Uint8Array),
@@ -84,7 +84,7 @@ describe('the usage of a JSON body', () => {
       {
         object: 'response',
         model: 'gpt-5',
-        // The caller's own, which say nothing about who answered.
+        // The caller's own metadata, which do not name the model.
         metadata: { model: 'mine', usage: 'mine' },
         usage: {
           input_tokens: 36,
@@ -154,15 +154,15 @@ describe('the usage of a JSON body', () => {
     ['no usage', { choices: [] }],
     ['a usage that is null', { usage: null }],
     ['a usage without tokens', { usage: { seconds: 3, type: 'duration' } }],
-    ['counts that are none', { usage: { input_tokens: -1, output_tokens: '7' } }],
-    ['a count of tokens, which nobody is billed for', { input_tokens: 14 }],
-    ['a usage in what the model wrote', { content: [{ usage: { input_tokens: 1 } }] }],
-    ['no object', 'usage'],
-  ])('is none where there is %s', (_, body) => {
+    ['invalid counts', { usage: { input_tokens: -1, output_tokens: '7' } }],
+    ['a token count, which is not billed', { input_tokens: 14 }],
+    ['a usage in the text of the model', { content: [{ usage: { input_tokens: 1 } }] }],
+    ['text', 'usage'],
+  ])('is undefined for %s', (_, body) => {
     expect(json(body)).toBeUndefined();
   });
 
-  it('is none where the body cannot be read', () => {
+  it('is undefined if the body cannot be read', () => {
     for (const type of [
       'application/json',
       'text/event-stream',
@@ -178,7 +178,7 @@ describe('the usage of a JSON body', () => {
     }
   });
 
-  it('is found behind a byte order mark', () => {
+  it('is found after a byte order mark', () => {
     const body = bytes(`\ufeff${JSON.stringify(OPENAI_CHAT)}`);
     expect(usageOf(body, 'application/json')?.outputTokens).toBe(300);
   });
@@ -318,13 +318,13 @@ describe('the usage in a value', () => {
     expect(usageIn(value)).toMatchObject({ inputTokens: 3, outputTokens: 4 });
   });
 
-  it('is none where there is none', () => {
+  it('is undefined without a usage', () => {
     for (const value of [undefined, null, 7, 'usage', {}, [], [null], () => 1]) {
       expect(usageIn(value)).toBeUndefined();
     }
   });
 
-  it('is what the answer says of itself, whatever its metadata say', () => {
+  it('has the model of the answer, not of its metadata', () => {
     const answer = {
       metadata: { usage: { prompt_tokens: 999_999, completion_tokens: 999_999 } },
       usage: { prompt_tokens: 7, completion_tokens: 2 },

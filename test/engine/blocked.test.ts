@@ -13,7 +13,7 @@ const REQUEST = {
 };
 const NAMESPACE = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
 
-/** What every platform must say, on engines that were not meddled with. */
+/** The output that every platform must give, taken from unmodified engines. */
 const EXPECTED = [
   sha256Hex('abc'),
   sha256Hex(REQUEST.long, { secret: 'k' }),
@@ -26,7 +26,7 @@ const EXPECTED = [
   hexOf(sha1(REQUEST.long)),
 ];
 
-/** Runs `before`, then the same keys on the built library, in a process of its own. */
+/** Runs `before`, then makes the same keys with the built library, in a separate process. */
 function run(before: string, flags: string[] = []) {
   if (!existsSync(BUILT)) throw new Error('dist/index.js is missing: run "npm run build" first');
   const source = `
@@ -61,7 +61,7 @@ function run(before: string, flags: string[] = []) {
     [...flags, '--input-type=module', '--eval', source],
     { encoding: 'utf8', env: { ...process.env, SAMEKEY_ENGINE: '' } },
   );
-  // Nothing of ours is said on standard error: falling back is no event.
+  // The library prints nothing to stderr: using another engine is not an error.
   const said = stderr.replace(/^Warning: disabling flag --expose_wasm .*\n/, '');
   expect({ status, said }).toEqual({ status: 0, said: '' });
   return JSON.parse(stdout);
@@ -173,7 +173,7 @@ describe('where node:crypto is older', () => {
 });
 
 describe('where strings cannot say whether they are well-formed', () => {
-  it('lone surrogates are found all the same', () => {
+  it('lone surrogates are still found', () => {
     const { keys } = run(`
       delete String.prototype.isWellFormed;
       const { sha256Hex, keyOf } = await import(${JSON.stringify(BUILT.href)});

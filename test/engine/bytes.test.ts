@@ -32,7 +32,7 @@ function uuidOf(namespace: string, content: Uint8Array): string {
   return [0, 8, 12, 16, 20].map((at, i, all) => hex.slice(at, all[i + 1] ?? 32)).join('-');
 }
 
-/** Every function that digests bytes, against `node:crypto`. */
+/** Compares every function that digests bytes with `node:crypto`. */
 function check(content: Uint8Array): void {
   const expected = hash('sha256', content);
   const what = `${content.length} bytes at ${content.byteOffset}`;

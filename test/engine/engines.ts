@@ -2,18 +2,20 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { type EngineChoice, useEngine } from '../../src/index.js';
 
 /**
- * Every engine that a suite runs on. They are named here, not taken from `listEngines`: one that
- * has stopped working must fail, and not take its tests away with it.
+ * The engines that each suite runs on. They are listed here, not read from `listEngines`: an engine
+ * that has stopped working must fail its tests, not skip them.
  */
 export const ENGINES = ['native', 'wasm', 'js', 'auto'] as const;
 
 /** Engines whose hashers can be saved and restored. */
 export const WITH_MIDSTATES = ['wasm', 'js', 'auto'] as const;
 
-/** Engines with canonicalizers of their own: `native` escapes with plain TypeScript, as `js` does. */
+/**
+ * Engines with a canonicalizer of their own. `native` escapes with plain TypeScript, as `js` does.
+ */
 export const CANONICALIZERS = ['wasm', 'js', 'auto'] as const;
 
-/** Runs a suite once on each of `choices`, and leaves `auto` behind. */
+/** Runs a suite once on each of `choices`, and selects `auto` afterwards. */
 export function onEach(choices: readonly EngineChoice[], suite: (choice: EngineChoice) => void) {
   describe.each(choices)('on %s', (choice) => {
     beforeAll(() => useEngine(choice));
@@ -22,7 +24,7 @@ export function onEach(choices: readonly EngineChoice[], suite: (choice: EngineC
   });
 }
 
-/** What `use` gives under `choice`; `auto` is in use again afterwards. */
+/** Returns the result of `use` under `choice`, and selects `auto` afterwards. */
 export function under<T>(choice: EngineChoice, use: () => T): T {
   useEngine(choice);
   try {

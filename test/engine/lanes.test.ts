@@ -4,7 +4,7 @@ import { instantiateSync } from '@assemblyscript/loader';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { random, randomBytes } from '../runtime/random.js';
 
-/** The debug build, whose assertions are in place. */
+/** The debug build, with its assertions. */
 interface Kernels extends Record<string, unknown> {
   readonly memory: WebAssembly.Memory;
   readonly INPUT: WebAssembly.Global;
@@ -35,7 +35,10 @@ beforeAll(() => {
 
 const sha256 = (content: Uint8Array) => createHash('sha256').update(content).digest('hex');
 
-/** Messages of those lengths of which no two begin alike: a digest in another's place is seen. */
+/**
+ * Messages of these lengths, all with different beginnings, so that a digest in a wrong place
+ * shows.
+ */
 function messagesOf(lengths: readonly number[]): Uint8Array[] {
   const bytes = randomBytes(lengths.length, Math.max(0, ...lengths) + 4 * lengths.length);
   return lengths.map((length, i) => bytes.subarray(4 * i, 4 * i + length));
@@ -53,7 +56,7 @@ function shuffled<T>(list: readonly T[], seed: number): T[] {
 
 /** The digests of a batch, in hexadecimal. */
 function digestsOf(messages: readonly Uint8Array[]): string[] {
-  // What is left of the batch before must not matter.
+  // The remains of the previous batch must not matter.
   memory.fill(0xa5, at('DIGESTS'), at('DIGESTS') + 512 * 32);
   memory.fill(0xa5, at('ARENA'), at('PACKED'));
   let end = at('PACKED');
@@ -135,7 +138,7 @@ describe('a batch', () => {
 });
 
 describe('many hashers', () => {
-  /** Feeds pieces to slots in one call, and asks for the digest of each slot. */
+  /** Feeds pieces to slots in one call, and returns the digest of each slot. */
   function feed(pieces: readonly (readonly [slot: number, bytes: Uint8Array])[]) {
     const jobs = new Uint32Array(memory.buffer, at('JOBS'), 3 * pieces.length);
     let ptr = at('ARENA');
@@ -167,7 +170,7 @@ describe('many hashers', () => {
     }
   });
 
-  it('take pieces that end around blocks, whatever is pending', () => {
+  it('accept pieces that end around blocks, with any number of pending bytes', () => {
     const lengths = [0, 1, 63, 64, 65, 127, 128, 129];
     for (const first of lengths) {
       for (let slot = 0; slot < lengths.length; slot++) kernels.hasherOpen(slot);

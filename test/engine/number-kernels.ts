@@ -1,4 +1,4 @@
-/** The number kernels of both builds, and ECMAScript's own answers to compare with. */
+/** The number kernels of both builds, and the answers of ECMAScript to compare with. */
 import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
 import { expect } from 'vitest';
@@ -12,7 +12,7 @@ export interface Kernels extends Record<string, unknown> {
   printDoubles(ptr: number, count: number, out: number): number;
 }
 
-/** What only the debug build exports. */
+/** Exports of the debug build only. */
 export interface DebugKernels extends Kernels {
   readonly POWERS: WebAssembly.Global;
   isShortest(ptr: number, end: number): number;
@@ -28,7 +28,7 @@ export const instantiate = (build: 'release' | 'debug') =>
   new WebAssembly.Instance(modules[build]).exports as unknown as Kernels;
 export const release = instantiate('release');
 
-/** What stands around a number in a document must not matter: other numbers least of all. */
+/** Text around a number, which must not affect it. Other numbers are the riskiest. */
 const AROUND = ['7', '0', '.', ',', 'e', '-'].map((char) => char.repeat(32));
 
 export class Printer {
@@ -46,7 +46,7 @@ export class Printer {
     this.#output = Number(kernels.GATHER.value) + 64;
   }
 
-  /** Puts a text into memory and returns where it is. */
+  /** Writes a text to memory. Returns its position. */
   place(text: string): [ptr: number, end: number] {
     const around = AROUND[this.#turn++ % AROUND.length] as string;
     const ptr = this.#input + 32;
@@ -54,13 +54,13 @@ export class Printer {
     return [ptr, ptr + text.length];
   }
 
-  /** `undefined` for what is infinite. */
+  /** Returns `undefined` for an infinite number. */
   reprint(text: string): string | undefined {
     const end = this.#kernels.reprintNumber(...this.place(text), this.#output);
     return end === 0 ? undefined : this.#memory.toString('latin1', this.#output, end);
   }
 
-  /** `undefined` if one of them is not finite. */
+  /** Returns `undefined` if one of the numbers is not finite. */
   print(...values: number[]): string | undefined {
     for (const [i, value] of values.entries()) {
       this.#memory.writeDoubleLE(value, this.#input + 8 * i);
@@ -69,7 +69,7 @@ export class Printer {
     return end === 0 ? undefined : this.#memory.toString('latin1', this.#output, end);
   }
 
-  /** How far from the place of its output a call changes memory, to the left and to the right. */
+  /** How far before and behind its output a call changes memory. */
   reach(call: (out: number) => void): [before: number, behind: number] {
     const area = this.#memory.subarray(this.#output - 64, this.#output + 128);
     const changed = new Set<number>();
@@ -142,7 +142,7 @@ export function expansion(integer: bigint, exponent: number): { digits: bigint; 
     : { digits: integer * 5n ** BigInt(-exponent), power: exponent };
 }
 
-/** A new one in every run; it stands in the message when something fails. */
+/** A new seed in every run. The message of a failure shows it. */
 export const seed = Math.floor(Math.random() * 2 ** 32);
 
 export function* randomBits(from: number, count: number): Generator<bigint> {

@@ -4,7 +4,10 @@ import { describe, expect, it } from 'vitest';
 
 const BUILT = new URL('../../dist/index.js', import.meta.url);
 
-/** Runs `script` on the built library in a process of its own, which `before` has meddled with. */
+/**
+ * Runs `script` with the built library in a separate process, after `before` has changed the
+ * platform.
+ */
 function run(before: string, script: string): unknown {
   if (!existsSync(BUILT)) throw new Error('dist/index.js is missing: run "npm run build" first');
   const source = `
@@ -200,7 +203,7 @@ describe('node:crypto', () => {
     expect(run(patchCrypto(body), script)).toEqual([['wasm', 'js'], 'wasm', ...expected]);
   });
 
-  it('is what it is when nothing is replaced', () => {
+  it('is used when nothing is replaced', () => {
     const engines = run(
       patchCrypto('return { createHash, hash };'),
       'show(samekey.listEngines().map(({ name }) => name))',

@@ -108,7 +108,8 @@ onEach(ENGINES, () => {
 });
 
 it('encodes a long text in pieces, none of them with the rest of it behind', () => {
-  // Chromium copies all of a text to encode some of it, which makes a long one take quadratic time.
+  // Chromium copies a whole text to encode its beginning, so encoding a long one piece by piece is
+  // quadratic.
   const encodeInto = vi.spyOn(TextEncoder.prototype, 'encodeInto');
   try {
     for (const text of Object.values(WIDTHS).map((char) => char.repeat(400_000 / char.length))) {

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { pattern } from '../vectors/vectors.js';
 
 const file = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url));
-/** Each module: where its ABI stands, and what the library is written against. */
+/** Each module: the source of its ABI, and the interface that the library uses. */
 const MODULES = [
   ['core', 'assembly/index.ts', 'instance.ts', 'WasmExports'],
   ['json', 'assembly/json/index.ts', 'json-instance.ts', 'JsonExports'],
@@ -48,7 +48,7 @@ describe.each(MODULES)('the module %s', (name, index, instance, type) => {
     expect(members.map(([, member]) => member).sort()).toEqual(abi);
   });
 
-  it('is what the library carries, and what it is published with', () => {
+  it('is the same in the library and as a published file', () => {
     const text = file(`src/engine/wasm/module/${name}.generated.ts`).toString();
     expect(text).toContain(`'${release.toString('hex')}'`);
     expect(file(`dist/${name}.wasm`).equals(release)).toBe(true);
@@ -72,13 +72,13 @@ interface JsonKernels {
   ): number;
 }
 
-it('memory grows for nobody who has not asked for it', () => {
+it('memory grows only on request', () => {
   const module = new WebAssembly.Module(file('build/json.wasm'));
   const { exports } = new WebAssembly.Instance(module);
   const { memory, document, DOCUMENT } = exports as unknown as JsonKernels;
   const bytes = new Uint8Array(memory.buffer);
   const start = (Number(DOCUMENT.value) + 15) & ~15;
-  // Each member takes three times as much room again for what is noted about it.
+  // The notes about each member take three times the space of the member.
   const text = Buffer.from(`{${Array.from({ length: 50_000 }, (_, i) => `"${i}":0`).reverse()}}`);
   const put = () => new Uint8Array(memory.buffer).set(text, start);
   put();
@@ -89,7 +89,7 @@ it('memory grows for nobody who has not asked for it', () => {
   expect(memory.buffer).not.toBe(bytes.buffer);
 });
 
-/** The debug build, whose assertions are in place, driven by AssemblyScript's own loader. */
+/** The debug build, with its assertions, loaded by AssemblyScript's own loader. */
 interface Kernels extends Record<string, unknown> {
   readonly memory: WebAssembly.Memory;
   readonly DIGEST: WebAssembly.Global;
@@ -134,7 +134,7 @@ describe('the kernels of the debug build', () => {
     for (let byteCount = 0; byteCount <= 200; byteCount++) {
       for (const offset of [0, 1, 7, 15]) {
         const content = pattern(byteCount);
-        // What stands behind the message must not matter.
+        // The bytes behind the message must not matter.
         memory.fill(0xa5, input, input + 512);
         memory.set(content, input + offset);
         kernels.sha256(input + offset, byteCount);

@@ -24,7 +24,7 @@ function* notations(digits: bigint, power: number): Generator<string> {
   else yield `0.${text.padStart(-power, '0')}`;
 }
 
-/** The middle between a double and the next one up, and what is a little below and above it. */
+/** The middle between a double and the next larger one, and values slightly below and above it. */
 function checkHalfway(printer: Printer, bits: bigint): void {
   const [mantissa, exponent] = parts(bits);
   const { digits, power } = expansion(2n * mantissa + 1n, exponent - 1);

@@ -131,7 +131,7 @@ describe.each(['release', 'debug'] as const)('numbers, %s build', (build) => {
     }
   });
 
-  it('prints zero however it is written, and knows the ends of what is finite', () => {
+  it('prints every spelling of zero, and handles the largest finite numbers', () => {
     const zeros = [
       '0',
       '-0',
@@ -172,7 +172,7 @@ describe.each(['release', 'debug'] as const)('numbers, %s build', (build) => {
     }
   });
 
-  it('needs nothing to have gone before', () => {
+  it('needs no earlier call', () => {
     const texts = [
       '1e20',
       '7.0',

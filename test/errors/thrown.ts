@@ -10,7 +10,7 @@ interface Expected {
 
 type ErrorClass = new (...args: never[]) => Error;
 
-/** Checks that an error is of that very class, one line long, and says what it should. */
+/** Checks the exact class, the members and the message of an error. A message has one line. */
 export function expectError(error: unknown, Class: ErrorClass, expected: Expected): void {
   const got = error as SamekeyError;
   expect({ class: got?.constructor?.name, code: got?.code, message: got?.message }).toEqual({
@@ -24,7 +24,7 @@ export function expectError(error: unknown, Class: ErrorClass, expected: Expecte
   else if (expected.message !== undefined) expect(got.message).toBe(expected.message);
 }
 
-/** What `act` throws. */
+/** Returns the error that `act` throws. */
 export function thrownBy(act: () => unknown): unknown {
   let result: unknown;
   try {
@@ -35,12 +35,12 @@ export function thrownBy(act: () => unknown): unknown {
   throw new Error(`nothing was thrown, the result is ${String(result).slice(0, 200)}`);
 }
 
-/** Checks that `act` throws that error. */
+/** Checks that `act` throws this error. */
 export function expectThrown(act: () => unknown, Class: ErrorClass, expected: Expected): void {
   expectError(thrownBy(act), Class, expected);
 }
 
-/** Checks that `promise` is rejected with that error. */
+/** Checks that `promise` rejects with this error. */
 export async function expectRejected(
   promise: Promise<unknown>,
   Class: ErrorClass,

@@ -4,15 +4,15 @@ import { fetchWith, rejection, soon, useUpstream } from './scene.js';
 
 useUpstream();
 
-/** Lets so many turns of the queue of promises go by. */
+/** Waits for `count` turns of the microtask queue. */
 async function turns(count: number) {
   for (let turn = 0; turn < count; turn++) await undefined;
 }
 
-describe('an abort of one caller', () => {
-  // In one tick the steps of two callers may come in any order.
+describe('an abort by one caller', () => {
+  // The steps of two callers in one tick may run in any order.
   it.each(['keep', 'abort'] as const)(
-    'is nothing to those who come in the same tick, where what is abandoned is to %s',
+    'does not affect a caller in the same tick, with onAbandoned: %s',
     async (onAbandoned) => {
       const unhandled: unknown[] = [];
       const listen = (error: unknown) => unhandled.push(error);
@@ -65,8 +65,8 @@ describe('an abort of one caller', () => {
   );
 });
 
-describe('an abort of one’s own', () => {
-  it('is heard in whichever tick of the call it comes', async () => {
+describe('an abort by the caller itself', () => {
+  it('rejects its call in any tick', async () => {
     for (const isFirst of [true, false]) {
       for (let after = 0; after < 40; after++) {
         const answered = latch();

@@ -37,7 +37,7 @@ describe('bad input', () => {
     expect(upstream.requests).toHaveLength(0);
   });
 
-  it('a body that never ends, until the caller has no more patience', async () => {
+  it('a body that never ends, until the caller’s signal aborts', async () => {
     const fetch = fetchWith();
     const signal = AbortSignal.timeout(20);
     for (let turn = 0; turn < 2; turn++) {
@@ -48,7 +48,7 @@ describe('bad input', () => {
     expect(upstream.requests).toHaveLength(0);
   });
 
-  it('a body that is changed after it was handed over', async () => {
+  it('a body that changes after the call', async () => {
     const fetch = fetchWith();
     const body = Buffer.from('{"a":1}');
     const pending = fetch(upstream.url, { method: 'POST', body });
@@ -57,7 +57,7 @@ describe('bad input', () => {
     expect(upstream.requests[0]?.body.toString()).toBe('{"a":1}');
   });
 
-  it('a form whose length is told by the caller', async () => {
+  it('a form with a content-length from the caller', async () => {
     const fetch = fetchWith();
     const body = '--q\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--q--\r\n';
     const headers = {
@@ -69,7 +69,7 @@ describe('bad input', () => {
     expect(upstream.requests[0]?.body.toString()).toContain('name="a"');
   });
 
-  it('a body that says it is JSON and is none', async () => {
+  it('a body that is not valid JSON, with the content type of JSON', async () => {
     const { ask } = fetchWith();
     const deep = '['.repeat(2000) + ']'.repeat(2000);
     for (const body of ['{"a":', '{"a":1,"a":2}', '{"id":12345678901234567890}', deep]) {
@@ -80,7 +80,7 @@ describe('bad input', () => {
     expect(upstream.requests.map(({ body }) => body.toString())).toContain('{"a":');
   });
 
-  it('a compressed body goes by its bytes', async () => {
+  it('a compressed body is keyed by its bytes', async () => {
     const { ask } = fetchWith();
     const body = gzipSync('{"a":1}');
     const init = { body };
@@ -89,7 +89,7 @@ describe('bad input', () => {
     expect(upstream.requests[0]?.body.equals(body)).toBe(true);
   });
 
-  it('a compressed response is given as what it says', async () => {
+  it('a compressed response arrives decompressed', async () => {
     server.behave = (_, response) =>
       response
         .writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'application/json' })
@@ -105,7 +105,7 @@ describe('bad input', () => {
   it.each([
     ['longer than its content-length', '5'],
     ['shorter than its content-length', '500'],
-  ])('a body %s is not kept', async (_, length) => {
+  ])('a body %s is not stored', async (_, length) => {
     server.behave = ({ raw }) => {
       raw.socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n0123456789`);
     };
@@ -114,7 +114,7 @@ describe('bad input', () => {
     for (let turn = 0; turn < 2; turn++) {
       texts.push(await (await ask()).text().catch((error: Error) => error.name));
     }
-    // What is beyond its length belongs to no response; what is missing makes it a broken one.
+    // The platform drops bytes beyond the length. Missing bytes break the response.
     expect(texts[0]).toBe(length === '5' ? '01234' : 'TypeError');
     if (length === '500') expect(upstream.requests).toHaveLength(2);
   });
@@ -138,8 +138,8 @@ describe('bad input', () => {
   it.each([
     ['JSON with a byte order mark', 200, 'application/json', '\ufeff{"a":1}', 'replayed'],
     ['JSON after JSON', 200, 'application/json-seq', '\x1e{}\n\x1e{}\n', 'replayed'],
-    ['a failure that is no JSON', 502, 'application/json', 'Bad Gateway', 'executed'],
-    ['a failure that is no stream', 429, 'text/event-stream', '{"error":{}}', 'executed'],
+    ['an error that is not JSON', 502, 'application/json', 'Bad Gateway', 'executed'],
+    ['an error that is not a stream', 429, 'text/event-stream', '{"error":{}}', 'executed'],
   ])('a response that is %s', async (_, status, type, body, outcome) => {
     server.behave = (_, response) => {
       response.writeHead(status, { 'content-type': type }).flushHeaders();
@@ -151,7 +151,7 @@ describe('bad input', () => {
     expect(await readOutcome(ask())).toBe(outcome);
   });
 
-  it('a response of another origin, whose coding a browser does not show', async () => {
+  it('a response of another origin, whose content-encoding a browser hides', async () => {
     const { ask } = fetchWith({
       fetch: async () => {
         const headers = { 'content-type': 'text/plain', 'content-length': '2' };
@@ -164,7 +164,7 @@ describe('bad input', () => {
     expect(await readOutcome(ask())).toBe('replayed');
   });
 
-  it('a response that is no bytes is not kept', async () => {
+  it('a response whose chunks are not bytes is not stored', async () => {
     const { ask } = fetchWith({
       fetch: async () =>
         new Response(
@@ -183,7 +183,7 @@ describe('bad input', () => {
     }
   });
 
-  it('a response that is too long and that nobody reads', async () => {
+  it('a response that is too long and that no caller reads', async () => {
     server.behave = (_, response) => response.end(Buffer.alloc(1_000_000));
     const { ask, stats } = fetchWith({ maxResultBytes: 1000, idleMs: 400 });
     const unread = await ask();
@@ -193,7 +193,7 @@ describe('bad input', () => {
     await unread.body?.cancel();
   });
 
-  it('a failure whose body never ends, and that is tried again', async () => {
+  it('an error whose body never ends, and a retry', async () => {
     server.behave = (_, response) => response.writeHead(503).write('no ');
     const { ask } = fetchWith();
     await (await ask()).body?.cancel();
@@ -201,7 +201,7 @@ describe('bad input', () => {
     expect(await readOutcome(ask())).toBe('executed');
   });
 
-  it('headers that never have a body', async () => {
+  it('headers without a body after them', async () => {
     server.behave = (_, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.flushHeaders();
@@ -221,7 +221,7 @@ describe('bad input', () => {
     expect(await readOutcome(fetchWith().ask())).toBe('executed');
   });
 
-  it('a fetch that takes no notice of its signal, whose late response holds no connection', async () => {
+  it('a fetch that ignores its signal: its late response is cancelled', async () => {
     let answer = (_: Response) => {};
     let isCancelled = false;
     const { ask } = fetchWith({
@@ -236,14 +236,14 @@ describe('bad input', () => {
     await expect.poll(() => isCancelled).toBe(true);
   });
 
-  it('a server that is not there', async () => {
+  it('a server that is not running', async () => {
     const { ask } = fetchWith();
     await upstream.stop();
     const errors = await Promise.all([rejection(ask()), rejection(ask())]);
     for (const error of errors) expect(error.message).toBe('fetch failed');
   });
 
-  it('a redirect is followed, and what it leads to is kept', async () => {
+  it('a redirect is followed, and the final response is stored', async () => {
     server.behave = ({ raw }, response) => {
       if (raw.url === '/v1/messages') response.writeHead(307, { location: '/moved' }).end();
       else json(response, { moved: true });
@@ -265,7 +265,7 @@ describe('bad input', () => {
     expect(upstream.requests).toHaveLength(0);
   });
 
-  it('a signal that aborted before', async () => {
+  it('a signal that has already aborted', async () => {
     const { ask } = fetchWith();
     const reason = new Error('not at all');
     const signal = AbortSignal.abort(reason);

@@ -17,7 +17,7 @@ import {
 useUpstream();
 
 describe('a duplicate', () => {
-  it('joins the request under way, and gets what is kept afterwards', async () => {
+  it('joins the request in progress, and later receives the stored response', async () => {
     server.behave = async ({ count }, response) => {
       await soon();
       json(response, { count });
@@ -36,14 +36,14 @@ describe('a duplicate', () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  it('is the same request, however its JSON is spelt', async () => {
+  it('equals a request with the same JSON value in another form', async () => {
     const { ask } = fetchWith();
     await (await ask('{"a":1,"b":"é"}')).text();
     expect(await readOutcome(ask(' { "b" : "\\u00e9", "a" : 1e0 } '))).toBe('replayed');
     expect(upstream.requests[0]?.body.toString()).toBe('{"a":1,"b":"é"}');
   });
 
-  it('gets status, headers and body, and no cookie or anything of the connection', async () => {
+  it('receives status, headers and body, without cookies and headers of the connection', async () => {
     server.behave = (_, response) =>
       response
         .writeHead(201, 'Made', {
@@ -71,7 +71,7 @@ describe('a duplicate', () => {
     expect(again.headers.get('samekey-key')).toMatch(/^ik_[0-9a-f]{64}$/);
   });
 
-  it('is sent with the same key, whoever sends it', async () => {
+  it('is sent with the same key by any process', async () => {
     const { ask } = fetchWith();
     await (await ask()).text();
     const other = fetchWith({ store: memoryStore() });
@@ -86,7 +86,7 @@ describe('a duplicate', () => {
     const { ask } = fetchWith();
     const first = await ask();
     expect([first.status, outcomeOf(first)]).toEqual([429, 'executed']);
-    // No waiting: an SDK may try again at once.
+    // Without a pause: an SDK may retry immediately.
     const second = await ask();
     expect([second.status, outcomeOf(second)]).toEqual([200, 'executed']);
     await second.text();
@@ -94,7 +94,7 @@ describe('a duplicate', () => {
     expect(upstream.requests).toHaveLength(2);
   });
 
-  it('of a failing request under way shares its failure', async () => {
+  it('of a failing request in progress shares its failure', async () => {
     server.behave = async (_, response) => {
       await soon();
       json(response, {}, 503);
@@ -105,7 +105,7 @@ describe('a duplicate', () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  it('is kept by the rule that is given', async () => {
+  it('is replayed if storeResponses returns true', async () => {
     server.behave = ({ count }, response) => json(response, { count }, 404);
     const { ask } = fetchWith({ storeResponses: ({ status }) => status === 404 });
     await (await ask()).text();
@@ -113,13 +113,13 @@ describe('a duplicate', () => {
     expect([again.status, outcomeOf(again)]).toEqual([404, 'replayed']);
   });
 
-  it('is not kept by a rule that promises to say so later', async () => {
+  it('is not replayed if storeResponses returns a promise', async () => {
     const { ask } = fetchWith({ storeResponses: (async () => false) as never });
     await (await ask()).text();
     expect(await readOutcome(ask())).toBe('executed');
   });
 
-  it('is turned away while the request is under way, if that is wanted', async () => {
+  it('is refused while the request is in progress, with onDuplicate: reject', async () => {
     server.behave = async (_, response) => {
       await soon(50);
       json(response, {});
@@ -133,7 +133,7 @@ describe('a duplicate', () => {
     expect(await readOutcome(ask())).toBe('replayed');
   });
 
-  it('is given what is kept, though another asks the store for it, too', async () => {
+  it('receives the stored response while another caller reads the store, too', async () => {
     await (await fetchWith().ask()).text();
     await soon();
     const { ask } = fetchWith({ onDuplicate: 'reject' });
@@ -141,7 +141,7 @@ describe('a duplicate', () => {
     expect(found).toEqual(['replayed', 'joined']);
   });
 
-  it('is sent when what others had sent, who left, came to nothing', async () => {
+  it('is sent after the request of an aborted caller failed', async () => {
     const claim = store.claim.bind(store);
     store.claim = async (...request) => {
       await soon(50);
@@ -158,7 +158,7 @@ describe('a duplicate', () => {
     expect([outcomeOf(again), await again.json()]).toEqual(['executed', { count: 2 }]);
   });
 
-  it('waits for the first byte no longer than it has patience', async () => {
+  it('waits for the first byte no longer than waitMs', async () => {
     server.behave = async (_, response) => {
       await soon(200);
       json(response, {});
@@ -170,7 +170,7 @@ describe('a duplicate', () => {
     expect(await (await first).json()).toEqual({});
   });
 
-  it('sees its own bytes, whatever others do to theirs', async () => {
+  it('has its own copy of the bytes', async () => {
     const { ask } = fetchWith();
     const first = new Uint8Array(await (await ask()).arrayBuffer());
     const text = new TextDecoder().decode(first);
@@ -181,7 +181,7 @@ describe('a duplicate', () => {
     expect(await (await ask()).text()).toBe(text);
   });
 
-  it('sees its own bytes, also where they come as a Buffer', async () => {
+  it('has its own copy of the bytes of a Buffer', async () => {
     const body = new ReadableStream({
       start(controller) {
         controller.enqueue(Buffer.from('abc'));
@@ -196,8 +196,8 @@ describe('a duplicate', () => {
   });
 });
 
-describe('requests that are left alone', () => {
-  it('are those of other methods', async () => {
+describe('requests that pass through', () => {
+  it('have other methods', async () => {
     const fetch = fetchWith();
     for (let count = 1; count <= 2; count++) {
       expect(await (await fetch(upstream.url)).json()).toEqual({ count });
@@ -206,14 +206,14 @@ describe('requests that are left alone', () => {
     expect(fetch.stats().executed).toBe(0);
   });
 
-  it('are those that a rule names', async () => {
+  it('are excluded by applies', async () => {
     const { ask } = fetchWith({ applies: ({ url }) => !url.pathname.includes('messages') });
     for (let count = 1; count <= 2; count++) expect(await (await ask()).json()).toEqual({ count });
   });
 });
 
-describe('what is told', () => {
-  it('is what became of each request', async () => {
+describe('events and stored records', () => {
+  it('report the outcome of each request', async () => {
     const { ask, stats } = fetchWith();
     await Promise.all([ask(), ask()]).then((all) => Promise.all(all.map((each) => each.text())));
     await (await ask()).text();
@@ -222,7 +222,7 @@ describe('what is told', () => {
     expect(new Set(events.map(({ key }) => key)).size).toBe(1);
   });
 
-  it('is, once, that one key keeps coming though answers are meant to vary', async () => {
+  it('report once that one key repeats with a temperature above 0', async () => {
     const { ask } = fetchWith();
     for (let turn = 0; turn < 25; turn++) {
       await (await ask({ temperature: 0.7 })).text();
@@ -234,7 +234,7 @@ describe('what is told', () => {
     ]);
   });
 
-  it('is nothing that shows a credential or a request header to the store', async () => {
+  it('contain no credential and no request header', async () => {
     const { ask } = fetchWith();
     await (await ask({ a: 1 }, { authorization: 'Bearer sk-secret', 'x-own': 'value' })).text();
     await soon();
@@ -245,7 +245,7 @@ describe('what is told', () => {
     for (const secret of ['sk-secret', 'account-1', 'x-own']) expect(shown).not.toContain(secret);
   });
 
-  it('is not the query to the store, where some have their credentials', async () => {
+  it('do not contain the query, in which some APIs have credentials', async () => {
     const url = `${upstream.url}?key=sk-secret`;
     const first = fetchWith({ cache: false });
     const ask = () => first(url, { method: 'POST', body: '{}' });
@@ -259,7 +259,7 @@ describe('what is told', () => {
     expect([outcomeOf(again), again.url]).toEqual(['replayed', url]);
   });
 
-  it('goes to nobody else when a listener throws', async () => {
+  it('do not change a response when onEvent throws', async () => {
     const { ask } = fetchWith({
       onEvent: () => {
         throw new Error('listener');
@@ -271,8 +271,8 @@ describe('what is told', () => {
   });
 });
 
-describe('a response that was evicted', () => {
-  it('is asked for again', async () => {
+describe('an evicted response', () => {
+  it('is requested again', async () => {
     const { ask, evict } = fetchWith();
     const first = await ask();
     await first.text();
@@ -282,8 +282,8 @@ describe('a response that was evicted', () => {
   });
 });
 
-describe('what a duplicate saved', () => {
-  it('is told with it, by the prices that are given', async () => {
+describe('the saving of a duplicate', () => {
+  it('is part of its event, with the given prices', async () => {
     server.behave = async (_, response) => {
       await soon();
       json(response, { model: 'm-1', usage: { input_tokens: 1000, output_tokens: 100 } });

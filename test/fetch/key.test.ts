@@ -5,7 +5,7 @@ import { fetchWith, outcomeOf, readOutcome, rejection, upstream, useUpstream } f
 useUpstream();
 
 describe('what makes two requests the same', () => {
-  /** Whether the second request was sent, too. */
+  /** Whether both requests were sent. */
   async function areTwo(
     first: Parameters<ReturnType<typeof fetchWith>['ask']>,
     second: Parameters<ReturnType<typeof fetchWith>['ask']>,
@@ -38,8 +38,8 @@ describe('what makes two requests the same', () => {
       [{}, { origin: 'b' }],
       true,
     ],
-    ['another host than that of the address', [{}, { host: 'a' }], [{}, { host: 'b' }], true],
-    ['a wish for a fresh one', [{}], [{}, { 'samekey-fresh': '1' }], true],
+    ['a host that differs from the URL', [{}, { host: 'a' }], [{}, { host: 'b' }], true],
+    ['samekey-fresh', [{}], [{}, { 'samekey-fresh': '1' }], true],
     [
       'not the headers of a retry',
       [{}, { 'x-stainless-retry-count': '0', 'user-agent': 'a', traceparent: 'a' }],
@@ -62,12 +62,12 @@ describe('what makes two requests the same', () => {
     expect(await areTwo([...first] as never, [...second] as never)).toBe(expected);
   });
 
-  it('not what the identity leaves out', async () => {
+  it('not the fields that the identity excludes', async () => {
     const options = { identity: { exclude: ['$.trace_id'] } };
     expect(await areTwo([{ m: 1, trace_id: 1 }], [{ m: 1, trace_id: 2 }], options)).toBe(false);
   });
 
-  it('not headers that are to be ignored, and the account that is given', async () => {
+  it('not ignored headers, and the account of the options', async () => {
     const options = { ignoredHeaders: ['X-Attempt'], account: 'us' };
     const first = [{}, { 'x-attempt': '1', authorization: 'Bearer of this hour' }] as const;
     const second = [{}, { 'x-attempt': '2', authorization: 'Bearer of the next' }] as const;
@@ -78,14 +78,14 @@ describe('what makes two requests the same', () => {
     expect(await areTwo([{}], [{}, {}, { redirect: 'manual' }])).toBe(true);
   });
 
-  it('the address, with its query and without its fragment', async () => {
+  it('the URL, with its query and without its fragment', async () => {
     const fetch = fetchWith();
     const post = (more: string) => fetch(upstream.url + more, { method: 'POST', body: '{}' });
     for (const more of ['?a=1', '?a=1#here', '?a=2']) await (await post(more)).text();
     expect(upstream.requests).toHaveLength(2);
   });
 
-  it('a form by its parts, whatever its boundary', async () => {
+  it('a form by its parts, independent of its boundary', async () => {
     const fetch = fetchWith();
     const formOf = (content: string) => {
       const form = new FormData();
@@ -106,7 +106,7 @@ describe('what makes two requests the same', () => {
     expect(upstream.requests[0]?.body.toString()).toContain('{"n":1}');
   });
 
-  it('a Request by how it is sent, where that is another way than usual', async () => {
+  it('the settings of a Request that differ from the defaults', async () => {
     const inits: RequestInit[] = [];
     const provider = async (_: unknown, init?: RequestInit) => {
       inits.push(init ?? {});
@@ -126,14 +126,14 @@ describe('what makes two requests the same', () => {
     ]);
   });
 
-  it('a form by what is sent of it, as itself or in a Request', async () => {
+  it('a form by its encoded parts, alone or in a Request', async () => {
     const fetch = fetchWith();
     const form = new FormData();
     form.append('a "name"\n', 'two\nlines\r');
     form.append('file', new Blob(['1']), 'a "name"\n.csv');
     form.append('blob', new Blob(['1'], { type: 'text/csv' }));
     const sending = fetch(upstream.url, { method: 'POST', body: form });
-    // Theirs to change.
+    // The caller may change its form after the call.
     const same = new Request(upstream.url, { method: 'POST', body: form });
     form.append('more', '1');
     expect(await readOutcome(sending)).toBe('executed');
@@ -147,7 +147,7 @@ describe('what makes two requests the same', () => {
     ['a URL and bytes', () => [new URL(upstream.url), { body: new TextEncoder().encode('x') }]],
     ['a Blob', () => [upstream.url, { body: new Blob(['x']) }]],
     ['a stream', () => [upstream.url, { body: new Blob(['x']).stream() }]],
-  ] as const)('bytes by themselves: %s', async (_, make) => {
+  ] as const)('bytes: %s', async (_, make) => {
     const fetch = fetchWith({ ignoredHeaders: ['content-type'] });
     await (await fetch(upstream.url, { method: 'POST', body: 'x' })).text();
     const [input, init] = make() as unknown as [RequestInfo, RequestInit?];
@@ -159,7 +159,7 @@ describe('what makes two requests the same', () => {
 describe("a caller's own key", () => {
   const KEY = `ik_${'ab'.repeat(32)}`;
 
-  it('is sent as it is, and names the request', async () => {
+  it('is sent unchanged, and identifies the request', async () => {
     const { ask } = fetchWith();
     await (await ask({ a: 1 }, { 'Idempotency-Key': KEY })).text();
     expect(upstream.requests[0]?.headers['idempotency-key']).toBe(KEY);
@@ -174,7 +174,7 @@ describe("a caller's own key", () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  it('of another account is another one', async () => {
+  it('does not equal the same key of another account', async () => {
     const { ask } = fetchWith();
     await (await ask({}, { 'Idempotency-Key': KEY, 'x-api-key': 'a' })).text();
     const other = await ask({}, { 'Idempotency-Key': KEY, 'x-api-key': 'b' });
@@ -184,12 +184,12 @@ describe("a caller's own key", () => {
   it.each([
     ['a UUID', '6ba7b810-9dad-11d1-80b4-00c04fd430c8'],
     ['text with a space', 'a b'],
-    ['two of them', `${KEY}, ${KEY}`],
+    ['two keys', `${KEY}, ${KEY}`],
     ['an open quote', `"${KEY}`],
-    ['a number of structured fields', '"a";b="'],
+    ['a structured field with a parameter', '"a";b="'],
     ['nothing', ''],
     ['10 KB', 'a'.repeat(10_000)],
-  ])('that is %s never leaves', async (_, key) => {
+  ])('that is %s is not sent', async (_, key) => {
     const { ask } = fetchWith();
     const error = await rejection(ask({}, { 'Idempotency-Key': key }));
     expect(error).toMatchObject({ code: 'SAMEKEY_BAD_KEY' });
@@ -198,7 +198,7 @@ describe("a caller's own key", () => {
     expect(upstream.requests).toHaveLength(0);
   });
 
-  it('may be of a format that is configured', async () => {
+  it('may have a configured format', async () => {
     const { ask } = fetchWith({ keyFormat: /^order-\d+$/g });
     for (let turn = 0; turn < 3; turn++) {
       await (await ask({}, { 'Idempotency-Key': 'order-7' })).text();
@@ -212,7 +212,7 @@ describe("a caller's own key", () => {
     expect(await readOutcome(uuids.ask({ u: 1 }, { 'Idempotency-Key': uuid }))).toBe('executed');
   });
 
-  it('looks as it is configured to on the wire', async () => {
+  it('is written in the configured way', async () => {
     const { ask } = fetchWith({ headerName: 'X-Request-Key', keyPrefix: 'idem_', quoted: true });
     await (await ask()).text();
     const sent = upstream.requests[0]?.headers['x-request-key'];

@@ -7,7 +7,7 @@ import { only, onStores, SUBJECTS } from '../once/stores.js';
 const CALLERS = 50;
 
 onStores(deep(only('redis'), SUBJECTS), 'a stream that many want', (crewOf) => {
-  it('is asked for once by eight processes, of which seven get it from the store', async () => {
+  it('is requested once by eight processes; seven receive it from the store', async () => {
     const provider = await startProvider({ moods: ['slow-stream:5'], minChars: 500 });
     try {
       const workers = await Promise.all(Array.from({ length: 8 }, () => crewOf().start()));

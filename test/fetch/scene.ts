@@ -5,12 +5,12 @@ import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { type Behaviour, startUpstream, type Upstream } from '../servers/upstream.js';
 
-/** Anew for each test. */
+/** New for each test. */
 export let upstream: Upstream;
 export let store: Store;
-/** What was told. */
+/** The events of the test's `fetch`. */
 export let events: FetchEvent[];
-/** What the upstream does: counts, unless a test says otherwise. */
+/** The behaviour of the upstream. By default it answers with the number of requests. */
 export const server: { behave: Behaviour } = { behave: () => {} };
 const closing: (() => Promise<unknown>)[] = [];
 
@@ -52,7 +52,7 @@ export function fetchWith(options: Partial<FetchOptions> = {}) {
 }
 
 export const outcomeOf = (response: Response) => response.headers.get('samekey');
-/** The same of a response that was read to its end. */
+/** Reads a response to its end and returns its outcome. */
 export async function readOutcome(pending: Promise<Response>) {
   const response = await pending;
   await response.text();
@@ -60,7 +60,7 @@ export async function readOutcome(pending: Promise<Response>) {
 }
 export const soon = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What a promise is rejected with. */
+/** Returns the reason of a promise's rejection. */
 export async function rejection(promise: Promise<unknown>): Promise<Error & { code?: string }> {
   return promise.then(
     () => expect.unreachable('it was not rejected'),

@@ -14,8 +14,7 @@ interface Provider {
   stop(): Promise<void>;
 }
 
-/** Of a client: shorter than what a slow provider takes, as it is when it matters. */
-/** Longer than a busy machine takes for an answer that comes at once. */
+/** Longer than a busy machine needs for an immediate answer. */
 const IDLE_MS = 1500;
 
 let provider: Provider;
@@ -51,14 +50,14 @@ const parameters = { type: 'object' as const, properties: { city: { type: 'strin
 const ANSWER = 'Answer 1 to: What is new?';
 const CALL = '{"city":"the city"}';
 
-/** A call of a real SDK; returns all that the provider said. */
-interface Way {
+/** A call through a real SDK. `ask` resolves with the whole answer. */
+interface SdkCall {
   readonly name: string;
   readonly answer: string;
   ask(clients: Clients): Promise<string | undefined>;
 }
 
-const WAYS: readonly Way[] = [
+const SDK_CALLS: readonly SdkCall[] = [
   {
     name: 'openai, chat',
     answer: ANSWER,
@@ -130,14 +129,14 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-/** Each SDK, with and without a stream and a tool. */
-const QUICK = ['openai, chat', 'openai, responses as a stream', 'anthropic with a tool'];
-const ways = WAYS.filter(({ name }) => deep(QUICK.includes(name), true));
+/** Each SDK, once with a stream and once with a tool. */
+const QUICK = ['openai, chat as a stream', 'anthropic with a tool'];
+const sdkCalls = SDK_CALLS.filter(({ name }) => deep(QUICK.includes(name), true));
 
 const callsSeen = () => provider.requests.filter(({ method }) => method === 'POST').length;
 
-describe.each(ways)('$name', ({ ask, answer }) => {
-  it('is billed once for callers at the same time and later', async () => {
+describe.each(sdkCalls)('$name', ({ ask, answer }) => {
+  it('is billed once for concurrent and later callers', async () => {
     const clients = await start([]);
     expect(await Promise.all([ask(clients), ask(clients), ask(clients)])).toEqual([
       answer,
@@ -150,9 +149,9 @@ describe.each(ways)('$name', ({ ask, answer }) => {
 
   it.each([
     ['too many requests', ['429:20'], 2],
-    ['an error of the server', ['500', '503'], 3],
+    ['a server error', ['500', '503'], 3],
     ['overloaded', ['529'], 2],
-  ])('gets its answer after %s', async (_, moods, calls) => {
+  ])('receives its answer after %s', async (_, moods, calls) => {
     const clients = await start(moods);
     expect(await Promise.all([ask(clients), ask(clients)])).toEqual([answer, answer]);
     expect([callsSeen(), provider.billedCount()]).toEqual([calls, 1]);
@@ -164,44 +163,44 @@ describe.each(ways)('$name', ({ ask, answer }) => {
     expect([callsSeen(), provider.billedCount()]).toEqual([1, 1]);
   });
 
-  it('gets its answer when the first request is never answered', async () => {
+  it('receives its answer when the first request is never answered', async () => {
     const clients = await start(['hang'], { idleMs: IDLE_MS });
     expect(await ask(clients)).toBe(answer);
     expect([callsSeen(), provider.billedCount()]).toEqual([2, 1]);
   });
 
   it.each(['cut', 'end-early', 'stall'])(
-    'that is half an answer (%s) is an error for all, and never replayed as a whole one',
+    'with half an answer (%s) fails for every caller, and is never replayed',
     async (mood) => {
       const clients = await start([mood], mood === 'stall' ? { idleMs: IDLE_MS } : {});
       const both = await Promise.allSettled([ask(clients), ask(clients)]);
       expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
       expect([callsSeen(), provider.billedCount()]).toEqual([1, 1]);
-      // Who asks again gets a whole one.
+      // The next request receives a complete answer.
       expect(await ask(clients)).toBe(answer.replace('1', '2'));
     },
   );
 
-  it('that was refused, or never sent, is held by nobody', async () => {
+  it('that was refused is not held', async () => {
     const clients = await start(['500'], { onUnknown: 'hold' });
     expect(await ask(clients)).toBe(answer);
     expect([callsSeen(), provider.billedCount()]).toEqual([2, 1]);
   });
 
-  it('that is billed and never acknowledged is held until somebody has looked', async () => {
+  it('that is billed and never acknowledged is held', async () => {
     const clients = await start(['lose'], { onUnknown: 'hold' }, { maxRetries: 1 });
     const [first, second] = await Promise.allSettled([ask(clients), ask(clients)]);
     for (const each of [first, second]) {
       expect(each).toMatchObject({ status: 'rejected' });
       const { reason } = each as PromiseRejectedResult;
-      expect(`${reason} ${reason.cause}`).toMatch(/ended without an answer/);
+      expect(`${reason} ${reason.cause}`).toMatch(/ended without an outcome/);
     }
     expect([callsSeen(), provider.billedCount()]).toEqual([1, 1]);
   });
 });
 
-describe('another request', () => {
-  it('is another one, in a word, an account, a model or a tool', async () => {
+describe('a request', () => {
+  it('differs from one with another word, account, model or tool', async () => {
     const clients = await start([]);
     const other = new OpenAI({ fetch, apiKey: 'account-2', baseURL: `${provider.url}/v1` });
     const ask = (openai: OpenAI, more: object = {}) =>
@@ -214,7 +213,7 @@ describe('another request', () => {
     expect(provider.billedCount()).toBe(5);
   });
 
-  it('is asked for by headers of the call', async () => {
+  it('is sampled again with a header of the call', async () => {
     const { openai } = await start([]);
     const ask = (headers: Record<string, string>) =>
       openai.chat.completions.create({ model: 'm', messages }, { headers });

@@ -15,7 +15,7 @@ import {
 useUpstream();
 
 describe('a stream', () => {
-  /** Sends events whenever it is told to. */
+  /** Returns functions that send events and end the stream. */
   function streaming() {
     let write: ReturnType<typeof eventStream> = () => false;
     let end = () => {};
@@ -35,7 +35,7 @@ describe('a stream', () => {
   const read = async (response: Response) =>
     [...(await response.text()).matchAll(/event: (\w+)/g)].map(([, name]) => name).join(' ');
 
-  it('is passed on live, and from the beginning to who joins in the middle', async () => {
+  it('arrives live, and from the beginning for a caller that joins in the middle', async () => {
     const sse = streaming();
     const { ask } = fetchWith();
     const pending = ask();
@@ -44,7 +44,7 @@ describe('a stream', () => {
     const first = await pending;
     const reader = (first.body as ReadableStream<Uint8Array>).getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toContain('message_start');
-    // Nothing more was sent: this one reads what there was, and then along.
+    // No other request was sent: this caller reads the buffer, then the live events.
     const second = await ask();
     const reading = read(second);
     sse.write('content_block_delta', { text: 'a' });
@@ -67,7 +67,7 @@ describe('a stream', () => {
         sse.end();
       },
     ],
-  ])('that %s is an error for all, and is not kept', async (_, finish) => {
+  ])('that %s fails for every caller, and is not stored', async (_, finish) => {
     const sse = streaming();
     const { ask } = fetchWith();
     const pending = [ask(), ask()];
@@ -118,7 +118,7 @@ describe('a stream', () => {
     expect(upstream.requests).toHaveLength(2);
   });
 
-  it('of nobody we know ends when it ends', async () => {
+  it('of an unknown API is complete when the connection ends', async () => {
     server.behave = (_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.end('data: {"candidates":[]}\n\n');
@@ -135,7 +135,7 @@ describe('a stream', () => {
     ['without its last event', `data: ${CHUNK}\n\n`, false],
     ['with its last event', `data: ${CHUNK}\n\ndata: [DONE]\n\n`, true],
     ['with an error that is null', `data: {"error":null}\n\n`, true],
-    ['with a last event that no empty line follows', `data: ${CHUNK}\n\ndata: [DONE]`, true],
+    ['with a last event without an empty line after it', `data: ${CHUNK}\n\ndata: [DONE]`, true],
     [
       'with half a last event',
       `data: {"type":"message_start"}\n\ndata: {"type":"message_stop"`,
@@ -162,7 +162,7 @@ describe('a stream', () => {
     expect(await ask().then(outcomeOf)).toBe(isWhole ? 'replayed' : 'executed');
   });
 
-  it('with an event that is longer than all that is kept is passed on', async () => {
+  it('with an event that is longer than maxResultBytes is passed on', async () => {
     const body = `data: ${'a'.repeat(3_000_000)}\n\n`;
     server.behave = (_, response) =>
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end(body);
@@ -171,7 +171,7 @@ describe('a stream', () => {
     expect(await readOutcome(ask())).toBe('executed');
   });
 
-  it('goes on when its callers have left, and serves the one who comes back', async () => {
+  it('continues after its callers have aborted, and serves a later caller', async () => {
     const sse = streaming();
     const { ask } = fetchWith();
     const controller = new AbortController();
@@ -189,7 +189,7 @@ describe('a stream', () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  it('ends when its callers have left, if that is wanted', async () => {
+  it('ends when no caller is left, with onAbandoned: abort', async () => {
     const sse = streaming();
     const { ask } = fetchWith({ onAbandoned: 'abort' });
     const pending = ask();
@@ -213,7 +213,7 @@ describe('a stream', () => {
     expect(outcomeOf(await again)).toBe('executed');
   });
 
-  it('that is too long to be kept is passed on, to the first and to nobody who comes later', async () => {
+  it('that is too long to be stored reaches the first caller and no later one', async () => {
     const total = 3_000_000;
     server.behave = (_, response) => {
       response.writeHead(200, { 'content-type': 'application/octet-stream' });

@@ -226,7 +226,7 @@ describe('bad input', () => {
     });
   });
 
-  it('that somebody else throws comes through as it is', () => {
+  it('thrown by other code is passed through unchanged', () => {
     for (const thrown of [new Error('mine'), 'text', null, undefined]) {
       const value = {
         toJSON() {

@@ -10,7 +10,7 @@ import { hexOf } from '../vectors/vectors.js';
 const bytes = randomBytes(31, 700_000);
 const STREAMS = 64;
 
-/** What stream `i` is made of: no two alike, of lengths that end anywhere in a block. */
+/** The content of stream `i`: all different, with lengths that end anywhere in a block. */
 const contentOf = (i: number) => bytes.subarray(i * 1000, i * 1000 + 20_000 + i * 9973);
 
 /** Pieces of random length, small ones and empty ones among them. */
@@ -35,7 +35,7 @@ onEach(ENGINES, () => {
   const contents = Array.from({ length: STREAMS }, (_, i) => contentOf(i));
   const expected = contents.map((content) => sha256Hex(content));
 
-  it('has what it was given, whatever becomes of the piece while others have their turn', async () => {
+  it('digests a piece even if the producer overwrites it during other streams', async () => {
     const piece = randomBytes(5, 300_000);
     const expected = sha256Hex(piece);
     const key = keyOfStream([piece]);
@@ -134,7 +134,7 @@ describe('hashers that are fed in turn', () => {
         const one = open[Math.floor(next() * count)] as (typeof open)[number];
         const from = Math.floor(next() * 500_000);
         const piece = bytes.subarray(from, from + Math.floor(next() ** 8 * 200_000));
-        // The caller's buffer is the caller's again when `update` returns.
+        // After `update` returns, the caller may reuse its buffer.
         buffer.set(piece);
         one.hasher.update(buffer.subarray(0, piece.length));
         buffer.fill(step, 0, piece.length);

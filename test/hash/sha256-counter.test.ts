@@ -5,7 +5,7 @@ import { randomBytes } from '../runtime/random.js';
 import { hexOf } from '../vectors/vectors.js';
 
 /**
- * SHA-256 as FIPS 180-4 prints it, in BigInt and without a thought for speed: its length counter
+ * SHA-256 as printed in FIPS 180-4, in BigInt and without regard to speed. Its length counter
  * cannot overflow, and it shares no line and no constant with the engines.
  */
 const MASK = 2n ** 32n - 1n;
@@ -60,7 +60,7 @@ function compress(state: readonly bigint[], block: Uint8Array): bigint[] {
   return [a, b, c, d, e, f, g, h].map((x, i) => (x + (state[i] as bigint)) & MASK);
 }
 
-/** What a hasher in the state `saved` gives once `appended` is fed. */
+/** The digest of a hasher restored from `saved` and fed with `appended`. */
 function finish(saved: Uint8Array, appended: Uint8Array): string {
   const view = new DataView(saved.buffer);
   let state = Array.from({ length: 8 }, (_, i) => BigInt(view.getUint32(4 * i)));
@@ -76,7 +76,7 @@ function finish(saved: Uint8Array, appended: Uint8Array): string {
   return state.map((word) => word.toString(16).padStart(8, '0')).join('');
 }
 
-/** A state after `length` bytes, as no message that anybody can hold would give it. */
+/** A state after `length` bytes, a length that no message in memory can reach. */
 function stateAfter(length: bigint): Uint8Array {
   const saved = randomBytes(Number(length % 1009n), 40 + Number(length % 64n));
   new DataView(saved.buffer).setBigUint64(32, length);

@@ -40,7 +40,7 @@ onEach(ENGINES, () => {
     }
   });
 
-  it('digests again and goes on', () => {
+  it('can digest repeatedly and be fed further', () => {
     const hasher = createSha256();
     for (let length = 0; length <= 200; length++) {
       const expected = sha256Of(bytes.subarray(0, length));
@@ -90,7 +90,7 @@ onEach(ENGINES, () => {
     expect(hexOf(hasher.digest())).toBe(sha256Of(bytes.subarray(0, 70_000)));
   });
 
-  it('refuses what is no content and stays as it was', () => {
+  it('rejects invalid content and stays unchanged', () => {
     const hasher = createSha256().update('a');
     for (const bad of [undefined, null, 1, {}, [97]]) {
       expectThrown(() => hasher.update(bad as never), TypeError, { code: 'SAMEKEY_BAD_ARGUMENT' });
@@ -109,7 +109,7 @@ onEach(ENGINES, () => {
 });
 
 describe('a saved state', () => {
-  it('is the same from every engine, and every engine goes on from it', () => {
+  it('is the same from every engine, and every engine continues from it', () => {
     for (let length = 0; length <= 200; length += 7) {
       const states = WITH_MIDSTATES.map((engine) =>
         under(engine, () => createSha256().update(bytes.subarray(0, length)).save()),
@@ -198,7 +198,7 @@ onEach(WITH_MIDSTATES, () => {
     expect(hasher.digest()).toEqual(sha256('abc'));
   });
 
-  it('refuses to restore what is no Uint8Array', () => {
+  it('rejects a state that is not a Uint8Array', () => {
     for (const bad of [
       undefined,
       null,

@@ -6,7 +6,7 @@ import { referenceJson } from './reference-json.js';
 /** The writer empties its memory whenever 64 KiB are full; strings go in by pieces. */
 const CHUNK = 0x10000;
 
-/** What may stand where something ends: escapes of every length, characters of every width. */
+/** Characters to put at the end of a piece: escapes of every length, characters of every width. */
 const AT_THE_END = ['a', '"', '\\', '\n', '\u0001', 'é', '東', '\ufeff', '\uffff', '🧳'];
 
 const range = (from: number, to: number) =>

@@ -41,7 +41,7 @@ onEach(CANONICALIZERS, (choice) => {
       }
     });
 
-    it('is not called on what it gave', () => {
+    it('is not called on its own result', () => {
       class Money {
         constructor(readonly cents: number) {}
         toJSON() {

@@ -164,7 +164,7 @@ onEach(CANONICALIZERS, () => {
     expectThrown(() => keyOf(sparse), TypeError, { code: 'SAMEKEY_NOT_JSON', path: '/0' });
   });
 
-  it('points to what is refused inside a referenced value', () => {
+  it('points to an invalid value inside a referenced value', () => {
     const value = { doc: { pages: [1, Number.NaN] } };
     expectThrown(() => keyOf(value, { refs: ['$.doc'] }), RangeError, {
       code: 'SAMEKEY_NOT_FINITE',
@@ -176,7 +176,7 @@ onEach(CANONICALIZERS, () => {
     });
   });
 
-  it('goes on after a refusal as if nothing had happened', () => {
+  it('works normally after a rejected value', () => {
     for (const [, value] of NOT_JSON) {
       for (const [, act] of ENTRANCES) {
         expect(() => act({ a: 'x'.repeat(70_000), b: [value] })).toThrow();

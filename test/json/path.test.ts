@@ -14,7 +14,7 @@ function show(segments: readonly Segment[]): string {
 
 describe('a path', () => {
   it.each([
-    // RFC 9535 §1.5 and §2: the examples that need neither filters nor slices.
+    // RFC 9535 §1.5 and §2: the examples without filters and slices.
     ['$', ''],
     ['$.store.book[*].author', '["store"]["book"][*]["author"]'],
     ['$..author', '..["author"]'],

@@ -11,7 +11,7 @@ import { inModule } from './spelling.js';
 
 const entry = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 
-it('the first instance stays as it is, whatever it is asked', () => {
+it('the first instance never grows', () => {
   const before = loadWasm()?.call.memory.buffer;
   const texts = [
     '"a"',
@@ -40,7 +40,7 @@ it('is enough for texts of every kind and of lengths about its own', () => {
 });
 
 it('a text that does not fit into any memory is refused, and the next one is taken', () => {
-  // Zeros that nobody has written are not really there.
+  // Pages of zeros that were never written take no memory.
   const huge = new Uint8Array(2 ** 32);
   expectThrown(() => under('wasm', () => canonicalizeJson(huge)), RangeError, {
     code: 'SAMEKEY_TOO_LONG',
@@ -49,9 +49,9 @@ it('a text that does not fit into any memory is refused, and the next one is tak
   expect(inModule('[1]')).toBe('[1]');
 });
 
-/** Runs a program with the library in a process of its own; returns what it writes. */
+/** Runs a program with the library in a separate process. Returns its output. */
 function run(program: string): number[] {
-  // A small young generation: what grows is what is kept.
+  // A small young generation: growth then comes only from retained memory.
   const args = [
     '--expose-gc',
     '--max-semi-space-size=1',

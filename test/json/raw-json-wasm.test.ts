@@ -19,7 +19,7 @@ describe(`the module by itself, SAMEKEY_TEST_SEED=${SEED}`, () => {
     fc.assert(
       fc.property(anyJson, fc.nat(), fc.constantFrom(0, 0.3, 1), (value, seed, blank) => {
         const text = spelled(value, random(seed), blank);
-        // A value that `JSON.stringify` writes with a member that is `undefined` has none.
+        // The reference has no members that are `undefined`, as `JSON.stringify`.
         const expected = referenceJson(JSON.parse(text));
         expect(inModule(text, { bigNumbers: 'double' })).toBe(expected);
         expect(inModule(Buffer.from(text), { bigNumbers: 'double' })).toBe(expected);
@@ -80,7 +80,7 @@ describe('members', () => {
     const sorted = object([...names].sort());
     for (const order of [shuffled, [...names].sort(), [...names].sort().reverse()]) {
       expect(inModule(object(order))).toBe(sorted);
-      // Once more, at any place, in another spelling.
+      // Repeats a name, at any place and in another spelling.
       const twin = order[Math.floor(next() * count)] as string;
       const units = Array.from({ length: twin.length }, (_, i) => twin.charCodeAt(i));
       const spelling = units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');

@@ -33,7 +33,7 @@ function optionsOf({ maxDepth, bigNumbers }: Accepted) {
   };
 }
 
-/** JSON with white space, escapes, member order and numbers as nobody would write them. */
+/** JSON with unusual white space, escapes, member order and numbers. */
 function spell(value: unknown, next: () => number): string {
   const blanks = () => [...' \t\n\r'].filter(() => next() < 0.1).join('');
   const between = (parts: string[]) => blanks() + parts.join(`${blanks()},${blanks()}`) + blanks();
@@ -126,7 +126,7 @@ onEach(CANONICALIZERS, () => {
     expect(bytes).toEqual(before);
   });
 
-  it('gives bytes that are nobody else’s', () => {
+  it('returns bytes with a buffer of their own', () => {
     const first = canonicalizeJson('[1,2,3]');
     canonicalizeJson('[4,5,6]');
     keyOf(['x'.repeat(100)]);
@@ -143,7 +143,7 @@ onEach(CANONICALIZERS, () => {
     expect(keyOfJson(text)).toBe(keyOf(JSON.parse(text)));
   });
 
-  it('takes names that every object inherits, whatever is put on Object.prototype', () => {
+  it('accepts names that every object inherits, even with additions to Object.prototype', () => {
     const polluted = Object.prototype as { polluted?: unknown };
     polluted.polluted = 1;
     try {

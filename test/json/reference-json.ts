@@ -12,7 +12,7 @@ export function referenceJson(value: unknown): string {
   return `{${members.join(',')}}`;
 }
 
-/** §3.2.3, spelled out: neither locale nor code points come into it. */
+/** §3.2.3, spelled out: it depends on no locale, and compares code units, not code points. */
 function compareCodeUnits(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {

@@ -19,7 +19,7 @@ function expectSorted(names: readonly string[]): void {
 }
 
 describe('many names', () => {
-  it('come in the order of their code units, whatever they are', () => {
+  it('are sorted by their code units', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(anyName, { minLength: 300, maxLength: 600, size: 'max' }),

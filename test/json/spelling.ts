@@ -5,7 +5,9 @@ import { under } from '../engine/engines.js';
 
 const LIMITS = { maxDepth: 1000, bigNumbers: 'error' } as const;
 
-/** What the module makes of JSON text, or `undefined` if it refuses: nobody else is asked. */
+/**
+ * The output of the module for a JSON text, or `undefined` if it refuses. No other reader is used.
+ */
 export function inModule(
   content: string | Uint8Array,
   options: Partial<WriteJsonOptions> = {},
@@ -14,7 +16,7 @@ export function inModule(
   return bytes && new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 
-/** Whether the reader in plain TypeScript takes it. */
+/** Whether the reader in plain TypeScript accepts it. */
 export function isAccepted(content: string | Uint8Array, options = {}): boolean {
   try {
     parseJson(content, { ...LIMITS, ...options });

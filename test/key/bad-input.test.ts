@@ -21,7 +21,7 @@ const {
   uuidv5,
 } = samekey;
 
-/** What somebody may pass by mistake where text or bytes are wanted. */
+/** Values that a caller may pass by mistake in place of text or bytes. */
 const NO_CONTENT: [string, unknown][] = [
   ['nothing', undefined],
   ['null', null],
@@ -59,7 +59,7 @@ describe('content', () => {
     }
   });
 
-  it('that has gone to another thread is refused, and not taken for empty', () => {
+  it('that was transferred to another thread is rejected, not treated as empty', () => {
     const buffer = new ArrayBuffer(8);
     const view = new Uint8Array(buffer);
     structuredClone(buffer, { transfer: [buffer] });
@@ -144,7 +144,7 @@ describe('useEngine', () => {
     expectThrown(() => useEngine(name as never), RangeError, { code: 'SAMEKEY_BAD_ARGUMENT' });
   });
 
-  it.each(NO_CONTENT)('refuses what is no name: %s', (_, name) => {
+  it.each(NO_CONTENT)('rejects an invalid name: %s', (_, name) => {
     const before = samekey.activeEngine();
     expectThrown(() => useEngine(name as never), TypeError, { code: 'SAMEKEY_BAD_ARGUMENT' });
     expect(samekey.activeEngine()).toEqual(before);

@@ -10,7 +10,7 @@ const scope = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 5 }).map((text) => text.replaceAll('\0', '')),
 );
 
-/** Content of bytes, of which zero bytes are likely. */
+/** Bytes with a high share of zero bytes. */
 const content = fc.oneof(
   fc.string({ unit: fc.constantFrom('a', 'b', ':', '\0', '"', '}'), maxLength: 4 }),
   fc.uint8Array({ maxLength: 6 }),
@@ -18,7 +18,7 @@ const content = fc.oneof(
 
 const bytesOf = (value: string | Uint8Array) => Buffer.from(value as string);
 
-describe('frames are told apart', () => {
+describe('frames are distinct', () => {
   it('for any content, given a number of scopes', () => {
     const frames = (count: number) =>
       fc.tuple(fc.array(scope, { minLength: count, maxLength: count }), content);
@@ -65,7 +65,7 @@ describe('frames are told apart', () => {
     );
   });
 
-  it('whatever the lengths', () => {
+  it('for any lengths', () => {
     for (const scopeLength of [0, 1, 50, 4000, 4095, 4096, 70_000]) {
       for (const contentLength of [0, 1, 63, 64, 4096, 70_000]) {
         const [s, c] = ['s'.repeat(scopeLength), 'c'.repeat(contentLength)];

@@ -24,7 +24,7 @@ describe('an identity', () => {
     }
   });
 
-  it('has lists of its own that nobody can change', () => {
+  it('has its own, frozen lists', () => {
     const exclude = ['a'];
     const identity = defineIdentity({ exclude });
     exclude.push('b');
@@ -33,7 +33,7 @@ describe('an identity', () => {
     expect(() => Object.assign(identities, { openai: identity })).toThrow(TypeError);
   });
 
-  it('shows its secret in no log, and what it shows makes no keys', () => {
+  it('shows its secret in no log, and its logged form makes no keys', () => {
     const identity = defineIdentity({ secret: 'hunter2', scope: 't' });
     expect(inspect(identity)).not.toContain('hunter2');
     expect(JSON.stringify(identity)).not.toContain('hunter2');
@@ -48,7 +48,7 @@ describe('an identity', () => {
     expect(() => defineIdentity(options as never)).toThrow(message);
   });
 
-  it('does not touch what it excludes', () => {
+  it('does not read excluded values', () => {
     const value = {
       a: 1,
       get b(): never {
@@ -68,7 +68,7 @@ describe('an array of numbers', () => {
     expect(canonicalize(value)).toBe(JSON.stringify(value));
   });
 
-  it('of a class of its own is what it holds', () => {
+  it('of a custom class counts as its members', () => {
     class Odd extends Array<number> {
       override slice(): number[] {
         return [9, 9];

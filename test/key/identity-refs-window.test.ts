@@ -162,7 +162,7 @@ onEach(ENGINES, () => {
           message: /deeper than the 100 levels of refs/,
         });
       }
-      // Nothing is left behind in what is used again.
+      // The failed call leaves no state behind.
       expect(keyOf(nested(100), identity)).toBe(key);
       expect(keyOfJson(JSON.stringify(nested(100)), identity)).toBe(key);
     });

@@ -26,7 +26,7 @@ const canonicalOf = (value: unknown, identity: IdentityOptions) =>
   explain(value, identity).canonical;
 
 describe('include', () => {
-  it('keeps what is named, whole, and the containers on the way', () => {
+  it('keeps the named values completely, and their containers', () => {
     expect(canonicalOf(ORDER, { include: ['order_id', '$.items[*].sku'] })).toBe(
       '{"items":[{"sku":"A1"},{"sku":"B2"}],"order_id":7}',
     );
@@ -38,7 +38,7 @@ describe('include', () => {
   it('keeps a container on the way also when nothing in it is named', () => {
     expect(canonicalOf({ a: { b: 1 }, c: 2 }, { include: ['$.a.x', 'c'] })).toBe('{"a":{},"c":2}');
     expect(canonicalOf({ a: [1], c: 2 }, { include: ['$.a.x', 'c'] })).toBe('{"a":[],"c":2}');
-    // Not so a scalar: nothing can be named in it.
+    // A scalar does not stay: a path cannot lead into it.
     expect(canonicalOf({ a: 1, c: 2 }, { include: ['$.a.x', 'c'] })).toBe('{"c":2}');
   });
 
@@ -68,7 +68,7 @@ describe('include', () => {
     });
   });
 
-  it('takes a value that is there, whatever it is', () => {
+  it('accepts every value at the path', () => {
     for (const value of [null, false, 0, '', [], {}]) {
       expect(canonicalOf({ a: value, b: 1 }, { include: ['a'] })).toBe(
         `{"a":${JSON.stringify(value)}}`,
@@ -78,7 +78,7 @@ describe('include', () => {
 });
 
 describe('exclude', () => {
-  it('leaves out what is named, at that place only', () => {
+  it('leaves out the named values, only at these places', () => {
     expect(keyOf(ORDER, { exclude: ['trace_id'] })).toBe(
       keyOf({ order_id: 7, items: ORDER.items, customer: ORDER.customer }),
     );
@@ -99,7 +99,7 @@ describe('exclude', () => {
     expect(keyOf(['a', 'b', 'c'], { exclude: ['$[1]'] })).toBe(keyOf(['a', 'c']));
   });
 
-  it('of what is not there leaves everything in', () => {
+  it('of an absent path excludes nothing', () => {
     expect(keyOf(ORDER, { exclude: ['nothing', '$.items[9]', '$.order_id.x'] })).toBe(keyOf(ORDER));
   });
 
@@ -112,7 +112,7 @@ describe('exclude', () => {
     expect(canonicalOf(proto, { include: ['__proto__'] })).toBe('{"__proto__":1}');
   });
 
-  it('never sees what it leaves out', () => {
+  it('never reads excluded values', () => {
     expect(canonicalOf({ a: 1, b: 10n, c: [Number.NaN] }, { exclude: ['b', '$.c[*]'] })).toBe(
       '{"a":1,"c":[]}',
     );
@@ -129,7 +129,7 @@ describe('scope', () => {
     expect(keyOf({ a: 1 }, { scope: 'Zürich 🏔' })).toBe(sha256Hex(`Zürich 🏔\0${json}`));
   });
 
-  it('is told apart from every other scope', () => {
+  it('differs from every other scope', () => {
     const scopes = ['t', 'T', 't ', ['t', ''], ['', 't'], ['t', 't'], '', 'é', 'e\u0301'];
     const keys = [undefined, ...scopes].map((scope) =>
       keyOf(1, scope === undefined ? {} : { scope }),
@@ -264,5 +264,17 @@ describe('an identity', () => {
     const expected = { code } as { code: 'SAMEKEY_BAD_IDENTITY' };
     expectThrown(() => defineIdentity(options), Class, expected);
     expectThrown(() => keyOf({ a: 1 }, options), Class, expected);
+  });
+});
+
+describe('a list of scopes', () => {
+  it('is copied: a later change of the list changes nothing', () => {
+    const scope = ['tenant-1', 'orders'];
+    const identity = defineIdentity({ scope });
+    const before = explain(ORDER, identity);
+    scope[0] = 'tenant-2';
+    scope.push('more');
+    expect(explain(ORDER, identity)).toEqual(before);
+    expect(before.scopes).toEqual(['tenant-1', 'orders']);
   });
 });

@@ -34,7 +34,7 @@ describe.each([
     expect(returned).toEqual(['returned']);
   });
 
-  it('lets anything that is thrown through, whatever it is', async () => {
+  it('passes any thrown value through', async () => {
     for (const thrown of [undefined, null, 'text', 7]) {
       const { stream } = generator(['a'], () => Promise.reject(thrown));
       const [outcome] = await Promise.allSettled([keyOfStream(stream, options())]);
@@ -82,7 +82,7 @@ describe('a stream that is read to its end', () => {
     expect(stream.locked).toBe(false);
   });
 
-  it('that somebody else reads is refused, and left to them', async () => {
+  it('with another reader is rejected and not touched', async () => {
     const { stream, cancelled } = web(['abc'], (controller) => controller.close());
     const reader = stream.getReader();
     expect(await rejectionOf(keyOfStream(stream))).toBeInstanceOf(TypeError);

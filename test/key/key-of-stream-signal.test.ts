@@ -42,7 +42,7 @@ describe('a signal', () => {
     expect(asked).toBe(0);
   });
 
-  it('that was aborted before leaves no rejection behind that nobody handles', async () => {
+  it('that was aborted before leaves no unhandled rejection', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => unhandled.push(reason);
     process.on('unhandledRejection', note);
@@ -80,7 +80,7 @@ describe('a signal', () => {
     await settle();
     controller.abort(failure);
     expect(await rejection).toBe(failure);
-    // A generator that waits returns once it has what it waits for.
+    // A waiting generator returns only after its wait.
     release();
     await settle();
     expect(returned).toEqual(['returned']);

@@ -17,7 +17,7 @@ it.each([
   expect((error as Error).message).toMatch(/read|locked/);
 });
 
-it('a Node stream that somebody else has read is refused', async () => {
+it('a Node stream that was read before is rejected', async () => {
   const stream = Readable.from([Buffer.from('abc')]);
   for await (const _ of stream) {
     // Read to its end.
@@ -25,7 +25,7 @@ it('a Node stream that somebody else has read is refused', async () => {
   await expect(keyOfStream(stream)).rejects.toMatchObject({ code: READ_BEFORE.code });
 });
 
-it('a Node stream may be looked into, if what was read is put back', async () => {
+it('a Node stream may be inspected, if the data is put back', async () => {
   const stream = new PassThrough();
   stream.end('abc');
   const head = stream.read(2);
@@ -41,7 +41,7 @@ it('a locked web stream can be used when it is free again', async () => {
   expect(await keyOfStream(stream)).toBe(sha256Hex('abc'));
 });
 
-it('a cancel that never ends holds nobody up', async () => {
+it('a cancel that never ends delays no caller', async () => {
   const stream = new ReadableStream({
     pull: (controller) => controller.enqueue(7),
     cancel: () => new Promise<void>(() => {}),

@@ -36,7 +36,7 @@ function webStream(type?: 'bytes'): ReadableStream {
     pull(controller: ReadableStreamDefaultController) {
       const { done, value } = source.next();
       if (done) controller.close();
-      // A byte stream takes no empty piece, and takes the memory of what it gets.
+      // A byte stream accepts no empty piece, and takes ownership of the memory of each piece.
       else if (value.length > 0 || type === undefined) controller.enqueue(value.slice());
       else return (this as unknown as { pull(c: unknown): void }).pull(controller);
     },
@@ -158,7 +158,7 @@ describe('back-pressure', () => {
       },
       { highWaterMark: 2 },
     );
-    // Counts what is read, by sitting between the stream and its reader.
+    // Counts the bytes that are read, between the stream and its reader.
     const counted = {
       getReader() {
         const reader = inner.getReader();
@@ -209,7 +209,7 @@ describe('several streams at once', () => {
   });
 });
 
-describe('what is no stream', () => {
+describe('values that are not streams', () => {
   it.each<[string, unknown]>([
     ['undefined', undefined],
     ['null', null],

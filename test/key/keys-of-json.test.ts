@@ -5,7 +5,7 @@ import { ENGINES, onEach } from '../engine/engines.js';
 import { expectThrown, thrownBy } from '../errors/thrown.js';
 import { anyJson } from '../json/values.js';
 
-/** Bodies of all sizes, no two alike: a result in another's place cannot be missed. */
+/** Bodies of all sizes, all different, so that a result in a wrong place shows. */
 const body = (i: number) => ({
   model: `m${i}`,
   trace_id: i,
@@ -56,7 +56,7 @@ describe('keysOfJson', () => {
     expectThrown(() => keysOfJson(['1', '2', bad as string, '3']), Class, { code, message });
   });
 
-  it('refuses what is no list', () => {
+  it('rejects a value that is not a list', () => {
     expectThrown(() => keysOfJson('[1]' as never), TypeError, { code: 'SAMEKEY_BAD_ARGUMENT' });
   });
 

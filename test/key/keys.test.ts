@@ -59,6 +59,7 @@ describe('a key', () => {
     [HEX64, 0, 'this is a bare digest'],
     [HEX64.toUpperCase(), 0, 'this is a bare digest'],
     [` ik_${HEX64}`, 0, 'white space stands around this one'],
+    ['order-1\n', 0, 'white space stands around this one'],
     [`"ik_${HEX64}"`, 0, 'this one stands in quotes'],
     ['0190a0b2-5f1e-4c6e-9a9e-2f3d4c5b6a79', 0, 'this is a version 4 UUID'],
     [uuidv5('6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'a'), 0, 'this is a version 5 UUID'],

@@ -19,7 +19,7 @@ function keyOfRepeated(
   after: string,
 ) {
   const hash = createHash('sha256').update(before);
-  // A megabyte at a time: what is hashed is large, what is held is not.
+  // A megabyte at a time: the hashed content is large, the memory use is not.
   const perBlock = Math.max(1, Math.floor(2 ** 20 / piece.length));
   const whole = Math.floor((count - 1) / perBlock);
   const block = Buffer.from((piece + separator).repeat(perBlock));
@@ -32,7 +32,7 @@ afterEach(() => vi.restoreAllMocks());
 
 onEach(CANONICALIZERS, (engine) => {
   it(`makes the key of a text ${deep('an eighth ', '')}as long as text can be`, () => {
-    // TypeScript takes its time, and less is long enough for it.
+    // The engine in TypeScript is slow, and less content is enough for it.
     const length = engine === 'js' ? deep(LONGEST / 32, LONGEST / 8) : deep(LONGEST / 8, LONGEST);
     const text = 'a'.repeat(length);
     expect(sha256Hex(text)).toBe(keyOfRepeated('', 'a', '', length, ''));

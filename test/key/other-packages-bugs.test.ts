@@ -16,7 +16,7 @@ import { under, WITH_MIDSTATES } from '../engine/engines.js';
 import { expectThrown } from '../errors/thrown.js';
 import { contentBytes, hexOf, loadVectors, type Named } from '../vectors/vectors.js';
 
-// Faults of packages with a similar purpose; each is named so that nobody brings it here.
+// Bugs of packages with a similar purpose. Each has a test, so that samekey never gets it.
 
 it('aws-lambda-powertools: names are not sorted by their upper-case form', () => {
   expect(keyOf({ a: 1, A: 2 })).toBe(keyOf({ A: 2, a: 1 }));
@@ -57,7 +57,7 @@ it('canonicalize: errors say where', () => {
   });
 });
 
-it('canonicalize: UTF-8 that is cut by the border of a piece stays what it is', async () => {
+it('canonicalize: UTF-8 divided by the border of a piece stays unchanged', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'samekey-'));
   try {
     const text = 'é東🧳'.repeat(30_000);
@@ -74,7 +74,7 @@ it('canonicalize: UTF-8 that is cut by the border of a piece stays what it is', 
   }
 });
 
-it('LLM caches: nothing is left out of a request unless somebody asked for it', () => {
+it('LLM caches: a request is hashed completely by default', () => {
   const request = { model: 'm', messages: [], temperature: 0 };
   const fields = ['seed', 'logit_bias', 'user', 'tool_choice', 'reasoning', 'stop', 'x-new-field'];
   const keys = [request, ...fields.map((field) => ({ ...request, [field]: 1 }))];

@@ -1,4 +1,4 @@
-/** A Web stream of `pieces`, then of what `end` does; it notes how it is cancelled. */
+/** A Web stream of `pieces`, ended by `end`. It records how it is cancelled. */
 export function web(pieces: unknown[], end: (controller: ReadableStreamDefaultController) => void) {
   const cancelled: unknown[] = [];
   let next = 0;
@@ -32,13 +32,13 @@ export const never = () => new Promise<void>(() => {});
 export const wait = () => {};
 export const failure = new Error('the connection was reset');
 
-/** What a promise is rejected with. */
+/** The error that a promise rejects with. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   const [outcome] = await Promise.allSettled([promise]);
   return outcome?.status === 'rejected' ? outcome.reason : new Error('nothing was rejected');
 }
 
-/** Lets everything run that can. */
+/** Runs all pending microtasks. */
 export async function settle() {
   for (let i = 0; i < 5; i++) await new Promise(setImmediate);
 }

@@ -113,7 +113,7 @@ describe('a wrong configuration', () => {
 
   it.each<[Record<string, string>, RegExp]>([
     [{ SAMEKEY_TTL_MS: '1h' }, /SAMEKEY_TTL_MS is "1h", wanted a whole number/],
-    [{ SAMEKEY_TTL: '5' }, /SAMEKEY_TTL is no setting, wanted one of SAMEKEY_HEADER_NAME, /],
+    [{ SAMEKEY_TTL: '5' }, /SAMEKEY_TTL is not a setting, wanted one of SAMEKEY_HEADER_NAME, /],
     [{ SAMEKEY_BITS: '64' }, /SAMEKEY_BITS is 64, wanted 256 or 128/],
   ])('in the environment is named by its variable: %o', (env, message) => {
     const [outcome] = [() => configFromEnv(env)].map((act) => {
@@ -130,7 +130,7 @@ describe('a wrong configuration', () => {
   });
 
   it.each([
-    ['{', /is no JSON/],
+    ['{', /is not JSON/],
     ['[]', /wanted an object, not an array/],
     ['{"bits": "256"}', /bits is "256", wanted 256 or 128/],
   ])('in a file is refused: %s', (text, message) => {

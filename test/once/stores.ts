@@ -1,58 +1,24 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { describeWith } from '../servers/process.js';
-import { hasRedis, startRedis } from '../servers/redis.js';
-import { Crew, type StoreName } from './workers.js';
+import { type Backend, SHARED_STORES, type SharedStore } from '../store/all-stores.js';
+import { Crew } from './workers.js';
 
-/** How each shared store is started. */
-interface Backend {
-  readonly at: string;
-  /** Of a server. */
-  kill?(): Promise<void>;
-  start?(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-const redis = async (): Promise<Backend> => {
-  const server = await startRedis();
-  return { at: server.url, ...server };
-};
-const postgres = async (): Promise<Backend> => {
-  const server = await startPostgres();
-  return { at: server.url, ...server };
-};
-
-const lmdb = async (): Promise<Backend> => {
-  const at = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
-  return { at, stop: async () => rmSync(at, { recursive: true, force: true }) };
-};
-
-interface Subject {
-  readonly kind: StoreName['kind'];
-  readonly tool: string;
-  readonly isThere: boolean;
-  readonly start: () => Promise<Backend>;
-}
-
-export const SUBJECTS: readonly Subject[] = [
-  { kind: 'redis', tool: 'redis-server', isThere: hasRedis, start: redis },
-  { kind: 'ioredis', tool: 'redis-server', isThere: hasRedis, start: redis },
-  { kind: 'postgres', tool: 'PostgreSQL', isThere: hasPostgres, start: postgres },
-  { kind: 'lmdb', tool: 'lmdb', isThere: true, start: lmdb },
-];
+export const SUBJECTS = SHARED_STORES;
 /** The record of a killed owner does not depend on the client. */
-export const STORES = SUBJECTS.filter(({ kind }) => kind !== 'ioredis');
-export const SERVERS = SUBJECTS.filter(({ kind }) => kind !== 'lmdb');
+export const STORES = SUBJECTS.filter(({ isOtherClient }) => !isOtherClient);
+export const SERVERS = SUBJECTS.filter(({ isServer }) => isServer);
 /** The part of a list that `npm test` runs, where one store shows that a rule holds. */
-export const only = (...kinds: readonly StoreName['kind'][]) =>
-  SUBJECTS.filter(({ kind }) => kinds.includes(kind));
+export function only(...kinds: readonly string[]): readonly SharedStore[] {
+  return kinds.map((kind) => {
+    const found = SUBJECTS.find((store) => store.kind === kind);
+    if (found === undefined) throw new Error(`Cannot test on ${kind}: no line of SHARED_STORES`);
+    return found;
+  });
+}
 
 /** Tests of processes that share one store. */
 export function onStores(
-  subjects: readonly Subject[],
+  subjects: readonly SharedStore[],
   title: string,
   tests: (crewOf: () => Crew, backendOf: () => Backend) => void,
 ) {

@@ -6,8 +6,7 @@ import { appendFileSync } from 'node:fs';
 import Anthropic from '@anthropic-ai/sdk';
 import { idempotentFetch } from '../../dist/fetch/fetch.js';
 import { createOnce } from '../../dist/once/index.js';
-
-/** @typedef {{ kind: 'redis' | 'ioredis' | 'postgres' | 'lmdb', at: string }} StoreName */
+import { OPEN } from '../store/open-store.mjs';
 
 const { storeName, options, stopAt } = JSON.parse(process.argv[2]);
 const say = (message) => process.send(message);
@@ -20,27 +19,9 @@ const untilTold = () =>
   });
 
 async function open({ kind, at }) {
-  // The clients reconnect. The store reports the failures until then.
-  const ignore = () => {};
-  if (kind === 'redis') {
-    const { createClient } = await import('redis');
-    const client = createClient({ url: at });
-    await client.on('error', ignore).connect();
-    return (await import('../../dist/store/redis.js')).redisStore({ client });
-  }
-  if (kind === 'ioredis') {
-    const { Redis } = await import('ioredis');
-    const client = new Redis(at).on('error', ignore);
-    return (await import('../../dist/store/redis.js')).redisStore({ client });
-  }
-  if (kind === 'postgres') {
-    const { Pool } = (await import('pg')).default;
-    const pool = new Pool({ connectionString: at, max: 4 }).on('error', ignore);
-    const store = (await import('../../dist/store/postgres.js')).postgresStore({ pool });
-    await store.migrate();
-    return store;
-  }
-  return (await import('../../dist/store/lmdb.js')).lmdbStore({ path: at });
+  const store = await OPEN[kind]({ url: at, path: at, max: 4 });
+  await store.migrate?.();
+  return store;
 }
 
 /** The store, which receives no more messages before or after `action` takes effect. */

@@ -8,7 +8,8 @@ import { ended } from '../servers/process.js';
 const PROGRAM = fileURLToPath(new URL('worker.mjs', import.meta.url));
 
 export interface StoreName {
-  readonly kind: 'redis' | 'ioredis' | 'postgres' | 'lmdb';
+  /** A kind of store in `open-store.mjs`. */
+  readonly kind: string;
   /** Its address, or its path. */
   readonly at: string;
 }

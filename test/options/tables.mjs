@@ -34,6 +34,7 @@ const TABLES = {
   storeConformance: ['docs/stores.md', 'src/store/conformance/stage.ts', 'conformanceOptions'],
   createPool: ['docs/many-keys.md', 'src/pool/options.ts', 'poolOptions'],
   jsonLines: ['docs/many-keys.md', 'src/pool/options.ts', 'jsonLinesOptions'],
+  proxy: ['docs/proxy.md', 'src/cli/proxy-flags.ts', 'proxyFlags'],
 };
 
 /** The pages with tables. */
@@ -68,6 +69,7 @@ export async function readSpecs() {
   const lines = Object.entries(TABLES).map(
     ([name, [, file, variable]]) => `export { ${variable} as ${name} } from './${file}';`,
   );
+  lines.push("export { PROXY_FLAGS } from './src/cli/proxy-flags.js';");
   const { outputFiles } = await build({
     stdin: { contents: lines.join('\n'), resolveDir: root },
     bundle: true,
@@ -159,22 +161,27 @@ function defaultOf(spec, doc) {
   if (spec.isRequired) return 'required';
   if (doc.fallback !== undefined) return doc.fallback;
   const { kind, default: value } = spec;
-  if (kind === 'nested') return '';
+  if (spec.specs !== undefined) return '';
   if (typeof value === 'number') return amount(kind, value);
-  if (value === undefined) return 'none';
+  if (value === undefined || value.length === 0) return 'none';
   return `\`${JSON.stringify(value).replaceAll('"', "'").replaceAll(',', ', ')}\``;
 }
 
-function rowsOf(specs, names, prefix = '') {
+function rowsOf(specs, names, labels = {}, prefix = '') {
   return names.flatMap((name) => {
     const spec = specs[name];
     const doc = docOf(specs, name);
     if (doc === undefined) throw new Error(`The option ${prefix}${name} has no JSDoc comment`);
-    const cells = [`\`${prefix}${name}\``, typeOf(spec), defaultOf(spec, doc), doc.sentence];
+    const cells = [
+      `\`${labels[name] ?? prefix + name}\``,
+      typeOf(spec),
+      defaultOf(spec, doc),
+      doc.sentence,
+    ];
     const row = `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
     return spec.specs === undefined
       ? [row]
-      : [row, ...rowsOf(spec.specs, Object.keys(spec.specs), `${prefix}${name}.`)];
+      : [row, ...rowsOf(spec.specs, Object.keys(spec.specs), {}, `${prefix}${name}.`)];
   });
 }
 
@@ -188,7 +195,7 @@ export function renderTable(all, name) {
   const lines = [
     '| option | value | default | meaning |',
     '| --- | --- | --- | --- |',
-    ...rowsOf(specs, own),
+    ...rowsOf(specs, own, name === 'proxy' ? all.PROXY_FLAGS : {}),
   ];
   const shared = names.filter(isShared).map((each) => `\`${each}\``);
   if (shared.length > 0) {
@@ -214,8 +221,27 @@ export function renderPage(all, page, text) {
   return rendered;
 }
 
+/** The module of the sentences that `samekey proxy --help` prints. */
+export const SENTENCES = 'src/cli/proxy-sentences.ts';
+
+/** Returns the text of that module. */
+export function renderSentences({ proxy }) {
+  const lines = Object.keys(proxy).map((name) => {
+    const { sentence } = docOf(proxy, name);
+    const text = sentence.includes("'") ? JSON.stringify(sentence) : `'${sentence}'`;
+    const line = `  ${name}: ${text},`;
+    return line.length <= 100 ? line : `  ${name}:\n    ${text},`;
+  });
+  return `/** The sentences of proxy-flags.ts, written by \`npm run docs\`. */
+export const PROXY_SENTENCES = {
+${lines.join('\n')}
+};
+`;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const all = await readSpecs();
+  writeFileSync(root + SENTENCES, renderSentences(all));
   for (const page of PAGES) {
     const text = readFileSync(root + page, 'utf8');
     writeFileSync(root + page, renderPage(all, page, text));

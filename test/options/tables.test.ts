@@ -5,14 +5,17 @@ import type { OptionSpec, OptionSpecs } from '../../src/options/spec.js';
 
 interface Tables {
   readonly PAGES: readonly string[];
+  readonly SENTENCES: string;
   amount(kind: string, value: number): string;
   docOf(specs: OptionSpecs, name: string): { readonly sentence: string } | undefined;
   readSpecs(): Promise<Readonly<Record<string, OptionSpecs>>>;
   renderPage(all: unknown, page: string, text: string): string;
+  renderSentences(all: unknown): string;
 }
 
 const script = new URL('tables.mjs', import.meta.url);
-const { PAGES, amount, docOf, readSpecs, renderPage }: Tables = await import(script.href);
+const { PAGES, amount, docOf, readSpecs, renderPage, renderSentences, SENTENCES }: Tables =
+  await import(script.href);
 const all = await readSpecs();
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -22,7 +25,12 @@ it.each(PAGES)('%s has the tables that `npm run docs` writes', (page) => {
   expect(text).toBe(renderPage(all, page, text));
 });
 
-const options = Object.entries(all).flatMap(([maker, specs]) =>
+it('the help of `samekey proxy` has the sentences that `npm run docs` writes', () => {
+  expect(readFileSync(root + SENTENCES, 'utf8')).toBe(renderSentences(all));
+});
+
+const { PROXY_FLAGS: _, ...makers } = all;
+const options = Object.entries(makers).flatMap(([maker, specs]) =>
   Object.keys(specs).map((name) => ({ maker, name, specs, spec: specs[name] as OptionSpec })),
 );
 

@@ -35,7 +35,10 @@ async function untilError(source: AsyncIterable<LineKey>) {
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe('lines of a stream', () => {
-  /** What batches of `batchBytes` hold, one by one; what was given is gone, as with threads. */
+  /**
+   * The content of batches of `batchBytes`. Each batch is cleared afterwards, as by a transfer to a
+   * thread.
+   */
   async function batches(pieces: Iterable<unknown>, batchBytes: number, maxLineBytes = 1000) {
     const texts: string[] = [];
     for await (const { bytes, isTooLong } of lineBatches(pieces, maxLineBytes, batchBytes)) {
@@ -97,7 +100,7 @@ describe('lines of a stream', () => {
 });
 
 describe('pool.jsonLines', () => {
-  it('gives a key for every line with something in it, in order, with its number', async () => {
+  it('returns the key and number of every line that is not blank, in order', async () => {
     const text = '{"a":1}\r\n\n \t\r\n[1]\n"é"\n\n 7 ';
     const expected = [
       { line: 1, key: keyOfJson('{"a":1}') },
@@ -133,7 +136,7 @@ describe('pool.jsonLines', () => {
     expect(error).toMatchObject({ line: 4, column: 6 });
   });
 
-  it('reports such lines and goes on, if asked', async () => {
+  it('reports such lines and continues, with onInvalid', async () => {
     const text = '1\n[9007199254740993]\n\n\ufeff2\n{"b":1}\n{"a":1}\n[';
     const identity = { include: ['a'] };
     const results = await all(pool.jsonLines([text], { identity, onInvalid: 'report' }));
@@ -187,13 +190,13 @@ describe('pool.jsonLines', () => {
     const lines = pool.jsonLines(endless());
     for (let i = 0; i < 100; i++) await lines.next();
     await new Promise((resolve) => setTimeout(resolve, 300));
-    // Ten lines are a batch; two batches for each thread are under way, one is filled.
+    // Ten lines are a batch. Two batches per thread are in progress, and one is being filled.
     expect(given / line.length).toBeGreaterThan(100);
     expect(given / line.length).toBeLessThan(100 + 8 * 11);
     await lines.return?.();
   });
 
-  it('ends the stream when nobody wants more of it', async () => {
+  it('ends the stream when the consumer stops', async () => {
     const { stream, returned } = generator(['1\n2\n', '3\n'], async () => {});
     for await (const { line } of pool.jsonLines(stream)) if (line === 1) break;
     expect(returned).toEqual(['returned']);
@@ -287,7 +290,7 @@ describe('a program with a pool', () => {
     expect(program(code, options)).toEqual({ status: 0, stdout: line + line, stderr: '' });
   });
 
-  it('is told which package is missing', () => {
+  it('gets an error that names the missing package', () => {
     const folder = mkdtempSync(join(tmpdir(), 'samekey-'));
     try {
       cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });

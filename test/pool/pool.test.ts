@@ -7,7 +7,7 @@ import run from '../../src/pool/worker.js';
 import { expectRejected, expectThrown } from '../errors/thrown.js';
 import { random } from '../runtime/random.js';
 
-// What is built, because threads can only run what is built.
+// The built package, because threads only run built files.
 const pools: Pool[] = [];
 function pool(threads: number, identity?: IdentityLike): Pool {
   const created = createPool(identity === undefined ? { threads } : { threads, identity });
@@ -95,7 +95,7 @@ describe('pool.keysOfJson', () => {
       code: 'SAMEKEY_BAD_ARGUMENT',
       message: 'Cannot make keys of the texts: it is text, wanted an array',
     });
-    // The threads are none the worse for it.
+    // The error does not affect later calls.
     expect(await two.keysOfJson(['1'])).toEqual([keyOfJson('1')]);
   });
 });
@@ -124,7 +124,7 @@ describe('identities in other threads', () => {
     expect(await two.keysOfJson(list, identity)).toEqual(expected);
     const usual = pool(1, identity);
     expect(await usual.keysOfJson(list)).toEqual(expected);
-    // The call's own is stronger.
+    // The identity of the call takes precedence.
     expect(await usual.keysOfJson(['1'], { bits: 128 })).toEqual([keyOfJson('1', { bits: 128 })]);
     await usual.close();
   });
@@ -184,7 +184,7 @@ describe('a thread', () => {
     },
   );
 
-  it('has a line of its own for every line, whatever is in it', () => {
+  it('yields one result per line, with any content', () => {
     const json = fc.json({ maxDepth: 2 });
     const line = fc.oneof(json, fc.constantFrom('', ' \t\r', '{', '\u00e9', '['.repeat(101)));
     fc.assert(

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { explain, identities, keyOf } from '../../src/index.js';
 import { anthropic, bedrock, gemini, openai } from './requests.js';
 
-/** What each path of a preset must do, and what it must not. */
+/** The effect that each path of a preset must have, and the one that it must not have. */
 interface Case {
   /** The request with the member: its key equals the base request's. */
   readonly equal: unknown;
@@ -136,7 +136,7 @@ it('has a case for each path of each preset, and no other', () => {
   expect(Object.fromEntries(covered)).toEqual(Object.fromEntries(expected));
 });
 
-it('has presets that do nothing but leave things out', () => {
+it('has presets that only exclude fields', () => {
   for (const identity of Object.values(identities)) {
     expect(Object.keys(identity)).toEqual(['exclude']);
     expect(Object.isFrozen(identity)).toBe(true);
@@ -152,7 +152,7 @@ describe.each(Object.entries(CASES))('identities.%s', (name, { base, paths }) =>
   });
 
   describe.each(Object.entries(paths))('%s', (path, { equal, nearMiss }) => {
-    it('does not change the key, and is why', () => {
+    it('does not change the key, because of this path', () => {
       expect(keyOf(equal, identity)).toBe(keyOf(base, identity));
       const { excluded } = explain(equal, identity);
       expect(excluded.length).toBeGreaterThan(0);
@@ -164,7 +164,7 @@ describe.each(Object.entries(CASES))('identities.%s', (name, { base, paths }) =>
       }
     });
 
-    it('leaves user data of the same name alone', () => {
+    it('does not exclude user data of the same name', () => {
       const [a, b] = nearMiss;
       expect(keyOf(a, identity)).not.toBe(keyOf(b, identity));
       expect(keyOf(a, identity)).not.toBe(keyOf(base, identity));
@@ -173,9 +173,9 @@ describe.each(Object.entries(CASES))('identities.%s', (name, { base, paths }) =>
   });
 });
 
-describe('what every preset keeps', () => {
+describe('every preset keeps', () => {
   const requests = { anthropic, openai, bedrock, gemini } as const;
-  it.each(Object.entries(requests))('the work asked for: %s', (name, make) => {
+  it.each(Object.entries(requests))('the requested work: %s', (name, make) => {
     const identity = identities[name as Preset];
     const variants = [
       make(),

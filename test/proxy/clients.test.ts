@@ -2,6 +2,7 @@ import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
 import { startProvider } from '../../examples/provider/provider.mjs';
+import { deep } from '../depth.js';
 import { describeWith, isInstalled } from '../servers/process.js';
 import { type Output, type RunningProxy, run, startProxy } from './program.js';
 
@@ -49,7 +50,7 @@ except (http.client.IncompleteRead, ConnectionError) as error:
 print(json.dumps(found))
 `;
 
-const CLIENTS: readonly Client[] = [
+const ALL_CLIENTS: readonly Client[] = [
   {
     tool: 'curl',
     isThere: isInstalled('curl'),
@@ -123,6 +124,9 @@ afterEach(async () => {
   await proxy?.stop('SIGKILL');
   await provider?.stop();
 });
+
+/** curl alone in `npm test`. */
+const CLIENTS = ALL_CLIENTS.slice(0, deep(1, undefined));
 
 for (const { tool, isThere, ask } of CLIENTS) {
   describeWith(tool, isThere, `the proxy and ${tool}`, () => {

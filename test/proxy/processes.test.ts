@@ -445,7 +445,7 @@ describe('the proxy reports', () => {
       ['-u', 'http://a', '--store', 'mysql://a'],
       /^Cannot open the store "mysql:\/\/a": wanted redis/,
     ],
-    [['-u', 'http://a', '--port', '70000'], /Wanted a number from 0 to 65535/],
+    [['-u', 'http://a', '--port', '70000'], /Wanted a whole number from 0 to 65535/],
     [['-u', 'http://a', '--idle', '5'], /Wanted a time such as 500ms, 30s or 5m/],
     [['-u', 'http://a', '--max-body', '5MB'], /Wanted a size such as 1000000 or 64MiB/],
     [['-u', 'http://a', '-p', 'acme'], /presets has "acme", wanted some of volatile, /],

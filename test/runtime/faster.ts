@@ -2,7 +2,7 @@ import { useRuntime } from '../../src/runtime/runtime.js';
 
 /**
  * Makes time pass `factor` times as fast for the library in this process: for its clocks and timers,
- * not for servers, sockets or the test's own timers. Returns a function that ends this.
+ * not for servers, sockets or the test's own timers. Returns a function that restores the normal speed.
  */
 export function fasterTime(factor: number): () => void {
   const startMs = performance.now();

@@ -1,6 +1,6 @@
 /**
- * Numbers that look random and are the same in every run (mulberry32): for bulk data, where a
- * property test's shrinking would be of no use.
+ * Pseudo-random numbers that are the same in every run (mulberry32), for bulk data, for which the
+ * shrinking of property tests is of no use.
  */
 export function random(seed: number): () => number {
   let state = seed;

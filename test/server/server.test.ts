@@ -122,7 +122,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
 
   it('a duplicate joins the first request, and a later one receives the stored response', async () => {
     await serving(async ({ count, body }) => {
-      await soon(50);
+      await soon(250);
       return json({ count, body }, { status: 201, headers: { 'x-order': String(count) } });
     });
     const responses = await Promise.all([post('a'), post('a'), post('"a"'), post('b')]);

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { validator } from 'hono/validator';
@@ -271,6 +273,27 @@ describe('a web-standard handler', () => {
     await expect(handler(request())).rejects.toThrow(
       'Cannot answer the request: the handler returned undefined, wanted a Response',
     );
+  });
+
+  it('aborts the signal of a handler that keeps nothing else of its request', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    let isAborted = false;
+    const handler = idempotent(
+      // Not an async function, whose frame would hold the request.
+      ({ signal }) =>
+        new Promise<Response>((resolve) => {
+          signal.addEventListener('abort', () => {
+            isAborted = true;
+            resolve(new Response('late'));
+          });
+        }),
+      { store: memoryStore(), idleMs: 200 },
+    );
+    const timer = setInterval(collectGarbage, 10);
+    expect((await handler(request())).status).toBe(504);
+    clearInterval(timer);
+    await expect.poll(() => isAborted).toBe(true);
   });
 
   it('cancels a stream that the handler returns when no client waits any longer', async () => {

@@ -3,7 +3,7 @@ import { createConnection, createServer, type Socket } from 'node:net';
 /** A connection to a local server that can fail in ways that a restart of the server does not show. */
 export interface Link {
   readonly port: number;
-  /** What happens to connections that are opened from now on. */
+  /** How new connections behave. */
   opens: 'through' | 'silent' | 'closed';
   /** The number of connections ever opened, and of those that are open. */
   readonly begun: number;

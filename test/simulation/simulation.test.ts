@@ -30,9 +30,10 @@ function expectNothing({ violations, ...counts }: Summary): void {
 
 describe('the real code under a scheduler', () => {
   it(
-    'keeps its promises in every schedule with one deviation',
+    `keeps its promises in every schedule with one deviation, in ${deep('every third configuration', 'all configurations')}`,
     async () => {
-      const names = await runTask(bundle, { does: 'list' });
+      const all = await runTask(bundle, { does: 'list' });
+      const names = all.filter((_, at) => at % deep(3, 1) === 0);
       const tasks = names.map((name) => ({ does: 'explore', name, most: 1 }) as const);
       expectNothing(merge(await runTasks(bundle, tasks, 1)));
     },
@@ -40,7 +41,7 @@ describe('the real code under a scheduler', () => {
   );
 
   it(
-    `keeps its promises in every schedule with two deviations, ${deep('shortest', 'short')} configurations`,
+    `keeps its promises in every schedule with two deviations, in the ${deep('shortest', 'short')} configurations`,
     async () => {
       const names = await runTask(bundle, { does: 'list' });
       const short = names.filter((name) => deep(SHORTEST, SHORT).test(name));

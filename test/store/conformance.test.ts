@@ -5,7 +5,7 @@ import * as transition from '../../src/store/transition.js';
 import { expectThrown } from '../errors/thrown.js';
 import { type PlainStoreParts, plainStore } from './plain-store.js';
 
-/** The tests of a store whose clock is moved. */
+/** The tests of a store with a movable clock. */
 function casesOf(parts: Partial<PlainStoreParts>, more: Partial<ConformanceOptions> = {}) {
   let nowMs = 1_700_000_000_000;
   const store = plainStore(() => nowMs, parts);
@@ -20,7 +20,7 @@ function casesOf(parts: Partial<PlainStoreParts>, more: Partial<ConformanceOptio
   });
 }
 
-/** The tests that a store fails, with what they say. */
+/** The tests that a store fails, with their messages. */
 async function failuresOf(cases: ReturnType<typeof casesOf>): Promise<Map<string, string>> {
   const failures = new Map<string, string>();
   for (const { name, run } of cases) {
@@ -43,7 +43,7 @@ const {
   unexpired,
 } = transition;
 
-/** Each is one mistake that a store could make. */
+/** Each is one mistake that a store could contain. */
 const MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
   [
     'complete does not ask whose record it is',
@@ -280,7 +280,7 @@ const MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
   ],
 ];
 
-/** Mistakes that random calls do not come across, or seldom. */
+/** Mistakes that random calls find rarely or never. */
 const OTHER_MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
   [
     'a take-over loses what was finished before',
@@ -355,7 +355,7 @@ describe('the conformance tests', () => {
     expect(where(await random({ seed: Number(seed) }))).toEqual([seed, step]);
   });
 
-  it('refuse options that are none', () => {
+  it('reject invalid options', () => {
     const open = (): Store => plainStore(Date.now);
     const wrong = { code: 'SAMEKEY_BAD_ARGUMENT' } as const;
     expectThrown(() => storeConformance({} as never), TypeError, wrong);

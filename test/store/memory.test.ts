@@ -7,7 +7,7 @@ import type { ClaimRequest, Store } from '../../src/store/store.js';
 import { deep } from '../depth.js';
 import { expectRejected, expectThrown } from '../errors/thrown.js';
 
-describe('the memory store with a clock that is moved', () => {
+describe('the memory store with a movable clock', () => {
   let nowMs = Date.now();
   const store = memoryStore({ clock: () => nowMs });
   const cases = storeConformance({
@@ -19,7 +19,7 @@ describe('the memory store with a clock that is moved', () => {
   for (const { name, run } of cases) it(name, run);
 });
 
-describe('the memory store with the clock of the machine', () => {
+describe('the memory store with its default clock', () => {
   const store = memoryStore();
   for (const { name, run } of storeConformance({ open: () => store })) it(name, run);
 });
@@ -80,7 +80,7 @@ describe('the clock of the memory store', () => {
       expect((await store.read(key)).record).toBeUndefined();
       vi.useRealTimers();
     }
-    // The time of the test has ended with it.
+    // The fake time has ended with its test.
     expect((await store.claim('before', another)).claimed).toBe(false);
     vi.setSystemTime(Date.now() + 3000);
     expect((await store.read('before')).record).toBeUndefined();
@@ -100,7 +100,7 @@ describe('the memory store is bounded', () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
   const bytesInUse = async () => {
-    // Buffers are freed beside what runs, after the collection that found them.
+    // Buffers are freed in the background, after the collection that found them.
     for (let turn = 0; turn < 3; turn++) {
       collectGarbage();
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -115,7 +115,7 @@ describe('the memory store is bounded', () => {
     const store = memoryStore({ maxEntries });
     const before = await bytesInUse();
     for (let index = 0; index < KEYS; index++) {
-      // A view of much more memory, as a codec may hand in.
+      // A view of a much larger buffer, as a codec may return.
       const payload = index % 10 === 0 ? new Uint8Array(20_000).subarray(0, 9) : new Uint8Array(9);
       await finish(store, `key-${index}`, payload);
     }
@@ -123,7 +123,7 @@ describe('the memory store is bounded', () => {
     const keys = await keysIn(store);
     expect(keys).toHaveLength(maxEntries);
     expect(new Set(keys)).toContain(`key-${KEYS - 1}`);
-    // Were the views kept, these alone would be 2000.
+    // If the store kept the views, these alone would take 2000 bytes per entry.
     expect(growth / maxEntries).toBeLessThan(1500);
   });
 
@@ -134,7 +134,7 @@ describe('the memory store is bounded', () => {
     }
     const youngest = Array.from({ length: 100 }, (_, index) => `key-${index + 100}`);
     expect((await keysIn(store)).sort()).toEqual(youngest.sort());
-    // Bytes of what was evicted or replaced are free again.
+    // The bytes of evicted and replaced records are free again.
     for (let index = 100; index < 200; index++) await store.evict(`key-${index}`);
     for (let index = 0; index < 100; index++) {
       await finish(store, `next-${index}`, new Uint8Array(10_000));
@@ -142,7 +142,7 @@ describe('the memory store is bounded', () => {
     expect(await keysIn(store)).toHaveLength(100);
   });
 
-  it('in the bytes of one result: what is larger than all is refused, and changes nothing', async () => {
+  it('in the bytes of one result: a result larger than maxBytes is rejected and changes nothing', async () => {
     const store = memoryStore({ maxBytes: 1000, clock: () => 1 });
     const { record } = await store.claim('key', request);
     const payload = new Uint8Array(1001);
@@ -154,14 +154,14 @@ describe('the memory store is bounded', () => {
     expect(await store.complete('key', 'owner', fits)).toBe(true);
   });
 
-  it('also while results are run again, and what is run again is there once', async () => {
+  it('also while keys run again, and each of them is listed once', async () => {
     const store = memoryStore({ maxEntries: 3, clock: () => 1 });
     for (const key of ['a', 'b', 'c']) await finish(store, key, new Uint8Array());
     const again = { ...request, takeFinished: true };
     for (const key of ['b', 'c']) await store.claim(key, { ...again, owner: 'again' });
     expect((await keysIn(store)).sort()).toEqual(['a', 'b', 'c']);
     await store.claim('d', request);
-    // All that were finished have gone: of those that run, nothing is left to go back to.
+    // All finished records were dropped, so the running ones have no former record.
     expect((await keysIn(store)).sort()).toEqual(['b', 'c', 'd']);
     expect(await store.release('b', 'again')).toBe(true);
     expect((await keysIn(store)).sort()).toEqual(['c', 'd']);
@@ -177,13 +177,13 @@ describe('the memory store is bounded', () => {
     await expectRejected(store.claim('d', request), RangeError, full);
     expect((await store.claim('a', request)).claimed).toBe(true);
     nowMs = 1500;
-    // Their outcome is unknown, and that is not forgotten either.
+    // Their outcome is unknown, and the store does not forget that.
     await expectRejected(store.claim('d', request), RangeError, full);
     nowMs = 2500;
     expect((await store.claim('d', request)).claimed).toBe(true);
   });
 
-  it('in time: what has expired goes as others come', async () => {
+  it('in time: expired records are dropped when new ones are added', async () => {
     let nowMs = 0;
     const store = memoryStore({ clock: () => nowMs });
     for (let index = 0; index < 100; index++) await finish(store, `a-${index}`, new Uint8Array(9));
@@ -191,7 +191,7 @@ describe('the memory store is bounded', () => {
     const before = await keysIn(store);
     for (let index = 0; index < 100; index++) await finish(store, `b-${index}`, new Uint8Array(9));
     expect(before).toEqual([]);
-    // Seen again when the clock is set back, if they were still there.
+    // If they were still stored, they would be visible after the clock is set back.
     nowMs = 0;
     expect((await keysIn(store)).filter((key) => key.startsWith('a'))).toEqual([]);
   });

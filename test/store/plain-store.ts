@@ -3,14 +3,14 @@ import * as transition from '../../src/store/transition.js';
 
 type StoredRecord = transition.StoredRecord;
 
-/** What a plain store goes by: the rules, and how it keeps records. Tests replace one of them. */
+/** The parts of a plain store: its rules, and how it stores records. Tests replace one of them. */
 export interface PlainStoreParts {
   readonly rules: typeof transition;
-  /** What lies between reading a record and writing it. */
+  /** Runs between reading a record and writing it. */
   readonly pause: () => Promise<void> | undefined;
-  /** What is kept of a record. */
+  /** Returns the record to store. */
   readonly keep: (record: StoredRecord) => StoredRecord;
-  /** Where a key's record is. */
+  /** The place of a key's record. */
   readonly slot: (key: string) => string;
   readonly isTelling: boolean;
 }
@@ -26,14 +26,14 @@ const SOUND: PlainStoreParts = {
   isTelling: true,
 };
 
-/** The least that a store can be, to be broken by tests in one place at a time. */
+/** A minimal store, which tests break in one place at a time. */
 export function plainStore(clock: () => number, parts: Partial<PlainStoreParts> = {}): Store {
   const { rules, pause, keep, slot, isTelling } = { ...SOUND, ...parts };
   const records = new Map<string, StoredRecord>();
   const watchers = new Map<string, Set<() => void>>();
   let highestToken = 0;
 
-  /** One step: `decide` gives what is answered, and the record that is kept, or `undefined` for none. */
+  /** One step: `decide` returns the reply and the record to store, or `undefined` to delete it. */
   async function change<T>(
     key: string,
     decide: (old: StoredRecord | undefined, nowMs: number) => [T, StoredRecord | undefined],

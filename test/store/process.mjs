@@ -25,7 +25,7 @@ const claim = (key, owner) =>
   });
 const complete = (key, owner, payload) =>
   store.complete(key, owner, { state: 'done', codec: 'bytes', payload, ttlMs: HOUR_MS });
-// Not by a stream: what was printed is out, whenever the end comes.
+// Synchronous, so that the output is complete whenever the process ends.
 const print = (text) => writeSync(1, `${text}\n`);
 
 if (mode === 'write') {
@@ -49,7 +49,7 @@ if (mode === 'fill') {
   } catch (error) {
     print(error.message);
   }
-  // What was kept is there, and the store goes on when there is room again.
+  // Stored results are readable, and the store works again when there is space.
   for (let index = 0; index < count; index++) {
     const { record } = await store.read(`key-${index}`);
     if (record?.payload?.length === 50_000) await store.evict(`key-${index}`);

@@ -10,7 +10,7 @@ import { type EventBody, type HistoryEvent, readHistory, sharedClockMs } from '.
 // The same path from `test/torture/` and from `build/torture/`, the folder of the bundle.
 const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
 
-/** The store of a worker. `kind` names a line of `stores.mjs`; the rest are its options. */
+/** The store of a worker. `kind` names a line of `open-store.mjs`; the rest are its options. */
 export interface StoreAt {
   readonly kind: string;
   readonly [member: string]: unknown;

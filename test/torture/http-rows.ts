@@ -65,7 +65,7 @@ async function restartable(
 async function servers(): Promise<Subject> {
   const redis = await startRedis();
   const start = async (name: string, crew: Crew): Promise<Listener> => {
-    const store = { kind: 'node-redis', url: redis.url };
+    const store = { kind: 'redis', url: redis.url };
     const job = { name, log: crew.logOf(name), store, seed: crew.seed(), load: LOAD };
     const child = fork(SERVER, [JSON.stringify(job)], { execArgv: [] });
     endWithTests(child);

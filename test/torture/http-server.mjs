@@ -4,11 +4,11 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import { expressIdempotency } from '../../dist/server/express.js';
+import { OPEN } from '../store/open-store.mjs';
 import { clockMs, writerTo } from './log.mjs';
 import { nature } from './once-caller.mjs';
 import { recordingStore } from './recording-store.mjs';
 import { random } from './seeded.mjs';
-import { OPEN } from './stores.mjs';
 
 const { name, log, store: at, seed, load } = JSON.parse(process.argv[2]);
 const next = random(seed);

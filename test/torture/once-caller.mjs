@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createOnce } from '../../dist/once/index.js';
+import { OPEN } from '../store/open-store.mjs';
 import { recordingStore } from './recording-store.mjs';
 import { random } from './seeded.mjs';
-import { OPEN } from './stores.mjs';
 
 /** The events for operators. The answers contain the rest. */
 const TOLD = ['leaseLost', 'unknown', 'storeError'];

@@ -11,7 +11,7 @@ import { forgets, type Row, type Subject } from './torture.js';
 const missing = () => (hasRedis ? undefined : 'redis-server is not here');
 /** Half of the processes use one client, half the other. */
 const clients = (port: number) => [
-  { kind: 'node-redis', url: `redis://127.0.0.1:${port}` },
+  { kind: 'redis', url: `redis://127.0.0.1:${port}` },
   { kind: 'ioredis', url: `redis://127.0.0.1:${port}` },
 ];
 

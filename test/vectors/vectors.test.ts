@@ -178,11 +178,11 @@ onEach(ENGINES, () => {
         expect(canonicalize(number)).toBe(expected);
         expect(canonicalize([number])).toBe(`[${expected}]`);
         expect(canonicalize({ n: number })).toBe(`{"n":${expected}}`);
-        // Long arrays of numbers take a way of their own.
+        // Long arrays of numbers are written by another function.
         expect(canonicalize(many)).toBe(`[${many.map(() => expected).join(',')}]`);
       }
     });
-    // What shows in the text or in the names only concerns readers of raw JSON text.
+    // Properties of the text only matter to readers of raw JSON.
     const refused = loadVectors<Named & { json: string; shows: string; reason: string }>(
       'canonical-json.json',
       'refused',
@@ -200,7 +200,7 @@ onEach(ENGINES, () => {
   });
 });
 
-// `node:crypto` does not give its state away: sha256-hasher.test.ts holds native to that.
+// `node:crypto` cannot save its state; sha256-hasher.test.ts checks the error.
 onEach(WITH_MIDSTATES, () => {
   describe('saved states', () => {
     it.each(loadVectors<StateVector>('sha256-state.json'))(

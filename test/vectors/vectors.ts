@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-/** How the files in `test/vectors` describe bytes; every language needs these few lines. */
+/** How the files in `test/vectors` describe bytes. Every language needs these few lines. */
 export type ContentRule =
   | { readonly utf8: string }
   | { readonly hex: string }
   | { readonly pattern: number }
   | { readonly repeat: ({ readonly utf8: string } | { readonly hex: string }) & { count: number } };
 
-/** The N bytes i mod 251: no power of two divides the period, so no block equals another. */
+/** Returns the bytes i mod 251: the period is odd, so no block equals another. */
 export function pattern(byteCount: number): Uint8Array {
   return Uint8Array.from({ length: byteCount }, (_, i) => i % 251);
 }
@@ -22,7 +22,7 @@ export function contentBytes(rule: ContentRule): Uint8Array {
   return bytes;
 }
 
-/** The content in every form samekey takes it in: bytes, and text where the rule has one. */
+/** Returns the content in every accepted form: bytes, and text if the rule has one. */
 export function contentForms(rule: ContentRule): (Uint8Array | string)[] {
   return 'utf8' in rule ? [rule.utf8, contentBytes(rule)] : [contentBytes(rule)];
 }
@@ -35,7 +35,7 @@ export interface Named {
   readonly name: string;
 }
 
-/** The list `section` of the file `name` in `test/vectors`. */
+/** Returns the list `section` of the file `name` in `test/vectors`. */
 export function loadVectors<T extends Named>(name: string, section = 'vectors'): readonly T[] {
   const file = new URL(`${name}`, import.meta.url);
   const rows = JSON.parse(readFileSync(file, 'utf8'))[section] as readonly T[];

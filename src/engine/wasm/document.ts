@@ -32,7 +32,7 @@ const OUT_OF_MEMORY = 1;
 const LAST_PIECE = 2;
 const MORE_PIECES = 3;
 
-/** What follows a piece. */
+/** The marks that follow a piece. */
 const REFERENCE_BEGINS = 1;
 const REFERENCE_ENDS = 2;
 

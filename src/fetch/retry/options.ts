@@ -16,7 +16,7 @@ import {
 import { keyHeaderOptions, requestKeyOptions } from '../../request/options.js';
 import { RetryBudget } from './budget.js';
 
-/** What `onRetry` receives before each wait. */
+/** The argument of `onRetry`, before each wait. */
 export interface RetryEvent {
   /** The attempt that failed, counted from 1. */
   readonly attempt: number;
@@ -51,18 +51,18 @@ export const ruleOptions = /* @__PURE__ */ specs(() => ({
     faultOfStatus,
   ),
   /**
-   * Error codes, types and statuses that are retried whatever the HTTP status, as the body or `x-amzn-errortype` has them.
+   * Error codes, types and statuses that are retried with any HTTP status, as the body or `x-amzn-errortype` has them.
    * @defaultValue none
    */
   codes: codeList(),
   /**
-   * Error codes, types and statuses that are never retried, whatever the HTTP status.
+   * Error codes, types and statuses that are never retried, with any HTTP status.
    * @defaultValue none
    */
   finalCodes: codeList(),
 }));
 
-/** Which responses are retried. */
+/** The responses that are retried. */
 export interface RetryRules extends OptionsOf<typeof ruleOptions> {}
 
 const ownOptions = /* @__PURE__ */ specs(() => ({
@@ -84,7 +84,7 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue no limit
    */
   attemptTimeoutMs: duration({ min: 1 }),
-  /** What follows a broken connection or a late attempt, whose work may have been done: another attempt (`'retry'`) or the error (`'throw'`). An attempt that never reached the server is always retried. */
+  /** Whether a broken connection or a late attempt, whose work may have been done, leads to another attempt (`'retry'`) or to the error (`'throw'`). An attempt that never reached the server is always retried. */
   onUnknown: choice('retry', 'throw'),
   /**
    * The budget that bounds the retries of every `fetch` it is given to; `false` for no bound.

@@ -1,6 +1,6 @@
 /**
  * The private members of Node.js that the server relies on. All were checked on Node
- * 20.20.2, 22.23.3, 24.21.0 and 26.10.0.
+ * 20.20, 22.23, 24.21 and 26.10.
  * Without them, a handler would notice too early that its client has disconnected.
  */
 

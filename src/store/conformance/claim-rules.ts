@@ -15,7 +15,7 @@ import {
 /** Rules for `claim`: when it is granted, and what the record contains then. */
 export const claimRules: readonly Rule[] = [
   {
-    name: 'claim makes a running record of a key that has none',
+    name: 'claim creates a running record for a free key',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();
@@ -36,24 +36,24 @@ export const claimRules: readonly Rule[] = [
         'the claimed record',
       );
       expectEqual(Math.round(leaseEndsAtMs - claimedAtMs), HOUR_MS, 'the length of the lease');
-      expectEqual(Math.round(expiresAtMs - claimedAtMs), DAY_MS, 'how long the record is kept');
+      expectEqual(Math.round(expiresAtMs - claimedAtMs), DAY_MS, 'time to live of the record');
       expectTrue(Number.isSafeInteger(fencingToken) && fencingToken > 0, 'a whole fencing token');
       expectTrue(Math.abs(nowMs - claimedAtMs) < HOUR_MS, 'claimedAtMs by the clock of nowMs');
     },
   },
   {
-    name: 'claim gives what read gives, and so does a claim in vain',
+    name: 'a granted and a refused claim return the same record as read',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
       const { record } = await claim(store, key, { fingerprint: 'f' });
-      expectEqual((await other.read(key)).record, record, 'the record as another store reads it');
-      expectEqual((await claimRefused(other, key)).record, record, 'the record that stands there');
-      expectEqual((await store.read(key)).record, record, 'the record after a claim in vain');
+      expectEqual((await other.read(key)).record, record, 'the record read by another store');
+      expectEqual((await claimRefused(other, key)).record, record, 'the current record');
+      expectEqual((await store.read(key)).record, record, 'the record after a refused claim');
     },
   },
   {
-    name: 'claim keeps an unfinished record for no less than its lease',
+    name: 'an unfinished record does not expire before its lease ends',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();
@@ -64,7 +64,7 @@ export const claimRules: readonly Rule[] = [
     },
   },
   {
-    name: 'claim keeps the new record for no less than the one that it replaces',
+    name: 'a new record does not expire before the record that it replaces',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const [finishedKey, unknownKey] = [stage.newKey(), stage.newKey()];
@@ -81,12 +81,12 @@ export const claimRules: readonly Rule[] = [
         expectEqual(await store.release(key, record.owner), true, 'the answer of release');
         const { fencingToken } = record;
         const after = (await other.read(key)).record;
-        expectEqual(after, { ...before, fencingToken }, 'the record that is there again');
+        expectEqual(after, { ...before, fencingToken }, 'the restored record');
       }
     },
   },
   {
-    name: 'claim sent again, its reply being lost, is granted again and is still one claim',
+    name: 'a claim that is sent again after a lost reply is granted again, as the same claim',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
@@ -101,7 +101,7 @@ export const claimRules: readonly Rule[] = [
     },
   },
   {
-    name: 'claim sent again after its own run has ended starts no other one',
+    name: 'a claim that is sent again after its run has ended starts no second run',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
@@ -110,12 +110,12 @@ export const claimRules: readonly Rule[] = [
       await store.complete(key, own.owner, outcome());
       const finished = (await store.read(key)).record;
       const late = await claimRefused(other, key, own);
-      expectEqual(late.record, finished, 'the record that stands there');
+      expectEqual(late.record, finished, 'the current record');
       expectEqual((await store.read(key)).record, finished, 'the record after that');
     },
   },
   {
-    name: 'claim takes no running record while its lease is valid, whatever it asks for',
+    name: 'no claim takes a running record while its lease is valid',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
@@ -123,13 +123,13 @@ export const claimRules: readonly Rule[] = [
       for (const takeUnknown of [false, true]) {
         for (const takeFinished of [false, true]) {
           const result = await claimRefused(other, key, { takeUnknown, takeFinished });
-          expectEqual(result.record, record, 'the record that stands there');
+          expectEqual(result.record, record, 'the current record');
         }
       }
     },
   },
   {
-    name: 'claim takes a record over when the lease has run out, if takeUnknown says so',
+    name: 'claim takes over a record whose lease has expired, with takeUnknown',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
@@ -138,7 +138,7 @@ export const claimRules: readonly Rule[] = [
         await stage.passMs(store, 2 * SHORT_MS);
         const refused = await claimRefused(other, key, { takeFinished: true });
         expectEqual(refused.record, record, 'the record of unknown outcome');
-        expectTrue(refused.nowMs >= record.leaseEndsAtMs, 'a clock that is past the lease');
+        expectTrue(refused.nowMs >= record.leaseEndsAtMs, 'a time after the lease');
         const owner = newOwner();
         const own = { owner, leaseMs: SHORT_MS, takeUnknown: true };
         const taken = await claim(attempt === 2 ? other : store, key, own);
@@ -154,14 +154,14 @@ export const claimRules: readonly Rule[] = [
   },
   ...(['done', 'failed'] as const).map(
     (state): Rule => ({
-      name: `claim takes a record that is ${state} only if takeFinished says so`,
+      name: `claim takes a record that is ${state} only with takeFinished`,
       async run(stage) {
         const [store, other] = [await stage.open(), await stage.open()];
         const key = stage.newKey();
         const first = await claim(store, key);
         await store.complete(key, first.record.owner, outcome({ state }));
         const refused = await claimRefused(other, key, { takeUnknown: true });
-        expectEqual(refused.record.state, state, 'the state of the record that stands there');
+        expectEqual(refused.record.state, state, 'the state of the current record');
         expectEqual(refused.record.payload, outcome().payload, 'its payload');
         const { record } = await claim(other, key, { takeFinished: true });
         expectEqual(record.attempt, 1, 'the attempt of a run that follows a finished one');
@@ -171,7 +171,7 @@ export const claimRules: readonly Rule[] = [
     }),
   ),
   {
-    name: 'claim with another fingerprint is refused, whatever it asks for and whatever the state',
+    name: 'a claim with another fingerprint is refused, with any options and in any state',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();
@@ -181,14 +181,14 @@ export const claimRules: readonly Rule[] = [
       await claimRefused(store, key, other);
       await stage.passMs(store, 2 * SHORT_MS);
       const { record } = await claimRefused(store, key, other);
-      expectEqual(record.fingerprint, 'own', 'the fingerprint that stands there');
+      expectEqual(record.fingerprint, 'own', 'the fingerprint of the current record');
       await store.complete(key, own.owner, outcome());
       await claimRefused(store, key, other);
       await claim(store, key, { ...other, fingerprint: 'own' });
     },
   },
   {
-    name: 'claim without a fingerprint fits any, and any fits a record without one',
+    name: 'a claim without a fingerprint matches every record, and every claim matches a record without one',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();
@@ -208,7 +208,7 @@ export const claimRules: readonly Rule[] = [
     },
   },
   {
-    name: 'fencing tokens grow: over release, eviction, expiry and a take-over',
+    name: 'fencing tokens grow after release, eviction, expiry and takeover',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();

@@ -31,7 +31,7 @@ function similarKeys(key: string): string[] {
 /** Rules for content: a store returns what it was given. */
 export const contentRules: readonly Rule[] = [
   {
-    name: 'payloads are bytes, from none to the largest',
+    name: 'payloads are bytes, from 0 to the largest size',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const largest = stage.options.maxPayloadBytes;
@@ -50,7 +50,7 @@ export const contentRules: readonly Rule[] = [
     },
   },
   {
-    name: 'texts come back as they were',
+    name: 'texts come back unchanged',
     async run(stage) {
       const store = await stage.open();
       for (const text of ['', ' ', 'a:b', '{}', "'; --", '"\\', 'null', '0', 'é\u{1f600}\n\t']) {
@@ -66,7 +66,7 @@ export const contentRules: readonly Rule[] = [
     },
   },
   {
-    name: 'owners that look alike are not one another',
+    name: 'similar owners are different owners',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();
@@ -81,7 +81,7 @@ export const contentRules: readonly Rule[] = [
     },
   },
   {
-    name: 'keys that look alike have records of their own',
+    name: 'similar keys have separate records',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const keys = similarKeys(stage.newKey());

@@ -45,7 +45,7 @@ interface Owner {
  * calls must be answered as if they had been made in some order.
  */
 export const modelCheck: Rule = {
-  name: 'random calls with crashes, lost replies and time that jumps are answered as by the model',
+  name: 'random calls with crashes, lost replies and clock jumps get the replies of the model',
   async run(stage) {
     const { moveClock, seed = Math.floor(Math.random() * 2 ** 31), steps } = stage.options;
     const stores = [await stage.open(), await stage.open(), await stage.open()];
@@ -235,7 +235,7 @@ class Run {
       `Cannot accept the last replies, in any order: seed ${this.#choices.seed}, step ${this.#stepCount}`,
       ...this.#trace.slice(-12).map((line) => `  ${line}`),
       `  clock: ${JSON.stringify(now)}`,
-      `  wanted the answers of: ${JSON.stringify(this.#states)}`,
+      `  wanted the replies of: ${JSON.stringify(this.#states)}`,
     ];
     throw new Error(lines.join('\n'));
   }

@@ -28,14 +28,14 @@ export const ownerRules: readonly Rule[] = [
       expectEqual(
         { ...renewed, leaseEndsAtMs: 0 },
         { ...record, leaseEndsAtMs: 0 },
-        'the record but for its lease',
+        'the record, except for its lease',
       );
       await stage.passMs(store, 2 * SHORT_MS);
       await claimRefused(other, key, { takeUnknown: true });
     },
   },
   {
-    name: 'renew keeps a record for no less than its lease',
+    name: 'renew keeps a record at least until its lease ends',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();
@@ -48,7 +48,7 @@ export const ownerRules: readonly Rule[] = [
     },
   },
   {
-    name: 'renew of a lease that has run out holds, if nobody took the record over',
+    name: 'renew works after the lease has expired, if no other owner took the record over',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();
@@ -71,11 +71,11 @@ export const ownerRules: readonly Rule[] = [
       expectEqual(refused.record.owner, record.owner, 'the owner of the unknown record');
       expectTrue(refused.nowMs >= refused.record.leaseEndsAtMs, 'a lease that has run out');
       const taken = await claim(other, key, { takeUnknown: true });
-      expectEqual(taken.record.attempt, 2, 'the attempt of who took it over');
+      expectEqual(taken.record.attempt, 2, 'the attempt of the next owner');
     },
   },
   {
-    name: 'complete writes the outcome, once; sent again it is answered the same',
+    name: 'complete writes the outcome once, and answers the same when it is sent again',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
@@ -91,15 +91,15 @@ export const ownerRules: readonly Rule[] = [
         { ...before, state: 'done', codec: 'json', payload: completion.payload },
         'the finished record',
       );
-      expectTrue(finishedAtMs >= record.claimedAtMs - 1, 'an end that is after the beginning');
+      expectTrue(finishedAtMs >= record.claimedAtMs - 1, 'an end after the beginning');
       expectEqual(Math.round(expiresAtMs - finishedAtMs), 2 * DAY_MS, 'how long it is kept');
       const again = await store.complete(key, record.owner, completion);
-      expectEqual(again, true, 'the answer of the same complete again');
+      expectEqual(again, true, 'the reply to the same complete sent again');
       expectEqual((await other.read(key)).record, finished, 'the record after both');
     },
   },
   {
-    name: 'complete is refused when another owner has taken the record over, also when that is done',
+    name: 'complete is refused after another owner has taken the record over or finished it',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
@@ -117,13 +117,13 @@ export const ownerRules: readonly Rule[] = [
       };
       await refusedWhile('while another owner runs');
       await other.complete(key, record.owner, outcome());
-      await refusedWhile('when another owner is done');
+      await refusedWhile('after another owner has finished');
       await other.evict(key);
       await refusedWhile('when there is no record');
     },
   },
   {
-    name: 'complete of a lease that has run out is written, if nobody took the record over',
+    name: 'complete works after the lease has expired, if no other owner took the record over',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();
@@ -135,7 +135,7 @@ export const ownerRules: readonly Rule[] = [
     },
   },
   {
-    name: 'complete is the end: the owner cannot renew, release or change the outcome',
+    name: 'after complete the owner cannot renew, release or change the outcome',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();
@@ -149,7 +149,7 @@ export const ownerRules: readonly Rule[] = [
     },
   },
   {
-    name: 'release takes the running record of its owner away, and of nobody else',
+    name: 'release removes a running record only for its owner',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
@@ -165,7 +165,7 @@ export const ownerRules: readonly Rule[] = [
   },
   ...(['done', 'failed'] as const).map(
     (state): Rule => ({
-      name: `release gives back what was ${state} before; complete does not`,
+      name: `release restores a record that was ${state} before; complete does not`,
       async run(stage) {
         const [store, other] = [await stage.open(), await stage.open()];
         const key = stage.newKey();
@@ -182,7 +182,7 @@ export const ownerRules: readonly Rule[] = [
           expectEqual(await other.release(key, record.owner), true, 'the answer of release');
           const { fencingToken } = record;
           const after = (await store.read(key)).record;
-          expectEqual(after, { ...before, fencingToken }, 'the record that is there again');
+          expectEqual(after, { ...before, fencingToken }, 'the restored record');
           expectEqual(await store.release(key, record.owner), false, 'the same again');
         }
         const last = await claim(store, key, again);
@@ -195,7 +195,7 @@ export const ownerRules: readonly Rule[] = [
     }),
   ),
   {
-    name: 'release gives nothing back that has expired, and evict takes all away',
+    name: 'release restores no expired record, and evict deletes all records of a key',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const [key, evictedKey] = [stage.newKey(), stage.newKey()];
@@ -209,14 +209,18 @@ export const ownerRules: readonly Rule[] = [
       await claim(other, evictedKey, again);
       await stage.passMs(store, 6 * SHORT_MS);
       expectEqual(await store.release(key, owner), true, 'the answer of release');
-      expectEqual((await other.read(key)).record, undefined, 'what is left of what has expired');
+      expectEqual(
+        (await other.read(key)).record,
+        undefined,
+        'the record after the former one has expired',
+      );
       expectEqual(await store.evict(evictedKey), true, 'the answer of evict');
-      expectEqual((await other.read(evictedKey)).record, undefined, 'what is left after evict');
+      expectEqual((await other.read(evictedKey)).record, undefined, 'the record after evict');
     },
   },
   ...[false, true].map(
     (isAgain): Rule => ({
-      name: `release gives back the unknown record that was taken over${isAgain ? ', and the finished one behind it' : ''}`,
+      name: `release restores the unknown record that was taken over${isAgain ? ', and the finished one behind it' : ''}`,
       async run(stage) {
         const [store, other] = [await stage.open(), await stage.open()];
         const key = stage.newKey();
@@ -230,13 +234,13 @@ export const ownerRules: readonly Rule[] = [
         await stage.passMs(store, 2 * SHORT_MS);
         for (const fingerprint of ['f', undefined]) {
           const { record } = await claim(other, key, { ...own, fingerprint, leaseMs: HOUR_MS });
-          expectEqual(record.attempt, 2, 'the attempt of who takes over');
+          expectEqual(record.attempt, 2, 'the attempt of the owner that takes over');
           expectEqual(await other.renew(key, record.owner, HOUR_MS), true, 'the answer of renew');
           await claimRefused(store, key, own);
           expectEqual(await other.release(key, record.owner), true, 'the answer of release');
           const { fencingToken } = record;
           const back = await store.read(key);
-          expectEqual(back.record, { ...lost, fencingToken }, 'the record that is there again');
+          expectEqual(back.record, { ...lost, fencingToken }, 'the restored record');
           expectTrue(back.nowMs >= lost.leaseEndsAtMs, 'a lease that is over');
           expectEqual(await store.release(key, record.owner), false, 'the same again');
           await claimRefused(store, key, { ...own, takeUnknown: false });
@@ -247,7 +251,7 @@ export const ownerRules: readonly Rule[] = [
           expectEqual(
             { ...record, fencingToken: 0 },
             { ...finished, fencingToken: 0 },
-            'what is left',
+            'the record after the release',
           );
         } else {
           expectEqual(await other.complete(key, lost.owner, outcome()), true, 'complete by it');
@@ -257,7 +261,7 @@ export const ownerRules: readonly Rule[] = [
     }),
   ),
   {
-    name: 'release does not forget an unknown outcome that a later takeover dropped',
+    name: 'release keeps an unknown outcome whose record a later takeover dropped',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
@@ -270,7 +274,7 @@ export const ownerRules: readonly Rule[] = [
       expectEqual(await other.release(key, third.owner), true, 'release by the third');
       const { fencingToken } = third;
       const back = { ...second, fencingToken };
-      expectEqual((await store.read(key)).record, back, 'the record that is there again');
+      expectEqual((await store.read(key)).record, back, 'the restored record');
       expectEqual(await store.renew(key, second.owner, HOUR_MS), true, 'renew by the second');
       for (const owner of [second.owner, second.owner]) {
         expectEqual(await store.release(key, owner), true, 'release by the second');
@@ -284,7 +288,7 @@ export const ownerRules: readonly Rule[] = [
     },
   },
   {
-    name: 'nothing can be done without a record',
+    name: 'renew, complete, release and evict need a record',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();

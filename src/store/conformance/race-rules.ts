@@ -21,7 +21,7 @@ async function openSome(stage: Stage): Promise<(index: number) => Store> {
 /** Rules for concurrent calls: each change is one atomic step. */
 export const raceRules: readonly Rule[] = [
   {
-    name: 'of many who claim a key at once exactly one gets it, and the others see whose it is',
+    name: 'exactly one of many concurrent claims is granted, and the others return its record',
     async run(stage) {
       const store = await openSome(stage);
       const key = stage.newKey();
@@ -33,12 +33,12 @@ export const raceRules: readonly Rule[] = [
       const winners = results.filter(({ claimed }) => claimed);
       expectEqual(winners.length, 1, 'the number of claims granted');
       for (const { record } of results) {
-        expectEqual(record, winners[0]?.record, 'the record that a claimer is shown');
+        expectEqual(record, winners[0]?.record, 'the record returned to a claimer');
       }
     },
   },
   {
-    name: 'of many who take over an unknown record at once exactly one gets it',
+    name: 'exactly one of many concurrent takeovers is granted',
     async run(stage) {
       const store = await openSome(stage);
       const key = stage.newKey();
@@ -55,7 +55,7 @@ export const raceRules: readonly Rule[] = [
     },
   },
   {
-    name: 'of many who ask for a fresh run at once exactly one gets it',
+    name: 'exactly one of many concurrent claims for a fresh run is granted',
     async run(stage) {
       const store = await openSome(stage);
       const key = stage.newKey();
@@ -74,7 +74,7 @@ export const raceRules: readonly Rule[] = [
     },
   },
   {
-    name: 'a late owner that completes while another takes over: one of them has the record',
+    name: 'a late complete and a concurrent takeover: exactly one succeeds',
     async run(stage) {
       const store = await openSome(stage);
       for (let round = 0; round < 10; round++) {
@@ -95,7 +95,7 @@ export const raceRules: readonly Rule[] = [
     },
   },
   {
-    name: 'many keys at once do not get in the way of each other',
+    name: 'concurrent claims of different keys do not interfere',
     async run(stage) {
       const store = await openSome(stage);
       const runs = Array.from({ length: stage.options.claimers }, async (_, index) => {

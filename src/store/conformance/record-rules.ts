@@ -15,18 +15,18 @@ import {
 /** Rules for every caller: read, evict, watch and list a record. */
 export const recordRules: readonly Rule[] = [
   {
-    name: 'evict takes away what is finished or of unknown outcome, and no valid lease',
+    name: 'evict deletes finished and unknown records, but none with a valid lease',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
       const { owner } = (await claim(store, key)).record;
       expectEqual(await other.evict(key), false, 'evict under a valid lease');
-      expectEqual(await store.renew(key, owner, HOUR_MS), true, 'whether the lease still holds');
+      expectEqual(await store.renew(key, owner, HOUR_MS), true, 'whether the lease is still valid');
       for (const state of ['done', 'failed'] as const) {
         const finishedKey = stage.newKey();
         const finished = await claim(store, finishedKey);
         await store.complete(finishedKey, finished.record.owner, outcome({ state }));
-        expectEqual(await other.evict(finishedKey), true, `evict of what is ${state}`);
+        expectEqual(await other.evict(finishedKey), true, `evict of a record that is ${state}`);
         expectEqual((await store.read(finishedKey)).record, undefined, 'the record after that');
         expectEqual(await other.evict(finishedKey), false, 'evict again');
       }
@@ -40,7 +40,7 @@ export const recordRules: readonly Rule[] = [
     },
   },
   {
-    name: 'a result that has expired is as if it had never been',
+    name: 'an expired result counts as absent',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
@@ -56,7 +56,7 @@ export const recordRules: readonly Rule[] = [
     },
   },
   {
-    name: 'an unfinished record that has expired is as if it had never been',
+    name: 'an expired unfinished record counts as absent',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       const key = stage.newKey();
@@ -72,7 +72,7 @@ export const recordRules: readonly Rule[] = [
     },
   },
   {
-    name: 'a payload is kept as it was when it was handed in',
+    name: 'a payload is copied when it is passed in',
     async run(stage) {
       const store = await stage.open();
       const key = stage.newKey();
@@ -87,7 +87,7 @@ export const recordRules: readonly Rule[] = [
   },
   ...(['complete', 'release', 'evict', 'the end of a lease'] as const).map(
     (change): Rule => ({
-      name: `watch, if there is one, tells of ${change}, in this store and in another`,
+      name: `watch, if supported, notifies of ${change} in this and in other stores`,
       async run(stage) {
         const [store, other] = [await stage.open(), await stage.open()];
         if (store.watch === undefined || other.watch === undefined) return;
@@ -122,13 +122,13 @@ export const recordRules: readonly Rule[] = [
         await expectSoon(() => others > 0, 'a notification in another store');
         // Gives unrelated work the same time.
         await sleep(SHORT_MS);
-        expectEqual(ended, 0, 'how often a watcher was told that had ended');
+        expectEqual(ended, 0, 'notifications after the end of the watch');
         for (const stop of ends) stop();
       },
     }),
   ),
   {
-    name: 'list, if there is one, gives records that have not expired, and no more than its limit',
+    name: 'list, if supported, returns records that have not expired, up to its limit',
     async run(stage) {
       const [store, other] = [await stage.open(), await stage.open()];
       if (store.list === undefined || other.list === undefined) return;

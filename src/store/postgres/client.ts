@@ -3,6 +3,7 @@ import { listenerOf, type Pool } from './pool-listener.js';
 
 /** A `Pool` of `pg`, or a PGlite. */
 export interface PostgresClient {
+  /** Runs one statement. */
   query(...parameters: never[]): unknown;
 }
 

@@ -6,7 +6,7 @@ import type { Listener } from './client.js';
 const FIRST_POLL_MS = 20;
 const LAST_POLL_MS = 1000;
 
-/** What a poll found out about a key. */
+/** The state of a key at a poll. */
 export interface PolledKey {
   /** Differs for every other record and state of the key. */
   readonly version: string;

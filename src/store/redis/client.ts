@@ -4,7 +4,9 @@ import { fail, nameOf } from '../../errors/errors.js';
  * The members that node-redis (4 to 6) and ioredis (5, 6) share, also for a cluster or a sentinel.
  */
 export interface RedisClient {
+  /** Sends a command (node-redis and ioredis). */
   sendCommand(...parameters: never[]): unknown;
+  /** Creates another client with the same options, for subscriptions. */
   duplicate?(...parameters: never[]): unknown;
 }
 

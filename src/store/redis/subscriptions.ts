@@ -58,7 +58,7 @@ export class Subscriptions {
     this.#disconnect();
   }
 
-  /** Subscribes if the channel has watchers, and unsubscribes if it has none left. */
+  /** Subscribes if the channel has watchers, and unsubscribes if none is left. */
   #update(name: string, channel: Channel): Promise<void> {
     const update = channel.lastUpdate.then(async () => {
       const isWanted = channel.watchers.size > 0;

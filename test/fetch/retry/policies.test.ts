@@ -79,7 +79,7 @@ describe('retryPolicies', () => {
     expect(JSON.parse(text)).toEqual(mood.body);
   });
 
-  it('waits as long as Gemini’s RetryInfo says, and no longer than allowed', async () => {
+  it('waits as long as Gemini’s RetryInfo says, up to maxRetryAfterMs', async () => {
     const retryInfo = (retryDelay: string) =>
       gemini('RESOURCE_EXHAUSTED', 429, {
         '@type': 'type.googleapis.com/google.rpc.RetryInfo',
@@ -106,11 +106,11 @@ describe('retryPolicies', () => {
       'is no error’s, by its size',
       { status: 503, body: { error: { message: 'a'.repeat(1e6), type: 'insufficient_quota' } } },
     ],
-  ])('goes by the status when the body %s', async (_, mood) => {
+  ])('uses the status if the body %s', async (_, mood) => {
     expect(await attemptsUntil(200, [mood], retryPolicies.openai)).toMatchObject({ count: 2 });
   });
 
-  it('goes by the status when the body breaks off, or does not come', async () => {
+  it('uses the status if the body breaks, or does not arrive', async () => {
     let count = 0;
     const server = createServer((request, response) => {
       request.resume();
@@ -160,7 +160,7 @@ describe('retryPolicies', () => {
     );
   });
 
-  it('are for a function', () => {
+  it('need a function to retry', () => {
     expect(() => withRetry(undefined as never)).toThrow(
       'Cannot retry requests: fetch is undefined, wanted a function',
     );

@@ -24,14 +24,14 @@ describe('withRetry', () => {
       { attempt: 1, reason: '429 requests rate_limit_exceeded', key },
       { attempt: 2, reason: '503 server_error', key },
     ]);
-    // The same request in other words has the same key, and another one has not.
+    // The same JSON in another form has the same key, other JSON has another key.
     await post({ body: JSON.stringify({ messages: question.messages, model: 'm' }, null, 2) });
     await post({ body: BODY.replace('new', 'old') });
     expect(keys()[3]).toBe(key);
     expect(keys()[4]).not.toBe(key);
   });
 
-  it('sends the caller’s own key if there is one, and the header by the name it is given', async () => {
+  it('sends the caller’s own key, in the configured header', async () => {
     const own = await start(['500']);
     await own.post({ headers: { 'idempotency-key': 'mine' } });
     expect(own.keys()).toEqual(['mine', 'mine']);
@@ -45,7 +45,7 @@ describe('withRetry', () => {
     expect(second).toBe(first);
   });
 
-  it('keeps accounts and scopes apart', async () => {
+  it('derives different keys for different accounts and scopes', async () => {
     const { post, keys } = await start([]);
     await post({ headers: { authorization: 'Bearer a' } });
     await post({ headers: { authorization: 'Bearer b' } });
@@ -56,13 +56,13 @@ describe('withRetry', () => {
     ['a stream', () => new Blob([BODY]).stream()],
     ['a Blob', () => new Blob([BODY])],
     ['bytes', () => new TextEncoder().encode(BODY)],
-  ])('reads a body once and sends it each time: %s', async (_, body) => {
+  ])('reads a body once and sends it with each attempt: %s', async (_, body) => {
     const { post, provider } = await start(['500', 'lose']);
     expect((await post({ body: body(), duplex: 'half' } as RequestInit)).status).toBe(200);
     expect(provider.requests.map(({ body }) => body)).toEqual([BODY, BODY, BODY]);
   });
 
-  it('sends a Request, and a form, each time', async () => {
+  it('sends a Request and a form with each attempt', async () => {
     const { retrying, provider } = await start(['500', 'answer', '500', 'answer']);
     const url = `${provider.url}/v1/chat/completions`;
     expect((await retrying(new Request(url, { method: 'POST', body: BODY }))).status).toBe(200);
@@ -75,7 +75,7 @@ describe('withRetry', () => {
     expect(third).toBe(fourth);
   });
 
-  it.each([400, 401, 403, 404, 422])('never retries %i, whatever is said', async (status) => {
+  it.each([400, 401, 403, 404, 422])('never retries a %i', async (status) => {
     const mood = {
       status,
       headers: { 'x-should-retry': 'true' },
@@ -89,7 +89,7 @@ describe('withRetry', () => {
     );
   });
 
-  it('hands on the response it does not retry as it came', async () => {
+  it('returns a response that is not retried with its body unread', async () => {
     const body = { error: { type: 'insufficient_quota', message: 'Pay first.' } };
     const headers = { 'x-ratelimit-limit': '7' };
     const { post } = await start([{ status: 429, headers, body }], retryPolicies.openai);
@@ -107,7 +107,7 @@ describe('withRetry', () => {
     expect(provider.requests.length).toBe(2);
   });
 
-  it.each(['true', 'false'])('does as x-should-retry: %s says', async (value) => {
+  it.each(['true', 'false'])('follows x-should-retry: %s', async (value) => {
     const mood = (status: number) => ({ status, headers: { 'x-should-retry': value } });
     const { count } =
       value === 'true'
@@ -132,7 +132,7 @@ describe('withRetry', () => {
   it.each([
     ['ECONNRESET', 'The socket connection was closed unexpectedly', 2],
     ['ERR_INVALID_URL', 'fetch() URL is invalid', 1],
-  ])('goes by the code that Bun gives an error: %s', async (code, message, count) => {
+  ])('reads the code of an error in Bun: %s', async (code, message, count) => {
     const { provider } = await start([]);
     const attempts: unknown[] = [];
     const inBun: typeof fetch = async (input, init) => {
@@ -145,7 +145,7 @@ describe('withRetry', () => {
     expect(attempts.length).toBe(count);
   });
 
-  it('does not retry what somebody below decided', async () => {
+  it('does not retry the decision of a fetch below', async () => {
     const { provider, events } = await start([]);
     const closed = idempotentFetch({ store: memoryStore() });
     await closed.close();
@@ -166,14 +166,14 @@ describe('withRetry', () => {
     expect(events).toEqual([]);
   });
 
-  it('retries when there is nobody to connect to', async () => {
+  it('retries when the connection is refused', async () => {
     const { provider, retrying, events } = await start([]);
     await provider.stop();
     await expect(retrying(provider.url)).rejects.toThrow('fetch failed');
     expect(events.length).toBe(3);
   });
 
-  it('throws what may have been done, if it is told to, and retries what was not', async () => {
+  it('with onUnknown: throw, throws after a request of unknown outcome and retries an unsent one', async () => {
     const { post, provider, retrying, events } = await start(['lose', 'hang', '503', 'answer'], {
       onUnknown: 'throw',
       attemptTimeoutMs: 200,
@@ -189,7 +189,7 @@ describe('withRetry', () => {
     expect(events.length).toBe(4);
   });
 
-  it('retries an attempt that is too late, and says so when it was the last', async () => {
+  it('retries a late attempt, and throws SAMEKEY_TIMEOUT after the last one', async () => {
     const { post, provider, events } = await start(['hang', 'answer', 'hang', 'hang'], {
       attemptTimeoutMs: 200,
       maxAttempts: 2,
@@ -202,13 +202,13 @@ describe('withRetry', () => {
     expect(provider.requests.length).toBe(4);
   });
 
-  it('lets a body take its time, which is not that of the headers', async () => {
+  it('does not limit the time of the body', async () => {
     const { post } = await start(['slow-stream:50'], { attemptTimeoutMs: 150, deadlineMs: 150 });
     const response = await post({ body: JSON.stringify({ ...question, stream: true }) });
     expect(await response.text()).toContain('[DONE]');
   });
 
-  it('ends the body, too, when the caller’s signal aborts', async () => {
+  it('aborts the body when the caller’s signal aborts', async () => {
     const { post } = await start(['stall'], { attemptTimeoutMs: 1000 });
     const caller = new AbortController();
     const response = await post({
@@ -219,7 +219,7 @@ describe('withRetry', () => {
     await expect(response.text()).rejects.toThrow('aborted');
   });
 
-  it('goes on when its listener throws', async () => {
+  it('continues when onRetry throws', async () => {
     const { post, provider } = await start(['500'], {
       onRetry() {
         throw new Error('a bad listener');
@@ -229,7 +229,7 @@ describe('withRetry', () => {
     expect(provider.requests.length).toBe(2);
   });
 
-  it('cancels the body of a response that it retries, and nobody waits for it', async () => {
+  it('cancels the body of a response that it retries, without waiting for it', async () => {
     let closedCount = 0;
     const server = createServer((request, response) => {
       request.resume();
@@ -254,7 +254,7 @@ describe('withRetry', () => {
 });
 
 describe('below idempotentFetch', () => {
-  it('makes one row of attempts of all duplicates, with its key', async () => {
+  it('shares its attempts among all duplicates, and sends the key of idempotentFetch', async () => {
     const { retrying, provider, keys } = await start(['429', '500', 'answer']);
     const once = idempotentFetch({ store: memoryStore(), fetch: retrying });
     const ask = async () => {
@@ -274,7 +274,7 @@ describe('below idempotentFetch', () => {
 });
 
 describe('below the SDKs', () => {
-  it('openai gets its answer, plain and as a stream', async () => {
+  it('openai receives its answer, whole and as a stream', async () => {
     const { retrying, provider, keys } = await start(['429', '500', 'answer', 'lose', 'answer']);
     const client = new OpenAI({
       apiKey: 'none',
@@ -291,7 +291,7 @@ describe('below the SDKs', () => {
     expect(provider.requests.length).toBe(5);
   });
 
-  it('@anthropic-ai/sdk gets its answer, plain and as a stream', async () => {
+  it('@anthropic-ai/sdk receives its answer, whole and as a stream', async () => {
     const { retrying, provider, keys } = await start(['529', 'answer', '529', 'answer'], {
       ...retryPolicies.anthropic,
     });

@@ -12,7 +12,7 @@ export interface Provider {
 
 let provider: Provider | undefined;
 
-/** Ends the provider of each test. */
+/** Stops the provider after each test. */
 export const endProviders = () => afterEach(() => provider?.stop());
 
 export const question = {
@@ -21,7 +21,7 @@ export const question = {
 };
 export const BODY = JSON.stringify(question);
 
-/** Of which the waits are short, and what it was told. */
+/** Starts a provider and returns a `fetch` with short waits, and its events. */
 export async function start(moods: unknown, policy: RetryPolicy = {}) {
   const events: RetryEvent[] = [];
   provider = (await startProvider({ moods })) as Provider;
@@ -42,7 +42,7 @@ export async function start(moods: unknown, policy: RetryPolicy = {}) {
   return { provider, retrying, post, events, keys };
 }
 
-/** What the provider got until the response of `status`. */
+/** Returns the number of attempts until a response with this status, and its text. */
 export async function attemptsUntil(status: number, moods: unknown, policy?: RetryPolicy) {
   const { post, provider } = await start(moods, policy);
   const response = await post();

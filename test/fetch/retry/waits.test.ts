@@ -13,14 +13,14 @@ import { endProviders, start } from './scene.js';
 endProviders();
 
 describe('an aborted signal', () => {
-  it('ends it before the first attempt', async () => {
+  it('ends the call before the first attempt', async () => {
     const { post, provider } = await start([]);
     const signal = AbortSignal.abort(new Error('no more'));
     await expect(post({ signal })).rejects.toThrow('no more');
     expect(provider.requests.length).toBe(0);
   });
 
-  it('ends an attempt, which is not retried', async () => {
+  it('ends an attempt without a retry', async () => {
     const { post, provider } = await start(['hang']);
     const caller = new AbortController();
     const sent = post({ signal: caller.signal });
@@ -30,7 +30,7 @@ describe('an aborted signal', () => {
     expect(provider.requests.length).toBe(1);
   });
 
-  it('ends the look at an error’s body', async () => {
+  it('ends the reading of an error’s body', async () => {
     const caller = new AbortController();
     const server = createServer((request, response) => {
       request.resume();
@@ -52,7 +52,7 @@ describe('an aborted signal', () => {
   });
 
   it.each([
-    ['in its listener', (abort: () => void) => abort()],
+    ['in onRetry', (abort: () => void) => abort()],
     ['later', (abort: () => void) => setTimeout(abort)],
   ])('ends a wait: %s', async (_, when) => {
     const caller = new AbortController();
@@ -114,7 +114,7 @@ describe('how long it waits', () => {
   it.each([
     ['retry-after-ms', { 'retry-after-ms': '30' }, 30],
     ['retry-after in seconds', { 'retry-after': '0.04' }, 40],
-    ['both, of which milliseconds count', { 'retry-after': '9', 'retry-after-ms': '20' }, 20],
+    ['both headers: milliseconds count', { 'retry-after': '9', 'retry-after-ms': '20' }, 20],
     [
       'a date, by the clock of the server',
       {
@@ -123,24 +123,24 @@ describe('how long it waits', () => {
       },
       1000,
     ],
-  ])('what the server says, and up to a tenth more: %s', async (_, headers, ms) => {
+  ])('as long as the server asks for, and up to a tenth more: %s', async (_, headers, ms) => {
     const { delays, status } = await delaysOf(headers as never);
     expect(status).toBe(200);
     between(delays, ms, Math.ceil(ms * 1.1));
   });
 
   it.each([
-    ['a date that is past', 'Wed, 21 Oct 2015 07:28:00 GMT'],
-    ['nothing', '0'],
+    ['a date in the past', 'Wed, 21 Oct 2015 07:28:00 GMT'],
+    ['zero', '0'],
     ['nonsense', 'soon'],
     ['a negative number', '-5'],
-  ])('by its own rule, when it says %s', async (_, value) => {
+  ])('by its own rule, if the server sends %s', async (_, value) => {
     const { delays, status } = await delaysOf({ 'retry-after': value }, { baseDelayMs: 5 });
     expect(status).toBe(200);
     between(delays, 0, 5);
   });
 
-  it('not at all, when the server wants more than maxRetryAfterMs', async () => {
+  it('not at all, if the server asks for more than maxRetryAfterMs', async () => {
     expect(await delaysOf({ 'retry-after': '61' })).toEqual({ status: 429, delays: [] });
     expect(await delaysOf({ 'retry-after-ms': '30' }, { maxRetryAfterMs: 29 })).toEqual({
       status: 429,
@@ -148,14 +148,14 @@ describe('how long it waits', () => {
     });
   });
 
-  it('not at all, when the deadline is before the end of the wait', async () => {
+  it('not at all, if the deadline is before the end of the wait', async () => {
     expect(await delaysOf({ 'retry-after': '30' }, { deadlineMs: 20_000 })).toEqual({
       status: 429,
       delays: [],
     });
   });
 
-  it('and when the deadline is there, it ends, whatever is under way', async () => {
+  it('never beyond the deadline', async () => {
     const { post, provider } = await start(['500', 'hang'], { deadlineMs: 300, baseDelayMs: 1 });
     await expect(post()).rejects.toMatchObject({
       code: 'SAMEKEY_TIMEOUT',
@@ -164,7 +164,7 @@ describe('how long it waits', () => {
     expect(provider.requests.length).toBe(2);
   });
 
-  it('up to a bound that doubles until maxDelayMs, and anything from nothing on', async () => {
+  it('from zero to a bound that doubles until maxDelayMs', async () => {
     const { post, events } = await start(() => '503', {
       baseDelayMs: 4,
       maxDelayMs: 16,
@@ -179,7 +179,7 @@ describe('how long it waits', () => {
         .map(({ delayMs }) => delayMs);
       expect(delays.length).toBe(40);
       expect(Math.max(...delays)).toBeLessThan(bound);
-      // Forty draws that are all in one half: one in 10¹².
+      // Forty draws are all in one half once in 10¹² runs.
       expect(Math.min(...delays)).toBeLessThan(bound / 2);
       expect(Math.max(...delays)).toBeGreaterThanOrEqual(bound / 2);
     }
@@ -187,7 +187,7 @@ describe('how long it waits', () => {
 });
 
 describe('a budget', () => {
-  it('bounds the retries of an outage by a share of the calls', async () => {
+  it('bounds the retries during an outage to a share of the calls', async () => {
     const { post, provider } = await start(() => '503', {
       baseDelayMs: 0,
       budget: retryBudget({ ratio: 0.2, burst: 5 }),
@@ -199,7 +199,7 @@ describe('a budget', () => {
     expect(retries).toBeGreaterThanOrEqual(5 + 0.2 * CALLS - 2);
   });
 
-  it('counts tenths as ten of them are one', async () => {
+  it('adds ten tenths to one retry', async () => {
     const { post, provider } = await start(() => '503', {
       baseDelayMs: 0,
       maxAttempts: 2,
@@ -209,7 +209,7 @@ describe('a budget', () => {
     expect(provider.requests.length).toBe(21 + 3);
   });
 
-  it('is one for all who share it, and each has its own otherwise', async () => {
+  it('is shared by the policies that have it; a policy without one has its own', async () => {
     const { provider } = await start(() => '503');
     const shared = { budget: retryBudget({ ratio: 0, burst: 3 }), baseDelayMs: 0 };
     const requests = async (policy: RetryPolicy) => {

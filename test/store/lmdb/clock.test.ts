@@ -46,7 +46,7 @@ async function inDatabase<T>(path: string, act: (database: Database<Anchor, symb
 }
 const anchorIn = (path: string) => inDatabase(path, (database) => database.get(ANCHOR_KEY));
 
-/** As if the machine had been booted anew since; `reachedMs` is the time the database had reached. */
+/** Simulates a boot. `reachedMs` is the time that the database had reached. */
 async function reboot(path: string, bootId: string, reachedMs?: number): Promise<void> {
   const [startMs, monotonicMs, , lastMs] = (await anchorIn(path)) as Anchor;
   const anchor: Anchor = [startMs, monotonicMs, bootId, reachedMs ?? lastMs, 0];
@@ -117,7 +117,7 @@ describe('a lease in an LMDB store, when the wall clock is set forward', () => {
       expect((await store.read('key')).record).toBeUndefined();
     });
     vi.useRealTimers();
-    // Times that are none must not be left to other processes.
+    // An invalid time must not be stored for other processes.
     expect(await anchorIn(path)).toBeUndefined();
   });
 });
@@ -171,7 +171,7 @@ describe('the clock of an LMDB store', () => {
 });
 
 describe('after the machine was booted', () => {
-  it('no owner from before has a lease, and what was finished is there', async () => {
+  it('no earlier owner has a lease, and finished records are still there', async () => {
     const path = join(folder, 'booted');
     await using(path, async (store) => {
       await store.claim('running', { ...request, leaseMs: HOUR_MS });
@@ -189,13 +189,13 @@ describe('after the machine was booted', () => {
       const { record: taken } = await store.claim('running', another);
       expect(taken.attempt).toBe(2);
       expect((await store.claim('finished', another)).record.state).toBe('done');
-      // Leases of this boot are leases.
+      // Leases of this boot are valid.
       const third = { ...request, owner: 'third' };
       expect((await store.claim('running', third)).claimed).toBe(false);
     });
   });
 
-  it('time goes on after all that was reached, however far the wall clock is behind', async () => {
+  it('time continues after the last reached time, however far the wall clock is behind', async () => {
     const path = join(folder, 'behind');
     const before = await using(path, (store) => store.claim('running', request));
     const reachedMs = before.nowMs + 10 * DAY_MS;
@@ -211,7 +211,7 @@ describe('after the machine was booted', () => {
     const path = join(folder, 'reached');
     await using(path, (store) => store.claim('a', request));
     const first = (await anchorIn(path)) as Anchor;
-    // The database is older by a minute than it was.
+    // Makes the database older by a minute.
     const older: Anchor = [first[0], first[1] - MINUTE_MS, first[2], first[3], 0];
     await inDatabase(path, (database) => database.put(ANCHOR_KEY, older, 1));
     const { nowMs } = await using(path, (store) => store.claim('b', request));

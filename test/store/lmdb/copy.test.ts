@@ -20,7 +20,7 @@ async function recordsIn(path: string): Promise<Map<string, StoreRecord>> {
   const store = lmdbStore({ path });
   const records = new Map<string, StoreRecord>();
   for await (const { key, record } of store.list?.() ?? []) records.set(key, record);
-  // It is a store like any other.
+  // The copy is a complete store.
   const request = { owner: 'copy', leaseMs: 1000, ttlMs: 1000, fingerprint: undefined };
   const claim = { ...request, takeUnknown: false, takeFinished: false };
   expect((await store.claim('of the copy', claim)).claimed).toBe(true);
@@ -28,7 +28,7 @@ async function recordsIn(path: string): Promise<Map<string, StoreRecord>> {
   return records;
 }
 
-/** A process that finishes one key after another, and the keys it was acknowledged. */
+/** A process that finishes one key after another, and the keys that were acknowledged. */
 function startWriter(path: string, name: string) {
   const child = spawn(process.execPath, [PROGRAM, path, 'write', name], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -8,10 +8,12 @@ import { lmdbStore } from '../../../src/store/lmdb.js';
 import type { ClaimRequest, Store } from '../../../src/store/store.js';
 import { expectRejected, expectThrown } from '../../errors/thrown.js';
 
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
 const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('the LMDB store with a clock that is moved', () => {
+describe('the LMDB store with a movable clock', () => {
   const path = join(folder, 'moved');
   let nowMs = Date.now();
   const cases = storeConformance({
@@ -23,7 +25,7 @@ describe('the LMDB store with a clock that is moved', () => {
   for (const { name, run } of cases) it(name, run);
 });
 
-describe('the LMDB store with the clock of the machine', () => {
+describe('the LMDB store with its default clock', () => {
   const path = join(folder, 'machine');
   const cases = storeConformance({ open: () => lmdbStore({ path }) });
   for (const { name, run } of cases) it(name, run);
@@ -44,7 +46,7 @@ describe('the LMDB store', () => {
     await store.complete(key, 'owner', { state: 'done', codec: 'c', payload, ttlMs: 1000 });
   };
 
-  it('lets go of what has expired, was released or evicted, a few records with every write', async () => {
+  it('deletes expired, released and evicted records, a few with every write', async () => {
     const path = join(folder, 'swept');
     let nowMs = Date.now();
     const store = lmdbStore({ path, clock: () => nowMs });
@@ -65,7 +67,7 @@ describe('the LMDB store', () => {
     expect(kept).toHaveLength(60);
   });
 
-  it('keeps the token of what was taken away for as long as a clock may be set back', async () => {
+  it('keeps the token of a deleted record, in case the clock is set back', async () => {
     let nowMs = Date.now();
     const store = lmdbStore({ path: join(folder, 'tokens'), clock: () => nowMs });
     const { record } = await store.claim('key', request);
@@ -78,7 +80,7 @@ describe('the LMDB store', () => {
     await store.close();
   });
 
-  it('gives payloads that stay as they are when others are read', async () => {
+  it('returns payloads that later reads do not change', async () => {
     const store = lmdbStore({ path: join(folder, 'payloads') });
     for (const size of [10, 1000, 100_000]) {
       await finish(store, `a-${size}`, new Uint8Array(size).fill(1));
@@ -91,21 +93,30 @@ describe('the LMDB store', () => {
     await store.close();
   });
 
-  it('tells of a change also when nothing is written after it', async () => {
+  it('notifies of a change that no other write follows', async () => {
     const store = lmdbStore({ path: join(folder, 'last') });
+    const unnoticed: number[] = [];
     for (let round = 0; round < 100; round++) {
       const key = `key-${round}`;
       await store.claim(key, request);
-      // Changes fall on all times between two looks.
-      await new Promise((resolve) => setTimeout(resolve, round % 20));
-      await new Promise<void>((resolve) => {
-        store.watch?.(key, resolve).then(() => store.release(key, 'owner'));
+      // The changes are spread over the whole time between two polls.
+      await sleep(round % 20);
+      let isNotified = false;
+      const end = await store.watch?.(key, () => {
+        isNotified = true;
       });
+      expect(isNotified).toBe(false);
+      expect(await store.release(key, 'owner')).toBe(true);
+      const endsAt = performance.now() + 2000;
+      while (!isNotified && performance.now() < endsAt) await sleep(1);
+      if (!isNotified) unnoticed.push(round);
+      end?.();
     }
+    expect(unnoticed).toEqual([]);
     await store.close();
   });
 
-  it('lists more records than it reads at once, also while they are taken away', async () => {
+  it('lists more records than one page, even while they are evicted', async () => {
     const store = lmdbStore({ path: join(folder, 'listed') });
     const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`);
     await Promise.all(keys.map((key) => finish(store, key)));
@@ -115,11 +126,13 @@ describe('the LMDB store', () => {
       await store.evict(key);
     }
     expect(found.sort()).toEqual(keys.sort());
-    for await (const { key } of store.list?.() ?? []) expect(key).toBe('none is left');
+    const left: string[] = [];
+    for await (const { key } of store.list?.() ?? []) left.push(key);
+    expect(left).toEqual([]);
     await store.close();
   });
 
-  it('is closed once and for all, and alone', async () => {
+  it('closes only itself, once and finally', async () => {
     const path = join(folder, 'closed');
     const [store, other] = [lmdbStore({ path }), lmdbStore({ path })];
     await store.watch?.('key', () => {});
@@ -132,7 +145,7 @@ describe('the LMDB store', () => {
     await other.close();
   });
 
-  it('refuses options that are none', () => {
+  it('rejects invalid options', () => {
     for (const options of [undefined, {}, { path: '' }, { path: 1 }, { path: folder, clock: 1 }]) {
       const act = () => lmdbStore(options as never);
       expectThrown(act, TypeError, { code: 'SAMEKEY_BAD_ARGUMENT' });

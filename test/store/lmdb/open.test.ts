@@ -20,7 +20,7 @@ const request: ClaimRequest = {
   takeFinished: false,
 };
 
-/** A folder with what `fill` puts there. */
+/** A folder filled by `fill`. */
 function folderOf(name: string, fill: (path: string) => void): string {
   const path = join(folder, name);
   mkdirSync(path);
@@ -36,7 +36,7 @@ async function written(path: string): Promise<string> {
   return path;
 }
 
-/** Checks that opening it fails in this process, and so does not end it. */
+/** Checks that opening it throws, instead of ending this process. */
 function expectRefused(path: string, message: RegExp): void {
   expectThrown(() => lmdbStore({ path }), Error, { code: 'SAMEKEY_STORE', message });
   const { cause } = thrownBy(() => lmdbStore({ path })) as Error;
@@ -87,7 +87,7 @@ describe('an LMDB store that cannot be opened says why', () => {
 
   it('while other processes make the same database', async () => {
     const program = fileURLToPath(new URL('../process.mjs', import.meta.url));
-    // One shell starts them all, so that they come at the same time.
+    // One shell starts them all, so that they start at the same time.
     const command = 'for i in 1 2 3 4 5 6; do echo go | "$0" "$1" "$2" claim "key-$i" & done; wait';
     for (let round = 0; round < 3; round++) {
       const { stdout, stderr } = spawnSync(
@@ -102,7 +102,7 @@ describe('an LMDB store that cannot be opened says why', () => {
 });
 
 const isRoot = process.getuid?.() === 0;
-/** A mount that only the process sees, and that goes with it. */
+/** A mount that only the process sees, and that ends with it. */
 const unshare = ['unshare', ...(isRoot ? [] : ['--user', '--map-root-user']), '--mount'];
 const [program = '', ...options] = unshare;
 const canMount =
@@ -110,7 +110,7 @@ const canMount =
 if (!canMount) console.warn('A full disk is not tested: this process may not mount one.');
 
 describe('an LMDB store on a file system that does not let it', () => {
-  /** What a process prints that opens the store at `path`, after `command` has prepared it. */
+  /** The output of a process that opens the store at `path`, after `command` has prepared it. */
   const opened = (command: string, ...wrapper: string[]) => {
     const program = `
       const { lmdbStore } = await import(${JSON.stringify(new URL('../../../dist/store/lmdb.js', import.meta.url).href)});

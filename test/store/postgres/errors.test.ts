@@ -91,7 +91,7 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
       await sleep(1000);
       await client.query('COMMIT');
       client.release();
-      // The server goes on with a statement that nobody waits for, and so the claim comes late.
+      // The server continues a statement whose client has given up, so the claim takes effect late.
       await sleep(100);
       await eventually(async () => (await store.read(key)).record?.state).toBe('done');
       expect(await once(key, () => 2, { fresh: true })).toBe(2);
@@ -132,7 +132,7 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
         message: `Cannot claim ${key}: the store failed: Cannot write to the table samekey_records: the server is read-only, as a standby is, wanted the primary`,
         cause: { code: '25006' },
       });
-      // A standby cannot LISTEN, but it can be looked at.
+      // A standby cannot LISTEN, but it can be polled.
       let told = 0;
       await store.watch?.('running', () => {
         told++;
@@ -141,7 +141,7 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
       expect(told).toBe(0);
       await primary.complete('running', 'a', outcome);
       await eventually(() => told).toBe(1);
-      // A connection that was refused is gone, so that the pool finds the new primary.
+      // The pool drops the refused connection, so that it finds the new primary.
       const before = await pidOf();
       await expect(store.renew('running', 'a', 1)).rejects.toMatchObject({ code: '25006' });
       expect(await pidOf()).not.toBe(before);

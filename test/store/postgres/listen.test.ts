@@ -55,7 +55,7 @@ describeWith('PostgreSQL', hasPostgres, 'the LISTEN connection of the PostgreSQL
     await postgresStore({ pool }).watch?.('k', second);
     await others.watch?.('k', third);
     await eventually(async () => (await listening()).length).toBe(1);
-    // Well after the last look.
+    // Well after the last poll.
     await sleep(500);
     await eventually(heldCount).toBe(1);
     expect([first.told, second.told, third.told]).toEqual([0, 0, 0]);
@@ -115,7 +115,7 @@ describeWith('PostgreSQL', hasPostgres, 'the LISTEN connection of the PostgreSQL
     await eventually(async () => (await listening()).length).toBe(1);
     await sleep(500);
     const [pid] = await listening();
-    // In one statement: the notification finds nobody.
+    // In one statement, so that no connection receives the notification.
     await admin.query(`SELECT pg_terminate_backend($1)`, [pid]);
     await store.complete('cut', 'a', outcome);
     await eventually(() => count.told).toBeGreaterThan(0);

@@ -35,7 +35,7 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
       let bouncer: PgBouncer;
       let pool: pg.Pool;
       beforeAll(async () => {
-        // Fewer than the pool has, where that can go on: connections change hands all the time.
+        // Fewer connections than the pool has, where that works: they change owners all the time.
         bouncer = await startPgBouncer(server, mode, mode === 'session' ? 20 : 3);
         pool = new pg.Pool({ connectionString: bouncer.url, max: 8 });
       });
@@ -77,7 +77,7 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
         expect(bouncer.log()).not.toMatch(/WARNING/);
       });
 
-      it('is told of changes by looking', async () => {
+      it('finds changes by polling', async () => {
         const store = postgresStore({ pool, prepare: false });
         const key = randomKey();
         await store.claim(key, request('a'));
@@ -92,7 +92,7 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
         await store.close();
       });
 
-      it('goes on without prepared statements where they get lost', async () => {
+      it('continues without prepared statements if they get lost', async () => {
         const { store, pool, once, end } = onPool({ connectionString: bouncer.url, max: 8 });
         const keys = Array.from({ length: 40 }, () => randomKey());
         for (const round of [1, 2]) {
@@ -111,7 +111,7 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
     ['is given back where no notification arrives', true, 0],
     ['is kept where they do', false, 1],
   ])('a connection whose process ID is unknown %s', async (_, isPooled, kept) => {
-    /** As of pg-native, which does not tell it. */
+    /** Like pg-native, which does not know its process ID. */
     class Nameless extends pg.Client {
       constructor(config?: pg.ClientConfig) {
         super(config);
@@ -132,7 +132,7 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
     });
     await eventually(heldCount).toBeGreaterThan(0);
     await eventually(heldCount).toBe(kept);
-    // Longer than a proof may take.
+    // Longer than the test of a connection may take.
     if (kept > 0) await sleep(6000);
     expect(heldCount()).toBe(kept);
     expect(told).toBe(0);
@@ -143,7 +143,7 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
     await bouncer.stop();
   });
 
-  it('goes on after DEALLOCATE ALL', async () => {
+  it('continues after DEALLOCATE ALL', async () => {
     const { pool, once, end, storeErrors } = onPool({ connectionString: server.url, max: 1 });
     expect(await once(randomKey(), () => 1)).toBe(1);
     await pool.query('DEALLOCATE ALL');

@@ -74,7 +74,7 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store on a small or busy
     await waiting.finish();
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
     expect(await once(randomKey(), () => 'new')).toBe('new');
-    // A lease that is renewed while the duplicate waits.
+    // The lease was renewed while the duplicate waited.
     expect(await own).toBe(1);
     expect(storeErrors()).toEqual([]);
   });
@@ -131,7 +131,7 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store on a small or busy
       }),
     );
     await eventually(() => held).toBe(4);
-    // Their renewals have the fifth connection.
+    // The fifth connection serves their renewals.
     await sleep(3000);
     give();
     expect(await Promise.all(runs)).toEqual([1, 2, 3, 4]);

@@ -6,7 +6,7 @@ import type { ClaimRequest } from '../../../src/store/store.js';
 
 export const sleep = (delayMs: number) => new Promise((resolve) => setTimeout(resolve, delayMs));
 
-/** What is going to be so; the machine may be slow and busy. */
+/** Waits for a value, long enough for a slow and busy machine. */
 export const eventually = (read: () => unknown): ReturnType<typeof expect.poll> =>
   expect.poll(read, { timeout: 30_000 });
 
@@ -47,7 +47,7 @@ export function onPool(
     store,
     once,
     storeErrors: () => events.filter(({ type }) => type === 'storeError'),
-    /** The connections that somebody holds. */
+    /** The number of connections in use. */
     heldCount: () => pool.totalCount - pool.idleCount,
     async end() {
       await once.close();

@@ -22,7 +22,7 @@ const outcome = {
   ttlMs: 60_000,
 } as const;
 
-describe('what is no pool, and no table', () => {
+describe('invalid pools and tables', () => {
   it.each([undefined, null, 1, 'postgres://localhost', {}, []])('%s', (pool) => {
     expect(() => postgresStore({ pool: pool as unknown as PostgresClient })).toThrow(
       expect.objectContaining({
@@ -121,7 +121,7 @@ describeWith('PostgreSQL', hasPostgres, 'the table of the PostgreSQL store', () 
     await store.close();
   });
 
-  it('is asked once for every step', async () => {
+  it('gets one query for every step', async () => {
     let queries = 0;
     const counting: PostgresClient = {
       query(...args: never[]) {
@@ -166,7 +166,7 @@ describeWith('PostgreSQL', hasPostgres, 'the table of the PostgreSQL store', () 
     await own.end();
   });
 
-  it('loses what has expired, in time', async () => {
+  it('deletes expired rows over time', async () => {
     const store = postgresStore({ pool, table: 'swept' });
     await store.migrate();
     await pool.query(
@@ -176,7 +176,7 @@ describeWith('PostgreSQL', hasPostgres, 'the table of the PostgreSQL store', () 
     const early = postgresStore({ pool, table: 'swept' });
     await early.claim('a', request('a'));
     expect(await rest()).toBe(1501);
-    // A store sweeps beside a claim, when it has not for a while.
+    // A store sweeps beside a claim, if it has not done so for a while.
     const later = performance.now() + 60_000;
     const now = performance.now;
     performance.now = () => later;

@@ -24,7 +24,7 @@ const outcome = {
   ttlMs: 60_000,
 } as const;
 
-describe('what is no client', () => {
+describe('values that are not clients', () => {
   it.each([undefined, null, 1, 'redis://localhost', {}, [], () => {}])('%s', (client) => {
     expect(() => redisStore({ client: client as unknown as RedisClient })).toThrow(
       expect.objectContaining({
@@ -54,7 +54,7 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
     await server?.stop();
   });
 
-  /** The commands that the server executes meanwhile, without those inside scripts. */
+  /** The commands that the server executes during `act`, without those inside scripts. */
   async function commandsOf(act: () => Promise<unknown>): Promise<string[]> {
     const monitor = await new Redis(server.url).monitor();
     const commands: string[] = [];
@@ -62,7 +62,8 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
       if (source !== 'lua') commands.push((args[0] as string).toUpperCase());
     });
     await act();
-    // What comes after it was executed after it.
+    // The server executes commands of a connection in order, so all commands before this one are
+    // done.
     await client.echo('the end');
     await expect.poll(() => commands.at(-1)).toBe('ECHO');
     monitor.disconnect();
@@ -92,7 +93,7 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
       end();
     });
 
-    it('subscribes on one more connection, from the first who watches until close()', async () => {
+    it('subscribes on one more connection, from the first watcher until close()', async () => {
       const { client, end } = await connect(server.port);
       const store = redisStore({ client, prefix: `${name}:` });
       await store.read('k');
@@ -118,7 +119,7 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
       end();
     });
 
-    it('publishes what somebody may wait for, and nothing else', async () => {
+    it('publishes only results that a caller may wait for', async () => {
       const { client, end } = await connect(server.port);
       const store = redisStore({ client, prefix: `${name}:` });
       await store.read('k');
@@ -141,7 +142,7 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
       await store.complete('r', 'a', outcome);
       await store.release('s', 'a');
       await store.renew('t', 'a', 0);
-      // Who takes it over is waited for by those who waited before.
+      // The earlier waiters also wait for the next owner.
       expect((await store.claim('t', { ...request('d'), takeUnknown: true })).claimed).toBe(true);
       await store.complete('t', 'd', outcome);
       expect(await published()).toBe(before + 4);
@@ -153,14 +154,14 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
       const { client, end } = await connect(server.port);
       const store = redisStore({ client, prefix: `${name}:` });
       await store.claim('cut', request('a'));
-      // As who waits is: else nobody is told.
+      // A waiting caller was refused. Otherwise the store publishes nothing.
       expect((await store.claim('cut', request('b'))).claimed).toBe(false);
       let told = 0;
       await store.watch?.('cut', () => {
         told++;
       });
       await server.ask('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
-      // What was missed is unknown, so watchers are told to look.
+      // Messages may have been lost, so watchers are notified.
       await expect.poll(() => told, { timeout: 20_000 }).toBeGreaterThan(0);
       await expect
         .poll(async () => server.ask('PUBSUB', 'CHANNELS'), { timeout: 20_000 })
@@ -185,10 +186,10 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
     });
   });
 
-  describe('is refused when it does not do what it is asked', () => {
+  describe('is rejected if it changes commands or replies', () => {
     type Send = (name: string, args: unknown[], send: () => Promise<unknown>) => unknown;
 
-    /** The real client, but for what comes between it and the store. */
+    /** The real client, with `change` between it and the store. */
     function between(change: Send): RedisClient {
       return new Proxy(client, {
         get(target, name) {
@@ -256,7 +257,7 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
         message: expect.stringMatching(why),
       });
       await expect(store.claim('k', request('a'))).rejects.toEqual(refusal);
-      // For good: nothing of what was asked is done.
+      // Every later call fails, too, without a command.
       await expect(store.read('k')).rejects.toEqual(refusal);
       expect(await client.exists('refused:k')).toBe(0);
     });
@@ -274,7 +275,7 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
     await own.stop();
   });
 
-  it('finds a value of somebody else, and leaves it alone', async () => {
+  it('does not touch a value of another program', async () => {
     await client.set('samekey:theirs', 'theirs');
     await client.lpush('samekey:list', 'theirs');
     const store = redisStore({ client });

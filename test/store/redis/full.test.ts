@@ -26,7 +26,7 @@ describeWith('redis-server', hasRedis, 'a Redis server that refuses long values'
         message: expect.stringMatching(/2097154 bytes, wanted at most the server's proto-max-bulk/),
         value,
       });
-      // The key is free again, and what is shorter is kept.
+      // The key is free again, and a shorter result is stored.
       expect(await once(key, () => 'short')).toBe('short');
       expect(await once(key, () => 'another')).toBe('short');
       await once.close();

@@ -94,7 +94,7 @@ describeWith('redis-server', hasRedis, 'the permissions of a Redis user', () => 
       end();
     });
 
-    it.each(['publish', '&samekey:*'])('without %s: nobody is told', async (word) => {
+    it.each(['publish', '&samekey:*'])('without %s: no watcher is notified', async (word) => {
       const { client, end } = await connectWith(connect, `no-publish-${library}`, word);
       const store = redisStore({ client });
       await store.claim('p', request('a'));

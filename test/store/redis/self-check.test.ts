@@ -18,14 +18,14 @@ const request = (owner: string): ClaimRequest => ({
   takeFinished: false,
 });
 
-/** One command of a self-check: which check it belongs to, and the how many-eth of it this is. */
+/** One command of a self-check: the number of the check, and of the command in it. */
 interface Step {
   readonly check: number;
   readonly step: number;
   readonly send: () => Promise<unknown>;
 }
 
-/** The real client, but for `change`, which comes between it and the commands of the self-check. */
+/** The real client, with `change` in place of the commands of the self-check. */
 function between(client: RedisClient, change: (step: Step) => unknown): RedisClient {
   const steps = new Map<string, number>();
   return new Proxy(client, {
@@ -45,10 +45,10 @@ function between(client: RedisClient, change: (step: Step) => unknown): RedisCli
   });
 }
 
-/** One of each library: what is restarted is the server. */
+/** One client of each library is enough, because the server is restarted. */
 const QUICK = ['node-redis 6', 'ioredis 6'];
 
-/** Commands of a self-check; each script is sent by digest, and once more as text. */
+/** The commands of a self-check. Each script is sent by its digest, and then as text. */
 const MOMENTS = Array.from({ length: 12 }, (_, at) => at + 1);
 
 describeWith('redis-server', hasRedis, 'the self-check of a Redis client', () => {
@@ -117,7 +117,7 @@ describeWith('redis-server', hasRedis, 'the self-check of a Redis client', () =>
     };
     const user = { username: 'plain', password: 'secret' };
 
-    /** Loses the scratch key in each of the first `checks`, by `lose`. */
+    /** Calls `lose` to lose the scratch key in each of the first `checks`. */
     function losing(checks: number, lose: () => Promise<unknown>) {
       return async ({ check, step, send }: Step) => {
         if (step === 4 && check <= checks) await lose();

@@ -39,7 +39,7 @@ describeWith('redis-server', hasRedis, 'the Redis store behind a sentinel', () =
       const open = () => redisStore({ client: connected.client, prefix: `[${name}]` });
       for (const { name: rule, run } of storeConformance({ open, steps: 100 })) it(rule, run);
 
-      it('goes on with the replica that is promoted', async () => {
+      it('continues with the promoted replica', async () => {
         const store = open();
         await store.claim('k', request('a'));
         expect((await store.claim('k', request('b'))).claimed).toBe(false);
@@ -48,12 +48,12 @@ describeWith('redis-server', hasRedis, 'the Redis store behind a sentinel', () =
         await store.watch?.('k', () => {
           told++;
         });
-        // What the replica does not have yet would be lost.
+        // Otherwise the replica could lose the write.
         expect(await sentinel.master.ask('WAIT', '1', '5000')).toMatch(/^:1/);
         await sentinel.master.kill();
         await expect.poll(() => store.renew('k', 'a', 60_000).catch(String), WITHIN).toBe(true);
         await expect.poll(() => told, WITHIN).toBeGreaterThan(0);
-        // The subscription is there again, too: every message is told.
+        // The subscription is restored, too: every message arrives.
         await expect
           .poll(async () => {
             const before = told;

@@ -17,7 +17,7 @@ import {
 useUpstream();
 
 describe('callers that wait together', () => {
-  it('each wait as long as they have patience, not as long as the first one has', async () => {
+  it('each wait for their own waitMs, not for that of the first caller', async () => {
     const answered = latch();
     server.behave = async ({ count }, response) => {
       await answered.opened;
@@ -36,7 +36,7 @@ describe('callers that wait together', () => {
     expect(stats().conflicts).toBe(1);
   });
 
-  it('are told one by one that a run is under way elsewhere', async () => {
+  it('are each refused while another process runs the request', async () => {
     const answered = latch();
     server.behave = async ({ count }, response) => {
       await answered.opened;
@@ -53,7 +53,7 @@ describe('callers that wait together', () => {
     await (await elsewhere).text();
   });
 
-  it('are told that a response is too long to join, and that counts', async () => {
+  it('are refused if a response is too long to join, and counted as conflicts', async () => {
     const { ask, stats } = fetchWith({
       maxResultBytes: 10,
       fetch: async () => new Response(new Uint8Array(1000)),
@@ -66,7 +66,7 @@ describe('callers that wait together', () => {
 });
 
 describe('waitUntil', () => {
-  it('that throws keeps the request from being sent', async () => {
+  it('that throws prevents the request', async () => {
     let sentCount = 0;
     const { ask } = fetchWith({
       waitUntil: () => {
@@ -80,8 +80,8 @@ describe('waitUntil', () => {
   });
 });
 
-describe('a response that a run of nobody’s made and that could not be kept', () => {
-  it('is given to who asked for the same meanwhile', async () => {
+describe('a response of an abandoned request that the store refuses', () => {
+  it('reaches a caller that joined before it arrived', async () => {
     const claimed = latch();
     const { ask } = fetchWith({
       store: hookedStore({
@@ -108,9 +108,9 @@ describe('a response that a run of nobody’s made and that could not be kept', 
   });
 });
 
-describe('two hundred duplicates that come and go', () => {
+describe('two hundred duplicates, some of which abort', () => {
   it.each([1, 2, 3, 4, 5, 6])(
-    'are answered or were gone, and all adds up (seed %i)',
+    'are answered or aborted, and the counts add up (seed %i)',
     async (seed) => {
       const rng = random(seed);
       const unhandled: unknown[] = [];
@@ -176,7 +176,7 @@ describe('two hundred duplicates that come and go', () => {
             if (!isAnswered) count('left');
             return;
           }
-          // As an SDK does it.
+          // An SDK retries in this way.
           pending = ask();
         }
       };
@@ -198,14 +198,14 @@ describe('two hundred duplicates that come and go', () => {
         storeErrors: 0,
         inFlight: 0,
       });
-      // Each request that was sent is one run, and each run one request.
+      // Each run sends one request.
       expect(upstream.requests.length).toBeLessThanOrEqual(executed + failed);
       if (onAbandoned === 'keep') {
         expect(upstream.requests.length).toBe(executed + failed);
         for (const [, nth] of sent) expect(nth).toBeLessThanOrEqual(2);
       }
       expect(executed).toBe(KEYS);
-      // Who was joined or replayed here was told so, as far as they waited for it.
+      // The callers that did not abort saw the same outcomes as the events.
       expect(joined).toBeGreaterThanOrEqual(told.joined ?? 0);
       expect(replayed).toBeGreaterThanOrEqual(told.replayed ?? 0);
     },

@@ -1,14 +1,15 @@
 /**
- * How a worker opens each kind of store. A new store is a line here, and a line for each of its faults
- * in `rows.ts`.
+ * How a process opens each kind of store, by the name of the kind, in the built package. A new store is
+ * one line here and one line in `all-stores.ts`.
  */
+// The clients reconnect. The store reports the failures until then.
 const ignore = () => {};
 const redisStore = async (client) =>
   (await import('../../dist/store/redis.js')).redisStore({ client });
 
 export const OPEN = {
   memory: async () => (await import('../../dist/store/memory.js')).memoryStore(),
-  'node-redis': async ({ url }) => {
+  redis: async ({ url }) => {
     const { createClient } = await import('redis');
     const client = createClient({ url });
     await client.on('error', ignore).connect();

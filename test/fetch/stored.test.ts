@@ -16,8 +16,8 @@ import {
 
 useUpstream();
 
-describe('a response that is complete and not kept yet', () => {
-  it('is given to nobody else before the store has it', async () => {
+describe('a complete response that is not stored yet', () => {
+  it('is not replayed before the store has it', async () => {
     const writing = latch();
     const kept = latch();
     const { ask } = fetchWith({
@@ -42,7 +42,7 @@ describe('a response that is complete and not kept yet', () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  it('is not what a later request gets when another owner has the key by then', async () => {
+  it('does not serve a later request after another owner has claimed the key', async () => {
     const writing = latch();
     const lost = latch();
     const slow = fetchWith({
@@ -54,7 +54,7 @@ describe('a response that is complete and not kept yet', () => {
             await lost.opened;
             return call();
           },
-          // It has been paused, and nobody hears of it.
+          // The process is paused and does not renew its lease.
           renew: () => new Promise(() => {}),
         },
         store,
@@ -72,7 +72,7 @@ describe('a response that is complete and not kept yet', () => {
     expect(upstream.requests).toHaveLength(2);
   });
 
-  it('is sent again for a later request when it could not be kept', async () => {
+  it('does not serve a later request if it could not be stored', async () => {
     const { ask } = fetchWith({
       store: hookedStore({
         complete: async () => {
@@ -88,7 +88,7 @@ describe('a response that is complete and not kept yet', () => {
 });
 
 describe('evict', () => {
-  it('of what is being looked up: the look is not what a later request gets', async () => {
+  it('while a caller reads the record: a later request does not receive that record', async () => {
     const found = latch();
     const told = latch();
     let isHeld = false;
@@ -121,7 +121,7 @@ describe('evict', () => {
     expect(await (await later).json()).toEqual({ count: 2 });
   });
 
-  it('of what is kept, before that is known here', async () => {
+  it('of a stored response before the store has replied to this process', async () => {
     const kept = latch();
     const told = latch();
     let isSlow = true;
@@ -150,7 +150,7 @@ describe('evict', () => {
 });
 
 describe('a fresh request', () => {
-  it('that waits for a look is not given what was there before it', async () => {
+  it('that waits for a reader of the store does not receive the older response', async () => {
     const other = fetchWith({ cache: false });
     const here = fetchWith({ cache: false });
     await (await other.ask()).text();
@@ -162,7 +162,7 @@ describe('a fresh request', () => {
     };
     const failing = other.ask({ model: 'm' }, { 'samekey-fresh': '1' });
     await expect.poll(() => upstream.requests.length).toBe(2);
-    // Waits for the one that is under way elsewhere, and gets what was there before when that fails.
+    // Waits for the request of the other process. When that fails, it receives the older response.
     const plain = here.ask();
     await soon();
     const fresh = here.ask({ model: 'm' }, { 'samekey-fresh': '1' });
@@ -178,7 +178,7 @@ describe('two payloads under one key', () => {
   const KEY = '00000000-0000-4000-8000-000000000001';
   const headers = { 'idempotency-key': KEY };
 
-  it('the one that was first is answered, though the other one is looking at the store', async () => {
+  it('the first payload is answered while the other one reads the store', async () => {
     const looking = latch();
     const told = latch();
     let isHeld = false;
@@ -210,8 +210,8 @@ describe('two payloads under one key', () => {
   });
 });
 
-describe('what cannot be written', () => {
-  it('reaches its callers, and those who come later are not kept waiting for ever', async () => {
+describe('a response that the store cannot write', () => {
+  it('reaches its callers, and later callers do not wait forever', async () => {
     const { ask, stats } = fetchWith({
       leaseMs: 300,
       store: hookedStore({

@@ -1,0 +1,90 @@
+import { configOptions } from '../once/config-options.js';
+import {
+  byteCount,
+  choice,
+  duration,
+  required,
+  type SettingsOf,
+  specs,
+  text,
+  textList,
+  wholeNumber,
+} from '../options/spec.js';
+import type { LogLevel } from '../proxy/proxy.js';
+import { exchangeOptions } from '../response/options.js';
+
+/** The options of `samekey proxy`, by the names of its flags. */
+export const proxyFlags = /* @__PURE__ */ specs(() => ({
+  /** The API that requests are sent to; a path in it precedes every path. */
+  upstream: required(text({})),
+  /** The store of the responses: redis://…, rediss://…, postgres://…, lmdb:PATH or memory:. */
+  store: text({ default: 'memory:' }),
+  /**
+   * Prefix of the keys in Redis.
+   * @defaultValue that of [`redisStore`](stores.md#which-options-are-there)
+   */
+  prefix: text({}),
+  /**
+   * Table in PostgreSQL.
+   * @defaultValue that of [`postgresStore`](stores.md#which-options-are-there)
+   */
+  table: text({}),
+  /** The port that the proxy listens on. */
+  port: wholeNumber({ default: 8787, max: 65_535 }),
+  /** The address that the proxy listens on; only this machine can reach the default. */
+  host: text({ default: '127.0.0.1' }),
+  /** A separate port for /metrics and /health, which are at /-/ otherwise. */
+  metricsPort: wholeNumber({ max: 65_535 }),
+  /** Exclude members that may differ between two attempts, by the preset of this API. */
+  preset: configOptions.presets,
+  /** Exclude the member at this path from the identity of a request. */
+  exclude: configOptions.excludedFields,
+  /** Scope of the keys: tenant, environment, …, outermost first. */
+  scope: configOptions.scope,
+  /** A header that differs between two attempts of one request, and so does not count. */
+  ignoreHeader: textList('the name of a header'),
+  /** The format of the keys that clients may send. */
+  keyFormat: choice('samekey', 'uuid', 'any'),
+  /** Pass requests through whose path begins with this. */
+  pass: textList('the beginning of a path'),
+  /** A JSON file with settings of samekey/once; flags and SAMEKEY_… variables precede it. */
+  config: text({}),
+  /** A JSON file with the prices of each model per million tokens. */
+  prices: text({}),
+  /** The largest body of a request that gets a key, which is held in memory. */
+  maxBody: byteCount({ default: 64 * 1024 ** 2, min: 1, max: 2 * 1024 ** 3 }),
+  /** How long the API, or a client that receives a response, may stall. */
+  idle: exchangeOptions.idleMs,
+  /** The time for open responses when the proxy shuts down. */
+  grace: duration({ default: 30_000, min: 1 }),
+  /** The least severe messages that are logged. */
+  logLevel: {
+    ...choice<LogLevel>('debug', 'info', 'warn', 'error', 'silent'),
+    default: 'info' as const,
+  },
+}));
+
+export type ProxyFlags = SettingsOf<typeof proxyFlags>;
+
+/** Each flag as the command line has it. */
+export const PROXY_FLAGS: Readonly<Record<keyof typeof proxyFlags, string>> = {
+  upstream: '-u, --upstream <URL>',
+  store: '-s, --store <ADDRESS>',
+  prefix: '--prefix <TEXT>',
+  table: '--table <NAME>',
+  port: '--port <NUMBER>',
+  host: '--host <ADDRESS>',
+  metricsPort: '--metrics-port <NUMBER>',
+  preset: '-p, --preset <NAME>',
+  exclude: '-x, --exclude <PATH>',
+  scope: '--scope <TEXT>',
+  ignoreHeader: '--ignore-header <NAME>',
+  keyFormat: '--key-format <NAME>',
+  pass: '--pass <PATH>',
+  config: '--config <FILE>',
+  prices: '--prices <FILE>',
+  maxBody: '--max-body <SIZE>',
+  idle: '--idle <TIME>',
+  grace: '--grace <TIME>',
+  logLevel: '--log-level <NAME>',
+};

@@ -1,0 +1,22 @@
+/** The sentences of proxy-flags.ts, written by `npm run docs`. */
+export const PROXY_SENTENCES = {
+  upstream: 'The API that requests are sent to; a path in it precedes every path.',
+  store: 'The store of the responses: redis://…, rediss://…, postgres://…, lmdb:PATH or memory:.',
+  prefix: 'Prefix of the keys in Redis.',
+  table: 'Table in PostgreSQL.',
+  port: 'The port that the proxy listens on.',
+  host: 'The address that the proxy listens on; only this machine can reach the default.',
+  metricsPort: 'A separate port for /metrics and /health, which are at /-/ otherwise.',
+  preset: 'Exclude members that may differ between two attempts, by the preset of this API.',
+  exclude: 'Exclude the member at this path from the identity of a request.',
+  scope: 'Scope of the keys: tenant, environment, …, outermost first.',
+  ignoreHeader: 'A header that differs between two attempts of one request, and so does not count.',
+  keyFormat: 'The format of the keys that clients may send.',
+  pass: 'Pass requests through whose path begins with this.',
+  config: 'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables precede it.',
+  prices: 'A JSON file with the prices of each model per million tokens.',
+  maxBody: 'The largest body of a request that gets a key, which is held in memory.',
+  idle: 'How long the API, or a client that receives a response, may stall.',
+  grace: 'The time for open responses when the proxy shuts down.',
+  logLevel: 'The least severe messages that are logged.',
+};
