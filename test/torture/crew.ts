@@ -8,7 +8,7 @@ import { ended, endWithTests } from '../servers/process.js';
 import { type EventBody, type HistoryEvent, readHistory, sharedClockMs } from './history.js';
 
 // The same path from `test/torture/` and from `build/torture/`, the folder of the bundle.
-const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
+const WORKER = fileURLToPath(new URL('../../test/torture/worker.mjs', import.meta.url));
 
 /** The store of a worker. `kind` names a line of `open-store.mjs`; the rest are its options. */
 export interface StoreAt {

@@ -14,7 +14,7 @@ import { sharedClockMs } from './history.js';
 import { startLink } from './link.js';
 import type { Row, Subject } from './torture.js';
 
-const SERVER = fileURLToPath(new URL('http-server.mjs', import.meta.url));
+const SERVER = fileURLToPath(new URL('../../test/torture/http-server.mjs', import.meta.url));
 const missing = () => (hasRedis ? undefined : 'redis-server is not here');
 const load = { evicts: 0, freshCalls: 0 };
 
