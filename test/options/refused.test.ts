@@ -87,8 +87,8 @@ const outOfRange = ({ kind, min = 0, max = Number.MAX_SAFE_INTEGER }: OptionSpec
 /** What `redisStore` and `postgresStore` check themselves, by calling it. */
 const CLIENTS: ReadonlySet<string> = new Set(['client', 'pool']);
 
-const FRAMEWORKS = ['honoIdempotency', 'expressIdempotency', 'fastifyIdempotency'];
-const specsOf = (maker: string) => all[FRAMEWORKS.includes(maker) ? 'idempotent' : maker] ?? {};
+/** The middleware of every framework has the options of `idempotent`. */
+const specsOf = (maker: string) => all[maker.endsWith('Idempotency') ? 'idempotent' : maker] ?? {};
 
 describe.each(Object.entries(MAKERS))(
   '%s refuses, when it is called,',
