@@ -5,15 +5,22 @@ import { defineConfig } from 'vitest/config';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
 
-/** `npm run test:deep` runs only the files in which depth makes a difference: see test/depth.ts. */
-const deepFiles = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.test.ts'))
-  .map((path) => join('test', path))
-  .filter((path) => /\/depth\.js'/.test(readFileSync(join(ROOT, path), 'utf8')));
+const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))
+  .map((path) => join('test', path));
+
+/** Only `npm run test:deep` runs these: kill series, proxies and stores in many processes, … */
+const isDeepOnly = (path: string) => path.endsWith('.deep.test.ts');
+
+/** It also runs the files whose depth makes a difference: see test/depth.ts. */
+const hasDepth = (path: string) => /\/depth\.js'/.test(readFileSync(join(ROOT, path), 'utf8'));
 
 export default defineConfig({
   test: {
-    include: process.env.TEST_DEEP === undefined ? ['test/**/*.test.ts'] : deepFiles,
+    include:
+      process.env.TEST_DEEP === undefined
+        ? files.filter((path) => !isDeepOnly(path))
+        : files.filter((path) => isDeepOnly(path) || hasDepth(path)),
     globalSetup: 'test/depth-notice.ts',
     // A slow and busy machine must pass. The timeouts only catch a test that hangs.
     testTimeout: 120_000,

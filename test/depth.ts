@@ -1,7 +1,6 @@
 /**
- * `npm test` samples the expensive tests. `npm run test:deep` sets TEST_DEEP and runs all of them. Every
- * rule has a test in both: depth changes how often, or on how many stores, a rule is tested. A test that
- * `npm test` has no time for is an `it.runIf(isDeep)`, which `npm test` reports as skipped.
+ * `npm test` samples the expensive tests. `npm run test:deep` sets TEST_DEEP and runs all of them: also
+ * the files named `*.deep.test.ts`, and each `it.runIf(isDeep)`, which `npm test` reports as skipped.
  */
 export const isDeep = process.env.TEST_DEEP !== undefined;
 
