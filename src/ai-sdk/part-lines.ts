@@ -121,7 +121,8 @@ export class PartLines {
 
 function fromLine(line: string, unwritten?: Unwritten): unknown {
   if (!line.startsWith(UNWRITTEN)) return parse(line);
-  if (!unwritten?.has(line)) throw new BrokenResponseError(line, 'a part of it is gone');
+  if (!unwritten?.has(line))
+    throw new BrokenResponseError(line, 'a part of it is no longer in memory');
   return unwritten.get(line);
 }
 

@@ -9,7 +9,7 @@ export interface Subscriber {
 
 /**
  * A function whose callers read its value while the value arrives, such as a response whose body is
- * still streaming in. `once` decides who may subscribe; the function only hands out the value.
+ * still streaming in. `once` decides which callers subscribe; the function only hands out the value.
  */
 export interface LiveFunction<S extends Subscriber = Subscriber> {
   /** Resolves to the whole value, to be stored. Calls `onArriving` when subscribers can start to read. */

@@ -43,7 +43,7 @@ export class ResponseSubscriber implements Subscriber {
     return this.#response.head as ResponseHead;
   }
 
-  /** The body from its beginning, or `null` if the response has none. */
+  /** The body from its beginning, or `null` for a response without a body. */
   get body(): ReadableStream<Uint8Array> | null {
     if (this.#response.hasBody) return this.#body ?? null;
     this.cancel();
@@ -220,7 +220,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       if (isStored || response.ok) {
         fault = watch.fault(bodyOf);
       }
-      // A handler's stream that reports a failure is complete all the same: no connection cut it off.
+      // A handler's stream is complete even if it reports a failure: no connection cut it off.
       const endsWell = isCoded && !response.headers.has('content-length');
       if (fault !== undefined && !endsWell) throw new BrokenResponseError(key, fault);
     } catch (error) {

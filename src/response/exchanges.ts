@@ -75,7 +75,7 @@ export class Exchanges {
     return { outcome, settled: Promise.resolve(), response: toResponse(head, bytes, marks) };
   }
 
-  /** Removes the stored response; `false` if there was none, or the key is in use. */
+  /** Removes the stored response; `false` if nothing was stored, or the key is in use. */
   evict(key: string): Promise<boolean> {
     return this.once.evict(key);
   }
