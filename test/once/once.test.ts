@@ -1,26 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
 import { keyOf } from '../../src/index.js';
-import { createOnce, type OnceEvent, type OnceOptions } from '../../src/once/index.js';
+import { createOnce } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
+import { setUp, sleep } from './scene.js';
 
 const KEY = keyOf({ order: 7 });
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A `once` on its own store, its events, and a function that counts its calls. */
-function setUp(options: Partial<OnceOptions> = {}) {
-  const events: OnceEvent[] = [];
-  const once = createOnce({
-    store: memoryStore(),
-    onEvent: (event) => events.push(event),
-    ...options,
-  });
-  let calls = 0;
-  const call = async () => {
-    await sleep(5);
-    return { answer: ++calls };
-  };
-  return { once, call, events, types: () => events.map(({ type }) => type), calls: () => calls };
-}
 
 describe('once', () => {
   it('runs the function once for ten thousand callers at once', async () => {

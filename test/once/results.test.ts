@@ -1,26 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { keyOf } from '../../src/index.js';
-import { createOnce, type OnceEvent, type OnceOptions, richCodec } from '../../src/once/index.js';
+import { richCodec } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
+import { setUp } from './scene.js';
 
 const KEY = keyOf({ order: 7 });
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A `once` on its own store, its events, and a function that counts its calls. */
-function setUp(options: Partial<OnceOptions> = {}) {
-  const events: OnceEvent[] = [];
-  const once = createOnce({
-    store: memoryStore(),
-    onEvent: (event) => events.push(event),
-    ...options,
-  });
-  let calls = 0;
-  const call = async () => {
-    await sleep(5);
-    return { answer: ++calls };
-  };
-  return { once, call, events, types: () => events.map(({ type }) => type), calls: () => calls };
-}
 
 describe('results', () => {
   it('may be nothing', async () => {

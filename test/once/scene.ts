@@ -1,5 +1,6 @@
 import { randomKey } from '../../src/index.js';
 import { createOnce, type OnceEvent, type OnceOptions } from '../../src/once/index.js';
+import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -57,4 +58,20 @@ export async function crash(store: Store, key: string, leaseMs: number, fingerpr
 export function pause(ms: number): void {
   const until = performance.now() + ms;
   while (performance.now() < until);
+}
+
+/** A `once` on its own store, its events, and a function that counts its calls. */
+export function setUp(options: Partial<OnceOptions> = {}) {
+  const events: OnceEvent[] = [];
+  const once = createOnce({
+    store: memoryStore(),
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  let calls = 0;
+  const call = async () => {
+    await sleep(5);
+    return { answer: ++calls };
+  };
+  return { once, call, events, types: () => events.map(({ type }) => type), calls: () => calls };
 }
