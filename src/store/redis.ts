@@ -59,6 +59,12 @@ function isTooLong(error: unknown): boolean {
   return error instanceof Error && error.message.includes('Protocol error: invalid bulk length');
 }
 
+/** The number in a reply to `CONFIG GET`: a list, or a map in RESP3. */
+function limitIn(reply: unknown): number {
+  const values = reply instanceof Map ? [...reply.values()] : Object.values(reply ?? {});
+  return values.map(Number).find((limit) => limit > 0) ?? Number.POSITIVE_INFINITY;
+}
+
 class RedisStore implements Store {
   readonly name = 'redis';
   readonly watch?: (key: string, notify: () => void) => Promise<() => void>;
@@ -171,12 +177,27 @@ class RedisStore implements Store {
     try {
       return await this.#decide('complete', key, args);
     } catch (error) {
-      if (payload.length < LEAST_BULK_LIMIT || !isTooLong(error)) throw error;
+      if (payload.length < LEAST_BULK_LIMIT) throw error;
+      if (!isTooLong(error) && !(await this.#isOverLimit(key, payload))) throw error;
       return fail(
         RangeError,
         'SAMEKEY_STORE_FULL',
         `Cannot store a result in Redis: it takes ${payload.length} bytes, wanted at most the server's proto-max-bulk-len`,
       );
+    }
+  }
+
+  /**
+   * Whether the server refuses a value of this length. The client often fails to send the rest of
+   * a too long command before it reads the reply: it reports a lost connection. Without the
+   * permission to ask, the answer is no.
+   */
+  async #isOverLimit(key: string, payload: Uint8Array): Promise<boolean> {
+    try {
+      const command = ['CONFIG', 'GET', 'proto-max-bulk-len'];
+      return payload.length > limitIn(await this.#connection.send(this.#prefix + key, command));
+    } catch {
+      return false;
     }
   }
 
