@@ -1,5 +1,6 @@
 /** `samekey/server`: a handler that processes the same request at most once. */
 import { fail, nameOf } from '../errors/errors.js';
+import { withKnownLength } from './known-length.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
@@ -111,7 +112,7 @@ export async function unlessDisconnected(
   answer: () => Promise<Response>,
 ): Promise<Response> {
   try {
-    return await answer();
+    return await withKnownLength(await answer());
   } catch (error) {
     if (signal.aborted && error === signal.reason) return new Response(null, { status: 499 });
     throw error;
