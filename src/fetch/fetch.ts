@@ -114,10 +114,13 @@ class Sender {
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(settings);
     const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
-    this.exchanges = new Exchanges({
-      ...settings,
-      savingOf: (response: StoredResponse) => savingOf(response, table),
-    });
+    this.exchanges = new Exchanges(
+      {
+        ...settings,
+        savingOf: (response: StoredResponse) => savingOf(response, table),
+      },
+      'server',
+    );
   }
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {

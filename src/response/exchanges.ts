@@ -7,6 +7,7 @@ import {
   type ResponseRules,
   type ResponseSubscriber,
 } from './arriving-response.js';
+import type { ResponseOrigin } from './judge.js';
 import type { ExchangeSettings } from './options.js';
 import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';
 
@@ -44,15 +45,14 @@ export class Exchanges {
   readonly once: OnceRunner;
   readonly #rules: ResponseRules;
 
-  /** @param isCoded Whether bodies are still in their `content-encoding`: a handler's are, `fetch` decodes them. */
-  constructor(settings: ExchangeSettings, isCoded = false) {
+  constructor(settings: ExchangeSettings, origin: ResponseOrigin) {
     this.once = new OnceRunner({ ...settings, codec: responseCodec, storeErrors: () => false });
     this.#rules = {
       maxBytes: settings.maxResultBytes,
       maxUnreadBytes: settings.maxUnreadBytes,
       idleMs: settings.idleMs,
       isStored: settings.storeResponses,
-      isCoded,
+      origin,
     };
   }
 

@@ -95,7 +95,7 @@ export class IdempotencyRules<Incoming> {
         unknownErrors: () => false,
         onEvent: onEvent && ((event) => onEvent(withHandlerError(event))),
       },
-      true,
+      'handler',
     );
     this.#header = new KeyHeader(settings);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
