@@ -12,6 +12,7 @@ import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
 import { keyOfRequest } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
+import { ResponseJudge } from '../response/judge.js';
 import type { StoredResponse } from '../response/stored-response.js';
 import { type FetchOptions, fetchOptions } from './options.js';
 
@@ -119,7 +120,7 @@ class Sender {
         ...settings,
         savingOf: (response: StoredResponse) => savingOf(response, table),
       },
-      'server',
+      { judge: (response, maxBytes) => new ResponseJudge(response, maxBytes) },
     );
   }
 

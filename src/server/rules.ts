@@ -7,6 +7,7 @@ import { readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
 import { Exchanges } from '../response/exchanges.js';
+import { HandlerJudge } from './handler-judge.js';
 import {
   type ServerControls,
   type ServerOptions,
@@ -95,7 +96,7 @@ export class IdempotencyRules<Incoming> {
         unknownErrors: () => false,
         onEvent: onEvent && ((event) => onEvent(withHandlerError(event))),
       },
-      'handler',
+      { isCoded: true, judge: (response, maxBytes) => new HandlerJudge(response, maxBytes) },
     );
     this.#header = new KeyHeader(settings);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
