@@ -164,8 +164,7 @@ class Sender {
       return { key: derived.key, fingerprint: undefined, sentKey: derived.key };
     }
     this.#header.require(callersKey, this.#settings.keyFormat);
-    // Two accounts or URLs never share a caller's key.
-    const key = scoped([...derived.scope, "caller's key"], callersKey);
+    const key = scoped([...derived.callersScope, "caller's key"], callersKey);
     return { key, fingerprint: derived.contentKey, sentKey: callersKey };
   }
 

@@ -200,12 +200,10 @@ export class Handler {
       'accept-encoding',
     ) as HeaderPair[];
     for (const [name, value] of pairs) headers.append(name, value);
-    const isForm = /^multipart\/form-data\b/i.test(headers.get('content-type') ?? '');
     const init: ProxiedInit = {
       method: request.method as string,
       headers,
-      // `idempotentFetch` parses a form only if it must make a `Request` of the body, as of a `Blob`.
-      body: isForm ? new Blob([body]) : body,
+      body,
       signal: call.signal,
       proxied: { path, body },
     };

@@ -1,7 +1,6 @@
 import { encoder } from '../engine/utf8.js';
 import { type IdentityLike, keyOf, scoped, sha256Hex } from '../index.js';
 import { mediaType } from '../request/counted-headers.js';
-import { contentOf } from '../request/outgoing-request.js';
 import { keyOfBody } from '../request/request-key.js';
 import { joinChunks } from '../response/chunks.js';
 import { codeOf } from './problem.js';
@@ -32,7 +31,7 @@ export async function fingerprintOf(
     const key = unlessEmpty(() => keyOf(payload.parsed, identity)) ?? keyOf(payload.parsed);
     return scoped(scope, key);
   }
-  const content = { headers, ...(await contentOf(headers, payload.body)) };
+  const content = { headers, body: payload.body, form: undefined };
   try {
     return scoped(scope, await keyOfBody(content, identity));
   } catch (error) {
