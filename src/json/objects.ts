@@ -1,4 +1,5 @@
 /** How JSON represents a JavaScript object. */
+import { Digits } from './digits.js';
 import { sortNames } from './sort-names.js';
 
 /** Built-in objects whose content `JSON.stringify` drops silently. */
@@ -37,7 +38,8 @@ export function unbox(value: object): unknown {
 }
 
 export function isContainer(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && unbox(value) === value;
+  if (typeof value !== 'object' || value === null) return false;
+  return unbox(value) === value && !(value instanceof Digits);
 }
 
 /** Whether `JSON.stringify` writes an array as its elements: an array may have a `toJSON`. */

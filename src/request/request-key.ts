@@ -1,6 +1,8 @@
 import { encoder } from '../engine/utf8.js';
 import {
   canonicalize,
+  defineIdentity,
+  type Identity,
   type IdentityLike,
   type Key,
   keyOf,
@@ -26,6 +28,13 @@ export interface RequestKey {
    */
   readonly callersScope: readonly string[];
 }
+
+/**
+ * Returns the identity of a request's body, compiled. An integer that no double holds exactly, such as
+ * an int64 seed, keeps its digits: two requests with two seeds are two requests.
+ */
+export const bodyIdentity = (identity: IdentityLike | undefined): Identity =>
+  defineIdentity({ bigNumbers: 'digits', ...identity });
 
 /** Derives the key of a request from its method, URL, account, counted headers and body. */
 export async function keyOfRequest(
@@ -64,8 +73,8 @@ function countedSettings({ url, headers, init }: OutgoingRequest) {
 }
 
 /**
- * Errors of a body that is not JSON, is nested too deeply, or has a number that two programs may read
- * differently. Its key is that of its bytes.
+ * Errors of a body that is not JSON, is nested too deeply, or has a number that no program can read, such
+ * as 1e400. Its key is that of its bytes.
  */
 const KEYED_AS_BYTES = new Set([
   'SAMEKEY_BAD_JSON',

@@ -24,7 +24,7 @@ export function payloadOfParsed(parsed: unknown): Payload {
 export async function fingerprintOf(
   { search, headers }: { readonly search: string; readonly headers: Headers },
   payload: Payload,
-  identity: IdentityLike | undefined,
+  identity: IdentityLike,
 ): Promise<string> {
   const scope = [search, mediaType(headers.get('content-type'))];
   if ('parsed' in payload) {
