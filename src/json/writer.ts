@@ -1,6 +1,13 @@
 import { isWellFormed } from '../hash/content.js';
 import { Digits } from './digits.js';
-import { hasMembers, isContainer, isOrdinary, sortedNames, unbox } from './objects.js';
+import {
+  hasMembers,
+  isContainer,
+  isInvalidDate,
+  isOrdinary,
+  sortedNames,
+  unbox,
+} from './objects.js';
 import { refuseCycle, refuseDepth, refuseNumber, refuseSurrogate, refuseType } from './refuse.js';
 import type { Selection } from './selection.js';
 import { NUMBERS_PER_PIECE, type TextBuffer } from './text-buffer.js';
@@ -368,7 +375,9 @@ export class CanonicalWriter {
   #toJson(value: object, key: string): unknown {
     // The `toJSON` of a Buffer lists its bytes as numbers. All typed arrays are rejected alike.
     if (ArrayBuffer.isView(value)) return value;
-    return (value as { toJSON(key: string): unknown }).toJSON(key);
+    const json = (value as { toJSON(key: string): unknown }).toJSON(key);
+    // The `toJSON` of an invalid date gives null. It is rejected, too.
+    return json === null && isInvalidDate(value) ? value : json;
   }
 
   #path(depth: number): (string | number)[] {
