@@ -1,11 +1,12 @@
 import { fail, nameOf } from '../errors/errors.js';
-import { defineIdentity, type IdentityLike, scoped } from '../index.js';
+import { type IdentityLike, scoped } from '../index.js';
 import type { AbortSource } from '../once/abort.js';
 import type { OnceEvent } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
 import { readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
+import { bodyIdentity } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
 import { HandlerJudge } from './handler-judge.js';
 import {
@@ -78,7 +79,7 @@ export class IdempotencyRules<Incoming> {
   readonly maxBodyBytes: number;
   readonly #exchanges: Exchanges;
   readonly #settings: ServerSettings<Incoming>;
-  readonly #identity: IdentityLike | undefined;
+  readonly #identity: IdentityLike;
   readonly #header: KeyHeader;
   readonly #methods: ReadonlySet<string>;
 
@@ -89,7 +90,7 @@ export class IdempotencyRules<Incoming> {
     }) as ServerSettings<Incoming>;
     const { identity, methods, maxBodyBytes, onEvent } = settings;
     this.#settings = settings;
-    this.#identity = identity && defineIdentity(identity);
+    this.#identity = bodyIdentity(identity);
     this.#exchanges = new Exchanges(
       {
         ...settings,
