@@ -10,8 +10,9 @@ import { readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
 import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
-import { keyOfRequest } from '../request/request-key.js';
+import { bodyIdentity, keyOfRequest } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
+import { ResponseJudge } from '../response/judge.js';
 import type { StoredResponse } from '../response/stored-response.js';
 import { type FetchOptions, fetchOptions } from './options.js';
 
@@ -108,16 +109,19 @@ class Sender {
       others: { createOnce: onceOptions },
     });
     const { fetch = globalThis.fetch, methods, prices, currency } = settings;
-    this.#settings = settings;
+    this.#settings = { ...settings, identity: bodyIdentity(settings.identity) };
     // A platform's `fetch` must not be called as a method of this object.
     this.#fetch = (input, init) => fetch(input, init);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(settings);
     const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
-    this.exchanges = new Exchanges({
-      ...settings,
-      savingOf: (response: StoredResponse) => savingOf(response, table),
-    });
+    this.exchanges = new Exchanges(
+      {
+        ...settings,
+        savingOf: (response: StoredResponse) => savingOf(response, table),
+      },
+      { judge: (response, maxBytes) => new ResponseJudge(response, maxBytes) },
+    );
   }
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
@@ -164,8 +168,7 @@ class Sender {
       return { key: derived.key, fingerprint: undefined, sentKey: derived.key };
     }
     this.#header.require(callersKey, this.#settings.keyFormat);
-    // Two accounts or URLs never share a caller's key.
-    const key = scoped([...derived.scope, "caller's key"], callersKey);
+    const key = scoped([...derived.callersScope, "caller's key"], callersKey);
     return { key, fingerprint: derived.contentKey, sentKey: callersKey };
   }
 

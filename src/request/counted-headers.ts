@@ -51,7 +51,7 @@ export function countedHeaders(
  * Keeps parameters that change the meaning, such as the `action` of SOAP, and drops those that do
  * not: a multipart boundary is random, and JSON is UTF-8 with any `charset` (RFC 8259 §8.1).
  */
-function normalizeContentType(value: string): string {
+export function normalizeContentType(value: string): string {
   const type = mediaType(value);
   if (!value.includes(';')) return type;
   const parameters = value

@@ -1,12 +1,14 @@
 import { fail, nameOf } from '../errors/errors.js';
-import { defineIdentity, type IdentityLike, scoped } from '../index.js';
+import { type IdentityLike, scoped } from '../index.js';
 import type { AbortSource } from '../once/abort.js';
 import type { OnceEvent } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
 import { readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
+import { bodyIdentity } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
+import { HandlerJudge } from './handler-judge.js';
 import {
   type ServerControls,
   type ServerOptions,
@@ -77,7 +79,7 @@ export class IdempotencyRules<Incoming> {
   readonly maxBodyBytes: number;
   readonly #exchanges: Exchanges;
   readonly #settings: ServerSettings<Incoming>;
-  readonly #identity: IdentityLike | undefined;
+  readonly #identity: IdentityLike;
   readonly #header: KeyHeader;
   readonly #methods: ReadonlySet<string>;
 
@@ -88,14 +90,14 @@ export class IdempotencyRules<Incoming> {
     }) as ServerSettings<Incoming>;
     const { identity, methods, maxBodyBytes, onEvent } = settings;
     this.#settings = settings;
-    this.#identity = identity && defineIdentity(identity);
+    this.#identity = bodyIdentity(identity);
     this.#exchanges = new Exchanges(
       {
         ...settings,
         unknownErrors: () => false,
         onEvent: onEvent && ((event) => onEvent(withHandlerError(event))),
       },
-      true,
+      { isCoded: true, judge: (response, maxBytes) => new HandlerJudge(response, maxBytes) },
     );
     this.#header = new KeyHeader(settings);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));

@@ -174,6 +174,23 @@ describe("a caller's own key", () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
+  it('identifies the request whatever its other headers say', async () => {
+    const { ask } = fetchWith();
+    const telemetry = (n: number) => ({
+      'Idempotency-Key': KEY,
+      'x-stripe-client-telemetry': `{"last_request_metrics":${n}}`,
+      'x-attempt': String(n),
+      'anthropic-version': String(n),
+    });
+    expect(await readOutcome(ask({ a: 1 }, telemetry(1)))).toBe('executed');
+    expect(await readOutcome(ask({ a: 1 }, telemetry(2)))).toBe('replayed');
+    expect(await rejection(ask({ a: 2 }, telemetry(3)))).toMatchObject({
+      code: 'SAMEKEY_MISMATCH',
+    });
+    const elsewhere = await ask({ a: 1 }, { ...telemetry(1), host: 'other.example' });
+    expect(outcomeOf(elsewhere)).toBe('executed');
+  });
+
   it('does not equal the same key of another account', async () => {
     const { ask } = fetchWith();
     await (await ask({}, { 'Idempotency-Key': KEY, 'x-api-key': 'a' })).text();
