@@ -89,12 +89,15 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
   const { prices, currency } = settings;
   const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
   const lines = new PartLines();
-  const exchanges = new Exchanges({
-    ...settings,
-    // Each answer is shared as a response with status 200.
-    storeResponses: () => true,
-    savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
-  });
+  const exchanges = new Exchanges(
+    {
+      ...settings,
+      // Each answer is shared as a response with status 200.
+      storeResponses: () => true,
+      savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
+    },
+    { judge: (response) => lines.judgeOf(response) },
+  );
 
   /** Makes a call at most once, and returns its answer, which may still be arriving. */
   async function answer<P extends CallParams>(

@@ -19,7 +19,7 @@ export interface ResponseRules {
   /** Whether bodies are still in their `content-encoding`: those of handlers in this process. */
   readonly isCoded: boolean;
   /** Returns the judge of a response; without one, all responses are complete. */
-  readonly judge: ((response: Response, maxBytes: number) => BodyJudge) | undefined;
+  readonly judge: ((response: Response, maxBytes: number) => BodyJudge | undefined) | undefined;
 }
 
 /** What `storeResponses` decides by, at the end of a response. */
