@@ -21,9 +21,13 @@ export type SpecificationVersion = 'v2' | 'v3' | 'v4';
 
 /** The part of a model that the middleware uses. */
 export interface Model<P, G, S> {
+  /** The name of the provider. Part of the key. */
   readonly provider: string;
+  /** The name of the model. Part of the key. */
   readonly modelId: string;
+  /** Resolves to a whole answer. */
   doGenerate(params: P): PromiseLike<G>;
+  /** Resolves to an answer that streams in. */
   doStream(params: P): PromiseLike<S>;
 }
 
@@ -48,16 +52,19 @@ interface Streamed {
 export interface IdempotencyMiddleware<V extends SpecificationVersion = 'v4'> {
   /** Matches every version, because the wrapped functions are the same in all. */
   readonly specificationVersion: V;
+  /** Resolves to the answer of the model, from its first call. */
   wrapGenerate<P extends CallParams, G extends Generated>(call: {
     readonly params: P;
     readonly model: Model<P, G, unknown>;
   }): Promise<G>;
+  /** Resolves to the stream of the answer, from its first call. */
   wrapStream<P extends CallParams, S extends Streamed>(call: {
     readonly params: P;
     readonly model: Model<P, unknown, S>;
   }): Promise<S>;
   /** Removes the stored answer of a key. `providerMetadata.samekey.key` of an answer is its key. */
   evict(key: string): Promise<boolean>;
+  /** Returns the counts of this process. */
   stats(): OnceStats;
   /** Refuses new calls, waits for the calls in progress and closes the store. */
   close(): Promise<void>;

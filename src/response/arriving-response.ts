@@ -24,8 +24,11 @@ export interface ResponseRules {
 
 /** What `storeResponses` decides by, at the end of a response. */
 export interface ResponseInfo {
+  /** The HTTP status. */
   readonly status: number;
+  /** The headers of the response. */
   readonly headers: Headers;
+  /** The URL of the response, after redirects. */
   readonly url: string;
   /**
    * What the response is: `complete`; `failed`, by its status or because it says so; or `unknown`, for
