@@ -12,6 +12,7 @@ import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
 import { bodyIdentity, keyOfRequest } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
+import { ResponseJudge } from '../response/judge.js';
 import type { StoredResponse } from '../response/stored-response.js';
 import { type FetchOptions, fetchOptions } from './options.js';
 
@@ -114,10 +115,13 @@ class Sender {
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(settings);
     const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
-    this.exchanges = new Exchanges({
-      ...settings,
-      savingOf: (response: StoredResponse) => savingOf(response, table),
-    });
+    this.exchanges = new Exchanges(
+      {
+        ...settings,
+        savingOf: (response: StoredResponse) => savingOf(response, table),
+      },
+      { judge: (response, maxBytes) => new ResponseJudge(response, maxBytes) },
+    );
   }
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {

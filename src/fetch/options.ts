@@ -51,7 +51,7 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
 
 const REPLACED = ['onEvent', 'savingOf', 'unknownErrors'] as const;
 
-/** The options of `idempotentFetch`. */
+/** The options of `idempotentFetch`: its own, and those of `createOnce` (`src/once/options.ts`), with their defaults. */
 export const fetchOptions: Omit<typeof exchangeOptions, (typeof REPLACED)[number]> &
   typeof requestKeyOptions &
   typeof keyHeaderOptions &

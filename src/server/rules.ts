@@ -8,6 +8,7 @@ import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
 import { bodyIdentity } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
+import { HandlerJudge } from './handler-judge.js';
 import {
   type ServerControls,
   type ServerOptions,
@@ -96,7 +97,7 @@ export class IdempotencyRules<Incoming> {
         unknownErrors: () => false,
         onEvent: onEvent && ((event) => onEvent(withHandlerError(event))),
       },
-      true,
+      { isCoded: true, judge: (response, maxBytes) => new HandlerJudge(response, maxBytes) },
     );
     this.#header = new KeyHeader(settings);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
