@@ -11,9 +11,13 @@ export type FetchEvent =
   | {
       /** One key was requested many times with a `temperature` above 0: its caller may expect different answers. */
       readonly type: 'repeats';
+      /** The key that was requested many times. */
       readonly key: string;
+      /** The W3C Trace Context of the request. */
       readonly traceparent: string | undefined;
+      /** How many times it was requested. */
       readonly count: number;
+      /** The `temperature` in the body of the request. */
       readonly temperature: number;
     };
 
@@ -63,4 +67,5 @@ export const fetchOptions: Omit<typeof exchangeOptions, (typeof REPLACED)[number
   ),
 );
 
+/** The options of `idempotentFetch`. */
 export interface FetchOptions extends OptionsOf<typeof fetchOptions> {}
