@@ -167,7 +167,8 @@ class Sender {
     if (callersKey === undefined) {
       return { key: derived.key, fingerprint: undefined, sentKey: derived.key };
     }
-    this.#header.require(callersKey, this.#settings.keyFormat);
+    const { keyFormat } = this.#settings;
+    if (keyFormat !== undefined) this.#header.require(callersKey, keyFormat);
     const key = scoped([...derived.callersScope, "caller's key"], callersKey);
     return { key, fingerprint: derived.contentKey, sentKey: callersKey };
   }
