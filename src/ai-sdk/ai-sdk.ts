@@ -5,7 +5,7 @@ import { savingIn } from '../cost/saving.js';
 import { untilAborted } from '../once/abort.js';
 import type { OnceStats } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
-import { readOptions } from '../options/read.js';
+import { optionOf, readOptions } from '../options/read.js';
 import { Exchanges } from '../response/exchanges.js';
 import { headOf, type StoredResponse } from '../response/stored-response.js';
 import { type CallParams, keyOfCall, readCall } from './call.js';
@@ -91,7 +91,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
   options: IdempotencyMiddlewareOptions,
 ): IdempotencyMiddleware<V> {
   const settings = readOptions(middlewareOptions, options, 'options of idempotencyMiddleware', {
-    others: { createOnce: onceOptions },
+    hintAt: optionOf({ createOnce: onceOptions }),
   });
   const { prices, currency } = settings;
   const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
@@ -103,7 +103,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       storeResponses: () => true,
       savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
     },
-    'model',
+    { judge: (response) => lines.judgeOf(response) },
   );
 
   /** Makes a call at most once, and returns its answer, which may still be arriving. */

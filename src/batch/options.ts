@@ -1,3 +1,4 @@
+import { nested } from '../options/nested.js';
 import {
   byteCount,
   choice,
@@ -5,7 +6,6 @@ import {
   flag,
   func,
   instance,
-  nested,
   type OptionsOf,
   required,
   specs,

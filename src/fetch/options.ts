@@ -1,13 +1,7 @@
 import { priceOptions } from '../cost/options.js';
 import type { OnceEvent } from '../once/index.js';
 import { func, joined, type OptionsOf, specs, without } from '../options/spec.js';
-import {
-  type KeyFormat,
-  keyFormat,
-  keyHeaderOptions,
-  methods,
-  requestKeyOptions,
-} from '../request/options.js';
+import { keyFormat, keyHeaderOptions, methods, requestKeyOptions } from '../request/options.js';
 import { exchangeOptions } from '../response/options.js';
 import { isUnknownFailure } from '../response/unknown-failure.js';
 
@@ -40,8 +34,11 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue all
    */
   applies: func<(request: { readonly method: string; readonly url: URL }) => boolean>(),
-  /** The format of the keys that a caller may set itself. */
-  keyFormat: { ...keyFormat, default: 'samekey' as KeyFormat },
+  /**
+   * The format of the keys that a caller may set itself.
+   * @defaultValue any of up to 255 visible ASCII characters
+   */
+  keyFormat,
   /**
    * Selects the errors after which the request may have been processed: `onUnknown` then decides for the next caller.
    * @defaultValue errors after which the server may have received the request

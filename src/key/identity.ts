@@ -49,8 +49,10 @@ export interface IdentityOptions extends KeyFormatOptions {
   /** Maximum nesting of arrays and objects, 1 to 1500. Default: 1000. */
   readonly maxDepth?: number;
   /**
-   * How `keyOfJson` treats an integer beyond ±(2^53 - 1). Default: `'error'`. `'double'` rounds it
-   * to the nearest double. It has no effect on `keyOf`, whose numbers are doubles already.
+   * How `keyOfJson` treats an integer beyond ±(2^53 - 1). Default: `'error'`, or `'digits'` for the
+   * body of a request (`samekey/fetch`, `samekey/server`, `samekey proxy`, …). `'digits'` keeps it as
+   * it is written, `'double'` rounds it to the nearest double. It has no effect on `keyOf`, whose
+   * numbers are doubles already.
    */
   readonly bigNumbers?: BigNumbers;
 }

@@ -53,6 +53,8 @@ export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempoten
   const config = Object.freeze(settingsOf(options));
   const identity = defineIdentity({
     bits: config.bits,
+    // For `keyOfJson`, which gets bodies. An int64 seed keeps its digits.
+    bigNumbers: 'digits',
     ...(config.scope.length > 0 && { scope: config.scope }),
     ...(config.includedFields.length > 0 && { include: config.includedFields }),
     exclude: [

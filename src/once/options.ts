@@ -1,3 +1,4 @@
+import { nested } from '../options/nested.js';
 import {
   byteCount,
   choice,
@@ -8,7 +9,6 @@ import {
   instance,
   LONGEST_MS,
   LONGEST_TTL_MS,
-  nested,
   type OptionSpec,
   type OptionsOf,
   off,

@@ -9,6 +9,15 @@ export interface Judgement {
   readonly why: string;
 }
 
+/** Judges the body of a response while it passes. */
+export interface BodyJudge {
+  /** The failure that the body has told so far. */
+  readonly failure?: Judgement | undefined;
+  see(chunk: Uint8Array): void;
+  /** Judges the body at its end. */
+  end(): Judgement;
+}
+
 export const COMPLETE: Judgement = { verdict: 'complete', why: '' };
 
 /** Judges an answer by its messages. `providers/registry.ts` lists how the answers of each API end. */

@@ -4,11 +4,10 @@ import type { RunContext } from '../once/call-function.js';
 import type { LiveFunction, Subscriber } from '../once/live.js';
 import type { Verdict } from '../providers/provider.js';
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
-import { COMPLETE } from './answer.js';
+import { type BodyJudge, COMPLETE } from './answer.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { toValue } from './json-reader.js';
-import { ResponseJudge, type ResponseOrigin } from './judge.js';
 import { Recording } from './recording.js';
 import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
 
@@ -17,7 +16,10 @@ export interface ResponseRules {
   readonly maxUnreadBytes: number;
   readonly idleMs: number;
   readonly isStored: (response: ResponseInfo) => boolean;
-  readonly origin: ResponseOrigin;
+  /** Whether bodies are still in their `content-encoding`: those of handlers in this process. */
+  readonly isCoded: boolean;
+  /** Returns the judge of a response; without one, all responses are complete. */
+  readonly judge: ((response: Response, maxBytes: number) => BodyJudge | undefined) | undefined;
 }
 
 /** What `storeResponses` decides by, at the end of a response. */
@@ -194,8 +196,8 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         `Cannot share the response of ${key}: its body was read already, wanted an unread one`,
       );
     }
-    const { origin, maxBytes } = this.#rules;
-    const head = headOf(response, origin === 'handler');
+    const { isCoded, maxBytes } = this.#rules;
+    const head = headOf(response, isCoded);
     this.head = head;
     const isStored = isStoredEarly(response, this.#rules);
     if (response.body === null) {
@@ -209,9 +211,9 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     this.hasBody = true;
     onArriving();
     // A retry must not join a failed response. A handler is never stopped halfway.
-    if (isStored === false && origin === 'server') fail(notStored(key, response));
+    if (isStored === false && !isCoded) fail(notStored(key, response));
     else if (isStored !== true && response.status >= 400) this.#hasEnded = true;
-    const judge = new ResponseJudge(response, maxBytes, origin);
+    const judge = this.#rules.judge?.(response, maxBytes);
     let hasFailed = response.status >= 400;
     let judgement = COMPLETE;
     const source = response.body.getReader();
@@ -229,10 +231,10 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         if (value[Symbol.toStringTag] !== 'Uint8Array') {
           throw new BrokenResponseError(key, 'its body contains something other than bytes');
         }
-        judge.see(value);
+        judge?.see(value);
         recording.write(value);
-        const { failure } = judge;
-        if (failure !== undefined && !hasFailed && origin === 'server') {
+        const failure = judge?.failure;
+        if (failure !== undefined && !hasFailed) {
           hasFailed = true;
           fail(new ResponseNotKeptError(key, response.status, failure.why));
           if (recording.readerCount === 0) this.#drop();
@@ -246,9 +248,9 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       }
       upstream.throwIfAborted();
       // A failure is passed on even if it is malformed.
-      if (isStored !== false) judgement = judge.end();
+      if (isStored !== false) judgement = judge?.end() ?? COMPLETE;
       // A handler's stream is complete for its reader: no connection cut it off.
-      const endsWell = origin === 'handler' && !response.headers.has('content-length');
+      const endsWell = isCoded && !response.headers.has('content-length');
       if (judgement.verdict === 'broken' && !endsWell) {
         throw new BrokenResponseError(key, judgement.why);
       }

@@ -7,7 +7,6 @@ import {
   type ResponseRules,
   type ResponseSubscriber,
 } from './arriving-response.js';
-import type { ResponseOrigin } from './judge.js';
 import type { ExchangeSettings } from './options.js';
 import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';
 
@@ -45,14 +44,18 @@ export class Exchanges {
   readonly once: OnceRunner;
   readonly #rules: ResponseRules;
 
-  constructor(settings: ExchangeSettings, origin: ResponseOrigin) {
+  constructor(
+    settings: ExchangeSettings,
+    { isCoded = false, judge }: Partial<Pick<ResponseRules, 'isCoded' | 'judge'>> = {},
+  ) {
     this.once = new OnceRunner({ ...settings, codec: responseCodec, storeErrors: () => false });
     this.#rules = {
       maxBytes: settings.maxResultBytes,
       maxUnreadBytes: settings.maxUnreadBytes,
       idleMs: settings.idleMs,
       isStored: settings.storeResponses,
-      origin,
+      isCoded,
+      judge,
     };
   }
 
