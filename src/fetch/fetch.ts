@@ -6,7 +6,7 @@ import { decoder } from '../engine/utf8.js';
 import { scoped } from '../index.js';
 import type { OnceStats } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
-import { readOptions } from '../options/read.js';
+import { optionOf, readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
 import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
@@ -106,7 +106,7 @@ class Sender {
 
   constructor(options: FetchOptions) {
     const settings = readOptions(fetchOptions, options, 'options of idempotentFetch', {
-      others: { createOnce: onceOptions },
+      hintAt: optionOf({ createOnce: onceOptions }),
     });
     const { fetch = globalThis.fetch, methods, prices, currency } = settings;
     this.#settings = { ...settings, identity: bodyIdentity(settings.identity) };
@@ -167,7 +167,8 @@ class Sender {
     if (callersKey === undefined) {
       return { key: derived.key, fingerprint: undefined, sentKey: derived.key };
     }
-    this.#header.require(callersKey, this.#settings.keyFormat);
+    const { keyFormat } = this.#settings;
+    if (keyFormat !== undefined) this.#header.require(callersKey, keyFormat);
     const key = scoped([...derived.callersScope, "caller's key"], callersKey);
     return { key, fingerprint: derived.contentKey, sentKey: callersKey };
   }

@@ -6,6 +6,7 @@ import { type BigNumbers, parseJson } from './parse.js';
 import { writeCanonical } from './write.js';
 import { writeJson } from './write-json.js';
 
+/** The options of `canonicalizeJson`. */
 export interface CanonicalizeJsonOptions extends CanonicalizeOptions {
   /**
    * How to treat an integer beyond ±(2^53 - 1). Default: `'error'`, because as doubles two

@@ -4,6 +4,7 @@ import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { type CanonicalSink, writeCanonical } from './write.js';
 import { DEFAULT_MAX_DEPTH, LARGEST_MAX_DEPTH, type WriteOptions } from './writer.js';
 
+/** The options of `canonicalize` and `canonicalBytes`. */
 export interface CanonicalizeOptions {
   /** Maximum nesting of arrays and objects, 1 to 1500. Default: 1000. */
   readonly maxDepth?: number;

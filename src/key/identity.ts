@@ -39,11 +39,13 @@ export interface IdentityOptions extends KeyFormatOptions {
   readonly refs?:
     | readonly string[]
     | { readonly paths: readonly string[]; readonly cache: ReferenceCache };
-  /**
-   * Makes keys change over time. The scope gets the number of the current window of `lengthMs`.
-   * `clock` returns milliseconds; it defaults to `Date.now`.
-   */
-  readonly window?: { readonly lengthMs: number; readonly clock?: () => number };
+  /** Makes keys change over time. The scope gets the number of the current window. */
+  readonly window?: {
+    /** How long a window is. Windows are counted from 1970. */
+    readonly lengthMs: number;
+    /** Returns milliseconds since 1970. Default: `Date.now`. */
+    readonly clock?: () => number;
+  };
   /** Maximum nesting of arrays and objects, 1 to 1500. Default: 1000. */
   readonly maxDepth?: number;
   /**

@@ -1,5 +1,5 @@
 /** The Cohere API. Sources: docs.cohere.com, cohere-ai 8.1.0. */
-import { hasError, membersOf } from './failure.js';
+import { hasError, isFailedReason, membersOf } from './failure.js';
 import type { AnswerRules } from './provider.js';
 
 /** reference/chat-stream. `message-end` has the reason of the end; `ERROR` is a failure. */
@@ -8,8 +8,8 @@ export const cohereChat: AnswerRules = {
     /^(?:message|content|tool-plan|tool-call|citation)-(?:start|delta|end)$/.test(name ?? '') ||
     (json.message !== undefined && typeof json.finish_reason === 'string'),
   isFailure: ({ json }) =>
-    json.finish_reason === 'ERROR' ||
-    membersOf(json.delta).finish_reason === 'ERROR' ||
+    isFailedReason(json.finish_reason) ||
+    isFailedReason(membersOf(json.delta).finish_reason) ||
     hasError(json.delta),
   isLast: ({ name }) => name === 'message-end',
   lastName: 'message-end',
@@ -19,7 +19,7 @@ export const cohereChat: AnswerRules = {
 export const cohereV1: AnswerRules = {
   isOwn: ({ json }) => typeof json.is_finished === 'boolean',
   isLines: true,
-  isFailure: ({ json }) => json.is_finished === true && json.finish_reason === 'ERROR',
+  isFailure: ({ json }) => json.is_finished === true && isFailedReason(json.finish_reason),
   isLast: ({ json }) => json.is_finished === true,
   lastName: 'stream-end',
 };

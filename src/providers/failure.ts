@@ -10,6 +10,19 @@ export function hasError(value: unknown): boolean {
 }
 
 /**
+ * Finish reasons of an answer that failed: `error` (OpenRouter, Mistral, Together; `ERROR` at Cohere),
+ * `abort` (vLLM and SGLang, whose engine dropped the request), `insufficient_system_resource` (DeepSeek).
+ */
+const FAILED_REASONS: ReadonlySet<unknown> = new Set([
+  'error',
+  'ERROR',
+  'abort',
+  'insufficient_system_resource',
+]);
+
+export const isFailedReason = (reason: unknown): boolean => FAILED_REASONS.has(reason);
+
+/**
  * Whether a message says that the answer failed: an event named `error`, a member `error`, or
  * `{"object":"error"}`. Text about errors is inside strings and does not count.
  */

@@ -1,5 +1,5 @@
 /** The Chat Completions API, which OpenAI, Groq, DeepSeek, vLLM and many others serve. */
-import { hasError } from './failure.js';
+import { hasError, isFailedReason } from './failure.js';
 import type { AnswerRules, Members, UsageNames } from './provider.js';
 
 /** The data of the last event. */
@@ -7,16 +7,6 @@ export const DONE = '[DONE]';
 
 const choicesOf = ({ choices }: Members) =>
   (Array.isArray(choices) ? choices : []) as readonly Members[];
-
-/**
- * Reasons that are no end of an answer: `error` (OpenRouter, Mistral, Together), `abort` (vLLM and
- * SGLang, whose engine dropped the request), `insufficient_system_resource` (DeepSeek).
- */
-const FAILED_REASONS: ReadonlySet<unknown> = new Set([
-  'error',
-  'abort',
-  'insufficient_system_resource',
-]);
 
 /**
  * Chat Completions and the older Completions. A stream is complete when all choices have a
@@ -30,7 +20,7 @@ export const chatCompletions: AnswerRules = {
     /^(?:chat|text)[._]completion/.test(String(json.object)),
   isFailure: ({ json }) =>
     hasError(json.x_groq) ||
-    choicesOf(json).some((choice) => hasError(choice) || FAILED_REASONS.has(choice.finish_reason)),
+    choicesOf(json).some((choice) => hasError(choice) || isFailedReason(choice.finish_reason)),
   partsOf: (json) =>
     choicesOf(json).map(({ index, finish_reason: reason }, at) => [
       index ?? at,

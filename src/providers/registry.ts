@@ -71,9 +71,13 @@ export const volatilePrefixes = /* @__PURE__ */ [
  * status suggests a retry: a spent budget is still spent a second later.
  */
 export const retryPolicies = {
+  /** Anthropic (platform.claude.com/docs/en/api/errors). */
   anthropic: anthropicRetries,
+  /** OpenAI (platform.openai.com/docs/guides/error-codes). */
   openai: openaiRetries,
+  /** Amazon Bedrock (its user guide, and InvokeModel in its API reference). */
   bedrock: bedrockRetries,
+  /** Gemini (ai.google.dev/gemini-api/docs/troubleshooting). */
   gemini: geminiRetries,
 } as const;
 

@@ -19,13 +19,16 @@ export interface ResponseRules {
   /** Whether bodies are still in their `content-encoding`: those of handlers in this process. */
   readonly isCoded: boolean;
   /** Returns the judge of a response; without one, all responses are complete. */
-  readonly judge: ((response: Response, maxBytes: number) => BodyJudge) | undefined;
+  readonly judge: ((response: Response, maxBytes: number) => BodyJudge | undefined) | undefined;
 }
 
 /** What `storeResponses` decides by, at the end of a response. */
 export interface ResponseInfo {
+  /** The HTTP status. */
   readonly status: number;
+  /** The headers of the response. */
   readonly headers: Headers;
+  /** The URL of the response, after redirects. */
   readonly url: string;
   /**
    * What the response is: `complete`; `failed`, by its status or because it says so; or `unknown`, for

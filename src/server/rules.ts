@@ -3,7 +3,7 @@ import { type IdentityLike, scoped } from '../index.js';
 import type { AbortSource } from '../once/abort.js';
 import type { OnceEvent } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
-import { readOptions } from '../options/read.js';
+import { optionOf, readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
 import { bodyIdentity } from '../request/request-key.js';
@@ -86,7 +86,7 @@ export class IdempotencyRules<Incoming> {
   /** `maker` is the function that received the options, for messages. */
   constructor(options: ServerOptions<Incoming>, maker: string) {
     const settings = readOptions(serverOptions, options, `options of ${maker}`, {
-      others: { createOnce: onceOptions },
+      hintAt: optionOf({ createOnce: onceOptions }),
     }) as ServerSettings<Incoming>;
     const { identity, methods, maxBodyBytes, onEvent } = settings;
     this.#settings = settings;
