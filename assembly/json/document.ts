@@ -23,6 +23,8 @@ const GROWS: u32 = 2;
 const SELECTS: u32 = 4;
 /** An `include` path must match. */
 const INCLUDES: u32 = 8;
+/** Integers beyond 2^53 - 1 keep their digits. */
+const DIGITS: u32 = 16;
 
 /** The fate of a value at its end: kept, excluded, or replaced by a reference. */
 const STAYS: u32 = 0;
@@ -65,6 +67,7 @@ export function document(
   openText(prefix);
 
   const asDouble = (options & BIG_NUMBERS) != 0;
+  const keepsDigits = (options & DIGITS) != 0;
   const frameLimit = FRAMES + <usize>maxDepth * FRAME_BYTES;
   let frame = FRAMES;
   let close: u32 = 0;
@@ -184,7 +187,7 @@ export function document(
     } else if (byte == 0x66) {
       at = load<u8>(at, 4) == 0x65 ? literal(at, 0x736c6166, 5) : 0; // false
     } else {
-      at = number(at, asDouble);
+      at = number(at, asDouble, keepsDigits);
     }
     if (at == 0) return REFUSED;
 

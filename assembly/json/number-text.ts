@@ -24,13 +24,14 @@ function skipDigits(at: usize): usize {
 
 /**
  * Checks the number at `at` (RFC 8259 §6) and writes it to its output position as ECMAScript prints
- * it. Returns its end. Returns 0 if it is invalid or infinite, or an integer beyond 2^53 - 1
- * without `asDouble`.
+ * it. Returns its end. An integer beyond 2^53 - 1 stays as it is with `keepsDigits`. Returns 0 if the
+ * number is invalid or infinite, or, without both flags, an integer beyond 2^53 - 1 that is not
+ * spelled as its double is printed.
  *
  * Any double reproduces up to fifteen digits in plain notation (RFC 8785 appendix B). Such a number
  * without superfluous characters is copied; most numbers are not parsed at all.
  */
-export function number(at: usize, asDouble: bool): usize {
+export function number(at: usize, asDouble: bool, keepsDigits: bool): usize {
   const start = at;
   if (load<u8>(at) == 0x2d) at++;
   const digits = digitsAt(at);
@@ -55,11 +56,11 @@ export function number(at: usize, asDouble: bool): usize {
     move(start, end);
     return end;
   }
-  return otherNumber(start, at, asDouble);
+  return otherNumber(start, at, asDouble, keepsDigits);
 }
 
 /** Handles any other number. Its sign has been read, and it begins with a digit. */
-function otherNumber(start: usize, at: usize, asDouble: bool): usize {
+function otherNumber(start: usize, at: usize, asDouble: bool, keepsDigits: bool): usize {
   let end = skipDigits(at);
   let next: u32 = load<u8>(end);
   let isInteger = true;
@@ -79,11 +80,10 @@ function otherNumber(start: usize, at: usize, asDouble: bool): usize {
     end = skipDigits(from);
     if (end == from) return 0;
   }
-  if (isInteger && !asDouble && end - at > 15) {
-    if (end - at > 16) return 0;
-    let value: u64 = 0;
-    for (let i = at; i < end; i++) value = value * 10 + (load<u8>(i) - 0x30);
-    if (value > LARGEST) return 0;
+  const isBig = isInteger && isBeyondLargest(at, end);
+  if (isBig && keepsDigits) {
+    move(start, end);
+    return end;
   }
   if (isShortest(start, end)) {
     move(start, end);
@@ -91,7 +91,21 @@ function otherNumber(start: usize, at: usize, asDouble: bool): usize {
   }
   const printed = reprintNumber(start, end, TOKEN);
   if (printed == 0) return 0;
+  if (isBig && !asDouble && !isSpelled(start, end, printed)) return 0;
   shift += end - start;
   putText(TOKEN, printed - TOKEN, end);
   return end;
+}
+
+function isBeyondLargest(at: usize, end: usize): bool {
+  if (end - at < 16) return false;
+  if (end - at > 16) return true;
+  let value: u64 = 0;
+  for (; at < end; at++) value = value * 10 + (load<u8>(at) - 0x30);
+  return value > LARGEST;
+}
+
+/** Whether [start, end) is the text that was printed at TOKEN. */
+function isSpelled(start: usize, end: usize, printed: usize): bool {
+  return end - start == printed - TOKEN && memory.compare(start, TOKEN, end - start) == 0;
 }

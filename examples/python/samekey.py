@@ -24,9 +24,9 @@ def canonical_json(value):
         value.encode('utf-8')  # a lone surrogate is not Unicode text and raises here
         return json.dumps(value, ensure_ascii=False)  # escapes exactly what RFC 8785 §3.2.2.2 lists
     if isinstance(value, int):
-        # JavaScript holds every number as a double, so beyond this two integers can become one.
-        # Refusing beats printing digits the other side never saw; send large ids as strings.
-        if abs(value) > MAX_SAFE_INTEGER:
+        # JavaScript holds every number as a double, so beyond this two integers can become one,
+        # unless its digits are those that a double is printed with. Send large ids as strings.
+        if abs(value) > MAX_SAFE_INTEGER and not is_printed_double(value):
             raise ValueError('an integer beyond 2^53-1 is not the same everywhere: send a string')
         return str(int(value))
     if isinstance(value, float):
@@ -41,6 +41,10 @@ def canonical_json(value):
         members = (f'{canonical_json(name)}:{canonical_json(value[name])}' for name in names)
         return '{' + ','.join(members) + '}'
     raise TypeError(f'{type(value).__name__} has no JSON form')
+
+
+def is_printed_double(integer):
+    return abs(integer) < 10**21 and ecmascript_number(float(integer)) == str(integer)
 
 
 def ecmascript_number(number):

@@ -5,7 +5,7 @@ import { savingIn } from '../cost/saving.js';
 import { untilAborted } from '../once/abort.js';
 import type { OnceStats } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
-import { readOptions } from '../options/read.js';
+import { optionOf, readOptions } from '../options/read.js';
 import { Exchanges } from '../response/exchanges.js';
 import { headOf, type StoredResponse } from '../response/stored-response.js';
 import { type CallParams, keyOfCall, readCall } from './call.js';
@@ -21,9 +21,13 @@ export type SpecificationVersion = 'v2' | 'v3' | 'v4';
 
 /** The part of a model that the middleware uses. */
 export interface Model<P, G, S> {
+  /** The name of the provider. Part of the key. */
   readonly provider: string;
+  /** The name of the model. Part of the key. */
   readonly modelId: string;
+  /** Resolves to a whole answer. */
   doGenerate(params: P): PromiseLike<G>;
+  /** Resolves to an answer that streams in. */
   doStream(params: P): PromiseLike<S>;
 }
 
@@ -48,16 +52,19 @@ interface Streamed {
 export interface IdempotencyMiddleware<V extends SpecificationVersion = 'v4'> {
   /** Matches every version, because the wrapped functions are the same in all. */
   readonly specificationVersion: V;
+  /** Resolves to the answer of the model, from its first call. */
   wrapGenerate<P extends CallParams, G extends Generated>(call: {
     readonly params: P;
     readonly model: Model<P, G, unknown>;
   }): Promise<G>;
+  /** Resolves to the stream of the answer, from its first call. */
   wrapStream<P extends CallParams, S extends Streamed>(call: {
     readonly params: P;
     readonly model: Model<P, unknown, S>;
   }): Promise<S>;
   /** Removes the stored answer of a key. `providerMetadata.samekey.key` of an answer is its key. */
   evict(key: string): Promise<boolean>;
+  /** Returns the counts of this process. */
   stats(): OnceStats;
   /** Refuses new calls, waits for the calls in progress and closes the store. */
   close(): Promise<void>;
@@ -84,17 +91,20 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
   options: IdempotencyMiddlewareOptions,
 ): IdempotencyMiddleware<V> {
   const settings = readOptions(middlewareOptions, options, 'options of idempotencyMiddleware', {
-    others: { createOnce: onceOptions },
+    hintAt: optionOf({ createOnce: onceOptions }),
   });
   const { prices, currency } = settings;
   const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
   const lines = new PartLines();
-  const exchanges = new Exchanges({
-    ...settings,
-    // Each answer is shared as a response with status 200.
-    storeResponses: () => true,
-    savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
-  });
+  const exchanges = new Exchanges(
+    {
+      ...settings,
+      // Each answer is shared as a response with status 200.
+      storeResponses: () => true,
+      savingOf: ({ body }: StoredResponse) => savingIn(lines.parse(body), table),
+    },
+    { judge: (response) => lines.judgeOf(response) },
+  );
 
   /** Makes a call at most once, and returns its answer, which may still be arriving. */
   async function answer<P extends CallParams>(

@@ -9,8 +9,11 @@ import type { CallKeySettings } from './options.js';
  * language model specification. All other members are part of the key.
  */
 export interface CallParams {
+  /** Aborts this caller. Not part of the key. */
   readonly abortSignal?: AbortSignal | undefined;
+  /** Headers of the request. Those that differ between attempts are not part of the key. */
   readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Options for the provider, and `samekey` for the middleware. */
   readonly providerOptions?: Readonly<Record<string, object>> | undefined;
 }
 

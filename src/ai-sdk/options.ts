@@ -56,4 +56,5 @@ export const middlewareOptions: Omit<typeof exchangeOptions, (typeof REPLACED)[n
   joined(without(exchangeOptions, ...REPLACED), callKeyOptions, priceOptions, ownOptions),
 );
 
+/** The options of `idempotencyMiddleware`. */
 export interface IdempotencyMiddlewareOptions extends OptionsOf<typeof middlewareOptions> {}

@@ -22,6 +22,7 @@ type Unwritten = Map<string, unknown>;
  */
 export class PartLines {
   readonly #held = new Map<string, { readonly unwritten: Unwritten; inProgressCount: number }>();
+  readonly #watches = new WeakMap<Response, PartWatch>();
   #count = 0;
 
   /** Holds unwritable parts until all readers have started; then they hold them themselves. */
@@ -56,13 +57,11 @@ export class PartLines {
           }
           const { done, value } = await source.read();
           if (!done) {
-            watch.see(value);
+            watch.add(value);
             enqueue(controller, toLine(value));
             return;
           }
-          const fault = watch.fault();
-          if (fault !== undefined) controller.error(new BrokenResponseError(key, fault));
-          else if (whyUnwritten === undefined) controller.close();
+          if (whyUnwritten === undefined) controller.close();
           else controller.error(new ResponseNotKeptError(key, 200, whyUnwritten));
         },
         cancel: (reason) => source.cancel(reason),
@@ -70,7 +69,14 @@ export class PartLines {
       // An error empties the queue of a stream, so the queue must be empty before the end.
       { highWaterMark: 0 },
     );
-    return new Response(lines);
+    const response = new Response(lines);
+    this.#watches.set(response, watch);
+    return response;
+  }
+
+  /** The judge of a response that `toResponse` returned. */
+  judgeOf(response: Response): PartWatch | undefined {
+    return this.#watches.get(response);
   }
 
   /** Returns the head, and the parts as they arrive, converted by `present`. They end when `settle` resolves. */

@@ -21,7 +21,8 @@ export class ItemKeys {
 
   constructor(provider: BatchProvider, identity: IdentityLike) {
     this.#provider = provider;
-    this.#identity = defineIdentity(identity);
+    // An integer that no double holds exactly, such as an int64 seed, keeps its digits.
+    this.#identity = defineIdentity({ bigNumbers: 'digits', ...identity });
   }
 
   of(body: unknown, url: string): string {

@@ -1,3 +1,4 @@
+import { nested } from '../options/nested.js';
 import {
   byteCount,
   choice,
@@ -5,7 +6,6 @@ import {
   flag,
   func,
   instance,
-  nested,
   type OptionsOf,
   required,
   specs,
@@ -62,6 +62,7 @@ export const planOptions = /* @__PURE__ */ specs(() => ({
   limits: nested(limitOptions),
 }));
 
+/** The options of `planBatch`. */
 export interface PlanOptions extends OptionsOf<typeof planOptions> {}
 
 /** The options of `createBatch` and `settleBatch`. */
@@ -76,6 +77,7 @@ export const createOptions = /* @__PURE__ */ specs(() => ({
   ttlMs: anyTime(DEFAULT_TTL_MS),
 }));
 
+/** The options of `createBatch` and `settleBatch`. */
 export interface CreateOptions extends OptionsOf<typeof createOptions> {}
 
 /** The options of `recordResults`. */
@@ -93,6 +95,7 @@ export const recordOptions = /* @__PURE__ */ specs(() => ({
   ttlMs: anyTime(DEFAULT_TTL_MS),
 }));
 
+/** The options of `recordResults`. */
 export interface RecordOptions extends OptionsOf<typeof recordOptions> {}
 
 /** The options of `resultsOf`. */
@@ -107,6 +110,7 @@ export const resultsOptions = /* @__PURE__ */ specs(() => ({
   signal: instance<AbortSignal>('an AbortSignal', 'throwIfAborted'),
 }));
 
+/** The options of `resultsOf`. */
 export interface ResultsOptions extends OptionsOf<typeof resultsOptions> {}
 
 /** The options of `dropBatch`. */
@@ -115,4 +119,5 @@ export const dropOptions = /* @__PURE__ */ specs(() => ({
   store,
 }));
 
+/** The options of `dropBatch`. */
 export interface DropOptions extends OptionsOf<typeof dropOptions> {}

@@ -9,12 +9,15 @@ export type BatchProvider = 'anthropic' | 'openai';
 /** A request in the form of the provider's batch API. Its `custom_id` names the requester of the result. */
 export type BatchRequest =
   | {
+      /** Names the requester of the result. */
       readonly custom_id?: string;
       /** The body of the request (Anthropic). */
       readonly params: object;
     }
   | {
+      /** Names the requester of the result. */
       readonly custom_id?: string;
+      /** The only method of batches. */
       readonly method?: 'POST';
       /** The path of the endpoint, such as `/v1/responses`. */
       readonly url: string;

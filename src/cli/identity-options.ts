@@ -48,8 +48,8 @@ export function addIdentityOptions(command: Command): Command {
     .addOption(
       new Option(
         '--big-numbers <kind>',
-        'treat integers beyond 2^53 - 1 as an error, or as the nearest double',
-      ).choices(['error', 'double']),
+        'keep the digits of integers beyond 2^53 - 1 (default), round them, or refuse them',
+      ).choices(['digits', 'double', 'error']),
     )
     .option(
       '-s, --scope <text>',
@@ -62,14 +62,14 @@ export function addIdentityOptions(command: Command): Command {
 
 /** Returns the identity that the flags define. */
 export function toIdentity(flags: IdentityFlags): Identity {
-  const { include, ref, bigNumbers } = flags;
+  const { include, ref, bigNumbers = 'digits' } = flags;
   const presets = (flags.preset ?? []).flatMap((name) => identities[name].exclude ?? []);
   const exclude = [...presets, ...(flags.exclude ?? [])];
   const options: IdentityOptions = {
     ...(include === undefined ? {} : { include }),
     ...(exclude.length === 0 ? {} : { exclude }),
     ...(ref === undefined ? {} : { refs: ref }),
-    ...(bigNumbers === undefined ? {} : { bigNumbers }),
+    bigNumbers,
     ...toFormat(flags),
   };
   return defineIdentity(options);

@@ -128,7 +128,7 @@ export async function readJson(input: Input, copyCount: number): Promise<Uint8Ar
   return bytes;
 }
 
-/** Parses JSON as strictly as `keyOfJson`. */
+/** Parses JSON as strictly as `keyOfJson` does with this identity. */
 export function parse(bytes: Uint8Array, { bigNumbers = 'error' }: IdentityOptions): unknown {
   return parseJson(bytes, { maxDepth: DEFAULT_MAX_DEPTH, bigNumbers });
 }

@@ -44,7 +44,7 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   /** A header that differs between two attempts of one request, and so does not count. */
   ignoreHeader: textList('the name of a header'),
   /** The format of the keys that clients may send. */
-  keyFormat: choice('samekey', 'uuid', 'any'),
+  keyFormat: { ...choice('samekey', 'uuid', 'any'), default: 'any' as const },
   /** Pass requests through whose path begins with this. */
   pass: textList('the beginning of a path'),
   /** A JSON file with settings of samekey/once; flags and SAMEKEY_… variables precede it. */

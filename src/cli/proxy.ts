@@ -68,7 +68,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
       identity,
       headerName: config.headerName,
       keyPrefix: config.keyPrefix,
-      keyFormat: flags.keyFormat === 'any' ? /^/ : flags.keyFormat,
+      ...(flags.keyFormat !== 'any' && { keyFormat: flags.keyFormat }),
       ignoredHeaders: flags.ignoreHeader ?? [],
     },
     passedPaths: flags.pass ?? [],

@@ -2,7 +2,9 @@ import { type OptionsOf, specs, text, value } from '../options/spec.js';
 
 /** The prices of a million tokens of a model. */
 export interface Price {
+  /** For tokens of the request, except those of the cache. */
   readonly inputPerMillion: number;
+  /** For tokens of the answer. */
   readonly outputPerMillion: number;
   /** For tokens that the provider read from its cache. Defaults to `inputPerMillion`. */
   readonly cachedInputPerMillion?: number;

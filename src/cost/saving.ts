@@ -1,4 +1,5 @@
 import type { Saved } from '../once/events.js';
+import { hasError } from '../providers/failure.js';
 import { modelPaths } from '../providers/registry.js';
 import type { PriceTable } from './prices.js';
 import { type Usage, usageIn } from './usage.js';
@@ -35,14 +36,14 @@ export function savingOf(
 
 /**
  * Returns the saving of a duplicate that received this answer, which is an object such as an SDK
- * returns. For `createOnce({ savingOf: (answer) => savingIn(answer, prices) })`.
+ * returns; `undefined` if it contains no known usage, or says that it failed. For `createOnce({ savingOf: (answer) => savingIn(answer, prices) })`.
  *
  * @example
  * const answer = { model: 'm', usage: { input_tokens: 20, output_tokens: 5 } };
  * savingIn(answer).outputTokens; // 5
  */
 export function savingIn(answer: unknown, prices?: PriceTable, model?: string): Saved | undefined {
-  const usage = usageIn(answer);
+  const usage = hasError(answer) ? undefined : usageIn(answer);
   return usage && savedBy(usage, prices, model);
 }
 

@@ -45,16 +45,7 @@ function addPayload(counts: Counts, text: string): void {
   const event = parsed(text);
   const wrapped = wrappedEvent(event);
   if (wrapped === undefined) addAll(counts, event);
-  else addText(counts, fromBase64(wrapped));
-}
-
-function fromBase64(bytes: string): string {
-  try {
-    return decoder.decode(Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0)));
-  } catch {
-    // Not base64: no usage.
-    return '';
-  }
+  else addText(counts, wrapped);
 }
 
 /** A stream of Gemini is one JSON list if the request did not ask for events. */

@@ -29,27 +29,20 @@ export interface Counts {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** Returns the names of one kind that any provider uses. */
-function namesOf<Kind extends keyof UsageNames>(kind: Kind): NonNullable<UsageNames[Kind]> {
-  const lists = usageNames.map((names) => (names[kind] ?? []) as readonly unknown[]);
-  return [...new Set(lists.flat())] as unknown as NonNullable<UsageNames[Kind]>;
+type AllNames = { readonly [Kind in keyof UsageNames]-?: NonNullable<UsageNames[Kind]> };
+
+/** Returns the names that any provider uses, by kind. */
+function allNames(providers: readonly UsageNames[]): AllNames {
+  const all: Record<string, Set<unknown>> = {};
+  for (const [kind, names] of providers.flatMap(Object.entries)) {
+    all[kind] = new Set([...(all[kind] ?? []), ...names]);
+  }
+  return Object.fromEntries(
+    Object.entries(all).map(([kind, names]) => [kind, [...names]]),
+  ) as unknown as AllNames;
 }
 
-const NAMES = {
-  usageMembers: namesOf('usageMembers'),
-  envelopes: namesOf('envelopes'),
-  modelMembers: namesOf('modelMembers'),
-  input: namesOf('input'),
-  inputOrUncached: namesOf('inputOrUncached'),
-  uncached: namesOf('uncached'),
-  details: namesOf('details'),
-  cacheReadInDetails: namesOf('cacheReadInDetails'),
-  cacheWriteInDetails: namesOf('cacheWriteInDetails'),
-  cacheRead: namesOf('cacheRead'),
-  cacheReadOfTotal: namesOf('cacheReadOfTotal'),
-  cacheWrite: namesOf('cacheWrite'),
-  output: namesOf('output'),
-};
+const NAMES = /* @__PURE__ */ allNames(usageNames);
 
 /**
  * Returns the usage in an answer, or `undefined` if it contains no known usage.

@@ -115,20 +115,14 @@ export function requireMembers(
   what: string,
   hintAt: (name: string) => string = () => '',
 ): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot use the ${what}: wanted an object, not ${nameOf(options)}`,
-    );
-  }
-  const prototype: unknown = Object.getPrototypeOf(options);
+  const isObject = typeof options === 'object' && options !== null && !Array.isArray(options);
+  const prototype: unknown = isObject ? Object.getPrototypeOf(options) : null;
   // Another realm's `Object.prototype` is one, too.
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+  if (!isObject || (prototype !== null && Object.getPrototypeOf(prototype) !== null)) {
     fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
-      `Cannot use the ${what}: wanted a plain object, not ${nameOf(options)}`,
+      `Cannot use the ${what}: wanted ${isObject ? 'a plain' : 'an'} object, not ${nameOf(options)}`,
     );
   }
   for (const name of Object.keys(options)) {

@@ -6,12 +6,13 @@ import { decoder } from '../engine/utf8.js';
 import { scoped } from '../index.js';
 import type { OnceStats } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
-import { readOptions } from '../options/read.js';
+import { optionOf, readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
 import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
-import { keyOfRequest } from '../request/request-key.js';
+import { bodyIdentity, keyOfRequest } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
+import { ResponseJudge } from '../response/judge.js';
 import type { StoredResponse } from '../response/stored-response.js';
 import { type FetchOptions, fetchOptions } from './options.js';
 
@@ -105,19 +106,22 @@ class Sender {
 
   constructor(options: FetchOptions) {
     const settings = readOptions(fetchOptions, options, 'options of idempotentFetch', {
-      others: { createOnce: onceOptions },
+      hintAt: optionOf({ createOnce: onceOptions }),
     });
     const { fetch = globalThis.fetch, methods, prices, currency } = settings;
-    this.#settings = settings;
+    this.#settings = { ...settings, identity: bodyIdentity(settings.identity) };
     // A platform's `fetch` must not be called as a method of this object.
     this.#fetch = (input, init) => fetch(input, init);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(settings);
     const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
-    this.exchanges = new Exchanges({
-      ...settings,
-      savingOf: (response: StoredResponse) => savingOf(response, table),
-    });
+    this.exchanges = new Exchanges(
+      {
+        ...settings,
+        savingOf: (response: StoredResponse) => savingOf(response, table),
+      },
+      { judge: (response, maxBytes) => new ResponseJudge(response, maxBytes) },
+    );
   }
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
@@ -163,9 +167,9 @@ class Sender {
     if (callersKey === undefined) {
       return { key: derived.key, fingerprint: undefined, sentKey: derived.key };
     }
-    this.#header.require(callersKey, this.#settings.keyFormat);
-    // Two accounts or URLs never share a caller's key.
-    const key = scoped([...derived.scope, "caller's key"], callersKey);
+    const { keyFormat } = this.#settings;
+    if (keyFormat !== undefined) this.#header.require(callersKey, keyFormat);
+    const key = scoped([...derived.callersScope, "caller's key"], callersKey);
     return { key, fingerprint: derived.contentKey, sentKey: callersKey };
   }
 

@@ -1,13 +1,7 @@
 import { priceOptions } from '../cost/options.js';
 import type { OnceEvent } from '../once/index.js';
 import { func, joined, type OptionsOf, specs, without } from '../options/spec.js';
-import {
-  type KeyFormat,
-  keyFormat,
-  keyHeaderOptions,
-  methods,
-  requestKeyOptions,
-} from '../request/options.js';
+import { keyFormat, keyHeaderOptions, methods, requestKeyOptions } from '../request/options.js';
 import { exchangeOptions } from '../response/options.js';
 import { isUnknownFailure } from '../response/unknown-failure.js';
 
@@ -17,9 +11,13 @@ export type FetchEvent =
   | {
       /** One key was requested many times with a `temperature` above 0: its caller may expect different answers. */
       readonly type: 'repeats';
+      /** The key that was requested many times. */
       readonly key: string;
+      /** The W3C Trace Context of the request. */
       readonly traceparent: string | undefined;
+      /** How many times it was requested. */
       readonly count: number;
+      /** The `temperature` in the body of the request. */
       readonly temperature: number;
     };
 
@@ -36,8 +34,11 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue all
    */
   applies: func<(request: { readonly method: string; readonly url: URL }) => boolean>(),
-  /** The format of the keys that a caller may set itself. */
-  keyFormat: { ...keyFormat, default: 'samekey' as KeyFormat },
+  /**
+   * The format of the keys that a caller may set itself.
+   * @defaultValue any of up to 255 visible ASCII characters
+   */
+  keyFormat,
   /**
    * Selects the errors after which the request may have been processed: `onUnknown` then decides for the next caller.
    * @defaultValue errors after which the server may have received the request
@@ -51,7 +52,7 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
 
 const REPLACED = ['onEvent', 'savingOf', 'unknownErrors'] as const;
 
-/** The options of `idempotentFetch`. */
+/** The options of `idempotentFetch`: its own, and those of `createOnce` (`src/once/options.ts`), with their defaults. */
 export const fetchOptions: Omit<typeof exchangeOptions, (typeof REPLACED)[number]> &
   typeof requestKeyOptions &
   typeof keyHeaderOptions &
@@ -66,4 +67,5 @@ export const fetchOptions: Omit<typeof exchangeOptions, (typeof REPLACED)[number
   ),
 );
 
+/** The options of `idempotentFetch`. */
 export interface FetchOptions extends OptionsOf<typeof fetchOptions> {}

@@ -6,10 +6,13 @@ import { type BigNumbers, parseJson } from './parse.js';
 import { writeCanonical } from './write.js';
 import { writeJson } from './write-json.js';
 
+/** The options of `canonicalizeJson`. */
 export interface CanonicalizeJsonOptions extends CanonicalizeOptions {
   /**
    * How to treat an integer beyond ±(2^53 - 1). Default: `'error'`, because as doubles two
-   * different integers can be equal. `'double'` reads it as `JSON.parse` does.
+   * different integers can be equal. `'double'` reads it as `JSON.parse` does, and `'digits'` keeps
+   * it as it is written. An integer in its canonical form, which only one double has, is always
+   * accepted.
    */
   readonly bigNumbers?: BigNumbers;
 }
@@ -17,12 +20,14 @@ export interface CanonicalizeJsonOptions extends CanonicalizeOptions {
 /** Checks `bigNumbers`. */
 export function toBigNumbers(bigNumbers: unknown): BigNumbers {
   if (bigNumbers === undefined) return 'error';
-  if (bigNumbers === 'error' || bigNumbers === 'double') return bigNumbers;
+  if (bigNumbers === 'error' || bigNumbers === 'double' || bigNumbers === 'digits') {
+    return bigNumbers;
+  }
   const isText = typeof bigNumbers === 'string';
   return fail(
     isText ? RangeError : TypeError,
     'SAMEKEY_BAD_ARGUMENT',
-    `Cannot use bigNumbers: it is ${isText ? quote(bigNumbers) : nameOf(bigNumbers)}, wanted "error" or "double"`,
+    `Cannot use bigNumbers: it is ${isText ? quote(bigNumbers) : nameOf(bigNumbers)}, wanted "error", "digits" or "double"`,
   );
 }
 
@@ -33,7 +38,8 @@ export function toBigNumbers(bigNumbers: unknown): BigNumbers {
  * @throws {SyntaxError} `SAMEKEY_BAD_JSON` for text that is not JSON or not UTF-8, that begins with
  * a byte order mark, repeats a name in one object, or contains a lone surrogate as an escape.
  * @throws {RangeError} `SAMEKEY_BIG_NUMBER` for an integer (a number without fraction and exponent)
- * beyond ±(2^53 - 1), by default, and for a number that is infinite as a double, such as `1e400`;
+ * beyond ±(2^53 - 1), by default, unless `canonicalize` prints it so, and for a number that is
+ * infinite as a double, such as `1e400`;
  * `SAMEKEY_TOO_DEEP` beyond `maxDepth`. Both have the JSON Pointer as `path`. All of these errors
  * have `position`, the offset in the UTF-8 bytes, and `line` and `column` from 1, the column in
  * Unicode characters.

@@ -4,6 +4,7 @@ import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { type CanonicalSink, writeCanonical } from './write.js';
 import { DEFAULT_MAX_DEPTH, LARGEST_MAX_DEPTH, type WriteOptions } from './writer.js';
 
+/** The options of `canonicalize` and `canonicalBytes`. */
 export interface CanonicalizeOptions {
   /** Maximum nesting of arrays and objects, 1 to 1500. Default: 1000. */
   readonly maxDepth?: number;
@@ -67,7 +68,8 @@ class TextSink implements CanonicalSink<string> {
  * `toJSON` and leaves out members that are `undefined`.
  *
  * @throws {TypeError} `SAMEKEY_NOT_JSON` for `undefined` (except as a member), functions, symbols,
- * `BigInt`, `Map`, `Set`, typed arrays and other objects whose content is not in members;
+ * `BigInt`, `Map`, `Set`, typed arrays, invalid dates and other objects whose content is not in
+ * members, such as instances of classes with private fields or accessors and without `toJSON`;
  * `SAMEKEY_LONE_SURROGATE`; `SAMEKEY_CYCLE`.
  * @throws {RangeError} `SAMEKEY_NOT_FINITE` for `NaN` and infinities; `SAMEKEY_TOO_DEEP` beyond
  * `maxDepth`. These errors have the JSON Pointer of the value as `path`. `SAMEKEY_TOO_LONG` if the

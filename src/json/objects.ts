@@ -1,20 +1,68 @@
 /** How JSON represents a JavaScript object. */
+import { Digits } from './digits.js';
 import { sortNames } from './sort-names.js';
 
 /** Built-in objects whose content `JSON.stringify` drops silently. */
 const OPAQUE =
-  'Map Set WeakMap WeakSet WeakRef Promise RegExp Error ArrayBuffer SharedArrayBuffer Generator AsyncGenerator';
+  'Map Set WeakMap WeakSet WeakRef Promise RegExp Error Date ArrayBuffer SharedArrayBuffer Generator AsyncGenerator';
 
 /**
  * Whether an object that is neither an array nor a plain object is represented by its own
- * enumerable members, like an instance of a class. A `Map`, a `Headers` or a `Blob` is not: its
- * content would be lost, and each of them would get the key of `{}`.
+ * enumerable members, like an instance of a class. An object with state elsewhere is not: that
+ * content would be lost, and two payments would get one key. State is elsewhere in
+ *
+ * - a built-in object, such as a `Map`, a `Headers` or an invalid `Date`, and an instance of its
+ *   subclass,
+ * - an instance of a class with accessors or with private fields, in itself or in a base class,
+ * - an instance with own members that are not enumerable, or whose names are symbols,
+ * - an instance without members whose class has methods.
+ *
+ * State in closures and in a `WeakMap` cannot be found beside other members.
  */
 export function hasMembers(value: object): boolean {
   if (ArrayBuffer.isView(value)) return false;
   const tag = Object.prototype.toString.call(value).slice(8, -1);
-  if (tag === 'Object') return true;
-  return !OPAQUE.split(' ').includes(tag) && Object.keys(value).length > 0;
+  if (OPAQUE.split(' ').includes(tag)) return false;
+  const { length } = Object.keys(value);
+  if (Reflect.ownKeys(value).length !== length) return false;
+  const kind = kindOf(Object.getPrototypeOf(value));
+  return kind === 'open' ? length > 0 : kind === 'empty' && (length > 0 || tag === 'Object');
+}
+
+/**
+ * What the prototypes of an object say of its instances: their state may be hidden; their members
+ * show it; or no method could use hidden state.
+ */
+type Kind = 'hidden' | 'open' | 'empty';
+
+const kinds = /* @__PURE__ */ new WeakMap<object, Kind>();
+
+function kindOf(prototype: object): Kind {
+  const known = kinds.get(prototype);
+  if (known !== undefined) return known;
+  let kind: Kind = 'empty';
+  for (let each: object | null = prototype; each !== null; each = Object.getPrototypeOf(each)) {
+    // The `Object.prototype` of some realm.
+    if (Object.getPrototypeOf(each) === null && Object.hasOwn(each, 'hasOwnProperty')) break;
+    const members = Object.entries(Object.getOwnPropertyDescriptors(each));
+    if (members.some(([, { get, set }]) => get !== undefined || set !== undefined)) kind = 'hidden';
+    if (hidesState(Object.getOwnPropertyDescriptor(each, 'constructor')?.value)) kind = 'hidden';
+    if (kind === 'hidden') break;
+    if (members.some(([name, { value }]) => name !== 'constructor' && typeof value === 'function'))
+      kind = 'open';
+  }
+  kinds.set(prototype, kind);
+  return kind;
+}
+
+/** `.#cents`, as written, and the functions that TypeScript, Babel and esbuild put in its place. */
+const PRIVATE = /\.#[\p{ID_Start}$_]|_(?:class)?[pP]rivate(?:Field|Get|Set|Add|Method)/u;
+
+/** Whether a class is built in, or its source uses private fields, which no program can list. */
+function hidesState(maker: unknown): boolean {
+  if (typeof maker !== 'function') return false;
+  const source = Function.prototype.toString.call(maker);
+  return /\[native code\]\s*\}$/.test(source) || PRIVATE.test(source);
 }
 
 /**
@@ -36,8 +84,17 @@ export function unbox(value: object): unknown {
   return value;
 }
 
+export function isInvalidDate(value: object): boolean {
+  try {
+    return Number.isNaN(Date.prototype.getTime.call(value));
+  } catch {
+    return false;
+  }
+}
+
 export function isContainer(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && unbox(value) === value;
+  if (typeof value !== 'object' || value === null) return false;
+  return unbox(value) === value && !(value instanceof Digits);
 }
 
 /** Whether `JSON.stringify` writes an array as its elements: an array may have a `toJSON`. */

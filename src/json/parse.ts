@@ -1,11 +1,12 @@
 import { toHex } from '../engine/hex.js';
 import { decoder, encoder } from '../engine/utf8.js';
 import { fail, quote, type SamekeyErrorCode } from '../errors/errors.js';
+import { Digits } from './digits.js';
 import { toPointer } from './pointer.js';
 import { refuseText } from './text-fault.js';
 
 /** How to treat an integer that a double cannot hold exactly. */
-export type BigNumbers = 'error' | 'double';
+export type BigNumbers = 'error' | 'double' | 'digits';
 
 export interface ParseLimits {
   readonly maxDepth: number;
@@ -30,9 +31,10 @@ const SCALAR = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 /**
  * Returns the value of a JSON text (RFC 8259) that is I-JSON (RFC 7493): UTF-8 without a byte order
- * mark, no repeated name in an object, no lone surrogate, and no integer beyond ±(2^53 - 1) unless
- * `bigNumbers` is `'double'`. An integer is a number without fraction and exponent; `1e300` is
- * deliberately a double. Content that is passed as text must be well-formed.
+ * mark, no repeated name in an object, no lone surrogate, and no integer beyond ±(2^53 - 1) that
+ * differs from the canonical text of its double. With `bigNumbers: 'digits'` such an integer becomes
+ * a `Digits`. An integer is a number without fraction and exponent; `1e300` is deliberately a
+ * double. Content that is passed as text must be well-formed.
  *
  * @throws {SyntaxError} `SAMEKEY_BAD_JSON`.
  * @throws {RangeError} `SAMEKEY_TOO_DEEP` and `SAMEKEY_BIG_NUMBER` with the `path`. All errors
@@ -126,12 +128,19 @@ class JsonReader {
     const end = SCALAR.lastIndex;
     const word = this.#text.slice(this.#at, end);
     const value: unknown = word > ':' ? JSON.parse(word) : Number(word);
-    if (typeof value === 'number') {
-      const isDouble = this.#limits.bigNumbers === 'double' || /[.eE]/.test(word);
-      if (!(isDouble ? Number.isFinite(value) : Number.isSafeInteger(value))) {
-        const wanted = isDouble ? 'a finite double' : 'at most 2^53 - 1, or bigNumbers "double"';
+    if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+      const { bigNumbers } = this.#limits;
+      // Printed digits name one double, so what `canonicalize` prints can be read again.
+      const isExact = /[.eE]/.test(word) || String(value) === word;
+      if (!isExact && bigNumbers === 'digits') {
+        this.#at = end;
+        return new Digits(word);
+      }
+      if (!isExact && bigNumbers === 'error') {
+        const wanted = 'at most 2^53 - 1, or bigNumbers "digits" or "double"';
         this.#refuse('SAMEKEY_BIG_NUMBER', depth, wanted);
       }
+      if (!Number.isFinite(value)) this.#refuse('SAMEKEY_BIG_NUMBER', depth, 'a finite double');
     }
     this.#at = end;
     return value;

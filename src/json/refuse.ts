@@ -15,8 +15,19 @@ function shorten(path: string): string {
 }
 
 export function refuseType(value: unknown, tokens: Tokens): never {
-  const hint = typeof value === 'bigint' ? ', pass it as text' : '';
+  const hint = hintFor(value);
   return refuse(TypeError, 'SAMEKEY_NOT_JSON', tokens, `${nameOf(value)} is not JSON${hint}`);
+}
+
+/** Says what to do with a value whose state is not in its members. */
+function hintFor(value: unknown): string {
+  if (typeof value === 'bigint') return ', pass it as text';
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return '';
+  const tag = Object.prototype.toString.call(value);
+  if (tag === '[object Date]') return ' if it is invalid';
+  return tag === '[object Object]'
+    ? ': it may have state beside its own members, wanted a plain object or a toJSON method'
+    : '';
 }
 
 export function refuseNumber(value: number, tokens: Tokens): never {

@@ -2,6 +2,7 @@ import { canonicalizerWasm } from '../engine/select.js';
 import {
   canonicalizeDocument,
   DOCUMENT_BIG_NUMBERS,
+  DOCUMENT_DIGITS,
   DOCUMENT_INCLUDES,
   DOCUMENT_SELECTS,
 } from '../engine/wasm/document.js';
@@ -31,7 +32,7 @@ export function writeJson<T>(
 ): T | undefined {
   const wasm = canonicalizerWasm() && residentJson();
   if (wasm === undefined) return undefined;
-  let flags = bigNumbers === 'double' ? DOCUMENT_BIG_NUMBERS : 0;
+  let flags = { error: 0, double: DOCUMENT_BIG_NUMBERS, digits: DOCUMENT_DIGITS }[bigNumbers];
   let table: Uint8Array | undefined;
   if (selection !== undefined) {
     table = selectionTable(selection, wasm.at.selection, wasm.at.selectionBytes);

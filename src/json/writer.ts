@@ -1,5 +1,13 @@
 import { isWellFormed } from '../hash/content.js';
-import { hasMembers, isContainer, isOrdinary, sortedNames, unbox } from './objects.js';
+import { Digits } from './digits.js';
+import {
+  hasMembers,
+  isContainer,
+  isInvalidDate,
+  isOrdinary,
+  sortedNames,
+  unbox,
+} from './objects.js';
 import { refuseCycle, refuseDepth, refuseNumber, refuseSurrogate, refuseType } from './refuse.js';
 import type { Selection } from './selection.js';
 import { NUMBERS_PER_PIECE, type TextBuffer } from './text-buffer.js';
@@ -25,6 +33,9 @@ const PLAIN = /* @__PURE__ */ Uint8Array.from({ length: 128 }, (_, c) =>
 
 /** Up to this depth every container is compared with its ancestors. */
 const SHALLOW_LEVELS = 32;
+
+/** Fewer characters than the longest double has, for which there is always room. */
+const DIGITS_PER_PIECE = 24;
 
 /** From this length on, arrays are checked for containing nothing but numbers. */
 const NUMBERS_FROM = 8;
@@ -147,6 +158,15 @@ export class CanonicalWriter {
     return position + text.length;
   }
 
+  /** Writes digits of any number, piece by piece. */
+  #digits(text: string, position: number): number {
+    let at = position;
+    for (let from = 0; from < text.length; from += DIGITS_PER_PIECE) {
+      at = this.#ascii(text.slice(from, from + DIGITS_PER_PIECE), this.#makeRoom(at));
+    }
+    return at;
+  }
+
   #text(text: string, position: number, depth: number, isName: boolean): number {
     const bytes = this.#bytes;
     const { length } = text;
@@ -242,6 +262,7 @@ export class CanonicalWriter {
   ): number {
     const prototype = Object.getPrototypeOf(object);
     if (prototype !== Object.prototype && prototype !== null) {
+      if (object instanceof Digits) return this.#digits(object.text, position);
       const value = unbox(object);
       if (value !== object) return this.#value(value, position, depth);
       if (!hasMembers(object)) refuseType(object, this.#path(depth));
@@ -354,7 +375,9 @@ export class CanonicalWriter {
   #toJson(value: object, key: string): unknown {
     // The `toJSON` of a Buffer lists its bytes as numbers. All typed arrays are rejected alike.
     if (ArrayBuffer.isView(value)) return value;
-    return (value as { toJSON(key: string): unknown }).toJSON(key);
+    const json = (value as { toJSON(key: string): unknown }).toJSON(key);
+    // The `toJSON` of an invalid date gives null. It is rejected, too.
+    return json === null && isInvalidDate(value) ? value : json;
   }
 
   #path(depth: number): (string | number)[] {

@@ -1,4 +1,6 @@
 import { canonicalText } from '../json/canonicalize.js';
+import { Digits } from '../json/digits.js';
+import { parseJson } from '../json/parse.js';
 import { toPointer } from '../json/pointer.js';
 import { LARGEST_MAX_DEPTH } from '../json/writer.js';
 import { explain } from './explain.js';
@@ -18,7 +20,7 @@ export interface Difference {
   readonly b: string | undefined;
 }
 
-type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+type Json = null | boolean | number | string | Digits | Json[] | { [name: string]: Json };
 
 /**
  * Returns the paths at which two values differ under one identity, in canonical order. The list is
@@ -30,7 +32,10 @@ type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
  */
 export function explainDifference(a: unknown, b: unknown, identity?: IdentityLike): Difference[] {
   const differences: Difference[] = [];
-  const [left, right] = [a, b].map((value) => JSON.parse(explain(value, identity).canonical));
+  const limits = { maxDepth: LARGEST_MAX_DEPTH, bigNumbers: 'digits' } as const;
+  const [left, right] = [a, b].map((value) =>
+    parseJson(explain(value, identity).canonical, limits),
+  );
   compare(left as Json, right as Json, [], differences);
   return differences;
 }
@@ -41,7 +46,7 @@ function compare(
   tokens: (string | number)[],
   differences: Difference[],
 ): void {
-  if (a === b) return;
+  if (a === b || (a instanceof Digits && b instanceof Digits && a.text === b.text)) return;
   if (Array.isArray(a) && Array.isArray(b)) {
     for (let i = 0; i < Math.max(a.length, b.length); i++) {
       compare(a[i], b[i], [...tokens, i], differences);
@@ -61,7 +66,8 @@ function compare(
 }
 
 function isObject(value: Json | undefined): value is { [name: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (typeof value !== 'object' || value === null) return false;
+  return !Array.isArray(value) && !(value instanceof Digits);
 }
 
 function toText(value: Json | undefined): string | undefined {

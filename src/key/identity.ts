@@ -39,16 +39,20 @@ export interface IdentityOptions extends KeyFormatOptions {
   readonly refs?:
     | readonly string[]
     | { readonly paths: readonly string[]; readonly cache: ReferenceCache };
-  /**
-   * Makes keys change over time. The scope gets the number of the current window of `lengthMs`.
-   * `clock` returns milliseconds; it defaults to `Date.now`.
-   */
-  readonly window?: { readonly lengthMs: number; readonly clock?: () => number };
+  /** Makes keys change over time. The scope gets the number of the current window. */
+  readonly window?: {
+    /** How long a window is. Windows are counted from 1970. */
+    readonly lengthMs: number;
+    /** Returns milliseconds since 1970. Default: `Date.now`. */
+    readonly clock?: () => number;
+  };
   /** Maximum nesting of arrays and objects, 1 to 1500. Default: 1000. */
   readonly maxDepth?: number;
   /**
-   * How `keyOfJson` treats an integer beyond ±(2^53 - 1). Default: `'error'`. `'double'` rounds it
-   * to the nearest double. It has no effect on `keyOf`, whose numbers are doubles already.
+   * How `keyOfJson` treats an integer beyond ±(2^53 - 1). Default: `'error'`, or `'digits'` for the
+   * body of a request (`samekey/fetch`, `samekey/server`, `samekey proxy`, …). `'digits'` keeps it as
+   * it is written, `'double'` rounds it to the nearest double. It has no effect on `keyOf`, whose
+   * numbers are doubles already.
    */
   readonly bigNumbers?: BigNumbers;
 }

@@ -13,9 +13,14 @@ export type ByteStream =
   | WebStream
   | AsyncIterable<unknown>
   | (Iterable<Content> & object)
-  | { stream(): WebStream };
+  | {
+      /** Returns a stream of the bytes, as a `Blob` does. */
+      stream(): WebStream;
+    };
 
+/** The options of `keyOfStream`. */
 export interface KeyOfStreamOptions extends KeyFormatOptions {
+  /** Tenant, operation or environment. The same bytes in another scope get another key. */
   readonly scope?: Scope;
   /** Stops reading when aborted. The promise then rejects with the reason of the signal. */
   readonly signal?: Signal;

@@ -5,9 +5,13 @@ import { fail, nameOf } from '../errors/errors.js';
  * and every other platform, without their declarations.
  */
 export interface WebStream {
+  /** Locks the stream and returns its reader. */
   getReader(): {
+    /** Resolves to the next piece, or to `done` at the end. */
     read(): Promise<{ readonly done: boolean; readonly value?: unknown }>;
+    /** Tells the source that no more pieces are wanted. */
     cancel(reason?: unknown): Promise<unknown>;
+    /** Unlocks the stream for other readers. */
     releaseLock(): void;
   };
 }

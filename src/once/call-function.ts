@@ -9,6 +9,7 @@ import { encodeError, type StoredResult } from './stored-result.js';
 export interface OnceContext {
   /** Aborts when the lease is lost, after `timeoutMs` or, with `onAbandoned: 'abort'`, when every caller has aborted. */
   readonly signal: AbortSignal;
+  /** The key of this run. */
   readonly key: string;
   /** 1, or more if earlier attempts ended without an outcome. */
   readonly attempt: number;

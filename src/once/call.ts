@@ -1,5 +1,6 @@
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { isKey } from '../index.js';
+import { faultOfChosenKey, MAX_KEY_CHARACTERS } from '../key/chosen-key.js';
 import type { AbortSource } from './abort.js';
 
 /** The options of one call. */
@@ -21,20 +22,28 @@ export type InnerCallOptions = {
 
 const MEMBERS = ['signal', 'fingerprint', 'fresh', 'traceparent'];
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 /**
- * Checks a key.
+ * Checks a key: one that samekey made, or one that the caller chose.
  *
- * @throws {TypeError} `SAMEKEY_BAD_KEY` for a key that samekey does not make.
+ * @throws {TypeError} `SAMEKEY_BAD_KEY` for any other value.
  */
 export function checkKey(key: unknown): void {
-  if (isKey(key) || (typeof key === 'string' && UUID.test(key))) return;
+  if (isKey(key)) return;
+  const fault = typeof key === 'string' ? faultInCode(key) : 'it is not text';
+  if (fault === undefined) return;
+  const shown = typeof key === 'string' ? quote(key) : nameOf(key);
   fail(
     TypeError,
     'SAMEKEY_BAD_KEY',
-    `Cannot use the key ${typeof key === 'string' ? quote(key) : nameOf(key)}: wanted a key from keyOf, sha256Hex, scoped, uuidv5 or randomKey`,
+    `Cannot use the key ${shown}: ${fault}, wanted 1 to ${MAX_KEY_CHARACTERS} visible ASCII characters, or keyOf(${typeof key === 'string' ? shown : '…'})`,
   );
+}
+
+function faultInCode(key: string): string | undefined {
+  // A program that makes both forms would run the same work under each.
+  if (/^[0-9a-f]{64}$/.test(key)) return 'it is a digest without "ik_"';
+  if (key.startsWith('batch:')) return 'the records of samekey/batch begin with "batch:"';
+  return faultOfChosenKey(key);
 }
 
 /**

@@ -4,9 +4,11 @@ import { canonicalBytes } from '../index.js';
 
 /** Converts results to bytes and back. The store keeps its name with the bytes. */
 export interface Codec {
+  /** Identifies the format. A stored result is decoded by the codec that has this name. */
   readonly name: string;
   /** Throws for a value that `decode` could not return. */
   encode(value: unknown): Uint8Array;
+  /** Returns the value that `encode` was given. */
   decode(payload: Uint8Array): unknown;
 }
 

@@ -19,16 +19,19 @@ export type { IdempotencyConfig } from './config-options.js';
 
 /** A checked configuration, and functions that use it. */
 export interface Idempotency {
+  /** The configuration with its defaults, frozen. */
   readonly config: IdempotencyConfig;
+  /** The part of a value that makes its key. */
   readonly identity: Identity;
-  /** The key of a JSON value, and of a JSON text. */
+  /** Returns the key of a JSON value. */
   keyOf(value: unknown): Key;
+  /** Returns the key of a JSON text. */
   keyOfJson(text: string | Uint8Array): Key;
-  /** The header that carries a key, to be spread into others; a UUID has no prefix. */
+  /** Returns the header that carries a key, to be spread into others. A UUID gets no prefix. */
   headers(key: string): Record<string, string>;
   /** Returns the key in a header's value, with the prefix `ik_`. */
   parseHeader(value: string): Key;
-  /** Options for `createOnce`. */
+  /** Returns options for `createOnce`. */
   onceOptions(store: Store): OnceOptions;
 }
 
@@ -50,6 +53,8 @@ export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempoten
   const config = Object.freeze(settingsOf(options));
   const identity = defineIdentity({
     bits: config.bits,
+    // For `keyOfJson`, which gets bodies. An int64 seed keeps its digits.
+    bigNumbers: 'digits',
     ...(config.scope.length > 0 && { scope: config.scope }),
     ...(config.includedFields.length > 0 && { include: config.includedFields }),
     exclude: [

@@ -3,8 +3,11 @@ import type { StoreRecord } from '../store/store.js';
 
 /** An error of `once` itself, not of the function it runs. */
 export class OnceError extends Error {
+  /** Tells the error apart where `instanceof` does not work, such as across two copies of the package. */
   override readonly name = 'OnceError';
+  /** Stable identifier of the cause, such as `SAMEKEY_IN_PROGRESS`. */
   readonly code: SamekeyErrorCode;
+  /** The key of the call that failed. */
   readonly key: string;
   /** The record that caused the error, if the store has one. */
   readonly record: StoreRecord | undefined;

@@ -20,27 +20,39 @@ import { decodeResult, type StoredResult } from './stored-result.js';
 
 /** A result and its origin. */
 export interface Detailed<T> {
+  /** The result of the function. */
   readonly value: T;
   /** `executed`: the function ran for this call; `joined`: it ran for another call that was in progress; `replayed`: it ran earlier. */
   readonly outcome: 'executed' | 'joined' | 'replayed';
   /** Where the result came from. */
   readonly layer: Layer;
+  /** How long ago the run finished, in milliseconds. */
   readonly ageMs: number;
 }
 
 /** Counts since `createOnce`. */
 export interface OnceStats {
+  /** Runs that returned a result. */
   readonly executed: number;
+  /** Runs that ended with an error. */
   readonly failed: number;
+  /** Duplicates that waited for a run and received its result. */
   readonly joined: number;
+  /** Duplicates that received a stored result. */
   readonly replayed: number;
+  /** Duplicates that were refused while the run was in progress. */
   readonly conflicts: number;
+  /** Calls that used a key with another fingerprint. */
   readonly mismatches: number;
+  /** Runs that lost their lease. */
   readonly leasesLost: number;
+  /** Calls that found an earlier attempt of unknown outcome. */
   readonly unknown: number;
+  /** Store operations that failed. */
   readonly storeErrors: number;
   /** Runs and waits in progress. */
   readonly inFlight: number;
+  /** Results in the cache of this process. */
   readonly cached: number;
 }
 
@@ -57,6 +69,7 @@ export interface Once {
   evict(key: string): Promise<boolean>;
   /** Returns the record in the store. */
   inspect(key: string): Promise<StoreRecord | undefined>;
+  /** Returns the counts of this process. */
   stats(): OnceStats;
   /** Refuses new calls, waits for the runs in progress and closes the store. */
   close(): Promise<void>;

@@ -1,3 +1,4 @@
+import { nested } from '../options/nested.js';
 import {
   byteCount,
   choice,
@@ -8,7 +9,6 @@ import {
   instance,
   LONGEST_MS,
   LONGEST_TTL_MS,
-  nested,
   type OptionSpec,
   type OptionsOf,
   off,
@@ -27,7 +27,12 @@ import type { OnceEvent, Saved } from './events.js';
 export type UnknownDecision = 'retry' | 'hold';
 
 /** The decision of `onUnknown`: run it again, leave it locked, or use this result. */
-export type Reconciliation = UnknownDecision | { readonly value: unknown };
+export type Reconciliation =
+  | UnknownDecision
+  | {
+      /** The result of the earlier run, as the function would have returned it. */
+      readonly value: unknown;
+    };
 
 export const cacheOptions = /* @__PURE__ */ specs(() => ({
   /** The most results that this process caches. */
@@ -124,6 +129,7 @@ function faultOfCodec(given: unknown): Fault | undefined {
   return isCodec ? undefined : [TypeError, 'is no codec'];
 }
 
+/** The options of `createOnce`. */
 export interface OnceOptions extends OptionsOf<typeof onceOptions> {}
 
 /** The options of `createOnce` with their defaults. */

@@ -15,9 +15,11 @@ import type { OnceContext } from './call-function.js';
 import type { OnceEvent, Saved } from './events.js';
 import type { Detailed, Once } from './once.js';
 
+/** The options of `telemetry`. */
 export interface TelemetryOptions {
   /** Defaults to that of the globally registered provider. */
   readonly tracer?: Tracer;
+  /** Creates the metrics. Defaults to that of the globally registered provider. */
   readonly meter?: Meter;
 }
 
@@ -41,6 +43,11 @@ const NAME = 'samekey';
  * - `samekey.hit_ratio`, the share of duplicates among the calls that received a result;
  * - `samekey.lease_losses`, `samekey.unknown_outcomes`, `samekey.evictions`, `samekey.store_errors`;
  * - a span `samekey.once` for each call, with a link from a call to the one that it joined.
+ *
+ * @example
+ * const { onEvent, observe } = telemetry();
+ * const once = observe(createOnce({ store: memoryStore(), onEvent }));
+ * await once(keyOf({ order: 7 }), () => 'shipped'); // 'shipped'
  */
 export function telemetry(options: TelemetryOptions = {}): Telemetry {
   const tracer = options.tracer ?? trace.getTracer(NAME);

@@ -25,6 +25,7 @@ const toolOptions = /* @__PURE__ */ specs(() => ({
   ttlMs: onceOptions.ttlMs,
 }));
 
+/** The options of `onceTool`. */
 export interface ToolOptions extends OptionsOf<typeof toolOptions> {}
 
 /** A tool that runs once per key. */
@@ -34,8 +35,13 @@ export interface OnceTool<A, R> {
   keyOf(args: A): Key;
   /** Removes the stored result for these arguments. */
   evict(args: A): Promise<boolean>;
-  /** Counts calls that received an earlier result (`hits`) and calls that ran the function (`misses`). */
-  stats(): { readonly hits: number; readonly misses: number };
+  /** Returns the counts of this tool's calls. */
+  stats(): {
+    /** Calls that received an earlier result. */
+    readonly hits: number;
+    /** Calls that ran the function. */
+    readonly misses: number;
+  };
 }
 
 /**

@@ -3,8 +3,8 @@ import { type OptionSpec, type OptionSpecs, type SettingsOf, shown } from './spe
 
 /** How options are named in messages, and the code of the errors. */
 export interface Reading {
-  /** The options of related functions by their names, for callers who take one for another. */
-  readonly others?: Readonly<Record<string, object>>;
+  /** Says more about a name that is no option: `optionOf`, for callers who take one function for another. */
+  readonly hintAt?: (name: string) => string;
   readonly code?: SamekeyErrorCode;
   /** Returns the name of an option in messages: a variable of the environment, for example. */
   readonly nameFor?: (name: string) => string;
@@ -22,15 +22,10 @@ export function readOptions<Specs>(
   specs: Specs,
   options: unknown,
   what: string,
-  {
-    others = {},
-    code = 'SAMEKEY_BAD_ARGUMENT',
-    nameFor = (name) => name,
-    show = nameOf,
-  }: Reading = {},
+  { hintAt, code = 'SAMEKEY_BAD_ARGUMENT', nameFor, show = nameOf }: Reading = {},
 ): SettingsOf<Specs> {
   const names = Object.keys(specs as OptionSpecs);
-  requireMembers(options, names, what, (name) => hintAt(name, names, others));
+  requireMembers(options, names, what, (name) => hintAt?.(name) || suggestion(name, names));
   const settings: Record<string, unknown> = {};
   for (const name of names) {
     const spec = (specs as OptionSpecs)[name] as OptionSpec;
@@ -44,52 +39,40 @@ export function readOptions<Specs>(
         fail(
           Class,
           code,
-          `Cannot use the ${what}: ${nameFor(name)} ${state}, wanted ${spec.wanted}`,
+          `Cannot use the ${what}: ${nameFor?.(name) ?? name} ${state}, wanted ${spec.wanted}`,
         );
       }
     }
-    settings[name] =
-      spec.specs && typeof value === 'object'
-        ? readOptions(spec.specs, value, `${name} in the ${what}`, {
-            nameFor: (inner) => `${name}.${inner}`,
-          })
-        : value;
+    settings[name] = spec.read ? spec.read(value, name, what) : value;
   }
   return settings as SettingsOf<Specs>;
 }
 
-/** Suggests an option for a name that does not exist, or says which function has such an option. */
-function hintAt(
-  name: string,
-  names: readonly string[],
-  others: Readonly<Record<string, object>>,
-): string {
-  const owner = Object.keys(others).find((each) => Object.hasOwn(others[each] as object, name));
-  if (owner !== undefined) return ` (it is an option of ${owner})`;
+/**
+ * Returns a `hintAt` that says which of some related functions has such an option. `others` are the
+ * options of these functions, by the names of the functions.
+ */
+export const optionOf =
+  (others: Readonly<Record<string, object>>) =>
+  (name: string): string => {
+    const owner = Object.keys(others).find((each) => Object.hasOwn(others[each] as object, name));
+    return owner === undefined ? '' : ` (it is an option of ${owner})`;
+  };
+
+/**
+ * Suggests the option that is most like a name that does not exist: by the pairs of letters in both
+ * (Sørensen and Dice), of which it must have more than half.
+ */
+function suggestion(name: string, names: readonly string[]): string {
   const wrong = name.toLowerCase();
-  // A name of three letters may be one letter off, a longer one at most three.
-  let most = Math.min(4, wrong.length / 2);
+  const pairs = [...wrong].map((_, index) => wrong.slice(index, index + 2));
+  let most = 0;
   let nearest = '';
   for (const each of names) {
     const right = each.toLowerCase();
-    const distance = right.startsWith(wrong) ? 1 : distanceOf(wrong, right, most);
-    if (distance < most) [nearest, most] = [each, distance];
+    const { length } = pairs.filter((pair) => right.includes(pair));
+    const likeness = length / (wrong.length + right.length);
+    if (length > pairs.length / 2 && likeness > most) [nearest, most] = [each, likeness];
   }
   return nearest && ` (did you mean ${quote(nearest)}?)`;
-}
-
-/**
- * How many letters have to be added, removed or replaced to make one text of the other
- * (Levenshtein); more than `most` if there are more.
- */
-function distanceOf(from: string, to: string, most: number): number {
-  if (from === to) return 0;
-  if (from[0] === to[0]) return distanceOf(from.slice(1), to.slice(1), most);
-  if (most < 1) return 1;
-  const rests = [
-    [1, 0],
-    [0, 1],
-    [1, 1],
-  ];
-  return 1 + Math.min(...rests.map(([i, j]) => distanceOf(from.slice(i), to.slice(j), most - 1)));
 }

@@ -25,6 +25,8 @@ export interface OptionSpec<Value = unknown, Setting = unknown> {
   /** For TypeScript only, never set. */
   readonly type?: Value;
   faultOf(value: unknown): Fault | undefined;
+  /** Makes the setting of a value without a fault: of an object, with the defaults of its members. */
+  readonly read?: (value: unknown, name: string, what: string) => unknown;
 }
 
 /** The specification of an option that has no default and must be given. */
@@ -64,9 +66,10 @@ export type SettingsOf<Specs> = {
 export const specs = <Specs extends object>(make: () => Specs): Specs => make();
 
 /** The longest time that a timer of the platform can be set to, and the most bytes of one result. */
-export const LONGEST_MS = 2 ** 31 - 1;
+// Literals: bundlers keep an unused `2 ** 31 - 1`.
+export const LONGEST_MS = 2_147_483_647;
 /** A hundred years: the longest time that anything is stored. */
-export const LONGEST_TTL_MS = 100 * 366 * 24 * 60 * 60 * 1000;
+export const LONGEST_TTL_MS = 3_162_240_000_000;
 
 /** How messages show a value of the right type. */
 export const shown = (value: unknown): string =>
@@ -92,19 +95,17 @@ type NumberSpec<Given> = OptionSpec<
   Given extends { readonly default: number } ? number : number | undefined
 >;
 
-const UNBOUNDED = 2 ** 53 - 1;
-
 function numberSpec(
   kind: OptionKind,
   bounds: Bounds,
   isRight = Number.isSafeInteger,
   noun = 'whole number',
 ): OptionSpec<number, never> {
-  const { min = 0, max = UNBOUNDED } = bounds;
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = bounds;
   return {
     ...(bounds as object),
     kind,
-    wanted: `a ${noun} from ${min}${max < UNBOUNDED ? ` to ${max}` : ''}`,
+    wanted: `a ${noun} from ${min}${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ''}`,
     faultOf: faultsOf<number>('number', (value) => isRight(value) && value >= min && value <= max),
   };
 }
@@ -131,21 +132,14 @@ export function number<Given extends Bounds>(bounds: Given): NumberSpec<Given> {
 
 /** One of some words; the first is the default. */
 export function choice<Word extends string>(...words: Word[]): OptionSpec<Word, Word> {
-  return {
-    wanted: words.map((word) => quote(word)).join(' or '),
-    words,
-    default: words[0] as Word,
-    faultOf: faultsOf<Word>('string', (value) => words.includes(value)),
-  };
+  const wanted = words.map(quote).join(' or ');
+  const faultOf = faultsOf<Word>('string', (given) => words.includes(given));
+  return { ...value(wanted, faultOf, words[0] as Word), words };
 }
 
 /** True or false. */
 export function flag(fallback: boolean): OptionSpec<boolean, boolean> {
-  return {
-    wanted: 'true or false',
-    default: fallback,
-    faultOf: faultsOf('boolean'),
-  };
+  return value('true or false', faultsOf('boolean'), fallback);
 }
 
 /** Text, which a pattern may restrict. */
@@ -203,11 +197,7 @@ export function func<Signature extends AnyFunction>(
   fallback: Signature,
 ): OptionSpec<Signature, Signature>;
 export function func(fallback?: AnyFunction): OptionSpec<never, never> {
-  return {
-    wanted: 'a function',
-    default: fallback as never,
-    faultOf: faultsOf('function'),
-  };
+  return value('a function', faultsOf('function'), fallback as never);
 }
 
 /** A value that `faultOf` accepts. */
@@ -239,18 +229,6 @@ export function instance<Value>(
     );
     return missing && [TypeError, `has no ${missing}()`];
   });
-}
-
-/** An object whose members have specifications of their own. */
-export function nested<Specs extends OptionSpecs>(
-  specs: Specs,
-): OptionSpec<OptionsOf<Specs>, SettingsOf<Specs>> {
-  return {
-    wanted: 'an object',
-    specs,
-    default: {} as never,
-    faultOf: faultsOf('object'),
-  };
 }
 
 /** `false`, which turns something off. */

@@ -3,12 +3,24 @@ import type { Key } from '../index.js';
 import { toLineError } from './fault.js';
 import type { LineBlock } from './key-blocks.js';
 
-/**
- * The key of a line or, with `onInvalid: 'report'`, its error. `line` is the line number, from 1.
- */
-export type LineKey =
-  | { readonly line: number; readonly key: Key; readonly error?: undefined }
-  | { readonly line: number; readonly key?: undefined; readonly error: SamekeyError };
+/** The key of a line or, with `onInvalid: 'report'`, its error. */
+export type LineKey = {
+  /** The number of the line, from 1. */
+  readonly line: number;
+} & (
+  | {
+      /** The key of the line. */
+      readonly key: Key;
+      /** Not set: the line has a key. */
+      readonly error?: undefined;
+    }
+  | {
+      /** Not set: the line has an error. */
+      readonly key?: undefined;
+      /** Why the line has no key. */
+      readonly error: SamekeyError;
+    }
+);
 
 /** Yields the keys in blocks of lines one by one. Calls `stopReading` when the caller stops. */
 export async function* lineKeys(

@@ -24,6 +24,7 @@ export const poolOptions = /* @__PURE__ */ specs(() => ({
   identity,
 }));
 
+/** The options of `createPool`. */
 export interface PoolOptions extends OptionsOf<typeof poolOptions> {}
 
 /** The options of `jsonLines`. */
@@ -40,4 +41,5 @@ export const jsonLinesOptions = /* @__PURE__ */ specs(() => ({
   maxLineBytes: byteCount({ default: DEFAULT_MAX_LINE_BYTES, min: 1, max: 2 ** 31 }),
 }));
 
+/** The options of `jsonLines`. */
 export interface JsonLinesOptions extends OptionsOf<typeof jsonLinesOptions> {}

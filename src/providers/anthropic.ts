@@ -1,5 +1,5 @@
 /** The Anthropic API. Sources: platform.claude.com/docs. */
-import type { BatchFormat, StreamDialect, UsageNames } from './provider.js';
+import type { AnswerRules, BatchFormat, UsageNames } from './provider.js';
 
 /** Cache marks and the service tier: they change the price of an answer, not the answer. */
 export const anthropicExclude = [
@@ -27,9 +27,10 @@ export const anthropicRetries = {
   finalCodes: ['enforced_spend_limit_reached', 'billing_error'],
 } as const;
 
-export const anthropicStream: StreamDialect = {
-  isFirst: (event) => event === 'message_start',
-  isLast: (event) => event === 'message_stop',
+/** docs/en/build-with-claude/streaming. A stream ends with `message_stop`. */
+export const anthropicAnswers: AnswerRules = {
+  isOwn: ({ name }) => /^(?:message_(?:start|delta|stop)|content_block_\w+|ping)$/.test(name ?? ''),
+  isLast: ({ name }) => name === 'message_stop',
   lastName: 'message_stop',
 };
 

@@ -1,5 +1,6 @@
 /** Amazon Bedrock. Sources: docs.aws.amazon.com/bedrock. */
-import type { UsageNames } from './provider.js';
+import { decoder } from '../engine/utf8.js';
+import type { AnswerRules, UsageNames } from './provider.js';
 
 /** Latency settings, the service tier, and a token that is an idempotency key itself. */
 export const bedrockExclude = [
@@ -40,14 +41,29 @@ export const bedrockRetries = {
   finalCodes: ['ServiceQuotaExceededException', 'ModelTimeoutException', 'ModelErrorException'],
 } as const;
 
+/** The member that InvokeModelWithResponseStream adds to its last event, for models of all providers. */
+const METRICS = 'amazon-bedrock-invocationMetrics';
+
 /** Converse, and the metrics that InvokeModel adds to the last event of a stream. */
 export const bedrockUsage: UsageNames = {
-  usageMembers: ['usage', 'amazon-bedrock-invocationMetrics'],
+  usageMembers: ['usage', METRICS],
   inputOrUncached: ['inputTokens'],
   uncached: ['inputTokenCount'],
   cacheRead: ['cacheReadInputTokens', 'cacheReadInputTokenCount'],
   cacheWrite: ['cacheWriteInputTokens', 'cacheWriteInputTokenCount'],
   output: [['outputTokens'], ['outputTokenCount']],
+};
+
+/**
+ * API_runtime_ConverseStream and API_runtime_InvokeModelWithResponseStream. Exceptions are frames of
+ * their own, which are read as events named `error`. The models of Anthropic end as Anthropic's API does.
+ */
+export const bedrockAnswers: AnswerRules = {
+  isOwn: ({ name, json }) =>
+    /^(?:chunk|metadata|messageSt(?:art|op)|contentBlock(?:Start|Delta|Stop))$/.test(name ?? '') ||
+    json.messageStart !== undefined,
+  isLast: ({ name, json }) => name === 'messageStop' || METRICS in json,
+  lastName: 'messageStop',
 };
 
 /** `/model/ID/converse`. An ID may end with a version, such as `:0`. */
@@ -79,10 +95,15 @@ export function* eventPayloads(stream: Uint8Array): Generator<Uint8Array> {
 }
 
 /**
- * Returns the base64 text of an event that Bedrock wraps in an event of its own, as it does for a
- * model of another provider. Returns `undefined` for any other event.
+ * Returns the text of an event that Bedrock wraps, in base64, in an event of its own, as it does for
+ * InvokeModel. Returns `undefined` for any other event.
  */
 export function wrappedEvent(event: unknown): string | undefined {
   const { bytes } = (event ?? {}) as { bytes?: unknown };
-  return typeof bytes === 'string' ? bytes : undefined;
+  if (typeof bytes !== 'string') return undefined;
+  try {
+    return decoder.decode(Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0)));
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,6 @@
 /** The Gemini API. Sources: ai.google.dev/gemini-api/docs. */
-import type { UsageNames } from './provider.js';
+import { membersOf } from './failure.js';
+import type { AnswerRules, Members, UsageNames } from './provider.js';
 
 /** Members of the SDK's `config` that the SDK does not send. */
 export const geminiExclude = ['$.config.httpOptions', '$.config.abortSignal'] as const;
@@ -16,6 +17,43 @@ export const geminiRetries = {
   // The IDs of daily quotas contain it: GenerateRequestsPerDayPerProjectPerModel.
   finalCodes: ['quota_exceeded', /PerDay/],
 } as const;
+
+const candidatesOf = ({ candidates }: Members) =>
+  (Array.isArray(candidates) ? candidates : []) as readonly Members[];
+const isBlocked = ({ promptFeedback }: Members) =>
+  membersOf(promptFeedback).blockReason !== undefined;
+
+/**
+ * api/generate-content. A stream, of events or of the elements of a JSON array, ends with a
+ * `finishReason` for every candidate, or with a `blockReason` for the prompt.
+ */
+export const geminiAnswers: AnswerRules = {
+  isOwn: ({ json }) =>
+    Array.isArray(json.candidates) ||
+    json.promptFeedback !== undefined ||
+    json.usageMetadata !== undefined,
+  isLast: ({ json }) => isBlocked(json),
+  partsOf: (json) =>
+    candidatesOf(json).map(({ index, finishReason }, at) => [
+      index ?? at,
+      finishReason !== undefined && finishReason !== 'FINISH_REASON_UNSPECIFIED',
+    ]),
+  lastName: 'the finishReason of every candidate',
+  verdictOf: (json) => (candidatesOf(json).length > 0 || isBlocked(json) ? 'complete' : 'unknown'),
+};
+
+/** api/interactions-api. The events of a stream name their type in `event_type`. */
+export const geminiInteractions: AnswerRules = {
+  isOwn: ({ name, json }) =>
+    json.object === 'interaction' || /^(?:interaction|step)\./.test(name ?? ''),
+  isFailure: ({ json }) =>
+    [json, membersOf(json.interaction)].some(
+      ({ object, status }) => object === 'interaction' && status === 'failed',
+    ),
+  isLast: ({ name }) => name === 'interaction.completed',
+  lastName: 'interaction.completed',
+  verdictOf: ({ status }) => (status === 'cancelled' ? 'unknown' : 'complete'),
+};
 
 /** The tokens of tool results and of reasoning are counted apart. */
 export const geminiUsage: UsageNames = {

@@ -1,15 +1,33 @@
 /** The Chat Completions API, which OpenAI, Groq, DeepSeek, vLLM and many others serve. */
-import type { StreamDialect, UsageNames } from './provider.js';
+import { hasError, isFailedReason } from './failure.js';
+import type { AnswerRules, Members, UsageNames } from './provider.js';
 
 /** The data of the last event. */
 export const DONE = '[DONE]';
 
-/** Chat Completions and the older Completions. Every event names its object. */
-export const chatCompletionsStream: StreamDialect = {
-  isFirst: (_, data) =>
-    /^\s*\{/.test(data) && /"object"\s*:\s*"(?:chat|text)[._]completion/.test(data),
-  isLast: (_, data) => data === DONE,
-  lastName: DONE,
+const choicesOf = ({ choices }: Members) =>
+  (Array.isArray(choices) ? choices : []) as readonly Members[];
+
+/**
+ * Chat Completions and the older Completions. A stream is complete when all choices have a
+ * `finish_reason`: some servers send no `[DONE]` (Perplexity, ik_llama.cpp), and vLLM sends it after
+ * errors, too.
+ */
+export const chatCompletions: AnswerRules = {
+  isOwn: ({ json, data }) =>
+    data === DONE ||
+    Array.isArray(json.choices) ||
+    /^(?:chat|text)[._]completion/.test(String(json.object)),
+  isFailure: ({ json }) =>
+    hasError(json.x_groq) ||
+    choicesOf(json).some((choice) => hasError(choice) || isFailedReason(choice.finish_reason)),
+  partsOf: (json) =>
+    choicesOf(json).map(({ index, finish_reason: reason }, at) => [
+      index ?? at,
+      typeof reason === 'string' && reason !== '',
+    ]),
+  lastName: 'the finish_reason of every choice',
+  verdictOf: (json) => (choicesOf(json).length > 0 ? 'complete' : 'unknown'),
 };
 
 export const openaiCompatibleUsage: UsageNames = {

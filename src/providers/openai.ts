@@ -1,5 +1,5 @@
 /** The OpenAI API. Sources: platform.openai.com/docs. */
-import type { BatchFormat, StreamDialect, UsageNames } from './provider.js';
+import type { AnswerRules, BatchFormat, UsageNames } from './provider.js';
 
 /** Cache routing and the service tier: they change the price of an answer, not the answer. */
 export const openaiExclude = [
@@ -32,12 +32,25 @@ export const openaiRetries = {
   ],
 } as const;
 
-/** The Responses API. `response.incomplete` ends an answer that reached its token limit. */
-export const openaiResponsesStream: StreamDialect = {
-  isFirst: (event) => event === 'response.created' || event === 'response.queued',
-  isLast: (event) => event === 'response.completed' || event === 'response.incomplete',
+/**
+ * The Responses API (docs/api-reference/responses-streaming). `response.incomplete` ends an answer that
+ * reached its token limit.
+ */
+export const openaiResponses: AnswerRules = {
+  isOwn: ({ name, json }) => /^response\./.test(name ?? '') || json.object === 'response',
+  isFailure: ({ name, json }) =>
+    name === 'response.failed' || (json.object === 'response' && json.status === 'failed'),
+  isLast: ({ name }) => name === 'response.completed' || name === 'response.incomplete',
   lastName: 'response.completed',
-  isFailure: (event) => event === 'response.failed',
+  verdictOf: ({ status }) => (status === 'cancelled' ? 'unknown' : 'complete'),
+};
+
+/** Streams of images, speech and transcriptions (openai 7.59.0: resources/images.ts, audio/*.ts). */
+export const openaiMedia: AnswerRules = {
+  isOwn: ({ name }) =>
+    /^(?:image_generation|image_edit|speech\.audio|transcript\.text)\./.test(name ?? ''),
+  isLast: ({ name }) => /^(?:image_\w+\.completed|\w+\.\w+\.done)$/.test(name ?? ''),
+  lastName: 'its completed or done event',
 };
 
 /** A stream of the Responses API ends with a `response` that carries the usage. */

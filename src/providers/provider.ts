@@ -4,16 +4,43 @@
  * it uses.
  */
 
-/** How the events of a streamed answer show that it is complete. */
-export interface StreamDialect {
-  /** Whether an event belongs to this dialect: one of its first events, which no other dialect has. */
-  readonly isFirst: (event: string | undefined, data: string) => boolean;
-  /** Whether an event is the last one of a complete answer. */
-  readonly isLast: (event: string | undefined, data: string) => boolean;
-  /** The last event, for messages. */
+/**
+ * What a response is: the whole answer; an answer that says itself that it failed; one that ended too
+ * early; or one whose end samekey does not know.
+ */
+export type Verdict = 'complete' | 'failed' | 'broken' | 'unknown';
+
+export type Members = Readonly<Record<string, unknown>>;
+
+/** One message of an answer: a JSON document, a server-sent event, a line of JSON, or a frame. */
+export interface Message {
+  /** The name of the event, or its `type` if it has no name. */
+  readonly name: string | undefined;
+  /** The members of the JSON object; empty for anything else. */
+  readonly json: Members;
+  /** The text, such as `[DONE]`. */
+  readonly data: string;
+}
+
+/** How the answers of an API show that they are complete, or that they failed. */
+export interface AnswerRules {
+  /** Whether a message is of this API. */
+  readonly isOwn: (message: Message) => boolean;
+  /** Whether a message says that the answer failed, beside the signs that all APIs share (failure.ts). */
+  readonly isFailure?: (message: Message) => boolean;
+  /** Whether a message is the last one of a complete stream that matters. */
+  readonly isLast?: (message: Message) => boolean;
+  /**
+   * The parts that a message is about, such as choices, and whether each has ended. A stream is also
+   * complete when all its parts have ended.
+   */
+  readonly partsOf?: (json: Members) => readonly (readonly [part: unknown, hasEnded: boolean])[];
+  /** Whether streams are lines of JSON. All other streams are events, frames or the elements of an array. */
+  readonly isLines?: true;
+  /** What a complete stream ends with, for messages. */
   readonly lastName: string;
-  /** Whether an event says that the answer failed. In all dialects, an event named `error` says it. */
-  readonly isFailure?: (event: string | undefined) => boolean;
+  /** The verdict on an answer of one JSON document. Default: `complete`. */
+  readonly verdictOf?: (json: Members) => Verdict;
 }
 
 /** The members in which an answer counts its tokens. A list of names is a sum. */

@@ -4,36 +4,46 @@
  */
 import { aiSdkUsage } from './ai-sdk.js';
 import {
+  anthropicAnswers,
   anthropicCredentialHeaders,
   anthropicRetries,
-  anthropicStream,
   anthropicUsage,
   anthropicVolatilePrefixes,
 } from './anthropic.js';
 import {
+  bedrockAnswers,
   bedrockModelPath,
   bedrockRetries,
   bedrockUsage,
   bedrockVolatileHeaders,
   bedrockVolatilePrefixes,
 } from './bedrock.js';
+import { cohereChat, cohereV1 } from './cohere.js';
 import {
+  geminiAnswers,
   geminiCredentialHeaders,
+  geminiInteractions,
   geminiModelPath,
   geminiRetries,
   geminiUsage,
   geminiVolatileHeaders,
 } from './gemini.js';
+import { jsonRpcAnswers } from './json-rpc.js';
+import { llamaCppAnswers, textGenerationAnswers } from './local-servers.js';
+import { mistralConversations } from './mistral.js';
+import { ollamaAnswers, ollamaProgress } from './ollama.js';
 import {
   openaiCredentialHeaders,
-  openaiResponsesStream,
+  openaiMedia,
+  openaiResponses,
   openaiRetries,
   openaiUsage,
   openaiVolatileHeaders,
   openaiVolatilePrefixes,
 } from './openai.js';
-import { chatCompletionsStream, openaiCompatibleUsage } from './openai-compatible.js';
-import type { StreamDialect, UsageNames } from './provider.js';
+import { chatCompletions, openaiCompatibleUsage } from './openai-compatible.js';
+import type { AnswerRules, UsageNames } from './provider.js';
+import { replicatePredictions } from './replicate.js';
 
 /** Headers that identify an account, beside `authorization`. Their order is part of stored keys. */
 export const credentialHeaders = /* @__PURE__ */ [
@@ -61,17 +71,34 @@ export const volatilePrefixes = /* @__PURE__ */ [
  * status suggests a retry: a spent budget is still spent a second later.
  */
 export const retryPolicies = {
+  /** Anthropic (platform.claude.com/docs/en/api/errors). */
   anthropic: anthropicRetries,
+  /** OpenAI (platform.openai.com/docs/guides/error-codes). */
   openai: openaiRetries,
+  /** Amazon Bedrock (its user guide, and InvokeModel in its API reference). */
   bedrock: bedrockRetries,
+  /** Gemini (ai.google.dev/gemini-api/docs/troubleshooting). */
   gemini: geminiRetries,
 } as const;
 
-/** The dialects whose complete streams have a known last event. */
-export const streamDialects: readonly StreamDialect[] = [
-  anthropicStream,
-  openaiResponsesStream,
-  chatCompletionsStream,
+/** How answers end and fail. The first API whose rules know a message decides. */
+export const answerRules: readonly AnswerRules[] = [
+  anthropicAnswers,
+  openaiResponses,
+  openaiMedia,
+  chatCompletions,
+  geminiAnswers,
+  geminiInteractions,
+  bedrockAnswers,
+  cohereChat,
+  cohereV1,
+  ollamaAnswers,
+  llamaCppAnswers,
+  textGenerationAnswers,
+  mistralConversations,
+  jsonRpcAnswers,
+  replicatePredictions,
+  ollamaProgress,
 ];
 
 /**

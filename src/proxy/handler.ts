@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type FetchEvent, idempotentFetch } from '../fetch/fetch.js';
-import { defineIdentity } from '../index.js';
 import { accountOf } from '../request/account.js';
 import { Call } from './call.js';
 import { passResponse, writeProblem, writeResponse } from './client-response.js';
@@ -46,7 +45,6 @@ export class Handler {
 
   constructor(options: ProxyOptions) {
     const { upstream, once, idleMs } = options;
-    const { identity } = once;
     this.#options = options;
     this.#methods = new Set(once.methods ?? ['POST', 'PATCH']);
     this.#upstream = new Upstream(upstream.origin, `1.1 ${this.#pseudonym}`, idleMs, {
@@ -58,8 +56,6 @@ export class Handler {
       // All of a signature counts: the upstream, which would check it, does not see duplicates.
       account: (headers) => accountOf(headers, false),
       ...once,
-      // Compiled once here. An identity of another copy of the library would be compiled at every request.
-      ...(identity && { identity: defineIdentity({ ...identity }) }),
       idleMs,
       fetch: (_, init) => this.#upstream.fetch(init as ProxiedInit),
       onEvent: (event) => this.#onEvent(event),
@@ -200,12 +196,10 @@ export class Handler {
       'accept-encoding',
     ) as HeaderPair[];
     for (const [name, value] of pairs) headers.append(name, value);
-    const isForm = /^multipart\/form-data\b/i.test(headers.get('content-type') ?? '');
     const init: ProxiedInit = {
       method: request.method as string,
       headers,
-      // `idempotentFetch` parses a form only if it must make a `Request` of the body, as of a `Blob`.
-      body: isForm ? new Blob([body]) : body,
+      body,
       signal: call.signal,
       proxied: { path, body },
     };

@@ -1,10 +1,11 @@
 import { parseItem } from 'structured-headers';
 import { fail, quote } from '../errors/errors.js';
 import { isKey, parseKey } from '../index.js';
+import { faultOfChosenKey, MAX_KEY_CHARACTERS } from '../key/chosen-key.js';
 import type { KeyFormat, KeyHeaderSettings } from './options.js';
 
-/** Longer keys are refused, because clients choose them and the store keeps them. */
-export const MAX_KEY_CHARACTERS = 255;
+/** Characters that a bare key may not have. */
+const UNSAFE = /[",;\\]/;
 
 /** Reads and writes the header that carries a key. */
 export class KeyHeader {
@@ -22,7 +23,8 @@ export class KeyHeader {
   /** Returns the header's value for a key. */
   write(key: string): string {
     const text = isKey(key) ? this.#prefix + parseKey(key).hex : key;
-    return this.#isQuoted ? `"${text}"` : text;
+    // Bare, such a key would be read as two, or not at all.
+    return this.#isQuoted || UNSAFE.test(text) ? `"${text.replace(/[\\"]/g, '\\$&')}"` : text;
   }
 
   /**
@@ -35,15 +37,14 @@ export class KeyHeader {
     const value = headers.get(this.name);
     if (value === null) return undefined;
     const text = value.startsWith('"') ? unquote(value) : value;
-    // A bare value with a comma may be two headers, joined by the platform.
-    if (!/^[!-~]+$/.test(text) || (text === value && /[",;\\]/.test(text))) {
-      return this.#refuse(value, 'visible ASCII characters, bare or in quotes');
-    }
-    if (text.length > MAX_KEY_CHARACTERS) {
-      return this.#refuse(value, `at most ${MAX_KEY_CHARACTERS} characters, not ${text.length}`);
-    }
     const key = `ik_${text.slice(this.#prefix.length)}`;
-    return text.startsWith(this.#prefix) && isKey(key) ? key : text;
+    if (text.startsWith(this.#prefix) && isKey(key)) return key;
+    // A bare value with a comma may be two headers, joined by the platform.
+    const fault =
+      text === value && UNSAFE.test(text) ? 'it may be two keys' : faultOfChosenKey(text);
+    if (fault === undefined) return text;
+    const wanted = `1 to ${MAX_KEY_CHARACTERS} visible ASCII characters, bare or in quotes`;
+    return this.#refuse(value, `${fault}, wanted ${wanted}`);
   }
 
   /** @throws {SyntaxError} `SAMEKEY_BAD_KEY` if the key does not have the format. */
@@ -51,23 +52,24 @@ export class KeyHeader {
     if (matches(key, format)) return;
     const wanted = {
       samekey: `a key that samekey derived, such as ${this.#prefix}7f3a… (67 or 35 characters)`,
-      uuid: 'a lower-case UUID',
+      uuid: 'a UUID',
     };
-    this.#refuse(key, format instanceof RegExp ? `one that matches ${format}` : wanted[format]);
+    const description = format instanceof RegExp ? `one that matches ${format}` : wanted[format];
+    this.#refuse(key, `wanted ${description}`);
   }
 
-  #refuse(value: string, wanted: string): never {
+  #refuse(value: string, why: string): never {
     return fail(
       SyntaxError,
       'SAMEKEY_BAD_KEY',
-      `Cannot use the ${this.name} ${quote(value.slice(0, 80))}${value.length > 80 ? '…' : ''}: wanted ${wanted}`,
+      `Cannot use the ${this.name} ${quote(value.slice(0, 80))}${value.length > 80 ? '…' : ''}: ${why}`,
     );
   }
 }
 
 function matches(key: string, format: KeyFormat): boolean {
   if (format === 'samekey') return isKey(key);
-  if (format === 'uuid') return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(key);
+  if (format === 'uuid') return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(key);
   // Without the flags `g` and `y`, with which an expression continues at its last match.
   return new RegExp(format.source, format.flags.replace(/[gy]/g, '')).test(key);
 }

@@ -1,6 +1,5 @@
 import { fail } from '../errors/errors.js';
 import { untilAborted } from '../once/abort.js';
-import { mediaType } from './counted-headers.js';
 
 /** A request whose body is in memory, so that a key can be derived and the request sent many times. */
 export interface OutgoingRequest {
@@ -96,28 +95,8 @@ function copyForm(form: FormData): FormData {
 const withCrlf = (text: string) => text.replace(/\r\n|\r|\n/g, '\r\n');
 
 async function readBody(request: Request): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
-  if (request.body === null) return { body: NO_BODY, form: undefined };
-  return contentOf(request.headers, new Uint8Array(await request.arrayBuffer()));
-}
-
-/** Returns a body as a form or as bytes, depending on its content type. */
-export async function contentOf(
-  headers: Headers,
-  body: Uint8Array,
-): Promise<Pick<OutgoingRequest, 'body' | 'form'>> {
-  if (mediaType(headers.get(CONTENT_TYPE)) !== 'multipart/form-data') {
-    return { body, form: undefined };
-  }
-  try {
-    const type = headers.get(CONTENT_TYPE) as string;
-    const form = await new Response(body as BodyInit, {
-      headers: { [CONTENT_TYPE]: type },
-    }).formData();
-    return { body: NO_BODY, form };
-  } catch {
-    // The body is not a valid form. The receiver decides what to do with it.
-    return { body, form: undefined };
-  }
+  const body = request.body === null ? NO_BODY : new Uint8Array(await request.arrayBuffer());
+  return { body, form: undefined };
 }
 
 /** Returns the settings of a `Request` that another call to `fetch` accepts. */

@@ -1,6 +1,8 @@
 import { encoder } from '../engine/utf8.js';
 import {
   canonicalize,
+  defineIdentity,
+  type Identity,
   type IdentityLike,
   type Key,
   keyOf,
@@ -8,7 +10,9 @@ import {
   scoped,
   sha256Hex,
 } from '../index.js';
+import { multipartIn, partsOf } from './body-parts.js';
 import { countedHeaders, mediaType } from './counted-headers.js';
+import { boundaryOf } from './multipart.js';
 import type { RequestKeySettings } from './options.js';
 import type { OutgoingRequest } from './outgoing-request.js';
 
@@ -18,9 +22,19 @@ export interface RequestKey {
   readonly key: Key;
   /** The key of its body. */
   readonly contentKey: Key;
-  /** The scopes of the key, outermost first. */
-  readonly scope: readonly string[];
+  /**
+   * The scopes of a key that the caller set, outermost first. Two accounts or URLs never share one.
+   * Headers do not count: the caller's key identifies the request whatever they say.
+   */
+  readonly callersScope: readonly string[];
 }
+
+/**
+ * Returns the identity of a request's body, compiled. An integer that no double holds exactly, such as
+ * an int64 seed, keeps its digits: two requests with two seeds are two requests.
+ */
+export const bodyIdentity = (identity: IdentityLike | undefined): Identity =>
+  defineIdentity({ bigNumbers: 'digits', ...identity });
 
 /** Derives the key of a request from its method, URL, account, counted headers and body. */
 export async function keyOfRequest(
@@ -32,15 +46,18 @@ export async function keyOfRequest(
   const contentKey = await keyOfBody(request, identity);
   const ownScopes = typeof scope === 'string' ? [scope] : scope;
   const ignored = new Set(ignoredHeaders.map((name) => name.toLowerCase()));
-  const scopes = [
+  const settings = countedSettings(request);
+  const accountText = typeof account === 'string' ? account : account(headers);
+  const scopesWith = (counted: object) => [
     ...ownScopes,
     method,
     url,
-    typeof account === 'string' ? account : account(headers),
-    canonicalize({ ...countedHeaders(headers, ignored), ...countedSettings(request) }),
+    accountText,
+    canonicalize(counted),
     ...(sample === undefined ? [] : [`sample ${sample}`]),
   ];
-  return { key: scoped(scopes, contentKey), contentKey, scope: scopes };
+  const scopes = scopesWith({ ...countedHeaders(headers, ignored), ...settings });
+  return { key: scoped(scopes, contentKey), contentKey, callersScope: scopesWith(settings) };
 }
 
 /** Returns settings that change the answer and differ from their defaults. No header name has a `:`. */
@@ -56,8 +73,8 @@ function countedSettings({ url, headers, init }: OutgoingRequest) {
 }
 
 /**
- * Errors of a body that is not JSON, is nested too deeply, or has a number that two programs may read
- * differently. Its key is that of its bytes.
+ * Errors of a body that is not JSON, is nested too deeply, or has a number that no program can read, such
+ * as 1e400. Its key is that of its bytes.
  */
 const KEYED_AS_BYTES = new Set([
   'SAMEKEY_BAD_JSON',
@@ -72,9 +89,17 @@ export async function keyOfBody(
   identity: IdentityLike | undefined,
 ): Promise<Key> {
   if (form !== undefined) return keyOf(await partsOf(form));
-  const type = mediaType(headers.get('content-type'));
+  const contentType = headers.get('content-type') ?? '';
+  const type = mediaType(contentType);
   // A compressed body is not decoded. A body without a type may be JSON.
-  const mayBeJson = !headers.has('content-encoding') && (/[/+]json$/.test(type) || type === '');
+  const isPlain = !headers.has('content-encoding');
+  const boundary = isPlain ? boundaryOf(contentType) : undefined;
+  if (boundary !== undefined) {
+    const bytes = typeof body === 'string' ? encoder.encode(body) : body;
+    const parts = multipartIn(bytes, boundary, type === 'multipart/form-data');
+    if (parts !== undefined) return keyOf(parts);
+  }
+  const mayBeJson = isPlain && (/[/+]json$/.test(type) || type === '');
   if (mayBeJson && body.length > 0) {
     try {
       return keyOfJson(body, identity);
@@ -85,25 +110,3 @@ export async function keyOfBody(
   // The bytes as they are sent: a lone surrogate becomes U+FFFD.
   return sha256Hex(typeof body === 'string' ? encoder.encode(body) : body);
 }
-
-/** Returns the parts of a form, which do not depend on its boundary. */
-async function partsOf(form: FormData): Promise<unknown[]> {
-  return Promise.all(
-    [...form].map(async ([fieldName, value]) => {
-      const name = escapeName(fieldName);
-      if (typeof value === 'string') return { name, value };
-      const content = sha256Hex(new Uint8Array(await value.arrayBuffer()));
-      // A file without a name is sent as `blob`. In Bun, a `Blob` has no name.
-      const { name: filename = 'blob', type } = value;
-      return {
-        name,
-        filename: escapeName(filename),
-        type: type || 'application/octet-stream',
-        content,
-      };
-    }),
-  );
-}
-
-/** Escapes a name as forms do (HTML §4.10.21.8). Not every parser of forms reverses that. */
-const escapeName = (name: string) => name.replace(/[\r\n"]/g, (char) => encodeURIComponent(char));

@@ -1,10 +1,13 @@
+import { decoder } from '../engine/utf8.js';
 import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../once/abort.js';
 import type { RunContext } from '../once/call-function.js';
 import type { LiveFunction, Subscriber } from '../once/live.js';
+import type { Verdict } from '../providers/provider.js';
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
+import { type BodyJudge, COMPLETE } from './answer.js';
 import { joinChunks } from './chunks.js';
-import { watchCompleteness } from './completeness.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
+import { toValue } from './json-reader.js';
 import { Recording } from './recording.js';
 import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
 
@@ -13,15 +16,27 @@ export interface ResponseRules {
   readonly maxUnreadBytes: number;
   readonly idleMs: number;
   readonly isStored: (response: ResponseInfo) => boolean;
-  /** Whether bodies are still in their `content-encoding`. */
+  /** Whether bodies are still in their `content-encoding`: those of handlers in this process. */
   readonly isCoded: boolean;
+  /** Returns the judge of a response; without one, all responses are complete. */
+  readonly judge: ((response: Response, maxBytes: number) => BodyJudge | undefined) | undefined;
 }
 
-/** The part of a response that `storeResponses` decides by. */
+/** What `storeResponses` decides by, at the end of a response. */
 export interface ResponseInfo {
+  /** The HTTP status. */
   readonly status: number;
+  /** The headers of the response. */
   readonly headers: Headers;
+  /** The URL of the response, after redirects. */
   readonly url: string;
+  /**
+   * What the response is: `complete`; `failed`, by its status or because it says so; or `unknown`, for
+   * an API whose answers samekey does not know. A `broken` response is never stored.
+   */
+  readonly verdict: Verdict;
+  /** The parsed body; `undefined` if it is not one JSON document. It is parsed when it is first read. */
+  readonly json: unknown;
 }
 
 /** A caller of a request: first it waits for the head, then it reads the body. */
@@ -121,20 +136,35 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       this.#recording?.fail(error);
       upstream.abort(error);
     });
+    const stop = () => {
+      idle.stop();
+      stopListening();
+    };
+    let response: Response;
+    const recording = this.#prepare();
     try {
       const sending = this.#send(upstream.signal);
-      const recording = this.#prepare();
-      const response = await untilAborted(sending, upstream).catch((error) => {
+      response = await untilAborted(sending, upstream).catch((error) => {
         // A response that ignores the abort may still arrive, and would hold a connection.
         sending.then(({ body }) => body?.cancel()).catch(() => {});
         throw error;
       });
-      idle.touch();
-      return await this.#record(response, recording, upstream, idle, onArriving);
-    } finally {
-      idle.stop();
-      stopListening();
+    } catch (error) {
+      stop();
+      throw error;
     }
+    idle.touch();
+    return new Promise((resolve, reject) => {
+      // A failed response ends the run. The rest of it still reaches those who read it.
+      const fail = (error: Error) => {
+        this.#hasEnded = true;
+        this.#drop = () => upstream.abort(error);
+        reject(error);
+      };
+      this.#record(response, recording, upstream, idle, onArriving, fail)
+        .finally(stop)
+        .then(resolve, reject);
+    });
   }
 
   /** Creates the streams of the subscribers while the request is in flight, when they wait anyway. */
@@ -151,6 +181,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     upstream: LazyAbort,
     idle: IdleTimer,
     onArriving: () => void,
+    fail: (error: Error) => void,
   ): Promise<StoredResponse> {
     const key = this.#key;
     if (response.status === 0) {
@@ -165,32 +196,26 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         `Cannot share the response of ${key}: its body was read already, wanted an unread one`,
       );
     }
-    const head = headOf(response, this.#rules.isCoded);
+    const { isCoded, maxBytes } = this.#rules;
+    const head = headOf(response, isCoded);
     this.head = head;
-    // Must be strictly `true`: a promise from an async predicate does not count.
-    const isStored = this.#rules.isStored(response) === true;
-    // A retry must not join a failed response.
-    if (!isStored && response.status >= 400) {
-      this.#hasEnded = true;
-      // A retry must not wait for the rest of this response either. A handler is never stopped halfway.
-      if (!this.#rules.isCoded) this.#drop = () => upstream.abort(notStored(key, response));
-    }
+    const isStored = isStoredEarly(response, this.#rules);
     if (response.body === null) {
       this.#hasEnded = true;
       onArriving();
-      if (!isStored) throw notStored(key, response);
+      const info = infoOf(response, toVerdict(response, 'complete'), () => undefined);
+      // Must be strictly `true`: a promise from an async predicate does not count.
+      if (this.#rules.isStored(info) !== true) throw notStored(key, response);
       return { ...head, url: withoutQuery(head.url), body: new Uint8Array() };
     }
     this.hasBody = true;
     onArriving();
-    const { isCoded } = this.#rules;
-    const watch = watchCompleteness(response, this.#rules.maxBytes, isCoded);
-    let fault: string | undefined;
-    let body: Uint8Array | undefined;
-    const bodyOf = () => {
-      if (recording.isWhole) body ??= joinChunks(recording.chunks, recording.byteCount);
-      return body;
-    };
+    // A retry must not join a failed response. A handler is never stopped halfway.
+    if (isStored === false && !isCoded) fail(notStored(key, response));
+    else if (isStored !== true && response.status >= 400) this.#hasEnded = true;
+    const judge = this.#rules.judge?.(response, maxBytes);
+    let hasFailed = response.status >= 400;
+    let judgement = COMPLETE;
     const source = response.body.getReader();
     // Some bodies do not end when their request aborts.
     const stopListening = whenAborted(upstream, () => source.cancel().catch(() => {}));
@@ -206,23 +231,29 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         if (value[Symbol.toStringTag] !== 'Uint8Array') {
           throw new BrokenResponseError(key, 'its body contains something other than bytes');
         }
-        watch.see(value);
+        judge?.see(value);
         recording.write(value);
+        const failure = judge?.failure;
+        if (failure !== undefined && !hasFailed) {
+          hasFailed = true;
+          fail(new ResponseNotKeptError(key, response.status, failure.why));
+          if (recording.readerCount === 0) this.#drop();
+        }
         if (recording.isWhole) continue;
         await recording.room();
         if (recording.readerCount > 0) continue;
-        const error = tooLong(key, response, this.#rules.maxBytes);
+        const error = tooLong(key, response, maxBytes);
         upstream.abort(error);
         throw error;
       }
       upstream.throwIfAborted();
       // A failure is passed on even if it is malformed.
-      if (isStored || response.ok) {
-        fault = watch.fault(bodyOf);
-      }
-      // A handler's stream is complete even if it reports a failure: no connection cut it off.
+      if (isStored !== false) judgement = judge?.end() ?? COMPLETE;
+      // A handler's stream is complete for its reader: no connection cut it off.
       const endsWell = isCoded && !response.headers.has('content-length');
-      if (fault !== undefined && !endsWell) throw new BrokenResponseError(key, fault);
+      if (judgement.verdict === 'broken' && !endsWell) {
+        throw new BrokenResponseError(key, judgement.why);
+      }
     } catch (error) {
       this.#hasEnded = true;
       recording.fail(error);
@@ -234,10 +265,72 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     }
     this.#hasEnded = true;
     recording.end();
-    if (fault !== undefined) throw new BrokenResponseError(key, fault);
-    if (!recording.isWhole) throw tooLong(key, response, this.#rules.maxBytes);
-    if (!isStored) throw notStored(key, response);
-    return { ...head, url: withoutQuery(head.url), body: bodyOf() as Uint8Array };
+    const { verdict, why } = judgement;
+    if (verdict === 'broken') throw new BrokenResponseError(key, why);
+    if (!recording.isWhole) throw tooLong(key, response, maxBytes);
+    const hasError = verdict === 'failed' && response.status < 400;
+    const body = joinChunks(recording.chunks, recording.byteCount);
+    const info = infoOf(response, toVerdict(response, verdict), () =>
+      toValue(decoder.decode(body).replace(/^\ufeff/, '')),
+    );
+    if (hasError || !(isStored ?? this.#rules.isStored(info) === true)) {
+      throw why === ''
+        ? notStored(key, response)
+        : new ResponseNotKeptError(key, response.status, why);
+    }
+    return { ...head, url: withoutQuery(head.url), body };
+  }
+}
+
+/** Responses with an error status have failed, whatever their body says. */
+const toVerdict = ({ status }: Response, verdict: Verdict): Verdict =>
+  status >= 400 && verdict !== 'broken' ? 'failed' : verdict;
+
+function infoOf(
+  { status, headers, url }: Response,
+  verdict: Verdict,
+  parse: () => unknown,
+): ResponseInfo {
+  let parsed: { readonly json: unknown } | undefined;
+  return {
+    status,
+    headers,
+    url,
+    verdict,
+    get json() {
+      parsed ??= { json: parse() };
+      return parsed.json;
+    },
+  };
+}
+
+/**
+ * Decides about a response with an error status before its body arrives, because a retry must neither
+ * join it nor wait for it. Returns `undefined` if `storeResponses` needs the body, and for all other
+ * responses.
+ */
+function isStoredEarly(response: Response, { isStored }: ResponseRules): boolean | undefined {
+  if (response.status < 400) return undefined;
+  let needsBody = false;
+  const { status, headers, url } = response;
+  try {
+    const answer = isStored({
+      status,
+      headers,
+      url,
+      get verdict() {
+        needsBody = true;
+        return 'failed' as const;
+      },
+      get json() {
+        needsBody = true;
+        return undefined;
+      },
+    });
+    return needsBody ? undefined : answer === true;
+  } catch (error) {
+    if (needsBody) return undefined;
+    throw error;
   }
 }
 

@@ -2,7 +2,9 @@ import type { SamekeyErrorCode } from '../errors/errors.js';
 
 /** A failure between a request and its response that neither side sent. */
 export class HttpError extends Error {
+  /** The name of the class. */
   override readonly name: string = 'HttpError';
+  /** Stable identifier of the cause, such as `SAMEKEY_TIMEOUT`. */
   readonly code: SamekeyErrorCode;
 
   constructor(code: SamekeyErrorCode, message: string, cause?: unknown) {
@@ -13,6 +15,7 @@ export class HttpError extends Error {
 
 /** A reader of a long response did not keep up with the others. */
 export class SlowReaderError extends HttpError {
+  /** The name of the class. */
   override readonly name = 'SlowReaderError';
 
   constructor(maxUnreadBytes: number) {
@@ -25,6 +28,7 @@ export class SlowReaderError extends HttpError {
 
 /** A response that ended before it was complete. */
 export class BrokenResponseError extends HttpError {
+  /** The name of the class. */
   override readonly name = 'BrokenResponseError';
 
   constructor(key: string, what: string) {
@@ -34,7 +38,9 @@ export class BrokenResponseError extends HttpError {
 
 /** A response that its waiting callers receive, and that is not stored. */
 export class ResponseNotKeptError extends HttpError {
+  /** The name of the class. */
   override readonly name = 'ResponseNotKeptError';
+  /** The HTTP status of the response. */
   readonly status: number;
 
   constructor(key: string, status: number, why: string) {

@@ -44,8 +44,10 @@ export class Exchanges {
   readonly once: OnceRunner;
   readonly #rules: ResponseRules;
 
-  /** @param isCoded Whether bodies are still in their `content-encoding`: a handler's are, `fetch` decodes them. */
-  constructor(settings: ExchangeSettings, isCoded = false) {
+  constructor(
+    settings: ExchangeSettings,
+    { isCoded = false, judge }: Partial<Pick<ResponseRules, 'isCoded' | 'judge'>> = {},
+  ) {
     this.once = new OnceRunner({ ...settings, codec: responseCodec, storeErrors: () => false });
     this.#rules = {
       maxBytes: settings.maxResultBytes,
@@ -53,6 +55,7 @@ export class Exchanges {
       idleMs: settings.idleMs,
       isStored: settings.storeResponses,
       isCoded,
+      judge,
     };
   }
 

@@ -14,11 +14,12 @@ import type { ResponseInfo } from './arriving-response.js';
 
 const responseOptions = /* @__PURE__ */ specs(() => ({
   /**
-   * Selects the responses to store and replay.
-   * @defaultValue those with a 2xx status
+   * Selects the responses to store and replay. A response that ended too early, or whose body says that it failed, is never stored.
+   * @defaultValue those with a 2xx status that are complete
    */
   storeResponses: func<(response: ResponseInfo) => boolean>(
-    ({ status }) => status >= 200 && status < 300,
+    (response) =>
+      response.status >= 200 && response.status < 300 && response.verdict === 'complete',
   ),
   /** How long a response may stall before it is aborted. */
   idleMs: duration({ default: 5 * 60 * 1000, min: 1 }),

@@ -11,19 +11,25 @@ export type { ServerControls, ServerOptions } from './options.js';
 
 /** The part of Fastify's request that the plugin uses. */
 export interface FastifyRequestLike {
+  /** The request of `node:http`. */
   readonly raw: NodeRequest;
+  /** The body as Fastify has parsed it. */
   readonly body: unknown;
 }
 
 /** The part of Fastify's reply that the plugin uses. */
 export interface FastifyReplyLike {
+  /** The response of `node:http`. */
   readonly raw: NodeResponse;
+  /** Tells Fastify that the plugin sends the response itself. */
   hijack(): unknown;
+  /** Returns the headers that hooks have set on the reply. */
   getHeaders(): Record<string, number | string | readonly string[] | undefined>;
 }
 
 /** The part of a Fastify instance that the plugin uses. */
 export interface FastifyLike {
+  /** Adds a hook to all routes of the instance. */
   // biome-ignore lint/suspicious/noExplicitAny: a hook is typed by its name.
   addHook(name: any, hook: any): any;
 }

@@ -2,7 +2,7 @@
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
-import { pathOf, unlessDisconnected, withBody } from './web.js';
+import { pathOf, unlessDisconnected, withBody } from './web-request.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
@@ -10,15 +10,27 @@ export type { ServerControls, ServerOptions } from './options.js';
 
 /** The part of Hono's context that the middleware uses. */
 export interface HonoContextLike {
+  /** The request. */
   readonly req: {
+    /** The `Request` of the platform. The handler gets one whose body is unread. */
     raw: Request;
+    /** The HTTP method. */
     readonly method: string;
+    /** Reads the body, also if a middleware has read it before. */
     arrayBuffer(): Promise<ArrayBuffer>;
+    /** Reads the body as form data, also if a middleware has read it before. */
     formData(): Promise<FormData>;
   };
+  /** Whether a handler has responded. */
+  finalized: boolean;
+  /** The response of the handler. */
   get res(): Response;
   set res(response: Response | undefined);
-  readonly executionCtx: { waitUntil(promise: Promise<unknown>): void };
+  /** Keeps the platform awake until a response is stored. Only some platforms have it. */
+  readonly executionCtx: {
+    /** Keeps the platform awake until the promise is settled. */
+    waitUntil(promise: Promise<unknown>): void;
+  };
 }
 
 /** A middleware for Hono. */
@@ -64,6 +76,12 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
     if (body === undefined) return rules.bodyTooLarge();
     // Set by outer middleware for this request.
     const headersBefore = new Headers(context.res.headers);
+    if ([...headersBefore].length === 0) {
+      // Reading `res` has created a response, from which Hono would copy headers to the handler's. A copy
+      // of a `Response` of @hono/node-server has another content type.
+      context.res = undefined;
+      context.finalized = false;
+    }
     let running: Promise<Response> | undefined;
     const run = async (signal: AbortSignal) => {
       context.req.raw = withBody(request, body, signal);

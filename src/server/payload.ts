@@ -1,7 +1,6 @@
 import { encoder } from '../engine/utf8.js';
 import { type IdentityLike, keyOf, scoped, sha256Hex } from '../index.js';
 import { mediaType } from '../request/counted-headers.js';
-import { contentOf } from '../request/outgoing-request.js';
 import { keyOfBody } from '../request/request-key.js';
 import { joinChunks } from '../response/chunks.js';
 import { codeOf } from './problem.js';
@@ -25,14 +24,14 @@ export function payloadOfParsed(parsed: unknown): Payload {
 export async function fingerprintOf(
   { search, headers }: { readonly search: string; readonly headers: Headers },
   payload: Payload,
-  identity: IdentityLike | undefined,
+  identity: IdentityLike,
 ): Promise<string> {
   const scope = [search, mediaType(headers.get('content-type'))];
   if ('parsed' in payload) {
     const key = unlessEmpty(() => keyOf(payload.parsed, identity)) ?? keyOf(payload.parsed);
     return scoped(scope, key);
   }
-  const content = { headers, ...(await contentOf(headers, payload.body)) };
+  const content = { headers, body: payload.body, form: undefined };
   try {
     return scoped(scope, await keyOfBody(content, identity));
   } catch (error) {

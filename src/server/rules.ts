@@ -1,12 +1,14 @@
 import { fail, nameOf } from '../errors/errors.js';
-import { defineIdentity, type IdentityLike, scoped } from '../index.js';
+import { type IdentityLike, scoped } from '../index.js';
 import type { AbortSource } from '../once/abort.js';
 import type { OnceEvent } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
-import { readOptions } from '../options/read.js';
+import { optionOf, readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
 import { KeyHeader } from '../request/key-header.js';
+import { bodyIdentity } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
+import { HandlerJudge } from './handler-judge.js';
 import {
   type ServerControls,
   type ServerOptions,
@@ -77,25 +79,25 @@ export class IdempotencyRules<Incoming> {
   readonly maxBodyBytes: number;
   readonly #exchanges: Exchanges;
   readonly #settings: ServerSettings<Incoming>;
-  readonly #identity: IdentityLike | undefined;
+  readonly #identity: IdentityLike;
   readonly #header: KeyHeader;
   readonly #methods: ReadonlySet<string>;
 
   /** `maker` is the function that received the options, for messages. */
   constructor(options: ServerOptions<Incoming>, maker: string) {
     const settings = readOptions(serverOptions, options, `options of ${maker}`, {
-      others: { createOnce: onceOptions },
+      hintAt: optionOf({ createOnce: onceOptions }),
     }) as ServerSettings<Incoming>;
     const { identity, methods, maxBodyBytes, onEvent } = settings;
     this.#settings = settings;
-    this.#identity = identity && defineIdentity(identity);
+    this.#identity = bodyIdentity(identity);
     this.#exchanges = new Exchanges(
       {
         ...settings,
         unknownErrors: () => false,
         onEvent: onEvent && ((event) => onEvent(withHandlerError(event))),
       },
-      true,
+      { isCoded: true, judge: (response, maxBytes) => new HandlerJudge(response, maxBytes) },
     );
     this.#header = new KeyHeader(settings);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
@@ -210,6 +212,7 @@ export class IdempotencyRules<Incoming> {
           const answer = await run(aborted).catch((error) => {
             throw aborted.aborted ? error : new HandlerError(error);
           });
+          keepUntyped(answer);
           cookies = answer.headers.getSetCookie();
           outerHeaders = [...(headersBefore ?? [])].filter(
             ([name, value]) =>
@@ -235,6 +238,15 @@ export class IdempotencyRules<Incoming> {
       return problem;
     }
   }
+}
+
+/**
+ * A `Response` of @hono/node-server gets a content type when its body is read, and sends another one
+ * when it is not. Without a content type samekey sends what the server sends for a body without one.
+ */
+function keepUntyped(answer: Response): void {
+  if (answer.headers.has('content-type') || answer.body === null) return;
+  if (answer.headers.has('content-type')) answer.headers.delete('content-type');
 }
 
 const PASS: Decision = { type: 'pass' };

@@ -3,6 +3,7 @@ import { fail, nameOf } from '../errors/errors.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
+import { pathOf, unlessDisconnected, withBody } from './web-request.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
@@ -98,30 +99,6 @@ function requireResponse(response: Response): Response {
     'SAMEKEY_BAD_ARGUMENT',
     `Cannot answer the request: the handler returned ${nameOf(response)}, wanted a Response`,
   );
-}
-
-/** Returns a copy of the request whose body is unread, and whose signal is not the client's. */
-export function withBody(request: Request, body: Uint8Array, signal: AbortSignal): Request {
-  return new Request(request, { signal, ...(request.body && { body: body as BodyInit }) });
-}
-
-/** Returns 499, which proxies log for a disconnected client, if the client disconnects before the response. */
-export async function unlessDisconnected(
-  signal: AbortSignal,
-  answer: () => Promise<Response>,
-): Promise<Response> {
-  try {
-    return await answer();
-  } catch (error) {
-    if (signal.aborted && error === signal.reason) return new Response(null, { status: 499 });
-    throw error;
-  }
-}
-
-/** Returns path and query. */
-export function pathOf(address: string): string {
-  const { pathname, search } = new URL(address);
-  return pathname + search;
 }
 
 /** The `waitUntil` of a platform that would otherwise stop all work when the response is sent. */

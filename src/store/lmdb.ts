@@ -23,6 +23,7 @@ const lmdbStoreOptions = /* @__PURE__ */ specs(() => ({
   clock: func<() => number>(),
 }));
 
+/** The options of `lmdbStore`. */
 export interface LmdbStoreOptions extends OptionsOf<typeof lmdbStoreOptions> {}
 
 /**

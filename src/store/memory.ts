@@ -19,6 +19,7 @@ const memoryStoreOptions = /* @__PURE__ */ specs(() => ({
   clock: func<() => number>(steadyClockMs),
 }));
 
+/** The options of `memoryStore`. */
 export interface MemoryStoreOptions extends OptionsOf<typeof memoryStoreOptions> {}
 
 /** How many of the oldest finished records are checked for expiry with each new one. */

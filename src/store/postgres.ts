@@ -24,6 +24,7 @@ const postgresStoreOptions = /* @__PURE__ */ specs(() => ({
   prepare: flag(true),
 }));
 
+/** The options of `postgresStore`. */
 export interface PostgresStoreOptions extends OptionsOf<typeof postgresStoreOptions> {}
 
 /** A store that can also create its table. */

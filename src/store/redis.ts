@@ -20,6 +20,7 @@ const redisStoreOptions = /* @__PURE__ */ specs(() => ({
   prefix: text({ default: 'samekey:' }),
 }));
 
+/** The options of `redisStore`. */
 export interface RedisStoreOptions extends OptionsOf<typeof redisStoreOptions> {}
 
 /** How many keys one `SCAN` asks for. */

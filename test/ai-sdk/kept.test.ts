@@ -145,6 +145,27 @@ describe('what is kept', () => {
     },
   );
 
+  it.each([
+    [{ unified: 'error', raw: 'error' }, 2],
+    [{ unified: 'other', raw: 'insufficient_system_resource' }, 2],
+    ['error', 2],
+    [{ unified: 'stop', raw: 'stop' }, 1],
+    [{ unified: 'other', raw: undefined }, 1],
+  ])('a whole answer with the finish reason %j', async (finishReason, count) => {
+    const { wrapGenerate } = idempotencyMiddleware({ store: memoryStore() });
+    let calls = 0;
+    const model = {
+      provider: 'p',
+      modelId: 'm',
+      doGenerate: async () => ({ content: [], finishReason, call: ++calls }),
+      doStream: () => Promise.reject(new Error('not asked for')),
+    };
+    for (let turn = 0; turn < 2; turn++) {
+      expect(await wrapGenerate({ params: {}, model })).toMatchObject({ finishReason });
+    }
+    expect(calls).toBe(count);
+  });
+
   it('gives all who wait a whole answer that is too long to be kept', async () => {
     const { wrapGenerate } = idempotencyMiddleware({ store: memoryStore(), maxResultBytes: 1000 });
     let count = 0;

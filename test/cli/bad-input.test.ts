@@ -49,10 +49,7 @@ describe('input that is not JSON: one line, exit code 4', () => {
 describe('JSON that would get the key of another request: one line, exit code 4', () => {
   it.each([
     ['{"a":1,\n "b":2,\n "\\u0061":3}', at(3, 2, 17, 'found the name "a" again, wanted it once')],
-    [
-      '{"id":\n9007199254740993}',
-      at(2, 1, 7, 'found "9007199254740993", wanted at most 2^53 - 1, or bigNumbers "double"'),
-    ],
+    ['{"id":\n1e400}', at(2, 1, 7, 'found "1e400", wanted a finite double')],
     ['[1e999]', at(1, 2, 1, 'found "1e999", wanted a finite double')],
     ['["\\ud800"]', at(1, 3, 2, 'found "\\ud800", wanted an escape, surrogates in pairs')],
     ['\ufeff{}', 'it begins with a byte order mark, wanted UTF-8 without one'],

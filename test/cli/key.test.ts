@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { keyOfJson } from '../../src/index.js';
 import { expectFailure, folder, hasPython, itWith, ROOT, samekey } from './program.js';
 
 // examples/python/samekey.py derived every expected key from the same value or bytes. Excluded members
@@ -107,6 +108,23 @@ describe('samekey key', () => {
     }
   });
 
+  it('keeps the digits of integers beyond 2^53 - 1', async () => {
+    const seeds = ['4944116822809979520', '4944116822809979521'];
+    const keys = await Promise.all(
+      seeds.map(async (seed) => {
+        const input = `{"seed":${seed},"model":"m"}`;
+        const { stdout } = await samekey(['key'], { input });
+        const other = `{ "model": "m", "seed": ${seed} }`;
+        expect(await samekey(['key'], { input: other })).toEqual(printed(stdout.trim()));
+        const json = await samekey(['key', '--json'], { input: other });
+        expect(JSON.parse(json.stdout).key).toBe(stdout.trim());
+        expect(stdout.trim()).toBe(keyOfJson(input, { bigNumbers: 'digits' }));
+        return stdout;
+      }),
+    );
+    expect(keys[0]).not.toBe(keys[1]);
+  });
+
   it('--big-numbers double: rounds integers beyond 2^53 - 1, as JSON.parse does', async () => {
     const input = '[9007199254740993,1]';
     const args = ['key', '--big-numbers', 'double'];
@@ -114,7 +132,8 @@ describe('samekey key', () => {
     expect(await samekey(args, { input })).toEqual(printed(expected));
     const { stdout } = await samekey([...args, '--json'], { input });
     expect(JSON.parse(stdout).key).toBe(expected);
-    expectFailure(await samekey(['key'], { input }), 4, /, or bigNumbers "double"$/);
+    const refusing = await samekey(['key', '--big-numbers', 'error'], { input });
+    expectFailure(refusing, 4, /, or bigNumbers "digits" or "double"$/);
   });
 
   it('ignores the order of members, white space and escapes', async () => {

@@ -91,7 +91,7 @@ describe('a line without a key', () => {
     ['', '{"a":', '1, column 6', '\n'],
     [`${ORDER}\n\n`, '[1 2]', '3, column 4', `\n${ORDER}\n`],
     [`\n${ORDER}\n`, '{"a":1}{"a":2}', '3, column 8', ''],
-    ['', '[9007199254740993]', '1, column 2', '\n1'],
+    ['', '[1e999]', '1, column 2', '\n1'],
     ['\n', '{"a":1,"a":2}', '2, column 8', '\n1'],
     ['\n', Buffer.from('"caf\xe9"', 'latin1'), '2, column 5', ''],
     ['', Buffer.from('\ufeff{}'), '1, column 1', '\n'],

@@ -137,7 +137,7 @@ describe('bad input', () => {
 
   it.each([
     ['JSON with a byte order mark', 200, 'application/json', '\ufeff{"a":1}', 'replayed'],
-    ['JSON after JSON', 200, 'application/json-seq', '\x1e{}\n\x1e{}\n', 'replayed'],
+    ['JSON after JSON', 200, 'application/json-seq', '\x1e{}\n\x1e{}\n', 'executed'],
     ['an error that is not JSON', 502, 'application/json', 'Bad Gateway', 'executed'],
     ['an error that is not a stream', 429, 'text/event-stream', '{"error":{}}', 'executed'],
   ])('a response that is %s', async (_, status, type, body, outcome) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FetchOptions } from '../../src/fetch/fetch.js';
+import { NATURAL_KEYS } from '../key/natural-keys.js';
 import { fetchWith, outcomeOf, readOutcome, rejection, upstream, useUpstream } from './scene.js';
 
 useUpstream();
@@ -174,6 +175,23 @@ describe("a caller's own key", () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
+  it('identifies the request whatever its other headers say', async () => {
+    const { ask } = fetchWith();
+    const telemetry = (n: number) => ({
+      'Idempotency-Key': KEY,
+      'x-stripe-client-telemetry': `{"last_request_metrics":${n}}`,
+      'x-attempt': String(n),
+      'anthropic-version': String(n),
+    });
+    expect(await readOutcome(ask({ a: 1 }, telemetry(1)))).toBe('executed');
+    expect(await readOutcome(ask({ a: 1 }, telemetry(2)))).toBe('replayed');
+    expect(await rejection(ask({ a: 2 }, telemetry(3)))).toMatchObject({
+      code: 'SAMEKEY_MISMATCH',
+    });
+    const elsewhere = await ask({ a: 1 }, { ...telemetry(1), host: 'other.example' });
+    expect(outcomeOf(elsewhere)).toBe('executed');
+  });
+
   it('does not equal the same key of another account', async () => {
     const { ask } = fetchWith();
     await (await ask({}, { 'Idempotency-Key': KEY, 'x-api-key': 'a' })).text();
@@ -182,8 +200,11 @@ describe("a caller's own key", () => {
   });
 
   it.each([
-    ['a UUID', '6ba7b810-9dad-11d1-80b4-00c04fd430c8'],
     ['text with a space', 'a b'],
+    ['a variable without a value', 'undefined'],
+    ['an object', '[object Object]'],
+    ['a key of samekey with a mistake', KEY.slice(0, -1)],
+    ['a key of samekey in upper case', KEY.toUpperCase()],
     ['two keys', `${KEY}, ${KEY}`],
     ['an open quote', `"${KEY}`],
     ['a structured field with a parameter', '"a";b="'],
@@ -193,9 +214,31 @@ describe("a caller's own key", () => {
     const { ask } = fetchWith();
     const error = await rejection(ask({}, { 'Idempotency-Key': key }));
     expect(error).toMatchObject({ code: 'SAMEKEY_BAD_KEY' });
-    expect(error.message).toMatch(/^Cannot use the Idempotency-Key ".*: wanted /s);
+    expect(error.message).toMatch(/^Cannot use the Idempotency-Key ".*: .*wanted /s);
     expect(error.message.length).toBeLessThan(250);
     expect(upstream.requests).toHaveLength(0);
+  });
+
+  it.each(NATURAL_KEYS)('may be any name of the request: %s', async (key) => {
+    const { ask } = fetchWith();
+    expect(await readOutcome(ask({ a: 1 }, { 'Idempotency-Key': key }))).toBe('executed');
+    expect(await readOutcome(ask({ a: 1 }, { 'Idempotency-Key': key }))).toBe('replayed');
+    expect(upstream.requests.map(({ headers }) => headers['idempotency-key'])).toEqual([key]);
+    expect(await rejection(ask({ a: 2 }, { 'Idempotency-Key': key }))).toMatchObject({
+      code: 'SAMEKEY_MISMATCH',
+    });
+  });
+
+  it('in quotes stays in quotes if it must', async () => {
+    const { ask } = fetchWith();
+    for (const key of ['"a,b"', String.raw`"a\"b"`, '"order-7"']) {
+      await (await ask({}, { 'Idempotency-Key': key })).text();
+    }
+    expect(upstream.requests.map(({ headers }) => headers['idempotency-key'])).toEqual([
+      '"a,b"',
+      String.raw`"a\"b"`,
+      'order-7',
+    ]);
   });
 
   it('may have a configured format', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ResponseInfo } from '../../src/fetch/fetch.js';
 import { eventStream } from '../servers/upstream.js';
 import {
   events,
@@ -60,13 +61,6 @@ describe('a stream', () => {
   it.each([
     ['ends without its last event', (sse: ReturnType<typeof streaming>) => sse.end()],
     ['breaks', (sse: ReturnType<typeof streaming>) => sse.destroy()],
-    [
-      'says that it failed',
-      (sse: ReturnType<typeof streaming>) => {
-        sse.write('error', { error: { type: 'overloaded_error' } });
-        sse.end();
-      },
-    ],
   ])('that %s fails for every caller, and is not stored', async (_, finish) => {
     const sse = streaming();
     const { ask } = fetchWith();
@@ -88,8 +82,38 @@ describe('a stream', () => {
     ]);
   });
 
+  it('that says that it failed ends as it does, is not joined from then on, and is not stored', async () => {
+    const ends: (() => void)[] = [];
+    server.behave = ({ count }, response) => {
+      const write = eventStream(response);
+      write('message_start', {});
+      if (count === 1) write('error', { error: { type: 'overloaded_error' } });
+      ends.push(() => {
+        write('message_stop', {});
+        response.end();
+      });
+    };
+    const { ask } = fetchWith();
+    const failing = read(await ask());
+    await expect.poll(() => events.some(({ type }) => type === 'failed')).toBe(true);
+    // The first stream is still open, and still read.
+    const again = read(await ask());
+    expect(upstream.requests).toHaveLength(2);
+    for (const end of ends) end();
+    expect([await failing, await again]).toEqual([
+      'message_start error message_stop',
+      'message_start message_stop',
+    ]);
+    expect(await readOutcome(ask())).toBe('replayed');
+  });
+
+  const chunk = (more: object) =>
+    `data: ${JSON.stringify({ object: 'chat.completion.chunk', ...more })}\n\n`;
+  const OPEN_CHUNK = chunk({ choices: [{ index: 0, finish_reason: null }] });
+  const LAST_CHUNK = chunk({ choices: [{ index: 0, finish_reason: 'stop' }] });
+
   it.each([
-    ['Chat Completions', ['data: {"object":"chat.completion.chunk"}\n\n'], 'data: [DONE]\n\n'],
+    ['Chat Completions', [OPEN_CHUNK], LAST_CHUNK],
     [
       'Responses',
       ['event: response.created\ndata: {}\n\n'],
@@ -97,11 +121,8 @@ describe('a stream', () => {
     ],
     [
       'Azure, whose first event is of no kind',
-      [
-        'data: {"object":"","prompt_filter_results":[]}\n\n',
-        'data: {"object":"chat.completion.chunk"}\n\n',
-      ],
-      'data: [DONE]\n\n',
+      ['data: {"object":"","choices":[],"prompt_filter_results":[]}\n\n', OPEN_CHUNK],
+      LAST_CHUNK,
     ],
   ])('of %s has a last event', async (_, first, last) => {
     server.behave = ({ count }, response) => {
@@ -118,48 +139,67 @@ describe('a stream', () => {
     expect(upstream.requests).toHaveLength(2);
   });
 
-  it('of an unknown API is complete when the connection ends', async () => {
+  it.each([
+    ['is passed on, and not stored', {}, 'executed'],
+    [
+      'is stored if storeResponses says so',
+      { storeResponses: ({ verdict }: ResponseInfo) => verdict === 'unknown' },
+      'replayed',
+    ],
+  ])('of an unknown API %s', async (_, options, outcome) => {
     server.behave = (_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.end('data: {"candidates":[]}\n\n');
+      response.end('data: {"row":1}\n\n');
     };
-    const { ask } = fetchWith();
-    await (await ask()).text();
-    expect(await readOutcome(ask())).toBe('replayed');
+    const { ask } = fetchWith(options);
+    expect(await (await ask()).text()).toBe('data: {"row":1}\n\n');
+    expect(await readOutcome(ask())).toBe(outcome);
   });
 
-  const CHUNK = '{"object":"chat.completion.chunk","error":null}';
+  const NULL_ERROR = chunk({ error: null, choices: [{ index: 0, finish_reason: 'stop' }] });
   it.each([
-    ['without an event', ': processing\n\n', false],
-    ['with half an event', 'data: {"candid', false],
-    ['without its last event', `data: ${CHUNK}\n\n`, false],
-    ['with its last event', `data: ${CHUNK}\n\ndata: [DONE]\n\n`, true],
-    ['with an error that is null', `data: {"error":null}\n\n`, true],
-    ['with a last event without an empty line after it', `data: ${CHUNK}\n\ndata: [DONE]`, true],
+    ['without an event', ': processing\n\n', 'SAMEKEY_BROKEN_RESPONSE'],
+    ['with half an event', 'data: {"candid', 'SAMEKEY_BROKEN_RESPONSE'],
+    ['without its last event', OPEN_CHUNK, 'SAMEKEY_BROKEN_RESPONSE'],
+    [
+      'with [DONE] before its last event',
+      `${OPEN_CHUNK}data: [DONE]\n\n`,
+      'SAMEKEY_BROKEN_RESPONSE',
+    ],
+    ['of [DONE] alone', 'data: [DONE]\n\n', 'SAMEKEY_BROKEN_RESPONSE'],
+    ['with its last event', `${LAST_CHUNK}data: [DONE]\n\n`, 'replayed'],
+    ['with its last event, without [DONE]', LAST_CHUNK, 'replayed'],
+    ['with an error that is null', NULL_ERROR, 'replayed'],
+    ['with a last event without an empty line after it', LAST_CHUNK.trim(), 'replayed'],
     [
       'with half a last event',
       `data: {"type":"message_start"}\n\ndata: {"type":"message_stop"`,
-      false,
+      'SAMEKEY_BROKEN_RESPONSE',
     ],
-    ['of data alone', 'data: {"type":"message_start"}\n\ndata: {"type":"message_stop"}\n\n', true],
-    ['of data alone, cut off', 'data: {"type":"message_start"}\n\n', false],
+    [
+      'of data alone',
+      'data: {"type":"message_start"}\n\ndata: {"type":"message_stop"}\n\n',
+      'replayed',
+    ],
+    ['of data alone, cut off', 'data: {"type":"message_start"}\n\n', 'SAMEKEY_BROKEN_RESPONSE'],
     [
       'with a failure in its middle',
-      'data: {"object":"chat.completion.chunk","error":{"code":502}}\n\ndata: [DONE]\n\n',
-      false,
+      `${chunk({ error: { code: 502 } })}${LAST_CHUNK}data: [DONE]\n\n`,
+      'executed',
     ],
     [
       'with an answer about a failure',
-      `data: {"object":"chat.completion.chunk","delta":${JSON.stringify('{"error": 1}')}}\n\ndata: [DONE]\n\n`,
-      true,
+      `${chunk({ choices: [{ delta: '{"error": 1}', finish_reason: null }] })}${LAST_CHUNK}`,
+      'replayed',
     ],
-  ])('%s', async (_, body, isWhole) => {
+  ])('%s', async (_, body, outcome) => {
     server.behave = (_, response) =>
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end(body);
     const { ask } = fetchWith();
     const text = await (await ask()).text().catch((error) => error.code);
-    expect(text).toBe(isWhole ? body : 'SAMEKEY_BROKEN_RESPONSE');
-    expect(await ask().then(outcomeOf)).toBe(isWhole ? 'replayed' : 'executed');
+    const isBroken = outcome === 'SAMEKEY_BROKEN_RESPONSE';
+    expect(text).toBe(isBroken ? outcome : body);
+    expect(await ask().then(outcomeOf)).toBe(isBroken ? 'executed' : outcome);
   });
 
   it('with an event that is longer than maxResultBytes is passed on', async () => {

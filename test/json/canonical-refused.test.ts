@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import {
   canonicalBytes,
@@ -82,6 +83,94 @@ const NOT_JSON: [string, unknown][] = [
   ['an iterator', [1, 2].values()],
 ];
 
+class PrivateCents {
+  #cents: number;
+  constructor(cents: number) {
+    this.#cents = cents;
+  }
+  total() {
+    return this.#cents;
+  }
+}
+
+class PrivateAndPublic extends PrivateCents {
+  currency = 'EUR';
+}
+
+class WithAccessor {
+  currency = 'EUR';
+  get cents() {
+    return 5;
+  }
+}
+
+class OnlyMethods {
+  total() {
+    return 5;
+  }
+}
+
+class WithSetter {
+  currency = 'EUR';
+  set cents(_: number) {}
+}
+
+/** As TypeScript, esbuild and Babel write private fields for older platforms. */
+const [Lowered, LoweredByEsbuild, LoweredByBabel] = new Function(
+  `const _cents = new WeakMap(), set = (object, map, value) => map.set(object, value);
+  const __classPrivateFieldSet = set, __privateAdd = set, _classPrivateFieldInitSpec = set;
+  return [
+    class { currency = 'EUR'; constructor(cents) { __classPrivateFieldSet(this, _cents, cents); } },
+    class { currency = 'EUR'; constructor(cents) { __privateAdd(this, _cents, cents); } },
+    class { currency = 'EUR'; constructor(cents) { _classPrivateFieldInitSpec(this, _cents, cents); } },
+  ];`,
+)();
+
+const HIDDEN: [string, unknown][] = [
+  ['an instance with a private field', new PrivateCents(5)],
+  ['an instance with private fields of its base class', new PrivateAndPublic(5)],
+  ['a private field behind a proxy', new Proxy(new PrivateAndPublic(5), {})],
+  ['private fields for older platforms, by TypeScript', new Lowered(5)],
+  ['private fields for older platforms, by esbuild', new LoweredByEsbuild(5)],
+  ['private fields for older platforms, by Babel', new LoweredByBabel(5)],
+  ['an accessor of the class', new WithAccessor()],
+  ['a setter of the class', new WithSetter()],
+  ['an accessor of a subclass', new (class extends WithAccessor {})()],
+  [
+    'an accessor of a prototype that is no class',
+    Object.create({
+      get cents() {
+        return 5;
+      },
+    }),
+  ],
+  [
+    'an accessor of a prototype without one',
+    Object.create(Object.create(null, { cents: { get: () => 5 } })),
+  ],
+  ['a class of methods alone', new OnlyMethods()],
+  [
+    'a member that is not enumerable',
+    Object.defineProperty(new Point(1, 2), 'cents', { value: 5 }),
+  ],
+  ['a member whose name is a symbol', Object.assign(new Point(1, 2), { [Symbol('cents')]: 5 })],
+  ['a subclass of Map with members', Object.assign(new (class extends Map {})(), { a: 1 })],
+  ['an invalid Date', new Date(Number.NaN)],
+  ['an invalid Date of another realm', runInNewContext('new Date(NaN)')],
+  ['an invalid Date with a member', Object.assign(new Date(Number.NaN), { a: 1 })],
+  ['Headers with a member', Object.assign(new Headers({ a: 'b' }), { c: 1 })],
+  ['URLSearchParams with a member', Object.assign(new URLSearchParams('a=b'), { c: 1 })],
+  ['a Blob with a member', Object.assign(new Blob(['a']), { c: 1 })],
+  ['FormData', new FormData()],
+  ['a File', new File(['a'], 'b')],
+  ['a Request', new Request('https://example.com')],
+  ['a DOMException', new DOMException('a', 'b')],
+  ['a number format', new Intl.NumberFormat('de')],
+  ['an AbortSignal', new AbortController().signal],
+  ['an Error of another realm', runInNewContext('new Error("a")')],
+  ['a Map of another realm', runInNewContext('new Map([[1, 2]])')],
+];
+
 const LONE_SURROGATES: [string, string][] = [
   ['a high one alone', '\ud800'],
   ['a low one alone', '\udfff'],
@@ -109,6 +198,39 @@ onEach(CANONICALIZERS, () => {
 
   it.each(NOT_JSON)('refuses %s', (_, value) => {
     refusedAnywhere(value, TypeError, 'SAMEKEY_NOT_JSON');
+  });
+
+  it.each(HIDDEN)('refuses hidden state: %s', (_, value) => {
+    refusedAnywhere(value, TypeError, 'SAMEKEY_NOT_JSON');
+  });
+
+  it('says what would be right', () => {
+    expectThrown(() => canonicalize({ amount: new PrivateCents(5) }), TypeError, {
+      code: 'SAMEKEY_NOT_JSON',
+      message:
+        /^Cannot canonicalize the value at "\/amount": a PrivateCents is not JSON: it may have state beside its own members, wanted a plain object or a toJSON method$/,
+    });
+  });
+
+  it('takes instances whose members show their state, and those with toJSON', () => {
+    class Line extends Point {
+      length() {
+        return Math.hypot(this.x, this.y);
+      }
+    }
+    class Cents extends PrivateCents {
+      toJSON() {
+        return { cents: this.total() };
+      }
+    }
+    expect(canonicalize([new Point(1, 2), new Line(3, 4), new Cents(5)])).toBe(
+      '[{"x":1,"y":2},{"x":3,"y":4},{"cents":5}]',
+    );
+    expect(canonicalize(runInNewContext('({ b: [new Date(0)], a: 1 })'))).toBe(
+      '{"a":1,"b":["1970-01-01T00:00:00.000Z"]}',
+    );
+    const nothing = Object.assign(Object.create(Object.create(null)), { a: 1 });
+    expect(canonicalize(nothing)).toBe('{"a":1}');
   });
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('refuses %d', (n) => {

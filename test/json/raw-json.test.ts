@@ -18,7 +18,7 @@ const SEED = Number(process.env.SAMEKEY_TEST_SEED ?? Date.now() % 2 ** 31);
 interface Accepted extends Named {
   readonly canonical: string;
   readonly maxDepth?: number;
-  readonly bigNumbers?: 'error' | 'double';
+  readonly bigNumbers?: 'error' | 'double' | 'digits';
 }
 const vectors = loadVectors<Accepted & ContentRule>('json-text.json').filter(
   (vector) => 'canonical' in vector,

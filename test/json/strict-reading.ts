@@ -22,7 +22,8 @@ function isUnambiguous(tokens: readonly string[]): boolean {
     if (token === '}' || token === ']') open.pop();
     if (/^-?\d/.test(token)) {
       const value = Number(token);
-      return /^-?\d+$/.test(token) ? Number.isSafeInteger(value) : Number.isFinite(value);
+      if (!/^-?\d+$/.test(token)) return Number.isFinite(value);
+      return Number.isSafeInteger(value) || String(value) === token;
     }
     if (token[0] !== '"') return true;
     const string = JSON.parse(token) as string;

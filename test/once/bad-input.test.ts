@@ -3,6 +3,7 @@ import { keyOf, NAMESPACE_DNS, randomKey, scoped, sha256Hex, uuidv5 } from '../.
 import { createOnce, type OnceOptions } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { expectThrown } from '../errors/thrown.js';
+import { NATURAL_KEYS } from '../key/natural-keys.js';
 
 const store = memoryStore();
 
@@ -17,7 +18,14 @@ describe('keys', () => {
     ['white space', `${keyOf(1)}\n`],
     ['a bare digest', 'a'.repeat(64)],
     ['10 KB', 'x'.repeat(10_000)],
+    ['null in a text', 'null'],
+    ['a space', 'order 7'],
+    ['256 characters', 'x'.repeat(256)],
+    ['text that is not ASCII', 'größe'],
+    ['a key with a mistake', keyOf(1).slice(0, -1)],
+    ['a record of samekey/batch', `batch:${keyOf(1)}`],
     ['undefined', undefined],
+    ['a number', 7],
     ['a promise', Promise.resolve(keyOf(1))],
     ['an object', { key: keyOf(1) }],
   ])('are none: %s', async (_, key) => {
@@ -34,6 +42,27 @@ describe('keys', () => {
     randomKey(),
   ])('are all that samekey makes: %s', async (key) => {
     expect(await once(key, () => 1)).toBe(1);
+  });
+});
+
+describe('keys that a caller chooses', () => {
+  it.each(NATURAL_KEYS)('are accepted: %s', async (key) => {
+    const once = createOnce({ store: memoryStore() });
+    let runs = 0;
+    const run = () => ++runs;
+    expect(await once(key, run)).toBe(1);
+    expect(await once(key, run)).toBe(1);
+    expect(await once.inspect(key)).toMatchObject({ state: 'done' });
+    expect(await once.evict(key)).toBe(true);
+    expect(await once(key, run)).toBe(2);
+  });
+
+  it('are refused with a message that says what would be right', async () => {
+    const once = createOnce({ store: memoryStore() });
+    await expect(once('order 7', () => 1)).rejects.toThrow(
+      'Cannot use the key "order 7": it has characters other than visible ASCII, wanted 1 to 255 visible ASCII characters, or keyOf("order 7")',
+    );
+    await expect(once('a'.repeat(64), () => 1)).rejects.toThrow(/it is a digest without "ik_"/);
   });
 });
 

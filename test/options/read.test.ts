@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { idempotentFetch } from '../../src/fetch/fetch.js';
+import { nested } from '../../src/options/nested.js';
 import { readOptions } from '../../src/options/read.js';
 import {
   choice,
@@ -7,7 +8,6 @@ import {
   either,
   func,
   joined,
-  nested,
   off,
   only,
   required,

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { deep } from '../depth.js';
+import { NATURAL_KEYS } from '../key/natural-keys.js';
 import { startUpstream, type Upstream } from '../servers/upstream.js';
 import { sendBytes } from './program.js';
 import { proxy, start, startBehind, startInFront, upstream, useProxy } from './scene.js';
@@ -177,11 +178,7 @@ describe('headers', () => {
 
   it('with a malformed key are refused before they are sent', async () => {
     await start((_, response) => response.end('{}'));
-    for (const key of [
-      'order 7',
-      '7d0c5f4e-6c1a-4b0e-9c38-0d1a2b3c4d5e',
-      `ik_${'a'.repeat(9000)}`,
-    ]) {
+    for (const key of ['order 7', 'undefined', `ik_${'a'.repeat(9000)}`]) {
       const response = await post('{}', { 'idempotency-key': key });
       expect(response.status).toBe(400);
       expect(await response.json()).toMatchObject({
@@ -190,6 +187,18 @@ describe('headers', () => {
       });
     }
     expect(upstream.requests).toEqual([]);
+  });
+
+  it('with a key that the client chose are forwarded once', async () => {
+    await start((_, response) => response.end('{}'));
+    for (const key of NATURAL_KEYS) {
+      for (const outcome of ['executed', 'replayed']) {
+        const response = await post('{"a":1}', { 'idempotency-key': key });
+        expect([response.status, response.headers.get('samekey')]).toEqual([200, outcome]);
+      }
+      expect(upstream.requests.at(-1)?.headers['idempotency-key']).toBe(key);
+    }
+    expect(upstream.requests).toHaveLength(NATURAL_KEYS.length);
   });
 
   it('with a valid key are forwarded, and another body is refused', async () => {

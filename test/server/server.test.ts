@@ -188,7 +188,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
 
   it('a key that is malformed, missing or reused for another request is refused', async () => {
     await serving(({ count }) => json({ count }), { required: true });
-    for (const key of ['a b', 'a"b', '"a', 'a,b', 'k'.repeat(10_000), '"a" "b"']) {
+    for (const key of ['a b', 'a"b', '"a', 'a,b', 'k'.repeat(256), '"a" "b"', 'undefined']) {
       expect(await problemOf(await post(key)), key).toEqual([
         400,
         'key-malformed',

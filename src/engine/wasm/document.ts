@@ -27,6 +27,7 @@ export const DOCUMENT_BIG_NUMBERS = 1;
 const DOCUMENT_GROWS = 2;
 export const DOCUMENT_SELECTS = 4;
 export const DOCUMENT_INCLUDES = 8;
+export const DOCUMENT_DIGITS = 16;
 
 const OUT_OF_MEMORY = 1;
 const LAST_PIECE = 2;

@@ -8,6 +8,7 @@ const budgetOptions = /* @__PURE__ */ specs(() => ({
   burst: number({ default: 10, min: 1, max: 1_000_000 }),
 }));
 
+/** The options of `retryBudget`. */
 export interface RetryBudgetOptions extends OptionsOf<typeof budgetOptions> {}
 
 /**

@@ -1,4 +1,7 @@
+import { hasError } from '../../providers/failure.js';
 import { mediaType } from '../../request/counted-headers.js';
+import { judgeDocument } from '../../response/answer.js';
+import { toValue } from '../../response/json-reader.js';
 import { clearTimer, setTimer, type Timer } from '../../runtime/runtime.js';
 
 /** The details of an error response, from its body and headers. */
@@ -7,6 +10,8 @@ export interface Fault {
   readonly codes: readonly string[];
   /** The wait that the body asks for. */
   readonly retryDelayMs: number | undefined;
+  /** The HTTP status that the body names: gateways report the error of a provider so. */
+  readonly status: number | undefined;
 }
 
 /** The bodies of errors are shorter than this, and arrive within this time. */
@@ -15,14 +20,28 @@ const MAX_MS = 2000;
 
 /** Reads a copy of the body, so that the caller still receives the response with its body unread. */
 export async function faultOf(response: Response): Promise<Fault> {
-  const type = mediaType(response.headers.get('content-type'));
-  const isJson = type === '' || /[/+]json$/.test(type);
-  const body =
-    isJson && response.body !== null && !response.bodyUsed ? await readText(response.clone()) : '';
-  const { codes, retryDelayMs } = faultIn(body);
+  const { codes, ...fault } = faultIn(await readJson(response));
   // The REST protocols of AWS: `ThrottlingException:http://…`
   const header = response.headers.get('x-amzn-errortype')?.split(':')[0];
-  return { codes: header ? [header, ...codes] : codes, retryDelayMs };
+  return { ...fault, codes: header ? [header, ...codes] : codes };
+}
+
+/**
+ * Returns the fault of a response that says in its JSON that it failed, although its status is a
+ * success; `undefined` for any other response. A stream is not read: its caller waits for its beginning.
+ */
+export async function faultInSuccess(response: Response): Promise<Fault | undefined> {
+  const document = await readJson(response);
+  if (document === undefined || judgeDocument(document).verdict !== 'failed') return undefined;
+  return faultIn(document);
+}
+
+/** Returns the body if it is JSON; `undefined` if it is not, or is too long, too late or broken. */
+async function readJson(response: Response): Promise<unknown> {
+  const type = mediaType(response.headers.get('content-type'));
+  const isJson = type === '' || /[/+]json$/.test(type);
+  if (!isJson || response.body === null || response.bodyUsed) return undefined;
+  return toValue(await readText(response.clone()));
 }
 
 /** Returns the text of a body, or `''` if it is too long, too late or broken. */
@@ -51,17 +70,12 @@ async function readText({ body }: Response): Promise<string> {
   }
 }
 
-function faultIn(body: string): Fault {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch {
-    return { codes: [], retryDelayMs: undefined };
-  }
+function faultIn(parsed: unknown): Fault {
   // A stream of Gemini answers with an array of one error.
   const [answer] = [parsed].flat() as unknown[];
-  if (!isObject(answer)) return { codes: [], retryDelayMs: undefined };
-  const error = isObject(answer.error) ? answer.error : answer;
+  if (!isObject(answer)) return { codes: [], retryDelayMs: undefined, status: undefined };
+  const choice = Array.isArray(answer.choices) ? answer.choices.find(hasError) : undefined;
+  const error = [choice?.error, answer.error].find(isObject) ?? answer;
   const details = Array.isArray(error.details) ? error.details.filter(isObject) : [];
   const quotas = details.flatMap(({ violations }) =>
     Array.isArray(violations) ? violations.filter(isObject).map(({ quotaId }) => quotaId) : [],
@@ -80,8 +94,11 @@ function faultIn(body: string): Fault {
   return {
     codes: codes.filter((code): code is string => typeof code === 'string' && code !== ''),
     retryDelayMs: typeof delay === 'string' ? durationMs(delay) : undefined,
+    status: [error.code, error.status, error.http_status_code].map(Number).find(isErrorStatus),
   };
 }
+
+const isErrorStatus = (status: number) => status >= 400 && status < 600;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -20,6 +20,7 @@ import { RetryBudget } from './budget.js';
 export interface RetryEvent {
   /** The attempt that failed, counted from 1. */
   readonly attempt: number;
+  /** How long the wait before the next attempt is, in milliseconds. */
   readonly delayMs: number;
   /** `429 rate_limit_error`, `fetch failed`, … */
   readonly reason: string;

@@ -9,7 +9,7 @@ import { monotonicMs } from '../../runtime/runtime.js';
 import { type Attempt, type AttemptLimit, attemptOf } from './attempt.js';
 import { type RetryBudget, retryBudget } from './budget.js';
 import { delayAfter, retryAfterMs, wait } from './delay.js';
-import { faultOf } from './fault.js';
+import { faultInSuccess, faultOf } from './fault.js';
 import { NEVER_RETRIED, type RetryPolicy, type RetrySettings, retryOptions } from './options.js';
 
 export { retryPolicies } from '../../providers/registry.js';
@@ -150,13 +150,18 @@ function isTransient(error: unknown): boolean {
 }
 
 async function reasonIn(response: Response, settings: RetrySettings): Promise<Reason | undefined> {
-  const { status, headers } = response;
+  const { headers } = response;
   const { statuses, codes, finalCodes } = settings;
-  if (status < 400 || NEVER_RETRIED.has(status)) return undefined;
+  if (NEVER_RETRIED.has(response.status)) return undefined;
   const shouldRetry = headers.get('x-should-retry');
   if (shouldRetry === 'false') return undefined;
 
-  const fault = await faultOf(response);
+  const isSuccess = response.status < 400;
+  const fault = isSuccess ? await faultInSuccess(response) : await faultOf(response);
+  if (fault === undefined) return undefined;
+  // A failure inside a success without a status of its own is the server's.
+  const status = isSuccess ? (fault.status ?? 500) : response.status;
+  if (NEVER_RETRIED.has(status)) return undefined;
   const hasCode = (code: string | RegExp) =>
     fault.codes.some((found) =>
       typeof code === 'string' ? found === code : found.search(code) !== -1,
@@ -169,7 +174,7 @@ async function reasonIn(response: Response, settings: RetrySettings): Promise<Re
     codes.some(hasCode);
   if (!isRetried) return undefined;
   return {
-    text: [status, ...new Set(fault.codes)].join(' '),
+    text: [response.status, ...new Set(fault.codes)].join(' '),
     askedMs: retryAfterMs(headers) ?? fault.retryDelayMs,
   };
 }

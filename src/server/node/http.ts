@@ -3,52 +3,86 @@
 // biome-ignore lint/suspicious/noExplicitAny: listeners of events of all kinds.
 type Listener = (...args: any[]) => void;
 
+/** The part of a `node:http` request that the middleware uses. */
 export interface NodeRequest {
+  /** The HTTP method. */
   readonly method?: string | undefined;
+  /** Path and query, as a router may have shortened them. */
   readonly url?: string | undefined;
   /** The whole URL, where a router has shortened `url`. */
   readonly originalUrl?: string | undefined;
+  /** The headers, with names in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Whether the whole request has arrived. */
   readonly complete: boolean;
   /** HTTP/2 only: there a body need not be announced by a header. */
-  readonly stream?: { readonly endAfterHeaders?: boolean };
+  readonly stream?: {
+    /** Whether the request has no body. */
+    readonly endAfterHeaders?: boolean;
+  };
+  /** Whether the stream is destroyed: no more bytes arrive. */
   readonly destroyed: boolean;
+  /** Whether a body parser or another reader has begun to read the body. */
   readonly readableDidRead: boolean;
+  /** Whether the body was read to its end. */
   readonly readableEnded: boolean;
+  /** The connection. */
   readonly socket?: unknown;
+  /** Returns the bytes that have arrived, or `null`. */
   read(): unknown;
+  /** Puts bytes back, so that the handler can read the body. */
   unshift(chunk: Uint8Array): void;
+  /** Lets the rest of the body arrive and discards it. */
   resume(): unknown;
+  /** Destroys the stream and its connection. */
   destroy(error?: Error): unknown;
+  /** Adds a listener. */
   on(event: string, listener: Listener): unknown;
+  /** Removes a listener. */
   off(event: string, listener: Listener): unknown;
 }
 
+/** The part of a `node:http` response that the middleware uses. */
 export interface NodeResponse {
+  /** The HTTP status. */
   statusCode: number;
+  /** The reason phrase beside the status. */
   statusMessage: string;
+  /** Whether the stream is destroyed: nothing more is sent. */
   readonly destroyed: boolean;
+  /** Whether the whole response was handed to the operating system. */
   readonly writableFinished: boolean;
+  /** The connection; `null` after it has closed. */
   readonly socket: {
     readonly readableEnded: boolean;
     readonly errored?: unknown;
     once(event: string, listener: Listener): unknown;
     off(event: string, listener: Listener): unknown;
   } | null;
+  /** Returns the headers that are set, with names in lower case. */
   getHeaders(): Record<string, number | string | readonly string[] | undefined>;
+  /** Sets a header, in place of an earlier value. */
   setHeader(name: string, value: number | string | readonly string[]): unknown;
+  /** Removes a header. */
   removeHeader(name: string): unknown;
+  /** Sends the status and headers. */
   // biome-ignore lint/suspicious/noExplicitAny: each has several signatures.
   writeHead(...args: any[]): unknown;
+  /** Sends a piece of the body. Returns `false` if the buffer is full. */
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   write(...args: any[]): boolean;
+  /** Ends the response. */
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   end(...args: any[]): unknown;
+  /** Sends status and headers before the body. */
   flushHeaders(): void;
+  /** Destroys the stream and its connection. */
   destroy(error?: Error): unknown;
+  /** Adds a listener. */
   on(event: string, listener: Listener): unknown;
+  /** Adds a listener for one event. */
   once(event: string, listener: Listener): unknown;
+  /** Removes a listener. */
   off(event: string, listener: Listener): unknown;
 }
 

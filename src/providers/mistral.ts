@@ -1,0 +1,13 @@
+/** The Mistral API beside Chat Completions. Source: docs.mistral.ai, mistralai 2.7.0. */
+import type { AnswerRules } from './provider.js';
+
+/** Conversations: their streams end with an event of their own. */
+export const mistralConversations: AnswerRules = {
+  isOwn: ({ name }) =>
+    /^(?:conversation\.response|message\.output|agent\.handoff|tool\.execution|function\.call)\b/.test(
+      name ?? '',
+    ),
+  isFailure: ({ name }) => name === 'conversation.response.error',
+  isLast: ({ name }) => name === 'conversation.response.done',
+  lastName: 'conversation.response.done',
+};

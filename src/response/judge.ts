@@ -1,0 +1,150 @@
+/**
+ * Decides what a response is: complete, failed, broken or unknown. It reads the messages in the body while
+ * the body passes; the files of `providers/` say what the messages of each API mean.
+ */
+import { decoder } from '../engine/utf8.js';
+import { EVENT_STREAM_TYPE, wrappedEvent } from '../providers/bedrock.js';
+import { hasError, membersOf } from '../providers/failure.js';
+import { mediaType } from '../request/counted-headers.js';
+import { Answer, type BodyJudge, COMPLETE, type Judgement, toMessage } from './answer.js';
+import { events, type MessageReader, MIN_BUFFER_BYTES, NO_MESSAGE, TOO_LONG } from './events.js';
+import { FrameReader } from './frame-reader.js';
+import { JsonReader, toValue } from './json-reader.js';
+import { LengthCheck } from './length-check.js';
+
+/** Judges the body of a response while it passes. */
+export class ResponseJudge implements BodyJudge {
+  readonly #answer = new Answer();
+  readonly #maxBytes: number;
+  /** The media type, or `undefined` for a body that is not read. */
+  readonly #type: string | undefined;
+  readonly #length: LengthCheck;
+  #reader: MessageReader | undefined;
+  /** Whether only the body says that it contains messages, and the type allows anything. */
+  #isGuess = false;
+
+  /** @param maxBytes The longest body that is stored. */
+  constructor(response: Response, maxBytes: number) {
+    this.#maxBytes = Math.max(maxBytes, MIN_BUFFER_BYTES);
+    const type = mediaType(response.headers.get('content-type'));
+    if (mayHaveMessages(type)) this.#type = type;
+    this.#length = new LengthCheck(response, false);
+  }
+
+  get failure(): Judgement | undefined {
+    return this.#answer.failure;
+  }
+
+  see(chunk: Uint8Array): void {
+    this.#length.see(chunk);
+    if (this.#type === undefined) return;
+    this.#reader ??= this.#readerFor(this.#type, chunk);
+    this.#reader?.see(chunk);
+  }
+
+  end(): Judgement {
+    const cut = this.#length.end();
+    if (cut !== undefined) return cut;
+    if (this.#type === undefined) return COMPLETE;
+    if (this.#reader === undefined) {
+      const isStream = this.#type === 'text/event-stream' || this.#type === EVENT_STREAM_TYPE;
+      // Some servers answer with a status alone.
+      return isStream ? NO_MESSAGE : COMPLETE;
+    }
+    const judgement = this.#reader.judge();
+    return this.#isGuess && !this.#answer.isKnown ? COMPLETE : judgement;
+  }
+
+  /** The reader for a body that begins with `chunk`; `undefined` while it begins with white space. */
+  #readerFor(type: string, chunk: Uint8Array): MessageReader | undefined {
+    if (type === EVENT_STREAM_TYPE) return frames(this.#answer);
+    const first = chunk.find((byte) => byte > 0x20 && byte < 0x80);
+    if (first === undefined) return undefined;
+    const mark = String.fromCharCode(first);
+    const isJson = mark === '{' || mark === '[';
+    const isEvents = /[:deir]/.test(mark);
+    const saysJson = type.includes('json');
+    this.#isGuess = !saysJson && type !== 'text/event-stream';
+    if (type === 'text/event-stream' ? !isJson : isEvents) {
+      return events(this.#answer, this.#maxBytes, !this.#isGuess);
+    }
+    return saysJson || isJson ? json(this.#answer, this.#maxBytes, isLines(type)) : ANYTHING;
+  }
+}
+
+/** Types that servers give to messages, rightly or wrongly. */
+const mayHaveMessages = (type: string) =>
+  /^(?:|text\/(?:plain|event-stream)|application\/octet-stream)$/.test(type) ||
+  type.includes('json') ||
+  type === EVENT_STREAM_TYPE;
+
+const isLines = (type: string) => /ndjson|jsonl|json-?lines|json-seq|stream\+json/.test(type);
+
+const ANYTHING: MessageReader = { see() {}, judge: () => COMPLETE };
+
+/** A JSON document, lines of JSON, or an array that is a stream, as Gemini sends it. */
+function json(answer: Answer, maxBytes: number, isLines: boolean): MessageReader {
+  let last: unknown;
+  let isElements = false;
+  const reader = new JsonReader(
+    {
+      onValue(value, text) {
+        last = value;
+        answer.add(toMessage(value, text));
+      },
+      isStream(first) {
+        const isOnlyError = hasError(first) && Object.keys(membersOf(first)).length === 1;
+        isElements = isOnlyError || Array.isArray(membersOf(first).candidates);
+        return isElements;
+      },
+    },
+    maxBytes,
+  );
+  return {
+    see: (chunk) => reader.see(chunk),
+    judge() {
+      reader.end();
+      if (answer.failure !== undefined) return answer.failure;
+      if (reader.isTooLong) return TOO_LONG;
+      if (reader.isMalformed) return { verdict: 'unknown', why: 'its body is no JSON' };
+      if (reader.isOpen) {
+        return { verdict: 'broken', why: 'its body ends in the middle of a JSON value' };
+      }
+      if (isElements) return answer.judgeStream();
+      const isDocument = reader.valueCount === 1 && !isLines;
+      return isDocument ? answer.judgeDocument(last) : answer.judgeStream(true);
+    },
+  };
+}
+
+/** The frames of Bedrock. */
+function frames(answer: Answer): MessageReader {
+  let hasFrame = false;
+  const reader = new FrameReader((headers, payload) => {
+    hasFrame = true;
+    const text = decoder.decode(payload);
+    const isFailure = /^(?:exception|error)$/.test(headers[':message-type'] ?? '');
+    const value = toValue(text);
+    const inner = wrappedEvent(value);
+    if (isFailure || inner === undefined) {
+      const name = isFailure ? 'error' : headers[':event-type'];
+      const data = isFailure ? `${headers[':exception-type'] ?? ''} ${text}` : text;
+      answer.add(toMessage(value, data, name));
+      return;
+    }
+    const message = toMessage(toValue(inner), inner);
+    answer.add(message.name === undefined ? { ...message, name: headers[':event-type'] } : message);
+  });
+  return {
+    see: (chunk) => reader.see(chunk),
+    judge() {
+      if (answer.failure !== undefined) return answer.failure;
+      if (reader.isMalformed) {
+        return { verdict: 'broken', why: 'a frame in its body has a wrong length or checksum' };
+      }
+      if (reader.isOpen)
+        return { verdict: 'broken', why: 'its body ends in the middle of a frame' };
+      return hasFrame ? answer.judgeStream() : NO_MESSAGE;
+    },
+  };
+}

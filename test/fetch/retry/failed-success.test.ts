@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { retryPolicies, withRetry } from '../../../src/fetch/retry/retry.js';
+
+/** Calls a `fetch` whose first response is this one, and returns the reasons of the retries. */
+async function reasonsAfter(first: Response) {
+  const reasons: string[] = [];
+  let calls = 0;
+  const fetch = withRetry(async () => (calls++ === 0 ? first : Response.json({ ok: true })), {
+    ...retryPolicies.openai,
+    baseDelayMs: 0,
+    onRetry: ({ reason }) => reasons.push(reason),
+  });
+  const response = await fetch('https://api.example/v1/chat', { method: 'POST', body: '{}' });
+  return { reasons, text: await response.text() };
+}
+
+describe('a failure inside a success', () => {
+  it.each([
+    ['with the status of a provider', { error: { code: 502, message: 'hung up' } }, '200'],
+    ['with a status as text', { error: { code: '503' } }, '200 503'],
+    ['without a status', { error: 'shard gone' }, '200'],
+    ['with a type', { error: { type: 'server_error' } }, '200 server_error'],
+    [
+      'of a choice',
+      {
+        object: 'chat.completion',
+        choices: [{ index: 0, finish_reason: 'error', error: { code: 502 } }],
+      },
+      '200',
+    ],
+    [
+      'told by the reason of a choice',
+      { object: 'chat.completion', choices: [{ index: 0, finish_reason: 'abort' }] },
+      '200',
+    ],
+  ])('%s is retried', async (_, body, reason) => {
+    expect(await reasonsAfter(Response.json(body))).toEqual({
+      reasons: [reason],
+      text: '{"ok":true}',
+    });
+  });
+
+  it.each([
+    ['that says that the request is wrong', { error: { code: 400, message: 'no' } }],
+    ['that is final', { error: { code: 429, type: 'insufficient_quota' } }],
+    [
+      'that is none: an error in the text',
+      { choices: [{ finish_reason: 'stop', text: '{"error":1}' }] },
+    ],
+    ['that is none: an empty error', { error: {}, ok: 1 }],
+  ])('%s is not retried', async (_, body) => {
+    const text = JSON.stringify(body);
+    const headers = { 'content-type': 'application/json' };
+    expect(await reasonsAfter(new Response(text, { headers }))).toEqual({ reasons: [], text });
+  });
+});
