@@ -8,8 +8,16 @@ interface Row {
   readonly lasting500: { readonly plain: number; readonly samekey: number };
   readonly lostReply: Readonly<Record<'plain' | 'samekey' | 'hold', number | string>>;
   readonly lateAnswer?: { readonly samekey: number; readonly samekeyEnd: string };
-  readonly reset: { readonly again: string };
+  readonly cleanCut: Cut;
+  readonly reset: Cut;
+  readonly isKeyOfProcesses: boolean;
   readonly equalCalls: Readonly<Record<string, number | string | boolean>>;
+}
+interface Cut {
+  readonly plain: string;
+  readonly samekey: string;
+  readonly again: string;
+  readonly isSentAgain: boolean;
 }
 interface SdksTable {
   readResults(): Row[];
@@ -38,7 +46,7 @@ it('every package of test/sdks is pinned, and its version is the one that was me
 });
 
 it.each(rows)('$name: one call for equal requests, one key for all attempts', (row) => {
-  const { attempts, lasting500, lostReply, lateAnswer, reset, equalCalls } = row;
+  const { attempts, lasting500, lostReply, lateAnswer, equalCalls, isKeyOfProcesses } = row;
   expect(equalCalls).toEqual({
     answer: 'call 1',
     replayed: 'call 1',
@@ -49,9 +57,17 @@ it.each(rows)('$name: one call for equal requests, one key for all attempts', (r
     isKeyOfInstances: true,
   });
   expect(attempts?.isKeyEqual ?? true).toBe(true);
+  expect(isKeyOfProcesses).toBe(true);
   expect(lasting500.samekey).toBe(lasting500.plain);
   expect(lostReply).toEqual({ ...lostReply, samekey: lostReply.plain, hold: 1 });
   if (lateAnswer !== undefined)
     expect(lateAnswer).toMatchObject({ samekey: 1, samekeyEnd: 'call 1' });
-  expect(reset.again).toBe('call 2');
+});
+
+it.each(rows)('$name: half a stream is an error, and is not stored', ({ cleanCut, reset }) => {
+  expect(cleanCut.samekey).toContain('SAMEKEY_BROKEN_RESPONSE');
+  expect(reset.samekey).toBe(reset.plain);
+  for (const cut of [cleanCut, reset]) {
+    expect(cut).toMatchObject({ again: 'call 2', isSentAgain: true });
+  }
 });

@@ -116,7 +116,7 @@ const PROVIDERS_OWN = [
     },
   },
   {
-    name: '@anthropic-ai/sdk, messages.stream()',
+    name: '@anthropic-ai/sdk, finalMessage()',
     package: '@anthropic-ai/sdk',
     env: { ANTHROPIC_API_KEY: 'secret' },
     load: async () => ({ Anthropic: (await import('@anthropic-ai/sdk')).default }),

@@ -1,6 +1,7 @@
 /** The tables of docs/sdks.md, made from the committed results. `node test/sdks/table.mjs` writes them. */
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 
 /**
  * @typedef {import('./measure.mjs').Measurements & {
@@ -43,10 +44,6 @@ function endInWords(/** @type {string} */ end) {
   return end.startsWith('cal') ? 'ends as if whole' : code(end);
 }
 
-const each = (/** @type {boolean} */ isSo) => (isSo ? 'yes' : '**no**');
-const again = (/** @type {{isSentAgain: boolean}} */ { isSentAgain }) =>
-  isSentAgain ? 'is sent again' : '**gets the half answer**';
-
 function changesInWords(
   /** @type {NonNullable<Row['attempts']>} */ { changedHeaders, isBodyEqual },
 ) {
@@ -72,7 +69,7 @@ function timeoutInWords(/** @type {Row} */ { lateAnswer, timeout }) {
 
 function lateInWords(/** @type {Row['lateAnswer']} */ late) {
   if (late === undefined) return ['', ''];
-  const whose = late.isAskedAgain ? 'the caller’s next request' : 'its retry';
+  const whose = late.isAskedAgain ? 'the next request of the caller' : 'its retry';
   return [
     `${late.plain}, then ${code(late.plainEnd)}`,
     late.samekeyEnd === 'call 1'
@@ -104,16 +101,14 @@ const TABLES = {
     columns: [
       'SDK',
       'differs between attempts',
-      'one key for all attempts',
-      'in all instances',
-      'in all processes',
+      'the key stays the same',
       'an agent of two steps, run twice',
     ],
     cells: ({ attempts, equalCalls, isKeyOfProcesses, agent }) => [
       attempts === undefined ? '' : changesInWords(attempts),
-      attempts === undefined ? '' : each(attempts.isKeyEqual),
-      each(equalCalls.isKeyOfInstances),
-      each(isKeyOfProcesses),
+      attempts?.isKeyEqual !== false && equalCalls.isKeyOfInstances && isKeyOfProcesses
+        ? 'yes'
+        : '**no**',
       agent === undefined ? '' : agentInWords(agent),
     ],
   },
@@ -135,22 +130,38 @@ const TABLES = {
     columns: [
       'SDK',
       'ends early',
-      'with samekey',
-      'the next equal request',
-      'is reset',
-      'with samekey',
-      'the next equal request',
+      'ends early, with samekey',
+      'is reset, with and without samekey',
     ],
     cells: ({ cleanCut, reset }) => [
       endInWords(cleanCut.plain),
       endInWords(cleanCut.samekey),
-      again(cleanCut),
-      endInWords(reset.plain),
       endInWords(reset.samekey),
-      again(reset),
     ],
   },
 };
+
+/**
+ * Rows of the AI SDK with the same cells are one line of the table.
+ *
+ * @param {{name: string, cells: string[]}[]} rows
+ */
+function mergeAiSdk(rows) {
+  /** @type {typeof rows} */
+  const merged = [];
+  for (const { name, cells } of rows) {
+    const [version, provider] = name.split(', @ai-sdk/');
+    const same = merged.find(
+      (row) =>
+        provider !== undefined &&
+        row.name.startsWith(`${version}, @ai-sdk/`) &&
+        isDeepStrictEqual(row.cells, cells),
+    );
+    if (same === undefined) merged.push({ name, cells });
+    else same.name += `, ${provider}`;
+  }
+  return merged;
+}
 
 /**
  * @param {string} page
@@ -168,7 +179,9 @@ export function replaceTables(page, rows) {
     const table = [
       columns,
       columns.map(() => '---'),
-      ...rows.map((row) => [row.name, ...cells(row)]),
+      ...mergeAiSdk(rows.map((row) => ({ name: row.name, cells: cells(row) }))).map(
+        ({ name, cells }) => [name, ...cells],
+      ),
     ].map((line) => `| ${line.join(' | ')} |`);
     written = `${written.slice(0, from + start.length)}\n${table.join('\n')}\n${written.slice(to)}`;
   }
