@@ -8,6 +8,7 @@
  * @typedef {object} Sdk
  * @property {string} name
  * @property {string} package in node_modules
+ * @property {string} [with] another package that it runs with
  * @property {Record<string, string>} env
  * @property {() => Promise<Record<string, unknown>>} load what the snippet uses
  * @property {string} snippet
@@ -223,6 +224,7 @@ const PROVIDERS_OWN = [
   {
     name: '@aws-sdk/client-bedrock-runtime',
     package: '@aws-sdk/client-bedrock-runtime',
+    with: '@smithy/fetch-http-handler',
     env: SIGNED,
     load: async () => {
       const { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand } = await import(
@@ -248,6 +250,7 @@ const PROVIDERS_OWN = [
   {
     name: '@openai/agents',
     package: '@openai/agents',
+    with: 'openai',
     env: { OPENAI_API_KEY: 'secret', OPENAI_AGENTS_DISABLE_TRACING: '1' },
     load: async () => {
       const { Agent, OpenAIResponsesModel, run, tool } = await import('@openai/agents');
@@ -279,6 +282,7 @@ const PROVIDERS_OWN = [
   {
     name: '@langchain/openai',
     package: '@langchain/openai',
+    with: 'openai',
     env: { OPENAI_API_KEY: 'secret' },
     load: () => import('@langchain/openai'),
     snippet: "new ChatOpenAI({ model: 'm', configuration: { fetch } })",
@@ -317,6 +321,7 @@ function aiSdk(version, provider, maker, env) {
   return {
     name: `ai ${version}, @ai-sdk/${provider}`,
     package: name,
+    with: isNewest ? 'ai' : 'ai-6',
     env,
     load: async () => {
       Object.assign(AI, await import(isNewest ? 'ai' : 'ai-6'), { z: (await import('zod')).z });

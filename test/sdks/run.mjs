@@ -45,8 +45,8 @@ const run = async (/** @type {number} */ version, /** @type {string[]} */ ...par
   });
   return JSON.parse(stdout);
 };
-const versionOf = (/** @type {string} */ name) =>
-  JSON.parse(readFileSync(here(`node_modules/${name}/package.json`), 'utf8')).version;
+const installed = (/** @type {string} */ name) =>
+  JSON.parse(readFileSync(here(`node_modules/${name}/package.json`), 'utf8'));
 
 const { SDKS } = await import('./clients.mjs');
 const only = values.only === undefined ? undefined : new RegExp(values.only, 'i');
@@ -59,18 +59,22 @@ const keys = new Map();
 /** @type {(() => Promise<void>)[]} */
 const queue = [
   ...[22, 24, 26].map((version) => async () => void keys.set(version, await run(version, 'keys'))),
-  ...sdks.map(({ name, package: packageName, snippet, note, timed, timeout }) => async () => {
-    const result = await run(24, 'all', name);
-    measured.set(name, {
-      name,
-      version: versionOf(packageName),
-      snippet,
-      note,
-      timeout: timed?.option ?? timeout,
-      ...result[name],
-    });
-    console.log(`measured ${name}`);
-  }),
+  ...sdks.map(
+    ({ name, package: packageName, with: other, snippet, note, timed, timeout }) =>
+      async () => {
+        const result = await run(24, 'all', name);
+        measured.set(name, {
+          name,
+          version: installed(packageName).version,
+          with: other && `${installed(other).name} ${installed(other).version}`,
+          snippet,
+          note,
+          timeout: timed?.option ?? timeout,
+          ...result[name],
+        });
+        console.log(`measured ${name}`);
+      },
+  ),
 ];
 const work = async () => {
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) await next();

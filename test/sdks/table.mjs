@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
  * @typedef {import('./measure.mjs').Measurements & {
  *   name: string,
  *   version: string,
+ *   with?: string,
  *   snippet: string,
  *   note?: string,
  *   timeout?: string,
@@ -68,7 +69,7 @@ function timeoutInWords(/** @type {Row} */ { lateAnswer, timeout }) {
 }
 
 function lateInWords(/** @type {Row['lateAnswer']} */ late) {
-  if (late === undefined) return ['', ''];
+  if (late === undefined) return ['no timeout', ''];
   const whose = late.isAskedAgain ? 'the next request of the caller' : 'its retry';
   return [
     `${late.plain}, then ${code(late.plainEnd)}`,
@@ -82,8 +83,8 @@ function lateInWords(/** @type {Row['lateAnswer']} */ late) {
 const TABLES = {
   snippets: {
     columns: ['SDK', 'version', 'how samekey goes under it'],
-    cells: ({ version, snippet, note }) => [
-      version,
+    cells: ({ version, with: other, snippet, note }) => [
+      other === undefined ? version : `${version}, with ${other}`,
       note === undefined ? code(snippet) : `${code(snippet)}; ${note}`,
     ],
   },
