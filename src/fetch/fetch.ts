@@ -10,6 +10,7 @@ import { optionOf, readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
 import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
+import { isProviderState } from '../request/provider-state.js';
 import { bodyIdentity, keyOfRequest } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
 import { ResponseJudge } from '../response/judge.js';
@@ -135,10 +136,20 @@ class Sender {
     }
     const request = await readRequest(input, init);
     const { headers, signal } = request;
+    const { providerState } = this.#settings;
+    // A caller's own key says which request it is.
+    const isState =
+      providerState !== 'store' &&
+      this.#header.read(headers) === undefined &&
+      isProviderState(request);
+    if (isState && providerState === 'pass') {
+      deleteOwn(headers);
+      return send(request, headers, signal, this.#fetch);
+    }
     const { key, fingerprint, sentKey } = await this.#keyOf(request);
     const fresh = /^(?:1|true)$/i.test(headers.get(FRESH) ?? '');
     // `headers` is a copy: the caller's headers stay as they are.
-    for (const name of [FRESH, SAMPLE, SCOPE]) headers.delete(name);
+    deleteOwn(headers);
     headers.set(this.#header.name, this.#header.write(sentKey));
     const { response, outcome } = await this.exchanges.run({
       key,
@@ -146,6 +157,7 @@ class Sender {
       url: request.url,
       fresh,
       signal,
+      isStored: !isState,
       traceparent: headers.get('traceparent') ?? undefined,
       onStart: this.#settings.waitUntil,
       send: (signal) => send(request, headers, signal, this.#fetch),
@@ -187,6 +199,10 @@ class Sender {
       // An error of `onEvent` must not change the response.
     }
   }
+}
+
+function deleteOwn(headers: Headers): void {
+  for (const name of [FRESH, SAMPLE, SCOPE]) headers.delete(name);
 }
 
 function temperatureIn(body: string | Uint8Array): number | undefined {

@@ -1,6 +1,6 @@
 import { priceOptions } from '../cost/options.js';
 import type { OnceEvent } from '../once/index.js';
-import { func, joined, type OptionsOf, specs, without } from '../options/spec.js';
+import { choice, func, joined, type OptionsOf, specs, without } from '../options/spec.js';
 import { keyFormat, keyHeaderOptions, methods, requestKeyOptions } from '../request/options.js';
 import { exchangeOptions } from '../response/options.js';
 import { isUnknownFailure } from '../response/unknown-failure.js';
@@ -39,6 +39,8 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue any of up to 255 visible ASCII characters
    */
   keyFormat,
+  /** What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store and replay their responses as well (`'store'`), or send each one (`'pass'`). */
+  providerState: choice('join', 'store', 'pass'),
   /**
    * Selects the errors after which the request may have been processed: `onUnknown` then decides for the next caller.
    * @defaultValue errors after which the server may have received the request

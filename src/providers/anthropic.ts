@@ -1,5 +1,5 @@
 /** The Anthropic API. Sources: platform.claude.com/docs. */
-import type { AnswerRules, BatchFormat, UsageNames } from './provider.js';
+import type { AnswerRules, BatchFormat, StateRule, UsageNames } from './provider.js';
 
 /** Cache marks and the service tier: they change the price of an answer, not the answer. */
 export const anthropicExclude = [
@@ -54,3 +54,17 @@ export const anthropicBatch: BatchFormat<'params'> = {
   fixedRoute: { url: '/v1/messages', group: '', weight: 1 },
   line: (customId, _, body) => `{"custom_id":"${customId}","params":${body}}`,
 };
+
+/** docs/en/agents-and-tools/tool-use/code-execution-tool: a container keeps files between requests. */
+export const anthropicState: readonly StateRule[] = [
+  {
+    what: 'a container of the code execution tool',
+    path: /\/messages$/,
+    members: ['container.id', 'container'],
+  },
+  {
+    what: 'a session of an agent',
+    path: /\/v1\/sessions(?:\/|$)/,
+    header: ['anthropic-version', /./],
+  },
+];

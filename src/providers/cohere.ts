@@ -1,6 +1,6 @@
 /** The Cohere API. Sources: docs.cohere.com, cohere-ai 8.1.0. */
 import { hasError, isFailedReason, membersOf } from './failure.js';
-import type { AnswerRules } from './provider.js';
+import type { AnswerRules, StateRule } from './provider.js';
 
 /** reference/chat-stream. `message-end` has the reason of the end; `ERROR` is a failure. */
 export const cohereChat: AnswerRules = {
@@ -23,3 +23,8 @@ export const cohereV1: AnswerRules = {
   isLast: ({ json }) => json.is_finished === true,
   lastName: 'stream-end',
 };
+
+/** docs.cohere.com/v1/reference/chat: a conversation that Cohere keeps. */
+export const cohereState: readonly StateRule[] = [
+  { what: 'a conversation', path: /\/v1\/chat$/, members: ['conversation_id'] },
+];

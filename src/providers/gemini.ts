@@ -1,6 +1,6 @@
 /** The Gemini API. Sources: ai.google.dev/gemini-api/docs. */
 import { membersOf } from './failure.js';
-import type { AnswerRules, Members, UsageNames } from './provider.js';
+import type { AnswerRules, Members, StateRule, UsageNames } from './provider.js';
 
 /** Members of the SDK's `config` that the SDK does not send. */
 export const geminiExclude = ['$.config.httpOptions', '$.config.abortSignal'] as const;
@@ -66,3 +66,24 @@ export const geminiUsage: UsageNames = {
 
 /** `/models/ID:generateContent` */
 export const geminiModelPath = /\/models\/([^/:?]+(?::\d+)?)(?=[/:?]|$)/i;
+
+/** ai.google.dev/gemini-api/docs/caching, …/interactions; Vertex AI: Agent Engine sessions, prompt management. */
+export const geminiState: readonly StateRule[] = [
+  {
+    what: 'a context cache',
+    path: /:(?:stream)?generateContent$/i,
+    members: ['cachedContent', 'cached_content'],
+  },
+  { what: 'a new context cache', path: /\/cachedContents$/ },
+  {
+    what: 'an earlier interaction',
+    path: /\/interactions$/,
+    members: ['previous_interaction_id', 'previousInteractionId'],
+  },
+  { what: 'a session', path: /\/sessions(?:\/[^/:]+)?:\w+$/ },
+  {
+    what: 'an agent and its sessions',
+    path: /\/reasoningEngines\/[^/:]+(?:\/sessions$|:(?:query|streamQuery)$)/,
+  },
+  { what: 'a token that expires', path: /\/(?:authTokens|auth_tokens)$/ },
+];

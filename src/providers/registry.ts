@@ -7,6 +7,7 @@ import {
   anthropicAnswers,
   anthropicCredentialHeaders,
   anthropicRetries,
+  anthropicState,
   anthropicUsage,
   anthropicVolatilePrefixes,
 } from './anthropic.js';
@@ -14,35 +15,38 @@ import {
   bedrockAnswers,
   bedrockModelPath,
   bedrockRetries,
+  bedrockState,
   bedrockUsage,
   bedrockVolatileHeaders,
   bedrockVolatilePrefixes,
 } from './bedrock.js';
-import { cohereChat, cohereV1 } from './cohere.js';
+import { cohereChat, cohereState, cohereV1 } from './cohere.js';
 import {
   geminiAnswers,
   geminiCredentialHeaders,
   geminiInteractions,
   geminiModelPath,
   geminiRetries,
+  geminiState,
   geminiUsage,
   geminiVolatileHeaders,
 } from './gemini.js';
 import { jsonRpcAnswers } from './json-rpc.js';
 import { llamaCppAnswers, textGenerationAnswers } from './local-servers.js';
-import { mistralConversations } from './mistral.js';
+import { mistralConversations, mistralState } from './mistral.js';
 import { ollamaAnswers, ollamaProgress } from './ollama.js';
 import {
   openaiCredentialHeaders,
   openaiMedia,
   openaiResponses,
   openaiRetries,
+  openaiState,
   openaiUsage,
   openaiVolatileHeaders,
   openaiVolatilePrefixes,
 } from './openai.js';
 import { chatCompletions, openaiCompatibleUsage } from './openai-compatible.js';
-import type { AnswerRules, UsageNames } from './provider.js';
+import type { AnswerRules, StateRule, UsageNames } from './provider.js';
 import { replicatePredictions } from './replicate.js';
 
 /** Headers that identify an account, beside `authorization`. Their order is part of stored keys. */
@@ -116,3 +120,13 @@ export const usageNames: readonly UsageNames[] = [
 
 /** URLs that name a model, in the first group of the expression. */
 export const modelPaths: readonly RegExp[] = [bedrockModelPath, geminiModelPath];
+
+/** Requests whose meaning is state at their provider. */
+export const stateRules: readonly StateRule[] = /* @__PURE__ */ [
+  openaiState,
+  anthropicState,
+  bedrockState,
+  geminiState,
+  mistralState,
+  cohereState,
+].flat();

@@ -134,7 +134,7 @@ function absoluteUrl(url: string): string {
 export function send(
   { url, method, body, form, init }: OutgoingRequest,
   headers: Headers,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   fetch: typeof globalThis.fetch,
 ): Promise<Response> {
   const sent = new Headers(headers);
@@ -145,5 +145,11 @@ export function send(
   }
   const content = form ?? (body as BodyInit);
   const hasBody = form !== undefined || body.length > 0;
-  return fetch(url, { ...init, method, headers: sent, signal, ...(hasBody && { body: content }) });
+  return fetch(url, {
+    ...init,
+    method,
+    headers: sent,
+    ...(signal && { signal }),
+    ...(hasBody && { body: content }),
+  });
 }

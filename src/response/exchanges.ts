@@ -20,6 +20,8 @@ export interface ExchangePlan {
   /** Ends the wait of this caller, and its body. */
   readonly signal?: AbortSource | undefined;
   readonly traceparent?: string | undefined;
+  /** Whether the response may be stored. Otherwise equal requests join it while it is in progress. */
+  readonly isStored?: boolean;
   /** Called if this caller is the first, with a promise that resolves when the work is done. */
   readonly onStart?: ((settled: Promise<void>) => void) | undefined;
   readonly send: (signal: AbortSignal) => Promise<Response>;
@@ -60,8 +62,9 @@ export class Exchanges {
 
   /** Sends the request, or returns the response of an equal one that was sent before. */
   async run(plan: ExchangePlan): Promise<Exchanged> {
-    const { key, url, send, onStart, ...options } = plan;
-    const call = { create: () => new ArrivingResponse(key, this.#rules, send), onStart };
+    const { key, url, send, onStart, isStored = true, ...options } = plan;
+    const rules = isStored ? this.#rules : { ...this.#rules, isStored: () => false };
+    const call = { create: () => new ArrivingResponse(key, rules, send), onStart };
     const answer = await this.once.live<StoredResponse, ResponseSubscriber>(key, call, options);
     const { outcome } = answer;
     const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
