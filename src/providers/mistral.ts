@@ -11,3 +11,10 @@ export const mistralConversations: AnswerRules = {
   isLast: ({ name }) => name === 'conversation.response.done',
   lastName: 'conversation.response.done',
 };
+
+/** Streams of transcriptions. */
+export const mistralTranscriptions: AnswerRules = {
+  isOwn: ({ name }) => /^transcription\.(?:language|segment|text\.delta|done)$/.test(name ?? ''),
+  isLast: ({ name }) => name === 'transcription.done',
+  lastName: 'transcription.done',
+};

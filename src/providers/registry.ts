@@ -5,6 +5,7 @@
 import { aiSdkUsage } from './ai-sdk.js';
 import {
   anthropicAnswers,
+  anthropicCompletions,
   anthropicCredentialHeaders,
   anthropicRetries,
   anthropicUsage,
@@ -18,6 +19,7 @@ import {
   bedrockVolatileHeaders,
   bedrockVolatilePrefixes,
 } from './bedrock.js';
+import { workersAi } from './cloudflare.js';
 import { cohereChat, cohereV1 } from './cohere.js';
 import {
   geminiAnswers,
@@ -29,8 +31,13 @@ import {
   geminiVolatileHeaders,
 } from './gemini.js';
 import { jsonRpcAnswers } from './json-rpc.js';
-import { llamaCppAnswers, textGenerationAnswers } from './local-servers.js';
-import { mistralConversations } from './mistral.js';
+import {
+  llamaCppAnswers,
+  lmStudioAnswers,
+  sglangAnswers,
+  textGenerationAnswers,
+} from './local-servers.js';
+import { mistralConversations, mistralTranscriptions } from './mistral.js';
 import { ollamaAnswers, ollamaProgress } from './ollama.js';
 import {
   openaiCredentialHeaders,
@@ -84,6 +91,7 @@ export const retryPolicies = {
 /** How answers end and fail. The first API whose rules know a message decides. */
 export const answerRules: readonly AnswerRules[] = [
   anthropicAnswers,
+  anthropicCompletions,
   openaiResponses,
   openaiMedia,
   chatCompletions,
@@ -95,7 +103,11 @@ export const answerRules: readonly AnswerRules[] = [
   ollamaAnswers,
   llamaCppAnswers,
   textGenerationAnswers,
+  sglangAnswers,
+  lmStudioAnswers,
   mistralConversations,
+  mistralTranscriptions,
+  workersAi,
   jsonRpcAnswers,
   replicatePredictions,
   ollamaProgress,
