@@ -1,6 +1,5 @@
 import type { AbortSource } from '../once/abort.js';
 import type { Detailed, OnceStats } from '../once/index.js';
-import { LiveCall } from '../once/live.js';
 import { OnceRunner } from '../once/once.js';
 import {
   ArrivingResponse,
@@ -62,7 +61,7 @@ export class Exchanges {
   /** Sends the request, or returns the response of an equal one that was sent before. */
   async run(plan: ExchangePlan): Promise<Exchanged> {
     const { key, url, send, onStart, ...options } = plan;
-    const call = new LiveCall(() => new ArrivingResponse(key, this.#rules, send), onStart);
+    const call = { create: () => new ArrivingResponse(key, this.#rules, send), onStart };
     const answer = await this.once.live<StoredResponse, ResponseSubscriber>(key, call, options);
     const { outcome } = answer;
     const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
