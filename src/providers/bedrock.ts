@@ -63,7 +63,9 @@ export const bedrockAnswers: AnswerRules = {
   isOwn: ({ name, json }) =>
     /^(?:messageSt(?:art|op)|contentBlock(?:Start|Delta|Stop))$/.test(name ?? '') ||
     (name === 'chunk' && Object.keys(json).length > 0),
-  isLast: ({ name, json }) => name === 'messageStop' || METRICS in json,
+  // Nova's chunks hold the events of Converse.
+  isLast: ({ name, json }) =>
+    name === 'messageStop' || json.messageStop !== undefined || METRICS in json,
   lastName: 'messageStop',
 };
 
