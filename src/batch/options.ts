@@ -11,7 +11,7 @@ import {
   specs,
   wholeNumber,
 } from '../options/spec.js';
-import { identityOptions } from '../request/options.js';
+import { identityOption } from '../request/options.js';
 import type { Store } from '../store/store.js';
 import type { BatchOutcome } from './outcome.js';
 import type { BatchResult } from './record.js';
@@ -53,7 +53,7 @@ export const planOptions = /* @__PURE__ */ specs(() => ({
    * The part of a request's body that identifies it.
    * @defaultValue the provider's preset
    */
-  identity: identityOptions.identity,
+  identity: identityOption,
   /** How long the batches may take to be created before another process may plan their items. */
   leaseMs: anyTime(60 * 60 * 1000),
   /** How long results are stored, and how long a request that was sent is not sent again. */

@@ -1,5 +1,7 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
+import { DEFAULT_TABLE } from '../store/postgres/statements.js';
+import { DEFAULT_PREFIX } from '../store/redis/record-text.js';
 import type { Store } from '../store/store.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 
@@ -26,8 +28,8 @@ export interface OpenedStore {
 /** Adds the flags that name the keys or the table in a store. */
 export function addStoreNameFlags(command: Command): Command {
   return command
-    .option('--prefix <TEXT>', 'prefix of the keys in Redis (default: samekey:)')
-    .option('--table <NAME>', 'table in PostgreSQL (default: samekey_records)');
+    .option('--prefix <TEXT>', `prefix of the keys in Redis (default: ${DEFAULT_PREFIX})`)
+    .option('--table <NAME>', `table in PostgreSQL (default: ${DEFAULT_TABLE})`);
 }
 
 const WANTED = 'wanted redis://…, rediss://…, postgres://… or lmdb:PATH';

@@ -16,7 +16,7 @@ import { exchangeOptions } from '../response/options.js';
 
 /** The options of `samekey proxy`, by the names of its flags. */
 export const proxyFlags = /* @__PURE__ */ specs(() => ({
-  /** The API that requests are sent to; a path in it precedes every path. */
+  /** The API that requests are sent to. If this URL has a path, it is put in front of the path of every request. */
   upstream: required(text({})),
   /** The store of the responses: redis://…, rediss://…, postgres://…, lmdb:PATH or memory:. */
   store: text({ default: 'memory:' }),
@@ -34,7 +34,7 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   port: wholeNumber({ default: 8787, max: 65_535 }),
   /** The address that the proxy listens on; only this machine can reach the default. */
   host: text({ default: '127.0.0.1' }),
-  /** A separate port for /metrics and /health, which are at /-/ otherwise. */
+  /** A separate port for /metrics and /health. Without it they are /-/metrics and /-/health on the port of the proxy. */
   metricsPort: wholeNumber({ max: 65_535 }),
   /** Exclude members that may differ between two attempts, by the preset of this API. */
   preset: configOptions.presets,
@@ -46,11 +46,15 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   ignoreHeader: textList('the name of a header'),
   /** The format of the keys that clients may send. */
   keyFormat: { ...choice('samekey', 'uuid', 'any'), default: 'any' as const },
+<<<<<<< HEAD
   /** What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through. */
   providerState: fetchOptions.providerState,
   /** Pass requests through whose path begins with this. */
+=======
+  /** Pass through the requests whose path begins with this. */
+>>>>>>> 0ee4e14e972b7968f91003fb2eec3dd0a0e3ab14
   pass: textList('the beginning of a path'),
-  /** A JSON file with settings of samekey/once; flags and SAMEKEY_… variables precede it. */
+  /** A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it. */
   config: text({}),
   /** A JSON file with the prices of each model per million tokens. */
   prices: text({}),

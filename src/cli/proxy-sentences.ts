@@ -1,21 +1,29 @@
 /** The sentences of proxy-flags.ts, written by `npm run docs`. */
 export const PROXY_SENTENCES = {
-  upstream: 'The API that requests are sent to; a path in it precedes every path.',
+  upstream:
+    'The API that requests are sent to. If this URL has a path, it is put in front of the path of every request.',
   store: 'The store of the responses: redis://…, rediss://…, postgres://…, lmdb:PATH or memory:.',
   prefix: 'Prefix of the keys in Redis.',
   table: 'Table in PostgreSQL.',
   port: 'The port that the proxy listens on.',
   host: 'The address that the proxy listens on; only this machine can reach the default.',
-  metricsPort: 'A separate port for /metrics and /health, which are at /-/ otherwise.',
+  metricsPort:
+    'A separate port for /metrics and /health. Without it they are /-/metrics and /-/health on the port of the proxy.',
   preset: 'Exclude members that may differ between two attempts, by the preset of this API.',
   exclude: 'Exclude the member at this path from the identity of a request.',
   scope: 'Scope of the keys: tenant, environment, …, outermost first.',
   ignoreHeader: 'A header that differs between two attempts of one request, and so does not count.',
   keyFormat: 'The format of the keys that clients may send.',
+<<<<<<< HEAD
   providerState:
     'What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through.',
   pass: 'Pass requests through whose path begins with this.',
   config: 'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables precede it.',
+=======
+  pass: 'Pass through the requests whose path begins with this.',
+  config:
+    'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it.',
+>>>>>>> 0ee4e14e972b7968f91003fb2eec3dd0a0e3ab14
   prices: 'A JSON file with the prices of each model per million tokens.',
   maxBody: 'The largest body of a request that gets a key, which is held in memory.',
   idle: 'How long the API, or a client that receives a response, may stall.',

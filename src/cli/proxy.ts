@@ -65,7 +65,8 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     once: {
       ...onceOptions(opened.store),
       ...prices,
-      identity,
+      // The proxy has another copy of the library, which knows only its own identities.
+      identity: { ...identity },
       headerName: config.headerName,
       keyPrefix: config.keyPrefix,
       ...(flags.keyFormat !== 'any' && { keyFormat: flags.keyFormat }),

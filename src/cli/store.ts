@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { DEFAULT_TABLE } from '../store/postgres/statements.js';
 import { schemaOf } from '../store/postgres.js';
 import type { Store, StoreEntry } from '../store/store.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
@@ -43,7 +44,7 @@ export function addStoreCommand(program: Command): void {
   store
     .command('sql')
     .description('print the SQL that creates the table of the PostgreSQL store')
-    .option('--table <NAME>', 'name of the table (default: samekey_records)')
+    .option('--table <NAME>', `name of the table (default: ${DEFAULT_TABLE})`)
     .action(async ({ table }: { readonly table?: string }) => print(schemaOf(table)));
 }
 

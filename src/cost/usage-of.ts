@@ -1,5 +1,4 @@
 import { createParser } from 'eventsource-parser';
-import { decoder } from '../engine/utf8.js';
 import { EVENT_STREAM_TYPE, eventPayloads, wrappedEvent } from '../providers/bedrock.js';
 import { addCounts, type Counts, toUsage, type Usage } from './usage.js';
 
@@ -25,17 +24,20 @@ export function usageOf(
   if (type === 'text/event-stream') {
     const parser = createParser({ onEvent: ({ data }) => addText(counts, data) });
     // The last event counts even without the empty line after it.
-    parser.feed(decoder.decode(body));
+    parser.feed(textOf(body));
     parser.feed('\n\n');
   } else if (type === EVENT_STREAM_TYPE) {
-    for (const payload of eventPayloads(body)) addPayload(counts, decoder.decode(payload));
+    for (const payload of eventPayloads(body)) addPayload(counts, textOf(payload));
   } else if (/\b(?:x-)?(?:ndjson|jsonl|json-?lines)$/.test(type)) {
-    for (const line of decoder.decode(body).split('\n')) addText(counts, line);
+    for (const line of textOf(body).split('\n')) addText(counts, line);
   } else if (type === '' || /[/+]json$/.test(type)) {
-    addText(counts, decoder.decode(body));
+    addText(counts, textOf(body));
   }
   return toUsage(counts);
 }
+
+/** A broken `TextDecoder` only loses counts, so it is not verified as it is for keys: that is 300 bytes. */
+const textOf = (bytes: Uint8Array) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 
 function addText(counts: Counts, text: string): void {
   if (MARK.test(text)) addAll(counts, parsed(text));

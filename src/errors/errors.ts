@@ -72,19 +72,11 @@ export function fail(
 
 /** Names a wrong argument in a message: `null`, `an array`, `a Map`, `text`, … */
 export function nameOf(value: unknown): string {
-  if (value === null) return 'null';
-  switch (typeof value) {
-    case 'undefined':
-      return 'undefined';
-    case 'string':
-      return 'text';
-    case 'bigint':
-      return 'a BigInt';
-    case 'object':
-      return nameOfObject(value);
-    default:
-      return `a ${typeof value}`;
-  }
+  const type = typeof value;
+  if (value === null || value === undefined) return String(value);
+  if (type === 'object') return nameOfObject(value);
+  if (type === 'string') return 'text';
+  return `a ${type === 'bigint' ? 'BigInt' : type}`;
 }
 
 function nameOfObject(value: object): string {

@@ -1,7 +1,7 @@
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { isKey } from '../index.js';
-import { faultOfChosenKey, MAX_KEY_CHARACTERS } from '../key/chosen-key.js';
 import type { AbortSource } from './abort.js';
+import { faultOfChosenKey, MAX_KEY_CHARACTERS } from './chosen-key.js';
 
 /** The options of one call. */
 export interface CallOptions {

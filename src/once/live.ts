@@ -26,13 +26,8 @@ export interface LiveFunction<S extends Subscriber = Subscriber> {
 }
 
 /** How a caller starts a live function, if no run of the key is in progress. */
-export class LiveCall<S extends Subscriber = Subscriber> {
+export interface LiveCall<S extends Subscriber = Subscriber> {
   readonly create: () => LiveFunction<S>;
+  /** Called before the run starts, with a promise that resolves when the run has ended. */
   readonly onStart: ((settled: Promise<void>) => void) | undefined;
-
-  /** `onStart` is called before the run starts, with a promise that resolves when the run has ended. */
-  constructor(create: () => LiveFunction<S>, onStart?: (settled: Promise<void>) => void) {
-    this.create = create;
-    this.onStart = onStart;
-  }
 }

@@ -12,7 +12,7 @@ import { currentRun, waitFor } from './deadlock.js';
 import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import { GuardedStore } from './guarded-store.js';
-import { LiveCall, type Subscriber } from './live.js';
+import type { LiveCall, Subscriber } from './live.js';
 import { type OnceOptions, type OnceSettings, onceOptions, RENEWALS_PER_LEASE } from './options.js';
 import type { EventBody } from './run.js';
 import { SharedRun, type SharedRunHost } from './shared-run.js';
@@ -179,15 +179,16 @@ export class OnceRunner implements SharedRunHost {
     call: LiveCall<S>,
     options: InnerCallOptions = {},
   ): Promise<LiveAnswer<T, S>> {
-    return this.#call<T>(key, call, options) as Promise<LiveAnswer<T, S>>;
+    return this.#call<T>(key, call.create, options, call) as Promise<LiveAnswer<T, S>>;
   }
 
   async #call<T>(
     key: string,
-    fn: RunFunction | LiveCall,
+    fn: RunFunction,
     options: InnerCallOptions,
+    liveCall?: LiveCall,
   ): Promise<LiveAnswer<T>> {
-    checkCall(key, fn instanceof LiveCall ? fn.create : fn, options);
+    checkCall(key, fn, options);
     const { signal, fingerprint, fresh = false } = options;
     const calledAt = monotonicMs();
     const caller = currentRun();
@@ -199,7 +200,7 @@ export class OnceRunner implements SharedRunHost {
         return this.#replay<T>(key, cached, options);
       }
       const shared = this.#runToJoin(key);
-      const run = shared ?? this.#start({ key, fingerprint, fresh }, fn, options);
+      const run = shared ?? this.#start({ key, fingerprint, fresh, fn }, options, liveCall);
       const join = () =>
         waitFor(caller, run, () => run.join(options, calledAt, shared !== undefined));
       const answer = await (shared === undefined
@@ -311,22 +312,21 @@ export class OnceRunner implements SharedRunHost {
   }
 
   #start(
-    plan: Omit<RunPlan, 'fn'>,
-    fn: RunFunction | LiveCall,
+    plan: RunPlan,
     { traceparent }: InnerCallOptions,
+    liveCall: LiveCall | undefined,
   ): SharedRun {
     const { key } = plan;
     let onEnded = ignore;
-    if (fn instanceof LiveCall) {
+    if (liveCall !== undefined) {
       // Before the run starts: if it throws, nothing runs.
-      fn.onStart?.(
+      liveCall.onStart?.(
         new Promise((resolve) => {
           onEnded = resolve;
         }),
       );
     }
-    const callee = fn instanceof LiveCall ? fn.create() : fn;
-    const run = new SharedRun(plan, callee, traceparent, this);
+    const run = new SharedRun(plan, liveCall?.create(), traceparent, this);
     this.#joinable.set(key, run);
     this.#inProgress.add(run);
     const remove = () => {

@@ -61,8 +61,8 @@ export class SharedRun implements RunTools {
   #changes: Changes | undefined;
 
   constructor(
-    plan: Omit<RunPlan, 'fn'>,
-    fn: RunPlan['fn'] | LiveFunction,
+    plan: RunPlan,
+    live: LiveFunction | undefined,
     traceparent: string | undefined,
     host: SharedRunHost,
   ) {
@@ -72,13 +72,13 @@ export class SharedRun implements RunTools {
     this.fingerprint = plan.fingerprint;
     this.traceparent = traceparent;
     this.#host = host;
-    if (typeof fn === 'function') {
-      this.settled = this.#run(plan, fn);
+    this.live = live;
+    if (live === undefined) {
+      this.settled = this.#run(plan, plan.fn);
       this.#answered = this.settled;
     } else {
-      this.live = fn;
       let onArriving = () => {};
-      this.settled = this.#run(plan, (context) => fn.run(context, onArriving));
+      this.settled = this.#run(plan, (context) => live.run(context, onArriving));
       this.#answered = new Promise((resolve, reject) => {
         onArriving = () => resolve(undefined);
         this.settled.then(resolve, reject);
@@ -93,7 +93,7 @@ export class SharedRun implements RunTools {
     this.settled.then(stop, stop);
   }
 
-  #run(plan: Omit<RunPlan, 'fn'>, fn: RunPlan['fn']): Promise<RunOutcome> {
+  #run(plan: RunPlan, fn: RunPlan['fn']): Promise<RunOutcome> {
     return runUnderClaim({ ...plan, fn: (context) => inRun(this, () => fn(context)) }, this);
   }
 

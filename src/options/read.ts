@@ -61,7 +61,7 @@ export const optionOf =
 
 /**
  * Suggests the option that is most like a name that does not exist: by the pairs of letters in both
- * (Sørensen and Dice), of which it must have more than half.
+ * (Sørensen and Dice), of which it must have more than half. The beginning of a name is most like it.
  */
 function suggestion(name: string, names: readonly string[]): string {
   const wrong = name.toLowerCase();
@@ -71,7 +71,7 @@ function suggestion(name: string, names: readonly string[]): string {
   for (const each of names) {
     const right = each.toLowerCase();
     const { length } = pairs.filter((pair) => right.includes(pair));
-    const likeness = length / (wrong.length + right.length);
+    const likeness = right.startsWith(wrong) ? 1 : length / (wrong.length + right.length);
     if (length > pairs.length / 2 && likeness > most) [nearest, most] = [each, likeness];
   }
   return nearest && ` (did you mean ${quote(nearest)}?)`;

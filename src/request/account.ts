@@ -3,7 +3,11 @@ import { accessKeyOf } from '../providers/bedrock.js';
 import { credentialHeaders } from '../providers/registry.js';
 
 /** The headers that identify the account of a request. Their order is part of the account's digest. */
-const CREDENTIALS: readonly string[] = ['authorization', ...credentialHeaders, 'cookie'];
+const CREDENTIALS: readonly string[] = /* @__PURE__ */ [
+  'authorization',
+  credentialHeaders,
+  'cookie',
+].flat();
 
 /**
  * Returns a digest that identifies the account of a request, or `''` for a request without

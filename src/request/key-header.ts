@@ -1,7 +1,7 @@
 import { parseItem } from 'structured-headers';
 import { fail, quote } from '../errors/errors.js';
 import { isKey, parseKey } from '../index.js';
-import { faultOfChosenKey, MAX_KEY_CHARACTERS } from '../key/chosen-key.js';
+import { faultOfChosenKey, MAX_KEY_CHARACTERS } from '../once/chosen-key.js';
 import type { KeyFormat, KeyHeaderSettings } from './options.js';
 
 /** Characters that a bare key may not have. */

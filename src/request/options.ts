@@ -31,16 +31,22 @@ export interface KeyHeaderOptions extends OptionsOf<typeof keyHeaderOptions> {}
 
 export type KeyHeaderSettings = SettingsOf<typeof keyHeaderOptions>;
 
+/** A check of its own, for products that take no other option of these. */
+export const identityOption = /* @__PURE__ */ value<IdentityLike>(
+  'an identity such as identities.openai',
+  (given) => {
+    defineIdentity(given as IdentityLike);
+    return undefined;
+  },
+);
+
 /** The options that define which requests are equal. */
 export const identityOptions = /* @__PURE__ */ specs(() => ({
   /**
    * The part of a JSON body that identifies the request, such as `identities.openai`.
    * @defaultValue the whole body
    */
-  identity: value<IdentityLike>('an identity such as identities.openai', (given) => {
-    defineIdentity(given as IdentityLike);
-    return undefined;
-  }),
+  identity: identityOption,
   /**
    * Tenant, environment, …: equal requests in different scopes have different keys.
    * @defaultValue none

@@ -1,6 +1,5 @@
 import type { AbortSource } from '../once/abort.js';
 import type { Detailed, OnceStats } from '../once/index.js';
-import { LiveCall } from '../once/live.js';
 import { OnceRunner } from '../once/once.js';
 import {
   ArrivingResponse,
@@ -65,7 +64,7 @@ export class Exchanges {
   async run(plan: ExchangePlan): Promise<Exchanged> {
     const { key, url, send, onStart, isStored = true, ...options } = plan;
     const rules = isStored ? this.#rules : { ...this.#rules, isStored: () => false };
-    const call = new LiveCall(() => new ArrivingResponse(key, rules, send), onStart);
+    const call = { create: () => new ArrivingResponse(key, rules, send), onStart };
     const answer = await this.once.live<StoredResponse, ResponseSubscriber>(key, call, options);
     const { outcome } = answer;
     const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };

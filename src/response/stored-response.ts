@@ -65,13 +65,16 @@ export function toResponse(
   body: ReadableStream<Uint8Array> | Uint8Array | null | undefined,
   more: Readonly<Record<string, string>>,
 ): Response {
+  const all = new Headers();
+  for (const [name, value] of headers) all.append(name, value);
+  // If two layers are nested, the outer one sets the headers.
+  for (const name in more) all.set(name, more[name] as string);
+  // @hono/node-server gives a response without `headers` a content type of its own.
   const response = new Response(hasNoBody(status) ? null : ((body ?? null) as BodyInit | null), {
     status,
     statusText,
+    headers: all,
   });
-  for (const [name, value] of headers) response.headers.append(name, value);
-  // If two layers are nested, the outer one sets the headers.
-  for (const name in more) response.headers.set(name, more[name] as string);
   // A constructed response has no URL.
   Object.defineProperty(response, 'url', { value: url });
   return response;

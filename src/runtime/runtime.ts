@@ -33,39 +33,40 @@ export interface Timer {
 const PlatformDate = Date;
 const isDateReplaced = () => Date !== PlatformDate;
 
-/** Looks up every global at call time, because tests replace them with fake timers. */
-const platform: Runtime = {
-  monotonicMs: () => performance.now(),
-  wallClockMs: () => Date.now(),
-  // In workerd `timeOrigin` is 0, and `now()` counts from 1970.
-  steadyClockMs: () =>
-    isDateReplaced() ? Date.now() : Math.floor(performance.timeOrigin + performance.now()),
-  setTimer: (callback, delayMs) => setTimeout(callback, delayMs) as unknown as Timer,
-  clearTimer: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout> | undefined),
-  random: () => Math.random(),
-  randomUuid: () => globalThis.crypto.randomUUID(),
-};
-
-let current = platform;
+/** The runtime that a simulator has set in place of the platform's. */
+let replacement: Runtime | undefined;
 
 /** Replaces the runtime of this process; returns a function that restores the platform's. */
 export function useRuntime(runtime: Runtime): () => void {
-  current = runtime;
+  replacement = runtime;
   return () => {
-    current = platform;
+    replacement = undefined;
   };
 }
 
-export const monotonicMs = (): number => current.monotonicMs();
-export const wallClockMs = (): number => current.wallClockMs();
-export const steadyClockMs = (): number => current.steadyClockMs();
+// One function each, so that bundlers drop those that a store does not call. They look up every
+// global at call time, because tests replace them with fake timers.
+export const monotonicMs = (): number =>
+  replacement ? replacement.monotonicMs() : performance.now();
+export const wallClockMs = (): number => (replacement ? replacement.wallClockMs() : Date.now());
+export const steadyClockMs = (): number => {
+  if (replacement) return replacement.steadyClockMs();
+  // In workerd `timeOrigin` is 0, and `now()` counts from 1970.
+  return isDateReplaced() ? Date.now() : Math.floor(performance.timeOrigin + performance.now());
+};
 export const setTimer = (callback: () => void, delayMs: number): Timer =>
-  current.setTimer(callback, delayMs);
-export const clearTimer = (timer: Timer | undefined): void => current.clearTimer(timer);
+  replacement
+    ? replacement.setTimer(callback, delayMs)
+    : (setTimeout(callback, delayMs) as unknown as Timer);
+export const clearTimer = (timer: Timer | undefined): void =>
+  replacement
+    ? replacement.clearTimer(timer)
+    : clearTimeout(timer as ReturnType<typeof setTimeout> | undefined);
 /** The current source of timers. A test that installs or removes fake timers changes it. */
-export const timerSource = (): unknown => (current === platform ? globalThis.setTimeout : current);
-export const random = (): number => current.random();
-export const randomUuid = (): string => current.randomUuid();
+export const timerSource = (): unknown => replacement ?? globalThis.setTimeout;
+export const random = (): number => (replacement ?? Math).random();
+export const randomUuid = (): string =>
+  replacement ? replacement.randomUuid() : globalThis.crypto.randomUUID();
 
 /** Resolves after `delayMs`. */
 export const sleep = (delayMs: number): Promise<void> =>

@@ -21,6 +21,8 @@ export interface HonoContextLike {
     /** Reads the body as form data, also if a middleware has read it before. */
     formData(): Promise<FormData>;
   };
+  /** Whether a handler has responded. */
+  finalized: boolean;
   /** The response of the handler. */
   get res(): Response;
   set res(response: Response | undefined);
@@ -74,6 +76,12 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
     if (body === undefined) return rules.bodyTooLarge();
     // Set by outer middleware for this request.
     const headersBefore = new Headers(context.res.headers);
+    if ([...headersBefore].length === 0) {
+      // Reading `res` has created a response, from which Hono would copy headers to the handler's. A copy
+      // of a `Response` of @hono/node-server has another content type.
+      context.res = undefined;
+      context.finalized = false;
+    }
     let running: Promise<Response> | undefined;
     const run = async (signal: AbortSignal) => {
       context.req.raw = withBody(request, body, signal);

@@ -212,6 +212,7 @@ export class IdempotencyRules<Incoming> {
           const answer = await run(aborted).catch((error) => {
             throw aborted.aborted ? error : new HandlerError(error);
           });
+          keepUntyped(answer);
           cookies = answer.headers.getSetCookie();
           outerHeaders = [...(headersBefore ?? [])].filter(
             ([name, value]) =>
@@ -237,6 +238,15 @@ export class IdempotencyRules<Incoming> {
       return problem;
     }
   }
+}
+
+/**
+ * A `Response` of @hono/node-server gets a content type when its body is read, and sends another one
+ * when it is not. Without a content type samekey sends what the server sends for a body without one.
+ */
+function keepUntyped(answer: Response): void {
+  if (answer.headers.has('content-type') || answer.body === null) return;
+  if (answer.headers.has('content-type')) answer.headers.delete('content-type');
 }
 
 const PASS: Decision = { type: 'pass' };

@@ -1,3 +1,5 @@
+import { withKnownLength } from './known-length.js';
+
 /** What `web.ts` and `hono.ts` do with a `Request` of the platform. */
 
 /** Returns a copy of the request whose body is unread, and whose signal is not the client's. */
@@ -11,7 +13,7 @@ export async function unlessDisconnected(
   answer: () => Promise<Response>,
 ): Promise<Response> {
   try {
-    return await answer();
+    return await withKnownLength(await answer());
   } catch (error) {
     if (signal.aborted && error === signal.reason) return new Response(null, { status: 499 });
     throw error;

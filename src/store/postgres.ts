@@ -5,13 +5,11 @@ import { monotonicMs } from '../runtime/runtime.js';
 import { fromOneLine, toOneLine } from './one-line.js';
 import { type Connection, type PostgresClient, type Row, toConnection } from './postgres/client.js';
 import { Notifications, type PolledKey } from './postgres/notifications.js';
-import { type Statements, statementsFor } from './postgres/statements.js';
+import { DEFAULT_TABLE, type Statements, statementsFor } from './postgres/statements.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import { sha1Hex } from './text-digest.js';
 
 export type { PostgresClient } from './postgres/client.js';
-
-const DEFAULT_TABLE = 'samekey_records';
 
 const postgresStoreOptions = /* @__PURE__ */ specs(() => ({
   // `toConnection` checks it.

@@ -3,7 +3,7 @@ import { readOptions } from '../options/read.js';
 import { type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { toOneLine } from './one-line.js';
 import { type Argument, type Connection, type RedisClient, toConnection } from './redis/client.js';
-import { toRecord } from './redis/record-text.js';
+import { DEFAULT_PREFIX, toRecord } from './redis/record-text.js';
 import { ScriptRunner } from './redis/script-runner.js';
 import type { ScriptName } from './redis/scripts.js';
 import { verifyClient, withTimeLimit } from './redis/self-check.js';
@@ -17,7 +17,7 @@ const redisStoreOptions = /* @__PURE__ */ specs(() => ({
   /** A client of `redis` (4 to 6) or `ioredis` (5 or 6), of one server or of a cluster. The program listens for its errors and closes it. */
   client: required(value<RedisClient>('a client of redis or ioredis')),
   /** What the names of keys and channels begin with. */
-  prefix: text({ default: 'samekey:' }),
+  prefix: text({ default: DEFAULT_PREFIX }),
 }));
 
 /** The options of `redisStore`. */

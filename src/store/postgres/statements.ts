@@ -19,6 +19,9 @@ export interface Statements {
   readonly poll: string;
 }
 
+/** The name of the table if the program gives none. */
+export const DEFAULT_TABLE = 'samekey_records';
+
 const quoted = (name: string) => `"${name}"`;
 
 /** Reads the clock once per statement. `now()` is the start of the transaction. */

@@ -2,6 +2,9 @@ import { fail } from '../../errors/errors.js';
 import { fromOneLine } from '../one-line.js';
 import type { StoreRecord } from '../store.js';
 
+/** The beginning of the names of keys and channels if the program gives none. */
+export const DEFAULT_PREFIX = 'samekey:';
+
 /**
  * A record as the value of a Redis string: ten lines, then the unchanged payload. People can read
  * it, and a hash would take ten times the overhead for a payload of more than 64 bytes.

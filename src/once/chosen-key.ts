@@ -1,4 +1,4 @@
-import { isKey } from './key.js';
+import { isKey } from '../index.js';
 
 /** Longer keys are refused, because clients choose them and the store keeps them. */
 export const MAX_KEY_CHARACTERS = 255;
