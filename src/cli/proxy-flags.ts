@@ -46,13 +46,9 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   ignoreHeader: textList('the name of a header'),
   /** The format of the keys that clients may send. */
   keyFormat: { ...choice('samekey', 'uuid', 'any'), default: 'any' as const },
-<<<<<<< HEAD
   /** What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through. */
   providerState: fetchOptions.providerState,
-  /** Pass requests through whose path begins with this. */
-=======
   /** Pass through the requests whose path begins with this. */
->>>>>>> 0ee4e14e972b7968f91003fb2eec3dd0a0e3ab14
   pass: textList('the beginning of a path'),
   /** A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it. */
   config: text({}),

@@ -14,16 +14,11 @@ export const PROXY_SENTENCES = {
   scope: 'Scope of the keys: tenant, environment, …, outermost first.',
   ignoreHeader: 'A header that differs between two attempts of one request, and so does not count.',
   keyFormat: 'The format of the keys that clients may send.',
-<<<<<<< HEAD
   providerState:
     'What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through.',
-  pass: 'Pass requests through whose path begins with this.',
-  config: 'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables precede it.',
-=======
   pass: 'Pass through the requests whose path begins with this.',
   config:
     'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it.',
->>>>>>> 0ee4e14e972b7968f91003fb2eec3dd0a0e3ab14
   prices: 'A JSON file with the prices of each model per million tokens.',
   maxBody: 'The largest body of a request that gets a key, which is held in memory.',
   idle: 'How long the API, or a client that receives a response, may stall.',
