@@ -1,3 +1,4 @@
+import { fetchOptions } from '../fetch/options.js';
 import { configOptions } from '../once/config-options.js';
 import {
   byteCount,
@@ -45,6 +46,8 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   ignoreHeader: textList('the name of a header'),
   /** The format of the keys that clients may send. */
   keyFormat: { ...choice('samekey', 'uuid', 'any'), default: 'any' as const },
+  /** What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through. */
+  providerState: fetchOptions.providerState,
   /** Pass through the requests whose path begins with this. */
   pass: textList('the beginning of a path'),
   /** A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it. */
@@ -80,6 +83,7 @@ export const PROXY_FLAGS: Readonly<Record<keyof typeof proxyFlags, string>> = {
   scope: '--scope <TEXT>',
   ignoreHeader: '--ignore-header <NAME>',
   keyFormat: '--key-format <NAME>',
+  providerState: '--provider-state <NAME>',
   pass: '--pass <PATH>',
   config: '--config <FILE>',
   prices: '--prices <FILE>',

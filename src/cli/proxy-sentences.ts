@@ -14,6 +14,8 @@ export const PROXY_SENTENCES = {
   scope: 'Scope of the keys: tenant, environment, …, outermost first.',
   ignoreHeader: 'A header that differs between two attempts of one request, and so does not count.',
   keyFormat: 'The format of the keys that clients may send.',
+  providerState:
+    'What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through.',
   pass: 'Pass through the requests whose path begins with this.',
   config:
     'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it.',

@@ -70,6 +70,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
       headerName: config.headerName,
       keyPrefix: config.keyPrefix,
       ...(flags.keyFormat !== 'any' && { keyFormat: flags.keyFormat }),
+      providerState: flags.providerState,
       ignoredHeaders: flags.ignoreHeader ?? [],
     },
     passedPaths: flags.pass ?? [],

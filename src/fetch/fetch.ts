@@ -8,8 +8,16 @@ import type { OnceStats } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
 import { optionOf, readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
+import {
+  asPlatformFetch,
+  type FetchFunction,
+  isRequest,
+  type PlatformFetch,
+  senderOf,
+} from '../request/foreign.js';
 import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
+import { isProviderState } from '../request/provider-state.js';
 import { bodyIdentity, keyOfRequest } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
 import { ResponseJudge } from '../response/judge.js';
@@ -38,7 +46,7 @@ export {
 } from './retry/retry.js';
 
 /** A `fetch` that sends equal requests once. */
-export interface IdempotentFetch {
+export interface IdempotentFetch extends PlatformFetch {
   /** Sends a request, joins an equal request in progress, or replays a stored response. */
   (input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
   /**
@@ -89,7 +97,7 @@ const REPEATS_PER_WARNING = 10;
 export function idempotentFetch(options: FetchOptions): IdempotentFetch {
   const sender = new Sender(options);
   const fetch = (input: RequestInfo | URL, init?: RequestInit) => sender.fetch(input, init);
-  return Object.assign(fetch, {
+  return Object.assign(asPlatformFetch(fetch), {
     evict: (key: string) => sender.exchanges.evict(key),
     stats: () => sender.exchanges.stats(),
     close: () => sender.exchanges.close(),
@@ -99,7 +107,9 @@ export function idempotentFetch(options: FetchOptions): IdempotentFetch {
 class Sender {
   readonly exchanges: Exchanges;
   readonly #settings: SettingsOf<typeof fetchOptions>;
-  readonly #fetch: typeof globalThis.fetch;
+  /** Sends requests that pass through, and all others. */
+  readonly #fetch: FetchFunction;
+  readonly #sender: FetchFunction;
   readonly #methods: ReadonlySet<string>;
   readonly #header: KeyHeader;
   readonly #repeats = new LRUCache<string, number>({ max: 1000 });
@@ -112,6 +122,7 @@ class Sender {
     this.#settings = { ...settings, identity: bodyIdentity(settings.identity) };
     // A platform's `fetch` must not be called as a method of this object.
     this.#fetch = (input, init) => fetch(input, init);
+    this.#sender = senderOf(fetch);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(settings);
     const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
@@ -125,20 +136,28 @@ class Sender {
   }
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    const method = (
-      init?.method ?? (input instanceof Request ? input.method : 'GET')
-    ).toUpperCase();
+    const method = (init?.method ?? (isRequest(input) ? input.method : 'GET')).toUpperCase();
     if (!this.#methods.has(method)) return this.#fetch(input, init);
     if (this.#settings.applies !== undefined) {
-      const url = new URL(input instanceof Request ? input.url : String(input), baseUrl());
+      const url = new URL(isRequest(input) ? input.url : String(input), baseUrl());
       if (this.#settings.applies({ method, url }) === false) return this.#fetch(input, init);
     }
     const request = await readRequest(input, init);
     const { headers, signal } = request;
+    const { providerState } = this.#settings;
+    // A caller's own key says which request it is.
+    const isState =
+      providerState !== 'store' &&
+      this.#header.read(headers) === undefined &&
+      isProviderState(request);
+    if (isState && providerState === 'pass') {
+      deleteOwn(headers);
+      return send(request, headers, signal, this.#sender);
+    }
     const { key, fingerprint, sentKey } = await this.#keyOf(request);
     const fresh = /^(?:1|true)$/i.test(headers.get(FRESH) ?? '');
     // `headers` is a copy: the caller's headers stay as they are.
-    for (const name of [FRESH, SAMPLE, SCOPE]) headers.delete(name);
+    deleteOwn(headers);
     headers.set(this.#header.name, this.#header.write(sentKey));
     const { response, outcome } = await this.exchanges.run({
       key,
@@ -146,9 +165,10 @@ class Sender {
       url: request.url,
       fresh,
       signal,
+      isStored: !isState,
       traceparent: headers.get('traceparent') ?? undefined,
       onStart: this.#settings.waitUntil,
-      send: (signal) => send(request, headers, signal, this.#fetch),
+      send: (signal) => send(request, headers, signal, this.#sender),
     });
     if (outcome !== 'executed') this.#countRepeat(key, request);
     return response;
@@ -187,6 +207,10 @@ class Sender {
       // An error of `onEvent` must not change the response.
     }
   }
+}
+
+function deleteOwn(headers: Headers): void {
+  for (const name of [FRESH, SAMPLE, SCOPE]) headers.delete(name);
 }
 
 function temperatureIn(body: string | Uint8Array): number | undefined {

@@ -1,6 +1,7 @@
 import { priceOptions } from '../cost/options.js';
 import type { OnceEvent } from '../once/index.js';
-import { func, joined, type OptionsOf, specs, without } from '../options/spec.js';
+import { choice, func, joined, type OptionsOf, specs, without } from '../options/spec.js';
+import type { FetchFunction } from '../request/foreign.js';
 import { keyFormat, keyHeaderOptions, methods, requestKeyOptions } from '../request/options.js';
 import { exchangeOptions } from '../response/options.js';
 import { isUnknownFailure } from '../response/unknown-failure.js';
@@ -26,7 +27,7 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    * The `fetch` that sends requests.
    * @defaultValue `globalThis.fetch`
    */
-  fetch: func<typeof globalThis.fetch>(),
+  fetch: func<FetchFunction>(),
   /** Methods of requests that are sent at most once. Requests with other methods pass through. */
   methods,
   /**
@@ -39,6 +40,8 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue any of up to 255 visible ASCII characters
    */
   keyFormat,
+  /** What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store and replay their responses as well (`'store'`), or send each one (`'pass'`). */
+  providerState: choice('join', 'store', 'pass'),
   /**
    * Selects the errors after which the request may have been processed: `onUnknown` then decides for the next caller.
    * @defaultValue errors after which the server may have received the request

@@ -1,5 +1,5 @@
 /** The Anthropic API. Sources: platform.claude.com/docs. */
-import type { AnswerRules, BatchFormat, UsageNames } from './provider.js';
+import type { AnswerRules, BatchFormat, StateRule, UsageNames } from './provider.js';
 
 /** Cache marks and the service tier: they change the price of an answer, not the answer. */
 export const anthropicExclude = [
@@ -29,9 +29,16 @@ export const anthropicRetries = {
 
 /** docs/en/build-with-claude/streaming. A stream ends with `message_stop`. */
 export const anthropicAnswers: AnswerRules = {
-  isOwn: ({ name }) => /^(?:message_(?:start|delta|stop)|content_block_\w+|ping)$/.test(name ?? ''),
+  isOwn: ({ name }) => /^(?:message_(?:start|delta|stop)|content_block_\w+)$/.test(name ?? ''),
   isLast: ({ name }) => name === 'message_stop',
   lastName: 'message_stop',
+};
+
+/** The older text completions (docs/en/api/completions): the last event has a `stop_reason`. */
+export const anthropicCompletions: AnswerRules = {
+  isOwn: ({ name, json }) => name === 'completion' && typeof json.completion === 'string',
+  isLast: ({ json }) => typeof json.stop_reason === 'string',
+  lastName: 'its stop_reason',
 };
 
 /** A stream starts with a `message` that carries the usage so far. `input_tokens` excludes the cache. */
@@ -54,3 +61,17 @@ export const anthropicBatch: BatchFormat<'params'> = {
   fixedRoute: { url: '/v1/messages', group: '', weight: 1 },
   line: (customId, _, body) => `{"custom_id":"${customId}","params":${body}}`,
 };
+
+/** docs/en/agents-and-tools/tool-use/code-execution-tool: a container keeps files between requests. */
+export const anthropicState: readonly StateRule[] = [
+  {
+    what: 'a container of the code execution tool',
+    path: /\/messages$/,
+    members: ['container.id', 'container'],
+  },
+  {
+    what: 'a session of an agent',
+    path: /\/v1\/sessions(?:\/|$)/,
+    header: ['anthropic-version', /./],
+  },
+];

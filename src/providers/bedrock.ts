@@ -1,6 +1,6 @@
 /** Amazon Bedrock. Sources: docs.aws.amazon.com/bedrock. */
 import { decoder } from '../engine/utf8.js';
-import type { AnswerRules, UsageNames } from './provider.js';
+import type { AnswerRules, StateRule, UsageNames } from './provider.js';
 
 /** Latency settings, the service tier, and a token that is an idempotency key itself. */
 export const bedrockExclude = [
@@ -59,10 +59,13 @@ export const bedrockUsage: UsageNames = {
  * their own, which are read as events named `error`. The models of Anthropic end as Anthropic's API does.
  */
 export const bedrockAnswers: AnswerRules = {
+  // The chunks of InvokeAgent are text, and nothing ends them. An empty chunk keeps a connection open.
   isOwn: ({ name, json }) =>
-    /^(?:chunk|metadata|messageSt(?:art|op)|contentBlock(?:Start|Delta|Stop))$/.test(name ?? '') ||
-    json.messageStart !== undefined,
-  isLast: ({ name, json }) => name === 'messageStop' || METRICS in json,
+    /^(?:messageSt(?:art|op)|contentBlock(?:Start|Delta|Stop))$/.test(name ?? '') ||
+    (name === 'chunk' && Object.keys(json).length > 0),
+  // Nova's chunks hold the events of Converse.
+  isLast: ({ name, json }) =>
+    name === 'messageStop' || json.messageStop !== undefined || METRICS in json,
   lastName: 'messageStop',
 };
 
@@ -107,3 +110,17 @@ export function wrappedEvent(event: unknown): string | undefined {
     return undefined;
   }
 }
+
+/** API reference: InvokeAgent, InvokeInlineAgent, InvokeFlow, RetrieveAndGenerate, InvokeAgentRuntime, Converse. */
+export const bedrockState: readonly StateRule[] = [
+  { what: 'a session of an agent', path: /\/agents\/[^/]+\/agentAliases\/[^/]+\/sessions\// },
+  { what: 'a session of an inline agent', path: /\/agents\/[^/]+$/, members: ['foundationModel'] },
+  { what: 'a flow and its executions', path: /\/flows\/[^/]+\/aliases\/[^/]+(?:\/|$)/ },
+  {
+    what: 'a session with a knowledge base',
+    path: /\/retrieveAndGenerate(?:Stream)?$/,
+    members: ['sessionId'],
+  },
+  { what: 'a session of AgentCore', path: /\/runtimes\/[^/]+\/invocations$/ },
+  { what: 'a stored prompt', path: /\/model\/[^/]*(?::|%3A)prompt(?:\/|%2F)/i },
+];

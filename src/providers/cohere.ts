@@ -1,6 +1,6 @@
 /** The Cohere API. Sources: docs.cohere.com, cohere-ai 8.1.0. */
 import { hasError, isFailedReason, membersOf } from './failure.js';
-import type { AnswerRules } from './provider.js';
+import type { AnswerRules, StateRule } from './provider.js';
 
 /** reference/chat-stream. `message-end` has the reason of the end; `ERROR` is a failure. */
 export const cohereChat: AnswerRules = {
@@ -17,9 +17,15 @@ export const cohereChat: AnswerRules = {
 
 /** v1/reference/chat-stream, as lines or as events. `ERROR_LIMIT` ends an answer that is too long. */
 export const cohereV1: AnswerRules = {
-  isOwn: ({ json }) => typeof json.is_finished === 'boolean',
+  isOwn: ({ json }) =>
+    typeof json.is_finished === 'boolean' || typeof json.generation_id === 'string',
   isLines: true,
-  isFailure: ({ json }) => json.is_finished === true && isFailedReason(json.finish_reason),
+  isFailure: ({ json }) => isFailedReason(json.finish_reason),
   isLast: ({ json }) => json.is_finished === true,
   lastName: 'stream-end',
 };
+
+/** docs.cohere.com/v1/reference/chat: a conversation that Cohere keeps. */
+export const cohereState: readonly StateRule[] = [
+  { what: 'a conversation', path: /\/v1\/chat$/, members: ['conversation_id'] },
+];

@@ -1,5 +1,5 @@
 /** The Mistral API beside Chat Completions. Source: docs.mistral.ai, mistralai 2.7.0. */
-import type { AnswerRules } from './provider.js';
+import type { AnswerRules, StateRule } from './provider.js';
 
 /** Conversations: their streams end with an event of their own. */
 export const mistralConversations: AnswerRules = {
@@ -11,3 +11,16 @@ export const mistralConversations: AnswerRules = {
   isLast: ({ name }) => name === 'conversation.response.done',
   lastName: 'conversation.response.done',
 };
+
+/** Streams of transcriptions. */
+export const mistralTranscriptions: AnswerRules = {
+  isOwn: ({ name }) => /^transcription\.(?:language|segment|text\.delta|done)$/.test(name ?? ''),
+  isLast: ({ name }) => name === 'transcription.done',
+  lastName: 'transcription.done',
+};
+
+/** docs.mistral.ai/agents: a conversation grows, and an agent is a prompt with versions. */
+export const mistralState: readonly StateRule[] = [
+  { what: 'a conversation', path: /\/conversations(?:\/|$)/, members: ['inputs'] },
+  { what: 'a stored agent', path: /\/agents\/completions$/, members: ['agent_id'] },
+];

@@ -1,5 +1,5 @@
 /** The OpenAI API. Sources: platform.openai.com/docs. */
-import type { AnswerRules, BatchFormat, UsageNames } from './provider.js';
+import type { AnswerRules, BatchFormat, StateRule, UsageNames } from './provider.js';
 
 /** Cache routing and the service tier: they change the price of an answer, not the answer. */
 export const openaiExclude = [
@@ -83,3 +83,33 @@ export const openaiBatch: BatchFormat<'body'> = {
   line: (customId, url, body) =>
     `{"custom_id":"${customId}","method":"POST","url":${JSON.stringify(url)},"body":${body}}`,
 };
+
+const OPENAI_HOSTS = /(?:^|\.)(?:openai\.com|openai\.azure\.com|cognitiveservices\.azure\.com)$/;
+
+/** docs/guides/conversation-state, docs/api-reference/assistants, docs/guides/prompting, openai 7.59.0 */
+export const openaiState: readonly StateRule[] = [
+  {
+    what: 'a conversation, an earlier response, a stored prompt, a container',
+    path: /\/responses$/,
+    members: ['conversation', 'previous_response_id', 'prompt.id', 'tools[].container'],
+  },
+  {
+    what: 'a conversation',
+    path: /\/v1\/conversations$|\/conversations\/(?:conv_\w+|[^/]+\/items)(?:\/|$)/,
+  },
+  {
+    what: 'a thread and its runs',
+    path: /\/threads\/(?:thread_\w+|runs|[^/]+\/(?:messages|runs))(?:\/|$)/,
+  },
+  {
+    what: 'a new thread',
+    path: /\/threads$/,
+    hosts: OPENAI_HOSTS,
+    header: ['openai-beta', /assistants/],
+    members: ['messages'],
+  },
+  {
+    what: 'a session whose secret expires',
+    path: /\/(?:realtime\/(?:sessions|transcription_sessions|client_secrets)|chatkit\/sessions)$/,
+  },
+];

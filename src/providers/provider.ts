@@ -98,3 +98,19 @@ export interface BatchFormat<BodyMember extends string = string> {
   /** A request as a line of a batch. `body` is JSON text and stays as it is. */
   readonly line: (customId: string, url: string, body: string) => string;
 }
+
+/**
+ * A kind of request whose meaning is state at the provider: the same body is another request as soon as
+ * the state has changed, so its response is not replayed. Paths that other APIs use as well need a
+ * host, a header or a member: one of those that a rule has must be there.
+ */
+export interface StateRule {
+  /** What is at the provider, for the documentation. */
+  readonly what: string;
+  /** The path of the URL. */
+  readonly path: RegExp;
+  readonly hosts?: RegExp;
+  readonly header?: readonly [name: string, value: RegExp];
+  /** Members of the body that refer to the state: `a.b`, and `a[].b` for a list of objects. */
+  readonly members?: readonly string[];
+}

@@ -5,8 +5,10 @@
 import { aiSdkUsage } from './ai-sdk.js';
 import {
   anthropicAnswers,
+  anthropicCompletions,
   anthropicCredentialHeaders,
   anthropicRetries,
+  anthropicState,
   anthropicUsage,
   anthropicVolatilePrefixes,
 } from './anthropic.js';
@@ -14,35 +16,44 @@ import {
   bedrockAnswers,
   bedrockModelPath,
   bedrockRetries,
+  bedrockState,
   bedrockUsage,
   bedrockVolatileHeaders,
   bedrockVolatilePrefixes,
 } from './bedrock.js';
-import { cohereChat, cohereV1 } from './cohere.js';
+import { workersAi } from './cloudflare.js';
+import { cohereChat, cohereState, cohereV1 } from './cohere.js';
 import {
   geminiAnswers,
   geminiCredentialHeaders,
   geminiInteractions,
   geminiModelPath,
   geminiRetries,
+  geminiState,
   geminiUsage,
   geminiVolatileHeaders,
 } from './gemini.js';
 import { jsonRpcAnswers } from './json-rpc.js';
-import { llamaCppAnswers, textGenerationAnswers } from './local-servers.js';
-import { mistralConversations } from './mistral.js';
+import {
+  llamaCppAnswers,
+  lmStudioAnswers,
+  sglangAnswers,
+  textGenerationAnswers,
+} from './local-servers.js';
+import { mistralConversations, mistralState, mistralTranscriptions } from './mistral.js';
 import { ollamaAnswers, ollamaProgress } from './ollama.js';
 import {
   openaiCredentialHeaders,
   openaiMedia,
   openaiResponses,
   openaiRetries,
+  openaiState,
   openaiUsage,
   openaiVolatileHeaders,
   openaiVolatilePrefixes,
 } from './openai.js';
 import { chatCompletions, openaiCompatibleUsage } from './openai-compatible.js';
-import type { AnswerRules, UsageNames } from './provider.js';
+import type { AnswerRules, StateRule, UsageNames } from './provider.js';
 import { replicatePredictions } from './replicate.js';
 
 /** Headers that identify an account, beside `authorization`. Their order is part of stored keys. */
@@ -84,6 +95,7 @@ export const retryPolicies = {
 /** How answers end and fail. The first API whose rules know a message decides. */
 export const answerRules: readonly AnswerRules[] = [
   anthropicAnswers,
+  anthropicCompletions,
   openaiResponses,
   openaiMedia,
   chatCompletions,
@@ -95,7 +107,11 @@ export const answerRules: readonly AnswerRules[] = [
   ollamaAnswers,
   llamaCppAnswers,
   textGenerationAnswers,
+  sglangAnswers,
+  lmStudioAnswers,
   mistralConversations,
+  mistralTranscriptions,
+  workersAi,
   jsonRpcAnswers,
   replicatePredictions,
   ollamaProgress,
@@ -116,3 +132,13 @@ export const usageNames: readonly UsageNames[] = [
 
 /** URLs that name a model, in the first group of the expression. */
 export const modelPaths: readonly RegExp[] = [bedrockModelPath, geminiModelPath];
+
+/** Requests whose meaning is state at their provider. */
+export const stateRules: readonly StateRule[] = /* @__PURE__ */ [
+  openaiState,
+  anthropicState,
+  bedrockState,
+  geminiState,
+  mistralState,
+  cohereState,
+].flat();

@@ -56,6 +56,8 @@ export class Handler {
       // All of a signature counts: the upstream, which would check it, does not see duplicates.
       account: (headers) => accountOf(headers, false),
       ...once,
+      // The program has a copy of the library of its own, whose identity is not one of this copy.
+      ...(once.identity && { identity: { ...once.identity } }),
       idleMs,
       fetch: (_, init) => this.#upstream.fetch(init as ProxiedInit),
       onEvent: (event) => this.#onEvent(event),

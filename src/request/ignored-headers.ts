@@ -16,7 +16,7 @@ const NAMES = [
   'x-forwarded-by x-forwarded-for x-forwarded-port x-forwarded-proto x-forwarded-scheme',
   'x-forwarded-server x-forwarded-ssl x-original-forwarded-for x-real-ip true-client-ip',
   'grpc-previous-rpc-attempts grpc-timeout x-request-start x-queue-start',
-  // Headers that hosts and proxies add to what they pass on.
+  // Headers that hosts and proxies add on the way.
   'cf-connecting-ip cf-connecting-ipv6 cf-connecting-o2o cf-ew-via cf-ipcountry cf-pseudo-ipv4 cf-ray',
   'cf-request-id cf-visitor cf-worker fastly-client-ip fastly-ff fly-client-ip fly-forwarded-port',
   'fly-forwarded-proto fly-forwarded-ssl fly-region fly-request-id rndr-id x-amz-cf-id',

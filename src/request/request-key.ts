@@ -24,7 +24,7 @@ export interface RequestKey {
   readonly contentKey: Key;
   /**
    * The scopes of a key that the caller set, outermost first. Two accounts or URLs never share one.
-   * Headers do not count: the caller's key identifies the request whatever they say.
+   * Headers do not count: the key of the caller identifies the request.
    */
   readonly callersScope: readonly string[];
 }

@@ -20,6 +20,8 @@ export interface ExchangePlan {
   /** Ends the wait of this caller, and its body. */
   readonly signal?: AbortSource | undefined;
   readonly traceparent?: string | undefined;
+  /** Whether the response may be stored. Otherwise equal requests join it while it is in progress. */
+  readonly isStored?: boolean;
   /** Called if this caller is the first, with a promise that resolves when the work is done. */
   readonly onStart?: ((settled: Promise<void>) => void) | undefined;
   readonly send: (signal: AbortSignal) => Promise<Response>;
@@ -60,9 +62,12 @@ export class Exchanges {
 
   /** Sends the request, or returns the response of an equal one that was sent before. */
   async run(plan: ExchangePlan): Promise<Exchanged> {
-    const { key, url, send, onStart, ...options } = plan;
-    const call = { create: () => new ArrivingResponse(key, this.#rules, send), onStart };
-    const answer = await this.once.live<StoredResponse, ResponseSubscriber>(key, call, options);
+    const { key, url, send, onStart, isStored = true, ...options } = plan;
+    const rules = isStored ? this.#rules : { ...this.#rules, isStored: () => false };
+    const call = { create: () => new ArrivingResponse(key, rules, send), onStart };
+    const answer = await this.once
+      .live<StoredResponse, ResponseSubscriber>(key, call, options)
+      .catch(unstoredAnswer);
     const { outcome } = answer;
     const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
     if ('subscriber' in answer) {
@@ -89,4 +94,14 @@ export class Exchanges {
   stats(): OnceStats {
     return this.once.stats();
   }
+}
+
+/**
+ * Returns the answer that the store has no room for. Only a response that `onUnknown` found comes here:
+ * the callers of any other one have read it by then.
+ */
+function unstoredAnswer(error: unknown): Detailed<StoredResponse> {
+  const { code, value } = error as { code?: unknown; value?: unknown };
+  if (code !== 'SAMEKEY_STORE_FULL' || value === undefined) throw error;
+  return { value: value as StoredResponse, outcome: 'executed', layer: 'process', ageMs: 0 };
 }
