@@ -52,6 +52,9 @@ export async function initOf(request: Request, withBody: boolean): Promise<Reque
   };
 }
 
+/** Read at each use, because a program may replace them. */
+const PLATFORM = [() => ReadableStream, () => Blob, () => FormData, () => URLSearchParams];
+
 /**
  * Returns a body of this platform's classes with the same content.
  *
@@ -59,9 +62,7 @@ export async function initOf(request: Request, withBody: boolean): Promise<Reque
  */
 export function platformBody(body: unknown): BodyInit | Promise<BodyInit> {
   if (typeof body !== 'object' || body === null) return body as BodyInit;
-  if (body instanceof ReadableStream || body instanceof Blob || body instanceof FormData) {
-    return body;
-  }
+  if (PLATFORM.some((kind) => body instanceof kind())) return body as BodyInit;
   if (ArrayBuffer.isView(body)) return body as BodyInit;
   const tag = tagOf(body);
   if (tag === 'ArrayBuffer') return new Uint8Array(body as ArrayBuffer);

@@ -77,6 +77,9 @@ export async function readRequest(
     return readRequest(input, { ...init, body: new Uint8Array(bytes) });
   }
   const request = new Request(input, init);
+  // Read first: Bun 1.4 derives the type of a body from it, and forgets it when the body is read.
+  const sent = request.headers;
+  sent.get(CONTENT_TYPE);
   // If the caller sets a content type, the platform sends the body as bytes of that type.
   const isForm =
     body instanceof FormData && !new Headers(headers ?? original?.headers).has(CONTENT_TYPE);
@@ -84,7 +87,7 @@ export async function readRequest(
   return {
     method: request.method,
     url: absoluteUrl(request.url),
-    headers: request.headers,
+    headers: sent,
     ...(await untilAborted(Promise.resolve(read), callerSignal)),
     signal: callerSignal,
     init: original === undefined ? rest : { ...settingsOf(original), ...rest },

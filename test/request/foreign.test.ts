@@ -155,6 +155,10 @@ const CLASSES = runInContext(
       async arrayBuffer() { return new Uint8Array(Buffer.from(this.text)).buffer; }
       get [Symbol.toStringTag]() { return 'Blob'; }
     },
+    Parameters: class URLSearchParams {
+      constructor(text) { this.toString = () => text; }
+      get [Symbol.toStringTag]() { return 'URLSearchParams'; }
+    },
     Stream: class ReadableStream {
       constructor(chunks) { this.chunks = chunks; }
       getReader() { const { chunks } = this; return { read: async () => ({ done: chunks.length === 0, value: chunks.shift() }) }; }
@@ -216,6 +220,10 @@ describe('a body of another class', () => {
   const stream = (chunks: unknown[]) => new CLASSES.Stream([...chunks]);
 
   it.each<[string, () => unknown, RegExp | string]>([
+    ["the platform's parameters", () => new URLSearchParams({ a: '1' }), 'a=1'],
+    ["the platform's buffer", () => new TextEncoder().encode('{}').buffer, '{}'],
+    ["the platform's Blob", () => new Blob(['{}']), '{}'],
+    ['parameters', () => new CLASSES.Parameters('a=1'), 'a=1'],
     ['bytes', CLASSES.bytes, '{}'],
     ['a buffer', CLASSES.buffer, '{}'],
     ['a Blob', () => new CLASSES.Blob('{}', 'application/json'), '{}'],
