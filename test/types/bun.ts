@@ -3,7 +3,8 @@ import { type IdempotentFetch, idempotentFetch, withRetry } from 'samekey/fetch'
 import { memoryStore } from 'samekey/store/memory';
 
 const store = memoryStore();
-const plain = async (_: RequestInfo | URL, init?: RequestInit) => new Response(init?.method ?? '');
+const plain = async (_: Request | string | URL, init?: RequestInit) =>
+  new Response(init?.method ?? '');
 export const both: IdempotentFetch = idempotentFetch({ store, fetch: withRetry(fetch) });
 export const ownFetch = idempotentFetch({ store, fetch: plain });
 export const inside = withRetry(idempotentFetch({ store, fetch: withRetry(plain) }));
