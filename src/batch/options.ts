@@ -9,6 +9,7 @@ import {
   type OptionsOf,
   required,
   specs,
+  text,
   wholeNumber,
 } from '../options/spec.js';
 import { identityOption } from '../request/options.js';
@@ -91,6 +92,8 @@ export const recordOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue none
    */
   storeErrors: func<(result: BatchOutcome) => boolean>(() => false),
+  /** The name of the results in messages, such as the name of their file. */
+  source: text({}),
   /** How long results are stored. */
   ttlMs: anyTime(DEFAULT_TTL_MS),
 }));

@@ -1,3 +1,6 @@
+import { hasError, membersOf } from '../providers/failure.js';
+import { judgeDocument } from '../response/answer.js';
+
 /** How a request of a batch ended. */
 export interface BatchOutcome {
   /** `succeeded` means that there is a response. The others are failures. */
@@ -8,32 +11,53 @@ export interface BatchOutcome {
   readonly error?: unknown;
 }
 
+type Line = Readonly<Record<string, unknown>>;
+
 const FAILURES = ['errored', 'expired', 'canceled'] as const;
 
 /**
- * Reads a result of Anthropic (`result`), or a line of OpenAI's output and error files (`response`,
- * `error`). Returns `undefined` for anything else.
+ * Reads a result of Anthropic (`result`), or a line of the output and error files of OpenAI and Mistral
+ * (`response` with a `status_code`, `error`). Gemini's results are the same without a status. Returns
+ * `undefined` for anything else.
+ *
+ * The body decides what a response with a 2xx status is: a body that says that it failed is a failure.
  */
-export function outcomeOf(line: Readonly<Record<string, unknown>>): BatchOutcome | undefined {
-  const { result, response, error } = line;
+export function outcomeOf({ result, response, error }: Line): BatchOutcome | undefined {
   if (isObject(result)) {
-    if (result.type === 'succeeded') return { outcome: 'succeeded', response: result.message };
+    if (result.type === 'succeeded') return judged(result.message);
     const outcome = FAILURES.find((type) => type === result.type);
     return outcome && { outcome, error: result.error };
   }
-  if (isObject(error)) {
-    const { code } = error;
-    if (code === 'batch_expired') return { outcome: 'expired', error };
-    if (code === 'batch_cancelled' || code === 'batch_canceled') {
-      return { outcome: 'canceled', error };
-    }
-    return { outcome: 'errored', error };
-  }
+  if (saysSomething(error)) return { outcome: outcomeOfCode(membersOf(error).code), error };
   if (!isObject(response)) return undefined;
   const { status_code: status, body } = response;
-  if (typeof status !== 'number') return undefined;
-  if (status >= 200 && status < 300) return { outcome: 'succeeded', response: body };
-  return { outcome: 'errored', error: isObject(body) && body.error ? body.error : body };
+  // Gemini: the response is the body.
+  if (status === undefined && body === undefined) {
+    return Object.keys(response).length > 0 ? judged(response) : undefined;
+  }
+  if (!/^[1-5]\d\d$/.test(String(status))) return undefined;
+  return Number(status) >= 200 && Number(status) < 300
+    ? judged(body)
+    : { outcome: 'errored', error: errorIn(body) };
+}
+
+/** The outcome by the body of a response; `undefined` if there is none. */
+function judged(body: unknown): BatchOutcome | undefined {
+  if (body === undefined || body === null || body === '') return undefined;
+  return judgeDocument(body).verdict === 'complete'
+    ? { outcome: 'succeeded', response: body }
+    : { outcome: 'errored', error: errorIn(body) };
+}
+
+const errorIn = (body: unknown) => (hasError(body) ? membersOf(body).error : body);
+
+/** Some servers send an error of empty members beside a good response. */
+const saysSomething = (error: unknown): boolean =>
+  isObject(error) ? Object.values(error).some(saysSomething) : Boolean(error);
+
+function outcomeOfCode(code: unknown) {
+  if (code === 'batch_expired') return 'expired';
+  return code === 'batch_cancelled' || code === 'batch_canceled' ? 'canceled' : 'errored';
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

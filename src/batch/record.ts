@@ -1,11 +1,12 @@
 import { decoder, encoder } from '../engine/utf8.js';
-import { fail, nameOf } from '../errors/errors.js';
 import { randomKey } from '../index.js';
 import { readOptions } from '../options/read.js';
+import { membersOf } from '../providers/failure.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { itemKey, readCustomId } from './item.js';
 import { type RecordOptions, recordOptions } from './options.js';
 import { type BatchOutcome, outcomeOf } from './outcome.js';
+import { type ResultText, readResult } from './read-result.js';
 import { keepRequesters, requestersOf } from './requesters.js';
 import { windowsOf } from './windows.js';
 
@@ -31,6 +32,8 @@ export interface Recorded {
   late: number;
   /** Results of requests that were never planned with this store. */
   unknown: number;
+  /** Lines that are not results. The requests that they name were released for the next plan. */
+  malformed: number;
   /** The `custom_id`s of the unknown results, at most 100. */
   readonly unknownIds: string[];
 }
@@ -42,10 +45,14 @@ const MAX_UNKNOWN_IDS = 100;
  * stored for all of its requesters. A request that failed, expired or was canceled is released, so
  * that the next plan sends it again.
  *
- * Takes the results of Anthropic's SDK, and the parsed lines of OpenAI's output and error files.
- * Recording the same results again changes nothing.
+ * Takes the results of Anthropic's SDK, and the lines of OpenAI's output and error files, as text or
+ * parsed. Recording the same results again changes nothing.
  *
- * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` naming a value that is not a result.
+ * A malformed line costs only the result in it. Its request is released like one that failed, and
+ * `onResult` receives the error, which names the line. A malformed line that names no planned request
+ * is reported by an exception, after all other results are recorded.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` naming the first malformed line without a request.
  * @example
  * const store = memoryStore();
  * const requests = [{ custom_id: 'anna', params: { model: 'm', max_tokens: 9, messages: [] } }];
@@ -67,34 +74,17 @@ export async function recordResults(
   options: RecordOptions,
 ): Promise<Recorded> {
   const recorder = new Recorder(options);
+  const { source } = options;
   let count = 0;
-  for await (const window of windowsOf(results)) {
+  // An SDK throws at a line that it cannot parse. The results before it count.
+  for await (const window of windowsOf(results, { endsWithRest: true })) {
     const first = count;
     count += window.length;
-    await recorder.record(window.map((each, i) => toResult(each, first + i)));
+    const read = window.map((each, i) => readResult(each, first + i, source));
+    await recorder.record(read.filter((each) => each !== undefined));
   }
+  if (recorder.unnamed !== undefined) throw recorder.unnamed;
   return recorder.counts;
-}
-
-/** A result and the text that is stored. */
-export interface ResultText {
-  readonly customId: string;
-  /** The members of the result except `custom_id`, as JSON. */
-  readonly text: string;
-  readonly outcome: BatchOutcome;
-}
-
-function toResult(value: unknown, index: number): ResultText {
-  const { custom_id: customId, ...rest } = (value ?? {}) as Record<string, unknown>;
-  const outcome = outcomeOf(rest);
-  if (typeof customId !== 'string' || outcome === undefined) {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot record the result ${index}: it is ${nameOf(value)}${typeof value === 'object' ? ' of another kind' : ''}, wanted a line of a batch's results`,
-    );
-  }
-  return { customId, text: JSON.stringify(rest), outcome };
 }
 
 /** Records results in the store, window by window. */
@@ -105,8 +95,11 @@ export class Recorder {
     repeated: 0,
     late: 0,
     unknown: 0,
+    malformed: 0,
     unknownIds: [],
   };
+  /** The error of the first malformed line that names no planned request. */
+  unnamed: unknown;
   readonly #store: Store;
   readonly #ttlMs: number;
   readonly #onResult: RecordOptions['onResult'] | undefined;
@@ -124,8 +117,9 @@ export class Recorder {
   async record(results: readonly ResultText[]): Promise<void> {
     const byItem = new Map<string, ResultText[]>();
     for (const result of results) {
-      const id = readCustomId(result.customId)?.id;
-      if (id === undefined) this.#addUnknown(result.customId);
+      if (result.isMalformed) this.counts.malformed++;
+      const id = readCustomId(result.customId ?? '')?.id;
+      if (id === undefined) this.#addUnknown(result);
       else byItem.set(id, [...(byItem.get(id) ?? []), result]);
     }
     const recorded = await Promise.all(
@@ -139,27 +133,30 @@ export class Recorder {
   }
 
   /** Returns the result to report; an empty list if it changes nothing. */
-  async #recordOne(id: string, { customId, text, outcome }: ResultText): Promise<BatchResult[]> {
+  async #recordOne(id: string, result: ResultText): Promise<BatchResult[]> {
+    const { customId = '', text, outcome, isMalformed = false } = result;
     const isOf = readCustomId(customId)?.isOf as (record: StoreRecord) => boolean;
     const key = itemKey(id);
-    const isStored = outcome.outcome === 'succeeded' || this.#storeErrors(outcome);
+    const isStored =
+      !isMalformed && (outcome.outcome === 'succeeded' || this.#storeErrors(outcome));
     for (;;) {
       const { record } = await this.#store.read(key);
       const requesters = await requestersOf(this.#store, id, record);
       if (requesters === undefined) {
-        this.#addUnknown(customId);
+        this.#addUnknown(result);
         return [];
       }
       if (record !== undefined && record.state !== 'running') {
+        if (isMalformed) return [];
         this.counts.repeated++;
         return [{ ...(storedOutcome(record) ?? outcome), id, requesters, isRepeated: true }];
       }
       if (outcome.outcome !== 'succeeded' && record !== undefined && !isOf(record)) {
-        this.counts.late++;
+        if (!isMalformed) this.counts.late++;
         return [];
       }
       if (!isStored) {
-        if (record === undefined) this.counts.repeated++;
+        if (record === undefined) this.counts.repeated += isMalformed ? 0 : 1;
         else {
           await keepRequesters(this.#store, id, record, this.#ttlMs);
           if (!(await this.#store.release(key, record.owner))) continue;
@@ -196,7 +193,11 @@ export class Recorder {
     });
   }
 
-  #addUnknown(customId: string): void {
+  #addUnknown({ customId = '', isMalformed, outcome }: ResultText): void {
+    if (isMalformed) {
+      this.unnamed ??= outcome.error;
+      return;
+    }
     this.counts.unknown++;
     const { unknownIds } = this.counts;
     if (unknownIds.length < MAX_UNKNOWN_IDS) unknownIds.push(customId);
@@ -206,5 +207,22 @@ export class Recorder {
 /** Reads the outcome in a finished record. */
 export function storedOutcome({ state, payload }: StoreRecord): BatchOutcome | undefined {
   if (state === 'running' || payload === undefined) return undefined;
-  return outcomeOf(JSON.parse(decoder.decode(payload)));
+  return outcomeOf(membersOf(valueIn(payload))) ?? { outcome: 'errored', error: unreadable() };
+}
+
+/** A record that another program has damaged. It must not hide the results beside it. */
+const unreadable = () =>
+  Object.assign(
+    new Error('Cannot read the stored result: it is damaged, wanted a result of a batch'),
+    {
+      code: 'SAMEKEY_STORE',
+    },
+  );
+
+function valueIn(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(payload));
+  } catch {
+    return undefined;
+  }
 }

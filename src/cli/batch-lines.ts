@@ -1,6 +1,6 @@
 import { EXIT, invalidInput, toCliError } from './exit-codes.js';
 import { bytesOf, type Input, sizeOf } from './input.js';
-import { logLines, MAX_LINE_BYTES } from './log-lines.js';
+import { type LogLine, logLines, MAX_LINE_BYTES } from './log-lines.js';
 import { Progress } from './progress.js';
 import { counted, grouped, printable } from './terminal.js';
 
@@ -20,26 +20,33 @@ const WINDOW_CHARS = 1 << 23;
 /** A shorter block of lines means that the input has paused. */
 const SHORT_BLOCK_CHARS = 1 << 19;
 
-/**
- * Reads the lines of an input in windows and shows a progress bar on a terminal. An invalid line is an
- * error, or is reported and skipped with `skipsInvalid`.
- */
+/** What happens after an invalid line: the program ends, or the line is reported and the next one is read. */
+export type AfterInvalid = 'end' | 'continue';
+
+/** Makes a value of an invalid line, whose text may be cut off. The message names the line. */
+type Repair<T> = (text: string, message: string) => T;
+
+/** Reads the lines of an input in windows and shows a progress bar on a terminal. */
 export class LineReader {
   readonly #input: Input;
-  readonly #skipsInvalid: boolean;
+  readonly #afterInvalid: AfterInvalid;
   #progress: Progress | undefined;
   #byteCount = 0;
   lineCount = 0;
   skippedCount = 0;
 
-  constructor(input: Input, skipsInvalid: boolean) {
+  constructor(input: Input, afterInvalid: AfterInvalid) {
     this.#input = input;
-    this.#skipsInvalid = skipsInvalid;
+    this.#afterInvalid = afterInvalid;
   }
 
-  /** Yields the results of `read`, which throws for an invalid line. Blank lines are ignored. */
+  /**
+   * Yields the results of `read`, which throws for an invalid line, and those of `repair` for reported
+   * lines. Blank lines are ignored.
+   */
   async *windows<T>(
     read: (text: string, value: object, number: number) => T,
+    repair?: Repair<T>,
   ): AsyncGenerator<ReadLine<T>[], void, undefined> {
     this.#progress = new Progress(await sizeOf(this.#input));
     try {
@@ -47,10 +54,13 @@ export class LineReader {
       let charCount = 0;
       for await (const lines of logLines(this.#bytes())) {
         const charCountBefore = charCount;
-        for (const line of lines) {
+        for (const given of lines) {
           const number = ++this.lineCount;
+          const isMarked =
+            number === 1 && typeof given === 'string' && given.startsWith(BYTE_ORDER_MARK);
+          const line = isMarked ? given.slice(1) : given;
           if (typeof line !== 'string' || !BLANK.test(line)) {
-            const value = this.#read(line, number, read);
+            const value = this.#read(line, number, read, repair);
             if (value !== undefined) window.push({ number, value });
           }
           if (typeof line === 'string') charCount += line.length;
@@ -89,9 +99,10 @@ export class LineReader {
   }
 
   #read<T>(
-    line: string | { readonly kind: string },
+    line: LogLine,
     number: number,
     read: (text: string, value: object, number: number) => T,
+    repair: Repair<T> | undefined,
   ): T | undefined {
     try {
       if (typeof line !== 'string') {
@@ -101,16 +112,16 @@ export class LineReader {
             : 'it is not UTF-8',
         );
       }
-      const text = number === 1 && line.startsWith(BYTE_ORDER_MARK) ? line.slice(1) : line;
-      return read(text, parseObject(text), number);
+      return read(line, parseObject(line), number);
     } catch (error) {
       const { message, exitCode } = toCliError(error);
       if (exitCode === EXIT.fault) throw error;
       const text = `line ${grouped(number)}: ${message.replace(/^Cannot .*?: /s, '')}`;
-      if (!this.#skipsInvalid) throw invalidInput(this.#input.name, text);
+      if (this.#afterInvalid === 'end') throw invalidInput(this.#input.name, text);
       this.skippedCount++;
       this.#report(text);
-      return undefined;
+      const start = typeof line === 'string' ? line : (line.start ?? '');
+      return repair?.(start, `Cannot read ${this.#input.name}: ${text}`);
     }
   }
 

@@ -58,7 +58,7 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   const input = toInput(file, 'batch plan');
   const folder = new PlanFolder(out);
   const requests = new RequestReader(flags);
-  const lines = new LineReader(input, flags.skipInvalid === true);
+  const lines = new LineReader(input, flags.skipInvalid ? 'continue' : 'end');
   const before = await folder.read();
   const started = before !== undefined && isReadyToSend(before) ? before : await folder.begin();
   if (isReadyToSend(started)) {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { itemKey } from '../batch/item.js';
 import { outcomeOf } from '../batch/outcome.js';
-import { type Recorded, Recorder, type ResultText } from '../batch/record.js';
+import { malformedLine, type ResultText } from '../batch/read-result.js';
+import { type Recorded, Recorder } from '../batch/record.js';
 import { badLine, LineReader } from './batch-lines.js';
 import {
   addRequestOptions,
@@ -24,7 +25,9 @@ const RECORD_HELP = `
 Reads the results of a Message Batch (Anthropic), or the output file and the
 error file of a batch (OpenAI), in any order. Recording a file again changes
 nothing. A request that failed, expired or was canceled is in the next plan
-again. --store-errors stores errors as results instead.
+again. --store-errors stores errors as results instead. An invalid line is
+reported, and its request is in the next plan again. All other lines are
+recorded. The exit code is 4 then, or 0 with --skip-invalid.
 
 Examples:
   curl $results_url … | samekey batch record
@@ -49,7 +52,7 @@ export function addRecordCommand(batch: Command): void {
     .description('store the results of batches')
     .argument('[FILE]', 'one result per line (default: standard input, also written -)')
     .option('--store-errors', 'store errors as results, so that the requests are not sent again')
-    .option('--skip-invalid', 'report an invalid line and continue')
+    .option('--skip-invalid', 'exit with code 0 although there are invalid lines')
     .option('--json', 'print one line of JSON')
     .addHelpText('after', RECORD_HELP)
     .action(runRecord);
@@ -64,7 +67,7 @@ export function addResultsCommand(batch: Command): void {
 }
 
 async function runRecord(file: string | undefined, flags: RecordFlags): Promise<void> {
-  const lines = new LineReader(toInput(file, 'batch record'), flags.skipInvalid === true);
+  const lines = new LineReader(toInput(file, 'batch record'), 'continue');
   await withStore({ store: DEFAULT_STORE, ...flags }, async (store) => {
     const recorder = new Recorder({
       store,
@@ -72,7 +75,7 @@ async function runRecord(file: string | undefined, flags: RecordFlags): Promise<
     });
     const stopWatching = onInterrupt(async () => lines.end());
     try {
-      for await (const window of lines.windows(readResult)) {
+      for await (const window of lines.windows(readResult, malformedLine)) {
         await recorder.record(window.map(({ value }) => value));
       }
     } finally {
@@ -85,6 +88,7 @@ async function runRecord(file: string | undefined, flags: RecordFlags): Promise<
         : recordedText(recorder.counts),
     );
     if (recorder.counts.unknown > 0) process.exitCode = EXIT.no;
+    if (recorder.counts.malformed > 0 && !flags.skipInvalid) process.exitCode = EXIT.invalid;
   });
 }
 
@@ -102,10 +106,12 @@ function readResult(text: string, value: object): ResultText {
   return { customId: line.custom_id, text: `{${texts.join(',')}}`, outcome };
 }
 
-function recordedText({ stored, released, repeated, late, unknown, unknownIds }: Recorded): string {
+function recordedText(recorded: Recorded): string {
+  const { stored, released, repeated, late, unknown, malformed, unknownIds } = recorded;
   const notStored = [
     [repeated, 'recorded before'],
     [late, 'of an earlier batch'],
+    [malformed, 'malformed'],
   ] as const;
   const others = notStored
     .filter(([count]) => count > 0)
@@ -124,7 +130,7 @@ function recordedText({ stored, released, repeated, late, unknown, unknownIds }:
 
 async function runResults(file: string | undefined, flags: RequestFlags): Promise<void> {
   const requests = new RequestReader(flags);
-  const lines = new LineReader(toInput(file, 'batch results'), flags.skipInvalid === true);
+  const lines = new LineReader(toInput(file, 'batch results'), 'continue');
   const decoder = new TextDecoder();
   let missingCount = 0;
   let requestCount = 0;
@@ -145,9 +151,11 @@ async function runResults(file: string | undefined, flags: RequestFlags): Promis
     }
   });
   lines.summarize();
-  if (missingCount === 0) return;
-  process.stderr.write(
-    `samekey: ${counted(missingCount, 'request')} of ${grouped(requestCount)} without a result\n`,
-  );
-  process.exitCode = EXIT.no;
+  if (missingCount > 0) {
+    process.stderr.write(
+      `samekey: ${counted(missingCount, 'request')} of ${grouped(requestCount)} without a result\n`,
+    );
+    process.exitCode = EXIT.no;
+  }
+  if (lines.skippedCount > 0 && !flags.skipInvalid) process.exitCode = EXIT.invalid;
 }

@@ -5,7 +5,14 @@ import { valuesFit } from './input.js';
 import type { Fault } from './log-call.js';
 
 /** The text of a line, or the reason why it cannot be read. */
-export type LogLine = string | Fault;
+export type LogLine = string | LineFault;
+
+export interface LineFault extends Fault {
+  /** The beginning of the line, as far as it can be read. */
+  readonly start?: string;
+}
+
+const START_BYTES = 4096;
 
 /** Twice the largest body that an LLM provider accepts, 32 MB. */
 export const MAX_LINE_BYTES = 1 << 26;
@@ -29,8 +36,12 @@ function* linesIn(block: Buffer): Generator<LogLine> {
     const lineFeed = block.indexOf('\n', start);
     const end = lineFeed === -1 ? block.length : lineFeed;
     const line = block.subarray(start, end);
-    if (!isText && !isUtf8(line)) yield { kind: 'notObject' };
-    else if (line.length > SMALL_BYTES && !valuesFit(line, 1)) yield { kind: 'tooLarge' };
+    const fault = (kind: Fault['kind']) => ({
+      kind,
+      start: line.toString('latin1', 0, START_BYTES),
+    });
+    if (!isText && !isUtf8(line)) yield fault('notObject');
+    else if (line.length > SMALL_BYTES && !valuesFit(line, 1)) yield fault('tooLarge');
     else yield block.toString('utf8', start, end);
     start = end + 1;
   }

@@ -29,9 +29,16 @@ export const anthropicRetries = {
 
 /** docs/en/build-with-claude/streaming. A stream ends with `message_stop`. */
 export const anthropicAnswers: AnswerRules = {
-  isOwn: ({ name }) => /^(?:message_(?:start|delta|stop)|content_block_\w+|ping)$/.test(name ?? ''),
+  isOwn: ({ name }) => /^(?:message_(?:start|delta|stop)|content_block_\w+)$/.test(name ?? ''),
   isLast: ({ name }) => name === 'message_stop',
   lastName: 'message_stop',
+};
+
+/** The older text completions (docs/en/api/completions): the last event has a `stop_reason`. */
+export const anthropicCompletions: AnswerRules = {
+  isOwn: ({ name, json }) => name === 'completion' && typeof json.completion === 'string',
+  isLast: ({ json }) => typeof json.stop_reason === 'string',
+  lastName: 'its stop_reason',
 };
 
 /** A stream starts with a `message` that carries the usage so far. `input_tokens` excludes the cache. */

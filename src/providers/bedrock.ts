@@ -59,10 +59,13 @@ export const bedrockUsage: UsageNames = {
  * their own, which are read as events named `error`. The models of Anthropic end as Anthropic's API does.
  */
 export const bedrockAnswers: AnswerRules = {
+  // The chunks of InvokeAgent are text, and nothing ends them. An empty chunk keeps a connection open.
   isOwn: ({ name, json }) =>
-    /^(?:chunk|metadata|messageSt(?:art|op)|contentBlock(?:Start|Delta|Stop))$/.test(name ?? '') ||
-    json.messageStart !== undefined,
-  isLast: ({ name, json }) => name === 'messageStop' || METRICS in json,
+    /^(?:messageSt(?:art|op)|contentBlock(?:Start|Delta|Stop))$/.test(name ?? '') ||
+    (name === 'chunk' && Object.keys(json).length > 0),
+  // Nova's chunks hold the events of Converse.
+  isLast: ({ name, json }) =>
+    name === 'messageStop' || json.messageStop !== undefined || METRICS in json,
   lastName: 'messageStop',
 };
 

@@ -17,9 +17,10 @@ export const cohereChat: AnswerRules = {
 
 /** v1/reference/chat-stream, as lines or as events. `ERROR_LIMIT` ends an answer that is too long. */
 export const cohereV1: AnswerRules = {
-  isOwn: ({ json }) => typeof json.is_finished === 'boolean',
+  isOwn: ({ json }) =>
+    typeof json.is_finished === 'boolean' || typeof json.generation_id === 'string',
   isLines: true,
-  isFailure: ({ json }) => json.is_finished === true && isFailedReason(json.finish_reason),
+  isFailure: ({ json }) => isFailedReason(json.finish_reason),
   isLast: ({ json }) => json.is_finished === true,
   lastName: 'stream-end',
 };

@@ -29,7 +29,7 @@ const isBlocked = ({ promptFeedback }: Members) =>
  */
 export const geminiAnswers: AnswerRules = {
   isOwn: ({ json }) =>
-    Array.isArray(json.candidates) ||
+    candidatesOf(json).some(({ content, finishReason }) => content ?? finishReason) ||
     json.promptFeedback !== undefined ||
     json.usageMetadata !== undefined,
   isLast: ({ json }) => isBlocked(json),
@@ -42,15 +42,17 @@ export const geminiAnswers: AnswerRules = {
   verdictOf: (json) => (candidatesOf(json).length > 0 || isBlocked(json) ? 'complete' : 'unknown'),
 };
 
+/** The status of an interaction, or in an event about one. Steps have a status of their own. */
+const statusOf = (json: Members) => membersOf(json.interaction).status ?? json.status;
+
 /** api/interactions-api. The events of a stream name their type in `event_type`. */
 export const geminiInteractions: AnswerRules = {
-  isOwn: ({ name, json }) =>
-    json.object === 'interaction' || /^(?:interaction|step)\./.test(name ?? ''),
-  isFailure: ({ json }) =>
-    [json, membersOf(json.interaction)].some(
-      ({ object, status }) => object === 'interaction' && status === 'failed',
-    ),
-  isLast: ({ name }) => name === 'interaction.completed',
+  isOwn: ({ name, json }) => json.object === 'interaction' || /^interaction\./.test(name ?? ''),
+  isFailure: ({ name, json }) => name === 'interaction.failed' || statusOf(json) === 'failed',
+  // Some streams tell the end with the status alone.
+  isLast: ({ name, json }) =>
+    /^interaction\./.test(name ?? '') &&
+    /^(?:completed|incomplete|requires_action|budget_exceeded)$/.test(String(statusOf(json))),
   lastName: 'interaction.completed',
   verdictOf: ({ status }) => (status === 'cancelled' ? 'unknown' : 'complete'),
 };

@@ -12,6 +12,13 @@ export const mistralConversations: AnswerRules = {
   lastName: 'conversation.response.done',
 };
 
+/** Streams of transcriptions. */
+export const mistralTranscriptions: AnswerRules = {
+  isOwn: ({ name }) => /^transcription\.(?:language|segment|text\.delta|done)$/.test(name ?? ''),
+  isLast: ({ name }) => name === 'transcription.done',
+  lastName: 'transcription.done',
+};
+
 /** docs.mistral.ai/agents: a conversation grows, and an agent is a prompt with versions. */
 export const mistralState: readonly StateRule[] = [
   { what: 'a conversation', path: /\/conversations(?:\/|$)/, members: ['inputs'] },

@@ -3,7 +3,7 @@ import type { AnswerRules } from './provider.js';
 
 /** `/api/generate` and `/api/chat`: lines, of which the last one has `"done": true`. */
 export const ollamaAnswers: AnswerRules = {
-  isOwn: ({ json }) => typeof json.done === 'boolean',
+  isOwn: ({ json }) => typeof json.done === 'boolean' && typeof json.model === 'string',
   isLines: true,
   isLast: ({ json }) => json.done === true,
   lastName: '"done": true',

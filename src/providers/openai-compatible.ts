@@ -14,10 +14,14 @@ const choicesOf = ({ choices }: Members) =>
  * errors, too.
  */
 export const chatCompletions: AnswerRules = {
-  isOwn: ({ json, data }) =>
-    data === DONE ||
-    Array.isArray(json.choices) ||
-    /^(?:chat|text)[._]completion/.test(String(json.object)),
+  // An API of another kind may have `choices`, too, but not beside a model or with these members.
+  isOwn: ({ json }) =>
+    /^(?:chat|text)[._]completion/.test(String(json.object)) ||
+    (Array.isArray(json.choices) &&
+      (typeof json.model === 'string' ||
+        choicesOf(json).some(
+          ({ delta, message, text, finish_reason }) => delta ?? message ?? text ?? finish_reason,
+        ))),
   isFailure: ({ json }) =>
     hasError(json.x_groq) ||
     choicesOf(json).some((choice) => hasError(choice) || isFailedReason(choice.finish_reason)),

@@ -5,6 +5,7 @@
 import { aiSdkUsage } from './ai-sdk.js';
 import {
   anthropicAnswers,
+  anthropicCompletions,
   anthropicCredentialHeaders,
   anthropicRetries,
   anthropicState,
@@ -20,6 +21,7 @@ import {
   bedrockVolatileHeaders,
   bedrockVolatilePrefixes,
 } from './bedrock.js';
+import { workersAi } from './cloudflare.js';
 import { cohereChat, cohereState, cohereV1 } from './cohere.js';
 import {
   geminiAnswers,
@@ -32,8 +34,13 @@ import {
   geminiVolatileHeaders,
 } from './gemini.js';
 import { jsonRpcAnswers } from './json-rpc.js';
-import { llamaCppAnswers, textGenerationAnswers } from './local-servers.js';
-import { mistralConversations, mistralState } from './mistral.js';
+import {
+  llamaCppAnswers,
+  lmStudioAnswers,
+  sglangAnswers,
+  textGenerationAnswers,
+} from './local-servers.js';
+import { mistralConversations, mistralState, mistralTranscriptions } from './mistral.js';
 import { ollamaAnswers, ollamaProgress } from './ollama.js';
 import {
   openaiCredentialHeaders,
@@ -88,6 +95,7 @@ export const retryPolicies = {
 /** How answers end and fail. The first API whose rules know a message decides. */
 export const answerRules: readonly AnswerRules[] = [
   anthropicAnswers,
+  anthropicCompletions,
   openaiResponses,
   openaiMedia,
   chatCompletions,
@@ -99,7 +107,11 @@ export const answerRules: readonly AnswerRules[] = [
   ollamaAnswers,
   llamaCppAnswers,
   textGenerationAnswers,
+  sglangAnswers,
+  lmStudioAnswers,
   mistralConversations,
+  mistralTranscriptions,
+  workersAi,
   jsonRpcAnswers,
   replicatePredictions,
   ollamaProgress,

@@ -8,5 +8,6 @@ export const replicatePredictions: AnswerRules = {
     typeof json.status === 'string' && typeof membersOf(json.urls).get === 'string',
   isFailure: ({ json }) => json.status === 'failed',
   lastName: 'its status',
-  verdictOf: ({ status }) => (status === 'canceled' ? 'unknown' : 'complete'),
+  verdictOf: ({ status }) =>
+    status === 'canceled' || status === 'aborted' ? 'unknown' : 'complete',
 };

@@ -251,7 +251,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       if (isStored !== false) judgement = judge?.end() ?? COMPLETE;
       // A handler's stream is complete for its reader: no connection cut it off.
       const endsWell = isCoded && !response.headers.has('content-length');
-      if (judgement.verdict === 'broken' && !endsWell) {
+      if (judgement.verdict === 'broken' && !endsWell && response.status < 400) {
         throw new BrokenResponseError(key, judgement.why);
       }
     } catch (error) {

@@ -10,6 +10,10 @@ export const TOO_LONG: Judgement = {
   verdict: 'unknown',
   why: 'a message in its body is too long to be read',
 };
+export const CUT: Judgement = {
+  verdict: 'broken',
+  why: 'its body ends in the middle of a JSON value',
+};
 export const NO_MESSAGE: Judgement = {
   verdict: 'broken',
   why: 'its stream ended before the first event',
@@ -27,21 +31,28 @@ export function events(answer: Answer, maxBytes: number, isDeclared: boolean): M
   let isTooLong = false;
   let isAtEnd = false;
   let hasEvent = false;
+  let isCut = false;
   const parser: EventSourceParser = createParser({
     onEvent({ event, data }) {
       const value = toValue(data);
       // Clients accept a last event without the empty line after it, but not half of one.
-      if (isAtEnd && value === undefined && data !== DONE) return;
-      hasEvent = true;
+      if (isAtEnd && value === undefined && data !== DONE) {
+        isCut = /^[[{]/.test(data);
+        return;
+      }
+      // vLLM sends the marker alone after an error; pings keep a connection open.
+      hasEvent ||= data !== DONE && event !== 'ping';
       answer.add(toMessage(value, data, event));
     },
-    onError({ type, field, value = '' }) {
+    onError({ type, field, value = '', line = '' }) {
       // A longer event is not buffered, so the end of the stream cannot be judged.
       if (type === 'max-buffer-size-exceeded') isTooLong = true;
       // llama.cpp writes a failure into a field of its own.
       if (field === 'error' && (isDeclared || toValue(value) !== undefined)) {
         answer.add(toMessage(toValue(value), value, 'error'));
       }
+      // Some gateways write the JSON of an error between the events.
+      if (line.startsWith('{')) answer.add(toMessage(toValue(line), line));
     },
     maxBufferSize: maxBytes,
   });
@@ -54,7 +65,9 @@ export function events(answer: Answer, maxBytes: number, isDeclared: boolean): M
       if (!isTooLong) parser.feed('\n\n');
       if (answer.failure !== undefined) return answer.failure;
       if (isTooLong) return TOO_LONG;
-      return hasEvent ? answer.judgeStream() : NO_MESSAGE;
+      if (!hasEvent) return NO_MESSAGE;
+      const judgement = answer.judgeStream();
+      return isCut && judgement.verdict === 'unknown' ? CUT : judgement;
     },
   };
 }

@@ -7,7 +7,14 @@ import { EVENT_STREAM_TYPE, wrappedEvent } from '../providers/bedrock.js';
 import { hasError, membersOf } from '../providers/failure.js';
 import { mediaType } from '../request/counted-headers.js';
 import { Answer, type BodyJudge, COMPLETE, type Judgement, toMessage } from './answer.js';
-import { events, type MessageReader, MIN_BUFFER_BYTES, NO_MESSAGE, TOO_LONG } from './events.js';
+import {
+  CUT,
+  events,
+  type MessageReader,
+  MIN_BUFFER_BYTES,
+  NO_MESSAGE,
+  TOO_LONG,
+} from './events.js';
 import { FrameReader } from './frame-reader.js';
 import { JsonReader, toValue } from './json-reader.js';
 import { LengthCheck } from './length-check.js';
@@ -16,18 +23,19 @@ import { LengthCheck } from './length-check.js';
 export class ResponseJudge implements BodyJudge {
   readonly #answer = new Answer();
   readonly #maxBytes: number;
-  /** The media type, or `undefined` for a body that is not read. */
-  readonly #type: string | undefined;
+  readonly #type: string;
+  readonly #saysEmpty: boolean;
   readonly #length: LengthCheck;
   #reader: MessageReader | undefined;
+  #hasBytes = false;
   /** Whether only the body says that it contains messages, and the type allows anything. */
   #isGuess = false;
 
   /** @param maxBytes The longest body that is stored. */
   constructor(response: Response, maxBytes: number) {
     this.#maxBytes = Math.max(maxBytes, MIN_BUFFER_BYTES);
-    const type = mediaType(response.headers.get('content-type'));
-    if (mayHaveMessages(type)) this.#type = type;
+    this.#type = mediaType(response.headers.get('content-type'));
+    this.#saysEmpty = response.headers.get('content-length') === '0';
     this.#length = new LengthCheck(response, false);
   }
 
@@ -37,7 +45,7 @@ export class ResponseJudge implements BodyJudge {
 
   see(chunk: Uint8Array): void {
     this.#length.see(chunk);
-    if (this.#type === undefined) return;
+    this.#hasBytes ||= chunk.length > 0;
     this.#reader ??= this.#readerFor(this.#type, chunk);
     this.#reader?.see(chunk);
   }
@@ -45,14 +53,18 @@ export class ResponseJudge implements BodyJudge {
   end(): Judgement {
     const cut = this.#length.end();
     if (cut !== undefined) return cut;
-    if (this.#type === undefined) return COMPLETE;
-    if (this.#reader === undefined) {
-      const isStream = this.#type === 'text/event-stream' || this.#type === EVENT_STREAM_TYPE;
-      // Some servers answer with a status alone.
-      return isStream ? NO_MESSAGE : COMPLETE;
-    }
+    if (this.#reader === undefined) return this.#judgeEmpty();
     const judgement = this.#reader.judge();
     return this.#isGuess && !this.#answer.isKnown ? COMPLETE : judgement;
+  }
+
+  /** Judges a body without anything but white space, which keeps a connection open until an answer begins. */
+  #judgeEmpty(): Judgement {
+    if (this.#type === 'text/event-stream' || this.#type === EVENT_STREAM_TYPE) return NO_MESSAGE;
+    if (!this.#type.includes('json')) return COMPLETE;
+    if (this.#hasBytes) return { verdict: 'broken', why: 'its body has white space only' };
+    // Some servers answer with a status alone.
+    return this.#saysEmpty ? COMPLETE : { verdict: 'unknown', why: 'its body is empty' };
   }
 
   /** The reader for a body that begins with `chunk`; `undefined` while it begins with white space. */
@@ -65,18 +77,16 @@ export class ResponseJudge implements BodyJudge {
     const isEvents = /[:deir]/.test(mark);
     const saysJson = type.includes('json');
     this.#isGuess = !saysJson && type !== 'text/event-stream';
-    if (type === 'text/event-stream' ? !isJson : isEvents) {
+    if (type === 'text/event-stream' ? !isJson : isEvents && mayHaveEvents(type)) {
       return events(this.#answer, this.#maxBytes, !this.#isGuess);
     }
     return saysJson || isJson ? json(this.#answer, this.#maxBytes, isLines(type)) : ANYTHING;
   }
 }
 
-/** Types that servers give to messages, rightly or wrongly. */
-const mayHaveMessages = (type: string) =>
-  /^(?:|text\/(?:plain|event-stream)|application\/octet-stream)$/.test(type) ||
-  type.includes('json') ||
-  type === EVENT_STREAM_TYPE;
+/** Types that servers give to events by mistake. They give any type to the JSON of an error. */
+const mayHaveEvents = (type: string) =>
+  /^(?:|text\/plain|application\/octet-stream)$/.test(type) || type.includes('json');
 
 const isLines = (type: string) => /ndjson|jsonl|json-?lines|json-seq|stream\+json/.test(type);
 
@@ -108,7 +118,7 @@ function json(answer: Answer, maxBytes: number, isLines: boolean): MessageReader
       if (reader.isTooLong) return TOO_LONG;
       if (reader.isMalformed) return { verdict: 'unknown', why: 'its body is no JSON' };
       if (reader.isOpen) {
-        return { verdict: 'broken', why: 'its body ends in the middle of a JSON value' };
+        return CUT;
       }
       if (isElements) return answer.judgeStream();
       const isDocument = reader.valueCount === 1 && !isLines;

@@ -64,13 +64,16 @@ export function fastifyIdempotency<Incoming extends FastifyRequestLike = Fastify
   options: ServerOptions<Incoming>,
 ): FastifyIdempotency {
   const rules = new IdempotencyRules(options, 'fastifyIdempotency');
+  /** `reply.callNotFound()` runs the hooks again, which would wait for the first run: a deadlock. */
+  const seen = new WeakSet<NodeRequest>();
   const plugin = async (fastify: FastifyLike): Promise<void> => {
     fastify.addHook(
       'preHandler',
       (request: Incoming, reply: FastifyReplyLike, done: (error?: unknown) => void) => {
         const { raw } = request;
         const decision = rules.decide(request, raw.method ?? '', headOf(raw));
-        if (decision.type === 'pass') return done();
+        if (decision.type === 'pass' || seen.has(raw)) return done();
+        seen.add(raw);
         serveNode(rules, decision, {
           from: raw,
           to: reply.raw,

@@ -24,7 +24,15 @@ const failed = (code: string) => ({
   error: { code, message: 'This request could not be executed.' },
 });
 
-/** Result lines as the providers document them, and their outcomes. */
+const failedWith = (text: string) => ({ id: 'batch_req_1', response: null, error: text });
+const chat = (content: string) => ({
+  object: 'chat.completion',
+  choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content } }],
+});
+const gemini = { candidates: [{ finishReason: 'STOP', content: { parts: [{ text: 'a' }] } }] };
+const succeeded = (body: object) => ({ outcome: 'succeeded', response: body });
+
+/** Result lines as the providers document or send them, and their outcomes. */
 const LINES: [string, object, object][] = [
   [
     'Anthropic, succeeded',
@@ -51,6 +59,78 @@ const LINES: [string, object, object][] = [
     'OpenAI, with an error of its own',
     failed('server_error'),
     { outcome: 'errored', error: failed('server_error').error },
+  ],
+  [
+    'OpenAI, an error in text',
+    failedWith('Internal error'),
+    { outcome: 'errored', error: 'Internal error' },
+  ],
+  [
+    'OpenAI, 200 whose body says it failed',
+    response(200, { error }),
+    { outcome: 'errored', error },
+  ],
+  [
+    'OpenAI, 200 whose response failed',
+    response(200, { object: 'response', status: 'failed', error }),
+    { outcome: 'errored', error },
+  ],
+  [
+    'OpenAI, 200 whose only choice failed',
+    response(200, { choices: [{ index: 0, finish_reason: 'error' }] }),
+    { outcome: 'errored', error: { choices: [{ index: 0, finish_reason: 'error' }] } },
+  ],
+  [
+    'OpenAI, 200 without a choice',
+    response(200, { object: 'chat.completion', choices: [] }),
+    { outcome: 'errored', error: { object: 'chat.completion', choices: [] } },
+  ],
+  ['OpenAI, 200 about errors', response(200, chat('"error": 1')), succeeded(chat('"error": 1'))],
+  ['OpenAI, an empty body object', response(200, {}), succeeded({})],
+  [
+    'OpenAI, a status in text',
+    { ...response(200, message), response: { status_code: '200', body: message } },
+    succeeded(message),
+  ],
+  ['OpenAI, 200 beside {}', { ...response(200, message), error: {} }, succeeded(message)],
+  [
+    'OpenAI, 200 beside an error of nothing',
+    { ...response(200, message), error: { code: null, message: '' } },
+    succeeded(message),
+  ],
+  [
+    'OpenAI, 200 beside an error',
+    { ...response(200, message), error },
+    { outcome: 'errored', error },
+  ],
+  [
+    'Anthropic, succeeded with an error',
+    { result: { type: 'succeeded', message: { type: 'error', error } } },
+    { outcome: 'errored', error },
+  ],
+  [
+    'Mistral, 200',
+    { ...response(200, chat('a')), response: { status_code: 200, body: chat('a') } },
+    succeeded(chat('a')),
+  ],
+  [
+    'Mistral, 422 with an object of the kind error',
+    response(422, { object: 'error', message: 'no', type: 'invalid_request_error' }),
+    {
+      outcome: 'errored',
+      error: { object: 'error', message: 'no', type: 'invalid_request_error' },
+    },
+  ],
+  ['Gemini, a response', { response: gemini }, succeeded(gemini)],
+  [
+    'Gemini, a status',
+    { error: { code: 13, message: 'Internal', status: 'INTERNAL' } },
+    { outcome: 'errored', error: { code: 13, message: 'Internal', status: 'INTERNAL' } },
+  ],
+  [
+    'Gemini, a response without a candidate',
+    { response: { usageMetadata: {} } },
+    { outcome: 'errored', error: { usageMetadata: {} } },
   ],
 ];
 

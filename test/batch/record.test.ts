@@ -150,6 +150,7 @@ describe.each(STORE_NAMES)('recording results on %s', (name) => {
       repeated: 1,
       late: 0,
       unknown: unknownIds.length,
+      malformed: 0,
       unknownIds: expect.arrayContaining(unknownIds),
     });
   });

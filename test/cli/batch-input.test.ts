@@ -97,11 +97,12 @@ describe('samekey batch refuses', () => {
     await plan(jsonl([openaiLine('a', 'A?')]), { ...fresh(), store });
     const record = (input: string, ...more: string[]) =>
       samekey(['batch', 'record', '--store', store, ...more], { input });
-    expectFailure(
-      await record('{"custom_id":"x"}\n'),
-      4,
-      'standard input: line 1: wanted a result of a batch: "custom_id" and "result", or "response" and "error"',
-    );
+    expect(await record('{"custom_id":"x"}\n')).toEqual({
+      code: 4,
+      stdout: '0 results stored, 0 to send again, 1 malformed\n',
+      stderr:
+        'samekey: standard input: line 1: wanted a result of a batch: "custom_id" and "result", or "response" and "error"\nsamekey: standard input: 1 line skipped of 1 line\n',
+    });
     const unknown = jsonl(
       ['x', 'ik_00000000000000000000000000000000-1'].map((custom_id) =>
         succeeded({ custom_id }, 'x'),

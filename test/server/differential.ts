@@ -8,6 +8,8 @@ export interface Received {
   readonly statusText: string | undefined;
   /** Sorted lines, with the names in lower case. */
   readonly headers: readonly string[];
+  /** The names as they were spelled. */
+  readonly names: readonly string[];
   readonly body: string;
 }
 
@@ -33,17 +35,20 @@ export const receive = (url: string, key: string, method = 'POST'): Promise<Rece
       );
       const nameIn = (line: string) => line.slice(0, line.indexOf(':'));
       const sorted = lines.filter((line) => !PER_RESPONSE.has(nameIn(line))).sort();
-      resolve({ status, statusText, headers: sorted, body });
+      const names = rawHeaders.filter((_, at) => at % 2 === 0);
+      resolve({ status, statusText, headers: sorted, names, body });
     })
       .on('error', reject)
       .end();
   });
 
-const without = (names: ReadonlySet<string>, { headers, ...rest }: Received): Received => ({
+type Compared = Omit<Received, 'names'>;
+
+const without = (names: ReadonlySet<string>, { headers, ...rest }: Compared): Compared => ({
   ...rest,
   headers: headers.filter((line) => !names.has(line.slice(0, line.indexOf(':')))),
 });
-const outcomeOf = ({ headers }: Received) =>
+const outcomeOf = ({ headers }: Compared) =>
   headers.find((line) => line.startsWith('samekey: '))?.slice(9);
 
 interface Comparison {
@@ -59,17 +64,39 @@ export async function expectEqual(
   { method, added = [] }: Comparison = {},
 ) {
   const key = 'a';
-  const plain = await receive(bare, key, method);
+  const plain = joinLines(await receive(bare, key, method));
   const expected = { ...plain, headers: [...plain.headers, ...added].sort() };
-  const executed = await receive(guarded, key, method);
+  const executed = joinLines(await receive(guarded, key, method));
   expect(outcomeOf(executed)).toBe('executed');
   expect(without(ADDED, executed)).toEqual(expected);
-  const again = await receive(guarded, key, method);
+  const again = joinLines(await receive(guarded, key, method));
   const isStored = (expected.status as number) < 400;
-  expect(outcomeOf(again)).toBe(isStored ? 'replayed' : 'executed');
+  // The response to a HEAD ends before the stream of the handler does.
+  const isSame = isStored
+    ? method === 'HEAD'
+      ? /^(?:replayed|joined)$/
+      : /^replayed$/
+    : /^executed$/;
+  expect(outcomeOf(again)).toMatch(isSame);
   const ignored = new Set([...ADDED, ...NOT_REPLAYED]);
   // A stream was sent in chunks, and is replayed with its length.
-  const wasChunked = expected.headers.includes('transfer-encoding: chunked');
+  const hasLength = expected.headers.some((line) => line.startsWith('content-length: '));
+  const wasChunked =
+    expected.headers.includes('transfer-encoding: chunked') || (method === 'HEAD' && !hasLength);
   if (wasChunked && isStored) for (const name of FRAMING) ignored.add(name);
   expect(without(ignored, again)).toEqual(without(isStored ? ignored : ADDED, expected));
+}
+
+/** samekey sends the lines of one name in one line, which means the same (RFC 9110 §5.3). */
+function joinLines({ names: _, ...received }: Received): Compared {
+  const values = new Map<string, string[]>();
+  const cookies: string[] = [];
+  for (const line of received.headers) {
+    const at = line.indexOf(': ');
+    const name = line.slice(0, at);
+    if (name === 'set-cookie') cookies.push(line);
+    else values.set(name, [...(values.get(name) ?? []), line.slice(at + 2)]);
+  }
+  const joined = [...values].map(([name, all]) => `${name}: ${all.join(', ')}`);
+  return { ...received, headers: [...joined, ...cookies].sort() };
 }

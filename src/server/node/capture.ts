@@ -38,8 +38,9 @@ export function captureResponse(
   wire: Wire,
   disconnect: HiddenDisconnect,
   signal: AbortSignal,
+  isHead: boolean,
 ): Promise<Response> {
-  return new Capture(to, wire, disconnect, signal).response;
+  return new Capture(to, wire, disconnect, signal, isHead).response;
 }
 
 class Capture {
@@ -47,6 +48,8 @@ class Capture {
   readonly #to: NodeResponse;
   readonly #wire: Wire;
   readonly #disconnect: HiddenDisconnect;
+  /** Whether the request is a HEAD, whose response has no body. */
+  readonly #isHead: boolean;
   readonly #socket: HiddenSocket<NodeResponse['socket']>;
   #stopListening = () => {};
   #resolve: (response: Response) => void = () => {};
@@ -68,8 +71,15 @@ class Capture {
     close: new Map<Listener, Listener>(),
   };
 
-  constructor(to: NodeResponse, wire: Wire, disconnect: HiddenDisconnect, signal: AbortSignal) {
+  constructor(
+    to: NodeResponse,
+    wire: Wire,
+    disconnect: HiddenDisconnect,
+    signal: AbortSignal,
+    isHead: boolean,
+  ) {
     this.#to = to;
+    this.#isHead = isHead;
     this.#wire = wire;
     this.#disconnect = disconnect;
     disconnect.onDestroy = () => this.#fail(undefined);
@@ -179,12 +189,14 @@ class Capture {
     const [message, more] = typeof rest[0] === 'string' ? rest : [undefined, rest[0]];
     const headers = headersSet(this.#to.getHeaders());
     setHeaders(headers, more);
-    if (this.#wholeLength !== undefined && !hasNoBody(status) && !hasBodyLength(headers)) {
-      headers.set('content-length', String(this.#wholeLength));
+    // Node.js announces no length for a body that it does not send.
+    const length = this.#isHead || hasNoBody(status) ? undefined : this.#wholeLength;
+    if (length !== undefined && !hasBodyLength(headers)) {
+      headers.set('content-length', String(length));
     }
     // A 205 has no body: its client would wait for the announced bytes (RFC 9110 §15.3.6).
-    if (status === 205) headers.delete('content-length');
-    const body = hasNoBody(status) ? null : this.#stream();
+    if (status === 205 && headers.get('content-length') !== '0') headers.delete('content-length');
+    const body = this.#isHead || hasNoBody(status) ? null : this.#stream();
     const response = new Response(body, {
       status,
       statusText: (message as string | undefined) ?? this.#to.statusMessage ?? '',

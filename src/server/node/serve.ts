@@ -60,7 +60,7 @@ export async function serveNode<Incoming>(
         },
         run: (aborted) => {
           hasProceeded = true;
-          const response = captureResponse(to, wire, disconnect, aborted);
+          const response = captureResponse(to, wire, disconnect, aborted, from.method === 'HEAD');
           proceed();
           return response;
         },
@@ -116,8 +116,13 @@ async function writeResponse(response: Response, to: NodeResponse, wire: Wire): 
   const there = to.getHeaders();
   // Headers of another body are removed, but only those that are set: Node never adds a header by
   // itself after `removeHeader` was called for it.
-  for (const name of BODY_HEADERS) if (there[name] !== undefined) to.removeHeader(name);
-  for (const [name, value] of headers) if (name !== 'set-cookie') to.setHeader(name, value);
+  for (const name of BODY_HEADERS) {
+    if (there[name] !== undefined && !headers.has(name)) to.removeHeader(name);
+  }
+  for (const [name, value] of headers) {
+    // What the handler has set keeps the spelling of its name, and its lines.
+    if (name !== 'set-cookie' && joined(there[name]) !== value) to.setHeader(name, value);
+  }
   const cookies = headers.getSetCookie();
   if (cookies.length > 0) to.setHeader('set-cookie', cookies);
   if (statusText !== '') to.statusMessage = statusText;
@@ -134,6 +139,10 @@ async function writeResponse(response: Response, to: NodeResponse, wire: Wire): 
   }
   wire.end();
 }
+
+/** The value of a header as `Headers` joins its lines. */
+const joined = (value: ReturnType<NodeResponse['getHeaders']>[string]) =>
+  Array.isArray(value) ? value.join(', ') : value === undefined ? undefined : String(value);
 
 /** Resolves when the response accepts more data, or is closed. */
 function drained(wire: Wire): Promise<void> {
