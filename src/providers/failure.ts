@@ -2,8 +2,8 @@
 import type { Members, Message } from './provider.js';
 
 /**
- * Whether a value has a member `error` that says something: `null`, `{}`, `false` and `''` do not, nor
- * does an object of such members (the error of a fine-tuning job of OpenAI that has not failed).
+ * Whether a value has a member `error` that says something. `null`, `{}`, `false` and `''` say nothing,
+ * and an object of such members says nothing: a new fine-tuning job of OpenAI has one.
  */
 export function hasError(value: unknown): boolean {
   const { error } = (value ?? {}) as { error?: unknown };

@@ -67,8 +67,10 @@ export class Call {
     }
     const response = this.#response;
     if (response.headersSent) {
-      // Closing the connection shows the client that the response is incomplete.
-      response.destroy();
+      // Closing the connection shows the client that the response is incomplete. It receives first
+      // what was written.
+      if (response.socket === null) response.destroy();
+      else response.socket.destroySoon();
     } else {
       const problem = problemOf(error);
       writeProblem(response, problem);

@@ -69,6 +69,8 @@ function bodyOf(
         source.on('error', (error) => settle(() => controller.error(incomplete(error))));
         if (decoder !== undefined) pipeline(incoming, decoder, () => {});
         source.pause();
+        // Its head and its end came together.
+        if (incoming.readableEnded) settle(() => controller.close());
       },
       pull() {
         source.resume();

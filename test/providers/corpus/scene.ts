@@ -57,7 +57,6 @@ export async function askTwice(
   const errors: string[] = [];
   const guarded = idempotentFetch({
     store: memoryStore(),
-    // The verdict alone decides here, also about requests that are state at their provider.
     providerState: 'store',
     ...(fetch === undefined ? {} : { fetch }),
     onEvent: (event) => {
@@ -150,3 +149,36 @@ export const answerWith =
           }),
       { status, headers: contentType === null ? {} : { 'content-type': contentType } },
     );
+
+/** A `fetch` that answers with these chunks and does not end its responses before `end` is called. */
+export function chunkByChunk({ status, contentType }: Shape, chunks: readonly Uint8Array[]) {
+  let askCount = 0;
+  const open = new Set<ReadableStreamDefaultController<Uint8Array>>();
+  const fetch: typeof globalThis.fetch = async () => {
+    askCount++;
+    let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start(started) {
+        controller = started;
+        open.add(started);
+        for (const chunk of chunks) started.enqueue(new Uint8Array(chunk));
+      },
+      cancel() {
+        if (controller) open.delete(controller);
+      },
+    });
+    return new Response(body, {
+      status,
+      headers: contentType === null ? {} : { 'content-type': contentType },
+    });
+  };
+  return {
+    fetch,
+    get askCount() {
+      return askCount;
+    },
+    end() {
+      for (const controller of open) controller.close();
+    },
+  };
+}
