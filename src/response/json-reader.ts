@@ -28,6 +28,11 @@ export interface JsonEvents {
 export class JsonReader {
   readonly #events: JsonEvents;
   readonly #maxBytes: number;
+  /**
+   * Whether the bytes are read one by one. Most bodies are one document and never are: parsing one of
+   * 120 KB takes 0.3 ms, and its bytes 0.6 ms more.
+   */
+  #isScanning = false;
   #depth = 0;
   #isInString = false;
   #isEscaped = false;
@@ -55,54 +60,102 @@ export class JsonReader {
 
   see(chunk: Uint8Array): void {
     if (this.isTooLong || this.isMalformed) return;
-    /** Where the part of the current value begins that is not in `#pieces`. */
-    let start = 0;
-    for (let at = 0; at < chunk.length && !this.isMalformed; at++) {
-      const byte = chunk[at] as number;
-      if (this.#isInString) {
-        if (this.#isEscaped) this.#isEscaped = false;
-        else if (byte === BACKSLASH) this.#isEscaped = true;
-        else if (byte === QUOTE) {
-          this.#isInString = false;
-          if (this.#depth === 0) start = this.#endValue(chunk, start, at + 1);
-        }
-        continue;
-      }
-      if (
-        isSpace(byte) ||
-        (byte >= BYTE_ORDER_MARK && this.valueCount === 0 && this.#depth === 0)
-      ) {
-        if (this.#isInWord) start = this.#endValue(chunk, start, at);
-        else if (this.#depth === 0) start = at + 1;
-        continue;
-      }
-      if (byte === QUOTE) {
-        this.#isInString = true;
-      } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
-        if (this.#isInWord) this.isMalformed = true;
-        if (this.#depth === 0 && byte === OPEN_ARRAY) this.#hasElements = undefined;
-        if (this.#depth === 1 && this.#hasElements) start = this.#skip(at);
-        this.#depth++;
-      } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
-        if (--this.#depth < 0) this.isMalformed = true;
-        else if (this.#depth === 0) start = this.#endValue(chunk, start, at + 1);
-        else if (this.#depth === 1 && this.#hasElements !== false) {
-          start = this.#endElement(chunk, start, at + 1);
-        }
-      } else if (this.#depth === 0) {
-        if (byte === COMMA) this.isMalformed = true;
-        this.#isInWord = true;
-      } else if (this.#depth === 1 && this.#hasElements === undefined && byte !== COMMA) {
-        // An array of numbers or words.
-        this.#hasElements = false;
-      }
+    if (this.#isScanning) this.#scan(chunk);
+    else {
+      this.#hold(chunk);
+      if (endsLikeValue(chunk)) this.#parseHeld();
     }
-    if (this.#depth > 0 || this.#isInString || this.#isInWord) this.#hold(chunk.subarray(start));
   }
 
   /** Call it at the end: a number outside of arrays and objects ends nowhere else. */
   end(): void {
-    if (this.#isInWord && !this.isMalformed) this.#endValue(new Uint8Array(), 0, 0);
+    if (this.isTooLong || this.isMalformed) return;
+    if (!this.#isScanning && this.#pieceBytes > 0) this.#parseHeld();
+    if (this.#isInWord && !this.isMalformed) this.#endValue(NOTHING, 0, 0);
+    this.#isInWord = false;
+  }
+
+  /** Parses all that was held as one value. If it is not one, its bytes are read one by one from here on. */
+  #parseHeld(): void {
+    const bytes = joinChunks(this.#pieces, this.#pieceBytes);
+    this.#skip(0);
+    const text = decoder.decode(bytes);
+    const value = toValue(text);
+    if (value === undefined) {
+      this.#isScanning = true;
+      this.#scan(bytes);
+    } else if (Array.isArray(value) && this.#events.isStream(value[0])) {
+      for (const each of value) this.#emit(each, JSON.stringify(each));
+    } else {
+      this.#emit(value, text);
+    }
+  }
+
+  #scan(chunk: Uint8Array): void {
+    const { length } = chunk;
+    /** Where the part of the current value begins that is not in `#pieces`. */
+    let start = 0;
+    // Private members in this loop would take five times as long.
+    let depth = this.#depth;
+    let isInString = this.#isInString;
+    let isInWord = this.#isInWord;
+    let at = 0;
+    while (at < length && !this.isMalformed) {
+      if (isInString) {
+        at = this.#stringEnd(chunk, at);
+        if (at > length) break;
+        isInString = false;
+        if (depth === 0) start = this.#endValue(chunk, start, at);
+        continue;
+      }
+      const byte = chunk[at++] as number;
+      if (byte === QUOTE) {
+        isInString = true;
+      } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+        if (isInWord) this.isMalformed = true;
+        if (depth === 0 && byte === OPEN_ARRAY) this.#hasElements = undefined;
+        if (depth === 1 && this.#hasElements) start = this.#skip(at - 1);
+        depth++;
+      } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+        if (--depth < 0) this.isMalformed = true;
+        else if (depth === 0) start = this.#endValue(chunk, start, at);
+        else if (depth === 1 && this.#hasElements !== false) {
+          start = this.#endElement(chunk, start, at);
+        }
+      } else if (depth > 0) {
+        // An array of numbers or words has no elements that are messages.
+        if (depth === 1 && this.#hasElements === undefined && byte !== COMMA && !isSpace(byte)) {
+          this.#hasElements = false;
+        }
+      } else if (isSpace(byte) || (byte >= BYTE_ORDER_MARK && this.valueCount === 0)) {
+        if (isInWord) start = this.#endValue(chunk, start, at - 1);
+        else start = at;
+        isInWord = false;
+      } else {
+        if (byte === COMMA) this.isMalformed = true;
+        isInWord = true;
+      }
+    }
+    this.#depth = depth;
+    this.#isInString = isInString;
+    this.#isInWord = isInWord;
+    if (depth > 0 || isInString || isInWord) this.#hold(chunk.subarray(start));
+  }
+
+  /** Returns the position after the quotation mark that ends a string, or more than the chunk has. */
+  #stringEnd(chunk: Uint8Array, from: number): number {
+    let isEscaped = this.#isEscaped;
+    for (let at = from; at < chunk.length; at++) {
+      const byte = chunk[at] as number;
+      if (isEscaped) isEscaped = false;
+      else if (byte === BACKSLASH) isEscaped = true;
+      else if (byte === QUOTE) {
+        this.#isEscaped = false;
+        return at + 1;
+      }
+    }
+    this.#isEscaped = isEscaped;
+    return chunk.length + 1;
   }
 
   #hold(piece: Uint8Array): void {
@@ -130,7 +183,6 @@ export class JsonReader {
 
   #endValue(chunk: Uint8Array, start: number, end: number): number {
     if (!this.#hasElements) this.#parse(this.#take(chunk, start, end));
-    this.#isInWord = false;
     this.#hasElements = false;
     return this.#skip(end);
   }
@@ -150,10 +202,22 @@ export class JsonReader {
 
   #parse(text: string): void {
     const value = toValue(text);
-    this.valueCount++;
     if (value === undefined) this.isMalformed = true;
-    else this.#events.onValue(value, text);
+    else this.#emit(value, text);
   }
+
+  #emit(value: unknown, text: string): void {
+    this.valueCount++;
+    this.#events.onValue(value, text);
+  }
+}
+
+const NOTHING = new Uint8Array();
+
+/** Whether a value may end with this chunk. */
+function endsLikeValue(chunk: Uint8Array): boolean {
+  const last = chunk[chunk.findLastIndex((byte) => !isSpace(byte))];
+  return last === CLOSE_OBJECT || last === CLOSE_ARRAY;
 }
 
 /** Parses JSON; `undefined` for anything else. */
