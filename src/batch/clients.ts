@@ -1,3 +1,4 @@
+import { membersOf } from '../providers/failure.js';
 import type { BatchApi, BatchTrace } from './create.js';
 
 /** The part of the client of `@anthropic-ai/sdk` that `anthropicBatches` calls. */
@@ -105,7 +106,10 @@ export function anthropicBatches(client: AnthropicClient): BatchApi {
           isUndecided = true;
           continue;
         }
-        for await (const { custom_id: customId } of await batches.results(batch.id)) {
+        for await (const result of await batches.results(batch.id)) {
+          const customId = membersOf(result).custom_id;
+          // A malformed result says nothing about its batch.
+          if (typeof customId !== 'string') continue;
           if (wanted.has(customId)) return { id: batch.id };
           // If all ids are known, the first result decides. If only some are, they may come late.
           if (itemCount !== undefined) break;

@@ -156,7 +156,7 @@ class MemoryPlan implements PlanWriter {
     const ordinal = this.#requestCount++;
     const label = `the request ${ordinal}`;
     const { requester, body, route } = readRequest(request, provider, label);
-    const id = this.#keys.of(body, route.url);
+    const id = this.#keyOfBody(body, route.url, label);
     const text = JSON.stringify(body);
     const byteCount = lineOverheadBytes(route.url) + encoder.encode(text).length;
     requireFit(label, route, byteCount, limits);
@@ -164,6 +164,21 @@ class MemoryPlan implements PlanWriter {
     if (requester !== undefined) requesters.push(requester);
     this.#requesters.set(id, requesters);
     return { id, ordinal, requester, route, body: text, byteCount };
+  }
+
+  #keyOfBody(body: object, url: string, label: string): string {
+    try {
+      return this.#keys.of(body, url);
+    } catch (error) {
+      // Its path alone does not tell which of many requests it is.
+      if (error instanceof Error) {
+        error.message = error.message.replace(
+          /^Cannot (.*?): /s,
+          `Cannot plan ${label}: cannot $1: `,
+        );
+      }
+      throw error;
+    }
   }
 
   addItem(batchNumber: number, { id, customId, body, owner, route, byteCount }: ClaimedItem): void {

@@ -8,6 +8,13 @@ import type { OnceStats } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
 import { optionOf, readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
+import {
+  asPlatformFetch,
+  type FetchFunction,
+  isRequest,
+  type PlatformFetch,
+  senderOf,
+} from '../request/foreign.js';
 import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
 import { isProviderState } from '../request/provider-state.js';
@@ -39,7 +46,7 @@ export {
 } from './retry/retry.js';
 
 /** A `fetch` that sends equal requests once. */
-export interface IdempotentFetch {
+export interface IdempotentFetch extends PlatformFetch {
   /** Sends a request, joins an equal request in progress, or replays a stored response. */
   (input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
   /**
@@ -90,7 +97,7 @@ const REPEATS_PER_WARNING = 10;
 export function idempotentFetch(options: FetchOptions): IdempotentFetch {
   const sender = new Sender(options);
   const fetch = (input: RequestInfo | URL, init?: RequestInit) => sender.fetch(input, init);
-  return Object.assign(fetch, {
+  return Object.assign(asPlatformFetch(fetch), {
     evict: (key: string) => sender.exchanges.evict(key),
     stats: () => sender.exchanges.stats(),
     close: () => sender.exchanges.close(),
@@ -100,7 +107,9 @@ export function idempotentFetch(options: FetchOptions): IdempotentFetch {
 class Sender {
   readonly exchanges: Exchanges;
   readonly #settings: SettingsOf<typeof fetchOptions>;
-  readonly #fetch: typeof globalThis.fetch;
+  /** Sends requests that pass through, and all others. */
+  readonly #fetch: FetchFunction;
+  readonly #sender: FetchFunction;
   readonly #methods: ReadonlySet<string>;
   readonly #header: KeyHeader;
   readonly #repeats = new LRUCache<string, number>({ max: 1000 });
@@ -113,6 +122,7 @@ class Sender {
     this.#settings = { ...settings, identity: bodyIdentity(settings.identity) };
     // A platform's `fetch` must not be called as a method of this object.
     this.#fetch = (input, init) => fetch(input, init);
+    this.#sender = senderOf(fetch);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(settings);
     const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
@@ -126,12 +136,10 @@ class Sender {
   }
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    const method = (
-      init?.method ?? (input instanceof Request ? input.method : 'GET')
-    ).toUpperCase();
+    const method = (init?.method ?? (isRequest(input) ? input.method : 'GET')).toUpperCase();
     if (!this.#methods.has(method)) return this.#fetch(input, init);
     if (this.#settings.applies !== undefined) {
-      const url = new URL(input instanceof Request ? input.url : String(input), baseUrl());
+      const url = new URL(isRequest(input) ? input.url : String(input), baseUrl());
       if (this.#settings.applies({ method, url }) === false) return this.#fetch(input, init);
     }
     const request = await readRequest(input, init);
@@ -144,7 +152,7 @@ class Sender {
       isProviderState(request);
     if (isState && providerState === 'pass') {
       deleteOwn(headers);
-      return send(request, headers, signal, this.#fetch);
+      return send(request, headers, signal, this.#sender);
     }
     const { key, fingerprint, sentKey } = await this.#keyOf(request);
     const fresh = /^(?:1|true)$/i.test(headers.get(FRESH) ?? '');
@@ -160,7 +168,7 @@ class Sender {
       isStored: !isState,
       traceparent: headers.get('traceparent') ?? undefined,
       onStart: this.#settings.waitUntil,
-      send: (signal) => send(request, headers, signal, this.#fetch),
+      send: (signal) => send(request, headers, signal, this.#sender),
     });
     if (outcome !== 'executed') this.#countRepeat(key, request);
     return response;

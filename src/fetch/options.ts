@@ -1,6 +1,7 @@
 import { priceOptions } from '../cost/options.js';
 import type { OnceEvent } from '../once/index.js';
 import { choice, func, joined, type OptionsOf, specs, without } from '../options/spec.js';
+import type { FetchFunction } from '../request/foreign.js';
 import { keyFormat, keyHeaderOptions, methods, requestKeyOptions } from '../request/options.js';
 import { exchangeOptions } from '../response/options.js';
 import { isUnknownFailure } from '../response/unknown-failure.js';
@@ -26,7 +27,7 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    * The `fetch` that sends requests.
    * @defaultValue `globalThis.fetch`
    */
-  fetch: func<typeof globalThis.fetch>(),
+  fetch: func<FetchFunction>(),
   /** Methods of requests that are sent at most once. Requests with other methods pass through. */
   methods,
   /**

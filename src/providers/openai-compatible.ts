@@ -19,7 +19,9 @@ export const chatCompletions: AnswerRules = {
     /^(?:chat|text)[._]completion/.test(String(json.object)) ||
     (Array.isArray(json.choices) &&
       (typeof json.model === 'string' ||
-        choicesOf(json).some(({ delta, message, text }) => delta ?? message ?? text))),
+        choicesOf(json).some(
+          ({ delta, message, text, finish_reason }) => delta ?? message ?? text ?? finish_reason,
+        ))),
   isFailure: ({ json }) =>
     hasError(json.x_groq) ||
     choicesOf(json).some((choice) => hasError(choice) || isFailedReason(choice.finish_reason)),

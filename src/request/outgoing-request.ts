@@ -1,5 +1,6 @@
 import { fail } from '../errors/errors.js';
 import { untilAborted } from '../once/abort.js';
+import { type FetchFunction, initOf, isRequest, platformBody, requireAddress } from './foreign.js';
 
 /** A request whose body is in memory, so that a key can be derived and the request sent many times. */
 export interface OutgoingRequest {
@@ -24,14 +25,15 @@ const CONTENT_TYPE = 'content-type';
 /**
  * Reads the arguments of a call to `fetch`.
  *
- * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if the body was read before.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if the body was read before, or cannot be read here.
  */
 export async function readRequest(
   input: RequestInfo | URL,
   init: RequestInit = {},
 ): Promise<OutgoingRequest> {
+  if (!isRequest(input)) requireAddress(input);
   const { body, headers, method, signal, ...rest } = init;
-  if (!(input instanceof Request) && (typeof body === 'string' || body instanceof Uint8Array)) {
+  if (!isRequest(input) && (typeof body === 'string' || body instanceof Uint8Array)) {
     // SDKs send these. A `Request` would copy the body and return it in chunks.
     const sent = new Headers(headers);
     // `fetch` adds this type to text (Fetch §5.2), and the key depends on it.
@@ -49,31 +51,44 @@ export async function readRequest(
       init: rest,
     };
   }
-  const original = input instanceof Request ? input : undefined;
-  if (body == null && original?.bodyUsed) {
+  const given = isRequest(input) ? input : undefined;
+  if (body == null && given?.bodyUsed) {
     fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
-      `Cannot send the request to ${absoluteUrl(original.url).split('?')[0]}: its body was read already, wanted a new request or a clone of it`,
+      `Cannot send the request to ${absoluteUrl(given.url).split('?')[0]}: its body was read already, wanted a new request or a clone of it`,
     );
   }
-  const callerSignal = signal ?? original?.signal;
+  const callerSignal = signal ?? given?.signal ?? undefined;
   callerSignal?.throwIfAborted();
+  if (given !== undefined && !(given instanceof Request)) {
+    const own = await untilAborted(initOf(given, body == null), callerSignal);
+    return readRequest((given as Request).url, { ...own, ...init });
+  }
+  const content = platformBody(body);
+  if (content !== body) {
+    const platform = await untilAborted(Promise.resolve(content), callerSignal);
+    return readRequest(input, { ...init, body: platform });
+  }
+  const original = input instanceof Request ? input : undefined;
   if (body instanceof ReadableStream) {
     // A `Request` of Firefox turns a stream into the text `[object …]`. A `Response` reads it everywhere.
     const bytes = await untilAborted(new Response(body).arrayBuffer(), callerSignal);
     return readRequest(input, { ...init, body: new Uint8Array(bytes) });
   }
   const request = new Request(input, init);
+  // Read first: Bun 1.4 derives the type of a body from it, and forgets it when the body is read.
+  const sent = request.headers;
+  sent.get(CONTENT_TYPE);
   // If the caller sets a content type, the platform sends the body as bytes of that type.
   const isForm =
     body instanceof FormData && !new Headers(headers ?? original?.headers).has(CONTENT_TYPE);
-  const content = isForm ? { body: NO_BODY, form: copyForm(body) } : readBody(request);
+  const read = isForm ? { body: NO_BODY, form: copyForm(body) } : readBody(request);
   return {
     method: request.method,
     url: absoluteUrl(request.url),
-    headers: request.headers,
-    ...(await untilAborted(Promise.resolve(content), callerSignal)),
+    headers: sent,
+    ...(await untilAborted(Promise.resolve(read), callerSignal)),
     signal: callerSignal,
     init: original === undefined ? rest : { ...settingsOf(original), ...rest },
   };
@@ -135,7 +150,7 @@ export function send(
   { url, method, body, form, init }: OutgoingRequest,
   headers: Headers,
   signal: AbortSignal | undefined,
-  fetch: typeof globalThis.fetch,
+  fetch: FetchFunction,
 ): Promise<Response> {
   const sent = new Headers(headers);
   // The platform chooses a new boundary each time it sends a form.

@@ -65,7 +65,9 @@ export class Exchanges {
     const { key, url, send, onStart, isStored = true, ...options } = plan;
     const rules = isStored ? this.#rules : { ...this.#rules, isStored: () => false };
     const call = { create: () => new ArrivingResponse(key, rules, send), onStart };
-    const answer = await this.once.live<StoredResponse, ResponseSubscriber>(key, call, options);
+    const answer = await this.once
+      .live<StoredResponse, ResponseSubscriber>(key, call, options)
+      .catch(unstoredAnswer);
     const { outcome } = answer;
     const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
     if ('subscriber' in answer) {
@@ -92,4 +94,14 @@ export class Exchanges {
   stats(): OnceStats {
     return this.once.stats();
   }
+}
+
+/**
+ * Returns the answer that the store has no room for. Only a response that `onUnknown` found comes here:
+ * the callers of any other one have read it by then.
+ */
+function unstoredAnswer(error: unknown): Detailed<StoredResponse> {
+  const { code, value } = error as { code?: unknown; value?: unknown };
+  if (code !== 'SAMEKEY_STORE_FULL' || value === undefined) throw error;
+  return { value: value as StoredResponse, outcome: 'executed', layer: 'process', ageMs: 0 };
 }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
+  anthropicBatches,
   type BatchResult,
   createBatch,
+  planBatch,
   type RecordOptions,
   recordResults,
   resultsOf,
@@ -175,7 +177,49 @@ describe('lines of results as text', () => {
   });
 });
 
+describe('a request that has no key', () => {
+  it('is named by its number', async () => {
+    const { store } = setUp('memory');
+    const bad = [request('A?'), { params: { content: '\ud800' } }];
+    await expect(planBatch(bad, { store, provider: 'anthropic' })).rejects.toMatchObject({
+      code: 'SAMEKEY_LONE_SURROGATE',
+      message: expect.stringMatching(/^Cannot plan the request 1: cannot .*"\/content": /),
+    });
+  });
+});
+
+describe('looking for a batch', () => {
+  it('passes over a malformed result of another batch', async () => {
+    const lines: Record<string, unknown[]> = {
+      b: [null, 7, { custom_id: 'x' }],
+      a: [{}, { custom_id: 'o' }],
+    };
+    const listed = Object.keys(lines).map((id) => ({
+      id,
+      created_at: new Date().toISOString(),
+      processing_status: 'ended',
+      results_url: '/',
+      request_counts: { succeeded: 1 },
+    }));
+    const results = async (id: string) => (lines[id] as never[]).values();
+    const client = { messages: { batches: { list: () => listed.values(), results } } };
+    const { find } = anthropicBatches(client as never);
+    const trace = { key: 'ik_key', customIds: ['o'], itemCount: 1, sinceMs: Date.now() };
+    expect(await find?.(trace)).toEqual({ id: 'a' });
+  });
+});
+
 describe('a stored result that is damaged', () => {
+  it('costs only its requesters if it is a list of them', async () => {
+    const { store, plan, ids, told, record } = await created();
+    const list = `${itemKey(ids[0].slice(0, 35))}:0`;
+    const claim = { owner: '["do', leaseMs: 1e6, ttlMs: 1e6, fingerprint: undefined };
+    await store.claim(list, { ...claim, takeUnknown: false, takeFinished: false });
+    await record(ids.map((id) => success(id)));
+    expect(told.map(({ requesters }) => requesters)).toEqual(names.map((name) => [name]));
+    expect((await plan()).finished.length).toBe(3);
+  });
+
   it('costs only itself', async () => {
     const { store, plan, ids, record } = await created();
     await record(ids.map((id) => success(id)));

@@ -60,6 +60,9 @@ const brokenOnce =
     return end(request.socket);
   };
 
+/** @type {WeakSet<import('node:net').Socket>} */
+const used = new WeakSet();
+
 /** @type {Record<string, (call: Call) => unknown>} */
 const BEHAVIOURS = {
   answer,
@@ -100,6 +103,14 @@ const BEHAVIOURS = {
     call.response.writeHead(200, JSON_TYPE).write('{"count":1,"text":"');
     await call.step();
     return call.request.socket.end();
+  },
+  // Loses only a connection that was in use before. The first requests on it are not counted.
+  'reused connection lost'(call) {
+    const { socket } = call.request;
+    if (used.has(socket)) return socket.destroy();
+    used.add(socket);
+    call.of.count--;
+    return answer(call);
   },
   'connection lost'(call) {
     if (call.of.steps === 0) call.request.socket.destroy();

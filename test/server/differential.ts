@@ -71,10 +71,18 @@ export async function expectEqual(
   expect(without(ADDED, executed)).toEqual(expected);
   const again = joinLines(await receive(guarded, key, method));
   const isStored = (expected.status as number) < 400;
-  expect(outcomeOf(again)).toBe(isStored ? 'replayed' : 'executed');
+  // The response to a HEAD ends before the stream of the handler does.
+  const isSame = isStored
+    ? method === 'HEAD'
+      ? /^(?:replayed|joined)$/
+      : /^replayed$/
+    : /^executed$/;
+  expect(outcomeOf(again)).toMatch(isSame);
   const ignored = new Set([...ADDED, ...NOT_REPLAYED]);
   // A stream was sent in chunks, and is replayed with its length.
-  const wasChunked = expected.headers.includes('transfer-encoding: chunked');
+  const hasLength = expected.headers.some((line) => line.startsWith('content-length: '));
+  const wasChunked =
+    expected.headers.includes('transfer-encoding: chunked') || (method === 'HEAD' && !hasLength);
   if (wasChunked && isStored) for (const name of FRAMING) ignored.add(name);
   expect(without(ignored, again)).toEqual(without(isStored ? ignored : ADDED, expected));
 }

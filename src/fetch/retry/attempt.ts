@@ -1,3 +1,4 @@
+import type { FetchFunction } from '../../request/foreign.js';
 import { type OutgoingRequest, send } from '../../request/outgoing-request.js';
 import { HttpError } from '../../response/errors.js';
 import { clearTimer, setTimer } from '../../runtime/runtime.js';
@@ -18,7 +19,7 @@ export async function attemptOf(
   request: OutgoingRequest,
   headers: Headers,
   limit: AttemptLimit | undefined,
-  fetch: typeof globalThis.fetch,
+  fetch: FetchFunction,
 ): Promise<Attempt> {
   const { signal = new AbortController().signal } = request;
   if (limit === undefined) {

@@ -1,9 +1,15 @@
 import isNetworkError from 'is-network-error';
 import { fail, nameOf } from '../../errors/errors.js';
 import { readOptions } from '../../options/read.js';
+import {
+  asPlatformFetch,
+  type FetchFunction,
+  type PlatformFetch,
+  senderOf,
+} from '../../request/foreign.js';
 import { KeyHeader } from '../../request/key-header.js';
 import { type OutgoingRequest, readRequest } from '../../request/outgoing-request.js';
-import { keyOfRequest } from '../../request/request-key.js';
+import { bodyIdentity, keyOfRequest } from '../../request/request-key.js';
 import { isUnknownFailure } from '../../response/unknown-failure.js';
 import { monotonicMs } from '../../runtime/runtime.js';
 import { type Attempt, type AttemptLimit, attemptOf } from './attempt.js';
@@ -45,10 +51,7 @@ interface Reason {
  * keys.length; // 3
  * new Set(keys).size; // 1
  */
-export function withRetry(
-  fetch: typeof globalThis.fetch,
-  policy: RetryPolicy = {},
-): (input: RequestInfo | URL, init?: RequestInit) => Promise<Response> {
+export function withRetry(fetch: FetchFunction, policy: RetryPolicy = {}): PlatformFetch {
   if (typeof fetch !== 'function') {
     fail(
       TypeError,
@@ -56,10 +59,12 @@ export function withRetry(
       `Cannot retry requests: fetch is ${nameOf(fetch)}, wanted a function`,
     );
   }
-  const settings = readOptions(retryOptions, policy, 'retry policy');
+  const given = readOptions(retryOptions, policy, 'retry policy');
+  const settings = { ...given, identity: bodyIdentity(given.identity) };
   const budget = settings.budget === false ? undefined : (settings.budget ?? retryBudget());
   const header = new KeyHeader(settings);
-  return async (input, init) => {
+  const sender = senderOf(fetch);
+  const retrying: FetchFunction = async (input, init) => {
     const request = await readRequest(input, init);
     const headers = new Headers(request.headers);
     if (!headers.has(header.name)) {
@@ -67,11 +72,9 @@ export function withRetry(
       headers.set(header.name, header.write(key));
     }
     const key = headers.get(header.name) as string;
-    // A platform's `fetch` must not be called as a method of another object.
-    return sendWithRetries(request, headers, key, settings, budget, (input, init) =>
-      fetch(input, init),
-    );
+    return sendWithRetries(request, headers, key, settings, budget, sender);
   };
+  return asPlatformFetch(retrying);
 }
 
 /**
@@ -85,7 +88,7 @@ async function sendWithRetries(
   key: string,
   settings: RetrySettings,
   budget: RetryBudget | undefined,
-  fetch: typeof globalThis.fetch,
+  fetch: FetchFunction,
 ): Promise<Response> {
   const { signal } = request;
   const { maxAttempts, maxRetryAfterMs, deadlineMs = Number.POSITIVE_INFINITY } = settings;

@@ -1,8 +1,11 @@
+import { RESPONSES } from './responses.mjs';
+
 /**
  * A Web-standard server, `(request, …) => Promise<Response>`, for each runtime that has one. `/orders` is a
  * handler behind `samekey/server`. `/asked` forwards through one `samekey/fetch` that all requests share.
  * `/impatient` does, too, but waits for at most a second and has no `waitUntil`. The rest of a path is
- * the path at the upstream.
+ * the path at the upstream. `/bare` and `/guarded` answer with the response of `RESPONSES` that the rest
+ * of the path names, without samekey and behind it.
  */
 
 /**
@@ -36,9 +39,16 @@ export function serving({ idempotent, idempotentFetch, memoryStore }, upstream, 
   );
   const fetchOnce = idempotentFetch({ store: memoryStore(), ...(waitUntil && { waitUntil }) });
   const impatient = idempotentFetch({ store: memoryStore(), idleMs: 1000 });
+  const respond = (/** @type {Request} */ { url }) => {
+    const name = decodeURIComponent(new URL(url).pathname.split('/')[2] ?? '');
+    return /** @type {() => Response} */ (RESPONSES[name])();
+  };
+  const guarded = idempotent(respond, { store: memoryStore() });
   return async (request, ...rest) => {
     const [, route] = new URL(request.url).pathname.split('/', 2);
     if (route === 'orders') return orders(request, ...rest);
+    if (route === 'bare') return respond(request);
+    if (route === 'guarded') return guarded(request, ...rest);
     const headers = { 'content-type': 'application/json' };
     const send = route === 'impatient' ? impatient : fetchOnce;
     return send(addressOf(request), { method: 'POST', headers, body: await request.text() });
