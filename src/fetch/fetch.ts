@@ -48,7 +48,7 @@ export {
 /** A `fetch` that sends equal requests once. */
 export interface IdempotentFetch extends PlatformFetch {
   /** Sends a request, joins an equal request in progress, or replays a stored response. */
-  (input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+  (input: Request | string | URL, init?: RequestInit): Promise<Response>;
   /**
    * Deletes the stored response of a key, or its record with an unknown outcome. The `samekey-key`
    * header of a response has its key. Resolves to `false` if the key has no such record.
@@ -96,7 +96,7 @@ const REPEATS_PER_WARNING = 10;
  */
 export function idempotentFetch(options: FetchOptions): IdempotentFetch {
   const sender = new Sender(options);
-  const fetch = (input: RequestInfo | URL, init?: RequestInit) => sender.fetch(input, init);
+  const fetch = (input: Request | string | URL, init?: RequestInit) => sender.fetch(input, init);
   return Object.assign(asPlatformFetch(fetch), {
     evict: (key: string) => sender.exchanges.evict(key),
     stats: () => sender.exchanges.stats(),
@@ -135,7 +135,7 @@ class Sender {
     );
   }
 
-  async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  async fetch(input: Request | string | URL, init?: RequestInit): Promise<Response> {
     const method = (init?.method ?? (isRequest(input) ? input.method : 'GET')).toUpperCase();
     if (!this.#methods.has(method)) return this.#fetch(input, init);
     if (this.#settings.applies !== undefined) {

@@ -12,8 +12,15 @@ export interface Subscriber {
  * still streaming in. `once` decides which callers subscribe; the function only hands out the value.
  */
 export interface LiveFunction<S extends Subscriber = Subscriber> {
-  /** Resolves to the whole value, to be stored. Calls `onArriving` when subscribers can start to read. */
-  run(context: RunContext, onArriving: () => void): Promise<unknown>;
+  /**
+   * Resolves to the whole value, to be stored. Calls `onArriving` when subscribers can start to read.
+   * May reject before subscribers have the end of the value: `finishLater` makes `close` wait for that.
+   */
+  run(
+    context: RunContext,
+    onArriving: () => void,
+    finishLater: (work: Promise<unknown>) => void,
+  ): Promise<unknown>;
   /**
    * Whether the end of the value is undecided. Once it is complete, or known to fail, no caller joins:
    * the store may still refuse it, and a failure belongs to the callers that already read it.

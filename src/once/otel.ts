@@ -25,11 +25,21 @@ export interface TelemetryOptions {
 
 /** The telemetry of one `once`. */
 export interface Telemetry {
-  /** For `createOnce({ onEvent })`. */
-  readonly onEvent: (event: OnceEvent) => void;
+  /** For `createOnce({ onEvent })`, `idempotentFetch({ onEvent })` and the middleware of a server. */
+  readonly onEvent: (event: OnceEvent | OtherEvent) => void;
   /** The same `once`, with a span for every call. */
   observe(once: Once): Once;
+  /**
+   * The same `fetch`, handler or middleware, with a span for every request. A request to an address
+   * carries the span in its `traceparent`.
+   */
+  observe<F extends Requesting>(requesting: F): F;
 }
+
+/** An event of a product above `once`, which is not counted. */
+type OtherEvent = { readonly type: 'repeats'; readonly traceparent: string | undefined };
+
+type Requesting = (...args: never[]) => unknown;
 
 const NAME = 'samekey';
 
@@ -94,7 +104,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     span?.setAttribute('samekey.saved_cost', cost);
   };
 
-  function onEvent(event: OnceEvent): void {
+  function onEvent(event: OnceEvent | OtherEvent): void {
     const span = event.traceparent === undefined ? undefined : open.get(event.traceparent);
     switch (event.type) {
       case 'executed':
@@ -142,11 +152,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     call: CallOptions = {},
   ): Promise<Detailed<T>> {
     // Continue the caller's trace.
-    const remote = spanContextOf(call.traceparent);
-    const parent =
-      remote === undefined
-        ? context.active()
-        : trace.setSpanContext(context.active(), { ...remote, isRemote: true });
+    const parent = parentOf(call.traceparent);
     const span = tracer.startSpan('samekey.once', { kind: SpanKind.INTERNAL }, parent);
     span.setAttribute('samekey.key', key);
     const traceparent = traceparentOf(span) ?? call.traceparent;
@@ -161,9 +167,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
       span.setAttributes({ 'samekey.outcome': result.outcome, 'samekey.layer': result.layer });
       return result;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      span.recordException(error instanceof Error ? error : message);
-      span.setStatus({ code: SpanStatusCode.ERROR, message });
+      recordFailure(span, error);
       throw error;
     } finally {
       if (traceparent !== undefined) open.delete(traceparent);
@@ -172,9 +176,57 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     }
   }
 
+  function observedRequests(requesting: (...args: unknown[]) => unknown) {
+    const observing = (...args: unknown[]): unknown => {
+      const [first, second] = args as [Carrier?, Carrier?];
+      const isAddress = typeof first === 'string' || first instanceof URL;
+      const received = traceparentIn(isAddress ? second : first);
+      const parent = parentOf(received);
+      const span = tracer.startSpan('samekey.request', { kind: SpanKind.INTERNAL }, parent);
+      const sent = isAddress ? (traceparentOf(span) ?? received) : received;
+      if (isAddress && sent !== undefined) {
+        const headers = new Headers(second?.headers as HeadersInit | undefined);
+        headers.set('traceparent', sent);
+        args[1] = { ...second, headers };
+      }
+      if (sent !== undefined) open.set(sent, span);
+      inFlight.add(1);
+      const end = () => {
+        if (sent !== undefined && open.get(sent) === span) open.delete(sent);
+        inFlight.add(-1);
+        span.end();
+      };
+      const fail = (error: unknown): never => {
+        recordFailure(span, error);
+        end();
+        throw error;
+      };
+      let result: unknown;
+      try {
+        result = context.with(trace.setSpan(parent, span), () => requesting(...args));
+      } catch (error) {
+        return fail(error);
+      }
+      if (result instanceof Promise) {
+        return result.then((value) => {
+          const outcome = (value as Partial<Response> | undefined)?.headers?.get?.('samekey');
+          if (typeof outcome === 'string') span.setAttribute('samekey.outcome', outcome);
+          end();
+          return value;
+        }, fail);
+      }
+      // A middleware of Node.js gives nothing. Its response says when it has ended.
+      if (typeof second?.once === 'function') second.once('close', end);
+      else end();
+      return result;
+    };
+    return Object.assign(observing, requesting);
+  }
+
   return {
     onEvent,
-    observe(once) {
+    observe(once: Once | Requesting): never {
+      if (!('detailed' in once)) return observedRequests(once as never) as never;
       const detailed = <T>(
         key: string,
         fn: (context: OnceContext) => T | Promise<T>,
@@ -186,9 +238,41 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
         options?: CallOptions,
       ) => (await detailed(key, fn, options)).value;
       const { evict, inspect, stats, close } = once;
-      return Object.assign(call, { detailed, evict, inspect, stats, close });
+      return Object.assign(call, { detailed, evict, inspect, stats, close }) as never;
     },
   };
+}
+
+/** The parts of a request, an `init` or a response that are read. */
+interface Carrier {
+  readonly headers?: unknown;
+  readonly req?: { readonly raw?: Carrier };
+  readonly once?: (event: 'close', listener: () => void) => unknown;
+}
+
+/** Returns the trace of a web request, a request of Node.js, or Hono's context. */
+function traceparentIn(carrier: Carrier | undefined): string | undefined {
+  const headers = carrier?.headers ?? carrier?.req?.raw?.headers;
+  if (typeof headers !== 'object' || headers === null) return undefined;
+  const value: unknown =
+    headers instanceof Headers
+      ? headers.get('traceparent')
+      : (headers as Record<string, unknown>).traceparent;
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Continues the caller's trace. */
+function parentOf(traceparent: string | undefined) {
+  const remote = spanContextOf(traceparent);
+  return remote === undefined
+    ? context.active()
+    : trace.setSpanContext(context.active(), { ...remote, isRemote: true });
+}
+
+function recordFailure(span: Span, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  span.recordException(error instanceof Error ? error : message);
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
 }
 
 /** W3C Trace Context §3.2: version, trace id, span id, flags. */

@@ -78,7 +78,9 @@ export class SharedRun implements RunTools {
       this.#answered = this.settled;
     } else {
       let onArriving = () => {};
-      this.settled = this.#run(plan, (context) => live.run(context, onArriving));
+      this.settled = this.#run(plan, (context) =>
+        live.run(context, onArriving, (work) => this.finishLater(work)),
+      );
       this.#answered = new Promise((resolve, reject) => {
         onArriving = () => resolve(undefined);
         this.settled.then(resolve, reject);

@@ -6,7 +6,10 @@
 import { fail, nameOf } from '../errors/errors.js';
 
 /** A `fetch`: that of a platform, of a package, or any function like it. */
-export type FetchFunction = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
+export type FetchFunction = (
+  input: Request | string | URL,
+  init?: RequestInit,
+) => Promise<Response>;
 
 /** A function in the place of the platform's `fetch`, with the members that some declare for it. */
 export type PlatformFetch = FetchFunction &
@@ -52,6 +55,9 @@ export async function initOf(request: Request, withBody: boolean): Promise<Reque
   };
 }
 
+/** Not every platform declares `BodyInit`. */
+type Body = NonNullable<RequestInit['body']>;
+
 /** Read at each use, because a program may replace them. */
 const PLATFORM = [() => ReadableStream, () => Blob, () => FormData, () => URLSearchParams];
 
@@ -60,10 +66,10 @@ const PLATFORM = [() => ReadableStream, () => Blob, () => FormData, () => URLSea
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for a stream or form that can only be piped.
  */
-export function platformBody(body: unknown): BodyInit | Promise<BodyInit> {
-  if (typeof body !== 'object' || body === null) return body as BodyInit;
-  if (PLATFORM.some((kind) => body instanceof kind())) return body as BodyInit;
-  if (ArrayBuffer.isView(body)) return body as BodyInit;
+export function platformBody(body: unknown): Body | Promise<Body> {
+  if (typeof body !== 'object' || body === null) return body as Body;
+  if (PLATFORM.some((kind) => body instanceof kind())) return body as Body;
+  if (ArrayBuffer.isView(body)) return body as Body;
   const tag = tagOf(body);
   if (tag === 'ArrayBuffer') return new Uint8Array(body as ArrayBuffer);
   if (tag === 'URLSearchParams') return new URLSearchParams(String(body));
@@ -80,7 +86,7 @@ export function platformBody(body: unknown): BodyInit | Promise<BodyInit> {
       `Cannot send the body: it is ${nameOf(body)} that cannot be read here, wanted the platform's FormData, bytes, or a stream that can be iterated`,
     );
   }
-  return body as BodyInit;
+  return body as Body;
 }
 
 function isIterable(value: unknown): value is AsyncIterable<Uint8Array> {

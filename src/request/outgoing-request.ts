@@ -28,7 +28,7 @@ const CONTENT_TYPE = 'content-type';
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if the body was read before, or cannot be read here.
  */
 export async function readRequest(
-  input: RequestInfo | URL,
+  input: Request | string | URL,
   init: RequestInit = {},
 ): Promise<OutgoingRequest> {
   if (!isRequest(input)) requireAddress(input);

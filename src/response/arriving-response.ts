@@ -125,7 +125,11 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   }
 
   /** Sends the request, hands the response to all subscribers while it arrives, and returns it whole. */
-  async run({ key, abort }: RunContext, onArriving: () => void): Promise<StoredResponse> {
+  async run(
+    { key, abort }: RunContext,
+    onArriving: () => void,
+    finishLater: (work: Promise<unknown>) => void,
+  ): Promise<StoredResponse> {
     const upstream = new LazyAbort();
     const stopListening = whenAborted(abort, () => upstream.abort(abort.reason));
     const idle = new IdleTimer(this.#rules.idleMs, () => {
@@ -154,17 +158,20 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       throw error;
     }
     idle.touch();
-    return new Promise((resolve, reject) => {
+    let fail = (_: Error) => {};
+    const failure = new Promise<never>((_, reject) => {
       // A failed response ends the run. The rest of it still reaches those who read it.
-      const fail = (error: Error) => {
+      fail = (error) => {
         this.#hasEnded = true;
         this.#drop = () => upstream.abort(error);
         reject(error);
       };
-      this.#record(response, recording, upstream, idle, onArriving, fail)
-        .finally(stop)
-        .then(resolve, reject);
     });
+    const recorded = this.#record(response, recording, upstream, idle, onArriving, fail).finally(
+      stop,
+    );
+    failure.catch(() => finishLater(recorded));
+    return Promise.race([failure, recorded]);
   }
 
   /** Creates the streams of the subscribers while the request is in flight, when they wait anyway. */

@@ -107,6 +107,25 @@ describe('a stream', () => {
     expect(await readOutcome(ask())).toBe('replayed');
   });
 
+  it('that says that it failed is awaited by close, as long as it is read', async () => {
+    const sse = streaming();
+    const { ask, close } = fetchWith();
+    const pending = ask();
+    await expect.poll(() => upstream.requests.length).toBe(1);
+    sse.write('error', { error: { type: 'overloaded_error' } });
+    const reading = read(await pending);
+    await expect.poll(() => events.some(({ type }) => type === 'failed')).toBe(true);
+    let isClosed = false;
+    const closing = close().then(() => {
+      isClosed = true;
+    });
+    await soon();
+    expect(isClosed).toBe(false);
+    sse.end();
+    await closing;
+    expect(await reading).toBe('error');
+  });
+
   const chunk = (more: object) =>
     `data: ${JSON.stringify({ object: 'chat.completion.chunk', ...more })}\n\n`;
   const OPEN_CHUNK = chunk({ choices: [{ index: 0, finish_reason: null }] });

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { context, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
@@ -13,9 +14,11 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { priceTable, savingIn } from '../../src/cost/cost.js';
+import { idempotentFetch } from '../../src/fetch/fetch.js';
 import { keyOf } from '../../src/index.js';
 import { createOnce } from '../../src/once/index.js';
 import { telemetry } from '../../src/once/otel.js';
+import { expressIdempotency } from '../../src/server/express.js';
 import { memoryStore } from '../../src/store/memory.js';
 
 beforeAll(() => {
@@ -160,4 +163,48 @@ it('does its work where no provider is registered', async () => {
   const once = observe(createOnce({ store: memoryStore(), onEvent }));
   expect(await Promise.all([once(KEY, () => 1), once(KEY, () => 1)])).toEqual([1, 1]);
   expect(once.stats()).toMatchObject({ executed: 1, joined: 1 });
+});
+
+it('observes a fetch: a span for each request, which it carries, with its outcome', async () => {
+  const { tracer, spans, points } = setUp();
+  const { onEvent, observe } = telemetry({ tracer });
+  const sent: (string | null)[] = [];
+  const provider = async (_: unknown, init?: RequestInit) => {
+    sent.push(new Headers(init?.headers).get('traceparent'));
+    return Response.json({});
+  };
+  const fetch = observe(idempotentFetch({ store: memoryStore(), fetch: provider, onEvent }));
+  const ask = () => fetch('https://api.example/', { method: 'POST', body: '{}' });
+  for (let turn = 0; turn < 2; turn++) await (await ask()).text();
+  await expect(
+    fetch('https://api.example/', { method: 'POST', headers: { 'idempotency-key': 'null' } }),
+  ).rejects.toThrow();
+  const all = spans().filter(({ name }) => name === 'samekey.request');
+  expect(all.map(({ attributes }) => attributes['samekey.outcome'])).toEqual([
+    'executed',
+    'replayed',
+    undefined,
+  ]);
+  const { traceId, spanId } = all[0]?.spanContext() ?? {};
+  expect(sent).toEqual([`00-${traceId}-${spanId}-01`]);
+  expect(all[2]?.status.message).toMatch(/Idempotency-Key/);
+  expect(fetch.stats()).toMatchObject({ executed: 1, replayed: 1 });
+  expect(await points('in_flight')).toEqual([]);
+});
+
+it('observes a middleware of Node.js until its response is closed', async () => {
+  const { tracer, spans } = setUp();
+  const { onEvent, observe } = telemetry({ tracer });
+  const middleware = observe(expressIdempotency({ store: memoryStore(), onEvent }));
+  const response = new EventEmitter();
+  let passed = 0;
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+  middleware(
+    { method: 'GET', headers: { traceparent } } as never,
+    response as never,
+    () => passed++,
+  );
+  expect([passed, spans().length]).toEqual([1, 0]);
+  response.emit('close');
+  expect(spans().map((span) => span.spanContext().traceId)).toEqual(['a'.repeat(32)]);
 });

@@ -30,6 +30,7 @@ const PLATFORM = {
   neither: { lib: ['es2022'], types: [], files: ['surface.ts'] },
   dom: { lib: ['es2022', 'dom', 'dom.iterable'], types: [], files: ['surface.ts', 'dom.ts'] },
   node: { lib: ['es2022'], types: ['node'], files: ['surface.ts', 'node.ts'] },
+  bun: { lib: ['esnext'], types: ['bun'], files: ['bun.ts'] },
 };
 
 const project = mkdtempSync(join(tmpdir(), 'samekey-types-'));
@@ -47,11 +48,11 @@ try {
   execFileSync('tar', ['-xzf', filename, '--strip-components=1', '-C', 'node_modules/samekey'], {
     cwd: project,
   });
-  for (const name of ['@types', 'undici-types']) {
+  for (const name of ['@types', 'bun-types', 'csstype', 'undici-types']) {
     symlinkSync(join(here, 'node_modules', name), join(modules, name));
   }
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
-  for (const file of PLATFORM.dom.files.concat('node.ts'))
+  for (const file of PLATFORM.dom.files.concat('node.ts', 'bun.ts'))
     cpSync(join(here, file), join(project, file));
 
   const configs = Object.entries(RESOLUTION).flatMap(([resolution, modules]) =>
@@ -66,6 +67,8 @@ try {
         noUncheckedIndexedAccess: true,
         verbatimModuleSyntax: true,
         noEmit: true,
+        // Bun's declarations have faults of their own.
+        skipLibCheck: platform === 'bun',
         // TypeScript's own libraries are not checked: that would take half of the time.
         skipDefaultLibCheck: true,
       };

@@ -7,6 +7,7 @@ import { type Key, keyOfJson, keyOfStream, sha256Hex } from 'samekey';
 import * as aiSdk from 'samekey/ai-sdk';
 import * as batch from 'samekey/batch';
 import * as cost from 'samekey/cost';
+import * as fetching from 'samekey/fetch';
 import * as once from 'samekey/once';
 import { createPool, type LineKey } from 'samekey/pool';
 import * as memory from 'samekey/store/memory';
@@ -52,9 +53,15 @@ const created = (planned: batch.PlannedBatch): Promise<batch.Created> =>
     { store },
   );
 
+const both: typeof globalThis.fetch = fetching.idempotentFetch({
+  store,
+  fetch: fetching.withRetry(fetch),
+});
+fetching.idempotentFetch({ store, fetch: async () => new Response() });
+
 // @ts-expect-error: unknown provider
 batch.planBatch([], { store, provider: 'bedrock' });
 // @ts-expect-error: a request needs a body
 batch.planBatch([{ custom_id: 'anna' }], { store, provider: 'openai' });
 
-export { aiSdk, batch, cost, created, dropped, keys, lines, memory, once, recorded };
+export { aiSdk, batch, both, cost, created, dropped, keys, lines, memory, once, recorded };
