@@ -32,7 +32,7 @@ export const isFailedReason = (reason: unknown): boolean => FAILED_REASONS.has(r
 const says = (json: Members): boolean =>
   json.object === 'error' ||
   // Baidu Qianfan, Databricks, Telegram.
-  Boolean(json.error_code) ||
+  (Boolean(json.error_code) && json.error_code !== '0') ||
   // MiniMax (platform.minimax.io/docs): 0 is a success.
   Boolean(membersOf(json.base_resp).status_code) ||
   // The JSON protocols of AWS (smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html).

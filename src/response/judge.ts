@@ -24,7 +24,7 @@ export class ResponseJudge implements BodyJudge {
   readonly #answer = new Answer();
   readonly #maxBytes: number;
   readonly #type: string;
-  readonly #saysEmpty: boolean;
+  readonly #hasLength: boolean;
   readonly #length: LengthCheck;
   #reader: MessageReader | undefined;
   #hasBytes = false;
@@ -35,7 +35,7 @@ export class ResponseJudge implements BodyJudge {
   constructor(response: Response, maxBytes: number) {
     this.#maxBytes = Math.max(maxBytes, MIN_BUFFER_BYTES);
     this.#type = mediaType(response.headers.get('content-type'));
-    this.#saysEmpty = response.headers.get('content-length') === '0';
+    this.#hasLength = response.headers.has('content-length');
     this.#length = new LengthCheck(response, false);
   }
 
@@ -62,9 +62,12 @@ export class ResponseJudge implements BodyJudge {
   #judgeEmpty(): Judgement {
     if (this.#type === 'text/event-stream' || this.#type === EVENT_STREAM_TYPE) return NO_MESSAGE;
     if (!this.#type.includes('json')) return COMPLETE;
-    if (this.#hasBytes) return { verdict: 'broken', why: 'its body has white space only' };
-    // Some servers answer with a status alone.
-    return this.#saysEmpty ? COMPLETE : { verdict: 'unknown', why: 'its body is empty' };
+    // Some servers answer with a status alone, and say so by the length.
+    if (!this.#hasBytes && this.#hasLength) return COMPLETE;
+    return {
+      verdict: this.#hasBytes && !this.#hasLength ? 'broken' : 'unknown',
+      why: 'its body has no JSON',
+    };
   }
 
   /** The reader for a body that begins with `chunk`; `undefined` while it begins with white space. */

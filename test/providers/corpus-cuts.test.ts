@@ -20,8 +20,8 @@ const streams = successes.filter(
 describe('byte by byte', () => {
   it.each(named(sample(shapes, 7)))('%s is %s', async (_id, verdict, shape) => {
     const bytes = bytesOf(shape);
-    // An empty body in this process has no length that would say that it is empty on purpose.
-    if (bytes.length === 0) return;
+    // A body without a length does not say that it is empty on purpose.
+    if (bytes.toString().trim() === '') return;
     const chunks = Array.from(bytes, (byte) => Uint8Array.of(byte));
     let askCount = 0;
     const answer = answerWith(shape, chunks);

@@ -57,6 +57,7 @@ export async function askTwice(
   const errors: string[] = [];
   const guarded = idempotentFetch({
     store: memoryStore(),
+    // The verdict alone decides here, also about requests that are state at their provider.
     providerState: 'store',
     ...(fetch === undefined ? {} : { fetch }),
     onEvent: (event) => {
