@@ -95,8 +95,10 @@ export const openaiState: readonly StateRule[] = [
   },
   {
     what: 'a conversation',
-    path: /\/v1\/conversations$|\/conversations\/(?:conv_\w+|[^/]+\/items)(?:\/|$)/,
+    path: /\/conversations\/(?:conv_\w+|[^/]+\/items)(?:\/|$)/,
   },
+  // A conversation of Mistral starts with an answer of a model.
+  { what: 'a new conversation', path: /\/v1\/conversations$/, without: ['model'] },
   {
     what: 'a thread and its runs',
     path: /\/threads\/(?:thread_\w+|runs|[^/]+\/(?:messages|runs))(?:\/|$)/,

@@ -113,4 +113,6 @@ export interface StateRule {
   readonly header?: readonly [name: string, value: RegExp];
   /** Members of the body that refer to the state: `a.b`, and `a[].b` for a list of objects. */
   readonly members?: readonly string[];
+  /** Members of the body that show another request at the same path. */
+  readonly without?: readonly string[];
 }

@@ -10,7 +10,8 @@ export function isProviderState(
   const { pathname, hostname } = new URL(request.url);
   return stateRules.some((rule) => {
     if (!rule.path.test(pathname)) return false;
-    const { hosts, header, members } = rule;
+    const { hosts, header, members, without } = rule;
+    if (without !== undefined && hasMember(request.body, without)) return false;
     if (hosts === undefined && header === undefined && members === undefined) return true;
     if (hosts?.test(hostname)) return true;
     if (header?.[1].test(request.headers.get(header[0]) ?? '')) return true;

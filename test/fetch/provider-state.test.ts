@@ -143,6 +143,10 @@ const NO_STATE: [string, Sent][] = [
     'chat',
     { url: `${OPENAI}/chat/completions`, body: { messages: [], previous_response_id: 'r' } },
   ],
+  [
+    'a new conversation of another API, which names a model',
+    { url: `${LOCAL}/conversations`, body: { model: 'm', messages: [] } },
+  ],
   ['a checkout session', { url: 'https://api.stripe.com/v1/checkout/sessions', body: {} }],
   ['a session of another API', { url: 'https://api.example/v1/sessions', body: {} }],
   ['a thread of another API', { url: 'https://forum.example/threads', body: { title: 'a' } }],
