@@ -8,7 +8,7 @@ import { onceOptions } from '../once/options.js';
 import { optionOf, readOptions } from '../options/read.js';
 import { Exchanges } from '../response/exchanges.js';
 import { headOf, type StoredResponse } from '../response/stored-response.js';
-import { type CallParams, keyOfCall, readCall } from './call.js';
+import { type CallParams, isProviderState, keyOfCall, readCall } from './call.js';
 import { type IdempotencyMiddlewareOptions, middlewareOptions } from './options.js';
 import { PartLines } from './part-lines.js';
 import { type Part, PartWatch } from './part-watch.js';
@@ -121,6 +121,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       key,
       fresh,
       traceparent,
+      isStored: settings.providerState === 'store' || !isProviderState(given),
       signal: given.abortSignal,
       onStart: (settled) => lines.hold(key, settled),
       send: async (abortSignal) => {
@@ -146,6 +147,13 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
     return { head: head as Head, parts, own };
   }
 
+  /** The parameters of a call that is made without samekey, or `undefined`. */
+  function passedParams<P extends CallParams>(given: P): P | undefined {
+    if (settings.providerState !== 'pass' || !isProviderState(given)) return undefined;
+    const { abortSignal } = given;
+    return { ...readCall(given).params, ...(abortSignal && { abortSignal }) };
+  }
+
   return {
     specificationVersion: 'v4' as V,
     async wrapGenerate<P extends CallParams, G extends Generated>({
@@ -155,6 +163,8 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       readonly params: P;
       readonly model: Model<P, G, unknown>;
     }) {
+      const passed = passedParams(params);
+      if (passed !== undefined) return model.doGenerate(passed);
       const { parts, own } = await answer('generate', model, params, async (asked) => {
         const { request, ...rest } = await model.doGenerate(asked);
         const { response } = rest;
@@ -174,6 +184,8 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       readonly params: P;
       readonly model: Model<P, unknown, S>;
     }) {
+      const passed = passedParams(params);
+      if (passed !== undefined) return model.doStream(passed);
       const { head, parts, own } = await answer('stream', model, params, async (asked) => {
         const { stream, request, response } = await model.doStream(asked);
         const kept = response && { response: { ...response, headers: keptHeaders(response) } };

@@ -1,5 +1,6 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { canonicalize, type Key, keyOf, scoped, sha256Hex } from '../index.js';
+import { aiSdkStateMembers } from '../providers/ai-sdk.js';
 import { accountOf } from '../request/account.js';
 import { countedHeaders } from '../request/counted-headers.js';
 import type { CallKeySettings } from './options.js';
@@ -27,6 +28,19 @@ export interface CallRequestOptions {
   readonly scope?: string | readonly string[];
   /** W3C Trace Context of the call, for events. */
   readonly traceparent?: string;
+}
+
+/** Whether the meaning of a call is state at its provider, such as the turns of a conversation. */
+export function isProviderState({ providerOptions = {} }: CallParams): boolean {
+  const options = Object.values(providerOptions) as Readonly<Record<string, unknown>>[];
+  return options.some((given) =>
+    aiSdkStateMembers.some((member) => {
+      const state = given?.[member];
+      // A container may be an object with skills, which is new unless it has an ID.
+      const id = (state as { id?: unknown } | null | undefined)?.id ?? state;
+      return typeof id === 'string' && id !== '';
+    }),
+  );
 }
 
 /** A call without the options of this layer. */

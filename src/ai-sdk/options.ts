@@ -8,7 +8,7 @@ import {
   specs,
   without,
 } from '../options/spec.js';
-import { identityOptions } from '../request/options.js';
+import { identityOptions, providerState } from '../request/options.js';
 import { exchangeOptions } from '../response/options.js';
 import { isUnknownCallFailure } from './unknown-failure.js';
 
@@ -36,6 +36,8 @@ export interface CallKeyOptions extends OptionsOf<typeof callKeyOptions> {}
 export type CallKeySettings = SettingsOf<typeof callKeyOptions>;
 
 const ownOptions = /* @__PURE__ */ specs(() => ({
+  /** What to do with calls whose meaning is state at their provider, such as the next turn of a conversation: let an equal call join while the first is in progress, store and replay their answers as well (`'store'`), or make each one (`'pass'`). */
+  providerState,
   // An answer that is not streamed arrives at once, and some models think for minutes.
   /** How long a model may send nothing. */
   idleMs: duration({ default: 15 * 60 * 1000, min: 1 }),

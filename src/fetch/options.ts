@@ -1,8 +1,14 @@
 import { priceOptions } from '../cost/options.js';
 import type { OnceEvent } from '../once/index.js';
-import { choice, func, joined, type OptionsOf, specs, without } from '../options/spec.js';
+import { func, joined, type OptionsOf, specs, without } from '../options/spec.js';
 import type { FetchFunction } from '../request/foreign.js';
-import { keyFormat, keyHeaderOptions, methods, requestKeyOptions } from '../request/options.js';
+import {
+  keyFormat,
+  keyHeaderOptions,
+  methods,
+  providerState,
+  requestKeyOptions,
+} from '../request/options.js';
 import { exchangeOptions } from '../response/options.js';
 import { isUnknownFailure } from '../response/unknown-failure.js';
 
@@ -41,7 +47,7 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    */
   keyFormat,
   /** What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store and replay their responses as well (`'store'`), or send each one (`'pass'`). */
-  providerState: choice('join', 'store', 'pass'),
+  providerState,
   /**
    * Selects the errors after which the request may have been processed: `onUnknown` then decides for the next caller.
    * @defaultValue errors after which the server may have received the request

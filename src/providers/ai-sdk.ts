@@ -13,3 +13,16 @@ export const aiSdkUsage: UsageNames = {
   cacheReadOfTotal: ['cachedInputTokens'],
   output: [['outputTokens']],
 };
+
+/**
+ * Members of `providerOptions`, of any provider, that name state at the provider: an earlier response or
+ * a conversation (@ai-sdk/openai 4.0.118, azure, xai), a context cache and an earlier interaction
+ * (@ai-sdk/google 4.0.121), a container (@ai-sdk/anthropic 4.0.105).
+ */
+export const aiSdkStateMembers = [
+  'previousResponseId',
+  'conversation',
+  'cachedContent',
+  'previousInteractionId',
+  'container',
+] as const;

@@ -1,6 +1,7 @@
 import { defineIdentity, type IdentityLike, scoped } from '../index.js';
 import { headerOptions } from '../key/header-options.js';
 import {
+  choice,
   either,
   flag,
   func,
@@ -98,3 +99,6 @@ export const keyFormat = /* @__PURE__ */ value<KeyFormat>(
       ? undefined
       : [typeof given === 'string' ? RangeError : TypeError],
 );
+
+/** What to do with requests whose meaning is state at their provider. */
+export const providerState = /* @__PURE__ */ choice('join', 'store', 'pass');
