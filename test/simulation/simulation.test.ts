@@ -10,7 +10,7 @@ import type { Summary } from './worker.js';
 /** The configurations that every test run explores with two deviations; `--deviations 2` explores all. */
 const SHORT =
   /^(one call.*|two calls in one process|two processes|hold|waitMs|reject duplicates|aborts, .*|close)$/;
-const SEEDS = deep(1000, 10_000);
+const SEEDS = deep(500, 10_000);
 /** The configurations that `npm test` explores with two deviations. */
 const SHORTEST = /^(one call|two calls in one process|hold)$/;
 /** The machine may be slow and busy. The timeout only catches a test that hangs. */

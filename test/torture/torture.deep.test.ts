@@ -1,18 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { deep } from '../depth.js';
 import { ROWS } from './rows.js';
 import { torture } from './torture.js';
 
-/** One row for each kind of store. The third must find the records that a server without persistence loses. */
-const QUICK = [
-  'memory: paused',
-  'LMDB: killed',
-  'Redis: restart, no persistence',
-  'PostgreSQL: killed',
-];
-
 /** The rows that `npm run test:deep` has time for; `npm run torture` runs all rows, for longer. */
-const FULL = [
+const NAMES = [
   'memory: paused',
   'LMDB: killed',
   'LMDB: paused',
@@ -42,10 +33,10 @@ const rowNamed = (name: string) => {
 
 /** The same choices in every run. Their outcome depends on the timing of servers and processes. */
 const SEED = 12;
-const SECONDS = deep(2, 4);
+const SECONDS = 4;
 
 describe(`histories of six processes in ${SECONDS} s`, () => {
-  it.each(deep(QUICK, FULL))('%s: nothing happens that must not', async (name) => {
+  it.each(NAMES)('%s: nothing happens that must not', async (name) => {
     const row = rowNamed(name);
     const missing = row.missing?.();
     if (missing !== undefined) {
