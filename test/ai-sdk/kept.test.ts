@@ -166,6 +166,19 @@ describe('what is kept', () => {
     expect(calls).toBe(count);
   });
 
+  it('refuses a call inside the same call', async () => {
+    const { wrapGenerate } = idempotencyMiddleware({ store: memoryStore() });
+    const model = {
+      provider: 'p',
+      modelId: 'm',
+      doGenerate: async (): Promise<object> => wrapGenerate({ params: {}, model }),
+      doStream: () => Promise.reject(new Error('not asked for')),
+    };
+    await expect(wrapGenerate({ params: {}, model })).rejects.toMatchObject({
+      code: 'SAMEKEY_DEADLOCK',
+    });
+  });
+
   it('gives all who wait a whole answer that is too long to be kept', async () => {
     const { wrapGenerate } = idempotencyMiddleware({ store: memoryStore(), maxResultBytes: 1000 });
     let count = 0;

@@ -53,6 +53,17 @@ describe('a web-standard handler', () => {
     expect(handler.stats()).toMatchObject({ executed: 1, joined: 1 });
   });
 
+  it('that sends itself the same request gets an error instead of waiting for itself', async () => {
+    const handler: (request: Request) => Promise<Response> = idempotent(
+      async () => {
+        const inner = await handler(request()).catch(({ code }) => code);
+        return Response.json({ inner });
+      },
+      { store: memoryStore(), waitMs: 60_000 },
+    );
+    expect(await (await handler(request())).json()).toEqual({ inner: 'SAMEKEY_DEADLOCK' });
+  });
+
   it('reads the body, and has a signal that does not abort with its client', async () => {
     const client = new AbortController();
     let release = () => {};
