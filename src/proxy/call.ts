@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { BrokenResponseError } from '../fetch/fetch.js';
 import { writeProblem } from './client-response.js';
 import type { Metrics, RequestOutcome } from './metrics.js';
 import { problemOf } from './problem.js';
@@ -102,15 +101,9 @@ export class Call {
     const { code, stack } = error as { code?: unknown; stack?: string };
     // An error without a code is a fault of the proxy.
     const fault = typeof code === 'string' ? undefined : stack;
-    this.#log.warn({ ...line, code, error: loggedMessage(error), stack: fault }, 'request');
+    this.#log.warn({ ...line, code, error: messageOf(error), stack: fault }, 'request');
   }
 }
-
-/** The text behind these words quotes a body, which the log must not contain. */
-const loggedMessage = (error: unknown) =>
-  error instanceof BrokenResponseError
-    ? error.message.replace(/(: its (?:stream says|body is not? JSON)).*/s, '$1 …')
-    : messageOf(error);
 
 const rounded = (ms: number | undefined) =>
   ms === undefined ? undefined : Math.round(ms * 10) / 10;

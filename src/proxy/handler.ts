@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type FetchEvent, idempotentFetch } from '../fetch/fetch.js';
+import { type FetchEvent, idempotentFetch, ResponseNotKeptError } from '../fetch/fetch.js';
 import { accountOf } from '../request/account.js';
 import { Call } from './call.js';
 import { passResponse, writeProblem, writeResponse } from './client-response.js';
@@ -254,7 +254,12 @@ export class Handler {
       );
     } else if (type === 'leaseLost') log.warn(context, 'lease lost');
     else if (type === 'executed' && !event.kept) log.warn(context, 'response not stored');
-    else if (type === 'unknown') {
+    else if (type === 'failed' && event.error instanceof ResponseNotKeptError) {
+      const { status, message } = event.error;
+      // What the response says is a part of its body, which the log must not contain.
+      const error = message.replace(/(: it says ).*/s, '$1…');
+      log[status < 400 ? 'warn' : 'debug']({ ...context, status, error }, 'response not stored');
+    } else if (type === 'unknown') {
       log.warn(
         { ...context, decision: event.decision },
         'the outcome of an earlier run is unknown',

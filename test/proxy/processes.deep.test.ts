@@ -45,7 +45,9 @@ const post = ({ url }: RunningProxy, body: string, init: RequestInit = {}) =>
 const CHUNKS = 20;
 const event = (at: number) =>
   `data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":"${at} "}}]}\n\n`;
-const WHOLE = `${Array.from({ length: CHUNKS }, (_, at) => event(at)).join('')}data: [DONE]\n\n`;
+const END =
+  'data: {"object":"chat.completion.chunk","choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
+const WHOLE = `${Array.from({ length: CHUNKS }, (_, at) => event(at)).join('')}${END}`;
 
 /** Sends events at an interval. */
 const streaming =
@@ -57,7 +59,7 @@ const streaming =
       await new Promise((resolve) => setTimeout(resolve, everyMs));
       if (response.destroyed) return;
     }
-    response.end('data: [DONE]\n\n');
+    response.end(END);
   };
 
 interface Server {
@@ -382,7 +384,14 @@ describe('the proxy reports', () => {
     const usage = { prompt_tokens: 2000, completion_tokens: 300, total_tokens: 2300 };
     upstream = await startUpstream((_, response) => {
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ object: 'chat.completion', model: 'm-1', choices: [], usage }));
+      response.end(
+        JSON.stringify({
+          object: 'chat.completion',
+          model: 'm-1',
+          choices: [{ finish_reason: 'stop' }],
+          usage,
+        }),
+      );
     });
     const file = join(folder(), 'prices.json');
     const prices = { 'm*': { inputPerMillion: 1, outputPerMillion: 10 } };
