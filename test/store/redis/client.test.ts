@@ -56,7 +56,9 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
 
   /** The commands that the server executes during `act`, without those inside scripts. */
   async function commandsOf(act: () => Promise<unknown>): Promise<string[]> {
-    const monitor = await new Redis(server.url).monitor();
+    // The check of a connection sends INFO, which the monitor may see late.
+    const options = { enableReadyCheck: false, lazyConnect: true };
+    const monitor = await new Redis(server.url, options).monitor();
     const commands: string[] = [];
     monitor.on('monitor', (_: string, args: string[], source: string) => {
       if (source !== 'lua') commands.push((args[0] as string).toUpperCase());
