@@ -7,6 +7,7 @@ import { Case, LiveReader, outcomeOf, passedOf, read, rejection, same, soon } fr
  * @property {boolean} showsRedirects whether a response to `redirect: 'manual'` can be read
  * @property {boolean} tellsRefused whether its `fetch` reports that nothing was sent
  * @property {boolean} missesChunks whether its `fetch` accepts a chunked body without its end
+ * @property {boolean} sendsAgain whether its `fetch` sends a request again by itself when a reused connection breaks
  *
  * @typedef {object} Entries
  * @property {typeof import('../../../dist/fetch/fetch.js').idempotentFetch} idempotentFetch
@@ -298,8 +299,11 @@ export const REQUEST_CHECKS = {
     same((await read(ask())).outcome, 'executed');
   },
 
-  // Deno 2.9.6 sends text and bytes a second time by itself.
-  async 'a reused connection that is lost has carried each request once'(at) {
+  // Deno 2.9.6 sends text and bytes a second time by itself, and samekey prevents that. Nothing prevents
+  // it in Chromium and Firefox.
+  async 'a reused connection that is lost has carried each request once, except in some browsers'(
+    at,
+  ) {
     const { withRetry } = at.entries;
     const once = { maxAttempts: 1, budget: /** @type {const} */ (false) };
     for (const options of [{}, { fetch: withRetry(fetch, once) }]) {
@@ -315,7 +319,7 @@ export const REQUEST_CHECKS = {
           await sending.then((response) => response.text()).catch(() => lost++);
         }
         // Some platforms use a connection once.
-        same((await at.state()).count - before, lost);
+        same((await at.state()).count - before > lost, at.platform.sendsAgain);
       }
       await own.close();
     }

@@ -56,13 +56,14 @@ export const NODE = {
   showsRedirects: true,
   tellsRefused: true,
   missesChunks: false,
+  sendsAgain: false,
 };
 /** @type {Platform} a `fetch` that does not report how it failed */
 export const NOT_NODE = { ...NODE, tellsRefused: false };
 /** @type {Platform} */
-export const BROWSER = { ...NOT_NODE, showsRedirects: false };
+export const BROWSER = { ...NOT_NODE, showsRedirects: false, sendsAgain: true };
 /** @type {Platform} */
-export const WEBKITGTK = { ...BROWSER, missesChunks: true };
+export const WEBKITGTK = { ...BROWSER, missesChunks: true, sendsAgain: false };
 /** @type {Platform} a request must not touch the objects of another one */
 export const WORKER = { ...NOT_NODE, duplicate: 'replayed' };
 /** @type {Platform} the same with Node's `fetch` */
