@@ -21,6 +21,7 @@ import { isProviderState } from '../request/provider-state.js';
 import { bodyIdentity, keyOfRequest } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
 import { ResponseJudge } from '../response/judge.js';
+import { dataOf, toResponse } from '../response/response-data.js';
 import type { StoredResponse } from '../response/stored-response.js';
 import { type FetchOptions, fetchOptions } from './options.js';
 
@@ -168,10 +169,11 @@ class Sender {
       isStored: !isState,
       traceparent: headers.get('traceparent') ?? undefined,
       onStart: this.#settings.waitUntil,
-      send: (signal) => send(request, headers, signal, this.#sender),
+      send: async (abort) =>
+        dataOf(`the response of ${key}`, await send(request, headers, abort.signal, this.#sender)),
     });
     if (outcome !== 'executed') this.#countRepeat(key, request);
-    return response;
+    return toResponse(response);
   }
 
   /** Returns the key in the store, the fingerprint for a caller's own key, and the key that is sent. */

@@ -1,6 +1,7 @@
 import { sha256Hex } from '../index.js';
 import { accessKeyOf } from '../providers/bedrock.js';
 import { credentialHeaders } from '../providers/registry.js';
+import type { HeaderReader } from './key-header.js';
 
 /** The headers that identify the account of a request. Their order is part of the account's digest. */
 const CREDENTIALS: readonly string[] = /* @__PURE__ */ [
@@ -16,7 +17,7 @@ const CREDENTIALS: readonly string[] = /* @__PURE__ */ [
  * @param isVerified Whether the other side verifies the credentials. If it does not, an AWS signature
  * counts as a whole, because any client can name the access key of another account.
  */
-export function accountOf(headers: Headers, isVerified = true): string {
+export function accountOf(headers: HeaderReader, isVerified = true): string {
   const found: string[] = [];
   for (const name of CREDENTIALS) {
     const value = headers.get(name);

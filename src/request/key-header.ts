@@ -4,6 +4,9 @@ import { isKey, parseKey } from '../index.js';
 import { faultOfChosenKey, MAX_KEY_CHARACTERS } from '../once/chosen-key.js';
 import type { KeyFormat, KeyHeaderSettings } from './options.js';
 
+/** Reads headers by their names: `Headers`, or those of Node.js without a copy. */
+export type HeaderReader = Pick<Headers, 'get' | 'has'>;
+
 /** Characters that a bare key may not have. */
 const UNSAFE = /[",;\\]/;
 
@@ -33,7 +36,7 @@ export class KeyHeader {
    *
    * @throws {SyntaxError} `SAMEKEY_BAD_KEY` if the value is not a key.
    */
-  read(headers: Headers): string | undefined {
+  read(headers: HeaderReader): string | undefined {
     const value = headers.get(this.name);
     if (value === null) return undefined;
     const text = value.startsWith('"') ? unquote(value) : value;

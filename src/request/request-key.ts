@@ -12,6 +12,7 @@ import {
 } from '../index.js';
 import { multipartIn, partsOf } from './body-parts.js';
 import { countedHeaders, mediaType } from './counted-headers.js';
+import type { HeaderReader } from './key-header.js';
 import { boundaryOf } from './multipart.js';
 import type { RequestKeySettings } from './options.js';
 import type { OutgoingRequest } from './outgoing-request.js';
@@ -85,7 +86,13 @@ const KEYED_AS_BYTES = new Set([
 
 /** Derives a key from the parts of a form, the value of JSON, or the bytes of any other body. */
 export async function keyOfBody(
-  { headers, body, form }: Pick<OutgoingRequest, 'headers' | 'body' | 'form'>,
+  {
+    headers,
+    body,
+    form,
+  }: Pick<OutgoingRequest, 'body' | 'form'> & {
+    readonly headers: HeaderReader;
+  },
   identity: IdentityLike | undefined,
 ): Promise<Key> {
   if (form !== undefined) return keyOf(await partsOf(form));

@@ -1,5 +1,6 @@
-import { whenAborted } from '../../once/abort.js';
+import { type AbortSource, whenAborted } from '../../once/abort.js';
 import { BrokenResponseError } from '../../response/errors.js';
+import { linesOf, type ResponseData } from '../../response/response-data.js';
 import { hasNoBody } from '../../response/status.js';
 import type { HiddenDisconnect, HiddenSocket } from './disconnect.js';
 import type { NodeResponse } from './http.js';
@@ -37,14 +38,14 @@ export function captureResponse(
   to: NodeResponse,
   wire: Wire,
   disconnect: HiddenDisconnect,
-  signal: AbortSignal,
+  signal: AbortSource,
   isHead: boolean,
-): Promise<Response> {
+): Promise<ResponseData> {
   return new Capture(to, wire, disconnect, signal, isHead).response;
 }
 
 class Capture {
-  readonly response: Promise<Response>;
+  readonly response: Promise<ResponseData>;
   readonly #to: NodeResponse;
   readonly #wire: Wire;
   readonly #disconnect: HiddenDisconnect;
@@ -52,7 +53,7 @@ class Capture {
   readonly #isHead: boolean;
   readonly #socket: HiddenSocket<NodeResponse['socket']>;
   #stopListening = () => {};
-  #resolve: (response: Response) => void = () => {};
+  #resolve: (response: ResponseData) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
   #hasHead = false;
@@ -75,7 +76,7 @@ class Capture {
     to: NodeResponse,
     wire: Wire,
     disconnect: HiddenDisconnect,
-    signal: AbortSignal,
+    signal: AbortSource,
     isHead: boolean,
   ) {
     this.#to = to;
@@ -197,14 +198,10 @@ class Capture {
     // A 205 has no body: its client would wait for the announced bytes (RFC 9110 §15.3.6).
     if (status === 205 && headers.get('content-length') !== '0') headers.delete('content-length');
     const body = this.#isHead || hasNoBody(status) ? null : this.#stream();
-    const response = new Response(body, {
-      status,
-      statusText: (message as string | undefined) ?? this.#to.statusMessage ?? '',
-      headers,
-    });
+    const statusText = (message as string | undefined) ?? this.#to.statusMessage ?? '';
     this.#hasHead = true;
     this.#to.statusCode = status;
-    this.#resolve(response);
+    this.#resolve({ status, statusText, url: '', headers: linesOf(headers), body });
   }
 
   #stream(): ReadableStream<Uint8Array> {

@@ -59,6 +59,8 @@ export interface NodeResponse {
     once(event: string, listener: Listener): unknown;
     off(event: string, listener: Listener): unknown;
   } | null;
+  /** HTTP/2 only. */
+  readonly stream?: unknown;
   /** Returns the headers that are set, with names in lower case. */
   getHeaders(): Record<string, number | string | readonly string[] | undefined>;
   /** Sets a header, in place of an earlier value. */

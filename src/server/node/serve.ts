@@ -1,5 +1,6 @@
 import { fail } from '../../errors/errors.js';
 import { LazyAbort } from '../../once/abort.js';
+import { headerIn, linesOf, type ResponseData } from '../../response/response-data.js';
 import { type Payload, payloadOfParsed } from '../payload.js';
 import { BODY_HEADERS, type Decision, type IdempotencyRules } from '../rules.js';
 import { peekBody } from './body.js';
@@ -54,13 +55,13 @@ export async function serveNode<Incoming>(
       return await rules.respond(decision.request, {
         payload,
         signal: client,
-        headersBefore: headersSet(headersBefore?.() ?? to.getHeaders()),
+        headersBefore: linesOf(headersSet(headersBefore?.() ?? to.getHeaders())),
         onStart: () => {
           isFirst = true;
         },
-        run: (aborted) => {
+        run: (abort) => {
           hasProceeded = true;
-          const response = captureResponse(to, wire, disconnect, aborted, from.method === 'HEAD');
+          const response = captureResponse(to, wire, disconnect, abort, from.method === 'HEAD');
           proceed();
           return response;
         },
@@ -111,23 +112,31 @@ async function payloadOf(
 }
 
 /** Writes a response while it arrives, as fast as the client reads it. */
-async function writeResponse(response: Response, to: NodeResponse, wire: Wire): Promise<void> {
+async function writeResponse(response: ResponseData, to: NodeResponse, wire: Wire): Promise<void> {
   const { status, statusText, headers, body } = response;
   const there = to.getHeaders();
   // Headers of another body are removed, but only those that are set: Node never adds a header by
   // itself after `removeHeader` was called for it.
   for (const name of BODY_HEADERS) {
-    if (there[name] !== undefined && !headers.has(name)) to.removeHeader(name);
+    if (there[name] !== undefined && headerIn(headers, name) === null) to.removeHeader(name);
   }
+  const cookies: string[] = [];
   for (const [name, value] of headers) {
+    if (name === 'set-cookie') cookies.push(value);
     // What the handler has set keeps the spelling of its name, and its lines.
-    if (name !== 'set-cookie' && joined(there[name]) !== value) to.setHeader(name, value);
+    else if (joined(there[name]) !== value) to.setHeader(name, value);
   }
-  const cookies = headers.getSetCookie();
   if (cookies.length > 0) to.setHeader('set-cookie', cookies);
   if (statusText !== '') to.statusMessage = statusText;
   wire.writeHead(status);
   if (body === null) {
+    wire.end();
+    return;
+  }
+  if (body instanceof Uint8Array) {
+    // `end(chunk)` of HTTP/2 calls `this.write`, which is that of the capture.
+    if (to.stream === undefined) return void wire.end(body);
+    if (body.length > 0) wire.write(body);
     wire.end();
     return;
   }
