@@ -59,8 +59,6 @@ export interface NodeResponse {
     once(event: string, listener: Listener): unknown;
     off(event: string, listener: Listener): unknown;
   } | null;
-  /** HTTP/2 only. */
-  readonly stream?: unknown;
   /** Returns the headers that are set, with names in lower case. */
   getHeaders(): Record<string, number | string | readonly string[] | undefined>;
   /** Sets a header, in place of an earlier value. */
@@ -72,7 +70,7 @@ export interface NodeResponse {
   writeHead(...args: any[]): unknown;
   /** Sends a piece of the body. Returns `false` if the buffer is full. */
   // biome-ignore lint/suspicious/noExplicitAny: as above.
-  write(...args: any[]): boolean;
+  write: (...args: any[]) => boolean;
   /** Ends the response. */
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   end(...args: any[]): unknown;

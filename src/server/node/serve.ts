@@ -134,10 +134,7 @@ async function writeResponse(response: ResponseData, to: NodeResponse, wire: Wir
     return;
   }
   if (body instanceof Uint8Array) {
-    // `end(chunk)` of HTTP/2 calls `this.write`, which is that of the capture.
-    if (to.stream === undefined) return void wire.end(body);
-    if (body.length > 0) wire.write(body);
-    wire.end();
+    endWith(body, to, wire);
     return;
   }
   const reader = body.getReader();
@@ -147,6 +144,17 @@ async function writeResponse(response: ResponseData, to: NodeResponse, wire: Wir
     if (!wire.write(value)) await drained(wire);
   }
   wire.end();
+}
+
+/**
+ * Ends a response with a whole body, which Node sends together with the head. `end` of HTTP/2, and of
+ * Fastify's `inject`, calls `this.write`, which may be that of a capture.
+ */
+function endWith(body: Uint8Array, to: NodeResponse, wire: Wire): void {
+  const { write } = to;
+  to.write = wire.write;
+  wire.end(body);
+  to.write = write;
 }
 
 /** The value of a header as `Headers` joins its lines. */
