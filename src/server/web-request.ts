@@ -12,11 +12,43 @@ import {
 /** A control character, or a byte that is not UTF-8. */
 const BINARY = /[^\P{Cc}\s]|\ufffd/u;
 
-/** Returns a copy of the request whose body is unread, and whose signal is not the client's. */
-export function withBody(request: Request, body: Uint8Array, abort: LazyAbort): Request {
-  const { signal } = abort;
-  const hasBody = body.length > 0 || request.body !== null;
-  return new Request(request, { signal, ...(hasBody && { body: body as BodyInit }) });
+/**
+ * Returns a copy of the request whose body is unread, and whose signal is not the client's.
+ *
+ * @param isFollowed Whether copies that the handler makes must abort with the signal, too.
+ */
+export function withBody(
+  request: Request,
+  body: Uint8Array,
+  abort: LazyAbort,
+  isFollowed: boolean,
+): Request {
+  if (isFollowed || !isFacade(request)) {
+    const { signal } = abort;
+    const hasBody = body.length > 0 || request.body !== null;
+    return new Request(request, { signal, ...(hasBody && { body: body as BodyInit }) });
+  }
+  const { url, method, headers } = request;
+  const hasBody = method !== 'GET' && method !== 'HEAD';
+  const init = { method, headers, ...(hasBody && { body: body as BodyInit }) };
+  return withSignal(new Request(url, init), abort);
+}
+
+/**
+ * Whether a server made the request without the platform's constructor, as @hono/node-server does. Such
+ * a request has an address, a method, headers and a body, and defaults for everything else. To copy it
+ * as a whole makes two requests of the platform: 100 µs on Node.js 20 instead of 27.
+ */
+const isFacade = (request: Request) =>
+  Object.getPrototypeOf(request) !== request.constructor.prototype;
+
+/** A signal that is given to the constructor costs 32 µs on Node.js 20, even if nobody reads it. */
+function withSignal(request: Request, abort: LazyAbort): Request {
+  const clone = request.clone.bind(request);
+  return Object.defineProperties(request, {
+    signal: { get: () => abort.signal, configurable: true },
+    clone: { value: () => withSignal(clone(), abort), configurable: true, writable: true },
+  });
 }
 
 /** Returns the data of a handler's response. */
@@ -59,8 +91,13 @@ function platformBody(bytes: Uint8Array, isTyped: boolean): Uint8Array | string 
   return BINARY.test(text) ? bytes : text;
 }
 
+/** An address whose path and query no parser would change. */
+const PLAIN_ADDRESS = /^https?:\/\/[^/?#]+(?<path>\/[\w\-./~!$&()*+,;=:@?]*)$/;
+
 /** Returns path and query. */
 export function pathOf(address: string): string {
+  const path = PLAIN_ADDRESS.exec(address)?.groups?.path;
+  if (path !== undefined && !path.includes('/.') && !path.endsWith('?')) return path;
   const { pathname, search } = new URL(address);
   return pathname + search;
 }
