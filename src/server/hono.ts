@@ -86,7 +86,7 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
     }
     let running: Promise<ResponseData> | undefined;
     const run = async (abort: LazyAbort) => {
-      context.req.raw = withBody(request, body, abort, rules.stopsAbandoned);
+      context.req.raw = withBody(request, body, abort);
       await next();
       return dataOfHandler(context.res);
     };

@@ -78,8 +78,6 @@ export const BODY_HEADERS: ReadonlySet<string> = new Set([
 /** The rules of draft-ietf-httpapi-idempotency-key-header-07, for every kind of server. */
 export class IdempotencyRules<Incoming> {
   readonly maxBodyBytes: number;
-  /** Whether a handler is told to stop when no caller waits for it any longer. */
-  readonly stopsAbandoned: boolean;
   readonly #exchanges: Exchanges;
   readonly #settings: ServerSettings<Incoming>;
   readonly #identity: IdentityLike;
@@ -105,7 +103,6 @@ export class IdempotencyRules<Incoming> {
     this.#header = new KeyHeader(settings);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.maxBodyBytes = maxBodyBytes;
-    this.stopsAbandoned = settings.onAbandoned === 'abort';
   }
 
   get controls(): ServerControls {

@@ -78,7 +78,7 @@ export function idempotent<Rest extends readonly unknown[]>(
         signal: request.signal,
         onStart: waitUntilOf(rest),
         run: async (abort) => {
-          const ownRequest = withBody(request, body, abort, rules.stopsAbandoned);
+          const ownRequest = withBody(request, body, abort);
           running.add(ownRequest);
           try {
             return dataOfHandler(requireResponse(await handler(ownRequest, ...rest)));
