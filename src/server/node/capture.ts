@@ -78,7 +78,7 @@ export class Capture implements CapturedCalls {
     // Node.js announces no length for a body that it does not send.
     const hasBody = this.#from.method !== 'HEAD' && !hasNoBody(status);
     if (hasBody && this.#wholeLength !== undefined && !hasBodyLength(headers)) {
-      headers = [...headers, ['content-length', String(this.#wholeLength)]];
+      headers.push(['content-length', String(this.#wholeLength)]);
     }
     // A 205 has no body: its client would wait for the announced bytes (RFC 9110 §15.3.6).
     if (status === 205) {

@@ -64,6 +64,10 @@ export interface NodeResponse {
   } | null;
   /** Returns the headers that are set, with names in lower case. */
   getHeaders(): Record<string, number | string | readonly string[] | undefined>;
+  /** Returns the value of a header. */
+  getHeader(name: string): number | string | readonly string[] | undefined;
+  /** Returns whether a header is set. */
+  hasHeader(name: string): boolean;
   /** Sets a header, in place of an earlier value. */
   setHeader(name: string, value: number | string | readonly string[]): unknown;
   /** Removes a header. */

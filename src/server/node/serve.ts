@@ -30,6 +30,17 @@ export const headOf = (from: NodeRequest) => () => ({
   headers: new NodeHeaders(from),
 });
 
+/** Returns a function that tells whether it was called with a request before. */
+export function seenOnce(): (from: NodeRequest) => boolean {
+  // A member costs a tenth of a `WeakSet`, which the garbage collector visits, too.
+  const mark = Symbol('samekey.seen');
+  return (from: NodeRequest & { [mark]?: true }) => {
+    if (from[mark]) return true;
+    from[mark] = true;
+    return false;
+  };
+}
+
 /** Answers a request of `node:http`. Rejects with the error that the framework must handle. */
 export async function serveNode<Incoming>(
   rules: IdempotencyRules<Incoming>,
@@ -39,8 +50,6 @@ export async function serveNode<Incoming>(
   const { from, to, onReplay } = processing;
   // The client disconnected while earlier middleware ran.
   if (to.destroyed) return;
-  const takesText =
-    from.stream === undefined && !Object.hasOwn(to, 'end') && !Object.hasOwn(to, 'write');
   const client = new LazyAbort();
   let isWritten = false;
   to.on('close', () => {
@@ -82,7 +91,8 @@ export async function serveNode<Incoming>(
     }
     if (capture === undefined) onReplay?.();
     hasBegun = true;
-    await writeResponse(response, to, capture, takesText);
+    const writing = writeResponse(response, to, capture);
+    if (writing !== undefined) await writing;
     isWritten = true;
   } catch (error) {
     if (client.aborted) return;

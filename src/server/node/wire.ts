@@ -37,7 +37,7 @@ export class OriginalWire implements Wire {
   }
 
   /** `end` of HTTP/2, and of Fastify's `inject`, calls `this.write`, which is that of the capture. */
-  end(...chunk: [chunk?: unknown, encoding?: string]): void {
+  end(...chunk: [chunk?: Uint8Array]): void {
     const { write } = this.#to;
     this.#to.write = this.#write;
     this.#end.apply(this.#to, chunk);

@@ -4,7 +4,7 @@ import type { HeaderLine } from '../../response/response-data.js';
 import type { NodeResponse } from './http.js';
 
 /** Only Node knows encodings such as `latin1` and `base64`. */
-declare const Buffer: { from(text: string, encoding: string): Uint8Array };
+declare const Buffer: { from(chunk: string | Uint8Array, encoding?: string): Uint8Array };
 
 /** Whether the headers say where the body ends. One with trailers is sent in chunks. */
 export const hasBodyLength = (lines: readonly HeaderLine[]) =>
@@ -23,13 +23,16 @@ export function linesSet(set: ReturnType<NodeResponse['getHeaders']>): HeaderLin
 }
 
 /** Returns the lines with those that `writeHead` takes: an object, or names and values in turn. */
-export function linesWith(lines: readonly HeaderLine[], given: unknown): readonly HeaderLine[] {
+export function linesWith(lines: HeaderLine[], given: unknown): HeaderLine[] {
   if (typeof given !== 'object' || given === null) return lines;
   const added: HeaderLine[] = [];
-  // A list may have a name several times.
-  for (const [name, value] of Array.isArray(given) ? pairsOf(given) : Object.entries(given)) {
+  const take = (name: string, value: unknown) => {
     if (value !== undefined) add(added, checkedName(name).toLowerCase(), checked(name, value));
-  }
+  };
+  // A list may have a name several times.
+  if (Array.isArray(given)) for (const [name, value] of pairsOf(given)) take(name, value);
+  else for (const name of Object.keys(given)) take(name, given[name as keyof typeof given]);
+  if (lines.length === 0) return added;
   const isSetAgain = ([name]: HeaderLine) => added.some(([other]) => other === name);
   return [...lines.filter((line) => !isSetAgain(line)), ...added];
 }
