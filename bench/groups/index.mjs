@@ -57,6 +57,7 @@ export const groupNames = /** @type {const} */ ([
   'once-scale',
   'fetch',
   'server',
+  'server-memory',
 ]);
 
 /**

@@ -67,7 +67,10 @@ async function open(port) {
     const response = received;
     received = Buffer.alloc(0);
     if (response.latin1Slice(0, 12) === 'HTTP/1.1 200') waiting?.resolve(response.utf8Slice());
-    else waiting?.reject(new Error(`Cannot use a response: ${response.latin1Slice(0, 400)}`));
+    else
+      waiting?.reject(
+        new Error(`Cannot use a response: ${response.toString('latin1').slice(0, 400)}`),
+      );
   });
   return {
     socket,

@@ -13,11 +13,17 @@ new PerformanceObserver((list) => {
   gcCount += list.getEntries().length;
 }).observe({ entryTypes: ['gc'] });
 
-/** Orders with `hold` are answered after the message `{ release: true }`. */
+/** Orders with `hold` are answered when that many requests have arrived. */
+let releaseAt = 0;
 let release = () => {};
-let released = new Promise((resolve) => {
-  release = () => resolve(undefined);
-});
+/** @type {Promise<void>} */
+let released;
+function hold() {
+  released = new Promise((resolve) => {
+    release = resolve;
+  });
+}
+hold();
 
 const handler = (/** @type {any} */ order) => {
   const confirmation = { number: ++runCount, ...order };
@@ -29,15 +35,16 @@ if (!start) throw new Error(`Cannot start ${framework}: choose from ${Object.key
 const server = await start(guard, handler);
 server.keepAliveTimeout = 60_000;
 let requestCount = 0;
-server.on('request', () => requestCount++);
+server.on('request', () => {
+  if (++requestCount === releaseAt) release();
+});
 
 process.on('disconnect', () => process.exit());
 process.on('message', (/** @type {any} */ message) => {
-  if (message.release) {
-    release();
-    released = new Promise((resolve) => {
-      release = () => resolve(undefined);
-    });
+  if (message.release) release();
+  if (message.holdFor) {
+    hold();
+    releaseAt = requestCount + message.holdFor;
   }
   if (message.collectGarbage) globalThis.gc?.();
   const { user, system } = process.cpuUsage();
