@@ -1,16 +1,22 @@
 /**
- * The benchmark: `npm run bench [-- --quick] [-- --only engines,keyof] [-- --out DIR]`.
+ * The benchmark: `npm run bench -- [PART …] [--only GROUP,…] [--quick] [--against PATH] [--out DIR]`.
  *
- * Checks the output of every contender, then times it. Writes one JSON file for each group and prints
- * which speed targets of the project are reached. A quick run is for development: it writes nothing
- * without `--out`.
+ * Checks the output of every contender, then measures it. Writes one JSON file for each group to
+ * bench/results, then the tables of docs/, and prints which speed targets of the project are
+ * reached. A part is all groups whose names begin with it: `once` is `once`, `once-stores` and so on. By
+ * default all groups run.
+ *
+ * `--quick` is for development. `--against PATH` also measures the build in PATH/dist, of another clone
+ * or commit. Both write nothing without `--out`, and never the pages.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { groupNames, loadGroup } from './groups/index.mjs';
+import { AGAINST_VARIABLE } from './build.mjs';
+import { groupNames, groupsOf, loadGroup } from './groups/index.mjs';
 import { machine, versions } from './machine.mjs';
+import { writePages } from './pages.mjs';
 import { timeGroup } from './rounds.mjs';
 import { targetsOf } from './targets.mjs';
 import { renderResult, renderTargets } from './terminal.mjs';
@@ -46,9 +52,15 @@ try {
 }
 
 async function main() {
-  const { quick, only, out } = readArguments();
+  const { quick, names, against, out, writesPages } = readArguments();
   if (!existsSync(new URL('../dist/index.js', import.meta.url))) {
     throw new Error('Cannot find dist/index.js: run "npm run build" first');
+  }
+  if (against !== undefined) {
+    if (!existsSync(path.join(against, 'dist/index.js'))) {
+      throw new Error(`Cannot find dist/index.js in ${against}: wanted a clone with its build`);
+    }
+    process.env[AGAINST_VARIABLE] = path.resolve(against);
   }
   const settings = quick ? QUICK : FULL;
   const where = machine();
@@ -60,7 +72,7 @@ async function main() {
 
   /** @type {import('./targets.mjs').Target[]} */
   const targets = [];
-  for (const name of only) {
+  for (const name of names) {
     const group = await loadGroup(name);
     const measured = await measure(name, group, settings).catch((error) => {
       // The results of the other groups took an hour and must not be lost.
@@ -83,7 +95,8 @@ async function main() {
     console.log(renderResult(result));
     if (out) write(out, name, { ...result, targets: reached });
   }
-  console.log(renderTargets(targets));
+  if (writesPages && !process.exitCode) writePages();
+  if (targets.length > 0) console.log(renderTargets(targets));
 }
 
 /**
@@ -97,22 +110,26 @@ async function measure(name, group, settings) {
 }
 
 function readArguments() {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
+      against: { type: 'string' },
       out: { type: 'string' },
     },
   });
-  const only = values.only?.split(',') ?? [...groupNames];
-  const unknown = only.find(
-    (name) => !(/** @type {readonly string[]} */ (groupNames).includes(name)),
-  );
+  const { quick, only, against } = values;
+  const named = [...(only?.split(',') ?? []), ...positionals.flatMap(groupsOf)];
+  const names = named.length > 0 ? groupNames.filter((name) => named.includes(name)) : groupNames;
+  const unknown = only?.split(',').find((name) => !names.some((each) => each === name));
   if (unknown !== undefined) {
     throw new Error(`Cannot run the group "${unknown}": choose from ${groupNames.join(', ')}`);
   }
+  const isPublished = !quick && against === undefined && values.out === undefined;
   const results = fileURLToPath(new URL('results', import.meta.url));
-  return { quick: values.quick, only, out: values.out ?? (values.quick ? undefined : results) };
+  const out = values.out ?? (isPublished ? results : undefined);
+  return { quick, names, against, out, writesPages: isPublished };
 }
 
 /**

@@ -1,13 +1,6 @@
-/**
- * The tables of docs/scale.md, from the committed results: `node bench/scale-table.mjs` writes
- * them between the markers.
- */
-import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+/** The tables of docs/scale.md, made from the committed results. */
 import { formatBytes } from './format.mjs';
-import { formatMachine, readResults, replaceTables, table } from './tables.mjs';
-
-const document = new URL('../docs/scale.md', import.meta.url);
+import { formatMachine, table } from './tables.mjs';
 
 /** The fleet of the calculation. */
 const FLEET = { workers: 1000, callsPerSecond: 100_000, callSeconds: 2 };
@@ -126,9 +119,3 @@ const formatSize = (bytes) => {
   if (bytes < 1e9) return `${(bytes / 1e6).toFixed(0)} MB`;
   return bytes < 1e12 ? `${(bytes / 1e9).toFixed(0)} GB` : `${(bytes / 1e12).toFixed(1)} TB`;
 };
-
-/** Node resolves links in `import.meta.url`, not in `argv`. */
-if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const text = readFileSync(document, 'utf8');
-  writeFileSync(document, replaceTables(text, renderScale(readResults())));
-}

@@ -1,15 +1,7 @@
-/**
- * The tables of docs/benchmarks.md, made from the committed results. `node bench/tables.mjs` writes
- * them between the markers; `--check` writes nothing and exits with 1 if they differ.
- */
-import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+/** The tables of keys and digests in docs/benchmarks.md, made from the committed results. */
+import { existsSync, readFileSync } from 'node:fs';
 import { formatBytes, formatRate, formatRatio, formatTime } from './format.mjs';
 import { groupNames } from './groups/index.mjs';
-
-const START = '<!-- bench:start -->';
-const END = '<!-- bench:end -->';
 
 /** @typedef {Record<string, any>} Results a group's result by the group's name */
 
@@ -44,21 +36,41 @@ export function renderTables(results) {
 /**
  * @param {string} page
  * @param {string} tables
+ * @param {string} [name] of the markers
  * @returns {string} the page with `tables` between its markers
  */
-export function replaceTables(page, tables) {
-  const start = page.indexOf(START);
-  const end = page.indexOf(END);
+export function replaceTables(page, tables, name = 'bench') {
+  const [startMark, endMark] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];
+  const start = page.indexOf(startMark);
+  const end = page.indexOf(endMark);
   if (start < 0 || end < start) {
-    throw new Error(`Cannot place the tables: the page has no ${START} … ${END}`);
+    throw new Error(`Cannot place the tables: the page has no ${startMark} … ${endMark}`);
   }
-  return `${page.slice(0, start + START.length)}\n${tables}\n${page.slice(end)}`;
+  return `${page.slice(0, start + startMark.length)}\n${tables}\n${page.slice(end)}`;
 }
+
+/** The parts of samekey that act on a key, see `acting-tables.mjs`. Other machines may measure them. */
+export const ACTING = ['server', 'once', 'fetch'];
+
+/** @param {string} group */
+const isOfKeys = (group) => !ACTING.some((part) => group === part || group.startsWith(`${part}-`));
 
 /** @param {Results} results */
 function renderMachine(results) {
-  const { machine, versions, settings } = results.keyof;
-  for (const result of Object.values(results)) {
+  const ofKeys = Object.values(results).filter(({ group }) => isOfKeys(group));
+  return (
+    `${machineOf(ofKeys)}; medians of ${results.keyof.settings.rounds} rounds, a ratio being the ` +
+    "median of the rounds' own ratios. `npm run bench` repeats it."
+  );
+}
+
+/**
+ * @param {readonly any[]} results that a table compares
+ * @returns {string} the machine on which all of them were measured
+ */
+export function machineOf(results) {
+  const [{ machine, versions }] = results;
+  for (const result of results) {
     // A peer that was added after a group was timed has no result in it.
     const isOther = Object.entries(result.versions).some(
       ([name, version]) => name in versions && versions[name] !== version,
@@ -68,10 +80,7 @@ function renderMachine(results) {
     }
     if (result.settings.quick) throw new Error(`Cannot print ${result.group}.json: a quick run`);
   }
-  return (
-    `${formatMachine(machine, versions)}; medians of ${settings.rounds} rounds, a ratio being the ` +
-    "median of the rounds' own ratios. `npm run bench` repeats it."
-  );
+  return formatMachine(machine, versions);
 }
 
 /**
@@ -214,7 +223,7 @@ function renderRest(results) {
     `\`${over}\` ${formatTime(cells[0].medianNs[over])}`,
     `**${formatRatio(ratioFinder(ratios)('samekey auto', over)[cells[0].id])}**`,
   ]);
-  rows.push(...renderMany(results), ...renderOnce(results));
+  rows.push(...renderMany(results));
   const { gib, runs } = results.stream;
   const { overEmptyMs, medianMs } = results.startup;
   return table(
@@ -297,73 +306,6 @@ function renderMany(results) {
   return rows;
 }
 
-/**
- * The cost of `once`, `fetch` and the server, if there are results.
- *
- * @param {Results} results
- */
-function renderOnce({ once, 'once-stores': stores, fetch: added, 'http-server': server }) {
-  /** @type {string[][]} */
-  const rows = [];
-  if (once) {
-    rows.push(
-      ...[
-        ['replay', '`once`: a replay, from this process'],
-        ['first', '`once`: a first run, memory store'],
-      ].map(([cellId, what = '']) => {
-        const { medianNs } = once.cells.find((/** @type {any} */ { id }) => id === cellId);
-        const bare = formatTime(medianNs['the bare function']);
-        return [what, formatTime(medianNs['once, memory']), `the bare function ${bare}`, ''];
-      }),
-    );
-  }
-  if (stores) {
-    const { perSecond, ratios } = stores;
-    const what = (/** @type {string} */ store) => `\`once\`: distinct keys per second, ${store}`;
-    for (const store of ['memory', 'LMDB', 'PostgreSQL']) {
-      rows.push([what(store), `${perSecond[`samekey, ${store}`]}`, '', '']);
-    }
-    for (const { of, over, times } of ratios) {
-      const [peer = ''] = over.split(',');
-      rows.push([
-        what('Redis'),
-        `${perSecond[of]}`,
-        `\`${peer}\` ${perSecond[over]}`,
-        `**${formatRatio(times)}**`,
-      ]);
-    }
-  }
-  if (added) {
-    rows.push([
-      '`fetch`: a call of 20 ms that sends 100 KB',
-      `${added.callMs.samekey} ms`,
-      `the bare \`fetch\` ${added.callMs.fetch} ms`,
-      '',
-    ]);
-  }
-  for (const { framework, ways } of server?.frameworks ?? []) {
-    const [bare, first, replay] = ways;
-    rows.push(
-      ...[
-        [first, 'a new order'],
-        [replay, 'a duplicate'],
-      ].map(([{ cpuUs, perSecond }, what]) => [
-        `\`server\`, ${framework}: ${what}, time of the processor`,
-        `${cpuUs} µs (${perSecond} a second)`,
-        `the bare handler ${bare.cpuUs} µs (${bare.perSecond} a second)`,
-        '',
-      ]),
-    );
-  }
-  return rows;
-}
-
-/** Node resolves links in `import.meta.url`, not in `argv`. */
-function isMain() {
-  const script = process.argv[1];
-  return script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url);
-}
-
 /** @param {any[]} ratios */
 const ratioFinder = (ratios) => (/** @type {string} */ of, /** @type {string} */ over) =>
   ratios.find((ratio) => ratio.of === of && ratio.over === over).byCell;
@@ -376,17 +318,4 @@ export function table(head, rows) {
   const line = (/** @type {readonly string[]} */ row) => `| ${row.join(' | ')} |`;
   const rule = head.map((_, column) => (column === 0 ? '---' : '--:'));
   return [head, rule, ...rows].map(line).join('\n');
-}
-
-if (isMain()) {
-  const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-  const file = new URL('../docs/benchmarks.md', import.meta.url);
-  const page = readFileSync(file, 'utf8');
-  const wanted = replaceTables(page, renderTables(readResults()));
-  if (!values.check) {
-    writeFileSync(file, wanted);
-  } else if (page !== wanted) {
-    console.error('docs/benchmarks.md differs from bench/results: run "node bench/tables.mjs"');
-    process.exitCode = 1;
-  }
 }

@@ -1,5 +1,6 @@
 /** Prints the result of one group on a terminal. */
 import { formatBytes, formatColumns, formatRatio, formatTime } from './format.mjs';
+import { tablesOf } from './paired.mjs';
 import { median } from './rounds.mjs';
 
 /**
@@ -43,6 +44,7 @@ function spread(/** @type {any[]} */ cells) {
 
 /** @param {any} result */
 function renderMeasures(result) {
+  if (result.measures) return tablesOf(result.measures).map(formatColumns).join('\n\n');
   switch (result.group) {
     case 'stream':
       return formatColumns([
@@ -87,19 +89,6 @@ function renderMeasures(result) {
           `${result.eventMs.samekey} ms`,
           `${result.addedToEventMs} ms`,
         ],
-      ]);
-    case 'http-server':
-      return formatColumns([
-        ['', '', 'per second', 'of the processor', 'added'],
-        ...result.frameworks.flatMap((/** @type {any} */ { framework, ways }) =>
-          ways.map((/** @type {any} */ { way, perSecond, cpuUs, addedCpuUs }) => [
-            framework,
-            way,
-            String(perSecond),
-            `${cpuUs} µs`,
-            way === 'bare' ? '' : `${addedCpuUs} µs`,
-          ]),
-        ),
       ]);
     case 'once-stores':
       return formatColumns([

@@ -56,8 +56,19 @@ export const groupNames = /** @type {const} */ ([
   'once-stores',
   'once-scale',
   'fetch',
-  'http-server',
+  'server',
+  'server-memory',
 ]);
+
+/**
+ * @param {string} part such as `once`
+ * @returns {string[]} the groups whose names begin with it, such as `once` and `once-stores`
+ */
+export function groupsOf(part) {
+  const names = groupNames.filter((name) => name === part || name.startsWith(`${part}-`));
+  if (names.length > 0) return names;
+  throw new Error(`Cannot run "${part}": choose from ${groupNames.join(', ')}`);
+}
 
 /**
  * @param {string} name one of `groupNames`

@@ -1,67 +1,61 @@
 /**
- * A server for `groups/http-server.mjs`, in its own process: `node server-process.mjs hono yes`.
- * Reports its port over IPC and, when asked, its CPU time. Orders and confirmations have about 1 KiB.
+ * A server for `groups/server.mjs`, in its own process: `node server-process.mjs FRAMEWORK GUARD`.
+ * Answers every message over IPC with its port, its counts and, on request, its memory.
  */
-import { createServer } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
-import express from 'express';
-import Fastify from 'fastify';
-import { Hono } from 'hono';
-import { memoryStore } from '../../dist/store/memory.js';
+import { PerformanceObserver } from 'node:perf_hooks';
+import { FRAMEWORKS } from './servers.mjs';
 
-const [framework = '', protects = ''] = process.argv.slice(2);
-let orderCount = 0;
-const confirmation = (/** @type {any} */ order) => ({ number: ++orderCount, ...order });
+const [framework = '', guard = ''] = process.argv.slice(2);
 
-/** @type {Record<string, () => Promise<import('node:http').Server>>} */
-const STARTS = {
-  async 'web-standard'() {
-    const { idempotent } = await import('../../dist/server/web.js');
-    const bare = async (/** @type {Request} */ request) =>
-      Response.json(confirmation(await request.json()));
-    const fetch = protects ? idempotent(bare, { store: memoryStore() }) : bare;
-    return listening(createAdaptorServer({ fetch: (request) => fetch(request) }));
-  },
-  async hono() {
-    const { honoIdempotency } = await import('../../dist/server/hono.js');
-    const app = new Hono();
-    if (protects) app.use(honoIdempotency({ store: memoryStore() }));
-    app.post('/orders', async (c) => c.json(confirmation(await c.req.json())));
-    return listening(createAdaptorServer({ fetch: app.fetch }));
-  },
-  async express() {
-    const { expressIdempotency } = await import('../../dist/server/express.js');
-    const app = express();
-    app.use(express.json());
-    if (protects) app.use(expressIdempotency({ store: memoryStore() }));
-    app.post('/orders', (request, response) => {
-      response.json(confirmation(request.body));
-    });
-    return listening(createServer(app));
-  },
-  async fastify() {
-    const { fastifyIdempotency } = await import('../../dist/server/fastify.js');
-    const app = Fastify();
-    if (protects) await app.register(fastifyIdempotency({ store: memoryStore() }));
-    app.post('/orders', async (request) => confirmation(request.body));
-    await app.listen({ port: 0, host: '127.0.0.1' });
-    return app.server;
-  },
+let runCount = 0;
+let gcCount = 0;
+new PerformanceObserver((list) => {
+  gcCount += list.getEntries().length;
+}).observe({ entryTypes: ['gc'] });
+
+/** Orders with `hold` are answered when that many requests have arrived. */
+let releaseAt = 0;
+let release = () => {};
+/** @type {Promise<void>} */
+let released;
+function hold() {
+  released = new Promise((resolve) => {
+    release = resolve;
+  });
+}
+hold();
+
+const handler = (/** @type {any} */ order) => {
+  const confirmation = { number: ++runCount, ...order };
+  return order.hold ? released.then(() => confirmation) : confirmation;
 };
 
-/** @param {any} server */
-async function listening(server) {
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
-  return server;
-}
+const start = FRAMEWORKS[framework];
+if (!start) throw new Error(`Cannot start ${framework}: choose from ${Object.keys(FRAMEWORKS)}`);
+const server = await start(guard, handler);
+server.keepAliveTimeout = 60_000;
+let requestCount = 0;
+server.on('request', () => {
+  if (++requestCount === releaseAt) release();
+});
 
 process.on('disconnect', () => process.exit());
-process.on('message', () => {
+process.on('message', (/** @type {any} */ message) => {
+  if (message.release) release();
+  if (message.holdFor) {
+    hold();
+    releaseAt = requestCount + message.holdFor;
+  }
+  if (message.collectGarbage) globalThis.gc?.();
   const { user, system } = process.cpuUsage();
-  process.send?.({ cpuUs: user + system });
+  const { heapUsed, external } = process.memoryUsage();
+  process.send?.({
+    port: /** @type {import('node:net').AddressInfo} */ (server.address()).port,
+    cpuUs: user + system,
+    runCount,
+    requestCount,
+    gcCount,
+    heapUsed,
+    external,
+  });
 });
-const start = STARTS[framework];
-if (!start) throw new Error(`Cannot start ${framework}: choose from ${Object.keys(STARTS)}`);
-const server = await start();
-const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-process.send?.({ port });
