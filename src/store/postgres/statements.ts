@@ -175,9 +175,13 @@ const MANY: Calls = {
 )`;
   },
   payload: 'substring($5::bytea FROM c.first_byte FOR c.byte_count)',
+  // The condition at the end is always true. It makes the planner expect one row: for 10, which it
+  // expects of any array, it plans to read a table that is new and still small from end to end, and
+  // a prepared statement keeps its plan while the table grows (44 ms a statement at 70,000 rows).
   lock: (table) => `, locked$ AS MATERIALIZED (
-  SELECT c.* FROM calls$ AS c JOIN ${table} AS r ON r.key = c.key AND r.owner = c.owner
-  ORDER BY r.key FOR UPDATE OF r
+  SELECT c.* FROM (SELECT * FROM calls$ ORDER BY key COLLATE "C") AS c CROSS JOIN LATERAL (
+    SELECT r.key FROM ${table} AS r WHERE r.key = c.key AND r.owner = c.owner LIMIT 1 FOR UPDATE
+  ) AS r WHERE r.key = c.key
 )`,
   source: 'locked$',
 };

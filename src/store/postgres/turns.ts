@@ -23,12 +23,10 @@ const afterEvents: (callback: () => void) => void =
   ((callback) => void Promise.resolve().then(callback));
 
 /**
- * SQLSTATE classes of an error for which the server rolls the statement back and continues: it has
- * changed nothing. Any other error may hide an outcome, as a lost connection does.
+ * SQLSTATEs of an error for which the server rolls the statement back and continues: nothing has
+ * changed. Any other error may hide an outcome, as a lost connection does.
  */
-const ROLLED_BACK = /^(?:0A|2[1-7]|40|42|44|5[345]|P0)...$|^57014$/;
-/** The same for every call: no table, and a server that is read-only. */
-const SAME_FOR_ALL = /^(?:42P01|25006)$/;
+const ROLLED_BACK = /^(?:(?:0A|2[12347]|42|44|5[345]|P0)...|40001|40P01|57014)$/;
 
 /** Sends the calls of one step that are made in one turn of the event loop as one statement. */
 export class Turns {
@@ -73,7 +71,7 @@ export class Turns {
       for (const [index, { resolve }] of calls.entries()) resolve(rows[index]);
     } catch (error) {
       const code = String((error as { code?: unknown } | undefined)?.code);
-      if (ROLLED_BACK.test(code) && !SAME_FOR_ALL.test(code)) {
+      if (ROLLED_BACK.test(code)) {
         // One of the calls failed, or waited too long. Each gets an outcome of its own.
         for (const call of calls) call.resolve(this.#sendOne(call));
       } else {

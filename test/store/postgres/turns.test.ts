@@ -204,6 +204,38 @@ describeWith('PostgreSQL', hasPostgres, 'calls of one turn to the PostgreSQL sto
     await own.end();
   });
 
+  it('use the index of a table that was small when they were prepared', async () => {
+    const own = new pg.Pool({ connectionString: server.url, max: 1 });
+    const store = postgresStore({ pool: own, table: 'grown' });
+    await store.migrate();
+    await own.query('ALTER TABLE grown SET (autovacuum_enabled = off)');
+    const each = async (act: (key: string) => Promise<unknown>) => {
+      const keys = Array.from({ length: 20 }, () => randomKey());
+      await Promise.all(keys.map(act));
+      return keys;
+    };
+    // The server keeps a plan from the sixth call on.
+    const runAll = async () => {
+      const done = await each((key) => store.claim(key, request(key)));
+      await Promise.all(done.map((key) => store.renew(key, key, 60_000)));
+      await Promise.all(done.map((key) => store.complete(key, key, outcome)));
+      const released = await each((key) => store.claim(key, request(key)));
+      await Promise.all(released.map((key) => store.release(key, key)));
+    };
+    const scans = async () => {
+      await own.query('SELECT pg_stat_force_next_flush()').catch(() => {});
+      const { rows } = await own.query(
+        `SELECT seq_scan::integer AS scans FROM pg_stat_user_tables WHERE relname = 'grown'`,
+      );
+      return rows[0].scans;
+    };
+    for (let count = 0; count < 10; count++) await runAll();
+    const before = await scans();
+    for (let count = 0; count < 10; count++) await runAll();
+    expect(await scans()).toBe(before);
+    await own.end();
+  });
+
   it('never deadlock with calls of another process', { timeout: 600_000 }, async () => {
     const pools = [1, 2].map(() => new pg.Pool({ connectionString: server.url, max: 8 }));
     const stores = pools.map((own) => postgresStore({ pool: own }));
