@@ -13,6 +13,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { actingTargetsOf } from './acting-targets.mjs';
 import { AGAINST_VARIABLE } from './build.mjs';
 import { groupNames, groupsOf, loadGroup } from './groups/index.mjs';
 import { machine, versions } from './machine.mjs';
@@ -90,7 +91,7 @@ async function main() {
       settings,
       ...measured,
     };
-    const reached = targetsOf(result);
+    const reached = 'measures' in result ? actingTargetsOf(result) : targetsOf(result);
     targets.push(...reached);
     console.log(renderResult(result));
     if (out) write(out, name, { ...result, targets: reached });

@@ -1,6 +1,5 @@
 /** The speed targets of samekey, checked against the results of one run. */
 import { BEST_PEER } from './groups/index.mjs';
-import { median } from './rounds.mjs';
 
 /**
  * @typedef {object} Target
@@ -188,12 +187,6 @@ export function targetsOf(result) {
       return [target('import plus first key', '≤', 5, result.overEmptyMs['samekey auto'], 'ms')];
     case 'runtimes':
       return result.runtimes.flatMap(runtimeTargets);
-    case 'once':
-      return onceTargets(result.cells);
-    case 'fetch': {
-      const addedPercent = Number((100 * result.addedToCall).toFixed(2));
-      return [target('added to a call of 20 ms with 100 KB', '<', 3, addedPercent, '%')];
-    }
     case 'bundle':
       return result.imports.flatMap((/** @type {any} */ { name, gzippedBytes }) => {
         const wanted = GZIPPED_BYTES[name];
@@ -204,22 +197,6 @@ export function targetsOf(result) {
     default:
       return [];
   }
-}
-
-/**
- * @param {import('./rounds.mjs').CellResult[]} cells
- * @returns {Target[]}
- */
-function onceTargets(cells) {
-  const rounds = (/** @type {string} */ cellId, /** @type {string} */ contender) =>
-    cells.find(({ id }) => id === cellId)?.roundsNs[contender] ?? [];
-  const bare = rounds('first', 'the bare function');
-  const over = rounds('first', 'once, memory').map((ns, round) => ns - (bare[round] ?? Number.NaN));
-  const micros = (/** @type {number[]} */ ns) => Number((median(ns) / 1e3).toFixed(2));
-  return [
-    target('a replay in the process', '≤', 5, micros(rounds('replay', 'once, memory')), 'µs'),
-    target('a first run over the bare function', '≤', 20, micros(over), 'µs'),
-  ];
 }
 
 /**
@@ -258,7 +235,7 @@ function runtimeTargets({ name, cells, ratios, firstKeyMs, parsedKeyMs }) {
  * @param {string} [unit]
  * @returns {Target}
  */
-function target(what, relation, wanted, reached, unit = '×') {
+export function target(what, relation, wanted, reached, unit = '×') {
   const met = {
     '≥': reached >= wanted,
     '>': reached > wanted,

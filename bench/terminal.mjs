@@ -74,30 +74,6 @@ function renderMeasures(result) {
           name in result.overEmptyMs ? `${result.overEmptyMs[name]} ms` : '',
         ]),
       ]);
-    case 'fetch':
-      return formatColumns([
-        ['', 'fetch', 'samekey/fetch', 'added'],
-        [
-          `a call of 20 ms, ${formatBytes(result.bodyBytes)} sent`,
-          `${result.callMs.fetch} ms`,
-          `${result.callMs.samekey} ms`,
-          `${(100 * result.addedToCall).toFixed(1)} %`,
-        ],
-        [
-          'an event of a stream',
-          `${result.eventMs.fetch} ms`,
-          `${result.eventMs.samekey} ms`,
-          `${result.addedToEventMs} ms`,
-        ],
-      ]);
-    case 'once-stores':
-      return formatColumns([
-        ['', 'keys per second', 'samekey is … times as fast'],
-        ...Object.entries(result.perSecond).map(([name, perSecond]) => {
-          const ratio = result.ratios.find((/** @type {any} */ { over }) => over === name);
-          return [name, String(perSecond), ratio ? formatRatio(ratio.times) : ''];
-        }),
-      ]);
     case 'once-scale':
       return result.stores
         .map((/** @type {any} */ { store, recordBytes, ...calls }) =>

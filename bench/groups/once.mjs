@@ -1,56 +1,60 @@
-/** The time that `once` adds to the function it runs, without a server: microseconds a call. */
-import { createHash } from 'node:crypto';
+/** What `once` on a memory store adds to the function it runs: processor time of a call. */
+import { fileURLToPath } from 'node:url';
+import { buildNames } from '../build.mjs';
+import { startChild } from '../child.mjs';
+import { measureInTurn, measureOf } from '../paired.mjs';
 
-const KEYS = 64;
-const hex = (/** @type {number} */ n) => n.toString(16).padStart(64, '0');
+const callProcess = fileURLToPath(new URL('../once/call-process.mjs', import.meta.url));
+const BARE = 'the bare function';
+const CONTENDERS = [BARE, ...buildNames()];
+const WARM_UP = 2500;
+const COUNT = 20_000;
 
-/** About the answer of a language model. */
-const RESULT = { id: 'msg_1', role: 'assistant', text: createHash('sha512').digest('base64') };
-const EXPECTED = JSON.stringify(RESULT);
-
-/** @typedef {{ key: string | undefined }} Call without a key it uses a new one */
+/** @type {import('./index.mjs').MeasuredGroup & { note: string }} */
+export const group = {
+  title: 'samekey/once: processor time of a call',
+  note:
+    'One call after another of an async function that has its result at once, memory store. A replay ' +
+    'from the cache uses 64 keys; a replay from the store has the cache off and takes a random key. ' +
+    `${COUNT} calls a round, after ${WARM_UP} and a round that is not counted.`,
+  async measure({ quick, rounds }) {
+    const count = quick ? COUNT / 10 : COUNT;
+    const storeSizes = quick ? [1000, 10_000] : [1000, 100_000, 1_000_000];
+    const measures = [];
+    for (const keyCount of storeSizes) {
+      const kinds = keyCount === storeSizes[0] ? ['first', 'cached', 'stored'] : ['stored'];
+      measures.push(...(await measureKinds(kinds, keyCount, count, rounds)));
+    }
+    return { measures };
+  },
+};
 
 /**
- * Uses keys beyond those of `inputs`, so that no call repeats another.
- *
- * @param {(key: string) => Promise<unknown>} call
+ * @param {readonly string[]} kinds
+ * @param {number} keyCount in the store
+ * @param {number} count
+ * @param {number} rounds
  */
-const withKey = (call) => {
-  let next = KEYS;
-  return (/** @type {Call} */ { key }) => call(key ?? `ik_${hex(next++)}`);
-};
-
-/** @type {import('./index.mjs').TimedGroup} */
-export const group = {
-  title: 'samekey/once: the cost of a call',
-  note: 'One call after another, of an async function that has its result at once.',
-  cells: [
-    { id: 'replay', label: 'replay in the process', bytes: EXPECTED.length },
-    { id: 'first', label: 'first run', bytes: EXPECTED.length },
-  ],
-  inputs: (cellId) =>
-    Array.from({ length: KEYS }, (_, n) => ({
-      key: cellId === 'first' ? undefined : `ik_${hex(n)}`,
-    })),
-  expected: () => EXPECTED,
-  contenders: [
-    {
-      name: 'once, memory',
-      isAsync: true,
-      async load() {
-        const { createOnce } = await import('../../dist/once/index.js');
-        const { memoryStore } = await import('../../dist/store/memory.js');
-        const once = createOnce({ store: memoryStore() });
-        return withKey((key) => once(key, async () => RESULT));
-      },
-      read: JSON.stringify,
-    },
-    {
-      name: 'the bare function',
-      isAsync: true,
-      load: async () => withKey(async () => RESULT),
-      read: JSON.stringify,
-    },
-  ],
-  ratios: [{ of: 'the bare function', over: 'once, memory' }],
-};
+async function measureKinds(kinds, keyCount, count, rounds) {
+  const contenders = CONTENDERS.map((name) => ({
+    name,
+    ...startChild(`once, ${name}`, callProcess, [name]),
+  }));
+  const label = `a replay from the store, ${keyCount.toLocaleString('en')} keys`;
+  try {
+    for (const { ask } of contenders) await ask({ keyCount });
+    const measures = [];
+    for (const kind of kinds) {
+      for (const { ask } of contenders) {
+        for (const each of [WARM_UP, count]) await ask({ kind, count: each });
+      }
+      const { cpuUs } = await measureInTurn(contenders, rounds, ({ ask }) => ask({ kind, count }));
+      const what = { first: 'a first run', cached: 'a replay from the cache' }[kind] ?? label;
+      const id = kind === 'stored' ? `stored ${keyCount}` : kind;
+      measures.push(measureOf({ id, what, unit: 'µs' }, cpuUs, { addedTo: [BARE] }));
+    }
+    return measures;
+  } finally {
+    for (const { stop } of contenders) await stop();
+  }
+}

@@ -1,8 +1,7 @@
-/** A server for the benchmark. The path decides what it does. */
+/** A server for the benchmark of fetch. The path decides what it does. */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const CALL_MS = 20;
 const EVENTS = 40;
 const EVENT_MS = 5;
 
@@ -13,11 +12,10 @@ const server = createServer(async (request, response) => {
     for (let n = 0; n < EVENTS; n++) {
       await sleep(EVENT_MS);
       // The time of sending, by the clock that all processes of a machine share.
-      response.write(`data: {"n":${n},"sentAt":${performance.timeOrigin + performance.now()}}\n\n`);
+      response.write(`data: {"n":${n},"sentAtNs":${process.hrtime.bigint()}}\n\n`);
     }
-    return response.end();
+    return response.end('data: [DONE]\n\n');
   }
-  await sleep(CALL_MS);
   response.writeHead(200, { 'content-type': 'application/json' }).end('{"ok":true}');
 });
 server.listen(0, '127.0.0.1', () => process.send?.(server.address()));

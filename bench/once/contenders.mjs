@@ -2,6 +2,8 @@
  * Ways to run a function once for each order. All share the servers, and each has its own connection. A
  * way takes an order and returns its receipt, which `receiptOf` makes once.
  */
+import path from 'node:path';
+import { buildNames, loadModule, SAMEKEY } from '../build.mjs';
 import { createRandom } from '../random.mjs';
 
 /**
@@ -24,45 +26,77 @@ async function nodeRedis(url) {
   return await createClient({ url }).connect();
 }
 
+/** Opens a store of one build. @typedef {(build: string, servers: Servers) => Promise<any>} OpenStore */
+
+/** @type {Record<string, OpenStore>} */
+const OPEN_STORE = {
+  async memory(build) {
+    const { memoryStore } = await loadModule(build, 'store/memory.js');
+    return memoryStore();
+  },
+  async LMDB(build, { folder }) {
+    const { lmdbStore } = await loadModule(build, 'store/lmdb.js');
+    return lmdbStore({ path: path.join(folder, build) });
+  },
+  async Redis(build, { redisUrl }) {
+    const { redisStore } = await loadModule(build, 'store/redis.js');
+    return redisStore({ client: await nodeRedis(redisUrl) });
+  },
+  async PostgreSQL(build, { postgresUrl }) {
+    const { default: pg } = await import('pg');
+    const { postgresStore } = await loadModule(build, 'store/postgres.js');
+    // Two builds may differ in their tables.
+    const database = build.replace(/\W+/g, '_');
+    const admin = new pg.Client(postgresUrl);
+    await admin.connect();
+    await admin.query(`CREATE DATABASE ${database}`);
+    await admin.end();
+    const url = Object.assign(new URL(postgresUrl), { pathname: `/${database}` });
+    const store = postgresStore({ pool: new pg.Pool({ connectionString: url.href }) });
+    await store.migrate();
+    return store;
+  },
+};
+
 /**
+ * @param {string} build
  * @param {any} store
  * @param {Way} receiptOf
  * @returns {Promise<Way>}
  */
-async function samekey(store, receiptOf) {
-  const { keyOf } = await import('../../dist/index.js');
-  const { createOnce } = await import('../../dist/once/index.js');
+async function samekey(build, store, receiptOf) {
+  const { keyOf } = await loadModule(build, 'index.js');
+  const { createOnce } = await loadModule(build, 'once/index.js');
   const once = createOnce({ store });
   return (order) => once(keyOf(/** @type {any} */ (order)), () => receiptOf(order));
 }
 
+/**
+ * @param {string} store such as `Redis`
+ * @returns {Record<string, Contender>}
+ */
+export const contendersOf = (store) => ({
+  ...Object.fromEntries(
+    buildNames().map((build) => [
+      build,
+      async (/** @type {Servers} */ servers, /** @type {Way} */ receiptOf) =>
+        samekey(build, await OPEN_STORE[store]?.(build, servers), receiptOf),
+    ]),
+  ),
+  ...OTHERS[store],
+});
+
+export const POWERTOOLS = '@aws-lambda-powertools/idempotency';
+export const NODE_IDEMPOTENCY = '@node-idempotency/core';
+
 /** @type {Record<string, Contender>} */
-export const CONTENDERS = {
-  async 'samekey, memory'(_, receiptOf) {
-    const { memoryStore } = await import('../../dist/store/memory.js');
-    return samekey(memoryStore(), receiptOf);
-  },
-  async 'samekey, LMDB'({ folder }, receiptOf) {
-    const { lmdbStore } = await import('../../dist/store/lmdb.js');
-    return samekey(lmdbStore({ path: folder }), receiptOf);
-  },
-  async 'samekey, Redis'({ redisUrl }, receiptOf) {
-    const { redisStore } = await import('../../dist/store/redis.js');
-    return samekey(redisStore({ client: await nodeRedis(redisUrl) }), receiptOf);
-  },
-  async 'samekey, Redis by ioredis'({ redisUrl }, receiptOf) {
+const ON_REDIS = {
+  async 'samekey by ioredis'({ redisUrl }, receiptOf) {
     const { Redis } = await import('ioredis');
-    const { redisStore } = await import('../../dist/store/redis.js');
-    return samekey(redisStore({ client: new Redis(redisUrl) }), receiptOf);
+    const { redisStore } = await loadModule(SAMEKEY, 'store/redis.js');
+    return samekey(SAMEKEY, redisStore({ client: new Redis(redisUrl) }), receiptOf);
   },
-  async 'samekey, PostgreSQL'({ postgresUrl }, receiptOf) {
-    const { default: pg } = await import('pg');
-    const { postgresStore } = await import('../../dist/store/postgres.js');
-    const store = postgresStore({ pool: new pg.Pool({ connectionString: postgresUrl }) });
-    await store.migrate();
-    return samekey(store, receiptOf);
-  },
-  async '@aws-lambda-powertools/idempotency, Redis'({ redisUrl }, receiptOf) {
+  async [POWERTOOLS]({ redisUrl }, receiptOf) {
     const { IdempotencyConfig, makeIdempotent } = await import(
       '@aws-lambda-powertools/idempotency'
     );
@@ -78,7 +112,7 @@ export const CONTENDERS = {
       })
     );
   },
-  async '@node-idempotency/core, Redis'({ redisUrl }, receiptOf) {
+  async [NODE_IDEMPOTENCY]({ redisUrl }, receiptOf) {
     const { Idempotency } = await import('@node-idempotency/core');
     const { RedisStorageAdapter } = await import('@node-idempotency/storage-adapter-redis');
     const storage = new RedisStorageAdapter({ url: redisUrl });
@@ -99,3 +133,6 @@ export const CONTENDERS = {
     };
   },
 };
+
+/** The contenders beside the builds of samekey, by store. @type {Record<string, Record<string, Contender>>} */
+const OTHERS = { Redis: ON_REDIS };

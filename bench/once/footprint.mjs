@@ -161,7 +161,7 @@ async function postgresFootprint() {
 }
 
 /** Of a process, its children, and its ended children. @param {number} pid */
-function processTreeMicros(pid) {
+export function processTreeMicros(pid) {
   const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK']));
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
   const ticks = [String(pid), ...children].filter(Boolean).map((each) => {

@@ -1,14 +1,13 @@
 /**
  * A process for one contender, driven by `groups/once-stores.mjs` over IPC.
  *
- * Messages: `{ servers }` → `{ checked: true }`; `{ measureMs }` → `{ perSecond }`. The answer to either
- * can be `{ error }`.
+ * Messages: `{ servers }` → `{ checked: true }`; `{ callers, count }` → `{ perSecond, cpuUs }`, where
+ * `cpuUs` is the processor time of a key. The answer to either can be `{ error }`.
  */
-import { CONTENDERS, textOf } from './contenders.mjs';
+import { contendersOf, textOf } from './contenders.mjs';
 
-const CALLERS = 64;
 const RECEIPT_BYTES = 1024;
-const [name = ''] = process.argv.slice(2);
+const [store = '', name = ''] = process.argv.slice(2);
 const text = textOf(RECEIPT_BYTES);
 
 /** How often the function ran, by order. */
@@ -26,9 +25,7 @@ const nextOrder = () => ({ id: `${process.pid}-${name}-${orderCount++}` });
 
 process.on('message', async (/** @type {any} */ message) => {
   try {
-    process.send?.(
-      message.servers ? await open(message.servers) : await measure(message.measureMs),
-    );
+    process.send?.(message.servers ? await open(message.servers) : await measure(message));
   } catch (error) {
     process.send?.({ error: error instanceof Error ? error.message : String(error) });
   }
@@ -37,7 +34,7 @@ process.on('disconnect', () => process.exit());
 
 /** @param {import('./contenders.mjs').Servers} servers */
 async function open(servers) {
-  run = await /** @type {import('./contenders.mjs').Contender} */ (CONTENDERS[name])(
+  run = await /** @type {import('./contenders.mjs').Contender} */ (contendersOf(store)[name])(
     servers,
     receiptOf,
   );
@@ -53,16 +50,16 @@ async function open(servers) {
   return { checked: true };
 }
 
-/** @param {number} measureMs */
-async function measure(measureMs) {
-  const startedAt = performance.now();
-  let doneCount = 0;
+/** @param {{ callers: number, count: number }} load */
+async function measure({ callers, count }) {
+  let left = count;
   const caller = async () => {
-    while (performance.now() - startedAt < measureMs) {
-      await run(nextOrder());
-      doneCount++;
-    }
+    while (left-- > 0) await run(nextOrder());
   };
-  await Promise.all(Array.from({ length: CALLERS }, caller));
-  return { perSecond: (doneCount / (performance.now() - startedAt)) * 1e3 };
+  const before = process.cpuUsage();
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: callers }, caller));
+  const seconds = (performance.now() - startedAt) / 1e3;
+  const { user, system } = process.cpuUsage(before);
+  return { perSecond: count / seconds, cpuUs: (user + system) / count };
 }

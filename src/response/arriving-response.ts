@@ -1,5 +1,5 @@
 import { decoder } from '../engine/utf8.js';
-import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../once/abort.js';
+import { type AbortSource, LazyAbort, whenAborted } from '../once/abort.js';
 import type { RunContext } from '../once/call-function.js';
 import type { LiveFunction, Subscriber } from '../once/live.js';
 import type { Verdict } from '../providers/provider.js';
@@ -160,12 +160,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     };
     let isStreaming = false;
     try {
-      const sending = this.#send(upstream);
-      const response = await untilAborted(sending, upstream).catch((error) => {
-        // A response that ignores the abort may still arrive, and would hold a connection.
-        sending.then(({ body }) => cancelBody(body)).catch(() => {});
-        throw error;
-      });
+      const response = await this.#answer(upstream);
       idle.touch();
       const { maxBytes, judge } = this.#rules;
       const arrived = await readArrived(response.body, maxBytes);
@@ -216,6 +211,27 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     } finally {
       if (!isStreaming) stop();
     }
+  }
+
+  #answer(upstream: LazyAbort): Promise<ResponseData> {
+    return new Promise((resolve, reject) => {
+      const sending = this.#send(upstream);
+      const stopListening = upstream.listen(() => {
+        reject(upstream.reason);
+        // A response that ignores the abort may still arrive, and would hold a connection.
+        sending.then(({ body }) => cancelBody(body)).catch(() => {});
+      });
+      sending.then(
+        (response) => {
+          stopListening();
+          resolve(response);
+        },
+        (error) => {
+          stopListening();
+          reject(error);
+        },
+      );
+    });
   }
 
   /** Hands the rest of a response to all subscribers while it arrives. */

@@ -71,11 +71,24 @@ export function toResponse({ status, statusText, headers, url, body }: ResponseD
   const response = new Response(hasNoBody(status) ? null : (body as BodyInit | null), {
     status,
     statusText,
-    headers: headersOf(headers),
+    headers: initOf(headers) ?? headersOf(headers),
   });
   // A constructed response has no URL.
   if (url !== '') Object.defineProperty(response, 'url', { value: url });
   return response;
+}
+
+/**
+ * Returns the headers as an object, which @hono/node-server sends without making `Headers` of it, if no
+ * name occurs twice. To a body without a type that server adds one only if it gets `Headers`.
+ */
+function initOf(lines: readonly HeaderLine[]): Record<string, string> | undefined {
+  const init: Record<string, string> = {};
+  for (const [name, value] of lines) {
+    if (name in init) return undefined;
+    init[name] = value;
+  }
+  return 'content-type' in init ? init : undefined;
 }
 
 /** Returns the lines as `Headers`. */

@@ -210,9 +210,12 @@ export class IdempotencyRules<Incoming> {
         onStart,
         traceparent: headers.get('traceparent') ?? undefined,
         send: async (abort) => {
-          const answer = await run(abort).catch((error) => {
+          let answer: ResponseData;
+          try {
+            answer = await run(abort);
+          } catch (error) {
             throw abort.aborted ? error : new HandlerError(error);
-          });
+          }
           const outer = (headersBefore ?? []).filter(
             ([name, value]) =>
               !BODY_HEADERS.has(name) &&

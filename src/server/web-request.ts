@@ -8,6 +8,7 @@ import {
   type ResponseData,
   toResponse,
 } from '../response/response-data.js';
+import { immediateData } from './immediate-response.js';
 import { lazyRequest } from './lazy-request.js';
 
 /** A control character, or a byte that is not UTF-8. */
@@ -30,7 +31,11 @@ const isFacade = (request: Request) =>
   Object.getPrototypeOf(request) !== request.constructor.prototype;
 
 /** Returns the data of a handler's response. */
-export function dataOfHandler(response: Response): ResponseData {
+export const dataOfHandler = (response: Response): ResponseData =>
+  immediateData(response) ?? streamedData(response);
+
+/** Returns the same with the body as a stream. */
+export function streamedData(response: Response): ResponseData {
   // A `Response` of @hono/node-server gets a content type when its body is read, and sends another one
   // when it is not. Without a content type samekey sends what the server sends for a body without one.
   const isTyped = response.headers.has('content-type');
