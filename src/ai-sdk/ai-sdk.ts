@@ -7,7 +7,8 @@ import type { OnceStats } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
 import { optionOf, readOptions } from '../options/read.js';
 import { Exchanges } from '../response/exchanges.js';
-import { headOf, type StoredResponse } from '../response/stored-response.js';
+import { linesOf } from '../response/response-data.js';
+import { type StoredResponse, sharedHead } from '../response/stored-response.js';
 import { type CallParams, isProviderState, keyOfCall, readCall } from './call.js';
 import { type IdempotencyMiddlewareOptions, middlewareOptions } from './options.js';
 import { PartLines } from './part-lines.js';
@@ -124,8 +125,8 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       isStored: settings.providerState === 'store' || !isProviderState(given),
       signal: given.abortSignal,
       onStart: (settled) => lines.hold(key, settled),
-      send: async (abortSignal) => {
-        const made = await make({ ...call.params, abortSignal });
+      send: async (abort) => {
+        const made = await make({ ...call.params, abortSignal: abort.signal });
         request = made.request;
         return lines.toResponse(key, made.head, made.parts, new PartWatch(type));
       },
@@ -206,7 +207,10 @@ interface Head {
 
 /** Without cookies, which belong to one client. */
 function keptHeaders({ headers }: NonNullable<Generated['response']>) {
-  return headers && Object.fromEntries(headOf(new Response(null, { headers })).headers);
+  if (headers === undefined) return undefined;
+  const lines = linesOf(new Headers(headers));
+  const head = { status: 200, statusText: '', url: '', headers: lines };
+  return Object.fromEntries(sharedHead(head, false).headers);
 }
 
 function streamOf(part: Part): ReadableStream<Part> {

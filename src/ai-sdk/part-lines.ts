@@ -2,6 +2,7 @@ import { parse, stringify } from 'devalue';
 import { decoder, encoder } from '../engine/utf8.js';
 import { joinChunks } from '../response/chunks.js';
 import { BrokenResponseError, ResponseNotKeptError } from '../response/errors.js';
+import type { ResponseBody, ResponseData } from '../response/response-data.js';
 import { setTimer } from '../runtime/runtime.js';
 import type { Part, PartWatch } from './part-watch.js';
 
@@ -22,7 +23,7 @@ type Unwritten = Map<string, unknown>;
  */
 export class PartLines {
   readonly #held = new Map<string, { readonly unwritten: Unwritten; inProgressCount: number }>();
-  readonly #watches = new WeakMap<Response, PartWatch>();
+  readonly #watches = new WeakMap<ResponseData, PartWatch>();
   #count = 0;
 
   /** Holds unwritable parts until all readers have started; then they hold them themselves. */
@@ -37,7 +38,12 @@ export class PartLines {
     settled.then(() => setTimer(release, 0));
   }
 
-  toResponse(key: string, head: unknown, parts: ReadableStream<Part>, watch: PartWatch): Response {
+  toResponse(
+    key: string,
+    head: unknown,
+    parts: ReadableStream<Part>,
+    watch: PartWatch,
+  ): ResponseData {
     const source = parts.getReader();
     const unwritten = this.#held.get(key)?.unwritten;
     let hasBegun = false;
@@ -69,25 +75,25 @@ export class PartLines {
       // An error empties the queue of a stream, so the queue must be empty before the end.
       { highWaterMark: 0 },
     );
-    const response = new Response(lines);
+    const response = { status: 200, statusText: '', url: '', headers: [], body: lines };
     this.#watches.set(response, watch);
     return response;
   }
 
   /** The judge of a response that `toResponse` returned. */
-  judgeOf(response: Response): PartWatch | undefined {
+  judgeOf(response: ResponseData): PartWatch | undefined {
     return this.#watches.get(response);
   }
 
   /** Returns the head, and the parts as they arrive, converted by `present`. They end when `settle` resolves. */
   async read(
     key: string,
-    { body }: Response,
+    { body }: ResponseData,
     present: (part: Part) => Part,
     settle: () => Promise<void>,
   ): Promise<{ head: unknown; parts: ReadableStream<Part> }> {
     const unwritten = this.#held.get(key)?.unwritten;
-    const lines = new LineReader(body as ReadableStream<Uint8Array>);
+    const lines = new LineReader(body as Exclude<ResponseBody, null>);
     const head = await lines.next();
     const parts = new ReadableStream<Part>(
       {
@@ -134,13 +140,14 @@ function fromLine(line: string, unwritten?: Unwritten): unknown {
 
 /** Reads a body line by line. */
 class LineReader {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** Bytes that were read and not returned yet, from `#at` on. */
   #bytes: Uint8Array = new Uint8Array();
   #at = 0;
 
-  constructor(body: ReadableStream<Uint8Array>) {
-    this.#reader = body.getReader();
+  constructor(body: Uint8Array | ReadableStream<Uint8Array>) {
+    if (body instanceof Uint8Array) this.#bytes = body;
+    else this.#reader = body.getReader();
   }
 
   async next(): Promise<string | undefined> {
@@ -160,14 +167,13 @@ class LineReader {
     }
   }
 
-  cancel(reason: unknown): Promise<void> {
-    return this.#reader.cancel(reason);
+  async cancel(reason: unknown): Promise<void> {
+    await this.#reader?.cancel(reason);
   }
 
   async #more(): Promise<Uint8Array | undefined> {
     try {
-      const { done, value } = await this.#reader.read();
-      return done ? undefined : value;
+      return (await this.#reader?.read())?.value;
     } catch (error) {
       // The parts contain the failure themselves. For readers the answer ends here.
       if (error instanceof BrokenResponseError || error instanceof ResponseNotKeptError) {

@@ -3,7 +3,6 @@ import { LRUCache } from 'lru-cache';
 import { priceTable } from '../cost/prices.js';
 import { savingOf } from '../cost/saving.js';
 import { decoder } from '../engine/utf8.js';
-import { scoped } from '../index.js';
 import type { OnceStats } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
 import { optionOf, readOptions } from '../options/read.js';
@@ -18,9 +17,10 @@ import {
 import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
 import { isProviderState } from '../request/provider-state.js';
-import { bodyIdentity, keyOfRequest } from '../request/request-key.js';
+import { RequestKeys } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
 import { ResponseJudge } from '../response/judge.js';
+import { dataOf, toResponse } from '../response/response-data.js';
 import type { StoredResponse } from '../response/stored-response.js';
 import { type FetchOptions, fetchOptions } from './options.js';
 
@@ -64,6 +64,7 @@ export interface IdempotentFetch extends PlatformFetch {
 const FRESH = 'samekey-fresh';
 const SAMPLE = 'samekey-sample';
 const SCOPE = 'samekey-scope';
+const OWN = [FRESH, SAMPLE, SCOPE];
 
 /** The number of duplicates of one key that causes a `repeats` event. */
 const REPEATS_PER_WARNING = 10;
@@ -112,6 +113,7 @@ class Sender {
   readonly #sender: FetchFunction;
   readonly #methods: ReadonlySet<string>;
   readonly #header: KeyHeader;
+  readonly #keys: RequestKeys;
   readonly #repeats = new LRUCache<string, number>({ max: 1000 });
 
   constructor(options: FetchOptions) {
@@ -119,12 +121,13 @@ class Sender {
       hintAt: optionOf({ createOnce: onceOptions }),
     });
     const { fetch = globalThis.fetch, methods, prices, currency } = settings;
-    this.#settings = { ...settings, identity: bodyIdentity(settings.identity) };
+    this.#settings = settings;
     // A platform's `fetch` must not be called as a method of this object.
     this.#fetch = (input, init) => fetch(input, init);
     this.#sender = senderOf(fetch);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(settings);
+    this.#keys = new RequestKeys(settings, settings.headerName);
     const table = prices && priceTable({ prices, ...(currency !== undefined && { currency }) });
     this.exchanges = new Exchanges(
       {
@@ -142,75 +145,65 @@ class Sender {
       const url = new URL(isRequest(input) ? input.url : String(input), baseUrl());
       if (this.#settings.applies({ method, url }) === false) return this.#fetch(input, init);
     }
-    const request = await readRequest(input, init);
-    const { headers, signal } = request;
+    const reading = readRequest(input, init);
+    const request = reading instanceof Promise ? await reading : reading;
+    const { headers, given, signal } = request;
     const { providerState } = this.#settings;
+    const callersKey = this.#header.read(given);
     // A caller's own key says which request it is.
     const isState =
-      providerState !== 'store' &&
-      this.#header.read(headers) === undefined &&
-      isProviderState(request);
+      providerState !== 'store' && callersKey === undefined && isProviderState(request);
+    // `headers` is a copy: the caller's headers stay as they are.
+    const deleteOwn = () => {
+      for (const name of OWN) if (given.has(name)) headers.delete(name);
+    };
     if (isState && providerState === 'pass') {
-      deleteOwn(headers);
+      deleteOwn();
       return send(request, headers, signal, this.#sender);
     }
-    const { key, fingerprint, sentKey } = await this.#keyOf(request);
-    const fresh = /^(?:1|true)$/i.test(headers.get(FRESH) ?? '');
-    // `headers` is a copy: the caller's headers stay as they are.
-    deleteOwn(headers);
-    headers.set(this.#header.name, this.#header.write(sentKey));
+    const wishes = { scope: given.get(SCOPE) ?? undefined, sample: given.get(SAMPLE) ?? undefined };
+    const deriving = this.#keys.of(request, wishes);
+    const derived = deriving instanceof Promise ? await deriving : deriving;
+    let { key } = derived;
+    if (callersKey !== undefined) {
+      const { keyFormat } = this.#settings;
+      if (keyFormat !== undefined) this.#header.require(callersKey, keyFormat);
+      key = derived.keyForCaller(callersKey);
+    }
+    deleteOwn();
+    headers.set(this.#header.name, this.#header.write(callersKey ?? key));
     const { response, outcome } = await this.exchanges.run({
       key,
-      fingerprint,
+      fingerprint: callersKey && derived.contentKey,
       url: request.url,
-      fresh,
+      fresh: /^(?:1|true)$/i.test(given.get(FRESH) ?? ''),
       signal,
       isStored: !isState,
-      traceparent: headers.get('traceparent') ?? undefined,
+      traceparent: given.get('traceparent') ?? undefined,
       onStart: this.#settings.waitUntil,
-      send: (signal) => send(request, headers, signal, this.#sender),
+      send: async (abort) =>
+        dataOf(`the response of ${key}`, await send(request, headers, abort.signal, this.#sender)),
     });
-    if (outcome !== 'executed') this.#countRepeat(key, request);
-    return response;
-  }
-
-  /** Returns the key in the store, the fingerprint for a caller's own key, and the key that is sent. */
-  async #keyOf(request: OutgoingRequest) {
-    const { headers } = request;
-    const { scope } = this.#settings;
-    const requestScope = headers.get(SCOPE);
-    const scopes = [...[scope].flat(), ...(requestScope ? [requestScope] : [])];
-    const ignoredHeaders = [...this.#settings.ignoredHeaders, this.#header.name];
-    const settings = { ...this.#settings, scope: scopes, ignoredHeaders };
-    const derived = await keyOfRequest(request, settings, headers.get(SAMPLE) ?? undefined);
-    const callersKey = this.#header.read(headers);
-    if (callersKey === undefined) {
-      return { key: derived.key, fingerprint: undefined, sentKey: derived.key };
+    if (outcome !== 'executed' && this.#settings.onEvent !== undefined) {
+      this.#countRepeat(key, request);
     }
-    const { keyFormat } = this.#settings;
-    if (keyFormat !== undefined) this.#header.require(callersKey, keyFormat);
-    const key = scoped([...derived.callersScope, "caller's key"], callersKey);
-    return { key, fingerprint: derived.contentKey, sentKey: callersKey };
+    return toResponse(response);
   }
 
   /** Warns a caller that samples, and so may expect a different answer each time. */
-  #countRepeat(key: string, { body, headers }: OutgoingRequest): void {
+  #countRepeat(key: string, { body, given }: OutgoingRequest): void {
     const count = (this.#repeats.get(key) ?? 0) + 1;
     this.#repeats.set(key, count);
     if (count !== REPEATS_PER_WARNING) return;
     const temperature = temperatureIn(body);
     if (temperature === undefined || temperature <= 0) return;
-    const traceparent = headers.get('traceparent') ?? undefined;
+    const traceparent = given.get('traceparent') ?? undefined;
     try {
       this.#settings.onEvent?.({ type: 'repeats', key, traceparent, count, temperature });
     } catch {
       // An error of `onEvent` must not change the response.
     }
   }
-}
-
-function deleteOwn(headers: Headers): void {
-  for (const name of [FRESH, SAMPLE, SCOPE]) headers.delete(name);
 }
 
 function temperatureIn(body: string | Uint8Array): number | undefined {

@@ -7,12 +7,28 @@ import {
   timerSource,
 } from '../runtime/runtime.js';
 
-export interface Alarm {
+export class Alarm {
   /** The monotonic time at which it fires. */
   at: number;
   readonly ring: () => void;
   /** On a platform where a timer ends with the request that set it. */
   readonly timer: Timer | undefined;
+  /** Its neighbours in the list of alarms; itself if it is in none. */
+  before: Alarm = this;
+  after: Alarm = this;
+
+  constructor(at: number, ring: () => void, timer: Timer | undefined) {
+    this.at = at;
+    this.ring = ring;
+    this.timer = timer;
+  }
+
+  remove(): void {
+    this.before.after = this.after;
+    this.after.before = this.before;
+    this.before = this;
+    this.after = this;
+  }
 }
 
 /** How early a timer may fire: it counts whole milliseconds from a whole millisecond. */
@@ -31,8 +47,11 @@ const LATE_MS = 100;
 export class Alarms {
   readonly #delayMs: number;
   readonly #hasOwnTimers = isBoundToRequest();
-  /** In the order in which they fire. */
-  readonly #alarms = new Set<Alarm>();
+  /**
+   * Between the first alarm, which is after it, and the last. A list, because a set moves its entries to
+   * a new table after every few deletions: 0.9 KB a call.
+   */
+  readonly #ends = new Alarm(Number.POSITIVE_INFINITY, () => {}, undefined);
   #timer: Timer | undefined;
   #timerSource: unknown;
   /** The time at which the timer should fire. */
@@ -49,10 +68,10 @@ export class Alarms {
   set(ring: () => void): Alarm {
     const now = monotonicMs();
     const at = now + this.#delayMs;
-    if (this.#hasOwnTimers) return { at, ring, timer: setTimer(ring, this.#delayMs) };
+    if (this.#hasOwnTimers) return new Alarm(at, ring, setTimer(ring, this.#delayMs));
     if (this.#timer !== undefined && !this.#isTrusted(now)) this.#dropTimer(now);
-    const alarm = { at, ring, timer: undefined };
-    this.#alarms.add(alarm);
+    const alarm = new Alarm(at, ring, undefined);
+    this.#append(alarm);
     this.#seenAt = now;
     if (this.#timer === undefined) this.#wakeForFirst(now);
     else if (!this.#isKeepingAlive) {
@@ -67,12 +86,24 @@ export class Alarms {
       clearTimer(alarm.timer);
       return;
     }
-    this.#alarms.delete(alarm);
-    if (this.#alarms.size > 0 || this.#timer === undefined || !this.#isKeepingAlive) return;
+    alarm.remove();
+    if (!this.#isEmpty || this.#timer === undefined || !this.#isKeepingAlive) return;
     this.#isKeepingAlive = false;
     // The next alarm reuses the timer, unless it would keep the process alive.
     if (this.#timer.unref === undefined) this.#dropTimer(this.#seenAt);
     else this.#timer.unref();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#ends.after === this.#ends;
+  }
+
+  #append(alarm: Alarm): void {
+    const last = this.#ends.before;
+    alarm.before = last;
+    alarm.after = this.#ends;
+    last.after = alarm;
+    this.#ends.before = alarm;
   }
 
   #isTrusted(now: number): boolean {
@@ -92,13 +123,15 @@ export class Alarms {
 
   /** Moves every alarm to a new clock, keeping the time it has left. */
   #changeClock(from: number, to: number): void {
-    for (const alarm of this.#alarms) alarm.at += to - from;
+    for (let alarm = this.#ends.after; alarm !== this.#ends; alarm = alarm.after) {
+      alarm.at += to - from;
+    }
   }
 
   #wakeForFirst(now: number): void {
     if (this.#isRinging) return;
-    const [first] = this.#alarms;
-    if (first === undefined) return;
+    const first = this.#ends.after;
+    if (first === this.#ends) return;
     const timer = setTimer(() => this.#wake(timer), Math.max(0, first.at - now));
     this.#timer = timer;
     this.#timerSource = timerSource();
@@ -119,10 +152,10 @@ export class Alarms {
     const until = Math.max(now, this.#wakesAt);
     this.#isRinging = true;
     try {
-      for (const alarm of this.#alarms) {
-        if (alarm.at > until) break;
-        this.#alarms.delete(alarm);
-        alarm.ring();
+      // Its own time is infinite.
+      for (let first = this.#ends.after; first.at <= until; first = this.#ends.after) {
+        first.remove();
+        first.ring();
       }
     } finally {
       this.#isRinging = false;

@@ -1,5 +1,5 @@
-import { clearTimer, setTimer } from '../runtime/runtime.js';
 import type { LazyAbort } from './abort.js';
+import type { Alarms } from './alarms.js';
 import { jsonCodec, richCodec } from './codec.js';
 import { type OnceError, timedOut, UnstorableResultError } from './errors.js';
 import type { OnceSettings } from './options.js';
@@ -29,42 +29,68 @@ export type Ended =
   /** `free`: nothing is stored. `unknown`: its effects are unknown. `unsettled`: it may still run. `lost`: another owner has the key. */
   | { readonly type: 'free' | 'unknown' | 'unsettled' | 'lost'; readonly error: unknown };
 
-/** Calls the function, and waits until it settles, times out or is interrupted. */
-export async function callFunction(
+/**
+ * Calls the function, and waits until it settles, times out or is interrupted.
+ *
+ * @param timeLimits Alarms after `timeoutMs`.
+ */
+export function callFunction(
   context: RunContext,
   fn: (context: RunContext) => unknown,
   settings: OnceSettings,
+  timeLimits: Alarms | undefined,
   interruption: Interruption,
 ): Promise<Ended> {
-  const { timeoutMs } = settings;
-  const timer =
-    timeoutMs === undefined
-      ? undefined
-      : setTimer(() => interruption.raise(timedOut(context.key, timeoutMs)), timeoutMs);
-  let value: unknown;
-  try {
-    value = await interruption.until(() => fn(context));
-  } catch (error) {
-    if (interruption.error !== undefined && error === interruption.error) {
-      context.abort.abort(error);
-      return { type: interruption.error.code === 'SAMEKEY_TIMEOUT' ? 'unsettled' : 'lost', error };
-    }
-    // If the option itself throws, the error counts as unknown …
-    if (decide(settings.unknownErrors, error, true)) return { type: 'unknown', error };
-    // … and is not stored.
-    if (!decide(settings.storeErrors, error, false)) return { type: 'free', error };
-    const own = () => {
-      throw error;
+  // One promise, and none of `Promise.race`: each promise of a run took 0.5 µs on Node 20.
+  return new Promise((resolve) => {
+    const { timeoutMs = 0 } = settings;
+    const alarm = timeLimits?.set(() => interruption.raise(timedOut(context.key, timeoutMs)));
+    const end = (ended: Ended) => {
+      interruption.onRaise = undefined;
+      if (alarm !== undefined) timeLimits?.clear(alarm);
+      resolve(ended);
     };
-    return { type: 'stored', result: encodeError(error), own, error };
-  } finally {
-    clearTimer(timer);
-  }
+    interruption.onRaise = (error) => {
+      end({ type: error.code === 'SAMEKEY_TIMEOUT' ? 'unsettled' : 'lost', error });
+      context.abort.abort(error);
+    };
+    const settle = (value: unknown) => {
+      if (interruption.onRaise !== undefined) end(endedWith(context.key, value, settings));
+    };
+    const refuse = (error: unknown) => {
+      if (interruption.onRaise !== undefined) end(failedWith(error, settings));
+    };
+    let value: unknown;
+    try {
+      value = fn(context);
+    } catch (error) {
+      return refuse(error);
+    }
+    if (isThenable(value)) Promise.resolve(value).then(settle, refuse);
+    else settle(value);
+  });
+}
+
+const isThenable = (value: unknown): boolean =>
+  (typeof value === 'object' || typeof value === 'function') && value !== null && 'then' in value;
+
+function endedWith(key: string, value: unknown, settings: OnceSettings): Ended {
   try {
-    return { type: 'done', result: encodeResult(context.key, value, settings), own: () => value };
+    return { type: 'done', result: encodeResult(key, value, settings), own: () => value };
   } catch (error) {
     return { type: 'free', error };
   }
+}
+
+function failedWith(error: unknown, settings: OnceSettings): Ended {
+  // If the option itself throws, the error counts as unknown …
+  if (decide(settings.unknownErrors, error, true)) return { type: 'unknown', error };
+  // … and is not stored.
+  if (!decide(settings.storeErrors, error, false)) return { type: 'free', error };
+  const own = () => {
+    throw error;
+  };
+  return { type: 'stored', result: encodeError(error), own, error };
 }
 
 /** Asks a predicate of the user, which may throw. */
@@ -102,21 +128,11 @@ export class RunContext implements OnceContext {
 
 /** Ends the wait for a function that may never settle. */
 export class Interruption {
-  error: OnceError | undefined;
-  #reject: (error: OnceError) => void = () => {};
-
-  /** Settles as the call does, or rejects with an error that is raised before. */
-  until(call: () => unknown): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#reject = reject;
-      // Not `resolve(call())`: after adopting another promise, this one could not be rejected.
-      Promise.resolve(call()).then(resolve, reject);
-    });
-  }
+  /** Set while the function is running. */
+  onRaise: ((error: OnceError) => void) | undefined;
 
   raise(error: OnceError): void {
-    this.error = error;
-    this.#reject(error);
+    this.onRaise?.(error);
   }
 }
 

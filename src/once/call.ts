@@ -46,13 +46,15 @@ function faultInCode(key: string): string | undefined {
   return faultOfChosenKey(key);
 }
 
+/** The options of a call without any. */
+export const NO_OPTIONS: InnerCallOptions = {};
+
 /**
- * Checks the arguments of a call.
+ * Checks the arguments of a call other than its key.
  *
- * @throws {TypeError} `SAMEKEY_BAD_KEY`, `SAMEKEY_BAD_ARGUMENT`.
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT`.
  */
-export function checkCall(key: unknown, fn: unknown, options: InnerCallOptions | undefined): void {
-  checkKey(key);
+export function checkCall(key: string, fn: unknown, options: InnerCallOptions): void {
   if (typeof fn !== 'function') {
     fail(
       TypeError,
@@ -60,7 +62,7 @@ export function checkCall(key: unknown, fn: unknown, options: InnerCallOptions |
       `Cannot run ${key}: the second argument is ${nameOf(fn)}, wanted a function`,
     );
   }
-  if (options === undefined) return;
+  if (options === NO_OPTIONS) return;
   requireMembers(options, MEMBERS, 'options of the call');
   const { fingerprint } = options;
   if (fingerprint !== undefined && typeof fingerprint !== 'string') {

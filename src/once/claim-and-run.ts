@@ -45,7 +45,6 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
   const { key, fresh } = plan;
   const { settings, store } = tools;
   const startedAt = monotonicMs();
-  const waitedMs = () => monotonicMs() - startedAt;
   /** The decision about an unknown record, for the next claim, and the attempt of that record. */
   let decided: 'retry' | 'reconciled' | undefined;
   let decidedAttempt = 0;
@@ -54,17 +53,9 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
   let hasAnswer = false;
   /** The store's clock at its first answer, and the owners that were running since. */
   let firstAnswerMs = Number.POSITIVE_INFINITY;
-  const awaitedOwners = new Set<string>();
+  let awaitedOwners: Set<string> | undefined;
   /** A fresh run replaces an earlier result, but not the result of the run it waited for. */
   let takeFinished = fresh;
-  const isNew = ({ owner, finishedAtMs }: StoreRecord) =>
-    awaitedOwners.has(owner) || (finishedAtMs ?? 0) > firstAnswerMs;
-  const decideAbout = async (record: StoreRecord) => {
-    const found = await decide(plan, record, tools);
-    decided = found === 'retry' ? found : 'reconciled';
-    decidedAttempt = record.attempt;
-    fn = found === 'retry' ? plan.fn : () => found.value;
-  };
   try {
     for (;;) {
       if (tools.isClosed) throw closed(key);
@@ -88,38 +79,40 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
         if (isUnwanted(tools, hasWaited)) throw new Abandoned();
         tools.setPhase('running');
         const run = await runUnprotected(key, plan.fn, plan.fingerprint, tools);
-        return toOutcome(run, waitedMs());
+        return toOutcome(run, startedAt);
       }
       hasAnswer = true;
       const { record, nowMs } = answer;
       firstAnswerMs = Math.min(firstAnswerMs, nowMs);
       if (answer.claimed) {
-        const claim = { request, record, sentAt };
-        const release = () => store.release(key, record.owner);
         if (isUnwanted(tools, hasWaited)) {
-          await release();
+          await store.release(key, record.owner);
           throw new Abandoned();
         }
         // The lost attempt is a later one than the decision was about.
         if (decided !== undefined && record.attempt !== decidedAttempt + 1 && record.attempt > 1) {
           try {
-            await decideAbout({ ...record, attempt: record.attempt - 1 });
+            decidedAttempt = record.attempt - 1;
+            ({ decided, fn } = await decide(plan, { ...record, attempt: decidedAttempt }, tools));
           } catch (error) {
-            await release();
+            await store.release(key, record.owner);
             throw error;
           }
         }
-        const held = await holdLease(key, claim, settings, store);
-        if (held === undefined) continue;
+        let held: Claim | undefined = { request, record, sentAt };
+        if (monotonicMs() - sentAt >= settings.leaseMs) {
+          held = await holdLease(key, held, settings, store);
+          if (held === undefined) continue;
+        }
         if (isUnwanted(tools, hasWaited)) {
-          await release();
+          await store.release(key, record.owner);
           throw new Abandoned();
         }
         if (record.attempt > 1 && decided !== 'reconciled') {
           tools.emit({ type: 'unknown', attempt: record.attempt - 1, decision: 'retry' });
         }
         tools.setPhase('running');
-        return toOutcome(await runClaimed(key, held, fn, tools), waitedMs());
+        return toOutcome(await runClaimed(key, held, fn, tools), startedAt);
       }
       if (isAnother(record.fingerprint, plan.fingerprint)) {
         tools.emit({ type: 'mismatch', layer: 'store' });
@@ -127,23 +120,27 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
       }
       const result = storedResult(record);
       if (result !== undefined) {
-        if (!fresh || isNew(record)) {
+        const isNew =
+          awaitedOwners?.has(record.owner) || (record.finishedAtMs ?? 0) > firstAnswerMs;
+        if (!fresh || isNew) {
           // The result has aged while the reply was in flight.
           const repliedMs = nowMs + (monotonicMs() - sentAt);
-          return replay(record, result, repliedMs, hasWaited, waitedMs());
+          return replay(record, result, repliedMs, hasWaited, startedAt);
         }
         // The run that it waited for left no result, and this is the record from before it.
         takeFinished = true;
         continue;
       }
       if (isUnknown(record, nowMs)) {
-        await decideAbout(record);
+        decidedAttempt = record.attempt;
+        ({ decided, fn } = await decide(plan, record, tools));
         continue;
       }
       decided = undefined;
       fn = plan.fn;
       hasWaited = true;
       takeFinished = false;
+      awaitedOwners ??= new Set();
       awaitedOwners.add(record.owner);
       await wait(plan, record, nowMs, tools);
     }
@@ -222,22 +219,22 @@ async function wait(
   await tools.untilChanged(record.leaseEndsAtMs - nowMs + 1);
 }
 
-/** Decides about a record without an outcome, by `onUnknown`. */
+/** Decides by `onUnknown` about a record without an outcome: what runs under the next claim. */
 async function decide(
-  { key }: RunPlan,
+  { key, fn }: RunPlan,
   record: StoreRecord,
   tools: RunTools,
-): Promise<'retry' | { readonly value: unknown }> {
+): Promise<{ readonly decided: 'retry' | 'reconciled'; readonly fn: RunPlan['fn'] }> {
   const { attempt } = record;
   const { settings } = tools;
   const { onUnknown } = settings;
   const found = typeof onUnknown === 'function' ? await onUnknown(record) : onUnknown;
-  if (found === 'retry') return found;
+  if (found === 'retry') return { decided: found, fn };
   if (typeof found === 'object' && found !== null && 'value' in found) {
     // Check the value before the unknown record is taken over.
     encodeResult(key, found.value, settings);
     tools.emit({ type: 'unknown', attempt, decision: 'reconciled' });
-    return found;
+    return { decided: 'reconciled', fn: () => found.value };
   }
   if (found === 'hold') {
     tools.emit({ type: 'unknown', attempt, decision: 'hold' });
@@ -251,8 +248,11 @@ async function decide(
   );
 }
 
-function toOutcome({ own, ...run }: RunResult, waitedMs: number): RunOutcome {
-  return { ...run, own, outcome: own === undefined ? 'joined' : 'executed', waitedMs };
+function toOutcome(run: RunResult, startedAt: number): RunOutcome {
+  const { result, own, isStored, fingerprint, ageMs, leftMs } = run;
+  const outcome = own === undefined ? 'joined' : 'executed';
+  const waitedMs = monotonicMs() - startedAt;
+  return { result, own, isStored, outcome, fingerprint, waitedMs, ageMs, leftMs };
 }
 
 function replay(
@@ -260,7 +260,7 @@ function replay(
   result: StoredResult,
   nowMs: number,
   hasWaited: boolean,
-  waitedMs: number,
+  startedAt: number,
 ): RunOutcome {
   return {
     result,
@@ -268,7 +268,7 @@ function replay(
     isStored: true,
     outcome: hasWaited ? 'joined' : 'replayed',
     fingerprint,
-    waitedMs,
+    waitedMs: monotonicMs() - startedAt,
     ageMs: Math.max(0, nowMs - (finishedAtMs ?? nowMs)),
     leftMs: expiresAtMs - nowMs,
   };

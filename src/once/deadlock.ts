@@ -9,7 +9,7 @@ export interface Awaited {
 
 /** Knows in which run the current code was called. */
 interface RunContextStorage {
-  run<T>(run: Awaited, fn: () => T): T;
+  run<T, A extends unknown[]>(run: Awaited, fn: (...args: A) => T, ...args: A): T;
   getStore(): Awaited | undefined;
 }
 
@@ -42,11 +42,11 @@ function asyncContexts(): RunContextStorage | undefined {
 function synchronousContexts(): RunContextStorage {
   let current: Awaited | undefined;
   return {
-    run(run, fn) {
+    run(run, fn, ...args) {
       const outer = current;
       current = run;
       try {
-        return fn();
+        return fn(...args);
       } finally {
         current = outer;
       }
@@ -56,8 +56,8 @@ function synchronousContexts(): RunContextStorage {
 }
 
 /** Calls the function of a run, so that `currentRun` knows the calls of `once` that it makes. */
-export function inRun<T>(run: Awaited, fn: () => T): T {
-  return contexts().run(run, fn);
+export function inRun<T, A extends unknown[]>(run: Awaited, fn: (...args: A) => T, ...args: A): T {
+  return contexts().run(run, fn, ...args);
 }
 
 /** Returns the run whose function makes this call. Call it before the first `await`. */

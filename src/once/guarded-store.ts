@@ -52,22 +52,20 @@ export class GuardedStore {
     onLost: () => void = () => void this.release(key, request.owner, true),
   ): Promise<ClaimResult> {
     const timeoutMs = Math.min(this.#settings.storeTimeoutMs, request.leaseMs);
-    try {
-      return await this.#guard(
-        key,
-        'claim',
-        timeoutMs,
-        () => this.#store.claim(key, request),
-        ({ claimed }) => {
-          if (claimed) onLost();
-        },
-      );
-    } catch (error) {
-      // An error with a code of samekey means that the store refused the claim.
-      const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
-      if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) onLost();
-      throw error;
-    }
+    return this.#within(
+      timeoutMs,
+      () => this.#store.claim(key, request),
+      ({ claimed }) => {
+        if (claimed) onLost();
+      },
+      (error) => {
+        const failure = this.#failureOf(key, 'claim', timeoutMs, error);
+        // An error with a code of samekey means that the store refused the claim.
+        const { code } = ((failure as Error).cause ?? {}) as { code?: unknown };
+        if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) onLost();
+        return failure;
+      },
+    );
   }
 
   /** `onLate` is called with an answer that arrives after the timeout. */
@@ -161,31 +159,37 @@ export class GuardedStore {
     await this.#store.close();
   }
 
-  async #guard<T>(
+  #guard<T>(
     key: string,
     action: StoreAction,
     timeoutMs: number,
     call: () => Promise<T>,
     onLate: (result: T) => void = () => {},
   ): Promise<T> {
-    try {
-      return await this.#within(timeoutMs, call, onLate);
-    } catch (error) {
-      // A store fails after `storeTimeoutMs`. A shorter timeout does not show that it failed.
-      const isEarly = error instanceof NoAnswerError && timeoutMs < this.#settings.storeTimeoutMs;
-      if (!isEarly) this.#onError(key, action, error);
-      throw storeFailed(key, action, error);
-    }
+    return this.#within(timeoutMs, call, onLate, (error) =>
+      this.#failureOf(key, action, timeoutMs, error),
+    );
   }
 
+  /** Reports a failure, and returns the error for the caller. */
+  #failureOf(key: string, action: StoreAction, timeoutMs: number, error: unknown): unknown {
+    // A store fails after `storeTimeoutMs`. A shorter timeout does not show that it failed.
+    const isEarly = error instanceof NoAnswerError && timeoutMs < this.#settings.storeTimeoutMs;
+    if (!isEarly) this.#onError(key, action, error);
+    return storeFailed(key, action, error);
+  }
+
+  /** Settles with the answer, or rejects with `toFailure` of the store's error or of a `NoAnswerError`. */
   #within<T>(
     timeoutMs: number,
     call: () => Promise<T>,
     onLate: (result: T) => void = () => {},
+    toFailure: (error: unknown) => unknown = (error) => error,
   ): Promise<T> {
     const timeouts = this.#timeoutsAfter(timeoutMs);
     const askedAt = monotonicMs();
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve, rejectWith) => {
+      const reject = (error: unknown) => rejectWith(toFailure(error));
       let isLate = false;
       let wasPaused = false;
       const ring = () => {
@@ -206,7 +210,7 @@ export class GuardedStore {
       };
       const refuse = (error: unknown) => {
         timeouts.clear(timeout);
-        reject(error);
+        if (!isLate) reject(error);
       };
       try {
         call().then(settle, refuse);

@@ -1,8 +1,10 @@
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import type { ClaimRequest } from '../store/store.js';
-import type { Alarm, Alarms } from './alarms.js';
-import { type GuardedStore, NoAnswerError, PAUSE_MS } from './guarded-store.js';
+import type { Alarm } from './alarms.js';
+import { leaseLost } from './errors.js';
+import { NoAnswerError, PAUSE_MS } from './guarded-store.js';
 import { RENEWALS_PER_LEASE } from './options.js';
+import type { Claim, RunTools } from './run.js';
 
 /**
  * How many leases an owner waits for the store after its own lease has run out: for a store that
@@ -15,18 +17,6 @@ const SILENT_LEASES = 4;
 /** A failed renewal is repeated after this fraction of the lease. */
 const RETRIES_PER_LEASE = 10;
 
-/** The callbacks of a lease to its owner. */
-export interface LeaseOwner {
-  /** Whether this process evicted the key: then a missing record must not be claimed again. */
-  readonly isEvicted: boolean;
-  /** Makes `close` wait for a store operation. */
-  finishLater(work: Promise<unknown>): void;
-  /** The lease has run out, and the store has not confirmed the owner: the function should stop. */
-  onUncertain(): void;
-  /** Another owner has the key, or the store has failed for too long. */
-  onLost(): void;
-}
-
 /**
  * The lease of a running function. Together with the store's atomic `claim` it keeps two processes
  * from running one key: a process runs the function only while it holds the lease, and renews it
@@ -38,12 +28,11 @@ export interface LeaseOwner {
  * the key again.
  */
 export class Lease {
-  readonly #store: GuardedStore;
   readonly #key: string;
   readonly #claim: ClaimRequest;
-  readonly #owner: LeaseOwner;
+  readonly #run: RunTools;
+  readonly #onLost: () => void;
   /** Most runs end before the first renewal, so they share a timer for it. */
-  readonly #renewals: Alarms;
   #first: Alarm | undefined;
   #timer: Timer | undefined;
   /** Fires when the lease runs out before a renewal is confirmed. */
@@ -57,25 +46,17 @@ export class Lease {
   #renewing: Promise<void> | undefined;
 
   /**
-   * @param claim The granted request.
-   * @param claimedAt The monotonic time before it was sent. By the store's clock the lease began later.
+   * @param onLost Another owner has the key, or the store has failed for too long.
    */
-  constructor(
-    store: GuardedStore,
-    key: string,
-    claim: ClaimRequest,
-    claimedAt: number,
-    renewals: Alarms,
-    owner: LeaseOwner,
-  ) {
-    this.#store = store;
+  constructor(key: string, { request, sentAt }: Claim, run: RunTools, onLost: () => void) {
     this.#key = key;
-    this.#claim = claim;
-    this.#owner = owner;
-    this.#certainUntil = claimedAt + claim.leaseMs;
-    this.#renewals = renewals;
-    if (this.#leftMs > claim.leaseMs / RENEWALS_PER_LEASE) {
-      this.#first = renewals.set(() => this.#beginRenewal());
+    this.#claim = request;
+    this.#run = run;
+    this.#onLost = onLost;
+    // By the store's clock the lease began later.
+    this.#certainUntil = sentAt + request.leaseMs;
+    if (this.#leftMs > request.leaseMs / RENEWALS_PER_LEASE) {
+      this.#first = run.renewals.set(() => this.#beginRenewal());
     } else {
       this.#schedule();
     }
@@ -102,9 +83,9 @@ export class Lease {
 
   stop(): void {
     this.#isOver = true;
-    if (this.#first !== undefined) this.#renewals.clear(this.#first);
-    clearTimer(this.#timer);
-    clearTimer(this.#end);
+    if (this.#first !== undefined) this.#run.renewals.clear(this.#first);
+    if (this.#timer !== undefined) clearTimer(this.#timer);
+    if (this.#end !== undefined) clearTimer(this.#end);
   }
 
   /** Ends the lease in the store, without an outcome, so that the next caller need not wait for its end. */
@@ -122,10 +103,11 @@ export class Lease {
 
   /** Claims the key again if no other owner has it; returns whether this owner has it now. */
   async reclaim(): Promise<boolean> {
-    if (this.#owner.isEvicted) return false;
+    // Then a missing record must not be claimed again.
+    if (this.#run.isEvicted) return false;
     const askedAt = monotonicMs();
     const request = { ...this.#claim, takeUnknown: false, takeFinished: false };
-    const { claimed } = await this.#store.claim(this.#key, request, () => {
+    const { claimed } = await this.#run.store.claim(this.#key, request, () => {
       this.#mayArriveLate = true;
     });
     if (claimed) this.#confirm(askedAt);
@@ -133,7 +115,7 @@ export class Lease {
   }
 
   #endInStore(): Promise<void> {
-    return this.#store.endLease(this.#key, this.#claim.owner);
+    return this.#run.store.endLease(this.#key, this.#claim.owner);
   }
 
   #confirm(askedAt: number): void {
@@ -155,7 +137,7 @@ export class Lease {
 
   #beginRenewal(): void {
     this.#renewing = this.#renew();
-    this.#owner.finishLater(this.#renewing);
+    this.#run.finishLater(this.#renewing);
   }
 
   async #renew(): Promise<void> {
@@ -166,11 +148,11 @@ export class Lease {
     let isSilent = false;
     this.#watchEnd();
     try {
-      isOurs = await this.#store.renew(key, owner, leaseMs, (late) => {
+      isOurs = await this.#run.store.renew(key, owner, leaseMs, (late) => {
         if (!late) return;
         this.#confirm(askedAt);
         // It arrived after `stop` and has extended the lease of an ended run.
-        if (this.#isOver) this.#owner.finishLater(this.#endInStore());
+        if (this.#isOver) this.#run.finishLater(this.#endInStore());
       });
       if (isOurs) this.#confirm(askedAt);
       if (!isOurs && !this.#isOver && !this.#isWriting) isOurs = await this.reclaim();
@@ -202,7 +184,8 @@ export class Lease {
   #becomeUncertain(): void {
     if (this.#isUncertain) return;
     this.#isUncertain = true;
-    this.#owner.onUncertain();
+    // The function should stop.
+    this.#run.abort.abort(leaseLost(this.#key));
   }
 
   /** The lease has run out, and the store has not answered. */
@@ -214,6 +197,6 @@ export class Lease {
 
   #loseLease(): void {
     this.stop();
-    this.#owner.onLost();
+    this.#onLost();
   }
 }

@@ -5,10 +5,16 @@ import { isAnother } from '../store/transition.js';
 import { untilAborted } from './abort.js';
 import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
-import { type CallOptions, checkCall, checkKey, type InnerCallOptions } from './call.js';
+import {
+  type CallOptions,
+  checkCall,
+  checkKey,
+  type InnerCallOptions,
+  NO_OPTIONS,
+} from './call.js';
 import type { OnceContext, RunContext } from './call-function.js';
-import type { RunOutcome, RunPlan } from './claim-and-run.js';
-import { currentRun, waitFor } from './deadlock.js';
+import { Abandoned, type RunOutcome, type RunPlan } from './claim-and-run.js';
+import { type Awaited, currentRun, waitFor } from './deadlock.js';
 import { closed, mismatch } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import { GuardedStore } from './guarded-store.js';
@@ -78,6 +84,8 @@ export interface Once {
 type RunFunction = RunPlan['fn'];
 
 const ignore = () => {};
+const same = <T>(answer: T) => answer;
+const resultOf = ({ value }: Detailed<unknown>) => value;
 
 const COUNTED = {
   executed: 'executed',
@@ -106,11 +114,8 @@ const COUNTED = {
  */
 export function createOnce(options: OnceOptions): Once {
   const onces = new OnceRunner(readOptions(onceOptions, options, 'options of createOnce'));
-  const once = async <T>(
-    key: string,
-    fn: (context: OnceContext) => T | Promise<T>,
-    options?: CallOptions,
-  ) => (await onces.detailed(key, fn, options)).value;
+  const once = (key: string, fn: RunFunction, options?: CallOptions) =>
+    onces.value(key, fn, options);
   return Object.assign(once, {
     detailed: onces.detailed.bind(onces) as Once['detailed'],
     evict: (key: string) => onces.evict(key),
@@ -137,6 +142,7 @@ export class OnceRunner implements SharedRunHost {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly renewals: Alarms;
+  readonly timeLimits: Alarms | undefined;
   isClosed = false;
   readonly #cache: ResultCache;
   /** The runs that callers may join, and all runs. */
@@ -159,53 +165,100 @@ export class OnceRunner implements SharedRunHost {
   constructor(settings: OnceSettings) {
     this.settings = settings;
     this.renewals = new Alarms(settings.leaseMs / RENEWALS_PER_LEASE);
+    const { timeoutMs } = settings;
+    this.timeLimits = timeoutMs === undefined ? undefined : new Alarms(timeoutMs);
     this.#cache = new ResultCache(settings.cache || undefined, settings.clock);
     this.store = new GuardedStore(settings, (key, action, error) =>
       this.emit(key, undefined, { type: 'storeError', action, error }),
     );
   }
 
+  value(key: string, fn: RunFunction, options?: InnerCallOptions): Promise<unknown> {
+    return this.#call(
+      key,
+      fn,
+      options,
+      undefined,
+      resultOf as (answer: LiveAnswer<unknown>) => unknown,
+    );
+  }
+
   detailed<T>(
     key: string,
     fn: (context: RunContext) => T | Promise<T>,
-    options: InnerCallOptions = {},
+    options?: InnerCallOptions,
   ): Promise<Detailed<T>> {
-    return this.#call<T>(key, fn, options) as Promise<Detailed<T>>;
+    return this.#call(key, fn, options, undefined, same) as Promise<Detailed<T>>;
   }
 
   /** `detailed` for a function whose value callers read while it arrives. */
   live<T, S extends Subscriber>(
     key: string,
     call: LiveCall<S>,
-    options: InnerCallOptions = {},
+    options?: InnerCallOptions,
   ): Promise<LiveAnswer<T, S>> {
-    return this.#call<T>(key, call.create, options, call) as Promise<LiveAnswer<T, S>>;
+    return this.#call(key, call.create, options, call, same) as Promise<LiveAnswer<T, S>>;
   }
 
-  async #call<T>(
+  /**
+   * Resolves to what `give` makes of the answer. A replay from the cache takes one promise, because each
+   * one takes as long as the look into the cache.
+   */
+  #call<R>(
+    key: string,
+    fn: RunFunction,
+    options: InnerCallOptions = NO_OPTIONS,
+    liveCall: LiveCall | undefined,
+    give: (answer: LiveAnswer<unknown>) => R,
+  ): Promise<R> {
+    try {
+      const found = this.#cache.get(key);
+      // A key that is in use was checked by an earlier call.
+      if (found === undefined && !this.#joinable.has(key)) checkKey(key);
+      checkCall(key, fn, options);
+      const cached = found && this.#look(key, options, found);
+      if (cached !== undefined) return Promise.resolve(give(this.#replay(key, cached, options)));
+      return this.#joinOrRun(key, fn, options, liveCall, give, currentRun());
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Returns the cached result, if it answers the call. Throws if the call must not be answered. */
+  #look(
+    key: string,
+    { signal, fingerprint, fresh }: InnerCallOptions,
+    cached: CachedResult | undefined,
+  ): CachedResult | undefined {
+    if (this.isClosed) throw closed(key);
+    signal?.throwIfAborted();
+    const isAnswer = !fresh && cached !== undefined && !isAnother(cached.fingerprint, fingerprint);
+    return isAnswer ? cached : undefined;
+  }
+
+  async #joinOrRun<R>(
     key: string,
     fn: RunFunction,
     options: InnerCallOptions,
-    liveCall?: LiveCall,
-  ): Promise<LiveAnswer<T>> {
-    checkCall(key, fn, options);
-    const { signal, fingerprint, fresh = false } = options;
+    liveCall: LiveCall | undefined,
+    give: (answer: LiveAnswer<unknown>) => R,
+    caller: Awaited | undefined,
+  ): Promise<R> {
+    const { fingerprint, fresh = false } = options;
     const calledAt = monotonicMs();
-    const caller = currentRun();
     for (;;) {
-      if (this.isClosed) throw closed(key);
-      signal?.throwIfAborted();
-      const cached = fresh ? undefined : this.#cache.get(key);
-      if (cached !== undefined && !isAnother(cached.fingerprint, fingerprint)) {
-        return this.#replay<T>(key, cached, options);
-      }
+      const cached = this.#look(key, options, this.#cache.get(key));
+      if (cached !== undefined) return give(this.#replay(key, cached, options));
       const shared = this.#runToJoin(key);
       const run = shared ?? this.#start({ key, fingerprint, fresh, fn }, options, liveCall);
-      const join = () =>
-        waitFor(caller, run, () => run.join(options, calledAt, shared !== undefined));
-      const answer = await (shared === undefined
-        ? join()
-        : this.#join(shared, options, calledAt, join));
+      let answer: RunOutcome | Subscriber | undefined;
+      try {
+        answer = await (shared === undefined
+          ? this.#wait(run, options, calledAt, false, caller)
+          : this.#join(shared, options, calledAt, caller));
+      } catch (error) {
+        if (!(error instanceof Abandoned)) throw error;
+      }
       if (answer === undefined) continue;
       if ('cancel' in answer) {
         // The failure of a run that had lost its callers before it started: this caller starts its own.
@@ -216,14 +269,27 @@ export class OnceRunner implements SharedRunHost {
         }
         const outcome = shared === undefined ? 'executed' : 'joined';
         if (shared !== undefined) this.#tellOfSubscriber(shared, options, monotonicMs() - calledAt);
-        return { subscriber: answer, outcome, settled: run.settled.then(ignore, ignore) };
+        const settled = run.settled.then(ignore, ignore);
+        return give({ subscriber: answer, outcome, settled });
       }
       if (isAnother(answer.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
-      if (shared === undefined) return this.#deliver<T>(key, answer, options);
+      if (shared === undefined) return give(this.#deliver(key, answer, options));
       // The run executed nothing here. Its result may be older than this call, or expired.
       if (answer.outcome !== 'executed' && (fresh || answer.leftMs <= 0)) continue;
-      return this.#deliverToJoined<T>(shared, answer, options, monotonicMs() - calledAt);
+      return give(this.#deliverToJoined(shared, answer, options, monotonicMs() - calledAt));
     }
+  }
+
+  /** Waits for the answer of a run. `caller` is the run whose function makes the call, if any. */
+  #wait(
+    run: SharedRun,
+    options: InnerCallOptions,
+    calledAt: number,
+    isDuplicate: boolean,
+    caller: Awaited | undefined,
+  ): Promise<RunOutcome | Subscriber | undefined> {
+    if (caller === undefined) return run.join(options, calledAt, isDuplicate);
+    return waitFor(caller, run, () => run.join(options, calledAt, isDuplicate));
   }
 
   async evict(key: string): Promise<boolean> {
@@ -296,9 +362,11 @@ export class OnceRunner implements SharedRunHost {
   /** The run that calls of this key join. A run whose request has ended is removed. */
   #runToJoin(key: string): SharedRun | undefined {
     // The oldest run first.
-    for (const run of this.#inProgress) {
-      if (!run.isGone) break;
-      this.#remove(run);
+    if (isBoundToRequest()) {
+      for (const run of this.#inProgress) {
+        if (!run.isGone) break;
+        this.#remove(run);
+      }
     }
     const run = this.#joinable.get(key);
     if (!run?.isGone) return run;
@@ -345,28 +413,18 @@ export class OnceRunner implements SharedRunHost {
   }
 
   /** Joins a run that is in progress; `undefined` if the caller must look again. */
-  async #join(
+  #join(
     run: SharedRun,
     options: InnerCallOptions,
     calledAt: number,
-    join: () => Promise<RunOutcome | Subscriber | undefined>,
+    caller: Awaited | undefined,
   ): Promise<RunOutcome | Subscriber | undefined> {
     const { live } = run;
     // An aborted run, a run that started before a caller asked for a fresh one, or a live value whose
     // end is known: another caller gets it only from the store.
     const isTooLate = live?.isOpen === false || (options.fresh && run.phase === 'writing');
-    if (run.abort.aborted || isTooLate) {
-      await run.untilEnded(options, calledAt);
-      return undefined;
-    }
-    if (isAnother(run.fingerprint, options.fingerprint)) {
-      // Only the store knows for which payload the key stands.
-      await run.untilClaimAnswered(options.signal);
-      if (run.phase === 'claiming') return undefined;
-      if (live === undefined) return this.#refuseMismatch(run.key, options);
-      this.emit(run.key, options.traceparent, { type: 'mismatch', layer: 'process' });
-      throw mismatch(run.key, run.currentRecord);
-    }
+    if (run.abort.aborted || isTooLate) return run.untilEnded(options, calledAt);
+    if (isAnother(run.fingerprint, options.fingerprint)) return this.#refuseToJoin(run, options);
     if (this.settings.onDuplicate === 'reject') return run.joinIfIdle(options, calledAt);
     const refusal = live?.refuseSubscriber();
     if (refusal !== undefined) {
@@ -375,11 +433,18 @@ export class OnceRunner implements SharedRunHost {
       throw refusal;
     }
     // A request must not read the stream of another request: its duplicate waits, and gets a copy.
-    if (live !== undefined && isBoundToRequest()) {
-      await run.untilEnded(options, calledAt);
-      return undefined;
-    }
-    return join();
+    if (live !== undefined && isBoundToRequest()) return run.untilEnded(options, calledAt);
+    return this.#wait(run, options, calledAt, true, caller);
+  }
+
+  /** A run of another payload is in progress; `undefined` if it has ended. */
+  async #refuseToJoin(run: SharedRun, options: InnerCallOptions): Promise<undefined> {
+    // Only the store knows for which payload the key stands.
+    await run.untilClaimAnswered(options.signal);
+    if (run.phase === 'claiming') return undefined;
+    if (run.live === undefined) return this.#refuseMismatch(run.key, options);
+    this.emit(run.key, options.traceparent, { type: 'mismatch', layer: 'process' });
+    throw mismatch(run.key, run.currentRecord);
   }
 
   async #refuseMismatch(key: string, { traceparent, signal }: InnerCallOptions): Promise<never> {

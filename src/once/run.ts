@@ -40,6 +40,8 @@ export interface RunTools {
   readonly abort: LazyAbort;
   /** Alarms after a third of `leaseMs`. */
   readonly renewals: Alarms;
+  /** Alarms after `timeoutMs`. */
+  readonly timeLimits: Alarms | undefined;
   /** Whether no caller waits for the result any longer. */
   readonly isAbandoned: boolean;
   /** Whether no new run may start. */
@@ -74,25 +76,12 @@ export async function runClaimed(
   const { settings, store, abort } = tools;
   const { owner, attempt, fencingToken } = claim.record;
   const interruption = new Interruption();
-  const lease = new Lease(store, key, claim.request, claim.sentAt, tools.renewals, {
-    get isEvicted() {
-      return tools.isEvicted;
-    },
-    finishLater: (work) => tools.finishLater(work),
-    onUncertain: () => abort.abort(leaseLost(key)),
-    onLost: () => interruption.raise(leaseLost(key)),
-  });
-  const release = () => {
-    lease.stop();
-    return store.release(key, owner, lease.mayArriveLate);
-  };
+  const lease = new Lease(key, claim, tools, () => interruption.raise(leaseLost(key)));
   const startedAt = monotonicMs();
   const context = new RunContext(key, attempt, fencingToken, abort);
-  const ended = await callFunction(context, fn, settings, interruption);
+  const ended = await callFunction(context, fn, settings, tools.timeLimits, interruption);
   tools.setPhase('writing');
   const durationMs = monotonicMs() - startedAt;
-  const failed = (error: unknown, stored: boolean, unknown = false) =>
-    tools.emit({ type: 'failed', attempt, durationMs, error, stored, unknown });
   if (ended.type === 'lost') return loseLease(key, claim, lease, tools);
   if (!('result' in ended)) {
     const { type, error } = ended;
@@ -101,11 +90,12 @@ export async function runClaimed(
       await lease.end();
       return loseLease(key, claim, lease, tools, { cause: error });
     }
-    failed(error, false, type !== 'free');
+    const unknown = type !== 'free';
+    tools.emit({ type: 'failed', attempt, durationMs, error, stored: false, unknown });
     // A function that has not settled may still act, so the next run counts as another attempt.
     const isUnknown =
       type === 'unsettled' || (type === 'unknown' && settings.onUnknown !== 'retry');
-    await (isUnknown ? lease.end() : release());
+    await (isUnknown ? lease.end() : release(key, owner, lease, store));
     throw error;
   }
   const written = await writeOutcome(key, owner, ended.result, lease, tools);
@@ -118,8 +108,8 @@ export async function runClaimed(
   }
   if (written.type === 'full') {
     const error = ended.type === 'done' ? storeFull(key, ended.own(), written.cause) : ended.error;
-    failed(error, false);
-    await release();
+    tools.emit({ type: 'failed', attempt, durationMs, error, stored: false, unknown: false });
+    await release(key, owner, lease, store);
     throw error;
   }
   const isStored = written.type === 'written';
@@ -129,12 +119,19 @@ export async function runClaimed(
   if (ended.type === 'done') {
     tools.emit({ type: 'executed', attempt, fencingToken, durationMs, kept: isStored });
   } else {
-    failed(ended.error, isStored);
+    const { error } = ended;
+    tools.emit({ type: 'failed', attempt, durationMs, error, stored: isStored, unknown: false });
   }
   const { result, own } = ended;
   const { fingerprint } = claim.request;
   const leftMs = isStored ? settings.ttlMs - written.writtenForMs : 0;
   return { result, own, isStored, fingerprint, ageMs: 0, leftMs };
+}
+
+/** Frees the key for the next caller. */
+function release(key: string, owner: string, lease: Lease, store: GuardedStore): Promise<void> {
+  lease.stop();
+  return store.release(key, owner, lease.mayArriveLate);
 }
 
 /** Asks the store whether another owner has the key. */
@@ -152,7 +149,13 @@ export async function runUnprotected(
 ): Promise<RunResult> {
   const startedAt = monotonicMs();
   const context = new RunContext(key, 1, 0, tools.abort);
-  const ended = await callFunction(context, fn, tools.settings, new Interruption());
+  const ended = await callFunction(
+    context,
+    fn,
+    tools.settings,
+    tools.timeLimits,
+    new Interruption(),
+  );
   tools.setPhase('writing');
   const durationMs = monotonicMs() - startedAt;
   if (ended.type === 'done') {

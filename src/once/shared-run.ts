@@ -6,9 +6,10 @@ import {
   type Timer,
 } from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
-import { type AbortSource, LazyAbort, untilAborted } from './abort.js';
+import { type AbortSource, LazyAbort, untilAborted, whenAborted } from './abort.js';
 import type { Alarms } from './alarms.js';
 import type { InnerCallOptions } from './call.js';
+import type { RunContext } from './call-function.js';
 import { Changes } from './changes.js';
 import { Abandoned, type RunOutcome, type RunPlan, runUnderClaim } from './claim-and-run.js';
 import { inRun } from './deadlock.js';
@@ -24,6 +25,7 @@ export interface SharedRunHost {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly renewals: Alarms;
+  readonly timeLimits: Alarms | undefined;
   /** Whether no new run may start. */
   readonly isClosed: boolean;
   emit(key: string, traceparent: string | undefined, event: EventBody): void;
@@ -57,7 +59,7 @@ export class SharedRun implements RunTools {
   readonly #host: SharedRunHost;
   #waiterCount = 0;
   /** Called at every new phase. */
-  readonly #phaseListeners = new Set<() => void>();
+  #phaseListeners: Set<() => void> | undefined;
   #changes: Changes | undefined;
 
   constructor(
@@ -73,14 +75,17 @@ export class SharedRun implements RunTools {
     this.traceparent = traceparent;
     this.#host = host;
     this.live = live;
+    const { key, fn, fingerprint, fresh } = plan;
     if (live === undefined) {
-      this.settled = this.#run(plan, plan.fn);
+      const run = (context: RunContext) => inRun(this, fn, context);
+      this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
       this.#answered = this.settled;
     } else {
       let onArriving = () => {};
-      this.settled = this.#run(plan, (context) =>
-        live.run(context, onArriving, (work) => this.finishLater(work)),
-      );
+      const finishLater = (work: Promise<unknown>) => this.finishLater(work);
+      const run = (context: RunContext) =>
+        inRun(this, () => live.run(context, onArriving, finishLater));
+      this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
       this.#answered = new Promise((resolve, reject) => {
         onArriving = () => resolve(undefined);
         this.settled.then(resolve, reject);
@@ -95,12 +100,12 @@ export class SharedRun implements RunTools {
     this.settled.then(stop, stop);
   }
 
-  #run(plan: RunPlan, fn: RunPlan['fn']): Promise<RunOutcome> {
-    return runUnderClaim({ ...plan, fn: (context) => inRun(this, () => fn(context)) }, this);
-  }
-
   get renewals(): Alarms {
     return this.#host.renewals;
+  }
+
+  get timeLimits(): Alarms | undefined {
+    return this.#host.timeLimits;
   }
 
   get isAbandoned(): boolean {
@@ -128,7 +133,7 @@ export class SharedRun implements RunTools {
   setPhase(phase: 'waiting' | 'running' | 'writing', currentRecord?: StoreRecord): void {
     this.phase = phase;
     this.currentRecord = currentRecord;
-    for (const look of this.#phaseListeners) look();
+    if (this.#phaseListeners !== undefined) for (const look of this.#phaseListeners) look();
   }
 
   async untilChanged(mostMs: number): Promise<void> {
@@ -152,15 +157,22 @@ export class SharedRun implements RunTools {
 
   /**
    * Waits for the answer, within this caller's own limits: the outcome, or a subscription to a value
-   * that is arriving. Returns `undefined` if the run had already been given up because every earlier
-   * caller left. The caller is counted before anything is awaited, so a caller that leaves in the same
-   * tick is not the last one.
+   * that is arriving. Returns `undefined`, or rejects with `Abandoned`, if the run had already been
+   * given up because every earlier caller left. The caller is counted before anything is awaited, so a
+   * caller that leaves in the same tick is not the last one.
    */
   join(
     options: InnerCallOptions,
     calledAt: number,
     isDuplicate: boolean,
   ): Promise<RunOutcome | Subscriber | undefined> {
+    // A caller without a limit of its own stays to the end of the run. It waits for the promise of all
+    // such callers, and is counted for ever.
+    const isLimited = options.signal !== undefined || this.settings.waitMs !== undefined;
+    if (!isLimited && this.live === undefined && this.#heartbeat === undefined) {
+      this.#waiterCount++;
+      return this.#answered;
+    }
     return this.#whileWaiting(options, () => this.#untilAnswered(options, calledAt, isDuplicate));
   }
 
@@ -189,7 +201,7 @@ export class SharedRun implements RunTools {
   async untilClaimAnswered(signal: AbortSource | undefined): Promise<void> {
     if (this.phase !== 'claiming') return;
     const answered = new Promise<void>((resolve) => {
-      this.#phaseListeners.add(resolve);
+      this.#listen(resolve);
       this.untilSettled().then(
         () => resolve(),
         () => resolve(),
@@ -199,10 +211,15 @@ export class SharedRun implements RunTools {
   }
 
   /** Resolves when the run has ended, with any outcome. */
-  async untilEnded(options: InnerCallOptions, calledAt: number): Promise<void> {
+  async untilEnded(options: InnerCallOptions, calledAt: number): Promise<undefined> {
     const ended: Promise<unknown> = this.untilSettled().catch(() => {});
     if (this.live === undefined) await untilAborted(ended, options.signal);
     else await this.#withinWaitMs(ended, options, calledAt, true);
+  }
+
+  #listen(look: () => void): void {
+    this.#phaseListeners ??= new Set();
+    this.#phaseListeners.add(look);
   }
 
   async #whileWaiting(
@@ -256,7 +273,7 @@ export class SharedRun implements RunTools {
    * `promise`, or an error once the caller has waited `waitMs` for a run of another process. The time
    * of a run in this process counts only for a duplicate of a live function.
    */
-  async #withinWaitMs<T>(
+  #withinWaitMs<T>(
     promise: Promise<T>,
     { signal, traceparent }: InnerCallOptions,
     calledAt: number,
@@ -264,31 +281,46 @@ export class SharedRun implements RunTools {
   ): Promise<T> {
     const { waitMs } = this.settings;
     if (waitMs === undefined) return untilAborted(promise, signal);
-    let look = () => {};
-    let timer: Timer | undefined;
-    const timedOut = new Promise<never>((_, reject) => {
+    // One promise for all ways to end: 10,000 callers may wait for one run.
+    return new Promise((resolve, reject) => {
       let isLongEnough = waitMs === 0 && !countsOwnRun;
-      look = () => {
-        if (!isLongEnough || (this.phase !== 'waiting' && !countsOwnRun)) return;
+      let timer: Timer | undefined;
+      let stopListening = () => {};
+      let hasEnded = false;
+      const end = () => {
+        hasEnded = true;
+        clearTimer(timer);
+        this.#phaseListeners?.delete(look);
+        stopListening();
+      };
+      const refuse = (error: unknown) => {
+        end();
+        reject(error);
+      };
+      const look = () => {
+        // Only then does its time count.
+        if (this.phase !== 'waiting' && !countsOwnRun) return;
+        if (!isLongEnough) {
+          const time = () => {
+            isLongEnough = true;
+            look();
+          };
+          timer ??= setTimer(time, Math.max(0, waitMs - (monotonicMs() - calledAt)));
+          return;
+        }
         const waitedMs = countsOwnRun ? waitMs : Math.round(monotonicMs() - calledAt);
         const layer = countsOwnRun ? 'process' : 'store';
         this.#host.emit(this.key, traceparent, { type: 'conflict', layer, waitedMs });
-        this.#phaseListeners.delete(look);
-        reject(inProgress(this.key, this.currentRecord, waitedMs));
+        refuse(inProgress(this.key, this.currentRecord, waitedMs));
       };
-      const end = () => {
-        isLongEnough = true;
-        look();
-      };
-      timer = setTimer(end, Math.max(0, waitMs - (monotonicMs() - calledAt)));
-    });
-    this.#phaseListeners.add(look);
-    try {
+      promise.then((value) => {
+        end();
+        resolve(value);
+      }, refuse);
+      if (!countsOwnRun) this.#listen(look);
       look();
-      return await untilAborted(Promise.race([promise, timedOut]), signal);
-    } finally {
-      clearTimer(timer);
-      this.#phaseListeners.delete(look);
-    }
+      if (signal === undefined || hasEnded) return;
+      stopListening = whenAborted(signal, () => refuse(signal.reason));
+    });
   }
 }

@@ -41,18 +41,24 @@ export function storedResult({ state, codec, payload }: StoreRecord): StoredResu
   return { state, codec, payload };
 }
 
+function writerOf(name: string, codec: Codec): Codec | undefined {
+  if (name === jsonCodec.name) return jsonCodec;
+  if (name === richCodec.name) return richCodec;
+  return name === codec.name ? codec : undefined;
+}
+
 /** Decodes a result, a new copy for each caller; throws a stored error. */
 export function decodeResult({ state, codec: name, payload }: StoredResult, codec: Codec): unknown {
   if (state === 'failed') {
     const { name: errorName, message, ...more } = JSON.parse(decoder.decode(payload));
     throw Object.assign(new Error(message), more, { name: errorName, replayed: true });
   }
-  const writer = [jsonCodec, richCodec, codec].find((each) => each.name === name);
+  const writer = writerOf(name, codec);
   if (writer === undefined) {
     throw new TypeError(
       `Cannot read the result: it was written by the codec "${name}", wanted that codec as the option`,
     );
   }
-  // A copy: a decoder may return views of its bytes, which the caller may change.
-  return writer.decode(payload.slice());
+  // A copy for a codec of the caller, which may return views of its bytes or write into them.
+  return writer.decode(writer === jsonCodec || writer === richCodec ? payload : payload.slice());
 }

@@ -25,7 +25,7 @@ export type Written =
  * A write without an answer is repeated after twice the time, and a late success counts. Over a slow
  * link, repeating at the pace of the timeout sent 84 MB for a result of 14 MB.
  */
-export function writeOutcome(
+export async function writeOutcome(
   key: string,
   owner: string,
   result: StoredResult,
@@ -33,35 +33,52 @@ export function writeOutcome(
   tools: Pick<RunTools, 'settings' | 'store' | 'isEvicted' | 'finishLater'>,
 ): Promise<Written> {
   const { store } = tools;
+  const { state, codec, payload } = result;
   const { ttlMs, leaseMs, storeTimeoutMs } = tools.settings;
   lease.beginWriting();
   const startedAt = monotonicMs();
   const endsAt = startedAt + leaseMs;
+  let hasLateSuccess = false;
+  let onLateSuccess = () => {
+    hasLateSuccess = true;
+  };
+  const complete = (timeoutMs: number) =>
+    store.complete(key, owner, { state, codec, payload, ttlMs }, timeoutMs, (late) => {
+      if (late) onLateSuccess();
+    });
+  const written = () => ({ type: 'written', writtenForMs: monotonicMs() - startedAt }) as const;
+  const first = complete(Math.min(storeTimeoutMs, leaseMs));
+  try {
+    // Nearly always, so nothing is made for a repetition before.
+    if (await first) return written();
+  } catch {
+    // Awaited again below.
+  }
   return new Promise((resolve) => {
     let isEnded = false;
     let timer: Timer | undefined;
-    const end = (written: Written) => {
+    const end = (outcome: Written) => {
       if (isEnded) return;
       isEnded = true;
       clearTimer(timer);
-      resolve(written);
+      resolve(outcome);
     };
-    const succeed = () => end({ type: 'written', writtenForMs: monotonicMs() - startedAt });
+    const succeed = () => end(written());
+    onLateSuccess = succeed;
+    if (hasLateSuccess) return succeed();
     const send = async (timeoutMs: number, waitMs: number): Promise<void> => {
       const leftMs = Math.ceil(endsAt - monotonicMs());
       if (leftMs <= 0) return end({ type: 'unwritten' });
+      return handle(complete(Math.min(timeoutMs, leftMs)), timeoutMs, waitMs);
+    };
+    const handle = async (
+      answer: Promise<boolean>,
+      timeoutMs: number,
+      waitMs: number,
+    ): Promise<void> => {
       let isSilent = false;
       try {
-        const isOurs = await store.complete(
-          key,
-          owner,
-          { ...result, ttlMs },
-          Math.min(timeoutMs, leftMs),
-          (late) => {
-            if (late) succeed();
-          },
-        );
-        if (isOurs) return succeed();
+        if (await answer) return succeed();
         // An earlier write may have succeeded without a reply, and was then evicted or has expired.
         if (tools.isEvicted || monotonicMs() - startedAt >= ttlMs)
           return end({ type: 'unwritten' });
@@ -86,6 +103,6 @@ export function writeOutcome(
         Math.min(waitMs, Math.max(0, endsAt - monotonicMs())),
       );
     };
-    tools.finishLater(send(storeTimeoutMs, FIRST_WAIT_MS));
+    tools.finishLater(handle(first, storeTimeoutMs, FIRST_WAIT_MS));
   });
 }

@@ -1,6 +1,7 @@
 import { sha256Hex } from '../index.js';
 import { accessKeyOf } from '../providers/bedrock.js';
 import { credentialHeaders } from '../providers/registry.js';
+import type { HeaderReader } from './key-header.js';
 
 /** The headers that identify the account of a request. Their order is part of the account's digest. */
 const CREDENTIALS: readonly string[] = /* @__PURE__ */ [
@@ -10,13 +11,22 @@ const CREDENTIALS: readonly string[] = /* @__PURE__ */ [
 ].flat();
 
 /**
+ * The digests of credentials that were seen last. A program has few credentials and sends them with each
+ * request; the digest of one takes 5 µs.
+ */
+const digests = new Map<string, string>();
+const MAX_DIGESTS = 256;
+/** Cookies of thousands of characters would hold much memory. */
+const LONGEST_CHARACTERS = 1024;
+
+/**
  * Returns a digest that identifies the account of a request, or `''` for a request without
  * credentials. Two accounts never share an answer, and the digest reveals no credential to the store.
  *
  * @param isVerified Whether the other side verifies the credentials. If it does not, an AWS signature
  * counts as a whole, because any client can name the access key of another account.
  */
-export function accountOf(headers: Headers, isVerified = true): string {
+export function accountOf(headers: HeaderReader, isVerified = true): string {
   const found: string[] = [];
   for (const name of CREDENTIALS) {
     const value = headers.get(name);
@@ -24,7 +34,20 @@ export function accountOf(headers: Headers, isVerified = true): string {
     found.push(`${name}: ${(isVerified ? accessKeyOf(value) : undefined) ?? value}`);
   }
   if (found.length === 0) return '';
-  return sha256Hex('samekey account', { secret: found.join('\n') });
+  return digestOf(found.join('\n'));
 }
+
+function digestOf(credentials: string): string {
+  const known = digests.get(credentials);
+  if (known !== undefined) return known;
+  const digest = sha256Hex('samekey account', { secret: credentials });
+  if (credentials.length > LONGEST_CHARACTERS) return digest;
+  if (digests.size === MAX_DIGESTS) digests.clear();
+  digests.set(credentials, digest);
+  return digest;
+}
+
+/** The account of a request to send, whose other side verifies the credentials. */
+export const sentAccount = (headers: HeaderReader): string => accountOf(headers);
 
 export const isCredential = (name: string) => CREDENTIALS.includes(name);

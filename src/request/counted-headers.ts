@@ -9,7 +9,7 @@ const ANYTHING: Readonly<Record<string, string>> = { accept: '*/*', 'accept-lang
  * `anthropic-version` is not an answer to another.
  */
 export function countedHeaders(
-  headers: Headers,
+  headers: Iterable<readonly [name: string, value: string]>,
   ignored: ReadonlySet<string>,
 ): Record<string, string> {
   const counted: Record<string, string> = {};
@@ -38,5 +38,8 @@ export function normalizeContentType(value: string): string {
 }
 
 /** Returns the media type of a `content-type` header, in lower case and without parameters. */
-export const mediaType = (value: string | null) =>
-  (value ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+export function mediaType(value: string | null): string {
+  if (value === null) return '';
+  const end = value.indexOf(';');
+  return (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
+}

@@ -25,8 +25,8 @@ const tagOf = (value: unknown) => Object.prototype.toString.call(value).slice(8,
 
 /** Whether the first argument of `fetch` is a request, also one of another class. */
 export function isRequest(input: unknown): input is Request {
-  if (input instanceof Request) return true;
   if (typeof input !== 'object' || input === null) return false;
+  if (input instanceof Request) return true;
   const { url, method, headers } = input as Partial<Request>;
   return typeof url === 'string' && typeof method === 'string' && typeof headers === 'object';
 }

@@ -56,5 +56,15 @@ const PREFIXES: readonly string[] = /* @__PURE__ */ ignoredHeaders
   .filter((name) => name.endsWith('*'))
   .map((name) => name.slice(0, -1));
 
-export const isIgnored = (name: string): boolean =>
-  EXACT.has(name) || PREFIXES.some((prefix) => name.startsWith(prefix));
+/** The answers for names that were seen: a program sends few names, and there are 30 prefixes. */
+const answers = new Map<string, boolean>();
+const MAX_ANSWERS = 1000;
+
+export function isIgnored(name: string): boolean {
+  const known = answers.get(name);
+  if (known !== undefined) return known;
+  const answer = EXACT.has(name) || PREFIXES.some((prefix) => name.startsWith(prefix));
+  if (answers.size === MAX_ANSWERS) answers.clear();
+  answers.set(name, answer);
+  return answer;
+}

@@ -13,7 +13,7 @@ import {
   textList,
   value,
 } from '../options/spec.js';
-import { accountOf } from './account.js';
+import { sentAccount } from './account.js';
 
 /** The keys that callers may use: those of samekey, UUIDs, or those that match the expression. */
 export type KeyFormat = 'samekey' | 'uuid' | RegExp;
@@ -72,10 +72,7 @@ const accountOption = /* @__PURE__ */ specs(() => ({
    * The account that sends the request. Set it where credentials change between two attempts.
    * @defaultValue a digest of the request's credentials
    */
-  account: either(
-    func<(headers: Headers) => string>((headers) => accountOf(headers)),
-    text({}),
-  ),
+  account: either(func<(headers: Headers) => string>(sentAccount), text({})),
 }));
 
 export const requestKeyOptions: typeof identityOptions & typeof accountOption =

@@ -1,13 +1,17 @@
 import { fail } from '../errors/errors.js';
 import { untilAborted } from '../once/abort.js';
 import { type FetchFunction, initOf, isRequest, platformBody, requireAddress } from './foreign.js';
+import { HeaderSnapshot } from './key-header.js';
 
 /** A request whose body is in memory, so that a key can be derived and the request sent many times. */
 export interface OutgoingRequest {
   readonly method: string;
   /** The absolute URL without its fragment. */
   readonly url: string;
+  /** A copy, which may be changed before it is sent. */
   readonly headers: Headers;
+  /** The same headers as the caller gave them. */
+  readonly given: HeaderSnapshot;
   /**
    * Empty if the request has no body or a form. Text stays text, because undici can resend text after
    * a redirect, but not bytes.
@@ -27,30 +31,40 @@ const CONTENT_TYPE = 'content-type';
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if the body was read before, or cannot be read here.
  */
-export async function readRequest(
+export function readRequest(
   input: Request | string | URL,
   init: RequestInit = {},
+): OutgoingRequest | Promise<OutgoingRequest> {
+  const { body, headers, method, signal, ...rest } = init;
+  if (typeof body !== 'string' && !(body instanceof Uint8Array)) return readSlowly(input, init);
+  if (isRequest(input)) return readSlowly(input, init);
+  requireAddress(input);
+  // SDKs send these. A `Request` would copy the body and return it in chunks.
+  const sent = new Headers(headers);
+  // `fetch` adds this type to text (Fetch §5.2), and the key depends on it.
+  if (typeof body === 'string' && !sent.has(CONTENT_TYPE)) {
+    sent.set(CONTENT_TYPE, 'text/plain;charset=UTF-8');
+  }
+  return {
+    method: (method ?? 'GET').toUpperCase(),
+    url: absoluteUrl(String(input)),
+    headers: sent,
+    given: new HeaderSnapshot(sent),
+    // A copy: the caller may change its bytes later. `slice` of a `Buffer` does not copy.
+    body: typeof body === 'string' ? body : new Uint8Array(body),
+    form: undefined,
+    signal: signal ?? undefined,
+    init: rest,
+  };
+}
+
+/** Reads a request of any kind. */
+async function readSlowly(
+  input: Request | string | URL,
+  init: RequestInit,
 ): Promise<OutgoingRequest> {
   if (!isRequest(input)) requireAddress(input);
-  const { body, headers, method, signal, ...rest } = init;
-  if (!isRequest(input) && (typeof body === 'string' || body instanceof Uint8Array)) {
-    // SDKs send these. A `Request` would copy the body and return it in chunks.
-    const sent = new Headers(headers);
-    // `fetch` adds this type to text (Fetch §5.2), and the key depends on it.
-    if (typeof body === 'string' && !sent.has(CONTENT_TYPE)) {
-      sent.set(CONTENT_TYPE, 'text/plain;charset=UTF-8');
-    }
-    return {
-      method: (method ?? 'GET').toUpperCase(),
-      url: absoluteUrl(String(input)),
-      headers: sent,
-      // A copy: the caller may change its bytes later. `slice` of a `Buffer` does not copy.
-      body: typeof body === 'string' ? body : new Uint8Array(body),
-      form: undefined,
-      signal: signal ?? undefined,
-      init: rest,
-    };
-  }
+  const { body, headers, method: _, signal, ...rest } = init;
   const given = isRequest(input) ? input : undefined;
   if (body == null && given?.bodyUsed) {
     fail(
@@ -88,6 +102,7 @@ export async function readRequest(
     method: request.method,
     url: absoluteUrl(request.url),
     headers: sent,
+    given: new HeaderSnapshot(sent),
     ...(await untilAborted(Promise.resolve(read), callerSignal)),
     signal: callerSignal,
     init: original === undefined ? rest : { ...settingsOf(original), ...rest },
@@ -140,9 +155,20 @@ export const baseUrl = () => {
   return document?.baseURI ?? location?.href;
 };
 
+/** The last address and its absolute form: a program sends most requests to one address. */
+let lastAddress = '';
+let lastBase: string | undefined;
+let lastUrl = '';
+
 /** Returns the absolute URL without its fragment, which is never sent. */
-function absoluteUrl(url: string): string {
-  return new URL(url, baseUrl()).href.split('#', 1)[0] as string;
+function absoluteUrl(address: string): string {
+  const base = baseUrl();
+  if (address !== lastAddress || base !== lastBase || lastUrl === '') {
+    lastUrl = new URL(address, base).href.split('#', 1)[0] as string;
+    lastAddress = address;
+    lastBase = base;
+  }
+  return lastUrl;
 }
 
 /** Sends a request with these headers. A request may be sent more than once. */

@@ -3,19 +3,32 @@ import type { StateRule } from '../providers/provider.js';
 import { stateRules } from '../providers/registry.js';
 import type { OutgoingRequest } from './outgoing-request.js';
 
+/** The rules for the paths of URLs that were seen. Most URLs have none. */
+const rulesByUrl = new Map<string, readonly StateRule[]>();
+const MAX_URLS = 100;
+
+function rulesFor(url: string): readonly StateRule[] {
+  const known = rulesByUrl.get(url);
+  if (known !== undefined) return known;
+  const { pathname } = new URL(url);
+  const rules = stateRules.filter(({ path }) => path.test(pathname));
+  if (rulesByUrl.size === MAX_URLS) rulesByUrl.clear();
+  rulesByUrl.set(url, rules);
+  return rules;
+}
+
 /** Whether the meaning of a request is state at its provider, such as the turns of a conversation. */
-export function isProviderState(
-  request: Pick<OutgoingRequest, 'url' | 'headers' | 'body'>,
-): boolean {
-  const { pathname, hostname } = new URL(request.url);
-  return stateRules.some((rule) => {
-    if (!rule.path.test(pathname)) return false;
-    const { hosts, header, members, without } = rule;
-    if (without !== undefined && hasMember(request.body, without)) return false;
+export function isProviderState({
+  url,
+  given,
+  body,
+}: Pick<OutgoingRequest, 'url' | 'given' | 'body'>): boolean {
+  return rulesFor(url).some(({ hosts, header, members, without }) => {
+    if (without !== undefined && hasMember(body, without)) return false;
     if (hosts === undefined && header === undefined && members === undefined) return true;
-    if (hosts?.test(hostname)) return true;
-    if (header?.[1].test(request.headers.get(header[0]) ?? '')) return true;
-    return hasMember(request.body, members ?? []);
+    if (hosts?.test(new URL(url).hostname)) return true;
+    if (header?.[1].test(given.get(header[0]) ?? '')) return true;
+    return hasMember(body, members ?? []);
   });
 }
 

@@ -10,8 +10,10 @@ import {
   scoped,
   sha256Hex,
 } from '../index.js';
+import { sentAccount } from './account.js';
 import { multipartIn, partsOf } from './body-parts.js';
 import { countedHeaders, mediaType } from './counted-headers.js';
+import type { HeaderReader, HeaderSnapshot } from './key-header.js';
 import { boundaryOf } from './multipart.js';
 import type { RequestKeySettings } from './options.js';
 import type { OutgoingRequest } from './outgoing-request.js';
@@ -23,10 +25,16 @@ export interface RequestKey {
   /** The key of its body. */
   readonly contentKey: Key;
   /**
-   * The scopes of a key that the caller set, outermost first. Two accounts or URLs never share one.
+   * Returns the key in the store for a key that the caller set. Two accounts or URLs never share one.
    * Headers do not count: the key of the caller identifies the request.
    */
-  readonly callersScope: readonly string[];
+  keyForCaller(callersKey: string): Key;
+}
+
+/** What one request adds to the settings of all. */
+export interface RequestWishes {
+  readonly scope?: string | undefined;
+  readonly sample?: string | undefined;
 }
 
 /**
@@ -36,34 +44,68 @@ export interface RequestKey {
 export const bodyIdentity = (identity: IdentityLike | undefined): Identity =>
   defineIdentity({ bigNumbers: 'digits', ...identity });
 
-/** Derives the key of a request from its method, URL, account, counted headers and body. */
-export async function keyOfRequest(
-  request: OutgoingRequest,
-  { identity, scope, account, ignoredHeaders }: RequestKeySettings,
-  sample: string | undefined,
-): Promise<RequestKey> {
-  const { method, url, headers } = request;
-  const contentKey = await keyOfBody(request, identity);
-  const ownScopes = typeof scope === 'string' ? [scope] : scope;
-  const ignored = new Set(ignoredHeaders.map((name) => name.toLowerCase()));
-  const settings = countedSettings(request);
-  const accountText = typeof account === 'string' ? account : account(headers);
-  const scopesWith = (counted: object) => [
-    ...ownScopes,
-    method,
-    url,
-    accountText,
-    canonicalize(counted),
-    ...(sample === undefined ? [] : [`sample ${sample}`]),
-  ];
-  const scopes = scopesWith({ ...countedHeaders(headers, ignored), ...settings });
-  return { key: scoped(scopes, contentKey), contentKey, callersScope: scopesWith(settings) };
+/**
+ * Derives the keys of requests from their method, URL, account, counted headers and body. The settings
+ * are prepared once.
+ */
+export class RequestKeys {
+  readonly #identity: Identity;
+  readonly #scopes: readonly string[];
+  readonly #account: RequestKeySettings['account'];
+  readonly #ignored: ReadonlySet<string>;
+
+  /** @param keyHeader A header that does not count, beside those of the settings. */
+  constructor(
+    { identity, scope, account, ignoredHeaders }: RequestKeySettings,
+    keyHeader?: string,
+  ) {
+    this.#identity = bodyIdentity(identity);
+    this.#scopes = typeof scope === 'string' ? [scope] : scope;
+    this.#account = account;
+    const ignored = keyHeader === undefined ? ignoredHeaders : [...ignoredHeaders, keyHeader];
+    this.#ignored = new Set(ignored.map((name) => name.toLowerCase()));
+  }
+
+  /** Returns a promise only for a form, whose files are read first. */
+  of(request: OutgoingRequest, wishes: RequestWishes = {}): RequestKey | Promise<RequestKey> {
+    const { form } = request;
+    if (form === undefined) {
+      const { body, given } = request;
+      return this.#withBody(request, wishes, keyOfBytes(body, given, this.#identity));
+    }
+    return keyOfForm(form).then((key) => this.#withBody(request, wishes, key));
+  }
+
+  #withBody(
+    request: OutgoingRequest,
+    { scope, sample }: RequestWishes,
+    contentKey: Key,
+  ): RequestKey {
+    const { method, url, headers, given } = request;
+    const scopes = scope ? [...this.#scopes, scope] : [...this.#scopes];
+    scopes.push(method, url, this.#accountOf(headers, given));
+    const settings = countedSettings(request);
+    const samples = sample === undefined ? [] : [`sample ${sample}`];
+    const counted = canonicalize(Object.assign(countedHeaders(given, this.#ignored), settings));
+    return {
+      key: scoped([...scopes, counted, ...samples], contentKey),
+      contentKey,
+      keyForCaller: (callersKey) =>
+        scoped([...scopes, canonicalize(settings), ...samples, "caller's key"], callersKey),
+    };
+  }
+
+  #accountOf(headers: Headers, given: HeaderSnapshot): string {
+    const account = this.#account;
+    if (typeof account === 'string') return account;
+    return account === sentAccount ? sentAccount(given) : account(headers);
+  }
 }
 
 /** Returns settings that change the answer and differ from their defaults. No header name has a `:`. */
-function countedSettings({ url, headers, init }: OutgoingRequest) {
+function countedSettings({ url, given, init }: OutgoingRequest): Record<string, string> {
   const { redirect = 'follow', credentials = 'same-origin' } = init;
-  const host = headers.get('host') ?? '';
+  const host = given.get('host') ?? '';
   return {
     // Some platforms let a caller send another host than the one it connects to.
     ...(host !== '' && host !== new URL(url).host && { ':host': host }),
@@ -85,10 +127,25 @@ const KEYED_AS_BYTES = new Set([
 
 /** Derives a key from the parts of a form, the value of JSON, or the bytes of any other body. */
 export async function keyOfBody(
-  { headers, body, form }: Pick<OutgoingRequest, 'headers' | 'body' | 'form'>,
+  {
+    headers,
+    body,
+    form,
+  }: Pick<OutgoingRequest, 'body' | 'form'> & {
+    readonly headers: HeaderReader;
+  },
   identity: IdentityLike | undefined,
 ): Promise<Key> {
-  if (form !== undefined) return keyOf(await partsOf(form));
+  return form === undefined ? keyOfBytes(body, headers, identity) : keyOfForm(form);
+}
+
+const keyOfForm = async (form: FormData) => keyOf(await partsOf(form));
+
+function keyOfBytes(
+  body: string | Uint8Array,
+  headers: HeaderReader,
+  identity: IdentityLike | undefined,
+): Key {
   const contentType = headers.get('content-type') ?? '';
   const type = mediaType(contentType);
   // A compressed body is not decoded. A body without a type may be JSON.

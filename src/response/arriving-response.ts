@@ -1,15 +1,23 @@
 import { decoder } from '../engine/utf8.js';
-import { type AbortSource, LazyAbort, untilAborted, whenAborted } from '../once/abort.js';
+import { type AbortSource, LazyAbort, whenAborted } from '../once/abort.js';
 import type { RunContext } from '../once/call-function.js';
 import type { LiveFunction, Subscriber } from '../once/live.js';
 import type { Verdict } from '../providers/provider.js';
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
-import { type BodyJudge, COMPLETE } from './answer.js';
+import { type BodyJudge, COMPLETE, type Judgement } from './answer.js';
+import { type Arrived, readArrived } from './arrived.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { toValue } from './json-reader.js';
 import { Recording } from './recording.js';
-import { headOf, type ResponseHead, type StoredResponse, withoutQuery } from './stored-response.js';
+import {
+  headerIn,
+  headersOf,
+  type ResponseBody,
+  type ResponseData,
+  type ResponseHead,
+} from './response-data.js';
+import { type StoredResponse, sharedHead, withoutQuery } from './stored-response.js';
 
 export interface ResponseRules {
   readonly maxBytes: number;
@@ -19,7 +27,7 @@ export interface ResponseRules {
   /** Whether bodies are still in their `content-encoding`: those of handlers in this process. */
   readonly isCoded: boolean;
   /** Returns the judge of a response; without one, all responses are complete. */
-  readonly judge: ((response: Response, maxBytes: number) => BodyJudge | undefined) | undefined;
+  readonly judge: ((response: ResponseData, maxBytes: number) => BodyJudge | undefined) | undefined;
 }
 
 /** What `storeResponses` decides by, at the end of a response. */
@@ -58,11 +66,12 @@ export class ResponseSubscriber implements Subscriber {
     return this.#response.head as ResponseHead;
   }
 
-  /** The body from its beginning, or `null` for a response without a body. */
-  get body(): ReadableStream<Uint8Array> | null {
-    if (this.#response.hasBody) return this.#body ?? null;
+  /** The body from its beginning. The bytes of a whole one are those of all subscribers. */
+  get body(): ResponseBody {
+    const { whole } = this.#response;
+    if (whole === undefined) return this.#body ?? null;
     this.cancel();
-    return null;
+    return whole;
   }
 
   attach(recording: Recording): void {
@@ -85,9 +94,10 @@ export class ResponseSubscriber implements Subscriber {
 export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   readonly #key: string;
   readonly #rules: ResponseRules;
-  readonly #send: (signal: AbortSignal) => Promise<Response>;
+  readonly #send: (abort: LazyAbort) => Promise<ResponseData>;
   head: ResponseHead | undefined;
-  hasBody = false;
+  /** The body if all of it arrived with the head, `null` if there is none; `undefined` for a stream. */
+  whole: Uint8Array | null | undefined;
   #recording: Recording | undefined;
   readonly #subscribers = new Set<ResponseSubscriber>();
   /** Whether the end of the response is decided. */
@@ -95,7 +105,11 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   /** Aborts a failed response that will not be stored, when it has no subscriber left. */
   #drop = () => {};
 
-  constructor(key: string, rules: ResponseRules, send: (signal: AbortSignal) => Promise<Response>) {
+  constructor(
+    key: string,
+    rules: ResponseRules,
+    send: (abort: LazyAbort) => Promise<ResponseData>,
+  ) {
     this.#key = key;
     this.#rules = rules;
     this.#send = send;
@@ -144,101 +158,120 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       idle.stop();
       stopListening();
     };
-    let response: Response;
-    const recording = this.#prepare();
+    let isStreaming = false;
     try {
-      const sending = this.#send(upstream.signal);
-      response = await untilAborted(sending, upstream).catch((error) => {
-        // A response that ignores the abort may still arrive, and would hold a connection.
-        sending.then(({ body }) => body?.cancel()).catch(() => {});
-        throw error;
-      });
-    } catch (error) {
-      stop();
-      throw error;
-    }
-    idle.touch();
-    let fail = (_: Error) => {};
-    const failure = new Promise<never>((_, reject) => {
-      // A failed response ends the run. The rest of it still reaches those who read it.
-      fail = (error) => {
-        this.#hasEnded = true;
-        this.#drop = () => upstream.abort(error);
-        reject(error);
+      const response = await this.#answer(upstream);
+      idle.touch();
+      const { maxBytes, judge } = this.#rules;
+      const arrived = await readArrived(response.body, maxBytes);
+      const arriving: Arriving = {
+        response,
+        head: sharedHead(response, this.#rules.isCoded),
+        isStoredEarly: isStoredEarly(response, this.#rules),
+        judge: response.body === null ? undefined : judge?.(response, maxBytes),
       };
+      const { chunks, byteCount, isWhole } = arrived;
+      if (isWhole && byteCount <= maxBytes && !upstream.aborted) {
+        for (const chunk of chunks) arriving.judge?.see(chunk);
+        const judgement = this.#judgeEnd(arriving);
+        if (!this.#breaks(arriving, judgement)) {
+          const body = joinChunks(chunks, byteCount);
+          this.head = arriving.head;
+          this.whole = response.body === null ? null : body;
+          this.#hasEnded = true;
+          onArriving();
+          return this.#storable(arriving, judgement, body);
+        }
+        // Its reader receives what has arrived, and then the error.
+        return await this.#record(
+          arriving,
+          arrived,
+          upstream,
+          idle,
+          onArriving,
+          () => {},
+          judgement,
+        );
+      }
+      let fail = (_: Error) => {};
+      const failure = new Promise<never>((_, reject) => {
+        // A failed response ends the run. The rest of it still reaches those who read it.
+        fail = (error) => {
+          this.#hasEnded = true;
+          this.#drop = () => upstream.abort(error);
+          reject(error);
+        };
+      });
+      isStreaming = true;
+      const recorded = this.#record(arriving, arrived, upstream, idle, onArriving, fail).finally(
+        stop,
+      );
+      failure.catch(() => finishLater(recorded));
+      return await Promise.race([failure, recorded]);
+    } finally {
+      if (!isStreaming) stop();
+    }
+  }
+
+  #answer(upstream: LazyAbort): Promise<ResponseData> {
+    return new Promise((resolve, reject) => {
+      const sending = this.#send(upstream);
+      const stopListening = upstream.listen(() => {
+        reject(upstream.reason);
+        // A response that ignores the abort may still arrive, and would hold a connection.
+        sending.then(({ body }) => cancelBody(body)).catch(() => {});
+      });
+      sending.then(
+        (response) => {
+          stopListening();
+          resolve(response);
+        },
+        (error) => {
+          stopListening();
+          reject(error);
+        },
+      );
     });
-    const recorded = this.#record(response, recording, upstream, idle, onArriving, fail).finally(
-      stop,
-    );
-    failure.catch(() => finishLater(recorded));
-    return Promise.race([failure, recorded]);
   }
 
-  /** Creates the streams of the subscribers while the request is in flight, when they wait anyway. */
-  #prepare(): Recording {
-    const recording = new Recording(this.#rules);
-    this.#recording = recording;
-    for (const subscriber of this.#subscribers) subscriber.attach(recording);
-    return recording;
-  }
-
+  /** Hands the rest of a response to all subscribers while it arrives. */
   async #record(
-    response: Response,
-    recording: Recording,
+    arriving: Arriving,
+    arrived: Arrived,
     upstream: LazyAbort,
     idle: IdleTimer,
     onArriving: () => void,
     fail: (error: Error) => void,
+    known?: Judgement,
   ): Promise<StoredResponse> {
     const key = this.#key;
-    if (response.status === 0) {
-      throw new HttpError(
-        'SAMEKEY_BAD_ARGUMENT',
-        `Cannot share the response of ${key}: it is ${response.type}, wanted a readable response (no mode "no-cors", no redirect "manual" in a browser)`,
-      );
-    }
-    if (response.bodyUsed || response.body?.locked) {
-      throw new HttpError(
-        'SAMEKEY_BAD_ARGUMENT',
-        `Cannot share the response of ${key}: its body was read already, wanted an unread one`,
-      );
-    }
-    const { isCoded, maxBytes } = this.#rules;
-    const head = headOf(response, isCoded);
+    const { maxBytes, isCoded } = this.#rules;
+    const { response, head, judge, isStoredEarly } = arriving;
     this.head = head;
-    const isStored = isStoredEarly(response, this.#rules);
-    if (response.body === null) {
-      this.#hasEnded = true;
-      onArriving();
-      const info = infoOf(response, toVerdict(response, 'complete'), () => undefined);
-      // Must be strictly `true`: a promise from an async predicate does not count.
-      if (this.#rules.isStored(info) !== true) throw notStored(key, response);
-      return { ...head, url: withoutQuery(head.url), body: new Uint8Array() };
-    }
-    this.hasBody = true;
+    const recording = new Recording(this.#rules);
+    this.#recording = recording;
+    for (const subscriber of this.#subscribers) subscriber.attach(recording);
     onArriving();
     // A retry must not join a failed response. A handler is never stopped halfway.
-    if (isStored === false && !isCoded) fail(notStored(key, response));
-    else if (isStored !== true && response.status >= 400) this.#hasEnded = true;
-    const judge = this.#rules.judge?.(response, maxBytes);
+    if (isStoredEarly === false && !isCoded) fail(notStored(key, response));
+    else if (isStoredEarly !== true && response.status >= 400) this.#hasEnded = true;
     let hasFailed = response.status >= 400;
-    let judgement = COMPLETE;
-    const source = response.body.getReader();
+    let judgement = known;
     // Some bodies do not end when their request aborts.
-    const stopListening = whenAborted(upstream, () => source.cancel().catch(() => {}));
+    const stopListening = whenAborted(upstream, () => arrived.cancel());
     try {
       // It may have aborted since the head arrived.
       upstream.throwIfAborted();
       if (recording.readerCount === 0) this.#drop();
-      for (;;) {
-        const { done, value } = await source.read();
-        if (done) break;
+      for (let at = 0; ; at++) {
+        const value = arrived.chunks[at] ?? (await arrived.next());
+        if (value === undefined) break;
         idle.touch();
         // `fetch` refuses such a body as well (Fetch §2.2.4).
         if (value[Symbol.toStringTag] !== 'Uint8Array') {
           throw new BrokenResponseError(key, 'its body contains something other than bytes');
         }
-        judge?.see(value);
+        if (known === undefined) judge?.see(value);
         recording.write(value);
         const failure = judge?.failure;
         if (failure !== undefined && !hasFailed) {
@@ -254,17 +287,12 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         throw error;
       }
       upstream.throwIfAborted();
-      // A failure is passed on even if it is malformed.
-      if (isStored !== false) judgement = judge?.end() ?? COMPLETE;
-      // A handler's stream is complete for its reader: no connection cut it off.
-      const endsWell = isCoded && !response.headers.has('content-length');
-      if (judgement.verdict === 'broken' && !endsWell && response.status < 400) {
-        throw new BrokenResponseError(key, judgement.why);
-      }
+      judgement ??= this.#judgeEnd(arriving);
+      if (this.#breaks(arriving, judgement)) throw new BrokenResponseError(key, judgement.why);
     } catch (error) {
       this.#hasEnded = true;
       recording.fail(error);
-      source.cancel(error).catch(() => {});
+      arrived.cancel(error);
       throw error;
     } finally {
       stopListening();
@@ -272,15 +300,41 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     }
     this.#hasEnded = true;
     recording.end();
-    const { verdict, why } = judgement;
+    const body = recording.isWhole ? joinChunks(recording.chunks, recording.byteCount) : undefined;
+    return this.#storable(arriving, judgement, body);
+  }
+
+  /** A failure is passed on even if it is malformed. */
+  #judgeEnd({ judge, isStoredEarly }: Arriving): Judgement {
+    return isStoredEarly === false ? COMPLETE : (judge?.end() ?? COMPLETE);
+  }
+
+  /** Whether the response ends with an error for its readers. */
+  #breaks({ response }: Arriving, { verdict }: Judgement): boolean {
+    if (verdict !== 'broken' || response.status >= 400) return false;
+    // A handler's stream is complete for its reader: no connection cut it off.
+    return !this.#rules.isCoded || headerIn(response.headers, 'content-length') !== null;
+  }
+
+  /**
+   * Returns the response to store. `body` is missing if the response was longer than `maxBytes`.
+   *
+   * @throws {HttpError} for a response that is not stored.
+   */
+  #storable(
+    { response, head, isStoredEarly }: Arriving,
+    { verdict, why }: Judgement,
+    body: Uint8Array | undefined,
+  ): StoredResponse {
+    const key = this.#key;
     if (verdict === 'broken') throw new BrokenResponseError(key, why);
-    if (!recording.isWhole) throw tooLong(key, response, maxBytes);
+    if (body === undefined) throw tooLong(key, response, this.#rules.maxBytes);
     const hasError = verdict === 'failed' && response.status < 400;
-    const body = joinChunks(recording.chunks, recording.byteCount);
     const info = infoOf(response, toVerdict(response, verdict), () =>
       toValue(decoder.decode(body).replace(/^\ufeff/, '')),
     );
-    if (hasError || !(isStored ?? this.#rules.isStored(info) === true)) {
+    // Must be strictly `true`: a promise from an async predicate does not count.
+    if (hasError || !(isStoredEarly ?? this.#rules.isStored(info) === true)) {
       throw why === ''
         ? notStored(key, response)
         : new ResponseNotKeptError(key, response.status, why);
@@ -289,19 +343,35 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   }
 }
 
+/** A response, and what is decided about it before its end. */
+interface Arriving {
+  readonly response: ResponseData;
+  readonly head: ResponseHead;
+  readonly isStoredEarly: boolean | undefined;
+  readonly judge: BodyJudge | undefined;
+}
+
+async function cancelBody(body: ResponseBody): Promise<void> {
+  if (body instanceof ReadableStream) await body.cancel();
+}
+
 /** Responses with an error status have failed, whatever their body says. */
-const toVerdict = ({ status }: Response, verdict: Verdict): Verdict =>
+const toVerdict = ({ status }: ResponseHead, verdict: Verdict): Verdict =>
   status >= 400 && verdict !== 'broken' ? 'failed' : verdict;
 
 function infoOf(
-  { status, headers, url }: Response,
+  { status, headers, url }: ResponseHead,
   verdict: Verdict,
   parse: () => unknown,
 ): ResponseInfo {
   let parsed: { readonly json: unknown } | undefined;
+  let platformHeaders: Headers | undefined;
   return {
     status,
-    headers,
+    get headers() {
+      platformHeaders ??= headersOf(headers);
+      return platformHeaders;
+    },
     url,
     verdict,
     get json() {
@@ -316,14 +386,14 @@ function infoOf(
  * join it nor wait for it. Returns `undefined` if `storeResponses` needs the body, and for all other
  * responses.
  */
-function isStoredEarly(response: Response, { isStored }: ResponseRules): boolean | undefined {
+function isStoredEarly(response: ResponseHead, { isStored }: ResponseRules): boolean | undefined {
   if (response.status < 400) return undefined;
   let needsBody = false;
   const { status, headers, url } = response;
   try {
     const answer = isStored({
       status,
-      headers,
+      headers: headersOf(headers),
       url,
       get verdict() {
         needsBody = true;
@@ -341,10 +411,10 @@ function isStoredEarly(response: Response, { isStored }: ResponseRules): boolean
   }
 }
 
-const notStored = (key: string, { status }: Response) =>
+const notStored = (key: string, { status }: ResponseHead) =>
   new ResponseNotKeptError(key, status, `its status is ${status}`);
 
-const tooLong = (key: string, { status }: Response, maxBytes: number) =>
+const tooLong = (key: string, { status }: ResponseHead, maxBytes: number) =>
   new ResponseNotKeptError(key, status, `it is longer than ${maxBytes} bytes (maxResultBytes)`);
 
 /** Calls `onIdle` if `touch` is not called for `idleMs`. */

@@ -1,4 +1,4 @@
-import type { AbortSource } from '../once/abort.js';
+import type { AbortSource, LazyAbort } from '../once/abort.js';
 import type { Detailed, OnceStats } from '../once/index.js';
 import { OnceRunner } from '../once/once.js';
 import {
@@ -7,7 +7,8 @@ import {
   type ResponseSubscriber,
 } from './arriving-response.js';
 import type { ExchangeSettings } from './options.js';
-import { responseCodec, type StoredResponse, toResponse, withoutQuery } from './stored-response.js';
+import type { HeaderLine, ResponseBody, ResponseData, ResponseHead } from './response-data.js';
+import { responseCodec, type StoredResponse, withoutQuery } from './stored-response.js';
 
 /** One caller's request. */
 export interface ExchangePlan {
@@ -24,11 +25,11 @@ export interface ExchangePlan {
   readonly isStored?: boolean;
   /** Called if this caller is the first, with a promise that resolves when the work is done. */
   readonly onStart?: ((settled: Promise<void>) => void) | undefined;
-  readonly send: (signal: AbortSignal) => Promise<Response>;
+  readonly send: (abort: LazyAbort) => Promise<ResponseData>;
 }
 
 export interface Exchanged {
-  readonly response: Response;
+  readonly response: ResponseData;
   readonly outcome: Detailed<unknown>['outcome'];
   /** Resolves when the response is stored, or will not be; never rejects. */
   readonly settled: Promise<void>;
@@ -36,6 +37,7 @@ export interface Exchanged {
 
 /** The response header with the outcome: `executed`, `joined` or `replayed`. */
 export const OUTCOME_HEADER = 'samekey';
+const KEY_HEADER = 'samekey-key';
 
 /**
  * Sends at most one request per key. Duplicates read the response while it arrives, or receive the
@@ -69,17 +71,16 @@ export class Exchanges {
       .live<StoredResponse, ResponseSubscriber>(key, call, options)
       .catch(unstoredAnswer);
     const { outcome } = answer;
-    const marks = { [OUTCOME_HEADER]: outcome, [`${OUTCOME_HEADER}-key`]: key };
     if ('subscriber' in answer) {
       const { subscriber, settled } = answer;
-      return { outcome, settled, response: toResponse(subscriber.head, subscriber.body, marks) };
+      return { outcome, settled, response: marked(subscriber.head, subscriber.body, outcome, key) };
     }
     const { body, ...stored } = answer.value;
     const isSame = url !== undefined && withoutQuery(url) === stored.url;
     const head = isSame ? { ...stored, url } : stored;
     // A result of `onUnknown` is the caller's own object; every other one is a copy already.
     const bytes = outcome === 'executed' ? body.slice() : body;
-    return { outcome, settled: Promise.resolve(), response: toResponse(head, bytes, marks) };
+    return { outcome, settled: Promise.resolve(), response: marked(head, bytes, outcome, key) };
   }
 
   /** Removes the stored response; `false` if nothing was stored, or the key is in use. */
@@ -94,6 +95,22 @@ export class Exchanges {
   stats(): OnceStats {
     return this.once.stats();
   }
+}
+
+/** Returns a response with headers that tell its outcome. If two layers are nested, the outer one tells. */
+function marked(
+  head: ResponseHead,
+  body: ResponseBody,
+  outcome: string,
+  key: string,
+): ResponseData {
+  const { status, statusText, url } = head;
+  const headers: HeaderLine[] = [];
+  for (const line of head.headers) {
+    if (line[0] !== OUTCOME_HEADER && line[0] !== KEY_HEADER) headers.push(line);
+  }
+  headers.push([OUTCOME_HEADER, outcome], [KEY_HEADER, key]);
+  return { status, statusText, url, headers, body };
 }
 
 /**

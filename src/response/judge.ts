@@ -18,6 +18,7 @@ import {
 import { FrameReader } from './frame-reader.js';
 import { JsonReader, toValue } from './json-reader.js';
 import { LengthCheck } from './length-check.js';
+import { headerIn, type ResponseData } from './response-data.js';
 
 /** Judges the body of a response while it passes. */
 export class ResponseJudge implements BodyJudge {
@@ -32,10 +33,11 @@ export class ResponseJudge implements BodyJudge {
   #isGuess = false;
 
   /** @param maxBytes The longest body that is stored. */
-  constructor(response: Response, maxBytes: number) {
+  constructor(response: ResponseData, maxBytes: number) {
+    const { headers } = response;
     this.#maxBytes = Math.max(maxBytes, MIN_BUFFER_BYTES);
-    this.#type = mediaType(response.headers.get('content-type'));
-    this.#hasLength = response.headers.has('content-length');
+    this.#type = mediaType(headerIn(headers, 'content-type'));
+    this.#hasLength = headerIn(headers, 'content-length') !== null;
     this.#length = new LengthCheck(response, false);
   }
 

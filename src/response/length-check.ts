@@ -1,4 +1,5 @@
 import type { Judgement } from './answer.js';
+import { headerIn, type ResponseData } from './response-data.js';
 
 /** Compares the length of a body with its `content-length`. */
 export class LengthCheck {
@@ -6,11 +7,11 @@ export class LengthCheck {
   #byteCount = 0;
 
   /** @param isCoded Whether the body is still in its `content-encoding`. */
-  constructor({ headers, type }: Response, isCoded: boolean) {
-    // `content-length` counts the coded bytes, and this sees decoded ones. For a response of another
-    // origin, browsers show that length and hide the coding.
-    const isDecoded = !isCoded && (headers.has('content-encoding') || type === 'cors');
-    const length = isDecoded ? '' : (headers.get('content-length') ?? '');
+  constructor({ headers, hidesCoding }: ResponseData, isCoded: boolean) {
+    // `content-length` counts the coded bytes, and this sees decoded ones.
+    const isDecoded =
+      !isCoded && (hidesCoding === true || headerIn(headers, 'content-encoding') !== null);
+    const length = isDecoded ? '' : (headerIn(headers, 'content-length') ?? '');
     if (/^\d+$/.test(length)) this.#expectedBytes = Number(length);
   }
 

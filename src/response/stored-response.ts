@@ -1,15 +1,6 @@
 import { decoder, encoder } from '../engine/utf8.js';
 import type { Codec } from '../once/index.js';
-import { hasNoBody } from './status.js';
-
-/** The part of a response before its body. */
-export interface ResponseHead {
-  readonly status: number;
-  readonly statusText: string;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  /** The URL after redirects. It is stored without its query, which may contain credentials. */
-  readonly url: string;
-}
+import { headerIn, type ResponseHead } from './response-data.js';
 
 /** A response as it is stored. */
 export interface StoredResponse extends ResponseHead {
@@ -41,43 +32,21 @@ export const withoutQuery = (url: string) => url.split('?', 1)[0] as string;
  * @param isCoded Whether the body is still in its `content-encoding`. For a decoded body, that header is
  * wrong, and so is `content-length`.
  */
-export function headOf(
-  { status, statusText, headers, url }: Response,
-  isCoded = false,
+export function sharedHead(
+  { status, statusText, headers, url }: ResponseHead,
+  isCoded: boolean,
 ): ResponseHead {
-  const named = headers
-    .get('connection')
+  const named = headerIn(headers, 'connection')
     ?.toLowerCase()
     .split(/[\s,]+/);
-  const isDecoded = !isCoded && headers.has('content-encoding');
-  const kept: [string, string][] = [];
-  for (const [name, value] of headers) {
-    if (NOT_KEPT.has(name) || named?.includes(name)) continue;
-    if (isDecoded && (name === 'content-encoding' || name === 'content-length')) continue;
-    kept.push([name, value]);
-  }
+  const isDecoded = !isCoded && headerIn(headers, 'content-encoding') !== null;
+  const kept = headers.filter(
+    ([name]) =>
+      !NOT_KEPT.has(name) &&
+      !named?.includes(name) &&
+      !(isDecoded && (name === 'content-encoding' || name === 'content-length')),
+  );
   return { status, statusText, url, headers: kept };
-}
-
-/** Returns a response with this head and body, and with headers for its outcome. */
-export function toResponse(
-  { status, statusText, headers, url }: ResponseHead,
-  body: ReadableStream<Uint8Array> | Uint8Array | null | undefined,
-  more: Readonly<Record<string, string>>,
-): Response {
-  const all = new Headers();
-  for (const [name, value] of headers) all.append(name, value);
-  // If two layers are nested, the outer one sets the headers.
-  for (const name in more) all.set(name, more[name] as string);
-  // @hono/node-server gives a response without `headers` a content type of its own.
-  const response = new Response(hasNoBody(status) ? null : ((body ?? null) as BodyInit | null), {
-    status,
-    statusText,
-    headers: all,
-  });
-  // A constructed response has no URL.
-  Object.defineProperty(response, 'url', { value: url });
-  return response;
 }
 
 /** The length of the head, the head as JSON, and the bytes of the body. */

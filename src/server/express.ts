@@ -1,6 +1,6 @@
 /** `samekey/express`: a middleware for Express that processes the same request at most once. */
 import type { NodeRequest, NodeResponse } from './node/http.js';
-import { headOf, serveNode } from './node/serve.js';
+import { headOf, seenOnce, serveNode } from './node/serve.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules } from './rules.js';
 
@@ -39,19 +39,18 @@ export function expressIdempotency<Incoming extends NodeRequest = NodeRequest>(
   options: ServerOptions<Incoming>,
 ): ExpressIdempotency<Incoming> {
   const rules = new IdempotencyRules(options, 'expressIdempotency');
-  /** A second use of the middleware on one request would wait for the first: a deadlock. */
-  const seen = new WeakSet<NodeRequest>();
+  const hasSeen = seenOnce();
   const middleware = (
     request: Incoming,
     response: NodeResponse,
     next: (error?: unknown) => void,
   ): void => {
     const decision = rules.decide(request, request.method ?? '', headOf(request));
-    if (decision.type === 'pass' || seen.has(request)) {
+    // A second use of the middleware on one request would wait for the first: a deadlock.
+    if (decision.type === 'pass' || hasSeen(request)) {
       next();
       return;
     }
-    seen.add(request);
     serveNode(rules, decision, {
       from: request,
       to: response,

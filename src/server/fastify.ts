@@ -1,6 +1,6 @@
 /** `samekey/fastify`: a plugin for Fastify that processes the same request at most once. */
 import type { NodeRequest, NodeResponse } from './node/http.js';
-import { headOf, serveNode } from './node/serve.js';
+import { headOf, seenOnce, serveNode } from './node/serve.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules } from './rules.js';
 
@@ -64,16 +64,15 @@ export function fastifyIdempotency<Incoming extends FastifyRequestLike = Fastify
   options: ServerOptions<Incoming>,
 ): FastifyIdempotency {
   const rules = new IdempotencyRules(options, 'fastifyIdempotency');
-  /** `reply.callNotFound()` runs the hooks again, which would wait for the first run: a deadlock. */
-  const seen = new WeakSet<NodeRequest>();
+  const hasSeen = seenOnce();
   const plugin = async (fastify: FastifyLike): Promise<void> => {
     fastify.addHook(
       'preHandler',
       (request: Incoming, reply: FastifyReplyLike, done: (error?: unknown) => void) => {
         const { raw } = request;
         const decision = rules.decide(request, raw.method ?? '', headOf(raw));
-        if (decision.type === 'pass' || seen.has(raw)) return done();
-        seen.add(raw);
+        // `reply.callNotFound()` runs the hooks again, which would wait for the first run: a deadlock.
+        if (decision.type === 'pass' || hasSeen(raw)) return done();
         serveNode(rules, decision, {
           from: raw,
           to: reply.raw,

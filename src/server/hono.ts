@@ -1,8 +1,10 @@
 /** `samekey/hono`: a middleware for Hono that processes the same request at most once. */
+import type { LazyAbort } from '../once/abort.js';
+import { linesOf, type ResponseData } from '../response/response-data.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
-import { pathOf, unlessDisconnected, withBody } from './web-request.js';
+import { dataOfHandler, pathOf, toPlatform, unlessDisconnected, withBody } from './web-request.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
@@ -70,23 +72,23 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
       await next();
       return undefined;
     }
-    if (decision.type === 'refuse') return decision.response;
+    if (decision.type === 'refuse') return toPlatform(decision.response);
     seen.add(context);
     const body = await bodyOf(context, rules.maxBodyBytes);
-    if (body === undefined) return rules.bodyTooLarge();
+    if (body === undefined) return toPlatform(rules.bodyTooLarge());
     // Set by outer middleware for this request.
-    const headersBefore = new Headers(context.res.headers);
-    if ([...headersBefore].length === 0) {
+    const headersBefore = linesOf(context.res.headers);
+    if (headersBefore.length === 0) {
       // Reading `res` has created a response, from which Hono would copy headers to the handler's. A copy
       // of a `Response` of @hono/node-server has another content type.
       context.res = undefined;
       context.finalized = false;
     }
-    let running: Promise<Response> | undefined;
-    const run = async (signal: AbortSignal) => {
-      context.req.raw = withBody(request, body, signal);
+    let running: Promise<ResponseData> | undefined;
+    const run = async (abort: LazyAbort) => {
+      context.req.raw = withBody(request, body, abort);
       await next();
-      return context.res;
+      return dataOfHandler(context.res);
     };
     const response = await unlessDisconnected(request.signal, () =>
       rules.respond(decision.request, {
@@ -94,17 +96,17 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
         signal: request.signal,
         headersBefore,
         onStart: (settled) => waitUntil(context, settled),
-        run: (signal) => {
-          running = run(signal);
+        run: (abort) => {
+          running = run(abort);
           return running;
         },
       }),
     );
     // After the client disconnects the handler continues, and Hono keeps the first response it gets.
     if (request.signal.aborted) await running?.catch(() => {});
-    const names = new Set(response.headers.keys());
+    const names = headersBefore.length > 0 && new Set(response.headers.keys());
     for (const [name, value] of headersBefore)
-      if (!names.has(name)) response.headers.append(name, value);
+      if (names && !names.has(name)) response.headers.append(name, value);
     // Hono would otherwise merge the headers of the previous response into this one.
     context.res = undefined;
     context.res = response;

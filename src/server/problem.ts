@@ -1,10 +1,13 @@
+import { encoder } from '../engine/utf8.js';
 import type { SamekeyErrorCode } from '../errors/errors.js';
 import { PROBLEM_BY_CODE, problem } from '../response/problem.js';
+import type { ResponseData } from '../response/response-data.js';
 
 /** Returns a response with problem details (RFC 9457). */
-export function problemResponse(...details: Parameters<typeof problem>): Response {
+export function problemData(...details: Parameters<typeof problem>): ResponseData {
   const { status, headers, body } = problem(...details);
-  return new Response(body, { status, headers: { ...headers } });
+  const lines = Object.entries(headers);
+  return { status, statusText: '', url: '', headers: lines, body: encoder.encode(body) };
 }
 
 /** `Retry-After` in seconds. The SDKs of OpenAI and Anthropic read `x-should-retry`, too. */
@@ -47,12 +50,12 @@ const DETAILS: Readonly<Record<keyof typeof PROBLEM_BY_CODE, Details>> = {
 };
 
 /** Returns the problem that a client receives for an error; `undefined` for other errors. */
-export function problemResponseOf(error: unknown): Response | undefined {
+export function problemDataOf(error: unknown): ResponseData | undefined {
   const code = codeOf(error);
   if (code === undefined || !isProblem(code)) return undefined;
   const [name, status] = PROBLEM_BY_CODE[code];
   const [headers, detail] = DETAILS[code];
-  return problemResponse(name, status, code, detail, headers);
+  return problemData(name, status, code, detail, headers);
 }
 
 const isProblem = (code: SamekeyErrorCode): code is keyof typeof PROBLEM_BY_CODE =>

@@ -1,13 +1,14 @@
 import { fail, nameOf } from '../errors/errors.js';
 import { type IdentityLike, scoped } from '../index.js';
-import type { AbortSource } from '../once/abort.js';
+import type { AbortSource, LazyAbort } from '../once/abort.js';
 import type { OnceEvent } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
 import { optionOf, readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
-import { KeyHeader } from '../request/key-header.js';
+import { type HeaderReader, KeyHeader } from '../request/key-header.js';
 import { bodyIdentity } from '../request/request-key.js';
 import { Exchanges } from '../response/exchanges.js';
+import { type HeaderLine, headerIn, type ResponseData } from '../response/response-data.js';
 import { HandlerJudge } from './handler-judge.js';
 import {
   type ServerControls,
@@ -16,18 +17,18 @@ import {
   serverOptions,
 } from './options.js';
 import { fingerprintOf, type Payload } from './payload.js';
-import { codeOf, problemResponse, problemResponseOf } from './problem.js';
+import { codeOf, problemData, problemDataOf } from './problem.js';
 
 /** The part of a request that comes before its body. */
 export interface IncomingHead {
   /** Path and query. */
   readonly url: string;
-  readonly headers: Headers;
+  readonly headers: HeaderReader;
 }
 
 /** A request that is processed at most once. */
 export interface IdempotentRequest {
-  readonly headers: Headers;
+  readonly headers: HeaderReader;
   readonly search: string;
   /** The parts of the record's key beside the client's key: scope, method, path, account. */
   readonly scope: readonly string[];
@@ -40,7 +41,7 @@ export type Decision =
   /** The rules do not apply: the handler runs as it would without samekey. */
   | { readonly type: 'pass' }
   /** The request is malformed: the client receives this response. */
-  | { readonly type: 'refuse'; readonly response: Response }
+  | { readonly type: 'refuse'; readonly response: ResponseData }
   | { readonly type: 'once'; readonly request: IdempotentRequest };
 
 /** How a request is processed. */
@@ -51,9 +52,9 @@ export interface Processing {
   /** Called when this request is the first of its key, with a promise that resolves when its work is done. */
   readonly onStart?: ((settled: Promise<void>) => void) | undefined;
   /** Headers that outer middleware set on the response to this request. Duplicates do not get them. */
-  readonly headersBefore?: Headers | undefined;
+  readonly headersBefore?: readonly HeaderLine[] | undefined;
   /** The handler. Called at most once. */
-  readonly run: (signal: AbortSignal) => Promise<Response>;
+  readonly run: (abort: LazyAbort) => Promise<ResponseData>;
 }
 
 /** Marks an error that the handler threw, which is passed on, unlike errors of samekey. */
@@ -125,14 +126,14 @@ export class IdempotencyRules<Incoming> {
         this.#header.require(sentKey, keyFormat);
     } catch (error) {
       const { message } = error as Error;
-      return refuse(problemResponse('key-malformed', 400, 'SAMEKEY_BAD_KEY', message));
+      return refuse(problemData('key-malformed', 400, 'SAMEKEY_BAD_KEY', message));
     }
     const account = this.#accountOf(incoming) || accountOf(headers, false);
     if (sentKey === undefined && !(deriveKey && account !== '')) {
       const isRequired = typeof required === 'function' ? required(incoming) : required;
       if (!isRequired) return PASS;
       return refuse(
-        problemResponse(
+        problemData(
           'key-missing',
           400,
           'SAMEKEY_BAD_KEY',
@@ -170,8 +171,8 @@ export class IdempotencyRules<Incoming> {
   }
 
   /** The response to a body that is longer than `maxBodyBytes`. */
-  bodyTooLarge(): Response {
-    return problemResponse(
+  bodyTooLarge(): ResponseData {
+    return problemData(
       'body-too-large',
       413,
       'SAMEKEY_TOO_LONG',
@@ -184,7 +185,7 @@ export class IdempotencyRules<Incoming> {
    * received or is receiving, or a problem. Rejects with the handler's own error, or with the reason
    * of the signal.
    */
-  async respond(request: IdempotentRequest, processing: Processing): Promise<Response> {
+  async respond(request: IdempotentRequest, processing: Processing): Promise<ResponseData> {
     const { headers, scope, sentKey } = request;
     const { payload, signal, onStart, headersBefore, run } = processing;
     let fingerprint: string;
@@ -193,14 +194,14 @@ export class IdempotencyRules<Incoming> {
     } catch (error) {
       const code = codeOf(error);
       if (code === undefined) throw error;
-      return problemResponse('body-not-comparable', 400, code, (error as Error).message);
+      return problemData('body-not-comparable', 400, code, (error as Error).message);
     }
     const key =
       sentKey === undefined
         ? scoped([...scope, 'derived'], fingerprint)
         : scoped([...scope, 'sent'], sentKey);
-    let cookies: readonly string[] = [];
-    let outerHeaders: readonly (readonly [name: string, value: string])[] = [];
+    /** The lines that belong to the client that ran the handler, not to its duplicates. */
+    let own: HeaderLine[] = [];
     try {
       const { response, outcome } = await this.#exchanges.run({
         key,
@@ -208,50 +209,45 @@ export class IdempotencyRules<Incoming> {
         signal,
         onStart,
         traceparent: headers.get('traceparent') ?? undefined,
-        send: async (aborted) => {
-          const answer = await run(aborted).catch((error) => {
-            throw aborted.aborted ? error : new HandlerError(error);
-          });
-          keepUntyped(answer);
-          cookies = answer.headers.getSetCookie();
-          outerHeaders = [...(headersBefore ?? [])].filter(
+        send: async (abort) => {
+          let answer: ResponseData;
+          try {
+            answer = await run(abort);
+          } catch (error) {
+            throw abort.aborted ? error : new HandlerError(error);
+          }
+          const outer = (headersBefore ?? []).filter(
             ([name, value]) =>
               !BODY_HEADERS.has(name) &&
               name !== 'set-cookie' &&
-              answer.headers.get(name) === value,
+              headerIn(answer.headers, name) === value,
           );
-          for (const [name] of outerHeaders) answer.headers.delete(name);
-          return answer;
+          own = [...outer, ...answer.headers.filter(([name]) => name === 'set-cookie')];
+          return outer.length === 0 ? answer : without(answer, outer);
         },
       });
-      // Cookies and outer headers belong to the client that ran the handler, not to its duplicates.
-      if (outcome === 'executed') {
-        for (const [name, value] of outerHeaders) response.headers.set(name, value);
-        for (const cookie of cookies) response.headers.append('set-cookie', cookie);
-      }
-      return response;
+      if (outcome !== 'executed' || own.length === 0) return response;
+      const { headers: lines, ...rest } = without(response, own);
+      return { ...rest, headers: [...lines, ...own] };
     } catch (error) {
       if (error instanceof HandlerError) throw error.cause;
       if (signal?.aborted) throw error;
-      const problem = problemResponseOf(error);
+      const problem = problemDataOf(error);
       if (problem === undefined) throw error;
       return problem;
     }
   }
 }
 
-/**
- * A `Response` of @hono/node-server gets a content type when its body is read, and sends another one
- * when it is not. Without a content type samekey sends what the server sends for a body without one.
- */
-function keepUntyped(answer: Response): void {
-  if (answer.headers.has('content-type') || answer.body === null) return;
-  if (answer.headers.has('content-type')) answer.headers.delete('content-type');
+/** Returns the response without the headers that `lines` name. */
+function without(response: ResponseData, lines: readonly HeaderLine[]): ResponseData {
+  const names = new Set(lines.map(([name]) => name));
+  return { ...response, headers: response.headers.filter(([name]) => !names.has(name)) };
 }
 
 const PASS: Decision = { type: 'pass' };
 
-const refuse = (response: Response): Decision => ({ type: 'refuse', response });
+const refuse = (response: ResponseData): Decision => ({ type: 'refuse', response });
 
 /** Unwraps the handler's own error, for listeners. */
 const withHandlerError = (event: OnceEvent): OnceEvent =>

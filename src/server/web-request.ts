@@ -1,27 +1,86 @@
-import { withKnownLength } from './known-length.js';
+/** What `web.ts` and `hono.ts` do with a `Request` and a `Response` of the platform. */
+import { decoder } from '../engine/utf8.js';
+import type { LazyAbort } from '../once/abort.js';
+import {
+  dataOf,
+  headerIn,
+  type ResponseBody,
+  type ResponseData,
+  toResponse,
+} from '../response/response-data.js';
+import { immediateData } from './immediate-response.js';
+import { lazyRequest } from './lazy-request.js';
 
-/** What `web.ts` and `hono.ts` do with a `Request` of the platform. */
+/** A control character, or a byte that is not UTF-8. */
+const BINARY = /[^\P{Cc}\s]|\ufffd/u;
 
 /** Returns a copy of the request whose body is unread, and whose signal is not the client's. */
-export function withBody(request: Request, body: Uint8Array, signal: AbortSignal): Request {
-  return new Request(request, { signal, ...(request.body && { body: body as BodyInit }) });
+export function withBody(request: Request, body: Uint8Array, abort: LazyAbort): Request {
+  const lazy = isFacade(request) ? lazyRequest(request, body, abort) : undefined;
+  if (lazy !== undefined) return lazy;
+  const { signal } = abort;
+  const hasBody = body.length > 0 || request.body !== null;
+  return new Request(request, { signal, ...(hasBody && { body: body as BodyInit }) });
 }
 
-/** Returns 499, which proxies log for a disconnected client, if the client disconnects before the response. */
+/**
+ * Whether a server made the request without the platform's constructor. Such a request has an address,
+ * a method, headers and a body, and defaults for everything else.
+ */
+const isFacade = (request: Request) =>
+  Object.getPrototypeOf(request) !== request.constructor.prototype;
+
+/** Returns the data of a handler's response. */
+export const dataOfHandler = (response: Response): ResponseData =>
+  immediateData(response) ?? streamedData(response);
+
+/** Returns the same with the body as a stream. */
+export function streamedData(response: Response): ResponseData {
+  // A `Response` of @hono/node-server gets a content type when its body is read, and sends another one
+  // when it is not. Without a content type samekey sends what the server sends for a body without one.
+  const isTyped = response.headers.has('content-type');
+  const data = dataOf('the response of the handler', response);
+  if (isTyped || data.body === null) return data;
+  return { ...data, headers: data.headers.filter(([name]) => name !== 'content-type') };
+}
+
+/** Returns the response to send, or 499, which proxies log for a disconnected client. */
 export async function unlessDisconnected(
   signal: AbortSignal,
-  answer: () => Promise<Response>,
+  answer: () => Promise<ResponseData>,
 ): Promise<Response> {
   try {
-    return await withKnownLength(await answer());
+    return toPlatform(await answer());
   } catch (error) {
     if (signal.aborted && error === signal.reason) return new Response(null, { status: 499 });
     throw error;
   }
 }
 
+/** Returns the response of the platform, which announces the length of a whole body. */
+export function toPlatform(data: ResponseData): Response {
+  if (!(data.body instanceof Uint8Array)) return toResponse(data);
+  const isTyped = headerIn(data.headers, 'content-type') !== null;
+  return toResponse({ ...data, body: platformBody(data.body, isTyped) as ResponseBody });
+}
+
+/** An empty body becomes none, unless it has a type. */
+function platformBody(bytes: Uint8Array, isTyped: boolean): Uint8Array | string | null {
+  if (isTyped) return bytes.length === 0 ? '' : bytes;
+  if (bytes.length === 0) return null;
+  // Bun shows no content type of a text and adds it when it sends the text, other than that of bytes.
+  if (new Response('').headers.has('content-type')) return bytes;
+  const text = decoder.decode(bytes);
+  return BINARY.test(text) ? bytes : text;
+}
+
+/** An address whose path and query no parser would change. */
+const PLAIN_ADDRESS = /^https?:\/\/[^/?#]+(?<path>\/[\w\-./~!$&()*+,;=:@?]*)$/;
+
 /** Returns path and query. */
 export function pathOf(address: string): string {
+  const path = PLAIN_ADDRESS.exec(address)?.groups?.path;
+  if (path !== undefined && !path.includes('/.') && !path.endsWith('?')) return path;
   const { pathname, search } = new URL(address);
   return pathname + search;
 }

@@ -3,7 +3,7 @@ import { fail, nameOf } from '../errors/errors.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
-import { pathOf, unlessDisconnected, withBody } from './web-request.js';
+import { dataOfHandler, pathOf, toPlatform, unlessDisconnected, withBody } from './web-request.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
@@ -69,19 +69,19 @@ export function idempotent<Rest extends readonly unknown[]>(
     const head = () => ({ headers, url: pathOf(request.url) });
     const decision = rules.decide(request, method, head);
     if (decision.type === 'pass') return handler(request, ...rest);
-    if (decision.type === 'refuse') return decision.response;
+    if (decision.type === 'refuse') return toPlatform(decision.response);
     const body = await readBody(request, rules.maxBodyBytes);
-    if (body === undefined) return rules.bodyTooLarge();
+    if (body === undefined) return toPlatform(rules.bodyTooLarge());
     return unlessDisconnected(request.signal, () =>
       rules.respond(decision.request, {
         payload: { body },
         signal: request.signal,
         onStart: waitUntilOf(rest),
-        run: async (signal) => {
-          const ownRequest = withBody(request, body, signal);
+        run: async (abort) => {
+          const ownRequest = withBody(request, body, abort);
           running.add(ownRequest);
           try {
-            return requireResponse(await handler(ownRequest, ...rest));
+            return dataOfHandler(requireResponse(await handler(ownRequest, ...rest)));
           } finally {
             running.delete(ownRequest);
           }

@@ -108,7 +108,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a fresh caller that has waited takes what was there before',
     file: 'once/claim-and-run.ts',
-    from: 'if (!fresh || isNew(record)) {',
+    from: 'if (!fresh || isNew) {',
     to: 'if (!fresh || hasWaited) {',
     breaks: 'fresh is fresh',
     seenIn: 'fresh that fails',

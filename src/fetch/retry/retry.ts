@@ -9,7 +9,7 @@ import {
 } from '../../request/foreign.js';
 import { KeyHeader } from '../../request/key-header.js';
 import { type OutgoingRequest, readRequest } from '../../request/outgoing-request.js';
-import { bodyIdentity, keyOfRequest } from '../../request/request-key.js';
+import { bodyIdentity, RequestKeys } from '../../request/request-key.js';
 import { isUnknownFailure } from '../../response/unknown-failure.js';
 import { monotonicMs } from '../../runtime/runtime.js';
 import { type Attempt, type AttemptLimit, attemptOf } from './attempt.js';
@@ -61,6 +61,7 @@ export function withRetry(fetch: FetchFunction, policy: RetryPolicy = {}): Platf
   }
   const given = readOptions(retryOptions, policy, 'retry policy');
   const settings = { ...given, identity: bodyIdentity(given.identity) };
+  const keys = new RequestKeys(settings);
   const budget = settings.budget === false ? undefined : (settings.budget ?? retryBudget());
   const header = new KeyHeader(settings);
   const sender = senderOf(fetch);
@@ -68,7 +69,7 @@ export function withRetry(fetch: FetchFunction, policy: RetryPolicy = {}): Platf
     const request = await readRequest(input, init);
     const headers = new Headers(request.headers);
     if (!headers.has(header.name)) {
-      const { key } = await keyOfRequest(request, settings, undefined);
+      const { key } = await keys.of(request);
       headers.set(header.name, header.write(key));
     }
     const key = headers.get(header.name) as string;

@@ -1,274 +1,228 @@
-import { whenAborted } from '../../once/abort.js';
+import { type AbortSource, whenAborted } from '../../once/abort.js';
+import { joinChunks } from '../../response/chunks.js';
 import { BrokenResponseError } from '../../response/errors.js';
+import type { ResponseBody, ResponseData, ResponseHead } from '../../response/response-data.js';
 import { hasNoBody } from '../../response/status.js';
-import type { HiddenDisconnect, HiddenSocket } from './disconnect.js';
-import type { NodeResponse } from './http.js';
+import { type CapturedCalls, type Listener, takeOver } from './captured-functions.js';
+import type { HiddenDisconnect } from './disconnect.js';
+import type { NodeRequest, NodeResponse } from './http.js';
 import { CLOSED_MEMBERS } from './private-members.js';
-import { bytesOf, hasBodyLength, headersSet, setHeaders } from './written.js';
+import { OriginalWire, type Wire } from './wire.js';
+import { bytesOf, hasBodyLength, linesSet, linesWith } from './written.js';
 
 /** How far a handler may write ahead of the fastest reader before `write` returns `false`. */
 const HIGH_WATER_MARK_BYTES = 64 * 1024;
 
-type Listener = (...args: unknown[]) => void;
-
-/** The original functions of a captured response: they write to the connection. */
-export type Wire = Pick<
-  NodeResponse,
-  'writeHead' | 'write' | 'end' | 'destroy' | 'on' | 'once' | 'off'
->;
-
-export const wireOf = (to: NodeResponse): Wire => ({
-  writeHead: to.writeHead.bind(to),
-  write: to.write.bind(to),
-  end: to.end.bind(to),
-  destroy: to.destroy.bind(to),
-  on: to.on.bind(to),
-  once: to.once.bind(to),
-  off: to.off.bind(to),
-});
-
 /**
- * Captures the output of a handler instead of sending it, and resolves to a response when the handler
- * has written the head. To the handler the response works as usual, except that it learns of a
- * disconnected client only after it has written everything, or when the signal aborts because no
- * caller waits any longer.
+ * Captures the output of a handler instead of sending it. To the handler the response works as usual,
+ * except that it learns of a disconnected client only after it has written everything, or when the signal
+ * aborts because no caller waits any longer.
  */
-export function captureResponse(
-  to: NodeResponse,
-  wire: Wire,
-  disconnect: HiddenDisconnect,
-  signal: AbortSignal,
-  isHead: boolean,
-): Promise<Response> {
-  return new Capture(to, wire, disconnect, signal, isHead).response;
-}
-
-class Capture {
-  readonly response: Promise<Response>;
+export class Capture implements CapturedCalls {
+  /** Resolves when the handler has written the head: with the whole body if that ends in the same turn. */
+  readonly response: Promise<ResponseData>;
+  readonly wire: Wire;
+  hasHead = false;
+  isFinished = false;
+  needsDrain = false;
+  readonly #from: NodeRequest;
   readonly #to: NodeResponse;
-  readonly #wire: Wire;
   readonly #disconnect: HiddenDisconnect;
-  /** Whether the request is a HEAD, whose response has no body. */
-  readonly #isHead: boolean;
-  readonly #socket: HiddenSocket<NodeResponse['socket']>;
-  #stopListening = () => {};
-  #resolve: (response: Response) => void = () => {};
+  readonly #timeoutCount: number | undefined;
+  #stopWaiting = () => {};
+  #resolve: (response: ResponseData) => void = () => {};
   #reject: (error: unknown) => void = () => {};
+  /** The head, until it is known whether the whole body comes with it. */
+  #head: ResponseHead | undefined;
+  /** The beginning of the body, until then. */
+  #early: Uint8Array[] = [];
+  #earlyByteCount = 0;
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #hasHead = false;
   /** The length of the body if it is written together with the head. */
   #wholeLength: number | undefined;
-  #isFinished = false;
   /** No caller reads the output any longer. */
   #isDropped = false;
-  #needsDrain = false;
   #isDisconnected = false;
-  /** The server closed the idle connection by its own timeout. */
-  #isTimedOut = false;
   /** The handler's listeners for `drain` and `close`, which the capture emits itself. */
-  readonly #listeners = {
-    drain: new Map<Listener, Listener>(),
-    close: new Map<Listener, Listener>(),
-  };
+  #listeners: Record<'drain' | 'close', Map<Listener, Listener>> | undefined;
 
   constructor(
+    from: NodeRequest,
     to: NodeResponse,
-    wire: Wire,
     disconnect: HiddenDisconnect,
-    signal: AbortSignal,
-    isHead: boolean,
+    abort: AbortSource,
+    isDisconnected: boolean,
   ) {
+    this.#from = from;
     this.#to = to;
-    this.#isHead = isHead;
-    this.#wire = wire;
     this.#disconnect = disconnect;
-    disconnect.onDestroy = () => this.#fail(undefined);
+    this.#timeoutCount = disconnect.connection?.timeoutCount;
+    this.wire = new OriginalWire(to);
     this.response = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#isDisconnected = to.destroyed;
-    wire.once('close', () => this.#onDisconnect());
-    this.#takeOver();
-    const { socket } = to;
-    this.#socket = disconnect.hideSocket(to);
-    const onTimeout = () => {
-      this.#isTimedOut = true;
-    };
-    socket?.once('timeout', onTimeout);
-    const stopWaiting = whenAborted(signal, () => this.#drop());
-    this.#stopListening = () => {
-      socket?.off('timeout', onTimeout);
-      stopWaiting();
-    };
+    disconnect.capture(to, () => this.#fail(undefined));
+    if (isDisconnected) this.#hideDisconnect();
+    else this.wire.on('close', () => this.#onDisconnect());
+    takeOver(to, this);
+    this.#stopWaiting = whenAborted(abort, () => this.#drop());
+    // It had aborted before.
+    if (this.isFinished) this.#stopWaiting();
   }
 
-  #takeOver(): void {
-    const to = this.#to;
-    const listen = (isOnce: boolean) => (event: string, listener: Listener) => {
-      this.#listen(event, listener, isOnce);
-      return to;
-    };
-    const remove = (event: string, listener: Listener) => {
-      this.#listenersOf(event)?.delete(listener);
-      this.#wire.off(event, listener);
-      return to;
-    };
-    const functions = {
-      writeHead: (status: number, ...rest: unknown[]) => {
-        this.#writeHead(status, rest);
-        return to;
-      },
-      write: (chunk: unknown, encoding?: unknown, callback?: unknown) =>
-        this.#write(chunk, encoding, callback),
-      end: (chunk?: unknown, encoding?: unknown, callback?: unknown) => {
-        this.#end(chunk, encoding, callback);
-        return to;
-      },
-      flushHeaders: () => this.#needHead(),
-      destroy: (error?: Error) => {
-        this.#fail(error);
-        this.#wire.destroy(error);
-        return to;
-      },
-      on: listen(false),
-      addListener: listen(false),
-      once: listen(true),
-      off: remove,
-      removeListener: remove,
-    };
-    Object.assign(to as object, functions);
-    const states = {
-      headersSent: () => this.#hasHead,
-      writableEnded: () => this.#isFinished,
-      writableNeedDrain: () => this.#needsDrain,
-    };
-    for (const [name, get] of Object.entries(states)) {
-      Object.defineProperty(to, name, { get, configurable: true });
+  writeHead(status: number, rest: readonly unknown[]): void {
+    if (this.hasHead || this.isFinished) return;
+    const [message, more] = typeof rest[0] === 'string' ? rest : [undefined, rest[0]];
+    let headers = linesWith(linesSet(this.#to.getHeaders()), more);
+    // Node.js announces no length for a body that it does not send.
+    const hasBody = this.#from.method !== 'HEAD' && !hasNoBody(status);
+    if (hasBody && this.#wholeLength !== undefined && !hasBodyLength(headers)) {
+      headers.push(['content-length', String(this.#wholeLength)]);
     }
-    // Node sets these when the client disconnects.
-    for (const name of CLOSED_MEMBERS) {
-      let value = (to as unknown as Record<string, unknown>)[name];
-      Object.defineProperty(to, name, {
-        get: () => (this.#isFinished ? value : false),
-        set: (set) => {
-          value = set;
-        },
-        configurable: true,
-      });
+    // A 205 has no body: its client would wait for the announced bytes (RFC 9110 §15.3.6).
+    if (status === 205) {
+      headers = headers.filter(([name, value]) => name !== 'content-length' || value === '0');
     }
+    const statusText = (message as string | undefined) ?? this.#to.statusMessage ?? '';
+    this.hasHead = true;
+    this.#to.statusCode = status;
+    this.#head = { status, statusText, url: '', headers };
+    if (!hasBody) this.#resolveWith(null);
+    // Frameworks end most bodies in the turn in which they write the head.
+    else if (this.#wholeLength === undefined) queueMicrotask(() => this.#openStream());
   }
 
-  #listenersOf(event: string): Map<Listener, Listener> | undefined {
-    return event === 'drain' || event === 'close' ? this.#listeners[event] : undefined;
+  flushHeaders(): void {
+    this.#needHead();
   }
 
-  #listen(event: string, listener: Listener, isOnce: boolean): void {
-    const held = this.#isFinished ? undefined : this.#listenersOf(event);
-    if (held === undefined) {
-      this.#wire[isOnce ? 'once' : 'on'](event, listener);
+  write(chunk: unknown, encoding: unknown, callback: unknown): boolean {
+    const onWritten = [encoding, callback].find((each) => typeof each === 'function');
+    const bytes = bytesOf(chunk, encoding);
+    if (onWritten !== undefined) queueMicrotask(() => (onWritten as Listener)());
+    // `true` after a drop: a handler that waits for `drain` would never continue otherwise.
+    if (this.isFinished) return this.#isDropped;
+    this.#needHead();
+    this.#push(bytes);
+    this.needsDrain = !this.#isDropped && (this.#body?.desiredSize ?? 1) <= 0;
+    return !this.needsDrain;
+  }
+
+  end(...args: unknown[]): void {
+    const onFinish = args.find((each) => typeof each === 'function');
+    if (this.isFinished) {
+      if (onFinish !== undefined) queueMicrotask(() => (onFinish as Listener)());
       return;
     }
+    const [chunk, encoding] = args;
+    const bytes =
+      chunk === undefined || chunk === null || typeof chunk === 'function'
+        ? undefined
+        : bytesOf(chunk, encoding);
+    if (onFinish !== undefined) this.wire.once('finish', onFinish as Listener);
+    if (!this.hasHead) this.#wholeLength = bytes?.length ?? 0;
+    this.#needHead();
+    if (this.#head === undefined || this.#isDropped) {
+      if (bytes !== undefined) this.#push(bytes);
+      if (!this.#isDropped) this.#body?.close();
+    } else if (this.#early.length === 0) {
+      this.#resolveWith(bytes ?? new Uint8Array());
+    } else {
+      if (bytes !== undefined) this.#early.push(bytes);
+      this.#resolveWith(joinChunks(this.#early, this.#earlyByteCount + (bytes?.length ?? 0)));
+    }
+    this.#finish();
+  }
+
+  destroy(error: Error | undefined): void {
+    this.#fail(error);
+    this.wire.destroy(error);
+  }
+
+  listen(event: string, listener: Listener, isOnce: boolean): void {
+    if (this.isFinished || (event !== 'drain' && event !== 'close')) {
+      this.wire[isOnce ? 'once' : 'on'](event, listener);
+      return;
+    }
+    this.#listeners ??= { drain: new Map(), close: new Map() };
+    const held = this.#listeners[event];
     held.set(listener, () => {
       if (isOnce) held.delete(listener);
       listener.call(this.#to);
     });
   }
 
+  stopListening(event: string, listener: Listener): void {
+    if (event === 'drain' || event === 'close') this.#listeners?.[event].delete(listener);
+    this.wire.off(event, listener);
+  }
+
   #emit(event: 'drain' | 'close'): void {
-    for (const call of [...this.#listeners[event].values()]) call();
+    for (const call of [...(this.#listeners?.[event].values() ?? [])]) call();
   }
 
   /** Writes the head as Node does: through the current `writeHead`, which middleware may have replaced. */
   #needHead(): void {
-    if (!this.#hasHead) this.#to.writeHead(this.#to.statusCode);
+    if (!this.hasHead) this.#to.writeHead(this.#to.statusCode);
   }
 
-  #writeHead(status: number, rest: readonly unknown[]): void {
-    if (this.#hasHead || this.#isFinished) return;
-    const [message, more] = typeof rest[0] === 'string' ? rest : [undefined, rest[0]];
-    const headers = headersSet(this.#to.getHeaders());
-    setHeaders(headers, more);
-    // Node.js announces no length for a body that it does not send.
-    const length = this.#isHead || hasNoBody(status) ? undefined : this.#wholeLength;
-    if (length !== undefined && !hasBodyLength(headers)) {
-      headers.set('content-length', String(length));
-    }
-    // A 205 has no body: its client would wait for the announced bytes (RFC 9110 §15.3.6).
-    if (status === 205 && headers.get('content-length') !== '0') headers.delete('content-length');
-    const body = this.#isHead || hasNoBody(status) ? null : this.#stream();
-    const response = new Response(body, {
-      status,
-      statusText: (message as string | undefined) ?? this.#to.statusMessage ?? '',
-      headers,
-    });
-    this.#hasHead = true;
-    this.#to.statusCode = status;
-    this.#resolve(response);
+  #resolveWith(body: ResponseBody): void {
+    if (this.#head === undefined) return;
+    const { status, statusText, url, headers } = this.#head;
+    this.#head = undefined;
+    this.#resolve({ status, statusText, url, headers, body });
   }
 
-  #stream(): ReadableStream<Uint8Array> {
-    return new ReadableStream<Uint8Array>(
+  /** Opens the stream of a body that does not end in the turn in which its head was written. */
+  #openStream(): void {
+    if (this.#head === undefined) return;
+    const stream = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
           this.#body = controller;
         },
         pull: () => {
-          if (!this.#needsDrain) return;
-          this.#needsDrain = false;
+          if (!this.needsDrain) return;
+          this.needsDrain = false;
           this.#emit('drain');
         },
         cancel: () => this.#drop(),
       },
       { highWaterMark: HIGH_WATER_MARK_BYTES, size: (chunk) => chunk.length },
     );
+    for (const bytes of this.#early.splice(0)) this.#body?.enqueue(bytes);
+    this.#resolveWith(stream);
   }
 
-  #write(chunk: unknown, encoding: unknown, callback: unknown): boolean {
-    const onWritten = [encoding, callback].find((each) => typeof each === 'function');
-    const bytes = bytesOf(chunk, encoding);
-    if (onWritten !== undefined) queueMicrotask(() => (onWritten as Listener)());
-    // `true` after a drop: a handler that waits for `drain` would never continue otherwise.
-    if (this.#isFinished) return this.#isDropped;
-    this.#needHead();
-    if (bytes.length > 0 && !this.#isDropped) this.#body?.enqueue(bytes);
-    this.#needsDrain = !this.#isDropped && (this.#body?.desiredSize ?? 1) <= 0;
-    return !this.#needsDrain;
-  }
-
-  #end(...args: unknown[]): void {
-    const onFinish = args.find((each) => typeof each === 'function');
-    if (this.#isFinished) {
-      if (onFinish !== undefined) queueMicrotask(() => (onFinish as Listener)());
+  #push(bytes: Uint8Array): void {
+    if (bytes.length === 0 || this.#isDropped) return;
+    if (this.#head === undefined) {
+      this.#body?.enqueue(bytes);
       return;
     }
-    if (onFinish !== undefined) this.#wire.once('finish', onFinish as Listener);
-    const [chunk, encoding] = args;
-    const bytes =
-      chunk === undefined || chunk === null || typeof chunk === 'function'
-        ? undefined
-        : bytesOf(chunk, encoding);
-    if (!this.#hasHead) this.#wholeLength = bytes?.length ?? 0;
-    this.#needHead();
-    if (bytes !== undefined && bytes.length > 0 && !this.#isDropped) this.#body?.enqueue(bytes);
-    if (!this.#isDropped) this.#body?.close();
-    this.#finish();
+    this.#early.push(bytes);
+    this.#earlyByteCount += bytes.length;
+    if (this.#earlyByteCount >= HIGH_WATER_MARK_BYTES) this.#openStream();
   }
 
   #fail(error: unknown): void {
-    if (this.#isFinished) return;
+    if (this.isFinished) return;
     const reason =
       error ?? new BrokenResponseError('this request', 'its handler ended before its response');
-    if (!this.#hasHead) this.#reject(reason);
-    else if (!this.#isDropped) this.#body?.error(reason);
+    if (!this.hasHead) this.#reject(reason);
+    else if (!this.#isDropped) {
+      this.#openStream();
+      this.#body?.error(reason);
+    }
     this.#finish();
   }
 
   /** Discards further output, and reports the disconnect to the handler if there was one. */
   #drop(): void {
-    if (this.#isFinished || this.#isDropped) return;
+    if (this.isFinished || this.#isDropped) return;
     this.#isDropped = true;
-    this.#needsDrain = false;
+    this.needsDrain = false;
     this.#ignoreHeaders();
     this.#emit('drain');
     if (this.#isDisconnected) this.#finish();
@@ -287,30 +241,50 @@ class Capture {
 
   /** Restores the response, whose events come from Node again. */
   #finish(): void {
-    if (this.#isFinished) return;
-    this.#isFinished = true;
-    this.#needsDrain = false;
-    this.#stopListening();
-    this.#socket.reveal();
+    if (this.isFinished) return;
+    this.isFinished = true;
+    this.needsDrain = false;
+    this.#stopWaiting();
     this.#disconnect.reveal();
+    if (this.#listeners === undefined) return;
     if (this.#isDisconnected) this.#emit('close');
-    else this.#wire.once('close', () => this.#emit('close'));
+    else this.wire.once('close', () => this.#emit('close'));
   }
 
   #onDisconnect(): void {
-    this.#isDisconnected = true;
-    if (this.#isFinished) return;
-    const socket = this.#socket.real;
-    // The connection was not closed by the client or the network, so this side closed it: frameworks do that
-    // after an error behind the head. Before the head it is a server that shuts down, and the
-    // handler's result still counts.
-    const isClosedHere =
-      this.#hasHead &&
-      !this.#isTimedOut &&
-      socket !== null &&
-      !socket.readableEnded &&
-      !socket.errored;
-    if (isClosedHere) this.#fail(undefined);
+    if (this.isFinished) return;
+    this.#hideDisconnect();
+    if (this.#isClosedHere()) this.#fail(undefined);
     else if (this.#isDropped) this.#finish();
+  }
+
+  /** Hides that Node has closed the response. */
+  #hideDisconnect(): void {
+    this.#isDisconnected = true;
+    for (const name of CLOSED_MEMBERS) {
+      const value = (this.#to as unknown as Record<string, unknown>)[name];
+      Object.defineProperty(this.#to, name, {
+        get: () => (this.isFinished ? value : false),
+        set() {},
+        configurable: true,
+      });
+    }
+  }
+
+  /**
+   * Whether neither the client nor the network has closed the connection: frameworks close it after an
+   * error behind the head. Before the head it is a server that shuts down, and the handler's result still
+   * counts.
+   */
+  #isClosedHere(): boolean {
+    if (!this.hasHead) return false;
+    const { stream } = this.#from;
+    if (stream !== undefined) return stream.rstCode === 0;
+    const { connection } = this.#disconnect;
+    return (
+      connection !== undefined &&
+      connection.timeoutCount === this.#timeoutCount &&
+      !connection.isEndedByPeer
+    );
   }
 }

@@ -1,4 +1,5 @@
 /** The parts of `node:http`, and of what frameworks add to it, that the server uses. */
+import type { HeaderReader } from '../../request/key-header.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: listeners of events of all kinds.
 type Listener = (...args: any[]) => void;
@@ -19,6 +20,8 @@ export interface NodeRequest {
   readonly stream?: {
     /** Whether the request has no body. */
     readonly endAfterHeaders?: boolean;
+    /** The error code with which the stream was closed; 0 if neither side reset it. */
+    readonly rstCode?: number;
   };
   /** Whether the stream is destroyed: no more bytes arrive. */
   readonly destroyed: boolean;
@@ -61,6 +64,10 @@ export interface NodeResponse {
   } | null;
   /** Returns the headers that are set, with names in lower case. */
   getHeaders(): Record<string, number | string | readonly string[] | undefined>;
+  /** Returns the value of a header. */
+  getHeader(name: string): number | string | readonly string[] | undefined;
+  /** Returns whether a header is set. */
+  hasHeader(name: string): boolean;
   /** Sets a header, in place of an earlier value. */
   setHeader(name: string, value: number | string | readonly string[]): unknown;
   /** Removes a header. */
@@ -70,7 +77,7 @@ export interface NodeResponse {
   writeHead(...args: any[]): unknown;
   /** Sends a piece of the body. Returns `false` if the buffer is full. */
   // biome-ignore lint/suspicious/noExplicitAny: as above.
-  write(...args: any[]): boolean;
+  write: (...args: any[]) => boolean;
   /** Ends the response. */
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   end(...args: any[]): unknown;
@@ -92,14 +99,27 @@ export function hasBody({ headers, stream }: NodeRequest): boolean {
   return Number(headers['content-length'] ?? 0) !== 0 || headers['transfer-encoding'] !== undefined;
 }
 
-/** Returns the headers of a request. Node joins repeated headers into one value. */
-export function headersOf({ headers }: NodeRequest): Headers {
-  const found = new Headers();
-  for (const [name, value] of Object.entries(headers)) {
-    // The pseudo-headers of HTTP/2.
-    if (value === undefined || name.startsWith(':')) continue;
-    if (typeof value === 'string') found.append(name, value);
-    else for (const each of value) found.append(name, each);
+/** Reads the headers of a request where Node keeps them: to copy them into a `Headers` takes 5 µs. */
+export class NodeHeaders implements HeaderReader {
+  readonly #headers: NodeRequest['headers'];
+
+  constructor({ headers }: NodeRequest) {
+    this.#headers = headers;
   }
-  return found;
+
+  get(name: string): string | null {
+    const value: unknown = this.#headers[name.toLowerCase()];
+    if (typeof value === 'string') return trimmed(value);
+    return Array.isArray(value) ? value.map(trimmed).join(', ') : null;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== null;
+  }
 }
+
+/** Without the white space of HTTP around it, as `Headers` returns a value. */
+const trimmed = (value: string) =>
+  value.charCodeAt(0) <= 0x20 || value.charCodeAt(value.length - 1) <= 0x20
+    ? value.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '')
+    : value;

@@ -1,12 +1,14 @@
 import { fail } from '../../errors/errors.js';
 import { LazyAbort } from '../../once/abort.js';
+import type { ResponseData } from '../../response/response-data.js';
 import { type Payload, payloadOfParsed } from '../payload.js';
-import { BODY_HEADERS, type Decision, type IdempotencyRules } from '../rules.js';
+import type { Decision, IdempotencyRules } from '../rules.js';
 import { peekBody } from './body.js';
-import { captureResponse, type Wire, wireOf } from './capture.js';
+import { Capture } from './capture.js';
 import { HiddenDisconnect } from './disconnect.js';
-import { hasBody, headersOf, type NodeRequest, type NodeResponse } from './http.js';
-import { headersSet } from './written.js';
+import { hasBody, NodeHeaders, type NodeRequest, type NodeResponse } from './http.js';
+import { writeResponse } from './write-response.js';
+import { linesSet } from './written.js';
 
 /** The parts that differ between frameworks. */
 export interface NodeProcessing {
@@ -25,134 +27,101 @@ export interface NodeProcessing {
 /** Returns a function that reads the head of a request. */
 export const headOf = (from: NodeRequest) => () => ({
   url: from.originalUrl ?? from.url ?? '',
-  headers: headersOf(from),
+  headers: new NodeHeaders(from),
 });
+
+/** Returns a function that tells whether it was called with a request before. */
+export function seenOnce(): (from: NodeRequest) => boolean {
+  // A member costs a tenth of a `WeakSet`, which the garbage collector visits, too.
+  const mark = Symbol('samekey.seen');
+  return (from: NodeRequest & { [mark]?: true }) => {
+    if (from[mark]) return true;
+    from[mark] = true;
+    return false;
+  };
+}
 
 /** Answers a request of `node:http`. Rejects with the error that the framework must handle. */
 export async function serveNode<Incoming>(
   rules: IdempotencyRules<Incoming>,
   decision: Exclude<Decision, { readonly type: 'pass' }>,
-  { from, to, parsed, proceed, headersBefore, onReplay }: NodeProcessing,
+  processing: NodeProcessing,
 ): Promise<void> {
+  const { from, to, onReplay } = processing;
   // The client disconnected while earlier middleware ran.
   if (to.destroyed) return;
-  const wire = wireOf(to);
   const client = new LazyAbort();
   let isWritten = false;
-  wire.once('close', () => {
+  to.on('close', () => {
     if (!isWritten) client.abort(new DOMException('The client has hung up', 'AbortError'));
   });
-  let hasProceeded = false;
+  let capture: Capture | undefined;
   let hasBegun = false;
-  const answer = async () => {
-    if (decision.type === 'refuse') return decision.response;
-    const payload = await payloadOf(from, parsed, rules.maxBodyBytes);
-    if (payload === undefined) return rules.bodyTooLarge();
-    const disconnect = new HiddenDisconnect(from);
-    let isFirst = false;
-    try {
-      return await rules.respond(decision.request, {
-        payload,
-        signal: client,
-        headersBefore: headersSet(headersBefore?.() ?? to.getHeaders()),
-        onStart: () => {
-          isFirst = true;
-        },
-        run: (aborted) => {
-          hasProceeded = true;
-          const response = captureResponse(to, wire, disconnect, aborted, from.method === 'HEAD');
-          proceed();
-          return response;
-        },
-      });
-    } finally {
-      // The handler of the first request may still run after its client has disconnected.
-      if (!hasProceeded && !(isFirst && client.aborted)) disconnect.reveal();
-    }
-  };
   try {
-    const response = await answer();
-    if (!hasProceeded) onReplay?.();
+    let response: ResponseData;
+    if (decision.type === 'refuse') {
+      ({ response } = decision);
+    } else {
+      const payload = payloadOf(processing, rules.maxBodyBytes);
+      const whole = payload instanceof Promise ? await payload : payload;
+      if (whole === undefined) {
+        response = rules.bodyTooLarge();
+      } else {
+        const disconnect = HiddenDisconnect.of(from);
+        let isFirst = false;
+        try {
+          response = await rules.respond(decision.request, {
+            payload: whole,
+            signal: client,
+            headersBefore: linesSet(processing.headersBefore?.() ?? to.getHeaders()),
+            onStart: () => {
+              isFirst = true;
+            },
+            run: (abort) => {
+              capture = new Capture(from, to, disconnect, abort, client.aborted);
+              processing.proceed();
+              return capture.response;
+            },
+          });
+        } finally {
+          // The handler of the first request may still run after its client has disconnected.
+          if (capture === undefined && !(isFirst && client.aborted)) disconnect.reveal();
+        }
+      }
+    }
+    if (capture === undefined) onReplay?.();
     hasBegun = true;
-    await writeResponse(response, to, wire);
+    const writing = writeResponse(response, to, capture);
+    if (writing !== undefined) await writing;
     isWritten = true;
   } catch (error) {
     if (client.aborted) return;
-    if (!hasProceeded && !hasBegun) throw error;
+    if (capture === undefined && !hasBegun) throw error;
     // The head is sent. Cutting the connection tells the client that the body is incomplete.
-    wire.destroy();
+    (capture?.wire ?? to).destroy();
   }
 }
 
 /** Returns the body, read or unread; `undefined` if it is too large. */
-async function payloadOf(
-  from: NodeRequest,
-  parsed: () => unknown,
+function payloadOf(
+  { from, parsed }: NodeProcessing,
   maxBytes: number,
-): Promise<Payload | undefined> {
+): Payload | undefined | Promise<Payload | undefined> {
   if (Number(from.headers['content-length'] ?? 0) > maxBytes) {
     // A client that is still sending reads the response only after its body has been read.
     from.resume();
     return undefined;
   }
-  if (from.readableDidRead) {
-    const whole = parsed();
-    if (whole === undefined && hasBody(from)) {
-      fail(
-        TypeError,
-        'SAMEKEY_BAD_ARGUMENT',
-        'Cannot compare requests: the body was read before, and request.body does not contain all of it; wanted this middleware before the one that reads the body, or a parser that sets request.body',
-      );
-    }
-    return payloadOfParsed(whole);
+  if (!from.readableDidRead) {
+    return peekBody(from, maxBytes).then((body) => body && { body });
   }
-  const body = await peekBody(from, maxBytes);
-  return body && { body };
-}
-
-/** Writes a response while it arrives, as fast as the client reads it. */
-async function writeResponse(response: Response, to: NodeResponse, wire: Wire): Promise<void> {
-  const { status, statusText, headers, body } = response;
-  const there = to.getHeaders();
-  // Headers of another body are removed, but only those that are set: Node never adds a header by
-  // itself after `removeHeader` was called for it.
-  for (const name of BODY_HEADERS) {
-    if (there[name] !== undefined && !headers.has(name)) to.removeHeader(name);
+  const whole = parsed();
+  if (whole === undefined && hasBody(from)) {
+    fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      'Cannot compare requests: the body was read before, and request.body does not contain all of it; wanted this middleware before the one that reads the body, or a parser that sets request.body',
+    );
   }
-  for (const [name, value] of headers) {
-    // What the handler has set keeps the spelling of its name, and its lines.
-    if (name !== 'set-cookie' && joined(there[name]) !== value) to.setHeader(name, value);
-  }
-  const cookies = headers.getSetCookie();
-  if (cookies.length > 0) to.setHeader('set-cookie', cookies);
-  if (statusText !== '') to.statusMessage = statusText;
-  wire.writeHead(status);
-  if (body === null) {
-    wire.end();
-    return;
-  }
-  const reader = body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    if (!wire.write(value)) await drained(wire);
-  }
-  wire.end();
-}
-
-/** The value of a header as `Headers` joins its lines. */
-const joined = (value: ReturnType<NodeResponse['getHeaders']>[string]) =>
-  Array.isArray(value) ? value.join(', ') : value === undefined ? undefined : String(value);
-
-/** Resolves when the response accepts more data, or is closed. */
-function drained(wire: Wire): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = () => {
-      wire.off('drain', settle);
-      wire.off('close', settle);
-      resolve();
-    };
-    wire.on('drain', settle);
-    wire.on('close', settle);
-  });
+  return payloadOfParsed(whole);
 }

@@ -1,0 +1,73 @@
+import { headerIn, type ResponseData } from '../../response/response-data.js';
+import { BODY_HEADERS } from '../rules.js';
+import type { Capture } from './capture.js';
+import type { NodeResponse } from './http.js';
+import type { Wire } from './wire.js';
+import { hasBodyLength, joined } from './written.js';
+
+const FRAMING = ['transfer-encoding', 'trailer'];
+
+/**
+ * Writes a response: at once if its body is whole, otherwise as fast as it arrives and the client reads it.
+ * Returns `undefined` if it is written.
+ */
+export function writeResponse(
+  response: ResponseData,
+  to: NodeResponse,
+  capture: Capture | undefined,
+): Promise<void> | undefined {
+  const wire: Wire = capture?.wire ?? to;
+  const { status, statusText, headers, body } = response;
+  // Headers of another body are removed, but only those that are set: Node never adds a header by
+  // itself after `removeHeader` was called for it.
+  for (const name of BODY_HEADERS) {
+    if (to.hasHeader(name) && headerIn(headers, name) === null) to.removeHeader(name);
+  }
+  let cookies: string[] | undefined;
+  for (const [name, value] of headers) {
+    if (name === 'set-cookie') {
+      cookies ??= [];
+      cookies.push(value);
+      continue;
+    }
+    const there = to.getHeader(name);
+    // What the handler has set keeps the spelling of its name, and its lines.
+    if (there === undefined || joined(there) !== value) to.setHeader(name, value);
+  }
+  if (cookies !== undefined) to.setHeader('set-cookie', cookies);
+  if (statusText !== '') to.statusMessage = statusText;
+  // What the handler wrote is framed as the handler framed it: in chunks, if it has trailers. A stored body
+  // of no bytes may be that of a HEAD or a 304, which announce a length that is not theirs.
+  const isRepeated = capture === undefined && body instanceof Uint8Array && body.length > 0;
+  if (isRepeated && !hasBodyLength(headers) && !FRAMING.some((name) => to.hasHeader(name))) {
+    to.setHeader('content-length', body.length);
+  }
+  wire.writeHead(status);
+  if (body === null) wire.end();
+  else if (body instanceof Uint8Array) wire.end(body);
+  else return pipe(body, wire);
+  return undefined;
+}
+
+async function pipe(body: ReadableStream<Uint8Array>, wire: Wire): Promise<void> {
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (!wire.write(value)) await drained(wire);
+  }
+  wire.end();
+}
+
+/** Resolves when the response accepts more data, or is closed. */
+function drained(wire: Wire): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      wire.off('drain', settle);
+      wire.off('close', settle);
+      resolve();
+    };
+    wire.on('drain', settle);
+    wire.on('close', settle);
+  });
+}
