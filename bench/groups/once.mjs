@@ -1,4 +1,4 @@
-/** What `once` on a memory store adds to the function it runs: processor time of a call. */
+/** The processor time that `once` on a memory store adds to the call of a function. */
 import { fileURLToPath } from 'node:url';
 import { buildNames } from '../build.mjs';
 import { startChild } from '../child.mjs';

@@ -1,4 +1,4 @@
-/** What a server allocates for a request, what a waiting duplicate holds, and how long many of them take. */
+/** Memory that a server allocates for a request and holds for a waiting duplicate; the time of many of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildNames } from '../build.mjs';
 import { openConnections } from '../http/load.mjs';
