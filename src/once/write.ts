@@ -39,12 +39,12 @@ export async function writeOutcome(
   const startedAt = monotonicMs();
   const endsAt = startedAt + leaseMs;
   let hasLateSuccess = false;
-  let onLateSuccess = () => {
+  let succeed = () => {
     hasLateSuccess = true;
   };
   const complete = (timeoutMs: number) =>
     store.complete(key, owner, { state, codec, payload, ttlMs }, timeoutMs, (late) => {
-      if (late) onLateSuccess();
+      if (late) succeed();
     });
   const written = () => ({ type: 'written', writtenForMs: monotonicMs() - startedAt }) as const;
   const first = complete(Math.min(storeTimeoutMs, leaseMs));
@@ -63,8 +63,7 @@ export async function writeOutcome(
       clearTimer(timer);
       resolve(outcome);
     };
-    const succeed = () => end(written());
-    onLateSuccess = succeed;
+    succeed = () => end(written());
     if (hasLateSuccess) return succeed();
     const send = async (timeoutMs: number, waitMs: number): Promise<void> => {
       const leftMs = Math.ceil(endsAt - monotonicMs());
