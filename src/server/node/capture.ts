@@ -179,7 +179,7 @@ export class Capture implements CapturedCalls {
     if (!this.hasHead) this.#to.writeHead(this.#to.statusCode);
   }
 
-  /** HTTP/2 has none, and Node warns of a program that reads it. */
+  /** `undefined` for HTTP/2, where Node warns of a program that reads it. */
   get #statusMessage(): string | undefined {
     return this.#from.stream === undefined ? this.#to.statusMessage : undefined;
   }
@@ -289,9 +289,8 @@ export class Capture implements CapturedCalls {
   }
 
   /**
-   * Whether neither the client nor the network has closed the connection: frameworks close it after an
-   * error behind the head. Before the head it is a server that shuts down, and the handler's result still
-   * counts.
+   * Whether this server has closed the connection: frameworks close it after an error behind the head.
+   * Before the head it is a server that shuts down, and the handler's result still counts.
    */
   #isClosedHere(): boolean {
     if (!this.hasHead) return false;
