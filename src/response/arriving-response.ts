@@ -5,10 +5,11 @@ import type { LiveFunction, Subscriber } from '../once/live.js';
 import type { Verdict } from '../providers/provider.js';
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import { type BodyJudge, COMPLETE, type Judgement } from './answer.js';
-import { type Arrived, readArrived } from './arrived.js';
+import { type Arrived, readArrived, readReceived } from './arrived.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { toValue } from './json-reader.js';
+import { declaredBytes } from './length-check.js';
 import { Recording } from './recording.js';
 import {
   headerIn,
@@ -163,7 +164,9 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       const response = await this.#answer(upstream);
       idle.touch();
       const { maxBytes, judge } = this.#rules;
-      const arrived = await readArrived(response.body, maxBytes);
+      const arrived = response.isReceived
+        ? await readReceived(response.body, declaredBytes(response, this.#rules.isCoded))
+        : await readArrived(response.body, maxBytes);
       const arriving: Arriving = {
         response,
         head: sharedHead(response, this.#rules.isCoded),
