@@ -1,6 +1,7 @@
 import { parse, stringify } from 'devalue';
 import { decoder, encoder } from '../engine/utf8.js';
-import { canonicalBytes } from '../index.js';
+import { type CanonicalSink, writeCanonical } from '../json/write.js';
+import { DEFAULT_MAX_DEPTH } from '../json/writer.js';
 
 /** Converts results to bytes and back. The store keeps its name with the bytes. */
 export interface Codec {
@@ -12,6 +13,9 @@ export interface Codec {
   decode(payload: Uint8Array): unknown;
 }
 
+/** Drops the canonical bytes: only the errors of writing them count. */
+const NOWHERE: CanonicalSink<void> = { chunk() {}, last() {} };
+
 /**
  * JSON, and `undefined` for a function that returns nothing. Values that JSON would change silently
  * (`NaN`, a `Map`, bytes, `undefined` in an array) are refused. An object with a `toJSON` method, such
@@ -22,7 +26,7 @@ export const jsonCodec: Codec = {
   encode(value) {
     if (value === undefined) return new Uint8Array();
     // Refuses a value that is not JSON, with its path. The order of members is kept.
-    canonicalBytes(value);
+    writeCanonical(value, { maxDepth: DEFAULT_MAX_DEPTH }, NOWHERE);
     return encoder.encode(JSON.stringify(value));
   },
   decode(payload) {
