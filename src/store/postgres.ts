@@ -5,7 +5,13 @@ import { monotonicMs } from '../runtime/runtime.js';
 import { fromOneLine, toOneLine } from './one-line.js';
 import { type Connection, type PostgresClient, type Row, toConnection } from './postgres/client.js';
 import { Notifications, type PolledKey } from './postgres/notifications.js';
-import { DEFAULT_TABLE, type Statements, statementsFor } from './postgres/statements.js';
+import {
+  DEFAULT_TABLE,
+  type Statements,
+  type Steps,
+  statementsFor,
+} from './postgres/statements.js';
+import { type Call, Turns } from './postgres/turns.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import { sha1Hex } from './text-digest.js';
 
@@ -38,10 +44,12 @@ const MAX_TRIES = 10;
 /** How often the store deletes expired rows, and how many at a time. */
 const SWEEP_EVERY_MS = 30_000;
 const SWEPT_AT_A_TIME = 1000;
+/** Of 8 KB each. */
+const SWEPT_BLOCKS = 1024;
 const LISTED_AT_A_TIME = 100;
 
-/** The statements that are prepared: those of every call. */
-const PREPARED = ['claim', 'renew', 'complete', 'release', 'read'] as const;
+/** The steps of a run. Calls of these that are made at the same time share a statement. */
+const STEPS = ['claim', 'renew', 'complete', 'release'] as const;
 
 const SERIALIZATION_FAILURE = '40001';
 const UNDEFINED_TABLE = '42P01';
@@ -113,6 +121,8 @@ class Records implements PostgresStore {
   #isPreparing: boolean;
   /** The names of the prepared statements, by their text. */
   #names: Promise<ReadonlyMap<string, string>> | undefined;
+  /** The calls of this turn, by step and by the parameters that all calls of a statement share. */
+  readonly #turns = new Map<string, Turns>();
   #sweepAt = monotonicMs() + SWEEP_EVERY_MS;
 
   constructor(connection: Connection, table: string, isPreparing: boolean) {
@@ -154,7 +164,7 @@ class Records implements PostgresStore {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       let row: Row | undefined;
       try {
-        [row] = await this.#query(this.#sql.claim, values);
+        row = await this.#call('claim', values, CLAIM_COLUMNS);
       } catch (error) {
         // Happens only if the default transaction isolation is stricter than `read committed`.
         if (codeOf(error) !== SERIALIZATION_FAILURE) throw error;
@@ -167,28 +177,32 @@ class Records implements PostgresStore {
     );
   }
 
-  renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
-    return this.#decide(this.#sql.renew, [key, toOneLine(owner), Math.round(leaseMs)]);
+  async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
+    const row = await this.#call('renew', [key, toOneLine(owner), Math.round(leaseMs)]);
+    return row !== undefined;
   }
 
-  complete(
+  async complete(
     key: string,
     owner: string,
     { state, codec, payload, ttlMs }: Parameters<Store['complete']>[2],
   ): Promise<boolean> {
-    return this.#decide(this.#sql.complete, [
+    const values = [
       key,
       toOneLine(owner),
       state,
       toOneLine(codec),
-      // Copied now: the pool may send it later, when it has a free connection.
+      // Copied now: it is sent later.
       payload.slice(),
       Math.round(ttlMs),
-    ]);
+      this.#notifications.isWatched(key),
+    ];
+    return (await this.#call('complete', values)) !== undefined;
   }
 
-  release(key: string, owner: string): Promise<boolean> {
-    return this.#decide(this.#sql.release, [key, toOneLine(owner)]);
+  async release(key: string, owner: string): Promise<boolean> {
+    const values = [key, toOneLine(owner), this.#notifications.isWatched(key)];
+    return (await this.#call('release', values)) !== undefined;
   }
 
   async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
@@ -196,8 +210,8 @@ class Records implements PostgresStore {
     return { record: row.state === null ? undefined : toRecord(row), nowMs: Number(row.now_ms) };
   }
 
-  evict(key: string): Promise<boolean> {
-    return this.#decide(this.#sql.evict, [key]);
+  async evict(key: string): Promise<boolean> {
+    return (await this.#query(this.#sql.evict, [key])).length > 0;
   }
 
   async *list({ limit = Number.POSITIVE_INFINITY } = {}): AsyncGenerator<StoreEntry> {
@@ -226,8 +240,32 @@ class Records implements PostgresStore {
     return new Map(rows.map((row) => [row.key as string, toPolledKey(row)]));
   }
 
-  async #decide(text: string, values: readonly unknown[]): Promise<boolean> {
-    return (await this.#query(text, values)).length > 0;
+  /** Returns the row of a call, if it succeeded. The first `columnCount` values are its own. */
+  #call(
+    step: keyof Steps,
+    values: readonly unknown[],
+    columnCount = values.length,
+  ): Promise<Row | undefined> {
+    const shared = values.slice(columnCount);
+    const name = [step, ...shared].join(' ');
+    let turns = this.#turns.get(name);
+    if (turns === undefined) {
+      const { one, many } = this.#sql;
+      turns = new Turns(
+        async ({ values }) => (await this.#query(one[step], values))[0],
+        async (calls) => {
+          const columns = toColumns(calls, columnCount);
+          const rows = await this.#query(many[step], [...columns, ...shared]);
+          const byIndex: (Row | undefined)[] = [];
+          for (const row of rows) byIndex[Number(row.n) - 1] = row;
+          return byIndex;
+        },
+      );
+      this.#turns.set(name, turns);
+    }
+    const payload = values[PAYLOAD];
+    const byteCount = payload instanceof Uint8Array ? payload.length : 0;
+    return turns.send({ key: values[0] as string, values }, byteCount);
   }
 
   async #query(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
@@ -266,7 +304,7 @@ class Records implements PostgresStore {
   #sweepNowAndThen(): void {
     if (monotonicMs() < this.#sweepAt) return;
     this.#sweepAt = monotonicMs() + SWEEP_EVERY_MS;
-    this.#connection.query(this.#sql.sweep, [SWEPT_AT_A_TIME]).then(
+    this.#connection.query(this.#sql.sweep, [SWEPT_BLOCKS, SWEPT_AT_A_TIME]).then(
       (rows) => {
         // There may be more expired rows.
         if (rows.length === SWEPT_AT_A_TIME) this.#sweepAt = 0;
@@ -278,11 +316,40 @@ class Records implements PostgresStore {
 }
 
 /** Names statements by their text, because other tables and versions may share the connection. */
-async function namesOf(sql: Statements): Promise<ReadonlyMap<string, string>> {
-  const named = PREPARED.map(
-    async (action) => [sql[action], `samekey_${action}_${await sha1Hex(sql[action])}`] as const,
+async function namesOf({ one, many, read }: Statements): Promise<ReadonlyMap<string, string>> {
+  const texts = [
+    ['read', read] as const,
+    ...STEPS.flatMap((step) => [[step, one[step]] as const, [`${step}s`, many[step]] as const]),
+  ];
+  const named = texts.map(
+    async ([step, text]) => [text, `samekey_${step}_${await sha1Hex(text)}`] as const,
   );
   return new Map(await Promise.all(named));
+}
+
+/** Where a completion has its payload, and how many values of a claim are its own. */
+const PAYLOAD = 4;
+const CLAIM_COLUMNS = 5;
+
+/** Returns the parameters of many calls: an array for each column, and all payloads in one. */
+function toColumns(calls: readonly Call[], columnCount: number): unknown[] {
+  const columns: unknown[] = Array.from({ length: columnCount }, (_, column) =>
+    calls.map(({ values }) => values[column]),
+  );
+  const payloads = columns[PAYLOAD] as readonly unknown[] | undefined;
+  if (!payloads?.every((payload) => payload instanceof Uint8Array)) return columns;
+  const ends: number[] = [];
+  let byteCount = 0;
+  for (const { length } of payloads) {
+    byteCount += length;
+    ends.push(byteCount);
+  }
+  const bytes = new Uint8Array(byteCount);
+  const starts = payloads.map(({ length }, index) => (ends[index] as number) - length);
+  for (const [index, payload] of payloads.entries()) bytes.set(payload, starts[index]);
+  columns[PAYLOAD] = bytes;
+  const lengths = payloads.map(({ length }) => length);
+  return [...columns, starts.map((start) => start + 1), lengths];
 }
 
 function codeOf(error: unknown): unknown {

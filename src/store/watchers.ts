@@ -6,6 +6,10 @@ export class Watchers {
     return this.#byKey.size;
   }
 
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
   keys(): string[] {
     return [...this.#byKey.keys()];
   }

@@ -130,10 +130,14 @@ async function openPostgres(): Promise<ClockedStore> {
     const name = createHash('sha1').update(clocked).digest('hex');
     return pool.query({ name, text: clocked, values: [...values, nowUs] });
   };
-  const store = postgresStore({ pool: { query }, prepare: false });
+  // A store sends the calls of several keys as one statement, which has one clock. So each key has
+  // its own store.
+  const stores = new Map<string, Store>();
   return {
     at(key, nowUs) {
       clocks.set(key, nowUs);
+      const store = stores.get(key) ?? postgresStore({ pool: { query }, prepare: false });
+      stores.set(key, store);
       return store;
     },
     async end() {

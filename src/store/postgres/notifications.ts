@@ -63,6 +63,11 @@ export class Notifications {
     };
   }
 
+  /** Whether a caller of this store watches the key. */
+  isWatched(key: string): boolean {
+    return this.#watchers.has(key);
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#stop();

@@ -121,6 +121,61 @@ describeWith('PostgreSQL', hasPostgres, 'the table of the PostgreSQL store', () 
     await store.close();
   });
 
+  it.each(['calls', 'clock', 'done', 'seen'])(
+    'may be named as a part of a statement: %s',
+    async (table) => {
+      const store = postgresStore({ pool, table });
+      await store.migrate();
+      expect((await store.claim('k', request('a'))).claimed).toBe(true);
+      expect(await store.complete('k', 'a', outcome)).toBe(true);
+      expect((await store.read('k')).record?.state).toBe('done');
+    },
+  );
+
+  it('loses the index on the expiry, which earlier versions made', async () => {
+    const store = postgresStore({ pool, table: 'older' });
+    await store.migrate();
+    await pool.query('CREATE INDEX older_expires ON older (expires_at_ms)');
+    await pool.query('CREATE TABLE not_ours (expires_at_ms bigint)');
+    await pool.query('CREATE INDEX not_ours_expires ON not_ours (expires_at_ms)');
+    const indexes = async () => {
+      const { rows } = await pool.query(
+        `SELECT indexname AS name FROM pg_indexes WHERE tablename IN ('older', 'not_ours') ORDER BY 1`,
+      );
+      return rows.map(({ name }) => name);
+    };
+    expect((await store.claim('k', request('a'))).claimed).toBe(true);
+    // A reader in a long transaction: all calls would wait behind the removal.
+    const reader = await pool.connect();
+    await reader.query('BEGIN');
+    await reader.query('SELECT FROM older');
+    await store.migrate();
+    expect(await indexes()).toEqual(['not_ours_expires', 'older_expires', 'older_pkey']);
+    await reader.query('COMMIT');
+    reader.release();
+    await store.migrate();
+    expect(await indexes()).toEqual(['not_ours_expires', 'older_pkey']);
+    expect(await store.complete('k', 'a', outcome)).toBe(true);
+    expect((await pool.query('SHOW lock_timeout')).rows).toEqual([{ lock_timeout: '0' }]);
+  });
+
+  it('has updates that write to no index', async () => {
+    const store = postgresStore({ pool, table: 'hot' });
+    await store.migrate();
+    const keys = Array.from({ length: 300 }, (_, index) => `k${index}`);
+    for (const key of keys) {
+      await store.claim(key, request(key));
+      await store.complete(key, key, outcome);
+    }
+    const counts = async () =>
+      (
+        await pool.query(
+          `SELECT n_tup_upd::integer AS updates, n_tup_hot_upd::integer AS hot FROM pg_stat_user_tables WHERE relname = 'hot'`,
+        )
+      ).rows[0];
+    await expect.poll(counts, { timeout: 30_000 }).toEqual({ updates: 300, hot: 300 });
+  });
+
   it('gets one query for every step', async () => {
     let queries = 0;
     const counting: PostgresClient = {
