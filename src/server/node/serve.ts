@@ -91,7 +91,7 @@ export async function serveNode<Incoming>(
     }
     if (capture === undefined) onReplay?.();
     hasBegun = true;
-    const writing = writeResponse(response, to, capture);
+    const writing = writeResponse(response, from, to, capture);
     if (writing !== undefined) await writing;
     isWritten = true;
   } catch (error) {

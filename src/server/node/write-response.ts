@@ -1,7 +1,7 @@
 import { headerIn, type ResponseData } from '../../response/response-data.js';
 import { BODY_HEADERS } from '../rules.js';
 import type { Capture } from './capture.js';
-import type { NodeResponse } from './http.js';
+import type { NodeRequest, NodeResponse } from './http.js';
 import type { Wire } from './wire.js';
 import { hasBodyLength, joined } from './written.js';
 
@@ -13,6 +13,7 @@ const FRAMING = ['transfer-encoding', 'trailer'];
  */
 export function writeResponse(
   response: ResponseData,
+  from: NodeRequest,
   to: NodeResponse,
   capture: Capture | undefined,
 ): Promise<void> | undefined {
@@ -35,7 +36,8 @@ export function writeResponse(
     if (there === undefined || joined(there) !== value) to.setHeader(name, value);
   }
   if (cookies !== undefined) to.setHeader('set-cookie', cookies);
-  if (statusText !== '') to.statusMessage = statusText;
+  // HTTP/2 has none, and Node warns of a program that sets it.
+  if (statusText !== '' && from.stream === undefined) to.statusMessage = statusText;
   // What the handler wrote is framed as the handler framed it: in chunks, if it has trailers. A stored body
   // of no bytes may be that of a HEAD or a 304, which announce a length that is not theirs.
   const isRepeated = capture === undefined && body instanceof Uint8Array && body.length > 0;
