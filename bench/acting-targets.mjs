@@ -1,4 +1,4 @@
-/** What samekey must reach where it acts on a key, by group and measure. */
+/** The targets of the parts that act on a key, by group and measure. */
 import { OTHER_BUILD, SAMEKEY } from './build.mjs';
 import { target } from './targets.mjs';
 

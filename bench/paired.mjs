@@ -100,7 +100,7 @@ const toDigits = (value) => Number(value.toPrecision(4));
  * Measures in a row that have the same columns make one table.
  *
  * @param {readonly Measure[]} measures
- * @returns {string[][][]} tables of rows, the first of which is the head
+ * @returns {string[][][]} tables of rows; the first row is the head
  */
 export function tablesOf(measures) {
   /** @type {string[][][]} */

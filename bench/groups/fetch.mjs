@@ -1,4 +1,4 @@
-/** What `samekey/fetch` adds to a request, and to the time until a reader has an event of a stream. */
+/** The processor time that `samekey/fetch` adds to a call, and the delay that it adds to a stream. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -13,12 +13,12 @@ const BARE = 'fetch';
 const WARM_UP = 2500;
 
 const CASES = /** @type {const} */ ([
-  { id: 'call 2 KB', kind: 'call', bodyBytes: 2000, count: 2000, what: 'a call that sends 2 KB' },
+  { id: 'call 2 KB', kind: 'call', bodyBytes: 2000, count: 1000, what: 'a call that sends 2 KB' },
   {
     id: 'call 100 KB',
     kind: 'call',
     bodyBytes: 100_000,
-    count: 500,
+    count: 300,
     what: 'a call that sends 100 KB',
   },
   {
@@ -32,7 +32,7 @@ const CASES = /** @type {const} */ ([
     id: 'replay 2 KB',
     kind: 'replay',
     bodyBytes: 2000,
-    count: 4000,
+    count: 2000,
     what: 'a replay of a call of 2 KB from the process',
   },
 ]);

@@ -1,4 +1,4 @@
-/** What `once` on a memory store adds to the function it runs: processor time of a call. */
+/** The processor time that `once` on a memory store adds to the call of a function. */
 import { fileURLToPath } from 'node:url';
 import { buildNames } from '../build.mjs';
 import { startChild } from '../child.mjs';
@@ -8,15 +8,15 @@ const callProcess = fileURLToPath(new URL('../once/call-process.mjs', import.met
 const BARE = 'the bare function';
 const CONTENDERS = [BARE, ...buildNames()];
 const WARM_UP = 2500;
-const COUNT = 20_000;
+const COUNT = 10_000;
 
 /** @type {import('./index.mjs').MeasuredGroup & { note: string }} */
 export const group = {
   title: 'samekey/once: processor time of a call',
   note:
-    'One call after another of an async function that has its result at once, memory store. A replay ' +
+    'Processor time of one call. One call after another of an async function that has its result at once, memory store. A replay ' +
     'from the cache uses 64 keys; a replay from the store has the cache off and takes a random key. ' +
-    `${COUNT} calls a round, after ${WARM_UP} and a round that is not counted.`,
+    `Each round has ${COUNT.toLocaleString('en')} calls, after a warm-up of ${(WARM_UP + COUNT).toLocaleString('en')}.`,
   async measure({ quick, rounds }) {
     const count = quick ? COUNT / 10 : COUNT;
     const storeSizes = quick ? [1000, 10_000] : [1000, 100_000, 1_000_000];

@@ -1,4 +1,4 @@
-/** What a server allocates for a request, what a waiting duplicate holds, and how long many of them take. */
+/** Memory that a server allocates for a request and holds for a waiting duplicate; the time of many of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildNames } from '../build.mjs';
 import { openConnections } from '../http/load.mjs';
@@ -21,7 +21,7 @@ export const group = {
   title: 'samekey/server: memory, and many duplicates of one request',
   async measure({ quick, rounds: most }) {
     const rounds = Math.min(most, ROUNDS);
-    const waiterCount = quick ? 100 : 1000;
+    const waiterCount = quick ? 100 : 400;
     const followerCount = quick ? 500 : 10_000;
     const allocations = [];
     const waiters = [];
@@ -44,7 +44,7 @@ export const group = {
     await withServers('web-standard', [BARE, ...buildNames()], [], async (servers) => {
       followers = await measureInTurn(servers, rounds, (each) => followed(each, followerCount));
     });
-    const many = `web-standard: ${followerCount} requests with one key`;
+    const many = `web-standard: ${followerCount.toLocaleString('en')} requests with one key`;
     return {
       note:
         `Orders of ${BODY_BYTES} B. Allocated is the growth of the heap over ${NEW_ORDERS} orders with a young ` +

@@ -26,12 +26,14 @@ const bytesOf = ({ path, key, body }) =>
  * @param {number} count
  */
 export async function openConnections(port, count) {
+  /** @type {Awaited<ReturnType<typeof open>>[]} */
   const connections = [];
-  // A server accepts 511 waiting connections by default.
-  while (connections.length < count) {
-    const some = Math.min(256, count - connections.length);
-    connections.push(...(await Promise.all(Array.from({ length: some }, () => open(port)))));
-  }
+  let left = count;
+  const opener = async () => {
+    while (left-- > 0) connections.push(await open(port));
+  };
+  // A server accepts 511 waiting connections by default. Some of thousands take a second to open.
+  await Promise.all(Array.from({ length: 400 }, opener));
   return {
     /**
      * Sends the messages, each connection one at a time.

@@ -21,7 +21,7 @@ export const KINDS = /** @type {const} */ (['new', 'duplicate']);
 let orderCount = 0;
 
 /**
- * A duplicate repeats one of the last orders, each of which has another key.
+ * A duplicate repeats one of the last orders. Each order has its own key.
  *
  * @param {Kind} kind
  * @param {number} bodyBytes
@@ -33,7 +33,7 @@ export function* orders(kind, bodyBytes, count) {
 }
 
 /**
- * One order, sent many times. The server answers when it is told to.
+ * One order, sent many times. The server answers after a message to its process.
  *
  * @param {number} bodyBytes
  * @param {number} count

@@ -1,4 +1,4 @@
-/** A server for the benchmark of fetch. The path decides what it does. */
+/** A server for the benchmark of fetch: `/stream` sends events, any other path answers at once. */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 

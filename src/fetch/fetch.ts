@@ -161,8 +161,11 @@ class Sender {
       deleteOwn();
       return send(request, headers, signal, this.#sender);
     }
-    const wishes = { scope: given.get(SCOPE) ?? undefined, sample: given.get(SAMPLE) ?? undefined };
-    const deriving = this.#keys.of(request, wishes);
+    const addition = {
+      scope: given.get(SCOPE) ?? undefined,
+      sample: given.get(SAMPLE) ?? undefined,
+    };
+    const deriving = this.#keys.of(request, addition);
     const derived = deriving instanceof Promise ? await deriving : deriving;
     let { key } = derived;
     if (callersKey !== undefined) {

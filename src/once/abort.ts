@@ -8,7 +8,9 @@ export class LazyAbort {
   #controller: AbortController | undefined;
   #abortController: (() => void) | undefined;
   #end: { readonly reason: unknown } | undefined;
-  #listeners: Set<() => void> | undefined;
+  /** Nearly every abort has one listener. A `Set` for it takes a third of a KB. */
+  #first: (() => void) | undefined;
+  #others: Set<() => void> | undefined;
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -36,7 +38,8 @@ export class LazyAbort {
     if (this.#end !== undefined) return;
     this.#end = { reason };
     this.#abortController?.();
-    for (const onAbort of this.#listeners ?? []) onAbort();
+    this.#first?.();
+    for (const onAbort of this.#others ?? []) onAbort();
   }
 
   /** Calls `onAbort` on abort, or now if it has aborted; returns a function that removes the listener. */
@@ -45,9 +48,15 @@ export class LazyAbort {
       onAbort();
       return () => {};
     }
-    this.#listeners ??= new Set();
     const listener = inThisRequest(onAbort);
-    const all = this.#listeners.add(listener);
+    if (this.#first === undefined && this.#others === undefined) {
+      this.#first = listener;
+      return () => {
+        if (this.#first === listener) this.#first = undefined;
+      };
+    }
+    this.#others ??= new Set();
+    const all = this.#others.add(listener);
     return () => all.delete(listener);
   }
 }

@@ -424,7 +424,9 @@ export class OnceRunner implements SharedRunHost {
     // end is known: another caller gets it only from the store.
     const isTooLate = live?.isOpen === false || (options.fresh && run.phase === 'writing');
     if (run.abort.aborted || isTooLate) return run.untilEnded(options, calledAt);
-    if (isAnother(run.fingerprint, options.fingerprint)) return this.#refuseToJoin(run, options);
+    if (isAnother(run.fingerprint, options.fingerprint)) {
+      return this.#refuseToJoin(run, options);
+    }
     if (this.settings.onDuplicate === 'reject') return run.joinIfIdle(options, calledAt);
     const refusal = live?.refuseSubscriber();
     if (refusal !== undefined) {

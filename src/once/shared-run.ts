@@ -166,8 +166,8 @@ export class SharedRun implements RunTools {
     calledAt: number,
     isDuplicate: boolean,
   ): Promise<RunOutcome | Subscriber | undefined> {
-    // A caller without a limit of its own stays to the end of the run. It waits for the promise of all
-    // such callers, and is counted for ever.
+    // A caller without a limit of its own stays to the end of the run, so it is never counted off. All
+    // such callers wait for one promise.
     const isLimited = options.signal !== undefined || this.settings.waitMs !== undefined;
     if (!isLimited && this.live === undefined && this.#heartbeat === undefined) {
       this.#waiterCount++;

@@ -25,7 +25,7 @@ export type Written =
  * A write without an answer is repeated after twice the time, and a late success counts. Over a slow
  * link, repeating at the pace of the timeout sent 84 MB for a result of 14 MB.
  */
-export async function writeOutcome(
+export function writeOutcome(
   key: string,
   owner: string,
   result: StoredResult,
@@ -39,70 +39,66 @@ export async function writeOutcome(
   const startedAt = monotonicMs();
   const endsAt = startedAt + leaseMs;
   let hasLateSuccess = false;
-  let onLateSuccess = () => {
+  let succeed = () => {
     hasLateSuccess = true;
   };
   const complete = (timeoutMs: number) =>
     store.complete(key, owner, { state, codec, payload, ttlMs }, timeoutMs, (late) => {
-      if (late) onLateSuccess();
+      if (late) succeed();
     });
   const written = () => ({ type: 'written', writtenForMs: monotonicMs() - startedAt }) as const;
   const first = complete(Math.min(storeTimeoutMs, leaseMs));
-  try {
-    // Nearly always, so nothing is made for a repetition before.
-    if (await first) return written();
-  } catch {
-    // Awaited again below.
-  }
-  return new Promise((resolve) => {
-    let isEnded = false;
-    let timer: Timer | undefined;
-    const end = (outcome: Written) => {
-      if (isEnded) return;
-      isEnded = true;
-      clearTimer(timer);
-      resolve(outcome);
-    };
-    const succeed = () => end(written());
-    onLateSuccess = succeed;
-    if (hasLateSuccess) return succeed();
-    const send = async (timeoutMs: number, waitMs: number): Promise<void> => {
-      const leftMs = Math.ceil(endsAt - monotonicMs());
-      if (leftMs <= 0) return end({ type: 'unwritten' });
-      return handle(complete(Math.min(timeoutMs, leftMs)), timeoutMs, waitMs);
-    };
-    const handle = async (
-      answer: Promise<boolean>,
-      timeoutMs: number,
-      waitMs: number,
-    ): Promise<void> => {
-      let isSilent = false;
-      try {
-        if (await answer) return succeed();
-        // An earlier write may have succeeded without a reply, and was then evicted or has expired.
-        if (tools.isEvicted || monotonicMs() - startedAt >= ttlMs)
-          return end({ type: 'unwritten' });
-        // The store may have lost the record: after a restart, or by its own eviction.
-        const isReclaimed = !isEnded && (await lease.reclaim());
-        if (!isEnded && isReclaimed) return await send(timeoutMs, waitMs);
-        // The late answer to an earlier write has ended this one.
-        if (isReclaimed) tools.finishLater(store.release(key, owner));
-        return end({ type: 'lost' });
-      } catch (error) {
-        const { cause } = error as Error;
-        if ((cause as { code?: unknown } | undefined)?.code === 'SAMEKEY_STORE_FULL') {
-          return end({ type: 'full', cause });
+  const repeat = () =>
+    new Promise<Written>((resolve) => {
+      let isEnded = false;
+      let timer: Timer | undefined;
+      const end = (outcome: Written) => {
+        if (isEnded) return;
+        isEnded = true;
+        clearTimer(timer);
+        resolve(outcome);
+      };
+      succeed = () => end(written());
+      if (hasLateSuccess) return succeed();
+      const send = async (timeoutMs: number, waitMs: number): Promise<void> => {
+        const leftMs = Math.ceil(endsAt - monotonicMs());
+        if (leftMs <= 0) return end({ type: 'unwritten' });
+        return handle(complete(Math.min(timeoutMs, leftMs)), timeoutMs, waitMs);
+      };
+      const handle = async (
+        answer: Promise<boolean>,
+        timeoutMs: number,
+        waitMs: number,
+      ): Promise<void> => {
+        let isSilent = false;
+        try {
+          if (await answer) return succeed();
+          // An earlier write may have succeeded without a reply, and was then evicted or has expired.
+          if (tools.isEvicted || monotonicMs() - startedAt >= ttlMs)
+            return end({ type: 'unwritten' });
+          // The store may have lost the record: after a restart, or by its own eviction.
+          const isReclaimed = !isEnded && (await lease.reclaim());
+          if (!isEnded && isReclaimed) return await send(timeoutMs, waitMs);
+          // The late answer to an earlier write has ended this one.
+          if (isReclaimed) tools.finishLater(store.release(key, owner));
+          return end({ type: 'lost' });
+        } catch (error) {
+          const { cause } = error as Error;
+          if ((cause as { code?: unknown } | undefined)?.code === 'SAMEKEY_STORE_FULL') {
+            return end({ type: 'full', cause });
+          }
+          isSilent = cause instanceof NoAnswerError;
         }
-        isSilent = cause instanceof NoAnswerError;
-      }
-      if (isEnded) return;
-      if (isSilent) return send(2 * timeoutMs, waitMs);
-      const nextWaitMs = Math.min(2 * waitMs, MAX_WAIT_MS);
-      timer = setTimer(
-        () => tools.finishLater(send(timeoutMs, nextWaitMs)),
-        Math.min(waitMs, Math.max(0, endsAt - monotonicMs())),
-      );
-    };
-    tools.finishLater(handle(first, storeTimeoutMs, FIRST_WAIT_MS));
-  });
+        if (isEnded) return;
+        if (isSilent) return send(2 * timeoutMs, waitMs);
+        const nextWaitMs = Math.min(2 * waitMs, MAX_WAIT_MS);
+        timer = setTimer(
+          () => tools.finishLater(send(timeoutMs, nextWaitMs)),
+          Math.min(waitMs, Math.max(0, endsAt - monotonicMs())),
+        );
+      };
+      tools.finishLater(handle(first, storeTimeoutMs, FIRST_WAIT_MS));
+    });
+  // Nearly every first write succeeds, so nothing is made for a repetition before it has failed.
+  return first.then((isOurs) => (isOurs ? written() : repeat()), repeat);
 }

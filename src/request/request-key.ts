@@ -32,7 +32,7 @@ export interface RequestKey {
 }
 
 /** What one request adds to the settings of all. */
-export interface RequestWishes {
+export interface RequestAddition {
   readonly scope?: string | undefined;
   readonly sample?: string | undefined;
 }
@@ -67,18 +67,18 @@ export class RequestKeys {
   }
 
   /** Returns a promise only for a form, whose files are read first. */
-  of(request: OutgoingRequest, wishes: RequestWishes = {}): RequestKey | Promise<RequestKey> {
+  of(request: OutgoingRequest, addition: RequestAddition = {}): RequestKey | Promise<RequestKey> {
     const { form } = request;
     if (form === undefined) {
       const { body, given } = request;
-      return this.#withBody(request, wishes, keyOfBytes(body, given, this.#identity));
+      return this.#withBody(request, addition, keyOfBytes(body, given, this.#identity));
     }
-    return keyOfForm(form).then((key) => this.#withBody(request, wishes, key));
+    return keyOfForm(form).then((key) => this.#withBody(request, addition, key));
   }
 
   #withBody(
     request: OutgoingRequest,
-    { scope, sample }: RequestWishes,
+    { scope, sample }: RequestAddition,
     contentKey: Key,
   ): RequestKey {
     const { method, url, headers, given } = request;

@@ -6,6 +6,9 @@ import type { ResponseBody } from './response-data.js';
  */
 const MAX_TURNS = 16;
 
+/** The most that a platform reads from a connection at once. */
+const MAX_PIECE_BYTES = 64 * 1024;
+
 /** The part of a body that was in memory when its head arrived. */
 export interface Arrived {
   readonly chunks: readonly Uint8Array[];
@@ -44,6 +47,42 @@ export async function readArrived(body: ResponseBody, maxBytes: number): Promise
     byteCount += result.value.length;
     reading = source.read();
   }
+  return arrivedFrom(source, chunks, byteCount, isWhole, reading);
+}
+
+/**
+ * Reads the body of a response that was received by HTTP, if it came in one piece with its head. Its end
+ * arrives later by itself: on Node.js two turns of the event loop, in which a stream for its readers would
+ * be built. The platform refuses more bytes than the declared ones, so there is nothing to wait for.
+ */
+export async function readReceived(
+  body: ResponseBody,
+  declaredBytes: number | undefined,
+): Promise<Arrived> {
+  if (body === null || body instanceof Uint8Array) return readArrived(body, 0);
+  const source = body.getReader();
+  const reading: Promise<Result> = source.read();
+  const canBeWhole = declaredBytes !== undefined && declaredBytes <= MAX_PIECE_BYTES;
+  const result = canBeWhole ? await settledSoon(reading) : undefined;
+  if (result === undefined) return arrivedFrom(source, [], 0, false, reading);
+  const { done, value } = result;
+  if (done) return arrivedFrom(source, [], 0, true, undefined);
+  // Something other than bytes is refused when it is recorded.
+  const isBytes = value instanceof Uint8Array;
+  const isWhole = isBytes && value.length === declaredBytes;
+  // Lets the platform end the stream, and its work for the request.
+  if (isWhole) source.read().catch(() => {});
+  return arrivedFrom(source, [value], isBytes ? value.length : 0, isWhole, undefined);
+}
+
+function arrivedFrom(
+  source: ReadableStreamDefaultReader<Uint8Array>,
+  chunks: readonly Uint8Array[],
+  byteCount: number,
+  isWhole: boolean,
+  first: Promise<Result> | undefined,
+): Arrived {
+  let reading = first;
   // It is read later, perhaps not before it fails.
   reading?.catch(() => {});
   return {

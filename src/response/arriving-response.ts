@@ -5,10 +5,11 @@ import type { LiveFunction, Subscriber } from '../once/live.js';
 import type { Verdict } from '../providers/provider.js';
 import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import { type BodyJudge, COMPLETE, type Judgement } from './answer.js';
-import { type Arrived, readArrived } from './arrived.js';
+import { type Arrived, readArrived, readReceived } from './arrived.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { toValue } from './json-reader.js';
+import { declaredBytes } from './length-check.js';
 import { Recording } from './recording.js';
 import {
   headerIn,
@@ -163,7 +164,9 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       const response = await this.#answer(upstream);
       idle.touch();
       const { maxBytes, judge } = this.#rules;
-      const arrived = await readArrived(response.body, maxBytes);
+      const arrived = response.isReceived
+        ? await readReceived(response.body, declaredBytes(response, this.#rules.isCoded))
+        : await readArrived(response.body, maxBytes);
       const arriving: Arriving = {
         response,
         head: sharedHead(response, this.#rules.isCoded),
@@ -330,9 +333,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     if (verdict === 'broken') throw new BrokenResponseError(key, why);
     if (body === undefined) throw tooLong(key, response, this.#rules.maxBytes);
     const hasError = verdict === 'failed' && response.status < 400;
-    const info = infoOf(response, toVerdict(response, verdict), () =>
-      toValue(decoder.decode(body).replace(/^\ufeff/, '')),
-    );
+    const info = new Info(response, toVerdict(response, verdict), body);
     // Must be strictly `true`: a promise from an async predicate does not count.
     if (hasError || !(isStoredEarly ?? this.#rules.isStored(info) === true)) {
       throw why === ''
@@ -359,26 +360,33 @@ async function cancelBody(body: ResponseBody): Promise<void> {
 const toVerdict = ({ status }: ResponseHead, verdict: Verdict): Verdict =>
   status >= 400 && verdict !== 'broken' ? 'failed' : verdict;
 
-function infoOf(
-  { status, headers, url }: ResponseHead,
-  verdict: Verdict,
-  parse: () => unknown,
-): ResponseInfo {
-  let parsed: { readonly json: unknown } | undefined;
-  let platformHeaders: Headers | undefined;
-  return {
-    status,
-    get headers() {
-      platformHeaders ??= headersOf(headers);
-      return platformHeaders;
-    },
-    url,
-    verdict,
-    get json() {
-      parsed ??= { json: parse() };
-      return parsed.json;
-    },
-  };
+/** Makes `Headers` and parses the body only for a `storeResponses` that reads them. */
+class Info implements ResponseInfo {
+  readonly status: number;
+  readonly url: string;
+  readonly verdict: Verdict;
+  readonly #lines: ResponseHead['headers'];
+  readonly #body: Uint8Array;
+  #headers: Headers | undefined;
+  #parsed: { readonly json: unknown } | undefined;
+
+  constructor({ status, headers, url }: ResponseHead, verdict: Verdict, body: Uint8Array) {
+    this.status = status;
+    this.url = url;
+    this.verdict = verdict;
+    this.#lines = headers;
+    this.#body = body;
+  }
+
+  get headers(): Headers {
+    this.#headers ??= headersOf(this.#lines);
+    return this.#headers;
+  }
+
+  get json(): unknown {
+    this.#parsed ??= { json: toValue(decoder.decode(this.#body).replace(/^\ufeff/, '')) };
+    return this.#parsed.json;
+  }
 }
 
 /**

@@ -1,18 +1,31 @@
 import type { Judgement } from './answer.js';
 import { headerIn, type ResponseData } from './response-data.js';
 
+/**
+ * Returns the number of bytes of a body by its `content-length`; `undefined` if it does not say that.
+ *
+ * @param isCoded Whether the body is still in its `content-encoding`.
+ */
+export function declaredBytes(
+  { headers, hidesCoding }: ResponseData,
+  isCoded: boolean,
+): number | undefined {
+  // `content-length` counts the coded bytes, and the body is decoded.
+  if (!isCoded && (hidesCoding === true || headerIn(headers, 'content-encoding') !== null)) {
+    return undefined;
+  }
+  const length = headerIn(headers, 'content-length') ?? '';
+  return /^\d+$/.test(length) ? Number(length) : undefined;
+}
+
 /** Compares the length of a body with its `content-length`. */
 export class LengthCheck {
   readonly #expectedBytes: number | undefined;
   #byteCount = 0;
 
   /** @param isCoded Whether the body is still in its `content-encoding`. */
-  constructor({ headers, hidesCoding }: ResponseData, isCoded: boolean) {
-    // `content-length` counts the coded bytes, and this sees decoded ones.
-    const isDecoded =
-      !isCoded && (hidesCoding === true || headerIn(headers, 'content-encoding') !== null);
-    const length = isDecoded ? '' : (headerIn(headers, 'content-length') ?? '');
-    if (/^\d+$/.test(length)) this.#expectedBytes = Number(length);
+  constructor(response: ResponseData, isCoded: boolean) {
+    this.#expectedBytes = declaredBytes(response, isCoded);
   }
 
   see(chunk: Uint8Array): void {

@@ -24,6 +24,11 @@ export interface ResponseData extends ResponseHead {
   readonly body: ResponseBody;
   /** Whether the platform hides a `content-encoding`, whose coded bytes `content-length` counts. */
   readonly hidesCoding?: boolean;
+  /**
+   * Whether the platform received it by HTTP, so that its body has never more bytes than its
+   * `content-length` says. A body that a program made may have.
+   */
+  readonly isReceived?: boolean;
 }
 
 /** Returns the value of a header as `Headers.get` does: its lines joined, or `null`. */
@@ -62,7 +67,10 @@ export function dataOf(name: string, response: Response): ResponseData {
   }
   // For a response of another origin, browsers show the coded length and hide the coding.
   const hidesCoding = type === 'cors';
-  return { status, statusText, url, headers: linesOf(headers), body, hidesCoding };
+  // Only the platform gives a response a URL without a property of its own.
+  const isReceived = url !== '' && !Object.hasOwn(response, 'url');
+  const head = { status, statusText, url, headers: linesOf(headers) };
+  return { ...head, body, hidesCoding, ...(isReceived && { isReceived }) };
 }
 
 /** Returns a `Response` of the platform. */

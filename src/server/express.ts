@@ -1,6 +1,6 @@
 /** `samekey/express`: a middleware for Express that processes the same request at most once. */
 import type { NodeRequest, NodeResponse } from './node/http.js';
-import { headOf, seenOnce, serveNode } from './node/serve.js';
+import { headOf, type NodeProcessing, seenOnce, serveNode } from './node/serve.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules } from './rules.js';
 
@@ -51,22 +51,33 @@ export function expressIdempotency<Incoming extends NodeRequest = NodeRequest>(
       next();
       return;
     }
-    serveNode(rules, decision, {
-      from: request,
-      to: response,
-      parsed: () => parsedBodyOf(request),
-      proceed: next,
-    }).catch(next);
+    serveNode(rules, decision, new ExpressProcessing(request, response, next)).catch(next);
   };
   return Object.assign(middleware, rules.controls);
 }
 
-/** The body that an earlier parser left. With uploaded files beside it, it is not the whole body. */
-function parsedBodyOf(request: NodeRequest): unknown {
-  const { body, file, files } = request as {
-    readonly body?: unknown;
-    readonly file?: unknown;
-    readonly files?: unknown;
-  };
-  return file === undefined && files === undefined ? body : undefined;
+class ExpressProcessing implements NodeProcessing {
+  readonly from: NodeRequest;
+  readonly to: NodeResponse;
+  readonly #next: () => void;
+
+  constructor(from: NodeRequest, to: NodeResponse, next: () => void) {
+    this.from = from;
+    this.to = to;
+    this.#next = next;
+  }
+
+  /** The body that an earlier parser left. With uploaded files beside it, it is not the whole body. */
+  parsed(): unknown {
+    const { body, file, files } = this.from as {
+      readonly body?: unknown;
+      readonly file?: unknown;
+      readonly files?: unknown;
+    };
+    return file === undefined && files === undefined ? body : undefined;
+  }
+
+  proceed(): void {
+    this.#next();
+  }
 }

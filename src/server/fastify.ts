@@ -1,6 +1,6 @@
 /** `samekey/fastify`: a plugin for Fastify that processes the same request at most once. */
 import type { NodeRequest, NodeResponse } from './node/http.js';
-import { headOf, seenOnce, serveNode } from './node/serve.js';
+import { headOf, type NodeProcessing, seenOnce, serveNode } from './node/serve.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules } from './rules.js';
 
@@ -73,20 +73,7 @@ export function fastifyIdempotency<Incoming extends FastifyRequestLike = Fastify
         const decision = rules.decide(request, raw.method ?? '', headOf(raw));
         // `reply.callNotFound()` runs the hooks again, which would wait for the first run: a deadlock.
         if (decision.type === 'pass' || hasSeen(raw)) return done();
-        serveNode(rules, decision, {
-          from: raw,
-          to: reply.raw,
-          parsed: () => request.body,
-          proceed: done,
-          headersBefore: () => reply.getHeaders(),
-          onReplay() {
-            reply.hijack();
-            // Set by earlier hooks for this request.
-            for (const [name, value] of Object.entries(reply.getHeaders())) {
-              if (value !== undefined) reply.raw.setHeader(name, value);
-            }
-          },
-        }).catch(done);
+        serveNode(rules, decision, new FastifyProcessing(request, reply, done)).catch(done);
       },
     );
     fastify.addHook('onClose', async () => rules.controls.close());
@@ -97,4 +84,40 @@ export function fastifyIdempotency<Incoming extends FastifyRequestLike = Fastify
     [Symbol.for('fastify.display-name')]: 'samekey',
     [Symbol.for('plugin-meta')]: { name: 'samekey', fastify: '>=5' },
   });
+}
+
+class FastifyProcessing implements NodeProcessing {
+  readonly from: NodeRequest;
+  readonly to: NodeResponse;
+  readonly #request: FastifyRequestLike;
+  readonly #reply: FastifyReplyLike;
+  readonly #done: () => void;
+
+  constructor(request: FastifyRequestLike, reply: FastifyReplyLike, done: () => void) {
+    this.from = request.raw;
+    this.to = reply.raw;
+    this.#request = request;
+    this.#reply = reply;
+    this.#done = done;
+  }
+
+  parsed(): unknown {
+    return this.#request.body;
+  }
+
+  proceed(): void {
+    this.#done();
+  }
+
+  headersBefore(): ReturnType<NodeResponse['getHeaders']> {
+    return this.#reply.getHeaders();
+  }
+
+  onReplay(): void {
+    this.#reply.hijack();
+    // Set by earlier hooks for this request.
+    for (const [name, value] of Object.entries(this.#reply.getHeaders())) {
+      if (value !== undefined) this.to.setHeader(name, value);
+    }
+  }
 }

@@ -4,7 +4,14 @@ import { linesOf, type ResponseData } from '../response/response-data.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
-import { dataOfHandler, pathOf, toPlatform, unlessDisconnected, withBody } from './web-request.js';
+import {
+  ClientAbort,
+  dataOfHandler,
+  pathOf,
+  toPlatform,
+  unlessDisconnected,
+  withBody,
+} from './web-request.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
@@ -90,20 +97,20 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
       await next();
       return dataOfHandler(context.res);
     };
-    const response = await unlessDisconnected(request.signal, () =>
-      rules.respond(decision.request, {
-        payload: { body },
-        signal: request.signal,
-        headersBefore,
-        onStart: (settled) => waitUntil(context, settled),
-        run: (abort) => {
-          running = run(abort);
-          return running;
-        },
-      }),
-    );
+    const client = new ClientAbort(request);
+    const answer = rules.respond(decision.request, {
+      payload: { body },
+      signal: client,
+      headersBefore,
+      onStart: (settled) => waitUntil(context, settled),
+      run: (abort) => {
+        running = run(abort);
+        return running;
+      },
+    });
+    const response = await unlessDisconnected(client, answer);
     // After the client disconnects the handler continues, and Hono keeps the first response it gets.
-    if (request.signal.aborted) await running?.catch(() => {});
+    if (client.aborted) await running?.catch(() => {});
     const names = headersBefore.length > 0 && new Set(response.headers.keys());
     for (const [name, value] of headersBefore)
       if (names && !names.has(name)) response.headers.append(name, value);

@@ -15,7 +15,7 @@ let member: symbol | undefined;
 
 /** Returns the data of a response that its server would send without a stream. */
 export function immediateData(response: Response): ResponseData | undefined {
-  const kept = keptIn(response);
+  const kept = partsIn(response);
   if (kept === undefined) return undefined;
   const [status, body, headers] = kept;
   const bytes = bytesIn(body);
@@ -25,7 +25,7 @@ export function immediateData(response: Response): ResponseData | undefined {
   return { status, statusText: '', url: '', headers: lines, body: bytes };
 }
 
-function keptIn(response: Response): Kept | undefined {
+function partsIn(response: Response): Kept | undefined {
   if (member === undefined || !(member in response)) {
     member = Object.getOwnPropertySymbols(response).find((each) => each.description === MEMBER);
     if (member === undefined) return undefined;

@@ -7,7 +7,9 @@ import type { LazyAbort } from '../once/abort.js';
 interface Content {
   readonly url: string;
   readonly method: string;
-  readonly headers: Headers;
+  /** Those of the server's request, until a program reads them: it may change its own. */
+  headers: Headers;
+  hasOwnHeaders: boolean;
   readonly body: Uint8Array | undefined;
   readonly abort: LazyAbort;
   isUsed: boolean;
@@ -35,9 +37,19 @@ export function lazyRequest(
   return make(prototype, { url, method, headers, body: hasBody ? body : undefined, abort });
 }
 
-function make(prototype: object, content: Omit<Content, 'isUsed' | 'real'>): Request {
+function make(
+  prototype: object,
+  {
+    url,
+    method,
+    headers,
+    body,
+    abort,
+  }: Pick<Content, 'url' | 'method' | 'headers' | 'body' | 'abort'>,
+): Request {
   const request = Object.create(prototype);
-  request[CONTENT] = { ...content, isUsed: false, real: undefined } satisfies Content;
+  const state = { hasOwnHeaders: false, isUsed: false, real: undefined };
+  request[CONTENT] = { url, method, headers, body, abort, ...state } satisfies Content;
   return request;
 }
 
@@ -51,6 +63,11 @@ function realOf(request: object): Request {
     content.real = new Request(url, init);
     // Its body must be used, too.
     if (isUsed) content.real.arrayBuffer().catch(() => {});
+  } else if (content.hasOwnHeaders && headers !== content.real.headers) {
+    // The program may have changed those that it read before.
+    const { headers: realHeaders } = content.real;
+    for (const name of [...realHeaders.keys()]) realHeaders.delete(name);
+    for (const [name, value] of headers) realHeaders.append(name, value);
   }
   return content.real;
 }
@@ -102,13 +119,23 @@ function prototypeOf(Platform: typeof Request): object {
   for (const name of Object.getOwnPropertySymbols(new Platform('http://127.0.0.1/'))) {
     define(name, { get: forward(name) });
   }
-  for (const name of ['url', 'method', 'headers'] as const) {
+  for (const name of ['url', 'method'] as const) {
     define(name, {
       get(this: object) {
         return contentOf(this)[name];
       },
     });
   }
+  define('headers', {
+    get(this: object) {
+      const content = contentOf(this);
+      if (!content.hasOwnHeaders) {
+        content.headers = content.real?.headers ?? new Headers(content.headers);
+        content.hasOwnHeaders = true;
+      }
+      return content.headers;
+    },
+  });
   define('signal', {
     get(this: object) {
       return contentOf(this).abort.signal;

@@ -83,6 +83,7 @@ export class IdempotencyRules<Incoming> {
   readonly #identity: IdentityLike;
   readonly #header: KeyHeader;
   readonly #methods: ReadonlySet<string>;
+  readonly #scopes: readonly string[];
 
   /** `maker` is the function that received the options, for messages. */
   constructor(options: ServerOptions<Incoming>, maker: string) {
@@ -102,6 +103,7 @@ export class IdempotencyRules<Incoming> {
     );
     this.#header = new KeyHeader(settings);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
+    this.#scopes = [settings.scope].flat();
     this.maxBodyBytes = maxBodyBytes;
   }
 
@@ -142,12 +144,11 @@ export class IdempotencyRules<Incoming> {
       );
     }
     const queryAt = url.indexOf('?');
-    const { scope } = this.#settings;
     const request: IdempotentRequest = {
       headers,
       search: queryAt < 0 ? '' : url.slice(queryAt),
       scope: [
-        ...[scope].flat(),
+        ...this.#scopes,
         method.toUpperCase(),
         queryAt < 0 ? url : url.slice(0, queryAt),
         account,
@@ -201,7 +202,7 @@ export class IdempotencyRules<Incoming> {
         ? scoped([...scope, 'derived'], fingerprint)
         : scoped([...scope, 'sent'], sentKey);
     /** The lines that belong to the client that ran the handler, not to its duplicates. */
-    let own: HeaderLine[] = [];
+    let own: readonly HeaderLine[] = NONE;
     try {
       const { response, outcome } = await this.#exchanges.run({
         key,
@@ -216,14 +217,8 @@ export class IdempotencyRules<Incoming> {
           } catch (error) {
             throw abort.aborted ? error : new HandlerError(error);
           }
-          const outer = (headersBefore ?? []).filter(
-            ([name, value]) =>
-              !BODY_HEADERS.has(name) &&
-              name !== 'set-cookie' &&
-              headerIn(answer.headers, name) === value,
-          );
-          own = [...outer, ...answer.headers.filter(([name]) => name === 'set-cookie')];
-          return outer.length === 0 ? answer : without(answer, outer);
+          own = ownLines(answer.headers, headersBefore);
+          return own.some(([name]) => name !== 'set-cookie') ? without(answer, own) : answer;
         },
       });
       if (outcome !== 'executed' || own.length === 0) return response;
@@ -237,6 +232,21 @@ export class IdempotencyRules<Incoming> {
       return problem;
     }
   }
+}
+
+const NONE: readonly HeaderLine[] = [];
+
+/** Cookies, and what outer middleware set. A header of it that the handler changed is the handler's. */
+function ownLines(
+  lines: readonly HeaderLine[],
+  before: readonly HeaderLine[] = NONE,
+): readonly HeaderLine[] {
+  const outer = before.filter(
+    ([name, value]) =>
+      !BODY_HEADERS.has(name) && name !== 'set-cookie' && headerIn(lines, name) === value,
+  );
+  const hasCookies = lines.some(([name]) => name === 'set-cookie');
+  return hasCookies ? [...outer, ...lines.filter(([name]) => name === 'set-cookie')] : outer;
 }
 
 /** Returns the response without the headers that `lines` name. */

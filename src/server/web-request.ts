@@ -1,6 +1,6 @@
 /** What `web.ts` and `hono.ts` do with a `Request` and a `Response` of the platform. */
 import { decoder } from '../engine/utf8.js';
-import type { LazyAbort } from '../once/abort.js';
+import { LazyAbort } from '../once/abort.js';
 import {
   dataOf,
   headerIn,
@@ -16,7 +16,7 @@ const BINARY = /[^\P{Cc}\s]|\ufffd/u;
 
 /** Returns a copy of the request whose body is unread, and whose signal is not the client's. */
 export function withBody(request: Request, body: Uint8Array, abort: LazyAbort): Request {
-  const lazy = isFacade(request) ? lazyRequest(request, body, abort) : undefined;
+  const lazy = isPlatformRequest(request) ? undefined : lazyRequest(request, body, abort);
   if (lazy !== undefined) return lazy;
   const { signal } = abort;
   const hasBody = body.length > 0 || request.body !== null;
@@ -24,11 +24,11 @@ export function withBody(request: Request, body: Uint8Array, abort: LazyAbort): 
 }
 
 /**
- * Whether a server made the request without the platform's constructor. Such a request has an address,
- * a method, headers and a body, and defaults for everything else.
+ * Whether the platform's constructor made the request. A server that makes its own, such as
+ * @hono/node-server, knows an address, a method, headers and a body, and has defaults for the rest.
  */
-const isFacade = (request: Request) =>
-  Object.getPrototypeOf(request) !== request.constructor.prototype;
+export const isPlatformRequest = (request: Request) =>
+  Object.getPrototypeOf(request) === request.constructor.prototype;
 
 /** Returns the data of a handler's response. */
 export const dataOfHandler = (response: Response): ResponseData =>
@@ -44,15 +44,37 @@ export function streamedData(response: Response): ResponseData {
   return { ...data, headers: data.headers.filter(([name]) => name !== 'content-type') };
 }
 
+/** The signal of a client, which its server creates only if somebody listens. */
+export class ClientAbort extends LazyAbort {
+  readonly #request: Request;
+  #isFollowed = false;
+
+  constructor(request: Request) {
+    super();
+    this.#request = request;
+  }
+
+  override listen(onAbort: () => void): () => void {
+    if (!this.#isFollowed) {
+      this.#isFollowed = true;
+      const { signal } = this.#request;
+      const abort = () => this.abort(signal.reason);
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort, { once: true });
+    }
+    return super.listen(onAbort);
+  }
+}
+
 /** Returns the response to send, or 499, which proxies log for a disconnected client. */
 export async function unlessDisconnected(
-  signal: AbortSignal,
-  answer: () => Promise<ResponseData>,
+  client: ClientAbort,
+  answer: Promise<ResponseData>,
 ): Promise<Response> {
   try {
-    return toPlatform(await answer());
+    return toPlatform(await answer);
   } catch (error) {
-    if (signal.aborted && error === signal.reason) return new Response(null, { status: 499 });
+    if (client.aborted && error === client.reason) return new Response(null, { status: 499 });
     throw error;
   }
 }

@@ -3,7 +3,15 @@ import { fail, nameOf } from '../errors/errors.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
-import { dataOfHandler, pathOf, toPlatform, unlessDisconnected, withBody } from './web-request.js';
+import {
+  ClientAbort,
+  dataOfHandler,
+  isPlatformRequest,
+  pathOf,
+  toPlatform,
+  unlessDisconnected,
+  withBody,
+} from './web-request.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
@@ -60,7 +68,7 @@ export function idempotent<Rest extends readonly unknown[]>(
   }
   const rules = new IdempotencyRules(options, 'idempotent');
   /**
-   * The requests of running handlers. In Node.js the signal of a request stops following its source
+   * The platform's requests of running handlers. In Node.js the signal of a request stops following its source
    * when the request is collected as garbage, which happens if a handler uses only `request.signal`.
    */
   const running = new Set<Request>();
@@ -72,22 +80,23 @@ export function idempotent<Rest extends readonly unknown[]>(
     if (decision.type === 'refuse') return toPlatform(decision.response);
     const body = await readBody(request, rules.maxBodyBytes);
     if (body === undefined) return toPlatform(rules.bodyTooLarge());
-    return unlessDisconnected(request.signal, () =>
-      rules.respond(decision.request, {
-        payload: { body },
-        signal: request.signal,
-        onStart: waitUntilOf(rest),
-        run: async (abort) => {
-          const ownRequest = withBody(request, body, abort);
-          running.add(ownRequest);
-          try {
-            return dataOfHandler(requireResponse(await handler(ownRequest, ...rest)));
-          } finally {
-            running.delete(ownRequest);
-          }
-        },
-      }),
-    );
+    const client = new ClientAbort(request);
+    const answer = rules.respond(decision.request, {
+      payload: { body },
+      signal: client,
+      onStart: waitUntilOf(rest),
+      run: async (abort) => {
+        const ownRequest = withBody(request, body, abort);
+        const isHeld = isPlatformRequest(ownRequest);
+        if (isHeld) running.add(ownRequest);
+        try {
+          return dataOfHandler(requireResponse(await handler(ownRequest, ...rest)));
+        } finally {
+          if (isHeld) running.delete(ownRequest);
+        }
+      },
+    });
+    return unlessDisconnected(client, answer);
   }, rules.controls);
 }
 

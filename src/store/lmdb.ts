@@ -3,6 +3,7 @@ import { fail } from '../errors/errors.js';
 import { readOptions } from '../options/read.js';
 import { func, type OptionsOf, required, specs, value } from '../options/spec.js';
 import { clearTimer, monotonicMs, random, setTimer, type Timer } from '../runtime/runtime.js';
+import { failWithCause, GroupCommit } from './lmdb/group-commit.js';
 import { type Anchor, MachineClock } from './lmdb/machine-clock.js';
 import { cannotOpen, openDatabase } from './lmdb/open-database.js';
 import { type RecordRow, toRecord, toRow } from './lmdb/record-row.js';
@@ -52,8 +53,13 @@ interface Versioned {
 
 /** How many records each write checks for expiry. */
 const SWEPT_PER_WRITE = 4;
-/** Sweeps per millisecond at most. During a burst of writes, sweeping would be most of the work. */
-const SWEEPS_PER_MS = 4;
+/**
+ * Records that are checked per millisecond, at most. Each takes 3 µs: during a burst of writes,
+ * sweeping would be most of the work.
+ */
+const SWEPT_PER_MS = 16;
+/** Records that one transaction checks, at most. */
+const SWEPT_PER_COMMIT = 64;
 /** How long a deleted record keeps its fencing token, in case the clock is set back. */
 const TOKEN_KEPT_MS = 60 * 60 * 1000;
 /** How often watched keys are polled. They are in the memory that LMDB shares: 5 µs a key. */
@@ -70,6 +76,7 @@ const LIST_PAGE_SIZE = 32;
 class LmdbStore implements Store {
   readonly name = 'lmdb';
   readonly #database: Database<RecordRow, string>;
+  readonly #commits: GroupCommit<RecordRow>;
   readonly #clock: () => number;
   /** The default clock; `undefined` if the caller passed one. */
   readonly #machineClock: MachineClock | undefined;
@@ -77,11 +84,14 @@ class LmdbStore implements Store {
   #pollTimer: Timer | undefined;
   #sweepPosition = '';
   #lastSweepMs = 0;
-  #sweepsInThatMs = 0;
+  /** How many records the writes since then have yet to check, and the time of the last one. */
+  #unswept = 0;
+  #lastWriteMs = 0;
   #isClosed = false;
 
   constructor(path: string, clock: (() => number) | undefined) {
     this.#database = openDatabase(path);
+    this.#commits = new GroupCommit(this.#database, (writeCount) => this.#sweep(writeCount));
     if (clock !== undefined) {
       this.#clock = clock;
       return;
@@ -121,8 +131,10 @@ class LmdbStore implements Store {
     owner: string,
     completion: Parameters<Store['complete']>[2],
   ): Promise<boolean> {
+    // A copy: the record may be written after this call, and the caller may reuse its memory.
+    const own = { ...completion, payload: completion.payload.slice() };
     return this.#change('complete', key, (old, nowMs) => {
-      const record = transition.completed(old, owner, completion, nowMs);
+      const record = transition.completed(old, owner, own, nowMs);
       return { answer: record !== undefined, record: record ?? old };
     });
   }
@@ -191,6 +203,7 @@ class LmdbStore implements Store {
     this.#isClosed = true;
     this.#watchers.clear();
     this.#stopPolling();
+    await this.#commits.settled();
     await this.#database.close();
   }
 
@@ -208,12 +221,11 @@ class LmdbStore implements Store {
       const old = this.#get(key);
       const { answer, record } = decide(old?.value, nowMs);
       if (record === undefined || record === old?.value) return answer;
-      // LMDB takes `null` for "only if the key has no entry".
-      const ifVersion = (old?.version ?? null) as number;
       this.#machineClock?.save(nowMs);
-      const written = this.#database.put(key, toRow(record), newVersion(), ifVersion);
-      this.#sweep(nowMs);
-      if (await written.catch(failWithCause)) return answer;
+      this.#lastWriteMs = nowMs;
+      const ifVersion = old?.version ?? null;
+      const write = { key, row: toRow(record), version: newVersion(), ifVersion };
+      if (await this.#commits.write(write)) return answer;
     }
   }
 
@@ -242,17 +254,26 @@ class LmdbStore implements Store {
     ];
   }
 
-  /** Deletes a few records that expired long ago, and continues there with the next write. */
-  #sweep(nowMs: number): void {
-    const atMs = Math.floor(monotonicMs());
-    if (atMs !== this.#lastSweepMs) this.#sweepsInThatMs = 0;
+  /** Deletes a few records that expired long ago, and continues there with the next writes. */
+  #sweep(writeCount: number): void {
+    const atMs = monotonicMs();
+    this.#unswept = Math.min(this.#unswept + SWEPT_PER_WRITE * writeCount, SWEPT_PER_COMMIT);
+    const limit = Math.min(this.#unswept, Math.floor(SWEPT_PER_MS * (atMs - this.#lastSweepMs)));
+    if (limit === 0) return;
     this.#lastSweepMs = atMs;
-    if (++this.#sweepsInThatMs > SWEEPS_PER_MS) return;
-    const entries = this.#range(this.#sweepPosition, SWEPT_PER_WRITE);
-    this.#sweepPosition = entries.length < SWEPT_PER_WRITE ? '' : (entries.at(-1)?.key ?? '');
-    for (const { key, value, version } of entries) {
-      if (expiredAtMs(toRecord(value)) + TOKEN_KEPT_MS > nowMs) continue;
+    this.#unswept -= limit;
+    try {
+      this.#deleteExpired(limit);
+    } catch {
       // The next sweep tries again; a write reports disk errors.
+    }
+  }
+
+  #deleteExpired(limit: number): void {
+    const entries = this.#range(this.#sweepPosition, limit);
+    this.#sweepPosition = entries.length < limit ? '' : (entries.at(-1)?.key ?? '');
+    for (const { key, value, version } of entries) {
+      if (expiredAtMs(toRecord(value)) + TOKEN_KEPT_MS > this.#lastWriteMs) continue;
       this.#database
         .remove(key, version as number)
         .catch(failWithCause)
@@ -311,12 +332,6 @@ interface Watcher {
 
 /** A version that is never used twice for a key, even after its record was deleted. */
 const newVersion = () => Math.floor(random() * Number.MAX_SAFE_INTEGER) + 1;
-
-/** LMDB rejects with an error that only points to a second promise, which has the actual cause. */
-async function failWithCause(error: { readonly commitError?: Promise<never> }): Promise<never> {
-  await Promise.race([error.commitError, undefined]);
-  throw error;
-}
 
 /** Returns what remains of a deleted record: its fencing token. */
 function tombstone(

@@ -3,12 +3,21 @@ import { readOptions } from '../options/read.js';
 import { type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { toOneLine } from './one-line.js';
 import { type Argument, type Connection, type RedisClient, toConnection } from './redis/client.js';
+import { isOneServer } from './redis/one-server.js';
 import { DEFAULT_PREFIX, toRecord } from './redis/record-text.js';
 import { ScriptRunner } from './redis/script-runner.js';
 import type { ScriptName } from './redis/scripts.js';
 import { verifyClient, withTimeLimit } from './redis/self-check.js';
 import { Subscriptions } from './redis/subscriptions.js';
-import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
+import { Turns } from './redis/turns.js';
+import type {
+  ClaimRequest,
+  ClaimResult,
+  Completion,
+  Store,
+  StoreEntry,
+  StoreRecord,
+} from './store.js';
 
 export type { RedisClient } from './redis/client.js';
 
@@ -71,14 +80,18 @@ class RedisStore implements Store {
   readonly watch?: (key: string, notify: () => void) => Promise<() => void>;
   readonly #connection: Connection;
   readonly #scripts: ScriptRunner;
+  /** Sends the claims and completions. */
+  readonly #turns: Turns;
   readonly #prefix: string;
   readonly #subscriptions: Subscriptions | undefined;
   /** The prefix as the server sees it, known after the self-check. */
   #serverPrefix: Promise<string> | undefined;
+  #isVerified = false;
 
   constructor(connection: Connection, prefix: string) {
     this.#connection = connection;
     this.#scripts = new ScriptRunner(connection);
+    this.#turns = new Turns(this.#scripts, repliesIn);
     this.#prefix = prefix;
     const { openSubscriber } = connection;
     if (openSubscriber !== undefined) {
@@ -89,8 +102,8 @@ class RedisStore implements Store {
     }
   }
 
-  async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
-    await this.#verifiedPrefix();
+  async claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
+    if (!this.#isVerified) await this.#verifiedPrefix();
     return this.#claim(key, request);
   }
 
@@ -99,14 +112,10 @@ class RedisStore implements Store {
     return this.#decide('renew', key, [toOneLine(owner), String(leaseMs)]);
   }
 
-  async complete(
-    key: string,
-    owner: string,
-    completion: Parameters<Store['complete']>[2],
-  ): Promise<boolean> {
+  async complete(key: string, owner: string, completion: Completion): Promise<boolean> {
     // Copied now: the client may send it later, after it has reconnected.
     const payload = completion.payload.slice();
-    await this.#verifiedPrefix();
+    if (!this.#isVerified) await this.#verifiedPrefix();
     return this.#complete(key, owner, { ...completion, payload });
   }
 
@@ -155,28 +164,32 @@ class RedisStore implements Store {
     this.#subscriptions?.close();
   }
 
-  async #claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
-    const { owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished } = request;
-    const reply = await this.#run('claim', key, [
-      toOneLine(owner),
-      String(leaseMs),
-      String(ttlMs),
-      fingerprint === undefined ? '' : toLine(fingerprint),
-      takeUnknown ? '1' : '0',
-      takeFinished ? '1' : '0',
-    ]);
-    const [claimed, nowMs, value] = listOf(reply, 3);
-    return { claimed: Number(claimed) === 1, record: recordIn(value), nowMs: Number(nowMs) };
+  async #claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
+    const [timeUs, reply] = (await this.#turns.send({
+      script: 'claim',
+      key: this.#prefix + key,
+      common: termsOf(request),
+      own: claimantOf(request),
+    })) as readonly [number, unknown];
+    const nowMs = Math.floor(timeUs / 1000);
+    if (isOne(reply)) return { claimed: true, record: newRecord(request, timeUs), nowMs };
+    const [claimed, value] = listOf(reply, 2);
+    return { claimed: Number(claimed) === 1, record: recordIn(value), nowMs };
   }
 
   async #complete(
     key: string,
     owner: string,
-    { state, codec, payload, ttlMs }: Parameters<Store['complete']>[2],
+    { state, codec, payload, ttlMs }: Completion,
   ): Promise<boolean> {
-    const args = [toOneLine(owner), state, toLine(codec), payload, String(ttlMs)];
+    const call = {
+      script: 'complete',
+      key: this.#prefix + key,
+      common: [state, toLine(codec), String(ttlMs)],
+      own: [toOneLine(owner), payload],
+    } as const;
     try {
-      return await this.#decide('complete', key, args);
+      return isOne(await this.#turns.send(call, payload.length));
     } catch (error) {
       if (payload.length < LEAST_BULK_LIMIT) throw error;
       if (!isTooLong(error) && !(await this.#isOverLimit(key, payload))) throw error;
@@ -208,11 +221,13 @@ class RedisStore implements Store {
   }
 
   async #decide(script: ScriptName, key: string, args: readonly Argument[]): Promise<boolean> {
-    return Number(await this.#run(script, key, args)) === 1;
+    return isOne(await this.#run(script, key, args));
   }
 
   #run(script: ScriptName, key: string, args: readonly Argument[]): Promise<unknown> {
-    return this.#scripts.run(script, this.#prefix + key, args);
+    const redisKey = this.#prefix + key;
+    this.#turns.sendEarlier(redisKey);
+    return this.#scripts.run(script, [redisKey], args);
   }
 
   #verifiedPrefix(): Promise<string> {
@@ -235,9 +250,78 @@ class RedisStore implements Store {
     };
     const scratchKey = await verifyClient((key) => this.#prefix + key, store, this.#connection);
     const name = String(await withTimeLimit(this.#run('name', scratchKey, [])));
+    const steps = {
+      claimTogether: this.#claimTogether.bind(this),
+      release: (key: string) => this.#decide('release', key, [PROBE.owner]),
+    };
+    this.#turns.isSharing = await withTimeLimit(isOneServer(this.#connection, steps));
+    this.#isVerified = true;
     return name.slice(0, name.length - scratchKey.length);
   }
+
+  async #claimTogether(keys: readonly [string, ...string[]]): Promise<boolean> {
+    const redisKeys = keys.map((key) => this.#prefix + key) as [string, ...string[]];
+    const own = keys.flatMap(() => claimantOf(PROBE));
+    const reply = await this.#scripts.run('claim', redisKeys, [...termsOf(PROBE), ...own]);
+    return repliesIn('claim', reply, keys.length).every((each) =>
+      isOne((each as readonly unknown[])[1]),
+    );
+  }
 }
+
+/** The claim of keys that nobody else uses. */
+const PROBE = {
+  owner: 'one-server',
+  leaseMs: 10_000,
+  ttlMs: 10_000,
+  fingerprint: undefined,
+  takeUnknown: false,
+  takeFinished: false,
+};
+
+/** The arguments of a claim that many claims have in common. */
+const termsOf = ({ leaseMs, ttlMs, takeUnknown, takeFinished }: ClaimRequest): string[] => [
+  String(leaseMs),
+  String(ttlMs),
+  takeUnknown ? '1' : '0',
+  takeFinished ? '1' : '0',
+];
+
+/** The arguments of a claim for its key. */
+const claimantOf = ({ owner, fingerprint }: ClaimRequest): string[] => [
+  toOneLine(owner),
+  fingerprint === undefined ? '' : toLine(fingerprint),
+];
+
+/** Returns the record that the script has written for a key without one. */
+function newRecord(request: ClaimRequest, timeUs: number): StoreRecord {
+  const { owner, leaseMs, ttlMs, fingerprint } = request;
+  const nowMs = Math.floor(timeUs / 1000);
+  return {
+    state: 'running',
+    owner,
+    fencingToken: timeUs,
+    attempt: 1,
+    fingerprint,
+    claimedAtMs: nowMs,
+    leaseEndsAtMs: nowMs + leaseMs,
+    expiresAtMs: nowMs + Math.max(leaseMs, ttlMs),
+    finishedAtMs: undefined,
+    codec: undefined,
+    payload: undefined,
+  };
+}
+
+/** Returns what the reply to a command says about each of its keys: for claims with the time. */
+function repliesIn(script: ScriptName, reply: unknown, count: number): readonly unknown[] {
+  if (script !== 'claim') return listOf(reply, count);
+  const [time, ...replies] = listOf(reply, 1 + count);
+  const timeUs = Number(time);
+  return replies.map((each) => [timeUs, each]);
+}
+
+/** A client may be set to give numbers as text. */
+const isOne = (reply: unknown) => !Array.isArray(reply) && Number(reply) === 1;
 
 /** An empty line stands for `undefined`. */
 function toLine(text: string): string {

@@ -75,10 +75,11 @@ function withClockKey(name: string, script: string): string {
     .split(`local time = ${time}`)
     .join(
       `local clock = redis.call('GET', 'clock:' .. KEYS[1])
+if clock and #KEYS > 1 then return redis.error_reply('ERR each key has a clock of its own') end
 local time = clock and {string.match(clock, '(%d+) (%d+)')} or ${time}`,
     )
-    .split("'PX', string")
-    .join("'PX', clock and '3600000' or string");
+    .split("'PX', ")
+    .join("'PX', clock and '3600000' or ");
   const isClocked = clocked.includes("GET', 'clock:");
   const isExpiring = clocked.split("'PX'").length > clocked.split("'PX', clock").length;
   if (isClocked === (name === 'name') || isExpiring) {

@@ -112,6 +112,20 @@ describe.each([
     },
   );
 
+  it('has headers of its own, which its copies and its platform request have, too', async () => {
+    const seen = await make(async (request) => {
+      const copy = withBody(request, encoder.encode(BODY), new LazyAbort());
+      const { headers } = copy;
+      headers.set('x-a', 'changed');
+      const copies = [copy.clone()];
+      headers.set('x-a', 'again');
+      copies.push(copy.clone(), new Request(copy));
+      expect(copy.headers).toBe(headers);
+      return [request, copy, ...copies].map(({ headers }) => headers.get('x-a'));
+    });
+    expect(seen).toEqual(['1', 'again', 'changed', 'again', 'again']);
+  });
+
   it('is a request, whose copies have its body', async () => {
     const copied = await copyOf(async (copy) => {
       expect(copy).toBeInstanceOf(Request);

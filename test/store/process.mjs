@@ -5,6 +5,10 @@
  *     store-process.mjs PATH claim KEY…        on a line on stdin, claims all keys; prints those it got
  *     store-process.mjs PATH complete KEY      claims a key; on a line on stdin, completes it
  *     store-process.mjs PATH fill              finishes keys until that fails, then makes room
+ *     store-process.mjs PATH too-large         claims 40 keys, then completes them all at once, one
+ *                                              of them with a result that the disk has no room for
+ *     store-process.mjs PATH together KEY…     on a line on stdin, claims and completes all keys,
+ *                                              each next step for all at once
  */
 import { once } from 'node:events';
 import { writeSync } from 'node:fs';
@@ -61,8 +65,31 @@ if (mode === 'fill') {
   process.exit();
 }
 
+if (mode === 'too-large') {
+  const keys = Array.from({ length: 40 }, (_, index) => `key-${index}`);
+  await Promise.all(keys.map((key) => claim(key, 'owner')));
+  const ends = await Promise.allSettled(
+    keys.map((key, index) =>
+      complete(key, 'owner', new Uint8Array(index === 17 ? 3_000_000 : 10).fill(index)),
+    ),
+  );
+  const states = await Promise.all(keys.map(async (key) => (await store.read(key)).record?.state));
+  print(JSON.stringify(ends.map(({ status, value }, index) => [value ?? status, states[index]])));
+  await store.close();
+  process.exit();
+}
+
 print('ready');
-if (mode === 'claim') {
+if (mode === 'together') {
+  await once(process.stdin, 'data');
+  const owner = String(process.pid);
+  const claims = await Promise.all(rest.map((key) => claim(key, owner)));
+  const won = rest.filter((_, index) => claims[index].claimed);
+  const ends = await Promise.all(
+    rest.map((key) => complete(key, owner, new TextEncoder().encode(owner))),
+  );
+  print(JSON.stringify({ won, completed: rest.filter((_, index) => ends[index]) }));
+} else if (mode === 'claim') {
   await once(process.stdin, 'data');
   const owner = String(process.pid);
   const results = await Promise.all(rest.map((key) => claim(key, owner)));

@@ -1,7 +1,12 @@
 import { type AbortSource, whenAborted } from '../../once/abort.js';
 import { joinChunks } from '../../response/chunks.js';
 import { BrokenResponseError } from '../../response/errors.js';
-import type { ResponseBody, ResponseData, ResponseHead } from '../../response/response-data.js';
+import {
+  headerIn,
+  type ResponseBody,
+  type ResponseData,
+  type ResponseHead,
+} from '../../response/response-data.js';
 import { hasNoBody } from '../../response/status.js';
 import { type CapturedCalls, type Listener, takeOver } from './captured-functions.js';
 import type { HiddenDisconnect } from './disconnect.js';
@@ -12,6 +17,8 @@ import { bytesOf, hasBodyLength, linesSet, linesWith } from './written.js';
 
 /** How far a handler may write ahead of the fastest reader before `write` returns `false`. */
 const HIGH_WATER_MARK_BYTES = 64 * 1024;
+
+const OF_CONNECTION = ['connection', 'trailer'];
 
 /**
  * Captures the output of a handler instead of sending it. To the handler the response works as usual,
@@ -84,7 +91,12 @@ export class Capture implements CapturedCalls {
     if (status === 205) {
       headers = headers.filter(([name, value]) => name !== 'content-length' || value === '0');
     }
-    const statusText = (message as string | undefined) ?? this.#to.statusMessage ?? '';
+    // They belong to this connection, and are no part of the response that duplicates get.
+    for (const name of OF_CONNECTION) {
+      const value = more === undefined ? null : headerIn(headers, name);
+      if (value !== null) this.#to.setHeader(name, value);
+    }
+    const statusText = (message as string | undefined) ?? this.#statusMessage ?? '';
     this.hasHead = true;
     this.#to.statusCode = status;
     this.#head = { status, statusText, url: '', headers };
@@ -165,6 +177,11 @@ export class Capture implements CapturedCalls {
   /** Writes the head as Node does: through the current `writeHead`, which middleware may have replaced. */
   #needHead(): void {
     if (!this.hasHead) this.#to.writeHead(this.#to.statusCode);
+  }
+
+  /** `undefined` for HTTP/2, where Node warns of a program that reads it. */
+  get #statusMessage(): string | undefined {
+    return this.#from.stream === undefined ? this.#to.statusMessage : undefined;
   }
 
   #resolveWith(body: ResponseBody): void {
@@ -272,9 +289,8 @@ export class Capture implements CapturedCalls {
   }
 
   /**
-   * Whether neither the client nor the network has closed the connection: frameworks close it after an
-   * error behind the head. Before the head it is a server that shuts down, and the handler's result still
-   * counts.
+   * Whether this server has closed the connection: frameworks close it after an error behind the head.
+   * Before the head it is a server that shuts down, and the handler's result still counts.
    */
   #isClosedHere(): boolean {
     if (!this.hasHead) return false;

@@ -30,7 +30,18 @@ export function takeOver(to: NodeResponse, calls: CapturedCalls): void {
   while (Object.hasOwn(to, tableAt(depth).key)) depth++;
   const { key, functions, states } = tableAt(depth);
   Object.defineProperty(to, key, { value: calls });
-  Object.assign(to as object, functions);
+  const into = to as typeof to & typeof functions;
+  // One by one: `Object.assign` takes 2 µs more.
+  into.writeHead = functions.writeHead;
+  into.write = functions.write;
+  into.end = functions.end;
+  into.flushHeaders = functions.flushHeaders;
+  into.destroy = functions.destroy;
+  into.on = functions.on;
+  into.addListener = functions.addListener;
+  into.once = functions.once;
+  into.off = functions.off;
+  into.removeListener = functions.removeListener;
   Object.defineProperty(to, 'headersSent', states.headersSent);
   Object.defineProperty(to, 'writableEnded', states.writableEnded);
   Object.defineProperty(to, 'writableNeedDrain', states.writableNeedDrain);

@@ -9,7 +9,7 @@ interface Socket {
   on(event: string, listener: Listener): unknown;
   once(event: string, listener: Listener): unknown;
   off(event: string, listener: Listener): unknown;
-  /** What `destroy` calls first. A subclass of a stream may replace it. */
+  /** `destroy` calls it first. A subclass of a stream may replace it. */
   _destroy?(error: Error | null, callback: Listener): void;
 }
 
@@ -52,7 +52,7 @@ function destroyObserved(this: Observed, error: Error | null, callback: Listener
 
 /**
  * Tells the requests of a socket when it is destroyed. Until they have ended, it withholds the end events
- * of the socket from listeners that are added meanwhile: a file sender would stop in the middle, although
+ * of the socket from listeners that a handler adds: a file sender would stop in the middle, although
  * duplicates wait for the rest.
  */
 export class Connection {

@@ -10,18 +10,18 @@ import { hasBody, NodeHeaders, type NodeRequest, type NodeResponse } from './htt
 import { writeResponse } from './write-response.js';
 import { linesSet } from './written.js';
 
-/** The parts that differ between frameworks. */
+/** The parts that differ between frameworks. A waiting request holds it, so it is one object without closures. */
 export interface NodeProcessing {
   readonly from: NodeRequest;
   readonly to: NodeResponse;
   /** The value that a body parser made of the body; `undefined` if it does not cover the whole body. */
-  readonly parsed: () => unknown;
+  parsed(): unknown;
   /** Runs the handler, whose response is captured from then on. */
-  readonly proceed: () => void;
+  proceed(): void;
   /** Headers that were set before for the response, if they are not on `to`. */
-  readonly headersBefore?: () => ReturnType<NodeResponse['getHeaders']>;
+  headersBefore?(): ReturnType<NodeResponse['getHeaders']>;
   /** Called before a response is written that the handler did not produce for this request. */
-  readonly onReplay?: () => void;
+  onReplay?(): void;
 }
 
 /** Returns a function that reads the head of a request. */
@@ -47,7 +47,7 @@ export async function serveNode<Incoming>(
   decision: Exclude<Decision, { readonly type: 'pass' }>,
   processing: NodeProcessing,
 ): Promise<void> {
-  const { from, to, onReplay } = processing;
+  const { from, to } = processing;
   // The client disconnected while earlier middleware ran.
   if (to.destroyed) return;
   const client = new LazyAbort();
@@ -89,9 +89,9 @@ export async function serveNode<Incoming>(
         }
       }
     }
-    if (capture === undefined) onReplay?.();
+    if (capture === undefined) processing.onReplay?.();
     hasBegun = true;
-    const writing = writeResponse(response, to, capture);
+    const writing = writeResponse(response, from, to, capture);
     if (writing !== undefined) await writing;
     isWritten = true;
   } catch (error) {
@@ -104,9 +104,10 @@ export async function serveNode<Incoming>(
 
 /** Returns the body, read or unread; `undefined` if it is too large. */
 function payloadOf(
-  { from, parsed }: NodeProcessing,
+  processing: NodeProcessing,
   maxBytes: number,
 ): Payload | undefined | Promise<Payload | undefined> {
+  const { from } = processing;
   if (Number(from.headers['content-length'] ?? 0) > maxBytes) {
     // A client that is still sending reads the response only after its body has been read.
     from.resume();
@@ -115,7 +116,7 @@ function payloadOf(
   if (!from.readableDidRead) {
     return peekBody(from, maxBytes).then((body) => body && { body });
   }
-  const whole = parsed();
+  const whole = processing.parsed();
   if (whole === undefined && hasBody(from)) {
     fail(
       TypeError,

@@ -1,7 +1,7 @@
 import { headerIn, type ResponseData } from '../../response/response-data.js';
 import { BODY_HEADERS } from '../rules.js';
 import type { Capture } from './capture.js';
-import type { NodeResponse } from './http.js';
+import type { NodeRequest, NodeResponse } from './http.js';
 import type { Wire } from './wire.js';
 import { hasBodyLength, joined } from './written.js';
 
@@ -13,6 +13,7 @@ const FRAMING = ['transfer-encoding', 'trailer'];
  */
 export function writeResponse(
   response: ResponseData,
+  from: NodeRequest,
   to: NodeResponse,
   capture: Capture | undefined,
 ): Promise<void> | undefined {
@@ -31,12 +32,13 @@ export function writeResponse(
       continue;
     }
     const there = to.getHeader(name);
-    // What the handler has set keeps the spelling of its name, and its lines.
+    // A header that the handler has set keeps the spelling of its name, and its lines.
     if (there === undefined || joined(there) !== value) to.setHeader(name, value);
   }
   if (cookies !== undefined) to.setHeader('set-cookie', cookies);
-  if (statusText !== '') to.statusMessage = statusText;
-  // What the handler wrote is framed as the handler framed it: in chunks, if it has trailers. A stored body
+  // HTTP/2 knows no status message, and Node warns of a program that sets one.
+  if (statusText !== '' && from.stream === undefined) to.statusMessage = statusText;
+  // The handler's own response keeps its framing: chunks, if it has trailers. A stored body
   // of no bytes may be that of a HEAD or a 304, which announce a length that is not theirs.
   const isRepeated = capture === undefined && body instanceof Uint8Array && body.length > 0;
   if (isRepeated && !hasBodyLength(headers) && !FRAMING.some((name) => to.hasHeader(name))) {

@@ -21,6 +21,8 @@ export function openDatabase(path: string): Database<RecordRow, string> {
       // Otherwise a failed commit, as on a full disk, also rejects a promise that no code can
       // catch.
       eventTurnBatching: false,
+      // `GroupCommit` decides when a transaction starts. The types do not know this option.
+      ...{ txnStartThreshold: Number.POSITIVE_INFINITY },
     });
   } catch (error) {
     throw cannotOpen(path, error);

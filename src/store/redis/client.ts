@@ -14,6 +14,8 @@ export type Argument = string | Uint8Array;
 
 /** The common interface to all clients. Texts in replies are bytes. */
 export interface Connection {
+  /** Whether keys are on different nodes, so that a command can be about one key only. */
+  readonly isCluster: boolean;
   /** Sends a command about `key`, which selects the node of a cluster. */
   send(key: string, command: readonly Argument[]): Promise<unknown>;
   /** Returns functions that send a command to each master, for keys on any node. */
@@ -137,6 +139,7 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
     return node[method](...rest.map(toBuffer));
   };
   return {
+    isCluster: typeof client.nodes === 'function',
     send: (_, command) => sendTo(client, command),
     masters: async () =>
       (client.nodes?.('master') ?? [client]).map((node) => (command) => sendTo(node, command)),
@@ -167,6 +170,7 @@ function nodeRedisConnection(client: NodeRedis, canSubscribe: boolean): Connecti
   const sendTo = (node: NodeRedis, command: readonly Argument[]) =>
     node.sendCommand(command.map(toBuffer), BYTES());
   return {
+    isCluster,
     send: (key, command) =>
       isCluster
         ? client.sendCommand(key, false, command.map(toBuffer), BYTES())
@@ -209,6 +213,7 @@ function sentinelConnection(client: NodeRedis): Connection {
   const send = (command: readonly Argument[]) =>
     client.sendCommand(false, command.map(toBuffer), BYTES());
   return {
+    isCluster: false,
     send: (_, command) => send(command),
     masters: async () => [send],
     watchInterruptions: () => watchInterruptions(client),

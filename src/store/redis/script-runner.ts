@@ -5,23 +5,30 @@ import { SCRIPTS, type ScriptName } from './scripts.js';
 /** Runs scripts by their digest, and sends the text to a server that does not know it. */
 export class ScriptRunner {
   readonly #connection: Connection;
-  readonly #digests = new Map<ScriptName, Promise<string>>();
+  readonly #digests = new Map<ScriptName, string>();
 
   constructor(connection: Connection) {
     this.#connection = connection;
   }
 
-  async run(name: ScriptName, key: string, args: readonly Argument[] = []): Promise<unknown> {
-    let digest = this.#digests.get(name);
-    if (digest === undefined) {
-      digest = sha1Hex(SCRIPTS[name]);
-      this.#digests.set(name, digest);
-    }
+  async run(
+    name: ScriptName,
+    keys: readonly [string, ...string[]],
+    args: readonly Argument[] = [],
+  ): Promise<unknown> {
+    const digest = this.#digests.get(name) ?? (await this.#digestOf(name));
+    const parameters = [String(keys.length), ...keys, ...args];
     try {
-      return await this.#connection.send(key, ['EVALSHA', await digest, '1', key, ...args]);
+      return await this.#connection.send(keys[0], ['EVALSHA', digest, ...parameters]);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return await this.#connection.send(key, ['EVAL', SCRIPTS[name], '1', key, ...args]);
+      return await this.#connection.send(keys[0], ['EVAL', SCRIPTS[name], ...parameters]);
     }
+  }
+
+  async #digestOf(name: ScriptName): Promise<string> {
+    const digest = await sha1Hex(SCRIPTS[name]);
+    this.#digests.set(name, digest);
+    return digest;
   }
 }

@@ -1,17 +1,22 @@
 /**
- * The rules of `transition.ts` in Lua. Each script is one atomic step on one key, so that it also
- * runs in a cluster, and uses the clock of the server. The scripts need Redis 5, Valkey, or a
- * compatible server.
+ * The rules of `transition.ts` in Lua. Each step is atomic and uses the clock of the server. A step
+ * is about one key, so that it also runs in a cluster; `claim` and `complete` take many keys, each
+ * with a decision of its own. The scripts need Redis 5, Valkey, or a compatible server.
  *
  * `record-text.ts` describes the value of a key. Texts are passed in as its lines.
  */
 
-/** Numbers are formatted by `%.0f`: Lua keeps 14 digits by default, and a fencing token has 16. */
-const PRELUDE = `
-local LINES = '^(%l+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n(%d+)\\n[^\\n]*\\n[^\\n]*\\n()'
+const TIME = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local value = redis.call('GET', KEYS[1])
+`;
+
+/**
+ * Reads the lines of `value`. Numbers are formatted by `%.0f`: Lua keeps 14 digits by default, and a
+ * fencing token has 16.
+ */
+const RECORD = `
+local LINES = '^(%l+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n(%d+)\\n(%d+)\\n(%d+)\\n[^\\n]*\\n[^\\n]*\\n()'
 local state, owner, token, attempt, fingerprint, claimed, lease, expires, rest
 if value then
   state, owner, token, attempt, fingerprint, claimed, lease, expires, rest =
@@ -24,6 +29,11 @@ local current = state and expires > now
 local awaited = state == 'awaited'
 if awaited then state = 'running' end
 `;
+
+const PRELUDE = `${TIME}
+local key = KEYS[1]
+local value = redis.call('GET', key)
+${RECORD}`;
 
 /** Removes the former records, which callers do not see. */
 const WITHOUT_FORMER = `
@@ -38,7 +48,7 @@ local function write(finished, codec, payload)
   local head = string.format('%s\\n%s\\n%.0f\\n%.0f\\n%s\\n%s\\n%.0f\\n%.0f\\n%s\\n%s\\n',
     awaited and state == 'running' and 'awaited' or state,
     owner, token, attempt, fingerprint, claimed, lease, expires, finished, codec)
-  redis.call('SET', KEYS[1], head .. payload,
+  redis.call('SET', key, head .. payload,
     'PX', string.format('%.0f', math.max(1, expires - now)))
   return head
 end
@@ -49,36 +59,67 @@ end
  * can still write. A cluster broadcasts the message to every node, so a script publishes only if a
  * claim was refused.
  */
-const PUBLISH = `redis.pcall('PUBLISH', KEYS[1], '')`;
+const PUBLISH = `redis.pcall('PUBLISH', key, '')`;
 
-/** owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished → claimed, now, record */
-const CLAIM = `${PRELUDE}${WITHOUT_FORMER}${WRITE}
-local old_token = token or 0
-local new_attempt = 1
-local former = ''
-if current then
-  if owner == ARGV[1] then return {state == 'running' and 1 or 0, now, visible()} end
-  if fingerprint ~= '' and ARGV[4] ~= '' and fingerprint ~= ARGV[4] then return {0, now, visible()} end
-  if state ~= 'running' then
-    if ARGV[6] == '0' then return {0, now, value} end
-    former = value
-  else
-    if ARGV[5] == '0' or lease > now then
-      if not awaited then redis.call('SETRANGE', KEYS[1], 0, 'awaited') end
-      return {0, now, visible()}
+/**
+ * leaseMs, ttlMs, takeUnknown, takeFinished; then owner and fingerprint for each key → the time in
+ * microseconds; then for each key 1 for a new record, or whether it was claimed and the record.
+ *
+ * Almost every key is new, and a new key needs neither `GET` nor the lines of a record. The caller
+ * knows what the script writes for it, except for the time.
+ */
+const CLAIM = `${TIME}
+local token_now = time[1] * 1000000 + time[2]
+local lease_now = now + ARGV[1]
+local expires_now = now + math.max(ARGV[1], ARGV[2])
+local function decide(key, value, by, by_fingerprint)
+  ${RECORD}${WITHOUT_FORMER}${WRITE}
+  local old_token = token or 0
+  local new_attempt = 1
+  local former = ''
+  if current then
+    if owner == by then return {state == 'running' and 1 or 0, visible()} end
+    if fingerprint ~= '' and by_fingerprint ~= '' and fingerprint ~= by_fingerprint then return {0, visible()} end
+    if state ~= 'running' then
+      if ARGV[4] == '0' then return {0, value} end
+      former = value
+    else
+      if ARGV[3] == '0' or lease > now then
+        if not awaited then redis.call('SETRANGE', key, 0, 'awaited') end
+        return {0, visible()}
+      end
+      new_attempt = attempt + 1
+      local word, _, _, _, _, _, _, _, after = string.match(value, LINES, rest)
+      former = 'running' .. string.sub(value, 8, rest - 1)
+        .. string.sub(value, word == 'running' and after or rest)
     end
-    new_attempt = attempt + 1
-    local word, _, _, _, _, _, _, _, after = string.match(value, LINES, rest)
-    former = 'running' .. string.sub(value, 8, rest - 1)
-      .. string.sub(value, word == 'running' and after or rest)
   end
+  state, owner, fingerprint, attempt = 'running', by, by_fingerprint, new_attempt
+  token = math.max(old_token + 1, token_now)
+  claimed = string.format('%.0f', now)
+  lease = lease_now
+  expires = math.max(expires or 0, expires_now)
+  return {1, write('', '', former)}
 end
-state, owner, fingerprint, attempt = 'running', ARGV[1], ARGV[4], new_attempt
-token = math.max(old_token + 1, time[1] * 1000000 + time[2])
-claimed = string.format('%.0f', now)
-lease = now + ARGV[2]
-expires = math.max(expires or 0, now + math.max(ARGV[2], ARGV[3]))
-return {1, now, write('', '', former)}
+local middle = string.format('\\n%.0f\\n1\\n', token_now)
+local ending = string.format('\\n%.0f\\n%.0f\\n%.0f\\n\\n\\n', now, lease_now, expires_now)
+local ttl = string.format('%.0f', math.max(1, expires_now - now))
+local gives_old = (redis.REDIS_VERSION_NUM or 0) >= 0x070000
+local replies = {token_now}
+for at, key in ipairs(KEYS) do
+  local by, by_fingerprint = ARGV[3 + 2 * at], ARGV[4 + 2 * at]
+  local new = 'running\\n' .. by .. middle .. by_fingerprint .. ending
+  local value, reply
+  if gives_old then
+    value = redis.call('SET', key, new, 'PX', ttl, 'NX', 'GET')
+  elseif not redis.call('SET', key, new, 'PX', ttl, 'NX') then
+    value = redis.call('GET', key)
+  end
+  reply = value and decide(key, value, by, by_fingerprint) or 1
+  if value and reply.err then return reply end
+  replies[1 + at] = reply
+end
+return replies
 `;
 
 /** owner, leaseMs → renewed */
@@ -91,15 +132,47 @@ if ARGV[2] == '0' and awaited then ${PUBLISH} end
 return 1
 `;
 
-/** owner, state, codec, payload, ttlMs → completed */
-const COMPLETE = `${PRELUDE}${WRITE}
-if not current or owner ~= ARGV[1] then return 0 end
-if state ~= 'running' then return 1 end
-state = ARGV[2]
-expires = now + ARGV[5]
-write(string.format('%.0f', now), ARGV[3], ARGV[4])
-if awaited then ${PUBLISH} end
-return 1
+/**
+ * state, codec, ttlMs; then owner and payload for each key → whether it was completed, for each key.
+ *
+ * A record that is still as its claim or a renewal wrote it keeps its first seven lines. It ends
+ * with the first empty lines, so no former record follows it. All others take the long way.
+ */
+const COMPLETE = `${TIME}
+local new_expires = now + ARGV[3]
+local finished = string.format('%.0f', now)
+local function decide(key, value, by, payload)
+  ${RECORD}${WRITE}
+  if not current or owner ~= by then return 0 end
+  if state ~= 'running' then return 1 end
+  state = ARGV[1]
+  expires = new_expires
+  write(finished, ARGV[2], payload)
+  if awaited then ${PUBLISH} end
+  return 1
+end
+local ending = string.format('%.0f', new_expires) .. '\\n' .. finished .. '\\n' .. ARGV[2] .. '\\n'
+local ttl = string.format('%.0f', math.max(1, new_expires - now))
+local replies = {}
+for at, key in ipairs(KEYS) do
+  local by, payload = ARGV[2 + 2 * at], ARGV[3 + 2 * at]
+  local value = redis.call('GET', key)
+  local head = 'running\\n' .. by .. '\\n'
+  local expires
+  if value and string.find(value, head, 1, true) == 1
+    and string.find(value, '\\n\\n\\n', #head, true) == #value - 2 then
+    expires = tonumber(string.match(value, '^\\n(%d+)\\n\\n\\n$', -17))
+  end
+  if expires and expires > now then
+    redis.call('SET', key, ARGV[1] .. string.sub(value, 8, -17) .. ending .. payload, 'PX', ttl)
+    replies[at] = 1
+  else
+    local reply = decide(key, value, by, payload)
+    if type(reply) == 'table' then return reply end
+    replies[at] = reply
+  end
+end
+return replies
 `;
 
 /** owner → released. Restores the replaced record, under the current fencing token. */
@@ -118,11 +191,11 @@ if word == 'running' and tonumber(ends) <= now then
   word, name, old, _, _, _, _, ends = string.match(value, LINES, from)
 end
 if word and tonumber(ends) > now then
-  redis.call('SET', KEYS[1], word .. '\\n' .. name .. '\\n' .. string.format('%.0f', token)
+  redis.call('SET', key, word .. '\\n' .. name .. '\\n' .. string.format('%.0f', token)
     .. string.sub(value, from + #word + #name + #old + 2),
     'PX', string.format('%.0f', ends - now))
 else
-  redis.call('DEL', KEYS[1])
+  redis.call('DEL', key)
 end
 if awaited then ${PUBLISH} end
 return 1
@@ -137,7 +210,7 @@ return {now}
 /** → evicted */
 const EVICT = `${PRELUDE}
 if not current or (state == 'running' and lease > now) then return 0 end
-redis.call('DEL', KEYS[1])
+redis.call('DEL', key)
 ${PUBLISH}
 return 1
 `;

@@ -203,28 +203,34 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
       });
     }
 
+    /** The reply to a claim: the time, and for a key that had a record also the record. */
+    type ClaimReply = [number, 1 | [0 | 1, Buffer]];
+    const granted = (reply: unknown) => {
+      const [time, decision] = reply as ClaimReply;
+      return [time, decision === 1 ? 1 : [1, decision[1]]];
+    };
+    const refused = (reply: unknown, record: unknown) => [(reply as ClaimReply)[0], [0, record]];
+
     const isScript = (name: string, args: unknown[]) => /^eval/.test(name) && args.length > 3;
 
     it.each<[string, Send, RegExp]>([
       [
         'it grants every claim',
-        (name, args, send) =>
-          isScript(name, args) && args.length === 9
-            ? send().then((reply) => [1, ...(reply as unknown[]).slice(1)])
-            : send(),
+        async (name, args, send) =>
+          isScript(name, args) && args.length === 9 ? granted(await send()) : send(),
         /a key that was there was set again/,
       ],
       [
         'it sets nothing',
-        (name, args, send) =>
+        async (name, args, send) =>
           isScript(name, args) && args.length === 9
-            ? send().then((reply) => [0, ...(reply as unknown[]).slice(1)])
+            ? refused(await send(), await client.getBuffer(args[2] as string))
             : send(),
         /a key that was absent was not set/,
       ],
       [
         'it answers every change with yes',
-        (name, args, send) => (isScript(name, args) && args.length === 8 ? 1 : send()),
+        (name, args, send) => (isScript(name, args) && args.length === 8 ? [1] : send()),
         /a value was changed by somebody who does not own it/,
       ],
       [
