@@ -35,7 +35,7 @@ export const DEFAULT_TABLE = 'samekey_records';
  * How full a claim leaves a page, in percent. The rest is for results: an update that stays in its
  * page writes to no index.
  */
-const FILLFACTOR = 30;
+const FILLFACTOR = 50;
 
 const quoted = (name: string) => `"${name}"`;
 
