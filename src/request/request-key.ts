@@ -31,7 +31,7 @@ export interface RequestKey {
   keyForCaller(callersKey: string): Key;
 }
 
-/** What one request adds to the settings of all. */
+/** Parts of the key that one request adds to the settings of all. */
 export interface RequestAddition {
   readonly scope?: string | undefined;
   readonly sample?: string | undefined;

@@ -1,6 +1,5 @@
 import type { Database } from 'lmdb';
-
-const platform = globalThis as unknown as { setImmediate(callback: () => void): void };
+import { afterEvents } from '../../runtime/runtime.js';
 
 /** A record that is written if LMDB still has the version that the change was decided on. */
 export interface Write<Row> {
@@ -69,7 +68,7 @@ export class GroupCommit<Row> {
 
   #put(write: Waiting<Row>): void {
     // Registered before the first write, with which LMDB registers the start of the transaction.
-    if (this.#unsettledCount === 0) platform.setImmediate(() => this.#closeGroup());
+    if (this.#unsettledCount === 0) afterEvents(() => this.#closeGroup());
     const { key, row, version, ifVersion } = write;
     let written: Promise<boolean>;
     try {

@@ -1,3 +1,4 @@
+import { afterEvents } from '../../runtime/runtime.js';
 import type { Row } from './client.js';
 
 /** One call of a step for one key. */
@@ -16,11 +17,6 @@ interface Pending extends Call {
 const MAX_CALLS = 128;
 /** A payload of this size gains nothing from company, and would be copied for it. */
 const LARGE_BYTES = 32 * 1024;
-
-/** Runs a callback after the events of this turn of the event loop: requests of many connections. */
-const afterEvents: (callback: () => void) => void =
-  (globalThis as { setImmediate?: (callback: () => void) => void }).setImmediate ??
-  ((callback) => void Promise.resolve().then(callback));
 
 /**
  * SQLSTATEs of an error for which the server rolls the statement back and continues: nothing has

@@ -1,3 +1,4 @@
+import { afterEvents } from '../../runtime/runtime.js';
 import type { Argument } from './client.js';
 import type { ScriptRunner } from './script-runner.js';
 import type { ScriptName } from './scripts.js';
@@ -30,14 +31,6 @@ interface Group {
   readonly calls: [Pending, ...Pending[]];
   byteCount: number;
 }
-
-/**
- * Runs a callback after the events of this turn of the event loop, such as the requests of many
- * connections. A test's fake timers do not replace it.
- */
-const afterEvents: (callback: () => void) => void =
-  (globalThis as { setImmediate?: (callback: () => void) => void }).setImmediate ??
-  ((callback) => void Promise.resolve().then(callback));
 
 /** Whether the error is a reply of the server, such as `OOM command not allowed`. */
 const isReply = (error: unknown): error is Error =>
