@@ -68,6 +68,18 @@ export const random = (): number => (replacement ?? Math).random();
 export const randomUuid = (): string =>
   replacement ? replacement.randomUuid() : globalThis.crypto.randomUUID();
 
+/**
+ * Calls back after the events of this turn of the event loop, such as the requests of many connections.
+ * A test's fake timers do not hold it back.
+ */
+export const afterEvents = (callback: () => void): void => {
+  if (replacement) replacement.setTimer(callback, 0);
+  else if (platformImmediate) platformImmediate(callback);
+  else Promise.resolve().then(callback);
+};
+const platformImmediate = (globalThis as { setImmediate?: (callback: () => void) => void })
+  .setImmediate;
+
 /** Resolves after `delayMs`. */
 export const sleep = (delayMs: number): Promise<void> =>
   new Promise((resolve) => {
