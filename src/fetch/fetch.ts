@@ -161,11 +161,8 @@ class Sender {
       deleteOwn();
       return send(request, headers, signal, this.#sender);
     }
-    const addition = {
-      scope: given.get(SCOPE) ?? undefined,
-      sample: given.get(SAMPLE) ?? undefined,
-    };
-    const deriving = this.#keys.of(request, addition);
+    const parts = { scope: given.get(SCOPE) ?? undefined, sample: given.get(SAMPLE) ?? undefined };
+    const deriving = this.#keys.of(request, parts);
     const derived = deriving instanceof Promise ? await deriving : deriving;
     let { key } = derived;
     if (callersKey !== undefined) {

@@ -1,7 +1,6 @@
 import { parseItem } from 'structured-headers';
 import { fail, quote } from '../errors/errors.js';
 import { isKey } from '../index.js';
-import { KEY_PREFIX } from '../key/key.js';
 import { faultOfChosenKey, MAX_KEY_CHARACTERS } from '../once/chosen-key.js';
 import type { KeyFormat, KeyHeaderSettings } from './options.js';
 
@@ -50,7 +49,7 @@ export class KeyHeader {
 
   /** Returns the header's value for a key. */
   write(key: string): string {
-    const text = isKey(key) ? this.#prefix + key.slice(KEY_PREFIX.length) : key;
+    const text = isKey(key) ? this.#prefix + key.slice('ik_'.length) : key;
     // Bare, such a key would be read as two, or not at all.
     return this.#isQuoted || UNSAFE.test(text) ? `"${text.replace(/[\\"]/g, '\\$&')}"` : text;
   }

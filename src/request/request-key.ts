@@ -32,7 +32,7 @@ export interface RequestKey {
 }
 
 /** Parts of the key that one request adds to the settings of all. */
-export interface RequestAddition {
+export interface RequestParts {
   readonly scope?: string | undefined;
   readonly sample?: string | undefined;
 }
@@ -67,18 +67,18 @@ export class RequestKeys {
   }
 
   /** Returns a promise only for a form, whose files are read first. */
-  of(request: OutgoingRequest, addition: RequestAddition = {}): RequestKey | Promise<RequestKey> {
+  of(request: OutgoingRequest, parts: RequestParts = {}): RequestKey | Promise<RequestKey> {
     const { form } = request;
     if (form === undefined) {
       const { body, given } = request;
-      return this.#withBody(request, addition, keyOfBytes(body, given, this.#identity));
+      return this.#withBody(request, parts, keyOfBytes(body, given, this.#identity));
     }
-    return keyOfForm(form).then((key) => this.#withBody(request, addition, key));
+    return keyOfForm(form).then((key) => this.#withBody(request, parts, key));
   }
 
   #withBody(
     request: OutgoingRequest,
-    { scope, sample }: RequestAddition,
+    { scope, sample }: RequestParts,
     contentKey: Key,
   ): RequestKey {
     const { method, url, headers, given } = request;
