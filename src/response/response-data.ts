@@ -49,7 +49,7 @@ export function linesOf(headers: Headers): HeaderLine[] {
  * Returns the data of a response that was received. Its body stays a stream.
  *
  * @param name What the response is, for messages.
- * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if its body cannot be read.
+ * @throws {HttpError} `SAMEKEY_BAD_ARGUMENT` if its body cannot be read.
  */
 export function dataOf(name: string, response: Response): ResponseData {
   const { status, statusText, headers, url, type, body } = response;

@@ -6,7 +6,7 @@ type Kept = readonly [status: unknown, body: unknown, headers: unknown];
 
 /**
  * The private member in which the `Response` of @hono/node-server 1.3 to 2.1 keeps its parts until a
- * program asks for the platform's response. Reading `body` asks for it: 73 µs of a request on Node.js 20.
+ * program asks for the platform's response. Reading `body` asks for it, which takes 21 µs on Node.js 20.
  * Without this member the body is read as every other one.
  */
 const MEMBER = 'cache';
