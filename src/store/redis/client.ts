@@ -84,6 +84,8 @@ interface IoRedis extends Emitter {
 }
 
 interface NodeRedis extends Emitter {
+  /** Since version 5. */
+  readonly options?: { readonly commandOptions?: { readonly timeout?: number } };
   sendCommand(...parameters: unknown[]): Promise<unknown>;
   /** Only for a cluster. */
   readonly masters?: readonly object[];
@@ -162,18 +164,27 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
   };
 }
 
-/** The options for replies in bytes, in node-redis 4 and in 5 or later (by the RESP type `$`). */
-const BYTES = () => ({ returnBuffers: true, typeMapping: { 36: bufferClass() } });
+/**
+ * The options for replies in bytes, in node-redis 4 and in 5 or later (by the RESP type `$`).
+ *
+ * By default node-redis 6 makes an `AbortSignal.timeout` for each command: 10 % of the client's processor
+ * time. `createOnce` has a time limit of its own, so only a limit that the program has set stays.
+ */
+function commandOptions({ options }: NodeRedis): object {
+  const timeout = options?.commandOptions?.timeout;
+  return { returnBuffers: true, typeMapping: { 36: bufferClass() }, timeout };
+}
 
 function nodeRedisConnection(client: NodeRedis, canSubscribe: boolean): Connection {
+  const options = commandOptions(client);
   const isCluster = typeof client.nodeClient === 'function';
   const sendTo = (node: NodeRedis, command: readonly Argument[]) =>
-    node.sendCommand(command.map(toBuffer), BYTES());
+    node.sendCommand(command.map(toBuffer), options);
   return {
     isCluster,
     send: (key, command) =>
       isCluster
-        ? client.sendCommand(key, false, command.map(toBuffer), BYTES())
+        ? client.sendCommand(key, false, command.map(toBuffer), options)
         : sendTo(client, command),
     masters: async () => {
       const nodes = isCluster
@@ -210,8 +221,9 @@ function nodeRedisConnection(client: NodeRedis, canSubscribe: boolean): Connecti
 
 /** A sentinel of node-redis always uses the current master, and opens subscriptions itself. */
 function sentinelConnection(client: NodeRedis): Connection {
+  const options = commandOptions(client);
   const send = (command: readonly Argument[]) =>
-    client.sendCommand(false, command.map(toBuffer), BYTES());
+    client.sendCommand(false, command.map(toBuffer), options);
   return {
     isCluster: false,
     send: (_, command) => send(command),
