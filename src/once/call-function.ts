@@ -150,7 +150,7 @@ export function encodeResult(
   try {
     payload = codec.encode(value);
     // The user's codec may reuse the memory of its bytes.
-    if (codec !== jsonCodec && codec !== richCodec) payload = payload.slice();
+    if (codec !== jsonCodec && codec !== richCodec) payload = new Uint8Array(payload);
   } catch (error) {
     throw new UnstorableResultError(
       'SAMEKEY_UNSTORABLE',

@@ -319,7 +319,7 @@ export class OnceRunner implements SharedRunHost {
     checkKey(key);
     const { record } = await this.store.read(key);
     if (record?.payload === undefined) return record;
-    return { ...record, payload: record.payload.slice() };
+    return { ...record, payload: new Uint8Array(record.payload) };
   }
 
   stats(): OnceStats {

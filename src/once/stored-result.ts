@@ -60,5 +60,7 @@ export function decodeResult({ state, codec: name, payload }: StoredResult, code
     );
   }
   // A copy for a codec of the caller, which may return views of its bytes or write into them.
-  return writer.decode(writer === jsonCodec || writer === richCodec ? payload : payload.slice());
+  return writer.decode(
+    writer === jsonCodec || writer === richCodec ? payload : new Uint8Array(payload),
+  );
 }

@@ -79,7 +79,7 @@ export class Exchanges {
     const isSame = url !== undefined && withoutQuery(url) === stored.url;
     const head = isSame ? { ...stored, url } : stored;
     // A result of `onUnknown` is the caller's own object; every other one is a copy already.
-    const bytes = outcome === 'executed' ? body.slice() : body;
+    const bytes = outcome === 'executed' ? new Uint8Array(body) : body;
     return { outcome, settled: Promise.resolve(), response: marked(head, bytes, outcome, key) };
   }
 

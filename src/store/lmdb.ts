@@ -132,7 +132,7 @@ class LmdbStore implements Store {
     completion: Parameters<Store['complete']>[2],
   ): Promise<boolean> {
     // A copy: the record may be written after this call, and the caller may reuse its memory.
-    const own = { ...completion, payload: completion.payload.slice() };
+    const own = { ...completion, payload: new Uint8Array(completion.payload) };
     return this.#change('complete', key, (old, nowMs) => {
       const record = transition.completed(old, owner, own, nowMs);
       return { answer: record !== undefined, record: record ?? old };

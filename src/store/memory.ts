@@ -111,7 +111,7 @@ class MemoryStore implements Store {
     const nowMs = this.#clock();
     const old = this.#get(key);
     // A copy: it uses no more memory than its bytes, and the caller cannot change it.
-    const payload = completion.payload.slice();
+    const payload = new Uint8Array(completion.payload);
     const record = transition.completed(old, owner, { ...completion, payload }, nowMs);
     if (record === undefined) return false;
     if (record !== old) {

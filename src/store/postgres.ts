@@ -193,7 +193,7 @@ class Records implements PostgresStore {
       state,
       toOneLine(codec),
       // Copied now: it is sent later.
-      payload.slice(),
+      new Uint8Array(payload),
       Math.round(ttlMs),
       this.#notifications.isWatched(key),
     ];

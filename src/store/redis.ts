@@ -108,29 +108,29 @@ class RedisStore implements Store {
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
-    await this.#verifiedPrefix();
+    if (!this.#isVerified) await this.#verifiedPrefix();
     return this.#decide('renew', key, [toOneLine(owner), String(leaseMs)]);
   }
 
   async complete(key: string, owner: string, completion: Completion): Promise<boolean> {
     // Copied now: the client may send it later, after it has reconnected.
-    const payload = completion.payload.slice();
+    const payload = new Uint8Array(completion.payload);
     if (!this.#isVerified) await this.#verifiedPrefix();
     return this.#complete(key, owner, { ...completion, payload });
   }
 
   async release(key: string, owner: string): Promise<boolean> {
-    await this.#verifiedPrefix();
+    if (!this.#isVerified) await this.#verifiedPrefix();
     return this.#decide('release', key, [toOneLine(owner)]);
   }
 
   async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
-    await this.#verifiedPrefix();
+    if (!this.#isVerified) await this.#verifiedPrefix();
     return this.#read(key);
   }
 
   async evict(key: string): Promise<boolean> {
-    await this.#verifiedPrefix();
+    if (!this.#isVerified) await this.#verifiedPrefix();
     return this.#decide('evict', key, []);
   }
 

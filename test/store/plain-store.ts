@@ -20,7 +20,7 @@ const SOUND: PlainStoreParts = {
   pause: () => undefined,
   keep: (record) => ({
     ...record,
-    ...(record.payload && { payload: record.payload.slice() }),
+    ...(record.payload && { payload: new Uint8Array(record.payload) }),
   }),
   slot: (key) => key,
   isTelling: true,

@@ -105,15 +105,16 @@ local middle = string.format('\\n%.0f\\n1\\n', token_now)
 local ending = string.format('\\n%.0f\\n%.0f\\n%.0f\\n\\n\\n', now, lease_now, expires_now)
 local ttl = string.format('%.0f', math.max(1, expires_now - now))
 local gives_old = (redis.REDIS_VERSION_NUM or 0) >= 0x070000
+local call = redis.call
 local replies = {token_now}
 for at, key in ipairs(KEYS) do
   local by, by_fingerprint = ARGV[3 + 2 * at], ARGV[4 + 2 * at]
   local new = 'running\\n' .. by .. middle .. by_fingerprint .. ending
   local value, reply
   if gives_old then
-    value = redis.call('SET', key, new, 'PX', ttl, 'NX', 'GET')
-  elseif not redis.call('SET', key, new, 'PX', ttl, 'NX') then
-    value = redis.call('GET', key)
+    value = call('SET', key, new, 'PX', ttl, 'NX', 'GET')
+  elseif not call('SET', key, new, 'PX', ttl, 'NX') then
+    value = call('GET', key)
   end
   reply = value and decide(key, value, by, by_fingerprint) or 1
   if value and reply.err then return reply end
@@ -136,7 +137,9 @@ return 1
  * state, codec, ttlMs; then owner and payload for each key → whether it was completed, for each key.
  *
  * A record that is still as its claim or a renewal wrote it keeps its first seven lines. It ends
- * with the first empty lines, so no former record follows it. All others take the long way.
+ * with the first empty lines, so no former record follows it. All others take the long way: also
+ * those of a user who may not run `MGET`, which takes a third of the time of `GET`. The keys differ,
+ * so no write of the script changes what `MGET` has read.
  */
 const COMPLETE = `${TIME}
 local new_expires = now + ARGV[3]
@@ -153,21 +156,20 @@ local function decide(key, value, by, payload)
 end
 local ending = string.format('%.0f', new_expires) .. '\\n' .. finished .. '\\n' .. ARGV[2] .. '\\n'
 local ttl = string.format('%.0f', math.max(1, new_expires - now))
+local call, find, sub = redis.call, string.find, string.sub
+local values = redis.pcall('MGET', unpack(KEYS))
 local replies = {}
 for at, key in ipairs(KEYS) do
   local by, payload = ARGV[2 + 2 * at], ARGV[3 + 2 * at]
-  local value = redis.call('GET', key)
+  local value = values[at]
   local head = 'running\\n' .. by .. '\\n'
-  local expires
-  if value and string.find(value, head, 1, true) == 1
-    and string.find(value, '\\n\\n\\n', #head, true) == #value - 2 then
-    expires = tonumber(string.match(value, '^\\n(%d+)\\n\\n\\n$', -17))
-  end
-  if expires and expires > now then
-    redis.call('SET', key, ARGV[1] .. string.sub(value, 8, -17) .. ending .. payload, 'PX', ttl)
+  if value and find(value, head, 1, true) == 1
+    and find(value, '\\n\\n\\n', #head, true) == #value - 2 and sub(value, -17, -17) == '\\n'
+    and (tonumber(sub(value, -16, -4)) or 0) > now then
+    call('SET', key, ARGV[1] .. sub(value, 8, -17) .. ending .. payload, 'PX', ttl)
     replies[at] = 1
   else
-    local reply = decide(key, value, by, payload)
+    local reply = decide(key, call('GET', key), by, payload)
     if type(reply) == 'table' then return reply end
     replies[at] = reply
   end

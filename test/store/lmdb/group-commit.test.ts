@@ -126,24 +126,29 @@ describe('the transactions of the LMDB store', () => {
     await store.close();
   });
 
-  it('contain what a call was given, also if the caller reuses its memory', async () => {
-    const store = lmdbStore({ path: join(folder, 'reused') });
-    await Promise.all(keys(20).map((key) => store.claim(key, request('owner'))));
-    const memory = new Uint8Array(100);
-    const written = [];
-    for (const [index, key] of keys(20).entries()) {
-      memory.fill(index);
-      written.push(store.complete(key, 'owner', completion(memory)));
-      memory.fill(255);
-      await turn();
-    }
-    expect(await Promise.all(written)).toEqual(keys(20).map(() => true));
-    for (const [index, key] of keys(20).entries()) {
-      const { record } = await store.read(key);
-      expect(record?.payload).toEqual(new Uint8Array(100).fill(index));
-    }
-    await store.close();
-  });
+  it.each([
+    ['bytes', new Uint8Array(100)],
+    ['a Buffer, whose slice is no copy', Buffer.alloc(100)],
+  ])(
+    'contain what a call was given, also if the caller reuses its memory: %s',
+    async (name, memory) => {
+      const store = lmdbStore({ path: join(folder, `reused ${name}`) });
+      await Promise.all(keys(20).map((key) => store.claim(key, request('owner'))));
+      const written = [];
+      for (const [index, key] of keys(20).entries()) {
+        memory.fill(index);
+        written.push(store.complete(key, 'owner', completion(memory)));
+        memory.fill(255);
+        await turn();
+      }
+      expect(await Promise.all(written)).toEqual(keys(20).map(() => true));
+      for (const [index, key] of keys(20).entries()) {
+        const { record } = await store.read(key);
+        expect(record?.payload).toEqual(new Uint8Array(100).fill(index));
+      }
+      await store.close();
+    },
+  );
 
   it('all end before the store is closed', async () => {
     const path = join(folder, 'closed');

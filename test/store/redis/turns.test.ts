@@ -8,6 +8,14 @@ import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
 import { random } from '../../torture/seeded.mjs';
 
+const CLAIM = {
+  leaseMs: 60_000,
+  ttlMs: 60_000,
+  fingerprint: undefined,
+  takeUnknown: false,
+  takeFinished: false,
+};
+
 describeWith('redis-server', hasRedis, 'calls of one turn of the event loop', () => {
   let server: RedisServer;
   let sharing: Redis;
@@ -85,7 +93,10 @@ describeWith('redis-server', hasRedis, 'calls of one turn of the event loop', ()
       const next = random(15);
       const below = (limit: number) => Math.floor(next() * limit);
       const all: unknown[] = [];
-      await store.read('first');
+      // A script that the server does not know is sent again, behind later calls.
+      await store.claim('first', { ...CLAIM, owner: 'a' });
+      await store.renew('first', 'a', 1);
+      await store.release('first', 'a');
       await scriptCount();
       for (let round = 0; round < rounds; round++) {
         const calls = Array.from({ length: 1 + below(40) }, () => `key-${below(30)}`).map((key) =>
@@ -108,12 +119,7 @@ describeWith('redis-server', hasRedis, 'calls of one turn of the event loop', ()
     await store.read('first');
     await scriptCount();
     const keys = Array.from({ length: 65 }, (_, at) => `key-${at}`);
-    const request = { leaseMs: 60_000, ttlMs: 60_000, fingerprint: undefined };
-    await Promise.all(
-      keys.map((owner) =>
-        store.claim(owner, { ...request, owner, takeUnknown: false, takeFinished: false }),
-      ),
-    );
+    await Promise.all(keys.map((owner) => store.claim(owner, { ...CLAIM, owner })));
     expect(await scriptCount()).toBe(2);
     const payload = new Uint8Array([1]);
     const outcome = { state: 'done', codec: 'c', payload, ttlMs: 60_000 } as const;
@@ -122,14 +128,26 @@ describeWith('redis-server', hasRedis, 'calls of one turn of the event loop', ()
     expect(await scriptCount()).toBe(2);
   });
 
+  it('about one key reach the server in order', async () => {
+    const store = redisStore({ client: sharing, prefix: 'order:' });
+    await store.claim('first', { ...CLAIM, owner: 'a' });
+    await store.release('first', 'a');
+    const outcome = { state: 'done', codec: 'c', payload: new Uint8Array(1), ttlMs: 1000 } as const;
+    const replies = await Promise.all([
+      store.claim('k', { ...CLAIM, owner: 'a' }).then(({ claimed }) => claimed),
+      store.release('k', 'a'),
+      store.claim('k', { ...CLAIM, owner: 'b' }).then(({ claimed }) => claimed),
+      store.complete('k', 'b', outcome),
+      store.evict('k'),
+    ]);
+    expect(replies).toEqual([true, true, true, true, true]);
+  });
+
   it('have outcomes of their own, also if one of them is refused', async () => {
     const store = redisStore({ client: sharing, prefix: 'own:' });
     await store.read('first');
     await sharing.set('own:b', 'not a record');
-    const request = { leaseMs: 60_000, ttlMs: 60_000, fingerprint: undefined };
-    const claims = ['a', 'b', 'c'].map((key) =>
-      store.claim(key, { ...request, owner: key, takeUnknown: false, takeFinished: false }),
-    );
+    const claims = ['a', 'b', 'c'].map((key) => store.claim(key, { ...CLAIM, owner: key }));
     const [a, b, c] = await Promise.allSettled(claims);
     expect([a?.status, b?.status, c?.status]).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(String((b as PromiseRejectedResult).reason)).toContain('is not a record of samekey');
