@@ -23,7 +23,8 @@ export function httpCaller({ at, seed, write }) {
       if (status !== 200) {
         throw Object.assign(new Error(), { code: `${status} ${body.code ?? ''}`.trim() });
       }
-      const layer = outcome === 'executed' ? 'process' : 'store';
+      // A request that joins in the owner's process is answered before the store confirms.
+      const layer = outcome === 'replayed' ? 'store' : 'process';
       return { outcome, layer, run: body.run, ofKey: body.key };
     },
   };
