@@ -3,7 +3,7 @@ import type { Argument } from './client.js';
 import type { ScriptRunner } from './script-runner.js';
 import type { ScriptName } from './scripts.js';
 
-/** Most of one command: the server answers nobody else while it runs. */
+/** The largest number of keys in one command. A server runs one command at a time. */
 const MAX_CALLS = 64;
 /** The texts and payloads of one command. A larger payload has a command of its own. */
 const MAX_BYTES = 64 * 1024;
