@@ -135,8 +135,8 @@ return 1
  *
  * A record that is still as its claim or a renewal wrote it keeps its first seven lines. It ends
  * with the first empty lines, so no former record follows it. If the caller has guessed the length
- * of the new lines, they take the place of the room: Lua would hash a text that it puts together,
- * which takes longer than a second command. 32 payloads of 1 KiB take 12 % less, of 8 KiB 22 %.
+ * of the new lines, they take the place of the room. Lua would hash a text that it puts together: with
+ * the room, a result of 8 KiB takes the server 31 % less time, and one of 1 KiB as much.
  *
  * `MGET` takes a third of the time of `GET`, but the user may lack the permission. The keys differ,
  * so no write of the script changes what `MGET` has read.
@@ -155,6 +155,10 @@ local function decide(key, value, by, payload)
   if awaited then ${PUBLISH} end
   return 1
 end
+local function payload_in(text)
+  if room == 0 then return text end
+  return string.sub(text, room + 1)
+end
 local ending = string.format('%.0f', new_expires) .. '\\n' .. finished .. '\\n' .. ARGV[2] .. '\\n'
 local ttl = string.format('%.0f', math.max(1, new_expires - now))
 local call, find, sub = redis.call, string.find, string.sub
@@ -170,10 +174,10 @@ for at, key in ipairs(KEYS) do
     local head = ARGV[1] .. sub(value, 8, -17) .. ending
     local is_written = #head == room and call('SET', key, text, 'PX', ttl)
       and type(redis.pcall('SETRANGE', key, 0, head)) == 'number'
-    if not is_written then call('SET', key, head .. sub(text, room + 1), 'PX', ttl) end
+    if not is_written then call('SET', key, head .. payload_in(text), 'PX', ttl) end
     replies[1 + at] = 1
   else
-    local reply = decide(key, value, by, sub(text, room + 1))
+    local reply = decide(key, value, by, payload_in(text))
     if type(reply) == 'table' then return reply end
     replies[1 + at] = reply
   end

@@ -17,7 +17,7 @@ const USUAL: Case = {
   owner: 'owner.1',
   fingerprint: undefined,
   codec: 'json',
-  payload: new TextEncoder().encode('{"a":1}'),
+  payload: new TextEncoder().encode(`{"a":"${'a'.repeat(3000)}"}`),
 };
 
 describeWith('redis-server', hasRedis, 'the lines of a result', () => {
@@ -71,9 +71,8 @@ describeWith('redis-server', hasRedis, 'the lines of a result', () => {
     ['a fingerprint', { fingerprint: 'f'.repeat(64) }],
     ['a fingerprint and a codec that are empty', { fingerprint: '', codec: '' }],
     ['an owner of two lines', { owner: 'one\ntwo' }],
-    ['an empty payload', { payload: new Uint8Array() }],
-    ['a payload of empty lines', { payload: new TextEncoder().encode('\n\n\n\n') }],
-    ['any bytes', { payload: Uint8Array.from({ length: 700 }, (_, at) => at * 7) }],
+    ['a payload of empty lines', { payload: new Uint8Array(2048).fill(10) }],
+    ['any bytes', { payload: Uint8Array.from({ length: 7000 }, (_, at) => at * 7) }],
     ['a payload with a command of its own', { payload: new Uint8Array(70_000).fill(10) }],
     ['a payload of 1 MiB', { payload: new Uint8Array(2 ** 20).fill(200) }],
   ])('are the same where they fit into the room: %s', async (name, more) => {
@@ -92,15 +91,28 @@ describeWith('redis-server', hasRedis, 'the lines of a result', () => {
     }
   });
 
+  it.each([
+    [0, 0],
+    [1, 0],
+    [2047, 0],
+    [2048, 1],
+  ])('of %i bytes are written in place %i times', async (length, times) => {
+    const store = redisStore({ client, prefix: `${length}:` });
+    await store.read('first');
+    const payload = new Uint8Array(length).fill(98);
+    expect(await run(store, 'k', { ...USUAL, payload }, true)).toBe(times);
+    expect((await partsOf(`${length}:k`)).payload).toBe('b'.repeat(length));
+  });
+
   it('take as many bytes as they have, also in letters beyond ASCII', async () => {
     const store = redisStore({ client, prefix: 'script:' });
     const given = { ...USUAL, owner: 'Øwner ☃', fingerprint: 'ключ', codec: 'formát' };
     await run(store, 'k', given, true);
     expect((await store.read('k')).record).toMatchObject({ ...given, payload: expect.anything() });
-    expect((await partsOf('script:k')).payload).toBe('{"a":1}');
+    expect((await partsOf('script:k')).payload).toBe(String(Buffer.from(given.payload)));
   });
 
-  it('are written in place after a renewal, and over an earlier result', async () => {
+  it('are written in place after a renewal, and in front of the payload over an earlier result', async () => {
     const store = redisStore({ client, prefix: 'later:' });
     await store.read('first');
     const before = await callsOf('setrange');
@@ -112,9 +124,9 @@ describeWith('redis-server', hasRedis, 'the lines of a result', () => {
     expect((await callsOf('setrange')) - before).toBe(1);
     const again = { ...CLAIM, owner: 'owner.2', fingerprint, takeFinished: true };
     expect((await store.claim('k', again)).claimed).toBe(true);
-    const second = { ...outcome, payload: new TextEncoder().encode('{"a":2}') };
+    const second = { ...outcome, payload: new Uint8Array(4000).fill(98) };
     expect(await store.complete('k', 'owner.2', second)).toBe(true);
-    expect((await partsOf('later:k')).payload).toBe('{"a":2}');
+    expect((await partsOf('later:k')).payload).toBe('b'.repeat(4000));
   });
 
   it('are whole if the user may no longer write in place', async () => {
@@ -125,7 +137,7 @@ describeWith('redis-server', hasRedis, 'the lines of a result', () => {
     await store.read('first');
     await server.ask('ACL', 'SETUSER', 'user', '-setrange');
     expect(await run(store, 'k', USUAL, true)).toBe(0);
-    expect((await partsOf('limited:k')).payload).toBe('{"a":1}');
+    expect((await partsOf('limited:k')).payload).toBe(String(Buffer.from(USUAL.payload)));
     limited.disconnect();
   });
 });
