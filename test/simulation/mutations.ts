@@ -56,7 +56,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'the cache compares no fingerprints',
-    file: 'once/once.ts',
+    file: 'once/runner.ts',
     from: 'cached !== undefined && !isAnother(cached.fingerprint, fingerprint)',
     to: 'cached !== undefined',
     breaks: 'own fingerprint only',
@@ -99,7 +99,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'evict ends caching, not joining',
-    file: 'once/once.ts',
+    file: 'once/runner.ts',
     from: 'run.isEvicted = true;\n    this.#joinable.delete(key);',
     to: 'run.isEvicted = true;',
     breaks: 'not after evict',
@@ -181,7 +181,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a run without waiters raises an unhandled rejection',
-    file: 'once/once.ts',
+    file: 'once/runner.ts',
     from: '// Each waiter receives the error; there may be no waiter left.\n      remove,',
     to: '',
     breaks: 'no unhandled rejection',
@@ -199,7 +199,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'joins are told and not counted',
-    file: 'once/once.ts',
+    file: 'once/runner.ts',
     from: "if (type !== 'evicted') ",
     to: "if (type !== 'evicted' && type !== 'joined') ",
     breaks: 'counts add up',
@@ -216,7 +216,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'close does not wait for runs',
-    file: 'once/once.ts',
+    file: 'once/runner.ts',
     from: 'await Promise.allSettled([...this.#inProgress].map((run) => run.untilSettled()));',
     to: '',
     breaks: 'close is the end',
@@ -241,7 +241,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a handler’s response is joined whatever the payload',
-    file: 'once/once.ts',
+    file: 'once/runner.ts',
     from: 'if (isAnother(run.fingerprint, options.fingerprint)) {',
     to: 'if (false) {',
     breaks: 'own fingerprint only',
