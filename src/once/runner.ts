@@ -16,6 +16,7 @@ import { type OnceSettings, RENEWALS_PER_LEASE } from './options.js';
 import type { EventBody } from './run.js';
 import { SharedRun, type SharedRunHost } from './shared-run.js';
 import { decodeResult, type StoredResult } from './stored-result.js';
+import type { WaiterAnswer, WaiterRole } from './waiter.js';
 
 /** A result and its origin. */
 export interface Detailed<T> {
@@ -91,6 +92,7 @@ export class OnceRunner implements SharedRunHost {
   readonly store: GuardedStore;
   readonly renewals: Alarms;
   readonly timeLimits: Alarms | undefined;
+  readonly waitLimits: Alarms | undefined;
   isClosed = false;
   readonly #cache: ResultCache;
   /** The runs that callers may join, and all runs. */
@@ -113,8 +115,9 @@ export class OnceRunner implements SharedRunHost {
   constructor(settings: OnceSettings) {
     this.settings = settings;
     this.renewals = new Alarms(settings.leaseMs / RENEWALS_PER_LEASE);
-    const { timeoutMs } = settings;
+    const { timeoutMs, waitMs } = settings;
     this.timeLimits = timeoutMs === undefined ? undefined : new Alarms(timeoutMs);
+    this.waitLimits = waitMs === undefined ? undefined : new Alarms(waitMs);
     this.#cache = new ResultCache(settings.cache || undefined, settings.clock);
     this.store = new GuardedStore(settings, (key, action, error) =>
       this.emit(key, undefined, { type: 'storeError', action, error }),
@@ -199,10 +202,10 @@ export class OnceRunner implements SharedRunHost {
       if (cached !== undefined) return give(this.#replay(key, cached, options));
       const shared = this.#runToJoin(key);
       const run = shared ?? this.#start({ key, fingerprint, fresh, fn }, options, liveCall);
-      let answer: RunOutcome | Subscriber | undefined;
+      let answer: WaiterAnswer;
       try {
         answer = await (shared === undefined
-          ? this.#wait(run, options, calledAt, false, caller)
+          ? this.#wait(run, options, calledAt, 'starter', caller)
           : this.#join(shared, options, calledAt, caller));
       } catch (error) {
         if (!(error instanceof Abandoned)) throw error;
@@ -233,11 +236,11 @@ export class OnceRunner implements SharedRunHost {
     run: SharedRun,
     options: InnerCallOptions,
     calledAt: number,
-    isDuplicate: boolean,
+    role: WaiterRole,
     caller: Awaited | undefined,
-  ): Promise<RunOutcome | Subscriber | undefined> {
-    if (caller === undefined) return run.join(options, calledAt, isDuplicate);
-    return waitFor(caller, run, () => run.join(options, calledAt, isDuplicate));
+  ): Promise<WaiterAnswer> {
+    if (caller === undefined) return run.join(options, calledAt, role);
+    return waitFor(caller, run, () => run.join(options, calledAt, role));
   }
 
   async evict(key: string): Promise<boolean> {
@@ -366,7 +369,7 @@ export class OnceRunner implements SharedRunHost {
     options: InnerCallOptions,
     calledAt: number,
     caller: Awaited | undefined,
-  ): Promise<RunOutcome | Subscriber | undefined> {
+  ): Promise<WaiterAnswer> {
     const { live } = run;
     // An aborted run, a run that started before a caller asked for a fresh one, or a live value whose
     // end is known: another caller gets it only from the store.
@@ -375,7 +378,7 @@ export class OnceRunner implements SharedRunHost {
     if (isAnother(run.fingerprint, options.fingerprint)) {
       return this.#refuseToJoin(run, options);
     }
-    if (this.settings.onDuplicate === 'reject') return run.joinIfIdle(options, calledAt);
+    if (this.settings.onDuplicate === 'reject') return run.join(options, calledAt, 'idle');
     const refusal = live?.refuseSubscriber();
     if (refusal !== undefined) {
       const event = { type: 'conflict', layer: 'process', waitedMs: 0 } as const;
@@ -384,7 +387,7 @@ export class OnceRunner implements SharedRunHost {
     }
     // A request must not read the stream of another request: its duplicate waits, and gets a copy.
     if (live !== undefined && isBoundToRequest()) return run.untilEnded(options, calledAt);
-    return this.#wait(run, options, calledAt, true, caller);
+    return this.#wait(run, options, calledAt, 'duplicate', caller);
   }
 
   /** A run of another payload is in progress; `undefined` if it has ended. */
