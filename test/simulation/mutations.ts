@@ -149,7 +149,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a claim that failed is not given back',
     file: 'once/guarded-store.ts',
-    from: "if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) onLost();",
+    from: "if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) lose();",
     to: '',
     breaks: 'no lease without an owner',
     seenIn: 'hold',
