@@ -83,15 +83,16 @@ class MemoryStore implements Store {
     if (record === undefined) {
       return { claimed: false, record: transition.withoutFormer(old as StoreRecord), nowMs };
     }
-    if (old === undefined && !this.#makeRoom(nowMs)) {
+    if (old !== undefined) {
+      this.#noteToken(this.#running.get(key));
+      if (transition.unexpired(old, nowMs) === undefined) this.#finished.delete(key);
+    } else if (!this.#makeRoom(nowMs)) {
       fail(
         RangeError,
         'SAMEKEY_STORE_FULL',
         `Cannot claim the key: all ${this.#maxEntries} records of the memory store are running, wanted a larger maxEntries`,
       );
     }
-    this.#noteToken(this.#running.get(key));
-    if (transition.unexpired(old, nowMs) === undefined) this.#finished.delete(key);
     this.#setRunning(key, record);
     return { claimed: true, record: transition.withoutFormer(record), nowMs };
   }
@@ -202,15 +203,7 @@ class MemoryStore implements Store {
   /** Stores the newest finished record, and drops the oldest if there are too many bytes. */
   #addFinished(key: string, record: StoreRecord): void {
     this.#finished.add(key, record);
-    while (this.#finished.byteCount > this.#maxBytes) this.#dropOldest();
-  }
-
-  /** Returns whether there was a finished record. */
-  #dropOldest(): boolean {
-    const { oldest } = this.#finished;
-    if (oldest === undefined) return false;
-    this.#finished.delete(oldest[0]);
-    return true;
+    while (this.#finished.byteCount > this.#maxBytes) this.#finished.deleteOldest();
   }
 
   #remove(key: string): void {
@@ -227,7 +220,7 @@ class MemoryStore implements Store {
   #makeRoom(nowMs: number): boolean {
     // More than one may have to go: a key that runs again counts twice.
     while (this.#running.size + this.#finished.size >= this.#maxEntries) {
-      if (!this.#dropOldest()) return this.#removeExpired(nowMs);
+      if (!this.#finished.deleteOldest()) return this.#removeExpired(nowMs);
     }
     return true;
   }
@@ -249,8 +242,8 @@ class MemoryStore implements Store {
   /** Deletes a few expired records. */
   #sweep(nowMs: number): void {
     for (let left = SWEPT_PER_WRITE; left > 0; left--) {
-      if (transition.unexpired(this.#finished.oldest?.[1], nowMs) !== undefined) return;
-      if (!this.#dropOldest()) return;
+      if (transition.unexpired(this.#finished.oldest, nowMs) !== undefined) return;
+      if (!this.#finished.deleteOldest()) return;
     }
   }
 }

@@ -29,16 +29,16 @@ export class FinishedRecords {
     return this.#byKey.get(key);
   }
 
-  get oldest(): readonly [key: string, record: StoreRecord] | undefined {
-    if (this.#oldest === undefined) {
-      let next = this.#byAge.next();
-      if (next.done) {
-        this.#begin();
-        next = this.#byAge.next();
-      }
-      this.#oldest = next.done ? undefined : next.value;
-    }
-    return this.#oldest;
+  get oldest(): StoreRecord | undefined {
+    return this.#oldestEntry()?.[1];
+  }
+
+  /** Returns whether there was a record. */
+  deleteOldest(): boolean {
+    const oldest = this.#oldestEntry();
+    if (oldest === undefined) return false;
+    this.#delete(...oldest);
+    return true;
   }
 
   /** Adds the newest record, in place of an older one of the key. */
@@ -52,15 +52,30 @@ export class FinishedRecords {
 
   delete(key: string): void {
     const record = this.#byKey.get(key);
-    if (record === undefined) return;
+    if (record !== undefined) this.#delete(key, record);
+  }
+
+  [Symbol.iterator](): Iterator<[string, StoreRecord]> {
+    return this.#byKey.entries();
+  }
+
+  #delete(key: string, record: StoreRecord): void {
     this.#byKey.delete(key);
     this.#byteCount -= bytesOf(record);
     if (record === this.#oldest?.[1]) this.#oldest = undefined;
     this.#onDelete(record);
   }
 
-  [Symbol.iterator](): Iterator<[string, StoreRecord]> {
-    return this.#byKey.entries();
+  #oldestEntry() {
+    if (this.#oldest === undefined) {
+      let next = this.#byAge.next();
+      if (next.done) {
+        this.#begin();
+        next = this.#byAge.next();
+      }
+      this.#oldest = next.done ? undefined : next.value;
+    }
+    return this.#oldest;
   }
 
   #begin(): void {
