@@ -65,14 +65,17 @@ export class Alarms {
     this.#delayMs = delayMs;
   }
 
-  set(ring: () => void): Alarm {
+  /** Rings `delayMs` after `since`, which is now or earlier. */
+  set(ring: () => void, since?: number): Alarm {
     const now = monotonicMs();
-    const at = now + this.#delayMs;
-    if (this.#hasOwnTimers) return new Alarm(at, ring, setTimer(ring, this.#delayMs));
+    const at = (since ?? now) + this.#delayMs;
+    if (this.#hasOwnTimers) return new Alarm(at, ring, setTimer(ring, Math.max(0, at - now)));
     if (this.#timer !== undefined && !this.#isTrusted(now)) this.#dropTimer(now);
     const alarm = new Alarm(at, ring, undefined);
-    this.#append(alarm);
+    this.#insert(alarm);
     this.#seenAt = now;
+    // The shared timer would be too late for it.
+    if (at < this.#wakesAt && this.#timer !== undefined) this.#dropTimer(now);
     if (this.#timer === undefined) this.#wakeForFirst(now);
     else if (!this.#isKeepingAlive) {
       this.#isKeepingAlive = true;
@@ -98,12 +101,14 @@ export class Alarms {
     return this.#ends.after === this.#ends;
   }
 
-  #append(alarm: Alarm): void {
-    const last = this.#ends.before;
-    alarm.before = last;
-    alarm.after = this.#ends;
-    last.after = alarm;
-    this.#ends.before = alarm;
+  /** Nearly always at the end. */
+  #insert(alarm: Alarm): void {
+    let before = this.#ends.before;
+    while (before !== this.#ends && before.at > alarm.at) before = before.before;
+    alarm.before = before;
+    alarm.after = before.after;
+    before.after.before = alarm;
+    before.after = alarm;
   }
 
   #isTrusted(now: number): boolean {

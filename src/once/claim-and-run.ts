@@ -10,7 +10,7 @@ import { encodeResult, type RunContext } from './call-function.js';
 import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
 import type { GuardedStore } from './guarded-store.js';
 import type { OnceSettings } from './options.js';
-import { type Claim, type RunResult, type RunTools, runClaimed, runUnprotected } from './run.js';
+import { type Claim, ClaimedRun, type RunResult, type RunTools, runUnprotected } from './run.js';
 import { type StoredResult, storedResult } from './stored-result.js';
 
 /** The call that started a run. */
@@ -39,6 +39,9 @@ export interface RunOutcome {
   readonly ageMs: number;
   readonly leftMs: number;
 }
+
+/** An `await` of a promise that is settled makes no promise of its own. */
+const NEXT_TURN = Promise.resolve();
 
 /** Claims the key, then runs the function or waits for the owner that runs it. */
 export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<RunOutcome> {
@@ -72,14 +75,20 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
       const sentAt = monotonicMs();
       let answer: ClaimResult;
       try {
-        answer = await store.claim(key, request);
+        const asked = store.claim(key, request);
+        if (asked instanceof Promise) {
+          answer = await asked;
+        } else {
+          answer = asked;
+          // The function never starts inside the call of `once`.
+          await NEXT_TURN;
+        }
       } catch (error) {
         // The store's earlier answer still holds: another owner is running the key.
         if (settings.onStoreError === 'fail' || hasAnswer) throw error;
         if (isUnwanted(tools, hasWaited)) throw new Abandoned();
         tools.setPhase('running');
-        const run = await runUnprotected(key, plan.fn, plan.fingerprint, tools);
-        return toOutcome(run, startedAt);
+        return toOutcome(await runUnprotected(key, plan.fn, plan.fingerprint, tools), startedAt);
       }
       hasAnswer = true;
       const { record, nowMs } = answer;
@@ -112,7 +121,10 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
           tools.emit({ type: 'unknown', attempt: record.attempt - 1, decision: 'retry' });
         }
         tools.setPhase('running');
-        return toOutcome(await runClaimed(key, held, fn, tools), startedAt);
+        const run = new ClaimedRun(key, held, tools);
+        const ended = run.start(fn);
+        const result = run.finish(ended instanceof Promise ? await ended : ended);
+        return toOutcome(result instanceof Promise ? await result : result, startedAt);
       }
       if (isAnother(record.fingerprint, plan.fingerprint)) {
         tools.emit({ type: 'mismatch', layer: 'store' });

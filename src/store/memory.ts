@@ -3,7 +3,8 @@ import { fail } from '../errors/errors.js';
 import { readOptions } from '../options/read.js';
 import { byteCount, func, type OptionsOf, specs, wholeNumber } from '../options/spec.js';
 import { steadyClockMs } from '../runtime/runtime.js';
-import type { ClaimResult, Store, StoreRecord } from './store.js';
+import { alsoAtOnce } from './at-once.js';
+import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from './store.js';
 import * as transition from './transition.js';
 import { Watchers } from './watchers.js';
 
@@ -75,7 +76,16 @@ class MemoryStore implements Store {
     });
   }
 
-  async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
+  static {
+    alsoAtOnce(MemoryStore.prototype.claim, MemoryStore.prototype.claimAtOnce);
+    alsoAtOnce(MemoryStore.prototype.complete, MemoryStore.prototype.completeAtOnce);
+  }
+
+  async claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
+    return this.claimAtOnce(key, request);
+  }
+
+  claimAtOnce(key: string, request: ClaimRequest): ClaimResult {
     const nowMs = this.#clock();
     const old = this.#get(key);
     const record = transition.claimed(old, request, nowMs, this.#highestToken);
@@ -103,11 +113,11 @@ class MemoryStore implements Store {
     return true;
   }
 
-  async complete(
-    key: string,
-    owner: string,
-    completion: Parameters<Store['complete']>[2],
-  ): Promise<boolean> {
+  async complete(key: string, owner: string, completion: Completion): Promise<boolean> {
+    return this.completeAtOnce(key, owner, completion);
+  }
+
+  completeAtOnce(key: string, owner: string, completion: Completion): boolean {
     const nowMs = this.#clock();
     const old = this.#get(key);
     // A copy: it uses no more memory than its bytes, and the caller cannot change it.
