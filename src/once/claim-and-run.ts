@@ -66,7 +66,7 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
   let takeFinished = fresh;
   let outcome: RunOutcome | undefined;
   try {
-    for (;;) {
+    for (let sentAt = startedAt; ; sentAt = monotonicMs()) {
       if (tools.isClosed) throw closed(key);
       // No caller is left that wants a run.
       if (hasAnswer && tools.isAbandoned) throw new Abandoned();
@@ -78,7 +78,6 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
         takeUnknown: settings.onUnknown === 'retry' || decided !== undefined,
         takeFinished,
       };
-      const sentAt = monotonicMs();
       let answer: ClaimResult;
       try {
         const asked = store.claim(key, request);
@@ -145,8 +144,9 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
           awaitedOwners?.has(record.owner) || (record.finishedAtMs ?? 0) > firstAnswerMs;
         if (!fresh || isNew) {
           // The result has aged while the reply was in flight.
-          const repliedMs = nowMs + (monotonicMs() - sentAt);
-          outcome = replay(record, result, repliedMs, hasWaited, startedAt);
+          const repliedAt = monotonicMs();
+          const repliedMs = nowMs + (repliedAt - sentAt);
+          outcome = replay(record, result, repliedMs, hasWaited, repliedAt - startedAt);
           return outcome;
         }
         // The run that it waited for left no result, and this is the record from before it.
@@ -282,7 +282,7 @@ function replay(
   result: StoredResult,
   nowMs: number,
   hasWaited: boolean,
-  startedAt: number,
+  waitedMs: number,
 ): RunOutcome {
   return {
     result,
@@ -290,7 +290,7 @@ function replay(
     isStored: true,
     outcome: hasWaited ? 'joined' : 'replayed',
     fingerprint,
-    waitedMs: monotonicMs() - startedAt,
+    waitedMs,
     ageMs: Math.max(0, nowMs - (finishedAtMs ?? nowMs)),
     leftMs: expiresAtMs - nowMs,
   };

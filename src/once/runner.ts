@@ -169,7 +169,7 @@ export class OnceRunner implements SharedRunHost {
       checkCall(key, fn, options);
       const cached = found && this.#look(key, options, found);
       if (cached !== undefined) return Promise.resolve(give(this.#replay(key, cached, options)));
-      return this.#joinOrRun(key, fn, options, liveCall, give, currentRun());
+      return this.#joinOrRun(key, fn, options, liveCall, give, currentRun(), found);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -194,11 +194,12 @@ export class OnceRunner implements SharedRunHost {
     liveCall: LiveCall | undefined,
     give: (answer: LiveAnswer<unknown>) => R,
     caller: Awaited | undefined,
+    inCache: CachedResult | undefined,
   ): Promise<R> {
     const { fingerprint, fresh = false } = options;
     const calledAt = monotonicMs();
-    for (;;) {
-      const cached = this.#look(key, options, this.#cache.get(key));
+    for (let found = inCache; ; found = this.#cache.get(key)) {
+      const cached = this.#look(key, options, found);
       if (cached !== undefined) return give(this.#replay(key, cached, options));
       const shared = this.#runToJoin(key);
       const run = shared ?? this.#start({ key, fingerprint, fresh, fn }, options, liveCall);
@@ -476,7 +477,7 @@ export class OnceRunner implements SharedRunHost {
       saved = this.#savedBy(value);
       return value;
     } finally {
-      this.emit(key, traceparent, { ...event, ...saved });
+      this.emit(key, traceparent, saved === undefined ? event : { ...event, ...saved });
     }
   }
 
