@@ -9,19 +9,21 @@ const MAX_TURNS = 16;
 /** The most that a platform reads from a connection at once. */
 const MAX_PIECE_BYTES = 64 * 1024;
 
+type Result = ReadableStreamReadResult<Uint8Array>;
+
+const atEnd = (): Promise<Result> => Promise.resolve({ done: true, value: undefined });
+
 /** The part of a body that was in memory when its head arrived. */
 export interface Arrived {
   readonly chunks: readonly Uint8Array[];
   readonly byteCount: number;
   /** Whether this is the whole body. */
   readonly isWhole: boolean;
-  /** Resolves to the next chunk behind `chunks`; `undefined` at the end. */
-  next(): Promise<Uint8Array | undefined>;
+  /** Reads the next chunk behind `chunks`. */
+  read(): Promise<Result>;
   /** Stops the source. */
   cancel(reason?: unknown): void;
 }
-
-type Result = ReadableStreamReadResult<Uint8Array>;
 
 /**
  * Reads what is in memory already, up to `maxBytes`. It waits without a timer: a stream that is still
@@ -89,11 +91,11 @@ function arrivedFrom(
     chunks,
     byteCount,
     isWhole,
-    async next() {
-      if (isWhole) return undefined;
-      const { done, value } = await (reading ?? source.read());
+    read() {
+      if (isWhole) return atEnd();
+      const next = reading ?? source.read();
       reading = undefined;
-      return done ? undefined : value;
+      return next;
     },
     cancel: (reason) => void source.cancel(reason).catch(() => {}),
   };
@@ -101,7 +103,7 @@ function arrivedFrom(
 
 function whole(chunks: readonly Uint8Array[]): Arrived {
   const byteCount = chunks[0]?.length ?? 0;
-  return { chunks, byteCount, isWhole: true, next: async () => undefined, cancel() {} };
+  return { chunks, byteCount, isWhole: true, read: atEnd, cancel() {} };
 }
 
 async function settledSoon(reading: Promise<Result>): Promise<Result | undefined> {

@@ -9,6 +9,7 @@ import { type Arrived, readArrived, readReceived } from './arrived.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { toValue } from './json-reader.js';
+import { LateJudge } from './late-judge.js';
 import { declaredBytes } from './length-check.js';
 import { Recording } from './recording.js';
 import {
@@ -100,6 +101,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   /** The body if all of it arrived with the head, `null` if there is none; `undefined` for a stream. */
   whole: Uint8Array | null | undefined;
   #recording: Recording | undefined;
+  #lateJudge: LateJudge | undefined;
   readonly #subscribers = new Set<ResponseSubscriber>();
   /** Whether the end of the response is decided. */
   #hasEnded = false;
@@ -117,6 +119,8 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   }
 
   get isOpen(): boolean {
+    // A reader of a failure may retry before the failure is judged.
+    this.#lateJudge?.catchUp();
     return !this.#hasEnded;
   }
 
@@ -260,6 +264,20 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     else if (isStoredEarly !== true && response.status >= 400) this.#hasEnded = true;
     let hasFailed = response.status >= 400;
     let judgement = known;
+    const lateJudge =
+      judge && known === undefined
+        ? new LateJudge(
+            judge,
+            (failure) => {
+              if (failure === undefined || hasFailed) return;
+              hasFailed = true;
+              fail(new ResponseNotKeptError(key, response.status, failure.why));
+              if (recording.readerCount === 0) this.#drop();
+            },
+            (error) => upstream.abort(error),
+          )
+        : undefined;
+    this.#lateJudge = lateJudge;
     // Some bodies do not end when their request aborts.
     const stopListening = whenAborted(upstream, () => arrived.cancel());
     try {
@@ -267,21 +285,18 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       upstream.throwIfAborted();
       if (recording.readerCount === 0) this.#drop();
       for (let at = 0; ; at++) {
-        const value = arrived.chunks[at] ?? (await arrived.next());
+        const value = arrived.chunks[at] ?? (await arrived.read()).value;
         if (value === undefined) break;
-        idle.touch();
         // `fetch` refuses such a body as well (Fetch §2.2.4).
         if (value[Symbol.toStringTag] !== 'Uint8Array') {
           throw new BrokenResponseError(key, 'its body contains something other than bytes');
         }
-        if (known === undefined) judge?.see(value);
+        lateJudge?.add(value);
         recording.write(value);
-        const failure = judge?.failure;
-        if (failure !== undefined && !hasFailed) {
-          hasFailed = true;
-          fail(new ResponseNotKeptError(key, response.status, failure.why));
-          if (recording.readerCount === 0) this.#drop();
-        }
+        // The readers come first: the rest of this loop delayed each chunk by 17 µs.
+        await undefined;
+        idle.touch();
+        lateJudge?.catchUpSoon();
         if (recording.isWhole) continue;
         await recording.room();
         if (recording.readerCount > 0) continue;
@@ -289,10 +304,13 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         upstream.abort(error);
         throw error;
       }
+      lateJudge?.catchUp();
       upstream.throwIfAborted();
       judgement ??= this.#judgeEnd(arriving);
       if (this.#breaks(arriving, judgement)) throw new BrokenResponseError(key, judgement.why);
     } catch (error) {
+      // A failure that was told before the connection broke is the outcome.
+      lateJudge?.catchUp();
       this.#hasEnded = true;
       recording.fail(error);
       arrived.cancel(error);

@@ -5,6 +5,7 @@ import { type Payload, payloadOfParsed } from '../payload.js';
 import type { Decision, IdempotencyRules } from '../rules.js';
 import { peekBody } from './body.js';
 import { Capture } from './capture.js';
+import { keepAsDictionary } from './dictionary.js';
 import { HiddenDisconnect } from './disconnect.js';
 import { hasBody, NodeHeaders, type NodeRequest, type NodeResponse } from './http.js';
 import { writeResponse } from './write-response.js';
@@ -36,6 +37,7 @@ export function seenOnce(): (from: NodeRequest) => boolean {
   const mark = Symbol('samekey.seen');
   return (from: NodeRequest & { [mark]?: true }) => {
     if (from[mark]) return true;
+    keepAsDictionary(from, 'url');
     from[mark] = true;
     return false;
   };

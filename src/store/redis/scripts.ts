@@ -62,13 +62,25 @@ end
 const PUBLISH = `redis.pcall('PUBLISH', key, '')`;
 
 /**
+ * `SET` with the moment of the expiry. A `PX` is rewritten to it for the replicas, even if there are
+ * none: that takes a third of the time of the `SET`.
+ */
+const EXPIRY = `
+local is_7 = (redis.REDIS_VERSION_NUM or 0) >= 0x070000
+local function expiry(ends)
+  if is_7 then return 'PXAT', string.format('%.0f', math.max(now + 1, ends)) end
+  return 'PX', string.format('%.0f', math.max(1, ends - now))
+end
+`;
+
+/**
  * leaseMs, ttlMs, takeUnknown, takeFinished; then owner and fingerprint for each key → the time in
  * microseconds; then for each key 1 for a new record, or whether it was claimed and the record.
  *
  * Almost every key is new, and a new key needs neither `GET` nor the lines of a record. The caller
  * knows what the script writes for it, except for the time.
  */
-const CLAIM = `${TIME}
+const CLAIM = `${TIME}${EXPIRY}
 local token_now = time[1] * 1000000 + time[2]
 local lease_now = now + ARGV[1]
 local expires_now = now + math.max(ARGV[1], ARGV[2])
@@ -103,17 +115,16 @@ local function decide(key, value, by, by_fingerprint)
 end
 local middle = string.format('\\n%.0f\\n1\\n', token_now)
 local ending = string.format('\\n%.0f\\n%.0f\\n%.0f\\n\\n\\n', now, lease_now, expires_now)
-local ttl = string.format('%.0f', math.max(1, expires_now - now))
-local gives_old = (redis.REDIS_VERSION_NUM or 0) >= 0x070000
+local px, ttl = expiry(expires_now)
 local call = redis.call
 local replies = {token_now}
 for at, key in ipairs(KEYS) do
   local by, by_fingerprint = ARGV[3 + 2 * at], ARGV[4 + 2 * at]
   local new = 'running\\n' .. by .. middle .. by_fingerprint .. ending
   local value, reply
-  if gives_old then
-    value = call('SET', key, new, 'PX', ttl, 'NX', 'GET')
-  elseif not call('SET', key, new, 'PX', ttl, 'NX') then
+  if is_7 then
+    value = call('SET', key, new, px, ttl, 'NX', 'GET')
+  elseif not call('SET', key, new, px, ttl, 'NX') then
     value = call('GET', key)
   end
   reply = value and decide(key, value, by, by_fingerprint) or 1
@@ -141,7 +152,7 @@ return 1
  * those of a user who may not run `MGET`, which takes a third of the time of `GET`. The keys differ,
  * so no write of the script changes what `MGET` has read.
  */
-const COMPLETE = `${TIME}
+const COMPLETE = `${TIME}${EXPIRY}
 local new_expires = now + ARGV[3]
 local finished = string.format('%.0f', now)
 local function decide(key, value, by, payload)
@@ -155,7 +166,7 @@ local function decide(key, value, by, payload)
   return 1
 end
 local ending = string.format('%.0f', new_expires) .. '\\n' .. finished .. '\\n' .. ARGV[2] .. '\\n'
-local ttl = string.format('%.0f', math.max(1, new_expires - now))
+local px, ttl = expiry(new_expires)
 local call, find, sub = redis.call, string.find, string.sub
 local values = redis.pcall('MGET', unpack(KEYS))
 local replies = {}
@@ -166,7 +177,7 @@ for at, key in ipairs(KEYS) do
   if value and find(value, head, 1, true) == 1
     and find(value, '\\n\\n\\n', #head, true) == #value - 2 and sub(value, -17, -17) == '\\n'
     and (tonumber(sub(value, -16, -4)) or 0) > now then
-    call('SET', key, ARGV[1] .. sub(value, 8, -17) .. ending .. payload, 'PX', ttl)
+    call('SET', key, ARGV[1] .. sub(value, 8, -17) .. ending .. payload, px, ttl)
     replies[at] = 1
   else
     local reply = decide(key, call('GET', key), by, payload)
