@@ -65,14 +65,19 @@ export class Alarms {
     this.#delayMs = delayMs;
   }
 
-  set(ring: () => void): Alarm {
+  /** Rings `delayMs` after `since`, which is now or earlier. */
+  set(ring: () => void, since?: number): Alarm {
     const now = monotonicMs();
-    const at = now + this.#delayMs;
-    if (this.#hasOwnTimers) return new Alarm(at, ring, setTimer(ring, this.#delayMs));
+    const at = (since ?? now) + this.#delayMs;
+    if (this.#hasOwnTimers) return new Alarm(at, ring, setTimer(ring, Math.max(0, at - now)));
     if (this.#timer !== undefined && !this.#isTrusted(now)) this.#dropTimer(now);
     const alarm = new Alarm(at, ring, undefined);
-    this.#append(alarm);
+    this.#insertAfter(since === undefined ? this.#ends.before : this.#lastUntil(at), alarm);
     this.#seenAt = now;
+    // The shared timer would be too late for the alarm of an earlier moment.
+    if (since !== undefined && this.#timer !== undefined && at < this.#wakesAt) {
+      this.#dropTimer(now);
+    }
     if (this.#timer === undefined) this.#wakeForFirst(now);
     else if (!this.#isKeepingAlive) {
       this.#isKeepingAlive = true;
@@ -98,12 +103,18 @@ export class Alarms {
     return this.#ends.after === this.#ends;
   }
 
-  #append(alarm: Alarm): void {
-    const last = this.#ends.before;
-    alarm.before = last;
-    alarm.after = this.#ends;
-    last.after = alarm;
-    this.#ends.before = alarm;
+  /** Returns the last alarm that rings at `at` or earlier: nearly always the last one of all. */
+  #lastUntil(at: number): Alarm {
+    let alarm = this.#ends.before;
+    while (alarm !== this.#ends && alarm.at > at) alarm = alarm.before;
+    return alarm;
+  }
+
+  #insertAfter(before: Alarm, alarm: Alarm): void {
+    alarm.before = before;
+    alarm.after = before.after;
+    before.after.before = alarm;
+    before.after = alarm;
   }
 
   #isTrusted(now: number): boolean {

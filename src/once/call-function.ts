@@ -1,5 +1,5 @@
 import type { LazyAbort } from './abort.js';
-import type { Alarms } from './alarms.js';
+import type { Alarm, Alarms } from './alarms.js';
 import { jsonCodec, richCodec } from './codec.js';
 import { type OnceError, timedOut, UnstorableResultError } from './errors.js';
 import type { OnceSettings } from './options.js';
@@ -17,58 +17,85 @@ export interface OnceContext {
   readonly fencingToken: number;
 }
 
-/** How a function ended. */
-export type Ended =
+/** A function ended with a value, or with an error that is stored. */
+export type EndedWithResult =
   | { readonly type: 'done'; readonly result: StoredResult; readonly own: () => unknown }
   | {
       readonly type: 'stored';
       readonly result: StoredResult;
       readonly own: () => never;
       readonly error: unknown;
-    }
-  /** `free`: nothing is stored. `unknown`: its effects are unknown. `unsettled`: it may still run. `lost`: another owner has the key. */
-  | { readonly type: 'free' | 'unknown' | 'unsettled' | 'lost'; readonly error: unknown };
+    };
 
-/**
- * Calls the function, and waits until it settles, times out or is interrupted.
- *
- * @param timeLimits Alarms after `timeoutMs`.
- */
-export function callFunction(
-  context: RunContext,
-  fn: (context: RunContext) => unknown,
-  settings: OnceSettings,
-  timeLimits: Alarms | undefined,
-  interruption: Interruption,
-): Promise<Ended> {
-  // One promise, and none of `Promise.race`: each promise of a run took 0.5 µs on Node 20.
-  return new Promise((resolve) => {
-    const { timeoutMs = 0 } = settings;
-    const alarm = timeLimits?.set(() => interruption.raise(timedOut(context.key, timeoutMs)));
-    const end = (ended: Ended) => {
-      interruption.onRaise = undefined;
-      if (alarm !== undefined) timeLimits?.clear(alarm);
-      resolve(ended);
-    };
-    interruption.onRaise = (error) => {
-      end({ type: error.code === 'SAMEKEY_TIMEOUT' ? 'unsettled' : 'lost', error });
-      context.abort.abort(error);
-    };
-    const settle = (value: unknown) => {
-      if (interruption.onRaise !== undefined) end(endedWith(context.key, value, settings));
-    };
-    const refuse = (error: unknown) => {
-      if (interruption.onRaise !== undefined) end(failedWith(error, settings));
-    };
+/** `free`: nothing is stored. `unknown`: its effects are unknown. `unsettled`: it may still run. `lost`: another owner has the key. */
+export type EndedWithoutResult = {
+  readonly type: 'free' | 'unknown' | 'unsettled' | 'lost';
+  readonly error: unknown;
+};
+
+/** How a function ended. */
+export type Ended = EndedWithResult | EndedWithoutResult;
+
+/** One call of the function, which may never settle: it can time out or be interrupted. */
+export class FunctionCall {
+  readonly #context: RunContext;
+  readonly #settings: OnceSettings;
+  readonly #timeLimits: Alarms | undefined;
+  #alarm: Alarm | undefined;
+  #ended: Ended | undefined;
+  #resolve: ((ended: Ended) => void) | undefined;
+
+  /** @param timeLimits Alarms after `timeoutMs`. */
+  constructor(context: RunContext, settings: OnceSettings, timeLimits: Alarms | undefined) {
+    this.#context = context;
+    this.#settings = settings;
+    this.#timeLimits = timeLimits;
+  }
+
+  /** Calls the function. A function that returns no promise takes none here. */
+  start(fn: (context: RunContext) => unknown): Ended | Promise<Ended> {
+    const { timeoutMs = 0 } = this.#settings;
+    this.#alarm = this.#timeLimits?.set(() =>
+      this.interrupt(timedOut(this.#context.key, timeoutMs)),
+    );
     let value: unknown;
     try {
-      value = fn(context);
+      value = fn(this.#context);
+      if (!isThenable(value)) this.#settle(value);
     } catch (error) {
-      return refuse(error);
+      this.#refuse(error);
     }
-    if (isThenable(value)) Promise.resolve(value).then(settle, refuse);
-    else settle(value);
-  });
+    if (this.#ended !== undefined) return this.#ended;
+    // One promise, and none of `Promise.race`: each promise of a run took 0.5 µs on Node 20.
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      Promise.resolve(value).then(
+        (result) => this.#settle(result),
+        (error) => this.#refuse(error),
+      );
+    });
+  }
+
+  /** Ends the wait for the function, and aborts its signal. */
+  interrupt(error: OnceError): void {
+    if (this.#ended !== undefined) return;
+    this.#end({ type: error.code === 'SAMEKEY_TIMEOUT' ? 'unsettled' : 'lost', error });
+    this.#context.abort.abort(error);
+  }
+
+  #settle(value: unknown): void {
+    if (this.#ended === undefined) this.#end(endedWith(this.#context.key, value, this.#settings));
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#ended === undefined) this.#end(failedWith(error, this.#settings));
+  }
+
+  #end(ended: Ended): void {
+    this.#ended = ended;
+    if (this.#alarm !== undefined) this.#timeLimits?.clear(this.#alarm);
+    this.#resolve?.(ended);
+  }
 }
 
 const isThenable = (value: unknown): boolean =>
@@ -123,16 +150,6 @@ export class RunContext implements OnceContext {
 
   get signal(): AbortSignal {
     return this.abort.signal;
-  }
-}
-
-/** Ends the wait for a function that may never settle. */
-export class Interruption {
-  /** Set while the function is running. */
-  onRaise: ((error: OnceError) => void) | undefined;
-
-  raise(error: OnceError): void {
-    this.onRaise?.(error);
   }
 }
 

@@ -1,4 +1,5 @@
 import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
+import { atOnce } from '../store/at-once.js';
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { storeFailed } from './errors.js';
@@ -22,7 +23,8 @@ export const PAUSE_MS = 50;
 
 /**
  * A store that answers or fails in time. A promise that never settles, and a function that throws
- * instead of returning a promise, become ordinary errors.
+ * instead of returning a promise, become ordinary errors. A store in memory answers at once; its errors
+ * are promises that reject.
  */
 export class GuardedStore {
   readonly #store: Store;
@@ -46,26 +48,33 @@ export class GuardedStore {
    * lease that has run out. If the reply is lost or late, `onLost` is called, perhaps several times.
    * By default it releases the claim, so that no caller waits for its lease to run out.
    */
-  async claim(
+  claim(
     key: string,
     request: ClaimRequest,
-    onLost: () => void = () => void this.release(key, request.owner, true),
-  ): Promise<ClaimResult> {
+    onLost?: () => void,
+  ): ClaimResult | Promise<ClaimResult> {
     const timeoutMs = Math.min(this.#settings.storeTimeoutMs, request.leaseMs);
-    return this.#within(
-      timeoutMs,
-      () => this.#store.claim(key, request),
-      ({ claimed }) => {
-        if (claimed) onLost();
-      },
-      (error) => {
-        const failure = this.#failureOf(key, 'claim', timeoutMs, error);
-        // An error with a code of samekey means that the store refused the claim.
-        const { code } = ((failure as Error).cause ?? {}) as { code?: unknown };
-        if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) onLost();
-        return failure;
-      },
-    );
+    const store = this.#store;
+    const onFailed = (error: unknown) => {
+      const failure = this.#failureOf(key, 'claim', timeoutMs, error);
+      // An error with a code of samekey means that the store refused the claim.
+      const { code } = ((failure as Error).cause ?? {}) as { code?: unknown };
+      if (typeof code !== 'string' || !code.startsWith('SAMEKEY_')) lose();
+      return failure;
+    };
+    const lose = onLost ?? (() => void this.release(key, request.owner, true));
+    const direct = atOnce(store.claim);
+    if (direct !== undefined) {
+      try {
+        return direct.call(store, key, request);
+      } catch (error) {
+        return Promise.reject(onFailed(error));
+      }
+    }
+    const onLate = ({ claimed }: ClaimResult) => {
+      if (claimed) lose();
+    };
+    return this.#within(timeoutMs, () => store.claim(key, request), onLate, onFailed);
   }
 
   /** `onLate` is called with an answer that arrives after the timeout. */
@@ -96,8 +105,17 @@ export class GuardedStore {
     completion: Completion,
     timeoutMs: number,
     onLate: (isStored: boolean) => void,
-  ): Promise<boolean> {
-    const call = () => this.#store.complete(key, owner, completion);
+  ): boolean | Promise<boolean> {
+    const store = this.#store;
+    const direct = atOnce(store.complete);
+    if (direct !== undefined) {
+      try {
+        return direct.call(store, key, owner, completion);
+      } catch (error) {
+        return Promise.reject(this.#failureOf(key, 'complete', timeoutMs, error));
+      }
+    }
+    const call = () => store.complete(key, owner, completion);
     return this.#guard(key, 'complete', timeoutMs, call, onLate);
   }
 

@@ -13,7 +13,8 @@ import {
 import type { CallOptions } from './call.js';
 import type { OnceContext } from './call-function.js';
 import type { OnceEvent, Saved } from './events.js';
-import type { Detailed, Once } from './once.js';
+import type { Once } from './once.js';
+import type { Detailed } from './runner.js';
 
 /** The options of `telemetry`. */
 export interface TelemetryOptions {

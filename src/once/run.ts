@@ -3,14 +3,20 @@ import type { ClaimRequest, StoreRecord } from '../store/store.js';
 import { isAnother } from '../store/transition.js';
 import type { LazyAbort } from './abort.js';
 import type { Alarms } from './alarms.js';
-import { callFunction, Interruption, RunContext } from './call-function.js';
+import {
+  type Ended,
+  type EndedWithoutResult,
+  type EndedWithResult,
+  FunctionCall,
+  RunContext,
+} from './call-function.js';
 import { leaseLost, UnstorableResultError } from './errors.js';
 import type { OnceEvent } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
 import { Lease } from './lease.js';
 import type { OnceSettings } from './options.js';
 import { type StoredResult, storedResult } from './stored-result.js';
-import { writeOutcome } from './write.js';
+import { type Written, writeOutcome } from './write.js';
 
 /** The result of a run. */
 export interface RunResult {
@@ -52,7 +58,6 @@ export interface RunTools {
   setPhase(phase: 'waiting' | 'running' | 'writing', currentRecord?: StoreRecord): void;
   /** Waits until the record changes, at most `maxMs`; returns at once if no caller waits. */
   untilChanged(maxMs: number): Promise<void>;
-  stopWaiting(): void;
   /** Makes `close` wait for `work`. */
   finishLater(work: Promise<unknown>): void;
   emit(event: EventBody): void;
@@ -66,78 +71,156 @@ export interface Claim {
   readonly sentAt: number;
 }
 
-/** Runs the function under a granted claim, and writes its outcome. */
-export async function runClaimed(
-  key: string,
-  claim: Claim,
-  fn: (context: RunContext) => unknown,
-  tools: RunTools,
-): Promise<RunResult> {
-  const { settings, store, abort } = tools;
-  const { owner, attempt, fencingToken } = claim.record;
-  const interruption = new Interruption();
-  const lease = new Lease(key, claim, tools, () => interruption.raise(leaseLost(key)));
-  const startedAt = monotonicMs();
-  const context = new RunContext(key, attempt, fencingToken, abort);
-  const ended = await callFunction(context, fn, settings, tools.timeLimits, interruption);
-  tools.setPhase('writing');
-  const durationMs = monotonicMs() - startedAt;
-  if (ended.type === 'lost') return loseLease(key, claim, lease, tools);
-  if (!('result' in ended)) {
-    const { type, error } = ended;
+/** A run under a granted claim. It takes no promise for a step that has its answer at once. */
+export class ClaimedRun {
+  readonly #key: string;
+  readonly #claim: Claim;
+  readonly #tools: RunTools;
+  readonly #lease: Lease;
+  readonly #call: FunctionCall;
+  readonly #startedAt: number;
+
+  constructor(key: string, claim: Claim, tools: RunTools) {
+    this.#key = key;
+    this.#claim = claim;
+    this.#tools = tools;
+    const { attempt, fencingToken } = claim.record;
+    const context = new RunContext(key, attempt, fencingToken, tools.abort);
+    this.#call = new FunctionCall(context, tools.settings, tools.timeLimits);
+    this.#lease = new Lease(key, claim, tools, () => this.#call.interrupt(leaseLost(key)));
+    this.#startedAt = monotonicMs();
+  }
+
+  /** Calls the function. */
+  start(fn: (context: RunContext) => unknown): Ended | Promise<Ended> {
+    return this.#call.start(fn);
+  }
+
+  /** Writes the outcome. */
+  finish(ended: Ended): RunResult | Promise<RunResult> {
+    this.#tools.setPhase('writing');
+    const durationMs = monotonicMs() - this.#startedAt;
+    if (!('result' in ended)) return this.#fail(ended, durationMs);
+    const { owner } = this.#claim.record;
+    const written = writeOutcome(this.#key, owner, ended.result, this.#lease, this.#tools);
+    return written instanceof Promise
+      ? written.then((outcome) => this.#conclude(ended, outcome, durationMs))
+      : this.#conclude(ended, written, durationMs);
+  }
+
+  /** There is no result to write. */
+  async #fail({ type, error }: EndedWithoutResult, durationMs: number): Promise<RunResult> {
+    const lease = this.#lease;
+    if (type === 'lost') return this.#lose();
     if (lease.wasUncertain && type !== 'unsettled') {
       // Its signal aborted while the lease was uncertain. Its effects until then are unknown.
       await lease.end();
-      return loseLease(key, claim, lease, tools, { cause: error });
+      return this.#lose({ cause: error });
     }
-    const unknown = type !== 'free';
-    tools.emit({ type: 'failed', attempt, durationMs, error, stored: false, unknown });
+    this.#emitFailed(error, durationMs, false, type !== 'free');
     // A function that has not settled may still act, so the next run counts as another attempt.
     const isUnknown =
-      type === 'unsettled' || (type === 'unknown' && settings.onUnknown !== 'retry');
-    await (isUnknown ? lease.end() : release(key, owner, lease, store));
+      type === 'unsettled' || (type === 'unknown' && this.#tools.settings.onUnknown !== 'retry');
+    await (isUnknown ? lease.end() : this.#release());
     throw error;
   }
-  const written = await writeOutcome(key, owner, ended.result, lease, tools);
-  const isLost =
-    written.type === 'lost' ||
-    (written.type === 'unwritten' && !lease.isCertain && (await hasOtherOwner(key, owner, store)));
-  if (isLost) {
-    const more = ended.type === 'done' ? { value: ended.own() } : { cause: ended.error };
-    return loseLease(key, claim, lease, tools, more);
-  }
-  if (written.type === 'full') {
-    const error = ended.type === 'done' ? storeFull(key, ended.own(), written.cause) : ended.error;
-    tools.emit({ type: 'failed', attempt, durationMs, error, stored: false, unknown: false });
-    await release(key, owner, lease, store);
-    throw error;
-  }
-  const isStored = written.type === 'written';
-  // Only its callers know the result. For the store the outcome is unknown from now on.
-  if (isStored) lease.stop();
-  else tools.finishLater(lease.end());
-  if (ended.type === 'done') {
-    tools.emit({ type: 'executed', attempt, fencingToken, durationMs, kept: isStored });
-  } else {
-    const { error } = ended;
-    tools.emit({ type: 'failed', attempt, durationMs, error, stored: isStored, unknown: false });
-  }
-  const { result, own } = ended;
-  const { fingerprint } = claim.request;
-  const leftMs = isStored ? settings.ttlMs - written.writtenForMs : 0;
-  return { result, own, isStored, fingerprint, ageMs: 0, leftMs };
-}
 
-/** Frees the key for the next caller. */
-function release(key: string, owner: string, lease: Lease, store: GuardedStore): Promise<void> {
-  lease.stop();
-  return store.release(key, owner, lease.mayArriveLate);
-}
+  #conclude(
+    ended: EndedWithResult,
+    written: Written,
+    durationMs: number,
+  ): RunResult | Promise<RunResult> {
+    if (written.type !== 'written') return this.#concludeUnwritten(ended, written, durationMs);
+    this.#lease.stop();
+    const leftMs = this.#tools.settings.ttlMs - written.writtenForMs;
+    return this.#deliver(ended, durationMs, true, leftMs);
+  }
 
-/** Asks the store whether another owner has the key. */
-async function hasOtherOwner(key: string, owner: string, store: GuardedStore): Promise<boolean> {
-  const { record } = await store.read(key).catch(() => ({ record: undefined }));
-  return record !== undefined && record.owner !== owner;
+  async #concludeUnwritten(
+    ended: EndedWithResult,
+    written: Exclude<Written, { type: 'written' }>,
+    durationMs: number,
+  ): Promise<RunResult> {
+    const lease = this.#lease;
+    const isLost =
+      written.type === 'lost' ||
+      (written.type === 'unwritten' && !lease.isCertain && (await this.#hasOtherOwner()));
+    if (isLost) {
+      return this.#lose(ended.type === 'done' ? { value: ended.own() } : { cause: ended.error });
+    }
+    if (written.type === 'full') {
+      const error =
+        ended.type === 'done' ? storeFull(this.#key, ended.own(), written.cause) : ended.error;
+      this.#emitFailed(error, durationMs, false, false);
+      await this.#release();
+      throw error;
+    }
+    // Only its callers know the result. For the store the outcome is unknown from now on.
+    this.#tools.finishLater(lease.end());
+    return this.#deliver(ended, durationMs, false, 0);
+  }
+
+  #deliver(
+    ended: EndedWithResult,
+    durationMs: number,
+    isStored: boolean,
+    leftMs: number,
+  ): RunResult {
+    const { attempt, fencingToken } = this.#claim.record;
+    if (ended.type === 'done') {
+      this.#tools.emit({ type: 'executed', attempt, fencingToken, durationMs, kept: isStored });
+    } else {
+      this.#emitFailed(ended.error, durationMs, isStored, false);
+    }
+    const { result, own } = ended;
+    const { fingerprint } = this.#claim.request;
+    return { result, own, isStored, fingerprint, ageMs: 0, leftMs };
+  }
+
+  #emitFailed(error: unknown, durationMs: number, stored: boolean, unknown: boolean): void {
+    const { attempt } = this.#claim.record;
+    this.#tools.emit({ type: 'failed', attempt, durationMs, error, stored, unknown });
+  }
+
+  /** Frees the key for the next caller. */
+  #release(): Promise<void> {
+    const lease = this.#lease;
+    lease.stop();
+    return this.#tools.store.release(this.#key, this.#claim.record.owner, lease.mayArriveLate);
+  }
+
+  /** Asks the store whether another owner has the key. */
+  async #hasOtherOwner(): Promise<boolean> {
+    const { record } = await this.#tools.store.read(this.#key).catch(() => ({ record: undefined }));
+    return record !== undefined && record.owner !== this.#claim.record.owner;
+  }
+
+  /** Another owner has the key, or may have it. Returns that owner's result, if it is stored already. */
+  async #lose(
+    more: { readonly value?: unknown; readonly cause?: unknown } = {},
+  ): Promise<RunResult> {
+    const key = this.#key;
+    const { record: own, request } = this.#claim;
+    const tools = this.#tools;
+    const { store, abort } = tools;
+    const lease = this.#lease;
+    lease.stop();
+    if (lease.mayArriveLate) tools.finishLater(store.release(key, own.owner, true));
+    tools.emit({ type: 'leaseLost', fencingToken: own.fencingToken });
+    const error = leaseLost(key, more);
+    abort.abort(error);
+    const { record, nowMs } = await store.read(key).catch(() => ({ record: undefined, nowMs: 0 }));
+    const result = record && storedResult(record);
+    // A result of another payload is not an answer, and an older result does not answer a fresh call.
+    const isAnswer =
+      record !== undefined &&
+      !isAnother(record.fingerprint, request.fingerprint) &&
+      (!request.takeFinished || (record.finishedAtMs ?? 0) > own.claimedAtMs);
+    if (result === undefined || !isAnswer) throw error;
+    const { fingerprint, finishedAtMs, expiresAtMs } = record;
+    const ageMs = Math.max(0, nowMs - (finishedAtMs ?? nowMs));
+    return { result, isStored: true, fingerprint, ageMs, leftMs: expiresAtMs - nowMs };
+  }
 }
 
 /** Runs the function without a claim, because the store has failed. */
@@ -149,13 +232,7 @@ export async function runUnprotected(
 ): Promise<RunResult> {
   const startedAt = monotonicMs();
   const context = new RunContext(key, 1, 0, tools.abort);
-  const ended = await callFunction(
-    context,
-    fn,
-    tools.settings,
-    tools.timeLimits,
-    new Interruption(),
-  );
+  const ended = await new FunctionCall(context, tools.settings, tools.timeLimits).start(fn);
   tools.setPhase('writing');
   const durationMs = monotonicMs() - startedAt;
   if (ended.type === 'done') {
@@ -167,33 +244,6 @@ export async function runUnprotected(
   const unknown = type === 'unknown' || type === 'unsettled';
   tools.emit({ type: 'failed', attempt: 1, durationMs, error, stored: false, unknown });
   throw error;
-}
-
-/** Another owner has the key, or may have it. Returns that owner's result, if it is stored already. */
-async function loseLease(
-  key: string,
-  { record: own, request }: Claim,
-  lease: Lease,
-  tools: RunTools,
-  more: { readonly value?: unknown; readonly cause?: unknown } = {},
-): Promise<RunResult> {
-  const { store, abort } = tools;
-  lease.stop();
-  if (lease.mayArriveLate) tools.finishLater(store.release(key, own.owner, true));
-  tools.emit({ type: 'leaseLost', fencingToken: own.fencingToken });
-  const error = leaseLost(key, more);
-  abort.abort(error);
-  const { record, nowMs } = await store.read(key).catch(() => ({ record: undefined, nowMs: 0 }));
-  const result = record && storedResult(record);
-  // A result of another payload is not an answer, and an older result does not answer a fresh call.
-  const isAnswer =
-    record !== undefined &&
-    !isAnother(record.fingerprint, request.fingerprint) &&
-    (!request.takeFinished || (record.finishedAtMs ?? 0) > own.claimedAtMs);
-  if (result === undefined || !isAnswer) throw error;
-  const { fingerprint, finishedAtMs, expiresAtMs } = record;
-  const ageMs = Math.max(0, nowMs - (finishedAtMs ?? nowMs));
-  return { result, isStored: true, fingerprint, ageMs, leftMs: expiresAtMs - nowMs };
 }
 
 /** The store has no room for the result, and another attempt would not change that. */

@@ -1,24 +1,20 @@
-import {
-  clearTimer,
-  isBoundToRequest,
-  monotonicMs,
-  setTimer,
-  type Timer,
-} from '../runtime/runtime.js';
+import { isBoundToRequest } from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
-import { type AbortSource, LazyAbort, untilAborted, whenAborted } from './abort.js';
+import { type AbortSource, LazyAbort, untilAborted } from './abort.js';
 import type { Alarms } from './alarms.js';
 import type { InnerCallOptions } from './call.js';
 import type { RunContext } from './call-function.js';
 import { Changes } from './changes.js';
-import { Abandoned, type RunOutcome, type RunPlan, runUnderClaim } from './claim-and-run.js';
+import { type RunOutcome, type RunPlan, runUnderClaim } from './claim-and-run.js';
 import { inRun } from './deadlock.js';
-import { inProgress } from './errors.js';
+import { inProgress, type OnceError } from './errors.js';
+import type { Layer } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
-import { Heartbeat, RequestGoneError } from './heartbeat.js';
-import type { LiveFunction, Subscriber } from './live.js';
+import { Heartbeat } from './heartbeat.js';
+import type { LiveFunction } from './live.js';
 import type { OnceSettings } from './options.js';
 import type { EventBody, RunTools } from './run.js';
+import { Waiter, type WaiterAnswer, type WaiterRole } from './waiter.js';
 
 /** The parts of a `once` that its runs share. */
 export interface SharedRunHost {
@@ -26,8 +22,12 @@ export interface SharedRunHost {
   readonly store: GuardedStore;
   readonly renewals: Alarms;
   readonly timeLimits: Alarms | undefined;
+  /** Alarms after `waitMs`. */
+  readonly waitLimits: Alarms | undefined;
   /** Whether no new run may start. */
   readonly isClosed: boolean;
+  /** The run has an outcome, or has failed. */
+  onEnded(run: SharedRun, outcome: RunOutcome | undefined): void;
   emit(key: string, traceparent: string | undefined, event: EventBody): void;
   /** Makes `close` wait for `work`. */
   finishLater(work: Promise<unknown>): void;
@@ -42,12 +42,12 @@ export class SharedRun implements RunTools {
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
   /** The outcome. On a platform that binds promises to requests it may never settle: see `untilSettled`. */
-  readonly settled: Promise<RunOutcome>;
+  settled!: Promise<RunOutcome>;
   /** The function, if callers read its value while the value arrives. */
   readonly live: LiveFunction | undefined;
   /** The same as `settled`, or `undefined` as soon as subscribers of `live` can start to read. */
-  readonly #answered: Promise<RunOutcome | undefined>;
-  readonly #heartbeat: Heartbeat | undefined;
+  #answered!: Promise<RunOutcome | undefined>;
+  #heartbeat: Heartbeat | undefined;
   /** Whether its result was evicted while it was in progress. */
   isEvicted = false;
   /** Whether every caller had aborted before the function was called. */
@@ -57,7 +57,10 @@ export class SharedRun implements RunTools {
   /** The record of the run that it waits for. */
   currentRecord: StoreRecord | undefined;
   readonly #host: SharedRunHost;
+  readonly #onEnded: () => void;
   #waiterCount = 0;
+  /** Those that wait for the answer within limits of their own. */
+  #waiters: Set<Waiter> | undefined;
   /** Called at every new phase. */
   #phaseListeners: Set<() => void> | undefined;
   #changes: Changes | undefined;
@@ -67,6 +70,7 @@ export class SharedRun implements RunTools {
     live: LiveFunction | undefined,
     traceparent: string | undefined,
     host: SharedRunHost,
+    onEnded: () => void,
   ) {
     this.settings = host.settings;
     this.store = host.store;
@@ -75,29 +79,30 @@ export class SharedRun implements RunTools {
     this.traceparent = traceparent;
     this.#host = host;
     this.live = live;
-    const { key, fn, fingerprint, fresh } = plan;
+    this.#onEnded = onEnded;
+  }
+
+  /** Claims the key, and so on. The function is called later than this. */
+  start({ key, fn, fingerprint, fresh }: RunPlan): void {
+    if (isBoundToRequest()) this.#heartbeat = new Heartbeat(this.settings.leaseMs);
+    const { live } = this;
     if (live === undefined) {
       const run = (context: RunContext) => inRun(this, fn, context);
       this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
       this.#answered = this.settled;
-    } else {
-      let onArriving = () => {};
-      const finishLater = (work: Promise<unknown>) => this.finishLater(work);
-      const run = (context: RunContext) =>
-        inRun(this, () => live.run(context, onArriving, finishLater));
-      this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
-      this.#answered = new Promise((resolve, reject) => {
-        onArriving = () => resolve(undefined);
-        this.settled.then(resolve, reject);
-      });
-      // Each waiter receives the error; there may be no waiter left.
-      this.#answered.catch(() => {});
+      return;
     }
-    if (!isBoundToRequest()) return;
-    const heartbeat = new Heartbeat(this.settings.leaseMs);
-    this.#heartbeat = heartbeat;
-    const stop = () => heartbeat.stop();
-    this.settled.then(stop, stop);
+    let onArriving = () => {};
+    const finishLater = (work: Promise<unknown>) => this.finishLater(work);
+    const run = (context: RunContext) =>
+      inRun(this, () => live.run(context, onArriving, finishLater));
+    this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
+    this.#answered = new Promise((resolve, reject) => {
+      onArriving = () => resolve(undefined);
+      this.settled.then(resolve, reject);
+    });
+    // Each waiter receives the error; there may be no waiter left.
+    this.#answered.catch(() => {});
   }
 
   get renewals(): Alarms {
@@ -106,6 +111,14 @@ export class SharedRun implements RunTools {
 
   get timeLimits(): Alarms | undefined {
     return this.#host.timeLimits;
+  }
+
+  get waitLimits(): Alarms | undefined {
+    return this.#host.waitLimits;
+  }
+
+  get waiterCount(): number {
+    return this.#waiterCount;
   }
 
   get isAbandoned(): boolean {
@@ -133,6 +146,7 @@ export class SharedRun implements RunTools {
   setPhase(phase: 'waiting' | 'running' | 'writing', currentRecord?: StoreRecord): void {
     this.phase = phase;
     this.currentRecord = currentRecord;
+    if (this.#waiters !== undefined) for (const waiter of this.#waiters) waiter.look();
     if (this.#phaseListeners !== undefined) for (const look of this.#phaseListeners) look();
   }
 
@@ -142,8 +156,11 @@ export class SharedRun implements RunTools {
     await this.#changes.next(mostMs);
   }
 
-  stopWaiting(): void {
+  end(outcome: RunOutcome | undefined): void {
     this.#changes?.stop();
+    this.#heartbeat?.stop();
+    this.#onEnded();
+    this.#host.onEnded(this, outcome);
   }
 
   finishLater(work: Promise<unknown>): void {
@@ -157,51 +174,69 @@ export class SharedRun implements RunTools {
 
   /**
    * Waits for the answer, within this caller's own limits: the outcome, or a subscription to a value
-   * that is arriving. Returns `undefined`, or rejects with `Abandoned`, if the run had already been
+   * that is arriving. Resolves to `undefined`, or rejects with `Abandoned`, if the run had already been
    * given up because every earlier caller left. The caller is counted before anything is awaited, so a
    * caller that leaves in the same tick is not the last one.
+   *
+   * @throws {OnceError} `SAMEKEY_IN_PROGRESS` for a caller with the role `idle`, if there is a run here or
+   * in another process.
    */
-  join(
-    options: InnerCallOptions,
-    calledAt: number,
-    isDuplicate: boolean,
-  ): Promise<RunOutcome | Subscriber | undefined> {
+  join(options: InnerCallOptions, calledAt: number, role: WaiterRole): Promise<WaiterAnswer> {
+    this.#waiterCount++;
     // A caller without a limit of its own stays to the end of the run, so it is never counted off. All
     // such callers wait for one promise.
-    const isLimited = options.signal !== undefined || this.settings.waitMs !== undefined;
+    const isLimited =
+      options.signal !== undefined || this.settings.waitMs !== undefined || role === 'idle';
     if (!isLimited && this.live === undefined && this.#heartbeat === undefined) {
-      this.#waiterCount++;
       return this.#answered;
     }
-    return this.#whileWaiting(options, () => this.#untilAnswered(options, calledAt, isDuplicate));
+    return new Promise((resolve, reject) => {
+      const waiter = new Waiter(this, options, calledAt, role, resolve, reject);
+      if (this.#heartbeat === undefined) {
+        this.#add(waiter);
+        return;
+      }
+      // A request must not settle the promise of another one.
+      this.#heartbeat.until(this.#answered).then(
+        (outcome) => waiter.settle(outcome),
+        (error) => waiter.refuse(error),
+      );
+    });
   }
 
-  /**
-   * Returns the outcome if the store had one already.
-   *
-   * @throws {OnceError} `SAMEKEY_IN_PROGRESS` if there is a run, here or in another process.
-   */
-  joinIfIdle(
-    options: InnerCallOptions,
-    calledAt: number,
-  ): Promise<RunOutcome | Subscriber | undefined> {
-    return this.#whileWaiting(options, async () => {
-      await this.untilClaimAnswered(options.signal);
-      if (this.phase === 'claiming' || this.isGone) {
-        return this.#untilAnswered(options, calledAt, true);
-      }
-      const layer = this.phase === 'waiting' ? 'store' : 'process';
-      const event = { type: 'conflict', layer, waitedMs: 0 } as const;
-      this.#host.emit(this.key, options.traceparent, event);
-      throw inProgress(this.key, this.currentRecord, 0);
-    });
+  /** One reaction to the answer serves all waiters that came before it. */
+  #add(waiter: Waiter): void {
+    if (waiter.hasEnded) return;
+    if (this.#waiters === undefined) {
+      const waiters = new Set<Waiter>();
+      this.#waiters = waiters;
+      const forget = () => {
+        if (this.#waiters === waiters) this.#waiters = undefined;
+      };
+      this.#answered.then(
+        (outcome) => {
+          forget();
+          for (const each of waiters) each.settle(outcome);
+        },
+        (error) => {
+          forget();
+          for (const each of waiters) each.refuse(error);
+        },
+      );
+    }
+    this.#waiters.add(waiter);
+  }
+
+  remove(waiter: Waiter): void {
+    this.#waiters?.delete(waiter);
   }
 
   /** Resolves when the store has answered the claim, or the run has ended. */
   async untilClaimAnswered(signal: AbortSource | undefined): Promise<void> {
     if (this.phase !== 'claiming') return;
     const answered = new Promise<void>((resolve) => {
-      this.#listen(resolve);
+      this.#phaseListeners ??= new Set();
+      this.#phaseListeners.add(resolve);
       this.untilSettled().then(
         () => resolve(),
         () => resolve(),
@@ -210,45 +245,36 @@ export class SharedRun implements RunTools {
     await untilAborted(answered, signal);
   }
 
-  /** Resolves when the run has ended, with any outcome. */
+  /** Resolves when the run has ended, with any outcome. A caller of a live function waits at most `waitMs`. */
   async untilEnded(options: InnerCallOptions, calledAt: number): Promise<undefined> {
     const ended: Promise<unknown> = this.untilSettled().catch(() => {});
-    if (this.live === undefined) await untilAborted(ended, options.signal);
-    else await this.#withinWaitMs(ended, options, calledAt, true);
-  }
-
-  #listen(look: () => void): void {
-    this.#phaseListeners ??= new Set();
-    this.#phaseListeners.add(look);
-  }
-
-  async #whileWaiting(
-    { signal }: InnerCallOptions,
-    wait: () => Promise<RunOutcome | undefined>,
-  ): Promise<RunOutcome | Subscriber | undefined> {
-    this.#waiterCount++;
-    const subscriber = this.live?.subscribe(signal, () => this.#leave());
-    let isReading = false;
+    const { waitLimits } = this;
+    if (this.live === undefined || waitLimits === undefined) {
+      await untilAborted(ended, options.signal);
+      return;
+    }
+    const { waitMs = 0 } = this.settings;
+    let refuse = (_: unknown) => {};
+    const refused = new Promise<never>((_, reject) => {
+      refuse = reject;
+    });
+    const ring = () => refuse(this.conflict(options, 'process', waitMs));
+    const alarm = waitLimits.set(ring, calledAt);
     try {
-      const outcome = await wait();
-      if (outcome !== undefined) return outcome;
-      // It is counted until it has read everything, or has cancelled.
-      isReading = true;
-      return subscriber;
-    } catch (error) {
-      if (error instanceof Abandoned || error instanceof RequestGoneError) return undefined;
-      const isLast = this.#waiterCount === 1;
-      const isAbandoned = signal?.aborted && isLast && subscriber === undefined;
-      if (isAbandoned && this.settings.onAbandoned === 'abort') this.abort.abort(signal.reason);
-      throw error;
+      await untilAborted(Promise.race([ended, refused]), options.signal);
     } finally {
-      if (subscriber === undefined) this.#leave();
-      else if (!isReading) subscriber.cancel();
+      waitLimits.clear(alarm);
     }
   }
 
+  /** Tells of a caller that is refused, and returns the error for it. */
+  conflict({ traceparent }: InnerCallOptions, layer: Layer, waitedMs: number): OnceError {
+    this.#host.emit(this.key, traceparent, { type: 'conflict', layer, waitedMs });
+    return inProgress(this.key, this.currentRecord, waitedMs);
+  }
+
   /** Called when a caller has its answer or has aborted. */
-  #leave(): void {
+  leave(): void {
     this.#waiterCount--;
     if (this.#waiterCount > 0) return;
     this.wasAbandoned ||= this.phase === 'claiming' || this.phase === 'waiting';
@@ -257,70 +283,5 @@ export class SharedRun implements RunTools {
     const isDecided = this.phase === 'writing' || !this.live?.isOpen;
     if (isDecided || this.settings.onAbandoned === 'keep') return;
     this.abort.abort(new DOMException('Every caller has aborted', 'AbortError'));
-  }
-
-  #untilAnswered(
-    options: InnerCallOptions,
-    calledAt: number,
-    isDuplicate: boolean,
-  ): Promise<RunOutcome | undefined> {
-    const answered = this.#heartbeat?.until(this.#answered) ?? this.#answered;
-    const isLimited = isDuplicate && this.live !== undefined;
-    return this.#withinWaitMs(answered, options, calledAt, isLimited);
-  }
-
-  /**
-   * `promise`, or an error once the caller has waited `waitMs` for a run of another process. The time
-   * of a run in this process counts only for a duplicate of a live function.
-   */
-  #withinWaitMs<T>(
-    promise: Promise<T>,
-    { signal, traceparent }: InnerCallOptions,
-    calledAt: number,
-    countsOwnRun: boolean,
-  ): Promise<T> {
-    const { waitMs } = this.settings;
-    if (waitMs === undefined) return untilAborted(promise, signal);
-    // One promise for all ways to end: 10,000 callers may wait for one run.
-    return new Promise((resolve, reject) => {
-      let isLongEnough = waitMs === 0 && !countsOwnRun;
-      let timer: Timer | undefined;
-      let stopListening = () => {};
-      let hasEnded = false;
-      const end = () => {
-        hasEnded = true;
-        clearTimer(timer);
-        this.#phaseListeners?.delete(look);
-        stopListening();
-      };
-      const refuse = (error: unknown) => {
-        end();
-        reject(error);
-      };
-      const look = () => {
-        // Only then does its time count.
-        if (this.phase !== 'waiting' && !countsOwnRun) return;
-        if (!isLongEnough) {
-          const time = () => {
-            isLongEnough = true;
-            look();
-          };
-          timer ??= setTimer(time, Math.max(0, waitMs - (monotonicMs() - calledAt)));
-          return;
-        }
-        const waitedMs = countsOwnRun ? waitMs : Math.round(monotonicMs() - calledAt);
-        const layer = countsOwnRun ? 'process' : 'store';
-        this.#host.emit(this.key, traceparent, { type: 'conflict', layer, waitedMs });
-        refuse(inProgress(this.key, this.currentRecord, waitedMs));
-      };
-      promise.then((value) => {
-        end();
-        resolve(value);
-      }, refuse);
-      if (!countsOwnRun) this.#listen(look);
-      look();
-      if (signal === undefined || hasEnded) return;
-      stopListening = whenAborted(signal, () => refuse(signal.reason));
-    });
   }
 }

@@ -31,7 +31,7 @@ export function writeOutcome(
   result: StoredResult,
   lease: Lease,
   tools: Pick<RunTools, 'settings' | 'store' | 'isEvicted' | 'finishLater'>,
-): Promise<Written> {
+): Written | Promise<Written> {
   const { store } = tools;
   const { state, codec, payload } = result;
   const { ttlMs, leaseMs, storeTimeoutMs } = tools.settings;
@@ -66,7 +66,7 @@ export function writeOutcome(
         return handle(complete(Math.min(timeoutMs, leftMs)), timeoutMs, waitMs);
       };
       const handle = async (
-        answer: Promise<boolean>,
+        answer: boolean | Promise<boolean>,
         timeoutMs: number,
         waitMs: number,
       ): Promise<void> => {
@@ -100,5 +100,7 @@ export function writeOutcome(
       tools.finishLater(handle(first, storeTimeoutMs, FIRST_WAIT_MS));
     });
   // Nearly every first write succeeds, so nothing is made for a repetition before it has failed.
+  if (first === true) return written();
+  if (first === false) return repeat();
   return first.then((isOurs) => (isOurs ? written() : repeat()), repeat);
 }

@@ -1,6 +1,6 @@
 import type { AbortSource, LazyAbort } from '../once/abort.js';
 import type { Detailed, OnceStats } from '../once/index.js';
-import { OnceRunner } from '../once/once.js';
+import { OnceRunner } from '../once/runner.js';
 import {
   ArrivingResponse,
   type ResponseRules,

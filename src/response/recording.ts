@@ -122,49 +122,52 @@ export class Recording {
    */
   read(signal?: AbortSource, onUnsubscribe: () => void = () => {}): ReadableStream<Uint8Array> {
     let stopListening = () => {};
-    let resume = () => {};
+    let controller!: ReadableStreamDefaultController<Uint8Array>;
+    /** Whether the stream asks for a chunk: a flag, because a promise would delay each chunk. */
+    let isAsking = false;
+    const stop = () => {
+      isAsking = false;
+      stopListening();
+      if (this.#removeReader(reader)) onUnsubscribe();
+    };
+    const give = () => {
+      if (!isAsking) return;
+      const chunk = this.#unread(reader);
+      if (chunk !== undefined) {
+        isAsking = false;
+        reader.readCount++;
+        reader.unreadBytes -= chunk.length;
+        // A copy, so that a reader that changes a chunk does not affect the others. `slice` of a
+        // `Buffer` would not copy.
+        controller.enqueue(new Uint8Array(chunk));
+        this.#forget();
+        this.#wakeSource();
+      } else if (this.#end !== undefined) {
+        if ('error' in this.#end) return reader.fail(this.#end.error);
+        controller.close();
+        stop();
+      }
+    };
     const reader: Reader = {
       readCount: 0,
       unreadBytes: this.#byteCount,
-      wake: () => resume(),
-      fail: () => {},
-    };
-    const stop = () => {
-      stopListening();
-      resume();
-      if (this.#removeReader(reader)) onUnsubscribe();
+      wake: give,
+      fail: (error) => {
+        controller.error(error);
+        stop();
+      },
     };
     this.#readers.add(reader);
     return new ReadableStream<Uint8Array>(
       {
-        start: (controller) => {
-          reader.fail = (error) => {
-            controller.error(error);
-            stop();
-          };
+        start: (own) => {
+          controller = own;
           if (signal?.aborted) reader.fail(signal.reason);
           else if (signal) stopListening = failWhenAborted(reader, signal);
         },
-        pull: async (controller) => {
-          while (this.#readers.has(reader) && this.#unread(reader) === undefined) {
-            if (this.#end !== undefined) {
-              if ('error' in this.#end) return reader.fail(this.#end.error);
-              controller.close();
-              return stop();
-            }
-            await new Promise<void>((resolve) => {
-              resume = resolve;
-            });
-          }
-          const chunk = this.#unread(reader);
-          if (chunk === undefined || !this.#readers.has(reader)) return;
-          reader.readCount++;
-          reader.unreadBytes -= chunk.length;
-          // A copy, so that a reader that changes a chunk does not affect the others. `slice` of a
-          // `Buffer` would not copy.
-          controller.enqueue(new Uint8Array(chunk));
-          this.#forget();
-          this.#wakeSource();
+        pull: () => {
+          isAsking = true;
+          give();
         },
         cancel: stop,
       },

@@ -3,10 +3,11 @@ import { fail } from '../errors/errors.js';
 import { readOptions } from '../options/read.js';
 import { func, type OptionsOf, required, specs, value } from '../options/spec.js';
 import { clearTimer, monotonicMs, random, setTimer, type Timer } from '../runtime/runtime.js';
-import { failWithCause, GroupCommit } from './lmdb/group-commit.js';
+import { GroupCommit } from './lmdb/group-commit.js';
 import { type Anchor, MachineClock } from './lmdb/machine-clock.js';
 import { cannotOpen, openDatabase } from './lmdb/open-database.js';
 import { type RecordRow, toRecord, toRow } from './lmdb/record-row.js';
+import { Sweep } from './lmdb/sweep.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import * as transition from './transition.js';
 
@@ -51,17 +52,6 @@ interface Versioned {
   readonly version: number;
 }
 
-/** How many records each write checks for expiry. */
-const SWEPT_PER_WRITE = 4;
-/**
- * Records that are checked per millisecond, at most. Each takes 3 µs: during a burst of writes,
- * sweeping would be most of the work.
- */
-const SWEPT_PER_MS = 16;
-/** Records that one transaction checks, at most. */
-const SWEPT_PER_COMMIT = 64;
-/** How long a deleted record keeps its fencing token, in case the clock is set back. */
-const TOKEN_KEPT_MS = 60 * 60 * 1000;
 /** How often watched keys are polled. They are in the memory that LMDB shares: 5 µs a key. */
 const POLL_INTERVAL_MS = 20;
 /** With many keys polling is less frequent: it takes at most 1/20 of the time. */
@@ -77,21 +67,20 @@ class LmdbStore implements Store {
   readonly name = 'lmdb';
   readonly #database: Database<RecordRow, string>;
   readonly #commits: GroupCommit<RecordRow>;
+  readonly #sweep: Sweep;
   readonly #clock: () => number;
   /** The default clock; `undefined` if the caller passed one. */
   readonly #machineClock: MachineClock | undefined;
   readonly #watchers = new Set<Watcher>();
   #pollTimer: Timer | undefined;
-  #sweepPosition = '';
-  #lastSweepMs = 0;
-  /** How many records the writes since then have yet to check, and the time of the last one. */
-  #unswept = 0;
-  #lastWriteMs = 0;
   #isClosed = false;
 
   constructor(path: string, clock: (() => number) | undefined) {
     this.#database = openDatabase(path);
-    this.#commits = new GroupCommit(this.#database, (writeCount) => this.#sweep(writeCount));
+    this.#sweep = new Sweep(this.#database);
+    this.#commits = new GroupCommit(this.#database, (writeCount) =>
+      this.#sweep.continue(writeCount),
+    );
     if (clock !== undefined) {
       this.#clock = clock;
       return;
@@ -207,7 +196,7 @@ class LmdbStore implements Store {
     await this.#database.close();
   }
 
-  async #change<T>(
+  #change<T>(
     action: string,
     key: string,
     decide: (
@@ -215,18 +204,37 @@ class LmdbStore implements Store {
       nowMs: number,
     ) => { answer: T; record: transition.StoredRecord | undefined },
   ): Promise<T> {
-    for (;;) {
-      this.#requireOpen(action, key);
-      const nowMs = this.#clock();
-      const old = this.#get(key);
-      const { answer, record } = decide(old?.value, nowMs);
-      if (record === undefined || record === old?.value) return answer;
-      this.#machineClock?.save(nowMs);
-      this.#lastWriteMs = nowMs;
-      const ifVersion = old?.version ?? null;
-      const write = { key, row: toRow(record), version: newVersion(), ifVersion };
-      if (await this.#commits.write(write)) return answer;
-    }
+    // One promise for a call. An async function makes three for each attempt.
+    return new Promise((resolve, reject) => {
+      const attempt = () => {
+        this.#requireOpen(action, key);
+        const nowMs = this.#clock();
+        const old = this.#get(key);
+        const { answer, record } = decide(old?.value, nowMs);
+        if (record === undefined || record === old?.value) {
+          resolve(answer);
+          return;
+        }
+        this.#machineClock?.save(nowMs);
+        this.#sweep.noteWrite(record, nowMs);
+        this.#commits.write({
+          key,
+          row: toRow(record),
+          version: newVersion(),
+          ifVersion: old?.version ?? null,
+          resolve: (isWritten) => (isWritten ? resolve(answer) : retry()),
+          reject,
+        });
+      };
+      const retry = () => {
+        try {
+          attempt();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      attempt();
+    });
   }
 
   /** Returns the current record, expired or not. */
@@ -252,33 +260,6 @@ class LmdbStore implements Store {
     return [
       ...this.#database.getRange({ start: after, exclusiveStart: true, limit, versions: true }),
     ];
-  }
-
-  /** Deletes a few records that expired long ago, and continues there with the next writes. */
-  #sweep(writeCount: number): void {
-    const atMs = monotonicMs();
-    this.#unswept = Math.min(this.#unswept + SWEPT_PER_WRITE * writeCount, SWEPT_PER_COMMIT);
-    const limit = Math.min(this.#unswept, Math.floor(SWEPT_PER_MS * (atMs - this.#lastSweepMs)));
-    if (limit === 0) return;
-    this.#lastSweepMs = atMs;
-    this.#unswept -= limit;
-    try {
-      this.#deleteExpired(limit);
-    } catch {
-      // The next sweep tries again; a write reports disk errors.
-    }
-  }
-
-  #deleteExpired(limit: number): void {
-    const entries = this.#range(this.#sweepPosition, limit);
-    this.#sweepPosition = entries.length < limit ? '' : (entries.at(-1)?.key ?? '');
-    for (const { key, value, version } of entries) {
-      if (expiredAtMs(toRecord(value)) + TOKEN_KEPT_MS > this.#lastWriteMs) continue;
-      this.#database
-        .remove(key, version as number)
-        .catch(failWithCause)
-        .catch(() => {});
-    }
   }
 
   #schedulePoll(ms: number): void {
@@ -342,6 +323,3 @@ function tombstone(
   const visible = transition.withoutFormer(record);
   return { ...visible, payload: undefined, finishedAtMs: nowMs, expiresAtMs: 0 };
 }
-
-const expiredAtMs = ({ expiresAtMs, finishedAtMs }: StoreRecord) =>
-  expiresAtMs === 0 ? (finishedAtMs ?? 0) : expiresAtMs;

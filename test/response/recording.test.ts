@@ -54,6 +54,19 @@ describe('a recording', () => {
     expect(turn).toBe('before');
   });
 
+  it('hands a chunk to a reader that waits for it before its writer continues', async () => {
+    const recording = recordingOf(100);
+    const reader = recording.read().getReader();
+    let has: Uint8Array | undefined;
+    reader.read().then(({ value }) => {
+      has = value;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    recording.write(bytes(7));
+    await undefined;
+    expect(has).toEqual(bytes(7));
+  });
+
   it('gives each reader chunks of its own', async () => {
     const recording = recordingOf(100);
     const [one, other] = [recording.read().getReader(), recording.read().getReader()];

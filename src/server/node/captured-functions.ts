@@ -1,3 +1,4 @@
+import { keepAsDictionary } from './dictionary.js';
 import type { NodeResponse } from './http.js';
 
 /** The functions of a captured response, which its handler calls. */
@@ -29,6 +30,7 @@ export function takeOver(to: NodeResponse, calls: CapturedCalls): void {
   let depth = 0;
   while (Object.hasOwn(to, tableAt(depth).key)) depth++;
   const { key, functions, states } = tableAt(depth);
+  if (depth === 0) keepAsDictionary(to, 'sendDate');
   Object.defineProperty(to, key, { value: calls });
   const into = to as typeof to & typeof functions;
   // One by one: `Object.assign` takes 2 µs more.

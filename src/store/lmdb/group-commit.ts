@@ -1,5 +1,5 @@
 import type { Database } from 'lmdb';
-import { afterEvents } from '../../runtime/runtime.js';
+import { afterEvents, monotonicMs } from '../../runtime/runtime.js';
 
 /** A record that is written if LMDB still has the version that the change was decided on. */
 export interface Write<Row> {
@@ -8,12 +8,19 @@ export interface Write<Row> {
   readonly version: number;
   /** `null` if the key must have no entry. */
   readonly ifVersion: number | null;
-}
-
-interface Waiting<Row> extends Write<Row> {
+  /** Called once the record is on the disk, or with `false` if LMDB has another version. */
   readonly resolve: (isWritten: boolean) => void;
+  /** Called with the error of LMDB. */
   readonly reject: (error: unknown) => void;
 }
+
+interface Answer<Row> {
+  readonly write: Write<Row>;
+  readonly isWritten: boolean;
+}
+
+/** The weight of the latest measurement in an average. */
+const LATEST = 1 / 8;
 
 /**
  * Writes records in few transactions, because each of them waits for the disk twice.
@@ -21,6 +28,11 @@ interface Waiting<Row> extends Write<Row> {
  * The writes of one turn of the event loop are one transaction. While it is committed, later writes
  * wait and become the next one. Left to itself, LMDB starts a transaction after every fifth write
  * and queues up to four of them: with 32 callers, one held 9 writes.
+ *
+ * Callers who were answered together write together again. Then LMDB's thread is idle while they
+ * run, and this thread is idle during the commit. If the callers take longer than the commit, half
+ * of them are answered after the next transaction has started: 1.4 times as many keys with 32
+ * callers. On a slow disk larger transactions are faster, and all are answered at once.
  *
  * A transaction that fails wrote nothing. Its writes are divided into two transactions, and so on,
  * until the write that cannot be stored fails alone.
@@ -34,11 +46,19 @@ export class GroupCommit<Row> {
   /** The number of writes in the current transaction, and of those that LMDB has not settled. */
   #writeCount = 0;
   #unsettledCount = 0;
-  #failed: { readonly write: Waiting<Row>; readonly error: CommitError }[] = [];
+  #settled: Answer<Row>[] = [];
+  #failed: { readonly write: Write<Row>; readonly error: CommitError }[] = [];
+  /** Answers of the transaction before, for after the start of the current one. */
+  #delayed: Answer<Row>[] = [];
   /** The writes of the next transaction. */
-  #waiting: Waiting<Row>[] = [];
+  #waiting: Write<Row>[] = [];
   /** Parts of failed transactions. Each part is a transaction of its own. */
-  #parts: Waiting<Row>[][] = [];
+  #parts: Write<Row>[][] = [];
+  /** When the current transaction was started, and how long one takes on average. */
+  #startedAtMs = 0;
+  #commitMs = 0;
+  /** How long a caller runs, on average, after its answer. */
+  #callerMs = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(database: Database<Row, string>, onCommit: (writeCount: number) => void) {
@@ -46,27 +66,21 @@ export class GroupCommit<Row> {
     this.#onCommit = onCommit;
   }
 
-  /**
-   * Returns whether the record was written, once it is on the disk, or `false` if LMDB has another
-   * version. It rejects with the error of LMDB.
-   */
-  write(write: Write<Row>): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      const waiting = { ...write, resolve, reject };
-      if (this.#isCommitting) this.#waiting.push(waiting);
-      else this.#put(waiting);
-    });
+  write(write: Write<Row>): void {
+    if (this.#isCommitting) this.#waiting.push(write);
+    else this.#put(write);
   }
 
   /** Waits until everything is written. */
   async settled(): Promise<void> {
+    this.#answerDelayed();
     if (this.#unsettledCount === 0) return;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
   }
 
-  #put(write: Waiting<Row>): void {
+  #put(write: Write<Row>): void {
     // Registered before the first write, with which LMDB registers the start of the transaction.
     if (this.#unsettledCount === 0) afterEvents(() => this.#closeGroup());
     const { key, row, version, ifVersion } = write;
@@ -83,7 +97,7 @@ export class GroupCommit<Row> {
     this.#unsettledCount++;
     written.then(
       (isWritten) => {
-        write.resolve(isWritten);
+        this.#settled.push({ write, isWritten });
         this.#settle();
       },
       (error) => {
@@ -97,20 +111,57 @@ export class GroupCommit<Row> {
     if (this.#unsettledCount === 0) return;
     this.#isCommitting = true;
     this.#onCommit(this.#writeCount);
+    this.#startedAtMs = monotonicMs();
   }
 
   #settle(): void {
     if (--this.#unsettledCount > 0) return;
+    this.#commitMs += LATEST * (monotonicMs() - this.#startedAtMs - this.#commitMs);
     if (this.#failed.length > 0) this.#divide(this.#failed, this.#writeCount);
     this.#failed = [];
+    const answers = this.#settled;
+    this.#settled = [];
+    const waitingCount = this.#waiting.length;
     this.#startNext();
+    this.#answer(answers, waitingCount);
     if (this.#unsettledCount > 0) return;
     this.#onIdle?.();
     this.#onIdle = undefined;
   }
 
+  /** Answers the callers, at once or half of them later; `waitingCount` others already wait. */
+  #answer(answers: Answer<Row>[], waitingCount: number): void {
+    this.#answerDelayed();
+    const callerCount = answers.length + waitingCount;
+    if (this.#onIdle !== undefined || this.#commitMs > this.#callerMs * callerCount) {
+      this.#answerNow(answers);
+      return;
+    }
+    const firstCount = Math.max(0, Math.ceil(callerCount / 2) - waitingCount);
+    this.#delayed = answers.splice(firstCount);
+    this.#answerNow(answers);
+    // LMDB starts the transaction after this turn.
+    if (this.#delayed.length > 0) afterEvents(() => afterEvents(() => this.#answerDelayed()));
+  }
+
+  #answerDelayed(): void {
+    const answers = this.#delayed;
+    this.#delayed = [];
+    this.#answerNow(answers);
+  }
+
+  #answerNow(answers: readonly Answer<Row>[]): void {
+    if (answers.length === 0) return;
+    const startedAtMs = monotonicMs();
+    for (const { write, isWritten } of answers) write.resolve(isWritten);
+    afterEvents(() => {
+      const tookMs = (monotonicMs() - startedAtMs) / answers.length;
+      this.#callerMs += LATEST * (tookMs - this.#callerMs);
+    });
+  }
+
   #divide(
-    failed: readonly { readonly write: Waiting<Row>; readonly error: CommitError }[],
+    failed: readonly { readonly write: Write<Row>; readonly error: CommitError }[],
     writeCount: number,
   ): void {
     for (const { write, error } of failed) {

@@ -126,6 +126,45 @@ describe('the transactions of the LMDB store', () => {
     await store.close();
   });
 
+  it('run while the callers of the one before run, if those take longer', async () => {
+    const path = join(folder, 'overlapping');
+    const store = lmdbStore({ path, clock: () => 1e12 });
+    const before = await transactionsOf(path);
+    const CALLERS = 16;
+    const ROUNDS = 20;
+    await Promise.all(
+      keys(CALLERS).map(async (name) => {
+        for (let round = 0; round < ROUNDS; round++) {
+          const key = `${name}-${round}`;
+          expect((await store.claim(key, request('owner'))).claimed).toBe(true);
+          const endsAt = performance.now() + 2;
+          while (performance.now() < endsAt);
+        }
+      }),
+    );
+    expect(await entriesIn(store)).toHaveLength(CALLERS * ROUNDS);
+    // In lockstep, each round is one transaction.
+    expect(await transactionsOf(path)).toBeGreaterThan(before + 1.5 * ROUNDS);
+    await store.close();
+  });
+
+  it('answer all callers before the store is closed, also those answered late', async () => {
+    const store = lmdbStore({ path: join(folder, 'answered') });
+    let answerCount = 0;
+    const ends = keys(16).map(async (name) => {
+      for (let round = 0; ; round++) {
+        await store.claim(`${name}-${round}`, request('owner'));
+        answerCount++;
+        const endsAt = performance.now() + 2;
+        while (performance.now() < endsAt);
+      }
+    });
+    const codes = Promise.all(ends.map((end) => end.catch(({ code }) => code)));
+    while (answerCount < 160) await turn();
+    await store.close();
+    expect(await codes).toEqual(ends.map(() => 'SAMEKEY_CLOSED'));
+  });
+
   it.each([
     ['bytes', new Uint8Array(100)],
     ['a Buffer, whose slice is no copy', Buffer.alloc(100)],

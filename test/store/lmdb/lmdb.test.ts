@@ -67,6 +67,27 @@ describe('the LMDB store', () => {
     expect(kept).toHaveLength(60);
   });
 
+  it('deletes records whose keys are neighbours as soon as they can go', async () => {
+    const path = join(folder, 'neighbours');
+    let nowMs = Date.now();
+    const store = lmdbStore({ path, clock: () => nowMs });
+    const kept = { ...request, ttlMs: 100 * HOUR_MS };
+    const names = (prefix: string, count: number) =>
+      Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
+    await Promise.all(names('a', 400).map((key) => store.claim(key, kept)));
+    await Promise.all(names('b', 200).map((key) => finish(store, key)));
+    // Passes that find nothing: the sweep checks less.
+    for (const key of names('c', 200)) await store.claim(key, kept);
+    nowMs += 1.5 * HOUR_MS;
+    for (const key of names('d', 300)) await store.claim(key, kept);
+    await store.close();
+    const database = open({ path, noSubdir: false, useVersions: true });
+    const found = [...database.getKeys()] as string[];
+    await database.close();
+    expect(found.filter((key) => key.startsWith('b'))).toEqual([]);
+    expect(found).toHaveLength(900);
+  });
+
   it('keeps the token of a deleted record, in case the clock is set back', async () => {
     let nowMs = Date.now();
     const store = lmdbStore({ path: join(folder, 'tokens'), clock: () => nowMs });

@@ -1,0 +1,495 @@
+import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
+import type { StoreRecord } from '../store/store.js';
+import { isAnother } from '../store/transition.js';
+import { untilAborted } from './abort.js';
+import { Alarms } from './alarms.js';
+import { type CachedResult, ResultCache } from './cache.js';
+import { checkCall, checkKey, type InnerCallOptions, NO_OPTIONS } from './call.js';
+import type { RunContext } from './call-function.js';
+import { Abandoned, type RunOutcome, type RunPlan } from './claim-and-run.js';
+import { type Awaited, currentRun, waitFor } from './deadlock.js';
+import { closed, mismatch } from './errors.js';
+import type { Layer, OnceEvent, Saved } from './events.js';
+import { GuardedStore } from './guarded-store.js';
+import type { LiveCall, Subscriber } from './live.js';
+import { type OnceSettings, RENEWALS_PER_LEASE } from './options.js';
+import type { EventBody } from './run.js';
+import { SharedRun, type SharedRunHost } from './shared-run.js';
+import { decodeResult, type StoredResult } from './stored-result.js';
+import type { WaiterAnswer, WaiterRole } from './waiter.js';
+
+/** A result and its origin. */
+export interface Detailed<T> {
+  /** The result of the function. */
+  readonly value: T;
+  /** `executed`: the function ran for this call; `joined`: it ran for another call that was in progress; `replayed`: it ran earlier. */
+  readonly outcome: 'executed' | 'joined' | 'replayed';
+  /** Where the result came from. */
+  readonly layer: Layer;
+  /** How long ago the run finished, in milliseconds. */
+  readonly ageMs: number;
+}
+
+/** Counts since `createOnce`. */
+export interface OnceStats {
+  /** Runs that returned a result. */
+  readonly executed: number;
+  /** Runs that ended with an error. */
+  readonly failed: number;
+  /** Duplicates that waited for a run and received its result. */
+  readonly joined: number;
+  /** Duplicates that received a stored result. */
+  readonly replayed: number;
+  /** Duplicates that were refused while the run was in progress. */
+  readonly conflicts: number;
+  /** Calls that used a key with another fingerprint. */
+  readonly mismatches: number;
+  /** Runs that lost their lease. */
+  readonly leasesLost: number;
+  /** Calls that found an earlier attempt of unknown outcome. */
+  readonly unknown: number;
+  /** Store operations that failed. */
+  readonly storeErrors: number;
+  /** Runs and waits in progress. */
+  readonly inFlight: number;
+  /** Results in the cache of this process. */
+  readonly cached: number;
+}
+
+export type RunFunction = RunPlan['fn'];
+
+const ignore = () => {};
+const same = <T>(answer: T) => answer;
+const resultOf = ({ value }: Detailed<unknown>) => value;
+
+const COUNTED = {
+  executed: 'executed',
+  failed: 'failed',
+  joined: 'joined',
+  replayed: 'replayed',
+  conflict: 'conflicts',
+  mismatch: 'mismatches',
+  leaseLost: 'leasesLost',
+  unknown: 'unknown',
+  storeError: 'storeErrors',
+} as const;
+
+/**
+ * The answer of a live function: an earlier result, or a subscription to a value that is arriving with
+ * a promise that resolves when the run has ended.
+ */
+export type LiveAnswer<T, S extends Subscriber = Subscriber> =
+  | Detailed<T>
+  | {
+      readonly subscriber: S;
+      readonly outcome: 'executed' | 'joined';
+      readonly settled: Promise<void>;
+    };
+
+/** The implementation of `createOnce`, for layers above. Their functions need no platform signal. */
+export class OnceRunner implements SharedRunHost {
+  readonly settings: OnceSettings;
+  readonly store: GuardedStore;
+  readonly renewals: Alarms;
+  readonly timeLimits: Alarms | undefined;
+  readonly waitLimits: Alarms | undefined;
+  isClosed = false;
+  readonly #cache: ResultCache;
+  /** The runs in progress: those that callers may join, and those whose result was evicted. */
+  readonly #joinable = new Map<string, SharedRun>();
+  readonly #evicted = new Set<SharedRun>();
+  /** Work that continues after callers have their answers. */
+  readonly #unfinished = new Set<Promise<unknown>>();
+  readonly #counts = {
+    executed: 0,
+    failed: 0,
+    joined: 0,
+    replayed: 0,
+    conflicts: 0,
+    mismatches: 0,
+    leasesLost: 0,
+    unknown: 0,
+    storeErrors: 0,
+  };
+
+  constructor(settings: OnceSettings) {
+    this.settings = settings;
+    this.renewals = new Alarms(settings.leaseMs / RENEWALS_PER_LEASE);
+    const { timeoutMs, waitMs } = settings;
+    this.timeLimits = timeoutMs === undefined ? undefined : new Alarms(timeoutMs);
+    this.waitLimits = waitMs === undefined ? undefined : new Alarms(waitMs);
+    this.#cache = new ResultCache(settings.cache || undefined, settings.clock);
+    this.store = new GuardedStore(settings, (key, action, error) =>
+      this.emit(key, undefined, { type: 'storeError', action, error }),
+    );
+  }
+
+  value(key: string, fn: RunFunction, options?: InnerCallOptions): Promise<unknown> {
+    return this.#call(
+      key,
+      fn,
+      options,
+      undefined,
+      resultOf as (answer: LiveAnswer<unknown>) => unknown,
+    );
+  }
+
+  detailed<T>(
+    key: string,
+    fn: (context: RunContext) => T | Promise<T>,
+    options?: InnerCallOptions,
+  ): Promise<Detailed<T>> {
+    return this.#call(key, fn, options, undefined, same) as Promise<Detailed<T>>;
+  }
+
+  /** `detailed` for a function whose value callers read while it arrives. */
+  live<T, S extends Subscriber>(
+    key: string,
+    call: LiveCall<S>,
+    options?: InnerCallOptions,
+  ): Promise<LiveAnswer<T, S>> {
+    return this.#call(key, call.create, options, call, same) as Promise<LiveAnswer<T, S>>;
+  }
+
+  /**
+   * Resolves to what `give` makes of the answer. A replay from the cache takes one promise, because each
+   * one takes as long as the look into the cache.
+   */
+  #call<R>(
+    key: string,
+    fn: RunFunction,
+    options: InnerCallOptions = NO_OPTIONS,
+    liveCall: LiveCall | undefined,
+    give: (answer: LiveAnswer<unknown>) => R,
+  ): Promise<R> {
+    try {
+      const found = this.#cache.get(key);
+      // A key that is in use was checked by an earlier call.
+      if (found === undefined && !this.#joinable.has(key)) checkKey(key);
+      checkCall(key, fn, options);
+      const cached = found && this.#look(key, options, found);
+      if (cached !== undefined) return Promise.resolve(give(this.#replay(key, cached, options)));
+      return this.#joinOrRun(key, fn, options, liveCall, give, currentRun(), found);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Returns the cached result, if it answers the call. Throws if the call must not be answered. */
+  #look(
+    key: string,
+    { signal, fingerprint, fresh }: InnerCallOptions,
+    cached: CachedResult | undefined,
+  ): CachedResult | undefined {
+    if (this.isClosed) throw closed(key);
+    signal?.throwIfAborted();
+    const isAnswer = !fresh && cached !== undefined && !isAnother(cached.fingerprint, fingerprint);
+    return isAnswer ? cached : undefined;
+  }
+
+  async #joinOrRun<R>(
+    key: string,
+    fn: RunFunction,
+    options: InnerCallOptions,
+    liveCall: LiveCall | undefined,
+    give: (answer: LiveAnswer<unknown>) => R,
+    caller: Awaited | undefined,
+    inCache: CachedResult | undefined,
+  ): Promise<R> {
+    const { fingerprint, fresh = false } = options;
+    const calledAt = monotonicMs();
+    for (let found = inCache; ; found = this.#cache.get(key)) {
+      const cached = this.#look(key, options, found);
+      if (cached !== undefined) return give(this.#replay(key, cached, options));
+      const shared = this.#runToJoin(key);
+      const run = shared ?? this.#start({ key, fingerprint, fresh, fn }, options, liveCall);
+      let answer: WaiterAnswer;
+      try {
+        answer = await (shared === undefined
+          ? this.#wait(run, options, calledAt, 'starter', caller)
+          : this.#join(shared, options, calledAt, caller));
+      } catch (error) {
+        if (!(error instanceof Abandoned)) throw error;
+      }
+      if (answer === undefined) continue;
+      if ('cancel' in answer) {
+        // The failure of a run that had lost its callers before it started: this caller starts its own.
+        if (shared?.wasAbandoned && shared.live?.hasFailed) {
+          answer.cancel();
+          await shared.untilEnded(options, calledAt);
+          continue;
+        }
+        const outcome = shared === undefined ? 'executed' : 'joined';
+        if (shared !== undefined) this.#tellOfSubscriber(shared, options, monotonicMs() - calledAt);
+        const settled = run.settled.then(ignore, ignore);
+        return give({ subscriber: answer, outcome, settled });
+      }
+      if (isAnother(answer.fingerprint, fingerprint)) return this.#refuseMismatch(key, options);
+      if (shared === undefined) return give(this.#deliver(key, answer, options));
+      // The run executed nothing here. Its result may be older than this call, or expired.
+      if (answer.outcome !== 'executed' && (fresh || answer.leftMs <= 0)) continue;
+      return give(this.#deliverToJoined(shared, answer, options, monotonicMs() - calledAt));
+    }
+  }
+
+  /** Waits for the answer of a run. `caller` is the run whose function makes the call, if any. */
+  #wait(
+    run: SharedRun,
+    options: InnerCallOptions,
+    calledAt: number,
+    role: WaiterRole,
+    caller: Awaited | undefined,
+  ): Promise<WaiterAnswer> {
+    if (caller === undefined) return run.join(options, calledAt, role);
+    return waitFor(caller, run, () => run.join(options, calledAt, role));
+  }
+
+  async evict(key: string): Promise<boolean> {
+    checkKey(key);
+    this.#cache.delete(key);
+    let isGone = true;
+    try {
+      isGone = await this.store.evict(key);
+    } finally {
+      // A failed `evict` may have removed the record.
+      if (isGone) this.#forget(key);
+    }
+    if (isGone) this.emit(key, undefined, { type: 'evicted' });
+    return isGone;
+  }
+
+  /** A call after an eviction does not join an earlier run, or receive its result. */
+  #forget(key: string): void {
+    this.#cache.delete(key);
+    const run = this.#joinable.get(key);
+    if (run === undefined) return;
+    run.isEvicted = true;
+    this.#joinable.delete(key);
+    this.#evicted.add(run);
+  }
+
+  async inspect(key: string): Promise<StoreRecord | undefined> {
+    checkKey(key);
+    const { record } = await this.store.read(key);
+    if (record?.payload === undefined) return record;
+    return { ...record, payload: new Uint8Array(record.payload) };
+  }
+
+  stats(): OnceStats {
+    return {
+      ...this.#counts,
+      inFlight: this.#joinable.size + this.#evicted.size,
+      cached: this.#cache.size,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    const inProgress = [...this.#joinable.values(), ...this.#evicted];
+    for (const run of inProgress) run.wake();
+    await Promise.allSettled(inProgress.map((run) => run.untilSettled()));
+    // One operation may start another, such as ending a lease that a late renewal has extended.
+    while (this.#unfinished.size > 0) await Promise.allSettled(this.#unfinished);
+    this.#cache.clear();
+    await this.store.close();
+  }
+
+  finishLater(work: Promise<unknown>): void {
+    const done = () => void this.#unfinished.delete(settled);
+    const settled: Promise<void> = work.then(done, done);
+    this.#unfinished.add(settled);
+  }
+
+  emit(key: string, traceparent: string | undefined, event: EventBody): void {
+    this.#count(event);
+    this.#tell(key, traceparent, event);
+  }
+
+  #count({ type }: EventBody): void {
+    if (type !== 'evicted') this.#counts[COUNTED[type]]++;
+  }
+
+  #tell(key: string, traceparent: string | undefined, event: EventBody): void {
+    try {
+      this.settings.onEvent?.({ ...event, key, traceparent } as OnceEvent);
+    } catch {
+      // A listener must not affect the call.
+    }
+  }
+
+  /** The run that calls of this key join. A run whose request has ended is removed. */
+  #runToJoin(key: string): SharedRun | undefined {
+    if (isBoundToRequest()) {
+      for (const runs of [this.#joinable.values(), this.#evicted]) {
+        // The oldest run first.
+        for (const run of runs) {
+          if (!run.isGone) break;
+          this.#remove(run);
+        }
+      }
+    }
+    const run = this.#joinable.get(key);
+    if (!run?.isGone) return run;
+    this.#remove(run);
+    return undefined;
+  }
+
+  #remove(run: SharedRun): void {
+    if (this.#joinable.get(run.key) === run) this.#joinable.delete(run.key);
+    else this.#evicted.delete(run);
+  }
+
+  #start(
+    plan: RunPlan,
+    { traceparent }: InnerCallOptions,
+    liveCall: LiveCall | undefined,
+  ): SharedRun {
+    const { key } = plan;
+    let onEnded = ignore;
+    if (liveCall !== undefined) {
+      // Before the run starts: if it throws, nothing runs.
+      liveCall.onStart?.(
+        new Promise((resolve) => {
+          onEnded = resolve;
+        }),
+      );
+    }
+    const run = new SharedRun(plan, liveCall?.create(), traceparent, this, onEnded);
+    this.#joinable.set(key, run);
+    // Its caller waits for it from this tick on, so a failure is never unhandled.
+    run.start(plan);
+    return run;
+  }
+
+  onEnded(run: SharedRun, outcome: RunOutcome | undefined): void {
+    this.#remove(run);
+    if (!outcome?.isStored || run.isEvicted) return;
+    const { result, fingerprint, ageMs, leftMs } = outcome;
+    this.#cache.set(run.key, result, fingerprint, ageMs, leftMs);
+  }
+
+  /** Joins a run that is in progress; `undefined` if the caller must look again. */
+  #join(
+    run: SharedRun,
+    options: InnerCallOptions,
+    calledAt: number,
+    caller: Awaited | undefined,
+  ): Promise<WaiterAnswer> {
+    const { live } = run;
+    // An aborted run, a run that started before a caller asked for a fresh one, or a live value whose
+    // end is known: another caller gets it only from the store.
+    const isTooLate = live?.isOpen === false || (options.fresh && run.phase === 'writing');
+    if (run.abort.aborted || isTooLate) return run.untilEnded(options, calledAt);
+    if (isAnother(run.fingerprint, options.fingerprint)) {
+      return this.#refuseToJoin(run, options);
+    }
+    if (this.settings.onDuplicate === 'reject') return run.join(options, calledAt, 'idle');
+    const refusal = live?.refuseSubscriber();
+    if (refusal !== undefined) {
+      const event = { type: 'conflict', layer: 'process', waitedMs: 0 } as const;
+      this.emit(run.key, options.traceparent, event);
+      throw refusal;
+    }
+    // A request must not read the stream of another request: its duplicate waits, and gets a copy.
+    if (live !== undefined && isBoundToRequest()) return run.untilEnded(options, calledAt);
+    return this.#wait(run, options, calledAt, 'duplicate', caller);
+  }
+
+  /** A run of another payload is in progress; `undefined` if it has ended. */
+  async #refuseToJoin(run: SharedRun, options: InnerCallOptions): Promise<undefined> {
+    // Only the store knows for which payload the key stands.
+    await run.untilClaimAnswered(options.signal);
+    if (run.phase === 'claiming') return undefined;
+    if (run.live === undefined) return this.#refuseMismatch(run.key, options);
+    this.emit(run.key, options.traceparent, { type: 'mismatch', layer: 'process' });
+    throw mismatch(run.key, run.currentRecord);
+  }
+
+  async #refuseMismatch(key: string, { traceparent, signal }: InnerCallOptions): Promise<never> {
+    this.emit(key, traceparent, { type: 'mismatch', layer: 'process' });
+    const read = this.store.read(key).catch(() => ({ record: undefined }));
+    const { record } = await untilAborted(read, signal);
+    throw mismatch(key, record);
+  }
+
+  #replay<T>(key: string, cached: CachedResult, { traceparent }: InnerCallOptions): Detailed<T> {
+    const ageMs = Math.max(0, this.settings.clock() - cached.finishedAtMs);
+    const event = { type: 'replayed', layer: 'process', ageMs } as const;
+    const value = this.#give<T>(key, traceparent, event, cached.result);
+    return { value, outcome: 'replayed', layer: 'process', ageMs };
+  }
+
+  /** Answers the caller that started the run. */
+  #deliver<T>(key: string, settled: RunOutcome, { traceparent }: InnerCallOptions): Detailed<T> {
+    const { outcome, result, own, ageMs, waitedMs } = settled;
+    const layer = own === undefined ? 'store' : 'process';
+    if (own !== undefined) return { value: own() as T, outcome, layer, ageMs };
+    const event =
+      outcome === 'joined'
+        ? ({ type: outcome, layer, waitedMs, joinedTraceparent: undefined } as const)
+        : ({ type: 'replayed', layer, ageMs } as const);
+    const value = this.#give<T>(key, traceparent, event, result);
+    return { value, outcome, layer, ageMs };
+  }
+
+  #deliverToJoined<T>(
+    run: SharedRun,
+    { result, ageMs }: RunOutcome,
+    { traceparent }: InnerCallOptions,
+    waitedMs: number,
+  ): Detailed<T> {
+    const joinedTraceparent = run.traceparent;
+    const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
+    const value = this.#give<T>(run.key, traceparent, event, result);
+    return { value, outcome: 'joined', layer: 'process', ageMs };
+  }
+
+  /** Counts a duplicate that reads an arriving value. Its event waits for the whole value, which contains the usage. */
+  #tellOfSubscriber(run: SharedRun, { traceparent }: InnerCallOptions, waitedMs: number): void {
+    const { key } = run;
+    const { settings } = this;
+    const joinedTraceparent = run.traceparent;
+    const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
+    this.#count(event);
+    if (settings.savingOf === undefined || settings.onEvent === undefined) {
+      this.#tell(key, traceparent, event);
+      return;
+    }
+    const savedBy = ({ own, result }: RunOutcome) =>
+      this.#savedBy(own === undefined ? decodeResult(result, settings.codec) : own());
+    const told = run.settled
+      .then(savedBy)
+      .catch(ignore)
+      .then((saved) => this.#tell(key, traceparent, { ...event, ...saved }));
+    this.finishLater(told);
+  }
+
+  /** Decodes a result, or a stored error, for a duplicate and emits its event. */
+  #give<T>(
+    key: string,
+    traceparent: string | undefined,
+    event: EventBody,
+    result: StoredResult,
+  ): T {
+    let saved: { saved: Saved } | undefined;
+    try {
+      const value = decodeResult(result, this.settings.codec) as T;
+      saved = this.#savedBy(value);
+      return value;
+    } finally {
+      this.emit(key, traceparent, saved === undefined ? event : { ...event, ...saved });
+    }
+  }
+
+  #savedBy(value: unknown): { saved: Saved } | undefined {
+    const { savingOf, onEvent } = this.settings;
+    if (savingOf === undefined || onEvent === undefined) return undefined;
+    try {
+      const saved = savingOf(value as never);
+      return saved && { saved };
+    } catch {
+      // `savingOf` must not affect the call.
+      return undefined;
+    }
+  }
+}
