@@ -39,7 +39,7 @@ const LATEST = 1 / 8;
  */
 export class GroupCommit<Row> {
   readonly #database: Database<Row, string>;
-  /** Called before a transaction starts. What it writes belongs to that transaction. */
+  /** Called before a transaction starts, which also gets the writes of this call. */
   readonly #onCommit: (writeCount: number) => void;
   /** Whether the current transaction takes no more writes. */
   #isCommitting = false;

@@ -16,7 +16,7 @@ const CHECKED_PER_WRITE_EARLY = 1 / 8;
  * sweeping would be most of the work.
  */
 const CHECKED_PER_MS = 16;
-/** Records that one transaction checks, at most. */
+/** Records that are checked for one transaction, at most. */
 const CHECKED_PER_COMMIT = 64;
 /** How long a deleted record keeps its fencing token, in case the clock is set back. */
 const TOKEN_KEPT_MS = 60 * 60 * 1000;

@@ -6,7 +6,7 @@ export class FinishedRecords {
   readonly #byKey = new Map<string, StoreRecord>();
   readonly #onDelete: (record: StoreRecord) => void;
   #byteCount = 0;
-  /** Behind the oldest record. A new iterator would pass again what was deleted before it. */
+  /** Behind the oldest record. A new iterator would pass all records deleted before it again. */
   #byAge = this.#byKey.entries();
   #oldest: readonly [key: string, record: StoreRecord] | undefined;
   /** How many records were added since the iterator began. */
