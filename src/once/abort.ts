@@ -3,14 +3,36 @@ import { inThisRequest } from '../runtime/runtime.js';
 /** A platform signal, or a `LazyAbort`, which costs a tenth of it. */
 export type AbortSource = AbortSignal | LazyAbort;
 
+/** Functions to call on an abort. Nearly every abort has one. A `Set` for it takes a third of a KB. */
+class Listeners {
+  #first: (() => void) | undefined;
+  #others: Set<() => void> | undefined;
+
+  /** Returns a function that removes the listener. */
+  add(listener: () => void): () => void {
+    if (this.#first === undefined && this.#others === undefined) {
+      this.#first = listener;
+      return () => {
+        if (this.#first === listener) this.#first = undefined;
+      };
+    }
+    this.#others ??= new Set();
+    const all = this.#others.add(listener);
+    return () => all.delete(listener);
+  }
+
+  call(): void {
+    this.#first?.();
+    for (const listener of this.#others ?? []) listener();
+  }
+}
+
 /** An `AbortController` that is created only if its signal is read, because it costs more than a claim. */
 export class LazyAbort {
   #controller: AbortController | undefined;
   #abortController: (() => void) | undefined;
   #end: { readonly reason: unknown } | undefined;
-  /** Nearly every abort has one listener. A `Set` for it takes a third of a KB. */
-  #first: (() => void) | undefined;
-  #others: Set<() => void> | undefined;
+  #listeners: Listeners | undefined;
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -38,8 +60,7 @@ export class LazyAbort {
     if (this.#end !== undefined) return;
     this.#end = { reason };
     this.#abortController?.();
-    this.#first?.();
-    for (const onAbort of this.#others ?? []) onAbort();
+    this.#listeners?.call();
   }
 
   /** Calls `onAbort` on abort, or now if it has aborted; returns a function that removes the listener. */
@@ -48,20 +69,12 @@ export class LazyAbort {
       onAbort();
       return () => {};
     }
-    const listener = inThisRequest(onAbort);
-    if (this.#first === undefined && this.#others === undefined) {
-      this.#first = listener;
-      return () => {
-        if (this.#first === listener) this.#first = undefined;
-      };
-    }
-    this.#others ??= new Set();
-    const all = this.#others.add(listener);
-    return () => all.delete(listener);
+    this.#listeners ??= new Listeners();
+    return this.#listeners.add(inThisRequest(onAbort));
   }
 }
 
-const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+const listeners = new WeakMap<AbortSignal, Listeners>();
 
 /**
  * Calls `onAbort` when the signal aborts, or now if it has aborted. Returns a function that removes
@@ -76,16 +89,12 @@ export function whenAborted(signal: AbortSource, onAbort: () => void): () => voi
   }
   let all = listeners.get(signal);
   if (all === undefined) {
-    const added = new Set<() => void>();
-    const callAll = () => {
-      for (const each of added) each();
-    };
-    signal.addEventListener('abort', callAll, { once: true });
+    const added = new Listeners();
+    signal.addEventListener('abort', () => added.call(), { once: true });
     listeners.set(signal, added);
     all = added;
   }
-  all.add(onAbort);
-  return () => all.delete(onAbort);
+  return all.add(onAbort);
 }
 
 /** Settles as the promise does, or rejects with the reason of the signal if it aborts first. */

@@ -72,10 +72,12 @@ export class Alarms {
     if (this.#hasOwnTimers) return new Alarm(at, ring, setTimer(ring, Math.max(0, at - now)));
     if (this.#timer !== undefined && !this.#isTrusted(now)) this.#dropTimer(now);
     const alarm = new Alarm(at, ring, undefined);
-    this.#insert(alarm);
+    this.#insertAfter(since === undefined ? this.#ends.before : this.#lastUntil(at), alarm);
     this.#seenAt = now;
-    // The shared timer would be too late for it.
-    if (at < this.#wakesAt && this.#timer !== undefined) this.#dropTimer(now);
+    // The shared timer would be too late for the alarm of an earlier moment.
+    if (since !== undefined && this.#timer !== undefined && at < this.#wakesAt) {
+      this.#dropTimer(now);
+    }
     if (this.#timer === undefined) this.#wakeForFirst(now);
     else if (!this.#isKeepingAlive) {
       this.#isKeepingAlive = true;
@@ -101,10 +103,14 @@ export class Alarms {
     return this.#ends.after === this.#ends;
   }
 
-  /** Nearly always at the end. */
-  #insert(alarm: Alarm): void {
-    let before = this.#ends.before;
-    while (before !== this.#ends && before.at > alarm.at) before = before.before;
+  /** Returns the last alarm that rings at `at` or earlier: nearly always the last one of all. */
+  #lastUntil(at: number): Alarm {
+    let alarm = this.#ends.before;
+    while (alarm !== this.#ends && alarm.at > at) alarm = alarm.before;
+    return alarm;
+  }
+
+  #insertAfter(before: Alarm, alarm: Alarm): void {
     alarm.before = before;
     alarm.after = before.after;
     before.after.before = alarm;

@@ -54,8 +54,9 @@ export class ResultCache {
     ageMs: number,
     leftMs: number,
   ): void {
+    if (this.#entries === undefined) return;
     const nowMs = this.#clock();
-    this.#entries?.set(key, {
+    this.#entries.set(key, {
       result,
       fingerprint,
       finishedAtMs: nowMs - ageMs,

@@ -43,8 +43,13 @@ export interface RunOutcome {
 /** An `await` of a promise that is settled makes no promise of its own. */
 const NEXT_TURN = Promise.resolve();
 
+interface RunEnd {
+  /** The run has an outcome, or has failed. */
+  end(outcome: RunOutcome | undefined): void;
+}
+
 /** Claims the key, then runs the function or waits for the owner that runs it. */
-export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<RunOutcome> {
+export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Promise<RunOutcome> {
   const { key, fresh } = plan;
   const { settings, store } = tools;
   const startedAt = monotonicMs();
@@ -59,8 +64,9 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
   let awaitedOwners: Set<string> | undefined;
   /** A fresh run replaces an earlier result, but not the result of the run it waited for. */
   let takeFinished = fresh;
+  let outcome: RunOutcome | undefined;
   try {
-    for (;;) {
+    for (let sentAt = startedAt; ; sentAt = monotonicMs()) {
       if (tools.isClosed) throw closed(key);
       // No caller is left that wants a run.
       if (hasAnswer && tools.isAbandoned) throw new Abandoned();
@@ -72,7 +78,6 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
         takeUnknown: settings.onUnknown === 'retry' || decided !== undefined,
         takeFinished,
       };
-      const sentAt = monotonicMs();
       let answer: ClaimResult;
       try {
         const asked = store.claim(key, request);
@@ -88,7 +93,9 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
         if (settings.onStoreError === 'fail' || hasAnswer) throw error;
         if (isUnwanted(tools, hasWaited)) throw new Abandoned();
         tools.setPhase('running');
-        return toOutcome(await runUnprotected(key, plan.fn, plan.fingerprint, tools), startedAt);
+        const run = await runUnprotected(key, plan.fn, plan.fingerprint, tools);
+        outcome = toOutcome(run, startedAt);
+        return outcome;
       }
       hasAnswer = true;
       const { record, nowMs } = answer;
@@ -124,7 +131,8 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
         const run = new ClaimedRun(key, held, tools);
         const ended = run.start(fn);
         const result = run.finish(ended instanceof Promise ? await ended : ended);
-        return toOutcome(result instanceof Promise ? await result : result, startedAt);
+        outcome = toOutcome(result instanceof Promise ? await result : result, startedAt);
+        return outcome;
       }
       if (isAnother(record.fingerprint, plan.fingerprint)) {
         tools.emit({ type: 'mismatch', layer: 'store' });
@@ -136,8 +144,10 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
           awaitedOwners?.has(record.owner) || (record.finishedAtMs ?? 0) > firstAnswerMs;
         if (!fresh || isNew) {
           // The result has aged while the reply was in flight.
-          const repliedMs = nowMs + (monotonicMs() - sentAt);
-          return replay(record, result, repliedMs, hasWaited, startedAt);
+          const repliedAt = monotonicMs();
+          const repliedMs = nowMs + (repliedAt - sentAt);
+          outcome = replay(record, result, repliedMs, hasWaited, repliedAt - startedAt);
+          return outcome;
         }
         // The run that it waited for left no result, and this is the record from before it.
         takeFinished = true;
@@ -157,7 +167,7 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools): Promise<Run
       await wait(plan, record, nowMs, tools);
     }
   } finally {
-    tools.stopWaiting();
+    tools.end(outcome);
   }
 }
 
@@ -272,7 +282,7 @@ function replay(
   result: StoredResult,
   nowMs: number,
   hasWaited: boolean,
-  startedAt: number,
+  waitedMs: number,
 ): RunOutcome {
   return {
     result,
@@ -280,7 +290,7 @@ function replay(
     isStored: true,
     outcome: hasWaited ? 'joined' : 'replayed',
     fingerprint,
-    waitedMs: monotonicMs() - startedAt,
+    waitedMs,
     ageMs: Math.max(0, nowMs - (finishedAtMs ?? nowMs)),
     leftMs: expiresAtMs - nowMs,
   };

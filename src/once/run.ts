@@ -58,7 +58,6 @@ export interface RunTools {
   setPhase(phase: 'waiting' | 'running' | 'writing', currentRecord?: StoreRecord): void;
   /** Waits until the record changes, at most `maxMs`; returns at once if no caller waits. */
   untilChanged(maxMs: number): Promise<void>;
-  stopWaiting(): void;
   /** Makes `close` wait for `work`. */
   finishLater(work: Promise<unknown>): void;
   emit(event: EventBody): void;

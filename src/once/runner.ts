@@ -95,9 +95,9 @@ export class OnceRunner implements SharedRunHost {
   readonly waitLimits: Alarms | undefined;
   isClosed = false;
   readonly #cache: ResultCache;
-  /** The runs that callers may join, and all runs. */
+  /** The runs in progress: those that callers may join, and those whose result was evicted. */
   readonly #joinable = new Map<string, SharedRun>();
-  readonly #inProgress = new Set<SharedRun>();
+  readonly #evicted = new Set<SharedRun>();
   /** Work that continues after callers have their answers. */
   readonly #unfinished = new Set<Promise<unknown>>();
   readonly #counts = {
@@ -169,7 +169,7 @@ export class OnceRunner implements SharedRunHost {
       checkCall(key, fn, options);
       const cached = found && this.#look(key, options, found);
       if (cached !== undefined) return Promise.resolve(give(this.#replay(key, cached, options)));
-      return this.#joinOrRun(key, fn, options, liveCall, give, currentRun());
+      return this.#joinOrRun(key, fn, options, liveCall, give, currentRun(), found);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -194,11 +194,12 @@ export class OnceRunner implements SharedRunHost {
     liveCall: LiveCall | undefined,
     give: (answer: LiveAnswer<unknown>) => R,
     caller: Awaited | undefined,
+    inCache: CachedResult | undefined,
   ): Promise<R> {
     const { fingerprint, fresh = false } = options;
     const calledAt = monotonicMs();
-    for (;;) {
-      const cached = this.#look(key, options, this.#cache.get(key));
+    for (let found = inCache; ; found = this.#cache.get(key)) {
+      const cached = this.#look(key, options, found);
       if (cached !== undefined) return give(this.#replay(key, cached, options));
       const shared = this.#runToJoin(key);
       const run = shared ?? this.#start({ key, fingerprint, fresh, fn }, options, liveCall);
@@ -213,7 +214,7 @@ export class OnceRunner implements SharedRunHost {
       if (answer === undefined) continue;
       if ('cancel' in answer) {
         // The failure of a run that had lost its callers before it started: this caller starts its own.
-        if (shared?.wasAbandoned && shared.live?.isOpen === false) {
+        if (shared?.wasAbandoned && shared.live?.hasFailed) {
           answer.cancel();
           await shared.untilEnded(options, calledAt);
           continue;
@@ -264,6 +265,7 @@ export class OnceRunner implements SharedRunHost {
     if (run === undefined) return;
     run.isEvicted = true;
     this.#joinable.delete(key);
+    this.#evicted.add(run);
   }
 
   async inspect(key: string): Promise<StoreRecord | undefined> {
@@ -274,13 +276,18 @@ export class OnceRunner implements SharedRunHost {
   }
 
   stats(): OnceStats {
-    return { ...this.#counts, inFlight: this.#inProgress.size, cached: this.#cache.size };
+    return {
+      ...this.#counts,
+      inFlight: this.#joinable.size + this.#evicted.size,
+      cached: this.#cache.size,
+    };
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
-    for (const run of this.#inProgress) run.wake();
-    await Promise.allSettled([...this.#inProgress].map((run) => run.untilSettled()));
+    const inProgress = [...this.#joinable.values(), ...this.#evicted];
+    for (const run of inProgress) run.wake();
+    await Promise.allSettled(inProgress.map((run) => run.untilSettled()));
     // One operation may start another, such as ending a lease that a late renewal has extended.
     while (this.#unfinished.size > 0) await Promise.allSettled(this.#unfinished);
     this.#cache.clear();
@@ -312,11 +319,13 @@ export class OnceRunner implements SharedRunHost {
 
   /** The run that calls of this key join. A run whose request has ended is removed. */
   #runToJoin(key: string): SharedRun | undefined {
-    // The oldest run first.
     if (isBoundToRequest()) {
-      for (const run of this.#inProgress) {
-        if (!run.isGone) break;
-        this.#remove(run);
+      for (const runs of [this.#joinable.values(), this.#evicted]) {
+        // The oldest run first.
+        for (const run of runs) {
+          if (!run.isGone) break;
+          this.#remove(run);
+        }
       }
     }
     const run = this.#joinable.get(key);
@@ -326,8 +335,8 @@ export class OnceRunner implements SharedRunHost {
   }
 
   #remove(run: SharedRun): void {
-    this.#inProgress.delete(run);
     if (this.#joinable.get(run.key) === run) this.#joinable.delete(run.key);
+    else this.#evicted.delete(run);
   }
 
   #start(
@@ -345,22 +354,18 @@ export class OnceRunner implements SharedRunHost {
         }),
       );
     }
-    const run = new SharedRun(plan, liveCall?.create(), traceparent, this);
+    const run = new SharedRun(plan, liveCall?.create(), traceparent, this, onEnded);
     this.#joinable.set(key, run);
-    this.#inProgress.add(run);
-    const remove = () => {
-      this.#remove(run);
-      onEnded();
-    };
-    run.settled.then(
-      ({ result, isStored, fingerprint, ageMs, leftMs }) => {
-        remove();
-        if (isStored && !run.isEvicted) this.#cache.set(key, result, fingerprint, ageMs, leftMs);
-      },
-      // Each waiter receives the error; there may be no waiter left.
-      remove,
-    );
+    // Its caller waits for it from this tick on, so a failure is never unhandled.
+    run.start(plan);
     return run;
+  }
+
+  onEnded(run: SharedRun, outcome: RunOutcome | undefined): void {
+    this.#remove(run);
+    if (!outcome?.isStored || run.isEvicted) return;
+    const { result, fingerprint, ageMs, leftMs } = outcome;
+    this.#cache.set(run.key, result, fingerprint, ageMs, leftMs);
   }
 
   /** Joins a run that is in progress; `undefined` if the caller must look again. */
@@ -472,7 +477,7 @@ export class OnceRunner implements SharedRunHost {
       saved = this.#savedBy(value);
       return value;
     } finally {
-      this.emit(key, traceparent, { ...event, ...saved });
+      this.emit(key, traceparent, saved === undefined ? event : { ...event, ...saved });
     }
   }
 

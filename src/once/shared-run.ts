@@ -26,6 +26,8 @@ export interface SharedRunHost {
   readonly waitLimits: Alarms | undefined;
   /** Whether no new run may start. */
   readonly isClosed: boolean;
+  /** The run has an outcome, or has failed. */
+  onEnded(run: SharedRun, outcome: RunOutcome | undefined): void;
   emit(key: string, traceparent: string | undefined, event: EventBody): void;
   /** Makes `close` wait for `work`. */
   finishLater(work: Promise<unknown>): void;
@@ -40,12 +42,12 @@ export class SharedRun implements RunTools {
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
   /** The outcome. On a platform that binds promises to requests it may never settle: see `untilSettled`. */
-  readonly settled: Promise<RunOutcome>;
+  settled!: Promise<RunOutcome>;
   /** The function, if callers read its value while the value arrives. */
   readonly live: LiveFunction | undefined;
   /** The same as `settled`, or `undefined` as soon as subscribers of `live` can start to read. */
-  readonly #answered: Promise<RunOutcome | undefined>;
-  readonly #heartbeat: Heartbeat | undefined;
+  #answered!: Promise<RunOutcome | undefined>;
+  #heartbeat: Heartbeat | undefined;
   /** Whether its result was evicted while it was in progress. */
   isEvicted = false;
   /** Whether every caller had aborted before the function was called. */
@@ -55,6 +57,7 @@ export class SharedRun implements RunTools {
   /** The record of the run that it waits for. */
   currentRecord: StoreRecord | undefined;
   readonly #host: SharedRunHost;
+  readonly #onEnded: () => void;
   #waiterCount = 0;
   /** Those that wait for the answer within limits of their own. */
   #waiters: Set<Waiter> | undefined;
@@ -67,6 +70,7 @@ export class SharedRun implements RunTools {
     live: LiveFunction | undefined,
     traceparent: string | undefined,
     host: SharedRunHost,
+    onEnded: () => void,
   ) {
     this.settings = host.settings;
     this.store = host.store;
@@ -75,29 +79,30 @@ export class SharedRun implements RunTools {
     this.traceparent = traceparent;
     this.#host = host;
     this.live = live;
-    const { key, fn, fingerprint, fresh } = plan;
+    this.#onEnded = onEnded;
+  }
+
+  /** Claims the key, and so on. The function is called later than this. */
+  start({ key, fn, fingerprint, fresh }: RunPlan): void {
+    if (isBoundToRequest()) this.#heartbeat = new Heartbeat(this.settings.leaseMs);
+    const { live } = this;
     if (live === undefined) {
       const run = (context: RunContext) => inRun(this, fn, context);
       this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
       this.#answered = this.settled;
-    } else {
-      let onArriving = () => {};
-      const finishLater = (work: Promise<unknown>) => this.finishLater(work);
-      const run = (context: RunContext) =>
-        inRun(this, () => live.run(context, onArriving, finishLater));
-      this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
-      this.#answered = new Promise((resolve, reject) => {
-        onArriving = () => resolve(undefined);
-        this.settled.then(resolve, reject);
-      });
-      // Each waiter receives the error; there may be no waiter left.
-      this.#answered.catch(() => {});
+      return;
     }
-    if (!isBoundToRequest()) return;
-    const heartbeat = new Heartbeat(this.settings.leaseMs);
-    this.#heartbeat = heartbeat;
-    const stop = () => heartbeat.stop();
-    this.settled.then(stop, stop);
+    let onArriving = () => {};
+    const finishLater = (work: Promise<unknown>) => this.finishLater(work);
+    const run = (context: RunContext) =>
+      inRun(this, () => live.run(context, onArriving, finishLater));
+    this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
+    this.#answered = new Promise((resolve, reject) => {
+      onArriving = () => resolve(undefined);
+      this.settled.then(resolve, reject);
+    });
+    // Each waiter receives the error; there may be no waiter left.
+    this.#answered.catch(() => {});
   }
 
   get renewals(): Alarms {
@@ -151,8 +156,11 @@ export class SharedRun implements RunTools {
     await this.#changes.next(mostMs);
   }
 
-  stopWaiting(): void {
+  end(outcome: RunOutcome | undefined): void {
     this.#changes?.stop();
+    this.#heartbeat?.stop();
+    this.#onEnded();
+    this.#host.onEnded(this, outcome);
   }
 
   finishLater(work: Promise<unknown>): void {

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Alarms } from '../../src/once/alarms.js';
+import { createOnce } from '../../src/once/index.js';
 import { useRuntime } from '../../src/runtime/runtime.js';
+import { memoryStore } from '../../src/store/memory.js';
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -50,6 +52,51 @@ describe('alarms', () => {
     expect(rung).toEqual(['second']);
     vi.advanceTimersByTime(200);
     expect(rung).toEqual(['second', 'set by the first']);
+  });
+
+  it('count from an earlier moment, and ring before those that end later', () => {
+    vi.useFakeTimers();
+    const alarms = new Alarms(100);
+    const rung: string[] = [];
+    const setAt = performance.now();
+    vi.advanceTimersByTime(50);
+    alarms.set(() => rung.push('of now'));
+    const cleared = alarms.set(() => rung.push('cleared'), setAt + 10);
+    alarms.set(() => rung.push('of the start'), setAt);
+    alarms.set(() => rung.push('of a moment ago'), setAt + 20);
+    alarms.set(() => rung.push('overdue'), setAt - 200);
+    expect(vi.getTimerCount()).toBe(1);
+    alarms.clear(cleared);
+    vi.advanceTimersByTime(49);
+    expect(rung).toEqual(['overdue']);
+    vi.advanceTimersByTime(1);
+    expect(rung).toEqual(['overdue', 'of the start']);
+    vi.advanceTimersByTime(20);
+    expect(rung).toEqual(['overdue', 'of the start', 'of a moment ago']);
+    vi.advanceTimersByTime(30);
+    expect(rung).toEqual(['overdue', 'of the start', 'of a moment ago', 'of now']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('of all callers with `waitMs` share a timer', async () => {
+    const timers: number[] = [];
+    for (const callerCount of [1, 50]) {
+      vi.useFakeTimers();
+      const store = memoryStore();
+      createOnce({ store })('order-7', () => new Promise(() => {}));
+      const once = createOnce({ store, waitMs: 1000 });
+      const refused: unknown[] = [];
+      for (let caller = 0; caller < callerCount; caller++) {
+        once('order-7', () => 1).catch(({ code }) => refused.push(code));
+      }
+      await vi.advanceTimersByTimeAsync(999);
+      timers.push(vi.getTimerCount());
+      expect(refused).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(refused).toEqual(Array.from({ length: callerCount }, () => 'SAMEKEY_IN_PROGRESS'));
+      vi.useRealTimers();
+    }
+    expect(timers[1]).toBe(timers[0]);
   });
 
   it('ring though one before them throws', () => {

@@ -40,6 +40,23 @@ describe('what happens in one tick', () => {
     expect(aborted).toBe(true);
   });
 
+  it('no function starts for a caller that aborts in the tick of its call', async () => {
+    const store = memoryStore();
+    const { once, types } = processOn(store, { onAbandoned: 'abort' });
+    const key = randomKey();
+    const controller = new AbortController();
+    let runs = 0;
+    const call = once(key, () => ++runs, { signal: controller.signal });
+    controller.abort(new Error('left'));
+    await expect(call).rejects.toThrow('left');
+    await once.close();
+    expect({ runs, types: types(), record: (await store.read(key)).record }).toEqual({
+      runs: 0,
+      types: [],
+      record: undefined,
+    });
+  });
+
   it.each(['join', 'reject'] as const)(
     'the abort of one caller does not reach another that comes meanwhile (%s)',
     async (onDuplicate) => {

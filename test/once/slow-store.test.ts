@@ -65,13 +65,13 @@ it('a renewal that is answered late counts', async () => {
   const store = but(memory, {
     renew: async (...all) => {
       const reply = await memory.renew(...all);
-      await sleep(300);
+      await sleep(600);
       return reply;
     },
   });
-  const { once } = processOn(store, { leaseMs: 600 });
+  const { once } = processOn(store, { leaseMs: 1200 });
   const call = async ({ signal }: { signal: AbortSignal }) => {
-    await sleep(2000);
+    await sleep(4000);
     return signal.aborted ? 'aborted' : 'paid for';
   };
   expect(await once(randomKey(), call)).toBe('paid for');

@@ -180,12 +180,12 @@ export const mutations: readonly Mutation[] = [
     seenIn: 'one call',
   },
   {
-    name: 'a run without waiters raises an unhandled rejection',
+    name: 'a run that fails after its callers have subscribed raises an unhandled rejection',
     file: 'once/runner.ts',
-    from: '// Each waiter receives the error; there may be no waiter left.\n      remove,',
-    to: '',
+    from: 'run.settled.then(ignore, ignore)',
+    to: 'run.settled.then(ignore)',
     breaks: 'no unhandled rejection',
-    seenIn: 'an error is not stored',
+    seenIn: 'fetch: a response that breaks off',
     deviations: 0,
   },
   {
@@ -217,7 +217,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'close does not wait for runs',
     file: 'once/runner.ts',
-    from: 'await Promise.allSettled([...this.#inProgress].map((run) => run.untilSettled()));',
+    from: 'await Promise.allSettled(inProgress.map((run) => run.untilSettled()));',
     to: '',
     breaks: 'close is the end',
     seenIn: 'close',
