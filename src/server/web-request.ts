@@ -67,17 +67,15 @@ export class ClientAbort extends LazyAbort {
 }
 
 /** Returns the response to send, or 499, which proxies log for a disconnected client. */
-export async function unlessDisconnected(
+export const unlessDisconnected = (
   client: ClientAbort,
   answer: Promise<ResponseData>,
-): Promise<Response> {
-  try {
-    return toPlatform(await answer);
-  } catch (error) {
+): Promise<Response> =>
+  // Without an async function, whose frame a waiting request would hold.
+  answer.then(toPlatform, (error) => {
     if (client.aborted && error === client.reason) return new Response(null, { status: 499 });
     throw error;
-  }
-}
+  });
 
 /** Returns the response of the platform, which announces the length of a whole body. */
 export function toPlatform(data: ResponseData): Response {
