@@ -170,8 +170,6 @@ class Sender {
       if (keyFormat !== undefined) this.#header.require(callersKey, keyFormat);
       key = derived.keyForCaller(callersKey);
     }
-    deleteOwn();
-    headers.set(this.#header.name, this.#header.write(callersKey ?? key));
     const { response, outcome } = await this.exchanges.run({
       key,
       fingerprint: callersKey && derived.contentKey,
@@ -181,8 +179,12 @@ class Sender {
       isStored: !isState,
       traceparent: given.get('traceparent') ?? undefined,
       onStart: this.#settings.waitUntil,
-      send: async (abort) =>
-        dataOf(`the response of ${key}`, await send(request, headers, abort.signal, this.#sender)),
+      send: async (abort) => {
+        deleteOwn();
+        headers.set(this.#header.name, this.#header.write(callersKey ?? key));
+        const answer = await send(request, headers, abort.signal, this.#sender);
+        return dataOf(`the response of ${key}`, answer);
+      },
     });
     if (outcome !== 'executed' && this.#settings.onEvent !== undefined) {
       this.#countRepeat(key, request);

@@ -171,25 +171,26 @@ function absoluteUrl(address: string): string {
   return lastUrl;
 }
 
-/** Sends a request with these headers. A request may be sent more than once. */
+/**
+ * Sends a request. The headers belong to this call from now on; the request may be sent more than once.
+ */
 export function send(
   { url, method, body, form, init }: OutgoingRequest,
   headers: Headers,
   signal: AbortSignal | undefined,
   fetch: FetchFunction,
 ): Promise<Response> {
-  const sent = new Headers(headers);
   // The platform chooses a new boundary each time it sends a form.
   if (form !== undefined) {
-    sent.delete(CONTENT_TYPE);
-    sent.delete('content-length');
+    headers.delete(CONTENT_TYPE);
+    headers.delete('content-length');
   }
   const content = form ?? (body as BodyInit);
   const hasBody = form !== undefined || body.length > 0;
   return fetch(url, {
     ...init,
     method,
-    headers: sent,
+    headers,
     ...(signal && { signal }),
     ...(hasBody && { body: content }),
   });

@@ -3,7 +3,7 @@ import { type AbortSource, LazyAbort, whenAborted } from '../once/abort.js';
 import type { RunContext } from '../once/call-function.js';
 import type { LiveFunction, Subscriber } from '../once/live.js';
 import type { Verdict } from '../providers/provider.js';
-import { clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
+import { afterEvents, clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
 import { type BodyJudge, COMPLETE, type Judgement } from './answer.js';
 import { type Arrived, readArrived, readReceived } from './arrived.js';
 import { joinChunks } from './chunks.js';
@@ -269,6 +269,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     if (isStoredEarly === false && !isCoded) fail(notStored(key, response));
     else if (isStoredEarly !== true && response.status >= 400) this.#end = 'failed';
     let hasFailed = response.status >= 400;
+    let isTold = false;
     let judgement = known;
     const lateJudge =
       judge && known === undefined
@@ -277,6 +278,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
             (failure) => {
               if (failure === undefined || hasFailed) return;
               hasFailed = true;
+              isTold = true;
               fail(new ResponseNotKeptError(key, response.status, failure.why));
               if (recording.readerCount === 0) this.#drop();
             },
@@ -311,6 +313,8 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         throw error;
       }
       lateJudge?.catchUp();
+      // A reader of a failure to its end finds the event of it.
+      if (isTold) await new Promise<void>(afterEvents);
       upstream.throwIfAborted();
       judgement ??= this.#judgeEnd(arriving);
       if (this.#breaks(arriving, judgement)) throw new BrokenResponseError(key, judgement.why);

@@ -98,7 +98,7 @@ async function sendWithRetries(
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     const limit = limitOf(settings, endsAt - monotonicMs());
-    const result = await attemptOf(request, headers, limit, fetch);
+    const result = await attemptOf(request, new Headers(headers), limit, fetch);
     if (attempt === maxAttempts || signal?.aborted) return outcomeOf(result);
     const reason = await reasonFor(result, settings);
     signal?.throwIfAborted();
