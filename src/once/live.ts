@@ -26,6 +26,8 @@ export interface LiveFunction<S extends Subscriber = Subscriber> {
    * the store may still refuse it, and a failure belongs to the callers that already read it.
    */
   readonly isOpen: boolean;
+  /** Whether the value is known to fail, or not to be stored. */
+  readonly hasFailed: boolean;
   /** The error for a new caller if the beginning of the value is no longer in memory. */
   refuseSubscriber(): Error | undefined;
   /** Adds a caller. Calls `onEnd` once, when the caller has read everything or has cancelled. */

@@ -214,7 +214,7 @@ export class OnceRunner implements SharedRunHost {
       if (answer === undefined) continue;
       if ('cancel' in answer) {
         // The failure of a run that had lost its callers before it started: this caller starts its own.
-        if (shared?.wasAbandoned && shared.live?.isOpen === false) {
+        if (shared?.wasAbandoned && shared.live?.hasFailed) {
           answer.cancel();
           await shared.untilEnded(options, calledAt);
           continue;

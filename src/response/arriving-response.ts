@@ -10,7 +10,6 @@ import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import { toValue } from './json-reader.js';
 import { LateJudge } from './late-judge.js';
-import { declaredBytes } from './length-check.js';
 import { Recording } from './recording.js';
 import {
   headerIn,
@@ -103,8 +102,8 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   #recording: Recording | undefined;
   #lateJudge: LateJudge | undefined;
   readonly #subscribers = new Set<ResponseSubscriber>();
-  /** Whether the end of the response is decided. */
-  #hasEnded = false;
+  /** The end of the response, once it is decided. */
+  #end: 'complete' | 'failed' | undefined;
   /** Aborts a failed response that will not be stored, when it has no subscriber left. */
   #drop = () => {};
 
@@ -121,7 +120,11 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   get isOpen(): boolean {
     // A reader of a failure may retry before the failure is judged.
     this.#lateJudge?.catchUp();
-    return !this.#hasEnded;
+    return this.#end === undefined;
+  }
+
+  get hasFailed(): boolean {
+    return !this.isOpen && this.#end === 'failed';
   }
 
   refuseSubscriber(): Error | undefined {
@@ -135,7 +138,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   subscribe(signal: AbortSource | undefined, onEnd: () => void): ResponseSubscriber {
     const subscriber = new ResponseSubscriber(this, signal, () => {
       this.#subscribers.delete(subscriber);
-      if (this.#hasEnded && this.#subscribers.size === 0) this.#drop();
+      if (this.#end !== undefined && this.#subscribers.size === 0) this.#drop();
       onEnd();
     });
     this.#subscribers.add(subscriber);
@@ -169,7 +172,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       idle.touch();
       const { maxBytes, judge } = this.#rules;
       const arrived = response.isReceived
-        ? await readReceived(response.body, declaredBytes(response, this.#rules.isCoded))
+        ? await readReceived(response.body, maxBytes)
         : await readArrived(response.body, maxBytes);
       const arriving: Arriving = {
         response,
@@ -185,7 +188,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
           const body = joinChunks(chunks, byteCount);
           this.head = arriving.head;
           this.whole = response.body === null ? null : body;
-          this.#hasEnded = true;
+          this.#end = 'complete';
           onArriving();
           return this.#storable(arriving, judgement, body);
         }
@@ -204,7 +207,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       const failure = new Promise<never>((_, reject) => {
         // A failed response ends the run. The rest of it still reaches those who read it.
         fail = (error) => {
-          this.#hasEnded = true;
+          this.#end = 'failed';
           this.#drop = () => upstream.abort(error);
           reject(error);
         };
@@ -215,6 +218,9 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       );
       failure.catch(() => finishLater(recorded));
       return await Promise.race([failure, recorded]);
+    } catch (error) {
+      this.#end = 'failed';
+      throw error;
     } finally {
       if (!isStreaming) stop();
     }
@@ -261,7 +267,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     onArriving();
     // A retry must not join a failed response. A handler is never stopped halfway.
     if (isStoredEarly === false && !isCoded) fail(notStored(key, response));
-    else if (isStoredEarly !== true && response.status >= 400) this.#hasEnded = true;
+    else if (isStoredEarly !== true && response.status >= 400) this.#end = 'failed';
     let hasFailed = response.status >= 400;
     let judgement = known;
     const lateJudge =
@@ -311,7 +317,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     } catch (error) {
       // A failure that was told before the connection broke is the outcome.
       lateJudge?.catchUp();
-      this.#hasEnded = true;
+      this.#end = 'failed';
       recording.fail(error);
       arrived.cancel(error);
       throw error;
@@ -319,7 +325,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       stopListening();
       this.#drop = () => {};
     }
-    this.#hasEnded = true;
+    this.#end = 'complete';
     recording.end();
     const body = recording.isWhole ? joinChunks(recording.chunks, recording.byteCount) : undefined;
     return this.#storable(arriving, judgement, body);

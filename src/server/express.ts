@@ -51,7 +51,7 @@ export function expressIdempotency<Incoming extends NodeRequest = NodeRequest>(
       next();
       return;
     }
-    serveNode(rules, decision, new ExpressProcessing(request, response, next)).catch(next);
+    serveNode(rules, decision, new ExpressProcessing(request, response, next));
   };
   return Object.assign(middleware, rules.controls);
 }
@@ -59,9 +59,9 @@ export function expressIdempotency<Incoming extends NodeRequest = NodeRequest>(
 class ExpressProcessing implements NodeProcessing {
   readonly from: NodeRequest;
   readonly to: NodeResponse;
-  readonly #next: () => void;
+  readonly #next: (error?: unknown) => void;
 
-  constructor(from: NodeRequest, to: NodeResponse, next: () => void) {
+  constructor(from: NodeRequest, to: NodeResponse, next: (error?: unknown) => void) {
     this.from = from;
     this.to = to;
     this.#next = next;
@@ -79,5 +79,9 @@ class ExpressProcessing implements NodeProcessing {
 
   proceed(): void {
     this.#next();
+  }
+
+  fail(error: unknown): void {
+    this.#next(error);
   }
 }

@@ -73,7 +73,7 @@ export function fastifyIdempotency<Incoming extends FastifyRequestLike = Fastify
         const decision = rules.decide(request, raw.method ?? '', headOf(raw));
         // `reply.callNotFound()` runs the hooks again, which would wait for the first run: a deadlock.
         if (decision.type === 'pass' || hasSeen(raw)) return done();
-        serveNode(rules, decision, new FastifyProcessing(request, reply, done)).catch(done);
+        serveNode(rules, decision, new FastifyProcessing(request, reply, done));
       },
     );
     fastify.addHook('onClose', async () => rules.controls.close());
@@ -91,9 +91,13 @@ class FastifyProcessing implements NodeProcessing {
   readonly to: NodeResponse;
   readonly #request: FastifyRequestLike;
   readonly #reply: FastifyReplyLike;
-  readonly #done: () => void;
+  readonly #done: (error?: unknown) => void;
 
-  constructor(request: FastifyRequestLike, reply: FastifyReplyLike, done: () => void) {
+  constructor(
+    request: FastifyRequestLike,
+    reply: FastifyReplyLike,
+    done: (error?: unknown) => void,
+  ) {
     this.from = request.raw;
     this.to = reply.raw;
     this.#request = request;
@@ -107,6 +111,10 @@ class FastifyProcessing implements NodeProcessing {
 
   proceed(): void {
     this.#done();
+  }
+
+  fail(error: unknown): void {
+    this.#done(error);
   }
 
   headersBefore(): ReturnType<NodeResponse['getHeaders']> {

@@ -22,24 +22,24 @@ export function payloadOfParsed(parsed: unknown): Payload {
  *
  * @throws {TypeError | RangeError} if the body was parsed and is not a JSON value.
  */
-export async function fingerprintOf(
+export function fingerprintOf(
   { search, headers }: { readonly search: string; readonly headers: HeaderReader },
   payload: Payload,
   identity: IdentityLike,
-): Promise<string> {
+): string | Promise<string> {
   const scope = [search, mediaType(headers.get('content-type'))];
   if ('parsed' in payload) {
     const key = unlessEmpty(() => keyOf(payload.parsed, identity)) ?? keyOf(payload.parsed);
     return scoped(scope, key);
   }
-  const content = { headers, body: payload.body, form: undefined };
-  try {
-    return scoped(scope, await keyOfBody(content, identity));
-  } catch (error) {
-    // Nested too deeply, or without the fields of its identity. The handler judges such a body.
-    if (codeOf(error) === undefined) throw error;
-    return scoped(scope, sha256Hex(payload.body));
-  }
+  return keyOfBody({ headers, body: payload.body, form: undefined }, identity).then(
+    (key) => scoped(scope, key),
+    (error) => {
+      // Nested too deeply, or without the fields of its identity. The handler judges such a body.
+      if (codeOf(error) === undefined) throw error;
+      return scoped(scope, sha256Hex(payload.body));
+    },
+  );
 }
 
 /** Returns `undefined` if the fields of the identity are missing. */

@@ -1,9 +1,9 @@
-import { LRUCache } from 'lru-cache';
 import { fail } from '../errors/errors.js';
 import { readOptions } from '../options/read.js';
 import { byteCount, func, type OptionsOf, specs, wholeNumber } from '../options/spec.js';
 import { steadyClockMs } from '../runtime/runtime.js';
 import { alsoAtOnce } from './at-once.js';
+import { FinishedRecords } from './memory/finished-records.js';
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from './store.js';
 import * as transition from './transition.js';
 import { Watchers } from './watchers.js';
@@ -55,11 +55,8 @@ class MemoryStore implements Store {
   readonly #clock: () => number;
   /** The running records, each with the running record that it took over, if any. */
   readonly #running = new Map<string, transition.StoredRecord>();
-  /**
-   * The finished records, oldest first. They are only peeked at, which does not reorder them. The
-   * finished record of a key that runs again stays here and still counts.
-   */
-  readonly #finished: LRUCache<string, StoreRecord>;
+  /** The finished records. That of a key that runs again stays here and still counts. */
+  readonly #finished = new FinishedRecords((record) => this.#noteToken(record));
   /** The largest fencing token of the deleted records. */
   #highestToken = 0;
   readonly #watchers = new Watchers();
@@ -68,12 +65,6 @@ class MemoryStore implements Store {
     this.#maxEntries = maxEntries;
     this.#maxBytes = maxBytes;
     this.#clock = clock;
-    this.#finished = new LRUCache({
-      max: maxEntries,
-      maxSize: maxBytes,
-      sizeCalculation: ({ payload }) => Math.max(1, (payload as Uint8Array).length),
-      dispose: (record) => this.#noteToken(record),
-    });
   }
 
   static {
@@ -92,23 +83,24 @@ class MemoryStore implements Store {
     if (record === undefined) {
       return { claimed: false, record: transition.withoutFormer(old as StoreRecord), nowMs };
     }
-    if (old === undefined && !this.#makeRoom(nowMs)) {
+    if (old !== undefined) {
+      this.#noteToken(this.#running.get(key));
+      if (transition.unexpired(old, nowMs) === undefined) this.#finished.delete(key);
+    } else if (!this.#makeRoom(nowMs)) {
       fail(
         RangeError,
         'SAMEKEY_STORE_FULL',
         `Cannot claim the key: all ${this.#maxEntries} records of the memory store are running, wanted a larger maxEntries`,
       );
     }
-    this.#noteToken(this.#running.get(key));
-    if (transition.unexpired(old, nowMs) === undefined) this.#finished.delete(key);
     this.#setRunning(key, record);
     return { claimed: true, record: transition.withoutFormer(record), nowMs };
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
-    const record = transition.renewed(this.#get(key), owner, leaseMs, this.#clock());
+    const record = transition.renewed(this.#running.get(key), owner, leaseMs, this.#clock());
     if (record === undefined) return false;
-    this.#setRunning(key, record);
+    this.#running.set(key, record);
     if (leaseMs === 0) this.#watchers.notify(key);
     return true;
   }
@@ -119,7 +111,7 @@ class MemoryStore implements Store {
 
   completeAtOnce(key: string, owner: string, completion: Completion): boolean {
     const nowMs = this.#clock();
-    const old = this.#get(key);
+    const old = this.#current(key);
     // A copy: it uses no more memory than its bytes, and the caller cannot change it.
     const payload = new Uint8Array(completion.payload);
     const record = transition.completed(old, owner, { ...completion, payload }, nowMs);
@@ -134,7 +126,7 @@ class MemoryStore implements Store {
       }
       this.#running.delete(key);
       this.#sweep(nowMs);
-      this.#finished.set(key, record);
+      this.#addFinished(key, record);
       this.#watchers.notify(key);
     }
     return true;
@@ -149,7 +141,7 @@ class MemoryStore implements Store {
       this.#setRunning(key, former);
     } else {
       this.#remove(key);
-      if (former !== undefined) this.#finished.set(key, former);
+      if (former !== undefined) this.#addFinished(key, former);
     }
     this.#watchers.notify(key);
     return true;
@@ -157,12 +149,12 @@ class MemoryStore implements Store {
 
   async read(key: string): Promise<{ record: StoreRecord | undefined; nowMs: number }> {
     const nowMs = this.#clock();
-    const record = transition.unexpired(this.#get(key), nowMs);
+    const record = transition.unexpired(this.#current(key), nowMs);
     return { record: record && transition.withoutFormer(record), nowMs };
   }
 
   async evict(key: string): Promise<boolean> {
-    if (!transition.isEvictable(this.#get(key), this.#clock())) return false;
+    if (!transition.isEvictable(this.#current(key), this.#clock())) return false;
     this.#remove(key);
     this.#watchers.notify(key);
     return true;
@@ -175,7 +167,7 @@ class MemoryStore implements Store {
   async *list({ limit = Number.POSITIVE_INFINITY } = {}) {
     const nowMs = this.#clock();
     let count = 0;
-    for (const records of [this.#running, this.#finishedByAge()]) {
+    for (const records of [this.#running, this.#finished]) {
       for (const [key, record] of records) {
         if (count >= limit) return;
         if (record.state !== 'running' && this.#running.has(key)) continue;
@@ -188,9 +180,14 @@ class MemoryStore implements Store {
 
   async close(): Promise<void> {}
 
+  #current(key: string): transition.StoredRecord | undefined {
+    return this.#running.get(key) ?? this.#finished.get(key);
+  }
+
+  /** Returns the current record with all those behind it. */
   #get(key: string): transition.StoredRecord | undefined {
     const running = this.#running.get(key);
-    const finished = this.#finished.peek(key);
+    const finished = this.#finished.get(key);
     if (running === undefined || finished === undefined) return running ?? finished;
     const takenOver = running.former && transition.withFormer(finished, running.former);
     return transition.withFormer(takenOver ?? finished, running);
@@ -203,8 +200,10 @@ class MemoryStore implements Store {
     this.#running.set(key, transition.withFormer(takenOver, record));
   }
 
-  #finishedByAge(): Iterable<[string, StoreRecord]> {
-    return this.#finished.rentries() as Iterable<[string, StoreRecord]>;
+  /** Stores the newest finished record, and drops the oldest if there are too many bytes. */
+  #addFinished(key: string, record: StoreRecord): void {
+    this.#finished.add(key, record);
+    while (this.#finished.byteCount > this.#maxBytes) this.#finished.deleteOldest();
   }
 
   #remove(key: string): void {
@@ -221,7 +220,7 @@ class MemoryStore implements Store {
   #makeRoom(nowMs: number): boolean {
     // More than one may have to go: a key that runs again counts twice.
     while (this.#running.size + this.#finished.size >= this.#maxEntries) {
-      if (this.#finished.pop() === undefined) return this.#removeExpired(nowMs);
+      if (!this.#finished.deleteOldest()) return this.#removeExpired(nowMs);
     }
     return true;
   }
@@ -243,10 +242,8 @@ class MemoryStore implements Store {
   /** Deletes a few expired records. */
   #sweep(nowMs: number): void {
     for (let left = SWEPT_PER_WRITE; left > 0; left--) {
-      const { value: key } = this.#finished.rkeys().next();
-      if (key === undefined) return;
-      if (transition.unexpired(this.#finished.peek(key), nowMs) !== undefined) return;
-      this.#finished.delete(key);
+      if (transition.unexpired(this.#finished.oldest, nowMs) !== undefined) return;
+      if (!this.#finished.deleteOldest()) return;
     }
   }
 }

@@ -2,9 +2,15 @@ import { fail, nameOf } from '../errors/errors.js';
 import { readOptions } from '../options/read.js';
 import { type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { toOneLine } from './one-line.js';
-import { type Argument, type Connection, type RedisClient, toConnection } from './redis/client.js';
+import {
+  type Argument,
+  type Connection,
+  copyBehind,
+  type RedisClient,
+  toConnection,
+} from './redis/client.js';
 import { isOneServer } from './redis/one-server.js';
-import { DEFAULT_PREFIX, toRecord } from './redis/record-text.js';
+import { DEFAULT_PREFIX, lengthOfLines, toRecord } from './redis/record-text.js';
 import { ScriptRunner } from './redis/script-runner.js';
 import type { ScriptName } from './redis/scripts.js';
 import { verifyClient, withTimeLimit } from './redis/self-check.js';
@@ -87,6 +93,8 @@ class RedisStore implements Store {
   /** The prefix as the server sees it, known after the self-check. */
   #serverPrefix: Promise<string> | undefined;
   #isVerified = false;
+  /** Of the last claim. The fingerprints of a program mostly have one length. */
+  #fingerprintLength = 0;
 
   constructor(connection: Connection, prefix: string) {
     this.#connection = connection;
@@ -102,9 +110,8 @@ class RedisStore implements Store {
     }
   }
 
-  async claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
-    if (!this.#isVerified) await this.#verifiedPrefix();
-    return this.#claim(key, request);
+  claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
+    return this.#whenVerified(() => this.#claim(key, request));
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
@@ -112,11 +119,12 @@ class RedisStore implements Store {
     return this.#decide('renew', key, [toOneLine(owner), String(leaseMs)]);
   }
 
-  async complete(key: string, owner: string, completion: Completion): Promise<boolean> {
-    // Copied now: the client may send it later, after it has reconnected.
-    const payload = new Uint8Array(completion.payload);
-    if (!this.#isVerified) await this.#verifiedPrefix();
-    return this.#complete(key, owner, { ...completion, payload });
+  complete(key: string, owner: string, completion: Completion): Promise<boolean> {
+    // The program may change the payload before the client has passed the self-check.
+    const kept = this.#isVerified
+      ? completion
+      : { ...completion, payload: new Uint8Array(completion.payload) };
+    return this.#whenVerified(() => this.#complete(key, owner, kept));
   }
 
   async release(key: string, owner: string): Promise<boolean> {
@@ -164,41 +172,60 @@ class RedisStore implements Store {
     this.#subscriptions?.close();
   }
 
-  async #claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
-    const [timeUs, reply] = (await this.#turns.send({
+  /** Almost every step finds a verified client, and then makes no promise of its own. */
+  #whenVerified<T>(step: () => Promise<T>): Promise<T> {
+    if (!this.#isVerified) return this.#verifiedPrefix().then(step);
+    try {
+      return step();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
+    const own = claimantOf(request);
+    this.#fingerprintLength = own[1].length;
+    return this.#turns.send({
       script: 'claim',
       key: this.#prefix + key,
       common: termsOf(request),
-      own: claimantOf(request),
-    })) as readonly [number, unknown];
-    const nowMs = Math.floor(timeUs / 1000);
-    if (isOne(reply)) return { claimed: true, record: newRecord(request, timeUs), nowMs };
-    const [claimed, value] = listOf(reply, 2);
-    return { claimed: Number(claimed) === 1, record: recordIn(value), nowMs };
+      own,
+      read(reply, timeUs) {
+        const nowMs = Math.floor(timeUs / 1000);
+        if (isOne(reply)) return { claimed: true, record: newRecord(request, timeUs), nowMs };
+        const [claimed, value] = listOf(reply, 2);
+        return { claimed: Number(claimed) === 1, record: recordIn(value), nowMs };
+      },
+    });
   }
 
-  async #complete(
+  #complete(
     key: string,
     owner: string,
     { state, codec, payload, ttlMs }: Completion,
   ): Promise<boolean> {
+    const ownerLine = toOneLine(owner);
+    const codecLine = toLine(codec);
+    const room = lengthOfLines(state, ownerLine, this.#fingerprintLength, codecLine);
+    // Copied now: the client may send it later, after it has reconnected.
+    const text = copyBehind(room, payload);
     const call = {
       script: 'complete',
       key: this.#prefix + key,
-      common: [state, toLine(codec), String(ttlMs)],
-      own: [toOneLine(owner), payload],
+      common: [state, codecLine, String(ttlMs), String(room)],
+      own: [ownerLine, text],
+      read: isOne,
     } as const;
-    try {
-      return isOne(await this.#turns.send(call, payload.length));
-    } catch (error) {
-      if (payload.length < LEAST_BULK_LIMIT) throw error;
-      if (!isTooLong(error) && !(await this.#isOverLimit(key, payload))) throw error;
+    const completed = this.#turns.send(call, text.length);
+    if (text.length < LEAST_BULK_LIMIT) return completed;
+    return completed.catch(async (error) => {
+      if (!isTooLong(error) && !(await this.#isOverLimit(key, text.length))) throw error;
       return fail(
         RangeError,
         'SAMEKEY_STORE_FULL',
         `Cannot store a result in Redis: it takes ${payload.length} bytes, wanted at most the server's proto-max-bulk-len`,
       );
-    }
+    });
   }
 
   /**
@@ -206,10 +233,10 @@ class RedisStore implements Store {
    * a too long command before it reads the reply: it reports a lost connection. Without the
    * permission to ask, the answer is no.
    */
-  async #isOverLimit(key: string, payload: Uint8Array): Promise<boolean> {
+  async #isOverLimit(key: string, byteCount: number): Promise<boolean> {
     try {
       const command = ['CONFIG', 'GET', 'proto-max-bulk-len'];
-      return payload.length > limitIn(await this.#connection.send(this.#prefix + key, command));
+      return byteCount > limitIn(await this.#connection.send(this.#prefix + key, command));
     } catch {
       return false;
     }
@@ -263,9 +290,7 @@ class RedisStore implements Store {
     const redisKeys = keys.map((key) => this.#prefix + key) as [string, ...string[]];
     const own = keys.flatMap(() => claimantOf(PROBE));
     const reply = await this.#scripts.run('claim', redisKeys, [...termsOf(PROBE), ...own]);
-    return repliesIn('claim', reply, keys.length).every((each) =>
-      isOne((each as readonly unknown[])[1]),
-    );
+    return repliesIn(reply, keys.length).slice(1).every(isOne);
   }
 }
 
@@ -288,7 +313,7 @@ const termsOf = ({ leaseMs, ttlMs, takeUnknown, takeFinished }: ClaimRequest): s
 ];
 
 /** The arguments of a claim for its key. */
-const claimantOf = ({ owner, fingerprint }: ClaimRequest): string[] => [
+const claimantOf = ({ owner, fingerprint }: ClaimRequest): [string, string] => [
   toOneLine(owner),
   fingerprint === undefined ? '' : toLine(fingerprint),
 ];
@@ -312,13 +337,8 @@ function newRecord(request: ClaimRequest, timeUs: number): StoreRecord {
   };
 }
 
-/** Returns what the reply to a command says about each of its keys: for claims with the time. */
-function repliesIn(script: ScriptName, reply: unknown, count: number): readonly unknown[] {
-  if (script !== 'claim') return listOf(reply, count);
-  const [time, ...replies] = listOf(reply, 1 + count);
-  const timeUs = Number(time);
-  return replies.map((each) => [timeUs, each]);
-}
+/** The reply to a claim or a completion of `count` keys begins with the time. */
+const repliesIn = (reply: unknown, count: number) => listOf(reply, 1 + count);
 
 /** A client may be set to give numbers as text. */
 const isOne = (reply: unknown) => !Array.isArray(reply) && Number(reply) === 1;

@@ -79,11 +79,9 @@ if clock and #KEYS > 1 then return redis.error_reply('ERR each key has a clock o
 local time = clock and {string.match(clock, '(%d+) (%d+)')} or ${time}`,
     )
     .split("'PX', ")
-    .join("'PX', clock and '3600000' or ")
-    .split("'PXAT', ")
-    .join("'PXAT', clock and '4102444800000' or ");
+    .join("'PX', clock and '3600000' or ");
   const isClocked = clocked.includes("GET', 'clock:");
-  const isExpiring = /'PX(?:AT)?'(?!, clock)/.test(clocked);
+  const isExpiring = clocked.split("'PX'").length > clocked.split("'PX', clock").length;
   if (isClocked === (name === 'name') || isExpiring) {
     throw new Error(`Cannot set the clock of the script ${name}: ${clocked}`);
   }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { expect, it } from 'vitest';
 import { idempotentFetch } from '../../src/fetch/fetch.js';
+import { readReceived } from '../../src/response/arrived.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { startUpstream } from '../servers/upstream.js';
 
@@ -88,3 +89,21 @@ it.each(BODIES)(
     await upstream.stop();
   },
 );
+
+it.each([
+  ['a short body', true],
+  ['no body', true],
+  ['an empty body', true],
+  ['a body without a length', true],
+  ['events', true],
+  ['two pieces', false],
+  ['a body that is cut', false],
+])('%s: that all of it came with its head is %s', async (name, isWhole) => {
+  const answer = BODIES.find(([each]) => each === name)?.[1];
+  const upstream = await startUpstream((_request, response) => answer?.(response));
+  const { body } = await fetch(upstream.url, { method: 'POST', body: '{}' });
+  const arrived = await readReceived(body, 1e6);
+  expect(arrived.isWhole).toBe(isWhole);
+  arrived.cancel();
+  await upstream.stop();
+});

@@ -2,7 +2,7 @@ import { fail } from '../../errors/errors.js';
 import { LazyAbort } from '../../once/abort.js';
 import type { ResponseData } from '../../response/response-data.js';
 import { type Payload, payloadOfParsed } from '../payload.js';
-import type { Decision, IdempotencyRules } from '../rules.js';
+import type { Decision, IdempotencyRules, IdempotentRequest } from '../rules.js';
 import { peekBody } from './body.js';
 import { Capture } from './capture.js';
 import { keepAsDictionary } from './dictionary.js';
@@ -19,6 +19,8 @@ export interface NodeProcessing {
   parsed(): unknown;
   /** Runs the handler, whose response is captured from then on. */
   proceed(): void;
+  /** Passes an error on to the framework. */
+  fail(error: unknown): void;
   /** Headers that were set before for the response, if they are not on `to`. */
   headersBefore?(): ReturnType<NodeResponse['getHeaders']>;
   /** Called before a response is written that the handler did not produce for this request. */
@@ -43,64 +45,134 @@ export function seenOnce(): (from: NodeRequest) => boolean {
   };
 }
 
-/** Answers a request of `node:http`. Rejects with the error that the framework must handle. */
-export async function serveNode<Incoming>(
+/** Answers a request of `node:http`. */
+export function serveNode<Incoming>(
   rules: IdempotencyRules<Incoming>,
   decision: Exclude<Decision, { readonly type: 'pass' }>,
   processing: NodeProcessing,
-): Promise<void> {
-  const { from, to } = processing;
+): void {
   // The client disconnected while earlier middleware ran.
-  if (to.destroyed) return;
-  const client = new LazyAbort();
-  let isWritten = false;
-  to.on('close', () => {
-    if (!isWritten) client.abort(new DOMException('The client has hung up', 'AbortError'));
-  });
-  let capture: Capture | undefined;
-  let hasBegun = false;
-  try {
-    let response: ResponseData;
-    if (decision.type === 'refuse') {
-      ({ response } = decision);
-    } else {
-      const payload = payloadOf(processing, rules.maxBodyBytes);
-      const whole = payload instanceof Promise ? await payload : payload;
-      if (whole === undefined) {
-        response = rules.bodyTooLarge();
-      } else {
-        const disconnect = HiddenDisconnect.of(from);
-        let isFirst = false;
-        try {
-          response = await rules.respond(decision.request, {
-            payload: whole,
-            signal: client,
-            headersBefore: linesSet(processing.headersBefore?.() ?? to.getHeaders()),
-            onStart: () => {
-              isFirst = true;
-            },
-            run: (abort) => {
-              capture = new Capture(from, to, disconnect, abort, client.aborted);
-              processing.proceed();
-              return capture.response;
-            },
-          });
-        } finally {
-          // The handler of the first request may still run after its client has disconnected.
-          if (capture === undefined && !(isFirst && client.aborted)) disconnect.reveal();
-        }
+  if (processing.to.destroyed) return;
+  const exchange = new NodeExchange(processing);
+  if (decision.type === 'refuse') exchange.answer(decision.response);
+  else exchange.process(rules, decision.request);
+}
+
+/**
+ * A request of `node:http` until it is answered. Hundreds of duplicates may wait, and each holds it, so it
+ * has methods instead of an async function with closures, whose frame takes 0.5 KB.
+ */
+class NodeExchange {
+  readonly signal = new LazyAbort();
+  readonly #processing: NodeProcessing;
+  #disconnect: HiddenDisconnect | undefined;
+  #capture: Capture | undefined;
+  #isFirst = false;
+  #hasBegun = false;
+  #isWritten = false;
+
+  constructor(processing: NodeProcessing) {
+    this.#processing = processing;
+    processing.to.on('close', () => {
+      if (this.#isWritten) return;
+      this.signal.abort(new DOMException('The client has hung up', 'AbortError'));
+    });
+  }
+
+  process<Incoming>(rules: IdempotencyRules<Incoming>, request: IdempotentRequest): void {
+    const respond = (payload: Payload | undefined) => {
+      try {
+        if (payload === undefined) this.answer(rules.bodyTooLarge());
+        else this.#respond(rules, request, payload);
+      } catch (error) {
+        this.#reveal();
+        this.#fail(error);
       }
+    };
+    try {
+      const payload = payloadOf(this.#processing, rules.maxBodyBytes);
+      if (payload instanceof Promise) payload.then(respond, (error) => this.#fail(error));
+      else respond(payload);
+    } catch (error) {
+      this.#fail(error);
     }
-    if (capture === undefined) processing.onReplay?.();
-    hasBegun = true;
-    const writing = writeResponse(response, from, to, capture);
-    if (writing !== undefined) await writing;
-    isWritten = true;
-  } catch (error) {
-    if (client.aborted) return;
-    if (capture === undefined && !hasBegun) throw error;
+  }
+
+  #respond<Incoming>(
+    rules: IdempotencyRules<Incoming>,
+    request: IdempotentRequest,
+    payload: Payload,
+  ): void {
+    const { from, to } = this.#processing;
+    const before = this.#processing.headersBefore?.() ?? to.getHeaders();
+    this.#disconnect = HiddenDisconnect.of(from);
+    rules
+      .respond(request, {
+        payload,
+        signal: this.signal,
+        headersBefore: linesSet(before),
+        onStart: () => {
+          this.#isFirst = true;
+        },
+        run: (abort) => this.#run(abort),
+      })
+      .then(
+        (response) => {
+          this.#reveal();
+          this.answer(response);
+        },
+        (error) => {
+          this.#reveal();
+          this.#fail(error);
+        },
+      );
+  }
+
+  #run(abort: LazyAbort): Promise<ResponseData> {
+    const { from, to } = this.#processing;
+    const capture = new Capture(
+      from,
+      to,
+      this.#disconnect as HiddenDisconnect,
+      abort,
+      this.signal.aborted,
+    );
+    this.#capture = capture;
+    this.#processing.proceed();
+    return capture.response;
+  }
+
+  /** The handler of the first request may still run after its client has disconnected. */
+  #reveal(): void {
+    if (this.#capture !== undefined || (this.#isFirst && this.signal.aborted)) return;
+    this.#disconnect?.reveal();
+  }
+
+  answer(response: ResponseData): void {
+    const { from, to } = this.#processing;
+    try {
+      if (this.#capture === undefined) this.#processing.onReplay?.();
+      this.#hasBegun = true;
+      const writing = writeResponse(response, from, to, this.#capture);
+      if (writing === undefined) this.#isWritten = true;
+      else {
+        writing.then(
+          () => {
+            this.#isWritten = true;
+          },
+          (error) => this.#fail(error),
+        );
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.signal.aborted) return;
+    if (this.#capture === undefined && !this.#hasBegun) this.#processing.fail(error);
     // The head is sent. Cutting the connection tells the client that the body is incomplete.
-    (capture?.wire ?? to).destroy();
+    else (this.#capture?.wire ?? this.#processing.to).destroy();
   }
 }
 

@@ -126,13 +126,26 @@ export function toConnection(client: RedisClient): Connection {
 
 /** The `Buffer` class of Node.js, where these clients run. */
 interface BufferClass {
+  allocUnsafe(length: number): Uint8Array;
+  isBuffer(bytes: unknown): boolean;
   from(buffer: ArrayBufferLike, byteOffset: number, byteLength: number): Uint8Array;
 }
 const bufferClass = () => (globalThis as unknown as { Buffer: BufferClass }).Buffer;
 
 function toBuffer(bytes: Argument): Argument {
-  if (typeof bytes === 'string') return bytes;
+  if (typeof bytes === 'string' || bufferClass().isBuffer(bytes)) return bytes;
   return bufferClass().from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * Returns a copy behind `room` zeros. A `Buffer` of less than 4 KiB takes a part of a common
+ * `ArrayBuffer`, so it is made in a third of the time of a `Uint8Array`.
+ */
+export function copyBehind(room: number, payload: Uint8Array): Uint8Array {
+  const copy = bufferClass().allocUnsafe(room + payload.length);
+  copy.fill(0, 0, room);
+  copy.set(payload, room);
+  return copy;
 }
 
 function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {

@@ -13,9 +13,9 @@ interface Steps {
 /**
  * Whether one command may be about any keys: the client talks to one server. In a cluster each
  * command goes to the node of its first key. A proxy in front of several servers (twemproxy, Envoy)
- * does the same without an error: records would be written where nobody looks for them. The server
- * must therefore say in `INFO` what it is, and records that were written by one command must be
- * found one by one.
+ * does the same without an error: records would be on a server that is not asked for them. The
+ * server must therefore say in `INFO` what it is, and records that were written by one command must
+ * be found one by one.
  */
 export async function isOneServer(
   connection: Connection,

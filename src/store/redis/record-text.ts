@@ -72,6 +72,24 @@ function refuse(): never {
   );
 }
 
+/** A fencing token until the year 2286: microseconds since 1970. */
+const TOKEN_DIGITS = 16;
+const MS_DIGITS = 13;
+
+/**
+ * Returns how many characters the lines of the finished record of a first attempt have before its
+ * payload. The caller guesses `fingerprintLength`.
+ */
+export function lengthOfLines(
+  state: string,
+  owner: string,
+  fingerprintLength: number,
+  codec: string,
+): number {
+  const numbers = TOKEN_DIGITS + '1'.length + 4 * MS_DIGITS;
+  return state.length + owner.length + numbers + fingerprintLength + codec.length + LINE_COUNT;
+}
+
 function fromLine(line: string | undefined): string | undefined {
   return line === undefined || line === '' ? undefined : fromOneLine(line);
 }

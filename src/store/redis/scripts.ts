@@ -62,25 +62,13 @@ end
 const PUBLISH = `redis.pcall('PUBLISH', key, '')`;
 
 /**
- * `SET` with the moment of the expiry. A `PX` is rewritten to it for the replicas, even if there are
- * none: that takes a third of the time of the `SET`.
- */
-const EXPIRY = `
-local is_7 = (redis.REDIS_VERSION_NUM or 0) >= 0x070000
-local function expiry(ends)
-  if is_7 then return 'PXAT', string.format('%.0f', math.max(now + 1, ends)) end
-  return 'PX', string.format('%.0f', math.max(1, ends - now))
-end
-`;
-
-/**
  * leaseMs, ttlMs, takeUnknown, takeFinished; then owner and fingerprint for each key → the time in
  * microseconds; then for each key 1 for a new record, or whether it was claimed and the record.
  *
- * Almost every key is new, and a new key needs neither `GET` nor the lines of a record. The caller
- * knows what the script writes for it, except for the time.
+ * Almost every key is new. The script takes a new key without `GET`, and returns no lines for it: the
+ * caller knows them, except for the time.
  */
-const CLAIM = `${TIME}${EXPIRY}
+const CLAIM = `${TIME}
 local token_now = time[1] * 1000000 + time[2]
 local lease_now = now + ARGV[1]
 local expires_now = now + math.max(ARGV[1], ARGV[2])
@@ -115,20 +103,17 @@ local function decide(key, value, by, by_fingerprint)
 end
 local middle = string.format('\\n%.0f\\n1\\n', token_now)
 local ending = string.format('\\n%.0f\\n%.0f\\n%.0f\\n\\n\\n', now, lease_now, expires_now)
-local px, ttl = expiry(expires_now)
+local ttl = string.format('%.0f', math.max(1, expires_now - now))
 local call = redis.call
 local replies = {token_now}
 for at, key in ipairs(KEYS) do
   local by, by_fingerprint = ARGV[3 + 2 * at], ARGV[4 + 2 * at]
   local new = 'running\\n' .. by .. middle .. by_fingerprint .. ending
-  local value, reply
-  if is_7 then
-    value = call('SET', key, new, px, ttl, 'NX', 'GET')
-  elseif not call('SET', key, new, px, ttl, 'NX') then
-    value = call('GET', key)
+  local reply = 1
+  if not call('SET', key, new, 'PX', ttl, 'NX') then
+    reply = decide(key, call('GET', key), by, by_fingerprint)
+    if reply.err then return reply end
   end
-  reply = value and decide(key, value, by, by_fingerprint) or 1
-  if value and reply.err then return reply end
   replies[1 + at] = reply
 end
 return replies
@@ -145,16 +130,21 @@ return 1
 `;
 
 /**
- * state, codec, ttlMs; then owner and payload for each key → whether it was completed, for each key.
+ * state, codec, ttlMs, room; then owner and text for each key → the time in milliseconds; then
+ * whether it was completed, for each key. A text is `room` bytes that mean nothing and the payload.
  *
  * A record that is still as its claim or a renewal wrote it keeps its first seven lines. It ends
- * with the first empty lines, so no former record follows it. All others take the long way: also
- * those of a user who may not run `MGET`, which takes a third of the time of `GET`. The keys differ,
+ * with the first empty lines, so no former record follows it. If the caller has guessed the length
+ * of the new lines, they take the place of the room: Lua would hash a text that it puts together,
+ * which takes longer than a second command. 32 payloads of 1 KiB take 12 % less, of 8 KiB 22 %.
+ *
+ * `MGET` takes a third of the time of `GET`, but the user may lack the permission. The keys differ,
  * so no write of the script changes what `MGET` has read.
  */
-const COMPLETE = `${TIME}${EXPIRY}
+const COMPLETE = `${TIME}
 local new_expires = now + ARGV[3]
 local finished = string.format('%.0f', now)
+local room = tonumber(ARGV[4])
 local function decide(key, value, by, payload)
   ${RECORD}${WRITE}
   if not current or owner ~= by then return 0 end
@@ -166,23 +156,26 @@ local function decide(key, value, by, payload)
   return 1
 end
 local ending = string.format('%.0f', new_expires) .. '\\n' .. finished .. '\\n' .. ARGV[2] .. '\\n'
-local px, ttl = expiry(new_expires)
+local ttl = string.format('%.0f', math.max(1, new_expires - now))
 local call, find, sub = redis.call, string.find, string.sub
 local values = redis.pcall('MGET', unpack(KEYS))
-local replies = {}
+local replies = {now}
 for at, key in ipairs(KEYS) do
-  local by, payload = ARGV[2 + 2 * at], ARGV[3 + 2 * at]
-  local value = values[at]
-  local head = 'running\\n' .. by .. '\\n'
-  if value and find(value, head, 1, true) == 1
-    and find(value, '\\n\\n\\n', #head, true) == #value - 2 and sub(value, -17, -17) == '\\n'
+  local by, text = ARGV[3 + 2 * at], ARGV[4 + 2 * at]
+  local value = values[at] or call('GET', key)
+  local before = 'running\\n' .. by .. '\\n'
+  if value and sub(value, 1, #before) == before
+    and find(value, '\\n\\n\\n', #before, true) == #value - 2 and sub(value, -17, -17) == '\\n'
     and (tonumber(sub(value, -16, -4)) or 0) > now then
-    call('SET', key, ARGV[1] .. sub(value, 8, -17) .. ending .. payload, px, ttl)
-    replies[at] = 1
+    local head = ARGV[1] .. sub(value, 8, -17) .. ending
+    local is_written = #head == room and call('SET', key, text, 'PX', ttl)
+      and type(redis.pcall('SETRANGE', key, 0, head)) == 'number'
+    if not is_written then call('SET', key, head .. sub(text, room + 1), 'PX', ttl) end
+    replies[1 + at] = 1
   else
-    local reply = decide(key, call('GET', key), by, payload)
+    local reply = decide(key, value, by, sub(text, room + 1))
     if type(reply) == 'table' then return reply end
-    replies[at] = reply
+    replies[1 + at] = reply
   end
 end
 return replies

@@ -3,25 +3,28 @@ import type { Argument } from './client.js';
 import type { ScriptRunner } from './script-runner.js';
 import type { ScriptName } from './scripts.js';
 
-/** Most of one command: the server answers nobody else while it runs. */
+/** The largest number of keys in one command. A server runs one command at a time. */
 const MAX_CALLS = 64;
 /** The texts and payloads of one command. A larger payload has a command of its own. */
 const MAX_BYTES = 64 * 1024;
 
-/** One call of a step for one key. */
-export interface Call {
+/** One call of a step for one key, which resolves to a `T`. */
+export interface Call<T> {
   readonly script: ScriptName;
   readonly key: string;
   /** The arguments that all calls of one command have in common. */
   readonly common: readonly string[];
   /** The arguments of this key. */
   readonly own: readonly Argument[];
+  /** Reads the reply about this key, and the time that the command has replied. */
+  readonly read: (reply: unknown, time: number) => T;
 }
 
 interface Pending {
   readonly key: string;
   readonly own: readonly Argument[];
-  readonly resolve: (reply: unknown) => void;
+  readonly read: (reply: unknown, time: number) => unknown;
+  readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -45,8 +48,8 @@ const isReply = (error: unknown): error is Error =>
  */
 export class Turns {
   readonly #scripts: ScriptRunner;
-  /** Takes the reply to a command apart. */
-  readonly #repliesIn: (script: ScriptName, reply: unknown, count: number) => readonly unknown[];
+  /** Returns the reply to a command: the time, then a reply about each of its keys. */
+  readonly #repliesIn: (reply: unknown, count: number) => readonly unknown[];
   readonly #groups = new Map<string, Group>();
   readonly #keys = new Set<string>();
   /** Whether one command may be about several keys. */
@@ -54,17 +57,17 @@ export class Turns {
 
   constructor(
     scripts: ScriptRunner,
-    repliesIn: (script: ScriptName, reply: unknown, count: number) => readonly unknown[],
+    repliesIn: (reply: unknown, count: number) => readonly unknown[],
   ) {
     this.#scripts = scripts;
     this.#repliesIn = repliesIn;
   }
 
-  send({ script, key, common, own }: Call, payloadBytes = 0): Promise<unknown> {
-    this.sendEarlier(key);
-    if (!this.isSharing || payloadBytes > MAX_BYTES) return this.#sendOne(script, common, key, own);
+  send<T>(call: Call<T>, payloadBytes = 0): Promise<T> {
+    this.sendEarlier(call.key);
+    if (!this.isSharing || payloadBytes > MAX_BYTES) return this.#sendOne(call);
     return new Promise((resolve, reject) => {
-      const call = { key, own, resolve, reject };
+      const { script, key, common, own, read } = call;
       const name = `${script} ${common.join('\n')}`;
       let group = this.#groups.get(name);
       if (group !== undefined) {
@@ -78,10 +81,11 @@ export class Turns {
       }
       if (this.#keys.size === 0) afterEvents(() => this.#sendAll());
       this.#keys.add(key);
+      const pending = { key, own, read, resolve, reject };
       if (group === undefined) {
-        this.#groups.set(name, { script, common, calls: [call], byteCount: payloadBytes });
+        this.#groups.set(name, { script, common, calls: [pending], byteCount: payloadBytes });
       } else {
-        group.calls.push(call);
+        group.calls.push(pending);
         group.byteCount += payloadBytes;
       }
     });
@@ -100,30 +104,42 @@ export class Turns {
   }
 
   async #sendGroup({ script, common, calls }: Group): Promise<void> {
-    const keys = calls.map(({ key }) => key) as [string, ...string[]];
+    const keys: string[] = [];
+    const args: Argument[] = [...common];
+    for (const { key, own } of calls) {
+      keys.push(key);
+      args.push(...own);
+    }
     try {
-      const args = [...common, ...calls.flatMap(({ own }) => own)];
-      const reply = await this.#scripts.run(script, keys, args);
-      const replies = this.#repliesIn(script, reply, calls.length);
-      for (const [at, { resolve }] of calls.entries()) resolve(replies[at]);
+      const reply = await this.#scripts.run(script, keys as [string, ...string[]], args);
+      const replies = this.#repliesIn(reply, calls.length);
+      const time = Number(replies[0]);
+      for (const [at, call] of calls.entries()) settle(call, replies[1 + at], time);
     } catch (error) {
       if (calls.length > 1 && isReply(error)) {
         // The keys of a command must be on one node of a cluster, also behind a proxy.
         if (error.message.startsWith('CROSSSLOT')) this.isSharing = false;
-        for (const { key, own, resolve } of calls) resolve(this.#sendOne(script, common, key, own));
+        for (const { key, own, read, resolve } of calls) {
+          resolve(this.#sendOne({ script, key, common, own, read }) as never);
+        }
       } else {
         for (const { reject } of calls) reject(error);
       }
     }
   }
 
-  async #sendOne(
-    script: ScriptName,
-    common: readonly string[],
-    key: string,
-    own: readonly Argument[],
-  ): Promise<unknown> {
+  async #sendOne<T>({ script, key, common, own, read }: Call<T>): Promise<T> {
     const reply = await this.#scripts.run(script, [key], [...common, ...own]);
-    return this.#repliesIn(script, reply, 1)[0];
+    const [time, one] = this.#repliesIn(reply, 1);
+    return read(one, Number(time));
+  }
+}
+
+/** The reply about one key may be unreadable. */
+function settle({ read, resolve, reject }: Pending, reply: unknown, time: number): void {
+  try {
+    resolve(read(reply, time) as never);
+  } catch (error) {
+    reject(error);
   }
 }

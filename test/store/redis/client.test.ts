@@ -211,26 +211,29 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
     };
     const refused = (reply: unknown, record: unknown) => [(reply as ClaimReply)[0], [0, record]];
 
-    const isScript = (name: string, args: unknown[]) => /^eval/.test(name) && args.length > 3;
+    /** Of one key: the script, the number of keys, the key, the arguments. */
+    const isStep = (name: string, args: unknown[]) => /^eval/.test(name) && args.length === 9;
+    const isCompletion = (name: string, args: unknown[]) =>
+      isStep(name, args) && args[3] === 'done';
+    const isClaim = (name: string, args: unknown[]) => isStep(name, args) && args[3] !== 'done';
 
     it.each<[string, Send, RegExp]>([
       [
         'it grants every claim',
-        async (name, args, send) =>
-          isScript(name, args) && args.length === 9 ? granted(await send()) : send(),
+        async (name, args, send) => (isClaim(name, args) ? granted(await send()) : send()),
         /a key that was there was set again/,
       ],
       [
         'it sets nothing',
         async (name, args, send) =>
-          isScript(name, args) && args.length === 9
+          isClaim(name, args)
             ? refused(await send(), await client.getBuffer(args[2] as string))
             : send(),
         /a key that was absent was not set/,
       ],
       [
         'it answers every change with yes',
-        (name, args, send) => (isScript(name, args) && args.length === 8 ? [1] : send()),
+        (name, args, send) => (isCompletion(name, args) ? [Date.now(), 1] : send()),
         /a value was changed by somebody who does not own it/,
       ],
       [

@@ -1,0 +1,69 @@
+import { createServer } from 'node:http';
+import express from 'express';
+import { expect, it } from 'vitest';
+import { expressIdempotency } from '../../src/server/express.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
+import { listen, post } from './node-server.js';
+
+/** The status of a request whose body was parsed before the middleware, or was not; and what the app noticed. */
+async function outcomeOf(
+  isParsed: boolean,
+  options: { account?: () => string; claim?: Store['claim'] },
+  body = '{"item":1}',
+) {
+  const errors: unknown[] = [];
+  const store = memoryStore();
+  const { claim, account } = options;
+  if (claim !== undefined) store.claim = claim;
+  let runCount = 0;
+  const app = express();
+  const parse = express.json({ strict: false, reviver: (_, value) => (value === 7 ? 7n : value) });
+  let original: unknown;
+  let isRestored = true;
+  app.use((request, _response, next) => {
+    original = request.destroy;
+    next();
+  });
+  if (isParsed) app.use(parse);
+  app.use(expressIdempotency({ store, maxBodyBytes: 100, ...(account && { account }) }));
+  app.post('/', (_request, response) => response.send(String(++runCount)));
+  app.use(((error, request, response, _next) => {
+    errors.push(error.code);
+    isRestored = request.destroy === original;
+    response.status(500).end();
+  }) as express.ErrorRequestHandler);
+  const url = await listen(createServer(app));
+  const headers = { 'content-type': 'application/json' };
+  const { status } = await post(url, { body, headers });
+  return { status, errors, runCount, isRestored };
+}
+
+/** The handler was not called, and its request behaves as Node made it. */
+const UNCALLED = { runCount: 0, isRestored: true };
+
+const LONE_SURROGATE = () => '\ud800';
+
+it('a request whose account is no text that a key can have reaches the error handler, parsed or not', async () => {
+  const parsed = await outcomeOf(true, { account: LONE_SURROGATE });
+  expect(parsed).toEqual({ status: 500, errors: ['SAMEKEY_LONE_SURROGATE'], ...UNCALLED });
+  expect(await outcomeOf(false, { account: LONE_SURROGATE })).toEqual(parsed);
+});
+
+it('a body that is too long is refused, parsed or not', async () => {
+  const body = JSON.stringify({ note: 'x'.repeat(100) });
+  const parsed = await outcomeOf(true, {}, body);
+  expect(parsed).toEqual({ status: 413, errors: [], ...UNCALLED });
+  expect(await outcomeOf(false, {}, body)).toEqual(parsed);
+});
+
+it('a parsed body that is no JSON value is refused, and the handler is not called', async () => {
+  expect(await outcomeOf(true, {}, '{"item":7}')).toEqual({ status: 400, errors: [], ...UNCALLED });
+});
+
+it('a store that fails is told to the client, parsed or not', async () => {
+  const claim = () => Promise.reject(new Error('down'));
+  const parsed = await outcomeOf(true, { claim });
+  expect(parsed).toEqual({ status: 503, errors: [], ...UNCALLED });
+  expect(await outcomeOf(false, { claim })).toEqual(parsed);
+});
