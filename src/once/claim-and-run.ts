@@ -41,7 +41,7 @@ export interface RunOutcome {
 }
 
 /** An `await` of a promise that is settled makes no promise of its own. */
-const NEXT_TURN = Promise.resolve();
+const NEXT_TURN = /* @__PURE__ */ Promise.resolve();
 
 interface RunEnd {
   /** The run has an outcome, or has failed. */

@@ -66,8 +66,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a result that was not written counts as kept',
     file: 'once/write.ts',
-    from: "if (leftMs <= 0) return end({ type: 'unwritten' });",
-    to: 'if (leftMs <= 0) return succeed();',
+    from: "if (leftMs <= 0) return this.#end({ type: 'unwritten' });",
+    to: 'if (leftMs <= 0) return this.#succeed();',
     breaks: 'unstored results are not replayed',
     seenIn: 'a store that refuses results',
     deviations: 0,
@@ -165,7 +165,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a write that succeeds late is sent again',
     file: 'once/write.ts',
-    from: 'if (late) succeed();',
+    from: 'if (late) this.#succeed();',
     to: '',
     breaks: 'a late success counts',
     seenIn: 'one call',
