@@ -41,10 +41,12 @@ export class LateJudge {
   catchUpSoon(): void {
     if (this.#isScheduled || this.#unseen.length === 0) return;
     this.#isScheduled = true;
-    afterEvents(() => {
+    const timer = afterEvents(() => {
       this.#isScheduled = false;
       this.catchUp();
     });
+    // The body may end before, and then nothing is left to judge.
+    timer?.unref?.();
   }
 
   /** Judges all chunks that were added. */

@@ -70,14 +70,15 @@ export const randomUuid = (): string =>
 
 /**
  * Calls back after the events of this turn of the event loop, such as the requests of many connections.
- * A test's fake timers do not hold it back.
+ * A test's fake timers do not hold it back. Returns the timer, if the platform has one for this.
  */
-export const afterEvents = (callback: () => void): void => {
-  if (replacement) replacement.setTimer(callback, 0);
-  else if (platformImmediate) platformImmediate(callback);
-  else Promise.resolve().then(callback);
+export const afterEvents = (callback: () => void): Timer | undefined => {
+  if (replacement) return replacement.setTimer(callback, 0);
+  if (platformImmediate) return platformImmediate(callback);
+  Promise.resolve().then(callback);
+  return undefined;
 };
-const platformImmediate = (globalThis as { setImmediate?: (callback: () => void) => void })
+const platformImmediate = (globalThis as { setImmediate?: (callback: () => void) => Timer })
   .setImmediate;
 
 /** Resolves after `delayMs`. */

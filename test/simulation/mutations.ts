@@ -48,8 +48,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a fresh result does not replace the old one',
     file: 'store/memory.ts',
-    from: 'this.#finished.set(key, record);',
-    to: 'if (this.#finished.peek(key) === undefined) this.#finished.set(key, record);',
+    from: 'this.#finished.add(key, record);',
+    to: 'if (this.#finished.get(key) === undefined) this.#finished.add(key, record);',
     breaks: 'callers receive the stored result',
     seenIn: 'fresh, no cache',
     deviations: 0,
