@@ -6,7 +6,7 @@ import { headerIn, type ResponseData } from './response-data.js';
  *
  * @param isCoded Whether the body is still in its `content-encoding`.
  */
-export function declaredBytes(
+function declaredBytes(
   { headers, hidesCoding }: ResponseData,
   isCoded: boolean,
 ): number | undefined {

@@ -11,8 +11,8 @@ export function alsoAtOnce<S, A extends unknown[], T>(
 }
 
 /**
- * Returns the variant of a store's method that answers at once, if it has one. A promise costs as much as
- * the step of a store in memory, and a call of `once` took six for two of them.
+ * Returns the variant of a store's method that answers at once, if it has one. In a memory store a promise
+ * costs as much as the step itself, and a call of `once` made six promises for its two steps.
  *
  * It belongs to the function, not to the store: a wrapper that replaces the function is always asked.
  */

@@ -64,7 +64,7 @@ export function redisStore(options: RedisStoreOptions): Store {
   return new RedisStore(toConnection(client), prefix);
 }
 
-/** In a smaller payload the script puts the lines in front as fast as into a room. */
+/** For a smaller payload, a room for the lines saves no time. */
 const LEAST_WITH_ROOM = 2048;
 
 /** The smallest `proto-max-bulk-len` that a server accepts. */
