@@ -20,14 +20,13 @@ const K = /* @__PURE__ */ Int32Array.of(
   0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 );
 
-/** §6.2.2 over all blocks of `bytes` from `offset` to `end`. */
+/** §6.2.2 over all blocks of `view` from `offset` to `end`. */
 export function sha256Compress(
   state: Int32Array,
-  bytes: Uint8Array,
+  view: DataView,
   offset: number,
   end: number,
 ): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = offset; at < end; at += 64) compressBlock(state, view, at);
 }
 
