@@ -82,8 +82,8 @@ import { bigEndian, K } from './sha256';
 /**
  * §6.2.2 over `blockCount` blocks from the cursor of each lane. W[t + 16] is computed in round t, so
  * that its operations fill the time in which the rounds wait for each other. Σ1(e) and Σ0(a) are
- * added last, because they are ready last: what is left between a round and the next is one Σ and
- * one addition.
+ * added last, because they are ready last. So a round waits for one Σ and one addition of the round
+ * before.
  *
  * On an Intel Xeon (Sapphire Rapids), this is 1.02 × as fast on Node 20 and 1.07 × on Node 24 and 26
  * as one round at a time with all of W computed before; 1.08 × and 1.14 × if a second thread shares
