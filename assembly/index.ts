@@ -12,18 +12,23 @@ export {
 } from './hasher';
 export { digestHex, digestUuid } from './text';
 export { escapeJson } from './json/escape';
+export { escapeUtf16, weave } from './json/weave';
 export {
   ARENA,
   DIGEST,
   DIGESTS,
+  HOLES,
   INPUT,
   INPUT_BYTES,
   JOBS,
   LENGTHS,
+  MAX_HOLES,
   OUTPUT,
   OUTPUT_BYTES,
   PACKED,
+  PIECE_BYTES,
   PREFIX_BYTES,
   SLOT_COUNT,
+  STRUCTURE,
   TEXT,
 } from './layout';

@@ -32,11 +32,17 @@ export const SLOT_PENDING: usize = 64;
 /** Input from JavaScript, to be digested or escaped, followed by 128 bytes for padding. */
 export const INPUT: usize = 0x4000;
 export const INPUT_BYTES: usize = 0x10000;
+/** A piece of a string in INPUT is at most so long: six times its bytes fit into OUTPUT. */
+export const PIECE_BYTES: usize = 0xe000;
 /**
  * The canonical JSON being assembled: a chunk, and space for the longest escaped piece of a string.
  */
 export const OUTPUT: usize = 0x14400;
-export const OUTPUT_BYTES: usize = 0x7b800;
+export const OUTPUT_BYTES: usize = 0x69800;
+/** What is to be woven into OUTPUT: the places of long strings, and the text around them. */
+export const HOLES: usize = 0x7dc00;
+export const MAX_HOLES: u32 = 1024;
+export const STRUCTURE: usize = 0x7fc00;
 /** Four messages: W of all 64 rounds, then a … h, a vector each. */
 export const LANE_SCHEDULE: usize = 0x90000;
 export const LANE_STATES: usize = 0x90400;

@@ -102,9 +102,8 @@ export function isOrdinary(array: readonly unknown[]): boolean {
   return Object.getPrototypeOf(array) === Array.prototype && !('toJSON' in array);
 }
 
-/** Returns the names in the order of their UTF-16 code units (RFC 8785 §3.2.3), as `<` compares. */
-export function sortedNames(object: object): string[] {
-  const names = Object.keys(object);
+/** Sorts names by their UTF-16 code units (RFC 8785 §3.2.3), as `<` compares, and returns them. */
+export function inCanonicalOrder(names: string[]): string[] {
   const { length } = names;
   for (let i = 1; i < length; i++) {
     const name = names[i] as string;

@@ -1,6 +1,18 @@
-import { encoder, pieceOf } from '../engine/utf8.js';
+import { encoder, pieceOf, writeUtf16 } from '../engine/utf8.js';
 import type { Wasm } from '../engine/wasm/instance.js';
 import { residentJson } from '../engine/wasm/json-instance.js';
+import { isWellFormed } from '../hash/content.js';
+
+/** Receives full chunks: `bytes[start, end)`, valid during the call. */
+export interface ChunkSink {
+  chunk(bytes: Uint8Array, start: number, end: number): void;
+}
+
+/** Receives canonical bytes: all at once if they fit into one chunk, otherwise piece by piece. */
+export interface CanonicalSink<T> extends ChunkSink {
+  /** Receives the rest, `bytes[start, end)`, and returns the overall result. */
+  last(bytes: Uint8Array, start: number, end: number): T;
+}
 
 /**
  * The memory in which canonical JSON is assembled: one chunk that is emptied into the digest
@@ -14,16 +26,26 @@ export interface TextBuffer {
    * A writer that has reached this position empties the buffer before the next string or member.
    */
   readonly limit: number;
+  /** The longest string that `gather` takes, 0 if it takes none. */
+  readonly gatheredChars: number;
+  /** Forgets what is left of a value that could not be written. */
+  reset(): void;
+  /** Takes what is written before `position`. Returns `start`. */
+  empty(position: number, chunks: ChunkSink): number;
+  /** Passes everything that is left to the sink. */
+  finish<T>(position: number, sink: CanonicalSink<T>): T;
   /**
-   * Writes a piece of `text` from index `from`, with the escapes of JSON, at `position`. Returns
-   * the end of the output; `lastRead` is the end of the piece in `text`.
+   * Writes the body of a well-formed string at `position` later, with all strings since. Returns
+   * the position behind it.
    */
-  escape(text: string, from: number, position: number): number;
-  lastRead: number;
+  gather(text: string, position: number, chunks: ChunkSink): number;
+  /**
+   * Writes the body of a string of any length. Returns the position behind it, or -1 if there is a
+   * lone surrogate.
+   */
+  write(text: string, position: number, chunks: ChunkSink): number;
   /** Writes up to NUMBERS_PER_PIECE finite numbers, each followed by a comma. Returns the end. */
   numbers(numbers: Float64Array, position: number): number;
-  /** Whether the last piece may have had a lone surrogate. Pure ASCII has none. */
-  lastWide: boolean;
 }
 
 /** A chunk is large enough to be emptied rarely, and small enough to stay in the cache. */
@@ -55,31 +77,136 @@ const jsNumbers: PrintNumbers = (numbers, out, position) => {
   return encoder.encodeInto(`${text.slice(1, -1)},`, out.subarray(position)).written;
 };
 
+/** Text around the strings that are gathered, before it is woven. Behind it is space for numbers. */
+const STRUCTURE_BYTES = 0x8000;
+/** Characters of all gathered strings. As UTF-8 they fit into INPUT. */
+const GATHERED_CHARS = 0x4000;
+/** A longer string is written at once. */
+const LONGEST_GATHERED_CHARS = 2048;
+/** Characters that show whether the rest of a long string is worth encoding as if it were ASCII. */
+const PROBE_CHARS = 512;
+
 /**
- * A buffer in WASM memory: pieces are encoded into INPUT and escaped into OUTPUT, 16 bytes at a
- * time.
+ * A buffer in WASM memory. Text is written to STRUCTURE without its longer strings. These are
+ * joined, encoded into INPUT in one call, and woven into the text in OUTPUT in another: two calls
+ * for each string cost 200 ns, more than everything else about it.
  */
-function wasmBuffer(wasm: Wasm): TextBuffer {
-  const { call, at, bytes } = wasm;
-  const input = bytes.subarray(at.input, at.input + at.inputBytes);
-  let printer: PrintNumbers | undefined;
-  return {
-    bytes,
-    start: at.output,
-    limit: at.output + CHUNK_BYTES,
-    lastRead: 0,
-    lastWide: false,
-    escape(text, from, position) {
-      const { read, written } = encoder.encodeInto(pieceOf(text, from, at.inputBytes), input);
-      this.lastRead = from + read;
-      this.lastWide = read !== written;
-      return call.escapeJson(at.input, written, position);
-    },
-    numbers(numbers, position) {
-      printer ??= wasmNumbers();
-      return position + printer(numbers, bytes, position);
-    },
-  };
+class WasmBuffer implements TextBuffer {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly limit: number;
+  readonly gatheredChars = LONGEST_GATHERED_CHARS;
+  readonly #wasm: Wasm;
+  readonly #input: Uint8Array;
+  readonly #holes: Uint32Array;
+  #holeCount = 0;
+  #gathered = '';
+  /** The end of what is in OUTPUT. */
+  #end: number;
+  #print: PrintNumbers | undefined;
+
+  constructor(wasm: Wasm) {
+    const { at, bytes } = wasm;
+    this.#wasm = wasm;
+    this.bytes = bytes;
+    this.start = at.structure;
+    this.limit = at.structure + STRUCTURE_BYTES;
+    this.#input = bytes.subarray(at.input, at.input + at.pieceBytes);
+    this.#holes = new Uint32Array(bytes.buffer, at.holes, 2 * at.maxHoles);
+    this.#end = at.output;
+  }
+
+  reset(): void {
+    this.#holeCount = 0;
+    this.#gathered = '';
+    this.#end = this.#wasm.at.output;
+  }
+
+  empty(position: number, chunks: ChunkSink): number {
+    this.#weave(position);
+    this.#emptyOutput(chunks);
+    return this.start;
+  }
+
+  finish<T>(position: number, sink: CanonicalSink<T>): T {
+    this.#weave(position);
+    const end = this.#end;
+    this.#end = this.#wasm.at.output;
+    return sink.last(this.bytes, this.#end, end);
+  }
+
+  gather(text: string, position: number, chunks: ChunkSink): number {
+    let at = position;
+    const { length } = text;
+    const holes = this.#holes;
+    if (2 * this.#holeCount === holes.length || this.#gathered.length + length > GATHERED_CHARS) {
+      at = this.empty(position, chunks);
+    }
+    const hole = 2 * this.#holeCount++;
+    holes[hole] = at;
+    holes[hole + 1] = length;
+    this.#gathered += text;
+    return at;
+  }
+
+  write(text: string, position: number, chunks: ChunkSink): number {
+    this.#weave(position);
+    const { call, at, bytes } = this.#wasm;
+    const { length } = text;
+    let isWide = writeUtf16 !== undefined && text.charCodeAt(length >> 1) > 0x7f;
+    let mayBeBroken = false;
+    for (let from = 0; from < length; ) {
+      this.#emptyOutput(chunks);
+      if (isWide && writeUtf16 !== undefined) {
+        const piece = pieceOf(text, from, at.pieceBytes >> 1);
+        writeUtf16(bytes, piece, at.input);
+        this.#end = call.escapeUtf16(at.input, piece.length, this.#end);
+        if (this.#end === 0) return -1;
+        from += piece.length;
+        continue;
+      }
+      const canChange = writeUtf16 !== undefined;
+      const most = from === 0 && canChange ? PROBE_CHARS : at.pieceBytes;
+      const { read, written } = encoder.encodeInto(pieceOf(text, from, most), this.#input);
+      if (read !== written) {
+        isWide = canChange;
+        if (isWide) continue;
+        mayBeBroken = true;
+      }
+      this.#end = call.escapeJson(at.input, written, this.#end);
+      from += read;
+    }
+    this.#emptyOutput(chunks);
+    // The encoder wrote U+FFFD for a lone surrogate. The caller discards the output.
+    return mayBeBroken && !isWellFormed(text) ? -1 : this.start;
+  }
+
+  numbers(numbers: Float64Array, position: number): number {
+    this.#print ??= wasmNumbers();
+    return position + this.#print(numbers, this.bytes, position);
+  }
+
+  /** Moves the text before `position` to OUTPUT, with its strings. */
+  #weave(position: number): void {
+    const { call, at, bytes } = this.#wasm;
+    const holeCount = this.#holeCount;
+    let utf8Bytes = 0;
+    if (holeCount > 0) {
+      if (writeUtf16 !== undefined) writeUtf16(bytes, this.#gathered, at.input);
+      else utf8Bytes = encoder.encodeInto(this.#gathered, this.#input).written;
+      this.#holeCount = 0;
+      this.#gathered = '';
+    }
+    this.#end = call.weave(position, holeCount, utf8Bytes, this.#end);
+  }
+
+  #emptyOutput(chunks: ChunkSink): void {
+    const { output } = this.#wasm.at;
+    if (this.#end < output + CHUNK_BYTES) return;
+    const end = this.#end;
+    this.#end = output;
+    chunks.chunk(this.bytes, output, end);
+  }
 }
 
 /** Maximum characters of a piece; escaped, each takes up to six bytes. */
@@ -89,28 +216,49 @@ const PIECE_CHARS = 0x2000;
 const NEEDS_ESCAPE = /["\\\u0000-\u001f]/;
 
 /** A buffer in plain JavaScript: `JSON.stringify` of a string is exactly RFC 8785 §3.2.2.2. */
-function jsBuffer(): TextBuffer {
-  const bytes = new Uint8Array(CHUNK_BYTES + 6 * PIECE_CHARS + 1024);
-  return {
-    bytes,
-    start: 0,
-    limit: CHUNK_BYTES,
-    lastRead: 0,
-    lastWide: false,
-    escape(text, from, position) {
+class JsBuffer implements TextBuffer {
+  readonly bytes = new Uint8Array(CHUNK_BYTES + 6 * PIECE_CHARS + 1024);
+  readonly start = 0;
+  readonly limit = CHUNK_BYTES;
+  readonly gatheredChars = 0;
+
+  reset(): void {}
+
+  empty(position: number, chunks: ChunkSink): number {
+    chunks.chunk(this.bytes, 0, position);
+    return 0;
+  }
+
+  finish<T>(position: number, sink: CanonicalSink<T>): T {
+    return sink.last(this.bytes, 0, position);
+  }
+
+  gather(text: string, position: number, chunks: ChunkSink): number {
+    return this.write(text, position, chunks);
+  }
+
+  write(text: string, position: number, chunks: ChunkSink): number {
+    let at = position;
+    let mayBeBroken = false;
+    for (let from = 0; from < text.length; ) {
+      if (at >= this.limit) at = this.empty(at, chunks);
       const piece = pieceOf(text, from, PIECE_CHARS);
       const escaped = NEEDS_ESCAPE.test(piece) ? JSON.stringify(piece).slice(1, -1) : piece;
-      const { written } = encoder.encodeInto(escaped, bytes.subarray(position));
-      this.lastRead = from + piece.length;
+      const { written } = encoder.encodeInto(escaped, this.bytes.subarray(at));
       // `JSON.stringify` escapes a lone surrogate in ASCII, which the byte count does not show.
-      this.lastWide = written !== escaped.length || escaped !== piece;
-      return position + written;
-    },
-    numbers: (numbers, position) => position + jsNumbers(numbers, bytes, position),
-  };
+      mayBeBroken ||= written !== escaped.length || escaped !== piece;
+      from += piece.length;
+      at += written;
+    }
+    return mayBeBroken && !isWellFormed(text) ? -1 : at;
+  }
+
+  numbers(numbers: Float64Array, position: number): number {
+    return position + jsNumbers(numbers, this.bytes, position);
+  }
 }
 
 /** Creates a buffer in WASM memory, or in JavaScript memory without WebAssembly. */
 export function createTextBuffer(wasm: Wasm | undefined): TextBuffer {
-  return wasm === undefined ? jsBuffer() : wasmBuffer(wasm);
+  return wasm === undefined ? new JsBuffer() : new WasmBuffer(wasm);
 }

@@ -1,13 +1,9 @@
 import { canonicalizerWasm } from '../engine/select.js';
 import type { Wasm } from '../engine/wasm/instance.js';
-import { createTextBuffer, type TextBuffer } from './text-buffer.js';
-import { CanonicalWriter, type ChunkSink, type WriteOptions } from './writer.js';
+import { type CanonicalSink, createTextBuffer, type TextBuffer } from './text-buffer.js';
+import { type CanonicalWriter, createWriter, type WriteOptions } from './writer.js';
 
-/** Receives canonical bytes: all at once if they fit into one chunk, otherwise piece by piece. */
-export interface CanonicalSink<T> extends ChunkSink {
-  /** Receives the rest, `bytes[start, end)`, and returns the overall result. */
-  last(bytes: Uint8Array, start: number, end: number): T;
-}
+export type { CanonicalSink } from './text-buffer.js';
 
 /** A writer and its buffer. */
 interface ReusableWriter {
@@ -23,9 +19,9 @@ interface ReusableWriter {
 const writers: (ReusableWriter | undefined)[] = [undefined, undefined];
 let level = 0;
 
-function createWriter(wasm: Wasm | undefined): ReusableWriter {
+function createReusable(wasm: Wasm | undefined): ReusableWriter {
   const buffer = createTextBuffer(wasm);
-  return { wasm, buffer, writer: new CanonicalWriter(buffer) };
+  return { wasm, buffer, writer: createWriter(buffer) };
 }
 
 /** A prefix up to this size is digested in one call with the value. */
@@ -48,7 +44,7 @@ function writeWith<T>(
       sink.chunk(prefix, 0, prefix.length);
     }
   }
-  return sink.last(bytes, start, writer.write(value, position, options, sink));
+  return buffer.finish(writer.write(value, position, options, sink), sink);
 }
 
 /** Returns the writer for a nesting level. The first is in WASM memory, if there is any. */
@@ -56,7 +52,7 @@ function writerAt(at: number): ReusableWriter {
   const wasm = at === 0 ? canonicalizerWasm() : undefined;
   const existing = writers[at];
   if (existing !== undefined && existing.wasm === wasm) return existing;
-  const created = createWriter(wasm);
+  const created = createReusable(wasm);
   if (at < writers.length) writers[at] = created;
   return created;
 }
@@ -75,5 +71,6 @@ export function writeCanonical<T>(
   } finally {
     level--;
     reusable.writer.release();
+    reusable.buffer.reset();
   }
 }

@@ -17,6 +17,8 @@ export interface WasmExports {
   digestHex(): void;
   digestUuid(): void;
   escapeJson(ptr: number, byteCount: number, out: number): number;
+  escapeUtf16(ptr: number, unitCount: number, out: number): number;
+  weave(end: number, holeCount: number, utf8Bytes: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
   readonly PREFIX_BYTES: Address;
@@ -24,6 +26,10 @@ export interface WasmExports {
   readonly INPUT_BYTES: Address;
   readonly OUTPUT: Address;
   readonly OUTPUT_BYTES: Address;
+  readonly PIECE_BYTES: Address;
+  readonly STRUCTURE: Address;
+  readonly HOLES: Address;
+  readonly MAX_HOLES: Address;
   readonly SLOT_COUNT: Address;
   readonly JOBS: Address;
   readonly ARENA: Address;
@@ -48,6 +54,10 @@ export interface Wasm {
     readonly input: number;
     readonly inputBytes: number;
     readonly output: number;
+    readonly pieceBytes: number;
+    readonly structure: number;
+    readonly holes: number;
+    readonly maxHoles: number;
     readonly slotCount: number;
     readonly arena: number;
     readonly packed: number;
@@ -67,6 +77,10 @@ export function instantiate(): Wasm {
       input: call.INPUT.value,
       inputBytes: call.INPUT_BYTES.value,
       output: call.OUTPUT.value,
+      pieceBytes: call.PIECE_BYTES.value,
+      structure: call.STRUCTURE.value,
+      holes: call.HOLES.value,
+      maxHoles: call.MAX_HOLES.value,
       slotCount: call.SLOT_COUNT.value,
       arena: call.ARENA.value,
       packed: call.PACKED.value,
