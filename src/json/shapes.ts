@@ -8,6 +8,10 @@ const SHAPES_PER_PLACE = 12;
 const MAX_NAMES = 64;
 /** An object with a longer name is written without a shape. */
 const MAX_NAME_CHARS = 64;
+/** After so many objects in a row without a known shape, most are not looked up at all. */
+const MOST_UNKNOWN = 64;
+/** Of how many objects one is looked up then. */
+const OBJECTS_PER_LOOK = 64;
 /** Deeper objects are written without a shape. */
 const MAX_DEPTH = 48;
 
@@ -53,32 +57,44 @@ export function countValue(): void {
   sweptAt = valueCount;
 }
 
-/** A place in documents: the root, a member of a shape, or all elements of an array. */
+/**
+ * A place in documents: the root, a member of a shape, or all elements of an array or members of
+ * an object without a shape.
+ */
 export class Place {
   readonly #depth: number;
   #shapes: Shape[] = [];
   /** Hashes of names that were seen here and have no shape. A shape is made on second sight. */
   #seen: number[] | undefined;
   #nextSeen = 0;
-  #elements: Place | undefined;
+  #others: Place | undefined;
+  /** The objects since the last one of a known shape. */
+  #unknownCount = 0;
+  /** How many more objects are not looked up. */
+  #restCount = 0;
 
   constructor(depth: number) {
     this.#depth = depth;
     heldBytes += PLACE_BYTES;
   }
 
-  /** The place of the elements of an array here. */
-  get elements(): Place | undefined {
-    this.#elements ??= createPlace(this.#depth + 1);
-    return this.#elements;
+  /** The place of the elements of an array here, and of the members of an object without a shape. */
+  get others(): Place | undefined {
+    this.#others ??= createPlace(this.#depth + 1);
+    return this.#others;
   }
 
   /** Returns the shape with these names in this order, or `undefined` if they are new here. */
   shapeOf(names: readonly string[]): Shape | undefined {
+    if (this.#restCount > 0) {
+      this.#restCount--;
+      return undefined;
+    }
     const shapes = this.#shapes;
     for (let i = 0; i < shapes.length; i++) {
       const shape = shapes[i] as Shape;
       if (!areEqual(shape.names, names)) continue;
+      this.#unknownCount = 0;
       if (i > 0) {
         shapes[i] = shapes[i - 1] as Shape;
         shapes[i - 1] = shape;
@@ -86,6 +102,8 @@ export class Place {
       shape.usedAt = valueCount;
       return shape;
     }
+    // Names that differ each time, such as those of a map or in random order.
+    if (++this.#unknownCount > MOST_UNKNOWN) this.#restCount = OBJECTS_PER_LOOK;
     return this.#remember(names);
   }
 
@@ -98,7 +116,7 @@ export class Place {
       heldBytes += shape.heldBytes;
       for (const place of shape.places) place?.forget(before);
     }
-    this.#elements?.forget(before);
+    this.#others?.forget(before);
   }
 
   #remember(names: readonly string[]): Shape | undefined {

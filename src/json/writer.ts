@@ -110,7 +110,7 @@ export function createWriter(buffer: TextBuffer): CanonicalWriter {
     if (typeof value === 'object' && value !== null) {
       return Array.isArray(value)
         ? writeArray(value, position, depth, place)
-        : writeObject(value, position, depth, undefined, place);
+        : writeObject(value, position, depth, place);
     }
     if (value === true) return writeAscii('true', position);
     if (value === false) return writeAscii('false', position);
@@ -183,7 +183,7 @@ export function createWriter(buffer: TextBuffer): CanonicalWriter {
       if (end !== 0) return end;
     }
     const first = depth === 0 ? firstIndex : 0;
-    const elements = place?.elements;
+    const elements = place?.others;
     for (let i = 0; i < length; i++) {
       bytes[at] = i === 0 ? 0x5b : COMMA;
       tokens[depth] = first + i;
@@ -218,7 +218,6 @@ export function createWriter(buffer: TextBuffer): CanonicalWriter {
     object: object,
     position: number,
     depth: number,
-    selection: Selection | undefined,
     place: Place | undefined,
   ): number {
     const prototype = Object.getPrototypeOf(object);
@@ -230,36 +229,22 @@ export function createWriter(buffer: TextBuffer): CanonicalWriter {
     }
     enter(object, depth);
     const names = Object.keys(object);
-    const shape = place?.shapeOf(names);
     let at = makeRoom(position);
-    if (shape !== undefined && selection === undefined) {
-      return writeShape(object as Members, at, depth, shape);
-    }
-    const sorted = shape === undefined ? inCanonicalOrder(names) : shape.sorted;
+    const shape = place?.shapeOf(names);
+    if (shape !== undefined) return writeShape(object as Members, at, depth, shape);
+    inCanonicalOrder(names);
+    const others = place?.others;
     let separator = 0x7b;
-    for (let i = 0; i < sorted.length; i++) {
-      const name = sorted[i] as string;
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
       tokens[depth] = name;
-      const next = selection?.member(name);
-      // The value of an excluded member is never read.
-      if (next?.excludedBy !== undefined && isLeftOut(next, undefined, depth)) continue;
       const value = resolve((object as Members)[name], name);
       if (value === undefined) continue;
-      if (next !== undefined && isLeftOut(next, value, depth)) continue;
-      if (shape === undefined) {
-        bytes[at] = separator;
-        at = writeText(name, at + 1, depth + 1, true);
-        bytes[at++] = COLON;
-      } else {
-        at = writeKnownName(shape, i, at, separator);
-      }
+      bytes[at] = separator;
       separator = COMMA;
-      const place = shape === undefined ? undefined : memberPlace(shape, i);
-      at = makeRoom(
-        next === undefined
-          ? writeValue(value, at, depth + 1, place)
-          : writeSelected(value, at, depth + 1, next, place),
-      );
+      at = writeText(name, at + 1, depth + 1, true);
+      bytes[at] = COLON;
+      at = makeRoom(writeValue(value, at + 1, depth + 1, others));
     }
     if (separator === 0x7b) bytes[at++] = 0x7b;
     bytes[at] = 0x7d;
@@ -320,12 +305,12 @@ export function createWriter(buffer: TextBuffer): CanonicalWriter {
     if (selection.isIndifferent || !isContainer(value)) {
       return writeValue(value, position, depth, place);
     }
-    if (!Array.isArray(value)) return writeObject(value, position, depth, selection, place);
+    if (!Array.isArray(value)) return writeSelectedObject(value, position, depth, selection, place);
     enter(value, depth);
     let at = makeRoom(position);
     let separator = 0x5b;
     const first = depth === 0 ? firstIndex : 0;
-    const elements = place?.elements;
+    const elements = place?.others;
     for (let i = 0; i < value.length; i++) {
       tokens[depth] = first + i;
       const next = selection.element(first + i);
@@ -337,6 +322,48 @@ export function createWriter(buffer: TextBuffer): CanonicalWriter {
     }
     if (separator === 0x5b) bytes[at++] = 0x5b;
     bytes[at] = 0x5d;
+    return at + 1;
+  }
+
+  /** Writes the selected members of a container that is no array. */
+  function writeSelectedObject(
+    object: object,
+    position: number,
+    depth: number,
+    selection: Selection,
+    place: Place | undefined,
+  ): number {
+    const prototype = Object.getPrototypeOf(object);
+    if (prototype !== Object.prototype && prototype !== null && !hasMembers(object)) {
+      refuseType(object, pathTo(depth));
+    }
+    enter(object, depth);
+    const names = Object.keys(object);
+    let at = makeRoom(position);
+    const shape = place?.shapeOf(names);
+    const sorted = shape === undefined ? inCanonicalOrder(names) : shape.sorted;
+    let separator = 0x7b;
+    for (let i = 0; i < sorted.length; i++) {
+      const name = sorted[i] as string;
+      tokens[depth] = name;
+      const next = selection.member(name);
+      // The value of an excluded member is never read.
+      if (next.excludedBy !== undefined && isLeftOut(next, undefined, depth)) continue;
+      const value = resolve((object as Members)[name], name);
+      if (value === undefined || isLeftOut(next, value, depth)) continue;
+      if (shape === undefined) {
+        bytes[at] = separator;
+        at = writeText(name, at + 1, depth + 1, true);
+        bytes[at++] = COLON;
+      } else {
+        at = writeKnownName(shape, i, at, separator);
+      }
+      separator = COMMA;
+      const inner = shape === undefined ? place?.others : memberPlace(shape, i);
+      at = makeRoom(writeSelected(value, at, depth + 1, next, inner));
+    }
+    if (separator === 0x7b) bytes[at++] = 0x7b;
+    bytes[at] = 0x7d;
     return at + 1;
   }
 
