@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /**
  * The walk of a value, written for reading: one member after the other, with nothing remembered from
- * one value to the next. The library must give the same text or the same error, whatever it remembers.
+ * one value to the next. The library must give the same text or the same error, with all that it remembers.
  */
 
 /** The error of samekey that a value must cause. */
@@ -18,8 +18,8 @@ export class Refusal extends Error {
 }
 
 /**
- * Objects whose prototype is neither `Object.prototype` nor `null`, and how they are treated. Whoever
- * makes such a value for a test says here whether it is its own members, or why it is refused.
+ * How objects are treated that have another prototype than `Object.prototype` and `null`: as their own
+ * members, or refused. The test that makes such a value enters it here.
  */
 export const instances = new WeakMap<object, 'members' | { refused: string }>();
 
@@ -52,7 +52,7 @@ interface Rule {
   readonly steps: readonly Step[];
 }
 
-/** What the paths say of one place. */
+/** The effect of all paths on one place. */
 interface Place {
   readonly progress: readonly Progress[];
   readonly isInside: boolean;
