@@ -100,12 +100,16 @@ const isBoxed = (value: object) =>
 const isContainer = (value: unknown) =>
   typeof value === 'object' && value !== null && !isBoxed(value);
 
+/** So many references may be open, one inside the other. */
+const MOST_REFERENCES = 100;
+
 /** The walk of one value. */
 class Walk {
   hasIncluded: boolean;
   readonly #rules: readonly Rule[];
   readonly #maxDepth: number;
   readonly #tokens: (string | number)[] = [];
+  #openReferences = 0;
 
   constructor(rules: PlainRules) {
     this.#rules = ROLES.flatMap((role) =>
@@ -127,6 +131,11 @@ class Walk {
     const path = pointer(this.#tokens);
     const message = `Cannot canonicalize the value at ${shown(path)}: ${what}`;
     throw new Refusal(Class, code, message, path);
+  }
+
+  #refuseDepth(levels: number, of: string): never {
+    const what = `it is nested deeper than the ${levels} levels of ${of}`;
+    return this.#refuse('RangeError', 'SAMEKEY_TOO_DEEP', what);
   }
 
   #matches(place: Place, role: Role): boolean {
@@ -171,8 +180,11 @@ class Walk {
     if (!(place.isInside && this.#matches(place, 'refs'))) {
       return this.#value(value, ancestors, place);
     }
+    if (this.#openReferences === MOST_REFERENCES) this.#refuseDepth(MOST_REFERENCES, 'refs');
+    this.#openReferences++;
     // The digest of a value in its place is a walk of its own: it knows no containers around it.
     const content = this.#value(value, [], place);
+    this.#openReferences--;
     return `"sha256:${createHash('sha256').update(content).digest('hex')}"`;
   }
 
@@ -240,10 +252,7 @@ class Walk {
       const target = shown(pointer(this.#tokens.slice(0, earlier.depth)));
       this.#refuse('TypeError', 'SAMEKEY_CYCLE', `a cycle leads back to ${target}`);
     }
-    if (depth >= this.#maxDepth) {
-      const what = `it is nested deeper than the ${this.#maxDepth} levels of maxDepth`;
-      this.#refuse('RangeError', 'SAMEKEY_TOO_DEEP', what);
-    }
+    if (depth >= this.#maxDepth) this.#refuseDepth(this.#maxDepth, 'maxDepth');
     return [...ancestors, { container, depth }];
   }
 }
