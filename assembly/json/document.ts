@@ -10,12 +10,15 @@ import {
   contentOf, elementOf, EXCLUDED, flagsOf, INDIFFERENT, INSIDE, LEADS_INSIDE, memberOf, REFERENCE,
   STARTS, WHOLE,
 } from './select';
-import { string } from './string';
+import { openStrings, string } from './string';
 
 /** The results of `document`. */
 const REFUSED: u32 = 0;
 const OUT_OF_MEMORY: u32 = 1;
 const LAST_PIECE: u32 = 2;
+
+/** The zeros behind a text. */
+const ZEROS: usize = 64;
 
 /** The options of `document`. */
 const BIG_NUMBERS: u32 = 1;
@@ -59,9 +62,11 @@ export function document(
 ): u32 {
   let at = prefix + prefixBytes;
   const end = at + byteCount;
-  // No value accepts a zero byte, so the loops need no check for the end.
-  store<u8>(end, 0);
+  // No value accepts a zero byte, so the loops need no check for the end. More of them fill the last
+  // vectors of the text.
+  for (let i: usize = 0; i < ZEROS; i += 16) v128.store(end + i, i8x16.splat(0));
   openShift();
+  openStrings(end);
   openMembers();
   resetRegion((end + 143) & ~15, (options & GROWS) != 0);
   openText(prefix);

@@ -1,6 +1,6 @@
 import { move, shift } from './compact';
 import { putEscape } from './escape';
-import { utf8 } from './utf8';
+import { isUtf8 } from './utf8';
 
 /** The value of a hexadecimal digit, or more than 15 for any other byte. */
 // @ts-ignore: decorator
@@ -66,6 +66,31 @@ function unicodeEscape(at: usize): usize {
 const KEPT: u32 = (1 << 2) | (1 << 6) | (1 << 14) | (1 << 18) | (1 << 20);
 
 /**
+ * The first byte beyond ASCII of a document has the rest of the document checked in one pass. That
+ * takes half the time of a check from each such byte to the next escape or ASCII. From then on
+ * these bytes are ordinary.
+ */
+let textEnd: usize = 0;
+/**
+ * A byte is not ordinary if, after `bias` has been added, it is below `lowest` as a signed number: a
+ * control character and, before the check, any byte beyond ASCII.
+ */
+let bias = i8x16.splat(0);
+let lowest = i8x16.splat(0);
+
+export function openStrings(end: usize): void {
+  textEnd = end;
+  bias = i8x16.splat(0);
+  lowest = i8x16.splat(0x20);
+}
+
+function checkUtf8(at: usize): bool {
+  bias = i8x16.splat(<i8>0x80);
+  lowest = i8x16.splat(<i8>0xa0);
+  return isUtf8(at, textEnd);
+}
+
+/**
  * Checks the string whose quote is at `at`, and writes it canonically to its output position.
  * Returns its end, or 0 if it is invalid: a control character, bad UTF-8, a bad escape, a lone
  * surrogate.
@@ -75,18 +100,17 @@ export function string(at: usize): usize {
   let from = at++;
   while (true) {
     const x = v128.load(at);
-    // As a signed number, every byte beyond ASCII is below all others.
-    const special = i8x16.bitmask(
+    const stops = i8x16.bitmask(
       v128.or(
         v128.or(i8x16.eq(x, i8x16.splat(0x22)), i8x16.eq(x, i8x16.splat(0x5c))),
-        i8x16.lt_s(x, i8x16.splat(0x20)),
+        i8x16.lt_s(i8x16.add(x, bias), lowest),
       ),
     );
-    if (special == 0) {
+    if (stops == 0) {
       at += 16;
       continue;
     }
-    at += <usize>ctz(special);
+    at += <usize>ctz(stops);
     const byte: u32 = load<u8>(at);
     if (byte == 0x22) {
       at++;
@@ -110,10 +134,8 @@ export function string(at: usize): usize {
       at = unicodeEscape(at);
       if (at == 0) return 0;
       from = at;
-    } else {
-      if (byte < 0x20) return 0;
-      at = utf8(at);
-      if (at == 0) return 0;
+    } else if (byte < 0x20 || !checkUtf8(at)) {
+      return 0;
     }
   }
 }
