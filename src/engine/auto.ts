@@ -37,6 +37,7 @@ export function createAutoEngine(small: Engine, loadLarge: () => Engine): Engine
     }
     return large;
   };
+  const { lanes } = small;
   return {
     name: small.name,
     simd: small.simd,
@@ -49,8 +50,12 @@ export function createAutoEngine(small: Engine, loadLarge: () => Engine): Engine
     sha1: (bytes) => by(bytes.length, SHA1_NATIVE_FROM_BYTES).sha1(bytes),
     uuidv5: (namespace, content) =>
       by(content.length, SHA1_NATIVE_FROM_BYTES).uuidv5(namespace, content),
-    lanesFor: (byteCount) =>
-      by(byteCount, LANES_NATIVE_FROM_BYTES) === small ? small.lanesFor?.(byteCount) : undefined,
+    ...(lanes !== undefined && {
+      lanes: {
+        areFastest: (byteCount) => by(byteCount, LANES_NATIVE_FROM_BYTES) === small,
+        open: lanes.open,
+      },
+    }),
     createSha256: () => small.createSha256(),
     restoreSha256: (saved) => small.restoreSha256(saved),
   };

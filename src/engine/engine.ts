@@ -28,12 +28,8 @@ export interface Engine {
    * Returns the version 5 UUID of the content (well-formed text or bytes) in a 16-byte namespace.
    */
   uuidv5(namespace: Uint8Array, content: string | Uint8Array): string;
-  /**
-   * Returns a function that opens packs if packing is fastest for messages of `byteCount` bytes.
-   * Longer messages than `PACKED_BYTES` should then be fed to several states in turn. An engine
-   * that digests one message at a time does not have this function.
-   */
-  lanesFor?(byteCount: number): OpenPack | undefined;
+  /** Digests several messages at a time. An engine that digests one at a time does not have it. */
+  readonly lanes?: Lanes;
   createSha256(): Sha256State;
   /**
    * Returns a state that continues from the bytes of `Sha256State.save`, which the caller has
@@ -42,20 +38,26 @@ export interface Engine {
   restoreSha256(saved: Uint8Array): Sha256State;
 }
 
-/**
- * Opens a pack. `deliver` receives the results in the order of `add`, several at a time: `prefix`
- * (up to 16 characters) and 64 hexadecimal digits, or 32 bytes if `prefix` is `undefined`.
- */
-export type OpenPack = <T extends string | Uint8Array>(
-  prefix: string | undefined,
-  deliver: (results: T[]) => void,
-) => Pack;
+export interface Lanes {
+  /**
+   * Returns whether lanes are fastest for messages of `byteCount` bytes. Longer messages than
+   * `PACKED_BYTES` should then be fed to several states in turn.
+   */
+  areFastest(byteCount: number): boolean;
+  /**
+   * Opens a pack that writes its results to `results`: `prefix` (up to 16 characters) and 64
+   * hexadecimal digits, or 32 bytes if `prefix` is `undefined`.
+   */
+  open(prefix: string | undefined, results: (string | Uint8Array)[]): Pack;
+}
 
 /** Collects short messages and digests them together. */
 export interface Pack {
-  /** Adds well-formed text, or a copy of the bytes `content[start, end)`. */
-  add(content: string | Uint8Array, start: number, end: number): void;
-  /** Delivers all remaining results. */
+  /** Adds well-formed text, whose result becomes `results[place]`. */
+  addText(text: string, place: number): void;
+  /** Adds a copy of `bytes[start, end)`, whose result becomes `results[place]`. */
+  addBytes(bytes: Uint8Array, start: number, end: number, place: number): void;
+  /** Writes all remaining results. */
   flush(): void;
 }
 

@@ -1,5 +1,6 @@
 import { fail, nameOf, quote } from '../errors/errors.js';
 import { createAutoEngine } from './auto.js';
+import { countEarly, createEarlyEngine } from './early.js';
 import type { Engine, EngineName } from './engine.js';
 import { loadEngine, loadWasm } from './load.js';
 import type { Wasm } from './wasm/instance.js';
@@ -34,7 +35,10 @@ interface Selection {
   readonly small: Engine;
   /** For large content, and for streams whose state is never saved. Loaded on demand. */
   large(): Engine;
-  readonly wasm: Wasm | undefined;
+  /** The instance that escapes canonical JSON, for about `byteCount` bytes. */
+  wasm(byteCount: number): Wasm | undefined;
+  /** If not all engines are loaded yet: the selection that will replace this one. */
+  all?(): Selection;
 }
 
 let selection: Selection | undefined;
@@ -43,7 +47,7 @@ function select(choice: EngineChoice): Selection {
   if (choice === 'auto') {
     const small = loadEngine('wasm') ?? (loadEngine('js') as Engine);
     const large = () => loadEngine('native') ?? small;
-    return { choice, engine: createAutoEngine(small, large), small, large, wasm: loadWasm() };
+    return { choice, engine: createAutoEngine(small, large), small, large, wasm: loadWasm };
   }
   if (!NAMES.includes(choice)) {
     const isText = typeof choice === 'string';
@@ -63,7 +67,7 @@ function select(choice: EngineChoice): Selection {
         .join(' or ')}`,
     );
   }
-  const wasm = choice === 'wasm' ? loadWasm() : undefined;
+  const wasm = () => (choice === 'wasm' ? loadWasm() : undefined);
   return { choice, engine, small: engine, large: () => engine, wasm };
 }
 
@@ -80,8 +84,32 @@ function choiceFromEnvironment(): EngineChoice {
   }
 }
 
+/** Selects `auto` without loading the WebAssembly module yet. */
+function selectEarly(): Selection {
+  const small = loadEngine('js') as Engine;
+  const isEarly = countEarly();
+  let loaded: Selection | undefined;
+  const all = () => {
+    loaded ??= select('auto');
+    if (selection === early) selection = loaded;
+    return loaded;
+  };
+  const early: Selection = {
+    choice: 'auto',
+    engine: createEarlyEngine(small, isEarly, () => all().engine),
+    small,
+    large: () => all().large(),
+    wasm: (byteCount) => (isEarly(byteCount) ? undefined : all().wasm(byteCount)),
+    all,
+  };
+  return early;
+}
+
 function current(): Selection {
-  selection ??= select(choiceFromEnvironment());
+  if (selection === undefined) {
+    const choice = choiceFromEnvironment();
+    selection = choice === 'auto' ? selectEarly() : select(choice);
+  }
   return selection;
 }
 
@@ -95,9 +123,12 @@ export function streamEngine(): Engine {
   return current().large();
 }
 
-/** Returns the instance that escapes canonical JSON, or `undefined` if plain TypeScript does. */
-export function canonicalizerWasm(): Wasm | undefined {
-  return current().wasm;
+/**
+ * Returns the instance that escapes canonical JSON, or `undefined` if plain TypeScript does. The
+ * size of the text, if known, decides whether loading it pays off.
+ */
+export function canonicalizerWasm(byteCount = 0): Wasm | undefined {
+  return current().wasm(byteCount);
 }
 
 /**
@@ -122,14 +153,15 @@ export function listEngines(): EngineInfo[] {
  * useEngine('auto');
  */
 export function activeEngine(): ActiveEngine {
-  const { choice, large, small, wasm } = current();
+  const selected = current();
+  const { choice, large, small, wasm } = selected.all?.() ?? selected;
   const { name, simd } = large();
   return {
     name,
     simd,
     choice,
     small: small.name,
-    canonicalizer: wasm === undefined ? 'js' : 'wasm',
+    canonicalizer: wasm(0) === undefined ? 'js' : 'wasm',
   };
 }
 

@@ -1,5 +1,4 @@
 /** `samekey/fetch`: a `fetch` that sends equal requests once, below the retries of an SDK. */
-import { LRUCache } from 'lru-cache';
 import { priceTable } from '../cost/prices.js';
 import { savingOf } from '../cost/saving.js';
 import { decoder } from '../engine/utf8.js';
@@ -68,6 +67,8 @@ const OWN = [FRESH, SAMPLE, SCOPE];
 
 /** The number of duplicates of one key that causes a `repeats` event. */
 const REPEATS_PER_WARNING = 10;
+/** How many keys are counted at the same time. */
+const MAX_REPEATED = 1000;
 
 /**
  * Returns a `fetch` that sends equal requests once, in this process and in every process that shares
@@ -114,7 +115,8 @@ class Sender {
   readonly #methods: ReadonlySet<string>;
   readonly #header: KeyHeader;
   readonly #keys: RequestKeys;
-  readonly #repeats = new LRUCache<string, number>({ max: 1000 });
+  /** The repetitions of keys, those of the last repeated key at the end. */
+  readonly #repeats = new Map<string, number>();
 
   constructor(options: FetchOptions) {
     const settings = readOptions(fetchOptions, options, 'options of idempotentFetch', {
@@ -194,8 +196,11 @@ class Sender {
 
   /** Warns a caller that samples, and so may expect a different answer each time. */
   #countRepeat(key: string, { body, given }: OutgoingRequest): void {
-    const count = (this.#repeats.get(key) ?? 0) + 1;
-    this.#repeats.set(key, count);
+    const repeats = this.#repeats;
+    const count = (repeats.get(key) ?? 0) + 1;
+    repeats.delete(key);
+    repeats.set(key, count);
+    if (repeats.size > MAX_REPEATED) repeats.delete(repeats.keys().next().value as string);
     if (count !== REPEATS_PER_WARNING) return;
     const temperature = temperatureIn(body);
     if (temperature === undefined || temperature <= 0) return;

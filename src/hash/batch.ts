@@ -1,4 +1,4 @@
-import { type Engine, PACKED_BYTES, type Pack } from '../engine/engine.js';
+import { type Engine, type Lanes, PACKED_BYTES, type Pack } from '../engine/engine.js';
 import { toHex } from '../engine/hex.js';
 import { digestEngine } from '../engine/select.js';
 import { encoder } from '../engine/utf8.js';
@@ -32,15 +32,15 @@ export class DigestBatch<T extends string | Uint8Array> {
   readonly #hmac: HmacKey | undefined;
   readonly #results: T[] = [];
   #count = 0;
+  /** `undefined` for HMAC, and if the engine has no lanes. */
+  readonly #lanes: Lanes | undefined;
   #pack: Pack | undefined;
-  /** The positions of the results of packed messages. */
-  readonly #places: number[] = [];
-  #delivered = 0;
   readonly #long: Long[] = [];
 
   constructor(prefix: string | undefined, hmac: HmacKey | undefined) {
     this.#prefix = prefix;
     this.#hmac = hmac;
+    this.#lanes = hmac === undefined ? this.#engine.lanes : undefined;
   }
 
   /**
@@ -49,19 +49,15 @@ export class DigestBatch<T extends string | Uint8Array> {
    */
   add(content: string | Uint8Array, start = 0, end = content.length, isStable = true): void {
     const length = end - start;
-    const open = this.#hmac === undefined ? this.#engine.lanesFor?.(length) : undefined;
-    if (open === undefined || (length > PACKED_BYTES && !isStable)) {
+    const lanes = this.#lanes;
+    if (lanes === undefined || !lanes.areFastest(length) || (length > PACKED_BYTES && !isStable)) {
       this.done(this.#digest(content, start, end));
     } else if (length > PACKED_BYTES) {
       this.#long.push({ content, start, end, place: this.#count++ });
     } else {
-      this.#places.push(this.#count++);
-      this.#pack ??= open<T>(this.#prefix, (results) => {
-        for (const result of results) {
-          this.#results[this.#places[this.#delivered++] as number] = result;
-        }
-      });
-      this.#pack.add(content, start, end);
+      this.#pack ??= lanes.open(this.#prefix, this.#results);
+      if (typeof content === 'string') this.#pack.addText(content, this.#count++);
+      else this.#pack.addBytes(content, start, end, this.#count++);
     }
   }
 

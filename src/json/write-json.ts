@@ -30,7 +30,7 @@ export function writeJson<T>(
   sink: CanonicalSink<T>,
   prefix?: Uint8Array,
 ): T | undefined {
-  const wasm = canonicalizerWasm() && residentJson();
+  const wasm = canonicalizerWasm(content.length) && residentJson();
   if (wasm === undefined) return undefined;
   let flags = { error: 0, double: DOCUMENT_BIG_NUMBERS, digits: DOCUMENT_DIGITS }[bigNumbers];
   let table: Uint8Array | undefined;

@@ -53,7 +53,7 @@ export async function keyOfStream(stream: ByteStream, options?: KeyOfStreamOptio
   const { bits, hmac } = toKeyFormat(options ?? {});
   const signal = toSignal(options?.signal);
   const engine = streamEngine();
-  const turnBytes = engine.lanesFor === undefined ? Number.MAX_SAFE_INTEGER : TURN_BYTES;
+  const turnBytes = engine.lanes === undefined ? Number.MAX_SAFE_INTEGER : TURN_BYTES;
   const digester = createDigester(hmac, engine);
   if (options !== undefined && 'scope' in options) {
     digester.update(framePrefix(toScopes(options.scope)));

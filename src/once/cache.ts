@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import type { CacheOptions } from './options.js';
 import type { StoredResult } from './stored-result.js';
 
@@ -11,39 +10,60 @@ export interface CachedResult {
   readonly expiresAtMs: number;
 }
 
+/** A member of the list of all entries, from the one that was used last to the one used longest ago. */
+interface Link {
+  newer: Link;
+  older: Link;
+}
+
+interface Entry extends CachedResult, Link {
+  readonly key: string;
+}
+
 /** The memory that an entry takes beside its payload. */
 const ENTRY_BYTES = 256;
 
+const byteCountOf = ({ result }: CachedResult) => ENTRY_BYTES + result.payload.length;
+
 /** Caches results in front of the store, bounded in number, bytes and time. */
 export class ResultCache {
-  readonly #entries: LRUCache<string, CachedResult> | undefined;
-  readonly #ttlMs: number;
+  /** The time of the last `get` that found an entry. */
+  readAtMs = 0;
+  readonly #entries = new Map<string, Entry>();
+  /** Closes the list to a ring: `older` is the entry that was used last, `newer` the one to drop next. */
+  readonly #ends: Link;
+  readonly #limits: Required<CacheOptions> | undefined;
   readonly #clock: () => number;
+  #byteCount = 0;
 
-  constructor(options: Required<CacheOptions> | undefined, clock: () => number) {
+  constructor(limits: Required<CacheOptions> | undefined, clock: () => number) {
+    this.#limits = limits;
     this.#clock = clock;
-    this.#ttlMs = options?.ttlMs ?? 0;
-    this.#entries =
-      options &&
-      new LRUCache({
-        max: options.maxEntries,
-        maxSize: options.maxBytes,
-        sizeCalculation: ({ result }) => ENTRY_BYTES + result.payload.length,
-      });
+    const ends = {} as Link;
+    ends.newer = ends;
+    ends.older = ends;
+    this.#ends = ends;
   }
 
   get size(): number {
-    return this.#entries?.size ?? 0;
+    return this.#entries.size;
   }
 
   get(key: string): CachedResult | undefined {
-    const entry = this.#entries?.get(key);
+    const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     const nowMs = this.#clock();
     // After the clock was set back, the age of the entry is unknown.
-    if (nowMs >= entry.cachedAtMs && nowMs < entry.expiresAtMs) return entry;
-    this.#entries?.delete(key);
-    return undefined;
+    if (nowMs < entry.cachedAtMs || nowMs >= entry.expiresAtMs) {
+      this.delete(key);
+      return undefined;
+    }
+    this.readAtMs = nowMs;
+    if (entry !== this.#ends.older) {
+      unlink(entry);
+      this.#linkAsNewest(entry);
+    }
+    return entry;
   }
 
   /** Caches a result that is `ageMs` old and may be replayed for another `leftMs`. */
@@ -54,22 +74,56 @@ export class ResultCache {
     ageMs: number,
     leftMs: number,
   ): void {
-    if (this.#entries === undefined) return;
+    if (this.#limits === undefined) return;
+    const { maxEntries, maxBytes, ttlMs } = this.#limits;
     const nowMs = this.#clock();
-    this.#entries.set(key, {
+    this.delete(key);
+    const entry: Entry = {
+      key,
       result,
       fingerprint,
       finishedAtMs: nowMs - ageMs,
       cachedAtMs: nowMs,
-      expiresAtMs: nowMs + Math.min(leftMs, this.#ttlMs),
-    });
+      expiresAtMs: nowMs + Math.min(leftMs, ttlMs),
+      newer: this.#ends,
+      older: this.#ends,
+    };
+    const byteCount = byteCountOf(entry);
+    // It would drop all others and itself.
+    if (byteCount > maxBytes) return;
+    this.#entries.set(key, entry);
+    this.#linkAsNewest(entry);
+    this.#byteCount += byteCount;
+    while (this.#entries.size > maxEntries || this.#byteCount > maxBytes) {
+      this.delete((this.#ends.newer as Entry).key);
+    }
   }
 
   delete(key: string): void {
-    this.#entries?.delete(key);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#byteCount -= byteCountOf(entry);
+    unlink(entry);
   }
 
   clear(): void {
-    this.#entries?.clear();
+    this.#entries.clear();
+    this.#ends.newer = this.#ends;
+    this.#ends.older = this.#ends;
+    this.#byteCount = 0;
   }
+
+  #linkAsNewest(entry: Link): void {
+    const ends = this.#ends;
+    entry.newer = ends;
+    entry.older = ends.older;
+    ends.older.newer = entry;
+    ends.older = entry;
+  }
+}
+
+function unlink({ newer, older }: Link): void {
+  newer.older = older;
+  older.newer = newer;
 }

@@ -413,7 +413,8 @@ export class OnceRunner implements SharedRunHost {
   }
 
   #replay<T>(key: string, cached: CachedResult, { traceparent }: InnerCallOptions): Detailed<T> {
-    const ageMs = Math.max(0, this.settings.clock() - cached.finishedAtMs);
+    // It was found just now. Another look at the clock would take a tenth of the replay.
+    const ageMs = Math.max(0, this.#cache.readAtMs - cached.finishedAtMs);
     const event = { type: 'replayed', layer: 'process', ageMs } as const;
     const value = this.#give<T>(key, traceparent, event, cached.result);
     return { value, outcome: 'replayed', layer: 'process', ageMs };

@@ -159,6 +159,19 @@ describe.each([
   });
 });
 
+describe.each([
+  ['Buffer decodes hexadecimal', ''],
+  ['Uint8Array does', 'Uint8Array.fromHex = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));'],
+  ['nothing does', 'globalThis.Buffer = undefined; Uint8Array.fromHex = undefined;'],
+])('where %s', (_, before) => {
+  it('both modules are decoded', () => {
+    const { keys, active, engines } = run(before);
+    expect(keys).toEqual(EXPECTED);
+    expect(engines).toEqual(['native', 'wasm', 'js']);
+    expect(active).toMatchObject({ small: 'wasm', canonicalizer: 'wasm' });
+  });
+});
+
 describe('where node:crypto is older', () => {
   it('the platform does without the one-shot hash', () => {
     const { keys, engines } = run(`

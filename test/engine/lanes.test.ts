@@ -116,6 +116,25 @@ describe('a batch', () => {
     expect(digestsOf(messages)).toEqual(messages.map(sha256));
   });
 
+  it('of every length from 0 to 320 is right in every lane, beside other lengths', () => {
+    for (let length = 0; length <= 320; length++) {
+      const others = [37, 101, 211].map((step) => (length + step) % 321);
+      const messages = messagesOf([length, ...others]);
+      for (let lane = 0; lane < 4; lane++) {
+        const order = [...messages.slice(lane), ...messages.slice(0, lane)];
+        expect(digestsOf(order), `${length} bytes`).toEqual(order.map(sha256));
+      }
+    }
+  });
+
+  it('of lengths around every block boundary up to 32 blocks is right', () => {
+    for (let blockCount = 1; blockCount <= 32; blockCount++) {
+      const lengths = [-9, -8, -1, 0, 1].map((around) => 64 * blockCount + around);
+      const messages = messagesOf(lengths);
+      expect(digestsOf(messages), `${blockCount} blocks`).toEqual(messages.map(sha256));
+    }
+  });
+
   it('in which one message outlasts all others is right wherever it stands', () => {
     for (let place = 0; place < 9; place++) {
       const lengths = Array.from({ length: 9 }, (_, i) => (i === place ? 20_000 : 10 * i));

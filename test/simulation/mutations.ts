@@ -91,8 +91,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a result is cached for as long as any, whatever its ttl',
     file: 'once/cache.ts',
-    from: 'nowMs + Math.min(leftMs, this.#ttlMs)',
-    to: 'nowMs + this.#ttlMs',
+    from: 'nowMs + Math.min(leftMs, ttlMs)',
+    to: 'nowMs + ttlMs',
     breaks: 'not after its ttl',
     seenIn: 'a wall clock that is set',
     deviations: 0,

@@ -41,6 +41,12 @@ def digest(algorithm, row):
     return settle(row, digest=hashlib.new(algorithm, content_bytes(row['content'])).hexdigest())
 
 
+def every_length(row):
+    """The digest of the digests of the patterns of 0 to `until` bytes, in this order."""
+    digests = (hashlib.sha256(content_bytes({'pattern': n})).digest() for n in range(row['until'] + 1))
+    return settle(row, digest=hashlib.sha256(b''.join(digests)).hexdigest())
+
+
 def monte_carlo(row):
     """NIST SHAVS §6.4: 100 checkpoints, a thousand chained digests each."""
     algorithm, seed = row['algorithm'].replace('-', '').lower(), bytes.fromhex(row['seed'])
@@ -229,7 +235,7 @@ def key(row):
 # --- files --------------------------------------------------------------------------------------
 
 FILES = {
-    'sha256.json': {'vectors': lambda row: digest('sha256', row)},
+    'sha256.json': {'vectors': lambda row: digest('sha256', row), 'everyLength': every_length},
     'sha1.json': {'vectors': lambda row: digest('sha1', row)},
     'sha-monte-carlo.json': {'vectors': monte_carlo},
     'sha256-state.json': {'vectors': saved_state},

@@ -9,6 +9,7 @@ import {
   scoped,
   sha1,
   sha256,
+  sha256Batch,
   sha256Hex,
   uuidv5,
 } from '../../src/index.js';
@@ -21,10 +22,15 @@ import {
   hexOf,
   loadVectors,
   type Named,
+  pattern,
 } from './vectors.js';
 
 interface DigestVector extends Named {
   readonly content: ContentRule;
+  readonly digest: string;
+}
+interface EveryLengthVector extends Named {
+  readonly until: number;
   readonly digest: string;
 }
 interface StateVector extends DigestVector {
@@ -89,6 +95,15 @@ onEach(ENGINES, () => {
       }
     });
   });
+
+  it.each(loadVectors<EveryLengthVector>('sha256.json', 'everyLength'))(
+    'sha256.json, $name',
+    ({ until, digest }) => {
+      const contents = Array.from({ length: until + 1 }, (_, length) => pattern(length));
+      expect(hexOf(sha256(Buffer.concat(contents.map((content) => sha256(content)))))).toBe(digest);
+      expect(hexOf(sha256(Buffer.concat(sha256Batch(contents))))).toBe(digest);
+    },
+  );
 
   describe('sha1.json', () => {
     it.each(loadVectors<DigestVector>('sha1.json'))('$name', ({ content, digest }) => {

@@ -6,6 +6,7 @@ import { SHA256_INIT, sha256Compress } from './sha256.js';
 
 /** The padded end of a message. Shared, because no other code runs while it is in use. */
 const LAST = /* @__PURE__ */ new Uint8Array(128);
+const LAST_WORDS = /* @__PURE__ */ new DataView(LAST.buffer);
 
 /**
  * FIPS 180-4 §5.1.1: copies `bytes[start, end)`, the end of a message of `length` bytes, into LAST
@@ -21,6 +22,10 @@ function pad(bytes: Uint8Array, start: number, end: number, length: number): num
   writeWord(LAST, size - 8, Math.floor(length / 0x20000000));
   writeWord(LAST, size - 4, length << 3);
   return size;
+}
+
+function wordsOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function writeWord(bytes: Uint8Array, at: number, word: number): void {
@@ -58,17 +63,17 @@ class JsSha256 implements Sha256State {
       this.#block.set(bytes.subarray(0, start), held);
       held += start;
       if (held < 64) return;
-      sha256Compress(this.#words, this.#block, 0, 64);
+      sha256Compress(this.#words, wordsOf(this.#block), 0, 64);
     }
     const end = bytes.length - ((bytes.length - start) & 63);
-    sha256Compress(this.#words, bytes, start, end);
+    if (end > start) sha256Compress(this.#words, wordsOf(bytes), start, end);
     this.#block.set(bytes.subarray(end));
   }
 
   digest(): Uint8Array<ArrayBuffer> {
     const words = this.#words.slice();
     const size = pad(this.#block, 0, this.#length % 64, this.#length);
-    sha256Compress(words, LAST, 0, size);
+    sha256Compress(words, LAST_WORDS, 0, size);
     return bigEndian(words);
   }
 
@@ -97,8 +102,8 @@ class JsSha256 implements Sha256State {
 function sha256(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> {
   const words = SHA256_INIT.slice();
   const tail = end - ((end - start) % 64);
-  sha256Compress(words, bytes, start, tail);
-  sha256Compress(words, LAST, 0, pad(bytes, tail, end, end - start));
+  if (tail > start) sha256Compress(words, wordsOf(bytes), start, tail);
+  sha256Compress(words, LAST_WORDS, 0, pad(bytes, tail, end, end - start));
   return bigEndian(words);
 }
 

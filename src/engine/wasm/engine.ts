@@ -1,5 +1,5 @@
 import type { Engine } from '../engine.js';
-import { decoder, encoder, pieceOf } from '../utf8.js';
+import { asciiText, encoder, pieceOf } from '../utf8.js';
 import { Arena } from './arena.js';
 import { SCRATCH_SLOT, WasmHashers, WasmSha256 } from './hasher.js';
 import type { Wasm } from './instance.js';
@@ -56,7 +56,7 @@ export function createWasmEngine(wasm: Wasm): Engine {
       lastPrefix = prefix;
     }
     call.digestHex();
-    return decoder.decode(hexText);
+    return asciiText(hexText);
   }
 
   /** Writes the SHA-1 of the `held` bytes at INPUT followed by `content` to DIGEST. */
@@ -116,9 +116,12 @@ export function createWasmEngine(wasm: Wasm): Engine {
         sha1(UUID_BYTES, typeof content === 'string' ? encoder.encode(content) : content);
       }
       call.digestUuid();
-      return decoder.decode(uuidText);
+      return asciiText(uuidText);
     },
-    lanesFor: () => (prefix, deliver) => new WasmPack(wasm, arena, prefix, deliver),
+    lanes: {
+      areFastest: () => true,
+      open: (prefix, results) => new WasmPack(wasm, arena, prefix, results),
+    },
     createSha256: () => new WasmSha256(hashers),
     restoreSha256: (saved) => new WasmSha256(hashers, saved),
   };

@@ -1,5 +1,5 @@
 import { PACKED_BYTES, type Pack } from '../engine.js';
-import { decoder, encoder } from '../utf8.js';
+import { asciiText, encoder } from '../utf8.js';
 import type { Arena, ArenaUser } from './arena.js';
 import type { Wasm } from './instance.js';
 
@@ -24,13 +24,15 @@ const KEYS_PER_TEXT = 32;
  * Short messages, stored one after the other in WASM memory. Texts are joined before they are
  * encoded, which takes 70 ns per text instead of 190.
  */
-export class WasmPack<T extends string | Uint8Array> implements Pack, ArenaUser {
+export class WasmPack implements Pack, ArenaUser {
   readonly #wasm: Wasm;
   readonly #arena: Arena;
   readonly #prefix: string | undefined;
-  readonly #deliver: (results: T[]) => void;
+  readonly #results: (string | Uint8Array)[];
   /** Lengths of the messages; for texts that are not encoded yet, in characters. */
   readonly #lengths: Uint32Array;
+  /** The index of the result of each message. */
+  readonly #places = new Uint32Array(MAX_MESSAGES);
   #count = 0;
   #encodedCount = 0;
   #text = '';
@@ -40,29 +42,39 @@ export class WasmPack<T extends string | Uint8Array> implements Pack, ArenaUser 
     wasm: Wasm,
     arena: Arena,
     prefix: string | undefined,
-    deliver: (results: T[]) => void,
+    results: (string | Uint8Array)[],
   ) {
     this.#wasm = wasm;
     this.#arena = arena;
     this.#prefix = prefix;
-    this.#deliver = deliver;
+    this.#results = results;
     this.#lengths = new Uint32Array(wasm.bytes.buffer, wasm.call.LENGTHS.value, MAX_MESSAGES);
   }
 
-  add(content: string | Uint8Array, start: number, end: number): void {
-    const isText = typeof content === 'string';
+  addText(text: string, place: number): void {
+    const { length } = text;
+    if (this.#text.length + length > PACKED_BYTES) this.#encode();
+    this.#addMessage(length, place);
+    this.#text += text;
+  }
+
+  addBytes(bytes: Uint8Array, start: number, end: number, place: number): void {
     const length = end - start;
-    if (!isText || this.#text.length + length > PACKED_BYTES) this.#encode();
+    this.#encode();
+    this.#addMessage(length, place);
+    this.#encodedCount++;
+    this.#wasm.bytes.set(
+      length === bytes.length ? bytes : bytes.subarray(start, end),
+      this.#wasm.at.packed + this.#byteCount,
+    );
+    this.#byteCount += length;
+  }
+
+  #addMessage(length: number, place: number): void {
     this.#arena.use(this);
     if (this.#count === MAX_MESSAGES || this.#byteCount >= LOAD_BYTES) this.flush();
-    this.#lengths[this.#count++] = length;
-    if (isText) this.#text += content;
-    else {
-      const bytes = length === content.length ? content : content.subarray(start, end);
-      this.#wasm.bytes.set(bytes, this.#end());
-      this.#byteCount += length;
-      this.#encodedCount++;
-    }
+    this.#lengths[this.#count] = length;
+    this.#places[this.#count++] = place;
   }
 
   flush(): void {
@@ -73,18 +85,17 @@ export class WasmPack<T extends string | Uint8Array> implements Pack, ArenaUser 
     this.#count = 0;
     this.#encodedCount = 0;
     this.#byteCount = 0;
-    this.#deliver(this.#results(count));
-  }
-
-  #end(): number {
-    return this.#wasm.at.packed + this.#byteCount;
+    if (this.#prefix === undefined) this.#copyDigests(count);
+    else this.#copyKeys(count, this.#prefix);
   }
 
   #encode(): void {
     const text = this.#text;
     if (text !== '') {
       this.#text = '';
-      const { read, written } = encoder.encodeInto(text, this.#wasm.bytes.subarray(this.#end()));
+      const { bytes, at } = this.#wasm;
+      const to = bytes.subarray(at.packed + this.#byteCount);
+      const { read, written } = encoder.encodeInto(text, to);
       if (read === text.length && written === read) this.#byteCount += written;
       else this.#encodeEach(text);
     }
@@ -95,12 +106,13 @@ export class WasmPack<T extends string | Uint8Array> implements Pack, ArenaUser 
    * Encodes one text at a time: the UTF-8 length of a text that is not ASCII is only known then.
    */
   #encodeEach(text: string): void {
+    const { bytes, at } = this.#wasm;
     let from = 0;
     for (let i = this.#encodedCount; i < this.#count; i++) {
       const to = from + (this.#lengths[i] as number);
       const { written } = encoder.encodeInto(
         text.substring(from, to),
-        this.#wasm.bytes.subarray(this.#end()),
+        bytes.subarray(at.packed + this.#byteCount),
       );
       this.#lengths[i] = written;
       this.#byteCount += written;
@@ -108,26 +120,27 @@ export class WasmPack<T extends string | Uint8Array> implements Pack, ArenaUser 
     }
   }
 
-  #results(count: number): T[] {
+  #copyDigests(count: number): void {
+    const { call, bytes } = this.#wasm;
+    let at = call.DIGESTS.value;
+    for (let i = 0; i < count; i++, at += DIGEST_BYTES) {
+      this.#results[this.#places[i] as number] = bytes.slice(at, at + DIGEST_BYTES);
+    }
+  }
+
+  #copyKeys(count: number, prefix: string): void {
     const { call, bytes, at } = this.#wasm;
-    const results: unknown[] = [];
-    if (this.#prefix === undefined) {
-      const first = call.DIGESTS.value;
-      for (let i = 0; i < count; i++) {
-        results.push(bytes.slice(first + i * DIGEST_BYTES, first + (i + 1) * DIGEST_BYTES));
+    const results = this.#results;
+    const places = this.#places;
+    encoder.encodeInto(prefix, bytes.subarray(at.input));
+    call.batchHex(count, prefix.length);
+    const width = prefix.length + 2 * DIGEST_BYTES;
+    for (let first = 0; first < count; first += KEYS_PER_TEXT) {
+      const last = Math.min(first + KEYS_PER_TEXT, count);
+      const text = asciiText(bytes.subarray(at.arena + first * width, at.arena + last * width));
+      for (let i = first, from = 0; i < last; i++, from += width) {
+        results[places[i] as number] = text.substring(from, from + width);
       }
-      return results as T[];
     }
-    encoder.encodeInto(this.#prefix, bytes.subarray(at.input));
-    call.batchHex(count, this.#prefix.length);
-    const width = this.#prefix.length + 2 * DIGEST_BYTES;
-    const start = at.arena;
-    const end = start + count * width;
-    const step = KEYS_PER_TEXT * width;
-    for (let from = start; from < end; from += step) {
-      const text = decoder.decode(bytes.subarray(from, Math.min(from + step, end)));
-      for (let i = 0; i < text.length; i += width) results.push(text.substring(i, i + width));
-    }
-    return results as T[];
   }
 }

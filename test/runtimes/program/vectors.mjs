@@ -32,6 +32,19 @@ export const CHECKS = {
         yield [sha256Hex(form, { bits: 128 }), `ik_${digest.slice(0, 32)}`];
       }
     },
+    *everyLength({ createSha256, sha256, sha256Batch }, { until, digest }) {
+      const contents = Array.from({ length: until + 1 }, (_, n) => contentBytes({ pattern: n }));
+      const ofAll = (/** @type {Uint8Array[]} */ digests) =>
+        hexOf(sha256(bytesOfHex(digests.map(hexOf).join(''))));
+      yield [ofAll(contents.map((content) => sha256(content))), digest];
+      const inTwo = (/** @type {Uint8Array} */ content) =>
+        createSha256().update(content.subarray(0, 100)).update(content.subarray(100)).digest();
+      yield [ofAll(contents.map(inTwo)), digest];
+      // Digested four at a time. Neighbours have different numbers of blocks.
+      const order = contents.map((_, i) => (100 * i) % contents.length);
+      const batch = sha256Batch(order.map((n) => contents[n] ?? ''));
+      yield [ofAll(contents.map((_, n) => batch[order.indexOf(n)] ?? new Uint8Array())), digest];
+    },
   },
   'sha1.json': {
     *vectors({ sha1 }, { content, digest }) {

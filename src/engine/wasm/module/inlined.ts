@@ -2,11 +2,15 @@ import { CORE_HEX } from './core.generated.js';
 import { JSON_HEX } from './json.generated.js';
 import { compile, exportsOf } from './platform.js';
 
-/** Reads 32 bytes at a time: it runs once, so in the interpreter, where each step counts. */
+type FromHex = (hex: string, encoding?: 'hex') => Uint8Array;
+
+/** Decodes the hexadecimal text of a module. */
 function fromHex(hex: string): Uint8Array {
-  // Where it exists, it takes 0.03 ms in Chromium and Firefox; the code below takes 0.6 and 1.5 ms.
-  const bytes = (Uint8Array as { fromHex?: (hex: string) => Uint8Array }).fromHex?.(hex);
+  const { Buffer } = globalThis as { Buffer?: { from: FromHex } };
+  // They take 0.03 to 0.09 ms. The code below takes 0.4 ms on Node, and 0.6 and 1.5 in browsers.
+  const bytes = (Uint8Array as { fromHex?: FromHex }).fromHex?.(hex) ?? Buffer?.from(hex, 'hex');
   if (bytes) return bytes;
+  // 32 bytes at a time: it runs once, so in the interpreter, where each step counts.
   const byteCount = hex.length / 2;
   const view = new DataView(new ArrayBuffer(byteCount + 31));
   for (let at = 0; at < byteCount; at += 32) {
