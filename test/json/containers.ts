@@ -35,7 +35,7 @@ const pick = <T>(next: Next, list: readonly T[]) => list[Math.floor(next() * lis
 export const containerKind = (next: Next): Container =>
   next() < 0.94 ? 'plain' : pick(next, EXOTIC);
 
-/** What a container needs of the builder of the value. */
+/** The part of the builder of a value that a container uses. */
 interface Builder {
   readonly next: Next;
   isStateful: boolean;
