@@ -142,7 +142,7 @@ export function makeObject(
     case 'proxy':
       return new Proxy(filled({}), {});
     case 'proxy of an instance':
-      return withMembers(new Proxy(filled(new Open()), {}));
+      return withMembers(new Proxy(withMembers(filled(new Open())), {}));
     case 'hidden members': {
       const object = filled({});
       define(object, 'notEnumerable', { value: 1, enumerable: false });
