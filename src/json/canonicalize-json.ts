@@ -5,6 +5,7 @@ import { BytesSink, type CanonicalizeOptions, toMaxDepth } from './canonicalize.
 import { type BigNumbers, parseJson } from './parse.js';
 import { writeCanonical } from './write.js';
 import { writeJson } from './write-json.js';
+import { writeOptions } from './writer.js';
 
 /** The options of `canonicalizeJson`. */
 export interface CanonicalizeJsonOptions extends CanonicalizeOptions {
@@ -57,6 +58,6 @@ export function canonicalizeJson(input: Content, options?: CanonicalizeJsonOptio
   const content = toContent(input, 'canonicalize the JSON text');
   return (
     writeJson(content, limits, new BytesSink()) ??
-    writeCanonical(parseJson(content, limits), limits, new BytesSink())
+    writeCanonical(parseJson(content, limits), writeOptions(limits.maxDepth), new BytesSink())
   );
 }

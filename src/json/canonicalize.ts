@@ -2,7 +2,7 @@ import type { Bytes } from '../engine/engine.js';
 import { decoder } from '../engine/utf8.js';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { type CanonicalSink, writeCanonical } from './write.js';
-import { DEFAULT_MAX_DEPTH, LARGEST_MAX_DEPTH, type WriteOptions } from './writer.js';
+import { DEFAULT_MAX_DEPTH, LARGEST_MAX_DEPTH, type WriteOptions, writeOptions } from './writer.js';
 
 /** The options of `canonicalize` and `canonicalBytes`. */
 export interface CanonicalizeOptions {
@@ -12,7 +12,7 @@ export interface CanonicalizeOptions {
 
 function toWriteOptions(options: CanonicalizeOptions | undefined): WriteOptions {
   if (options !== undefined) requireMembers(options, ['maxDepth'], 'options');
-  return { maxDepth: toMaxDepth(options?.maxDepth) };
+  return writeOptions(toMaxDepth(options?.maxDepth));
 }
 
 /** Checks `maxDepth`. */

@@ -47,12 +47,17 @@ const NUMBERS_FROM = 8;
 /** How to write a value: the allowed depth, the parts to leave out, and the observer of both. */
 export interface WriteOptions {
   readonly maxDepth: number;
-  readonly selection?: Selection | undefined;
-  readonly trace?: Trace | undefined;
+  readonly selection: Selection | undefined;
+  readonly trace: Trace | undefined;
   /** The path of the value in a larger one, which has called its `toJSON`. */
-  readonly at?: readonly (string | number)[];
+  readonly at: readonly (string | number)[] | undefined;
   /** The index of the first element, for an array that continues a longer one. */
-  readonly firstIndex?: number;
+  readonly firstIndex: number;
+}
+
+/** Returns options that have all members themselves: a polluted `Object.prototype` adds none. */
+export function writeOptions(maxDepth: number, selection?: Selection, trace?: Trace): WriteOptions {
+  return { maxDepth, selection, trace, at: undefined, firstIndex: 0 };
 }
 
 type Members = Record<string, unknown>;
@@ -408,7 +413,7 @@ export function createWriter(buffer: TextBuffer): CanonicalWriter {
       outerTokens = options.at ?? NOWHERE;
       maxDepth = options.maxDepth - outerTokens.length;
       trace = options.trace;
-      firstIndex = options.firstIndex ?? 0;
+      firstIndex = options.firstIndex;
       countValue();
       const root = options.at === undefined ? resolve(value, '') : value;
       return options.selection === undefined

@@ -7,6 +7,7 @@ import { hasMembers } from '../json/objects.js';
 import { refuseType } from '../json/refuse.js';
 import type { Selection } from '../json/selection.js';
 import { type CanonicalSink, writeCanonical } from '../json/write.js';
+import { writeOptions } from '../json/writer.js';
 import { type CompiledIdentity, compileIdentity, type IdentityLike } from './identity.js';
 import { KEY_PREFIX, type Key, toKey } from './key.js';
 import { type Watcher, watch } from './watch.js';
@@ -58,7 +59,7 @@ class GrowingConversation implements Conversation {
         // A getter, because the writer must not read the value of an excluded member.
         Object.defineProperty(part, name, { enumerable: true, get: () => given[name] });
       }
-      return canonicalText(part, { maxDepth, selection, trace: this.#watcher });
+      return canonicalText(part, writeOptions(maxDepth, selection, this.#watcher));
     };
     const before = members((name) => name < list);
     const after = members((name) => name > list);
@@ -66,7 +67,7 @@ class GrowingConversation implements Conversation {
     this.#digester = createDigester(identity.format.hmac);
     const prefix = identity.prefix();
     if (prefix !== undefined) this.#digester.update(prefix);
-    const name = canonicalText(list, { maxDepth });
+    const name = canonicalText(list, writeOptions(maxDepth));
     this.#digester.update(
       encoder.encode(`${before.slice(0, -1)}${before === '{}' ? '' : ','}${name}:[`),
     );

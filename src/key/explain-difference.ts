@@ -2,7 +2,7 @@ import { canonicalText } from '../json/canonicalize.js';
 import { Digits } from '../json/digits.js';
 import { parseJson } from '../json/parse.js';
 import { toPointer } from '../json/pointer.js';
-import { LARGEST_MAX_DEPTH } from '../json/writer.js';
+import { LARGEST_MAX_DEPTH, writeOptions } from '../json/writer.js';
 import { explain } from './explain.js';
 import type { IdentityLike } from './identity.js';
 
@@ -71,5 +71,5 @@ function isObject(value: Json | undefined): value is { [name: string]: Json } {
 }
 
 function toText(value: Json | undefined): string | undefined {
-  return value === undefined ? undefined : canonicalText(value, { maxDepth: LARGEST_MAX_DEPTH });
+  return value === undefined ? undefined : canonicalText(value, writeOptions(LARGEST_MAX_DEPTH));
 }

@@ -1,5 +1,6 @@
 import { encoder } from '../engine/utf8.js';
 import { canonicalText } from '../json/canonicalize.js';
+import { writeOptions } from '../json/writer.js';
 import { framePrefix } from './frame.js';
 import { compileIdentity, type IdentityLike } from './identity.js';
 import type { Key } from './key.js';
@@ -32,7 +33,7 @@ export function explain(value: unknown, identity?: IdentityLike): Explanation {
   const { maxDepth, selection, format } = compiled;
   const notes: Notes = { excluded: [], referenced: [] };
   const trace = watch(compiled, notes);
-  const canonical = canonicalText(value, { maxDepth, selection, trace });
+  const canonical = canonicalText(value, writeOptions(maxDepth, selection, trace));
   trace.finish();
   const scopes = compiled.scopes();
   const key = keyOfFrame([framePrefix(scopes), encoder.encode(canonical)], format);

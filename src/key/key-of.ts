@@ -1,4 +1,5 @@
 import { type CanonicalSink, writeCanonical } from '../json/write.js';
+import { writeOptions } from '../json/writer.js';
 import { DigestSink } from './digest-sink.js';
 import { type CompiledIdentity, compileIdentity, type IdentityLike } from './identity.js';
 import { KEY_PREFIX, type Key, toKey } from './key.js';
@@ -43,10 +44,15 @@ export function writeFrame<T>(
   sink: CanonicalSink<T>,
 ): T {
   if (identity.selection === undefined)
-    return writeCanonical(value, identity, sink, identity.prefix());
+    return writeCanonical(value, writeOptions(identity.maxDepth), sink, identity.prefix());
   const trace = watch(identity);
   const { maxDepth, selection } = identity;
-  const result = writeCanonical(value, { maxDepth, selection, trace }, sink, identity.prefix());
+  const result = writeCanonical(
+    value,
+    writeOptions(maxDepth, selection, trace),
+    sink,
+    identity.prefix(),
+  );
   trace.finish();
   return result;
 }

@@ -3,7 +3,7 @@ import { toPointer } from '../json/pointer.js';
 import { MAX_NESTED_REFERENCES } from '../json/reference-sink.js';
 import { refuseDepth } from '../json/refuse.js';
 import { writeCanonical } from '../json/write.js';
-import type { Trace, WriteOptions } from '../json/writer.js';
+import { type Trace, type WriteOptions, writeOptions } from '../json/writer.js';
 import { DigestSink } from './digest-sink.js';
 import type { CompiledIdentity, ReferenceCache } from './identity.js';
 
@@ -55,7 +55,7 @@ export function watch(identity: CompiledIdentity, notes?: Notes): Watcher {
     },
     reference(value, tokens, selection) {
       if (depth++ === MAX_NESTED_REFERENCES) refuseDepth(tokens, MAX_NESTED_REFERENCES, 'refs');
-      const options = { maxDepth, at: tokens, selection, trace: this };
+      const options = { ...writeOptions(maxDepth, selection, this), at: tokens };
       const sha256 = referenceDigest(value, options, cache);
       depth--;
       notes?.referenced.push({ path: toPointer(tokens), sha256 });

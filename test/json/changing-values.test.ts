@@ -389,7 +389,19 @@ onEach(ENGINES, (engine) => {
       ['a setter alone', { set: () => {} }],
     ])('do not count: %s', (_, how) => {
       const WHOLE = plainText(whole);
-      for (const name of ['b', 'injected', 'get', 'value', 'names', 'keys', 'length']) {
+      for (const name of [
+        'b',
+        'injected',
+        'get',
+        'value',
+        'names',
+        'keys',
+        'length',
+        'selection',
+        'trace',
+        'at',
+        'firstIndex',
+      ]) {
         for (let i = 0; i < TIMES; i++) {
           expect(keyOf(whole)).toBe(sha256Hex(WHOLE));
           const texts = polluted(Object.prototype, name, how, () => [
