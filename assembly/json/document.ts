@@ -1,6 +1,8 @@
 import { FRAME_BYTES, FRAMES } from './layout';
 import { blanks, move, openShift, put, shift } from './compact';
-import { drop, lastNameEnd, leaveOut, mark, openMembers, push, sortMembers } from './members';
+import {
+  drop, lastNameEnd, learnLast, leaveOut, mark, openMembers, push, pushKnown, sortMembers,
+} from './members';
 import { number } from './number-text';
 import { outOfMemory, resetRegion } from './region';
 import {
@@ -10,6 +12,7 @@ import {
   contentOf, elementOf, EXCLUDED, flagsOf, INDIFFERENT, INSIDE, LEADS_INSIDE, memberOf, REFERENCE,
   STARTS, WHOLE,
 } from './select';
+import { bytesOf, inside as insideOf, isInOrder, nameAt, newPlace, openShapes, placeAfter } from './shapes';
 import { openStrings, string } from './string';
 
 /** The results of `document`. */
@@ -68,6 +71,7 @@ export function document(
   openShift();
   openStrings(end);
   openMembers();
+  openShapes();
   resetRegion((end + 143) & ~15, (options & GROWS) != 0);
   openText(prefix);
 
@@ -80,6 +84,8 @@ export function document(
   let separator: u32 = 0;
   let first: usize = 0;
   let isOrdered = true;
+  /** Where the shape of the object goes on, or those of the elements begin; 0 if not remembered. */
+  let place: usize = 0;
   let state: usize = options & SELECTS ? WHOLE : 0;
   let index: u32 = 0;
   let fate = STAYS;
@@ -99,13 +105,29 @@ export function document(
     let nameBytes: usize = 0;
     if (close == BRACE + 2) {
       if (byte != 0x22) return REFUSED;
-      at = string(at);
-      if (at == 0) return REFUSED;
-      nameBytes = at - shift - head - 1;
-      const order = push(first, isOrdered, head + 1, nameBytes);
-      if (order >= 0) {
-        if (order == 0) return outOfMemory ? OUT_OF_MEMORY : REFUSED;
-        isOrdered = false;
+      const known: usize = place == 0 ? 0 : nameAt(place, at);
+      if (known != 0) {
+        nameBytes = bytesOf(known);
+        move(at, at + nameBytes);
+        at += nameBytes;
+        if (!pushKnown(known, head + 1)) return OUT_OF_MEMORY;
+        isOrdered = isInOrder(known);
+        place = placeAfter(known);
+      } else {
+        const from = at;
+        at = string(at);
+        if (at == 0) return REFUSED;
+        nameBytes = at - shift - head - 1;
+        const order = push(first, isOrdered, head + 1, nameBytes);
+        if (order >= 0) {
+          if (order == 0) return outOfMemory ? OUT_OF_MEMORY : REFUSED;
+          isOrdered = false;
+        }
+        if (place != 0) {
+          // Another spelling of a name would be learned each time.
+          const name = at - from == nameBytes ? learnLast(place, first, isOrdered) : 0;
+          place = name == 0 ? 0 : placeAfter(name);
+        }
       }
       byte = load<u8>(at);
       if (byte <= 0x20) {
@@ -148,6 +170,7 @@ export function document(
         if ((flagsOf(next) & INDIFFERENT) == 0) inside = next;
       }
     }
+    const isLater = separator == 0x2c;
     if (close != 0 && fate != LEAVES) {
       store<u8>(head, <u8>separator);
       separator = 0x2c;
@@ -173,6 +196,14 @@ export function document(
         store<u32>(frame, index, 12);
         store<u32>(frame, <u32>fateStart, 16);
         store<u32>(frame, <u32>fateSegment, 20);
+        if (close == BRACE + 2) {
+          store<u32>(frame, <u32>place, 24);
+          place = insideOf(place);
+        } else {
+          // Objects of an array are remembered from the second on.
+          if (place == 0 && isLater) place = newPlace();
+          store<u32>(frame, <u32>place, 24);
+        }
         frame += FRAME_BYTES;
         close = byte + 2;
         separator = byte;
@@ -231,7 +262,7 @@ export function document(
         return LAST_PIECE + u32(nextPiece());
       }
       if (byte != close) return REFUSED;
-      if (!isOrdered && !sortMembers(first, BRACE, at - shift)) return outOfMemory ? OUT_OF_MEMORY : REFUSED;
+      if (!isOrdered && !sortMembers(first, place, BRACE, at - shift)) return outOfMemory ? OUT_OF_MEMORY : REFUSED;
       drop(first);
       if (separator != 0x2c) {
         // No member or element was selected.
@@ -249,6 +280,7 @@ export function document(
       index = load<u32>(frame, 12);
       fateStart = load<u32>(frame, 16);
       fateSegment = load<u32>(frame, 20);
+      place = load<u32>(frame, 24);
     }
   }
 }

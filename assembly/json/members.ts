@@ -1,6 +1,8 @@
 import { compareNames } from './names';
+import { GATHER } from './layout';
 import { continueAt, current, endText, newSegment } from './segments';
-import { allocate, outOfMemory } from './region';
+import { allocate, allocateSmall, outOfMemory } from './region';
+import { bytesOf, lastName, learn, orderOf, setOrder, sortNumberOf } from './shapes';
 
 /**
  * The members of all open objects, the innermost object last: a stack of records. A record is
@@ -16,6 +18,9 @@ const NAME_BYTES: usize = 12;
 const SEGMENT: usize = 16;
 const FATE: usize = 20;
 const LEFT_OUT: u32 = 1;
+/** While members are moved: their indexes and ends. */
+const INDEX: usize = 16;
+const END: usize = 20;
 
 let base: usize = 0;
 let end: usize = 0;
@@ -83,6 +88,26 @@ export function push(first: usize, isOrdered: bool, name: usize, byteCount: usiz
   return isOrdered && top - base - RECORD_BYTES != first
     ? compare(top - 2 * RECORD_BYTES, top - RECORD_BYTES)
     : -1;
+}
+
+/** Adds a member whose name is remembered. Returns whether there is memory. */
+export function pushKnown(known: usize, name: usize): bool {
+  reserve(RECORD_BYTES);
+  if (outOfMemory) return false;
+  store<u64>(top, sortNumberOf(known));
+  store<u32>(top, <u32>name - 1, START);
+  store<u32>(top, <u32>bytesOf(known), NAME_BYTES);
+  store<u64>(top, <u64>current, SEGMENT);
+  top += RECORD_BYTES;
+  return true;
+}
+
+/** Remembers the name of the last member at `place`. Returns it, or 0. */
+export function learnLast(place: usize, first: usize, isOrdered: bool): usize {
+  const last = top - RECORD_BYTES;
+  const count = <u32>((last - base - first) / RECORD_BYTES);
+  const name = <usize>load<u32>(last, START) + 1;
+  return learn(place, name, load<u32>(last, NAME_BYTES), load<u64>(last), count, isOrdered);
 }
 
 /** The end of the name of the last member. */
@@ -199,14 +224,69 @@ function sort(from: usize, to: usize): void {
   }
 }
 
+/** Members of up to this size are moved; longer ones are linked in another order. */
+const MOVED_BYTES: usize = 0x400;
+
+/** Copies the member [start, end) to `to`, with `separator` before it. Returns its end. */
+// @ts-ignore: decorator
+@inline function copyMember(start: usize, end: usize, to: usize, separator: u32): usize {
+  const copied = to + (end - start);
+  for (let at = to; start < end; start += 16, at += 16) v128.store(at, v128.load(start));
+  store<u8>(to, <u8>separator);
+  return copied;
+}
+
 /**
- * Sorts the members from the record at `first` on, and links their segments in that order. The
- * object ends at `out` and starts with `brace`. Returns whether all names are different.
+ * Sorts the members from the record at `first` on. The object ends at `out` and starts with `brace`.
+ * `place` is the place behind its last name, or 0. Returns whether all names are different.
  */
-export function sortMembers(first: usize, brace: u32, out: usize): bool {
+export function sortMembers(first: usize, place: usize, brace: u32, out: usize): bool {
   reserve(top - base - first + RECORD_BYTES);
   if (outOfMemory) return false;
   const from = base + first;
+  const start: usize = load<u32>(from, START);
+  if (<usize>load<u32>(from, SEGMENT) != current || out - start > MOVED_BYTES) return linkMembers(from, brace, out);
+
+  let to = GATHER;
+  let separator = brace;
+  let order: usize = place == 0 ? 0 : orderOf(lastName(place));
+  if (order != 0) {
+    store<u32>(top, <u32>out, START);
+    for (const end = order + (top - from) / RECORD_BYTES; order < end; order++) {
+      const record = from + <usize>load<u8>(order) * RECORD_BYTES;
+      to = copyMember(load<u32>(record, START), load<u32>(record, RECORD_BYTES + START), to, separator);
+      separator = 0x2c;
+    }
+  } else {
+    let end = out;
+    let index = (top - from) / RECORD_BYTES;
+    if (place != 0) {
+      order = allocateSmall((index + 7) & ~7);
+      if (outOfMemory) return false;
+      setOrder(lastName(place), order);
+    }
+    for (let record = top - RECORD_BYTES; record >= from; record -= RECORD_BYTES) {
+      store<u32>(record, <u32>--index, INDEX);
+      store<u32>(record, <u32>end, END);
+      end = load<u32>(record, START);
+    }
+    hasDuplicates = false;
+    sort(from, top);
+    if (hasDuplicates) return false;
+    for (let record = from; record < top; record += RECORD_BYTES) {
+      if (place != 0) store<u8>(order++, load<u8>(record, INDEX));
+      to = copyMember(load<u32>(record, START), load<u32>(record, END), to, separator);
+      separator = 0x2c;
+    }
+  }
+  // The last vector ends with the text that is behind the object.
+  v128.store(to, v128.load(out));
+  for (let at = GATHER, back = start; back < out; at += 16, back += 16) v128.store(back, v128.load(at));
+  return true;
+}
+
+/** Sorts the records [from, top), and links the segments of the members in that order. */
+function linkMembers(from: usize, brace: u32, out: usize): bool {
   endText(out);
   // Each member becomes a list of its own, from the last to the first, so that the segment in each
   // record is still the one in which the member begins.
