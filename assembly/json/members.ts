@@ -245,7 +245,10 @@ export function sortMembers(first: usize, place: usize, brace: u32, out: usize):
   if (outOfMemory) return false;
   const from = base + first;
   const start: usize = load<u32>(from, START);
-  if (<usize>load<u32>(from, SEGMENT) != current || out - start > MOVED_BYTES) return linkMembers(from, brace, out);
+  // In another segment than the end, the members are not one text that can be moved.
+  if (<usize>load<u32>(from, SEGMENT) != current || out - start > MOVED_BYTES) {
+    return linkMembers(from, brace, out);
+  }
 
   let to = GATHER;
   let separator = brace;
