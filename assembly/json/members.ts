@@ -259,8 +259,9 @@ function sortByBytes(from: usize, to: usize, spare: usize): void {
 }
 
 /**
- * Sorts the records [from, to). There must be as much space at `spare`. Many records are sorted by their numbers first, and then those with the
- * same number by the rest of their names: a number is eight bytes, and reading names is slow.
+ * Sorts the records [from, to). There must be as much space at `spare`. Many records are sorted by
+ * their numbers first, and then those with the same number by the rest of their names: a number is
+ * eight bytes, and reading names is slow.
  */
 function sort(from: usize, to: usize, spare: usize, depth: u32): void {
   const byteCount = to - from;
