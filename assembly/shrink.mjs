@@ -24,6 +24,9 @@ const MARK = '__PURE__||';
 /** Where `||` takes the whole call. Elsewhere, such as behind `??`, no bundler needs the annotation. */
 const TAKES_CALL = /(?<= = |[[(:,] ?|\n *|\.\.\.|=> |return )$/;
 
+/** A WebAssembly module. Behind all code it makes the file 0.9 KB smaller when both are gzipped. */
+const MODULE = /^var \w+="[0-9a-f]{1000,}";\n/gm;
+
 const onOneLine = (statement) => `${statement.trim().replace(/\s+/g, ' ')}\n`;
 const count = (text, part) => text.split(part).length - 1;
 
@@ -70,7 +73,8 @@ export async function shrink(bundle) {
   }
   return [
     ...(bundle.match(IMPORT) ?? []).map(onOneLine),
-    code.replaceAll(MARK, ANNOTATION),
+    code.replace(MODULE, '').replaceAll(MARK, ANNOTATION),
+    ...(code.match(MODULE) ?? []),
     ...(bundle.match(EXPORT) ?? []).map(onOneLine),
   ].join('');
 }

@@ -26,7 +26,7 @@ const renderPart = (part, results) =>
     ...results.flatMap(({ note, measures }) => [
       note,
       ...tablesOf(measures).map(([head = [], ...rows]) =>
-        table(head.map(code), rows.map(withCode)),
+        table([results[0].machine.cpu, ...head.slice(1).map(code)], rows.map(withCode)),
       ),
     ]),
   ].join('\n\n');

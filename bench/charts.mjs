@@ -14,12 +14,12 @@ import { readResults } from './tables.mjs';
 const folder = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const { values } = parseArgs({
   options: {
-    results: { type: 'string', default: folder('results') },
+    results: { type: 'string' },
     out: { type: 'string', default: folder('../docs/charts') },
   },
 });
 
-const results = readResults(pathToFileURL(`${path.resolve(values.results)}/`));
+const results = readResults(values.results && pathToFileURL(`${path.resolve(values.results)}/`));
 mkdirSync(values.out, { recursive: true });
 for (const [name, data] of chartData(results)) {
   const svg = data.kind === 'lines' ? drawLines(data) : drawBars(data);

@@ -20,8 +20,9 @@ process.on('message', async (/** @type {any} */ message) => {
       answer({ checked: true });
     } else {
       globalThis.gc?.();
-      const { call, inputs, isAsync } = await ready();
-      answer({ medianNs: await medianNs(call, inputs, isAsync, message.timing) });
+      const { group, call, inputs, isAsync } = await ready();
+      const timing = { ...message.timing, isProcessorTime: group.isProcessorTime };
+      answer({ medianNs: await medianNs(call, inputs, isAsync, timing) });
     }
   } catch (error) {
     answer({ error: error instanceof Error ? error.message : String(error) });

@@ -16,6 +16,20 @@ export function machine() {
 }
 
 /**
+ * Returns the name of the folder of a processor's results, for example `amd-epyc-9354`. Machines with the
+ * same processor share it.
+ *
+ * @param {string} cpu
+ */
+export const folderOf = (cpu) =>
+  cpu
+    .replace(/\((?:R|TM)\)/gi, '')
+    .replace(/\b(?:CPU|\d+-Core)\b|@.*/gi, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+
+/**
  * @returns {Record<string, string>} versions of samekey, of the tools and of the peers
  */
 export function versions() {

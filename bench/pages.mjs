@@ -7,18 +7,19 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { renderActing } from './acting-tables.mjs';
 import { renderScale } from './scale-table.mjs';
-import { readResults, renderTables, replaceTables } from './tables.mjs';
+import { readProcessors, renderProcessors, replaceTables } from './tables.mjs';
 
 /** @returns {{ name: string, page: string, wanted: string }[]} each page as it is, and as it must be */
 export function renderPages() {
-  const results = readResults();
+  const processors = readProcessors();
+  const results = processors[0]?.results ?? {};
   const [benchmarks, scale] = [read('benchmarks.md'), read('scale.md')];
   return [
     {
       name: 'benchmarks.md',
       page: benchmarks,
       wanted: replaceTables(
-        replaceTables(benchmarks, renderTables(results)),
+        replaceTables(benchmarks, renderProcessors(processors)),
         renderActing(results),
         'acting',
       ),

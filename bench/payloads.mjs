@@ -148,28 +148,6 @@ const longContext = (random) => ({
 });
 
 /** @param {Random} random */
-const base64Image = (random) => ({
-  model: 'claude-sonnet-4-5',
-  max_tokens: 1024,
-  messages: [
-    {
-      role: 'user',
-      content: [
-        {
-          type: 'image',
-          source: {
-            type: 'base64',
-            media_type: 'image/png',
-            data: Buffer.from(random.bytes(1_572_864)).toString('base64'),
-          },
-        },
-        { type: 'text', text: prose(random, 80) },
-      ],
-    },
-  ],
-});
-
-/** @param {Random} random */
 const embeddings = (random) => ({
   model: 'text-embedding-3-large',
   input: Array.from({ length: 256 }, () => prose(random, 196)),
@@ -249,20 +227,195 @@ const memberMap = (random) => ({
   ),
 });
 
+/**
+ * A turn of an agent: instructions, a question, two calls of tools and their results.
+ *
+ * @param {Random} random
+ */
+const agentTurn = (random) => ({
+  model: 'claude-sonnet-4-5',
+  max_tokens: 4096,
+  temperature: 0.7,
+  system: prose(random, 1800),
+  messages: [
+    { role: 'user', content: prose(random, 240) },
+    {
+      role: 'assistant',
+      content: [
+        { type: 'text', text: prose(random, 180) },
+        ...Array.from({ length: 2 }, () => ({
+          type: 'tool_use',
+          id: id(random),
+          name: 'search_orders',
+          input: { query: prose(random, 30), limit: 1 + random.below(50), open: true },
+        })),
+      ],
+    },
+    {
+      role: 'user',
+      content: Array.from({ length: 2 }, () => ({
+        type: 'tool_result',
+        tool_use_id: id(random),
+        content: [{ type: 'text', text: prose(random, 900) }],
+        is_error: false,
+      })),
+    },
+    { role: 'assistant', content: prose(random, 400) },
+    { role: 'user', content: prose(random, 120) },
+  ],
+  metadata: { user_id: id(random, 'user_') },
+});
+
+/** @param {Random} random */
+const cjk = (random) => ({
+  model: 'gemini-2.5-pro',
+  contents: [
+    {
+      role: 'user',
+      parts: [{ text: prose(random, 57_500, (r) => r.pick([...CJK]) + r.pick([...CJK])) }],
+    },
+  ],
+});
+
+/** @param {Random} random */
+const audio = (random) => ({
+  model: 'gpt-4o-audio-preview',
+  modalities: ['text', 'audio'],
+  messages: [
+    {
+      role: 'user',
+      content: [
+        {
+          type: 'input_audio',
+          input_audio: {
+            data: Buffer.from(random.bytes(512_000)).toString('base64'),
+            format: 'wav',
+          },
+        },
+        { type: 'text', text: prose(random, 60) },
+      ],
+    },
+  ],
+});
+
+/**
+ * Rows of a table, as a tool or a database returns them.
+ *
+ * @param {Random} random
+ */
+const rows = (random) => ({
+  model: 'gpt-5',
+  rows: Array.from({ length: 400 }, (_, row) => ({
+    id: 10_000 + row,
+    sku: `${random.pick(WORDS)}-${random.below(1000)}`,
+    name: `${random.pick(WORDS)} ${random.pick(WORDS)}`,
+    price: random.below(100_000) / 100,
+    quantity: random.below(500),
+    in_stock: random.below(3) > 0,
+    updated_at: `2025-11-${10 + random.below(20)}T08:00:00Z`,
+    note: random.below(4) === 0 ? null : random.pick(WORDS),
+  })),
+});
+
+/** @param {Random} random */
+const newName = (random) => `${random.pick(WORDS)}_${random.pick(WORDS)}_${random.below(1 << 20)}`;
+
+/**
+ * A request whose objects have other names in every variant.
+ *
+ * @param {Random} random
+ */
+const changingShapes = (random) => ({
+  model: 'm',
+  records: Array.from({ length: 10 }, () =>
+    Object.fromEntries(
+      Array.from({ length: 6 }, () => [
+        newName(random),
+        random.pick([random.below(1000), random.below(4000) / 8, true, null, random.pick(WORDS)]),
+      ]),
+    ),
+  ),
+});
+
+/**
+ * The members of all objects in random order.
+ *
+ * @param {Random} random
+ * @param {unknown} value
+ * @returns {unknown}
+ */
+function shuffled(random, value) {
+  if (Array.isArray(value)) return value.map((element) => shuffled(random, element));
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).map(([name, member]) => ({
+    name,
+    member: shuffled(random, member),
+    place: random.fraction(),
+  }));
+  members.sort((a, b) => a.place - b.place);
+  return Object.fromEntries(members.map(({ name, member }) => [name, member]));
+}
+
+/** @param {Random} random */
+const thousandTools = (random) => ({
+  model: 'gpt-5',
+  messages: [{ role: 'user', content: prose(random, 120) }],
+  tools: Array.from({ length: 1000 }, () => ({
+    type: 'function',
+    function: {
+      name: newName(random),
+      description: prose(random, 80),
+      parameters: {
+        type: 'object',
+        properties: Object.fromEntries(
+          Array.from({ length: 4 }, () => [
+            newName(random),
+            { type: random.pick(['string', 'integer']), description: prose(random, 30) },
+          ]),
+        ),
+        additionalProperties: false,
+      },
+    },
+  })),
+});
+
 /** @type {Record<string, { label: string, make: (random: Random) => unknown }>} */
 const PAYLOADS = {
   'small-chat': { label: 'small chat', make: smallChat },
-  'ten-turns': { label: 'ten turns', make: tenTurns },
+  'agent-turn': { label: 'agent turn', make: agentTurn },
   'tool-schemas': { label: '24 tools', make: toolSchemas },
-  'long-context': { label: 'non-ASCII', make: longContext },
-  'base64-image': { label: 'image', make: base64Image },
+  cjk: { label: 'CJK', make: cjk },
+  audio: { label: 'audio', make: audio },
+  rows: { label: '400 rows', make: rows },
   embeddings: { label: '256 inputs', make: embeddings },
   floats: { label: '10k floats', make: floats },
-  'tool-results': { label: 'tool results', make: toolResults },
   'member-map': { label: '10k members', make: memberMap },
+  'long-context': { label: 'non-ASCII', make: longContext },
+  'tool-results': { label: 'tool results', make: toolResults },
 };
 
+/** Requests whose shapes differ, for `groups/shapes.mjs`. @type {typeof PAYLOADS} */
+const SHAPE_PAYLOADS = {
+  'changing-shapes': { label: 'other names at each call', make: changingShapes },
+  'random-order': {
+    label: 'agent turn, random order',
+    make: (random) => shuffled(random, agentTurn(random)),
+  },
+  'random-order-rows': {
+    label: '400 rows, random order',
+    make: (random) => shuffled(random, rows(random)),
+  },
+  'thousand-tools': { label: '1000 tools', make: thousandTools },
+};
+
+/** Parts of other groups. @type {typeof PAYLOADS} */
+const OTHER_PAYLOADS = { 'ten-turns': { label: 'ten turns', make: tenTurns } };
+
 export const payloadIds = Object.keys(PAYLOADS);
+export const shapePayloadIds = Object.keys(SHAPE_PAYLOADS);
+
+/** The payloads of which the geometric means are taken: one of each kind. */
+export const KINDS = ['small-chat', 'agent-turn', 'tool-schemas', 'cjk', 'audio', 'rows'];
 
 /**
  * @param {string} payloadId
@@ -280,7 +433,7 @@ export const payloadText = (payloadId, variant) =>
 
 /** @param {string} payloadId */
 function find(payloadId) {
-  const payload = PAYLOADS[payloadId];
+  const payload = { ...PAYLOADS, ...SHAPE_PAYLOADS, ...OTHER_PAYLOADS }[payloadId];
   if (!payload) throw new RangeError(`Cannot make the payload "${payloadId}": it does not exist`);
   return payload;
 }

@@ -18,7 +18,7 @@ const contenderProcess = fileURLToPath(new URL('contender-process.mjs', import.m
  * @property {Record<string, number[]>} roundsNs by contender
  * @property {string} [bestPeer]
  *
- * @typedef {import('./groups/index.mjs').Ratio & { byCell: Record<string, number> }} RatioResult
+ * @typedef {import('./groups/index.mjs').Ratio & { byCell: Record<string, number>, mean?: number }} RatioResult
  */
 
 /**
@@ -31,8 +31,22 @@ export async function timeGroup(name, group, settings) {
   for (const cell of group.cells) cells.push(await timeCell(name, group, cell, settings));
   return {
     cells,
-    ratios: group.ratios.map((ratio) => ({ ...ratio, byCell: ratiosByCell(ratio, cells) })),
+    ratios: group.ratios.map((ratio) => {
+      const byCell = ratiosByCell(ratio, cells);
+      const { meanOf } = group;
+      return { ...ratio, byCell, ...(meanOf && { mean: geometricMean(meanOf, byCell) }) };
+    }),
   };
+}
+
+/**
+ * @param {readonly string[]} cellIds
+ * @param {Record<string, number>} byCell
+ * @returns {number}
+ */
+function geometricMean(cellIds, byCell) {
+  const logs = cellIds.map((id) => Math.log(byCell[id] ?? Number.NaN));
+  return Number(Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length).toFixed(3));
 }
 
 /**

@@ -1,9 +1,9 @@
 /**
  * The benchmark: `npm run bench -- [PART …] [--only GROUP,…] [--quick] [--against PATH] [--out DIR]`.
  *
- * Checks the output of every contender, then measures it. Writes one JSON file for each group to
- * bench/results, then the tables of docs/, and prints which speed targets of the project are
- * reached. A part is all groups whose names begin with it: `once` is `once`, `once-stores` and so on. By
+ * Checks the output of every contender, then measures it. Writes one JSON file for each group to the
+ * folder of this processor in bench/results, then the tables of docs/, and prints which speed targets of
+ * the project are reached. A part is all groups whose names begin with it: `once` is `once`, `once-stores` and so on. By
  * default all groups run.
  *
  * `--quick` is for development. `--against PATH` also measures the build in PATH/dist, of another clone
@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { actingTargetsOf } from './acting-targets.mjs';
 import { AGAINST_VARIABLE } from './build.mjs';
 import { groupNames, groupsOf, loadGroup } from './groups/index.mjs';
-import { machine, versions } from './machine.mjs';
+import { folderOf, machine, versions } from './machine.mjs';
 import { writePages } from './pages.mjs';
 import { timeGroup } from './rounds.mjs';
 import { targetsOf } from './targets.mjs';
@@ -34,8 +34,8 @@ import { renderResult, renderTargets } from './terminal.mjs';
 const FULL = {
   quick: false,
   rounds: 9,
-  firstWarmupMs: 500,
-  timing: { timeMs: 60, warmupMs: 20, minSamples: 3 },
+  firstWarmupMs: 400,
+  timing: { timeMs: 50, warmupMs: 15, minSamples: 3 },
 };
 /** @type {Settings} */
 const QUICK = {
@@ -128,7 +128,7 @@ function readArguments() {
     throw new Error(`Cannot run the group "${unknown}": choose from ${groupNames.join(', ')}`);
   }
   const isPublished = !quick && against === undefined && values.out === undefined;
-  const results = fileURLToPath(new URL('results', import.meta.url));
+  const results = fileURLToPath(new URL(`results/${folderOf(machine().cpu)}`, import.meta.url));
   const out = values.out ?? (isPublished ? results : undefined);
   return { quick, names, against, out, writesPages: isPublished };
 }

@@ -1,15 +1,42 @@
 /** The tables of keys and digests in docs/benchmarks.md, made from the committed results. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { formatBytes, formatRate, formatRatio, formatTime } from './format.mjs';
 import { groupNames } from './groups/index.mjs';
+import { STABLE_STRINGIFY } from './groups/peers.mjs';
+import { targetsOf } from './targets.mjs';
 
 /** @typedef {Record<string, any>} Results a group's result by the group's name */
 
+const RESULTS = new URL('results/', import.meta.url);
+
 /**
- * @param {URL} [directory]
+ * The results of the processor that has the most, which the charts and docs/scale.md show.
+ *
+ * @param {URL} [directory] of one processor
  * @returns {Results}
  */
-export function readResults(directory = new URL('results/', import.meta.url)) {
+export function readResults(directory) {
+  return directory ? resultsIn(directory) : (readProcessors()[0]?.results ?? {});
+}
+
+/**
+ * @param {URL} [directory] with a folder for each processor, see `folderOf`
+ * @returns {{ cpu: string, results: Results }[]} the processor with the most results first
+ */
+export function readProcessors(directory = RESULTS) {
+  return readdirSync(directory)
+    .sort()
+    .map((folder) => resultsIn(new URL(`${folder}/`, directory)))
+    .filter((results) => Object.keys(results).length > 0)
+    .map((results) => ({ cpu: Object.values(results)[0].machine.cpu, results }))
+    .sort((a, b) => Object.keys(b.results).length - Object.keys(a.results).length);
+}
+
+/**
+ * @param {URL} directory
+ * @returns {Results}
+ */
+function resultsIn(directory) {
   return Object.fromEntries(
     groupNames.flatMap((name) => {
       const file = new URL(`${name}.json`, directory);
@@ -19,15 +46,46 @@ export function readResults(directory = new URL('results/', import.meta.url)) {
 }
 
 /**
- * @param {Results} results of one machine
+ * @param {ReturnType<typeof readProcessors>} processors
+ * @returns {string} Markdown: the ratios side by side, then all tables of each processor
+ */
+export function renderProcessors(processors) {
+  if (processors.length === 1) return renderTables(processors[0]?.results ?? {});
+  const reached = processors.map(({ results }) =>
+    Object.fromEntries(
+      Object.values(results)
+        .filter(({ group, cells }) => isOfKeys(group) && cells)
+        .flatMap(targetsOf)
+        .map(({ what, reached }) => [what.replace(OF_PEER, ' over the best peer'), reached]),
+    ),
+  );
+  const rows = [...new Set(reached.flatMap(Object.keys))];
+  return [
+    table(
+      ['times as fast', ...processors.map(({ cpu }) => cpu)],
+      rows.map((row) => [
+        row,
+        ...reached.map((each) => (row in each ? formatRatio(each[row]) : '')),
+      ]),
+    ),
+    ...processors.map(({ cpu, results }) => `### ${cpu}\n\n${renderTables(results)}`),
+  ].join('\n\n');
+}
+
+/** The best peer can be another one on another processor. */
+const OF_PEER = new RegExp(` over (?:${STABLE_STRINGIFY.map(({ name }) => name).join('|')})$`);
+
+/**
+ * @param {Results} results of one processor
  * @returns {string} Markdown
  */
 export function renderTables(results) {
   return [
     renderMachine(results),
-    renderKeyOf(results.keyof),
+    ...(results.keyof ? [renderKeyOf(results.keyof)] : []),
+    ...(results.shapes ? [renderKeyOf(results.shapes)] : []),
     ...(results.json ? [renderKeyOfJson(results.json)] : []),
-    renderEngines(results.engines),
+    ...(results.engines ? [renderEngines(results.engines)] : []),
     ...(results.runtimes ? [renderRuntimes(results.runtimes)] : []),
     renderRest(results),
   ].join('\n\n');
@@ -59,7 +117,7 @@ const isOfKeys = (group) => !ACTING.some((part) => group === part || group.start
 function renderMachine(results) {
   const ofKeys = Object.values(results).filter(({ group }) => isOfKeys(group));
   return (
-    `${machineOf(ofKeys)}; medians of ${results.keyof.settings.rounds} rounds, a ratio being the ` +
+    `${machineOf(ofKeys)}; medians of ${ofKeys[0].settings.rounds} rounds, a ratio being the ` +
     "median of the rounds' own ratios. `npm run bench` repeats it."
   );
 }
@@ -91,11 +149,11 @@ export const formatMachine = ({ cpu, cores, arch, os }, { node }) =>
   `${cpu}, ${cores} cores, ${arch}, ${os}, Node ${node}`;
 
 /** @param {any} result */
-function renderKeyOf({ cells, ratios }) {
+function renderKeyOf({ machine, cells, ratios }) {
   const faster = ratioFinder(ratios);
   return table(
     [
-      'request → key',
+      `request → key (${machine.cpu})`,
       'JSON',
       '`keyOf`',
       'best peer + `crypto.hash`',
@@ -104,25 +162,35 @@ function renderKeyOf({ cells, ratios }) {
       '`keyOf`, no `node:crypto`',
       '`JSON.stringify` alone',
     ],
-    cells.map((/** @type {any} */ { id, label, bytes, medianNs, bestPeer }) => [
-      label,
-      formatBytes(bytes),
-      formatTime(medianNs['samekey auto']),
-      `${formatTime(medianNs[bestPeer])} (${bestPeer})`,
-      `**${formatRatio(faster('samekey auto', 'best peer')[id])}**`,
-      formatTime(medianNs.canonicalize),
-      formatTime(medianNs['samekey wasm']),
-      formatTime(medianNs['JSON.stringify alone']),
-    ]),
+    [
+      ...cells.map((/** @type {any} */ { id, label, bytes, medianNs, bestPeer }) => [
+        label,
+        formatBytes(bytes),
+        formatTime(medianNs['samekey auto']),
+        `${formatTime(medianNs[bestPeer])} (${bestPeer})`,
+        `**${formatRatio(faster('samekey auto', 'best peer')[id])}**`,
+        formatTime(medianNs.canonicalize),
+        formatTime(medianNs['samekey wasm']),
+        formatTime(medianNs['JSON.stringify alone']),
+      ]),
+      ...renderMean(ratios),
+    ],
   );
 }
 
+/** The geometric mean of the ratio over the best peer, if there is one. @param {readonly any[]} ratios */
+function renderMean(ratios) {
+  const { mean } = ratios.find(({ of, over }) => of === 'samekey auto' && over === 'best peer');
+  if (mean === undefined) return [];
+  return [['geometric mean of all kinds', '', '', '', `**${formatRatio(mean)}**`, '', '', '']];
+}
+
 /** @param {any} result */
-function renderKeyOfJson({ cells, ratios }) {
+function renderKeyOfJson({ machine, cells, ratios }) {
   const faster = ratioFinder(ratios);
   return table(
     [
-      'raw body → key',
+      `raw body → key (${machine.cpu})`,
       'JSON',
       '`keyOfJson`',
       '`JSON.parse` + best peer + `crypto.hash`',
@@ -131,21 +199,24 @@ function renderKeyOfJson({ cells, ratios }) {
       'faster',
       '`JSON.parse` alone',
     ],
-    cells.map((/** @type {any} */ { id, label, bytes, medianNs, bestPeer }) => [
-      label,
-      formatBytes(bytes),
-      formatTime(medianNs['samekey auto']),
-      `${formatTime(medianNs[bestPeer])} (${bestPeer})`,
-      `**${formatRatio(faster('samekey auto', 'best peer')[id])}**`,
-      formatTime(medianNs['samekey wasm']),
-      `**${formatRatio(faster('samekey wasm', 'best peer')[id])}**`,
-      formatTime(medianNs['JSON.parse alone']),
-    ]),
+    [
+      ...cells.map((/** @type {any} */ { id, label, bytes, medianNs, bestPeer }) => [
+        label,
+        formatBytes(bytes),
+        formatTime(medianNs['samekey auto']),
+        `${formatTime(medianNs[bestPeer])} (${bestPeer})`,
+        `**${formatRatio(faster('samekey auto', 'best peer')[id])}**`,
+        formatTime(medianNs['samekey wasm']),
+        `**${formatRatio(faster('samekey wasm', 'best peer')[id])}**`,
+        formatTime(medianNs['JSON.parse alone']),
+      ]),
+      ...renderMean(ratios),
+    ],
   );
 }
 
 /** @param {any} result */
-function renderEngines({ cells, ratios }) {
+function renderEngines({ machine, cells, ratios }) {
   const faster = ratioFinder(ratios);
   const shown = ['64B', '1KiB', '64KiB', '1MiB'].map((id) =>
     cells.find((/** @type {any} */ cell) => cell.id === id),
@@ -169,11 +240,14 @@ function renderEngines({ cells, ratios }) {
       `**${of} over ${over}**`,
       ...shown.map(({ id }) => `**${formatRatio(faster(of, over)[id])}**`),
     ]);
-  return table(['SHA-256 → hex', ...shown.map(({ label }) => label)], [...rows, ...ratioRows]);
+  return table(
+    [`SHA-256 → hex (${machine.cpu})`, ...shown.map(({ label }) => label)],
+    [...rows, ...ratioRows],
+  );
 }
 
 /** @param {any} result */
-function renderRuntimes({ runtimes }) {
+function renderRuntimes({ machine, runtimes }) {
   const shown = ['64B', '1KiB', '64KiB', '1MiB'];
   const { cells } = runtimes[0];
   const labelOf = (/** @type {string} */ id) =>
@@ -203,53 +277,61 @@ function renderRuntimes({ runtimes }) {
   );
   const heads = shown.map(labelOf);
   return [
-    table(['SHA-256 → hex without `node:crypto` (samekey is … times as fast)', ...heads], rows),
+    table(
+      [
+        `SHA-256 → hex without \`node:crypto\` (samekey is … times as fast; ${machine.cpu})`,
+        ...heads,
+      ],
+      rows,
+    ),
     notes.join(' '),
   ].join('\n\n');
 }
 
 /** @param {Results} results */
 function renderRest(results) {
-  const text = results['text-key'];
-  const uuid = results.uuidv5;
   const rows = [
-    [text, 'key of 50 characters', 'node:crypto createHash'],
-    [text, 'key of 50 characters', 'node:crypto hash'],
-    [uuid, '`uuidv5`', 'uuid'],
-    [uuid, '`uuidv5`', 'node:crypto by hand'],
-  ].map(([{ cells, ratios }, what, over]) => [
-    what,
-    formatTime(cells[0].medianNs['samekey auto']),
-    `\`${over}\` ${formatTime(cells[0].medianNs[over])}`,
-    `**${formatRatio(ratioFinder(ratios)('samekey auto', over)[cells[0].id])}**`,
-  ]);
+    ['text-key', 'key of 50 characters', 'node:crypto createHash'],
+    ['text-key', 'key of 50 characters', 'node:crypto hash'],
+    ['uuidv5', '`uuidv5`', 'uuid'],
+    ['uuidv5', '`uuidv5`', 'node:crypto by hand'],
+  ].flatMap(([group = '', what = '', over = '']) => {
+    const [cell] = results[group]?.cells ?? [];
+    if (!cell) return [];
+    const faster = ratioFinder(results[group].ratios)('samekey auto', over)[cell.id];
+    return [
+      [
+        what,
+        formatTime(cell.medianNs['samekey auto']),
+        `\`${over}\` ${formatTime(cell.medianNs[over])}`,
+        `**${formatRatio(faster)}**`,
+      ],
+    ];
+  });
   rows.push(...renderMany(results));
-  const { gib, runs } = results.stream;
-  const { overEmptyMs, medianMs } = results.startup;
-  return table(
-    ['', 'samekey', 'against', 'faster'],
-    [
-      ...rows,
-      [
-        `memory for ${gib} GiB through \`keyOfStream\``,
-        `+${Math.max(...runs.map((/** @type {any} */ run) => run.rssGrowthMiB))} MiB`,
-        '',
-        '',
-      ],
-      [
-        'import plus first key, fresh process',
-        `+${overEmptyMs['samekey auto'].toFixed(1)} ms`,
-        `empty script ${medianMs['empty script'].toFixed(1)} ms`,
-        '',
-      ],
-      ...results.bundle.imports.map((/** @type {any} */ { name, gzippedBytes }) => [
-        `size of an import, minified and gzipped: ${name}`,
-        formatBytes(gzippedBytes),
-        '',
-        '',
-      ]),
-    ],
-  );
+  const { stream, startup, bundle } = results;
+  if (stream) {
+    const most = Math.max(...stream.runs.map((/** @type {any} */ run) => run.rssGrowthMiB));
+    rows.push([`memory for ${stream.gib} GiB through \`keyOfStream\``, `+${most} MiB`, '', '']);
+  }
+  if (startup) {
+    rows.push([
+      'import plus first key, fresh process',
+      `+${startup.overEmptyMs['samekey auto'].toFixed(1)} ms`,
+      `empty script ${startup.medianMs['empty script'].toFixed(1)} ms`,
+      '',
+    ]);
+  }
+  for (const { name, gzippedBytes } of bundle?.imports ?? []) {
+    rows.push([
+      `size of an import, minified and gzipped: ${name}`,
+      formatBytes(gzippedBytes),
+      '',
+      '',
+    ]);
+  }
+  const { cpu } = Object.values(results)[0].machine;
+  return table([cpu, 'samekey', 'against', 'faster'], rows);
 }
 
 /**

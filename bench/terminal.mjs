@@ -8,7 +8,8 @@ import { median } from './rounds.mjs';
  * @returns {string}
  */
 export function renderResult(result) {
-  const heading = `\n${result.title}\n${'─'.repeat(result.title.length)}`;
+  const title = `${result.title} · ${result.machine.cpu}`;
+  const heading = `\n${title}\n${'─'.repeat(title.length)}`;
   const body = result.cells ? renderTimes(result) : renderMeasures(result);
   return [heading, body, ...(result.note ? [result.note] : [])].join('\n');
 }
@@ -17,15 +18,20 @@ export function renderResult(result) {
 function renderTimes({ cells, ratios }) {
   const contenders = Object.keys(cells[0].medianNs);
   const rows = [
-    ['', ...cells.map((/** @type {any} */ cell) => cell.label)],
+    [
+      '',
+      ...cells.map((/** @type {any} */ cell) => cell.label),
+      ...(ratios.some(({ mean }) => mean) ? ['mean'] : []),
+    ],
     ...contenders.map((name) => [
       name,
       ...cells.map((/** @type {any} */ cell) => formatTime(cell.medianNs[name])),
     ]),
     [],
-    ...ratios.map((/** @type {any} */ { of, over, byCell }) => [
+    ...ratios.map((/** @type {any} */ { of, over, byCell, mean }) => [
       `${of} : ${over}`,
       ...cells.map((/** @type {any} */ cell) => formatRatio(byCell[cell.id])),
+      ...(mean ? [formatRatio(mean)] : []),
     ]),
   ];
   return `${formatColumns(rows)}\n${spread(cells)}`;
@@ -124,9 +130,10 @@ function renderRuntime({
 
 /** @param {readonly import('./targets.mjs').Target[]} targets */
 export function renderTargets(targets) {
-  const rows = targets.map(({ what, relation, wanted, reached, unit, met }) => [
+  const rows = targets.map(({ what, relation, wanted, ambition, reached, unit, met }) => [
     what,
     `${relation} ${wanted} ${unit}`,
+    ambition === undefined ? '' : `${ambition} ${unit}`,
     `${reached} ${unit}`,
     met ? 'yes' : 'NO',
   ]);
@@ -134,7 +141,7 @@ export function renderTargets(targets) {
   const title = 'Speed to reach here';
   return [
     `\n${title}\n${'─'.repeat(title.length)}`,
-    formatColumns([['', 'wanted', 'reached', ''], ...rows]),
+    formatColumns([['', 'wanted', 'ambition', 'reached', ''], ...rows]),
     missed ? `${missed} of ${targets.length} not reached.` : `All ${targets.length} reached.`,
   ].join('\n');
 }

@@ -27,7 +27,10 @@ const inputs = Array.from({ length: VARIANTS }, (_, variant) => mixedBodies(1 + 
 /** @type {import('./index.mjs').TimedGroup} */
 export const group = {
   title: `keysOfJson: ${BODIES} mixed bodies → keys`,
-  note: 'A peer takes them one by one: JSON.parse + its canonical text + node:crypto hash, hex.',
+  note:
+    'A peer takes them one by one: JSON.parse + its canonical text + node:crypto hash, hex. ' +
+    'Processor time.',
+  isProcessorTime: true,
   cells: [
     {
       id: 'mixed',

@@ -28,6 +28,9 @@
  * @property {(input: any) => string} expected from node:crypto or `reference.mjs`
  * @property {readonly Contender[]} contenders
  * @property {readonly string[]} [peers] the names among which the best peer of each cell is found
+ * @property {readonly string[]} [meanOf] the cells of which a ratio has a geometric mean
+ * @property {boolean} [isProcessorTime] whether the time is that of the processor, not of the clock on the
+ *   wall: for calls of several milliseconds, which other processes interrupt
  * @property {readonly Ratio[]} ratios how many times as fast `of` is as `over`
  *
  * @typedef {object} MeasuredGroup
@@ -42,6 +45,7 @@ export const groupNames = /** @type {const} */ ([
   'text-key',
   'uuidv5',
   'keyof',
+  'shapes',
   'json',
   'batch',
   'batch-json',

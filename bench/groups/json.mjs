@@ -1,5 +1,5 @@
 /** The whole pipeline from raw bytes: the body of a request → canonical JSON → SHA-256 → key. */
-import { payloadIds, payloadLabel, payloadText } from '../payloads.mjs';
+import { KINDS, payloadIds, payloadLabel, payloadText } from '../payloads.mjs';
 import { canonicalText, sha256Hex } from '../reference.mjs';
 import { BEST_PEER } from './index.mjs';
 import { BODY_PIPELINES, parse } from './peers.mjs';
@@ -37,6 +37,7 @@ export const group = {
     },
   ],
   peers: BODY_PIPELINES.map(({ name }) => name),
+  meanOf: KINDS,
   ratios: [
     { of: 'samekey auto', over: BEST_PEER },
     { of: 'samekey wasm', over: BEST_PEER },

@@ -1,5 +1,5 @@
 /** The whole pipeline: a request object → canonical JSON → SHA-256 → key. */
-import { payloadIds, payloadLabel, payloadText } from '../payloads.mjs';
+import { KINDS, payloadIds, payloadLabel, payloadText } from '../payloads.mjs';
 import { canonicalText, sha256Hex } from '../reference.mjs';
 import { BEST_PEER } from './index.mjs';
 import { digest, STABLE_STRINGIFY } from './peers.mjs';
@@ -36,6 +36,8 @@ export const group = {
         (value) =>
           keyOf(value),
       keyHex,
+      // `native` writes as `js` does.
+      ['auto', 'wasm', 'js'],
     ),
     ...peers,
     {
@@ -45,11 +47,13 @@ export const group = {
     },
   ],
   peers: peers.map(({ name }) => name),
+  meanOf: KINDS,
   ratios: [
     { of: 'samekey auto', over: BEST_PEER },
     { of: 'samekey wasm', over: BEST_PEER },
     { of: 'samekey js', over: BEST_PEER },
     { of: 'samekey auto', over: 'canonicalize' },
     { of: 'samekey auto', over: 'JSON.stringify alone' },
+    { of: 'samekey wasm', over: 'JSON.stringify alone' },
   ],
 };

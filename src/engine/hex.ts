@@ -35,6 +35,20 @@ export function toHex(bytes: Uint8Array): string {
   return asciiText(text);
 }
 
+/** Returns the bytes of hexadecimal digits, two each. */
+export function fromHex(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length >> 1);
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = (digitValue(text.charCodeAt(2 * i)) << 4) | digitValue(text.charCodeAt(2 * i + 1));
+  }
+  return bytes;
+}
+
+/** The value of one digit: 0x30 to 0x39, or a letter, 1 to 6 in its lower five bits. */
+function digitValue(digit: number): number {
+  return (digit & 15) + 9 * (digit >> 6);
+}
+
 /** RFC 9562 §4: returns sixteen bytes as 8-4-4-4-12 digits, with version and variant set. */
 export function toUuid(bytes: Uint8Array, version: number): string {
   const uuid = bytes.slice(0, 16);

@@ -1,6 +1,6 @@
 import { fail } from '../errors/errors.js';
 import type { Engine, Sha256State } from './engine.js';
-import { toUuid } from './hex.js';
+import { fromHex, toUuid } from './hex.js';
 import { jsEngine } from './js/engine.js';
 import { encoder } from './utf8.js';
 
@@ -14,10 +14,7 @@ interface NativeHash {
   digest(): Uint8Array;
   digest(encoding: 'hex'): string;
 }
-interface OneShot {
-  (algorithm: string, content: string | Uint8Array, encoding: 'hex'): string;
-  (algorithm: string, content: Uint8Array, encoding: 'buffer'): Uint8Array;
-}
+type OneShot = (algorithm: string, content: string | Uint8Array, encoding: 'hex') => string;
 interface NativeCrypto {
   createHash(algorithm: string): NativeHash;
   hash?: OneShot;
@@ -118,26 +115,23 @@ export function loadNativeEngine(): Engine | undefined {
   if (typeof crypto?.createHash !== 'function') return undefined;
   const { createHash, hash: oneShot } = crypto;
 
-  const digest = (algorithm: string, content: Uint8Array) =>
-    plain(
-      oneShot !== undefined && content.length <= MAX_PIECE_BYTES
-        ? oneShot(algorithm, content, 'buffer')
-        : feed(createHash(algorithm), content).digest(),
-    );
-  const sha256Hex = (content: Uint8Array, prefix: string) =>
+  const hexOf = (algorithm: string, content: Uint8Array) =>
     oneShot !== undefined && content.length <= MAX_PIECE_BYTES
-      ? prefix + oneShot('sha256', content, 'hex')
-      : prefix + feed(createHash('sha256'), content).digest('hex');
+      ? oneShot(algorithm, content, 'hex')
+      : feed(createHash(algorithm), content).digest('hex');
+  // Reading 64 digits takes 0.1 µs, the `Buffer` that `hash` would return 0.4 µs.
+  const digest = (algorithm: string, content: Uint8Array) => fromHex(hexOf(algorithm, content));
 
   const engine: Engine = {
     name: 'native',
     simd: false,
     sha256: (bytes, start, end) => digest('sha256', part(bytes, start, end)),
-    sha256Hex: (bytes, start, end, prefix) => sha256Hex(part(bytes, start, end), prefix),
+    sha256Hex: (bytes, start, end, prefix) => prefix + hexOf('sha256', part(bytes, start, end)),
     sha256HexOfText: (text, prefix) =>
-      oneShot !== undefined
-        ? prefix + oneShot('sha256', text, 'hex')
-        : sha256Hex(encoder.encode(text), prefix),
+      prefix +
+      (oneShot !== undefined
+        ? oneShot('sha256', text, 'hex')
+        : hexOf('sha256', encoder.encode(text))),
     sha1: (bytes) => digest('sha1', bytes),
     uuidv5(namespace, content) {
       const name = typeof content === 'string' ? encoder.encode(content) : content;

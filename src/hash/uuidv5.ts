@@ -1,3 +1,4 @@
+import { fromHex } from '../engine/hex.js';
 import { digestEngine } from '../engine/select.js';
 import { fail, nameOf, quote } from '../errors/errors.js';
 import { type Content, toContent } from './content.js';
@@ -28,8 +29,7 @@ function parseNamespace(namespace: unknown): Uint8Array {
       `Cannot make a UUID: the namespace is ${quote(namespace)}, wanted 8-4-4-4-12 hexadecimal digits`,
     );
   }
-  const digits = namespace.replaceAll('-', '');
-  return Uint8Array.from({ length: 16 }, (_, i) => parseInt(digits.slice(2 * i, 2 * i + 2), 16));
+  return fromHex(namespace.replaceAll('-', ''));
 }
 
 /** The last namespace: a program usually uses one, and parsing costs as much as hashing. */

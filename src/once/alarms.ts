@@ -6,6 +6,7 @@ import {
   type Timer,
   timerSource,
 } from '../runtime/runtime.js';
+import { outsideRuns } from './deadlock.js';
 
 export class Alarm {
   /** The monotonic time at which it fires. */
@@ -143,11 +144,16 @@ export class Alarms {
     if (this.#isRinging) return;
     const first = this.#ends.after;
     if (first === this.#ends) return;
-    const timer = setTimer(() => this.#wake(timer), Math.max(0, first.at - now));
-    this.#timer = timer;
-    this.#timerSource = timerSource();
     this.#wakesAt = first.at;
+    this.#timer = this.#newTimer(Math.max(0, first.at - now));
+    this.#timerSource = timerSource();
     this.#isKeepingAlive = true;
+  }
+
+  /** The timer outlives the alarm and the run that need it first, so it must not hold them. */
+  #newTimer(delayMs: number): Timer {
+    const timer: Timer = outsideRuns(() => setTimer(() => this.#wake(timer), delayMs));
+    return timer;
   }
 
   #wake(timer: Timer): void {

@@ -9,7 +9,7 @@ export interface Awaited {
 
 /** Knows in which run the current code was called. */
 interface RunContextStorage {
-  run<T, A extends unknown[]>(run: Awaited, fn: (...args: A) => T, ...args: A): T;
+  run<T, A extends unknown[]>(run: Awaited | undefined, fn: (...args: A) => T, ...args: A): T;
   getStore(): Awaited | undefined;
 }
 
@@ -58,6 +58,11 @@ function synchronousContexts(): RunContextStorage {
 /** Calls the function of a run, so that `currentRun` knows the calls of `once` that it makes. */
 export function inRun<T, A extends unknown[]>(run: Awaited, fn: (...args: A) => T, ...args: A): T {
   return contexts().run(run, fn, ...args);
+}
+
+/** Calls `fn` in no run. Node.js keeps the run in which a timer is set in memory, as long as the timer. */
+export function outsideRuns<T>(fn: () => T): T {
+  return contexts().run(undefined, fn);
 }
 
 /** Returns the run whose function makes this call. Call it before the first `await`. */

@@ -45,8 +45,10 @@ export class SharedRun implements RunTools {
   settled!: Promise<RunOutcome>;
   /** The function, if callers read its value while the value arrives. */
   readonly live: LiveFunction | undefined;
-  /** The same as `settled`, or `undefined` as soon as subscribers of `live` can start to read. */
-  #answered!: Promise<RunOutcome | undefined>;
+  /** Whether subscribers of `live` can start to read. */
+  #isArriving = false;
+  /** With a heartbeat, the same as `settled`, or `undefined` as soon as subscribers can start to read. */
+  #answered: Promise<RunOutcome | undefined> | undefined;
   #heartbeat: Heartbeat | undefined;
   /** Whether its result was evicted while it was in progress. */
   isEvicted = false;
@@ -61,6 +63,8 @@ export class SharedRun implements RunTools {
   #waiterCount = 0;
   /** Those that wait for the answer within limits of their own. */
   #waiters: Set<Waiter> | undefined;
+  /** Whether they are told of the outcome. */
+  #isWatched = false;
   /** Called at every new phase. */
   #phaseListeners: Set<() => void> | undefined;
   #changes: Changes | undefined;
@@ -89,14 +93,17 @@ export class SharedRun implements RunTools {
     if (live === undefined) {
       const run = (context: RunContext) => inRun(this, fn, context);
       this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
-      this.#answered = this.settled;
       return;
     }
-    let onArriving = () => {};
+    let onArriving = () => {
+      this.#isArriving = true;
+      this.#settleWaiters(undefined);
+    };
     const finishLater = (work: Promise<unknown>) => this.finishLater(work);
     const run = (context: RunContext) =>
       inRun(this, () => live.run(context, onArriving, finishLater));
     this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
+    if (this.#heartbeat === undefined) return;
     this.#answered = new Promise((resolve, reject) => {
       onArriving = () => resolve(undefined);
       this.settled.then(resolve, reject);
@@ -188,7 +195,7 @@ export class SharedRun implements RunTools {
     const isLimited =
       options.signal !== undefined || this.settings.waitMs !== undefined || role === 'idle';
     if (!isLimited && this.live === undefined && this.#heartbeat === undefined) {
-      return this.#answered;
+      return this.settled;
     }
     return new Promise((resolve, reject) => {
       const waiter = new Waiter(this, options, calledAt, role, resolve, reject);
@@ -197,34 +204,39 @@ export class SharedRun implements RunTools {
         return;
       }
       // A request must not settle the promise of another one.
-      this.#heartbeat.until(this.#answered).then(
+      this.#heartbeat.until<RunOutcome | undefined>(this.#answered ?? this.settled).then(
         (outcome) => waiter.settle(outcome),
         (error) => waiter.refuse(error),
       );
     });
   }
 
-  /** One reaction to the answer serves all waiters that came before it. */
+  /** One reaction to the outcome serves all waiters. */
   #add(waiter: Waiter): void {
-    if (waiter.hasEnded) return;
-    if (this.#waiters === undefined) {
-      const waiters = new Set<Waiter>();
-      this.#waiters = waiters;
-      const forget = () => {
-        if (this.#waiters === waiters) this.#waiters = undefined;
-      };
-      this.#answered.then(
-        (outcome) => {
-          forget();
-          for (const each of waiters) each.settle(outcome);
-        },
+    if (!this.#isWatched) {
+      this.#isWatched = true;
+      this.settled.then(
+        (outcome) => this.#settleWaiters(outcome),
         (error) => {
-          forget();
-          for (const each of waiters) each.refuse(error);
+          for (const each of this.#takeWaiters()) each.refuse(error);
         },
       );
     }
-    this.#waiters.add(waiter);
+    if (this.#isArriving) waiter.settle(undefined);
+    else if (!waiter.hasEnded) {
+      this.#waiters ??= new Set();
+      this.#waiters.add(waiter);
+    }
+  }
+
+  #settleWaiters(outcome: RunOutcome | undefined): void {
+    for (const each of this.#takeWaiters()) each.settle(outcome);
+  }
+
+  #takeWaiters(): Iterable<Waiter> {
+    const waiters = this.#waiters ?? [];
+    this.#waiters = undefined;
+    return waiters;
   }
 
   remove(waiter: Waiter): void {

@@ -125,23 +125,10 @@ const KEYED_AS_BYTES = new Set([
   'SAMEKEY_TOO_DEEP',
 ]);
 
-/** Derives a key from the parts of a form, the value of JSON, or the bytes of any other body. */
-export async function keyOfBody(
-  {
-    headers,
-    body,
-    form,
-  }: Pick<OutgoingRequest, 'body' | 'form'> & {
-    readonly headers: HeaderReader;
-  },
-  identity: IdentityLike | undefined,
-): Promise<Key> {
-  return form === undefined ? keyOfBytes(body, headers, identity) : keyOfForm(form);
-}
-
 const keyOfForm = async (form: FormData) => keyOf(await partsOf(form));
 
-function keyOfBytes(
+/** Derives a key from the parts of a multipart body, the value of JSON, or the bytes of any other body. */
+export function keyOfBytes(
   body: string | Uint8Array,
   headers: HeaderReader,
   identity: IdentityLike | undefined,

@@ -46,8 +46,7 @@ async function readWhile(
   maxBytes: number,
   startWaiting: () => Wait,
 ): Promise<Arrived> {
-  if (body === null) return whole([]);
-  if (body instanceof Uint8Array) return whole([body]);
+  if (body === null || body instanceof Uint8Array) return wholeBody(body);
   const source = body.getReader();
   const wait = startWaiting();
   const chunks: Uint8Array[] = [];
@@ -93,9 +92,10 @@ function arrivedFrom(
   };
 }
 
-function whole(chunks: readonly Uint8Array[]): Arrived {
-  const byteCount = chunks[0]?.length ?? 0;
-  return { chunks, byteCount, isWhole: true, read: atEnd, cancel() {} };
+/** A body that is in memory, or none. */
+export function wholeBody(body: Uint8Array | null): Arrived {
+  const chunks = body === null ? [] : [body];
+  return { chunks, byteCount: body?.length ?? 0, isWhole: true, read: atEnd, cancel() {} };
 }
 
 async function settledSoon(reading: Promise<Result>): Promise<Result | undefined> {

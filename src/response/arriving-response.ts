@@ -1,13 +1,15 @@
 import { decoder } from '../engine/utf8.js';
 import { type AbortSource, LazyAbort, whenAborted } from '../once/abort.js';
+import type { Alarms } from '../once/alarms.js';
 import type { RunContext } from '../once/call-function.js';
 import type { LiveFunction, Subscriber } from '../once/live.js';
 import type { Verdict } from '../providers/provider.js';
-import { afterEvents, clearTimer, monotonicMs, setTimer, type Timer } from '../runtime/runtime.js';
+import { afterEvents } from '../runtime/runtime.js';
 import { type BodyJudge, COMPLETE, type Judgement } from './answer.js';
-import { type Arrived, readArrived, readReceived } from './arrived.js';
+import { type Arrived, readArrived, readReceived, wholeBody } from './arrived.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
+import { IdleLimit } from './idle-limit.js';
 import { toValue } from './json-reader.js';
 import { LateJudge } from './late-judge.js';
 import { Recording } from './recording.js';
@@ -24,6 +26,8 @@ export interface ResponseRules {
   readonly maxBytes: number;
   readonly maxUnreadBytes: number;
   readonly idleMs: number;
+  /** Alarms after `idleMs`. */
+  readonly idleLimits: Alarms;
   readonly isStored: (response: ResponseInfo) => boolean;
   /** Whether bodies are still in their `content-encoding`: those of handlers in this process. */
   readonly isCoded: boolean;
@@ -91,11 +95,16 @@ export class ResponseSubscriber implements Subscriber {
   }
 }
 
+/** The request to send. */
+interface SendPlan {
+  readonly key: string;
+  send(abort: LazyAbort): Promise<ResponseData>;
+}
+
 /** A request in flight and its response, which is recorded while it arrives and judged at its end. */
 export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
-  readonly #key: string;
+  readonly #plan: SendPlan;
   readonly #rules: ResponseRules;
-  readonly #send: (abort: LazyAbort) => Promise<ResponseData>;
   head: ResponseHead | undefined;
   /** The body if all of it arrived with the head, `null` if there is none; `undefined` for a stream. */
   whole: Uint8Array | null | undefined;
@@ -107,14 +116,9 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   /** Aborts a failed response that will not be stored, when it has no subscriber left. */
   #drop = () => {};
 
-  constructor(
-    key: string,
-    rules: ResponseRules,
-    send: (abort: LazyAbort) => Promise<ResponseData>,
-  ) {
-    this.#key = key;
+  constructor(plan: SendPlan, rules: ResponseRules) {
+    this.#plan = plan;
     this.#rules = rules;
-    this.#send = send;
   }
 
   get isOpen(): boolean {
@@ -131,7 +135,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     if (this.#recording?.isWhole ?? true) return undefined;
     return new HttpError(
       'SAMEKEY_TOO_LONG',
-      `Cannot join ${this.#key}: its response is longer than ${this.#rules.maxBytes} bytes, wanted the end of it, or a larger maxResultBytes`,
+      `Cannot join ${this.#plan.key}: its response is longer than ${this.#rules.maxBytes} bytes, wanted the end of it, or a larger maxResultBytes`,
     );
   }
 
@@ -146,118 +150,140 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     return subscriber;
   }
 
-  /** Sends the request, hands the response to all subscribers while it arrives, and returns it whole. */
-  async run(
+  /**
+   * Sends the request, hands the response to all subscribers while it arrives, and resolves to the whole of
+   * it. Without an async function, whose frame takes 2 KB, and without a promise for a body in memory.
+   */
+  run(
     { key, abort }: RunContext,
     onArriving: () => void,
     finishLater: (work: Promise<unknown>) => void,
   ): Promise<StoredResponse> {
-    const upstream = new LazyAbort();
-    const stopListening = whenAborted(abort, () => upstream.abort(abort.reason));
-    const idle = new IdleTimer(this.#rules.idleMs, () => {
-      const error = new HttpError(
-        'SAMEKEY_TIMEOUT',
-        `Cannot wait for the response of ${key}: nothing arrived for ${this.#rules.idleMs} ms, wanted data within idleMs`,
-      );
-      this.#recording?.fail(error);
-      upstream.abort(error);
-    });
-    const stop = () => {
-      idle.stop();
-      stopListening();
-    };
-    let isStreaming = false;
-    try {
-      const response = await this.#answer(upstream);
-      idle.touch();
-      const { maxBytes, judge } = this.#rules;
-      const arrived = response.isReceived
-        ? await readReceived(response.body, maxBytes)
-        : await readArrived(response.body, maxBytes);
-      const arriving: Arriving = {
-        response,
-        head: sharedHead(response, this.#rules.isCoded),
-        isStoredEarly: isStoredEarly(response, this.#rules),
-        judge: response.body === null ? undefined : judge?.(response, maxBytes),
-      };
-      const { chunks, byteCount, isWhole } = arrived;
-      if (isWhole && byteCount <= maxBytes && !upstream.aborted) {
-        for (const chunk of chunks) arriving.judge?.see(chunk);
-        const judgement = this.#judgeEnd(arriving);
-        if (!this.#breaks(arriving, judgement)) {
-          const body = joinChunks(chunks, byteCount);
-          this.head = arriving.head;
-          this.whole = response.body === null ? null : body;
-          this.#end = 'complete';
-          onArriving();
-          return this.#storable(arriving, judgement, body);
-        }
-        // Its reader receives what has arrived, and then the error.
-        return await this.#record(
-          arriving,
-          arrived,
-          upstream,
-          idle,
-          onArriving,
-          () => {},
-          judgement,
-        );
-      }
-      let fail = (_: Error) => {};
-      const failure = new Promise<never>((_, reject) => {
-        // A failed response ends the run. The rest of it still reaches those who read it.
-        fail = (error) => {
-          this.#end = 'failed';
-          this.#drop = () => upstream.abort(error);
-          reject(error);
-        };
-      });
-      isStreaming = true;
-      const recorded = this.#record(arriving, arrived, upstream, idle, onArriving, fail).finally(
-        stop,
-      );
-      failure.catch(() => finishLater(recorded));
-      return await Promise.race([failure, recorded]);
-    } catch (error) {
-      this.#end = 'failed';
-      throw error;
-    } finally {
-      if (!isStreaming) stop();
-    }
-  }
-
-  #answer(upstream: LazyAbort): Promise<ResponseData> {
     return new Promise((resolve, reject) => {
-      const sending = this.#send(upstream);
-      const stopListening = upstream.listen(() => {
-        reject(upstream.reason);
+      const { idleMs, idleLimits, maxBytes } = this.#rules;
+      const upstream = new LazyAbort();
+      const stopListening = whenAborted(abort, () => upstream.abort(abort.reason));
+      const idle = new IdleLimit(idleLimits, () => {
+        const error = new HttpError(
+          'SAMEKEY_TIMEOUT',
+          `Cannot wait for the response of ${key}: nothing arrived for ${idleMs} ms, wanted data within idleMs`,
+        );
+        this.#recording?.fail(error);
+        upstream.abort(error);
+      });
+      const stop = () => {
+        idle.stop();
+        stopListening();
+      };
+      const fail = (error: unknown) => {
+        this.#end = 'failed';
+        stop();
+        reject(error);
+      };
+      const take = (response: ResponseData, arrived: Arrived) => {
+        try {
+          const transfer = { upstream, idle, onArriving, finishLater, stop };
+          const stored = this.#take(response, arrived, transfer);
+          if (stored instanceof Promise) {
+            stored.then(resolve, (error) => {
+              this.#end = 'failed';
+              reject(error);
+            });
+            return;
+          }
+          stop();
+          resolve(stored);
+        } catch (error) {
+          fail(error);
+        }
+      };
+      let sending: Promise<ResponseData>;
+      try {
+        sending = this.#plan.send(upstream);
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      const stopWaiting = upstream.listen(() => {
+        fail(upstream.reason);
         // A response that ignores the abort may still arrive, and would hold a connection.
         sending.then(({ body }) => cancelBody(body)).catch(() => {});
       });
       sending.then(
         (response) => {
-          stopListening();
-          resolve(response);
+          if (upstream.aborted) return;
+          stopWaiting();
+          idle.touch();
+          const { body, isReceived } = response;
+          if (body === null || body instanceof Uint8Array) take(response, wholeBody(body));
+          else {
+            const reading = isReceived ? readReceived(body, maxBytes) : readArrived(body, maxBytes);
+            reading.then((arrived) => take(response, arrived), fail);
+          }
         },
         (error) => {
-          stopListening();
-          reject(error);
+          stopWaiting();
+          fail(error);
         },
       );
     });
+  }
+
+  /** Returns the response to store, as a promise if it is still arriving. */
+  #take(
+    response: ResponseData,
+    arrived: Arrived,
+    transfer: Transfer,
+  ): StoredResponse | Promise<StoredResponse> {
+    const { maxBytes, judge, isCoded } = this.#rules;
+    const { chunks, byteCount, isWhole } = arrived;
+    const arriving: Arriving = {
+      response,
+      head: sharedHead(response, isCoded),
+      isStoredEarly: isStoredEarly(response, this.#rules),
+      judge: response.body === null ? undefined : judge?.(response, maxBytes),
+    };
+    if (!isWhole || byteCount > maxBytes || transfer.upstream.aborted) {
+      return this.#stream(arriving, arrived, transfer);
+    }
+    for (const chunk of chunks) arriving.judge?.see(chunk);
+    const judgement = this.#judgeEnd(arriving);
+    // Its reader receives what has arrived, and then the error.
+    if (this.#breaks(arriving, judgement)) {
+      return this.#record(arriving, arrived, transfer, () => {}, judgement).finally(transfer.stop);
+    }
+    const body = joinChunks(chunks, byteCount);
+    this.head = arriving.head;
+    this.whole = response.body === null ? null : body;
+    this.#end = 'complete';
+    transfer.onArriving();
+    return this.#storable(arriving, judgement, body);
+  }
+
+  /** A failed response ends the run. The rest of it still reaches those who read it. */
+  #stream(arriving: Arriving, arrived: Arrived, transfer: Transfer): Promise<StoredResponse> {
+    let fail = (_: Error) => {};
+    const failure = new Promise<never>((_, reject) => {
+      fail = (error) => {
+        this.#end = 'failed';
+        this.#drop = () => transfer.upstream.abort(error);
+        reject(error);
+      };
+    });
+    const recorded = this.#record(arriving, arrived, transfer, fail).finally(transfer.stop);
+    failure.catch(() => transfer.finishLater(recorded));
+    return Promise.race([failure, recorded]);
   }
 
   /** Hands the rest of a response to all subscribers while it arrives. */
   async #record(
     arriving: Arriving,
     arrived: Arrived,
-    upstream: LazyAbort,
-    idle: IdleTimer,
-    onArriving: () => void,
+    { upstream, idle, onArriving }: Transfer,
     fail: (error: Error) => void,
     known?: Judgement,
   ): Promise<StoredResponse> {
-    const key = this.#key;
+    const key = this.#plan.key;
     const { maxBytes, isCoded } = this.#rules;
     const { response, head, judge, isStoredEarly } = arriving;
     this.head = head;
@@ -357,7 +383,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     { verdict, why }: Judgement,
     body: Uint8Array | undefined,
   ): StoredResponse {
-    const key = this.#key;
+    const key = this.#plan.key;
     if (verdict === 'broken') throw new BrokenResponseError(key, why);
     if (body === undefined) throw tooLong(key, response, this.#rules.maxBytes);
     const hasError = verdict === 'failed' && response.status < 400;
@@ -370,6 +396,16 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     }
     return { ...head, url: withoutQuery(head.url), body };
   }
+}
+
+/** What a response uses while it is received. */
+interface Transfer {
+  readonly upstream: LazyAbort;
+  readonly idle: IdleLimit;
+  readonly onArriving: () => void;
+  readonly finishLater: (work: Promise<unknown>) => void;
+  /** Called when nothing more can arrive. */
+  readonly stop: () => void;
 }
 
 /** A response, and what is decided about it before its end. */
@@ -452,32 +488,3 @@ const notStored = (key: string, { status }: ResponseHead) =>
 
 const tooLong = (key: string, { status }: ResponseHead, maxBytes: number) =>
   new ResponseNotKeptError(key, status, `it is longer than ${maxBytes} bytes (maxResultBytes)`);
-
-/** Calls `onIdle` if `touch` is not called for `idleMs`. */
-class IdleTimer {
-  readonly #idleMs: number;
-  readonly #onIdle: () => void;
-  #timer: Timer;
-  #touchedAt = monotonicMs();
-
-  constructor(idleMs: number, onIdle: () => void) {
-    this.#idleMs = idleMs;
-    this.#onIdle = onIdle;
-    this.#timer = setTimer(() => this.#check(), idleMs);
-  }
-
-  /** Cheaper than a new timer for each chunk. */
-  touch(): void {
-    this.#touchedAt = monotonicMs();
-  }
-
-  stop(): void {
-    clearTimer(this.#timer);
-  }
-
-  #check(): void {
-    const leftMs = this.#touchedAt + this.#idleMs - monotonicMs();
-    if (leftMs <= 0) this.#onIdle();
-    else this.#timer = setTimer(() => this.#check(), leftMs);
-  }
-}

@@ -1,6 +1,7 @@
 import type { AbortSource, LazyAbort } from '../once/abort.js';
+import { Alarms } from '../once/alarms.js';
 import type { Detailed, OnceStats } from '../once/index.js';
-import { OnceRunner } from '../once/runner.js';
+import { type LiveAnswer, OnceRunner } from '../once/runner.js';
 import {
   ArrivingResponse,
   type ResponseRules,
@@ -25,7 +26,9 @@ export interface ExchangePlan {
   readonly isStored?: boolean;
   /** Called if this caller is the first, with a promise that resolves when the work is done. */
   readonly onStart?: ((settled: Promise<void>) => void) | undefined;
-  readonly send: (abort: LazyAbort) => Promise<ResponseData>;
+  /** Called then, too, for a caller that needs no such promise. */
+  onFirst?(): void;
+  send(abort: LazyAbort): Promise<ResponseData>;
 }
 
 export interface Exchanged {
@@ -56,6 +59,7 @@ export class Exchanges {
       maxBytes: settings.maxResultBytes,
       maxUnreadBytes: settings.maxUnreadBytes,
       idleMs: settings.idleMs,
+      idleLimits: new Alarms(settings.idleMs),
       isStored: settings.storeResponses,
       isCoded,
       judge,
@@ -63,24 +67,36 @@ export class Exchanges {
   }
 
   /** Sends the request, or returns the response of an equal one that was sent before. */
-  async run(plan: ExchangePlan): Promise<Exchanged> {
-    const { key, url, send, onStart, isStored = true, ...options } = plan;
-    const rules = isStored ? this.#rules : { ...this.#rules, isStored: () => false };
-    const call = { create: () => new ArrivingResponse(key, rules, send), onStart };
-    const answer = await this.once
-      .live<StoredResponse, ResponseSubscriber>(key, call, options)
-      .catch(unstoredAnswer);
-    const { outcome } = answer;
-    if ('subscriber' in answer) {
-      const { subscriber, settled } = answer;
-      return { outcome, settled, response: marked(subscriber.head, subscriber.body, outcome, key) };
-    }
-    const { body, ...stored } = answer.value;
-    const isSame = url !== undefined && withoutQuery(url) === stored.url;
-    const head = isSame ? { ...stored, url } : stored;
-    // A result of `onUnknown` is the caller's own object; every other one is a copy already.
-    const bytes = outcome === 'executed' ? new Uint8Array(body) : body;
-    return { outcome, settled: Promise.resolve(), response: marked(head, bytes, outcome, key) };
+  run(plan: ExchangePlan): Promise<Exchanged> {
+    return this.runThen(plan, (exchanged) => exchanged, rethrow);
+  }
+
+  /**
+   * `run(plan).then(give, fail)`, without the promise in between. A waiting duplicate holds one promise,
+   * and no frame of an async function, which takes 0.5 KB.
+   */
+  runThen<R>(
+    plan: ExchangePlan,
+    give: (exchanged: Exchanged) => R,
+    fail: (error: unknown) => R,
+  ): Promise<R> {
+    const { key, fingerprint, fresh, signal, traceparent, onStart } = plan;
+    const create = () => {
+      plan.onFirst?.();
+      const { isStored = true } = plan;
+      const rules = isStored ? this.#rules : { ...this.#rules, isStored: () => false };
+      return new ArrivingResponse(plan, rules);
+    };
+    const options = { fingerprint, fresh, signal, traceparent };
+    return this.once
+      .live<StoredResponse, ResponseSubscriber>(key, { create, onStart }, options)
+      .then(
+        (answer) => give(exchangedOf(plan, answer)),
+        (error) => {
+          const answer = unstoredAnswer(error);
+          return answer === undefined ? fail(error) : give(exchangedOf(plan, answer));
+        },
+      );
   }
 
   /** Removes the stored response; `false` if nothing was stored, or the key is in use. */
@@ -113,12 +129,35 @@ function marked(
   return { status, statusText, url, headers, body };
 }
 
+function exchangedOf(
+  { key, url }: ExchangePlan,
+  answer: LiveAnswer<StoredResponse, ResponseSubscriber>,
+): Exchanged {
+  const { outcome } = answer;
+  if ('subscriber' in answer) {
+    const { subscriber, settled } = answer;
+    return { outcome, settled, response: marked(subscriber.head, subscriber.body, outcome, key) };
+  }
+  const { body, ...stored } = answer.value;
+  const isSame = url !== undefined && withoutQuery(url) === stored.url;
+  const head = isSame ? { ...stored, url } : stored;
+  // A result of `onUnknown` is the caller's own object; every other one is a copy already.
+  const bytes = outcome === 'executed' ? new Uint8Array(body) : body;
+  return { outcome, settled: SETTLED, response: marked(head, bytes, outcome, key) };
+}
+
+const SETTLED = /* @__PURE__ */ Promise.resolve();
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
 /**
  * Returns the answer that the store has no room for. Only a response that `onUnknown` found comes here:
  * the callers of any other one have read it by then.
  */
-function unstoredAnswer(error: unknown): Detailed<StoredResponse> {
-  const { code, value } = error as { code?: unknown; value?: unknown };
-  if (code !== 'SAMEKEY_STORE_FULL' || value === undefined) throw error;
+function unstoredAnswer(error: unknown): Detailed<StoredResponse> | undefined {
+  const { code, value } = (error ?? {}) as { code?: unknown; value?: unknown };
+  if (code !== 'SAMEKEY_STORE_FULL' || value === undefined) return undefined;
   return { value: value as StoredResponse, outcome: 'executed', layer: 'process', ageMs: 0 };
 }

@@ -1,17 +1,10 @@
 /** `samekey/hono`: a middleware for Hono that processes the same request at most once. */
 import type { LazyAbort } from '../once/abort.js';
-import { linesOf, type ResponseData } from '../response/response-data.js';
+import { type HeaderLine, linesOf } from '../response/response-data.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
-import {
-  ClientAbort,
-  dataOfHandler,
-  pathOf,
-  toPlatform,
-  unlessDisconnected,
-  withBody,
-} from './web-request.js';
+import { pathOf, toPlatform, WebProcessing, withBody } from './web-request.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
@@ -91,26 +84,10 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
       context.res = undefined;
       context.finalized = false;
     }
-    let running: Promise<ResponseData> | undefined;
-    const run = async (abort: LazyAbort) => {
-      context.req.raw = withBody(request, body, abort);
-      await next();
-      return dataOfHandler(context.res);
-    };
-    const client = new ClientAbort(request);
-    const answer = rules.respond(decision.request, {
-      payload: { body },
-      signal: client,
-      headersBefore,
-      onStart: (settled) => waitUntil(context, settled),
-      run: (abort) => {
-        running = run(abort);
-        return running;
-      },
-    });
-    const response = await unlessDisconnected(client, answer);
+    const processing = new HonoProcessing(request, body, context, next, headersBefore);
+    const response = await rules.respond(decision.request, processing);
     // After the client disconnects the handler continues, and Hono keeps the first response it gets.
-    if (client.aborted) await running?.catch(() => {});
+    if (processing.signal.aborted) await processing.running?.catch(() => {});
     const names = headersBefore.length > 0 && new Set(response.headers.keys());
     for (const [name, value] of headersBefore)
       if (names && !names.has(name)) response.headers.append(name, value);
@@ -120,6 +97,41 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
     return undefined;
   };
   return Object.assign(middleware, rules.controls);
+}
+
+class HonoProcessing extends WebProcessing {
+  readonly headersBefore: readonly HeaderLine[];
+  readonly onStart: (settled: Promise<void>) => void;
+  /** The handler, from when it is called. */
+  running: Promise<Response> | undefined;
+  readonly #context: HonoContextLike;
+  readonly #next: () => Promise<void>;
+
+  constructor(
+    request: Request,
+    body: Uint8Array,
+    context: HonoContextLike,
+    next: () => Promise<void>,
+    headersBefore: readonly HeaderLine[],
+  ) {
+    super(request, body);
+    this.headersBefore = headersBefore;
+    this.onStart = (settled) => waitUntil(context, settled);
+    this.#context = context;
+    this.#next = next;
+  }
+
+  run(abort: LazyAbort): Promise<Response> {
+    this.running = this.#run(abort);
+    return this.running;
+  }
+
+  async #run(abort: LazyAbort): Promise<Response> {
+    const context = this.#context;
+    context.req.raw = withBody(this.request, this.payload.body, abort);
+    await this.#next();
+    return context.res;
+  }
 }
 
 /** Returns the body, also if a validator has read it: Hono caches it. */

@@ -2,7 +2,7 @@ import { encoder } from '../engine/utf8.js';
 import { type IdentityLike, keyOf, scoped, sha256Hex } from '../index.js';
 import { mediaType } from '../request/counted-headers.js';
 import type { HeaderReader } from '../request/key-header.js';
-import { keyOfBody } from '../request/request-key.js';
+import { keyOfBytes } from '../request/request-key.js';
 import { joinChunks } from '../response/chunks.js';
 import { codeOf } from './problem.js';
 
@@ -26,20 +26,21 @@ export function fingerprintOf(
   { search, headers }: { readonly search: string; readonly headers: HeaderReader },
   payload: Payload,
   identity: IdentityLike,
-): string | Promise<string> {
+): string {
   const scope = [search, mediaType(headers.get('content-type'))];
   if ('parsed' in payload) {
     const key = unlessEmpty(() => keyOf(payload.parsed, identity)) ?? keyOf(payload.parsed);
     return scoped(scope, key);
   }
-  return keyOfBody({ headers, body: payload.body, form: undefined }, identity).then(
-    (key) => scoped(scope, key),
-    (error) => {
-      // Nested too deeply, or without the fields of its identity. The handler judges such a body.
-      if (codeOf(error) === undefined) throw error;
-      return scoped(scope, sha256Hex(payload.body));
-    },
-  );
+  let key: string;
+  try {
+    key = keyOfBytes(payload.body, headers, identity);
+  } catch (error) {
+    // Nested too deeply, or without the fields of its identity. The handler judges such a body.
+    if (codeOf(error) === undefined) throw error;
+    key = sha256Hex(payload.body);
+  }
+  return scoped(scope, key);
 }
 
 /** Returns `undefined` if the fields of the identity are missing. */
@@ -52,18 +53,22 @@ function unlessEmpty<T>(make: () => T): T | undefined {
   }
 }
 
-/** Reads the body of a request; returns `undefined` if it is longer than `maxBytes`. */
-export async function readBody(
-  request: Request,
+/** Reads the body of a request; resolves to `undefined` if it is longer than `maxBytes`. */
+export function readBody(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
+  const length = request.headers.get('content-length');
+  if (length === null || Number(length) > maxBytes) return readStream(request, length, maxBytes);
+  // The fastest way: @hono/node-server makes a stream only for a program that reads `body`.
+  return request.arrayBuffer().then((buffer) => {
+    const whole = new Uint8Array(buffer);
+    return whole.length > maxBytes ? undefined : whole;
+  });
+}
+
+async function readStream(
+  { body }: Request,
+  length: string | null,
   maxBytes: number,
 ): Promise<Uint8Array | undefined> {
-  const length = request.headers.get('content-length');
-  if (length !== null && Number(length) <= maxBytes) {
-    // The fastest way: @hono/node-server makes a stream only for a program that reads `body`.
-    const whole = new Uint8Array(await request.arrayBuffer());
-    return whole.length > maxBytes ? undefined : whole;
-  }
-  const { body } = request;
   if (body === null) return new Uint8Array();
   if (Number(length ?? 0) > maxBytes) {
     await body.cancel().catch(() => {});

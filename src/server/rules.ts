@@ -7,7 +7,7 @@ import { optionOf, readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
 import { type HeaderReader, KeyHeader } from '../request/key-header.js';
 import { bodyIdentity } from '../request/request-key.js';
-import { type Exchanged, Exchanges } from '../response/exchanges.js';
+import { type Exchanged, type ExchangePlan, Exchanges } from '../response/exchanges.js';
 import { type HeaderLine, headerIn, type ResponseData } from '../response/response-data.js';
 import { HandlerJudge } from './handler-judge.js';
 import {
@@ -44,17 +44,28 @@ export type Decision =
   | { readonly type: 'refuse'; readonly response: ResponseData }
   | { readonly type: 'once'; readonly request: IdempotentRequest };
 
-/** How a request is processed. */
-export interface Processing {
+/**
+ * How a request is processed and answered. `Raw` is what its handler returns, `Answer` what its server
+ * sends. A waiting duplicate holds one promise, which resolves to its answer.
+ */
+export interface Processing<Raw = ResponseData, Answer = void> {
   readonly payload: Payload;
   /** Aborts when the client disconnects. */
   readonly signal: AbortSource | undefined;
   /** Called when this request is the first of its key, with a promise that resolves when its work is done. */
-  readonly onStart?: ((settled: Promise<void>) => void) | undefined;
+  readonly onStart?: ((this: void, settled: Promise<void>) => void) | undefined;
+  /** Called then, too, for a request that needs no such promise. */
+  onFirst?(): void;
   /** Headers that outer middleware set on the response to this request. Duplicates do not get them. */
   readonly headersBefore?: readonly HeaderLine[] | undefined;
   /** The handler. Called at most once. */
-  readonly run: (abort: LazyAbort) => Promise<ResponseData>;
+  run(abort: LazyAbort): Promise<Raw>;
+  /** Returns the data of what the handler returned. */
+  read(raw: Raw): ResponseData;
+  /** Answers with the handler's response, that of an earlier request with this key, or a problem. */
+  answer(response: ResponseData): Answer;
+  /** Answers after an error of the handler, or after the reason of the signal. */
+  fail(error: unknown): Answer;
 }
 
 /** Marks an error that the handler threw, which is passed on, unlike errors of samekey. */
@@ -182,89 +193,109 @@ export class IdempotencyRules<Incoming> {
   }
 
   /**
-   * Returns the response to a request: the handler's, the one that the first request with this key
-   * received or is receiving, or a problem. Rejects with the handler's own error, or with the reason
-   * of the signal.
+   * Resolves to the answer to a request: the handler's response, the one that the first request with this
+   * key received or is receiving, or a problem.
    */
-  respond(request: IdempotentRequest, processing: Processing): Promise<ResponseData> {
-    // Without an async function: a waiting request would hold its frame, and 0.5 KB more.
-    let fingerprint: string | Promise<string>;
+  respond<Raw, Answer>(
+    { search, headers, scope, sentKey }: IdempotentRequest,
+    processing: Processing<Raw, Answer>,
+  ): Promise<Answer> {
+    let fingerprint: string;
     try {
-      fingerprint = fingerprintOf(request, processing.payload, this.#identity);
+      fingerprint = fingerprintOf({ search, headers }, processing.payload, this.#identity);
     } catch (error) {
-      return Promise.reject(error).catch(notComparable);
+      return Promise.reject(error).catch((error) => notComparable(error, processing));
     }
-    return typeof fingerprint === 'string'
-      ? this.#exchange(request, processing, fingerprint)
-      : fingerprint.then((text) => this.#exchange(request, processing, text), notComparable);
-  }
-
-  #exchange(
-    { headers, scope, sentKey }: IdempotentRequest,
-    processing: Processing,
-    fingerprint: string,
-  ): Promise<ResponseData> {
-    const call = new HandlerCall(processing);
-    const { signal, onStart } = processing;
-    return this.#exchanges
-      .run({
-        key:
-          sentKey === undefined
-            ? scoped([...scope, 'derived'], fingerprint)
-            : scoped([...scope, 'sent'], sentKey),
-        fingerprint,
-        signal,
-        onStart,
-        traceparent: headers.get('traceparent') ?? undefined,
-        send: (abort) => call.send(abort),
-      })
-      .then(
-        (exchanged) => call.answer(exchanged),
-        (error) => call.problem(error),
-      );
+    const key =
+      sentKey === undefined
+        ? scoped([...scope, 'derived'], fingerprint)
+        : scoped([...scope, 'sent'], sentKey);
+    const traceparent = headers.get('traceparent') ?? undefined;
+    const call = new HandlerCall(key, fingerprint, traceparent, processing);
+    return this.#exchanges.runThen(
+      call,
+      (exchanged) => call.answer(exchanged),
+      (error) => call.fail(error),
+    );
   }
 }
 
 /** A body that was parsed, and is not JSON. */
-function notComparable(error: unknown): ResponseData {
+function notComparable<Raw, Answer>(error: unknown, processing: Processing<Raw, Answer>): Answer {
   const code = codeOf(error);
-  if (code === undefined) throw error;
-  return problemData('body-not-comparable', 400, code, (error as Error).message);
+  if (code === undefined) return processing.fail(error);
+  return processing.answer(problemData('body-not-comparable', 400, code, (error as Error).message));
 }
 
-/** The call of the handler for one request, if it is the first of its key. */
-class HandlerCall {
-  readonly #processing: Processing;
+/** One request, and the call of the handler if it is the first of its key. */
+class HandlerCall<Raw, Answer> implements ExchangePlan {
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly traceparent: string | undefined;
+  readonly #processing: Processing<Raw, Answer>;
   /** The lines that belong to the client that ran the handler, not to its duplicates. */
   #own: readonly HeaderLine[] = NONE;
 
-  constructor(processing: Processing) {
+  constructor(
+    key: string,
+    fingerprint: string,
+    traceparent: string | undefined,
+    processing: Processing<Raw, Answer>,
+  ) {
+    this.key = key;
+    this.fingerprint = fingerprint;
+    this.traceparent = traceparent;
     this.#processing = processing;
   }
 
-  async send(abort: LazyAbort): Promise<ResponseData> {
-    let answer: ResponseData;
-    try {
-      answer = await this.#processing.run(abort);
-    } catch (error) {
+  get signal(): AbortSource | undefined {
+    return this.#processing.signal;
+  }
+
+  get onStart(): ((settled: Promise<void>) => void) | undefined {
+    return this.#processing.onStart;
+  }
+
+  onFirst(): void {
+    this.#processing.onFirst?.();
+  }
+
+  send(abort: LazyAbort): Promise<ResponseData> {
+    const fail = (error: unknown): never => {
       throw abort.aborted ? error : new HandlerError(error);
+    };
+    const share = (raw: Raw) => {
+      try {
+        return this.#share(raw);
+      } catch (error) {
+        return fail(error);
+      }
+    };
+    try {
+      return this.#processing.run(abort).then(share, fail);
+    } catch (error) {
+      return Promise.reject(error).catch(fail);
     }
+  }
+
+  /** Returns the part of the response that duplicates get. */
+  #share(raw: Raw): ResponseData {
+    const answer = this.#processing.read(raw);
     this.#own = ownLines(answer.headers, this.#processing.headersBefore);
     return this.#own.some(([name]) => name !== 'set-cookie') ? without(answer, this.#own) : answer;
   }
 
-  answer({ response, outcome }: Exchanged): ResponseData {
-    if (outcome !== 'executed' || this.#own.length === 0) return response;
+  answer({ response, outcome }: Exchanged): Answer {
+    if (outcome !== 'executed' || this.#own.length === 0) return this.#processing.answer(response);
     const { headers, ...rest } = without(response, this.#own);
-    return { ...rest, headers: [...headers, ...this.#own] };
+    return this.#processing.answer({ ...rest, headers: [...headers, ...this.#own] });
   }
 
-  problem(error: unknown): ResponseData {
-    if (error instanceof HandlerError) throw error.cause;
-    if (this.#processing.signal?.aborted) throw error;
-    const problem = problemDataOf(error);
-    if (problem === undefined) throw error;
-    return problem;
+  fail(error: unknown): Answer {
+    const processing = this.#processing;
+    if (error instanceof HandlerError) return processing.fail(error.cause);
+    const problem = processing.signal?.aborted ? undefined : problemDataOf(error);
+    return problem === undefined ? processing.fail(error) : processing.answer(problem);
   }
 }
 

@@ -1,17 +1,11 @@
 /** `samekey/server`: a handler that processes the same request at most once. */
 import { fail, nameOf } from '../errors/errors.js';
+import type { LazyAbort } from '../once/abort.js';
+import type { ResponseData } from '../response/response-data.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
-import {
-  ClientAbort,
-  dataOfHandler,
-  isPlatformRequest,
-  pathOf,
-  toPlatform,
-  unlessDisconnected,
-  withBody,
-} from './web-request.js';
+import { isPlatformRequest, pathOf, toPlatform, WebProcessing, withBody } from './web-request.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
@@ -72,32 +66,70 @@ export function idempotent<Rest extends readonly unknown[]>(
    * when the request is collected as garbage, which happens if a handler uses only `request.signal`.
    */
   const running = new Set<Request>();
-  return Object.assign(async (request: Request, ...rest: Rest): Promise<Response> => {
+  const answer = (request: Request, rest: Rest): Response | Promise<Response> => {
     const { method, headers } = request;
     const head = () => ({ headers, url: pathOf(request.url) });
     const decision = rules.decide(request, method, head);
     if (decision.type === 'pass') return handler(request, ...rest);
     if (decision.type === 'refuse') return toPlatform(decision.response);
-    const body = await readBody(request, rules.maxBodyBytes);
-    if (body === undefined) return toPlatform(rules.bodyTooLarge());
-    const client = new ClientAbort(request);
-    const answer = rules.respond(decision.request, {
-      payload: { body },
-      signal: client,
-      onStart: waitUntilOf(rest),
-      run: async (abort) => {
-        const ownRequest = withBody(request, body, abort);
-        const isHeld = isPlatformRequest(ownRequest);
-        if (isHeld) running.add(ownRequest);
-        try {
-          return dataOfHandler(requireResponse(await handler(ownRequest, ...rest)));
-        } finally {
-          if (isHeld) running.delete(ownRequest);
-        }
-      },
-    });
-    return unlessDisconnected(client, answer);
+    return readBody(request, rules.maxBodyBytes).then((body) =>
+      body === undefined
+        ? toPlatform(rules.bodyTooLarge())
+        : rules.respond(
+            decision.request,
+            new HandlerProcessing(request, body, handler, rest, running),
+          ),
+    );
+  };
+  // Not an async function: a promise that resolves to another one takes two more turns.
+  return Object.assign((request: Request, ...rest: Rest): Promise<Response> => {
+    try {
+      return Promise.resolve(answer(request, rest));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }, rules.controls);
+}
+
+class HandlerProcessing<Rest extends readonly unknown[]> extends WebProcessing {
+  readonly onStart: ((settled: Promise<void>) => void) | undefined;
+  readonly #handler: WebHandler<Rest>;
+  readonly #rest: Rest;
+  readonly #running: Set<Request>;
+
+  constructor(
+    request: Request,
+    body: Uint8Array,
+    handler: WebHandler<Rest>,
+    rest: Rest,
+    running: Set<Request>,
+  ) {
+    super(request, body);
+    this.onStart = waitUntilOf(rest);
+    this.#handler = handler;
+    this.#rest = rest;
+    this.#running = running;
+  }
+
+  run(abort: LazyAbort): Promise<Response> {
+    const ownRequest = withBody(this.request, this.payload.body, abort);
+    return isPlatformRequest(ownRequest)
+      ? this.#runHeld(ownRequest)
+      : Promise.resolve(this.#handler(ownRequest, ...this.#rest));
+  }
+
+  async #runHeld(request: Request): Promise<Response> {
+    this.#running.add(request);
+    try {
+      return await this.#handler(request, ...this.#rest);
+    } finally {
+      this.#running.delete(request);
+    }
+  }
+
+  override read(response: Response): ResponseData {
+    return super.read(requireResponse(response));
+  }
 }
 
 /** A handler may forget to return its response. */

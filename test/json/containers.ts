@@ -35,7 +35,7 @@ const pick = <T>(next: Next, list: readonly T[]) => list[Math.floor(next() * lis
 export const containerKind = (next: Next): Container =>
   next() < 0.94 ? 'plain' : pick(next, EXOTIC);
 
-/** What a container needs of the builder of the value. */
+/** The part of the builder of a value that a container uses. */
 interface Builder {
   readonly next: Next;
   isStateful: boolean;
@@ -142,7 +142,7 @@ export function makeObject(
     case 'proxy':
       return new Proxy(filled({}), {});
     case 'proxy of an instance':
-      return withMembers(new Proxy(filled(new Open()), {}));
+      return withMembers(new Proxy(withMembers(filled(new Open())), {}));
     case 'hidden members': {
       const object = filled({});
       define(object, 'notEnumerable', { value: 1, enumerable: false });

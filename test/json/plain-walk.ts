@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /**
  * The walk of a value, written for reading: one member after the other, with nothing remembered from
- * one value to the next. The library must give the same text or the same error, whatever it remembers.
+ * one value to the next. The library must give the same text or the same error, with all that it remembers.
  */
 
 /** The error of samekey that a value must cause. */
@@ -18,8 +18,8 @@ export class Refusal extends Error {
 }
 
 /**
- * Objects whose prototype is neither `Object.prototype` nor `null`, and how they are treated. Whoever
- * makes such a value for a test says here whether it is its own members, or why it is refused.
+ * How objects are treated that have another prototype than `Object.prototype` and `null`: as their own
+ * members, or refused. The test that makes such a value enters it here.
  */
 export const instances = new WeakMap<object, 'members' | { refused: string }>();
 
@@ -52,7 +52,7 @@ interface Rule {
   readonly steps: readonly Step[];
 }
 
-/** What the paths say of one place. */
+/** The effect of all paths on one place. */
 interface Place {
   readonly progress: readonly Progress[];
   readonly isInside: boolean;
@@ -100,12 +100,16 @@ const isBoxed = (value: object) =>
 const isContainer = (value: unknown) =>
   typeof value === 'object' && value !== null && !isBoxed(value);
 
+/** So many references may be open, one inside the other. */
+const MOST_REFERENCES = 100;
+
 /** The walk of one value. */
 class Walk {
   hasIncluded: boolean;
   readonly #rules: readonly Rule[];
   readonly #maxDepth: number;
   readonly #tokens: (string | number)[] = [];
+  #openReferences = 0;
 
   constructor(rules: PlainRules) {
     this.#rules = ROLES.flatMap((role) =>
@@ -127,6 +131,11 @@ class Walk {
     const path = pointer(this.#tokens);
     const message = `Cannot canonicalize the value at ${shown(path)}: ${what}`;
     throw new Refusal(Class, code, message, path);
+  }
+
+  #refuseDepth(levels: number, of: string): never {
+    const what = `it is nested deeper than the ${levels} levels of ${of}`;
+    return this.#refuse('RangeError', 'SAMEKEY_TOO_DEEP', what);
   }
 
   #matches(place: Place, role: Role): boolean {
@@ -171,8 +180,11 @@ class Walk {
     if (!(place.isInside && this.#matches(place, 'refs'))) {
       return this.#value(value, ancestors, place);
     }
+    if (this.#openReferences === MOST_REFERENCES) this.#refuseDepth(MOST_REFERENCES, 'refs');
+    this.#openReferences++;
     // The digest of a value in its place is a walk of its own: it knows no containers around it.
     const content = this.#value(value, [], place);
+    this.#openReferences--;
     return `"sha256:${createHash('sha256').update(content).digest('hex')}"`;
   }
 
@@ -240,10 +252,7 @@ class Walk {
       const target = shown(pointer(this.#tokens.slice(0, earlier.depth)));
       this.#refuse('TypeError', 'SAMEKEY_CYCLE', `a cycle leads back to ${target}`);
     }
-    if (depth >= this.#maxDepth) {
-      const what = `it is nested deeper than the ${this.#maxDepth} levels of maxDepth`;
-      this.#refuse('RangeError', 'SAMEKEY_TOO_DEEP', what);
-    }
+    if (depth >= this.#maxDepth) this.#refuseDepth(this.#maxDepth, 'maxDepth');
     return [...ancestors, { container, depth }];
   }
 }

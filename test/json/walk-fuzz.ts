@@ -139,13 +139,14 @@ function wrongIn(group: Group): Failure | undefined {
     : { call: 'keysOf', value, expected: group.all, got, rules: group };
 }
 
-/** The values with one part less. */
-function smaller(value: unknown): unknown[] {
+/** The values with one part less. Of a cycle, only the parts near the top. */
+function smaller(value: unknown, depth = 0): unknown[] {
+  if (depth > 12) return [];
   if (typeof value === 'string' && value.length > 1) return [value.slice(0, value.length >> 1)];
   if (Array.isArray(value)) {
     return value.flatMap((element, i) => [
       value.toSpliced(i, 1),
-      ...smaller(element).map((each) => value.with(i, each)),
+      ...smaller(element, depth + 1).map((each) => value.with(i, each)),
     ]);
   }
   if (typeof value !== 'object' || value === null) return [];
@@ -155,7 +156,7 @@ function smaller(value: unknown): unknown[] {
   const copyOf = (list: typeof entries) => Object.defineProperties({}, Object.fromEntries(list));
   return entries.flatMap(([name, attributes], i) => [
     copyOf(entries.toSpliced(i, 1)),
-    ...smaller(attributes.value).map((each) =>
+    ...smaller(attributes.value, depth + 1).map((each) =>
       copyOf(entries.with(i, [name, { ...attributes, value: each }])),
     ),
   ]);

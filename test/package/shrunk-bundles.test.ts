@@ -32,6 +32,7 @@ function listOf(wordOfList) {
   const found = table.get(wordOfList) ?? /* @__PURE__ */ new Map();
   return [found, keyOf(wordOfList)];
 }
+var MODULE = "${'0a'.repeat(600)}";
 var ListReader = class {
   #privateList = lists;
   static text = \`
@@ -53,10 +54,10 @@ export {
 `;
 
 describe('a bundle that is made small', () => {
-  it('keeps its imports, its exports, the names at the top and the annotations there', async () => {
+  it('keeps its imports, its exports, the names at the top and the annotations there, and ends with modules', async () => {
     const small = await shrink(BUNDLE);
     expect(small).toMatch(/^import { keyOf } from "samekey";\nimport ".\/other.js";\n/);
-    expect(small).toMatch(/\nexport { ListReader, listOf as list };\n$/);
+    expect(small).toMatch(/\nvar MODULE="[0a]{1200}";\nexport { ListReader, listOf as list };\n$/);
     for (const name of [
       'table=',
       'lists=',

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encoder } from '../../src/engine/utf8.js';
 import { LazyAbort } from '../../src/once/abort.js';
-import { pathOf, withBody } from '../../src/server/web-request.js';
+import { ClientAbort, pathOf, withBody } from '../../src/server/web-request.js';
 
 it('reads path and query of an address as a URL does', () => {
   const piece = fc.constantFrom(...'/aZ9.?#%"\'=&@:[]|\\ é~+;', '..', '%2e', '//', '/..', '?x=1');
@@ -219,4 +219,58 @@ const settingsOf = ({ method, redirect, credentials, mode, cache, keepalive }: R
   mode,
   cache,
   keepalive,
+});
+
+describe('the signal of a client', () => {
+  /** A request whose server makes its signal when it is read, and how often it was read. */
+  const requestOf = (isPlatform: boolean) => {
+    const controller = new AbortController();
+    let readCount = 0;
+    const prototype = isPlatform ? Request.prototype : Object.create(Request.prototype);
+    const request: Request = Object.create(prototype, {
+      signal: {
+        get() {
+          readCount++;
+          return controller.signal;
+        },
+      },
+    });
+    return { client: new ClientAbort(request), controller, readCount: () => readCount };
+  };
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  it.each([
+    ['before somebody listens', 0],
+    ['in the turn in which somebody listens', 1],
+    ['later', 2],
+  ])('aborts as that of the platform, %s', async (_, step) => {
+    const seen = [true, false].map(async (isPlatform) => {
+      const { client, controller } = requestOf(isPlatform);
+      const reasons: unknown[] = [];
+      if (step === 0) controller.abort('gone');
+      client.listen(() => reasons.push(client.reason));
+      client.listen(() => reasons.push(client.reason));
+      if (step === 1) controller.abort('gone');
+      await turn();
+      if (step === 2) controller.abort('gone');
+      return { reasons, aborted: client.aborted };
+    });
+    const [platform, facade] = await Promise.all(seen);
+    expect(facade).toEqual(platform);
+    expect(facade?.reasons).toEqual(['gone', 'gone']);
+  });
+
+  it('is not read if nobody listens after the turn, and is read for a later listener', async () => {
+    const { client, controller, readCount } = requestOf(false);
+    const stop = client.listen(() => {});
+    stop();
+    stop();
+    await turn();
+    expect(readCount()).toBe(0);
+    client.listen(() => {});
+    await turn();
+    expect(readCount()).toBe(1);
+    controller.abort();
+    expect(client.aborted).toBe(true);
+  });
 });

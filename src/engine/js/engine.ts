@@ -5,8 +5,9 @@ import { SHA1_INIT, sha1Compress } from './sha1.js';
 import { SHA256_INIT, sha256Compress } from './sha256.js';
 
 /** The padded end of a message. Shared, because no other code runs while it is in use. */
-const LAST = /* @__PURE__ */ new Uint8Array(128);
-const LAST_WORDS = /* @__PURE__ */ new DataView(LAST.buffer);
+const LAST_BUFFER = /* @__PURE__ */ new ArrayBuffer(128);
+const LAST = /* @__PURE__ */ new Uint8Array(LAST_BUFFER);
+const LAST_WORDS = /* @__PURE__ */ new DataView(LAST_BUFFER);
 
 /**
  * FIPS 180-4 §5.1.1: copies `bytes[start, end)`, the end of a message of `length` bytes, into LAST

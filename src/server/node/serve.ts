@@ -1,8 +1,8 @@
 import { fail } from '../../errors/errors.js';
 import { LazyAbort } from '../../once/abort.js';
-import type { ResponseData } from '../../response/response-data.js';
+import type { HeaderLine, ResponseData } from '../../response/response-data.js';
 import { type Payload, payloadOfParsed } from '../payload.js';
-import type { Decision, IdempotencyRules, IdempotentRequest } from '../rules.js';
+import type { Decision, IdempotencyRules, IdempotentRequest, Processing } from '../rules.js';
 import { peekBody } from './body.js';
 import { Capture } from './capture.js';
 import { keepAsDictionary } from './dictionary.js';
@@ -62,7 +62,9 @@ export function serveNode<Incoming>(
  * A request of `node:http` until it is answered. Hundreds of duplicates may wait, and each holds it, so it
  * has methods instead of an async function with closures, whose frame takes 0.5 KB.
  */
-class NodeExchange {
+class NodeExchange implements Processing {
+  payload!: Payload;
+  headersBefore: readonly HeaderLine[] | undefined;
   readonly signal = new LazyAbort();
   readonly #processing: NodeProcessing;
   #disconnect: HiddenDisconnect | undefined;
@@ -85,8 +87,7 @@ class NodeExchange {
         if (payload === undefined) this.answer(rules.bodyTooLarge());
         else this.#respond(rules, request, payload);
       } catch (error) {
-        this.#reveal();
-        this.#fail(error);
+        this.fail(error);
       }
     };
     try {
@@ -106,29 +107,16 @@ class NodeExchange {
     const { from, to } = this.#processing;
     const before = this.#processing.headersBefore?.() ?? to.getHeaders();
     this.#disconnect = HiddenDisconnect.of(from);
-    rules
-      .respond(request, {
-        payload,
-        signal: this.signal,
-        headersBefore: linesSet(before),
-        onStart: () => {
-          this.#isFirst = true;
-        },
-        run: (abort) => this.#run(abort),
-      })
-      .then(
-        (response) => {
-          this.#reveal();
-          this.answer(response);
-        },
-        (error) => {
-          this.#reveal();
-          this.#fail(error);
-        },
-      );
+    this.payload = payload;
+    this.headersBefore = linesSet(before);
+    rules.respond(request, this);
   }
 
-  #run(abort: LazyAbort): Promise<ResponseData> {
+  onFirst(): void {
+    this.#isFirst = true;
+  }
+
+  run(abort: LazyAbort): Promise<ResponseData> {
     const { from, to } = this.#processing;
     const capture = new Capture(
       from,
@@ -142,13 +130,27 @@ class NodeExchange {
     return capture.response;
   }
 
+  read(response: ResponseData): ResponseData {
+    return response;
+  }
+
+  answer(response: ResponseData): void {
+    this.#reveal();
+    this.#write(response);
+  }
+
+  fail(error: unknown): void {
+    this.#reveal();
+    this.#fail(error);
+  }
+
   /** The handler of the first request may still run after its client has disconnected. */
   #reveal(): void {
     if (this.#capture !== undefined || (this.#isFirst && this.signal.aborted)) return;
     this.#disconnect?.reveal();
   }
 
-  answer(response: ResponseData): void {
+  #write(response: ResponseData): void {
     const { from, to } = this.#processing;
     try {
       if (this.#capture === undefined) this.#processing.onReplay?.();

@@ -88,6 +88,24 @@ describe('the LMDB store', () => {
     expect(found).toHaveLength(900);
   });
 
+  it('deletes records that can go also in a process that writes once', async () => {
+    const path = join(folder, 'short-lived');
+    let nowMs = Date.now();
+    const first = lmdbStore({ path, clock: () => nowMs });
+    for (let index = 0; index < 8; index++) await finish(first, `old-${index}`);
+    await first.close();
+    nowMs += 1.5 * HOUR_MS;
+    for (let index = 0; index < 4; index++) {
+      const store = lmdbStore({ path, clock: () => nowMs });
+      await store.claim(`new-${index}`, request);
+      await store.close();
+    }
+    const database = open({ path, noSubdir: false, useVersions: true });
+    const kept = [...database.getKeys()] as string[];
+    await database.close();
+    expect(kept).toEqual(['new-0', 'new-1', 'new-2', 'new-3']);
+  });
+
   it('keeps the token of a deleted record, in case the clock is set back', async () => {
     let nowMs = Date.now();
     const store = lmdbStore({ path: join(folder, 'tokens'), clock: () => nowMs });

@@ -1,0 +1,37 @@
+import type { Alarm, Alarms } from '../once/alarms.js';
+import { monotonicMs } from '../runtime/runtime.js';
+
+/** Calls `onIdle` if `touch` is not called for the delay of the alarms, which all responses share. */
+export class IdleLimit {
+  readonly #limits: Alarms;
+  readonly #onIdle: () => void;
+  #touchedAt = monotonicMs();
+  /** The last touch when the alarm was set. */
+  #setAt = this.#touchedAt;
+  #alarm: Alarm;
+
+  constructor(limits: Alarms, onIdle: () => void) {
+    this.#limits = limits;
+    this.#onIdle = onIdle;
+    this.#alarm = this.#set();
+  }
+
+  /** Cheaper than a new alarm for each chunk. */
+  touch(): void {
+    this.#touchedAt = monotonicMs();
+  }
+
+  stop(): void {
+    this.#limits.clear(this.#alarm);
+  }
+
+  #set(): Alarm {
+    this.#setAt = this.#touchedAt;
+    return this.#limits.set(() => this.#ring(), this.#setAt);
+  }
+
+  #ring(): void {
+    if (this.#touchedAt === this.#setAt) this.#onIdle();
+    else this.#alarm = this.#set();
+  }
+}
