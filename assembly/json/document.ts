@@ -262,7 +262,9 @@ export function document(
         return LAST_PIECE + u32(nextPiece());
       }
       if (byte != close) return REFUSED;
-      if (!isOrdered && !sortMembers(first, place, BRACE, at - shift)) return outOfMemory ? OUT_OF_MEMORY : REFUSED;
+      if (!isOrdered && !sortMembers(first, place, BRACE, at - shift)) {
+        return outOfMemory ? OUT_OF_MEMORY : REFUSED;
+      }
       drop(first);
       if (separator != 0x2c) {
         // No member or element was selected.

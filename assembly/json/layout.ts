@@ -22,7 +22,10 @@ export const PIECE: usize = 0x15a80;
 /** The compiled selection of an identity. The first state is at the start. */
 export const SELECTION: usize = 0x15b00;
 export const SELECTION_BYTES: usize = 0x4000;
-/** Joins the segments of a sorted document. Also holds doubles to print, and their text. */
+/**
+ * Joins the segments of a sorted document. Also holds doubles to print, and their text, and the members
+ * of a small object while they are sorted.
+ */
 export const GATHER: usize = 0x19c00;
 export const GATHER_BYTES: usize = 0x10000;
 /** End of the table, 168 KiB. The compiler's constants follow. */

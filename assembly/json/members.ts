@@ -259,8 +259,9 @@ function sortByBytes(from: usize, to: usize, spare: usize): void {
 }
 
 /**
- * Sorts the records [from, to). There must be as much space at `spare`. Many records are sorted by their numbers first, and then those with the
- * same number by the rest of their names: a number is eight bytes, and reading names is slow.
+ * Sorts the records [from, to). There must be as much space at `spare`. Many records are sorted by
+ * their numbers first, and then those with the same number by the rest of their names: a number is
+ * eight bytes, and reading names is slow.
  */
 function sort(from: usize, to: usize, spare: usize, depth: u32): void {
   const byteCount = to - from;
@@ -311,7 +312,10 @@ export function sortMembers(first: usize, place: usize, brace: u32, out: usize):
   if (outOfMemory) return false;
   const from = base + first;
   const start: usize = load<u32>(from, START);
-  if (<usize>load<u32>(from, SEGMENT) != current || out - start > MOVED_BYTES) return linkMembers(from, brace, out);
+  // In another segment than the end, the members are not one text that can be moved.
+  if (<usize>load<u32>(from, SEGMENT) != current || out - start > MOVED_BYTES) {
+    return linkMembers(from, brace, out);
+  }
 
   let to = GATHER;
   let separator = brace;

@@ -4,8 +4,8 @@ import { allocateSmall, outOfMemory } from './region';
 
 /**
  * The canonical text as a linked list of segments of memory. A document whose members are in order
- * is one segment. Sorting an object links the segments of its members in another order and copies
- * no text.
+ * is one segment. A small object that is in one segment is sorted there. In any other object,
+ * sorting links the segments of the members in another order and copies no text.
  *
  * A segment is its start, its end and the address of the next one. Splitting a segment keeps its
  * front, so a member that was noted by segment and address stays valid.

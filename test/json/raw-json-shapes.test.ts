@@ -127,6 +127,23 @@ describe('objects of one shape', () => {
     }
   });
 
+  it('have names of any length that differ in one character', () => {
+    for (let length = 0; length <= 70; length++) {
+      for (const at of new Set([0, length >> 1, length])) {
+        const name = (char: string) => 'x'.repeat(at) + char + 'x'.repeat(length - at);
+        const [a, b] = [name('a'), name('b')];
+        const elements = Array.from({ length: 3 }, () => object([b, a, '-']));
+        const expected = `{"-":2,"${a}":1,"${b}":0}`;
+        const swapped = `{"-":2,"${a}":0,"${b}":1}`;
+        expect(agree([...elements, object([a, b, '-'])])).toBe(
+          `[${elements.map(() => expected)},${swapped}]`,
+        );
+        expect(agree([...elements, object([b, b, '-'])])).toBeUndefined();
+        expect(agree([...elements, object([b, a, a])])).toBeUndefined();
+      }
+    }
+  });
+
   it('may have any order, with the same result', () => {
     const next = random(1);
     const names = ['name', 'id', 'type', 'x'.repeat(20), 'é', 'b', 'a', 'names'];
