@@ -8,9 +8,10 @@ const SHAPES_PER_PLACE = 12;
 const MAX_NAMES = 64;
 /** An object with a longer name is written without a shape. */
 const MAX_NAME_CHARS = 64;
-/** After so many objects in a row without a known shape, most are not looked up at all. */
+/** At a place where so many more objects are new than `KNOWN_WEIGHT` times the known ones … */
 const MOST_UNKNOWN = 64;
-/** Of how many objects one is looked up then. */
+const KNOWN_WEIGHT = 4;
+/** … so many are not looked up after each that is new. */
 const OBJECTS_PER_LOOK = 64;
 /** Deeper objects are written without a shape. */
 const MAX_DEPTH = 48;
@@ -68,7 +69,7 @@ export class Place {
   #seen: number[] | undefined;
   #nextSeen = 0;
   #others: Place | undefined;
-  /** The objects since the last one of a known shape. */
+  /** How many more objects were new than `KNOWN_WEIGHT` times the known ones. */
   #unknownCount = 0;
   /** How many more objects are not looked up. */
   #restCount = 0;
@@ -94,7 +95,7 @@ export class Place {
     for (let i = 0; i < shapes.length; i++) {
       const shape = shapes[i] as Shape;
       if (!areEqual(shape.names, names)) continue;
-      this.#unknownCount = 0;
+      this.#unknownCount = Math.max(0, this.#unknownCount - KNOWN_WEIGHT);
       if (i > 0) {
         shapes[i] = shapes[i - 1] as Shape;
         shapes[i - 1] = shape;
@@ -103,7 +104,8 @@ export class Place {
       return shape;
     }
     // Names that differ each time, such as those of a map or in random order.
-    if (++this.#unknownCount > MOST_UNKNOWN) this.#restCount = OBJECTS_PER_LOOK;
+    if (this.#unknownCount < MOST_UNKNOWN) this.#unknownCount++;
+    else this.#restCount = OBJECTS_PER_LOOK;
     return this.#remember(names);
   }
 
