@@ -8,11 +8,13 @@ const SHAPES_PER_PLACE = 12;
 const MAX_NAMES = 64;
 /** An object with a longer name is written without a shape. */
 const MAX_NAME_CHARS = 64;
-/** At a place where so many more objects are new than `KNOWN_WEIGHT` times the known ones … */
+/**
+ * Each object of a place that has no known shape counts 1, each other one takes `KNOWN_WEIGHT` away.
+ * At this count, an unknown object is the last that is looked up for `UNSEEN_OBJECTS` objects.
+ */
 const MOST_UNKNOWN = 64;
 const KNOWN_WEIGHT = 4;
-/** … so many are not looked up after each that is new. */
-const OBJECTS_PER_LOOK = 64;
+const UNSEEN_OBJECTS = 64;
 /** Deeper objects are written without a shape. */
 const MAX_DEPTH = 48;
 
@@ -69,10 +71,10 @@ export class Place {
   #seen: number[] | undefined;
   #nextSeen = 0;
   #others: Place | undefined;
-  /** How many more objects were new than `KNOWN_WEIGHT` times the known ones. */
+  /** See `MOST_UNKNOWN`. */
   #unknownCount = 0;
-  /** How many more objects are not looked up. */
-  #restCount = 0;
+  /** How many of the next objects are not looked up. */
+  #unseenCount = 0;
 
   constructor(depth: number) {
     this.#depth = depth;
@@ -87,8 +89,8 @@ export class Place {
 
   /** Returns the shape with these names in this order, or `undefined` if they are new here. */
   shapeOf(names: readonly string[]): Shape | undefined {
-    if (this.#restCount > 0) {
-      this.#restCount--;
+    if (this.#unseenCount > 0) {
+      this.#unseenCount--;
       return undefined;
     }
     const shapes = this.#shapes;
@@ -105,7 +107,7 @@ export class Place {
     }
     // Names that differ each time, such as those of a map or in random order.
     if (this.#unknownCount < MOST_UNKNOWN) this.#unknownCount++;
-    else this.#restCount = OBJECTS_PER_LOOK;
+    else this.#unseenCount = UNSEEN_OBJECTS;
     return this.#remember(names);
   }
 
