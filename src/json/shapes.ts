@@ -19,10 +19,10 @@ const UNSEEN_OBJECTS = 64;
 const MAX_DEPTH = 48;
 
 /** What all shapes together may hold, by the estimates below. */
-const MAX_BYTES = 0x30000;
-const PLACE_BYTES = 160;
-const SHAPE_BYTES = 360;
-const MEMBER_BYTES = 40;
+const MAX_BYTES = 0x38000;
+const PLACE_BYTES = 400;
+const SHAPE_BYTES = 700;
+const MEMBER_BYTES = 72;
 
 /** When there is no space, after so many values those shapes are forgotten that none of them had. */
 const VALUES_PER_SWEEP = 256;

@@ -14,7 +14,7 @@ import { fuzzShapes } from './walk-fuzz.js';
 
 describe('without a platform that writes UTF-16', () => {
   it('a value gives the text, the keys and the error of the plain walk', () => {
-    fuzzShapes(16_100, deep(2000, 50_000), ['wasm', 'auto']);
+    fuzzShapes(16_100, deep(2000, 20_000), ['wasm', 'auto']);
     expect(writeUtf16).toBeUndefined();
   }, 600_000);
 

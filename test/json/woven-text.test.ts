@@ -42,7 +42,7 @@ onEach(ENGINES, () => {
 
   it.each(Object.entries(LETTERS))('texts of %s around the size of a buffer', (_, letter) => {
     const { length: charLength } = letter;
-    for (const size of deep([8192, 65_536], [4096, 8192, 65_536, 131_072, 1_000_000])) {
+    for (const size of deep([8192, 65_536], [4096, 8192, 65_536, 131_072])) {
       for (const more of [-1, 0, 1]) {
         const text = letter.repeat(size / charLength + more);
         expectPlain({ z: 'end', b: text, a: [1, 'between', 2] });
@@ -58,7 +58,7 @@ onEach(ENGINES, () => {
       const letter = letters[Math.floor(next() * letters.length)] as string;
       return `${letter.repeat(next() * 40)}${'x'.repeat(next() * 60)}`;
     };
-    for (const count of deep([4096, 4097], [1000, 4095, 4096, 4097, 8200, 50_000])) {
+    for (const count of deep([4096, 4097], [1000, 4095, 4096, 4097, 8200])) {
       expectPlain(Array.from({ length: count }, text));
       expectPlain(Array.from({ length: count >> 2 }, () => ({ role: text(), content: [text()] })));
     }
@@ -110,7 +110,7 @@ onEach(ENGINES, () => {
   it('decimals print as ECMAScript prints them', () => {
     const next = random(11);
     const digits = [1, 2, 4, 5, 8, 10, 16, 100, 1000, 10_000, 1e5, 1e6, 3, 7];
-    const numbers = Array.from({ length: deep(10_000, 500_000) }, () => {
+    const numbers = Array.from({ length: deep(10_000, 100_000) }, () => {
       const size = 10 ** (next() * 12);
       const whole = Math.round(next() * size) * (next() < 0.3 ? -1 : 1);
       return whole / (digits[Math.floor(next() * digits.length)] as number);
