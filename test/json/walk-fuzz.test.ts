@@ -1,4 +1,5 @@
 import { describe, it } from 'vitest';
+import type { EngineChoice } from '../../src/index.js';
 import { deep } from '../depth.js';
 import { ENGINES } from '../engine/engines.js';
 import { fuzzShapes } from './walk-fuzz.js';
@@ -11,7 +12,7 @@ const SEED_COUNT = deep(2, process.env.EXPLORE_DEEPER ? 20 : 6);
 const SEEDS = Array.from({ length: SEED_COUNT }, (_, i) => 16_000 + i);
 const VALUES_PER_SEED = deep(4000, 50_000);
 /** `auto` chooses one of the others for each value. */
-const COMPARED = deep(ENGINES, ['native', 'wasm', 'js'] as const);
+const COMPARED = deep<readonly EngineChoice[]>(ENGINES, ['native', 'wasm', 'js']);
 
 describe('a value gives the text, the keys and the error of the plain walk, whatever came before it', () => {
   it.each(SEEDS)('seed %i', (seed) => fuzzShapes(seed, VALUES_PER_SEED, COMPARED), 600_000);
