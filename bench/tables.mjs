@@ -163,19 +163,31 @@ function renderKeyOf({ machine, cells, ratios }) {
       '`JSON.stringify` alone',
     ],
     [
-      ...cells.map((/** @type {any} */ { id, label, bytes, medianNs, bestPeer }) => [
-        label,
-        formatBytes(bytes),
-        formatTime(medianNs['samekey auto']),
-        `${formatTime(medianNs[bestPeer])} (${bestPeer})`,
-        `**${formatRatio(faster('samekey auto', 'best peer')[id])}**`,
-        formatTime(medianNs.canonicalize),
-        formatTime(medianNs['samekey wasm']),
-        formatTime(medianNs['JSON.stringify alone']),
+      ...cells.map((/** @type {any} */ cell) => [
+        ...keyColumns(cell, faster),
+        formatTime(cell.medianNs.canonicalize),
+        formatTime(cell.medianNs['samekey wasm']),
+        formatTime(cell.medianNs['JSON.stringify alone']),
       ]),
       ...renderMean(ratios),
     ],
   );
+}
+
+/**
+ * The columns that both tables of keys begin with.
+ *
+ * @param {any} cell
+ * @param {ReturnType<typeof ratioFinder>} faster
+ */
+function keyColumns({ id, label, bytes, medianNs, bestPeer }, faster) {
+  return [
+    label,
+    formatBytes(bytes),
+    formatTime(medianNs['samekey auto']),
+    `${formatTime(medianNs[bestPeer])} (${bestPeer})`,
+    `**${formatRatio(faster('samekey auto', 'best peer')[id])}**`,
+  ];
 }
 
 /** The geometric mean of the ratio over the best peer, if there is one. @param {readonly any[]} ratios */
@@ -200,15 +212,11 @@ function renderKeyOfJson({ machine, cells, ratios }) {
       '`JSON.parse` alone',
     ],
     [
-      ...cells.map((/** @type {any} */ { id, label, bytes, medianNs, bestPeer }) => [
-        label,
-        formatBytes(bytes),
-        formatTime(medianNs['samekey auto']),
-        `${formatTime(medianNs[bestPeer])} (${bestPeer})`,
-        `**${formatRatio(faster('samekey auto', 'best peer')[id])}**`,
-        formatTime(medianNs['samekey wasm']),
-        `**${formatRatio(faster('samekey wasm', 'best peer')[id])}**`,
-        formatTime(medianNs['JSON.parse alone']),
+      ...cells.map((/** @type {any} */ cell) => [
+        ...keyColumns(cell, faster),
+        formatTime(cell.medianNs['samekey wasm']),
+        `**${formatRatio(faster('samekey wasm', 'best peer')[cell.id])}**`,
+        formatTime(cell.medianNs['JSON.parse alone']),
       ]),
       ...renderMean(ratios),
     ],

@@ -120,12 +120,10 @@ export function createAutoEngine(small: Engine, loadLarge: () => Engine): Engine
     sha1: (bytes) => by(bytes.length, SHA1_NATIVE_FROM_BYTES).sha1(bytes),
     uuidv5: (namespace, content) =>
       by(content.length, SHA1_NATIVE_FROM_BYTES).uuidv5(namespace, content),
-    ...(lanes !== undefined && {
-      lanes: {
-        areFastest: (byteCount) => by(byteCount, LANES_NATIVE_FROM_BYTES) === small,
-        open: lanes.open,
-      },
-    }),
+    lanes: lanes && {
+      areFastest: (byteCount) => by(byteCount, LANES_NATIVE_FROM_BYTES) === small,
+      open: lanes.open,
+    },
     createSha256: () => small.createSha256(),
     restoreSha256: (saved) => small.restoreSha256(saved),
   };

@@ -1,9 +1,10 @@
 import type { Engine } from './engine.js';
 
 /**
- * In a new process the first key takes 1.5 to 2 ms less without the module, which has to be
- * compiled. A process that makes more keys takes 1.2 ms more in all, once. After three blocks V8 compiles the function of the js engine a second time, which takes
- * 0.5 ms. So this is enough for one key of three blocks, or three digests of one.
+ * Enough for one key of three blocks, or for three digests of one block. In a new process the first
+ * key takes 1.5 to 2 ms less without the module, which has to be compiled. A process that makes more
+ * keys takes 1.2 ms more in all: it compiles the module as well, and V8 compiles the function of the
+ * js engine a second time after three blocks.
  */
 const EARLY_BYTES = 376;
 /** Fixed cost of one call, expressed in bytes. A key of a value is two: writing and digesting. */
@@ -37,7 +38,7 @@ export function createEarlyEngine(
     sha1: (bytes) => by(bytes.length).sha1(bytes),
     uuidv5: (namespace, content) => by(content.length).uuidv5(namespace, content),
     get lanes() {
-      return load().lanes as NonNullable<Engine['lanes']>;
+      return load().lanes;
     },
     createSha256: () => load().createSha256(),
     restoreSha256: (saved) => load().restoreSha256(saved),

@@ -28,8 +28,8 @@ export interface Engine {
    * Returns the version 5 UUID of the content (well-formed text or bytes) in a 16-byte namespace.
    */
   uuidv5(namespace: Uint8Array, content: string | Uint8Array): string;
-  /** Digests several messages at a time. An engine that digests one at a time does not have it. */
-  readonly lanes?: Lanes;
+  /** Digests several messages at a time; `undefined` in an engine that digests one at a time. */
+  readonly lanes: Lanes | undefined;
   createSha256(): Sha256State;
   /**
    * Returns a state that continues from the bytes of `Sha256State.save`, which the caller has

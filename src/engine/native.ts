@@ -140,6 +140,7 @@ export function loadNativeEngine(): Engine | undefined {
       bytes.set(name, namespace.length);
       return toUuid(digest('sha1', bytes), 5);
     },
+    lanes: undefined,
     createSha256: () => new NativeSha256(createHash('sha256')),
     restoreSha256: () => noMidstate('restore a saved state into a native hasher'),
   };

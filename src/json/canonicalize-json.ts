@@ -54,6 +54,9 @@ export function canonicalizeJson(input: Content, options?: CanonicalizeJsonOptio
   const limits = {
     maxDepth: toMaxDepth(options?.maxDepth),
     bigNumbers: toBigNumbers(options?.bigNumbers),
+    // Own members, so that a polluted `Object.prototype` adds none.
+    selection: undefined,
+    include: undefined,
   };
   const content = toContent(input, 'canonicalize the JSON text');
   return (

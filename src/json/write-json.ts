@@ -14,9 +14,9 @@ import { selectionTable } from './selection-table.js';
 import type { CanonicalSink } from './write.js';
 
 export interface WriteJsonOptions extends ParseLimits {
-  readonly selection?: Selection | undefined;
+  readonly selection: Selection | undefined;
   /** The `include` paths. If no value matches one of them, nothing is written. */
-  readonly include?: readonly string[];
+  readonly include: readonly string[] | undefined;
 }
 
 /**

@@ -3,7 +3,12 @@ import { parseJson } from '../../src/json/parse.js';
 import { type WriteJsonOptions, writeJson } from '../../src/json/write-json.js';
 import { under } from '../engine/engines.js';
 
-const LIMITS = { maxDepth: 1000, bigNumbers: 'error' } as const;
+const LIMITS = {
+  maxDepth: 1000,
+  bigNumbers: 'error',
+  selection: undefined,
+  include: undefined,
+} as const;
 
 /**
  * The output of the module for a JSON text, or `undefined` if it refuses. No other reader is used.

@@ -126,6 +126,7 @@ export const jsEngine: Engine = {
     bytes.set(name, 16);
     return toUuid(sha1(bytes), 5);
   },
+  lanes: undefined,
   createSha256: () => new JsSha256(),
   restoreSha256: (saved) => new JsSha256().restore(saved),
 };
