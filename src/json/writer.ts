@@ -21,7 +21,8 @@ const COLON = 0x3a;
 /** Default of `maxDepth`: how deep containers may be nested. */
 export const DEFAULT_MAX_DEPTH = 1000;
 /**
- * Largest `maxDepth`. The writer recurses, and the default stack of Node has space for 2200 levels.
+ * Largest `maxDepth`. The writer recurses, and the default stack of Node 20 has space for 1800 levels
+ * at least, for objects under an `include` with `..`.
  */
 export const LARGEST_MAX_DEPTH = 1500;
 
