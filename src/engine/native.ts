@@ -1,6 +1,6 @@
 import { fail } from '../errors/errors.js';
 import type { Engine, Sha256State } from './engine.js';
-import { fromHex, toUuid } from './hex.js';
+import { fromHex, toHex, toUuid } from './hex.js';
 import { jsEngine } from './js/engine.js';
 import { encoder } from './utf8.js';
 
@@ -14,7 +14,10 @@ interface NativeHash {
   digest(): Uint8Array;
   digest(encoding: 'hex'): string;
 }
-type OneShot = (algorithm: string, content: string | Uint8Array, encoding: 'hex') => string;
+interface OneShot {
+  (algorithm: string, content: string | Uint8Array, encoding: 'hex'): string;
+  (algorithm: string, content: Uint8Array, encoding: 'buffer'): Uint8Array;
+}
 interface NativeCrypto {
   createHash(algorithm: string): NativeHash;
   hash?: OneShot;
@@ -92,16 +95,23 @@ function noMidstate(action: string): never {
   );
 }
 
+/** The UTF-8 of U+00E9. */
+const SAMPLE = /* @__PURE__ */ Uint8Array.of(0xc3, 0xa9);
+
+/** Whether `hash` gives the same digest as bytes and as digits. A broken one is not used at all. */
+function isConsistent(hash: OneShot): boolean {
+  return toHex(hash('sha256', SAMPLE, 'buffer')) === hash('sha256', SAMPLE, 'hex');
+}
+
 /** Returns one result from each function of `node:crypto` that is used. */
 function answers(engine: Engine): string {
-  const bytes = Uint8Array.of(0xc3, 0xa9);
   const state = engine.createSha256();
-  state.update(bytes);
+  state.update(SAMPLE);
   return [
     engine.sha256HexOfText('\u00e9', ''),
-    engine.sha256(bytes, 0, 2),
+    engine.sha256(SAMPLE, 0, 2),
     state.digest(),
-    engine.sha1(bytes),
+    engine.sha1(SAMPLE),
   ].join();
 }
 
@@ -145,5 +155,6 @@ export function loadNativeEngine(): Engine | undefined {
     restoreSha256: () => noMidstate('restore a saved state into a native hasher'),
   };
   // Rejects a stub, or a provider that refuses SHA-1.
+  if (oneShot !== undefined && !isConsistent(oneShot)) return undefined;
   return answers(engine) === answers(jsEngine) ? engine : undefined;
 }
