@@ -1,4 +1,4 @@
-import { asciiText, trustPlatform } from './utf8.js';
+import { asciiText, encoder, trustPlatform } from './utf8.js';
 
 const DIGITS = '0123456789abcdef';
 
@@ -60,4 +60,17 @@ export function toUuid(bytes: Uint8Array, version: number): string {
   uuid[8] = ((uuid[8] as number) & 0x3f) | 0x80;
   const hex = toHex(uuid);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** RFC 9562 §5.5: returns the UUIDv5 of a name in a namespace of sixteen bytes. */
+export function uuidv5By(
+  sha1: (bytes: Uint8Array) => Uint8Array,
+  namespace: Uint8Array,
+  name: string | Uint8Array,
+): string {
+  const nameBytes = typeof name === 'string' ? encoder.encode(name) : name;
+  const bytes = new Uint8Array(16 + nameBytes.length);
+  bytes.set(namespace);
+  bytes.set(nameBytes, 16);
+  return toUuid(sha1(bytes), 5);
 }

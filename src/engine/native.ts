@@ -1,6 +1,6 @@
 import { fail } from '../errors/errors.js';
 import type { Engine, Sha256State } from './engine.js';
-import { fromHex, toHex, toUuid } from './hex.js';
+import { fromHex, toHex, uuidv5By } from './hex.js';
 import { jsEngine } from './js/engine.js';
 import { encoder } from './utf8.js';
 
@@ -132,6 +132,8 @@ export function loadNativeEngine(): Engine | undefined {
   // Reading 64 digits takes 0.1 µs, the `Buffer` that `hash` would return 0.4 µs.
   const digest = (algorithm: string, content: Uint8Array) => fromHex(hexOf(algorithm, content));
 
+  const sha1 = (bytes: Uint8Array) => digest('sha1', bytes);
+
   const engine: Engine = {
     name: 'native',
     simd: false,
@@ -142,14 +144,8 @@ export function loadNativeEngine(): Engine | undefined {
       (oneShot !== undefined
         ? oneShot('sha256', text, 'hex')
         : hexOf('sha256', encoder.encode(text))),
-    sha1: (bytes) => digest('sha1', bytes),
-    uuidv5(namespace, content) {
-      const name = typeof content === 'string' ? encoder.encode(content) : content;
-      const bytes = new Uint8Array(namespace.length + name.length);
-      bytes.set(namespace);
-      bytes.set(name, namespace.length);
-      return toUuid(digest('sha1', bytes), 5);
-    },
+    sha1,
+    uuidv5: (namespace, content) => uuidv5By(sha1, namespace, content),
     lanes: undefined,
     createSha256: () => new NativeSha256(createHash('sha256')),
     restoreSha256: () => noMidstate('restore a saved state into a native hasher'),

@@ -1,5 +1,5 @@
 import { type Engine, SAVED_HEADER_BYTES, type Sha256State } from '../engine.js';
-import { toHex, toUuid } from '../hex.js';
+import { toHex, uuidv5By } from '../hex.js';
 import { encoder } from '../utf8.js';
 import { SHA1_INIT, sha1Compress } from './sha1.js';
 import { SHA256_INIT, sha256Compress } from './sha256.js';
@@ -119,13 +119,7 @@ export const jsEngine: Engine = {
     return prefix + toHex(sha256(bytes, 0, bytes.length));
   },
   sha1,
-  uuidv5(namespace, content) {
-    const name = typeof content === 'string' ? encoder.encode(content) : content;
-    const bytes = new Uint8Array(16 + name.length);
-    bytes.set(namespace);
-    bytes.set(name, 16);
-    return toUuid(sha1(bytes), 5);
-  },
+  uuidv5: (namespace, content) => uuidv5By(sha1, namespace, content),
   lanes: undefined,
   createSha256: () => new JsSha256(),
   restoreSha256: (saved) => new JsSha256().restore(saved),
