@@ -9,8 +9,10 @@ export const hasMariadb = existsSync('/usr/sbin/mariadbd') || isInstalled('maria
 
 export interface MariadbServer {
   readonly url: string;
+  /** For the user `admin`, who may do everything. */
+  readonly adminUrl: string;
   readonly port: number;
-  /** Runs statements as the user `admin`, who may do everything. */
+  /** Runs statements as that user. */
   admin(...statements: readonly string[]): Promise<void>;
   /** Ends the server at once. */
   kill(): Promise<void>;
@@ -59,6 +61,7 @@ export async function startMariadb(...settings: readonly `--${string}`[]): Promi
   );
   if (init.status !== 0) throw new Error(`mariadb-install-db: ${init.stdout}${init.stderr}`);
 
+  const adminUrl = `mysql://admin:secret@127.0.0.1:${port}/app`;
   let child = await start(`--init-file=${setup}`);
   async function start(...more: readonly string[]): Promise<ChildProcess> {
     const server = spawn(
@@ -82,7 +85,7 @@ export async function startMariadb(...settings: readonly `--${string}`[]): Promi
   }
 
   async function admin(...statements: readonly string[]) {
-    const connection = await createConnection(`mysql://admin:secret@127.0.0.1:${port}/app`);
+    const connection = await createConnection(adminUrl);
     try {
       for (const statement of statements) await connection.query(statement);
     } finally {
@@ -97,6 +100,7 @@ export async function startMariadb(...settings: readonly `--${string}`[]): Promi
 
   return {
     port,
+    adminUrl,
     url: `mysql://samekey:secret@127.0.0.1:${port}/app`,
     admin,
     kill,

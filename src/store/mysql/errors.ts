@@ -18,7 +18,7 @@ const ROLLED_BACK: ReadonlySet<unknown> = new Set([1213, 1020, 1615, 1243]);
 const LOCKED = 1205;
 
 const MOST_TRIES = 10;
-/** Each of them lasts `innodb_lock_wait_timeout`, 50 seconds by default. */
+/** A wait lasts `innodb_lock_wait_timeout`, 50 seconds by default. */
 const MOST_LOCK_WAITS = 2;
 
 /** Tries statements again that had no effect, and explains the errors of the server. */
@@ -37,7 +37,7 @@ export class ServerErrors {
         return await run();
       } catch (error) {
         const number = numberOf(error);
-        const isFree = number === LOCKED ? ++waits <= MOST_LOCK_WAITS : ROLLED_BACK.has(number);
+        const isFree = number === LOCKED ? ++waits < MOST_LOCK_WAITS : ROLLED_BACK.has(number);
         if (!isFree || tries === MOST_TRIES) return this.#explain(error);
       }
     }
