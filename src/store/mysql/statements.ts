@@ -32,8 +32,11 @@ export interface Statements {
 /** The name of the table if the program gives none. */
 export const DEFAULT_TABLE = 'samekey_records';
 
-/** The most bytes of each text. A server that is not strict cuts off the rest without an error. */
-export const LONGEST = { key: 1024, owner: 1024, fingerprint: 1024, codec: 255 } as const;
+/**
+ * The most bytes of each text. A server that is not strict cuts off the rest without an error. 767
+ * bytes fit into an index of every row format.
+ */
+export const LONGEST = { key: 767, owner: 1024, fingerprint: 1024, codec: 255 } as const;
 
 export const LISTED_AT_A_TIME = 100;
 export const SWEPT_AT_A_TIME = 500;

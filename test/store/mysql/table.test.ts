@@ -207,7 +207,7 @@ describeWith('MariaDB', hasMariadb, 'the table of the MySQL store', () => {
       (connection as unknown as { query(sql: string): void }).query(`SET sql_mode = ''`);
     });
     const store = mysqlStore({ pool: own });
-    const long = 'x'.repeat(1024);
+    const long = 'x'.repeat(767);
     for (const key of [
       'same',
       'SAME',
@@ -222,8 +222,8 @@ describeWith('MariaDB', hasMariadb, 'the table of the MySQL store', () => {
     }
     const error = { name: 'RangeError', code: 'SAMEKEY_BAD_ARGUMENT' };
     await expect(store.claim(`${long}y`, request('a'))).rejects.toMatchObject(error);
-    await expect(store.claim('k', request(`${long}y`))).rejects.toMatchObject(error);
-    const fingerprint = `${long}y`;
+    await expect(store.claim('k', request('x'.repeat(1025)))).rejects.toMatchObject(error);
+    const fingerprint = 'x'.repeat(1025);
     await expect(store.claim('k2', { ...request('a'), fingerprint })).rejects.toMatchObject(error);
     expect((await store.read('k2')).record).toBeUndefined();
     const codec = 'x'.repeat(256);

@@ -30,12 +30,11 @@ describeWith('MariaDB', hasMariadb, 'the MySQL store when the server refuses', (
       holder.release();
     }
   };
-  const waitingCount = async () => {
-    const [rows] = await admin.query(
-      `SELECT COUNT(*) AS count FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`,
-    );
-    return Number((rows as { count: unknown }[])[0]?.count);
+  const status = async (name: string) => {
+    const [rows] = await admin.query(`SHOW GLOBAL STATUS LIKE '${name}'`);
+    return Number((rows as { Value: string }[])[0]?.Value);
   };
+  const waitingCount = () => status('Innodb_row_lock_current_waits');
   beforeAll(async () => {
     server = await startMariadb('--innodb-lock-wait-timeout=1', '--max-allowed-packet=1M');
     admin = createPool({ uri: server.adminUrl, connectionLimit: 3 });
@@ -53,7 +52,7 @@ describeWith('MariaDB', hasMariadb, 'the MySQL store when the server refuses', (
     const { once } = open({ uri: `mysql://samekey:secret@127.0.0.1:${await freePort()}/app` });
     const error = await once(randomKey(), () => 1).catch((error) => error);
     expect(error).toMatchObject({ code: 'SAMEKEY_STORE', cause: { code: 'ECONNREFUSED' } });
-    expect(error.message).toMatch(/^Cannot claim ik_\w+: the store failed: .*ECONNREFUSED/);
+    expect(error.message).toMatch(/^Cannot claim [\w-]+: the store failed: .*ECONNREFUSED/);
     expect(`${error.stack} ${error.cause.stack}`).not.toContain('secret');
   });
 
@@ -112,11 +111,12 @@ describeWith('MariaDB', hasMariadb, 'the MySQL store when the server refuses', (
   it('a result that is larger than its packets, before it is sent', async () => {
     const { once, store, pool } = open();
     const key = randomKey();
-    const large = new Uint8Array(1024 * 1024);
-    await expect(once(key, () => large)).rejects.toMatchObject({
+    const text = 'x'.repeat(1024 * 1024);
+    await expect(once(key, () => text)).rejects.toMatchObject({
       code: 'SAMEKEY_STORE_FULL',
-      value: large,
+      value: text,
     });
+    const large = new TextEncoder().encode(text);
     // A process that has claimed nothing asks for the limit.
     const other = randomKey();
     await store.claim(other, request('a'));
@@ -129,10 +129,32 @@ describeWith('MariaDB', hasMariadb, 'the MySQL store when the server refuses', (
     expect((await store.read(other)).record?.state).toBe('running');
     const fitting = new Uint8Array(1024 * 1024 - 8192).fill(7);
     expect(await store.complete(other, 'a', { ...outcome, payload: fitting })).toBe(true);
-    expect((await store.read(other)).record?.payload).toEqual(fitting);
+    const kept = (await store.read(other)).record?.payload ?? [];
+    expect(Buffer.from(kept).equals(fitting)).toBe(true);
     // Every connection is still in use.
     const [rows] = await pool.query('SELECT 1 AS one');
     expect(rows).toEqual([{ one: 1 }]);
+  });
+
+  it('because it is full, until there is room again', async () => {
+    const { pool } = open();
+    const store = mysqlStore({ pool, table: 'filled' });
+    await store.migrate();
+    // Two bytes for a position: 64 KiB.
+    await pool.query('ALTER TABLE filled ENGINE = MyISAM, MAX_ROWS = 10, AVG_ROW_LENGTH = 10');
+    const large = { ...outcome, payload: new Uint8Array(50_000).fill(7) };
+    for (const key of ['a', 'b']) await store.claim(key, request(key));
+    expect(await store.complete('a', 'a', large)).toBe(true);
+    await expect(store.complete('b', 'b', large)).rejects.toMatchObject({
+      code: 'ER_RECORD_FILE_FULL',
+      message: expect.stringMatching(/table 'filled' is full/),
+    });
+    // Nothing is lost, and what is small still fits.
+    expect((await store.read('a')).record?.payload?.length).toBe(50_000);
+    expect((await store.read('b')).record?.state).toBe('running');
+    expect(await store.evict('a')).toBe(true);
+    expect(await store.complete('b', 'b', large)).toBe(true);
+    expect((await store.read('b')).record?.payload?.length).toBe(50_000);
   });
 
   it('to wait any longer for a lock, and gets the statement again', async () => {
@@ -157,10 +179,7 @@ describeWith('MariaDB', hasMariadb, 'the MySQL store when the server refuses', (
 
   it('a statement because of a deadlock, and gets it again', async () => {
     const { store } = open();
-    const deadlocks = async () => {
-      const [rows] = await admin.query(`SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'`);
-      return Number((rows as { Value: string }[])[0]?.Value);
-    };
+    const deadlocks = () => status('Innodb_deadlocks');
     const [first, second] = [randomKey(), randomKey()].sort() as [string, string];
     for (const key of [first, second]) await store.claim(key, request('a'));
     const before = await deadlocks();
@@ -192,16 +211,16 @@ describeWith('MariaDB', hasMariadb, 'the MySQL store when the server refuses', (
   });
 
   it('because its connection is ended in the middle of a claim', async () => {
-    const { once, store } = open({ connectionLimit: 1 });
+    const { once, store } = open({ connectionLimit: 1 }, { onUnknown: 'retry' });
     const key = randomKey();
     await store.claim(key, { ...request('gone'), leaseMs: 0 });
     await withRowLocked(key, async () => {
-      const call = expect(once(key, () => 1, { onUnknown: 'retry' })).rejects.toMatchObject({
+      const call = expect(once(key, () => 1)).rejects.toMatchObject({
         code: 'SAMEKEY_STORE',
       });
       await eventually(waitingCount).toBe(1);
       const [rows] = await admin.query(
-        `SELECT trx_mysql_thread_id AS id FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`,
+        `SELECT id FROM information_schema.processlist WHERE user = 'samekey' AND command = 'Execute'`,
       );
       await admin.query(`KILL ${Number((rows as { id: unknown }[])[0]?.id)}`);
       await call;
