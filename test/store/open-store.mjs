@@ -44,5 +44,10 @@ export const OPEN = {
     const pool = new Pool({ connectionString: url, max }).on('error', ignore);
     return (await import('../../dist/store/postgres.js')).postgresStore({ pool, prepare });
   },
+  mysql: async ({ url, max = 3 }) => {
+    const { createPool } = await import('mysql2/promise');
+    const pool = createPool({ uri: url, connectionLimit: max });
+    return (await import('../../dist/store/mysql.js')).mysqlStore({ pool });
+  },
   lmdb: async ({ path }) => (await import('../../dist/store/lmdb.js')).lmdbStore({ path }),
 };
