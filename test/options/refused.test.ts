@@ -21,6 +21,7 @@ import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { postgresStore } from '../../src/store/postgres.js';
 import { redisStore } from '../../src/store/redis.js';
+import { sqliteStore } from '../../src/store/sqlite.js';
 
 const script = new URL('tables.mjs', import.meta.url);
 const { readSpecs }: { readSpecs(): Promise<Record<string, OptionSpecs>> } = await import(
@@ -50,6 +51,7 @@ const MAKERS: Readonly<
   idempotencyMiddleware: [{ store }, idempotencyMiddleware],
   memoryStore: [{}, memoryStore],
   lmdbStore: [{ path: '/nowhere' }, lmdbStore],
+  sqliteStore: [{ database: {} }, sqliteStore],
   redisStore: [{ client: {} }, redisStore],
   postgresStore: [{ pool: {} }, postgresStore],
   storeConformance: [{ open: () => store }, storeConformance],
