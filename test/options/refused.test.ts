@@ -22,6 +22,7 @@ import { memoryStore } from '../../src/store/memory.js';
 import { mysqlStore } from '../../src/store/mysql.js';
 import { postgresStore } from '../../src/store/postgres.js';
 import { redisStore } from '../../src/store/redis.js';
+import { sqliteStore } from '../../src/store/sqlite.js';
 
 const script = new URL('tables.mjs', import.meta.url);
 const { readSpecs }: { readSpecs(): Promise<Record<string, OptionSpecs>> } = await import(
@@ -51,6 +52,7 @@ const MAKERS: Readonly<
   idempotencyMiddleware: [{ store }, idempotencyMiddleware],
   memoryStore: [{}, memoryStore],
   lmdbStore: [{ path: '/nowhere' }, lmdbStore],
+  sqliteStore: [{ database: {} }, sqliteStore],
   redisStore: [{ client: {} }, redisStore],
   mysqlStore: [{ pool: {} }, mysqlStore],
   postgresStore: [{ pool: {} }, postgresStore],

@@ -29,6 +29,7 @@ const TABLES = {
   resultsOf: ['docs/batch.md', 'src/batch/options.ts', 'resultsOptions'],
   memoryStore: ['docs/stores.md', 'src/store/memory.ts', 'memoryStoreOptions'],
   lmdbStore: ['docs/stores.md', 'src/store/lmdb.ts', 'lmdbStoreOptions'],
+  sqliteStore: ['docs/stores.md', 'src/store/sqlite.ts', 'sqliteStoreOptions'],
   redisStore: ['docs/stores.md', 'src/store/redis.ts', 'redisStoreOptions'],
   mysqlStore: ['docs/stores.md', 'src/store/mysql.ts', 'mysqlStoreOptions'],
   postgresStore: ['docs/stores.md', 'src/store/postgres.ts', 'postgresStoreOptions'],
