@@ -21,6 +21,7 @@ import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { postgresStore } from '../../src/store/postgres.js';
 import { redisStore } from '../../src/store/redis.js';
+import { upstashStore } from '../../src/store/upstash.js';
 
 const script = new URL('tables.mjs', import.meta.url);
 const { readSpecs }: { readSpecs(): Promise<Record<string, OptionSpecs>> } = await import(
@@ -51,6 +52,7 @@ const MAKERS: Readonly<
   memoryStore: [{}, memoryStore],
   lmdbStore: [{ path: '/nowhere' }, lmdbStore],
   redisStore: [{ client: {} }, redisStore],
+  upstashStore: [{ client: {} }, upstashStore],
   postgresStore: [{ pool: {} }, postgresStore],
   storeConformance: [{ open: () => store }, storeConformance],
   createPool: [{}, createPool],

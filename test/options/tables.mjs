@@ -30,6 +30,7 @@ const TABLES = {
   memoryStore: ['docs/stores.md', 'src/store/memory.ts', 'memoryStoreOptions'],
   lmdbStore: ['docs/stores.md', 'src/store/lmdb.ts', 'lmdbStoreOptions'],
   redisStore: ['docs/stores.md', 'src/store/redis.ts', 'redisStoreOptions'],
+  upstashStore: ['docs/stores.md', 'src/store/upstash.ts', 'upstashStoreOptions'],
   postgresStore: ['docs/stores.md', 'src/store/postgres.ts', 'postgresStoreOptions'],
   storeConformance: ['docs/stores.md', 'src/store/conformance/stage.ts', 'conformanceOptions'],
   createPool: ['docs/many-keys.md', 'src/pool/options.ts', 'poolOptions'],

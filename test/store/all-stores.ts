@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
+import { startUpstash } from '../servers/upstash.js';
 
 /** A place for records that several processes share: a server or a folder. */
 export interface Backend {
@@ -56,6 +57,7 @@ async function folder(): Promise<Backend> {
 export const SHARED_STORES: readonly SharedStore[] = [
   { kind: 'redis', ...redis },
   { kind: 'ioredis', ...redis, isOtherClient: true },
+  { kind: 'upstash', ...redis, start: server(() => startUpstash()), isOtherClient: true },
   { kind: 'postgres', ...postgres },
   { kind: 'lmdb', tool: 'lmdb', isThere: true, isServer: false, start: folder },
 ];
