@@ -2,8 +2,9 @@ import { readOptions } from '../options/read.js';
 import { type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { type Connection, type RedisClient, toConnection } from './redis/client.js';
 import { isOneServer } from './redis/one-server.js';
-import { type CheckedSteps, RecordStore, type Verified } from './redis/record-store.js';
+import { RecordStore, type Verified } from './redis/record-store.js';
 import { DEFAULT_PREFIX } from './redis/record-text.js';
+import { ScriptRunner } from './redis/script-runner.js';
 import { verifyClient, withTimeLimit } from './redis/self-check.js';
 import { Subscriptions } from './redis/subscriptions.js';
 import type { Store } from './store.js';
@@ -43,33 +44,20 @@ export function redisStore(options: RedisStoreOptions): Store {
   const { client, prefix } = readOptions(redisStoreOptions, options, 'options of redisStore');
   const connection = toConnection(client);
   const { openSubscriber } = connection;
+  const setting = { name: 'redis', connection, prefix };
   return new RecordStore({
-    name: 'redis',
-    connection,
-    prefix,
-    verify: (steps) => verify(connection, steps),
+    ...setting,
+    verify: () => verify(connection, prefix, new RecordStore(setting)),
     subscriptions: openSubscriber && new Subscriptions(openSubscriber),
   });
 }
 
-/** The claim of keys that nobody else uses. */
-const PROBE = {
-  owner: 'one-server',
-  leaseMs: 10_000,
-  ttlMs: 10_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-};
-
-async function verify(connection: Connection, steps: CheckedSteps): Promise<Verified> {
-  const scratchKey = await verifyClient(steps.keyOf, steps, connection);
-  const name = await withTimeLimit(steps.nameOf(scratchKey));
-  const isSharing = await withTimeLimit(
-    isOneServer(connection, {
-      claimTogether: (keys) => steps.claimTogether(keys, PROBE),
-      release: (key) => steps.release(key, PROBE.owner),
-    }),
-  );
-  return { serverPrefix: name.slice(0, name.length - scratchKey.length), isSharing };
+async function verify(connection: Connection, prefix: string, unchecked: Store): Promise<Verified> {
+  const scratchKey = await verifyClient((key) => prefix + key, unchecked, connection);
+  const scripts = new ScriptRunner(connection);
+  const name = String(await withTimeLimit(scripts.run('name', [prefix + scratchKey])));
+  return {
+    serverPrefix: name.slice(0, name.length - scratchKey.length),
+    isSharing: await withTimeLimit(isOneServer(connection, scripts, prefix)),
+  };
 }

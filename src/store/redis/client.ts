@@ -16,8 +16,8 @@ export type Argument = string | Uint8Array;
 
 /** How bytes reach the server: unchanged, or as text in JSON. */
 export interface Wire {
-  /** The clients that a message asks for. */
-  readonly wanted: string;
+  /** Refuses a client: `it gave …`. */
+  refuse(what: string): never;
   readonly scripts: Readonly<Record<ScriptName, string>>;
   /**
    * Copies a payload into the arguments `room` and `text` of the script `complete`. `lineLength`

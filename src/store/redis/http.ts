@@ -17,7 +17,7 @@ const TOO_LONG = /max (?:request|single record) size exceeded|\b413\b|request en
 
 /** Redis over HTTP: commands and replies are JSON. */
 const HTTP: Wire = {
-  wanted: WANTED,
+  refuse,
   scripts: HTTP_SCRIPTS,
   pack(payload) {
     const length = `${payload.length}:`;
@@ -59,7 +59,7 @@ function toBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length - from);
   for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(from + at);
   if (from > 0 && text.slice(0, from - 1) === String(bytes.length)) return bytes;
-  return refuse('changed a text of a reply');
+  return refuse('it changed a text of a reply');
 }
 
 /** Reads the reply to a script of `http-scripts.ts`. */
@@ -72,7 +72,7 @@ function refuse(what: string): never {
   return fail(
     TypeError,
     'SAMEKEY_BAD_CLIENT',
-    `Cannot use this Redis client: it ${what}, wanted ${WANTED}`,
+    `Cannot use this Redis client: ${what}, wanted ${WANTED}`,
   );
 }
 

@@ -18,17 +18,6 @@ import { Turns } from './turns.js';
 /** How many keys one `SCAN` asks for. */
 const SCAN_COUNT = '250';
 
-/** The steps that a check of the client takes. Keys are without the prefix. */
-export interface CheckedSteps
-  extends Pick<Store, 'claim' | 'complete' | 'read' | 'release' | 'evict'> {
-  /** Returns the key with the prefix. */
-  keyOf(key: string): string;
-  /** Returns the name of the key on the server: a client may add a prefix. */
-  nameOf(key: string): Promise<string>;
-  /** Claims all keys with one command; returns whether each was granted. */
-  claimTogether(keys: readonly [string, ...string[]], request: ClaimRequest): Promise<boolean>;
-}
-
 export interface Verified {
   /** The prefix as the server sees it. */
   readonly serverPrefix: string;
@@ -42,7 +31,7 @@ interface Setting {
   readonly connection: Connection;
   readonly prefix: string;
   /** Checks the client before its first use. */
-  readonly verify?: (steps: CheckedSteps) => Promise<Verified>;
+  readonly verify?: () => Promise<Verified>;
   /** For a client that is not checked. */
   readonly isSharing?: boolean;
   readonly subscriptions?: Subscriptions | undefined;
@@ -232,29 +221,11 @@ export class RecordStore implements Store {
   }
 
   async #verify(): Promise<string> {
-    const { isSharing, serverPrefix } = (await this.#verifyClient?.({
-      keyOf: (key) => this.#prefix + key,
-      claim: this.#claim.bind(this),
-      complete: this.#complete.bind(this),
-      read: this.#read.bind(this),
-      release: (key, owner) => this.#decide('release', key, [owner]),
-      evict: (key) => this.#decide('evict', key, []),
-      nameOf: async (key) => String(await this.#run('name', key, [])),
-      claimTogether: this.#claimTogether.bind(this),
-    })) ?? { isSharing: this.#turns.isSharing, serverPrefix: this.#prefix };
-    this.#turns.isSharing = isSharing;
+    const verified = await this.#verifyClient?.();
+    if (verified === undefined) return this.#prefix;
+    this.#turns.isSharing = verified.isSharing;
     this.#isVerified = true;
-    return serverPrefix;
-  }
-
-  async #claimTogether(
-    keys: readonly [string, ...string[]],
-    request: ClaimRequest,
-  ): Promise<boolean> {
-    const redisKeys = keys.map((key) => this.#prefix + key) as [string, ...string[]];
-    const own = keys.flatMap(() => claimantOf(request));
-    const reply = await this.#scripts.run('claim', redisKeys, [...termsOf(request), ...own]);
-    return this.#repliesIn(reply, keys.length).slice(1).every(isOne);
+    return verified.serverPrefix;
   }
 
   /** The reply to a claim or a completion of `count` keys begins with the time. */
@@ -262,21 +233,13 @@ export class RecordStore implements Store {
 
   #listOf(reply: unknown, length: number): unknown[] {
     if (Array.isArray(reply) && reply.length >= length) return reply;
-    return this.#refuse(`gave ${nameOf(reply)} for a list`);
+    return this.#connection.wire.refuse(`it gave ${nameOf(reply)} for a list`);
   }
 
   #recordIn(value: unknown): StoreRecord {
     return value instanceof Uint8Array
       ? toRecord(value)
-      : this.#refuse(`gave ${nameOf(value)} for bytes`);
-  }
-
-  #refuse(what: string): never {
-    return fail(
-      TypeError,
-      'SAMEKEY_BAD_CLIENT',
-      `Cannot use this Redis client: it ${what}, wanted ${this.#connection.wire.wanted}`,
-    );
+      : this.#connection.wire.refuse(`it gave ${nameOf(value)} for bytes`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { fail } from '../../errors/errors.js';
 import type { Argument, Connection, Wire } from './client.js';
 import { SCRIPTS } from './scripts.js';
 
@@ -58,9 +59,18 @@ async function isOverLimit({ send }: Connection, key: string, byteCount: number)
   }
 }
 
+/** Refuses a client that its replies show to be unfit. */
+export function refuseClient(what: string): never {
+  return fail(
+    TypeError,
+    'SAMEKEY_BAD_CLIENT',
+    `Cannot use this Redis client: ${what}, wanted redis (node-redis) 4 to 6 or ioredis 5 or 6, on Redis 5 or newer`,
+  );
+}
+
 /** The Redis protocol: arguments and replies are bytes. */
 export const TCP: Wire = {
-  wanted: 'redis (node-redis) 4 to 6 or ioredis 5 or 6',
+  refuse: refuseClient,
   scripts: SCRIPTS,
   pack(payload, lineLength) {
     const room = payload.length < LEAST_WITH_ROOM ? 0 : lineLength();
