@@ -23,6 +23,7 @@ import { mysqlStore } from '../../src/store/mysql.js';
 import { postgresStore } from '../../src/store/postgres.js';
 import { redisStore } from '../../src/store/redis.js';
 import { sqliteStore } from '../../src/store/sqlite.js';
+import { upstashStore } from '../../src/store/upstash.js';
 
 const script = new URL('tables.mjs', import.meta.url);
 const { readSpecs }: { readSpecs(): Promise<Record<string, OptionSpecs>> } = await import(
@@ -55,6 +56,7 @@ const MAKERS: Readonly<
   sqliteStore: [{ database: {} }, sqliteStore],
   redisStore: [{ client: {} }, redisStore],
   mysqlStore: [{ pool: {} }, mysqlStore],
+  upstashStore: [{ client: {} }, upstashStore],
   postgresStore: [{ pool: {} }, postgresStore],
   storeConformance: [{ open: () => store }, storeConformance],
   createPool: [{}, createPool],

@@ -32,6 +32,7 @@ const TABLES = {
   sqliteStore: ['docs/stores.md', 'src/store/sqlite.ts', 'sqliteStoreOptions'],
   redisStore: ['docs/stores.md', 'src/store/redis.ts', 'redisStoreOptions'],
   mysqlStore: ['docs/stores.md', 'src/store/mysql.ts', 'mysqlStoreOptions'],
+  upstashStore: ['docs/stores.md', 'src/store/upstash.ts', 'upstashStoreOptions'],
   postgresStore: ['docs/stores.md', 'src/store/postgres.ts', 'postgresStoreOptions'],
   storeConformance: ['docs/stores.md', 'src/store/conformance/stage.ts', 'conformanceOptions'],
   createPool: ['docs/many-keys.md', 'src/pool/options.ts', 'poolOptions'],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { hasMariadb, startMariadb } from '../servers/mariadb.js';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
+import { startUpstash } from '../servers/upstash.js';
 
 /** A place for records that several processes share: a server or a folder. */
 export interface Backend {
@@ -64,6 +65,7 @@ async function folder(): Promise<Backend> {
 export const SHARED_STORES: readonly SharedStore[] = [
   { kind: 'redis', ...redis },
   { kind: 'ioredis', ...redis, isOtherClient: true },
+  { kind: 'upstash', ...redis, start: server(() => startUpstash()), isOtherClient: true },
   { kind: 'postgres', ...postgres },
   { kind: 'mysql', ...mysql },
   { kind: 'lmdb', tool: 'lmdb', isThere: true, isServer: false, start: folder },

@@ -39,6 +39,11 @@ export const OPEN = {
     await client.on('error', ignore).connect();
     return redisStore(client);
   },
+  upstash: async ({ url }) => {
+    const { Redis } = await import('@upstash/redis');
+    const client = new Redis({ url, token: 'token-of-the-tests' });
+    return (await import('../../dist/store/upstash.js')).upstashStore({ client });
+  },
   postgres: async ({ url, max = 3, prepare = true }) => {
     const { Pool } = (await import('pg')).default;
     const pool = new Pool({ connectionString: url, max }).on('error', ignore);
