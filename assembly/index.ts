@@ -12,7 +12,8 @@ export {
 } from './hasher';
 export { digestHex, digestUuid } from './text';
 export { escapeJson } from './json/escape';
-export { escapeUtf16, weave } from './json/weave';
+export { escapeUtf16 } from './json/utf16';
+export { weave } from './json/weave';
 export {
   ARENA,
   DIGEST,

@@ -73,5 +73,11 @@ export const DIGESTS: usize = 0x92800;
 export const ARENA: usize = 0x97000;
 export const ARENA_BYTES: usize = 0x40000;
 export const PACKED: usize = 0xbf000;
-/** End of the table, 864 KiB. The compiler's constants follow. */
-export const MEMORY_BASE: usize = 0xd8000;
+/**
+ * How the bytes of four characters in 32 bits each, and of eight in 16 bits each, move together:
+ * 256 vectors, filled when they are needed.
+ */
+export const PACK_FOUR: usize = 0xd8000;
+export const PACK_EIGHT: usize = 0xd9000;
+/** End of the table, 872 KiB. The compiler's constants follow. */
+export const MEMORY_BASE: usize = 0xda000;
