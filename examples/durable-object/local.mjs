@@ -63,10 +63,10 @@ const ask = async (at, number) => {
   return (await response.json()).summary;
 };
 
-console.log(`${REQUESTS} requests for one summary, in ${PLACES} Workers`);
+console.log(`${REQUESTS} requests for one summary reach ${PLACES} Workers, and the model bills:`);
 for (const [name, at] of [
-  ['without samekey', '/unprotected/summaries'],
-  ['with samekey   ', '/summaries'],
+  ['without samekey:', '/unprotected/summaries'],
+  ['with samekey:   ', '/summaries'],
 ]) {
   calls = 0;
   const numbers = Array.from({ length: REQUESTS - 4 }, (_, number) => number);
@@ -74,6 +74,7 @@ for (const [name, at] of [
   for (const number of [0, 1, 2, 3]) summaries.push(await ask(at, number));
   const billed = ((calls * CENTS_PER_CALL) / 100).toFixed(2);
   const different = new Set(summaries).size;
-  console.log(`${name}: ${calls} billed calls, $${billed}; ${different} different summaries`);
+  const answers = different === 1 ? '1 answer' : `${different} different answers`;
+  console.log(`${name} ${calls} ${calls === 1 ? 'call' : 'calls'}, $${billed}; ${answers}`);
 }
 await miniflare.dispose();

@@ -1,4 +1,4 @@
-import { fail, type SamekeyErrorCode } from '../errors/errors.js';
+import { fail, nameOf, type SamekeyErrorCode } from '../errors/errors.js';
 import { readOptions } from '../options/read.js';
 import { type OptionsOf, required, specs, text, value, wholeNumber } from '../options/spec.js';
 import { sleep } from '../runtime/runtime.js';
@@ -38,6 +38,8 @@ const durableObjectStoreOptions = /* @__PURE__ */ specs(() => ({
           `is ${given}: the Worker has no such binding; wrangler.jsonc needs ${CONFIGURATION}, and the Worker exports SamekeyObject`,
         ];
       }
+      // A binding of a service seems to have every method.
+      if (nameOf(given) === 'a Fetcher') return [TypeError];
       const missing = (['idFromName', 'get'] as const).find(
         (name) => typeof (given as ObjectNamespace)[name] !== 'function',
       );
@@ -77,7 +79,12 @@ export function durableObjectStore(options: DurableObjectStoreOptions): Store {
   return new DurableObjectStore(namespace, shards, prefix);
 }
 
-/** The wait before a watcher asks again after a failure: at first, and at most. */
+/**
+ * The wait before a watcher asks again after a change: most callers have left by then, and their
+ * request is saved. A change meanwhile is not missed, because the watcher knows the version.
+ */
+const WAIT_AFTER_CHANGE_MS = 100;
+/** The same after a failure: at first, and at most. */
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 5000;
 
@@ -181,6 +188,7 @@ class DurableObjectStore implements Store {
         if (version === known || signal.aborted) continue;
         known = version;
         notify();
+        await sleep(WAIT_AFTER_CHANGE_MS);
       } catch {
         // An object that was evicted or is overloaded. Its records are the same when it is back.
         await sleep(signal.aborted ? 0 : waitMs);
@@ -207,7 +215,7 @@ class DurableObjectStore implements Store {
   async #askShard(
     shard: number,
     call: Call,
-    payload = NO_PAYLOAD,
+    payload: Uint8Array = NO_PAYLOAD,
     signal?: AbortSignal,
   ): Promise<{ answer: readonly unknown[]; payload: Uint8Array }> {
     const name = `${this.#prefix}${shard}`;

@@ -67,7 +67,7 @@ export type RecordHead = readonly [
 export function toHead(record: StoredRecord): RecordHead {
   const { state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs } = record;
   const { fingerprint, finishedAtMs, codec, former } = record;
-  return [
+  const head = [
     VERSION,
     state,
     owner,
@@ -79,8 +79,8 @@ export function toHead(record: StoredRecord): RecordHead {
     fingerprint ?? null,
     finishedAtMs ?? null,
     codec ?? null,
-    ...(former === undefined ? [] : [toHead(former)]),
-  ];
+  ] as const;
+  return former === undefined ? head : [...head, toHead(former)];
 }
 
 const STATES: readonly unknown[] = ['running', 'done', 'failed'];
@@ -91,7 +91,9 @@ const STATES: readonly unknown[] = ['running', 'done', 'failed'];
  * @throws {SyntaxError} `SAMEKEY_BAD_STATE` for anything else, such as a row of another version.
  */
 export function fromHead(head: unknown, payload?: Uint8Array): StoredRecord {
-  const [version, state, owner, ...rest] = (Array.isArray(head) ? head : []) as RecordHead;
+  const [version, state, owner, ...rest] = (Array.isArray(head)
+    ? head
+    : []) as unknown as RecordHead;
   if (version !== VERSION || !STATES.includes(state) || rest.length < 5) refuse(version);
   const [fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs, ...more] = rest;
   const [fingerprint, finishedAtMs, codec, former] = more;

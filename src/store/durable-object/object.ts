@@ -207,10 +207,13 @@ export class SamekeyObject {
 
   #versionOf(key: string): string {
     const nowMs = this.#nowMs();
-    const record = transition.unexpired(this.#records.get(key), nowMs);
+    const record = this.#records.get(key);
     if (record === undefined) return '';
-    const { state, owner, fencingToken } = record;
-    return `${transition.isUnknown(record, nowMs) ? 'unknown' : state} ${fencingToken} ${owner}`;
+    const { owner, fencingToken } = record;
+    // A record that came and went leaves another token.
+    if (transition.unexpired(record, nowMs) === undefined) return `absent ${fencingToken}`;
+    const state = transition.isUnknown(record, nowMs) ? 'unknown' : record.state;
+    return `${state} ${fencingToken} ${owner}`;
   }
 
   #toAnswer(

@@ -19,6 +19,12 @@
 const encoder = new TextEncoder();
 const sleep = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Returns the head of an answer of an object. */
+async function headOf(/** @type {Response} */ response) {
+  const text = await response.text();
+  return JSON.parse(text.slice(text.indexOf('[')));
+}
+
 /** Returns the name of the method that a store calls. */
 async function methodOf(/** @type {Request} */ request) {
   const [, method] = /"(\w+)"/.exec(await request.text()) ?? [];
@@ -47,23 +53,23 @@ export const controlled = (SamekeyObject) =>
       switch (pathname) {
         case '/evict':
           this.#state.abort('evicted by the test');
-          return new Response();
+          return Response.json(null);
         case '/break':
           this.#isBroken = true;
-          return new Response();
+          return Response.json(null);
         case '/sql':
           return Response.json(storage.sql.exec(await text()).toArray());
         case '/size':
           return Response.json(storage.sql.databaseSize);
         case '/alarm':
           await storage.setAlarm(Date.now());
-          return new Response();
+          return Response.json(null);
         case '/alarms':
           return Response.json(await storage.getAlarm());
         case '/asked':
           return Response.json(this.#asked.splice(0));
         case '/raw':
-          return super.fetch(request);
+          return Response.json(await headOf(await super.fetch(request)));
         default:
           this.#asked.push(await methodOf(request.clone()));
           if (this.#isBroken) throw new RangeError('the object throws');
