@@ -17,6 +17,7 @@ import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
 import { idempotent } from '../../src/server/web.js';
 import { storeConformance } from '../../src/store/conformance.js';
+import { durableObjectStore } from '../../src/store/durable-object.js';
 import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { mysqlStore } from '../../src/store/mysql.js';
@@ -52,6 +53,7 @@ const MAKERS: Readonly<
   fastifyIdempotency: [{ store }, fastifyIdempotency],
   idempotencyMiddleware: [{ store }, idempotencyMiddleware],
   memoryStore: [{}, memoryStore],
+  durableObjectStore: [{ namespace: { idFromName() {}, get() {} } }, durableObjectStore],
   lmdbStore: [{ path: '/nowhere' }, lmdbStore],
   sqliteStore: [{ database: {} }, sqliteStore],
   redisStore: [{ client: {} }, redisStore],

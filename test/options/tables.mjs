@@ -28,6 +28,11 @@ const TABLES = {
   recordResults: ['docs/batch.md', 'src/batch/options.ts', 'recordOptions'],
   resultsOf: ['docs/batch.md', 'src/batch/options.ts', 'resultsOptions'],
   memoryStore: ['docs/stores.md', 'src/store/memory.ts', 'memoryStoreOptions'],
+  durableObjectStore: [
+    'docs/stores.md',
+    'src/store/durable-object.ts',
+    'durableObjectStoreOptions',
+  ],
   lmdbStore: ['docs/stores.md', 'src/store/lmdb.ts', 'lmdbStoreOptions'],
   sqliteStore: ['docs/stores.md', 'src/store/sqlite.ts', 'sqliteStoreOptions'],
   redisStore: ['docs/stores.md', 'src/store/redis.ts', 'redisStoreOptions'],
