@@ -15,6 +15,7 @@ import { createPool } from '../../src/pool/pool.js';
 import { expressIdempotency } from '../../src/server/express.js';
 import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
+import { koaIdempotency } from '../../src/server/koa.js';
 import { idempotent } from '../../src/server/web.js';
 import { storeConformance } from '../../src/store/conformance.js';
 import { durableObjectStore } from '../../src/store/durable-object.js';
@@ -51,6 +52,7 @@ const MAKERS: Readonly<
   honoIdempotency: [{ store }, honoIdempotency],
   expressIdempotency: [{ store }, expressIdempotency],
   fastifyIdempotency: [{ store }, fastifyIdempotency],
+  koaIdempotency: [{ store }, koaIdempotency],
   idempotencyMiddleware: [{ store }, idempotencyMiddleware],
   memoryStore: [{}, memoryStore],
   durableObjectStore: [{ namespace: { idFromName() {}, get() {} } }, durableObjectStore],
