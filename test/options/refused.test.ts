@@ -17,6 +17,7 @@ import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
 import { idempotent } from '../../src/server/web.js';
 import { storeConformance } from '../../src/store/conformance.js';
+import { dynamoDbStore } from '../../src/store/dynamodb.js';
 import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { postgresStore } from '../../src/store/postgres.js';
@@ -52,6 +53,7 @@ const MAKERS: Readonly<
   lmdbStore: [{ path: '/nowhere' }, lmdbStore],
   redisStore: [{ client: {} }, redisStore],
   postgresStore: [{ pool: {} }, postgresStore],
+  dynamoDbStore: [{ client: {} }, dynamoDbStore],
   storeConformance: [{ open: () => store }, storeConformance],
   createPool: [{}, createPool],
   jsonLines: [{}, (given) => createPool().jsonLines(new Blob(), given)],

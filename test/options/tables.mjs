@@ -31,6 +31,7 @@ const TABLES = {
   lmdbStore: ['docs/stores.md', 'src/store/lmdb.ts', 'lmdbStoreOptions'],
   redisStore: ['docs/stores.md', 'src/store/redis.ts', 'redisStoreOptions'],
   postgresStore: ['docs/stores.md', 'src/store/postgres.ts', 'postgresStoreOptions'],
+  dynamoDbStore: ['docs/stores.md', 'src/store/dynamodb.ts', 'dynamoDbStoreOptions'],
   storeConformance: ['docs/stores.md', 'src/store/conformance/stage.ts', 'conformanceOptions'],
   createPool: ['docs/many-keys.md', 'src/pool/options.ts', 'poolOptions'],
   jsonLines: ['docs/many-keys.md', 'src/pool/options.ts', 'jsonLinesOptions'],
@@ -75,7 +76,7 @@ export async function readSpecs() {
     bundle: true,
     format: 'esm',
     platform: 'node',
-    external: ['lmdb'],
+    external: ['lmdb', '@aws-sdk/client-dynamodb'],
     write: false,
     plugins: [
       {
