@@ -25,7 +25,11 @@ async function handle(way, url, endpoint, order, note, timeMs) {
   const provider = createClient(url);
   const charge = (event, key) =>
     provider.create(
-      { model: 'm', messages: [{ role: 'user', content: `charge order ${event.order}` }] },
+      {
+        model: 'm',
+        max_tokens: 100,
+        messages: [{ role: 'user', content: `Charge order ${event.order}.` }],
+      },
       { maxRetries: 0, metadata: { key } },
     );
   const event = { order, amount: 100, note };

@@ -248,7 +248,8 @@ class Records implements DynamoDbStore {
     let left = limit;
     if (left <= 0) return;
     for await (const { key, record } of this.#table.scan(this.#clock())) {
-      yield { key, record: await this.#shown(key, record) };
+      // Without the results that are kept elsewhere: a list may have many.
+      yield { key, record: withoutSpill(record)[0] };
       if (--left <= 0) return;
     }
   }
@@ -289,13 +290,13 @@ class Records implements DynamoDbStore {
       const version = randomUuid();
       const expected = seen ?? { nowMs, fencingToken: next.fencingToken };
       const refusal = await this.#table.put(key, next, version, expected, nowMs);
+      this.#own.delete(key);
       if (refusal !== undefined) {
         seen = refusal.found ?? (await this.#table.get(key));
         isRead = true;
         // The SDK has sent it twice, because the first reply was lost.
         if (seen?.version !== version) continue;
       }
-      this.#own.delete(key);
       // Only small records: a result behind a running one may have 400 KB.
       if (next.state === 'running' && next.former === undefined) {
         remember(this.#own, key, { record: next, version });
@@ -321,7 +322,7 @@ class Records implements DynamoDbStore {
 
   /** Returns a record as callers see it, with its payload. */
   async #shown(key: string, kept: KeptRecord): Promise<StoreRecord> {
-    const { spilledAs, ...record } = transition.withoutFormer(kept) as KeptRecord;
+    const [record, spilledAs] = withoutSpill(kept);
     if (spilledAs === undefined) return record;
     const payload = await this.#spill?.read(spilledAs);
     if (payload instanceof Uint8Array) return { ...record, payload };
@@ -333,6 +334,12 @@ class Records implements DynamoDbStore {
         : `Cannot read the result of ${key}: spill.read(${quote(spilledAs)}) gave ${nameOf(payload)}, wanted its bytes, or evict(key) to run it again`,
     );
   }
+}
+
+/** Returns a record without its former ones, and the name of its payload if that is elsewhere. */
+function withoutSpill(kept: KeptRecord): [StoreRecord, string | undefined] {
+  const { spilledAs, ...record } = transition.withoutFormer(kept) as KeptRecord;
+  return [record, spilledAs];
 }
 
 /**

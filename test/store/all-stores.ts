@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startDynalite } from '../servers/dynalite.js';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
 
@@ -47,6 +48,13 @@ const postgres = {
   start: server(() => startPostgres()),
 };
 
+const dynamodb = {
+  tool: 'dynalite',
+  isThere: true,
+  isServer: true,
+  start: server(() => startDynalite('samekey_records')),
+};
+
 async function folder(): Promise<Backend> {
   const at = mkdtempSync(join(tmpdir(), 'samekey-store-'));
   return { at, stop: async () => rmSync(at, { recursive: true, force: true }) };
@@ -57,5 +65,6 @@ export const SHARED_STORES: readonly SharedStore[] = [
   { kind: 'redis', ...redis },
   { kind: 'ioredis', ...redis, isOtherClient: true },
   { kind: 'postgres', ...postgres },
+  { kind: 'dynamodb', ...dynamodb },
   { kind: 'lmdb', tool: 'lmdb', isThere: true, isServer: false, start: folder },
 ];

@@ -44,5 +44,11 @@ export const OPEN = {
     const pool = new Pool({ connectionString: url, max }).on('error', ignore);
     return (await import('../../dist/store/postgres.js')).postgresStore({ pool, prepare });
   },
+  dynamodb: async ({ url }) => {
+    const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb');
+    const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+    const client = new DynamoDBClient({ endpoint: url, region: 'eu-west-1', credentials });
+    return (await import('../../dist/store/dynamodb.js')).dynamoDbStore({ client });
+  },
   lmdb: async ({ path }) => (await import('../../dist/store/lmdb.js')).lmdbStore({ path }),
 };

@@ -98,7 +98,7 @@ export class Table {
       return undefined;
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      // Emulators, and versions of the SDK before 3.363, return no item.
+      // Emulators and old versions of the SDK return no item.
       return { found: error.Item && this.#read(error.Item, key) };
     }
   }
