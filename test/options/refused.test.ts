@@ -19,6 +19,7 @@ import { koaIdempotency } from '../../src/server/koa.js';
 import { idempotent } from '../../src/server/web.js';
 import { storeConformance } from '../../src/store/conformance.js';
 import { durableObjectStore } from '../../src/store/durable-object.js';
+import { dynamoDbStore } from '../../src/store/dynamodb.js';
 import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { mysqlStore } from '../../src/store/mysql.js';
@@ -62,6 +63,7 @@ const MAKERS: Readonly<
   mysqlStore: [{ pool: {} }, mysqlStore],
   upstashStore: [{ client: {} }, upstashStore],
   postgresStore: [{ pool: {} }, postgresStore],
+  dynamoDbStore: [{ client: {} }, dynamoDbStore],
   storeConformance: [{ open: () => store }, storeConformance],
   createPool: [{}, createPool],
   jsonLines: [{}, (given) => createPool().jsonLines(new Blob(), given)],
