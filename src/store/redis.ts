@@ -4,6 +4,7 @@ import { type OptionsOf, required, specs, text, value } from '../options/spec.js
 import { toOneLine } from './one-line.js';
 import {
   type Argument,
+  addressOf,
   type Connection,
   copyBehind,
   type RedisClient,
@@ -61,7 +62,7 @@ const SCAN_COUNT = '250';
  */
 export function redisStore(options: RedisStoreOptions): Store {
   const { client, prefix } = readOptions(redisStoreOptions, options, 'options of redisStore');
-  return new RedisStore(toConnection(client), prefix);
+  return new RedisStore(client, toConnection(client), prefix);
 }
 
 /** For a smaller payload, a room for the lines saves no time. */
@@ -87,6 +88,7 @@ function limitIn(reply: unknown): number {
 class RedisStore implements Store {
   readonly name = 'redis';
   readonly watch?: (key: string, notify: () => void) => Promise<() => void>;
+  readonly #client: RedisClient;
   readonly #connection: Connection;
   readonly #scripts: ScriptRunner;
   /** Sends the claims and completions. */
@@ -99,7 +101,8 @@ class RedisStore implements Store {
   /** Of the last claim. The fingerprints of a program mostly have one length. */
   #fingerprintLength = 0;
 
-  constructor(connection: Connection, prefix: string) {
+  constructor(client: RedisClient, connection: Connection, prefix: string) {
+    this.#client = client;
     this.#connection = connection;
     this.#scripts = new ScriptRunner(connection);
     this.#turns = new Turns(this.#scripts, repliesIn);
@@ -111,6 +114,10 @@ class RedisStore implements Store {
       this.watch = async (key, notify) =>
         subscriptions.watch((await this.#verifiedPrefix()) + key, notify);
     }
+  }
+
+  get address(): string | undefined {
+    return addressOf(this.#client);
   }
 
   claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
