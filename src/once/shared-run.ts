@@ -100,8 +100,8 @@ export class SharedRun implements RunTools {
       this.#settleWaiters(undefined);
     };
     const finishLater = (work: Promise<unknown>) => this.finishLater(work);
-    const run = (context: RunContext) =>
-      inRun(this, () => live.run(context, onArriving, finishLater));
+    const call = (context: RunContext) => live.run(context, onArriving, finishLater);
+    const run = live.mayCallOnce ? (context: RunContext) => inRun(this, call, context) : call;
     this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
     if (this.#heartbeat === undefined) return;
     this.#answered = new Promise((resolve, reject) => {
