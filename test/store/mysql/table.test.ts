@@ -132,7 +132,7 @@ describeWith('MariaDB', hasMariadb, 'the table of the MySQL store', () => {
     'SIMULTANEOUS_ASSIGNMENT',
     'TRADITIONAL,ONLY_FULL_GROUP_BY',
   ];
-  it.each([
+  it.each<readonly [name: string, setting: object | string]>([
     ...Object.entries(SETTINGS),
     ...MODES.map((mode) => [`the sql_mode "${mode}"`, `SET sql_mode = '${mode}'`] as const),
     ['another time zone', `SET time_zone = '+05:30'`],
