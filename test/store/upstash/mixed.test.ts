@@ -133,7 +133,7 @@ describeWith('redis-server', hasRedis, 'one Redis over TCP and over HTTP', () =>
     );
     try {
       await Promise.all(workers.map(({ ready }) => ready));
-      const keys = Array.from({ length: deep(20, 100) }, () => randomKey());
+      const keys = Array.from({ length: deep(20, 50) }, () => randomKey());
       for (const [at, key] of keys.entries()) {
         // A run that takes a while has callers that wait on both sides.
         const takesMs = at % 4 === 0 ? 30 : 0;
