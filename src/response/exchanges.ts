@@ -24,6 +24,8 @@ export interface ExchangePlan {
   readonly traceparent?: string | undefined;
   /** Whether the response may be stored. Otherwise equal requests join it while it is in progress. */
   readonly isStored?: boolean;
+  /** Whether `send` calls only the platform: no code that could send the same request, and wait for itself. */
+  readonly isSentByPlatform?: boolean;
   /** Called if this caller is the first, with a promise that resolves when the work is done. */
   readonly onStart?: ((settled: Promise<void>) => void) | undefined;
   /** Called then, too, for a caller that needs no such promise. */

@@ -19,8 +19,10 @@ import { idempotent } from '../../src/server/web.js';
 import { storeConformance } from '../../src/store/conformance.js';
 import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
+import { mysqlStore } from '../../src/store/mysql.js';
 import { postgresStore } from '../../src/store/postgres.js';
 import { redisStore } from '../../src/store/redis.js';
+import { sqliteStore } from '../../src/store/sqlite.js';
 import { upstashStore } from '../../src/store/upstash.js';
 
 const script = new URL('tables.mjs', import.meta.url);
@@ -51,8 +53,10 @@ const MAKERS: Readonly<
   idempotencyMiddleware: [{ store }, idempotencyMiddleware],
   memoryStore: [{}, memoryStore],
   lmdbStore: [{ path: '/nowhere' }, lmdbStore],
+  sqliteStore: [{ database: {} }, sqliteStore],
   redisStore: [{ client: {} }, redisStore],
   upstashStore: [{ client: {} }, upstashStore],
+  mysqlStore: [{ pool: {} }, mysqlStore],
   postgresStore: [{ pool: {} }, postgresStore],
   storeConformance: [{ open: () => store }, storeConformance],
   createPool: [{}, createPool],
@@ -86,7 +90,7 @@ const outOfRange = ({ kind, min = 0, max = Number.MAX_SAFE_INTEGER }: OptionSpec
   ...(kind === 'number' ? [] : [min + 0.5]),
 ];
 
-/** What `redisStore` and `postgresStore` check themselves, by calling it. */
+/** What `redisStore`, `mysqlStore` and `postgresStore` check themselves, by calling it. */
 const CLIENTS: ReadonlySet<string> = new Set(['client', 'pool']);
 
 /** The middleware of every framework has the options of `idempotent`. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hasMariadb, startMariadb } from '../servers/mariadb.js';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
 import { startUpstash } from '../servers/upstash.js';
@@ -48,6 +49,13 @@ const postgres = {
   start: server(() => startPostgres()),
 };
 
+const mysql = {
+  tool: 'MariaDB',
+  isThere: hasMariadb,
+  isServer: true,
+  start: server(() => startMariadb()),
+};
+
 async function folder(): Promise<Backend> {
   const at = mkdtempSync(join(tmpdir(), 'samekey-store-'));
   return { at, stop: async () => rmSync(at, { recursive: true, force: true }) };
@@ -59,5 +67,15 @@ export const SHARED_STORES: readonly SharedStore[] = [
   { kind: 'ioredis', ...redis, isOtherClient: true },
   { kind: 'upstash', ...redis, start: server(() => startUpstash()), isOtherClient: true },
   { kind: 'postgres', ...postgres },
+  { kind: 'mysql', ...mysql },
   { kind: 'lmdb', tool: 'lmdb', isThere: true, isServer: false, start: folder },
+  { kind: 'sqlite', tool: 'libsql', isThere: true, isServer: false, start: folder },
+  {
+    kind: 'libsql',
+    tool: '@libsql/client',
+    isThere: true,
+    isServer: false,
+    start: folder,
+    isOtherClient: true,
+  },
 ];

@@ -49,5 +49,21 @@ export const OPEN = {
     const pool = new Pool({ connectionString: url, max }).on('error', ignore);
     return (await import('../../dist/store/postgres.js')).postgresStore({ pool, prepare });
   },
+  mysql: async ({ url, max = 3 }) => {
+    const { createPool } = await import('mysql2/promise');
+    const pool = createPool({ uri: url, connectionLimit: max });
+    return (await import('../../dist/store/mysql.js')).mysqlStore({ pool });
+  },
+  sqlite: async ({ path }) => {
+    const database = new (await import('libsql')).default(`${path}/records.db`, { timeout: 10 });
+    database.pragma('journal_mode = WAL');
+    return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
+  },
+  libsql: async ({ path }) => {
+    const database = (await import('@libsql/client')).createClient({
+      url: `file:${path}/client.db`,
+    });
+    return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
+  },
   lmdb: async ({ path }) => (await import('../../dist/store/lmdb.js')).lmdbStore({ path }),
 };

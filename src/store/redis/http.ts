@@ -13,7 +13,7 @@ export interface UpstashClient {
 const WANTED = 'a Redis client of @upstash/redis 1.35 or newer';
 
 /** The messages of the service about a text that is too long for the plan, or for a proxy. */
-const TOO_LONG = /max (?:request|single record) size exceeded|\b413\b|request entity too large/i;
+const TOO_LONG = /max (?:request|single record) size exceeded|request entity too large/i;
 
 /** Redis over HTTP: commands and replies are JSON. */
 const HTTP: Wire = {
