@@ -10,7 +10,7 @@ export interface UpstashClient {
   pipeline(): unknown;
 }
 
-const WANTED = 'a Redis client of @upstash/redis 1.35 or newer';
+const WANTED = 'a Redis client of @upstash/redis 1.35.8 or newer';
 
 /** The messages of the service about a text that is too long for the plan, or for a proxy. */
 const TOO_LONG = /max (?:request|single record) size exceeded|request entity too large/i;
