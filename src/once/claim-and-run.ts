@@ -6,7 +6,7 @@
 import { monotonicMs, randomUuid } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, StoreRecord } from '../store/store.js';
 import { isAnother, isUnknown } from '../store/transition.js';
-import { encodeResult, type RunContext } from './call-function.js';
+import { type EndedWithResult, encodeResult, type RunContext } from './call-function.js';
 import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
 import type { GuardedStore } from './guarded-store.js';
 import type { OnceSettings } from './options.js';
@@ -29,8 +29,8 @@ export class Abandoned extends Error {}
 /** The outcome of a run, for all its callers. */
 export interface RunOutcome {
   readonly result: StoredResult;
-  /** Returns the function's own value, or throws its error, if it ran here. */
-  readonly own: (() => unknown) | undefined;
+  /** The end of the function, if it ran here. */
+  readonly ended: EndedWithResult | undefined;
   readonly outcome: 'executed' | 'joined' | 'replayed';
   /** Whether the store has the result. If not, later callers do not receive it. */
   readonly isStored: boolean;
@@ -82,7 +82,8 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
       };
       let answer: ClaimResult;
       try {
-        const asked = store.claim(key, request);
+        const canRun = settings.onStoreError === 'run' && !hasAnswer;
+        const asked = canRun ? store.claimUnlessSilent(key, request) : store.claim(key, request);
         if (asked instanceof Promise) {
           answer = await asked;
         } else {
@@ -273,10 +274,10 @@ async function decide(
 }
 
 function toOutcome(run: RunResult, startedAt: number): RunOutcome {
-  const { result, own, isStored, fingerprint, ageMs, leftMs } = run;
-  const outcome = own === undefined ? 'joined' : 'executed';
+  const { result, ended, isStored, fingerprint, ageMs, leftMs } = run;
+  const outcome = ended === undefined ? 'joined' : 'executed';
   const waitedMs = monotonicMs() - startedAt;
-  return { result, own, isStored, outcome, fingerprint, waitedMs, ageMs, leftMs };
+  return { result, ended, isStored, outcome, fingerprint, waitedMs, ageMs, leftMs };
 }
 
 function replay(
@@ -288,7 +289,7 @@ function replay(
 ): RunOutcome {
   return {
     result,
-    own: undefined,
+    ended: undefined,
     isStored: true,
     outcome: hasWaited ? 'joined' : 'replayed',
     fingerprint,

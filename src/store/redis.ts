@@ -1,6 +1,6 @@
 import { readOptions } from '../options/read.js';
 import { type OptionsOf, required, specs, text, value } from '../options/spec.js';
-import { type Connection, type RedisClient, toConnection } from './redis/client.js';
+import { addressOf, type Connection, type RedisClient, toConnection } from './redis/client.js';
 import { isOneServer } from './redis/one-server.js';
 import { RecordStore, type Verified } from './redis/record-store.js';
 import { DEFAULT_PREFIX } from './redis/record-text.js';
@@ -47,6 +47,7 @@ export function redisStore(options: RedisStoreOptions): Store {
   const setting = { name: 'redis', connection, prefix };
   return new RecordStore({
     ...setting,
+    address: () => addressOf(client),
     verify: () => verify(connection, prefix, new RecordStore(setting)),
     subscriptions: openSubscriber && new Subscriptions(openSubscriber),
   });

@@ -15,8 +15,11 @@ import { createPool } from '../../src/pool/pool.js';
 import { expressIdempotency } from '../../src/server/express.js';
 import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
+import { koaIdempotency } from '../../src/server/koa.js';
 import { idempotent } from '../../src/server/web.js';
 import { storeConformance } from '../../src/store/conformance.js';
+import { durableObjectStore } from '../../src/store/durable-object.js';
+import { dynamoDbStore } from '../../src/store/dynamodb.js';
 import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { mysqlStore } from '../../src/store/mysql.js';
@@ -50,14 +53,17 @@ const MAKERS: Readonly<
   honoIdempotency: [{ store }, honoIdempotency],
   expressIdempotency: [{ store }, expressIdempotency],
   fastifyIdempotency: [{ store }, fastifyIdempotency],
+  koaIdempotency: [{ store }, koaIdempotency],
   idempotencyMiddleware: [{ store }, idempotencyMiddleware],
   memoryStore: [{}, memoryStore],
+  durableObjectStore: [{ namespace: { idFromName() {}, get() {} } }, durableObjectStore],
   lmdbStore: [{ path: '/nowhere' }, lmdbStore],
   sqliteStore: [{ database: {} }, sqliteStore],
   redisStore: [{ client: {} }, redisStore],
-  upstashStore: [{ client: {} }, upstashStore],
   mysqlStore: [{ pool: {} }, mysqlStore],
+  upstashStore: [{ client: {} }, upstashStore],
   postgresStore: [{ pool: {} }, postgresStore],
+  dynamoDbStore: [{ client: {} }, dynamoDbStore],
   storeConformance: [{ open: () => store }, storeConformance],
   createPool: [{}, createPool],
   jsonLines: [{}, (given) => createPool().jsonLines(new Blob(), given)],

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startDynalite } from '../servers/dynalite.js';
 import { hasMariadb, startMariadb } from '../servers/mariadb.js';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
@@ -56,6 +57,13 @@ const mysql = {
   start: server(() => startMariadb()),
 };
 
+const dynamodb = {
+  tool: 'dynalite',
+  isThere: true,
+  isServer: true,
+  start: server(() => startDynalite('samekey_records')),
+};
+
 async function folder(): Promise<Backend> {
   const at = mkdtempSync(join(tmpdir(), 'samekey-store-'));
   return { at, stop: async () => rmSync(at, { recursive: true, force: true }) };
@@ -68,6 +76,7 @@ export const SHARED_STORES: readonly SharedStore[] = [
   { kind: 'upstash', ...redis, start: server(() => startUpstash()), isOtherClient: true },
   { kind: 'postgres', ...postgres },
   { kind: 'mysql', ...mysql },
+  { kind: 'dynamodb', ...dynamodb },
   { kind: 'lmdb', tool: 'lmdb', isThere: true, isServer: false, start: folder },
   { kind: 'sqlite', tool: 'libsql', isThere: true, isServer: false, start: folder },
   {

@@ -65,5 +65,11 @@ export const OPEN = {
     });
     return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
   },
+  dynamodb: async ({ url }) => {
+    const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb');
+    const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+    const client = new DynamoDBClient({ endpoint: url, region: 'eu-west-1', credentials });
+    return (await import('../../dist/store/dynamodb.js')).dynamoDbStore({ client });
+  },
   lmdb: async ({ path }) => (await import('../../dist/store/lmdb.js')).lmdbStore({ path }),
 };

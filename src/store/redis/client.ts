@@ -151,6 +151,24 @@ export function toConnection(client: RedisClient): Connection {
   );
 }
 
+/** Returns the address of a client's server, without its password, as far as its options name it. */
+export function addressOf(client: RedisClient): string | undefined {
+  type Place = { readonly host?: unknown; readonly port?: unknown; readonly path?: unknown };
+  const { options, startupNodes } = client as {
+    readonly options?: Place & { readonly socket?: Place };
+    readonly startupNodes?: readonly unknown[];
+  };
+  const [node] = Array.isArray(startupNodes) ? startupNodes : [];
+  const places = [options?.socket, options, node].filter(
+    (place): place is Place => typeof place === 'object' && place !== null,
+  );
+  for (const { host, port = 6379, path } of places) {
+    if (typeof path === 'string') return path;
+    if (typeof host === 'string') return `${host}:${port}`;
+  }
+  return undefined;
+}
+
 function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
   const sendTo = (node: IoRedis, [name, ...rest]: readonly Argument[]) => {
     const method = `${String(name).toLowerCase()}Buffer` as 'evalshaBuffer';

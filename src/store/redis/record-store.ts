@@ -30,6 +30,8 @@ interface Setting {
   readonly name: string;
   readonly connection: Connection;
   readonly prefix: string;
+  /** Returns where the server is, without a password. */
+  readonly address?: () => string | undefined;
   /** Checks the client before its first use. */
   readonly verify?: () => Promise<Verified>;
   /** For a client that is not checked. */
@@ -46,6 +48,7 @@ export class RecordStore implements Store {
   /** Sends the claims and completions. */
   readonly #turns: Turns;
   readonly #prefix: string;
+  readonly #addressOf: Setting['address'];
   readonly #verifyClient: Setting['verify'];
   readonly #subscriptions: Setting['subscriptions'];
   /** The prefix as the server sees it, known after the self-check. */
@@ -54,8 +57,10 @@ export class RecordStore implements Store {
   /** Of the last claim. The fingerprints of a program mostly have one length. */
   #fingerprintLength = 0;
 
-  constructor({ name, connection, prefix, isSharing = false, verify, subscriptions }: Setting) {
+  constructor(setting: Setting) {
+    const { name, connection, prefix, address, isSharing = false, verify, subscriptions } = setting;
     this.name = name;
+    this.#addressOf = address;
     this.#connection = connection;
     this.#scripts = new ScriptRunner(connection);
     this.#turns = new Turns(this.#scripts, this.#repliesIn);
@@ -68,6 +73,10 @@ export class RecordStore implements Store {
       this.watch = async (key, notify) =>
         subscriptions.watch((await this.#verifiedPrefix()) + key, notify);
     }
+  }
+
+  get address(): string | undefined {
+    return this.#addressOf?.();
   }
 
   claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
