@@ -1,7 +1,7 @@
 import { readOptions } from '../options/read.js';
 import { type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { isBoundToRequest } from '../runtime/runtime.js';
-import { httpConnection, type UpstashClient } from './redis/http.js';
+import { hostOf, httpConnection, type UpstashClient } from './redis/http.js';
 import { RecordStore } from './redis/record-store.js';
 import { DEFAULT_PREFIX } from './redis/record-text.js';
 import type { Store } from './store.js';
@@ -41,6 +41,7 @@ export function upstashStore(options: UpstashStoreOptions): Store {
     name: 'upstash',
     connection: httpConnection(client),
     prefix,
+    address: () => hostOf(client),
     // A request that ends must not take the calls of another one with it.
     isSharing: !isBoundToRequest(),
   });

@@ -10,10 +10,10 @@ export interface UpstashClient {
   pipeline(): unknown;
 }
 
-const WANTED = 'a Redis client of @upstash/redis 1.35 or newer';
+const WANTED = 'a Redis client of @upstash/redis 1.35.8 or newer';
 
 /** The messages of the service about a text that is too long for the plan, or for a proxy. */
-const TOO_LONG = /max (?:request|single record) size exceeded|\b413\b|request entity too large/i;
+const TOO_LONG = /max (?:request|single record) size exceeded|request entity too large/i;
 
 /** Redis over HTTP: commands and replies are JSON. */
 const HTTP: Wire = {
@@ -122,13 +122,19 @@ function texts(reply: unknown): unknown {
   return Array.isArray(reply) ? reply.map(texts) : reply;
 }
 
-/**
- * A client without an address or a token only writes a warning, and tries six times in four seconds.
- * `client.client.hasCredentials` is not public: checked with @upstash/redis 1.39.
- */
+/** Not public, checked with @upstash/redis 1.39. */
+const internalsOf = (client: UpstashClient) =>
+  (client as { client?: { hasCredentials?: unknown; baseUrl?: unknown } }).client;
+
+/** Returns the host of the service, as far as the client tells it. */
+export function hostOf(client: UpstashClient): string | undefined {
+  const url = internalsOf(client)?.baseUrl;
+  return typeof url === 'string' && URL.canParse(url) ? new URL(url).host : undefined;
+}
+
+/** A client without an address or a token only writes a warning, and tries six times in four seconds. */
 function refuseWithoutAddress(client: UpstashClient): void {
-  const { client: http } = client as { client?: { hasCredentials?: unknown } };
-  if (http?.hasCredentials !== false) return;
+  if (internalsOf(client)?.hasCredentials !== false) return;
   throw new Error(
     'Cannot reach Redis over HTTP: the client has no url or no token, wanted both, such as UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN',
   );

@@ -91,7 +91,9 @@ describeWith('redis-server', hasRedis, 'Redis over HTTP with a fault', () => {
     const error = await errorOf(once('k', () => expect.fail('it ran')));
     expect(error).toMatchObject({
       code: 'SAMEKEY_STORE',
-      message: expect.stringMatching(/the store failed: fetch failed: .*ECONNREFUSED/),
+      message: expect.stringMatching(
+        /the store upstash at 127\.0\.0\.1:\d+ failed: fetch failed: .*ECONNREFUSED/,
+      ),
     });
     await other.start();
     expect(await once('k', () => 1)).toBe(1);
@@ -175,19 +177,27 @@ describeWith('redis-server', hasRedis, 'Redis over HTTP with a fault', () => {
 
   /** Each is told at once: the client sends the command a single time. */
   const REFUSALS: Record<string, [Partial<RedisConfigNodejs>, Reply | undefined, RegExp]> = {
-    'a wrong token': [{ token: 'wrong-secret' }, undefined, /the store failed: Unauthorized$/],
+    'a wrong token': [
+      { token: 'wrong-secret' },
+      undefined,
+      /failed: Unauthorized \(SAMEKEY_STORE\)$/,
+    ],
     'a token that may only read': [{ token: READ_TOKEN }, undefined, /NOPERM .*'evalsha'/],
     'no requests left': [
       {},
       { status: 429, body: { error: 'ERR max requests limit exceeded. Limit: 500000' } },
-      /the store failed: ERR max requests limit exceeded\. Limit: 500000$/,
+      /failed: ERR max requests limit exceeded\. Limit: 500000 \(SAMEKEY_STORE\)$/,
     ],
     'a page of a proxy': [{}, { status: 502, body: '<h1>Bad gateway</h1>' }, /Bad gateway/],
-    'an error without a reason': [{}, { status: 500, body: {} }, /failed and gave no reason$/],
+    'an error without a reason': [
+      {},
+      { status: 500, body: {} },
+      /failed and gave no reason \(SAMEKEY_STORE\)$/,
+    ],
     'a reply that was cut off': [
       {},
       { status: 200, body: '{"result":[[1,"NDpwYWlk' },
-      /Unable to parse response body: the reply was cut off$/,
+      /Unable to parse response body: the reply was cut off \(SAMEKEY_STORE\)$/,
     ],
   };
 
