@@ -197,6 +197,15 @@ describe('the DynamoDB store when the server', () => {
     expect(inspect(error, { depth: 10 })).not.toMatch(/SECRET|KEY-ID/);
   });
 
+  it('gets no credentials at all', async () => {
+    process.env.AWS_EC2_METADATA_DISABLED = 'true';
+    const store = scene.open({}, { credentials: undefined });
+    await expect(store.claim(randomKey(), request('a'))).rejects.toMatchObject({
+      code: 'CredentialsProviderError',
+      message: expect.stringContaining('the credentials were refused (CredentialsProviderError)'),
+    });
+  });
+
   it.each([
     [
       'an item of another program',
