@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDynalite } from '../servers/dynalite.js';
+import { hasMariadb, startMariadb } from '../servers/mariadb.js';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
+import { startUpstash } from '../servers/upstash.js';
 
 /** A place for records that several processes share: a server or a folder. */
 export interface Backend {
@@ -48,6 +50,13 @@ const postgres = {
   start: server(() => startPostgres()),
 };
 
+const mysql = {
+  tool: 'MariaDB',
+  isThere: hasMariadb,
+  isServer: true,
+  start: server(() => startMariadb()),
+};
+
 const dynamodb = {
   tool: 'dynalite',
   isThere: true,
@@ -64,7 +73,18 @@ async function folder(): Promise<Backend> {
 export const SHARED_STORES: readonly SharedStore[] = [
   { kind: 'redis', ...redis },
   { kind: 'ioredis', ...redis, isOtherClient: true },
+  { kind: 'upstash', ...redis, start: server(() => startUpstash()), isOtherClient: true },
   { kind: 'postgres', ...postgres },
+  { kind: 'mysql', ...mysql },
   { kind: 'dynamodb', ...dynamodb },
   { kind: 'lmdb', tool: 'lmdb', isThere: true, isServer: false, start: folder },
+  { kind: 'sqlite', tool: 'libsql', isThere: true, isServer: false, start: folder },
+  {
+    kind: 'libsql',
+    tool: '@libsql/client',
+    isThere: true,
+    isServer: false,
+    start: folder,
+    isOtherClient: true,
+  },
 ];
