@@ -18,7 +18,7 @@ import { createHandler } from './handler.mjs';
 
 const NOTES = ['the customer asked politely', 'customer insists on it'];
 /** What Lambda leaves to a function that runs out of time. */
-const BRIEF_MS = 1500;
+const BRIEF_MS = 1000;
 
 /** One environment: it handles one event, as the file that is deployed does. */
 async function handle(way, url, endpoint, order, note, timeMs) {
@@ -84,7 +84,7 @@ const SCENES = [
   },
   {
     title: 'The time is over during the charge, and Lambda calls again:',
-    mood: 'late:3000',
+    mood: 'late:2000',
     async play(...what) {
       await invoke(...what, NOTES[0], BRIEF_MS);
       await invoke(...what, NOTES[1]);

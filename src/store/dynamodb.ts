@@ -32,7 +32,7 @@ export interface DynamoDbClient {
 
 /** Where results are kept that are too large for an item, such as a bucket of S3. */
 export interface ResultSpill {
-  /** Keeps the bytes under a name that is never used again. */
+  /** Keeps the bytes under a name. If it is called again with the name, the bytes are the same. */
   write(name: string, payload: Uint8Array): Promise<unknown>;
   /** Returns the bytes of that name. */
   read(name: string): Promise<Uint8Array>;

@@ -5,6 +5,6 @@ import { Scene } from './scene.js';
 /** dynalite does not return it, so that the store reads the item. DynamoDB does. */
 describe('the DynamoDB store on a server that returns the item of a failed condition', () => {
   const scene = new Scene();
-  const options = { open: () => scene.open(), maxPayloadBytes: 390 * 1024 };
+  const options = { open: () => scene.open(), maxPayloadBytes: 390 * 1024, steps: 100 };
   for (const { name, run } of storeConformance(options)) it(name, run);
 });
