@@ -86,7 +86,7 @@ describeWith('PostgreSQL', hasPostgres, 'calls of one turn to the PostgreSQL sto
       (await pool.query(`SELECT * FROM ${table} ORDER BY key`)).rows;
     const keys = ['é\u{1f600}', '"\\{}', 'NULL', 'a,b', ...Array.from('0123456789ABCDEFGHIJ')];
     let calls = 0;
-    for (let round = 0; round < deep(40, 600); round++) {
+    for (let round = 0; round < deep(40, 200); round++) {
       nowUs += 1000 * choices.one([0, 1, 1, 3, 20, 200]);
       const sent = keys.filter(() => choices.percent(80)).map((key) => randomCall(choices, key));
       const answers = await Promise.all(sent.map((call) => call(stores[0])));
@@ -252,7 +252,7 @@ describeWith('PostgreSQL', hasPostgres, 'calls of one turn to the PostgreSQL sto
         .map((each) => ({ each, at: choices.whole(0, 2 ** 30) }))
         .sort((a, b) => a.at - b.at)
         .map(({ each }) => each);
-    for (let round = 0; round < deep(30, 300); round++) {
+    for (let round = 0; round < deep(30, 120); round++) {
       const keys = Array.from({ length: 60 }, () => randomKey());
       // Both claim all keys, some at a time, so that the table has them in no order. Then both
       // complete and claim all of them at once.
