@@ -73,18 +73,19 @@ const CHECKS = {
   async 'the same race while the objects are evicted again and again'(scene) {
     const { ask, key, object, runs } = scene;
     const keys = Array.from({ length: 40 }, key);
-    let [lost, repeated, isOver] = [0, 0, false];
-    const evicting = (async () => {
-      for (let at = 0; !isOver; at++) {
-        await object('evict', '', at % 4).catch(() => {});
-        await sleep(20);
+    let [lost, repeated, evictions, isOver] = [0, 0, 0, false];
+    const evicting = [0, 1, 2, 3].map(async (shard) => {
+      while (!isOver) {
+        await object('evict', '', shard).catch(() => {});
+        evictions++;
+        await sleep(15);
       }
-    })();
+    });
     await Promise.all(
       keys.flatMap((own) =>
         Array.from({ length: WORKERS }, async (_, worker) => {
           for (let attempt = 0; attempt < 50; attempt++) {
-            const answer = await ask(worker, 'once', { key: own, ms: 5 });
+            const answer = await ask(worker, 'once', { key: own, ms: 100 });
             if (answer.code !== 'SAMEKEY_STORE') {
               if (answer.number !== 1) lost++;
               return;
@@ -97,10 +98,11 @@ const CHECKS = {
       ),
     );
     isOver = true;
-    await evicting;
+    await Promise.all(evicting);
+    assert.ok(evictions > 20, `${evictions} evictions`);
     const total = keys.reduce((sum, own) => sum + runs(own), 0);
     assert.deepEqual([total, lost], [keys.length, 0]);
-    return `${total / keys.length} runs per key, ${lost} lost results, ${repeated} calls sent again`;
+    return `${total / keys.length} runs per key, ${lost} lost results, ${evictions} evictions, ${repeated} calls sent again`;
   },
 
   async 'a waiting duplicate does not poll'({ ask, key, object, runs }) {
