@@ -81,7 +81,7 @@ export function durableObjectStore(options: DurableObjectStoreOptions): Store {
 
 /**
  * The wait before a watcher asks again after a change: most callers have left by then, and their
- * request is saved. A change meanwhile is not missed, because the watcher knows the version.
+ * request is saved. It misses no change, because it compares versions.
  */
 const WAIT_AFTER_CHANGE_MS = 100;
 /** The same after a failure: at first, and at most. */
@@ -219,22 +219,23 @@ class DurableObjectStore implements Store {
     signal?: AbortSignal,
   ): Promise<{ answer: readonly unknown[]; payload: Uint8Array }> {
     const name = `${this.#prefix}${shard}`;
+    const [method] = call;
     // Made now: the caller may reuse the memory of `payload`.
     const body = toFrame([VERSION, ...call], [payload]);
     let frame: ArrayBuffer;
     try {
       frame = await this.#send(name, body, signal);
     } catch (error) {
-      if (!isRetryable(error) || !REPEATABLE.includes(call[0])) throw failure(name, error);
+      if (!isRetryable(error) || !REPEATABLE.includes(method)) throw failure(name, method, error);
       frame = await this.#send(name, body, signal).catch((again) => {
-        throw failure(name, again);
+        throw failure(name, method, again);
       });
     }
     const { head, payload: received } = fromFrame(frame);
     const [type, ...answer] = head as Answer;
     if (type === 'ok') return { answer, payload: received };
     const [className, code, message] = answer as [string, SamekeyErrorCode | null, string];
-    if (code === null) throw failure(name, new Error(message));
+    if (code === null) throw failure(name, method, new Error(message));
     return fail(CLASSES[className] ?? Error, code, message);
   }
 
@@ -264,7 +265,7 @@ class DurableObjectStore implements Store {
 
 type Call = readonly [method: string, key: string, ...args: unknown[]];
 
-/** What may be sent again without a changed answer, if it is not known whether it took effect. */
+/** These calls can be sent twice: if the first took effect, the second has the same answer. */
 const REPEATABLE: readonly string[] = ['claim', 'renew', 'complete', 'read', 'list', 'watch'];
 
 /** The classes of errors that an object answers with. */
@@ -280,11 +281,18 @@ function isRetryable(error: unknown): boolean {
   return retryable === true && overloaded !== true;
 }
 
-/** An error without a code: the call may have taken effect. */
-function failure(name: string, error: unknown): unknown {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+/** An error without a code of samekey, because the call may have taken effect. */
+function failure(name: string, method: string, error: unknown): unknown {
+  const { code, message = error } = (error ?? {}) as { code?: unknown; message?: unknown };
   if (typeof code === 'string' && code.startsWith('SAMEKEY_')) return error;
-  return new Error(`Cannot ask the Durable Object ${name}: ${message ?? error}`, { cause: error });
+  const isFull = String(message).includes('SQLITE_FULL');
+  const why = isFull ? `its storage is full (${message}), wanted more shards` : message;
+  const failed = new Error(`Cannot ask the Durable Object ${name}: ${why}`, { cause: error });
+  // The platform resets the object, and with it the calls of others, of which some took effect. A
+  // result without an answer goes to its callers; a claim without an answer has to be released.
+  return isFull && method === 'complete'
+    ? Object.assign(failed, { code: 'SAMEKEY_STORE_FULL' satisfies SamekeyErrorCode })
+    : failed;
 }
 
 /** FNV-1a, which spreads any texts. Every Worker must compute the same shard. */

@@ -4,52 +4,19 @@
  * Several Workers are bound to one class of objects. Prints a line for each check and the figures of the races.
  */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createProject, installed, remove, versionOf } from './project.mjs';
-import { bundleByConfig, workerModules } from './rows/workerd.mjs';
+import { bundle, startWorkers } from './durable-workers.mjs';
+import { createProject, HERE, installed, remove, versionOf } from './project.mjs';
+
+/** @typedef {import('./durable-workers.mjs').Scene} Scene */
 
 /** How many Workers are bound to the objects. */
 const WORKERS = 8;
-const COMPATIBILITY_DATE = '2026-04-26';
-
-const ENTRY = `
-import { createOnce } from 'samekey/once';
-import { idempotent } from 'samekey/server';
-import { storeConformance } from 'samekey/store/conformance';
-import { durableObjectStore, SamekeyObject } from 'samekey/store/durable-object';
-import { controlled, durableWorker } from './program/durable-object.mjs';
-export const Controlled = controlled(SamekeyObject);
-export class Another {
-  fetch() {
-    return new Response('hello', { status: 418 });
-  }
-}
-export { SamekeyObject };
-export default durableWorker({ createOnce, durableObjectStore, idempotent, storeConformance });
-`;
-
-const CONFIGURATION = {
-  durable_objects: {
-    bindings: [
-      { name: 'SAMEKEY', class_name: 'Controlled' },
-      { name: 'OTHER', class_name: 'Another' },
-      { name: 'PLAIN', class_name: 'SamekeyObject' },
-    ],
-  },
-  migrations: [{ tag: 'v1', new_sqlite_classes: ['Controlled', 'Another', 'SamekeyObject'] }],
-};
-
-/**
- * @typedef {object} Scene
- * @property {(worker: number, path: string, query?: Record<string, unknown>, init?: any) => Promise<any>} ask
- *   a Worker, and resolves to its JSON
- * @property {(worker: number, path: string, init?: any) => Promise<any>} send
- * @property {(what: string, body?: string, shard?: number) => Promise<any>} object
- * @property {(key: string) => number} runs
- * @property {() => string} key
- */
 
 /** @type {Record<string, (scene: Scene) => Promise<string | undefined>>} */
 const CHECKS = {
@@ -101,6 +68,41 @@ const CHECKS = {
     const total = keys.reduce((sum, own) => sum + runs(own), 0);
     assert.deepEqual([total, lost], [keys.length, 0]);
     return `${total / keys.length} runs per key, ${lost} lost results`;
+  },
+
+  async 'the same race while the objects are evicted again and again'(scene) {
+    const { ask, key, object, runs } = scene;
+    const keys = Array.from({ length: 40 }, key);
+    let [lost, repeated, evictions, isOver] = [0, 0, 0, false];
+    const evicting = [0, 1, 2, 3].map(async (shard) => {
+      while (!isOver) {
+        await object('evict', '', shard).catch(() => {});
+        evictions++;
+        await sleep(15);
+      }
+    });
+    await Promise.all(
+      keys.flatMap((own) =>
+        Array.from({ length: WORKERS }, async (_, worker) => {
+          for (let attempt = 0; attempt < 50; attempt++) {
+            const answer = await ask(worker, 'once', { key: own, ms: 100 });
+            if (answer.code !== 'SAMEKEY_STORE') {
+              if (answer.number !== 1) lost++;
+              return;
+            }
+            repeated++;
+            await sleep(20);
+          }
+          lost++;
+        }),
+      ),
+    );
+    isOver = true;
+    await Promise.all(evicting);
+    assert.ok(evictions > 20, `${evictions} evictions`);
+    const total = keys.reduce((sum, own) => sum + runs(own), 0);
+    assert.deepEqual([total, lost], [keys.length, 0]);
+    return `${total / keys.length} runs per key, ${lost} lost results, ${evictions} evictions, ${repeated} calls sent again`;
   },
 
   async 'a waiting duplicate does not poll'({ ask, key, object, runs }) {
@@ -157,6 +159,28 @@ const CHECKS = {
     assert.deepEqual([(await first).outcome, runs(own)], ['executed', 1]);
     const { outcome } = await ask(1, 'once', { key: own, own: 1, shards: 1 });
     assert.equal(outcome, 'replayed');
+    return undefined;
+  },
+
+  async 'a client that hangs up: the run ends with its lease, or goes on with waitUntil'(scene) {
+    const { ask, key, runs } = scene;
+    const query = { own: 1, shards: 1, ms: 1500, leaseMs: 600 };
+    const [gone, kept] = [key(), key()];
+    await Promise.all([
+      hangUp(scene, { ...query, key: gone }),
+      hangUp(scene, { ...query, key: kept, waitUntil: 1 }),
+    ]);
+    const answers = await Promise.all(
+      [gone, kept].map((own) => ask(1, 'once', { ...query, key: own })),
+    );
+    assert.deepEqual(
+      answers.map(({ attempt, outcome }) => [attempt, outcome]),
+      [
+        [2, 'executed'],
+        [1, 'joined'],
+      ],
+    );
+    assert.deepEqual([runs(gone), runs(kept)], [2, 1]);
     return undefined;
   },
 
@@ -297,6 +321,41 @@ const CHECKS = {
   },
 };
 
+/**
+ * These wait for what takes the platform and the store 10 and 20 seconds. Each has objects of its own, and
+ * runs beside the other checks.
+ *
+ * @type {Record<string, (scene: Scene) => Promise<string | undefined>>}
+ */
+const SLOW_CHECKS = {
+  async 'a duplicate that waits for longer than an object holds its request'({ ask, key, runs }) {
+    const query = { key: key(), own: 1, shards: 1, prefix: 'held:' };
+    const first = ask(2, 'once', { ...query, ms: 22_000 });
+    await sleep(300);
+    const { outcome, number } = await ask(3, 'once', query);
+    assert.deepEqual([outcome, number, runs(query.key)], ['joined', 1, 1]);
+    assert.equal((await first).outcome, 'executed');
+    return undefined;
+  },
+
+  async 'an object that is idle leaves the memory, and its records stay'({
+    ask,
+    key,
+    object,
+    runs,
+  }) {
+    const query = { key: key(), own: 1, shards: 1, prefix: 'idle:' };
+    assert.equal((await ask(2, 'once', query)).outcome, 'executed');
+    const before = await object('instance', '', 'idle:0');
+    assert.equal(await object('instance', '', 'idle:0'), before);
+    await sleep(20_000);
+    const { outcome } = await ask(3, 'once', query);
+    assert.notEqual(await object('instance', '', 'idle:0'), before);
+    assert.deepEqual([outcome, runs(query.key)], ['replayed', 1]);
+    return undefined;
+  },
+};
+
 /** A claim with a lease that a test can wait for. */
 const CLAIM = {
   owner: 'test',
@@ -310,83 +369,84 @@ const CLAIM = {
 const callStore = (ask, /** @type {unknown[]} */ call, binding = 'SAMEKEY') =>
   ask(0, 'store', { binding }, { method: 'POST', body: JSON.stringify(call) });
 
-export async function start(project) {
-  const name = 'durable';
-  const main = project.write(`${name}.mjs`, ENTRY);
-  const config = { name, main, compatibility_date: COMPATIBILITY_DATE, ...CONFIGURATION };
-  const file = project.write(`${name}.jsonc`, JSON.stringify(config));
-  const modules = workerModules(await bundleByConfig(project, name, main, file), name);
-  const { Miniflare } = await import('miniflare');
-  /** @type {Map<string, number>} */
-  const counts = new Map();
-  const work = async (/** @type {any} */ request) => {
-    const key = decodeURIComponent(new URL(request.url).pathname.slice(1));
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-    const { Response } = await import('miniflare');
-    return new Response(String(counts.get(key)));
-  };
-  const class_ = (/** @type {string} */ className, useSQLite = true) => ({ className, useSQLite });
-  const miniflare = new Miniflare({
-    workers: Array.from({ length: WORKERS }, (_, at) => ({
-      name: `worker-${at}`,
-      modules,
-      compatibilityDate: COMPATIBILITY_DATE,
-      serviceBindings: { WORK: work },
-      unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
-      durableObjects: {
-        SAMEKEY: { ...class_('Controlled'), ...(at > 0 && { scriptName: 'worker-0' }) },
-        ...(at === 0 && { OTHER: class_('Another'), PLAIN: class_('SamekeyObject', false) }),
-      },
-    })),
-  });
-  await miniflare.ready;
-  return { miniflare, counts };
+/**
+ * Starts a run, and resets the connection during it.
+ *
+ * @param {Scene} scene
+ */
+async function hangUp({ address }, /** @type {Record<string, unknown>} */ query) {
+  const socket = connect(Number(address.port), address.hostname);
+  await new Promise((resolve) => socket.once('connect', () => resolve(undefined)));
+  const search = new URLSearchParams(Object.entries(query).map(([a, b]) => [a, String(b)]));
+  socket.write(`GET /once?${search} HTTP/1.1\r\nhost: ${address.host}\r\n\r\n`);
+  await sleep(300);
+  socket.resetAndDestroy();
+}
+
+/** A disk that only this command sees, and that ends with it. */
+const UNSHARE = ['unshare', ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'])];
+
+/** @param {string} folder of the bundle */
+function onFullDisk(folder) {
+  const disk = mkdtempSync(path.join(tmpdir(), 'samekey-disk-'));
+  try {
+    const command = `mount -t tmpfs -o size=2m tmpfs '${disk}'; exec "$0" "$@" '${disk}'`;
+    const [program = '', ...options] = [...UNSHARE, '--mount', 'sh', '-ec', command];
+    const args = [...options, process.execPath, path.join(HERE, 'full-disk.mjs'), folder];
+    const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000 });
+    if (/unshare|mount:/.test(stderr) && stdout === '') return undefined;
+    const { stored, refused, runsOfRefused, replays, afterwards } = JSON.parse(stdout);
+    assert.deepEqual([stored, replays, afterwards], [['executed'], ['replayed'], 'executed']);
+    assert.deepEqual([refused.code, runsOfRefused], ['SAMEKEY_STORE_FULL', 1], stdout);
+    assert.match(refused.message, /Cannot store the result of ik_/);
+    return 'the results before are kept, and the next after there is room';
+  } finally {
+    rmSync(disk, { recursive: true });
+  }
+}
+
+/** @type {(name: string, check: () => Promise<string | undefined>) => Promise<void>} */
+async function report(name, check) {
+  const from = performance.now();
+  try {
+    const figures = await check();
+    const ms = Math.round(performance.now() - from);
+    console.log(`ok      ${name}${figures ? `: ${figures}` : ''} (${ms} ms)`);
+  } catch (error) {
+    console.log(`failed  ${name}: ${error instanceof Error ? error.stack : error}`);
+    process.exitCode = 1;
+  }
 }
 
 const only = process.argv[2];
-if (!existsSync(installed('workerd/package.json'))) {
-  console.log('not run: the store in Durable Objects: workerd is not installed');
+const isWanted = (/** @type {string} */ name) => only === undefined || name.includes(only);
+const notRun = (/** @type {string} */ why) => {
+  console.log(`not run: ${why}`);
   if (process.env.CI === 'true') process.exitCode = 1;
+};
+
+if (!existsSync(installed('workerd/package.json'))) {
+  notRun('the store in Durable Objects: workerd is not installed');
 } else {
   const project = createProject();
-  const { miniflare, counts } = await start(project);
-  // The proxy of Miniflare takes longer than the Workers.
-  const addresses = await Promise.all(
-    Array.from({ length: WORKERS }, (_, at) => miniflare.unsafeGetDirectURL(`worker-${at}`)),
-  );
-  const send = (/** @type {number} */ worker, /** @type {string} */ path, init = {}) =>
-    fetch(new URL(path, addresses[worker]), init);
-  /** @type {Scene['ask']} */
-  const ask = async (worker, path, query = {}, init = {}) => {
-    const parameters = Object.entries(query).map(([name, value]) => [name, String(value)]);
-    const response = await send(worker, `${path}?${new URLSearchParams(parameters)}`, init);
-    return response.json();
-  };
-  /** @type {Scene} */
-  const scene = {
-    ask,
-    send,
-    object: (what, body = '', shard = 0) =>
-      ask(0, 'object', { do: what, shard }, { method: 'POST', body }),
-    runs: (key) => counts.get(key) ?? 0,
-    key: () => `ik_${randomBytes(32).toString('hex')}`,
-  };
+  const folder = await bundle(project);
+  const { scene, stop } = await startWorkers(folder, WORKERS);
   console.log(`workerd ${versionOf('workerd')}`);
   try {
+    const slow = Object.entries(SLOW_CHECKS)
+      .filter(([name]) => isWanted(name))
+      .map(([name, check]) => report(name, () => check(scene)));
     for (const [name, check] of Object.entries(CHECKS)) {
-      if (only !== undefined && !name.includes(only)) continue;
-      const from = performance.now();
-      try {
-        const figures = await check(scene);
-        const ms = Math.round(performance.now() - from);
-        console.log(`ok      ${name}${figures ? `: ${figures}` : ''} (${ms} ms)`);
-      } catch (error) {
-        console.log(`failed  ${name}: ${error instanceof Error ? error.stack : error}`);
-        process.exitCode = 1;
-      }
+      if (isWanted(name)) await report(name, () => check(scene));
+    }
+    await Promise.all(slow);
+    if (isWanted('a full disk')) {
+      const figures = onFullDisk(folder);
+      if (figures === undefined) notRun('a full disk: this process may not mount one');
+      else await report('a full disk', async () => figures);
     }
   } finally {
-    await miniflare.dispose();
+    await stop();
     remove(project);
   }
 }

@@ -47,7 +47,7 @@ export const VERSION = 1;
 
 /**
  * A record as JSON, without the payload. Of a record and its former ones at most one is finished: the
- * column `payload` belongs to that one.
+ * column `payload` has the result of that record.
  */
 export type RecordHead = readonly [
   version: typeof VERSION,

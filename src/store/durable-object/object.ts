@@ -16,9 +16,9 @@ const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
 const PAGE_RECORDS = 100;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
-/** What a Worker asks, as the head of a frame. */
+/** The head of a request. */
 export type Question = readonly [version: number, method: string, key: string, ...args: unknown[]];
-/** What the object answers, as the head of a frame. */
+/** The head of an answer. */
 export type Answer =
   | readonly ['ok', ...answer: unknown[]]
   | readonly ['error', name: string, code: string | null, message: string];
@@ -199,7 +199,7 @@ export class SamekeyObject {
       };
       const timer = setTimer(end, HELD_MS);
       const unwatch = this.#watchers.add(key, end);
-      // Without the flag `enable_request_signal` there is none.
+      // With the flag `enable_request_signal`, an abort of the caller reaches the object.
       signal?.addEventListener('abort', end);
     });
     return ok(this.#versionOf(key));
@@ -254,7 +254,7 @@ function toQuestion(body: ArrayBuffer): { question: Question; payload: Uint8Arra
   try {
     frame = fromFrame(body);
   } catch {
-    return refuse('the body is none of samekey');
+    return refuse('the body is not from samekey');
   }
   const question = frame.head as Question;
   if (question[0] !== VERSION) refuse(`version ${question[0]} is unknown`);

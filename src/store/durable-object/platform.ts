@@ -27,7 +27,7 @@ export interface ObjectStub {
 /** A value that SQLite stores. */
 export type SqlValue = ArrayBuffer | string | number | null;
 
-/** What the platform gives to an object with SQLite. */
+/** The first argument of the constructor of an object. */
 export interface ObjectState {
   readonly storage: {
     readonly sql: {

@@ -5,8 +5,8 @@ import { fromHead, toHead } from './frame.js';
 import type { ObjectState, SqlValue } from './platform.js';
 
 /**
- * Without a rowid a new record is one row written, with one it is two, and rows written are what
- * Durable Objects bill most. There is no index on `kept_until` for the same reason: the alarm reads
+ * A new record is one row written without a rowid and two with it, and Durable Objects bill most for
+ * rows written. There is no index on `kept_until` for the same reason: the alarm reads
  * the whole table instead.
  */
 const CREATE = `
@@ -111,7 +111,7 @@ export class Records {
     return rows.map(({ key, head }) => ({ textKey: String(key), record: toRecord(head) }));
   }
 
-  /** Deletes rows that nobody needs. Returns when the next row can be deleted, if any is left. */
+  /** Deletes rows that are not needed. Returns when the next row can be deleted, if any is left. */
   sweep(nowMs: number): number | undefined {
     return this.#storage.transactionSync(() => {
       const deleted = this.#run(
@@ -177,7 +177,7 @@ export class Records {
   }
 }
 
-/** Whether the record or one behind it is finished: the column `payload` belongs to that one. */
+/** Whether the record or one behind it is finished: the column `payload` has its result. */
 function hasFinished(record: StoredRecord | undefined): boolean {
   return record !== undefined && (record.state !== 'running' || hasFinished(record.former));
 }
@@ -216,7 +216,7 @@ function refuse(error: unknown): never {
     fail(
       TypeError,
       'SAMEKEY_BAD_STATE',
-      `Cannot use the table samekey_records: it is not that of samekey (${message}), wanted an object that nobody else writes to`,
+      `Cannot use the table samekey_records: it is not that of samekey (${message}), wanted a class without other tables of this name`,
     );
   }
   throw error;

@@ -36,6 +36,7 @@ export const controlled = (SamekeyObject) =>
   class extends SamekeyObject {
     /** @type {any} */
     #state;
+    #instance = crypto.randomUUID();
     #isBroken = false;
     /** @type {string[]} */
     #asked = [];
@@ -59,13 +60,13 @@ export const controlled = (SamekeyObject) =>
           return Response.json(null);
         case '/sql':
           return Response.json(storage.sql.exec(await text()).toArray());
-        case '/size':
-          return Response.json(storage.sql.databaseSize);
         case '/alarm':
           await storage.setAlarm(Date.now());
           return Response.json(null);
         case '/alarms':
           return Response.json(await storage.getAlarm());
+        case '/instance':
+          return Response.json(this.#instance);
         case '/asked':
           return Response.json(this.#asked.splice(0));
         case '/raw':
@@ -114,9 +115,10 @@ export function durableWorker({ createOnce, durableObjectStore, idempotent, stor
       const key = String(query.get('key'));
       const shards = Number(query.get('shards') ?? 4);
       const leaseMs = Number(query.get('leaseMs') ?? 30_000);
+      const prefix = query.get('prefix') ?? 'samekey:';
       const make = () =>
         createOnce({
-          store: durableObjectStore({ namespace: env.SAMEKEY, shards }),
+          store: durableObjectStore({ namespace: env.SAMEKEY, shards, prefix }),
           leaseMs,
           cache: false,
         });
@@ -125,7 +127,6 @@ export function durableWorker({ createOnce, durableObjectStore, idempotent, stor
       const from = Date.now();
       const result = once.detailed(key, async (/** @type {any} */ { attempt }) => {
         const number = await count(env, key);
-        if (query.has('sql')) await object(env, 0, '/sql', String(query.get('sql')));
         await sleep(Number(query.get('ms') ?? 0));
         return { number, attempt, text: 'a'.repeat(Number(query.get('bytes') ?? 0)) };
       });
@@ -160,7 +161,7 @@ export function durableWorker({ createOnce, durableObjectStore, idempotent, stor
 
     async '/object'(request, env, _context, query) {
       const path = `/${query.get('do')}`;
-      return object(env, Number(query.get('shard') ?? 0), path, await request.text());
+      return object(env, String(query.get('shard')), path, await request.text());
     },
 
     /** Calls a method of the store: a payload is a number of bytes. */
@@ -177,11 +178,12 @@ export function durableWorker({ createOnce, durableObjectStore, idempotent, stor
   /** Lets the class of `controlled` do something. */
   function object(
     /** @type {Environment} */ env,
-    /** @type {number} */ shard,
+    /** @type {string} */ shard,
     /** @type {string} */ path,
     /** @type {string} */ body,
   ) {
-    const stub = env.SAMEKEY.get(env.SAMEKEY.idFromName(`samekey:${shard}`));
+    const name = shard.includes(':') ? shard : `samekey:${shard}`;
+    const stub = env.SAMEKEY.get(env.SAMEKEY.idFromName(name));
     return stub.fetch(`https://object${path}`, { method: 'POST', body });
   }
 
