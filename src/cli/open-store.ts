@@ -10,7 +10,7 @@ export interface StoreAddress {
   readonly store?: string;
   readonly prefix?: string;
   readonly table?: string;
-  /** Whether to create an LMDB store that does not exist. */
+  /** Whether to create an LMDB or SQLite store that does not exist. */
   readonly create?: boolean;
 }
 
@@ -29,10 +29,10 @@ export interface OpenedStore {
 export function addStoreNameFlags(command: Command): Command {
   return command
     .option('--prefix <TEXT>', `prefix of the keys in Redis (default: ${DEFAULT_PREFIX})`)
-    .option('--table <NAME>', `table in PostgreSQL (default: ${DEFAULT_TABLE})`);
+    .option('--table <NAME>', `table in PostgreSQL, MySQL or SQLite (default: ${DEFAULT_TABLE})`);
 }
 
-const WANTED = 'wanted redis://…, rediss://…, postgres://… or lmdb:PATH';
+const WANTED = 'wanted redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH or sqlite:PATH';
 /** How long connecting may take. */
 const CONNECT_MS = 5000;
 const RECONNECT_MS = 500;
@@ -47,10 +47,13 @@ export async function openStore(
     throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
   if (address.startsWith('lmdb:'))
     return openLmdb(address.slice('lmdb:'.length), isLasting || create);
+  if (address.startsWith('sqlite:'))
+    return openSqlite(address.slice('sqlite:'.length), table, isLasting || create);
   // A memory store would always be empty in a single command.
   if (isLasting && address === 'memory:') return openMemory();
   if (/^rediss?:\/\//.test(address)) return openRedis(address, prefix, isLasting);
   if (/^postgres(?:ql)?:\/\//.test(address)) return openPostgres(address, table, isLasting);
+  if (address.startsWith('mysql://')) return openMysql(address, table, isLasting);
   throw usageError(`Cannot open the store ${JSON.stringify(withoutPassword(address))}: ${WANTED}`);
 }
 
@@ -102,6 +105,60 @@ async function openLmdb(path: string, create: boolean): Promise<OpenedStore> {
   const { lmdbStore } = await entry<typeof import('../store/lmdb.js')>('lmdb');
   const store = await connecting(`lmdb:${path}`, async () => lmdbStore({ path }));
   return { store, close: () => store.close() };
+}
+
+/** Another process commits within this time. */
+const BLOCKING_WAIT_MS = 10;
+
+interface LocalSqlite {
+  default: new (path: string, options: object) => SqliteFile;
+}
+interface SqliteFile {
+  prepare(sql: string): unknown;
+  exec(sql: string): unknown;
+  close(): unknown;
+}
+
+async function openSqlite(
+  path: string,
+  table: string | undefined,
+  create: boolean,
+): Promise<OpenedStore> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  // SQLite would create it.
+  if (!create && found === undefined) {
+    throw new CliError(EXIT.unreadable, `sqlite:${path}: cannot be read (ENOENT)`);
+  }
+  const { sqliteStore } = await entry<typeof import('../store/sqlite.js')>('sqlite');
+  const named = table === undefined ? {} : { table };
+  return connecting(`sqlite:${path}`, async () => {
+    if (hasSqlite()) {
+      const store = sqliteStore({ path, ...named });
+      return { store, close: () => store.close() };
+    }
+    const { module } = await client<LocalSqlite>('better-sqlite3', 'libsql');
+    const database = new module.default(path, { timeout: BLOCKING_WAIT_MS });
+    for (const pragma of ['synchronous = FULL', 'journal_mode = WAL']) {
+      database.exec(`PRAGMA ${pragma}`);
+    }
+    const store = sqliteStore({ database, ...named });
+    return {
+      store,
+      async close() {
+        await store.close();
+        database.close();
+      },
+    };
+  });
+}
+
+/** Whether this Node.js has a SQLite of its own. */
+function hasSqlite(): boolean {
+  try {
+    return process.getBuiltinModule('node:sqlite') !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 interface NodeRedis {
@@ -181,6 +238,43 @@ async function openPostgres(
   pool.on('error', () => {});
   const { postgresStore } = await entry<typeof import('../store/postgres.js')>('postgres');
   const store = postgresStore({ pool, ...(table === undefined ? {} : { table }) });
+  await connecting(address, () => (isLasting ? store.migrate() : pool.query('SELECT 1')));
+  return {
+    store,
+    async close() {
+      await store.close();
+      await pool.end();
+    },
+  };
+}
+
+interface Mysql {
+  default: { createPool(options: object): { promise(): MysqlPool } };
+}
+interface MysqlPool {
+  execute(sql: string): Promise<unknown>;
+  query(sql: string): Promise<unknown>;
+  getConnection(): Promise<unknown>;
+  end(): Promise<void>;
+}
+
+async function openMysql(
+  address: string,
+  table: string | undefined,
+  isLasting: boolean,
+): Promise<OpenedStore> {
+  const { module } = await client<Mysql>('mysql2');
+  const pool = await connecting(address, async () =>
+    module.default
+      .createPool({
+        uri: address,
+        connectionLimit: isLasting ? POOL_SIZE : 1,
+        connectTimeout: CONNECT_MS,
+      })
+      .promise(),
+  );
+  const { mysqlStore } = await entry<typeof import('../store/mysql.js')>('mysql');
+  const store = mysqlStore({ pool, ...(table === undefined ? {} : { table }) });
   await connecting(address, () => (isLasting ? store.migrate() : pool.query('SELECT 1')));
   return {
     store,

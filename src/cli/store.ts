@@ -11,8 +11,10 @@ import { styleOf } from './terminal.js';
 const DEFAULT_LIMIT = 100;
 
 const HELP = `
-A store is redis://HOST:PORT, rediss://…, postgres://USER@HOST/DATABASE or
-lmdb:PATH. It needs the package of its client: redis or ioredis, pg, or lmdb.
+A store is redis://HOST:PORT, rediss://…, postgres://USER@HOST/DATABASE,
+mysql://USER@HOST/DATABASE, lmdb:PATH or sqlite:PATH. It needs the package of
+its client: redis or ioredis, pg, mysql2, or lmdb. SQLite needs better-sqlite3
+or libsql before Node.js 22.13.
 
 Examples:
   samekey store ls --store redis://localhost:6379

@@ -26,6 +26,8 @@ export interface RunPlan {
   readonly fn: (context: RunContext) => unknown;
   readonly fingerprint: string | undefined;
   readonly fresh: boolean;
+  /** How long the result is stored. */
+  readonly ttlMs: number;
 }
 
 /** All callers of a run have aborted before it ran anything. */
@@ -82,7 +84,7 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
       const request: ClaimRequest = {
         owner: newOwner(),
         leaseMs: settings.leaseMs,
-        ttlMs: unfinishedTtlMs(settings),
+        ttlMs: unfinishedTtlMs(plan.ttlMs, settings),
         fingerprint: plan.fingerprint,
         takeUnknown: settings.onUnknown === 'retry' || decided !== undefined,
         takeFinished,
@@ -232,7 +234,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  * The time to live of a running record, whose owner may crash. If `onUnknown` must decide about it, it
  * stays for years; with `'retry'` it stays as long as attempts are counted.
  */
-function unfinishedTtlMs({ onUnknown, ttlMs, leaseMs }: OnceSettings): number {
+function unfinishedTtlMs(ttlMs: number, { onUnknown, leaseMs }: OnceSettings): number {
   return onUnknown === 'retry' ? Math.max(ttlMs, 2 * leaseMs) : Math.max(ttlMs, 3660 * DAY_MS);
 }
 

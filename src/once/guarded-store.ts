@@ -1,6 +1,7 @@
 import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
 import { atOnce } from '../store/at-once.js';
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
+import { isWatchInRequest } from '../store/watch-in-request.js';
 import { Alarms } from './alarms.js';
 import { breakerOf } from './breaker.js';
 import { type OnceError, storeFailed } from './errors.js';
@@ -181,14 +182,15 @@ export class GuardedStore {
 
   /** Returns a function that ends watching, or `undefined` if the store cannot notify. */
   async watch(key: string, notify: () => void): Promise<(() => void) | undefined> {
+    const { watch } = this.#store;
     // On such a platform the subscription would end with the request, and could not wake another one.
-    if (this.#store.watch === undefined || isBoundToRequest()) return undefined;
+    if (watch === undefined || (isBoundToRequest() && !isWatchInRequest(watch))) return undefined;
     try {
       return await this.#guard(
         key,
         'watch',
         this.#settings.storeTimeoutMs,
-        async () => this.#store.watch?.(key, notify),
+        async () => watch.call(this.#store, key, notify),
         (end) => end?.(),
       );
     } catch {

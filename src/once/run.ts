@@ -46,6 +46,8 @@ export interface RunTools {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly abort: LazyAbort;
+  /** How long the result is stored. */
+  readonly ttlMs: number;
   /** Alarms after a third of `leaseMs`. */
   readonly renewals: Alarms;
   /** Alarms after `timeoutMs`. */
@@ -134,7 +136,7 @@ export class ClaimedRun {
   ): RunResult | Promise<RunResult> {
     if (written.type !== 'written') return this.#concludeUnwritten(ended, written, durationMs);
     this.#lease.stop();
-    const leftMs = this.#tools.settings.ttlMs - written.writtenForMs;
+    const leftMs = this.#tools.ttlMs - written.writtenForMs;
     return this.#deliver(ended, durationMs, true, leftMs);
   }
 

@@ -196,13 +196,13 @@ export class OnceRunner implements SharedRunHost {
     caller: Awaited | undefined,
     inCache: CachedResult | undefined,
   ): Promise<R> {
-    const { fingerprint, fresh = false } = options;
+    const { fingerprint, fresh = false, ttlMs = this.settings.ttlMs } = options;
     const calledAt = monotonicMs();
     for (let found = inCache; ; found = this.#cache.get(key)) {
       const cached = this.#look(key, options, found);
       if (cached !== undefined) return give(this.#replay(key, cached, options));
       const shared = this.#runToJoin(key);
-      const run = shared ?? this.#start({ key, fingerprint, fresh, fn }, options, liveCall);
+      const run = shared ?? this.#start({ key, fingerprint, fresh, ttlMs, fn }, options, liveCall);
       let answer: WaiterAnswer;
       try {
         answer = await (shared === undefined

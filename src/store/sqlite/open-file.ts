@@ -1,0 +1,65 @@
+import { quote } from '../../errors/errors.js';
+import { type LocalDriver, type SqliteDatabase, toDriver } from './driver.js';
+import { cannotOpen, isBusy, storeError } from './faults.js';
+
+interface NodeSqlite {
+  DatabaseSync: new (path: string) => SqliteDatabase;
+}
+interface BunSqlite {
+  Database: new (path: string, options: { create: boolean }) => SqliteDatabase;
+}
+
+/**
+ * How long SQLite itself waits for a lock, which blocks the thread: longer than the commit of
+ * another process usually takes. After that the store waits, and the thread is free.
+ */
+const BLOCKING_WAIT_MS = 10;
+
+/** Opens a file with the SQLite of the platform. */
+export function openFile(path: string): LocalDriver {
+  const database = open(path);
+  const driver = toDriver(database) as LocalDriver;
+  try {
+    driver.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
+    for (const pragma of SETTINGS) driver.exec(pragma);
+  } catch (error) {
+    // While another process makes the same database. The mode is a member of the file.
+    if (isBusy(error)) return driver;
+    driver.close();
+    throw cannotOpen(path, error);
+  }
+  return driver;
+}
+
+/**
+ * In this mode readers and the writer do not wait for each other. An acknowledged write is on the
+ * disk: some builds of SQLite only promise that in mode FULL.
+ */
+const SETTINGS = ['PRAGMA synchronous = FULL', 'PRAGMA journal_mode = WAL'];
+
+function open(path: string): SqliteDatabase {
+  const node = builtin<NodeSqlite>('node:sqlite');
+  const bun = node === undefined ? builtin<BunSqlite>('bun:sqlite') : undefined;
+  try {
+    if (node !== undefined) return new node.DatabaseSync(path);
+    if (bun !== undefined) return new bun.Database(path, { create: true });
+  } catch (error) {
+    throw cannotOpen(path, error);
+  }
+  throw storeError(
+    'SAMEKEY_STORE',
+    `Cannot open the SQLite store at ${quote(path)}: this runtime has no SQLite of its own, wanted Node.js 22.13 or newer, Bun or Deno, or the option database with a database of better-sqlite3 or libsql`,
+    undefined,
+  );
+}
+
+function builtin<T>(name: string): T | undefined {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?(name: string): T | undefined };
+  };
+  try {
+    return process?.getBuiltinModule?.(name);
+  } catch {
+    return undefined;
+  }
+}
