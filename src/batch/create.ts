@@ -169,7 +169,7 @@ class Creation {
     options: CreateOptions,
   ) {
     const settings = readOptions(createOptions, options, `options of ${maker}`);
-    const { store, leaseMs, settleMs, ttlMs } = settings;
+    const { store, leaseMs, settleMs, ttlMs, onEvent } = settings;
     this.store = store;
     this.#trace = trace;
     this.#provider = provider;
@@ -180,6 +180,7 @@ class Creation {
       cache: false,
       leaseMs,
       ttlMs,
+      ...(onEvent && { onEvent }),
       unknownErrors: () => this.isInDoubt,
       onUnknown: (record) => this.#reconcile(record, settleMs),
     });

@@ -1,3 +1,4 @@
+import type { OnceEvent } from '../once/index.js';
 import { nested } from '../options/nested.js';
 import {
   byteCount,
@@ -76,6 +77,8 @@ export const createOptions = /* @__PURE__ */ specs(() => ({
   settleMs: anyTime(30_000),
   /** How long the id of the batch is stored. */
   ttlMs: anyTime(DEFAULT_TTL_MS),
+  /** Receives each event of the creation, as that of `createOnce` does. An error that it throws is ignored. */
+  onEvent: func<(event: OnceEvent) => void>(),
 }));
 
 /** The options of `createBatch` and `settleBatch`. */

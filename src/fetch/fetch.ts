@@ -17,11 +17,12 @@ import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
 import { isProviderState } from '../request/provider-state.js';
 import { RequestKeys } from '../request/request-key.js';
-import { Exchanges } from '../response/exchanges.js';
+import { type Exchanged, Exchanges } from '../response/exchanges.js';
 import { ResponseJudge } from '../response/judge.js';
 import { dataOf, toResponse } from '../response/response-data.js';
 import type { StoredResponse } from '../response/stored-response.js';
 import { type FetchOptions, fetchOptions } from './options.js';
+import { answerForSdk } from './sdk-answer.js';
 
 export type { KeyFormat, KeyHeaderOptions, RequestKeyOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
@@ -181,7 +182,7 @@ class Sender {
       if (keyFormat !== undefined) this.#header.require(callersKey, keyFormat);
       key = derived.keyForCaller(callersKey);
     }
-    const { response, outcome } = await this.exchanges.run({
+    const exchange = this.exchanges.run({
       key,
       fingerprint: callersKey && derived.contentKey,
       url: request.url,
@@ -198,6 +199,15 @@ class Sender {
         return dataOf(`the response of ${key}`, answer);
       },
     });
+    let exchanged: Exchanged;
+    try {
+      exchanged = await exchange;
+    } catch (error) {
+      const answer = answerForSdk(error, given);
+      if (answer === undefined) throw error;
+      return answer;
+    }
+    const { response, outcome } = exchanged;
     if (outcome !== 'executed' && this.#settings.onEvent !== undefined) {
       this.#countRepeat(key, request);
     }

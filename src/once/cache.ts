@@ -8,6 +8,7 @@ export interface CachedResult {
   /** When this process cached it. */
   readonly cachedAtMs: number;
   readonly expiresAtMs: number;
+  readonly runMs: number | undefined;
 }
 
 /** A member of the list of all entries, from the one that was used last to the one used longest ago. */
@@ -66,13 +67,14 @@ export class ResultCache {
     return entry;
   }
 
-  /** Caches a result that is `ageMs` old and may be replayed for another `leftMs`. */
+  /** Caches a result that is `ageMs` old, may be replayed for another `leftMs`, and took `runMs`. */
   set(
     key: string,
     result: StoredResult,
     fingerprint: string | undefined,
     ageMs: number,
     leftMs: number,
+    runMs?: number,
   ): void {
     if (this.#limits === undefined) return;
     const { maxEntries, maxBytes, ttlMs } = this.#limits;
@@ -85,6 +87,7 @@ export class ResultCache {
       finishedAtMs: nowMs - ageMs,
       cachedAtMs: nowMs,
       expiresAtMs: nowMs + Math.min(leftMs, ttlMs),
+      runMs,
       newer: this.#ends,
       older: this.#ends,
     };

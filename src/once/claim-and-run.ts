@@ -10,7 +10,14 @@ import { type EndedWithResult, encodeResult, type RunContext } from './call-func
 import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
 import type { GuardedStore } from './guarded-store.js';
 import type { OnceSettings } from './options.js';
-import { type Claim, ClaimedRun, type RunResult, type RunTools, runUnprotected } from './run.js';
+import {
+  type Claim,
+  ClaimedRun,
+  type RunResult,
+  type RunTools,
+  runUnprotected,
+  timesOf,
+} from './run.js';
 import { type StoredResult, storedResult } from './stored-result.js';
 
 /** The call that started a run. */
@@ -40,6 +47,8 @@ export interface RunOutcome {
   /** The time since the run ended, and until the result expires. */
   readonly ageMs: number;
   readonly leftMs: number;
+  /** How long the run took. */
+  readonly runMs: number;
 }
 
 /** An `await` of a promise that is settled makes no promise of its own. */
@@ -274,19 +283,20 @@ async function decide(
 }
 
 function toOutcome(run: RunResult, startedAt: number): RunOutcome {
-  const { result, ended, isStored, fingerprint, ageMs, leftMs } = run;
+  const { result, ended, isStored, fingerprint, ageMs, leftMs, runMs } = run;
   const outcome = ended === undefined ? 'joined' : 'executed';
   const waitedMs = monotonicMs() - startedAt;
-  return { result, ended, isStored, outcome, fingerprint, waitedMs, ageMs, leftMs };
+  return { result, ended, isStored, outcome, fingerprint, waitedMs, ageMs, leftMs, runMs };
 }
 
 function replay(
-  { fingerprint, finishedAtMs, expiresAtMs }: StoreRecord,
+  record: StoreRecord,
   result: StoredResult,
   nowMs: number,
   hasWaited: boolean,
   waitedMs: number,
 ): RunOutcome {
+  const { fingerprint, expiresAtMs } = record;
   return {
     result,
     ended: undefined,
@@ -294,7 +304,7 @@ function replay(
     outcome: hasWaited ? 'joined' : 'replayed',
     fingerprint,
     waitedMs,
-    ageMs: Math.max(0, nowMs - (finishedAtMs ?? nowMs)),
+    ...timesOf(record, nowMs),
     leftMs: expiresAtMs - nowMs,
   };
 }

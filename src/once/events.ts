@@ -63,6 +63,8 @@ export type OnceEvent = Common &
         readonly waitedMs: number;
         /** The trace context of the call that it joined, if that was in this process. */
         readonly joinedTraceparent: string | undefined;
+        /** How long the run took that it waited for, in milliseconds, if that is known. */
+        readonly runMs?: number | undefined;
         /** The return value of `savingOf`. */
         readonly saved?: Saved;
       }
@@ -73,6 +75,8 @@ export type OnceEvent = Common &
         readonly layer: Layer;
         /** How long ago the run finished, in milliseconds. */
         readonly ageMs: number;
+        /** How long the run took, in milliseconds, if that is known. */
+        readonly runMs?: number | undefined;
         /** The return value of `savingOf`. */
         readonly saved?: Saved;
       }

@@ -31,6 +31,8 @@ export interface RunResult {
   /** The time since the run ended, and until the result expires. */
   readonly ageMs: number;
   readonly leftMs: number;
+  /** How long the run took. */
+  readonly runMs: number;
 }
 
 /** An event without the members that `emit` adds: the key and the caller's trace. */
@@ -175,7 +177,8 @@ export class ClaimedRun {
       this.#emitFailed(ended.error, durationMs, isStored, false);
     }
     const { fingerprint } = this.#claim.request;
-    return { result: ended.result, ended, isStored, fingerprint, ageMs: 0, leftMs };
+    const { result } = ended;
+    return { result, ended, isStored, fingerprint, ageMs: 0, leftMs, runMs: durationMs };
   }
 
   #emitFailed(error: unknown, durationMs: number, stored: boolean, unknown: boolean): void {
@@ -218,10 +221,19 @@ export class ClaimedRun {
       !isAnother(record.fingerprint, request.fingerprint) &&
       (!request.takeFinished || (record.finishedAtMs ?? 0) > own.claimedAtMs);
     if (result === undefined || !isAnswer) throw error;
-    const { fingerprint, finishedAtMs, expiresAtMs } = record;
-    const ageMs = Math.max(0, nowMs - (finishedAtMs ?? nowMs));
-    return { result, isStored: true, fingerprint, ageMs, leftMs: expiresAtMs - nowMs };
+    const { fingerprint, expiresAtMs } = record;
+    const times = timesOf(record, nowMs);
+    return { result, isStored: true, fingerprint, leftMs: expiresAtMs - nowMs, ...times };
   }
+}
+
+/** Returns how old the result of a finished record is, and how long its run took. */
+export function timesOf(
+  { claimedAtMs, finishedAtMs }: StoreRecord,
+  nowMs: number,
+): { readonly ageMs: number; readonly runMs: number } {
+  const endedAtMs = finishedAtMs ?? nowMs;
+  return { ageMs: Math.max(0, nowMs - endedAtMs), runMs: Math.max(0, endedAtMs - claimedAtMs) };
 }
 
 /** Runs the function without a claim, because the store has failed. */
@@ -238,7 +250,9 @@ export async function runUnprotected(
   const durationMs = monotonicMs() - startedAt;
   if (ended.type === 'done') {
     tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs, kept: false });
-    return { result: ended.result, ended, isStored: false, fingerprint, ageMs: 0, leftMs: 0 };
+    const { result } = ended;
+    const unstored = { isStored: false, ageMs: 0, leftMs: 0 };
+    return { result, ended, fingerprint, runMs: durationMs, ...unstored };
   }
   const { type, error } = ended;
   const unknown = type === 'unknown' || type === 'unsettled';

@@ -364,8 +364,8 @@ export class OnceRunner implements SharedRunHost {
   onEnded(run: SharedRun, outcome: RunOutcome | undefined): void {
     this.#remove(run);
     if (!outcome?.isStored || run.isEvicted) return;
-    const { result, fingerprint, ageMs, leftMs } = outcome;
-    this.#cache.set(run.key, result, fingerprint, ageMs, leftMs);
+    const { result, fingerprint, ageMs, leftMs, runMs } = outcome;
+    this.#cache.set(run.key, result, fingerprint, ageMs, leftMs, runMs);
   }
 
   /** Joins a run that is in progress; `undefined` if the caller must look again. */
@@ -415,32 +415,32 @@ export class OnceRunner implements SharedRunHost {
   #replay<T>(key: string, cached: CachedResult, { traceparent }: InnerCallOptions): Detailed<T> {
     // It was found just now. Another look at the clock would take a tenth of the replay.
     const ageMs = Math.max(0, this.#cache.readAtMs - cached.finishedAtMs);
-    const event = { type: 'replayed', layer: 'process', ageMs } as const;
+    const event = { type: 'replayed', layer: 'process', ageMs, runMs: cached.runMs } as const;
     const value = this.#give<T>(key, traceparent, event, cached.result);
     return { value, outcome: 'replayed', layer: 'process', ageMs };
   }
 
   /** Answers the caller that started the run. */
   #deliver<T>(key: string, settled: RunOutcome, { traceparent }: InnerCallOptions): Detailed<T> {
-    const { outcome, result, ended, ageMs, waitedMs } = settled;
+    const { outcome, result, ended, ageMs, waitedMs, runMs } = settled;
     const layer = ended === undefined ? 'store' : 'process';
     if (ended !== undefined) return { value: ended.own() as T, outcome, layer, ageMs };
     const event =
       outcome === 'joined'
-        ? ({ type: outcome, layer, waitedMs, joinedTraceparent: undefined } as const)
-        : ({ type: 'replayed', layer, ageMs } as const);
+        ? ({ type: outcome, layer, waitedMs, joinedTraceparent: undefined, runMs } as const)
+        : ({ type: 'replayed', layer, ageMs, runMs } as const);
     const value = this.#give<T>(key, traceparent, event, result);
     return { value, outcome, layer, ageMs };
   }
 
   #deliverToJoined<T>(
     run: SharedRun,
-    { result, ageMs }: RunOutcome,
+    { result, ageMs, runMs }: RunOutcome,
     { traceparent }: InnerCallOptions,
     waitedMs: number,
   ): Detailed<T> {
     const joinedTraceparent = run.traceparent;
-    const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent } as const;
+    const event = { type: 'joined', layer: 'process', waitedMs, joinedTraceparent, runMs } as const;
     const value = this.#give<T>(run.key, traceparent, event, result);
     return { value, outcome: 'joined', layer: 'process', ageMs };
   }
@@ -456,8 +456,10 @@ export class OnceRunner implements SharedRunHost {
       this.#tell(key, traceparent, event);
       return;
     }
-    const savedBy = ({ ended, result }: RunOutcome) =>
-      this.#savedBy(ended?.type === 'done' ? ended.value : decodeResult(result, settings.codec));
+    const savedBy = ({ ended, result, runMs }: RunOutcome) => ({
+      ...this.#savedBy(ended?.type === 'done' ? ended.value : decodeResult(result, settings.codec)),
+      runMs,
+    });
     const told = run.settled
       .then(savedBy)
       .catch(ignore)

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type FetchEvent, idempotentFetch, ResponseNotKeptError } from '../fetch/fetch.js';
+import { failureBehind } from '../fetch/sdk-answer.js';
 import { accountOf } from '../request/account.js';
 import { Call } from './call.js';
 import { passResponse, writeProblem, writeResponse } from './client-response.js';
@@ -206,6 +207,9 @@ export class Handler {
       proxied: { path, body },
     };
     const received = await this.#fetch(url, init);
+    // The client of the proxy gets the proxy's own problem, which does not name the store.
+    const failure = failureBehind(received);
+    if (failure !== undefined) throw failure;
     call.answered(received);
     // Disconnects a client that reads nothing.
     response.setTimeout(this.#options.idleMs, () => response.destroy());

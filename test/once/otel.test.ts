@@ -1,17 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { context, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics';
-import {
-  BasicTracerProvider,
-  InMemorySpanExporter,
-  SimpleSpanProcessor,
-} from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { priceTable, savingIn } from '../../src/cost/cost.js';
 import { idempotentFetch } from '../../src/fetch/fetch.js';
@@ -20,6 +9,7 @@ import { createOnce } from '../../src/once/index.js';
 import { telemetry } from '../../src/once/otel.js';
 import { expressIdempotency } from '../../src/server/express.js';
 import { memoryStore } from '../../src/store/memory.js';
+import { telemetryInMemory } from './telemetry-in-memory.js';
 
 beforeAll(() => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -30,32 +20,14 @@ const KEY = keyOf({ order: 9 });
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function setUp() {
-  const spans = new InMemorySpanExporter();
-  const tracer = new BasicTracerProvider({
-    spanProcessors: [new SimpleSpanProcessor(spans)],
-  }).getTracer('test');
-  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
-  const meter = new MeterProvider({ readers: [reader] }).getMeter('test');
-  const { onEvent, observe } = telemetry({ tracer, meter });
+  const { onEvent, observe, ...inMemory } = telemetryInMemory();
   const store = memoryStore();
   const once = observe(createOnce({ store, onEvent }));
-  /** Each data point of a metric as its attributes and its value. */
-  const points = async (name: string) => {
-    exporter.reset();
-    await reader.forceFlush();
-    const all = exporter
-      .getMetrics()
-      .flatMap(({ scopeMetrics }) => scopeMetrics)
-      .flatMap(({ metrics }) => metrics);
-    const metric = all.find(({ descriptor }) => descriptor.name === `samekey.${name}`);
-    return (metric?.dataPoints ?? []).map(({ attributes, value }) => ({ ...attributes, value }));
-  };
-  return { once, store, telemetry: onEvent, tracer, spans: () => spans.getFinishedSpans(), points };
+  return { once, store, telemetry: onEvent, ...inMemory };
 }
 
 it('counts calls by outcome and layer, what is in flight and the ratio of hits', async () => {
-  const { once, points } = setUp();
+  const { once, points, durations } = setUp();
   const call = () => sleep(20).then(() => 1);
   const all = [once(KEY, call), once(KEY, call), once(KEY, call)];
   expect(await points('in_flight')).toEqual([{ value: 3 }]);
@@ -75,6 +47,11 @@ it('counts calls by outcome and layer, what is in flight and the ratio of hits',
   );
   expect(await points('in_flight')).toEqual([{ value: 0 }]);
   expect(await points('hit_ratio')).toEqual([{ value: 0.75 }]);
+  const duplicates = { 'joined process': 2, 'replayed process': 1 };
+  const ofCalls = { 'executed process': 1, 'failed process': 1, ...duplicates };
+  expect(await durations('call.duration')).toEqual(ofCalls);
+  expect(await durations('run.duration')).toEqual({ executed: 1, failed: 1 });
+  expect(await durations('saved.duration')).toEqual(duplicates);
 });
 
 it('counts what goes wrong', async () => {
@@ -113,12 +90,12 @@ it('counts what duplicates saved, in tokens and in money', async () => {
   for (let i = 0; i < 3; i++) await once(keyOf('m'), () => ({ model: 'm', usage }));
   for (let i = 0; i < 2; i++) await once(keyOf('n'), () => ({ model: 'n', usage }));
   for (let i = 0; i < 2; i++) await once(keyOf('no usage'), () => ({ model: 'm' }));
-  const of = (model: string) => ({ outcome: 'replayed', model });
+  const of = (model: string) => ({ outcome: 'replayed', 'gen_ai.response.model': model });
   expect(await points('saved_tokens')).toEqual([
-    { direction: 'input', ...of('m'), value: 20 },
-    { direction: 'output', ...of('m'), value: 6 },
-    { direction: 'input', ...of('n'), value: 10 },
-    { direction: 'output', ...of('n'), value: 3 },
+    { 'gen_ai.token.type': 'input', ...of('m'), value: 20 },
+    { 'gen_ai.token.type': 'output', ...of('m'), value: 6 },
+    { 'gen_ai.token.type': 'input', ...of('n'), value: 10 },
+    { 'gen_ai.token.type': 'output', ...of('n'), value: 3 },
   ]);
   expect(await points('saved_cost')).toEqual([{ ...of('m'), currency: 'EUR', value: 32 }]);
 });
