@@ -145,7 +145,7 @@ describe('a SQLite store leaves what is not its own', () => {
       for (const store of [sqliteStore({ database }), sqliteStore({ database: client })]) {
         const message =
           /^Cannot use the table samekey_records: it is a (?:table of another|view).*, wanted/;
-        const expected = { code: 'SAMEKEY_STORE', message };
+        const expected = { code: 'SAMEKEY_STORE', message } as const;
         await expectRejected(store.claim('key', request), Error, expected);
         await expectRejected(store.read('key'), Error, expected);
       }
