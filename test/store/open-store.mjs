@@ -49,11 +49,5 @@ export const OPEN = {
     database.pragma('journal_mode = WAL');
     return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
   },
-  libsql: async ({ path }) => {
-    const database = (await import('@libsql/client')).createClient({
-      url: `file:${path}/client.db`,
-    });
-    return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
-  },
   lmdb: async ({ path }) => (await import('../../dist/store/lmdb.js')).lmdbStore({ path }),
 };
