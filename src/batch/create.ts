@@ -155,7 +155,7 @@ class Creation {
   readonly store: Store;
   /** Whether the batch may have been created: the next attempt has to look for it first. */
   isInDoubt = false;
-  readonly #once: Once;
+  readonly #once: Once<true>;
   readonly #trace: Omit<BatchTrace, 'sinceMs'>;
   readonly #provider: BatchProvider;
   readonly #api: BatchApi;

@@ -29,10 +29,10 @@ export interface OpenedStore {
 export function addStoreNameFlags(command: Command): Command {
   return command
     .option('--prefix <TEXT>', `prefix of the keys in Redis (default: ${DEFAULT_PREFIX})`)
-    .option('--table <NAME>', `table in PostgreSQL or SQLite (default: ${DEFAULT_TABLE})`);
+    .option('--table <NAME>', `table in PostgreSQL, MySQL or SQLite (default: ${DEFAULT_TABLE})`);
 }
 
-const WANTED = 'wanted redis://…, rediss://…, postgres://…, lmdb:PATH or sqlite:PATH';
+const WANTED = 'wanted redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH or sqlite:PATH';
 /** How long connecting may take. */
 const CONNECT_MS = 5000;
 const RECONNECT_MS = 500;
@@ -53,6 +53,7 @@ export async function openStore(
   if (isLasting && address === 'memory:') return openMemory();
   if (/^rediss?:\/\//.test(address)) return openRedis(address, prefix, isLasting);
   if (/^postgres(?:ql)?:\/\//.test(address)) return openPostgres(address, table, isLasting);
+  if (address.startsWith('mysql://')) return openMysql(address, table, isLasting);
   throw usageError(`Cannot open the store ${JSON.stringify(withoutPassword(address))}: ${WANTED}`);
 }
 
@@ -237,6 +238,43 @@ async function openPostgres(
   pool.on('error', () => {});
   const { postgresStore } = await entry<typeof import('../store/postgres.js')>('postgres');
   const store = postgresStore({ pool, ...(table === undefined ? {} : { table }) });
+  await connecting(address, () => (isLasting ? store.migrate() : pool.query('SELECT 1')));
+  return {
+    store,
+    async close() {
+      await store.close();
+      await pool.end();
+    },
+  };
+}
+
+interface Mysql {
+  default: { createPool(options: object): { promise(): MysqlPool } };
+}
+interface MysqlPool {
+  execute(sql: string): Promise<unknown>;
+  query(sql: string): Promise<unknown>;
+  getConnection(): Promise<unknown>;
+  end(): Promise<void>;
+}
+
+async function openMysql(
+  address: string,
+  table: string | undefined,
+  isLasting: boolean,
+): Promise<OpenedStore> {
+  const { module } = await client<Mysql>('mysql2');
+  const pool = await connecting(address, async () =>
+    module.default
+      .createPool({
+        uri: address,
+        connectionLimit: isLasting ? POOL_SIZE : 1,
+        connectTimeout: CONNECT_MS,
+      })
+      .promise(),
+  );
+  const { mysqlStore } = await entry<typeof import('../store/mysql.js')>('mysql');
+  const store = mysqlStore({ pool, ...(table === undefined ? {} : { table }) });
   await connecting(address, () => (isLasting ? store.migrate() : pool.query('SELECT 1')));
   return {
     store,

@@ -18,7 +18,7 @@ import { exchangeOptions } from '../response/options.js';
 export const proxyFlags = /* @__PURE__ */ specs(() => ({
   /** The API that requests are sent to. If this URL has a path, it is put in front of the path of every request. */
   upstream: required(text({})),
-  /** The store of the responses: redis://…, rediss://…, postgres://…, lmdb:PATH, sqlite:PATH or memory:. */
+  /** The store of the responses: redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH, sqlite:PATH or memory:. */
   store: text({ default: 'memory:' }),
   /**
    * Prefix of the keys in Redis.
@@ -26,7 +26,7 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
    */
   prefix: text({}),
   /**
-   * Table in PostgreSQL.
+   * Table in PostgreSQL, MySQL or SQLite.
    * @defaultValue that of [`postgresStore`](stores.md#which-options-are-there)
    */
   table: text({}),

@@ -3,9 +3,9 @@ export const PROXY_SENTENCES = {
   upstream:
     'The API that requests are sent to. If this URL has a path, it is put in front of the path of every request.',
   store:
-    'The store of the responses: redis://…, rediss://…, postgres://…, lmdb:PATH, sqlite:PATH or memory:.',
+    'The store of the responses: redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH, sqlite:PATH or memory:.',
   prefix: 'Prefix of the keys in Redis.',
-  table: 'Table in PostgreSQL.',
+  table: 'Table in PostgreSQL, MySQL or SQLite.',
   port: 'The port that the proxy listens on.',
   host: 'The address that the proxy listens on; only this machine can reach the default.',
   metricsPort:

@@ -12,8 +12,9 @@ const DEFAULT_LIMIT = 100;
 
 const HELP = `
 A store is redis://HOST:PORT, rediss://…, postgres://USER@HOST/DATABASE,
-lmdb:PATH or sqlite:PATH. It needs the package of its client: redis or ioredis,
-pg, or lmdb. SQLite needs better-sqlite3 or libsql before Node.js 22.13.
+mysql://USER@HOST/DATABASE, lmdb:PATH or sqlite:PATH. It needs the package of
+its client: redis or ioredis, pg, mysql2, or lmdb. SQLite needs better-sqlite3
+or libsql before Node.js 22.13.
 
 Examples:
   samekey store ls --store redis://localhost:6379

@@ -59,6 +59,13 @@ export interface IdempotentFetch extends PlatformFetch {
   close(): Promise<void>;
 }
 
+/**
+ * The platform's own `fetch`: nothing of this module could be in it yet. It calls no code of the program,
+ * so its runs need no look for deadlocks, which slows down every promise of Node 20 and 22: a call of
+ * 2 KB takes 150 µs less there.
+ */
+const PLATFORM_FETCH = globalThis.fetch;
+
 /** Request headers for samekey alone. They are not sent upstream. */
 const FRESH = 'samekey-fresh';
 const SAMPLE = 'samekey-sample';
@@ -112,6 +119,7 @@ class Sender {
   /** Sends requests that pass through, and all others. */
   readonly #fetch: FetchFunction;
   readonly #sender: FetchFunction;
+  readonly #isSentByPlatform: boolean;
   readonly #methods: ReadonlySet<string>;
   readonly #header: KeyHeader;
   readonly #keys: RequestKeys;
@@ -127,6 +135,7 @@ class Sender {
     // A platform's `fetch` must not be called as a method of this object.
     this.#fetch = (input, init) => fetch(input, init);
     this.#sender = senderOf(fetch);
+    this.#isSentByPlatform = fetch === PLATFORM_FETCH;
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#header = new KeyHeader(settings);
     this.#keys = new RequestKeys(settings, settings.headerName);
@@ -179,6 +188,7 @@ class Sender {
       fresh: /^(?:1|true)$/i.test(given.get(FRESH) ?? ''),
       signal,
       isStored: !isState,
+      isSentByPlatform: this.#isSentByPlatform,
       traceparent: given.get('traceparent') ?? undefined,
       onStart: this.#settings.waitUntil,
       send: async (abort) => {

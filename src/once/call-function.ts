@@ -3,7 +3,7 @@ import type { Alarm, Alarms } from './alarms.js';
 import { jsonCodec, richCodec } from './codec.js';
 import { type OnceError, timedOut, UnstorableResultError } from './errors.js';
 import type { OnceSettings } from './options.js';
-import { encodeError, type StoredResult } from './stored-result.js';
+import { decodeResult, encodeError, type StoredResult } from './stored-result.js';
 
 /** The argument of the function. */
 export interface OnceContext {
@@ -17,9 +17,17 @@ export interface OnceContext {
   readonly fencingToken: number;
 }
 
-/** A function ended with a value, or with an error that is stored. */
+/**
+ * A function ended with a value, or with an error that is stored. `own` returns the value as duplicates
+ * receive it; `value` is the function's own.
+ */
 export type EndedWithResult =
-  | { readonly type: 'done'; readonly result: StoredResult; readonly own: () => unknown }
+  | {
+      readonly type: 'done';
+      readonly result: StoredResult;
+      readonly own: () => unknown;
+      readonly value: unknown;
+    }
   | {
       readonly type: 'stored';
       readonly result: StoredResult;
@@ -103,9 +111,30 @@ const isThenable = (value: unknown): boolean =>
 
 function endedWith(key: string, value: unknown, settings: OnceSettings): Ended {
   try {
-    return { type: 'done', result: encodeResult(key, value, settings), own: () => value };
+    const result = encodeResult(key, value, settings);
+    return { type: 'done', result, own: () => decoded(key, value, result, settings), value };
   } catch (error) {
     return { type: 'free', error };
+  }
+}
+
+/**
+ * Decodes the result for the caller whose function ran: a duplicate would otherwise receive another
+ * value, such as the text of a `Date`.
+ */
+function decoded(
+  key: string,
+  value: unknown,
+  result: StoredResult,
+  { codec }: OnceSettings,
+): unknown {
+  // JSON returns a text as it is. That of a long answer would take as long as to write it.
+  if (codec === jsonCodec && typeof value === 'string') return value;
+  try {
+    return decodeResult(result, codec);
+  } catch (error) {
+    // The function has run, so its caller must not lose the value to a fault of the codec.
+    throw unstorable(key, `the codec "${codec.name}" cannot read what it wrote`, value, error);
   }
 }
 
@@ -169,13 +198,8 @@ export function encodeResult(
     // The user's codec may reuse the memory of its bytes.
     if (codec !== jsonCodec && codec !== richCodec) payload = new Uint8Array(payload);
   } catch (error) {
-    throw new UnstorableResultError(
-      'SAMEKEY_UNSTORABLE',
-      key,
-      `the codec "${codec.name}" cannot write it: ${error instanceof Error ? error.message : String(error)}`,
-      value,
-      error,
-    );
+    const wanted = codec === jsonCodec ? ', wanted JSON, or a codec such as richCodec' : '';
+    throw unstorable(key, `the codec "${codec.name}" cannot write it`, value, error, wanted);
   }
   if (payload.length > maxResultBytes) {
     throw new UnstorableResultError(
@@ -186,4 +210,21 @@ export function encodeResult(
     );
   }
   return { state: 'done', codec: codec.name, payload };
+}
+
+function unstorable(
+  key: string,
+  what: string,
+  value: unknown,
+  error: unknown,
+  wanted = '',
+): UnstorableResultError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new UnstorableResultError(
+    'SAMEKEY_UNSTORABLE',
+    key,
+    `${what}: ${message}${wanted}`,
+    value,
+    error,
+  );
 }

@@ -1,5 +1,6 @@
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { isKey } from '../index.js';
+import { duration, LONGEST_TTL_MS, shown } from '../options/spec.js';
 import type { AbortSource } from './abort.js';
 import { faultOfChosenKey, MAX_KEY_CHARACTERS } from './chosen-key.js';
 
@@ -13,6 +14,11 @@ export interface CallOptions {
   readonly fresh?: boolean;
   /** W3C Trace Context of the call, for events. */
   readonly traceparent?: string;
+  /**
+   * How long the result is stored, in milliseconds, if this call runs the function: instead of the `ttlMs`
+   * of `createOnce`. The value of a duplicate changes nothing.
+   */
+  readonly ttlMs?: number;
 }
 
 /** The options of a call from a layer above. */
@@ -20,7 +26,8 @@ export type InnerCallOptions = {
   readonly [Name in keyof Omit<CallOptions, 'signal'>]?: CallOptions[Name] | undefined;
 } & { readonly signal?: AbortSource | undefined };
 
-const MEMBERS = ['signal', 'fingerprint', 'fresh', 'traceparent'];
+const MEMBERS = ['signal', 'fingerprint', 'fresh', 'traceparent', 'ttlMs'];
+const TTL = /* @__PURE__ */ duration({ min: 1, max: LONGEST_TTL_MS });
 
 /**
  * Checks a key: one that samekey made, or one that the caller chose.
@@ -64,12 +71,20 @@ export function checkCall(key: string, fn: unknown, options: InnerCallOptions): 
   }
   if (options === NO_OPTIONS) return;
   requireMembers(options, MEMBERS, 'options of the call');
-  const { fingerprint } = options;
+  const { fingerprint, ttlMs } = options;
   if (fingerprint !== undefined && typeof fingerprint !== 'string') {
     fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
       `Cannot run ${key}: fingerprint is ${nameOf(fingerprint)}, wanted text such as another key`,
+    );
+  }
+  const fault = ttlMs === undefined ? undefined : TTL.faultOf(ttlMs);
+  if (fault !== undefined) {
+    fail(
+      fault[0],
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot run ${key}: ttlMs is ${shown(ttlMs)}, wanted ${TTL.wanted}`,
     );
   }
 }

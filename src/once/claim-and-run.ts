@@ -6,7 +6,7 @@
 import { monotonicMs, randomUuid } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, StoreRecord } from '../store/store.js';
 import { isAnother, isUnknown } from '../store/transition.js';
-import { encodeResult, type RunContext } from './call-function.js';
+import { type EndedWithResult, encodeResult, type RunContext } from './call-function.js';
 import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
 import type { GuardedStore } from './guarded-store.js';
 import type { OnceSettings } from './options.js';
@@ -19,6 +19,8 @@ export interface RunPlan {
   readonly fn: (context: RunContext) => unknown;
   readonly fingerprint: string | undefined;
   readonly fresh: boolean;
+  /** How long the result is stored. */
+  readonly ttlMs: number;
 }
 
 /** All callers of a run have aborted before it ran anything. */
@@ -27,8 +29,8 @@ export class Abandoned extends Error {}
 /** The outcome of a run, for all its callers. */
 export interface RunOutcome {
   readonly result: StoredResult;
-  /** Returns the function's own value, or throws its error, if it ran here. */
-  readonly own: (() => unknown) | undefined;
+  /** The end of the function, if it ran here. */
+  readonly ended: EndedWithResult | undefined;
   readonly outcome: 'executed' | 'joined' | 'replayed';
   /** Whether the store has the result. If not, later callers do not receive it. */
   readonly isStored: boolean;
@@ -73,14 +75,15 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
       const request: ClaimRequest = {
         owner: newOwner(),
         leaseMs: settings.leaseMs,
-        ttlMs: unfinishedTtlMs(settings),
+        ttlMs: unfinishedTtlMs(plan.ttlMs, settings),
         fingerprint: plan.fingerprint,
         takeUnknown: settings.onUnknown === 'retry' || decided !== undefined,
         takeFinished,
       };
       let answer: ClaimResult;
       try {
-        const asked = store.claim(key, request);
+        const canRun = settings.onStoreError === 'run' && !hasAnswer;
+        const asked = canRun ? store.claimUnlessSilent(key, request) : store.claim(key, request);
         if (asked instanceof Promise) {
           answer = await asked;
         } else {
@@ -222,7 +225,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  * The time to live of a running record, whose owner may crash. If `onUnknown` must decide about it, it
  * stays for years; with `'retry'` it stays as long as attempts are counted.
  */
-function unfinishedTtlMs({ onUnknown, ttlMs, leaseMs }: OnceSettings): number {
+function unfinishedTtlMs(ttlMs: number, { onUnknown, leaseMs }: OnceSettings): number {
   return onUnknown === 'retry' ? Math.max(ttlMs, 2 * leaseMs) : Math.max(ttlMs, 3660 * DAY_MS);
 }
 
@@ -271,10 +274,10 @@ async function decide(
 }
 
 function toOutcome(run: RunResult, startedAt: number): RunOutcome {
-  const { result, own, isStored, fingerprint, ageMs, leftMs } = run;
-  const outcome = own === undefined ? 'joined' : 'executed';
+  const { result, ended, isStored, fingerprint, ageMs, leftMs } = run;
+  const outcome = ended === undefined ? 'joined' : 'executed';
   const waitedMs = monotonicMs() - startedAt;
-  return { result, own, isStored, outcome, fingerprint, waitedMs, ageMs, leftMs };
+  return { result, ended, isStored, outcome, fingerprint, waitedMs, ageMs, leftMs };
 }
 
 function replay(
@@ -286,7 +289,7 @@ function replay(
 ): RunOutcome {
   return {
     result,
-    own: undefined,
+    ended: undefined,
     isStored: true,
     outcome: hasWaited ? 'joined' : 'replayed',
     fingerprint,

@@ -13,11 +13,12 @@ export interface Codec {
 }
 
 /**
- * JSON, and `undefined` for a function that returns nothing. Values that JSON would change silently
- * (`NaN`, a `Map`, bytes, `undefined` in an array) are refused. An object with a `toJSON` method, such
- * as a `Date`, is decoded as the value of that method.
+ * JSON, and `undefined` for a function that returns nothing. Values that JSON would lose (`NaN`, a
+ * `BigInt`, a `Map`, bytes, `undefined` in an array) are refused. Every caller, the first one too,
+ * receives what JSON returns: the value of `toJSON` for an object that has this method, such as a
+ * `Date`, an object without its `undefined` members, and 0 for -0.
  */
-export const jsonCodec: Codec = {
+export const jsonCodec: Codec & { readonly name: 'json' } = {
   name: 'json',
   encode(value) {
     if (value === undefined) return new Uint8Array();

@@ -1,5 +1,5 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
-import type { StoreRecord } from '../store/store.js';
+import type { Store, StoreRecord } from '../store/store.js';
 
 /** An error of `once` itself, not of the function it runs. */
 export class OnceError extends Error {
@@ -74,14 +74,37 @@ export const leaseLost = (
     more,
   );
 
-/** A store operation failed. */
-export const storeFailed = (key: string, action: string, cause: unknown) =>
+/**
+ * A store operation failed. The code is part of the message, because what wraps the error, such as the
+ * SDK of a provider, often shows nothing else of it.
+ */
+export const storeFailed = (
+  key: string,
+  action: string,
+  { name, address }: Pick<Store, 'name' | 'address'>,
+  cause: unknown,
+) =>
   new OnceError(
     'SAMEKEY_STORE',
     key,
-    `Cannot ${action} ${key}: the store failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    `Cannot ${action} ${key}: the store ${name}${typeof address === 'string' ? ` at ${withoutPassword(address)}` : ''} failed: ${withoutPassword(reasonOf(cause))} (SAMEKEY_STORE)`,
     { cause },
   );
+
+/** Returns why a store failed. The error of a connection to several addresses of a host has no message. */
+function reasonOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return String(error);
+  const { message, errors, code, name } = error as Partial<AggregateError> & { code?: unknown };
+  if (typeof message === 'string' && message.trim() !== '') return message;
+  if (Array.isArray(errors) && errors.length > 0) {
+    return [...new Set(errors.map(reasonOf))].join('; ');
+  }
+  return typeof code === 'string' ? code : (name ?? 'no reason was given');
+}
+
+/** Removes the user and the password of every address in a text. */
+const withoutPassword = (text: string): string =>
+  text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, '$1');
 
 /** The function did not settle within `timeoutMs`. */
 export const timedOut = (key: string, timeoutMs: number) =>

@@ -1,8 +1,10 @@
 import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
 import { atOnce } from '../store/at-once.js';
 import type { ClaimRequest, ClaimResult, Completion, Store, StoreRecord } from '../store/store.js';
+import { isWatchInRequest } from '../store/watch-in-request.js';
 import { Alarms } from './alarms.js';
-import { storeFailed } from './errors.js';
+import { breakerOf } from './breaker.js';
+import { type OnceError, storeFailed } from './errors.js';
 import type { OnceSettings } from './options.js';
 import { RENEWALS_PER_LEASE } from './options.js';
 import { ReleaseQueue } from './release-queue.js';
@@ -52,8 +54,9 @@ export class GuardedStore {
     key: string,
     request: ClaimRequest,
     onLost?: () => void,
+    limitMs = this.#settings.storeTimeoutMs,
   ): ClaimResult | Promise<ClaimResult> {
-    const timeoutMs = Math.min(this.#settings.storeTimeoutMs, request.leaseMs);
+    const timeoutMs = Math.min(limitMs, request.leaseMs);
     const store = this.#store;
     const onFailed = (error: unknown) => {
       const failure = this.#failureOf(key, 'claim', timeoutMs, error);
@@ -72,9 +75,33 @@ export class GuardedStore {
       }
     }
     const onLate = ({ claimed }: ClaimResult) => {
+      breakerOf(store).close();
       if (claimed) lose();
     };
     return this.#within(timeoutMs, () => store.claim(key, request), onLate, onFailed);
+  }
+
+  /** `claim` for a caller that runs without the store if it fails, and so does not wait for a silent one. */
+  claimUnlessSilent(key: string, request: ClaimRequest): ClaimResult | Promise<ClaimResult> {
+    const { storeTimeoutMs } = this.#settings;
+    const breaker = breakerOf(this.#store);
+    const limitMs = breaker.limitMs(storeTimeoutMs);
+    if (limitMs === 0)
+      return Promise.reject(this.#storeFailed(key, 'claim', breaker.failure?.cause));
+    const askedAt = monotonicMs();
+    const asked = this.claim(key, request, undefined, limitMs);
+    if (!(asked instanceof Promise)) return asked;
+    return asked.then(
+      (answer) => {
+        breaker.close();
+        return answer;
+      },
+      (error) => {
+        const { cause } = error as Error;
+        breaker.open(cause, askedAt, storeTimeoutMs);
+        throw error;
+      },
+    );
   }
 
   /** `onLate` is called with an answer that arrives after the timeout. */
@@ -155,14 +182,15 @@ export class GuardedStore {
 
   /** Returns a function that ends watching, or `undefined` if the store cannot notify. */
   async watch(key: string, notify: () => void): Promise<(() => void) | undefined> {
+    const { watch } = this.#store;
     // On such a platform the subscription would end with the request, and could not wake another one.
-    if (this.#store.watch === undefined || isBoundToRequest()) return undefined;
+    if (watch === undefined || (isBoundToRequest() && !isWatchInRequest(watch))) return undefined;
     try {
       return await this.#guard(
         key,
         'watch',
         this.#settings.storeTimeoutMs,
-        async () => this.#store.watch?.(key, notify),
+        async () => watch.call(this.#store, key, notify),
         (end) => end?.(),
       );
     } catch {
@@ -194,7 +222,11 @@ export class GuardedStore {
     // A store fails after `storeTimeoutMs`. A shorter timeout does not show that it failed.
     const isEarly = error instanceof NoAnswerError && timeoutMs < this.#settings.storeTimeoutMs;
     if (!isEarly) this.#onError(key, action, error);
-    return storeFailed(key, action, error);
+    return this.#storeFailed(key, action, error);
+  }
+
+  #storeFailed(key: string, action: StoreAction, error: unknown): OnceError {
+    return storeFailed(key, action, this.#store, error);
   }
 
   /** Settles with the answer, or rejects with `toFailure` of the store's error or of a `NoAnswerError`. */

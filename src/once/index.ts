@@ -12,6 +12,7 @@ export {
 } from './config.js';
 export { OnceError, UnstorableResultError } from './errors.js';
 export type { Layer, OnceEvent, Saved } from './events.js';
+export type { Jsonified } from './jsonified.js';
 export { createOnce, type Once } from './once.js';
 export type { CacheOptions, OnceOptions, Reconciliation, UnknownDecision } from './options.js';
 export type { Detailed, OnceStats } from './runner.js';

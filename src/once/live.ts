@@ -28,6 +28,8 @@ export interface LiveFunction<S extends Subscriber = Subscriber> {
   readonly isOpen: boolean;
   /** Whether the value is known to fail, or not to be stored. */
   readonly hasFailed: boolean;
+  /** Whether its function may call `once` itself, and so wait for itself. */
+  readonly mayCallOnce: boolean;
   /** The error for a new caller if the beginning of the value is no longer in memory. */
   refuseSubscriber(): Error | undefined;
   /** Adds a caller. Calls `onEnd` once, when the caller has read everything or has cancelled. */

@@ -2,18 +2,30 @@ import { readOptions } from '../options/read.js';
 import type { StoreRecord } from '../store/store.js';
 import type { CallOptions } from './call.js';
 import type { OnceContext } from './call-function.js';
+import type { Codec, jsonCodec } from './codec.js';
+import type { Jsonified } from './jsonified.js';
 import { type OnceOptions, onceOptions } from './options.js';
 import { type Detailed, OnceRunner, type OnceStats, type RunFunction } from './runner.js';
 
-/** Runs a function at most once per key. */
-export interface Once {
-  <T>(key: string, fn: (context: OnceContext) => T | Promise<T>, options?: CallOptions): Promise<T>;
+/** The type of a result of the type `T`: that of JSON, unless the codec is `Exact`. */
+type Result<T, Exact extends boolean> = Exact extends true ? T : Jsonified<T>;
+
+/**
+ * Runs a function at most once per key. Every caller receives the result as the codec returns it: with
+ * the default, as JSON. `Exact` stands for a codec of the program, which returns values as they were.
+ */
+export interface Once<Exact extends boolean = false> {
+  <T>(
+    key: string,
+    fn: (context: OnceContext) => T | Promise<T>,
+    options?: CallOptions,
+  ): Promise<Result<T, Exact>>;
   /** The same, with the origin of the result. */
   detailed<T>(
     key: string,
     fn: (context: OnceContext) => T | Promise<T>,
     options?: CallOptions,
-  ): Promise<Detailed<T>>;
+  ): Promise<Detailed<Result<T, Exact>>>;
   /** Removes a result, or a record of unknown outcome. Returns `false` if there is no such record, or the key is running. */
   evict(key: string): Promise<boolean>;
   /** Returns the record in the store. */
@@ -37,15 +49,18 @@ export interface Once {
  * await Promise.all([once(key, call), once(key, call), once(key, call)]);
  * calls; // 1
  */
-export function createOnce(options: OnceOptions): Once {
+export function createOnce(options: OnceOptions & { readonly codec: typeof jsonCodec }): Once;
+export function createOnce(options: OnceOptions & { readonly codec: Codec }): Once<true>;
+export function createOnce(options: OnceOptions): Once;
+export function createOnce(options: OnceOptions): Once<boolean> {
   const onces = new OnceRunner(readOptions(onceOptions, options, 'options of createOnce'));
   const once = (key: string, fn: RunFunction, options?: CallOptions) =>
     onces.value(key, fn, options);
   return Object.assign(once, {
-    detailed: onces.detailed.bind(onces) as Once['detailed'],
+    detailed: onces.detailed.bind(onces),
     evict: (key: string) => onces.evict(key),
     inspect: (key: string) => onces.inspect(key),
     stats: () => onces.stats(),
     close: () => onces.close(),
-  }) as Once;
+  }) as unknown as Once<boolean>;
 }

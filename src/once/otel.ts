@@ -29,7 +29,7 @@ export interface Telemetry {
   /** For `createOnce({ onEvent })`, `idempotentFetch({ onEvent })` and the middleware of a server. */
   readonly onEvent: (event: OnceEvent | OtherEvent) => void;
   /** The same `once`, with a span for every call. */
-  observe(once: Once): Once;
+  observe<O extends Once<boolean>>(once: O): O;
   /**
    * The same `fetch`, handler or middleware, with a span for every request. A request to an address
    * carries the span in its `traceparent`.
@@ -147,7 +147,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
   }
 
   async function observed<T>(
-    once: Once,
+    once: Once<boolean>,
     key: string,
     fn: (context: OnceContext) => T | Promise<T>,
     call: CallOptions = {},
@@ -166,7 +166,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
         ...(traceparent !== undefined && { traceparent }),
       });
       span.setAttributes({ 'samekey.outcome': result.outcome, 'samekey.layer': result.layer });
-      return result;
+      return result as Detailed<T>;
     } catch (error) {
       recordFailure(span, error);
       throw error;
@@ -226,7 +226,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
 
   return {
     onEvent,
-    observe(once: Once | Requesting): never {
+    observe(once: Once<boolean> | Requesting): never {
       if (!('detailed' in once)) return observedRequests(once as never) as never;
       const detailed = <T>(
         key: string,

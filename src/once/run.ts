@@ -22,8 +22,8 @@ import { type Written, writeOutcome } from './write.js';
 export interface RunResult {
   /** The result as duplicates receive it. */
   readonly result: StoredResult;
-  /** Returns the function's own value, or throws its error. Missing if another owner ran it. */
-  readonly own?: () => unknown;
+  /** The end of the function. Missing if another owner ran it. */
+  readonly ended?: EndedWithResult;
   /** Whether the store has the result. If not, only the callers that wait now receive it. */
   readonly isStored: boolean;
   /** The fingerprint of the payload that the function ran for. */
@@ -44,6 +44,8 @@ export interface RunTools {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly abort: LazyAbort;
+  /** How long the result is stored. */
+  readonly ttlMs: number;
   /** Alarms after a third of `leaseMs`. */
   readonly renewals: Alarms;
   /** Alarms after `timeoutMs`. */
@@ -132,7 +134,7 @@ export class ClaimedRun {
   ): RunResult | Promise<RunResult> {
     if (written.type !== 'written') return this.#concludeUnwritten(ended, written, durationMs);
     this.#lease.stop();
-    const leftMs = this.#tools.settings.ttlMs - written.writtenForMs;
+    const leftMs = this.#tools.ttlMs - written.writtenForMs;
     return this.#deliver(ended, durationMs, true, leftMs);
   }
 
@@ -146,11 +148,11 @@ export class ClaimedRun {
       written.type === 'lost' ||
       (written.type === 'unwritten' && !lease.isCertain && (await this.#hasOtherOwner()));
     if (isLost) {
-      return this.#lose(ended.type === 'done' ? { value: ended.own() } : { cause: ended.error });
+      return this.#lose(ended.type === 'done' ? { value: ended.value } : { cause: ended.error });
     }
     if (written.type === 'full') {
       const error =
-        ended.type === 'done' ? storeFull(this.#key, ended.own(), written.cause) : ended.error;
+        ended.type === 'done' ? storeFull(this.#key, ended.value, written.cause) : ended.error;
       this.#emitFailed(error, durationMs, false, false);
       await this.#release();
       throw error;
@@ -172,9 +174,8 @@ export class ClaimedRun {
     } else {
       this.#emitFailed(ended.error, durationMs, isStored, false);
     }
-    const { result, own } = ended;
     const { fingerprint } = this.#claim.request;
-    return { result, own, isStored, fingerprint, ageMs: 0, leftMs };
+    return { result: ended.result, ended, isStored, fingerprint, ageMs: 0, leftMs };
   }
 
   #emitFailed(error: unknown, durationMs: number, stored: boolean, unknown: boolean): void {
@@ -237,8 +238,7 @@ export async function runUnprotected(
   const durationMs = monotonicMs() - startedAt;
   if (ended.type === 'done') {
     tools.emit({ type: 'executed', attempt: 1, fencingToken: 0, durationMs, kept: false });
-    const { result, own } = ended;
-    return { result, own, isStored: false, fingerprint, ageMs: 0, leftMs: 0 };
+    return { result: ended.result, ended, isStored: false, fingerprint, ageMs: 0, leftMs: 0 };
   }
   const { type, error } = ended;
   const unknown = type === 'unknown' || type === 'unsettled';

@@ -196,13 +196,13 @@ export class OnceRunner implements SharedRunHost {
     caller: Awaited | undefined,
     inCache: CachedResult | undefined,
   ): Promise<R> {
-    const { fingerprint, fresh = false } = options;
+    const { fingerprint, fresh = false, ttlMs = this.settings.ttlMs } = options;
     const calledAt = monotonicMs();
     for (let found = inCache; ; found = this.#cache.get(key)) {
       const cached = this.#look(key, options, found);
       if (cached !== undefined) return give(this.#replay(key, cached, options));
       const shared = this.#runToJoin(key);
-      const run = shared ?? this.#start({ key, fingerprint, fresh, fn }, options, liveCall);
+      const run = shared ?? this.#start({ key, fingerprint, fresh, ttlMs, fn }, options, liveCall);
       let answer: WaiterAnswer;
       try {
         answer = await (shared === undefined
@@ -422,9 +422,9 @@ export class OnceRunner implements SharedRunHost {
 
   /** Answers the caller that started the run. */
   #deliver<T>(key: string, settled: RunOutcome, { traceparent }: InnerCallOptions): Detailed<T> {
-    const { outcome, result, own, ageMs, waitedMs } = settled;
-    const layer = own === undefined ? 'store' : 'process';
-    if (own !== undefined) return { value: own() as T, outcome, layer, ageMs };
+    const { outcome, result, ended, ageMs, waitedMs } = settled;
+    const layer = ended === undefined ? 'store' : 'process';
+    if (ended !== undefined) return { value: ended.own() as T, outcome, layer, ageMs };
     const event =
       outcome === 'joined'
         ? ({ type: outcome, layer, waitedMs, joinedTraceparent: undefined } as const)
@@ -456,8 +456,8 @@ export class OnceRunner implements SharedRunHost {
       this.#tell(key, traceparent, event);
       return;
     }
-    const savedBy = ({ own, result }: RunOutcome) =>
-      this.#savedBy(own === undefined ? decodeResult(result, settings.codec) : own());
+    const savedBy = ({ ended, result }: RunOutcome) =>
+      this.#savedBy(ended?.type === 'done' ? ended.value : decodeResult(result, settings.codec));
     const told = run.settled
       .then(savedBy)
       .catch(ignore)

@@ -41,6 +41,7 @@ export class SharedRun implements RunTools {
   readonly key: string;
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
+  readonly ttlMs: number;
   /** The outcome. On a platform that binds promises to requests it may never settle: see `untilSettled`. */
   settled!: Promise<RunOutcome>;
   /** The function, if callers read its value while the value arrives. */
@@ -81,18 +82,20 @@ export class SharedRun implements RunTools {
     this.key = plan.key;
     this.fingerprint = plan.fingerprint;
     this.traceparent = traceparent;
+    this.ttlMs = plan.ttlMs;
     this.#host = host;
     this.live = live;
     this.#onEnded = onEnded;
   }
 
   /** Claims the key, and so on. The function is called later than this. */
-  start({ key, fn, fingerprint, fresh }: RunPlan): void {
+  start(plan: RunPlan): void {
     if (isBoundToRequest()) this.#heartbeat = new Heartbeat(this.settings.leaseMs);
     const { live } = this;
+    const { fn } = plan;
     if (live === undefined) {
       const run = (context: RunContext) => inRun(this, fn, context);
-      this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
+      this.settled = runUnderClaim({ ...plan, fn: run }, this);
       return;
     }
     let onArriving = () => {
@@ -100,9 +103,9 @@ export class SharedRun implements RunTools {
       this.#settleWaiters(undefined);
     };
     const finishLater = (work: Promise<unknown>) => this.finishLater(work);
-    const run = (context: RunContext) =>
-      inRun(this, () => live.run(context, onArriving, finishLater));
-    this.settled = runUnderClaim({ key, fingerprint, fresh, fn: run }, this);
+    const call = (context: RunContext) => live.run(context, onArriving, finishLater);
+    const run = live.mayCallOnce ? (context: RunContext) => inRun(this, call, context) : call;
+    this.settled = runUnderClaim({ ...plan, fn: run }, this);
     if (this.#heartbeat === undefined) return;
     this.#answered = new Promise((resolve, reject) => {
       onArriving = () => resolve(undefined);

@@ -4,6 +4,7 @@ import { readOptions } from '../options/read.js';
 import { instance, type OptionsOf, specs, value } from '../options/spec.js';
 import { memoryStore } from '../store/memory.js';
 import type { OnceContext } from './call-function.js';
+import type { Jsonified } from './jsonified.js';
 import { createOnce, type Once } from './once.js';
 import { onceOptions } from './options.js';
 
@@ -20,7 +21,7 @@ const toolOptions = /* @__PURE__ */ specs(() => ({
    * The `once` that runs the tool.
    * @defaultValue one of its own, on a `memoryStore()`
    */
-  once: instance<Once>('what createOnce returns', 'detailed', 'evict'),
+  once: instance<Once<boolean>>('what createOnce returns', 'detailed', 'evict'),
   /** How long a result is replayed, by a `once` of the tool's own. */
   ttlMs: onceOptions.ttlMs,
 }));
@@ -60,8 +61,18 @@ export interface OnceTool<A, R> {
 export function onceTool<A, R>(
   name: string,
   fn: (args: A, context: OnceContext) => R | Promise<R>,
+  options: ToolOptions & { readonly once: Once<true> },
+): OnceTool<A, R>;
+export function onceTool<A, R>(
+  name: string,
+  fn: (args: A, context: OnceContext) => R | Promise<R>,
+  options?: ToolOptions,
+): OnceTool<A, Jsonified<R>>;
+export function onceTool<A, R>(
+  name: string,
+  fn: (args: A, context: OnceContext) => R | Promise<R>,
   options: ToolOptions = {},
-): OnceTool<A, R> {
+): OnceTool<A, R | Jsonified<R>> {
   if (typeof name !== 'string' || name === '' || typeof fn !== 'function') {
     const what = typeof fn === 'function' ? `its name is ${nameOf(name)}` : `it is ${nameOf(fn)}`;
     fail(
@@ -72,7 +83,7 @@ export function onceTool<A, R>(
   }
   const settings = readOptions(toolOptions, options, 'options of onceTool');
   const { identity = {}, ttlMs } = settings;
-  const once = settings.once ?? createOnce({ store: memoryStore(), ttlMs });
+  const once: Once<boolean> = settings.once ?? createOnce({ store: memoryStore(), ttlMs });
   const scopes = identity.scope === undefined ? [] : [identity.scope].flat();
   const toolIdentity = defineIdentity({ ...identity, scope: ['tool', name, ...scopes] });
   let hits = 0;

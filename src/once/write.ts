@@ -18,7 +18,7 @@ export type Written =
   /** The store has no room for it, and never will. */
   | { readonly type: 'full'; readonly cause: unknown };
 
-type WriteTools = Pick<RunTools, 'settings' | 'store' | 'isEvicted' | 'finishLater'>;
+type WriteTools = Pick<RunTools, 'settings' | 'store' | 'ttlMs' | 'isEvicted' | 'finishLater'>;
 
 /**
  * Writes the outcome of a run. If the store fails, the write is repeated for one lease and no longer,
@@ -68,9 +68,9 @@ class Write {
 
   /** Sends the outcome once. */
   send(timeoutMs: number): boolean | Promise<boolean> {
-    const { store, settings } = this.#tools;
+    const { store, ttlMs } = this.#tools;
     const { state, codec, payload } = this.#result;
-    const completion = { state, codec, payload, ttlMs: settings.ttlMs };
+    const completion = { state, codec, payload, ttlMs };
     return store.complete(this.#key, this.#owner, completion, timeoutMs, (late) => {
       if (late) this.#succeed();
     });
@@ -118,7 +118,7 @@ class Write {
     try {
       if (await answer) return this.#succeed();
       // An earlier write may have succeeded without a reply, and was then evicted or has expired.
-      if (tools.isEvicted || monotonicMs() - this.#startedAt >= tools.settings.ttlMs) {
+      if (tools.isEvicted || monotonicMs() - this.#startedAt >= tools.ttlMs) {
         return this.#end({ type: 'unwritten' });
       }
       // The store may have lost the record: after a restart, or by its own eviction.

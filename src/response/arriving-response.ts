@@ -98,6 +98,8 @@ export class ResponseSubscriber implements Subscriber {
 /** The request to send. */
 interface SendPlan {
   readonly key: string;
+  /** Whether only code of the platform runs while the response is awaited. */
+  readonly isSentByPlatform?: boolean;
   send(abort: LazyAbort): Promise<ResponseData>;
 }
 
@@ -119,6 +121,10 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   constructor(plan: SendPlan, rules: ResponseRules) {
     this.#plan = plan;
     this.#rules = rules;
+  }
+
+  get mayCallOnce(): boolean {
+    return !this.#plan.isSentByPlatform;
   }
 
   get isOpen(): boolean {

@@ -24,6 +24,8 @@ export interface ExchangePlan {
   readonly traceparent?: string | undefined;
   /** Whether the response may be stored. Otherwise equal requests join it while it is in progress. */
   readonly isStored?: boolean;
+  /** Whether `send` calls only the platform: no code that could send the same request, and wait for itself. */
+  readonly isSentByPlatform?: boolean;
   /** Called if this caller is the first, with a promise that resolves when the work is done. */
   readonly onStart?: ((settled: Promise<void>) => void) | undefined;
   /** Called then, too, for a caller that needs no such promise. */
@@ -141,9 +143,7 @@ function exchangedOf(
   const { body, ...stored } = answer.value;
   const isSame = url !== undefined && withoutQuery(url) === stored.url;
   const head = isSame ? { ...stored, url } : stored;
-  // A result of `onUnknown` is the caller's own object; every other one is a copy already.
-  const bytes = outcome === 'executed' ? new Uint8Array(body) : body;
-  return { outcome, settled: SETTLED, response: marked(head, bytes, outcome, key) };
+  return { outcome, settled: SETTLED, response: marked(head, body, outcome, key) };
 }
 
 const SETTLED = /* @__PURE__ */ Promise.resolve();
@@ -159,5 +159,8 @@ function rethrow(error: unknown): never {
 function unstoredAnswer(error: unknown): Detailed<StoredResponse> | undefined {
   const { code, value } = (error ?? {}) as { code?: unknown; value?: unknown };
   if (code !== 'SAMEKEY_STORE_FULL' || value === undefined) return undefined;
-  return { value: value as StoredResponse, outcome: 'executed', layer: 'process', ageMs: 0 };
+  // The object of `onUnknown` itself, which every caller gets.
+  const stored = value as StoredResponse;
+  const copy = { ...stored, body: new Uint8Array(stored.body) };
+  return { value: copy, outcome: 'executed', layer: 'process', ageMs: 0 };
 }

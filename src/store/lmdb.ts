@@ -65,6 +65,7 @@ const LIST_PAGE_SIZE = 32;
  */
 class LmdbStore implements Store {
   readonly name = 'lmdb';
+  readonly address: string;
   readonly #database: Database<RecordRow, string>;
   readonly #commits: GroupCommit<RecordRow>;
   readonly #sweep: Sweep;
@@ -76,6 +77,7 @@ class LmdbStore implements Store {
   #isClosed = false;
 
   constructor(path: string, clock: (() => number) | undefined) {
+    this.address = path;
     this.#database = openDatabase(path);
     this.#sweep = new Sweep(this.#database);
     this.#commits = new GroupCommit(this.#database, (writeCount) =>

@@ -3,8 +3,15 @@ import { readOptions } from '../options/read.js';
 import { flag, type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { monotonicMs } from '../runtime/runtime.js';
 import { fromOneLine, toOneLine } from './one-line.js';
-import { type Connection, type PostgresClient, type Row, toConnection } from './postgres/client.js';
+import {
+  addressOf,
+  type Connection,
+  type PostgresClient,
+  type Row,
+  toConnection,
+} from './postgres/client.js';
 import { Notifications, type PolledKey } from './postgres/notifications.js';
+import { payloadIn } from './postgres/payload.js';
 import {
   DEFAULT_TABLE,
   type Statements,
@@ -84,7 +91,7 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
     options,
     'options of postgresStore',
   );
-  return new Records(toConnection(pool), toTableName(table), prepare);
+  return new Records(pool, toConnection(pool), toTableName(table), prepare);
 }
 
 /**
@@ -114,6 +121,7 @@ class Records implements PostgresStore {
   readonly name = 'postgres';
   readonly schema: string;
   readonly watch: (key: string, notify: () => void) => Promise<() => void>;
+  readonly #pool: PostgresClient;
   readonly #table: string;
   readonly #connection: Connection;
   readonly #sql: Statements;
@@ -125,7 +133,8 @@ class Records implements PostgresStore {
   readonly #turns = new Map<string, Turns>();
   #sweepAt = monotonicMs() + SWEEP_EVERY_MS;
 
-  constructor(connection: Connection, table: string, isPreparing: boolean) {
+  constructor(pool: PostgresClient, connection: Connection, table: string, isPreparing: boolean) {
+    this.#pool = pool;
     this.#table = table;
     this.#connection = connection;
     this.#sql = statementsFor(table);
@@ -134,6 +143,10 @@ class Records implements PostgresStore {
     const notifications = new Notifications(connection.listener, table, (keys) => this.#poll(keys));
     this.#notifications = notifications;
     this.watch = async (key, notify) => notifications.watch(key, notify);
+  }
+
+  get address(): string | undefined {
+    return addressOf(this.#pool);
   }
 
   async migrate(): Promise<void> {
@@ -170,7 +183,11 @@ class Records implements PostgresStore {
         if (codeOf(error) !== SERIALIZATION_FAILURE) throw error;
       }
       if (row === undefined) continue;
-      return { claimed: row.claimed === true, record: toRecord(row), nowMs: Number(row.now_ms) };
+      return {
+        claimed: Number(row.claimed) === 1,
+        record: toRecord(row),
+        nowMs: Number(row.now_ms),
+      };
     }
     throw new Error(
       `Cannot claim ${key}: other claims came in between ${MAX_TRIES} times, wanted a moment without`,
@@ -235,7 +252,7 @@ class Records implements PostgresStore {
     const rows = await this.#connection.query(this.#sql.poll, [keys]);
     const toPolledKey = (row: Row) => ({
       version: String(row.version),
-      isLeased: row.is_leased === true,
+      isLeased: Number(row.is_leased) === 1,
     });
     return new Map(rows.map((row) => [row.key as string, toPolledKey(row)]));
   }
@@ -368,8 +385,7 @@ function toRecord(row: Row): StoreRecord {
     expiresAtMs: Number(row.expires_at_ms),
     finishedAtMs: row.finished_at_ms === null ? undefined : Number(row.finished_at_ms),
     codec: textIn(row.codec),
-    // A copy, because the client's buffer may be a slice of a much larger one.
-    payload: row.payload === null ? undefined : new Uint8Array(row.payload as Uint8Array),
+    payload: payloadIn(row.payload),
   };
 }
 

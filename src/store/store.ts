@@ -93,6 +93,8 @@ export interface StoreEntry {
 export interface Store {
   /** Name for messages and events, such as `memory`, `lmdb`, `redis` or `postgres`. */
   readonly name: string;
+  /** Where the records are, for messages: a path, or a host and a port, without a password. */
+  readonly address?: string | undefined;
   /**
    * Creates a `running` record for a new owner if the key has no record or an expired one. With
    * `takeUnknown` it also takes over a running record whose lease has expired, with `takeFinished`

@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { createPool } from 'mysql2/promise';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { lmdbStore } from '../../src/store/lmdb.js';
+import { mysqlStore } from '../../src/store/mysql.js';
 import { postgresStore, schemaOf } from '../../src/store/postgres.js';
 import { redisStore } from '../../src/store/redis.js';
 import type { Store } from '../../src/store/store.js';
+import { hasMariadb, startMariadb } from '../servers/mariadb.js';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { describeWith } from '../servers/process.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
@@ -50,6 +53,21 @@ const STORES: Record<string, [boolean, string, () => Promise<TestStore>]> = {
       // Creates the table as the documentation says.
       await pool.query((await samekey(['store', 'sql', '--table', 'calls'])).stdout);
       const store = postgresStore({ pool, table: 'calls' });
+      const end = async () => {
+        await pool.end();
+        await server.stop();
+      };
+      return { address: ['--store', server.url, '--table', 'calls'], store, end };
+    },
+  ],
+  MySQL: [
+    hasMariadb,
+    'MariaDB',
+    async () => {
+      const server = await startMariadb();
+      const pool = createPool(server.url);
+      const store = mysqlStore({ pool, table: 'calls' });
+      await store.migrate();
       const end = async () => {
         await pool.end();
         await server.stop();
@@ -167,9 +185,9 @@ it.each([
   [[], 2, 'wanted a command: ls, show, evict or sql; see samekey help store'],
   [['ls'], 2, /^Cannot open the store: --store is missing, wanted redis:/],
   [
-    ['ls', '--store', 'mysql://me:secret@there/db'],
+    ['ls', '--store', 'mongo://me:secret@there/db'],
     2,
-    /^Cannot open the store "mysql:\/\/there\/db": wanted redis:/,
+    /^Cannot open the store "mongo:\/\/there\/db": wanted redis:/,
   ],
   [['ls', '--store', 'lmdb:/no/such/folder'], 3, 'lmdb:/no/such/folder: cannot be read (ENOENT)'],
   [
@@ -198,6 +216,11 @@ it.each([
     /^postgres:\/\/127.0.0.1:1\/db: cannot be opened \(.*ECONNREFUSED/,
   ],
   [
+    ['ls', '--store', 'mysql://me:secret@127.0.0.1:1/db'],
+    3,
+    /^mysql:\/\/127.0.0.1:1\/db: cannot be opened \(.*ECONNREFUSED/,
+  ],
+  [
     ['ls', '--limit', '0', '--store', 'lmdb:x'],
     2,
     'Cannot list 0 records: wanted a whole number from 1',
@@ -220,6 +243,7 @@ it('names a missing package', async () => {
   for (const [address, names] of [
     ['redis://127.0.0.1:1', 'redis or ioredis'],
     ['postgres://127.0.0.1:1/db', 'pg'],
+    ['mysql://127.0.0.1:1/db', 'mysql2'],
     [`lmdb:${path}`, 'lmdb'],
   ] as const) {
     expectFailure(

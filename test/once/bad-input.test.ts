@@ -72,6 +72,8 @@ describe('calls', () => {
     [undefined, {}, /second argument is undefined, wanted a function/],
     [Promise.resolve(1), {}, /second argument is a Promise/],
     [() => 1, { fingerprint: 1 }, /fingerprint is a number/],
+    [() => 1, { ttlMs: 0 }, /ttlMs is 0, wanted a whole number from 1 to/],
+    [() => 1, { ttlMs: '1h' }, /ttlMs is "1h", wanted a whole number/],
     [() => 1, { fingerPrint: 'a' }, /no member "fingerPrint", only signal/],
   ])('are refused: %o %o', async (fn, options, message) => {
     await expect(once(keyOf(3), fn as never, options as never)).rejects.toMatchObject({

@@ -22,7 +22,7 @@ describe('a store that fails', () => {
     const { once, types } = processOn(store);
     await expect(once(KEY, () => 1)).rejects.toMatchObject({
       code: 'SAMEKEY_STORE',
-      message: `Cannot claim ${KEY}: the store failed: ECONNREFUSED`,
+      message: `Cannot claim ${KEY}: the store memory failed: ECONNREFUSED (SAMEKEY_STORE)`,
     });
     const other = processOn(store, { onStoreError: 'run' });
     let calls = 0;

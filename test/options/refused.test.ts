@@ -15,13 +15,18 @@ import { createPool } from '../../src/pool/pool.js';
 import { expressIdempotency } from '../../src/server/express.js';
 import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
+import { koaIdempotency } from '../../src/server/koa.js';
 import { idempotent } from '../../src/server/web.js';
 import { storeConformance } from '../../src/store/conformance.js';
+import { durableObjectStore } from '../../src/store/durable-object.js';
+import { dynamoDbStore } from '../../src/store/dynamodb.js';
 import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
+import { mysqlStore } from '../../src/store/mysql.js';
 import { postgresStore } from '../../src/store/postgres.js';
 import { redisStore } from '../../src/store/redis.js';
 import { sqliteStore } from '../../src/store/sqlite.js';
+import { upstashStore } from '../../src/store/upstash.js';
 
 const script = new URL('tables.mjs', import.meta.url);
 const { readSpecs }: { readSpecs(): Promise<Record<string, OptionSpecs>> } = await import(
@@ -48,12 +53,17 @@ const MAKERS: Readonly<
   honoIdempotency: [{ store }, honoIdempotency],
   expressIdempotency: [{ store }, expressIdempotency],
   fastifyIdempotency: [{ store }, fastifyIdempotency],
+  koaIdempotency: [{ store }, koaIdempotency],
   idempotencyMiddleware: [{ store }, idempotencyMiddleware],
   memoryStore: [{}, memoryStore],
+  durableObjectStore: [{ namespace: { idFromName() {}, get() {} } }, durableObjectStore],
   lmdbStore: [{ path: '/nowhere' }, lmdbStore],
   sqliteStore: [{ database: {} }, sqliteStore],
   redisStore: [{ client: {} }, redisStore],
+  mysqlStore: [{ pool: {} }, mysqlStore],
+  upstashStore: [{ client: {} }, upstashStore],
   postgresStore: [{ pool: {} }, postgresStore],
+  dynamoDbStore: [{ client: {} }, dynamoDbStore],
   storeConformance: [{ open: () => store }, storeConformance],
   createPool: [{}, createPool],
   jsonLines: [{}, (given) => createPool().jsonLines(new Blob(), given)],
@@ -86,7 +96,7 @@ const outOfRange = ({ kind, min = 0, max = Number.MAX_SAFE_INTEGER }: OptionSpec
   ...(kind === 'number' ? [] : [min + 0.5]),
 ];
 
-/** What `redisStore` and `postgresStore` check themselves, by calling it. */
+/** What `redisStore`, `mysqlStore` and `postgresStore` check themselves, by calling it. */
 const CLIENTS: ReadonlySet<string> = new Set(['client', 'pool']);
 
 /** The middleware of every framework has the options of `idempotent`. */

@@ -28,10 +28,18 @@ const TABLES = {
   recordResults: ['docs/batch.md', 'src/batch/options.ts', 'recordOptions'],
   resultsOf: ['docs/batch.md', 'src/batch/options.ts', 'resultsOptions'],
   memoryStore: ['docs/stores.md', 'src/store/memory.ts', 'memoryStoreOptions'],
+  durableObjectStore: [
+    'docs/stores.md',
+    'src/store/durable-object.ts',
+    'durableObjectStoreOptions',
+  ],
   lmdbStore: ['docs/stores.md', 'src/store/lmdb.ts', 'lmdbStoreOptions'],
   sqliteStore: ['docs/stores.md', 'src/store/sqlite.ts', 'sqliteStoreOptions'],
   redisStore: ['docs/stores.md', 'src/store/redis.ts', 'redisStoreOptions'],
+  mysqlStore: ['docs/stores.md', 'src/store/mysql.ts', 'mysqlStoreOptions'],
+  upstashStore: ['docs/stores.md', 'src/store/upstash.ts', 'upstashStoreOptions'],
   postgresStore: ['docs/stores.md', 'src/store/postgres.ts', 'postgresStoreOptions'],
+  dynamoDbStore: ['docs/stores.md', 'src/store/dynamodb.ts', 'dynamoDbStoreOptions'],
   storeConformance: ['docs/stores.md', 'src/store/conformance/stage.ts', 'conformanceOptions'],
   createPool: ['docs/many-keys.md', 'src/pool/options.ts', 'poolOptions'],
   jsonLines: ['docs/many-keys.md', 'src/pool/options.ts', 'jsonLinesOptions'],
@@ -76,7 +84,7 @@ export async function readSpecs() {
     bundle: true,
     format: 'esm',
     platform: 'node',
-    external: ['lmdb'],
+    external: ['lmdb', '@aws-sdk/client-dynamodb'],
     write: false,
     plugins: [
       {

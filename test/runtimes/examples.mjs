@@ -6,10 +6,11 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { createProject, installed, ROOT, remove, versionOf } from './project.mjs';
 import { BROWSERS, versionOfBrowser } from './rows/browser-programs.mjs';
 import { bundleForEdge } from './rows/edge-runtime.mjs';
@@ -41,6 +42,12 @@ const EXAMPLES = [
     needs: installed('workerd/package.json'),
     version: () => `workerd ${versionOf('workerd')}`,
     run: honoWorker,
+  },
+  {
+    name: 'examples/durable-object',
+    needs: installed('workerd/package.json'),
+    version: () => `workerd ${versionOf('workerd')}`,
+    run: durableObject,
   },
   {
     name: 'examples/next-edge',
@@ -172,6 +179,18 @@ async function honoWorker(project) {
   } finally {
     await worker.dispose();
   }
+}
+
+/** @type {Example['run']} */
+async function durableObject(project) {
+  for (const name of ['miniflare', 'wrangler']) {
+    symlinkSync(installed(name), path.join(project.directory, 'node_modules', name));
+  }
+  const folder = path.join(project.directory, 'examples/durable-object');
+  const { stdout } = await promisify(execFile)(process.execPath, ['local.mjs'], { cwd: folder });
+  assert.match(stdout, /^without samekey: 24 calls, \$0\.72; 24 different answers$/m);
+  assert.match(stdout, /^with samekey: {4}1 call, \$0\.03; 1 answer$/m);
+  return '24 requests that reach four Workers are one billed call';
 }
 
 /** An API that honours the header: it does the work once for each key. */

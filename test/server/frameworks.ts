@@ -7,9 +7,11 @@ import express from 'express';
 import express4 from 'express-4';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
+import Koa from 'koa';
 import { expressIdempotency } from '../../src/server/express.js';
 import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
+import { koaIdempotency } from '../../src/server/koa.js';
 import { idempotent, type ServerOptions } from '../../src/server/web.js';
 
 /** A request as a test's handler receives it. */
@@ -148,6 +150,41 @@ async function onFastify(options: AnyOptions, behave: Behave): Promise<Started> 
   return listening(app.server, () => app.close());
 }
 
+/** Koa has no parser of its own. This one leaves the body where those that people use do. */
+const parseKoa: Koa.Middleware = async (ctx, next) => {
+  const text = Buffer.concat(await ctx.req.toArray()).toString();
+  const body = ctx.is('json') ? JSON.parse(text) : text;
+  Object.assign(ctx.request, { body });
+  await next();
+};
+
+const onKoa =
+  (parses: 'before' | 'after'): Start =>
+  (options, behave) => {
+    const call = counted(behave);
+    const app = new Koa();
+    app.silent = true;
+    const middleware = koaIdempotency(options);
+    app.use(async (ctx, next) => {
+      try {
+        await next();
+      } catch (error) {
+        ctx.status = 500;
+        ctx.body = (error as Error).message;
+      }
+    });
+    if (parses === 'after') app.use(middleware);
+    app.use(parseKoa);
+    if (parses === 'before') app.use(middleware);
+    app.use(async (ctx) => {
+      const reply = await call(ctx.path, (ctx.request as { body?: unknown }).body);
+      ctx.status = reply.status ?? 200;
+      if (ctx.status !== 204) ctx.body = bodyOf(reply);
+      ctx.set({ ...reply.headers });
+    });
+    return listening(createServer(app.callback()), middleware.close);
+  };
+
 /** Starts the same server with each framework. */
 export const FRAMEWORKS: Readonly<Record<string, Start>> = {
   'a web-standard handler': onWeb,
@@ -157,4 +194,6 @@ export const FRAMEWORKS: Readonly<Record<string, Start>> = {
   'express 4': onExpress(express4 as typeof express, 'after'),
   'express 4, behind express.json()': onExpress(express4 as typeof express, 'before'),
   fastify: onFastify,
+  koa: onKoa('after'),
+  'koa, behind a parser': onKoa('before'),
 };

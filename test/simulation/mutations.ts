@@ -83,8 +83,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a result is cached for the time of one that was just written',
     file: 'once/run.ts',
-    from: 'settings.ttlMs - written.writtenForMs',
-    to: 'settings.ttlMs',
+    from: 'tools.ttlMs - written.writtenForMs',
+    to: 'tools.ttlMs',
     breaks: 'not after its ttl',
     seenIn: 'ttlMs',
   },

@@ -1,8 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startDynalite } from '../servers/dynalite.js';
+import { hasMariadb, startMariadb } from '../servers/mariadb.js';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
+import { startUpstash } from '../servers/upstash.js';
 
 /** A place for records that several processes share: a server or a folder. */
 export interface Backend {
@@ -47,6 +50,20 @@ const postgres = {
   start: server(() => startPostgres()),
 };
 
+const mysql = {
+  tool: 'MariaDB',
+  isThere: hasMariadb,
+  isServer: true,
+  start: server(() => startMariadb()),
+};
+
+const dynamodb = {
+  tool: 'dynalite',
+  isThere: true,
+  isServer: true,
+  start: server(() => startDynalite('samekey_records')),
+};
+
 async function folder(): Promise<Backend> {
   const at = mkdtempSync(join(tmpdir(), 'samekey-store-'));
   return { at, stop: async () => rmSync(at, { recursive: true, force: true }) };
@@ -56,7 +73,10 @@ async function folder(): Promise<Backend> {
 export const SHARED_STORES: readonly SharedStore[] = [
   { kind: 'redis', ...redis },
   { kind: 'ioredis', ...redis, isOtherClient: true },
+  { kind: 'upstash', ...redis, start: server(() => startUpstash()), isOtherClient: true },
   { kind: 'postgres', ...postgres },
+  { kind: 'mysql', ...mysql },
+  { kind: 'dynamodb', ...dynamodb },
   { kind: 'lmdb', tool: 'lmdb', isThere: true, isServer: false, start: folder },
   { kind: 'sqlite', tool: 'libsql', isThere: true, isServer: false, start: folder },
 ];

@@ -39,15 +39,31 @@ export const OPEN = {
     await client.on('error', ignore).connect();
     return redisStore(client);
   },
+  upstash: async ({ url }) => {
+    const { Redis } = await import('@upstash/redis');
+    const client = new Redis({ url, token: 'token-of-the-tests' });
+    return (await import('../../dist/store/upstash.js')).upstashStore({ client });
+  },
   postgres: async ({ url, max = 3, prepare = true }) => {
     const { Pool } = (await import('pg')).default;
     const pool = new Pool({ connectionString: url, max }).on('error', ignore);
     return (await import('../../dist/store/postgres.js')).postgresStore({ pool, prepare });
   },
+  mysql: async ({ url, max = 3 }) => {
+    const { createPool } = await import('mysql2/promise');
+    const pool = createPool({ uri: url, connectionLimit: max });
+    return (await import('../../dist/store/mysql.js')).mysqlStore({ pool });
+  },
   sqlite: async ({ path }) => {
     const database = new (await import('libsql')).default(`${path}/records.db`, { timeout: 10 });
     database.pragma('journal_mode = WAL');
     return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
+  },
+  dynamodb: async ({ url }) => {
+    const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb');
+    const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+    const client = new DynamoDBClient({ endpoint: url, region: 'eu-west-1', credentials });
+    return (await import('../../dist/store/dynamodb.js')).dynamoDbStore({ client });
   },
   lmdb: async ({ path }) => (await import('../../dist/store/lmdb.js')).lmdbStore({ path }),
 };

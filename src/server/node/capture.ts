@@ -8,7 +8,7 @@ import {
   type ResponseHead,
 } from '../../response/response-data.js';
 import { hasNoBody } from '../../response/status.js';
-import { type CapturedCalls, type Listener, takeOver } from './captured-functions.js';
+import { type CapturedCalls, giveBack, type Listener, takeOver } from './captured-functions.js';
 import type { HiddenDisconnect } from './disconnect.js';
 import type { NodeRequest, NodeResponse } from './http.js';
 import { CLOSED_MEMBERS } from './private-members.js';
@@ -150,6 +150,20 @@ export class Capture implements CapturedCalls {
   destroy(error: Error | undefined): void {
     this.#fail(error);
     this.wire.destroy(error);
+  }
+
+  /** Ends the response: its handler has failed. */
+  abandon(error: unknown): void {
+    this.#fail(error);
+  }
+
+  /**
+   * Gives the functions of the response back, so that another response can be written. Returns `false` if
+   * the handler still writes.
+   */
+  release(): boolean {
+    if (this.isFinished) giveBack(this.#to);
+    return this.isFinished;
   }
 
   listen(event: string, listener: Listener, isOnce: boolean): void {

@@ -49,6 +49,19 @@ export function takeOver(to: NodeResponse, calls: CapturedCalls): void {
   Object.defineProperty(to, 'writableNeedDrain', states.writableNeedDrain);
 }
 
+const STATES = ['headersSent', 'writableEnded', 'writableNeedDrain'] as const;
+
+/** Restores the functions of a response that was captured once. */
+export function giveBack(to: NodeResponse): void {
+  const own = to as unknown as Record<string, unknown>;
+  const { functions } = tableAt(0);
+  // What middleware has put around them since stays.
+  for (const [name, captured] of Object.entries(functions)) {
+    if (own[name] === captured) delete own[name];
+  }
+  for (const name of STATES) delete own[name];
+}
+
 const tables: ReturnType<typeof newTable>[] = [];
 
 function tableAt(depth: number) {

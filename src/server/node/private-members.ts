@@ -16,3 +16,9 @@ export const CLOSED_MEMBERS = ['destroyed', '_closed', 'closed'] as const;
  */
 export const hasReceivedAll = (stream: object) =>
   (stream as { _readableState?: { ended?: boolean } })._readableState?.ended === true;
+
+/**
+ * `response.__onFinished`: what the package on-finished 2.3 to 2.4 calls when a response ends. Koa destroys
+ * the stream that is a body by it.
+ */
+export const ON_FINISHED = '__onFinished';

@@ -17,14 +17,23 @@ export interface NodeProcessing {
   readonly to: NodeResponse;
   /** The value that a body parser made of the body; `undefined` if it does not cover the whole body. */
   parsed(): unknown;
-  /** Runs the handler, whose response is captured from then on. */
-  proceed(): void;
+  /**
+   * Runs the handler, whose response is captured from then on. A promise that it returns rejects if the
+   * handler fails.
+   */
+  proceed(): void | Promise<void>;
   /** Passes an error on to the framework. */
   fail(error: unknown): void;
   /** Headers that were set before for the response, if they are not on `to`. */
   headersBefore?(): ReturnType<NodeResponse['getHeaders']>;
   /** Called before a response is written that the handler did not produce for this request. */
   onReplay?(): void;
+  /** Gives the framework a whole response to send. Without it, samekey writes each on the connection. */
+  send?(response: ResponseData): void;
+  /** Called before a response is written on the connection. */
+  onWrite?(): void;
+  /** Called instead of `fail` when the client has disconnected. */
+  onDisconnect?(): void;
 }
 
 /** Returns a function that reads the head of a request. */
@@ -126,7 +135,8 @@ class NodeExchange implements Processing {
       this.signal.aborted,
     );
     this.#capture = capture;
-    this.#processing.proceed();
+    const running = this.#processing.proceed();
+    if (running !== undefined) running.catch((error) => capture.abandon(error));
     return capture.response;
   }
 
@@ -153,7 +163,14 @@ class NodeExchange implements Processing {
   #write(response: ResponseData): void {
     const { from, to } = this.#processing;
     try {
+      const isWhole = response.body === null || response.body instanceof Uint8Array;
+      if (this.#processing.send !== undefined && isWhole && this.#isFree()) {
+        this.#isWritten = true;
+        this.#processing.send(response);
+        return;
+      }
       if (this.#capture === undefined) this.#processing.onReplay?.();
+      this.#processing.onWrite?.();
       this.#hasBegun = true;
       const writing = writeResponse(response, from, to, this.#capture);
       if (writing === undefined) this.#isWritten = true;
@@ -170,9 +187,19 @@ class NodeExchange implements Processing {
     }
   }
 
+  /** Whether the framework can write the response: the handler has not begun, or has written all of its own. */
+  #isFree(): boolean {
+    return this.#capture === undefined || this.#capture.release();
+  }
+
   #fail(error: unknown): void {
-    if (this.signal.aborted) return;
-    if (this.#capture === undefined && !this.#hasBegun) this.#processing.fail(error);
+    if (this.signal.aborted) {
+      this.#processing.onDisconnect?.();
+      return;
+    }
+    const isPassed =
+      this.#processing.send === undefined ? this.#capture === undefined : this.#isFree();
+    if (isPassed && !this.#hasBegun) this.#processing.fail(error);
     // The head is sent. Cutting the connection tells the client that the body is incomplete.
     else (this.#capture?.wire ?? this.#processing.to).destroy();
   }

@@ -49,6 +49,25 @@ interface Pglite extends Queryable {
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>;
 }
 
+/** Returns the address of a client's database, without its password, as far as its options name it. */
+export function addressOf(pool: PostgresClient): string | undefined {
+  const { options = {}, dataDir } = pool as unknown as {
+    readonly options?: Readonly<Record<string, unknown>>;
+    readonly dataDir?: unknown;
+  };
+  const { connectionString, host, port = 5432, database } = options;
+  if (typeof connectionString === 'string') {
+    try {
+      const url = new URL(connectionString);
+      return url.host + url.pathname;
+    } catch {
+      return undefined;
+    }
+  }
+  if (typeof host === 'string') return `${host}:${port}/${database ?? ''}`;
+  return typeof dataDir === 'string' ? dataDir : undefined;
+}
+
 /** Detects the kind of client by its methods. */
 export function toConnection(pool: PostgresClient): Connection {
   const has = (name: string, type: string) =>

@@ -1,3 +1,5 @@
+import { payloadColumn } from './payload.js';
+
 /**
  * The rules of `transition.ts` in SQL. Each statement is one atomic step and one round trip, and
  * uses the clock of the server. Texts are stored in the form of `one-line.ts`, because PostgreSQL
@@ -49,13 +51,14 @@ const CLOCK = `clock$ AS MATERIALIZED (
 )`;
 
 /** Hides the finished result that stays in the row while its key runs again. */
-const resultColumn = (name: string) =>
-  `CASE WHEN r.state <> 'running' THEN r.${name} END AS ${name}`;
+const resultColumn = (name: string, value = `r.${name}`) =>
+  `CASE WHEN r.state <> 'running' THEN ${value} END AS ${name}`;
 
 const COLUMNS = [
   ...['state', 'owner', 'fencing_token', 'attempt', 'fingerprint'].map((name) => `r.${name}`),
   ...['claimed_at_ms', 'lease_ends_at_ms', 'expires_at_ms'].map((name) => `r.${name}`),
-  ...['finished_at_ms', 'codec', 'payload'].map(resultColumn),
+  ...['finished_at_ms', 'codec'].map((name) => resultColumn(name)),
+  resultColumn('payload', payloadColumn('r.payload')),
 ].join(', ');
 
 /**
@@ -229,10 +232,10 @@ FROM ${rows} GROUP BY n`;
     OR (r.state = 'running' AND r.owner <> excluded.owner AND NOT ${IS_MARKED})
   RETURNING r.*
 )
-SELECT c.n::integer AS n, r.owner = c.owner AS claimed, ms AS now_ms, ${COLUMNS}
+SELECT c.n::integer AS n, (r.owner = c.owner)::integer AS claimed, ms AS now_ms, ${COLUMNS}
 FROM written$ AS r JOIN calls$ AS c ON c.key = r.key CROSS JOIN clock$
 UNION ALL
-SELECT n::integer, r.owner = claimer AND r.state = 'running', ms, ${COLUMNS} FROM seen$ AS r CROSS JOIN clock$`,
+SELECT n::integer, (r.owner = claimer AND r.state = 'running')::integer, ms, ${COLUMNS} FROM seen$ AS r CROSS JOIN clock$`,
     renew: `WITH ${CLOCK}, ${list(RENEW)}${lock(table)}, renewed$ AS (
   UPDATE ${table} AS r SET
     lease_ends_at_ms = ms + c.lease_ms,
@@ -348,7 +351,7 @@ DELETE FROM ${table} AS r WHERE r.expires_at_ms <= (SELECT ms FROM clock$) AND r
   LIMIT $2 FOR UPDATE SKIP LOCKED
 )) RETURNING key`,
     poll: `WITH ${CLOCK}, polled$ AS (
-  SELECT key, state, owner, state = 'running' AND lease_ends_at_ms > ms AS is_leased
+  SELECT key, state, owner, (state = 'running' AND lease_ends_at_ms > ms)::integer AS is_leased
   FROM ${table}, clock$ WHERE key = ANY ($1::text[]) AND expires_at_ms > ms
 )
 SELECT key, concat_ws(' ', state, is_leased, owner) AS version, is_leased FROM polled$`,

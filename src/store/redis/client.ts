@@ -1,4 +1,6 @@
 import { fail, nameOf } from '../../errors/errors.js';
+import type { ScriptName } from './scripts.js';
+import { bufferClass, TCP, toBuffer } from './tcp.js';
 
 /**
  * The members that node-redis (4 to 6) and ioredis (5, 6) share, also for a cluster or a sentinel.
@@ -12,8 +14,33 @@ export interface RedisClient {
 
 export type Argument = string | Uint8Array;
 
+/** How bytes reach the server: unchanged, or as text in JSON. */
+export interface Wire {
+  /** Refuses a client: `it gave …`. */
+  refuse(what: string): never;
+  readonly scripts: Readonly<Record<ScriptName, string>>;
+  /**
+   * Copies a payload into the arguments `room` and `text` of the script `complete`. `lineLength`
+   * returns the length of the lines before the payload.
+   */
+  pack(
+    payload: Uint8Array,
+    lineLength: () => number,
+  ): { readonly room: string; readonly text: Argument };
+  /** A shorter text is never too long for a server. */
+  readonly leastLimit: number;
+  /** Returns the name of the limit that a text of this length exceeds, if that caused `error`. */
+  exceededLimit(
+    connection: Connection,
+    error: unknown,
+    key: string,
+    length: number,
+  ): Promise<string | undefined>;
+}
+
 /** The common interface to all clients. Texts in replies are bytes. */
 export interface Connection {
+  readonly wire: Wire;
   /** Whether keys are on different nodes, so that a command can be about one key only. */
   readonly isCluster: boolean;
   /** Sends a command about `key`, which selects the node of a cluster. */
@@ -124,28 +151,22 @@ export function toConnection(client: RedisClient): Connection {
   );
 }
 
-/** The `Buffer` class of Node.js, where these clients run. */
-interface BufferClass {
-  allocUnsafe(length: number): Uint8Array;
-  isBuffer(bytes: unknown): boolean;
-  from(buffer: ArrayBufferLike, byteOffset: number, byteLength: number): Uint8Array;
-}
-const bufferClass = () => (globalThis as unknown as { Buffer: BufferClass }).Buffer;
-
-function toBuffer(bytes: Argument): Argument {
-  if (typeof bytes === 'string' || bufferClass().isBuffer(bytes)) return bytes;
-  return bufferClass().from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/**
- * Returns a copy behind `room` zeros. A `Buffer` of less than 4 KiB takes a part of a common
- * `ArrayBuffer`, so it is made in a third of the time of a `Uint8Array`.
- */
-export function copyBehind(room: number, payload: Uint8Array): Uint8Array {
-  const copy = bufferClass().allocUnsafe(room + payload.length);
-  copy.fill(0, 0, room);
-  copy.set(payload, room);
-  return copy;
+/** Returns the address of a client's server, without its password, as far as its options name it. */
+export function addressOf(client: RedisClient): string | undefined {
+  type Place = { readonly host?: unknown; readonly port?: unknown; readonly path?: unknown };
+  const { options, startupNodes } = client as {
+    readonly options?: Place & { readonly socket?: Place };
+    readonly startupNodes?: readonly unknown[];
+  };
+  const [node] = Array.isArray(startupNodes) ? startupNodes : [];
+  const places = [options?.socket, options, node].filter(
+    (place): place is Place => typeof place === 'object' && place !== null,
+  );
+  for (const { host, port = 6379, path } of places) {
+    if (typeof path === 'string') return path;
+    if (typeof host === 'string') return `${host}:${port}`;
+  }
+  return undefined;
 }
 
 function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
@@ -154,6 +175,7 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
     return node[method](...rest.map(toBuffer));
   };
   return {
+    wire: TCP,
     isCluster: typeof client.nodes === 'function',
     send: (_, command) => sendTo(client, command),
     masters: async () =>
@@ -194,6 +216,7 @@ function nodeRedisConnection(client: NodeRedis, canSubscribe: boolean): Connecti
   const sendTo = (node: NodeRedis, command: readonly Argument[]) =>
     node.sendCommand(command.map(toBuffer), options);
   return {
+    wire: TCP,
     isCluster,
     send: (key, command) =>
       isCluster
@@ -238,6 +261,7 @@ function sentinelConnection(client: NodeRedis): Connection {
   const send = (command: readonly Argument[]) =>
     client.sendCommand(false, command.map(toBuffer), options);
   return {
+    wire: TCP,
     isCluster: false,
     send: (_, command) => send(command),
     masters: async () => [send],

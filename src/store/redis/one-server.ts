@@ -1,14 +1,13 @@
 import { randomUuid } from '../../runtime/runtime.js';
 import type { Connection } from './client.js';
+import type { ScriptRunner } from './script-runner.js';
 
 /** How many keys are tried. Two shards of the same size hold all of them once in 32,768 times. */
 const KEY_COUNT = 16;
 
-interface Steps {
-  /** Claims all keys with one command; returns whether each was granted. */
-  claimTogether(keys: readonly [string, ...string[]]): Promise<boolean>;
-  release(key: string): Promise<boolean>;
-}
+const OWNER = 'one-server';
+/** `leaseMs`, `ttlMs`, `takeUnknown` and `takeFinished` of a claim that nobody else makes. */
+const TERMS = ['10000', '10000', '0', '0'];
 
 /**
  * Whether one command may be about any keys: the client talks to one server. In a cluster each
@@ -19,7 +18,8 @@ interface Steps {
  */
 export async function isOneServer(
   connection: Connection,
-  { claimTogether, release }: Steps,
+  scripts: ScriptRunner,
+  prefix: string,
 ): Promise<boolean> {
   if (connection.isCluster) return false;
   try {
@@ -27,10 +27,14 @@ export async function isOneServer(
     const info = String(await send?.(['INFO', 'server']));
     if (!/^run_id:/m.test(info) || !/^redis_mode:(?!cluster)/m.test(info)) return false;
     const id = randomUuid();
-    const keys = Array.from({ length: KEY_COUNT }, (_, at) => `one-server:${id}:${at}`);
-    if (!(await claimTogether(keys as [string, ...string[]]))) return false;
-    const found = await Promise.all(keys.map(release));
-    return !found.includes(false);
+    const keys = Array.from({ length: KEY_COUNT }, (_, at) => `${prefix}one-server:${id}:${at}`);
+    const terms = [...TERMS, ...keys.flatMap(() => [OWNER, ''])];
+    const reply = await scripts.run('claim', keys as [string, ...string[]], terms);
+    const [, ...claimed] = reply as unknown[];
+    const released = await Promise.all(keys.map((key) => scripts.run('release', [key], [OWNER])));
+    return (
+      claimed.length === KEY_COUNT && [...claimed, ...released].every((one) => Number(one) === 1)
+    );
   } catch {
     // The user may not run `INFO`, or the proxy refuses the command.
     return false;

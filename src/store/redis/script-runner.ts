@@ -1,6 +1,6 @@
 import { sha1Hex } from '../text-digest.js';
 import type { Argument, Connection } from './client.js';
-import { SCRIPTS, type ScriptName } from './scripts.js';
+import type { ScriptName } from './scripts.js';
 
 /** Runs scripts by their digest, and sends the text to a server that does not know it. */
 export class ScriptRunner {
@@ -22,12 +22,16 @@ export class ScriptRunner {
       return await this.#connection.send(keys[0], ['EVALSHA', digest, ...parameters]);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return await this.#connection.send(keys[0], ['EVAL', SCRIPTS[name], ...parameters]);
+      return await this.#connection.send(keys[0], [
+        'EVAL',
+        this.#connection.wire.scripts[name],
+        ...parameters,
+      ]);
     }
   }
 
   async #digestOf(name: ScriptName): Promise<string> {
-    const digest = await sha1Hex(SCRIPTS[name]);
+    const digest = await sha1Hex(this.#connection.wire.scripts[name]);
     this.#digests.set(name, digest);
     return digest;
   }

@@ -2,6 +2,7 @@ import { fail } from '../../errors/errors.js';
 import { monotonicMs, randomUuid, sleep } from '../../runtime/runtime.js';
 import type { Store } from '../store.js';
 import type { Connection } from './client.js';
+import { refuseClient } from './tcp.js';
 import { withinMs } from './time-limit.js';
 
 const LEASE_MS = 10_000;
@@ -188,10 +189,5 @@ async function selfCheck(
 }
 
 function prove(holds: boolean, otherwise: string): void {
-  if (holds) return;
-  fail(
-    TypeError,
-    'SAMEKEY_BAD_CLIENT',
-    `Cannot use this Redis client: in a self-check ${otherwise}, wanted redis (node-redis) 4 to 6 or ioredis 5 or 6, on Redis 5 or newer`,
-  );
+  if (!holds) refuseClient(`in a self-check ${otherwise}`);
 }

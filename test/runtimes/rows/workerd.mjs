@@ -131,18 +131,30 @@ export async function bundleByConfig(project, name, main, config) {
  */
 export async function startWorker(folder, name, bindings) {
   const { Miniflare } = await import('miniflare');
-  const modules = readdirSync(folder)
-    .filter((file) => /\.(js|wasm)$/.test(file))
-    .map((file) => ({
-      type: /** @type {'ESModule' | 'CompiledWasm'} */ (
-        file.endsWith('.wasm') ? 'CompiledWasm' : 'ESModule'
-      ),
-      path: file,
-      contents: readFileSync(path.join(folder, file)),
-    }))
-    // The first module is the Worker.
-    .sort((a, b) => Number(b.path === `${name}.js`) - Number(a.path === `${name}.js`));
+  const modules = workerModules(folder, name);
   return new Miniflare({ modules, compatibilityDate: COMPATIBILITY_DATE, ...bindings });
+}
+
+/**
+ * Returns the modules of a bundle for Miniflare.
+ *
+ * @param {string} folder
+ * @param {string} name
+ */
+export function workerModules(folder, name) {
+  return (
+    readdirSync(folder)
+      .filter((file) => /\.(js|wasm)$/.test(file))
+      .map((file) => ({
+        type: /** @type {'ESModule' | 'CompiledWasm'} */ (
+          file.endsWith('.wasm') ? 'CompiledWasm' : 'ESModule'
+        ),
+        path: file,
+        contents: readFileSync(path.join(folder, file)),
+      }))
+      // The first module is the Worker.
+      .sort((a, b) => Number(b.path === `${name}.js`) - Number(a.path === `${name}.js`))
+  );
 }
 
 /**

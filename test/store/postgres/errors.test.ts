@@ -15,6 +15,7 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
     opened.push(one);
     return one;
   };
+  const address = ({ url } = server) => url.split('@')[1];
   /** Runs `act` while no other connection can use the table. */
   const withTableLocked = async (act: () => Promise<void>) => {
     const client = await admin.connect();
@@ -43,7 +44,7 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
     await withTableLocked(async () => {
       await expect(once(key, () => 1)).rejects.toMatchObject({
         code: 'SAMEKEY_STORE',
-        message: `Cannot claim ${key}: the store failed: canceling statement due to statement timeout`,
+        message: `Cannot claim ${key}: the store postgres at ${address()} failed: canceling statement due to statement timeout (SAMEKEY_STORE)`,
         cause: { code: '57014' },
       });
     });
@@ -86,7 +87,7 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
       else await client.query('SELECT FROM samekey_records WHERE key = $1 FOR UPDATE', [key]);
       await expect(once(key, () => 1, { fresh: true })).rejects.toMatchObject({
         code: 'SAMEKEY_STORE',
-        message: `Cannot claim ${key}: the store failed: Query read timeout`,
+        message: `Cannot claim ${key}: the store postgres at ${address()} failed: Query read timeout (SAMEKEY_STORE)`,
       });
       await sleep(1000);
       await client.query('COMMIT');
@@ -129,7 +130,7 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
       const key = randomKey();
       await expect(once(key, () => 1)).rejects.toMatchObject({
         code: 'SAMEKEY_STORE',
-        message: `Cannot claim ${key}: the store failed: Cannot write to the table samekey_records: the server is read-only, as a standby is, wanted the primary`,
+        message: `Cannot claim ${key}: the store postgres at ${address(standby)} failed: Cannot write to the table samekey_records: the server is read-only, as a standby is, wanted the primary (SAMEKEY_STORE)`,
         cause: { code: '25006' },
       });
       // A standby cannot LISTEN, but it can be polled.

@@ -26,6 +26,14 @@ export const outcome = {
   ttlMs: 60_000,
 } as const;
 
+/** Parsers of `boolean`, `bytea`, `bigint` and `integer`, as a program may want them for its own tables. */
+export const PARSERS: Record<number, (value: string) => unknown> = {
+  16: (value) => (value === 't' ? 'yes' : 'no'),
+  17: () => undefined,
+  20: BigInt,
+  23: (value) => `${value}`,
+};
+
 /** One process with a pool, and a `once` on it. */
 export function onPool(
   config: pg.PoolConfig,

@@ -1,0 +1,133 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { fail } from '../../errors/errors.js';
+import { fromOneLine, toOneLine } from '../one-line.js';
+import type { StoreRecord } from '../store.js';
+import type { StoredRecord } from '../transition.js';
+
+export type Item = Readonly<Record<string, AttributeValue>>;
+
+/** A record whose payload may be in another place, under the name `spilledAs`. */
+export interface KeptRecord extends StoredRecord {
+  readonly spilledAs?: string;
+  readonly former?: KeptRecord;
+}
+
+/** A record as it was read. Each write of an item gives it a new version. */
+export interface Versioned {
+  readonly record: KeptRecord;
+  readonly version: string;
+}
+
+/** The version of this layout. A program refuses an item of any other. */
+export const FORMAT = '1';
+
+/** The attributes of an item beside its key and its time to live. */
+export const ATTRIBUTES = [
+  'format',
+  'version',
+  'state',
+  'owner',
+  'fencing_token',
+  'attempt',
+  'fingerprint',
+  'claimed_at_ms',
+  'lease_ends_at_ms',
+  'expires_at_ms',
+  'finished_at_ms',
+  'codec',
+  'payload',
+  'spilled_as',
+  'former',
+] as const;
+
+const toNumber = (value: number): AttributeValue => ({ N: String(value) });
+// Some servers refuse an empty text.
+const toText = (value: string): AttributeValue => ({ S: value === '' ? '""' : toOneLine(value) });
+
+/** Returns the attributes of a record, without its key. */
+export function toAttributes(record: KeptRecord): Record<string, AttributeValue> {
+  const { fingerprint, finishedAtMs, codec, payload, spilledAs, former } = record;
+  return {
+    state: { S: record.state },
+    owner: toText(record.owner),
+    fencing_token: toNumber(record.fencingToken),
+    attempt: toNumber(record.attempt),
+    claimed_at_ms: toNumber(record.claimedAtMs),
+    lease_ends_at_ms: toNumber(record.leaseEndsAtMs),
+    expires_at_ms: toNumber(record.expiresAtMs),
+    ...(fingerprint !== undefined && { fingerprint: toText(fingerprint) }),
+    ...(finishedAtMs !== undefined && { finished_at_ms: toNumber(finishedAtMs) }),
+    ...(codec !== undefined && { codec: toText(codec) }),
+    // Some servers refuse empty bytes.
+    ...(payload !== undefined && payload.length > 0 && { payload: { B: payload } }),
+    ...(spilledAs !== undefined && { spilled_as: { S: spilledAs } }),
+    ...(former !== undefined && { former: { M: toAttributes(former) } }),
+  };
+}
+
+/**
+ * Returns the record in an item, with its version.
+ *
+ * @throws {Error} `SAMEKEY_STORE` for an item that this version of samekey has not written.
+ */
+export function fromItem(item: Item, where: string): Versioned {
+  const format = item.format?.N ?? item.format?.S;
+  const version = item.version?.S;
+  if (item.state?.S === undefined || format === undefined || version === undefined) {
+    return fail(
+      Error,
+      'SAMEKEY_STORE',
+      `Cannot use ${where}: it is no record of samekey (its attributes are ${Object.keys(item).join(', ')}), wanted a table or a prefix that no other program uses`,
+    );
+  }
+  if (format !== FORMAT) {
+    return fail(
+      Error,
+      'SAMEKEY_STORE',
+      `Cannot use ${where}: another version of samekey has written it (format ${format}), wanted format ${FORMAT}`,
+    );
+  }
+  return { record: toRecord(item), version };
+}
+
+function toRecord(item: Item): KeptRecord {
+  const textOf = ({ S = '' }: AttributeValue) => fromOneLine(S);
+  const numberOf = (name: string) => Number(item[name]?.N);
+  const { fingerprint, codec, payload, spilled_as, former } = item;
+  const state = item.state?.S as StoreRecord['state'];
+  const hasPayload = state !== 'running' && spilled_as === undefined;
+  return {
+    state,
+    owner: fromOneLine(item.owner?.S ?? ''),
+    fencingToken: numberOf('fencing_token'),
+    attempt: numberOf('attempt'),
+    fingerprint: fingerprint && textOf(fingerprint),
+    claimedAtMs: numberOf('claimed_at_ms'),
+    leaseEndsAtMs: numberOf('lease_ends_at_ms'),
+    expiresAtMs: numberOf('expires_at_ms'),
+    finishedAtMs: item.finished_at_ms && numberOf('finished_at_ms'),
+    codec: codec && textOf(codec),
+    // A copy: the client may return a slice of a larger buffer.
+    payload: hasPayload ? new Uint8Array(payload?.B ?? []) : undefined,
+    ...(spilled_as?.S !== undefined && { spilledAs: spilled_as.S }),
+    ...(former?.M !== undefined && { former: toRecord(former.M) }),
+  };
+}
+
+const encoder = /* @__PURE__ */ new TextEncoder();
+/** A number of the most digits that DynamoDB stores. */
+const NUMBER_BYTES = 21;
+const MAP_BYTES = 3;
+
+/** Returns at least the number of bytes that DynamoDB counts for the attributes. */
+export function byteCountOf(attributes: Item): number {
+  let byteCount = 0;
+  for (const [name, value] of Object.entries(attributes)) {
+    byteCount += encoder.encode(name).length + 1;
+    if (value.S !== undefined) byteCount += encoder.encode(value.S).length;
+    else if (value.B !== undefined) byteCount += value.B.length;
+    else if (value.M !== undefined) byteCount += MAP_BYTES + byteCountOf(value.M);
+    else byteCount += NUMBER_BYTES;
+  }
+  return byteCount;
+}
