@@ -4,7 +4,14 @@ import { type OptionsOf, specs, text, value } from '../options/spec.js';
 import { isBoundToRequest } from '../runtime/runtime.js';
 import { fromOneLine, toOneLine } from './one-line.js';
 import { type Connection, connectionOf } from './sqlite/connection.js';
-import { type Driver, isRemote, type Row, type SqliteDatabase, toDriver } from './sqlite/driver.js';
+import {
+  type Driver,
+  isRemote,
+  type Row,
+  type SqliteDatabase,
+  type Statement,
+  toDriver,
+} from './sqlite/driver.js';
 import { cannotOpen, isBusy, toStoreError } from './sqlite/faults.js';
 import { openFile } from './sqlite/open-file.js';
 import { type PolledKey, Polling } from './sqlite/polling.js';
@@ -296,11 +303,15 @@ class Records implements SqliteStore {
 
   async #createTable(): Promise<void> {
     const { schema, stored } = this.#sql;
-    const [, found] = (await this.#connection.batch([
-      { sql: schema, values: [] },
-      { sql: stored, values: [] },
-    ])) as [unknown, readonly Row[]];
-    this.#requireOwnTable(found);
+    const create: Statement = { sql: schema, values: [] };
+    const find: Statement = { sql: stored, values: [] };
+    let found: readonly Row[] | undefined;
+    if (!isRemote(this.#driver)) {
+      // Where the database is read-only, records that exist can be read.
+      found = await this.#connection.read(find.sql, []);
+    }
+    if (!found?.length) [, found] = await this.#connection.batch([create, find]);
+    this.#requireOwnTable(found ?? []);
     this.#isReady = true;
   }
 

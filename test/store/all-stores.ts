@@ -79,12 +79,4 @@ export const SHARED_STORES: readonly SharedStore[] = [
   { kind: 'dynamodb', ...dynamodb },
   { kind: 'lmdb', tool: 'lmdb', isThere: true, isServer: false, start: folder },
   { kind: 'sqlite', tool: 'libsql', isThere: true, isServer: false, start: folder },
-  {
-    kind: 'libsql',
-    tool: '@libsql/client',
-    isThere: true,
-    isServer: false,
-    start: folder,
-    isOtherClient: true,
-  },
 ];

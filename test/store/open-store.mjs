@@ -59,12 +59,6 @@ export const OPEN = {
     database.pragma('journal_mode = WAL');
     return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
   },
-  libsql: async ({ path }) => {
-    const database = (await import('@libsql/client')).createClient({
-      url: `file:${path}/client.db`,
-    });
-    return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
-  },
   dynamodb: async ({ url }) => {
     const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb');
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };

@@ -36,6 +36,8 @@ export interface LocalDriver {
 export interface RemoteDriver {
   /** Runs the statements in one transaction and one round trip. */
   batch(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]>;
+  /** Must be called when another connection had the lock. */
+  afterBusy?(): void;
 }
 
 export type Driver = LocalDriver | RemoteDriver;
@@ -50,6 +52,8 @@ interface PreparedStatement {
 }
 
 interface LocalDatabase {
+  /** In `better-sqlite3` and `libsql`. */
+  readonly open?: unknown;
   /** `better-sqlite3` and `bun:sqlite`. */
   readonly inTransaction?: boolean;
   /** `node:sqlite`. */
@@ -60,6 +64,8 @@ interface LocalDatabase {
 }
 
 interface LibsqlClient {
+  readonly protocol?: string;
+  reconnect?(): void | Promise<void>;
   batch(
     statements: readonly { readonly sql: string; readonly args: readonly unknown[] }[],
     mode: 'write',
@@ -100,8 +106,13 @@ function refuse(database: unknown): never {
 
 function localDriver(database: LocalDatabase): LocalDriver {
   const prepared = new Map<string, PreparedStatement>();
+  // `libsql` ends the process when it is asked for `inTransaction` after `close`.
+  const requireOpen = () => {
+    if (database.open === false) throw new TypeError('The database connection is not open');
+  };
   return {
     all(sql, values) {
+      requireOpen();
       let statement = prepared.get(sql);
       if (statement === undefined) {
         statement = database.prepare(sql);
@@ -112,7 +123,10 @@ function localDriver(database: LocalDatabase): LocalDriver {
       return [];
     },
     exec: (sql) => void database.exec(sql),
-    hasTransaction: () => (database.inTransaction ?? database.isTransaction) === true,
+    hasTransaction() {
+      requireOpen();
+      return (database.inTransaction ?? database.isTransaction) === true;
+    },
     close: () => database.close(),
   };
 }
@@ -125,6 +139,11 @@ const libsqlDriver = (client: LibsqlClient): RemoteDriver => ({
       'write',
     );
     return results.map(({ rows }) => rows);
+  },
+  afterBusy() {
+    // In a connection to a file, the statement that met the lock stays in progress (0.18.0), and
+    // the connection cannot commit any more.
+    if (client.protocol === 'file') void client.reconnect?.();
   },
 });
 

@@ -12,7 +12,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Drivers of a file that run on every Node.js. The built-in ones are tested where they exist. */
 const DRIVERS: Readonly<Record<string, () => SqliteDatabase & { close(): void }>> = {
-  libsql: () => new Database(join(folder, 'libsql.db')),
+  libsql() {
+    const database = new Database(join(folder, 'libsql.db'));
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = OFF');
+    return database;
+  },
   '@libsql/client': () => createClient({ url: `file:${join(folder, 'client.db')}` }),
 };
 
