@@ -94,3 +94,14 @@ export interface ServerControls {
   /** Refuses new requests, waits for those in progress and closes the store. */
   close(): Promise<void>;
 }
+
+/** How a request was answered: by the handler, with the response of another one, or from the store. */
+export type IdempotencyOutcome = 'executed' | 'joined' | 'replayed';
+
+/** What middleware and handlers can read of a request that is processed at most once. */
+export interface IdempotencyState {
+  /** The key of the record, as in the `samekey-key` header. It fits other services as a key. */
+  readonly key: string;
+  /** As in the `samekey` header. `undefined` as long as the request waits, and if it is refused. */
+  readonly outcome: IdempotencyOutcome | undefined;
+}

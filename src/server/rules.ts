@@ -11,6 +11,7 @@ import { type Exchanged, type ExchangePlan, Exchanges } from '../response/exchan
 import { type HeaderLine, headerIn, type ResponseData } from '../response/response-data.js';
 import { HandlerJudge } from './handler-judge.js';
 import {
+  type IdempotencyOutcome,
   type ServerControls,
   type ServerOptions,
   type ServerSettings,
@@ -36,6 +37,14 @@ export interface IdempotentRequest {
   readonly sentKey: string | undefined;
 }
 
+/** What the route of a request says about it. */
+export interface RouteRules {
+  /** Whether its requests are processed at most once whatever their method. */
+  readonly isEveryMethod?: boolean;
+  /** In place of the option `required`. */
+  readonly required?: boolean | undefined;
+}
+
 /** The decision about a request, by its head alone. */
 export type Decision =
   /** The rules do not apply: the handler runs as it would without samekey. */
@@ -56,6 +65,10 @@ export interface Processing<Raw = ResponseData, Answer = void> {
   readonly onStart?: ((this: void, settled: Promise<void>) => void) | undefined;
   /** Called then, too, for a request that needs no such promise. */
   onFirst?(): void;
+  /** Called with the key of the record, before anything else. */
+  onKey?(key: string): void;
+  /** Called when the request is to be answered, and is not refused. */
+  onOutcome?(outcome: IdempotencyOutcome): void;
   /** Headers that outer middleware set on the response to this request. Duplicates do not get them. */
   readonly headersBefore?: readonly HeaderLine[] | undefined;
   /** The handler. Called at most once. */
@@ -64,6 +77,8 @@ export interface Processing<Raw = ResponseData, Answer = void> {
   read(raw: Raw): ResponseData;
   /** Answers with the handler's response, that of an earlier request with this key, or a problem. */
   answer(response: ResponseData): Answer;
+  /** Answers with a problem, if not as with every other response. */
+  refuse?(problem: ResponseData): Answer;
   /** Answers after an error of the handler, or after the reason of the signal. */
   fail(error: unknown): Answer;
 }
@@ -127,8 +142,13 @@ export class IdempotencyRules<Incoming> {
   }
 
   /** Decides by the head of a request. `head` is called only if the method is one of `methods`. */
-  decide(incoming: Incoming, method: string, head: () => IncomingHead): Decision {
-    if (!this.#methods.has(method.toUpperCase())) return PASS;
+  decide(
+    incoming: Incoming,
+    method: string,
+    head: () => IncomingHead,
+    route: RouteRules = {},
+  ): Decision {
+    if (!route.isEveryMethod && !this.#methods.has(method.toUpperCase())) return PASS;
     const { applies, required, deriveKey, keyFormat } = this.#settings;
     if (applies?.(incoming) === false) return PASS;
     const { url, headers } = head();
@@ -143,7 +163,8 @@ export class IdempotencyRules<Incoming> {
     }
     const account = this.#accountOf(incoming) || accountOf(headers, false);
     if (sentKey === undefined && !(deriveKey && account !== '')) {
-      const isRequired = typeof required === 'function' ? required(incoming) : required;
+      const isRequired =
+        route.required ?? (typeof required === 'function' ? required(incoming) : required);
       if (!isRequired) return PASS;
       return refuse(
         problemData(
@@ -210,6 +231,7 @@ export class IdempotencyRules<Incoming> {
       sentKey === undefined
         ? scoped([...scope, 'derived'], fingerprint)
         : scoped([...scope, 'sent'], sentKey);
+    processing.onKey?.(key);
     const traceparent = headers.get('traceparent') ?? undefined;
     const call = new HandlerCall(key, fingerprint, traceparent, processing);
     return this.#exchanges.runThen(
@@ -220,11 +242,17 @@ export class IdempotencyRules<Incoming> {
   }
 }
 
+const refuseBy = <Raw, Answer>(processing: Processing<Raw, Answer>, problem: ResponseData) =>
+  processing.refuse === undefined ? processing.answer(problem) : processing.refuse(problem);
+
 /** A body that was parsed, and is not JSON. */
 function notComparable<Raw, Answer>(error: unknown, processing: Processing<Raw, Answer>): Answer {
   const code = codeOf(error);
   if (code === undefined) return processing.fail(error);
-  return processing.answer(problemData('body-not-comparable', 400, code, (error as Error).message));
+  return refuseBy(
+    processing,
+    problemData('body-not-comparable', 400, code, (error as Error).message),
+  );
 }
 
 /** One request, and the call of the handler if it is the first of its key. */
@@ -286,6 +314,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
   }
 
   answer({ response, outcome }: Exchanged): Answer {
+    this.#processing.onOutcome?.(outcome);
     if (outcome !== 'executed' || this.#own.length === 0) return this.#processing.answer(response);
     const { headers, ...rest } = without(response, this.#own);
     return this.#processing.answer({ ...rest, headers: [...headers, ...this.#own] });
@@ -295,7 +324,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
     const processing = this.#processing;
     if (error instanceof HandlerError) return processing.fail(error.cause);
     const problem = processing.signal?.aborted ? undefined : problemDataOf(error);
-    return problem === undefined ? processing.fail(error) : processing.answer(problem);
+    return problem === undefined ? processing.fail(error) : refuseBy(processing, problem);
   }
 }
 

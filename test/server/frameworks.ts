@@ -2,6 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { createAdaptorServer } from '@hono/node-server';
+import { All, type ArgumentsHost, Body, Req, Res, StreamableFile } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import express from 'express';
 // @ts-expect-error It declares the types of version 5.
 import express4 from 'express-4';
@@ -12,7 +14,9 @@ import { expressIdempotency } from '../../src/server/express.js';
 import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
 import { koaIdempotency } from '../../src/server/koa.js';
+import { IdempotencyException, IdempotencyModule, Idempotent } from '../../src/server/nestjs.js';
 import { idempotent, type ServerOptions } from '../../src/server/web.js';
+import { type AdapterName, controller, nestApplication } from './nest.js';
 
 /** A request as a test's handler receives it. */
 export interface Received {
@@ -185,6 +189,59 @@ const onKoa =
     return listening(createServer(app.callback()), middleware.close);
   };
 
+const onNest =
+  (adapter: AdapterName): Start =>
+  async (options, behave) => {
+    const call = counted(behave);
+    class Everything {
+      async handle(request: { url: string }, body: unknown, to: AnyReply): Promise<unknown> {
+        const reply = await call(request.url.replace(/\?.*/, ''), body);
+        to.status(reply.status ?? 200);
+        for (const [name, value] of Object.entries(reply.headers ?? {})) to.header(name, value);
+        const content = bodyOf(reply);
+        return typeof content === 'string' ? content : new StreamableFile(content);
+      }
+    }
+    const root = controller(
+      Everything,
+      {
+        handle: [
+          [All(adapter === 'Express' ? '{*path}' : '*')],
+          Req(),
+          Body(),
+          Res({ passthrough: true }),
+        ],
+      },
+      Idempotent(),
+    );
+    const imports = [IdempotencyModule.forRoot(options)];
+    const app = await nestApplication(adapter, { imports, controllers: [root] }, (each) => {
+      if (adapter === 'Express') (each as NestExpressApplication).useBodyParser('text');
+      each.useGlobalFilters({
+        catch(error: Error, host: ArgumentsHost) {
+          const to = host.switchToHttp().getResponse<AnyReply>();
+          if (!(error instanceof IdempotencyException)) {
+            const { status, statusCode = status ?? 500 } = error as {
+              status?: number;
+              statusCode?: number;
+            };
+            return to.status(statusCode).send((error as Error).message);
+          }
+          to.header('content-type', 'application/problem+json');
+          return to.status(error.getStatus()).send(error.getResponse());
+        },
+      });
+    });
+    return listening(app.getHttpServer(), () => app.close());
+  };
+
+/** What Express and Fastify have in common. */
+interface AnyReply {
+  status(code: number): AnyReply;
+  header(name: string, value: string): unknown;
+  send(body: unknown): unknown;
+}
+
 /** Starts the same server with each framework. */
 export const FRAMEWORKS: Readonly<Record<string, Start>> = {
   'a web-standard handler': onWeb,
@@ -196,4 +253,6 @@ export const FRAMEWORKS: Readonly<Record<string, Start>> = {
   fastify: onFastify,
   koa: onKoa('after'),
   'koa, behind a parser': onKoa('before'),
+  'nest on express': onNest('Express'),
+  'nest on fastify': onNest('Fastify'),
 };

@@ -1,6 +1,7 @@
 import { fail } from '../../errors/errors.js';
 import { LazyAbort } from '../../once/abort.js';
 import type { HeaderLine, ResponseData } from '../../response/response-data.js';
+import type { IdempotencyOutcome, IdempotencyState } from '../options.js';
 import { type Payload, payloadOfParsed } from '../payload.js';
 import type { Decision, IdempotencyRules, IdempotentRequest, Processing } from '../rules.js';
 import { peekBody } from './body.js';
@@ -30,8 +31,14 @@ export interface NodeProcessing {
   onReplay?(): void;
   /** Gives the framework a whole response to send. Without it, samekey writes each on the connection. */
   send?(response: ResponseData): void;
+  /** Passes a problem on to the framework, before the handler has begun. Without it, samekey sends it. */
+  refuse?(problem: ResponseData): void;
+  /** Called with the key and the outcome of a request, before it is known what the outcome is. */
+  onState?(state: IdempotencyState): void;
   /** Called before a response is written on the connection. */
   onWrite?(): void;
+  /** Called when a response is written that the handler did not produce for this request, or is lost. */
+  onReplayed?(response: ResponseData): void;
   /** Called instead of `fail` when the client has disconnected. */
   onDisconnect?(): void;
 }
@@ -61,9 +68,12 @@ export function serveNode<Incoming>(
   processing: NodeProcessing,
 ): void {
   // The client disconnected while earlier middleware ran.
-  if (processing.to.destroyed) return;
+  if (processing.to.destroyed) {
+    processing.onDisconnect?.();
+    return;
+  }
   const exchange = new NodeExchange(processing);
-  if (decision.type === 'refuse') exchange.answer(decision.response);
+  if (decision.type === 'refuse') exchange.refuse(decision.response);
   else exchange.process(rules, decision.request);
 }
 
@@ -78,6 +88,7 @@ class NodeExchange implements Processing {
   readonly #processing: NodeProcessing;
   #disconnect: HiddenDisconnect | undefined;
   #capture: Capture | undefined;
+  #state: { readonly key: string; outcome: IdempotencyOutcome | undefined } | undefined;
   #isFirst = false;
   #hasBegun = false;
   #isWritten = false;
@@ -93,7 +104,7 @@ class NodeExchange implements Processing {
   process<Incoming>(rules: IdempotencyRules<Incoming>, request: IdempotentRequest): void {
     const respond = (payload: Payload | undefined) => {
       try {
-        if (payload === undefined) this.answer(rules.bodyTooLarge());
+        if (payload === undefined) this.refuse(rules.bodyTooLarge());
         else this.#respond(rules, request, payload);
       } catch (error) {
         this.fail(error);
@@ -123,6 +134,17 @@ class NodeExchange implements Processing {
 
   onFirst(): void {
     this.#isFirst = true;
+    this.onOutcome('executed');
+  }
+
+  onKey(key: string): void {
+    if (this.#processing.onState === undefined) return;
+    this.#state = { key, outcome: undefined };
+    this.#processing.onState(this.#state);
+  }
+
+  onOutcome(outcome: IdempotencyOutcome): void {
+    if (this.#state !== undefined) this.#state.outcome = outcome;
   }
 
   run(abort: LazyAbort): Promise<ResponseData> {
@@ -149,6 +171,16 @@ class NodeExchange implements Processing {
     this.#write(response);
   }
 
+  refuse(problem: ResponseData): void {
+    if (this.#processing.refuse === undefined || this.#capture !== undefined) {
+      this.answer(problem);
+      return;
+    }
+    this.#reveal();
+    if (this.signal.aborted) this.#processing.onDisconnect?.();
+    else this.#processing.refuse(problem);
+  }
+
   fail(error: unknown): void {
     this.#reveal();
     this.#fail(error);
@@ -172,16 +204,13 @@ class NodeExchange implements Processing {
       if (this.#capture === undefined) this.#processing.onReplay?.();
       this.#processing.onWrite?.();
       this.#hasBegun = true;
+      const onWritten = () => {
+        this.#isWritten = true;
+        if (this.#capture === undefined) this.#processing.onReplayed?.(response);
+      };
       const writing = writeResponse(response, from, to, this.#capture);
-      if (writing === undefined) this.#isWritten = true;
-      else {
-        writing.then(
-          () => {
-            this.#isWritten = true;
-          },
-          (error) => this.#fail(error),
-        );
-      }
+      if (writing === undefined) onWritten();
+      else writing.then(onWritten, (error) => this.#fail(error));
     } catch (error) {
       this.#fail(error);
     }
