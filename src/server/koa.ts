@@ -37,7 +37,7 @@ export interface KoaContextLike {
   respond?: boolean | undefined;
 }
 
-/** A middleware for Koa 2 and 3. */
+/** A middleware for Koa 3. */
 export interface KoaIdempotency<Context extends KoaContextLike> extends ServerControls {
   (context: Context, next: () => Promise<unknown>): Promise<void>;
 }

@@ -148,7 +148,9 @@ describe('samekey/ai-sdk is observed', () => {
       stream: simulateReadableStream({ chunks: [{ type: 'text-start', id: '1' }, finish] }),
     }),
   };
-  const params: CallParams & { readonly prompt: unknown } = { prompt: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }] };
+  const params: CallParams & { readonly prompt: unknown } = {
+    prompt: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }],
+  };
   const genAi = {
     'gen_ai.operation.name': 'chat',
     'gen_ai.provider.name': 'openai.chat',
