@@ -451,8 +451,8 @@ describe('the proxy reports', () => {
     [['-u', 'ftp://a'], /^Cannot use the upstream: its scheme is ftp:, wanted /],
     [['-u', 'https://me:secret@a'], /^Cannot use the upstream: it contains credentials, wanted /],
     [
-      ['-u', 'http://a', '--store', 'mysql://a'],
-      /^Cannot open the store "mysql:\/\/a": wanted redis/,
+      ['-u', 'http://a', '--store', 'mongo://a'],
+      /^Cannot open the store "mongo:\/\/a": wanted redis/,
     ],
     [['-u', 'http://a', '--port', '70000'], /Wanted a whole number from 0 to 65535/],
     [['-u', 'http://a', '--idle', '5'], /Wanted a time such as 500ms, 30s or 5m/],
