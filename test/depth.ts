@@ -4,6 +4,9 @@
  */
 export const isDeep = process.env.TEST_DEEP !== undefined;
 
+/** `npm run explore` runs what is too long for every change. */
+export const isDeepest = process.env.EXPLORE_DEEPER !== undefined;
+
 /** A count, a list or a duration: the first for `npm test`, the second for `npm run test:deep`. */
 export function deep<T>(quick: T, full: T): T {
   return isDeep ? full : quick;

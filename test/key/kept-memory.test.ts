@@ -30,7 +30,7 @@ it.each(deep(['auto'], ['auto', 'wasm', 'js']))(
   (engine) => {
     // Without optimized code, and with a small young generation, only memory that is kept can grow.
     const flags = ['--max-semi-space-size=1', '--no-opt', '--no-sparkplug'];
-    const growth: Record<string, number> = run('growth', engine, flags, deep(2000, 5000));
+    const growth: Record<string, number> = run('growth', engine, flags, deep(2000, 3000));
     for (const [name, bytes] of Object.entries(growth)) {
       expect(bytes, name).toBeLessThan(MOST_BYTES + NOISE_BYTES);
     }

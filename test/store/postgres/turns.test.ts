@@ -86,7 +86,7 @@ describeWith('PostgreSQL', hasPostgres, 'calls of one turn to the PostgreSQL sto
       (await pool.query(`SELECT * FROM ${table} ORDER BY key`)).rows;
     const keys = ['é\u{1f600}', '"\\{}', 'NULL', 'a,b', ...Array.from('0123456789ABCDEFGHIJ')];
     let calls = 0;
-    for (let round = 0; round < deep(40, 200); round++) {
+    for (let round = 0; round < deep(40, 80); round++) {
       nowUs += 1000 * choices.one([0, 1, 1, 3, 20, 200]);
       const sent = keys.filter(() => choices.percent(80)).map((key) => randomCall(choices, key));
       const answers = await Promise.all(sent.map((call) => call(stores[0])));
