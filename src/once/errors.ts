@@ -81,15 +81,25 @@ export const leaseLost = (
 export const storeFailed = (
   key: string,
   action: string,
-  { name, address }: Pick<Store, 'name' | 'address'>,
+  store: Pick<Store, 'name' | 'address'>,
   cause: unknown,
 ) =>
   new OnceError(
     'SAMEKEY_STORE',
     key,
-    `Cannot ${action} ${key}: the store ${name}${typeof address === 'string' ? ` at ${withoutPassword(address)}` : ''} failed: ${withoutPassword(reasonOf(cause))} (SAMEKEY_STORE)`,
+    `Cannot ${action} ${key}: the store ${store.name}${placeOf(store)} failed: ${withoutPassword(reasonOf(cause))} (SAMEKEY_STORE)`,
     { cause },
   );
+
+/** Returns where a store is, for the message. One that is wrapped may not be able to tell. */
+function placeOf(store: Pick<Store, 'address'>): string {
+  try {
+    const { address } = store;
+    return typeof address === 'string' ? ` at ${withoutPassword(address)}` : '';
+  } catch {
+    return '';
+  }
+}
 
 /** Returns why a store failed. The error of a connection to several addresses of a host has no message. */
 function reasonOf(error: unknown): string {

@@ -116,3 +116,15 @@ describe('the reason', () => {
     );
   });
 });
+
+it('the error of a store that is wrapped, and cannot say where it is, says the rest', async () => {
+  const port = await closedPort();
+  const pool = new pg.Pool({ host: '127.0.0.1', port, database: 'app' });
+  const store = postgresStore({ pool });
+  const wrapped: Store = Object.assign(Object.create(store), {
+    claim: (...args: Parameters<Store['claim']>) => store.claim(...args),
+  });
+  expect(await messageOf(wrapped)).toMatch(
+    /^Cannot claim KEY: the store postgres failed: .*ECONNREFUSED/,
+  );
+});

@@ -75,8 +75,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a result without protection is cached',
     file: 'once/run.ts',
-    from: 'return { result, own, isStored: false, fingerprint, ageMs: 0, leftMs: 0 };',
-    to: 'return { result, own, isStored: true, fingerprint, ageMs: 0, leftMs: 1000 };',
+    from: 'const unstored = { isStored: false, ageMs: 0, leftMs: 0 };',
+    to: 'const unstored = { isStored: true, ageMs: 0, leftMs: 1000 };',
     breaks: 'unstored results are not replayed',
     seenIn: 'run when the store fails / A.claim1.effect: err',
   },
