@@ -25,6 +25,7 @@ export default defineConfig({
     // A slow and busy machine must pass. The timeouts only catch a test that hangs.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     // On two cores: the tests use half of the time to wait for other processes.
     maxWorkers: 3,
   },
