@@ -62,7 +62,7 @@ describe('processes that share an LMDB store', () => {
     const acknowledged: string[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const writers = [0, 1, 2].map((index) => start(path, 'write', `${round}-${index}`));
-      await Promise.all(writers.map((writer) => writer.has(10 + 7 * round)));
+      await Promise.all(writers.map((writer) => writer.has(20 + 7 * round)));
       for (const { child } of writers) child.kill('SIGKILL');
       await Promise.all(writers.map(({ ended }) => ended));
       acknowledged.push(...writers.flatMap(({ lines }) => lines));
@@ -81,7 +81,6 @@ describe('processes that share an LMDB store', () => {
         expect(payload, key).toEqual(state === 'done' ? whole : undefined);
       }
     }
-    expect(acknowledged.length).toBeGreaterThan(50 * ROUNDS);
   });
 
   it('have one winner for each key that eight of them claim at once', async () => {
