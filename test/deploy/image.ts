@@ -15,9 +15,11 @@ const NODE = realpathSync(process.execPath);
 
 export const dockerfile = readDockerfile();
 
+const isRoot = process.getuid?.() === 0;
+
 /** Whether this user may mount: root, outside of most containers. */
 export const canMount =
-  process.getuid?.() === 0 &&
+  isRoot &&
   spawnSync('unshare', ['--mount', '--pid', '--fork', '--mount-proc', 'true']).status === 0;
 
 interface Locked {
@@ -50,26 +52,26 @@ export function installApp(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true }) };
 }
 
-/** Spawns a command of the image. Without the right to mount, it runs in `app` as this user. */
+const [uid = '', gid = ''] = dockerfile.textOf('USER').split(':');
+const AS_USER = isRoot
+  ? ['setpriv', '--reuid', uid, '--regid', gid, '--clear-groups', '--no-new-privs']
+  : [];
+
+/** Spawns a command of the image. Without the right to mount, it runs in `app`. */
 function spawnInImage(
   app: string,
   command: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): ChildProcess {
   const variables = { PATH: `/usr/local/bin:${process.env.PATH}`, ...env };
-  const stdio = ['ignore', 'pipe', 'pipe'] as const;
-  const [program = '', ...words] = command;
-  const user = dockerfile.textOf('USER');
-  const child = canMount
-    ? spawn('unshare', ['--mount', 'sh', SCRIPT, app, NODE, user, program, ...words], {
-        env: variables,
-        stdio: [...stdio],
-      })
-    : spawn(program === 'node' ? NODE : program, words, {
-        cwd: app,
-        env: variables,
-        stdio: [...stdio],
-      });
+  const [program = '', ...words] = canMount
+    ? ['unshare', '--mount', 'sh', SCRIPT, app, NODE, `${uid}:${gid}`, ...command]
+    : [...AS_USER, ...command.map((word) => (word === 'node' ? NODE : word))];
+  const child = spawn(program, words, {
+    cwd: app,
+    env: variables,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   endWithTests(child);
   return child;
 }
