@@ -32,6 +32,9 @@ export function addStoreNameFlags(command: Command): Command {
     .option('--table <NAME>', `table in PostgreSQL, MySQL or SQLite (default: ${DEFAULT_TABLE})`);
 }
 
+/** Has the address if the flag is missing. Other users of the machine can read flags in the list of processes. */
+export const STORE_VARIABLE = 'SAMEKEY_STORE';
+
 const WANTED = 'wanted redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH or sqlite:PATH';
 /** How long connecting may take. */
 const CONNECT_MS = 5000;
@@ -40,9 +43,10 @@ const POOL_SIZE = 10;
 
 /** Opens the store that `--store` names. */
 export async function openStore(
-  { store: address, prefix, table, create = false }: StoreAddress,
+  { store: given, prefix, table, create = false }: StoreAddress,
   { isLasting = false }: StoreUse = {},
 ): Promise<OpenedStore> {
+  const address = given ?? (process.env[STORE_VARIABLE] || undefined);
   if (address === undefined)
     throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
   if (address.startsWith('lmdb:'))
