@@ -72,6 +72,11 @@ function entry<T>(name: string): Promise<T> {
   return import(new URL(`../store/${name}.js`, import.meta.url).href);
 }
 
+/** Says which store needs no package, where there is one. */
+function withoutPackage(): string {
+  return hasSqlite() ? ', or --store sqlite:FILE, which needs no package here' : '';
+}
+
 /** Imports the first of these packages that is installed. */
 async function client<T>(...names: readonly string[]): Promise<{ name: string; module: T }> {
   for (const name of names) {
@@ -82,7 +87,7 @@ async function client<T>(...names: readonly string[]): Promise<{ name: string; m
     }
   }
   throw usageError(
-    `Cannot open the store: the package ${names.join(' or ')} is not installed, wanted npm install ${names[0]}`,
+    `Cannot open the store: the package ${names.join(' or ')} is not installed, wanted npm install ${names[0]}${withoutPackage()}`,
   );
 }
 
@@ -295,6 +300,7 @@ async function connecting<T>(address: string, connect: () => Promise<T>): Promis
     return await connect();
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
+    if (code === 'SAMEKEY_BAD_ARGUMENT') throw usageError(message);
     // When a host has several addresses, the error has no message, only a code.
     const reason = (message || code || String(error)).replaceAll('\n', ' ');
     throw new CliError(
