@@ -56,7 +56,14 @@ export const OPEN = {
   },
   sqlite: async ({ path }) => {
     const database = new (await import('libsql')).default(`${path}/records.db`, { timeout: 10 });
-    database.pragma('journal_mode = WAL');
+    while (database.pragma('journal_mode', { simple: true }) !== 'wal') {
+      try {
+        database.pragma('journal_mode = WAL');
+      } catch (error) {
+        // Another process is making the same file.
+        if (error.code !== 'SQLITE_BUSY') throw error;
+      }
+    }
     return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
   },
   dynamodb: async ({ url }) => {

@@ -169,10 +169,27 @@ export function addressOf(client: RedisClient): string | undefined {
   return undefined;
 }
 
+/**
+ * Returns the error without the arguments of its command: those of `HELLO` and `AUTH` have the password,
+ * those of a script the result of the program. Messages and errors end up in logs.
+ */
+function withoutArguments(error: unknown): unknown {
+  const { command } = (error ?? {}) as { command?: { readonly name?: unknown } };
+  if (!(error instanceof Error) || typeof command?.name !== 'string') return error;
+  return Object.create(Object.getPrototypeOf(error), {
+    ...Object.getOwnPropertyDescriptors(error),
+    command: { value: { name: command.name }, enumerable: true },
+  });
+}
+
 function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
-  const sendTo = (node: IoRedis, [name, ...rest]: readonly Argument[]) => {
+  const sendTo = async (node: IoRedis, [name, ...rest]: readonly Argument[]) => {
     const method = `${String(name).toLowerCase()}Buffer` as 'evalshaBuffer';
-    return node[method](...rest.map(toBuffer));
+    try {
+      return await node[method](...rest.map(toBuffer));
+    } catch (error) {
+      throw withoutArguments(error);
+    }
   };
   return {
     wire: TCP,
