@@ -56,7 +56,7 @@ export const OPEN = {
   },
   sqlite: async ({ path }) => {
     const database = new (await import('libsql')).default(`${path}/records.db`, { timeout: 10 });
-    while (database.pragma('journal_mode', { simple: true }) !== 'wal') {
+    while (database.pragma('journal_mode')[0].journal_mode !== 'wal') {
       try {
         database.pragma('journal_mode = WAL');
       } catch (error) {
