@@ -117,19 +117,24 @@ pub struct Identity<'a> {
     pub big_numbers: BigNumbers,
 }
 
+impl Identity<'_> {
+    /// Takes everything: the default as a constant.
+    pub const DEFAULT: Self = Identity {
+        include: None,
+        exclude: &[],
+        refs: &[],
+        scope: &[],
+        bits: Bits::All256,
+        secret: None,
+        window: None,
+        max_depth: 1000,
+        big_numbers: BigNumbers::Refuse,
+    };
+}
+
 impl Default for Identity<'_> {
     fn default() -> Self {
-        Identity {
-            include: None,
-            exclude: &[],
-            refs: &[],
-            scope: &[],
-            bits: Bits::default(),
-            secret: None,
-            window: None,
-            max_depth: 1000,
-            big_numbers: BigNumbers::default(),
-        }
+        Self::DEFAULT
     }
 }
 
@@ -1065,22 +1070,29 @@ impl Writer<'_> {
     }
 
     fn write_string(&mut self, text: &str) {
-        self.text.push('"');
-        for char in text.chars() {
-            match char {
-                '"' => self.text.push_str("\\\""),
-                '\\' => self.text.push_str("\\\\"),
-                '\u{8}' => self.text.push_str("\\b"),
-                '\t' => self.text.push_str("\\t"),
-                '\n' => self.text.push_str("\\n"),
-                '\u{c}' => self.text.push_str("\\f"),
-                '\r' => self.text.push_str("\\r"),
-                '\0'..='\u{1f}' => self.text.push_str(&format!("\\u{:04x}", char as u32)),
-                _ => self.text.push(char),
-            }
-        }
-        self.text.push('"');
+        self.text.push_str(&quote(text));
     }
+}
+
+/// Returns a text as a JSON string in canonical form.
+pub fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for char in text.chars() {
+        match char {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\t' => quoted.push_str("\\t"),
+            '\n' => quoted.push_str("\\n"),
+            '\u{c}' => quoted.push_str("\\f"),
+            '\r' => quoted.push_str("\\r"),
+            '\0'..='\u{1f}' => quoted.push_str(&format!("\\u{:04x}", char as u32)),
+            _ => quoted.push(char),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 // --- Digests: FIPS 180-4 and RFC 2104.

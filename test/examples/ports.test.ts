@@ -142,6 +142,47 @@ function anyCase(next: () => number): Case {
   return { hex: bytes.toString('hex'), identity };
 }
 
+interface Answered {
+  readonly lines: readonly string[];
+  /** The key or the error code of each line. */
+  readonly expected: readonly string[];
+}
+
+/** The cases as lines, with what the library says to them. */
+const answered = (cases: readonly Case[]): Answered => ({
+  lines: cases.map(({ hex, identity }) => JSON.stringify({ hex, ...identity })),
+  expected: cases.map(({ hex, identity }) => keyOrCode(Buffer.from(hex, 'hex'), identity)),
+});
+
+/** Made once for all languages. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+const randomDocuments = once((): Answered => {
+  const next = random(SEED);
+  const documents = fc
+    .sample(anyJson, { seed: SEED, numRuns: deep(1500, 8000) })
+    .map((value) => spelled(value, next).replaceAll('\n', '\t'));
+  const lines = documents.flatMap((text) => [text, damaged(text, next)]);
+  return { lines, expected: lines.map((line) => keyOrCode(line)) };
+});
+
+const randomNumbers = once((): Answered => {
+  const next = random(SEED);
+  const lines = Array.from({ length: deep(10_000, 100_000) }, () => numberText(next));
+  return { lines, expected: lines.map((line) => keyOrCode(line)) };
+});
+
+const randomIdentities = once(() => {
+  const next = random(SEED);
+  return answered(Array.from({ length: deep(4000, 30_000) }, () => anyCase(next)));
+});
+
 describe.each(PORTS)('the example in $name', (port) => {
   withPort(port, 'meets every vector', async () => {
     const { status, stdout } = await programs.run(port, 'check_vectors', [path('test/vectors')]);
@@ -174,20 +215,13 @@ describe.each(PORTS)('the example in $name', (port) => {
   });
 
   withPort(port, `agrees on random documents, SAMEKEY_TEST_SEED=${SEED}`, async () => {
-    const next = random(SEED);
-    const documents = fc
-      .sample(anyJson, { seed: SEED, numRuns: deep(1500, 20_000) })
-      .map((value) => spelled(value, next).replaceAll('\n', '\t'));
-    const lines = documents.flatMap((text) => [text, damaged(text, next)]);
-    const expected = lines.map((line) => keyOrCode(line));
+    const { lines, expected } = randomDocuments();
     expect(new Set(expected)).toContain('SAMEKEY_BAD_JSON');
     await compare(port, ['key', '--lines'], lines, expected);
   });
 
   withPort(port, `agrees on random numbers, SAMEKEY_TEST_SEED=${SEED}`, async () => {
-    const next = random(SEED);
-    const lines = Array.from({ length: deep(10_000, 200_000) }, () => numberText(next));
-    const expected = lines.map((line) => keyOrCode(line));
+    const { lines, expected } = randomNumbers();
     for (const code of ['SAMEKEY_BAD_JSON', 'SAMEKEY_BIG_NUMBER']) {
       expect(new Set(expected)).toContain(code);
     }
@@ -195,14 +229,11 @@ describe.each(PORTS)('the example in $name', (port) => {
   });
 
   withPort(port, `agrees on random identities, SAMEKEY_TEST_SEED=${SEED}`, async () => {
-    const next = random(SEED);
-    const cases = Array.from({ length: deep(4000, 60_000) }, () => anyCase(next));
-    const expected = cases.map(({ hex, identity }) => keyOrCode(Buffer.from(hex, 'hex'), identity));
+    const { lines, expected } = randomIdentities();
     for (const code of ['BAD_JSON', 'BAD_PATH', 'EMPTY_IDENTITY', 'TOO_DEEP', 'BAD_IDENTITY']) {
       expect(new Set(expected)).toContain(`SAMEKEY_${code}`);
     }
     expect(expected.filter((each) => each.startsWith('ik_')).length).toBeGreaterThan(1000);
-    const lines = cases.map(({ hex, identity }) => JSON.stringify({ hex, ...identity }));
     await compare(port, ['check_vectors', '--cases'], lines, expected);
   });
 
@@ -222,9 +253,8 @@ describe.each(PORTS)('the example in $name', (port) => {
       refs(100),
       refs(101),
     ];
-    const expected = cases.map(({ hex, identity }) => keyOrCode(Buffer.from(hex, 'hex'), identity));
+    const { lines, expected } = answered(cases);
     expect(expected.filter((each) => each.startsWith('ik_')).length).toBe(3);
-    const lines = cases.map(({ hex, identity }) => JSON.stringify({ hex, ...identity }));
     await compare(port, ['check_vectors', '--cases'], lines, expected);
   });
 });
