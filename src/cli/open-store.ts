@@ -32,6 +32,9 @@ export function addStoreNameFlags(command: Command): Command {
     .option('--table <NAME>', `table in PostgreSQL, MySQL or SQLite (default: ${DEFAULT_TABLE})`);
 }
 
+/** Has the address if the flag is missing. Other users of the machine can read flags in the list of processes. */
+export const STORE_VARIABLE = 'SAMEKEY_STORE';
+
 const WANTED = 'wanted redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH or sqlite:PATH';
 /** How long connecting may take. */
 const CONNECT_MS = 5000;
@@ -40,9 +43,10 @@ const POOL_SIZE = 10;
 
 /** Opens the store that `--store` names. */
 export async function openStore(
-  { store: address, prefix, table, create = false }: StoreAddress,
+  { store: given, prefix, table, create = false }: StoreAddress,
   { isLasting = false }: StoreUse = {},
 ): Promise<OpenedStore> {
+  const address = given ?? (process.env[STORE_VARIABLE] || undefined);
   if (address === undefined)
     throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
   if (address.startsWith('lmdb:'))
@@ -68,6 +72,11 @@ function entry<T>(name: string): Promise<T> {
   return import(new URL(`../store/${name}.js`, import.meta.url).href);
 }
 
+/** Says which store needs no package, where there is one. */
+function withoutPackage(): string {
+  return hasSqlite() ? ', or --store sqlite:FILE, which needs no package here' : '';
+}
+
 /** Imports the first of these packages that is installed. */
 async function client<T>(...names: readonly string[]): Promise<{ name: string; module: T }> {
   for (const name of names) {
@@ -78,7 +87,7 @@ async function client<T>(...names: readonly string[]): Promise<{ name: string; m
     }
   }
   throw usageError(
-    `Cannot open the store: the package ${names.join(' or ')} is not installed, wanted npm install ${names[0]}`,
+    `Cannot open the store: the package ${names.join(' or ')} is not installed, wanted npm install ${names[0]}${withoutPackage()}`,
   );
 }
 
@@ -291,6 +300,7 @@ async function connecting<T>(address: string, connect: () => Promise<T>): Promis
     return await connect();
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
+    if (code === 'SAMEKEY_BAD_ARGUMENT') throw usageError(message);
     // When a host has several addresses, the error has no message, only a code.
     const reason = (message || code || String(error)).replaceAll('\n', ' ');
     throw new CliError(

@@ -6,6 +6,7 @@ import { fromOneLine, toOneLine } from './one-line.js';
 import { type Connection, connectionOf } from './sqlite/connection.js';
 import {
   type Driver,
+  fileOf,
   isRemote,
   type Row,
   type SqliteDatabase,
@@ -105,6 +106,7 @@ class Records implements SqliteStore {
   readonly schema: string;
   /** Where timers belong to a request, each waiting caller polls for itself. */
   readonly watch?: (key: string, notify: () => void) => Promise<() => void>;
+  readonly #path: string | undefined;
   readonly #table: string;
   readonly #sql: Statements;
   readonly #driver: Driver;
@@ -118,6 +120,7 @@ class Records implements SqliteStore {
   #isClosed = false;
 
   constructor(driver: Driver, table: string, statements: Statements, path: string | undefined) {
+    this.#path = path;
     this.#table = table;
     this.#sql = statements;
     this.schema = `${statements.schema};\n`;
@@ -148,6 +151,10 @@ class Records implements SqliteStore {
         ? error
         : cannotOpen(path, error);
     }
+  }
+
+  get address(): string | undefined {
+    return this.#path ?? fileOf(this.#driver);
   }
 
   async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {

@@ -177,7 +177,7 @@ it('prints the SQL of the table of the PostgreSQL store', async () => {
   expectFailure(
     await samekey(['store', 'sql', '--table', 'a;b']),
     2,
-    /^Cannot make a PostgreSQL store: table is "a;b", wanted letters/,
+    /^--table is "a;b", wanted letters/,
   );
 });
 
