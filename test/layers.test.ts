@@ -23,6 +23,7 @@ const LAYERS = [
   'server',
   'batch',
   'ai-sdk',
+  'mcp',
   'proxy',
   'playground',
   'cli',
@@ -32,7 +33,7 @@ const LAYERS = [
 const USERS = LAYERS.slice(LAYERS.indexOf('pool')).filter((layer) => layer !== 'store');
 
 /** The products on top, each importable alone: none imports another. */
-const PRODUCTS = ['fetch', 'server', 'batch', 'ai-sdk'];
+const PRODUCTS = ['fetch', 'server', 'batch', 'ai-sdk', 'mcp'];
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');
@@ -220,7 +221,7 @@ describe('the pool', () => {
 
 describe('what is built on the library', () => {
   it('is shipped without a copy of it', () => {
-    const built = ['once', 'fetch', 'server', 'batch', 'ai-sdk', 'cost', 'store', 'shared']
+    const built = ['once', 'fetch', 'server', 'batch', 'ai-sdk', 'mcp', 'cost', 'store', 'shared']
       .flatMap((folder) => filesIn(join(ROOT, 'dist', folder)))
       .filter((file) => file.endsWith('.js'));
     expect(built.length).toBeGreaterThan(8);
