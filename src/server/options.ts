@@ -58,6 +58,8 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue problem details (RFC 9457)
    */
   onError: func<(problem: ServerProblem, request: never) => ErrorAnswer>(),
+  /** Receives a promise per run that resolves when its response is stored, for platforms that stop work after the response, such as `after` of Next.js. */
+  waitUntil: func<(settled: Promise<void>) => void>(),
 }));
 
 const REPLACED = ['waitMs', 'storeResponses', 'unknownErrors'] as const;

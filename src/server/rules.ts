@@ -249,6 +249,7 @@ export class IdempotencyRules<Incoming> {
       processing,
       this.#refusals,
       incoming,
+      this.#settings.waitUntil,
     );
     if (processing.onState !== undefined) {
       const state: State = { key, sentKey, account, outcome: undefined };
@@ -287,6 +288,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
   readonly traceparent: string | undefined;
   /** What middleware and the handler read, if the framework shows it to them. */
   state: State | undefined;
+  readonly onStart: ((settled: Promise<void>) => void) | undefined;
   readonly #processing: Processing<Raw, Answer>;
   readonly #refusals: Refusals;
   readonly #incoming: unknown;
@@ -300,10 +302,12 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
     processing: Processing<Raw, Answer>,
     refusals: Refusals,
     incoming: unknown,
+    waitUntil: ((settled: Promise<void>) => void) | undefined,
   ) {
     this.key = key;
     this.fingerprint = fingerprint;
     this.traceparent = traceparent;
+    this.onStart = both(processing.onStart, waitUntil);
     this.#processing = processing;
     this.#refusals = refusals;
     this.#incoming = incoming;
@@ -311,10 +315,6 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
 
   get signal(): AbortSource | undefined {
     return this.#processing.signal;
-  }
-
-  get onStart(): ((settled: Promise<void>) => void) | undefined {
-    return this.#processing.onStart;
   }
 
   onFirst(): void {
@@ -366,6 +366,18 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
       ? processing.fail(error)
       : refuseBy(processing, this.#refusals.of(problem, this.#incoming, this.key));
   }
+}
+
+/** Calls both functions, if there are two. */
+function both<T>(
+  first: ((value: T) => void) | undefined,
+  second: ((value: T) => void) | undefined,
+): ((value: T) => void) | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  return (value) => {
+    first(value);
+    second(value);
+  };
 }
 
 const NONE: readonly HeaderLine[] = [];
