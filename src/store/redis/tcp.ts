@@ -1,4 +1,5 @@
 import { fail } from '../../errors/errors.js';
+import { random, sleep } from '../../runtime/runtime.js';
 import type { Argument, Connection, Wire } from './client.js';
 import { SCRIPTS } from './scripts.js';
 
@@ -68,8 +69,33 @@ export function refuseClient(what: string): never {
   );
 }
 
+/** ioredis adds the command to an error: that of a refused connection has the password. */
+export function withoutPassword(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { command } = error as { readonly command?: { readonly name?: unknown } };
+  if (!/^(?:auth|hello)$/i.test(String(command?.name))) return error;
+  return Object.assign(new Error(error.message), { name: error.name });
+}
+
+/** How often a redirected command is sent again, and the longest of the pauses before. */
+const REDIRECT_LIMIT = 10;
+const MAX_PAUSE_MS = 200;
+
+/**
+ * The reply of a node that has not executed the command, because its slot moves. The clients follow
+ * it, but node-redis 4 and GLIDE send `ASKING` apart from the command: of commands that are
+ * redirected at the same time, all but a few fail.
+ */
+const REDIRECT = /^(?:ASK|MOVED|TRYAGAIN) /;
+
 /** The Redis protocol: arguments and replies are bytes. */
 export const TCP: Wire = {
+  async again(error, attempt) {
+    const isRedirected = error instanceof Error && REDIRECT.test(error.message);
+    if (!isRedirected || attempt > REDIRECT_LIMIT) throw withoutPassword(error);
+    // At different times, so that the commands no longer disturb each other.
+    await sleep(random() * Math.min(MAX_PAUSE_MS, 5 * 2 ** attempt));
+  },
   refuse: refuseClient,
   scripts: SCRIPTS,
   pack(payload, lineLength) {
