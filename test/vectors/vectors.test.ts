@@ -5,6 +5,7 @@ import {
   createSha256,
   explain,
   keyOf,
+  keyOfJson,
   keyOfStream,
   scoped,
   sha1,
@@ -64,6 +65,17 @@ interface KeyVector extends Named {
   readonly refs?: readonly string[];
   readonly window?: { readonly lengthMs: number; readonly nowMs: number };
   readonly windowScope?: string;
+}
+
+interface PathVector {
+  readonly path: string;
+}
+interface IdentityVector extends Named {
+  readonly json: string;
+  readonly include?: readonly PathVector[];
+  readonly exclude?: readonly PathVector[];
+  readonly canonical: string;
+  readonly key: string;
 }
 
 function formatOf({ bits, secret }: KeyVector) {
@@ -159,6 +171,21 @@ onEach(ENGINES, () => {
       expect(explained.key).toBe(key);
       expect(explained.canonical).toBe(canonical);
       expect(explained.scopes).toEqual([...scopes, ...(windowScope ? [windowScope] : [])]);
+    });
+  });
+
+  describe('identity-paths.json', () => {
+    const texts = (paths: readonly PathVector[]) => paths.map(({ path }) => path);
+    it.each(loadVectors<IdentityVector>('identity-paths.json'))('$name', (vector) => {
+      const { json, include, exclude, canonical, key } = vector;
+      const identity = {
+        ...(include && { include: texts(include) }),
+        ...(exclude && { exclude: texts(exclude) }),
+      };
+      const value = JSON.parse(json);
+      expect(explain(value, identity)).toMatchObject({ canonical, key });
+      expect(keyOf(value, identity)).toBe(key);
+      expect(keyOfJson(json, identity)).toBe(key);
     });
   });
 
