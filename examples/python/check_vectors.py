@@ -60,12 +60,8 @@ def canonical_text(vector):
 
 
 def part(vector):
-    include, exclude = (
-        [path['path'] for path in vector[role]] if role in vector else None
-        for role in ('include', 'exclude')
-    )
     value = samekey.parse_json(vector['json'])
-    return identity_paths.part_of(value, include, exclude or ())
+    return identity_paths.part_of(value, vector.get('include'), vector.get('exclude', ()))
 
 
 def part_text(vector):

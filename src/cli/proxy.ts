@@ -14,7 +14,7 @@ import { addFlag } from './flag.js';
 import { readSettings } from './input.js';
 import { interrupted, SIGNALS } from './interrupt.js';
 import { listen } from './listen.js';
-import { type OpenedStore, openStore, type StoreAddress } from './open-store.js';
+import { type OpenedStore, openStore, STORE_VARIABLE, type StoreAddress } from './open-store.js';
 import { readPriceList } from './prices-file.js';
 import { PROXY_FLAGS, type ProxyFlags, proxyFlags } from './proxy-flags.js';
 import { PROXY_SENTENCES } from './proxy-sentences.js';
@@ -24,7 +24,8 @@ const HELP = `
 Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1").
 Each POST or PATCH request is sent at most once. A duplicate joins the running
 request or gets its stored response, as the header samekey says. Other requests
-pass through. A store is redis://…, postgres://…, mysql://…, lmdb:PATH or
+pass through. A store is redis://…, upstash:https://… (with the variable
+UPSTASH_REDIS_REST_TOKEN), postgres://…, mysql://…, dynamodb:TABLE, lmdb:PATH or
 sqlite:PATH (both created if they do not exist) or memory:. The log goes to
 standard output as JSON Lines. See docs/proxy.md.
 
@@ -44,12 +45,18 @@ export function addProxyCommand(program: Command): void {
     .command('proxy')
     .description('run a proxy that sends each request to an API at most once');
   for (const name of Object.keys(proxyFlags) as (keyof typeof proxyFlags)[]) {
-    addFlag(command, PROXY_FLAGS[name], proxyFlags[name], PROXY_SENTENCES[name]);
+    const variable = name === 'store' ? STORE_VARIABLE : undefined;
+    addFlag(command, PROXY_FLAGS[name], proxyFlags[name], PROXY_SENTENCES[name], variable);
   }
   command.addHelpText('after', HELP).action(runProxy);
 }
 
 async function runProxy(flags: CommandFlags): Promise<void> {
+  // Before everything that takes time: process 1 of a container ignores signals without a handler, and
+  // an unhandled signal would reset connections.
+  const ending = interrupted();
+  let isListening = false;
+  ending.then((signal) => isListening || process.exit(exitCodeOf(signal)));
   // The proxy and its dependencies are loaded only for this command.
   const path = new URL('../proxy/proxy.js', import.meta.url).href;
   const { createLog, createProxy, isLoopbackName, upstreamAddress } = (await import(
@@ -81,8 +88,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     hasMetricsPort: flags.metricsPort !== undefined,
     log,
   });
-  // Handles signals before listening: an unhandled signal would reset connections.
-  const ending = interrupted();
+  isListening = true;
   try {
     const { host, port, metricsPort } = flags;
     await listen(proxy.server, { port, host, backlog: BACKLOG });
@@ -159,7 +165,7 @@ async function untilEnded(
     // The log must still be written.
     process.once(signal, async () => {
       await log.end();
-      process.exit(signal === 'SIGINT' ? 130 : 143);
+      process.exit(exitCodeOf(signal));
     });
   }
   await proxy.stopListening();
@@ -185,6 +191,9 @@ async function untilEnded(
 }
 
 const CLOSE_MS = 2000;
+
+/** The exit code of a shell for a program that a signal has ended. */
+const exitCodeOf = (signal: NodeJS.Signals) => (signal === 'SIGINT' ? 130 : 143);
 
 /** How many connections may wait: duplicates arrive together. The system may have a lower limit. */
 const BACKLOG = 4096;

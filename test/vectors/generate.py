@@ -268,7 +268,7 @@ def chosen(selector, key, parent):
 
 def identity(row):
     root = json.loads(row['json'])
-    paths = {role: [path['segments'] for path in row.get(role, [])] for role in ('include', 'exclude')}
+    paths = {role: row['segments'].get(role, []) for role in ('include', 'exclude')}
     place_sets = {role: {place for path in each for place, _ in nodes(root, path)}
                   for role, each in paths.items()}
     leading = {place for path in paths['include'] for done in range(len(path))
