@@ -24,7 +24,8 @@ const HELP = `
 Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1").
 Each POST or PATCH request is sent at most once. A duplicate joins the running
 request or gets its stored response, as the header samekey says. Other requests
-pass through. A store is redis://…, postgres://…, mysql://…, lmdb:PATH or
+pass through. A store is redis://…, upstash:https://… (with the variable
+UPSTASH_REDIS_REST_TOKEN), postgres://…, mysql://…, dynamodb:TABLE, lmdb:PATH or
 sqlite:PATH (both created if they do not exist) or memory:. The log goes to
 standard output as JSON Lines. See docs/proxy.md.
 

@@ -96,6 +96,19 @@ export function mysqlStore(options: MysqlStoreOptions): MysqlStore {
   return new Records(toConnection(pool), toTableName(table), addressOf(pool));
 }
 
+/**
+ * Returns the SQL that creates the table of `mysqlStore`, for tools that manage the schema.
+ *
+ * @throws {SyntaxError} `SAMEKEY_BAD_ARGUMENT` for an invalid table name.
+ * @example
+ * import { schemaOf } from 'samekey/store/mysql';
+ *
+ * schemaOf('orders').includes('CREATE TABLE IF NOT EXISTS `orders`'); // true
+ */
+export function schemaOf(table = DEFAULT_TABLE): string {
+  return statementsFor(toTableName(table)).schema;
+}
+
 function toTableName(table: string): string {
   if (/^[A-Za-z_]\w{0,63}(?:\.[A-Za-z_]\w{0,63})?$/.test(table)) return table;
   return fail(

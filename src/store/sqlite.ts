@@ -92,6 +92,19 @@ export function sqliteStore(options: SqliteStoreOptions): SqliteStore {
   return new Records(driver, table, statements, path);
 }
 
+/**
+ * Returns the SQL that creates the table of `sqliteStore`, for tools that manage the schema.
+ *
+ * @throws {SyntaxError} `SAMEKEY_BAD_ARGUMENT` for an invalid table name.
+ * @example
+ * import { schemaOf } from 'samekey/store/sqlite';
+ *
+ * schemaOf('orders').includes('CREATE TABLE IF NOT EXISTS "orders"'); // true
+ */
+export function schemaOf(table = DEFAULT_TABLE): string {
+  return `${statementsFor(toTableName(table)).schema};\n`;
+}
+
 function toTableName(table: string): string {
   if (/^[A-Za-z_]\w*$/.test(table) && !/^sqlite_/i.test(table)) return table;
   return fail(
@@ -123,7 +136,7 @@ class Records implements SqliteStore {
     this.#path = path;
     this.#table = table;
     this.#sql = statements;
-    this.schema = `${statements.schema};\n`;
+    this.schema = schemaOf(table);
     this.#driver = driver;
     this.#connection = connectionOf(driver);
     const polling = new Polling(isRemote(driver) ? REMOTE_PACE : LOCAL_PACE, (keys) =>

@@ -5,6 +5,12 @@ import { createClient as createClient4, createCluster as createCluster4 } from '
 import { createClient as createClient5, createSentinel as createSentinel5 } from 'redis-5';
 import type { RedisClient } from '../../src/store/redis.js';
 
+/** Its native package may not run on this machine: it needs glibc 2.17 or musl, on x64 or arm64. */
+const glide = await import('@valkey/valkey-glide').catch(() => undefined);
+export const hasGlide = glide !== undefined;
+// It logs every error reply, also those that a test expects.
+glide?.Logger.init('off');
+
 export interface Connected {
   readonly client: RedisClient;
   end(): void;
@@ -50,6 +56,12 @@ export const CLIENTS: Readonly<Record<string, Connect>> = {
     const client = new IoRedis5(port, options).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
+  ...(glide && {
+    'valkey-glide 2': async (port, reconnectMs) => {
+      const client = await glide.GlideClient.createClient(glideOptions(port, reconnectMs));
+      return { client, end: () => client.close() };
+    },
+  }),
 };
 
 /** The same for a cluster with one known node: the oldest and the newest interface. */
@@ -69,6 +81,12 @@ export const CLUSTER_CLIENTS: typeof CLIENTS = {
     const client = new IoCluster([{ host: '127.0.0.1', port }]).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
+  ...(glide && {
+    'valkey-glide 2': async (port, reconnectMs) => {
+      const client = await glide.GlideClusterClient.createClient(glideOptions(port, reconnectMs));
+      return { client, end: () => client.close() };
+    },
+  }),
 };
 
 /** The same for a master that a sentinel announces. */
@@ -100,4 +118,12 @@ const nodeRedis = (reconnectMs?: number) =>
   reconnectMs === undefined ? {} : { socket: { reconnectStrategy: () => reconnectMs } };
 const ioRedis = (reconnectMs?: number) =>
   reconnectMs === undefined ? {} : { retryStrategy: () => reconnectMs };
+const glideOptions = (port: number, reconnectMs?: number) => ({
+  addresses: [{ host: '127.0.0.1', port }],
+  // By default 250 ms, which a busy machine may take.
+  requestTimeout: 60_000,
+  ...(reconnectMs !== undefined && {
+    connectionBackoff: { numberOfRetries: 1, factor: reconnectMs, exponentBase: 1 },
+  }),
+});
 const urlOf = (port: number) => `redis://127.0.0.1:${port}`;

@@ -64,7 +64,7 @@ export function refuseClient(what: string): never {
   return fail(
     TypeError,
     'SAMEKEY_BAD_CLIENT',
-    `Cannot use this Redis client: ${what}, wanted redis (node-redis) 4 to 6 or ioredis 5 or 6, on Redis 5 or newer`,
+    `Cannot use this Redis client: ${what}, wanted redis (node-redis) 4 to 6, ioredis 5 or 6, or @valkey/valkey-glide 2, on Redis 5 or newer`,
   );
 }
 

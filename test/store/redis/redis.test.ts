@@ -1,13 +1,15 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storeConformance } from '../../../src/store/conformance.js';
 import { redisStore } from '../../../src/store/redis.js';
 import { deep } from '../../depth.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis, startRedisCluster } from '../../servers/redis.js';
-import { CLIENTS, CLUSTER_CLIENTS, type Connected } from '../../servers/redis-clients.js';
+import { CLIENTS, CLUSTER_CLIENTS, type Connected, hasGlide } from '../../servers/redis-clients.js';
 
 /** The oldest and the newest of each library. */
-const QUICK = ['node-redis 6', 'node-redis 4', 'ioredis 6'];
+const QUICK = ['node-redis 6', 'node-redis 4', 'ioredis 6', 'valkey-glide 2'].filter(
+  (name) => name in CLIENTS,
+);
 const STEPS = deep(100, 200);
 
 /** The tests of any store, over one client. */
@@ -23,6 +25,13 @@ function conforms(name: string, connect: () => Promise<Connected>, steps: number
     for (const { name: rule, run } of storeConformance({ open, steps })) it(rule, run);
   });
 }
+
+describeWith('the native package of @valkey/valkey-glide', hasGlide, 'Valkey GLIDE', () => {
+  it('is a client of these tests', () => {
+    for (const clients of [CLIENTS, CLUSTER_CLIENTS])
+      expect(clients).toHaveProperty(['valkey-glide 2']);
+  });
+});
 
 describeWith('redis-server', hasRedis, 'the Redis store', () => {
   let server: RedisServer;
