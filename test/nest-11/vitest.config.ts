@@ -26,8 +26,10 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/server/nestjs.test.ts', 'test/server/server.test.ts'],
-    testNamePattern: /nest on/,
+    include: ['bad-handlers', 'context', 'nestjs', 'on-error', 'server'].map(
+      (name) => `test/server/${name}.test.ts`,
+    ),
+    testNamePattern: /nest on/i,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } },

@@ -169,3 +169,22 @@ describe.each(Object.entries(SERVERS))('on %s,', (_, serve) => {
     expect(inHandler[1]).toEqual({});
   });
 });
+
+it('a duplicate that receives the error of the handler has joined it', async () => {
+  const reads: (() => State)[] = [];
+  const ended: State[] = [];
+  const { opened, open } = latch();
+  const url = await onExpress(
+    { begin: (read) => reads.push(read), end: (state) => ended.push(state) },
+    async () => {
+      await opened;
+      throw Object.assign(new Error('no stock'), { status: 409 });
+    },
+  );
+  const pending = [post(url), post(url)];
+  await expect.poll(() => reads.filter((read) => read() !== undefined).length).toBe(2);
+  open();
+  for (const response of await Promise.all(pending)) expect(response.status).toBe(409);
+  await expect.poll(() => ended.length).toBe(2);
+  expect(ended.map((state) => state?.outcome).sort()).toEqual(['executed', 'joined']);
+});
