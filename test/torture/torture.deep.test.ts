@@ -17,7 +17,6 @@ const NAMES = [
   'Redis: CLIENT PAUSE',
   'Redis: link cuts',
   'Redis: link one way',
-  'Redis over HTTP: restart',
   'PostgreSQL: killed',
   'PostgreSQL: restart, immediate',
   'PostgreSQL: backends killed',
