@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { PlainStore } from './general-rows.js';
 import { sharedClockMs } from './history.js';
+import { cannotMount, mount, unmount } from './small-disk.js';
 import type { Row, Subject } from './torture.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/samekey.js', import.meta.url));
@@ -21,20 +22,6 @@ export const LMDB: PlainStore = {
     return { at: [{ kind: 'lmdb', path }], stop: async () => remove(path) };
   },
 };
-
-const SMALL_BYTES = 24 * 1024 * 1024;
-
-const mount = (path: string) =>
-  spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SMALL_BYTES}`, 'tmpfs', path]).status === 0;
-const unmount = (path: string) => spawnSync('umount', ['-l', path]);
-
-function cannotMount(): string | undefined {
-  const path = folder();
-  const isMounted = mount(path);
-  if (isMounted) unmount(path);
-  remove(path);
-  return isMounted ? undefined : 'a tmpfs cannot be mounted here';
-}
 
 /** Another file fills the disk, and is then shortened. */
 async function diskFull(): Promise<Subject> {

@@ -121,7 +121,7 @@ function writeResults() {
   const model = cpus()[0]?.model ?? 'unknown processor';
   const results: Results = {
     machine: `${cpus().length} cores of ${model}, Node ${process.versions.node}`,
-    versions: `Redis ${version('redis-server', '--version')}, PostgreSQL ${version('psql', '--version')}, PgBouncer ${version('pgbouncer', '--version')}`,
+    versions: `Redis ${version('redis-server', '--version')}, PostgreSQL ${version('psql', '--version')}, MariaDB ${version('mariadbd', '--version')}, PgBouncer ${version('pgbouncer', '--version')}`,
     date: new Date().toISOString().slice(0, 10),
     seed,
     rows: ROWS.flatMap(

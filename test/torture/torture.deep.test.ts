@@ -7,6 +7,7 @@ const NAMES = [
   'memory: paused',
   'LMDB: killed',
   'LMDB: paused',
+  'SQLite: killed',
   'Redis: killed',
   'Redis: restart, no persistence',
   'Redis: restart, appendfsync always',
@@ -21,6 +22,7 @@ const NAMES = [
   'PostgreSQL: backends killed',
   'PostgreSQL: PgBouncer',
   'PostgreSQL: pool of one',
+  'MariaDB: connections killed',
   'samekey proxy: killed',
   'samekey/server: killed',
 ];
