@@ -22,8 +22,17 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   byteCount: 'a size such as 1000000 or 64MiB',
 };
 
-/** Adds the flag of an option: its parser, choices, default and bounds are those of `spec`. */
-export function addFlag(command: Command, flags: string, spec: OptionSpec, sentence: string): void {
+/**
+ * Adds the flag of an option: its parser, choices, default and bounds are those of `spec`. `variable` of
+ * the environment is read if the flag is missing.
+ */
+export function addFlag(
+  command: Command,
+  flags: string,
+  spec: OptionSpec,
+  sentence: string,
+  variable?: string,
+): void {
   const isList = spec.kind === 'textList';
   // Help texts begin in lower case and have no full stop.
   const text = sentence.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase()).slice(0, -1);
@@ -33,6 +42,7 @@ export function addFlag(command: Command, flags: string, spec: OptionSpec, sente
   else if (spec.kind !== 'text') option.argParser((value) => parsedNumber(value, spec));
   if (spec.isRequired) option.makeOptionMandatory();
   if (spec.default !== undefined && !isList) option.default(spec.default, shownAs(spec));
+  if (variable !== undefined) option.env(variable);
   command.addOption(option);
 }
 

@@ -18,10 +18,10 @@ import { exchangeOptions } from '../response/options.js';
 export const proxyFlags = /* @__PURE__ */ specs(() => ({
   /** The API that requests are sent to. If this URL has a path, it is put in front of the path of every request. */
   upstream: required(text({})),
-  /** The store of the responses: redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH, sqlite:PATH or memory:. */
+  /** The store of the responses: redis://…, rediss://…, upstash:https://…, postgres://…, mysql://…, dynamodb:TABLE, lmdb:PATH, sqlite:PATH or memory:. An address with a password belongs in the environment variable SAMEKEY_STORE. */
   store: text({ default: 'memory:' }),
   /**
-   * Prefix of the keys in Redis.
+   * Prefix of the keys in Redis or Upstash.
    * @defaultValue that of [`redisStore`](stores.md#which-options-are-there)
    */
   prefix: text({}),
@@ -34,7 +34,7 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   port: wholeNumber({ default: 8787, max: 65_535 }),
   /** The address that the proxy listens on; only this machine can reach the default. */
   host: text({ default: '127.0.0.1' }),
-  /** A separate port for /metrics and /health. Without it they are /-/metrics and /-/health on the port of the proxy. */
+  /** A separate port for /metrics, /health and /ready. Without it they are /-/metrics, /-/health and /-/ready on the port of the proxy. */
   metricsPort: wholeNumber({ max: 65_535 }),
   /** Exclude members that may differ between two attempts, by the preset of this API. */
   preset: configOptions.presets,

@@ -3,13 +3,13 @@ export const PROXY_SENTENCES = {
   upstream:
     'The API that requests are sent to. If this URL has a path, it is put in front of the path of every request.',
   store:
-    'The store of the responses: redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH, sqlite:PATH or memory:.',
-  prefix: 'Prefix of the keys in Redis.',
+    'The store of the responses: redis://…, rediss://…, upstash:https://…, postgres://…, mysql://…, dynamodb:TABLE, lmdb:PATH, sqlite:PATH or memory:. An address with a password belongs in the environment variable SAMEKEY_STORE.',
+  prefix: 'Prefix of the keys in Redis or Upstash.',
   table: 'Table in PostgreSQL, MySQL or SQLite.',
   port: 'The port that the proxy listens on.',
   host: 'The address that the proxy listens on; only this machine can reach the default.',
   metricsPort:
-    'A separate port for /metrics and /health. Without it they are /-/metrics and /-/health on the port of the proxy.',
+    'A separate port for /metrics, /health and /ready. Without it they are /-/metrics, /-/health and /-/ready on the port of the proxy.',
   preset: 'Exclude members that may differ between two attempts, by the preset of this API.',
   exclude: 'Exclude the member at this path from the identity of a request.',
   scope: 'Scope of the keys: tenant, environment, …, outermost first.',

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import type { Command } from 'commander';
@@ -10,20 +9,23 @@ import {
   idempotency,
 } from '../once/config.js';
 import type { ProxyLog, ProxyServer } from '../proxy/proxy.js';
-import { CliError, EXIT, usageError } from './exit-codes.js';
+import { EXIT, usageError } from './exit-codes.js';
 import { addFlag } from './flag.js';
+import { readSettings } from './input.js';
 import { interrupted, SIGNALS } from './interrupt.js';
 import { listen } from './listen.js';
-import { type OpenedStore, openStore, type StoreAddress } from './open-store.js';
+import { type OpenedStore, openStore, STORE_VARIABLE, type StoreAddress } from './open-store.js';
 import { readPriceList } from './prices-file.js';
 import { PROXY_FLAGS, type ProxyFlags, proxyFlags } from './proxy-flags.js';
 import { PROXY_SENTENCES } from './proxy-sentences.js';
+import { printable } from './terminal.js';
 
 const HELP = `
 Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1").
 Each POST or PATCH request is sent at most once. A duplicate joins the running
 request or gets its stored response, as the header samekey says. Other requests
-pass through. A store is redis://…, postgres://…, mysql://…, lmdb:PATH or
+pass through. A store is redis://…, upstash:https://… (with the variable
+UPSTASH_REDIS_REST_TOKEN), postgres://…, mysql://…, dynamodb:TABLE, lmdb:PATH or
 sqlite:PATH (both created if they do not exist) or memory:. The log goes to
 standard output as JSON Lines. See docs/proxy.md.
 
@@ -43,19 +45,25 @@ export function addProxyCommand(program: Command): void {
     .command('proxy')
     .description('run a proxy that sends each request to an API at most once');
   for (const name of Object.keys(proxyFlags) as (keyof typeof proxyFlags)[]) {
-    addFlag(command, PROXY_FLAGS[name], proxyFlags[name], PROXY_SENTENCES[name]);
+    const variable = name === 'store' ? STORE_VARIABLE : undefined;
+    addFlag(command, PROXY_FLAGS[name], proxyFlags[name], PROXY_SENTENCES[name], variable);
   }
   command.addHelpText('after', HELP).action(runProxy);
 }
 
 async function runProxy(flags: CommandFlags): Promise<void> {
+  // Before everything that takes time: process 1 of a container ignores signals without a handler, and
+  // an unhandled signal would reset connections.
+  const ending = interrupted();
+  let isListening = false;
+  ending.then((signal) => isListening || process.exit(exitCodeOf(signal)));
   // The proxy and its dependencies are loaded only for this command.
   const path = new URL('../proxy/proxy.js', import.meta.url).href;
   const { createLog, createProxy, isLoopbackName, upstreamAddress } = (await import(
     path
   )) as typeof import('../proxy/proxy.js');
   const upstream = upstreamAddress(flags.upstream);
-  const { config, identity, onceOptions } = idempotencyOf(flags);
+  const { config, identity, onceOptions } = await idempotencyOf(flags);
   const prices = flags.prices && (await readPriceList(flags.prices)).options;
   const opened = await openStore(flags, { isLasting: true });
   const log = createLog(flags.logLevel);
@@ -80,8 +88,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     hasMetricsPort: flags.metricsPort !== undefined,
     log,
   });
-  // Handles signals before listening: an unhandled signal would reset connections.
-  const ending = interrupted();
+  isListening = true;
   try {
     const { host, port, metricsPort } = flags;
     await listen(proxy.server, { port, host, backlog: BACKLOG });
@@ -109,7 +116,12 @@ async function runProxy(flags: CommandFlags): Promise<void> {
 }
 
 /** Flags take precedence over environment variables, and these over the file. */
-function idempotencyOf({ config: file, preset, exclude, scope }: CommandFlags): Idempotency {
+async function idempotencyOf({
+  config: file,
+  preset,
+  exclude,
+  scope,
+}: CommandFlags): Promise<Idempotency> {
   const given: Partial<IdempotencyConfig> = {
     // `idempotency` checks it.
     ...(preset && { presets: preset as IdempotencyConfig['presets'] }),
@@ -118,14 +130,25 @@ function idempotencyOf({ config: file, preset, exclude, scope }: CommandFlags): 
   };
   try {
     return idempotency({
-      ...(file === undefined ? {} : configFromJson(readFileSync(file, 'utf8'))),
+      ...(file === undefined ? {} : await configIn(file)),
       ...configFromEnv(process.env),
       ...given,
     });
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (code.startsWith('SAMEKEY_')) throw usageError(message);
-    throw new CliError(EXIT.unreadable, `${file}: cannot be read (${code})`);
+    throw error;
+  }
+}
+
+/** Reads the file that `--config` names. */
+async function configIn(path: string): Promise<Partial<IdempotencyConfig>> {
+  const bytes = await readSettings(path);
+  try {
+    return configFromJson(bytes.toString());
+  } catch (error) {
+    const { message } = error as Error;
+    throw usageError(`--config ${printable(path)}: ${message.replace(/^Cannot .*?: /s, '')}`);
   }
 }
 
@@ -142,7 +165,7 @@ async function untilEnded(
     // The log must still be written.
     process.once(signal, async () => {
       await log.end();
-      process.exit(signal === 'SIGINT' ? 130 : 143);
+      process.exit(exitCodeOf(signal));
     });
   }
   await proxy.stopListening();
@@ -168,6 +191,9 @@ async function untilEnded(
 }
 
 const CLOSE_MS = 2000;
+
+/** The exit code of a shell for a program that a signal has ended. */
+const exitCodeOf = (signal: NodeJS.Signals) => (signal === 'SIGINT' ? 130 : 143);
 
 /** How many connections may wait: duplicates arrive together. The system may have a lower limit. */
 const BACKLOG = 4096;

@@ -97,8 +97,8 @@ export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempoten
   };
 }
 
-/** Variables with another meaning: the engine's choice, and secrets. */
-const OTHER_VARIABLES = /^SAMEKEY_(?:ENGINE|CONFIG|SECRET\w*)$/;
+/** Variables with another meaning: the engine's choice, secrets, and the store of the command line. */
+const OTHER_VARIABLES = /^SAMEKEY_(?:ENGINE|CONFIG|SECRET\w*|STORE)$/;
 
 /**
  * Returns the settings in environment variables: `SAMEKEY_HEADER_NAME`, `SAMEKEY_TTL_MS` and so on.

@@ -11,6 +11,7 @@ import { Metrics } from './metrics.js';
 import { problemOf } from './problem.js';
 import type { ProxyOptions } from './proxy.js';
 import { ProxyError } from './proxy-error.js';
+import { Readiness } from './readiness.js';
 import { writeRaw } from './refusals.js';
 import { readBody, refuseTooLong } from './request-body.js';
 import { messageOf, traceIdOf } from './request-log.js';
@@ -37,6 +38,7 @@ export class Handler {
   readonly #upstream: Upstream;
   readonly #fetch: ReturnType<typeof idempotentFetch>;
   readonly #methods: ReadonlySet<string>;
+  readonly #readiness: Readiness;
   /** The proxy's name in `via`. It recognises requests that have passed it before by this name. */
   readonly #pseudonym = `samekey-${randomBytes(4).toString('hex')}`;
   /** Responses in progress by connection. A client may send further requests before the first response. */
@@ -48,6 +50,10 @@ export class Handler {
     const { upstream, once, idleMs } = options;
     this.#options = options;
     this.#methods = new Set(once.methods ?? ['POST', 'PATCH']);
+    this.#readiness = new Readiness(once.store, (isReachable, error) => {
+      if (isReachable) options.log.info('the store answers again');
+      else options.log.warn({ error: messageOf(error) }, 'the store does not answer');
+    });
     this.#upstream = new Upstream(upstream.origin, `1.1 ${this.#pseudonym}`, idleMs, {
       onHead: (durationMs) => this.#metrics.upstreamHead(durationMs),
       onSent: (byteCount) => this.#metrics.bytes('upstream', 'out', byteCount),
@@ -118,7 +124,7 @@ export class Handler {
     this.#options.log.warn({ status, outcome: 'refused', code, error: message }, 'request');
   }
 
-  /** Answers a request for metrics or health. Returns `false` for other requests. */
+  /** Answers a request for metrics, health or readiness. Returns `false` for other requests. */
   handleOwn({ method, url = '' }: IncomingMessage, response: ServerResponse, at: string): boolean {
     const path = url.split('?', 1)[0];
     if (method !== 'GET' && method !== 'HEAD') return false;
@@ -129,11 +135,24 @@ export class Handler {
       );
       return true;
     }
+    if (path === `${at}/ready`) {
+      this.#readiness.isReachable().then((isReachable) => {
+        // With `onStoreError: 'run'` requests are sent without the store.
+        const isReady = isReachable || this.#options.once.onStoreError === 'run';
+        this.#writeStatus(response, isReady, { store: isReachable ? 'ok' : 'unreachable' });
+      });
+      return true;
+    }
     if (path !== `${at}/health`) return false;
-    // A load balancer that reads 503 sends new requests to other servers.
-    response.writeHead(this.#isDraining ? 503 : 200, { 'content-type': 'application/json' });
-    response.end(`${JSON.stringify({ status: this.#isDraining ? 'ending' : 'ok' })}\n`);
+    this.#writeStatus(response, true);
     return true;
+  }
+
+  /** A load balancer that reads 503 sends new requests to other servers. */
+  #writeStatus(response: ServerResponse, isReady: boolean, more = {}): void {
+    const status = this.#isDraining ? 'ending' : isReady ? 'ok' : 'unavailable';
+    response.writeHead(status === 'ok' ? 200 : 503, { 'content-type': 'application/json' });
+    response.end(`${JSON.stringify({ status, ...more })}\n`);
   }
 
   /** Refuses new requests from now on. */

@@ -25,14 +25,14 @@ export interface ProxyOptions {
   readonly idleMs: number;
   /** Whether only this machine can reach it. */
   readonly isLoopback: boolean;
-  /** Whether metrics and health have a port of their own, and their paths here are the upstream's. */
+  /** Whether metrics, health and readiness have a port of their own, and their paths here are the upstream's. */
   readonly hasMetricsPort: boolean;
   readonly log: ProxyLog;
 }
 
 export interface ProxyServer {
   readonly server: Server;
-  /** Answers `/metrics` and `/health`; listens if it has a port. */
+  /** Answers `/metrics`, `/health` and `/ready`; listens if it has a port. */
   readonly metricsServer: Server;
   /** Refuses new requests. Resolves when the server accepts no more connections. */
   stopListening(): Promise<void>;
@@ -99,7 +99,7 @@ export function createProxy(options: ProxyOptions): ProxyServer {
       throw new ProxyError(
         404,
         'SAMEKEY_REFUSED',
-        'Cannot find the page: wanted /metrics or /health',
+        'Cannot find the page: wanted /metrics, /health or /ready',
       );
     } catch (error) {
       writeProblem(response, problemOf(error));

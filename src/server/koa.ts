@@ -37,7 +37,7 @@ export interface KoaContextLike {
   respond?: boolean | undefined;
 }
 
-/** A middleware for Koa 3. */
+/** A middleware for Koa 2 and 3. */
 export interface KoaIdempotency<Context extends KoaContextLike> extends ServerControls {
   (context: Context, next: () => Promise<unknown>): Promise<void>;
 }
@@ -148,10 +148,23 @@ class KoaProcessing implements NodeProcessing {
         context.respond = false;
       }
     });
-    if (failure === undefined) return;
+    if (failure === undefined) {
+      this.#endWith(context.body);
+      return;
+    }
     if (respond === undefined) delete context.respond;
     else context.respond = respond;
     throw failure.error;
+  }
+
+  /** Koa 2 leaves a response open whose stream has failed or was destroyed: its clients would wait. */
+  #endWith(body: unknown): void {
+    if (!isReadable(body)) return;
+    const end = (error?: Error) => {
+      if (!body.readableEnded && !this.to.writableEnded) this.to.destroy(error);
+    };
+    if (body.destroyed) end();
+    else body.once('error', end).once('close', () => end());
   }
 
   send(response: ResponseData): void {
@@ -201,6 +214,16 @@ class KoaProcessing implements NodeProcessing {
     this.#running.then(settle, settle);
   }
 }
+
+/** The part of a stream of Node.js that the middleware uses. */
+interface Readable {
+  readonly readableEnded: boolean;
+  readonly destroyed: boolean;
+  once(event: string, listener: (error?: Error) => void): Readable;
+}
+
+const isReadable = (body: unknown): body is Readable =>
+  typeof body === 'object' && body !== null && 'readableEnded' in body && 'once' in body;
 
 const asBuffer = ({ buffer, byteOffset, length }: Uint8Array) =>
   Buffer.from(buffer, byteOffset, length);

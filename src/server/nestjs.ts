@@ -83,7 +83,7 @@ export interface IdempotencyAsyncOptions extends Pick<ModuleMetadata, 'imports'>
 }
 
 /**
- * A module for Nest 12, on Express and Fastify. Routes marked with `@Idempotent()` process the
+ * A module for Nest 11 and 12, on Express and Fastify. Routes marked with `@Idempotent()` process the
  * same request at most once, by the rules of `idempotent` in `samekey/server`.
  */
 // biome-ignore lint/complexity/noStaticOnlyClass: Nest identifies a module by its class.

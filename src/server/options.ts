@@ -51,6 +51,8 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
   storeResponses: func<(response: ResponseInfo) => boolean>(
     ({ status }) => status >= 200 && status < 400,
   ),
+  /** Receives a promise per run that resolves when its response is stored, for platforms that stop work after the response, such as `after` of Next.js. */
+  waitUntil: func<(settled: Promise<void>) => void>(),
 }));
 
 const REPLACED = ['waitMs', 'storeResponses', 'unknownErrors'] as const;

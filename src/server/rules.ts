@@ -233,7 +233,8 @@ export class IdempotencyRules<Incoming> {
         : scoped([...scope, 'sent'], sentKey);
     processing.onKey?.(key);
     const traceparent = headers.get('traceparent') ?? undefined;
-    const call = new HandlerCall(key, fingerprint, traceparent, processing);
+    const { waitUntil } = this.#settings;
+    const call = new HandlerCall(key, fingerprint, traceparent, processing, waitUntil);
     return this.#exchanges.runThen(
       call,
       (exchanged) => call.answer(exchanged),
@@ -260,6 +261,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
   readonly key: string;
   readonly fingerprint: string;
   readonly traceparent: string | undefined;
+  readonly onStart: ((settled: Promise<void>) => void) | undefined;
   readonly #processing: Processing<Raw, Answer>;
   /** The lines that belong to the client that ran the handler, not to its duplicates. */
   #own: readonly HeaderLine[] = NONE;
@@ -269,19 +271,17 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
     fingerprint: string,
     traceparent: string | undefined,
     processing: Processing<Raw, Answer>,
+    waitUntil: ((settled: Promise<void>) => void) | undefined,
   ) {
     this.key = key;
     this.fingerprint = fingerprint;
     this.traceparent = traceparent;
+    this.onStart = both(processing.onStart, waitUntil);
     this.#processing = processing;
   }
 
   get signal(): AbortSource | undefined {
     return this.#processing.signal;
-  }
-
-  get onStart(): ((settled: Promise<void>) => void) | undefined {
-    return this.#processing.onStart;
   }
 
   onFirst(): void {
@@ -326,6 +326,18 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
     const problem = processing.signal?.aborted ? undefined : problemDataOf(error);
     return problem === undefined ? processing.fail(error) : refuseBy(processing, problem);
   }
+}
+
+/** Calls both functions, if there are two. */
+function both<T>(
+  first: ((value: T) => void) | undefined,
+  second: ((value: T) => void) | undefined,
+): ((value: T) => void) | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  return (value) => {
+    first(value);
+    second(value);
+  };
 }
 
 const NONE: readonly HeaderLine[] = [];

@@ -9,6 +9,7 @@ import {
 } from '../../src/batch/batch.js';
 import { priceTable } from '../../src/cost/cost.js';
 import { idempotentFetch, retryBudget, withRetry } from '../../src/fetch/fetch.js';
+import { idempotentTools } from '../../src/mcp/mcp.js';
 import { createOnce, idempotency, onceTool } from '../../src/once/index.js';
 import type { OptionSpec, OptionSpecs } from '../../src/options/spec.js';
 import { createPool } from '../../src/pool/pool.js';
@@ -57,6 +58,8 @@ const MAKERS: Readonly<
   koaIdempotency: [{ store }, koaIdempotency],
   IdempotencyModule: [{ store }, (given) => IdempotencyModule.forRoot(given)],
   idempotencyMiddleware: [{ store }, idempotencyMiddleware],
+  idempotentTools: [{ store }, idempotentTools],
+  handler: [{}, (given) => idempotentTools({ store }).handler('tool', handler, given)],
   memoryStore: [{}, memoryStore],
   durableObjectStore: [{ namespace: { idFromName() {}, get() {} } }, durableObjectStore],
   lmdbStore: [{ path: '/nowhere' }, lmdbStore],

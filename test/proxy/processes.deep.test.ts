@@ -358,6 +358,7 @@ describe('the proxy reports', () => {
     const text = async (path: string, at = proxy.url) => (await fetch(at + path)).text();
     expect(await text('/metrics')).toBe('upstream: /metrics');
     expect(JSON.parse(await text('/-/health'))).toEqual({ status: 'ok' });
+    expect(JSON.parse(await text('/-/ready'))).toEqual({ status: 'ok', store: 'ok' });
     await (await post(proxy, '{}')).text();
     await (await post(proxy, '{}')).text();
     const metrics = await text('/-/metrics');
@@ -372,11 +373,13 @@ describe('the proxy reports', () => {
     ]) {
       expect(metrics).toContain(line);
     }
+    expect(await text('/ready')).toBe('upstream: /ready');
     const separate = await start('--metrics-port', '0');
     const at = separate.log[0]?.metricsUrl as string;
     expect(await text('/-/metrics', separate.url)).toBe('upstream: /-/metrics');
     expect(await text('/metrics', at)).toContain('samekey_proxy_saved_calls_total 0');
     expect(JSON.parse(await text('/health', at))).toEqual({ status: 'ok' });
+    expect((await fetch(`${at}/ready`)).status).toBe(200);
     expect((await fetch(`${at}/other`)).status).toBe(404);
   });
 

@@ -189,7 +189,10 @@ const CHECKS = {
     await object('break');
     const failed = await ask(0, 'once', { key: own, own: 1, shards: 1 });
     assert.equal(failed.code, 'SAMEKEY_STORE');
-    assert.match(failed.message, /Cannot ask the Durable Object samekey:0: .*the object throws/);
+    assert.match(
+      failed.message,
+      /the store durable-object at samekey:0 failed: Cannot ask the Durable Object samekey:0: .*the object throws/,
+    );
     await object('evict');
     const { outcome } = await ask(0, 'once', { key: own, own: 1, shards: 1 });
     assert.deepEqual([outcome, runs(own)], ['executed', 1]);

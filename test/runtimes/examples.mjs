@@ -13,7 +13,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { createProject, installed, ROOT, remove, versionOf } from './project.mjs';
 import { BROWSERS, versionOfBrowser } from './rows/browser-programs.mjs';
-import { bundleForEdge } from './rows/edge-runtime.mjs';
+import { bundleForEdge, processOfNext } from './rows/edge-runtime.mjs';
 import { bundleByConfig, startWorker } from './rows/workerd.mjs';
 
 /**
@@ -235,7 +235,7 @@ async function nextEdge(project, samekey) {
   const { source, modules } = await bundleForEdge(project, ROUTE);
   const edge = new EdgeVM({
     codeGeneration: { strings: false, wasm: false },
-    extend: (context) => Object.assign(context, modules),
+    extend: (context) => Object.assign(context, modules, { process: processOfNext() }),
   });
   edge.evaluate(source);
   const [runtime, engine, good, bad] = JSON.parse(JSON.stringify(await edge.context.answer));
