@@ -17,6 +17,7 @@ import { expressIdempotency } from '../../src/server/express.js';
 import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
 import { koaIdempotency } from '../../src/server/koa.js';
+import { lambdaIdempotency } from '../../src/server/lambda.js';
 import { IdempotencyModule } from '../../src/server/nestjs.js';
 import { idempotent } from '../../src/server/web.js';
 import { storeConformance } from '../../src/store/conformance.js';
@@ -56,6 +57,7 @@ const MAKERS: Readonly<
   expressIdempotency: [{ store }, expressIdempotency],
   fastifyIdempotency: [{ store }, fastifyIdempotency],
   koaIdempotency: [{ store }, koaIdempotency],
+  lambdaIdempotency: [{ store }, (given) => lambdaIdempotency(handler, given)],
   IdempotencyModule: [{ store }, (given) => IdempotencyModule.forRoot(given)],
   idempotencyMiddleware: [{ store }, idempotencyMiddleware],
   idempotentTools: [{ store }, idempotentTools],
