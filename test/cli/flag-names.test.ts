@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import * as library from '../../src/index.js';
 import type { OptionSpecs } from '../../src/options/spec.js';
+import { deep } from '../depth.js';
 import { expectFailure, folder, type Run, samekey } from './program.js';
 
 const script = new URL('../options/tables.mjs', import.meta.url);
@@ -57,7 +58,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   proxy: ['--upstream', 'https://api.example.com', '--host', '203.0.113.1'],
 };
 /** Paths with parts that are refused, names with characters that are refused, words out of a list. */
-const VALUES = ['$', 'a;b'];
+const VALUES = deep(['$'], ['$', 'a;b']);
 
 function expectNoOption({ stderr }: Run): void {
   const words = stderr.match(/[A-Za-z]\w+/g) ?? [];
