@@ -120,6 +120,7 @@ func main() {
 	checkHMAC()
 	checkUUIDs()
 	checkKeys()
+	checkPaths()
 	checkCanonical()
 	checkTexts()
 	fmt.Printf("%d passed, %d failed\n", passed, failed)
@@ -293,6 +294,20 @@ func checkKeys() {
 			canonical, err := samekey.CanonicalizeJSON([]byte(*v.JSON), identity)
 			check("key, canonical", v.Name, result(string(canonical), err), *v.Canonical)
 		}
+	}
+}
+
+func checkPaths() {
+	var vectors []struct {
+		Case
+		Name, JSON, Canonical, Key string
+	}
+	load("identity-paths.json", "vectors", &vectors)
+	for _, v := range vectors {
+		identity := v.identity()
+		canonical, err := samekey.CanonicalizeJSON([]byte(v.JSON), identity)
+		check("path, canonical", v.Name, result(string(canonical), err), v.Canonical)
+		check("path", v.Name, result(samekey.KeyOfJSON([]byte(v.JSON), identity)), v.Key)
 	}
 }
 

@@ -60,7 +60,7 @@ const (
 // Identity selects the part of a JSON text that makes the key, and says how the key
 // is made. The zero value takes everything.
 //
-// Paths are JSONPath (RFC 9535) with names, indexes, * and "..". A bare name means
+// Paths are JSONPath (RFC 9535) with names, indexes, slices, * and "..". A bare name means
 // a member at the top.
 type Identity struct {
 	// Include lists the paths of what makes the key. Everything else is left out.
@@ -563,7 +563,7 @@ func readUnit(text []byte) (rune, bool) {
 	return rune(unit[0])<<8 | rune(unit[1]), true
 }
 
-// --- Paths: JSONPath (RFC 9535) with names, indexes, * and "..".
+// --- Paths: JSONPath (RFC 9535) with names, indexes, slices, * and "..".
 
 type role int
 
@@ -592,17 +592,46 @@ type selector interface {
 }
 
 type (
-	anyChild       struct{}
-	namedMember    string
-	indexedElement int
+	anyChild    struct{}
+	namedMember string
+	// slice selects the elements from start up to and without end, every step-th. An
+	// index is a slice of one element.
+	slice struct {
+		start, end *int
+		step       int
+	}
 )
 
-func (anyChild) member(string) bool                { return true }
-func (anyChild) element(int, int) bool             { return true }
-func (s namedMember) member(name string) bool      { return name == string(s) }
-func (namedMember) element(int, int) bool          { return false }
-func (indexedElement) member(string) bool          { return false }
-func (s indexedElement) element(index, _ int) bool { return index == int(s) }
+func (anyChild) member(string) bool           { return true }
+func (anyChild) element(int, int) bool        { return true }
+func (s namedMember) member(name string) bool { return name == string(s) }
+func (namedMember) element(int, int) bool     { return false }
+func (slice) member(string) bool              { return false }
+
+// element follows RFC 9535 §2.3.4.2.2. A backward slice goes down from its start.
+func (s slice) element(index, length int) bool {
+	bound := func(at *int, otherwise int) int {
+		switch {
+		case at == nil:
+			return otherwise
+		case *at < 0:
+			return *at + length
+		}
+		return *at
+	}
+	if s.step > 0 {
+		first := bound(s.start, 0)
+		if first < 0 {
+			first = 0
+		}
+		return index >= first && index < bound(s.end, length) && (index-first)%s.step == 0
+	}
+	first := bound(s.start, length-1)
+	if first >= length {
+		first = length - 1
+	}
+	return s.step < 0 && index <= first && index > bound(s.end, -1) && (first-index)%s.step == 0
+}
 
 func (identity Identity) rules() ([]rule, error) {
 	if identity.Include != nil && len(identity.Include) == 0 {
@@ -738,16 +767,60 @@ func (p *pathParser) selector() (selector, error) {
 			return p.quoted(quote[0])
 		}
 	}
-	length, isInteger := numberLength([]byte(p.text[p.at:]))
-	if length == 0 || !isInteger || p.text[p.at] == '-' {
-		return nil, p.fail(`wanted a quoted name, an index from the start or "*"`)
+	start, err := p.integer()
+	if err != nil {
+		return nil, err
 	}
-	index, err := strconv.Atoi(p.text[p.at : p.at+length])
-	if err != nil || index > maxSafeInteger {
-		return nil, p.fail("an index is at most 2^53 - 1")
+	afterStart := p.at
+	p.skipBlanks()
+	if p.take(":") {
+		return p.slice(start)
+	}
+	p.at = afterStart
+	if start == nil {
+		return nil, p.fail(`wanted a quoted name, an index, a slice or "*"`)
+	}
+	// The element after the last one has no negative index.
+	if *start == -1 {
+		return slice{start: start, step: 1}, nil
+	}
+	end := *start + 1
+	return slice{start, &end, 1}, nil
+}
+
+// slice reads the rest of start:end:step, with blanks between them (RFC 9535 §2.3.4.1).
+func (p *pathParser) slice(start *int) (selector, error) {
+	p.skipBlanks()
+	end, err := p.integer()
+	if err != nil {
+		return nil, err
+	}
+	read := slice{start, end, 1}
+	p.skipBlanks()
+	if !p.take(":") {
+		return read, nil
+	}
+	p.skipBlanks()
+	step, err := p.integer()
+	if step != nil {
+		read.step = *step
+	}
+	return read, err
+}
+
+// integer reads an integer, if there is one: without leading zeros, and not -0.
+func (p *pathParser) integer() (*int, error) {
+	length, isInteger := numberLength([]byte(p.text[p.at:]))
+	text := p.text[p.at : p.at+length]
+	if length == 0 || !isInteger || text == "-0" {
+		return nil, nil
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value > maxSafeInteger || value < -maxSafeInteger {
+		return nil, p.fail("an integer has at most 53 bits")
 	}
 	p.at += length
-	return indexedElement(index), nil
+	return &value, nil
 }
 
 // quoted reads the rest of a name in quotes: the escapes of JSON, and \' in single

@@ -236,8 +236,9 @@ impl Checks {
         }
     }
 
-    fn keys(&mut self) {
-        for v in self.load("keys.json", "vectors") {
+    /// Keys of JSON texts and of other content, with all that an identity has.
+    fn keys(&mut self, file: &str) {
+        for v in self.load(file, "vectors") {
             with_identity(&v, |identity| {
                 if has(&v, "content") {
                     let key = samekey::key_of_bytes(&bytes_of(get(&v, "content")), identity);
@@ -339,7 +340,8 @@ fn main() -> ExitCode {
     checks.monte_carlo();
     checks.hmacs();
     checks.uuids();
-    checks.keys();
+    checks.keys("keys.json");
+    checks.keys("identity-paths.json");
     checks.canonical();
     checks.texts();
     println!("{} passed, {} failed", checks.passed, checks.failed);

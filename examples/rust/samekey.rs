@@ -95,7 +95,7 @@ pub struct Window {
 /// The part of a JSON text that makes the key, and how the key is made. The default takes
 /// everything.
 ///
-/// Paths are JSONPath (RFC 9535) with names, indexes, `*` and `..`. A bare name means a member at
+/// Paths are JSONPath (RFC 9535) with names, indexes, slices, `*` and `..`. A bare name means a member at
 /// the top.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity<'a> {
@@ -683,7 +683,7 @@ fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
-// --- Paths: JSONPath (RFC 9535) with names, indexes, `*` and `..`.
+// --- Paths: JSONPath (RFC 9535) with names, indexes, slices, `*` and `..`.
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -707,7 +707,13 @@ struct Segment {
 enum Selector {
     Any,
     Name(String),
-    Index(usize),
+    /// The elements from `start` up to and without `end`, every `step`th. An index is a slice of
+    /// one element.
+    Slice {
+        start: Option<i64>,
+        end: Option<i64>,
+        step: i64,
+    },
 }
 
 /// A child of a container, as selectors see it.
@@ -722,10 +728,23 @@ impl Selector {
         match (self, child) {
             (Selector::Any, _) => true,
             (Selector::Name(wanted), Child::Member(name)) => wanted == name,
-            (Selector::Index(wanted), Child::Element { index, .. }) => *wanted == index,
+            (&Selector::Slice { start, end, step }, Child::Element { index, length }) => {
+                is_in_slice(start, end, step, index as i64, length as i64)
+            }
             _ => false,
         }
     }
+}
+
+/// RFC 9535 §2.3.4.2.2. A backward slice goes down from its start.
+fn is_in_slice(start: Option<i64>, end: Option<i64>, step: i64, index: i64, length: i64) -> bool {
+    let bound = |at: i64| if at < 0 { at + length } else { at };
+    if step > 0 {
+        let first = start.map_or(0, bound).max(0);
+        return index >= first && index < end.map_or(length, bound) && (index - first) % step == 0;
+    }
+    let first = start.map_or(length - 1, bound).min(length - 1);
+    step < 0 && index <= first && index > end.map_or(-1, bound) && (first - index) % step == 0
 }
 
 fn rules_of(identity: &Identity) -> Result<Vec<Rule>> {
@@ -862,16 +881,49 @@ impl PathParser<'_> {
                 return self.quoted(quote);
             }
         }
+        let start = self.integer()?;
+        let after_start = self.at;
+        self.skip_blanks();
+        if self.take(":") {
+            return self.slice(start);
+        }
+        self.at = after_start;
+        match start {
+            None => self.fail("wanted a quoted name, an index, a slice or \"*\""),
+            Some(index) => Ok(Selector::Slice {
+                start,
+                // The element after the last one has no negative index.
+                end: if index == -1 { None } else { Some(index + 1) },
+                step: 1,
+            }),
+        }
+    }
+
+    /// Reads the rest of `start:end:step`, with blanks between them (RFC 9535 §2.3.4.1).
+    fn slice(&mut self, start: Option<i64>) -> Result<Selector> {
+        self.skip_blanks();
+        let end = self.integer()?;
+        self.skip_blanks();
+        let mut step = 1;
+        if self.take(":") {
+            self.skip_blanks();
+            step = self.integer()?.unwrap_or(1);
+        }
+        Ok(Selector::Slice { start, end, step })
+    }
+
+    /// Reads an integer, if there is one: without leading zeros, and not -0.
+    fn integer(&mut self) -> Result<Option<i64>> {
         let length = match number_length(self.rest().as_bytes()) {
-            Some((length, true)) if !self.rest().starts_with('-') => length,
-            _ => return self.fail("wanted a quoted name, an index from the start or \"*\""),
+            Some((length, true)) if &self.rest()[..length] != "-0" => length,
+            _ => return Ok(None),
         };
-        match self.rest()[..length].parse::<u64>() {
-            Ok(index) if index <= MAX_SAFE_INTEGER as u64 => {
+        match self.rest()[..length].parse::<i64>() {
+            Ok(value) if value.unsigned_abs() <= MAX_SAFE_INTEGER as u64 => {
                 self.at += length;
-                Ok(Selector::Index(index as usize))
+                Ok(Some(value))
             }
-            _ => self.fail("an index is at most 2^53 - 1"),
+            _ => self.fail("an integer has at most 53 bits"),
         }
     }
 

@@ -25,8 +25,8 @@ interface KeyFlags extends IdentityFlags {
 }
 
 const EXAMPLES = `
-Paths are JSONPath with names, indexes, * and .. ; a bare name such as id means
-$.id.
+Paths are JSONPath with names, indexes, slices, * and .. ; a bare name such as
+id means $.id, and $.messages[:-1] all messages but the last.
 
 Examples:
   samekey key request.json                            the key of the whole request

@@ -111,7 +111,7 @@ async function openLmdb(path: string, create: boolean): Promise<OpenedStore> {
   const found = statSync(path, { throwIfNoEntry: false });
   // LMDB would create it.
   if (!create && found === undefined) {
-    throw new CliError(EXIT.unreadable, `lmdb:${path}: cannot be read (ENOENT)`);
+    throw missingStore(`lmdb:${path}`);
   }
   // LMDB would abort the process.
   if (found?.isDirectory() === false) {
@@ -124,6 +124,11 @@ async function openLmdb(path: string, create: boolean): Promise<OpenedStore> {
   const { lmdbStore } = await entry<typeof import('../store/lmdb.js')>('lmdb');
   const store = await connecting(`lmdb:${path}`, async () => lmdbStore({ path }));
   return { store, close: () => store.close() };
+}
+
+function missingStore(address: string): CliError {
+  const advice = 'there is no store, wanted one that samekey batch plan or samekey proxy has made';
+  return new CliError(EXIT.unreadable, `${address}: cannot be read (ENOENT): ${advice}`);
 }
 
 /** Another process commits within this time. */
@@ -146,7 +151,7 @@ async function openSqlite(
   const found = statSync(path, { throwIfNoEntry: false });
   // SQLite would create it.
   if (!create && found === undefined) {
-    throw new CliError(EXIT.unreadable, `sqlite:${path}: cannot be read (ENOENT)`);
+    throw missingStore(`sqlite:${path}`);
   }
   const { sqliteStore } = await entry<typeof import('../store/sqlite.js')>('sqlite');
   const named = table === undefined ? {} : { table };

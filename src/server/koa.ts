@@ -3,13 +3,20 @@ import type { ResponseData } from '../response/response-data.js';
 import type { NodeRequest, NodeResponse } from './node/http.js';
 import { ON_FINISHED } from './node/private-members.js';
 import { headOf, type NodeProcessing, seenOnce, serveNode } from './node/serve.js';
-import type { ServerControls, ServerOptions } from './options.js';
+import type { IdempotencyState, ServerControls, ServerOptions } from './options.js';
 import { BODY_HEADERS, IdempotencyRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
-export type { ServerControls, ServerOptions } from './options.js';
+export type {
+  IdempotencyOutcome,
+  IdempotencyState,
+  ServerControls,
+  ServerOptions,
+} from './options.js';
+export type { ServerProblem } from './problem.js';
+export type { ErrorAnswer } from './refusals.js';
 
 /** The one class of bytes that Koa sends as they are. */
 declare const Buffer: {
@@ -27,6 +34,8 @@ export interface KoaContextLike {
   readonly res: NodeResponse;
   /** The request of Koa, on which a body parser leaves the body. */
   readonly request: object;
+  /** What middleware shares with the handler. */
+  readonly state: object;
   /** The HTTP status. */
   status: number;
   /** The reason phrase beside the status. */
@@ -35,6 +44,12 @@ export interface KoaContextLike {
   body: unknown;
   /** Whether Koa writes the response. `false` if the handler does. */
   respond?: boolean | undefined;
+}
+
+/** The member of `ctx.state` that the middleware sets, for `new Koa<…>()`. */
+export interface KoaIdempotencyState {
+  /** What is known of the request. `undefined` if it passes, or was refused before its key was known. */
+  idempotency?: IdempotencyState | undefined;
 }
 
 /** A middleware for Koa 2 and 3. */
@@ -121,6 +136,10 @@ class KoaProcessing implements NodeProcessing {
       readonly file?: unknown;
     };
     return files === undefined && file === undefined ? body : undefined;
+  }
+
+  onState(state: IdempotencyState): void {
+    (this.#context.state as KoaIdempotencyState).idempotency = state;
   }
 
   proceed(): Promise<void> {

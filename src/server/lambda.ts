@@ -139,7 +139,7 @@ export function lambdaIdempotency<
     }
     if (decision.type === 'refuse') return toLambda(decision.response, event);
     const body = bodyOf(event);
-    if (body.length > own.maxBodyBytes) return toLambda(own.bodyTooLarge(), event);
+    if (body.length > own.maxBodyBytes) return toLambda(own.bodyTooLarge(decision.request), event);
     const run = async () => handler(event, context);
     return own.respond(decision.request, new LambdaProcessing(event, context, body, run));
   };

@@ -10,6 +10,8 @@ import { isPlatformRequest, pathOf, toPlatform, WebProcessing, withBody } from '
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
 export type { ServerControls, ServerOptions } from './options.js';
+export type { ServerProblem } from './problem.js';
+export type { ErrorAnswer } from './refusals.js';
 
 /** A handler as Deno, Bun, Cloudflare Workers and the routes of many frameworks define it. */
 export type WebHandler<Rest extends readonly unknown[], Incoming extends Request = Request> = (
@@ -80,7 +82,7 @@ export function idempotent<Rest extends readonly unknown[], Incoming extends Req
     if (decision.type === 'refuse') return toPlatform(decision.response);
     return readBody(request, rules.maxBodyBytes).then((body) =>
       body === undefined
-        ? toPlatform(rules.bodyTooLarge())
+        ? toPlatform(rules.bodyTooLarge(decision.request))
         : rules.respond(
             decision.request,
             new HandlerProcessing(request, body, handler, rest, running),

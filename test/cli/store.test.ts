@@ -113,7 +113,11 @@ it.each([
     2,
     /^Cannot open the store "mongo:\/\/there\/db": wanted redis:/,
   ],
-  [['ls', '--store', 'lmdb:/no/such/folder'], 3, 'lmdb:/no/such/folder: cannot be read (ENOENT)'],
+  [
+    ['ls', '--store', 'lmdb:/no/such/folder'],
+    3,
+    /^lmdb:\/no\/such\/folder: cannot be read \(ENOENT\): there is no store, wanted one that/,
+  ],
   [
     ['ls', '--store', 'redis://me:secret@127.0.0.1:1'],
     3,
@@ -147,7 +151,7 @@ it.each([
   [
     ['ls', '--store', 'sqlite:/no/such/file.db'],
     3,
-    'sqlite:/no/such/file.db: cannot be read (ENOENT)',
+    /^sqlite:\/no\/such\/file\.db: cannot be read \(ENOENT\): there is no store/,
   ],
   [
     ['ls', '--store', `sqlite:${import.meta.filename}`],

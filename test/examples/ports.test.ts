@@ -102,7 +102,11 @@ function anyPath(next: () => number): string {
   const below = (count: number) => Math.floor(next() * count);
   const name = () => NAMES[below(NAMES.length)] as string;
   const quoted = () => (next() < 0.5 ? `'${name()}'` : JSON.stringify(name()));
-  const selector = () => [quoted(), quoted(), String(below(4)), '*'][below(4)] as string;
+  const index = () => below(9) - 4;
+  const bound = () => ['', '', ' ', index(), index(), index()][below(6)];
+  const slice = () => `${bound()}:${bound()}${['', ':', `:${index()}`][below(3)]}`;
+  const selector = () =>
+    [quoted(), quoted(), String(index()), slice(), slice(), '*'][below(6)] as string;
   const bracketed = () => `[${Array.from({ length: 1 + below(2) }, selector).join(', ')}]`;
   const segment = () => {
     const shorthand = [name().replace(/-|^$/, 'x'), '*'][below(2)];

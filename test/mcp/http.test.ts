@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type IdempotentTools, idempotentTools } from '../../src/mcp/mcp.js';
 import { memoryStore } from '../../src/store/memory.js';
@@ -32,11 +33,7 @@ async function serve(shop: Shop, tools?: IdempotentTools<never>, options: object
   return { server, open };
 }
 
-const pay = (
-  client: Client,
-  reason: string,
-  options: { signal?: AbortSignal; timeout?: number; key?: string } = {},
-) => {
+const pay = (client: Client, reason: string, options: RequestOptions & { key?: string } = {}) => {
   const { key, ...rest } = options;
   return client.callTool(
     {
@@ -60,8 +57,11 @@ describe.each([
     const { opened, open: finish } = latch();
     shop.pause = opened;
     const { server, open } = await serve(shop, toolsOf(), { events: new MemoryEvents() });
-    const call = pay(await open(), 'as agreed');
-    await expect.poll(() => shop.billed).toHaveLength(1);
+    const tokens: string[] = [];
+    const call = pay(await open(), 'as agreed', {
+      onresumptiontoken: (token) => tokens.push(token),
+    });
+    await expect.poll(() => [shop.billed.length, tokens.length]).toEqual([1, 1]);
     server.cut();
     await expect.poll(() => server.resumed.length).toBeGreaterThan(0);
     finish();
@@ -79,7 +79,7 @@ describe.each([
     shop.pause = opened;
     const { server, open } = await serve(shop, toolsOf());
     const client = await open();
-    const call = pay(client, 'as agreed', { timeout: 500 }).catch((error: Error) => error.message);
+    const call = pay(client, 'as agreed', { timeout: 1500 }).catch((error: Error) => error.message);
     await expect.poll(() => shop.billed).toHaveLength(1);
     server.cut();
     finish();

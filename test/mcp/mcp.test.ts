@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import {
@@ -9,6 +12,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { isKey } from '../../src/index.js';
 import { idempotentTools, ToolError } from '../../src/mcp/mcp.js';
+import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { connect, IDENTITY, INPUT, latch, Shop, shopServer, textOf, told } from './shop.js';
 
@@ -295,6 +299,29 @@ describe('a key of the caller in _meta', () => {
 });
 
 describe('the arguments that count', () => {
+  it('are those that exclude leaves', async () => {
+    const server = new McpServer({ name: 'shop', version: '1.0.0' });
+    let runs = 0;
+    idempotentTools({ store: memoryStore() })
+      .on(server, { identity: { exclude: ['reason'] } })
+      .registerTool('pay', { inputSchema: INPUT }, () => textOf(++runs));
+    const client = await connect(server);
+    for (const reason of REASONS) await client.callTool(payment(reason));
+    expect(runs).toBe(1);
+    await client.callTool(payment('as agreed', { order: 8 }));
+    expect(runs).toBe(2);
+  });
+
+  it('count, and not the JSON-RPC id, which starts at the same number in each session', async () => {
+    const shop = new Shop();
+    const tools = idempotentTools({ store: memoryStore() });
+    for (const amount of [20, 21, 20]) {
+      const client = await connect(shopServer(shop, tools));
+      await client.callTool(payment('as agreed', { amount }));
+    }
+    expect(shop.billed).toEqual([20, 21]);
+  });
+
   it('are those that the handler gets: validated, with defaults and without unknown ones', async () => {
     const server = new McpServer({ name: 'shop', version: '1.0.0' });
     let runs = 0;
@@ -511,6 +538,112 @@ describe('progress', () => {
     expect(told(await second)).toEqual(['receipt 1', 'joined']);
     expect(told(await silent)).toEqual(['receipt 1', 'joined']);
     expect(seen).toEqual([[0], [0, 1]]);
+  });
+});
+
+describe('many calls at once', () => {
+  it('are one run', async () => {
+    const shop = new Shop();
+    const tools = idempotentTools({ store: memoryStore() });
+    const { opened, open } = latch();
+    shop.pause = opened;
+    const clients = await Promise.all(
+      Array.from({ length: 10 }, () => connect(shopServer(shop, tools))),
+    );
+    const calls = clients.flatMap((client) =>
+      Array.from({ length: 10 }, (_, index) => client.callTool(payment(`wording ${index}`))),
+    );
+    await Promise.all(clients.map((client) => client.ping()));
+    open();
+    const outcomes = (await Promise.all(calls)).map((result) => told(result)[1]);
+    expect(shop.billed).toEqual([20]);
+    expect(outcomes.filter((outcome) => outcome === 'executed')).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === 'joined')).toHaveLength(99);
+  });
+});
+
+describe('options of once', () => {
+  it('onDuplicate: "reject" refuses a call while the tool runs', async () => {
+    const shop = new Shop();
+    const { opened, open } = latch();
+    shop.pause = opened;
+    const tools = idempotentTools({ store: memoryStore(), onDuplicate: 'reject' });
+    const client = await connect(shopServer(shop, tools));
+    const call = client.callTool(payment());
+    const refused = await client.callTool(payment('again'));
+    expect([refused.isError, refused._meta]).toEqual([
+      true,
+      { 'samekey-code': 'SAMEKEY_IN_PROGRESS' },
+    ]);
+    open();
+    expect(told(await call)).toEqual(['receipt 1', 'executed']);
+  });
+
+  it('timeoutMs ends the wait for a tool', async () => {
+    const shop = new Shop();
+    const { opened, open } = latch();
+    shop.pause = opened;
+    const tools = idempotentTools({ store: memoryStore(), timeoutMs: 50, onUnknown: 'hold' });
+    const client = await connect(shopServer(shop, tools));
+    const late = await client.callTool(payment());
+    expect(late._meta).toEqual({ 'samekey-code': 'SAMEKEY_TIMEOUT' });
+    const held = await client.callTool(payment());
+    expect(held._meta).toEqual({ 'samekey-code': 'SAMEKEY_UNKNOWN_OUTCOME' });
+    expect(shop.billed).toHaveLength(1);
+    open();
+  });
+
+  it('unknownErrors sees a result that is not stored, and onUnknown decides', async () => {
+    const server = new McpServer({ name: 'shop', version: '1.0.0' });
+    let runs = 0;
+    const tools = idempotentTools({
+      store: memoryStore(),
+      unknownErrors: (error) =>
+        error instanceof ToolError && told(error.result)[0] === 'connection reset',
+      onUnknown: 'hold',
+    });
+    tools.on(server).registerTool('pay', { inputSchema: INPUT }, () => {
+      runs++;
+      return { content: [{ type: 'text', text: 'connection reset' }], isError: true };
+    });
+    const client = await connect(server);
+    expect(told(await client.callTool(payment()))[0]).toBe('connection reset');
+    const held = await client.callTool(payment());
+    expect(held._meta).toEqual({ 'samekey-code': 'SAMEKEY_UNKNOWN_OUTCOME' });
+    expect(runs).toBe(1);
+  });
+
+  it('ttlMs of one tool: after it, the same arguments are a new operation', async () => {
+    const server = new McpServer({ name: 'shop', version: '1.0.0' });
+    const tools = idempotentTools({ store: memoryStore() });
+    const runs = { brief: 0, lasting: 0 };
+    tools.on(server, { ttlMs: 1 }).registerTool('brief', {}, () => textOf(++runs.brief));
+    tools.on(server).registerTool('lasting', {}, () => textOf(++runs.lasting));
+    const client = await connect(server);
+    const call = async () => {
+      for (const name of ['brief', 'lasting']) await client.callTool({ name });
+      return runs.brief;
+    };
+    await expect.poll(call).toBeGreaterThan(1);
+    expect(runs.lasting).toBe(1);
+  });
+
+  it('a store that fails: the client gets no word of it but a code', async () => {
+    const shop = new Shop();
+    const folder = mkdtempSync(join(tmpdir(), 'samekey-mcp-'));
+    const store = lmdbStore({ path: folder });
+    await store.close();
+    rmSync(folder, { recursive: true });
+    const failing = idempotentTools({ store });
+    const client = await connect(shopServer(shop, failing));
+    const refused = await client.callTool(payment());
+    expect([refused.isError, refused._meta]).toEqual([true, { 'samekey-code': 'SAMEKEY_STORE' }]);
+    expect(told(refused)[0]).not.toContain(tmpdir());
+    expect(shop.billed).toEqual([]);
+    const running = await connect(
+      shopServer(shop, idempotentTools({ store, onStoreError: 'run' })),
+    );
+    expect(told(await running.callTool(payment()))).toEqual(['receipt 1', 'executed']);
   });
 });
 

@@ -18,7 +18,12 @@ import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
 import { koaIdempotency } from '../../src/server/koa.js';
 import { IdempotencyException, IdempotencyModule, Idempotent } from '../../src/server/nestjs.js';
-import { idempotent, type ServerOptions } from '../../src/server/web.js';
+import {
+  type ErrorAnswer,
+  idempotent,
+  type ServerOptions,
+  type ServerProblem,
+} from '../../src/server/web.js';
 import { type AdapterName, controller, nestApplication } from './nest.js';
 
 /** A request as a test's handler receives it. */
@@ -43,8 +48,12 @@ export interface Started {
 }
 
 /** Options that mean the same to every framework. */
-export type AnyOptions = Omit<ServerOptions<never>, 'account' | 'required' | 'applies'> & {
+export type AnyOptions = Omit<
+  ServerOptions<never>,
+  'account' | 'required' | 'applies' | 'onError'
+> & {
   readonly required?: boolean;
+  readonly onError?: (problem: ServerProblem, request: object) => ErrorAnswer;
 };
 type Start = (options: AnyOptions, behave: Behave) => Promise<Started>;
 

@@ -18,6 +18,16 @@ export interface Connected {
 
 const ignore = () => {};
 
+type GlideOptions = Parameters<typeof import('@valkey/valkey-glide').GlideClient.createClient>[0];
+
+/** Connects a GLIDE client to one server, or to a cluster. Only where it is there. */
+export async function connectGlide(options: GlideOptions, isCluster = false): Promise<Connected> {
+  if (glide === undefined) throw new Error('@valkey/valkey-glide is not here');
+  const { GlideClient, GlideClusterClient } = glide;
+  const client = await (isCluster ? GlideClusterClient : GlideClient).createClient(options);
+  return { client, end: () => client.close() };
+}
+
 type Connect = (port: number, reconnectMs?: number) => Promise<Connected>;
 
 /** Every supported client, connected to one server. */
@@ -56,11 +66,8 @@ export const CLIENTS: Readonly<Record<string, Connect>> = {
     const client = new IoRedis5(port, options).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
-  ...(glide && {
-    'valkey-glide 2': async (port, reconnectMs) => {
-      const client = await glide.GlideClient.createClient(glideOptions(port, reconnectMs));
-      return { client, end: () => client.close() };
-    },
+  ...(hasGlide && {
+    'valkey-glide 2': (port, reconnectMs) => connectGlide(glideOptions(port, reconnectMs)),
   }),
 };
 
@@ -81,11 +88,8 @@ export const CLUSTER_CLIENTS: typeof CLIENTS = {
     const client = new IoCluster([{ host: '127.0.0.1', port }]).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
-  ...(glide && {
-    'valkey-glide 2': async (port, reconnectMs) => {
-      const client = await glide.GlideClusterClient.createClient(glideOptions(port, reconnectMs));
-      return { client, end: () => client.close() };
-    },
+  ...(hasGlide && {
+    'valkey-glide 2': (port, reconnectMs) => connectGlide(glideOptions(port, reconnectMs), true),
   }),
 };
 

@@ -1,7 +1,7 @@
 import { fail, nameOf } from '../../errors/errors.js';
 import { type Glide, glideConnection } from './glide.js';
 import type { ScriptName } from './scripts.js';
-import { bufferClass, TCP, toBuffer } from './tcp.js';
+import { bufferClass, TCP, toBuffer, withoutArguments } from './tcp.js';
 
 /**
  * The members that node-redis (4 to 6) and ioredis (5, 6) share, also for a cluster or a sentinel, or
@@ -23,6 +23,8 @@ export type Argument = string | Uint8Array;
 
 /** How bytes reach the server: unchanged, or as text in JSON. */
 export interface Wire {
+  /** Resolves when a command that failed unexecuted is to be sent again, else rejects. */
+  again(error: unknown, attempt: number): Promise<void>;
   /** Refuses a client: `it gave …`. */
   refuse(what: string): never;
   readonly scripts: Readonly<Record<ScriptName, string>>;
@@ -180,6 +182,10 @@ export function addressOf(client: RedisClient): string | undefined {
   return undefined;
 }
 
+const hideArguments = (error: unknown) => {
+  throw withoutArguments(error);
+};
+
 function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
   const sendTo = (node: IoRedis, [name, ...rest]: readonly Argument[]) => {
     const method = `${String(name).toLowerCase()}Buffer` as 'evalshaBuffer';
@@ -190,7 +196,9 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
     isCluster: typeof client.nodes === 'function',
     send: (_, command) => sendTo(client, command),
     masters: async () =>
-      (client.nodes?.('master') ?? [client]).map((node) => (command) => sendTo(node, command)),
+      (client.nodes?.('master') ?? [client]).map(
+        (node) => (command) => sendTo(node, command).catch(hideArguments),
+      ),
     watchInterruptions: () => watchInterruptions(client),
     openSubscriber: canSubscribe
       ? (events) => {
@@ -201,7 +209,8 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
           subscriber.on('ready', () => events.onReconnect());
           subscriber.on('message', (channel: string) => events.onMessage(channel));
           return {
-            subscribe: async (channel) => void (await subscriber.subscribe(channel)),
+            subscribe: async (channel) =>
+              void (await subscriber.subscribe(channel).catch(hideArguments)),
             unsubscribe: async (channel) => void (await subscriber.unsubscribe(channel)),
             close: () => subscriber.disconnect(),
           };

@@ -37,6 +37,8 @@ const CODES = new Map(
     ExecAbortError: 'EXECABORT',
     BusyLoadingError: 'LOADING',
     NoScriptError: 'NOSCRIPT',
+    Moved: 'MOVED',
+    Ask: 'ASK',
     TryAgain: 'TRYAGAIN',
     ClusterDown: 'CLUSTERDOWN',
     CrossSlot: 'CROSSSLOT',
