@@ -8,7 +8,7 @@ describe('examples of AWS Lambda', { timeout: 120_000 }, () => {
   it('lambda/http.mjs: a request sent three times is billed once', async () => {
     expect(await linesOf('lambda/http')).toEqual([
       'without samekey: billed 60 EUR, the client was told of charge 2, 3',
-      'with samekey:    billed 20 EUR, the client was told of charge 1',
+      'with samekey: billed 20 EUR, the client was told of charge 1',
     ]);
   });
 
