@@ -6,9 +6,15 @@ import { encoder } from '../engine/utf8.js';
 import { fail, nameOf } from '../errors/errors.js';
 import type { OnceStats } from '../once/index.js';
 import type { HeaderReader } from '../request/key-header.js';
-import type { HeaderLine, ResponseBody, ResponseData } from '../response/response-data.js';
+import { OUTCOME_HEADER } from '../response/exchanges.js';
+import {
+  type HeaderLine,
+  headerIn,
+  type ResponseBody,
+  type ResponseData,
+} from '../response/response-data.js';
 import { clearTimer, setTimer, type Timer } from '../runtime/runtime.js';
-import type { IdempotencyOutcome, ServerControls, ServerOptions } from './options.js';
+import type { ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules, type Processing } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
@@ -212,7 +218,6 @@ class LambdaProcessing implements Processing<unknown, Promise<LambdaResponse>> {
   readonly #context: LambdaContextLike;
   readonly #run: () => Promise<unknown>;
   #settled: Promise<void> | undefined;
-  #outcome: IdempotencyOutcome | undefined;
   /** What the handler returned. */
   #own: LambdaResponse | undefined;
 
@@ -231,10 +236,6 @@ class LambdaProcessing implements Processing<unknown, Promise<LambdaResponse>> {
     };
   }
 
-  onOutcome(outcome: IdempotencyOutcome): void {
-    this.#outcome = outcome;
-  }
-
   run(): Promise<unknown> {
     return this.#run();
   }
@@ -247,7 +248,8 @@ class LambdaProcessing implements Processing<unknown, Promise<LambdaResponse>> {
   async answer(response: ResponseData): Promise<LambdaResponse> {
     const answer = await toLambda(response, this.#event);
     await this.#untilStored();
-    if (this.#outcome !== 'executed' || this.#own === undefined) return answer;
+    const isOwn = headerIn(response.headers, OUTCOME_HEADER) === 'executed';
+    if (!isOwn || this.#own === undefined) return answer;
     // The handler's own spelling of its response reaches its client.
     return withHeaders(this.#own, response.headers, this.#event);
   }

@@ -5,6 +5,13 @@ import { linesOf } from './run-example.js';
 const QUIET = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
 
 describe('examples of AWS Lambda', { timeout: 120_000 }, () => {
+  it('lambda/http.mjs: a request sent three times is billed once', async () => {
+    expect(await linesOf('lambda/http')).toEqual([
+      'without samekey: billed 60 EUR, the client was told of charge 2, 3',
+      'with samekey: billed 20 EUR, the client was told of charge 1',
+    ]);
+  });
+
   it('lambda/orders.mjs: each order billed once', async () => {
     expect(await linesOf('lambda/orders', QUIET)).toEqual([
       'The queue delivers an event twice, worded differently:',

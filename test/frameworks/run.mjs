@@ -414,6 +414,15 @@ async function edgeOfNext({ url }) {
   return ', examples/next-edge makes keys';
 }
 
+/** Compares the types of samekey with those of the frameworks. */
+async function compareTypes() {
+  const folder = path.join(BUILD, 'types');
+  cpSync(path.join(HERE, 'apps/types'), folder, { recursive: true });
+  const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
+  await run(NODE, [tsc, '--project', folder], { cwd: folder });
+  return 'the handlers fit the types of Next.js, SvelteKit, React Router and Astro';
+}
+
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
 const parts = [
   [path.join(HERE, 'node_modules'), 'npm ci --prefix test/frameworks --ignore-scripts'],
@@ -432,14 +441,21 @@ prepare();
 const versionOf = (/** @type {string} */ name) =>
   JSON.parse(readFileSync(path.join(HERE, 'node_modules', name, 'package.json'), 'utf8')).version;
 const only = values.only === undefined ? undefined : new RegExp(values.only, 'i');
-const queue = APPS.filter(({ name }) => only?.test(name) ?? true);
+/** @type {{ title: string, check: () => Promise<string> }[]} */
+const queue = [
+  ...APPS.map((app) => ({
+    title: `${app.name} ${versionOf(app.package)}`,
+    check: () => test(app),
+  })),
+  { title: 'types', check: compareTypes },
+].filter(({ title }) => only?.test(title) ?? true);
 // Two at a time: a bundler uses a processor, and a check waits.
 const work = async () => {
-  for (let app = queue.shift(); app !== undefined; app = queue.shift()) {
+  for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
+    const { title, check } = task;
     const startedAt = performance.now();
-    const title = `${app.name} ${versionOf(app.package)}`;
     try {
-      const result = await test(app);
+      const result = await check();
       const seconds = Math.round((performance.now() - startedAt) / 1000);
       console.log(`ok      ${title}: ${result} (${seconds} s)`);
     } catch (error) {
