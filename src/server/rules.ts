@@ -3,6 +3,7 @@ import { type IdentityLike, scoped } from '../index.js';
 import type { AbortSource, LazyAbort } from '../once/abort.js';
 import type { OnceEvent } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
+import { optional, own } from '../options/own.js';
 import { optionOf, readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
 import { type HeaderReader, KeyHeader } from '../request/key-header.js';
@@ -148,7 +149,7 @@ export class IdempotencyRules<Incoming> {
     head: () => IncomingHead,
     route: RouteRules = {},
   ): Decision {
-    if (!route.isEveryMethod && !this.#methods.has(method.toUpperCase())) return PASS;
+    if (!own(route, 'isEveryMethod') && !this.#methods.has(method.toUpperCase())) return PASS;
     const { applies, required, deriveKey, keyFormat } = this.#settings;
     if (applies?.(incoming) === false) return PASS;
     const { url, headers } = head();
@@ -164,7 +165,7 @@ export class IdempotencyRules<Incoming> {
     const account = this.#accountOf(incoming) || accountOf(headers, false);
     if (sentKey === undefined && !(deriveKey && account !== '')) {
       const isRequired =
-        route.required ?? (typeof required === 'function' ? required(incoming) : required);
+        own(route, 'required') ?? (typeof required === 'function' ? required(incoming) : required);
       if (!isRequired) return PASS;
       return refuse(
         problemData(
@@ -231,7 +232,7 @@ export class IdempotencyRules<Incoming> {
       sentKey === undefined
         ? scoped([...scope, 'derived'], fingerprint)
         : scoped([...scope, 'sent'], sentKey);
-    processing.onKey?.(key);
+    optional(processing, 'onKey')?.call(processing, key);
     const traceparent = headers.get('traceparent') ?? undefined;
     const call = new HandlerCall(key, fingerprint, traceparent, processing);
     return this.#exchanges.runThen(
@@ -242,8 +243,10 @@ export class IdempotencyRules<Incoming> {
   }
 }
 
-const refuseBy = <Raw, Answer>(processing: Processing<Raw, Answer>, problem: ResponseData) =>
-  processing.refuse === undefined ? processing.answer(problem) : processing.refuse(problem);
+const refuseBy = <Raw, Answer>(processing: Processing<Raw, Answer>, problem: ResponseData) => {
+  const refuse = optional(processing, 'refuse');
+  return refuse === undefined ? processing.answer(problem) : refuse.call(processing, problem);
+};
 
 /** A body that was parsed, and is not JSON. */
 function notComparable<Raw, Answer>(error: unknown, processing: Processing<Raw, Answer>): Answer {
@@ -281,11 +284,11 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
   }
 
   get onStart(): ((settled: Promise<void>) => void) | undefined {
-    return this.#processing.onStart;
+    return optional(this.#processing, 'onStart');
   }
 
   onFirst(): void {
-    this.#processing.onFirst?.();
+    optional(this.#processing, 'onFirst')?.call(this.#processing);
   }
 
   send(abort: LazyAbort): Promise<ResponseData> {
@@ -309,12 +312,12 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
   /** Returns the part of the response that duplicates get. */
   #share(raw: Raw): ResponseData {
     const answer = this.#processing.read(raw);
-    this.#own = ownLines(answer.headers, this.#processing.headersBefore);
+    this.#own = ownLines(answer.headers, optional(this.#processing, 'headersBefore'));
     return this.#own.some(([name]) => name !== 'set-cookie') ? without(answer, this.#own) : answer;
   }
 
   answer({ response, outcome }: Exchanged): Answer {
-    this.#processing.onOutcome?.(outcome);
+    optional(this.#processing, 'onOutcome')?.call(this.#processing, outcome);
     if (outcome !== 'executed' || this.#own.length === 0) return this.#processing.answer(response);
     const { headers, ...rest } = without(response, this.#own);
     return this.#processing.answer({ ...rest, headers: [...headers, ...this.#own] });

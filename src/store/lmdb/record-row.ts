@@ -1,5 +1,6 @@
 import type { StoreRecord } from '../store.js';
 import type { StoredRecord } from '../transition.js';
+import { formerOf } from '../transition.js';
 
 /**
  * A record without member names, which would take a third of the space. Missing members at the end
@@ -31,7 +32,8 @@ export function toRow(record: StoredRecord): RecordRow {
     leaseEndsAtMs,
     expiresAtMs,
   ] as const;
-  const { fingerprint, finishedAtMs, codec, payload, former } = record;
+  const { fingerprint, finishedAtMs, codec, payload } = record;
+  const former = formerOf(record);
   if (former !== undefined) {
     return [...row, fingerprint, finishedAtMs, codec, payload, toRow(former)];
   }
