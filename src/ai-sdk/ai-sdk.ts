@@ -5,6 +5,7 @@ import { savingIn } from '../cost/saving.js';
 import { untilAborted } from '../once/abort.js';
 import type { OnceStats } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
+import { own } from '../options/own.js';
 import { optionOf, readOptions } from '../options/read.js';
 import { Exchanges } from '../response/exchanges.js';
 import { linesOf } from '../response/response-data.js';
@@ -123,7 +124,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       fresh,
       traceparent,
       isStored: settings.providerState === 'store' || !isProviderState(given),
-      signal: given.abortSignal,
+      signal: own(given, 'abortSignal'),
       onStart: (settled) => lines.hold(key, settled),
       send: async (abort) => {
         const made = await make({ ...call.params, abortSignal: abort.signal });
@@ -138,20 +139,20 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       response,
       (part) =>
         isMarked(part)
-          ? { ...part, providerMetadata: { ...part.providerMetadata, samekey } }
+          ? { ...part, providerMetadata: { ...(own(part, 'providerMetadata') as object), samekey } }
           : part,
       // The program may exit when it has the end of the answer, so the answer is stored before that.
-      () => untilAborted(settled, given.abortSignal).catch(() => {}),
+      () => untilAborted(settled, own(given, 'abortSignal')).catch(() => {}),
     );
     // A duplicate sent no request.
-    const own = outcome === 'executed' && request !== undefined ? { request } : undefined;
-    return { head: head as Head, parts, own };
+    const sent = outcome === 'executed' && request !== undefined ? { request } : undefined;
+    return { head: head as Head, parts, sent };
   }
 
   /** The parameters of a call that is made without samekey, or `undefined`. */
   function passedParams<P extends CallParams>(given: P): P | undefined {
     if (settings.providerState !== 'pass' || !isProviderState(given)) return undefined;
-    const { abortSignal } = given;
+    const abortSignal = own(given, 'abortSignal');
     return { ...readCall(given).params, ...(abortSignal && { abortSignal }) };
   }
 
@@ -166,9 +167,10 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
     }) {
       const passed = passedParams(params);
       if (passed !== undefined) return model.doGenerate(passed);
-      const { parts, own } = await answer('generate', model, params, async (asked) => {
-        const { request, ...rest } = await model.doGenerate(asked);
-        const { response } = rest;
+      const { parts, sent } = await answer('generate', model, params, async (asked) => {
+        const generated: Generated = await model.doGenerate(asked);
+        const { request: _, ...rest } = generated;
+        const [request, response] = [own(generated, 'request'), own(generated, 'response')];
         const kept = response && { response: { ...response, headers: keptHeaders(response) } };
         return { head: {}, parts: streamOf({ ...rest, ...kept } as Part), request };
       });
@@ -176,7 +178,7 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
       const { value } = await reader.read();
       // With the end of the stream, so that no reader has anything left to read.
       await reader.read();
-      return { ...value, ...own } as unknown as G;
+      return { ...value, ...sent } as unknown as G;
     },
     async wrapStream<P extends CallParams, S extends Streamed>({
       params,
@@ -187,12 +189,14 @@ export function idempotencyMiddleware<V extends SpecificationVersion = 'v4'>(
     }) {
       const passed = passedParams(params);
       if (passed !== undefined) return model.doStream(passed);
-      const { head, parts, own } = await answer('stream', model, params, async (asked) => {
-        const { stream, request, response } = await model.doStream(asked);
+      const { head, parts, sent } = await answer('stream', model, params, async (asked) => {
+        const streamed: Streamed = await model.doStream(asked);
+        const { stream } = streamed;
+        const [request, response] = [own(streamed, 'request'), own(streamed, 'response')];
         const kept = response && { response: { ...response, headers: keptHeaders(response) } };
         return { head: { ...kept }, parts: stream, request };
       });
-      return { ...head, ...own, stream: parts } as unknown as S;
+      return { ...head, ...sent, stream: parts } as unknown as S;
     },
     evict: (key) => exchanges.evict(key),
     stats: () => exchanges.stats(),

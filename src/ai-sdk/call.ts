@@ -1,5 +1,6 @@
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { canonicalize, type Key, keyOf, scoped, sha256Hex } from '../index.js';
+import { own } from '../options/own.js';
 import { aiSdkStateMembers } from '../providers/ai-sdk.js';
 import { accountOf } from '../request/account.js';
 import { countedHeaders } from '../request/counted-headers.js';
@@ -21,21 +22,22 @@ export interface CallParams {
 /** The options of one call, in `providerOptions: { samekey: … }`. The provider does not receive them. */
 export interface CallRequestOptions {
   /** A new answer, although one is stored. */
-  readonly fresh?: boolean;
+  readonly fresh?: boolean | undefined;
   /** The number of one of several answers to the same prompt. */
-  readonly sample?: number | string;
+  readonly sample?: number | string | undefined;
   /** Separates equal calls, in addition to the middleware's scope. */
-  readonly scope?: string | readonly string[];
+  readonly scope?: string | readonly string[] | undefined;
   /** W3C Trace Context of the call, for events. */
-  readonly traceparent?: string;
+  readonly traceparent?: string | undefined;
 }
 
 /** Whether the meaning of a call is state at its provider, such as the turns of a conversation. */
-export function isProviderState({ providerOptions = {} }: CallParams): boolean {
+export function isProviderState(params: CallParams): boolean {
+  const providerOptions = own(params, 'providerOptions') ?? {};
   const options = Object.values(providerOptions) as Readonly<Record<string, unknown>>[];
   return options.some((given) =>
     aiSdkStateMembers.some((member) => {
-      const state = given?.[member];
+      const state = given && own(given, member);
       // A container may be an object with skills, which is new unless it has an ID.
       const id = (state as { id?: unknown } | null | undefined)?.id ?? state;
       return typeof id === 'string' && id !== '';
@@ -55,9 +57,17 @@ export interface Call<P> {
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for an unknown option.
  */
 export function readCall<P extends CallParams>(given: P): Call<P> {
-  const { samekey = {}, ...others } = given.providerOptions ?? {};
+  const providerOptions: Readonly<Record<string, object>> = own(given, 'providerOptions') ?? {};
+  const { samekey: _, ...others } = providerOptions;
+  const samekey = own(providerOptions, 'samekey') ?? {};
   requireMembers(samekey, ['fresh', 'sample', 'scope', 'traceparent'], 'providerOptions.samekey');
-  const requestOptions = samekey as CallRequestOptions;
+  const options = samekey as CallRequestOptions;
+  const requestOptions = {
+    fresh: own(options, 'fresh'),
+    sample: own(options, 'sample'),
+    scope: own(options, 'scope'),
+    traceparent: own(options, 'traceparent'),
+  };
   for (const [name, type] of [
     ['fresh', 'boolean'],
     ['traceparent', 'string'],
@@ -70,9 +80,9 @@ export function readCall<P extends CallParams>(given: P): Call<P> {
       `Cannot use providerOptions.samekey: ${name} is ${nameOf(value)}, wanted a ${type}`,
     );
   }
-  const { abortSignal: _, providerOptions: __, ...rest } = given;
-  const own = Object.keys(others).length > 0 ? { providerOptions: others } : undefined;
-  const params = { ...rest, ...own } as unknown as P;
+  const { abortSignal: __, providerOptions: ___, ...rest } = given;
+  const kept = Object.keys(others).length > 0 ? { providerOptions: others } : undefined;
+  const params = { ...rest, ...kept } as unknown as P;
   return { params, requestOptions };
 }
 
@@ -83,9 +93,12 @@ export function keyOfCall<P extends CallParams>(
   { params, requestOptions }: Call<P>,
   { identity, scope, ignoredHeaders }: CallKeySettings,
 ): Key {
-  const { headers, ...rest } = params;
+  const { headers: _, ...rest } = params;
+  const headers = own(params, 'headers');
   const sent = new Headers();
-  for (const [name, value] of Object.entries(headers ?? {})) {
+  for (const [name, value] of Object.entries(
+    (headers ?? {}) as NonNullable<CallParams['headers']>,
+  )) {
     if (value !== undefined) sent.set(name, value);
   }
   const ignored = new Set(ignoredHeaders.map((name) => name.toLowerCase()));

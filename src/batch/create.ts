@@ -1,5 +1,6 @@
 import { fail, nameOf } from '../errors/errors.js';
 import { createOnce, type Once, type OnceContext, type Reconciliation } from '../once/index.js';
+import { optional } from '../options/own.js';
 import { readOptions } from '../options/read.js';
 import { sleep } from '../runtime/runtime.js';
 import type { Store, StoreRecord } from '../store/store.js';
@@ -86,7 +87,7 @@ export async function createBatch(
   const creation = new Creation('createBatch', trace, batch.provider, api, options);
   return creation.run(async ({ signal }) => {
     const sinceMs = await requireClaims(creation.store, batch);
-    const prepared = await api.prepare?.(batch, { signal });
+    const prepared = await optional(api, 'prepare')?.call(api, batch, { signal });
     try {
       return requireId(await api.create(batch, { signal, prepared }));
     } catch (error) {
@@ -201,7 +202,7 @@ class Creation {
   }
 
   async find(sinceMs: number): Promise<{ readonly id: string } | 'unknown' | undefined> {
-    const found = await this.#api.find?.({ ...this.#trace, sinceMs });
+    const found = await optional(this.#api, 'find')?.call(this.#api, { ...this.#trace, sinceMs });
     if (typeof found === 'object') this.#isFound = true;
     return found;
   }
@@ -210,7 +211,7 @@ class Creation {
     { claimedAtMs, leaseEndsAtMs }: StoreRecord,
     settleMs: number,
   ): Promise<Reconciliation> {
-    if (this.#api.find === undefined) return 'hold';
+    if (optional(this.#api, 'find') === undefined) return 'hold';
     for (;;) {
       const { nowMs } = await this.store.read(this.#trace.key);
       const found = await this.find(claimedAtMs);

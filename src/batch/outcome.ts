@@ -22,15 +22,17 @@ const FAILURES = ['errored', 'expired', 'canceled'] as const;
  *
  * The body decides what a response with a 2xx status is: a body that says that it failed is a failure.
  */
-export function outcomeOf({ result, response, error }: Line): BatchOutcome | undefined {
+export function outcomeOf(line: Line): BatchOutcome | undefined {
+  const { result, response, error } = membersOf(line);
   if (isObject(result)) {
-    if (result.type === 'succeeded') return judged(result.message);
-    const outcome = FAILURES.find((type) => type === result.type);
-    return outcome && { outcome, error: result.error };
+    const { type, message, error: reason } = membersOf(result);
+    if (type === 'succeeded') return judged(message);
+    const outcome = FAILURES.find((each) => each === type);
+    return outcome && { outcome, error: reason };
   }
   if (saysSomething(error)) return { outcome: outcomeOfCode(membersOf(error).code), error };
   if (!isObject(response)) return undefined;
-  const { status_code: status, body } = response;
+  const { status_code: status, body } = membersOf(response);
   // Gemini: the response is the body.
   if (status === undefined && body === undefined) {
     return Object.keys(response).length > 0 ? judged(response) : undefined;

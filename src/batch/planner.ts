@@ -1,3 +1,4 @@
+import { optional } from '../options/own.js';
 import type { BatchRoute } from '../providers/provider.js';
 import type { Store } from '../store/store.js';
 import { type Candidate, type ClaimSettings, ItemClaims } from './claims.js';
@@ -86,16 +87,20 @@ export class Planner {
         this.#writer.addItem(batchNumber, { ...request, customId, owner });
       } else if (decision.kind === 'finished') {
         this.counts.finished++;
-        this.#writer.addFinished?.(id);
+        optional(this.#writer, 'addFinished')?.call(this.#writer, id);
       } else if (decision.kind === 'inProgress') {
         const { batchOwner: owner, customId, claimedAtMs } = decision;
         this.counts.inProgress++;
-        this.#writer.addInProgress?.(owner, { id, customId, claimedAtMs });
+        optional(this.#writer, 'addInProgress')?.call(this.#writer, owner, {
+          id,
+          customId,
+          claimedAtMs,
+        });
       } else {
         this.counts.duplicates++;
       }
     }
-    await this.#writer.flush?.();
+    await optional(this.#writer, 'flush')?.call(this.#writer);
   }
 
   /**

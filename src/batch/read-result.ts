@@ -11,7 +11,7 @@ export interface ResultText {
   readonly text: string;
   readonly outcome: BatchOutcome;
   /** Whether the line is not a result. Its request is released, and nothing is stored. */
-  readonly isMalformed?: true;
+  readonly isMalformed: boolean;
 }
 
 const WANTED = "wanted a line of a batch's results";
@@ -37,7 +37,7 @@ export function readResult(given: unknown, index: number, source?: string): Resu
   const { custom_id: customId, ...rest } = membersOf(value);
   const outcome = outcomeOf(rest);
   if (typeof customId === 'string' && outcome !== undefined) {
-    return { customId, text: JSON.stringify(rest), outcome };
+    return { customId, text: JSON.stringify(rest), outcome, isMalformed: false };
   }
   const kind = typeof value === 'object' && value !== null ? ' of another kind' : '';
   const reason = `Cannot record ${label}: it is ${nameOf(value)}${kind}, ${WANTED}`;

@@ -134,7 +134,7 @@ export class Recorder {
 
   /** Returns the result to report; an empty list if it changes nothing. */
   async #recordOne(id: string, result: ResultText): Promise<BatchResult[]> {
-    const { customId = '', text, outcome, isMalformed = false } = result;
+    const { customId = '', text, outcome, isMalformed } = result;
     const isOf = readCustomId(customId)?.isOf as (record: StoreRecord) => boolean;
     const key = itemKey(id);
     const isStored =

@@ -1,5 +1,7 @@
 import { fail, nameOf, quote } from '../errors/errors.js';
+import { own } from '../options/own.js';
 import { anthropicBatch } from '../providers/anthropic.js';
+import { membersOf } from '../providers/failure.js';
 import { openaiBatch } from '../providers/openai.js';
 import type { BatchFormat, BatchRoute } from '../providers/provider.js';
 
@@ -48,16 +50,14 @@ export function readRequest(
   if (typeof request !== 'object' || request === null || Array.isArray(request)) {
     refuse(TypeError, label, `it is ${nameOf(request)}, wanted an object`);
   }
-  const {
-    custom_id: requester,
-    method = 'POST',
-    url,
-    ...members
-  } = request as Record<string, unknown>;
+  const members = membersOf(request);
+  const { custom_id: requester, method = 'POST', url } = members;
   if (requester !== undefined && typeof requester !== 'string') {
     refuse(TypeError, label, `custom_id is ${nameOf(requester)}, wanted text`);
   }
-  const { bodyMember, fixedRoute, routeOf }: BatchFormat = FORMATS[provider];
+  const format: BatchFormat = FORMATS[provider];
+  const { bodyMember } = format;
+  const [fixedRoute, routeOf] = [own(format, 'fixedRoute'), own(format, 'routeOf')];
   const body = members[bodyMember];
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     const state = `${bodyMember} is ${describe(body)}`;

@@ -103,7 +103,8 @@ function readResult(text: string, value: object): ResultText {
   const members = ['result', 'response', 'error'].filter((name) => Object.hasOwn(line, name));
   // The original text: JSON.parse would round numbers that a double cannot hold.
   const texts = members.map((name) => `"${name}":${memberText(text, [name])}`);
-  return { customId: line.custom_id, text: `{${texts.join(',')}}`, outcome };
+  const joined = `{${texts.join(',')}}`;
+  return { customId: line.custom_id, text: joined, outcome, isMalformed: false };
 }
 
 function recordedText(recorded: Recorded): string {

@@ -1,5 +1,6 @@
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { isKey } from '../index.js';
+import { own } from '../options/own.js';
 import { duration, LONGEST_TTL_MS, shown } from '../options/spec.js';
 import type { AbortSource } from './abort.js';
 import { faultOfChosenKey, MAX_KEY_CHARACTERS } from './chosen-key.js';
@@ -54,14 +55,20 @@ function faultInCode(key: string): string | undefined {
 }
 
 /** The options of a call without any. */
-export const NO_OPTIONS: InnerCallOptions = {};
+export const NO_OPTIONS: InnerCallOptions = {
+  signal: undefined,
+  fingerprint: undefined,
+  fresh: undefined,
+  traceparent: undefined,
+  ttlMs: undefined,
+};
 
 /**
- * Checks the arguments of a call other than its key.
+ * Checks the arguments of a call other than its key. Returns its options with all members.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT`.
  */
-export function checkCall(key: string, fn: unknown, options: InnerCallOptions): void {
+export function checkCall(key: string, fn: unknown, given: InnerCallOptions): InnerCallOptions {
   if (typeof fn !== 'function') {
     fail(
       TypeError,
@@ -69,8 +76,15 @@ export function checkCall(key: string, fn: unknown, options: InnerCallOptions): 
       `Cannot run ${key}: the second argument is ${nameOf(fn)}, wanted a function`,
     );
   }
-  if (options === NO_OPTIONS) return;
-  requireMembers(options, MEMBERS, 'options of the call');
+  if (given === NO_OPTIONS) return given;
+  requireMembers(given, MEMBERS, 'options of the call');
+  const options = {
+    signal: own(given, 'signal'),
+    fingerprint: own(given, 'fingerprint'),
+    fresh: own(given, 'fresh'),
+    traceparent: own(given, 'traceparent'),
+    ttlMs: own(given, 'ttlMs'),
+  };
   const { fingerprint, ttlMs } = options;
   if (fingerprint !== undefined && typeof fingerprint !== 'string') {
     fail(
@@ -87,4 +101,5 @@ export function checkCall(key: string, fn: unknown, options: InnerCallOptions): 
       `Cannot run ${key}: ttlMs is ${shown(ttlMs)}, wanted ${TTL.wanted}`,
     );
   }
+  return options;
 }

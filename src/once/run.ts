@@ -105,7 +105,7 @@ export class ClaimedRun {
   finish(ended: Ended): RunResult | Promise<RunResult> {
     this.#tools.setPhase('writing');
     const durationMs = monotonicMs() - this.#startedAt;
-    if (!('result' in ended)) return this.#fail(ended, durationMs);
+    if (!isResult(ended)) return this.#fail(ended, durationMs);
     const { owner } = this.#claim.record;
     const written = writeOutcome(this.#key, owner, ended.result, this.#lease, this.#tools);
     return written instanceof Promise
@@ -270,3 +270,5 @@ const storeFull = (key: string, value: unknown, cause: unknown) =>
     value,
     cause,
   );
+
+const isResult = (ended: Ended): ended is EndedWithResult => Object.hasOwn(ended, 'result');

@@ -58,6 +58,10 @@ export interface OnceStats {
 
 export type RunFunction = RunPlan['fn'];
 
+/** Its class has methods only. */
+const isSubscriber = (answer: RunOutcome | Subscriber): answer is Subscriber =>
+  !Object.hasOwn(answer, 'outcome');
+
 const ignore = () => {};
 const same = <T>(answer: T) => answer;
 const resultOf = ({ value }: Detailed<unknown>) => value;
@@ -158,7 +162,7 @@ export class OnceRunner implements SharedRunHost {
   #call<R>(
     key: string,
     fn: RunFunction,
-    options: InnerCallOptions = NO_OPTIONS,
+    given: InnerCallOptions = NO_OPTIONS,
     liveCall: LiveCall | undefined,
     give: (answer: LiveAnswer<unknown>) => R,
   ): Promise<R> {
@@ -166,7 +170,7 @@ export class OnceRunner implements SharedRunHost {
       const found = this.#cache.get(key);
       // A key that is in use was checked by an earlier call.
       if (found === undefined && !this.#joinable.has(key)) checkKey(key);
-      checkCall(key, fn, options);
+      const options = checkCall(key, fn, given);
       const cached = found && this.#look(key, options, found);
       if (cached !== undefined) return Promise.resolve(give(this.#replay(key, cached, options)));
       return this.#joinOrRun(key, fn, options, liveCall, give, currentRun(), found);
@@ -212,7 +216,7 @@ export class OnceRunner implements SharedRunHost {
         if (!(error instanceof Abandoned)) throw error;
       }
       if (answer === undefined) continue;
-      if ('cancel' in answer) {
+      if (isSubscriber(answer)) {
         // The failure of a run that had lost its callers before it started: this caller starts its own.
         if (shared?.wasAbandoned && shared.live?.hasFailed) {
           answer.cancel();

@@ -1,4 +1,5 @@
 import { decoder, encoder } from '../engine/utf8.js';
+import { optional } from '../options/own.js';
 import type { StoreRecord } from '../store/store.js';
 import type { Codec } from './codec.js';
 import { jsonCodec, richCodec } from './codec.js';
@@ -16,7 +17,8 @@ const ERROR_CODEC = 'error';
 /** Encodes an error: its name, message, code and status. */
 export function encodeError(error: unknown): StoredResult {
   const ownError = error instanceof Error ? error : new Error(textOf(error));
-  const { code, status } = ownError as { code?: unknown; status?: unknown };
+  const described = ownError as { code?: unknown; status?: unknown };
+  const [code, status] = [optional(described, 'code'), optional(described, 'status')];
   const text = JSON.stringify({
     name: ownError.name,
     message: ownError.message,

@@ -1,5 +1,6 @@
 import { fail, nameOf } from '../errors/errors.js';
 import { defineIdentity, type IdentityLike, type Key, keyOf } from '../index.js';
+import { own } from '../options/own.js';
 import { readOptions } from '../options/read.js';
 import { instance, type OptionsOf, specs, value } from '../options/spec.js';
 import { memoryStore } from '../store/memory.js';
@@ -84,7 +85,8 @@ export function onceTool<A, R>(
   const settings = readOptions(toolOptions, options, 'options of onceTool');
   const { identity = {}, ttlMs } = settings;
   const once: Once<boolean> = settings.once ?? createOnce({ store: memoryStore(), ttlMs });
-  const scopes = identity.scope === undefined ? [] : [identity.scope].flat();
+  const scope = own(identity, 'scope');
+  const scopes = scope === undefined ? [] : [scope].flat();
   const toolIdentity = defineIdentity({ ...identity, scope: ['tool', name, ...scopes] });
   let hits = 0;
   let misses = 0;

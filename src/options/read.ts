@@ -1,4 +1,5 @@
 import { fail, nameOf, quote, requireMembers, type SamekeyErrorCode } from '../errors/errors.js';
+import { own } from './own.js';
 import { type OptionSpec, type OptionSpecs, type SettingsOf, shown } from './spec.js';
 
 /** How options are named in messages, and the code of the errors. */
@@ -22,28 +23,32 @@ export function readOptions<Specs>(
   specs: Specs,
   options: unknown,
   what: string,
-  { hintAt, code = 'SAMEKEY_BAD_ARGUMENT', nameFor, show = nameOf }: Reading = {},
+  reading: Reading = {},
 ): SettingsOf<Specs> {
+  const hintAt = own(reading, 'hintAt');
+  const nameFor = own(reading, 'nameFor');
   const names = Object.keys(specs as OptionSpecs);
   requireMembers(options, names, what, (name) => hintAt?.(name) || suggestion(name, names));
   const settings: Record<string, unknown> = {};
   for (const name of names) {
     const spec = (specs as OptionSpecs)[name] as OptionSpec;
-    let value = (options as Record<string, unknown>)[name];
-    if (value === undefined && !spec.isRequired) {
-      value = spec.default;
+    let value = own(options as Record<string, unknown>, name);
+    if (value === undefined && !own(spec, 'isRequired')) {
+      value = own(spec, 'default');
     } else {
       const fault = spec.faultOf(value);
       if (fault) {
+        const show = own(reading, 'show') ?? nameOf;
         const [Class, state = `is ${(Class === RangeError ? shown : show)(value)}`] = fault;
         fail(
           Class,
-          code,
+          own(reading, 'code') ?? 'SAMEKEY_BAD_ARGUMENT',
           `Cannot use the ${what}: ${nameFor?.(name) ?? name} ${state}, wanted ${spec.wanted}`,
         );
       }
     }
-    settings[name] = spec.read ? spec.read(value, name, what) : value;
+    const read = own(spec, 'read');
+    settings[name] = read ? read(value, name, what) : value;
   }
   return settings as SettingsOf<Specs>;
 }

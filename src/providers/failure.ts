@@ -6,7 +6,7 @@ import type { Members, Message } from './provider.js';
  * and an object of such members says nothing: a new fine-tuning job of OpenAI has one.
  */
 export function hasError(value: unknown): boolean {
-  const { error } = (value ?? {}) as { error?: unknown };
+  const { error } = membersOf(value);
   return typeof error === 'object' && error !== null
     ? Object.values(error).some(Boolean)
     : Boolean(error);
@@ -48,6 +48,11 @@ const says = (json: Members): boolean =>
 export const saysFailure = ({ name, json }: Message): boolean =>
   name === 'error' || hasError(json) || says(json);
 
-/** The members of a JSON value; empty for anything but an object. */
-export const membersOf = (value: unknown): Members =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : {};
+/**
+ * The members of a JSON value; empty for anything but an object. Their object inherits nothing: another
+ * program's library may have set an `error` on `Object.prototype`.
+ */
+export const membersOf = (value: unknown): Members => ({
+  __proto__: null,
+  ...(typeof value === 'object' && !Array.isArray(value) ? value : undefined),
+});

@@ -1,3 +1,4 @@
+import { own } from '../options/own.js';
 import { membersOf, saysFailure } from '../providers/failure.js';
 import type { AnswerRules, Message, Verdict } from '../providers/provider.js';
 import { answerRules } from '../providers/registry.js';
@@ -36,7 +37,10 @@ export class Answer {
 
   add(message: Message): void {
     this.#rules ??= answerRules.find(({ isOwn }) => isOwn(message));
-    const { isFailure, isLast, partsOf } = this.#rules ?? {};
+    const rules = this.#rules;
+    const isFailure = rules && own(rules, 'isFailure');
+    const isLast = rules && own(rules, 'isLast');
+    const partsOf = rules && own(rules, 'partsOf');
     if (saysFailure(message) || isFailure?.(message)) {
       const text = message.data.trim();
       this.failure ??= { verdict: 'failed', why: `it says ${text.slice(0, 200)}` };
@@ -53,19 +57,21 @@ export class Answer {
   /** Judges a stream that has ended. `isLines` says that its messages are JSON values one after another. */
   judgeStream(isLines = false): Judgement {
     if (this.failure !== undefined) return this.failure;
-    if (this.#rules === undefined || (isLines && !this.#rules.isLines)) {
+    const rules = this.#rules;
+    if (rules === undefined || (isLines && !own(rules, 'isLines'))) {
       return { verdict: 'unknown', why: 'samekey does not know how its stream ends' };
     }
-    const { isLast, partsOf, lastName } = this.#rules;
+    const isWithoutEnd = (own(rules, 'isLast') ?? own(rules, 'partsOf')) === undefined;
     const hasAllParts = this.#endedParts.size > 0 && this.#openParts.size === 0;
-    if (this.#hasLast || hasAllParts || (isLast ?? partsOf) === undefined) return COMPLETE;
-    return { verdict: 'broken', why: `its stream ended before ${lastName}` };
+    if (this.#hasLast || hasAllParts || isWithoutEnd) return COMPLETE;
+    return { verdict: 'broken', why: `its stream ended before ${rules.lastName}` };
   }
 
   /** Judges an answer that was one JSON document, added before. */
   judgeDocument(document: unknown): Judgement {
     if (this.failure !== undefined) return this.failure;
-    const verdict = this.#rules?.verdictOf?.(membersOf(document)) ?? 'complete';
+    const verdictOf = this.#rules && own(this.#rules, 'verdictOf');
+    const verdict = verdictOf?.(membersOf(document)) ?? 'complete';
     if (verdict === 'complete') return COMPLETE;
     return { verdict, why: 'it has no answer that samekey knows' };
   }

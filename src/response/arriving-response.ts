@@ -3,6 +3,7 @@ import { type AbortSource, LazyAbort, whenAborted } from '../once/abort.js';
 import type { Alarms } from '../once/alarms.js';
 import type { RunContext } from '../once/call-function.js';
 import type { LiveFunction, Subscriber } from '../once/live.js';
+import { optional } from '../options/own.js';
 import type { Verdict } from '../providers/provider.js';
 import { afterEvents } from '../runtime/runtime.js';
 import { type BodyJudge, COMPLETE, type Judgement } from './answer.js';
@@ -124,7 +125,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   }
 
   get mayCallOnce(): boolean {
-    return !this.#plan.isSentByPlatform;
+    return !optional(this.#plan, 'isSentByPlatform');
   }
 
   get isOpen(): boolean {

@@ -2,6 +2,7 @@ import type { AbortSource, LazyAbort } from '../once/abort.js';
 import { Alarms } from '../once/alarms.js';
 import type { Detailed, OnceStats } from '../once/index.js';
 import { type LiveAnswer, OnceRunner } from '../once/runner.js';
+import { optional, own } from '../options/own.js';
 import {
   ArrivingResponse,
   type ResponseRules,
@@ -54,7 +55,7 @@ export class Exchanges {
 
   constructor(
     settings: ExchangeSettings,
-    { isCoded = false, judge }: Partial<Pick<ResponseRules, 'isCoded' | 'judge'>> = {},
+    rules: Partial<Pick<ResponseRules, 'isCoded' | 'judge'>> = {},
   ) {
     this.once = new OnceRunner({ ...settings, codec: responseCodec, storeErrors: () => false });
     this.#rules = {
@@ -63,8 +64,8 @@ export class Exchanges {
       idleMs: settings.idleMs,
       idleLimits: new Alarms(settings.idleMs),
       isStored: settings.storeResponses,
-      isCoded,
-      judge,
+      isCoded: own(rules, 'isCoded') ?? false,
+      judge: own(rules, 'judge'),
     };
   }
 
@@ -82,14 +83,16 @@ export class Exchanges {
     give: (exchanged: Exchanged) => R,
     fail: (error: unknown) => R,
   ): Promise<R> {
-    const { key, fingerprint, fresh, signal, traceparent, onStart } = plan;
+    const { key, fingerprint, signal, traceparent } = plan;
+    const fresh = optional(plan, 'fresh');
+    const onStart = optional(plan, 'onStart');
     const create = () => {
-      plan.onFirst?.();
-      const { isStored = true } = plan;
+      optional(plan, 'onFirst')?.call(plan);
+      const isStored = optional(plan, 'isStored') ?? true;
       const rules = isStored ? this.#rules : { ...this.#rules, isStored: () => false };
       return new ArrivingResponse(plan, rules);
     };
-    const options = { fingerprint, fresh, signal, traceparent };
+    const options = { fingerprint, fresh, signal, traceparent, ttlMs: undefined };
     return this.once
       .live<StoredResponse, ResponseSubscriber>(key, { create, onStart }, options)
       .then(
@@ -132,19 +135,28 @@ function marked(
 }
 
 function exchangedOf(
-  { key, url }: ExchangePlan,
+  plan: ExchangePlan,
   answer: LiveAnswer<StoredResponse, ResponseSubscriber>,
 ): Exchanged {
+  const { key } = plan;
   const { outcome } = answer;
-  if ('subscriber' in answer) {
+  if (isSubscribed(answer)) {
     const { subscriber, settled } = answer;
     return { outcome, settled, response: marked(subscriber.head, subscriber.body, outcome, key) };
   }
   const { body, ...stored } = answer.value;
+  const url = optional(plan, 'url');
   const isSame = url !== undefined && withoutQuery(url) === stored.url;
   const head = isSame ? { ...stored, url } : stored;
   return { outcome, settled: SETTLED, response: marked(head, body, outcome, key) };
 }
+
+type Answered = LiveAnswer<StoredResponse, ResponseSubscriber>;
+
+const isSubscribed = (
+  answer: Answered,
+): answer is Extract<Answered, { readonly subscriber: unknown }> =>
+  Object.hasOwn(answer, 'subscriber');
 
 const SETTLED = /* @__PURE__ */ Promise.resolve();
 

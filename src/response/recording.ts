@@ -57,7 +57,7 @@ export class Recording {
   /** How many chunks from the beginning were dropped. */
   #droppedCount = 0;
   #byteCount = 0;
-  #end: { readonly error?: unknown } | undefined;
+  #end: { readonly hasFailed: boolean; readonly error: unknown } | undefined;
   #wakeSource = () => {};
 
   constructor(options: RecordingOptions) {
@@ -109,11 +109,11 @@ export class Recording {
   }
 
   end(): void {
-    this.#settle({});
+    this.#settle({ hasFailed: false, error: undefined });
   }
 
   fail(error: unknown): void {
-    this.#settle({ error });
+    this.#settle({ hasFailed: true, error });
   }
 
   /**
@@ -143,7 +143,7 @@ export class Recording {
         this.#forget();
         this.#wakeSource();
       } else if (this.#end !== undefined) {
-        if ('error' in this.#end) return reader.fail(this.#end.error);
+        if (this.#end.hasFailed) return reader.fail(this.#end.error);
         controller.close();
         stop();
       }
@@ -239,7 +239,7 @@ export class Recording {
     return true;
   }
 
-  #settle(end: { readonly error?: unknown }): void {
+  #settle(end: { readonly hasFailed: boolean; readonly error: unknown }): void {
     if (this.#end !== undefined) return;
     this.#end = end;
     for (const reader of this.#readers) reader.wake();

@@ -1,6 +1,6 @@
 /** `samekey/express`: a middleware for Express that processes the same request at most once. */
 import type { NodeRequest, NodeResponse } from './node/http.js';
-import { headOf, type NodeProcessing, seenOnce, serveNode } from './node/serve.js';
+import { headOf, type NodeProcessing, parsedBodyOf, seenOnce, serveNode } from './node/serve.js';
 import type { IdempotencyState, ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules } from './rules.js';
 
@@ -83,14 +83,8 @@ class ExpressProcessing implements NodeProcessing {
     this.#next = next;
   }
 
-  /** The body that an earlier parser left. With uploaded files beside it, it is not the whole body. */
   parsed(): unknown {
-    const { body, file, files } = this.from as {
-      readonly body?: unknown;
-      readonly file?: unknown;
-      readonly files?: unknown;
-    };
-    return file === undefined && files === undefined ? body : undefined;
+    return parsedBodyOf(this.from);
   }
 
   onState(state: IdempotencyState): void {

@@ -2,7 +2,7 @@
 import type { ResponseData } from '../response/response-data.js';
 import type { NodeRequest, NodeResponse } from './node/http.js';
 import { ON_FINISHED } from './node/private-members.js';
-import { headOf, type NodeProcessing, seenOnce, serveNode } from './node/serve.js';
+import { headOf, type NodeProcessing, parsedBodyOf, seenOnce, serveNode } from './node/serve.js';
 import type { IdempotencyState, ServerControls, ServerOptions } from './options.js';
 import { BODY_HEADERS, IdempotencyRules } from './rules.js';
 
@@ -130,12 +130,7 @@ class KoaProcessing implements NodeProcessing {
   }
 
   parsed(): unknown {
-    const { body, files, file } = this.#context.request as {
-      readonly body?: unknown;
-      readonly files?: unknown;
-      readonly file?: unknown;
-    };
-    return files === undefined && file === undefined ? body : undefined;
+    return parsedBodyOf(this.#context.request);
   }
 
   onState(state: IdempotencyState): void {

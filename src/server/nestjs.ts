@@ -16,7 +16,7 @@ import { fail } from '../errors/errors.js';
 import { mediaType } from '../request/counted-headers.js';
 import { headerIn, type ResponseData } from '../response/response-data.js';
 import type { NodeRequest, NodeResponse } from './node/http.js';
-import { headOf, type NodeProcessing, serveNode } from './node/serve.js';
+import { headOf, type NodeProcessing, parsedBodyOf, serveNode } from './node/serve.js';
 import type { IdempotencyState, ServerControls, ServerOptions } from './options.js';
 import type { Refusal } from './refusals.js';
 import { IdempotencyRules, type RouteRules } from './rules.js';
@@ -205,8 +205,6 @@ function refuseEvents(context: ExecutionContext): void {
 type AdapterRequest = NodeRequest & {
   readonly raw?: NodeRequest;
   readonly body?: unknown;
-  readonly file?: unknown;
-  readonly files?: unknown;
   idempotency?: IdempotencyState;
 };
 
@@ -257,8 +255,7 @@ class NestProcessing implements NodeProcessing {
   }
 
   parsed(): unknown {
-    const { body, file, files } = this.#request;
-    return file === undefined && files === undefined ? body : undefined;
+    return parsedBodyOf(this.#request);
   }
 
   onState(state: IdempotencyState): void {

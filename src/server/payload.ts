@@ -9,6 +9,9 @@ import { codeOf } from './problem.js';
 /** The body of a request: its bytes, or the value that an earlier parser made of them. */
 export type Payload = { readonly body: Uint8Array } | { readonly parsed: unknown };
 
+const isParsed = (payload: Payload): payload is { readonly parsed: unknown } =>
+  Object.hasOwn(payload, 'parsed');
+
 /** Text and bytes that a parser passed on count as the original body. */
 export function payloadOfParsed(parsed: unknown): Payload {
   if (parsed === undefined || parsed === null) return { body: new Uint8Array() };
@@ -28,7 +31,7 @@ export function fingerprintOf(
   identity: IdentityLike,
 ): string {
   const scope = [search, mediaType(headers.get('content-type'))];
-  if ('parsed' in payload) {
+  if (isParsed(payload)) {
     const key = unlessEmpty(() => keyOf(payload.parsed, identity)) ?? keyOf(payload.parsed);
     return scoped(scope, key);
   }

@@ -3,6 +3,7 @@ import { type IdentityLike, scoped } from '../index.js';
 import type { AbortSource, LazyAbort } from '../once/abort.js';
 import type { OnceEvent } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
+import { optional, own } from '../options/own.js';
 import { optionOf, readOptions } from '../options/read.js';
 import { accountOf } from '../request/account.js';
 import { type HeaderReader, KeyHeader } from '../request/key-header.js';
@@ -152,7 +153,7 @@ export class IdempotencyRules<Incoming> {
     head: () => IncomingHead,
     route: RouteRules = {},
   ): Decision {
-    if (!route.isEveryMethod && !this.#methods.has(method.toUpperCase())) return PASS;
+    if (!own(route, 'isEveryMethod') && !this.#methods.has(method.toUpperCase())) return PASS;
     const { applies, required, deriveKey, keyFormat } = this.#settings;
     if (applies?.(incoming) === false) return PASS;
     const { url, headers } = head();
@@ -172,7 +173,7 @@ export class IdempotencyRules<Incoming> {
     const account = this.#accountOf(incoming) || accountOf(headers, false);
     if (sentKey === undefined && !(deriveKey && account !== '')) {
       const isRequired =
-        route.required ?? (typeof required === 'function' ? required(incoming) : required);
+        own(route, 'required') ?? (typeof required === 'function' ? required(incoming) : required);
       if (!isRequired) return PASS;
       return refuse(
         serverProblem(
@@ -251,10 +252,11 @@ export class IdempotencyRules<Incoming> {
       incoming,
       this.#settings.waitUntil,
     );
-    if (processing.onState !== undefined) {
+    const onState = optional(processing, 'onState');
+    if (onState !== undefined) {
       const state: State = { key, sentKey, account, outcome: undefined };
       call.state = state;
-      processing.onState(state);
+      onState.call(processing, state);
     }
     return this.#exchanges.runThen(
       call,
@@ -278,8 +280,10 @@ export class IdempotencyRules<Incoming> {
 
 type State = { -readonly [Name in keyof IdempotencyState]: IdempotencyState[Name] };
 
-const refuseBy = <Raw, Answer>(processing: Processing<Raw, Answer>, refusal: Refusal) =>
-  processing.refuse === undefined ? processing.answer(refusal) : processing.refuse(refusal);
+const refuseBy = <Raw, Answer>(processing: Processing<Raw, Answer>, refusal: Refusal) => {
+  const refuse = optional(processing, 'refuse');
+  return refuse === undefined ? processing.answer(refusal) : refuse.call(processing, refusal);
+};
 
 /** One request, and the call of the handler if it is the first of its key. */
 class HandlerCall<Raw, Answer> implements ExchangePlan {
@@ -307,7 +311,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
     this.key = key;
     this.fingerprint = fingerprint;
     this.traceparent = traceparent;
-    this.onStart = both(processing.onStart, waitUntil);
+    this.onStart = both(optional(processing, 'onStart'), waitUntil);
     this.#processing = processing;
     this.#refusals = refusals;
     this.#incoming = incoming;
@@ -318,7 +322,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
   }
 
   onFirst(): void {
-    this.#processing.onFirst?.();
+    optional(this.#processing, 'onFirst')?.call(this.#processing);
   }
 
   send(abort: LazyAbort): Promise<ResponseData> {
@@ -343,7 +347,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
   /** Returns the part of the response that duplicates get. */
   #share(raw: Raw): ResponseData {
     const answer = this.#processing.read(raw);
-    this.#own = ownLines(answer.headers, this.#processing.headersBefore);
+    this.#own = ownLines(answer.headers, optional(this.#processing, 'headersBefore'));
     return this.#own.some(([name]) => name !== 'set-cookie') ? without(answer, this.#own) : answer;
   }
 

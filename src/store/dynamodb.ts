@@ -21,6 +21,7 @@ import type {
   StoreRecord,
 } from './store.js';
 import * as transition from './transition.js';
+import { formerOf } from './transition.js';
 
 /** A `DynamoDBClient` of `@aws-sdk/client-dynamodb`. */
 export interface DynamoDbClient {
@@ -302,7 +303,7 @@ class Records implements DynamoDbStore {
         if (seen?.version !== version) continue;
       }
       // Only small records: a result behind a running one may have 400 KB.
-      if (next.state === 'running' && next.former === undefined) {
+      if (next.state === 'running' && formerOf(next) === undefined) {
         remember(this.#own, key, { record: next, version });
       }
       return answer;

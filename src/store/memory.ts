@@ -189,13 +189,14 @@ class MemoryStore implements Store {
     const running = this.#running.get(key);
     const finished = this.#finished.get(key);
     if (running === undefined || finished === undefined) return running ?? finished;
-    const takenOver = running.former && transition.withFormer(finished, running.former);
+    const former = transition.formerOf(running);
+    const takenOver = former && transition.withFormer(finished, former);
     return transition.withFormer(takenOver ?? finished, running);
   }
 
   /** Stores the running record; its finished former record stays in `#finished`. */
   #setRunning(key: string, record: transition.StoredRecord): void {
-    const { former } = record;
+    const former = transition.formerOf(record);
     const takenOver = former?.state === 'running' ? transition.withoutFormer(former) : undefined;
     this.#running.set(key, transition.withFormer(takenOver, record));
   }

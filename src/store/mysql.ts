@@ -34,6 +34,7 @@ import type {
 import {
   claimed,
   formerFinished,
+  formerOf,
   isReleasable,
   restored,
   type StoredRecord,
@@ -258,7 +259,7 @@ class Records implements MysqlStore {
       const { insertId } = await this.#change(this.#sql.take, [
         ...descriptionOf(next),
         ...times,
-        next.former?.expiresAtMs ?? 0,
+        formerOf(next)?.expiresAtMs ?? 0,
         ...sameAs(key, old),
       ]);
       return insertId;
@@ -363,7 +364,7 @@ function writtenAt(
     leaseEndsAtMs: nowMs + Math.round(leaseMs),
     expiresAtMs: Math.max(
       nowMs + Math.round(Math.max(leaseMs, ttlMs)),
-      next.former?.expiresAtMs ?? 0,
+      formerOf(next)?.expiresAtMs ?? 0,
     ),
   };
   return { record, nowMs };
@@ -396,8 +397,8 @@ const sameAs = (key: string, old: StoredRecord) => [
 
 /** The parameters of a written record beside its times. */
 function descriptionOf(record: StoredRecord) {
-  const { owner, attempt, fingerprint, former, state } = record;
-  const text = formerJson(former);
+  const { owner, attempt, fingerprint, state } = record;
+  const text = formerJson(formerOf(record));
   const hasResult = state !== 'running' || formerFinished(record) !== undefined ? 1 : 0;
   return [
     ownerBytes(owner),

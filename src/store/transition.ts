@@ -1,3 +1,4 @@
+import { own } from '../options/own.js';
 import type { ClaimRequest, Completion, StoreRecord } from './store.js';
 
 /**
@@ -16,9 +17,12 @@ export interface StoredRecord extends StoreRecord {
   readonly former?: StoredRecord;
 }
 
+/** Returns the record that the claim of a running record replaced. */
+export const formerOf = (record: StoredRecord): StoredRecord | undefined => own(record, 'former');
+
 /** Returns the record without its former ones, as callers see it. */
 export function withoutFormer(record: StoredRecord): StoreRecord {
-  if (record.former === undefined) return record;
+  if (formerOf(record) === undefined) return record;
   const { former: _, ...current } = record;
   return current;
 }
@@ -29,8 +33,9 @@ export function withFormer(former: StoredRecord | undefined, record: StoredRecor
 }
 
 /** Returns the finished record behind a running one. */
-export function formerFinished({ former }: StoredRecord): StoredRecord | undefined {
-  return former?.state === 'running' ? former.former : former;
+export function formerFinished(record: StoredRecord): StoredRecord | undefined {
+  const former = formerOf(record);
+  return former?.state === 'running' ? formerOf(former) : former;
 }
 
 /** Whether the lease has expired, so that the outcome of the run is unknown. */
@@ -156,11 +161,12 @@ export function isReleasable(old: StoreRecord | undefined, owner: string, nowMs:
  * otherwise no record would show that the outcome is unknown.
  */
 export function restored(released: StoredRecord, nowMs: number): StoredRecord | undefined {
-  const { fencingToken, attempt, leaseEndsAtMs, former } = released;
+  const { fencingToken, attempt, leaseEndsAtMs } = released;
+  const former = formerOf(released);
   if (attempt > 1 && former?.state !== 'running') {
     return { ...released, leaseEndsAtMs: Math.min(leaseEndsAtMs, nowMs) };
   }
-  const record = unexpired(former, nowMs) ?? unexpired(former?.former, nowMs);
+  const record = unexpired(former, nowMs) ?? unexpired(former && formerOf(former), nowMs);
   return record && { ...record, fencingToken };
 }
 

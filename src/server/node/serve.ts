@@ -1,5 +1,6 @@
 import { fail } from '../../errors/errors.js';
 import { LazyAbort } from '../../once/abort.js';
+import { optional, own } from '../../options/own.js';
 import type { HeaderLine, ResponseData } from '../../response/response-data.js';
 import type { IdempotencyState } from '../options.js';
 import { type Payload, payloadOfParsed } from '../payload.js';
@@ -44,9 +45,20 @@ export interface NodeProcessing {
   onDisconnect?(): void;
 }
 
+/**
+ * Returns the body that an earlier parser left on a request. With uploaded files beside it, it is not the
+ * whole body.
+ */
+export function parsedBodyOf(request: object): unknown {
+  const left: { readonly body?: unknown; readonly file?: unknown; readonly files?: unknown } =
+    request;
+  const hasFiles = optional(left, 'file') !== undefined || optional(left, 'files') !== undefined;
+  return hasFiles ? undefined : optional(left, 'body');
+}
+
 /** Returns a function that reads the head of a request. */
 export const headOf = (from: NodeRequest) => () => ({
-  url: from.originalUrl ?? from.url ?? '',
+  url: own(from, 'originalUrl') ?? from.url ?? '',
   headers: new NodeHeaders(from),
 });
 
@@ -70,7 +82,7 @@ export function serveNode<Incoming>(
 ): void {
   // The client disconnected while earlier middleware ran.
   if (processing.to.destroyed) {
-    processing.onDisconnect?.();
+    optional(processing, 'onDisconnect')?.call(processing);
     return;
   }
   const exchange = new NodeExchange(processing);
@@ -101,6 +113,10 @@ class NodeExchange implements Processing {
     });
   }
 
+  #optional<Name extends keyof NodeProcessing>(name: Name): NodeProcessing[Name] | undefined {
+    return optional(this.#processing, name);
+  }
+
   process<Incoming>(rules: IdempotencyRules<Incoming>, request: IdempotentRequest): void {
     const respond = (payload: Payload | undefined) => {
       try {
@@ -125,7 +141,7 @@ class NodeExchange implements Processing {
     payload: Payload,
   ): void {
     const { from, to } = this.#processing;
-    const before = this.#processing.headersBefore?.() ?? to.getHeaders();
+    const before = this.#optional('headersBefore')?.call(this.#processing) ?? to.getHeaders();
     this.#disconnect = HiddenDisconnect.of(from);
     this.payload = payload;
     this.headersBefore = linesSet(before);
@@ -137,7 +153,7 @@ class NodeExchange implements Processing {
   }
 
   onState(state: IdempotencyState): void {
-    this.#processing.onState?.(state);
+    this.#optional('onState')?.call(this.#processing, state);
   }
 
   run(abort: LazyAbort): Promise<ResponseData> {
@@ -165,13 +181,14 @@ class NodeExchange implements Processing {
   }
 
   refuse(refusal: Refusal): void {
-    if (this.#processing.refuse === undefined || this.#capture !== undefined) {
+    const refuse = this.#optional('refuse');
+    if (refuse === undefined || this.#capture !== undefined) {
       this.answer(refusal);
       return;
     }
     this.#reveal();
-    if (this.signal.aborted) this.#processing.onDisconnect?.();
-    else this.#processing.refuse(refusal);
+    if (this.signal.aborted) this.#optional('onDisconnect')?.call(this.#processing);
+    else refuse.call(this.#processing, refusal);
   }
 
   fail(error: unknown): void {
@@ -189,17 +206,19 @@ class NodeExchange implements Processing {
     const { from, to } = this.#processing;
     try {
       const isWhole = response.body === null || response.body instanceof Uint8Array;
-      if (this.#processing.send !== undefined && isWhole && this.#isFree()) {
+      const send = this.#optional('send');
+      if (send !== undefined && isWhole && this.#isFree()) {
         this.#isWritten = true;
-        this.#processing.send(response);
+        send.call(this.#processing, response);
         return;
       }
-      if (this.#capture === undefined) this.#processing.onReplay?.();
-      this.#processing.onWrite?.();
+      if (this.#capture === undefined) this.#optional('onReplay')?.call(this.#processing);
+      this.#optional('onWrite')?.call(this.#processing);
       this.#hasBegun = true;
       const onWritten = () => {
         this.#isWritten = true;
-        if (this.#capture === undefined) this.#processing.onReplayed?.(response);
+        if (this.#capture === undefined)
+          this.#optional('onReplayed')?.call(this.#processing, response);
       };
       const writing = writeResponse(response, from, to, this.#capture);
       if (writing === undefined) onWritten();
@@ -216,11 +235,11 @@ class NodeExchange implements Processing {
 
   #fail(error: unknown): void {
     if (this.signal.aborted) {
-      this.#processing.onDisconnect?.();
+      this.#optional('onDisconnect')?.call(this.#processing);
       return;
     }
     const isPassed =
-      this.#processing.send === undefined ? this.#capture === undefined : this.#isFree();
+      this.#optional('send') === undefined ? this.#capture === undefined : this.#isFree();
     if (isPassed && !this.#hasBegun) this.#processing.fail(error);
     // The head is sent. Cutting the connection tells the client that the body is incomplete.
     else (this.#capture?.wire ?? this.#processing.to).destroy();

@@ -1,6 +1,7 @@
 import { fail } from '../../errors/errors.js';
 import type { StoreRecord } from '../store.js';
 import type { StoredRecord } from '../transition.js';
+import { formerOf } from '../transition.js';
 
 /**
  * The body of each request and answer: the length of the head in 4 bytes, little-endian, the head as
@@ -66,7 +67,8 @@ export type RecordHead = readonly [
 
 export function toHead(record: StoredRecord): RecordHead {
   const { state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs } = record;
-  const { fingerprint, finishedAtMs, codec, former } = record;
+  const { fingerprint, finishedAtMs, codec } = record;
+  const former = formerOf(record);
   const head = [
     VERSION,
     state,

@@ -1,6 +1,7 @@
 import { fail } from '../../errors/errors.js';
 import { toOneLine } from '../one-line.js';
 import type { StoredRecord } from '../transition.js';
+import { formerOf } from '../transition.js';
 import { fromHead, toHead } from './frame.js';
 import type { ObjectState, SqlValue } from './platform.js';
 
@@ -179,7 +180,7 @@ export class Records {
 
 /** Whether the record or one behind it is finished: the column `payload` has its result. */
 function hasFinished(record: StoredRecord | undefined): boolean {
-  return record !== undefined && (record.state !== 'running' || hasFinished(record.former));
+  return record !== undefined && (record.state !== 'running' || hasFinished(formerOf(record)));
 }
 
 function toRecord(head: SqlValue | undefined): StoredRecord {

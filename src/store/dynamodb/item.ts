@@ -1,5 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { fail } from '../../errors/errors.js';
+import { own } from '../../options/own.js';
 import { fromOneLine, toOneLine } from '../one-line.js';
 import type { StoreRecord } from '../store.js';
 import type { StoredRecord } from '../transition.js';
@@ -46,7 +47,9 @@ const toText = (value: string): AttributeValue => ({ S: value === '' ? '""' : to
 
 /** Returns the attributes of a record, without its key. */
 export function toAttributes(record: KeptRecord): Record<string, AttributeValue> {
-  const { fingerprint, finishedAtMs, codec, payload, spilledAs, former } = record;
+  const { fingerprint, finishedAtMs, codec, payload } = record;
+  const spilledAs = own(record, 'spilledAs');
+  const former = own(record, 'former');
   return {
     state: { S: record.state },
     owner: toText(record.owner),
@@ -93,7 +96,12 @@ export function fromItem(item: Item, where: string): Versioned {
 function toRecord(item: Item): KeptRecord {
   const textOf = ({ S = '' }: AttributeValue) => fromOneLine(S);
   const numberOf = (name: string) => Number(item[name]?.N);
-  const { fingerprint, codec, payload, spilled_as, former } = item;
+  const [fingerprint, codec, payload] = [
+    own(item, 'fingerprint'),
+    own(item, 'codec'),
+    own(item, 'payload'),
+  ];
+  const [spilled_as, former] = [own(item, 'spilled_as'), own(item, 'former')];
   const state = item.state?.S as StoreRecord['state'];
   const hasPayload = state !== 'running' && spilled_as === undefined;
   return {

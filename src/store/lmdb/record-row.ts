@@ -1,6 +1,7 @@
 import { fail } from '../../errors/errors.js';
 import type { StoreRecord } from '../store.js';
 import type { StoredRecord } from '../transition.js';
+import { formerOf } from '../transition.js';
 
 /**
  * A record without member names, which would take a third of the space. Missing members at the end
@@ -32,7 +33,8 @@ export function toRow(record: StoredRecord): RecordRow {
     leaseEndsAtMs,
     expiresAtMs,
   ] as const;
-  const { fingerprint, finishedAtMs, codec, payload, former } = record;
+  const { fingerprint, finishedAtMs, codec, payload } = record;
+  const former = formerOf(record);
   if (former !== undefined) {
     return [...row, fingerprint, finishedAtMs, codec, payload, toRow(former)];
   }

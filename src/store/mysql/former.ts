@@ -1,4 +1,5 @@
 import { fail } from '../../errors/errors.js';
+import { own } from '../../options/own.js';
 import type { StoredRecord } from '../transition.js';
 
 /**
@@ -24,7 +25,9 @@ export function parseFormer(text: string, fencingToken: number): StoredRecord {
 }
 
 function toStored(value: unknown, fencingToken: number): StoredRecord {
-  const { former, fingerprint, ...rest } = (value ?? {}) as Partial<StoredRecord>;
+  const given = (value ?? {}) as Partial<StoredRecord>;
+  const { former: _, ...rest } = given;
+  const [former, fingerprint] = [own(given, 'former'), own(given, 'fingerprint')];
   const { state, owner, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs } = rest;
   const times = [attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs];
   if (!isState(state) || typeof owner !== 'string' || !times.every(Number.isFinite)) {
