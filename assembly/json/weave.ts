@@ -11,10 +11,16 @@ import { escapeUtf16 } from './utf16';
 /**
  * Writes the text at STRUCTURE, which ends at `end`, to `out` with a string in each of its holes.
  * The strings are well-formed and follow one another at INPUT, in `utf8Bytes` bytes of UTF-8, or in
- * UTF-16 if that is 0. A hole is its address in the text and the number of UTF-16 code units of its
- * string. Returns the end of the output, which needs space for 6 bytes per unit and 32 more.
+ * UTF-16 if that is 0. Together they have `textUnits` UTF-16 code units. A hole is its address in the
+ * text and the number of these units of its string. Returns the end of the output, which needs space for 6 bytes per unit and 32 more.
  */
-export function weave(end: usize, holeCount: u32, utf8Bytes: usize, out: usize): usize {
+export function weave(
+  end: usize,
+  holeCount: u32,
+  utf8Bytes: usize,
+  textUnits: usize,
+  out: usize,
+): usize {
   let from = STRUCTURE;
   let text = INPUT;
   // Ends the last character for `skipUnits`.
@@ -29,7 +35,7 @@ export function weave(end: usize, holeCount: u32, utf8Bytes: usize, out: usize):
       out = escapeUtf16(text, unitCount, out);
       text += unitCount << 1;
     } else {
-      const next = skipUnits(text, unitCount);
+      const next = utf8Bytes == textUnits ? text + unitCount : skipUnits(text, unitCount);
       out = escapeJson(text, next - text, out);
       text = next;
     }

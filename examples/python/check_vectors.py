@@ -1,4 +1,4 @@
-"""Runs samekey.py over the vectors that every language shares, test/vectors/*.json.
+"""Runs samekey.py and identity_paths.py over the vectors that every language shares, test/vectors/*.json.
 
     python3 check_vectors.py        prints "N passed, 0 failed"; exits 1 if any failed
 """
@@ -9,6 +9,7 @@ import struct
 import sys
 from pathlib import Path
 
+import identity_paths
 import samekey
 
 VECTORS = Path(__file__).resolve().parents[2] / 'test' / 'vectors'
@@ -58,6 +59,19 @@ def canonical_text(vector):
     return samekey.canonical_json(value)
 
 
+def part(vector):
+    value = samekey.parse_json(vector['json'])
+    return identity_paths.part_of(value, vector.get('include'), vector.get('exclude', ()))
+
+
+def part_text(vector):
+    return samekey.canonical_json(part(vector))
+
+
+def part_key(vector):
+    return samekey.key_of(part(vector))
+
+
 def number_text(vector):
     """None where there is no text, as the vectors write it."""
     number, = struct.unpack('>d', bytes.fromhex(vector['ieee754']))
@@ -93,6 +107,9 @@ def checks():
         yield 'key', key, vector, vector['key']
         if 'canonical' in vector:
             yield 'key, canonical', canonical_text, vector, vector['canonical']
+    for vector in load('identity-paths.json')['vectors']:
+        yield 'identity, canonical', part_text, vector, vector['canonical']
+        yield 'identity', part_key, vector, vector['key']
     yield from (('uuidv5', uuid_text, v, v['uuid']) for v in load('uuidv5.json')['vectors'])
     for vector in load('hmac-sha256.json')['vectors']:
         yield 'hmac', hmac_key, vector, 'ik_' + vector['mac']

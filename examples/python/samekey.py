@@ -2,7 +2,7 @@
 
     python3 samekey.py request.json        prints ik_ and 64 hex digits
 
-There is no include or exclude here: pass the part of the request that is its identity.
+Everything that is passed makes the key. identity_paths.py has include and exclude.
 """
 
 import hashlib

@@ -11,6 +11,8 @@ export interface FaultCount {
   /** The number of the first such line, from 1. `detail` says more about its fault. */
   readonly firstLine: number;
   readonly detail: string | undefined;
+  /** What to do about it, or nothing. */
+  readonly hint: string;
 }
 
 /** The state of an audit. */
@@ -35,10 +37,15 @@ export class Audit {
     if (fault !== undefined) this.#addFault(fault);
   }
 
-  #addFault({ kind, detail }: Fault): void {
+  #addFault({ kind, detail, hint }: Fault): void {
     const fault = this.faults.get(kind);
     if (fault === undefined) {
-      this.faults.set(kind, { count: 1, firstLine: this.lineCount, detail });
+      this.faults.set(kind, {
+        count: 1,
+        firstLine: this.lineCount,
+        detail,
+        hint: hint?.() ?? '',
+      });
     } else {
       fault.count++;
     }
@@ -62,10 +69,10 @@ const DESCRIPTIONS: Readonly<Record<FaultKind, (fields: CallFields) => string>> 
 
 /** Describes the lines that were not counted: one text for each kind of fault. */
 export function faultLines({ faults, fields, tally }: Audit): string[] {
-  const lines = [...faults].map(([kind, { count, firstLine, detail }]) => {
+  const lines = [...faults].map(([kind, { count, firstLine, detail, hint }]) => {
     const place = `${count === 1 ? '' : 'first: '}line ${grouped(firstLine)}`;
     const suffix = detail === undefined ? '' : `: ${printable(detail)}`;
-    return `${counted(count, 'line')} ${printable(DESCRIPTIONS[kind](fields))} (${place}${suffix})`;
+    return `${counted(count, 'line')} ${printable(DESCRIPTIONS[kind](fields))} (${place}${suffix})${printable(hint)}`;
   });
   const { notComparedCount, keyCount } = tally;
   if (notComparedCount > 0) {

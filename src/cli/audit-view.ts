@@ -1,7 +1,7 @@
 /** The result of an audit as text and as JSON. */
 import type { Audit } from './audit-faults.js';
 import type { CallFields } from './log-call.js';
-import { counted, cut, grouped, printable, type Style } from './terminal.js';
+import { columnsOf, counted, grouped, printable, type Style } from './terminal.js';
 import { NO_TOKENS, type Tokens } from './worst-repeats.js';
 
 const HEADINGS = {
@@ -41,10 +41,17 @@ export function auditView({ tally, fields, lineCount }: Audit, style: Style): st
   const widths = names.map((name) =>
     Math.max(HEADINGS[name].length, ...rows.map((row) => row[name].length)),
   );
-  const line = (cells: Readonly<Record<(typeof names)[number] | 'key', string>>) =>
-    [...names.map((name, i) => cells[name].padStart(widths[i] as number)), cells.key].join('  ');
-  const table = rows.map((row) => cut(line(row), style.columns));
-  if (rows.length > 0) table.unshift(style.paint('bold', line({ ...HEADINGS, key: 'key' })));
+  const counts = (cells: Readonly<Record<(typeof names)[number], string>>) =>
+    names.map((name, i) => cells[name].padStart(widths[i] as number)).join('  ');
+  // A key is there to be copied, so it is never cut. Where a row is too narrow, it has its own line.
+  const keyWidth = Math.max(0, ...rows.map(({ key }) => columnsOf(key)));
+  const countsWidth = widths.reduce((sum, width) => sum + width + 2, 0);
+  const separator =
+    countsWidth + keyWidth > (style.columns ?? Number.POSITIVE_INFINITY) ? '\n' : '  ';
+  const table = rows.map((row) => `${counts(row)}${separator}${row.key}`);
+  if (rows.length > 0) {
+    table.unshift(style.paint('bold', `${counts(HEADINGS)}${separator}key`));
+  }
   if (repeatedCount > rows.length)
     table.push(`… and ${counted(repeatedCount - rows.length, 'more key')}`);
   if (table.length > 0) table.push('');

@@ -4,7 +4,7 @@ import { auditJson, auditView } from './audit-view.js';
 import { EXIT, invalidInput, usageError } from './exit-codes.js';
 import { toField } from './field.js';
 import { addIdentityOptions, type IdentityFlags, toIdentity } from './identity-options.js';
-import { bytesOf, type Input, sizeOf, toInput } from './input.js';
+import { type Input, sizeOf, textBytesOf, toInput } from './input.js';
 import { onInterrupt } from './interrupt.js';
 import { KeyTally } from './key-tally.js';
 import type { CallFields } from './log-call.js';
@@ -201,7 +201,7 @@ async function read(input: Input, audit: Audit): Promise<void> {
   const progress = new Progress(await sizeOf(input));
   let byteCount = 0;
   const counted = async function* () {
-    for await (const piece of bytesOf(input)) {
+    for await (const piece of textBytesOf(input)) {
       byteCount += piece.length;
       yield piece;
     }

@@ -1,5 +1,5 @@
 import { EXIT, invalidInput, toCliError } from './exit-codes.js';
-import { bytesOf, type Input, sizeOf } from './input.js';
+import { type Input, sizeOf, textBytesOf } from './input.js';
 import { type LogLine, logLines, MAX_LINE_BYTES } from './log-lines.js';
 import { Progress } from './progress.js';
 import { counted, grouped, printable } from './terminal.js';
@@ -11,7 +11,6 @@ export interface ReadLine<T> {
   readonly value: T;
 }
 
-const BYTE_ORDER_MARK = '\ufeff';
 /** RFC 8259 §2. */
 const BLANK = /^[ \t\r\n]*$/;
 /** The size of a window. A larger one makes a store on disk write fewer pages. */
@@ -54,11 +53,8 @@ export class LineReader {
       let charCount = 0;
       for await (const lines of logLines(this.#bytes())) {
         const charCountBefore = charCount;
-        for (const given of lines) {
+        for (const line of lines) {
           const number = ++this.lineCount;
-          const isMarked =
-            number === 1 && typeof given === 'string' && given.startsWith(BYTE_ORDER_MARK);
-          const line = isMarked ? given.slice(1) : given;
           if (typeof line !== 'string' || !BLANK.test(line)) {
             const value = this.#read(line, number, read, repair);
             if (value !== undefined) window.push({ number, value });
@@ -92,7 +88,7 @@ export class LineReader {
   }
 
   async *#bytes(): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const piece of bytesOf(this.#input)) {
+    for await (const piece of textBytesOf(this.#input)) {
       this.#byteCount += piece.length;
       yield piece;
     }

@@ -13,7 +13,7 @@ import {
 } from './batch-requests.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 import { addIdentityOptions } from './identity-options.js';
-import { toInput } from './input.js';
+import { requireReadable, toInput } from './input.js';
 import { onInterrupt } from './interrupt.js';
 import { print } from './output.js';
 import { bytesText } from './progress.js';
@@ -60,24 +60,27 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   const requests = new RequestReader(flags);
   const lines = new LineReader(input, flags.skipInvalid ? 'continue' : 'end');
   const before = await folder.read();
-  const started = before !== undefined && isReadyToSend(before) ? before : await folder.begin();
-  if (isReadyToSend(started)) {
-    await folder.publish(started);
-    return report(started, folder, flags, true);
+  if (before !== undefined && isReadyToSend(before)) {
+    await folder.publish(before);
+    return report(before, folder, flags, true);
   }
-  const stopWatching = onInterrupt(async () => {
-    await folder.settle();
-    lines.end();
-  });
-  try {
-    await withStore({ store: DEFAULT_STORE, ...flags, create: true }, async (store) => {
+  // Nothing is written before the input and the store are open.
+  await requireReadable(input);
+  await withStore({ store: DEFAULT_STORE, ...flags, create: true }, async (store) => {
+    const started = await folder.begin();
+    if (isReadyToSend(started)) return report(started, folder, flags, true);
+    const stopWatching = onInterrupt(async () => {
+      await folder.settle();
+      lines.end();
+    });
+    try {
       const finished = await planFiles(store, folder, started, requests, lines);
       lines.summarize();
       await report(finished, folder, flags, false);
-    });
-  } finally {
-    stopWatching();
-  }
+    } finally {
+      stopWatching();
+    }
+  });
 }
 
 /** Plans the requests of the input into the files of the folder. */

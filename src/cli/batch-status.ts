@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { batchStateOf } from '../batch/in-progress.js';
+import { type BatchState, batchStateOf, type CreatedBatch } from '../batch/in-progress.js';
 import { batchKey, readOwner } from '../batch/item.js';
 import type { Store } from '../store/store.js';
 import { addStoreOption, DEFAULT_STORE } from './batch-requests.js';
 import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import { counted, cut, grouped, styleOf } from './terminal.js';
+import { counted, grouped } from './terminal.js';
 
 /** How many of the latest batches the text output lists. */
 const SHOWN_BATCHES = 20;
@@ -42,7 +42,7 @@ async function runStatus(flags: StoreAddress & { readonly json?: true }): Promis
           const { state, created } = batchStateOf(record, nowMs);
           return {
             key,
-            state,
+            state: shownState(state, created, counts),
             id: created?.id ?? undefined,
             plannedAt: new Date(plannedAtMs).toISOString(),
             ...counts,
@@ -50,7 +50,6 @@ async function runStatus(flags: StoreAddress & { readonly json?: true }): Promis
         }),
     );
     if (flags.json) return print(`${JSON.stringify({ ...totals, batches })}\n`);
-    const { columns } = styleOf(process.stdout);
     const { waiting, succeeded, failed } = totals;
     const lines = batches.slice(0, SHOWN_BATCHES).map(({ state, id, plannedAt, ...counts }) => {
       const done = counts.succeeded + counts.failed;
@@ -61,7 +60,7 @@ async function runStatus(flags: StoreAddress & { readonly json?: true }): Promis
     await print(
       [
         `${counted(waiting, 'request')} without a result, ${grouped(succeeded)} with one${failed > 0 ? `, ${grouped(failed)} with a stored error` : ''}`,
-        ...lines.map((line) => cut(line, columns)),
+        ...lines,
         ...(hiddenCount > 0
           ? [`  and ${counted(hiddenCount, 'earlier batch', 'earlier batches')}`]
           : []),
@@ -69,6 +68,19 @@ async function runStatus(flags: StoreAddress & { readonly json?: true }): Promis
       ].join('\n'),
     );
   });
+}
+
+/**
+ * The state of a batch to show. A batch in a file has no id, since a person sends it: it counts as
+ * `planned` until the first of its results is recorded, and as `sent` from then on.
+ */
+function shownState(
+  state: BatchState,
+  created: CreatedBatch | undefined,
+  { succeeded, failed }: Totals,
+): BatchState | 'sent' {
+  if (state !== 'created' || created?.id) return state;
+  return succeeded + failed > 0 ? 'sent' : 'planned';
 }
 
 const ITEM = /^batch:ik_[0-9a-f]{32}$/;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT } from './exit-codes.js';
-import { bytesOf, toInput } from './input.js';
+import { textBytesOf, toInput } from './input.js';
 import { keyTokensIn } from './key-tokens.js';
 import { linesOf } from './lines.js';
 import { print } from './output.js';
@@ -82,7 +82,7 @@ async function readKeys(file: string | undefined, style: Style): Promise<Finding
   let lineCount = 0;
   let malformedCount = 0;
   for await (const { number, text: line, before, isWhole } of linesOf(
-    bytesOf(toInput(file, 'check')),
+    textBytesOf(toInput(file, 'check')),
   )) {
     lineCount = number;
     for (const { index, text, format: name, fault } of keyTokensIn(line, isWhole)) {

@@ -1,4 +1,5 @@
 import type { SamekeyErrorCode } from '../index.js';
+import { inFlags } from './flag-names.js';
 import { printable } from './terminal.js';
 
 /** The exit codes of the program. */
@@ -28,12 +29,12 @@ export const EXIT_CODES: readonly (readonly [code: ExitCode, meaning: string])[]
   [EXIT.brokenPipe, 'broken pipe (for example | head)'],
 ];
 
-/** An error that ends the program with one line on standard error. */
+/** An error that ends the program with one line on standard error. It names flags, not options of the library. */
 export class CliError extends Error {
   readonly exitCode: ExitCode;
 
   constructor(exitCode: ExitCode, message: string) {
-    super(message);
+    super(inFlags(message));
     this.exitCode = exitCode;
   }
 }

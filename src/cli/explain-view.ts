@@ -1,5 +1,5 @@
 import type { Difference, Excluded, Explanation, Identity } from '../index.js';
-import { counted, cut, printable, type Style } from './terminal.js';
+import { columnsOf, counted, cut, printable, type Style } from './terminal.js';
 
 /** A request and how its key is derived. */
 export interface Explained {
@@ -130,10 +130,13 @@ function excludedRows(excluded: readonly Excluded[], style: Style): string[] {
   });
 }
 
-/** Two texts in one line, the second one dimmed. */
+/** Two texts in one line, the second one dimmed; in two lines where a terminal is too narrow. */
 function pairRow(first: string, second: string, style: Style): string {
-  const row = cut(`${first}  ${second}`, style.columns && style.columns - 2);
-  return row.slice(0, first.length) + style.paint('dim', row.slice(first.length));
+  const columns = style.columns && style.columns - 2;
+  if (columns !== undefined && columnsOf(first) + 2 + columnsOf(second) > columns) {
+    return `${cut(first.trimEnd(), columns)}\n    ${style.paint('dim', cut(second, columns - 2))}`;
+  }
+  return first + style.paint('dim', `  ${second}`);
 }
 
 function differenceRow({ path, a, b }: Difference, style: Style): string {

@@ -1,6 +1,6 @@
-import { constants } from 'node:buffer';
+import { constants as bufferConstants } from 'node:buffer';
 import { createReadStream, fstatSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { getHeapStatistics } from 'node:v8';
 import type { IdentityOptions } from '../index.js';
 import { parseJson } from '../json/parse.js';
@@ -9,7 +9,7 @@ import { CliError, EXIT, invalidInput, usageError } from './exit-codes.js';
 import { counted, printable } from './terminal.js';
 
 /** V8's limit of one string, about 512 MB. */
-const MAX_INPUT_BYTES = constants.MAX_STRING_LENGTH;
+const MAX_INPUT_BYTES = bufferConstants.MAX_STRING_LENGTH;
 
 /** Measured heap of one JSON value or member name. An object with millions of members takes the most. */
 const HEAP_BYTES_PER_VALUE = 200;
@@ -52,6 +52,48 @@ export async function* bytesOf(input: Input): AsyncGenerator<Uint8Array, void, u
   }
 }
 
+/** How many bytes the longest mark has. */
+const MARK_BYTES = 3;
+
+/**
+ * Yields the bytes of an input that is text. A byte order mark at its beginning, which programs on
+ * Windows often write, is left out. UTF-16 is refused.
+ */
+export async function* textBytesOf(input: Input): AsyncGenerator<Uint8Array, void, undefined> {
+  // A pipe may deliver the mark in parts.
+  let start: Uint8Array | undefined = new Uint8Array(0);
+  for await (const chunk of bytesOf(input)) {
+    if (start === undefined) {
+      yield chunk;
+      continue;
+    }
+    start = start.length === 0 ? chunk : Buffer.concat([start, chunk]);
+    if (start.length < MARK_BYTES) continue;
+    yield withoutMark(start, input);
+    start = undefined;
+  }
+  if (start !== undefined && start.length > 0) yield withoutMark(start, input);
+}
+
+function withoutMark(bytes: Uint8Array, input: Input): Uint8Array {
+  const mark = Buffer.from(bytes.subarray(0, MARK_BYTES)).toString('hex');
+  if (mark.startsWith('fffe') || mark.startsWith('feff')) {
+    throw invalidInput(input.name, 'it is UTF-16, wanted UTF-8');
+  }
+  return mark === 'efbbbf' ? bytes.subarray(MARK_BYTES) : bytes;
+}
+
+/** Refuses an input that cannot be opened, before anything is done. */
+export async function requireReadable(input: Input): Promise<void> {
+  if (input.path === undefined) return;
+  try {
+    await access(input.path, constants.R_OK);
+    if ((await stat(input.path)).isDirectory()) throw { code: 'EISDIR' };
+  } catch (error) {
+    throw unreadable(input, error);
+  }
+}
+
 /** Returns the size of the input in bytes; `undefined` for a pipe. */
 export async function sizeOf(input: Input): Promise<number | undefined> {
   if (input.path === undefined) {
@@ -78,21 +120,42 @@ function unreadable(input: Input, error: unknown): CliError {
   return new CliError(EXIT.unreadable, `${input.name}: ${reason}`);
 }
 
-export function emptyInput(input: Input): CliError {
-  return invalidInput(input.name, 'it is empty, so there is nothing to derive a key from');
+export function emptyInput(
+  input: Input,
+  consequence = ', so there is nothing to derive a key from',
+): CliError {
+  return invalidInput(input.name, `it is empty${consequence}`);
 }
 
 /** Reads the whole input, which must be neither empty nor too large for memory. */
 export async function readBytes(input: Input): Promise<Buffer> {
+  return readAll(input, bytesOf(input));
+}
+
+/** Reads a whole text, without a byte order mark. It must be neither empty nor too large for memory. */
+export async function readText(input: Input, consequence?: string): Promise<Buffer> {
+  return readAll(input, textBytesOf(input), consequence);
+}
+
+/** Reads a file of settings, which must be a JSON object. */
+export function readSettings(path: string): Promise<Buffer> {
+  return readText({ name: printable(path), path }, ', wanted a JSON object');
+}
+
+async function readAll(
+  input: Input,
+  pieces: AsyncIterable<Uint8Array>,
+  consequence?: string,
+): Promise<Buffer> {
   await refuseBySize(input);
   const chunks: Uint8Array[] = [];
   let byteCount = 0;
-  for await (const chunk of bytesOf(input)) {
+  for await (const chunk of pieces) {
     byteCount += chunk.length;
     if (byteCount > MAX_INPUT_BYTES) throw tooLarge(input, undefined);
     chunks.push(chunk);
   }
-  if (byteCount === 0) throw emptyInput(input);
+  if (byteCount === 0) throw emptyInput(input, consequence);
   return Buffer.concat(chunks, byteCount);
 }
 
@@ -115,9 +178,8 @@ function tooLarge({ name }: Input, byteCount: number | undefined): CliError {
 
 /** Reads an input that must be JSON. `copyCount` is the number of copies that memory has to hold. */
 export async function readJson(input: Input, copyCount: number): Promise<Uint8Array> {
-  const bytes = await readBytes(input);
+  const bytes = await readText(input);
   if (bytes.every(isBlank)) throw emptyInput(input);
-  refuseMark(bytes, input);
   if (!valuesFit(bytes, copyCount)) {
     const hint = 'NODE_OPTIONS=--max-old-space-size=16000 allows 16 GB';
     throw invalidInput(
@@ -163,15 +225,4 @@ export function valuesFit(bytes: Uint8Array, copyCount: number): boolean {
 function maxValuesFor(byteCount: number): number {
   const freeBytes = getHeapStatistics().heap_size_limit * 0.75 - byteCount;
   return Math.min(MAX_VALUES, Math.max(0, freeBytes) / HEAP_BYTES_PER_VALUE);
-}
-
-/** Refuses a byte order mark, which programs on Windows often write. */
-function refuseMark(bytes: Buffer, input: Input): void {
-  const mark = bytes.toString('hex', 0, 3);
-  if (mark === 'efbbbf') {
-    throw invalidInput(input.name, 'it begins with a byte order mark, wanted UTF-8 without one');
-  }
-  if (mark.startsWith('fffe') || mark.startsWith('feff')) {
-    throw invalidInput(input.name, 'it is UTF-16, wanted UTF-8');
-  }
 }

@@ -5,10 +5,6 @@ import {
   type IdentityOptions,
   keyOfJson,
   keyOfStream,
-  NAMESPACE_DNS,
-  NAMESPACE_OID,
-  NAMESPACE_URL,
-  NAMESPACE_X500,
   uuidv5,
 } from '../index.js';
 import { toCliError, usageError } from './exit-codes.js';
@@ -19,6 +15,7 @@ import {
   toIdentity,
 } from './identity-options.js';
 import { bytesOf, emptyInput, type Input, parse, readBytes, readJson, toInput } from './input.js';
+import { refuseKeyFlags, toNamespace } from './namespaces.js';
 import { print } from './output.js';
 
 interface KeyFlags extends IdentityFlags {
@@ -27,16 +24,9 @@ interface KeyFlags extends IdentityFlags {
   readonly json?: true;
 }
 
-const NAMESPACES: Record<string, string> = {
-  dns: NAMESPACE_DNS,
-  url: NAMESPACE_URL,
-  oid: NAMESPACE_OID,
-  x500: NAMESPACE_X500,
-};
-
 const EXAMPLES = `
-Paths are JSONPath with names, indexes, * and .. ; a bare name such as id means
-$.id.
+Paths are JSONPath with names, indexes, slices, * and .. ; a bare name such as
+id means $.id, and $.messages[:-1] all messages but the last.
 
 Examples:
   samekey key request.json                            the key of the whole request
@@ -74,19 +64,14 @@ interface Derived {
 }
 
 function refuseContradictions(flags: KeyFlags): void {
-  const { raw, uuid } = flags;
+  const { raw } = flags;
   for (const name of ['include', 'exclude', 'preset', 'ref', 'bigNumbers'] as const) {
     if (raw && flags[name] !== undefined) {
       const flag = name === 'bigNumbers' ? 'big-numbers' : name;
       throw usageError(`--${flag} applies to JSON, and --raw hashes raw bytes: leave one out`);
     }
   }
-  for (const name of ['scope', 'bits', 'secretEnv'] as const) {
-    if (uuid !== undefined && flags[name] !== undefined) {
-      const flag = name === 'secretEnv' ? 'secret-env' : name;
-      throw usageError(`--${flag} applies to keys, and a UUID has only a namespace: leave one out`);
-    }
-  }
+  refuseKeyFlags(flags);
 }
 
 async function deriveFromBytes(input: Input, flags: KeyFlags): Promise<Derived> {
@@ -132,14 +117,4 @@ function formatOf({ bits = 256, scope = [], secret }: IdentityOptions) {
 function withoutScopes({ excluded, referenced }: Pick<Explanation, 'excluded' | 'referenced'>) {
   // JSON has no undefined. null means that no --include selected the path.
   return { excluded: excluded.map(({ path, by = null }) => ({ path, by })), referenced };
-}
-
-function toNamespace(text: string): string {
-  const namespace = NAMESPACES[text.toLowerCase()] ?? text;
-  try {
-    uuidv5(namespace, '');
-    return namespace.toLowerCase();
-  } catch {
-    throw usageError(`--uuid ${JSON.stringify(text)}: wanted dns, url, oid, x500 or a UUID`);
-  }
 }

@@ -1,19 +1,28 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
+import { explain, uuidv5 } from '../index.js';
 import { toLineError } from '../pool/fault.js';
 import { keyBlocks, type LineBlock, type RunBatch, runHere } from '../pool/key-blocks.js';
+import { keysOfBatch, type MakeKey } from '../pool/keys-of-batch.js';
 import { poolOptions } from '../pool/options.js';
 import { canStartThreads, Threads } from '../pool/threads.js';
 import { toWork } from '../pool/work.js';
-import { invalidInput, toCliError } from './exit-codes.js';
+import { badLine } from './batch-lines.js';
+import { invalidInput, toCliError, usageError } from './exit-codes.js';
+import { inFlags } from './flag-names.js';
 import { addIdentityOptions, type IdentityFlags, toIdentity } from './identity-options.js';
-import { bytesOf, type Input, sizeOf, toInput } from './input.js';
+import { type Input, parse, sizeOf, textBytesOf, toInput, valuesFit } from './input.js';
 import { onInterrupt } from './interrupt.js';
+import { jsonRows, plainRows, type RowFormat, tabbedRows } from './key-rows.js';
+import { refuseKeyFlags, toNamespace } from './namespaces.js';
 import { printAll } from './output.js';
 import { Progress } from './progress.js';
 import { counted, printable } from './terminal.js';
 
 interface KeysFlags extends IdentityFlags {
+  readonly uuid?: string;
+  readonly json?: true;
+  readonly tsv?: true;
   readonly threads?: number;
   readonly skipInvalid?: true;
 }
@@ -26,10 +35,17 @@ Line n of the output is the key of line n of the input. The output of a blank
 line is an empty line, and so is that of a line skipped by --skip-invalid.
 Threads need the package piscina; small inputs use none.
 
+With --tsv a line of the output is the number of an input line, a tab and its
+key. With --json it is an object: line, key (or uuid and namespace), hmac if a
+secret is used, and identity, the options of defineIdentity that make the same
+key again. Blank lines have no row then. A skipped line has one with --json:
+line and error, which has a code and a message.
+
 Examples:
   samekey keys requests.jsonl > keys.txt
   samekey keys requests.jsonl | paste - requests.jsonl
   samekey keys requests.jsonl --preset openai | sort | uniq -d     repeated requests
+  samekey keys requests.jsonl --json | jq -r 'select(.line == 7).key'
   zcat requests.jsonl.gz | samekey keys --skip-invalid --threads 4`;
 
 export function addKeysCommand(program: Command): void {
@@ -39,6 +55,9 @@ export function addKeysCommand(program: Command): void {
     .argument('[FILE]', 'one JSON text per line (default: standard input, also written -)')
     .option('-t, --threads <count>', 'number of threads (default: number of cores)', toThreads)
     .option('--skip-invalid', 'report an invalid line and continue')
+    .option('--uuid <namespace>', 'print UUIDs version 5 instead: dns, url, oid, x500 or a UUID')
+    .option('--tsv', 'print the number of each line, a tab and its key')
+    .option('--json', 'print JSON Lines: the number of each line, its key and how it was derived')
     .addHelpText('after', EXAMPLES)
     .action(runKeys);
   addIdentityOptions(command);
@@ -52,17 +71,24 @@ function toThreads(text: string): number {
 }
 
 async function runKeys(file: string | undefined, flags: KeysFlags): Promise<void> {
+  refuseContradictions(flags);
   const input = toInput(file, 'keys');
   const identity = toIdentity(flags);
-  const threads = flags.threads ?? (canStartThreads() ? availableParallelism() : 1);
+  const namespace = flags.uuid === undefined ? undefined : toNamespace(flags.uuid);
+  const rows = flags.json ? jsonRows(identity, namespace) : flags.tsv ? tabbedRows : plainRows;
+  const threads =
+    namespace !== undefined
+      ? 1
+      : (flags.threads ?? (canStartThreads() ? availableParallelism() : 1));
   const pool = threads === 1 ? undefined : new Threads(threads);
   const totalBytes = await sizeOf(input);
-  const output = new Output(input, new Progress(totalBytes));
-  const run = pool === undefined ? runHere : runInThreads(pool, totalBytes);
+  const output = new Output(input, new Progress(totalBytes), rows);
+  const runAlone = namespace === undefined ? runHere : uuidsIn(namespace);
+  const run = pool === undefined ? runAlone : runInThreads(pool, totalBytes);
   const work = toWork(identity, { continueOnFault: flags.skipInvalid === true });
   const stopWatching = onInterrupt(() => output.end());
   try {
-    for await (const block of keyBlocks(bytesOf(input), run, work, threads)) {
+    for await (const block of keyBlocks(textBytesOf(input), run, work, threads)) {
       await output.write(block, work.continueOnFault);
     }
   } catch (error) {
@@ -73,6 +99,28 @@ async function runKeys(file: string | undefined, flags: KeysFlags): Promise<void
   }
   output.summarize();
   await pool?.close();
+}
+
+function refuseContradictions(flags: KeysFlags): void {
+  refuseKeyFlags(flags);
+  if (flags.json && flags.tsv) {
+    throw usageError('--json and --tsv are both a form of the output: leave one out');
+  }
+  if (flags.uuid !== undefined && flags.threads !== undefined) {
+    throw usageError('--threads applies to keys, and UUIDs are made in one thread: leave one out');
+  }
+}
+
+/** How many copies of the values of a line memory has to hold: as values and as canonical text. */
+const COPY_COUNT = 2;
+
+/** Makes UUIDs of the canonical form of each line, as `samekey key --uuid` does. */
+function uuidsIn(namespace: string): RunBatch {
+  const makeUuid: MakeKey = (text, identity = {}) => {
+    if (!valuesFit(text, COPY_COUNT)) throw badLine('it has more values than fit into memory');
+    return uuidv5(namespace, explain(parse(text, identity), identity).canonical);
+  };
+  return async (batch, work) => keysOfBatch(batch, work, makeUuid);
 }
 
 /** Runs the first batches here, and starts threads only for an input that is large enough. */
@@ -91,9 +139,11 @@ class Output {
   #lineCount = 0;
   #skippedCount = 0;
   #writing: Promise<void> = Promise.resolve();
+  readonly #rows: RowFormat;
   #isEnded = false;
 
-  constructor(input: Input, progress: Progress) {
+  constructor(input: Input, progress: Progress, rows: RowFormat) {
+    this.#rows = rows;
     this.#input = input;
     this.#progress = progress;
   }
@@ -101,14 +151,16 @@ class Output {
   async write(block: LineBlock, skipsInvalid: boolean): Promise<void> {
     // After an interrupt, nothing follows the last complete line.
     if (this.#isEnded) return new Promise(() => {});
-    const { keys, faults, firstLine, itemCount, byteCount } = block;
+    const { faults, firstLine, itemCount, byteCount } = block;
     if (process.stdout.isTTY || faults.length > 0) this.#progress.hide();
-    this.#writing = printAll(keys);
+    this.#writing = printAll(this.#rows(block));
     await this.#writing;
     const messages = faults.map((fault) => toLineError(fault, firstLine + fault.item).message);
     const [message] = messages;
     if (!skipsInvalid && message !== undefined) throw invalidInput(this.#input.name, message);
-    const lines = messages.map((each) => `samekey: ${this.#input.name}: ${printable(each)}\n`);
+    const lines = messages.map(
+      (each) => `samekey: ${this.#input.name}: ${printable(inFlags(each))}\n`,
+    );
     if (lines.length > 0) process.stderr.write(lines.join(''));
     this.#skippedCount += faults.length;
     this.#lineCount += itemCount;

@@ -4,6 +4,8 @@ import { type Usage, usageIn } from '../cost/usage.js';
 import { usageOf } from '../cost/usage-of.js';
 import { type Identity, keyOfJson } from '../index.js';
 import { type Field, findIn } from './field.js';
+import { hintAt } from './field-hint.js';
+import { inFlags } from './flag-names.js';
 import { memberText } from './member-text.js';
 import type { Tokens } from './worst-repeats.js';
 
@@ -38,6 +40,8 @@ export interface Fault {
   readonly kind: FaultKind;
   /** More about the fault, if the kind does not say it all. */
   readonly detail?: string;
+  /** What to do about it. It is called for the first fault of a kind only. */
+  readonly hint?: () => string;
 }
 
 export interface Call {
@@ -48,8 +52,6 @@ export interface Call {
   readonly costFault?: Fault;
 }
 
-/** Programs on Windows often begin a file with it. */
-const BYTE_ORDER_MARK = '\ufeff';
 /** The first character after white space: RFC 8259 §2. */
 const FIRST_CHAR = /^[ \t\r\n]*(.?)/s;
 const DECIMAL = /^\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -58,8 +60,7 @@ const MAX_COST = 1e15;
 const SHOWN_CHARS = 40;
 
 /** Reads the call in a line. Returns `undefined` for a blank line. */
-export function callIn(text: string, fields: CallFields): Call | Fault | undefined {
-  const line = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
+export function callIn(line: string, fields: CallFields): Call | Fault | undefined {
   const firstChar = FIRST_CHAR.exec(line)?.[1];
   if (firstChar === '') return undefined;
   const value = firstChar === '{' ? parseLine(line) : undefined;
@@ -108,7 +109,12 @@ function loggedKey(line: string, value: unknown, fields: readonly Field[]): stri
     const key = typeof found?.value === 'number' ? memberText(line, found.names) : found?.value;
     if (typeof key === 'string' && key !== '') return withoutQuotes(key);
   }
-  return { kind: 'noKey' };
+  return noKey(value, false);
+}
+
+/** The first fault of a kind is shown, and only that needs its detail. */
+function noKey(line: unknown, isRequestWanted: boolean): Fault {
+  return { kind: 'noKey', hint: () => hintAt(line, isRequestWanted) };
 }
 
 /** An Idempotency-Key is a quoted string (RFC 9651 §3.3.3), but many clients send no quotes. */
@@ -123,14 +129,14 @@ function derivedKey(
   { field, identity }: NonNullable<CallFields['request']>,
 ): string | Fault {
   const found = findIn(value, field);
-  if (found === undefined || found.value === null || found.value === '') return { kind: 'noKey' };
+  if (found === undefined || found.value === null || found.value === '') return noKey(value, true);
   const text = typeof found.value === 'string' ? found.value : memberText(line, found.names);
   try {
     return keyOfJson(text, identity);
   } catch (error) {
     const { code, message } = error as { code?: unknown; message?: unknown };
     if (!String(code).startsWith('SAMEKEY_')) throw error;
-    return { kind: 'badRequest', detail: String(message).replace(/^Cannot .*?: /s, '') };
+    return { kind: 'badRequest', detail: inFlags(String(message)).replace(/^Cannot .*?: /s, '') };
   }
 }
 

@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { DynamoDbClient } from '../store/dynamodb.js';
 import { DEFAULT_TABLE } from '../store/postgres/statements.js';
 import { DEFAULT_PREFIX } from '../store/redis/record-text.js';
 import type { Store } from '../store/store.js';
+import type { UpstashClient } from '../store/upstash.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 
 /** The flags that name a store, and the names of its keys or its table. */
@@ -28,14 +30,20 @@ export interface OpenedStore {
 /** Adds the flags that name the keys or the table in a store. */
 export function addStoreNameFlags(command: Command): Command {
   return command
-    .option('--prefix <TEXT>', `prefix of the keys in Redis (default: ${DEFAULT_PREFIX})`)
+    .option(
+      '--prefix <TEXT>',
+      `prefix of the keys in Redis or Upstash (default: ${DEFAULT_PREFIX})`,
+    )
     .option('--table <NAME>', `table in PostgreSQL, MySQL or SQLite (default: ${DEFAULT_TABLE})`);
 }
 
 /** Has the address if the flag is missing. Other users of the machine can read flags in the list of processes. */
 export const STORE_VARIABLE = 'SAMEKEY_STORE';
 
-const WANTED = 'wanted redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH or sqlite:PATH';
+const WANTED =
+  'wanted redis://…, rediss://…, upstash:https://…, postgres://…, mysql://…, dynamodb:TABLE, lmdb:PATH or sqlite:PATH';
+/** The variable with the token of an Upstash store, which `@upstash/redis` reads as well. */
+export const UPSTASH_TOKEN = 'UPSTASH_REDIS_REST_TOKEN';
 /** How long connecting may take. */
 const CONNECT_MS = 5000;
 const RECONNECT_MS = 500;
@@ -58,6 +66,8 @@ export async function openStore(
   if (/^rediss?:\/\//.test(address)) return openRedis(address, prefix, isLasting);
   if (/^postgres(?:ql)?:\/\//.test(address)) return openPostgres(address, table, isLasting);
   if (address.startsWith('mysql://')) return openMysql(address, table, isLasting);
+  if (/^upstash:https?:\/\//.test(address)) return openUpstash(address, prefix);
+  if (address.startsWith('dynamodb:')) return openDynamoDb(address);
   throw usageError(`Cannot open the store ${JSON.stringify(withoutPassword(address))}: ${WANTED}`);
 }
 
@@ -72,6 +82,11 @@ function entry<T>(name: string): Promise<T> {
   return import(new URL(`../store/${name}.js`, import.meta.url).href);
 }
 
+/** Says which store needs no package, where there is one. */
+function withoutPackage(): string {
+  return hasSqlite() ? ', or --store sqlite:FILE, which needs no package here' : '';
+}
+
 /** Imports the first of these packages that is installed. */
 async function client<T>(...names: readonly string[]): Promise<{ name: string; module: T }> {
   for (const name of names) {
@@ -82,7 +97,7 @@ async function client<T>(...names: readonly string[]): Promise<{ name: string; m
     }
   }
   throw usageError(
-    `Cannot open the store: the package ${names.join(' or ')} is not installed, wanted npm install ${names[0]}`,
+    `Cannot open the store: the package ${names.join(' or ')} is not installed, wanted npm install ${names[0]}${withoutPackage()}`,
   );
 }
 
@@ -96,7 +111,7 @@ async function openLmdb(path: string, create: boolean): Promise<OpenedStore> {
   const found = statSync(path, { throwIfNoEntry: false });
   // LMDB would create it.
   if (!create && found === undefined) {
-    throw new CliError(EXIT.unreadable, `lmdb:${path}: cannot be read (ENOENT)`);
+    throw missingStore(`lmdb:${path}`);
   }
   // LMDB would abort the process.
   if (found?.isDirectory() === false) {
@@ -109,6 +124,11 @@ async function openLmdb(path: string, create: boolean): Promise<OpenedStore> {
   const { lmdbStore } = await entry<typeof import('../store/lmdb.js')>('lmdb');
   const store = await connecting(`lmdb:${path}`, async () => lmdbStore({ path }));
   return { store, close: () => store.close() };
+}
+
+function missingStore(address: string): CliError {
+  const advice = 'there is no store, wanted one that samekey batch plan or samekey proxy has made';
+  return new CliError(EXIT.unreadable, `${address}: cannot be read (ENOENT): ${advice}`);
 }
 
 /** Another process commits within this time. */
@@ -131,7 +151,7 @@ async function openSqlite(
   const found = statSync(path, { throwIfNoEntry: false });
   // SQLite would create it.
   if (!create && found === undefined) {
-    throw new CliError(EXIT.unreadable, `sqlite:${path}: cannot be read (ENOENT)`);
+    throw missingStore(`sqlite:${path}`);
   }
   const { sqliteStore } = await entry<typeof import('../store/sqlite.js')>('sqlite');
   const named = table === undefined ? {} : { table };
@@ -140,10 +160,15 @@ async function openSqlite(
       const store = sqliteStore({ path, ...named });
       return { store, close: () => store.close() };
     }
-    const { module } = await client<LocalSqlite>('better-sqlite3', 'libsql');
+    // Releases of better-sqlite3 that Node.js 20 cannot load would end the process.
+    const { module } = await client<LocalSqlite>('libsql', 'better-sqlite3');
     const database = new module.default(path, { timeout: BLOCKING_WAIT_MS });
-    for (const pragma of ['synchronous = FULL', 'journal_mode = WAL']) {
-      database.exec(`PRAGMA ${pragma}`);
+    database.exec('PRAGMA synchronous = FULL');
+    try {
+      database.exec('PRAGMA journal_mode = WAL');
+    } catch (error) {
+      // Another process is making the same file. The mode is a member of the file.
+      if (!String((error as NodeJS.ErrnoException).code).startsWith('SQLITE_BUSY')) throw error;
     }
     const store = sqliteStore({ database, ...named });
     return {
@@ -284,9 +309,63 @@ async function openMysql(
     store,
     async close() {
       await store.close();
-      await pool.end();
+      // It rejects if a connection was refused before.
+      await pool.end().catch(() => {});
     },
   };
+}
+
+interface Upstash {
+  Redis: new (options: object) => UpstashClient;
+}
+
+async function openUpstash(address: string, prefix: string | undefined): Promise<OpenedStore> {
+  const token = process.env[UPSTASH_TOKEN];
+  if (!token) {
+    throw usageError(
+      `Cannot open the store ${JSON.stringify(withoutPassword(address))}: the variable ${UPSTASH_TOKEN} is not set, wanted its token`,
+    );
+  }
+  const { module } = await client<Upstash>('@upstash/redis');
+  return connecting(address, async () => {
+    const url = address.slice('upstash:'.length);
+    const connection = new module.Redis({ url, token, retry: { retries: 1 } });
+    const { upstashStore } = await entry<typeof import('../store/upstash.js')>('upstash');
+    const named = prefix === undefined ? {} : { prefix };
+    return reached(upstashStore({ client: connection, ...named }));
+  });
+}
+
+interface DynamoDb {
+  DynamoDBClient: new (options: object) => DynamoDbClient & { destroy(): void };
+}
+
+/** The region and the credentials are those of the environment, as in all programs with the SDK. */
+async function openDynamoDb(address: string): Promise<OpenedStore> {
+  const table = address.slice('dynamodb:'.length);
+  if (table === '')
+    throw usageError(`Cannot open the store "dynamodb:": it names no table, ${WANTED}`);
+  const { module } = await client<DynamoDb>('@aws-sdk/client-dynamodb');
+  return connecting(address, async () => {
+    const connection = new module.DynamoDBClient({
+      requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: CONNECT_MS },
+    });
+    const { dynamoDbStore } = await entry<typeof import('../store/dynamodb.js')>('dynamodb');
+    const { store, close } = await reached(dynamoDbStore({ client: connection, table }));
+    return {
+      store,
+      async close() {
+        await close();
+        connection.destroy();
+      },
+    };
+  });
+}
+
+/** Returns a store that answers. These have no connection that could be opened first. */
+async function reached(store: Store): Promise<OpenedStore> {
+  await store.read('ik_');
+  return { store, close: () => store.close() };
 }
 
 /** Reports an error while connecting as an error of the address. */
@@ -295,6 +374,7 @@ async function connecting<T>(address: string, connect: () => Promise<T>): Promis
     return await connect();
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
+    if (code === 'SAMEKEY_BAD_ARGUMENT') throw usageError(message);
     // When a host has several addresses, the error has no message, only a code.
     const reason = (message || code || String(error)).replaceAll('\n', ' ');
     throw new CliError(

@@ -2,7 +2,7 @@
 import type { PriceOptions } from '../cost/options.js';
 import { type PriceTable, priceTable } from '../cost/prices.js';
 import { usageError } from './exit-codes.js';
-import { readBytes } from './input.js';
+import { readSettings } from './input.js';
 import { printable } from './terminal.js';
 
 /** Reads the file that `--prices` names. */
@@ -15,7 +15,7 @@ export async function readPriceList(
   path: string,
 ): Promise<{ readonly options: PriceOptions; readonly table: PriceTable }> {
   const name = printable(path);
-  const bytes = await readBytes({ name, path });
+  const bytes = await readSettings(path);
   let options: unknown;
   try {
     options = JSON.parse(bytes.toString());

@@ -18,10 +18,10 @@ import { exchangeOptions } from '../response/options.js';
 export const proxyFlags = /* @__PURE__ */ specs(() => ({
   /** The API that requests are sent to. If this URL has a path, it is put in front of the path of every request. */
   upstream: required(text({})),
-  /** The store of the responses: redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH, sqlite:PATH or memory:. An address with a password belongs in the environment variable SAMEKEY_STORE. */
+  /** The store of the responses: redis://…, rediss://…, upstash:https://…, postgres://…, mysql://…, dynamodb:TABLE, lmdb:PATH, sqlite:PATH or memory:. An address with a password belongs in the environment variable SAMEKEY_STORE. */
   store: text({ default: 'memory:' }),
   /**
-   * Prefix of the keys in Redis.
+   * Prefix of the keys in Redis or Upstash.
    * @defaultValue that of [`redisStore`](stores.md#which-options-are-there)
    */
   prefix: text({}),

@@ -3,8 +3,8 @@ export const PROXY_SENTENCES = {
   upstream:
     'The API that requests are sent to. If this URL has a path, it is put in front of the path of every request.',
   store:
-    'The store of the responses: redis://…, rediss://…, postgres://…, mysql://…, lmdb:PATH, sqlite:PATH or memory:. An address with a password belongs in the environment variable SAMEKEY_STORE.',
-  prefix: 'Prefix of the keys in Redis.',
+    'The store of the responses: redis://…, rediss://…, upstash:https://…, postgres://…, mysql://…, dynamodb:TABLE, lmdb:PATH, sqlite:PATH or memory:. An address with a password belongs in the environment variable SAMEKEY_STORE.',
+  prefix: 'Prefix of the keys in Redis or Upstash.',
   table: 'Table in PostgreSQL, MySQL or SQLite.',
   port: 'The port that the proxy listens on.',
   host: 'The address that the proxy listens on; only this machine can reach the default.',

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import type { Command } from 'commander';
@@ -10,20 +9,23 @@ import {
   idempotency,
 } from '../once/config.js';
 import type { ProxyLog, ProxyServer } from '../proxy/proxy.js';
-import { CliError, EXIT, usageError } from './exit-codes.js';
+import { EXIT, usageError } from './exit-codes.js';
 import { addFlag } from './flag.js';
+import { readSettings } from './input.js';
 import { interrupted, SIGNALS } from './interrupt.js';
 import { listen } from './listen.js';
 import { type OpenedStore, openStore, STORE_VARIABLE, type StoreAddress } from './open-store.js';
 import { readPriceList } from './prices-file.js';
 import { PROXY_FLAGS, type ProxyFlags, proxyFlags } from './proxy-flags.js';
 import { PROXY_SENTENCES } from './proxy-sentences.js';
+import { printable } from './terminal.js';
 
 const HELP = `
 Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1").
 Each POST or PATCH request is sent at most once. A duplicate joins the running
 request or gets its stored response, as the header samekey says. Other requests
-pass through. A store is redis://…, postgres://…, mysql://…, lmdb:PATH or
+pass through. A store is redis://…, upstash:https://… (with the variable
+UPSTASH_REDIS_REST_TOKEN), postgres://…, mysql://…, dynamodb:TABLE, lmdb:PATH or
 sqlite:PATH (both created if they do not exist) or memory:. The log goes to
 standard output as JSON Lines. See docs/proxy.md.
 
@@ -61,7 +63,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     path
   )) as typeof import('../proxy/proxy.js');
   const upstream = upstreamAddress(flags.upstream);
-  const { config, identity, onceOptions } = idempotencyOf(flags);
+  const { config, identity, onceOptions } = await idempotencyOf(flags);
   const prices = flags.prices && (await readPriceList(flags.prices)).options;
   const opened = await openStore(flags, { isLasting: true });
   const log = createLog(flags.logLevel);
@@ -114,7 +116,12 @@ async function runProxy(flags: CommandFlags): Promise<void> {
 }
 
 /** Flags take precedence over environment variables, and these over the file. */
-function idempotencyOf({ config: file, preset, exclude, scope }: CommandFlags): Idempotency {
+async function idempotencyOf({
+  config: file,
+  preset,
+  exclude,
+  scope,
+}: CommandFlags): Promise<Idempotency> {
   const given: Partial<IdempotencyConfig> = {
     // `idempotency` checks it.
     ...(preset && { presets: preset as IdempotencyConfig['presets'] }),
@@ -123,14 +130,25 @@ function idempotencyOf({ config: file, preset, exclude, scope }: CommandFlags): 
   };
   try {
     return idempotency({
-      ...(file === undefined ? {} : configFromJson(readFileSync(file, 'utf8'))),
+      ...(file === undefined ? {} : await configIn(file)),
       ...configFromEnv(process.env),
       ...given,
     });
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (code.startsWith('SAMEKEY_')) throw usageError(message);
-    throw new CliError(EXIT.unreadable, `${file}: cannot be read (${code})`);
+    throw error;
+  }
+}
+
+/** Reads the file that `--config` names. */
+async function configIn(path: string): Promise<Partial<IdempotencyConfig>> {
+  const bytes = await readSettings(path);
+  try {
+    return configFromJson(bytes.toString());
+  } catch (error) {
+    const { message } = error as Error;
+    throw usageError(`--config ${printable(path)}: ${message.replace(/^Cannot .*?: /s, '')}`);
   }
 }
 

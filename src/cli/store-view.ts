@@ -1,6 +1,6 @@
 import type { StoreEntry, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
-import { cut, grouped, printable, type Style } from './terminal.js';
+import { grouped, printable, type Style } from './terminal.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -49,10 +49,15 @@ export function recordTable(entries: readonly StoreEntry[], nowMs: number, style
     ]),
   ];
   const widths = [0, 1, 2, 3, 4].map((i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  const width = widths.reduce((sum, each) => sum + each + 2, 'BYTES'.length);
+  const isNarrow = width > (style.columns ?? Number.POSITIVE_INFINITY);
   return rows
     .map((row, i) => {
-      const line = row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
-      const text = cut(line.trimEnd(), style.columns);
+      const cells = row.map((cell, column) => cell.padEnd(widths[column] ?? 0));
+      // A key is there to be copied, so it is never cut. Where a row is too narrow, it has its own line.
+      const text = isNarrow
+        ? `${row[0]}\n  ${cells.slice(1).join('  ').trimEnd()}`
+        : cells.join('  ').trimEnd();
       return `${i === 0 ? style.paint('dim', text) : text}\n`;
     })
     .join('');

@@ -1,6 +1,8 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { schemaOf as mysqlSchema } from '../store/mysql.js';
 import { DEFAULT_TABLE } from '../store/postgres/statements.js';
-import { schemaOf } from '../store/postgres.js';
+import { schemaOf as postgresSchema } from '../store/postgres.js';
+import { schemaOf as sqliteSchema } from '../store/sqlite.js';
 import type { Store, StoreEntry } from '../store/store.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 import { addStoreNameFlags, openStore, type StoreAddress } from './open-store.js';
@@ -12,15 +14,19 @@ const DEFAULT_LIMIT = 100;
 
 const HELP = `
 A store is redis://HOST:PORT, rediss://…, postgres://USER@HOST/DATABASE,
-mysql://USER@HOST/DATABASE, lmdb:PATH or sqlite:PATH. It needs the package of
-its client: redis or ioredis, pg, mysql2, or lmdb. SQLite needs better-sqlite3
-or libsql before Node.js 22.13.
+mysql://USER@HOST/DATABASE, lmdb:PATH, sqlite:PATH, upstash:https://HOST or
+dynamodb:TABLE. It needs the package of its client: redis or ioredis, pg, mysql2,
+lmdb, @upstash/redis or @aws-sdk/client-dynamodb. SQLite needs libsql or
+better-sqlite3 before Node.js 22.13. The token of Upstash is read from the
+variable UPSTASH_REDIS_REST_TOKEN, the region and the credentials of DynamoDB
+from the variables and files of AWS.
 
 Examples:
   samekey store ls --store redis://localhost:6379
   samekey store show ik_ba78… --store postgres://localhost/app --json
   samekey store evict ik_ba78… --store lmdb:./.samekey
-  samekey store sql | psql app`;
+  samekey store sql | psql app
+  samekey store sql --dialect mysql | mariadb app`;
 
 type Flags = StoreAddress & { readonly json?: true; readonly limit?: string };
 
@@ -45,10 +51,20 @@ export function addStoreCommand(program: Command): void {
     .action(runEvict);
   store
     .command('sql')
-    .description('print the SQL that creates the table of the PostgreSQL store')
+    .description('print the SQL that creates the table of a store')
+    .addOption(
+      new Option('--dialect <NAME>', 'the database of the store')
+        .choices(Object.keys(SCHEMAS))
+        .default('postgres'),
+    )
     .option('--table <NAME>', `name of the table (default: ${DEFAULT_TABLE})`)
-    .action(async ({ table }: { readonly table?: string }) => print(schemaOf(table)));
+    .action(async ({ dialect, table }: { dialect: keyof typeof SCHEMAS; table?: string }) => {
+      await print(SCHEMAS[dialect](table));
+    });
 }
+
+/** How each store creates its table. */
+const SCHEMAS = { postgres: postgresSchema, mysql: mysqlSchema, sqlite: sqliteSchema };
 
 function withAddress(command: Command): Command {
   return addStoreNameFlags(command.option('-s, --store <ADDRESS>', 'the store'));

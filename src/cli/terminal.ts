@@ -46,6 +46,18 @@ const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 const WIDE =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1faff}\u{20000}-\u{3fffd}]$/u;
 
+function columnsOfChar(char: string): number {
+  return ZERO_WIDTH.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
+}
+
+/** How many columns a terminal needs for `text`. */
+export function columnsOf(text: string): number {
+  if (NARROW.test(text)) return text.length;
+  let width = 0;
+  for (const char of text) width += columnsOfChar(char);
+  return width;
+}
+
 /** Cuts `text` to `columns`, with an ellipsis. Without a width, returns it unchanged. */
 export function cut(text: string, columns: number | undefined): string {
   if (columns === undefined) return text;
@@ -58,7 +70,7 @@ export function cut(text: string, columns: number | undefined): string {
   let end = 0;
   let endBeforeLast = 0;
   for (const char of head) {
-    width += ZERO_WIDTH.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
+    width += columnsOfChar(char);
     if (width > columns) return `${head.slice(0, endBeforeLast)}…`;
     end += char.length;
     if (width < columns) endBeforeLast = end;

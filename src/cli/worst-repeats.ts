@@ -28,8 +28,11 @@ export function compareCosts(
   return a.cost === b.cost ? total(a.tokens) - total(b.tokens) : a.cost - b.cost;
 }
 
-/** How many characters of a key are stored. */
-const MAX_KEY_CHARS = 255;
+/**
+ * How many characters of a key are stored: more than the headers of a request may have together at most
+ * servers. Longer texts are no keys, and a thousand of them would not fit into memory.
+ */
+const MAX_KEY_CHARS = 16_384;
 
 /** Compares by wasted cost, then by wasted tokens, count and place in the log. */
 function isWorse(a: Repeat, b: Repeat): boolean {
@@ -71,6 +74,9 @@ export class WorstRepeats {
 
 /** Copies the key, because a slice would keep the whole line in memory. */
 function shortCopy(key: string): string {
-  const shown = key.length > MAX_KEY_CHARS ? `${key.slice(0, MAX_KEY_CHARS)}…` : key;
+  const shown =
+    key.length > MAX_KEY_CHARS
+      ? `${key.slice(0, MAX_KEY_CHARS)}… (the first ${MAX_KEY_CHARS} of ${key.length} characters)`
+      : key;
   return Buffer.from(shown, 'utf16le').toString('utf16le');
 }

@@ -1,4 +1,5 @@
 import { fail } from '../errors/errors.js';
+import { builtinModule } from './builtin-module.js';
 import type { Engine, Sha256State } from './engine.js';
 import { fromHex, toHex, uuidv5By } from './hex.js';
 import { jsEngine } from './js/engine.js';
@@ -117,11 +118,7 @@ function answers(engine: Engine): string {
 
 /** Returns an engine on the synchronous `node:crypto`, or `undefined` if the platform has none. */
 export function loadNativeEngine(): Engine | undefined {
-  // Found at run time: bundlers see no import, and other runtimes lose nothing.
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?: (id: string) => unknown };
-  };
-  const crypto = process?.getBuiltinModule?.('node:crypto') as NativeCrypto | undefined;
+  const crypto = builtinModule<NativeCrypto>('node:crypto');
   if (typeof crypto?.createHash !== 'function') return undefined;
   const { createHash, hash: oneShot } = crypto;
 

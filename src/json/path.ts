@@ -1,8 +1,36 @@
 import { fail, nameOf, quote } from '../errors/errors.js';
 import { isWellFormed } from '../hash/content.js';
 
-/** Selects a member name, the index of an element, or all of both (RFC 9535 §2.3.1 to §2.3.3). */
-export type Selector = { name: string } | { index: number } | 'any';
+/**
+ * Selects the elements from `start` up to and without `end`, every `step`th. Negative bounds count from
+ * the end (RFC 9535 §2.3.4). An index is a slice of one element.
+ */
+export interface Slice {
+  readonly start: number | undefined;
+  readonly end: number | undefined;
+  readonly step: number;
+}
+
+/** Selects a member by its name, elements, or all of both (RFC 9535 §2.3.1 to §2.3.4). */
+export type Selector = { readonly name: string } | Slice | 'any';
+
+/** Whether a slice selects the element at `index` in an array of `length` elements (§2.3.4.2.2). */
+export function selectsElement(
+  { start, end, step }: Slice,
+  index: number,
+  length: number,
+): boolean {
+  const at = (bound: number) => (bound < 0 ? bound + length : bound);
+  // A backward slice goes down from `start`, and stops before `end`.
+  const isBackward = step < 0;
+  const first = isBackward
+    ? Math.min(at(start ?? length), length - 1)
+    : Math.max(at(start ?? 0), 0);
+  const count = (index - first) / step;
+  if (!Number.isInteger(count) || count < 0) return false;
+  if (isBackward) return end === undefined || index > at(end);
+  return end === undefined || index < at(end);
+}
 
 /** One step of a path (RFC 9535 §2.5): to children, or with `..` to descendants at any depth. */
 export interface Segment {
@@ -19,8 +47,8 @@ export interface Path {
 const SHORTHAND = /[A-Za-z_\u0080-\u{10ffff}][\w\u0080-\u{10ffff}]*/uy;
 /** A bare name is not JSONPath and may contain hyphens: `request-id`. */
 const BARE_NAME = /^[A-Za-z_\u0080-\u{10ffff}][\w\u0080-\u{10ffff}-]*$/u;
-/** RFC 9535 §2.1: no leading zeros. */
-const INDEX = /(?:0|[1-9]\d*)/y;
+/** RFC 9535 §2.1: no leading zeros, and no -0. */
+const INTEGER = /(?:0|-?[1-9]\d*)/y;
 const BLANKS = /[ \t\n\r]*/y;
 const QUOTED = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/suy;
 
@@ -31,14 +59,11 @@ const AS_DOUBLE: Record<string, string> = { "\\'": "'", '"': '\\"', '\\"': '\\x'
 const UNSUPPORTED: Record<string, string> = {
   '?': 'filters are not supported',
   '(': 'expressions are not supported',
-  ':': 'slices are not supported',
-  '-': 'negative indexes are not supported',
 };
 
 /**
- * Parses a path: JSONPath (RFC 9535) with names, indexes, `*` and `..`, or a bare name, which means
- * `$.name`. Parts that depend on values (filters, functions) or on the length of an array (slices,
- * negative indexes) are rejected.
+ * Parses a path: JSONPath (RFC 9535) with names, indexes, slices, `*` and `..`, or a bare name, which
+ * means `$.name`. Parts that depend on values (filters, functions) are rejected.
  *
  * @throws {SyntaxError} `SAMEKEY_BAD_PATH` with the `position`; `TypeError` if `text` is not text.
  */
@@ -112,15 +137,35 @@ class PathReader {
   #selector(): Selector {
     if (this.#take('*')) return 'any';
     const from = this.#at;
-    const index = this.#match(INDEX);
-    if (index !== undefined) {
-      if (Number.isSafeInteger(Number(index))) return { index: Number(index) };
-      this.#at = from;
-      this.#refuse('an index is at most 2^53 - 1');
-    }
+    const start = this.#integer();
+    const afterStart = this.#at;
+    this.#skipBlanks();
+    if (this.#take(':')) return this.#slice(start);
+    this.#at = afterStart;
+    // The element after the last one has no negative index.
+    if (start !== undefined) return { start, end: start + 1 || undefined, step: 1 };
     const quoted = this.#match(QUOTED);
     if (quoted !== undefined) return { name: this.#unquote(quoted, from) };
-    return this.#refuse('wanted a quoted name, an index or "*"');
+    return this.#refuse('wanted a quoted name, an index, a slice or "*"');
+  }
+
+  /** RFC 9535 §2.3.4.1: the rest of `start : end : step`, with blanks between them. */
+  #slice(start: number | undefined): Slice {
+    this.#skipBlanks();
+    const end = this.#integer();
+    this.#skipBlanks();
+    if (!this.#take(':')) return { start, end, step: 1 };
+    this.#skipBlanks();
+    return { start, end, step: this.#integer() ?? 1 };
+  }
+
+  #integer(): number | undefined {
+    const from = this.#at;
+    const text = this.#match(INTEGER);
+    if (text === undefined) return undefined;
+    if (Number.isSafeInteger(Number(text))) return Number(text);
+    this.#at = from;
+    return this.#refuse('an integer has at most 53 bits');
   }
 
   /** RFC 9535 §2.3.1.2: the escapes of JSON, and `\'` in single quotes. */

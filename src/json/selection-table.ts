@@ -13,7 +13,8 @@ const tables = /* @__PURE__ */ new WeakMap<Selection, Uint8Array | null>();
 
 /**
  * Returns a selection as a table of words for the module, at the address `base`, in the layout of
- * `assembly/json/select.ts`. Returns `undefined` if it takes more than `byteCount` bytes.
+ * `assembly/json/select.ts`. Returns `undefined` if it takes more than `byteCount` bytes, or if a path
+ * has a slice or counts from the end: the module reads an array once, and learns its length at its end.
  */
 export function selectionTable(
   selection: Selection,
@@ -54,7 +55,13 @@ function layOut(first: Selection, base: number, byteCount: number): Uint8Array |
     // An excluded value, and one that is included as a whole, is never entered.
     const isEntered = state.excludedBy === undefined && !state.isIndifferent;
     const members = isEntered ? state.namedMembers() : [];
-    const elements = isEntered ? state.namedElements().filter((index) => index < 2 ** 32) : [];
+    const slices = isEntered ? state.slices : [];
+    const indexes = new Set<number>();
+    for (const { start = -1, end, step } of slices) {
+      if (start < 0 || end !== start + 1 || step !== 1) return undefined;
+      if (start < 2 ** 32) indexes.add(start);
+    }
+    const elements = [...indexes];
     const flags = flagsOf(state);
     words.push(() => flags);
     reach(state.isReference ? state.content : state);
@@ -75,7 +82,7 @@ function layOut(first: Selection, base: number, byteCount: number): Uint8Array |
     }
     for (const index of elements) {
       words.push(() => index);
-      reach(state.element(index));
+      reach(state.element(index, index + 1));
     }
     next = base + 4 * words.length;
     if (next - base > byteCount) return undefined;

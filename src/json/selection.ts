@@ -1,4 +1,4 @@
-import type { Path, Segment, Selector } from './path.js';
+import { type Path, type Segment, type Selector, type Slice, selectsElement } from './path.js';
 
 /** The effect of a path on the values that it matches. */
 export type Role = 'include' | 'exclude' | 'reference';
@@ -16,8 +16,8 @@ interface Progress {
 
 /**
  * The combined effect of all paths on one value and everything below it. The paths run as one
- * automaton: a selection is a state, and the name of a member or the index of an element leads to
- * the next state. States are made on first use, at most one for each combination of progress.
+ * automaton: a selection is a state, and the name of a member, or the index of an element and the
+ * length of its array, leads to the next state. States are made on first use, at most one for each combination of progress.
  */
 export class Selection {
   /** The path that excludes this value. */
@@ -36,7 +36,10 @@ export class Selection {
   readonly #automaton: Automaton;
   readonly #live: readonly Progress[];
   readonly #members = new Map<string, Selection>();
-  readonly #elements = new Map<number, Selection>();
+  /** By the slices that select an element, as a text of 0 and 1. */
+  readonly #elements = new Map<string, Selection>();
+  /** The slices that select elements of this value. */
+  readonly slices: readonly Slice[];
   #other: Selection | undefined;
 
   constructor(automaton: Automaton, progress: readonly Progress[], parentIsInside: boolean) {
@@ -45,6 +48,7 @@ export class Selection {
     const matching = (role: Role) => matched.find(({ rule }) => rule.role === role)?.rule.path.text;
     this.#automaton = automaton;
     this.#live = live;
+    this.slices = live.flatMap(({ rule, done }) => segmentOf(rule, done).selectors.filter(isSlice));
     this.excludedBy = matching('exclude');
     this.startsInclude = matching('include') !== undefined;
     this.isInside = parentIsInside || this.startsInclude;
@@ -65,15 +69,16 @@ export class Selection {
     return state;
   }
 
-  /** Returns the state of the element at that index. */
-  element(index: number): Selection {
-    const next = this.#elements.get(index);
-    if (next !== undefined) return next;
-    const isNamed = (selector: Selector) =>
-      selector !== 'any' && 'index' in selector && selector.index === index;
-    if (!this.#mentions(isNamed)) return this.other();
-    const state = this.#next(isNamed);
-    this.#elements.set(index, state);
+  /** Returns the state of the element at that index, in an array of that length. */
+  element(index: number, length: number): Selection {
+    let id = '';
+    for (const slice of this.slices) id += +selectsElement(slice, index, length);
+    if (!id.includes('1')) return this.other();
+    let state = this.#elements.get(id);
+    if (state === undefined) {
+      state = this.#next((each) => isSlice(each) && selectsElement(each, index, length));
+      this.#elements.set(id, state);
+    }
     return state;
   }
 
@@ -84,22 +89,12 @@ export class Selection {
   }
 
   namedMembers(): string[] {
-    return this.#named((selector) =>
-      selector !== 'any' && 'name' in selector ? selector.name : undefined,
+    const names = this.#live.flatMap(({ rule, done }) =>
+      segmentOf(rule, done).selectors.map((selector) =>
+        selector !== 'any' && 'name' in selector ? selector.name : undefined,
+      ),
     );
-  }
-
-  namedElements(): number[] {
-    return this.#named((selector) =>
-      selector !== 'any' && 'index' in selector ? selector.index : undefined,
-    );
-  }
-
-  #named<T>(pick: (selector: Selector) => T | undefined): T[] {
-    const picked = this.#live.flatMap(({ rule, done }) =>
-      segmentOf(rule, done).selectors.map(pick),
-    );
-    return [...new Set(picked)].filter((each) => each !== undefined);
+    return [...new Set(names)].filter((name) => name !== undefined);
   }
 
   /** Returns the state for the content of a reference, which its digest replaces. */
@@ -122,6 +117,10 @@ export class Selection {
     }
     return this.#automaton.state(progress, this.isInside);
   }
+}
+
+function isSlice(selector: Selector): selector is Slice {
+  return selector !== 'any' && 'step' in selector;
 }
 
 function segmentOf(rule: Rule, done: number): Segment {

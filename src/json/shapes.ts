@@ -2,7 +2,7 @@ import { encoder } from '../engine/utf8.js';
 import { isWellFormed } from '../hash/content.js';
 import { inCanonicalOrder } from './objects.js';
 
-/** Shapes remembered for one place. One more replaces the one that has not matched for longest. */
+/** Shapes that a place finds at once. One more replaces the one that has not matched for longest. */
 const SHAPES_PER_PLACE = 12;
 /** An object with more members is written without a shape. */
 const MAX_NAMES = 64;
@@ -15,8 +15,6 @@ const MAX_NAME_CHARS = 64;
 const MOST_UNKNOWN = 64;
 const KNOWN_WEIGHT = 4;
 const UNSEEN_OBJECTS = 64;
-/** Deeper objects are written without a shape. */
-const MAX_DEPTH = 48;
 
 /** What all shapes together may hold, by the estimates below. */
 const MAX_BYTES = 0x38000;
@@ -39,7 +37,6 @@ export interface Shape {
   /** The index of the first double of each text, and of the end of the last. */
   readonly starts: readonly number[];
   readonly byteCounts: readonly number[];
-  readonly depth: number;
   /** The places of the values, in canonical order. */
   readonly places: (Place | undefined)[];
   readonly heldBytes: number;
@@ -47,6 +44,11 @@ export interface Shape {
   usedAt: number;
 }
 
+/**
+ * All shapes, by the hash of their names. An object has one shape wherever it stands: a tree of any
+ * depth needs one for its nodes. With a shape for each path, deep results took 1.5 times as long.
+ */
+let shapesByHash = /* @__PURE__ */ new Map<number, Shape[]>();
 let heldBytes = 0;
 let valueCount = 0;
 let sweptAt = 0;
@@ -55,9 +57,24 @@ let sweptAt = 0;
 export function countValue(): void {
   valueCount++;
   if (heldBytes < MAX_BYTES || valueCount - sweptAt < VALUES_PER_SWEEP) return;
+  const all = [...shapesByHash.values()].flat();
+  shapesByHash = new Map();
   heldBytes = 0;
   ROOT.forget(sweptAt);
+  for (const shape of all) {
+    if (shape.usedAt <= sweptAt) continue;
+    hold(shape);
+    for (const place of shape.places) place?.forget(sweptAt);
+  }
   sweptAt = valueCount;
+}
+
+function hold(shape: Shape): void {
+  heldBytes += shape.heldBytes;
+  const hash = hashOf(shape.names);
+  const others = shapesByHash.get(hash);
+  if (others === undefined) shapesByHash.set(hash, [shape]);
+  else others.push(shape);
 }
 
 /**
@@ -65,7 +82,6 @@ export function countValue(): void {
  * an object without a shape.
  */
 export class Place {
-  readonly #depth: number;
   #shapes: Shape[] = [];
   /** Hashes of names that were seen here and have no shape. A shape is made on second sight. */
   #seen: number[] | undefined;
@@ -76,14 +92,15 @@ export class Place {
   /** How many of the next objects are not looked up. */
   #unseenCount = 0;
 
-  constructor(depth: number) {
-    this.#depth = depth;
+  constructor(isOthers: boolean) {
+    // The elements of arrays in an array have one place.
+    if (isOthers) this.#others = this;
     heldBytes += PLACE_BYTES;
   }
 
   /** The place of the elements of an array here, and of the members of an object without a shape. */
   get others(): Place | undefined {
-    this.#others ??= createPlace(this.#depth + 1);
+    this.#others ??= createPlace(true);
     return this.#others;
   }
 
@@ -105,10 +122,7 @@ export class Place {
       shape.usedAt = valueCount;
       return shape;
     }
-    // Names that differ each time, such as those of a map or in random order.
-    if (this.#unknownCount < MOST_UNKNOWN) this.#unknownCount++;
-    else this.#unseenCount = UNSEEN_OBJECTS;
-    return this.#remember(names);
+    return this.#find(names);
   }
 
   /** Forgets all shapes that were not used after that value. */
@@ -116,43 +130,49 @@ export class Place {
     heldBytes += PLACE_BYTES;
     this.#shapes = this.#shapes.filter(({ usedAt }) => usedAt > before);
     this.#seen = undefined;
-    for (const shape of this.#shapes) {
-      heldBytes += shape.heldBytes;
-      for (const place of shape.places) place?.forget(before);
-    }
-    this.#others?.forget(before);
+    if (this.#others !== this) this.#others?.forget(before);
   }
 
-  #remember(names: readonly string[]): Shape | undefined {
-    if (names.length === 0 || names.length > MAX_NAMES || heldBytes >= MAX_BYTES) return undefined;
-    const hash = hashOf(names);
-    if (hash === 0) return undefined;
-    this.#seen ??= new Array(SHAPES_PER_PLACE).fill(0);
-    if (!this.#seen.includes(hash)) {
-      this.#seen[this.#nextSeen] = hash;
-      this.#nextSeen = (this.#nextSeen + 1) % SHAPES_PER_PLACE;
-      return undefined;
+  /** Finds a shape among all. */
+  #find(names: readonly string[]): Shape | undefined {
+    const hash = names.length === 0 || names.length > MAX_NAMES ? 0 : hashOf(names);
+    let shape = shapesByHash.get(hash)?.find((each) => areEqual(each.names, names));
+    if (shape === undefined) {
+      // Names that differ each time, such as those of a map or in random order.
+      if (this.#unknownCount < MOST_UNKNOWN) this.#unknownCount++;
+      else this.#unseenCount = UNSEEN_OBJECTS;
+      if (hash === 0 || heldBytes >= MAX_BYTES || !this.#isSecondSight(hash)) return undefined;
+      shape = createShape(names);
+      if (shape === undefined) return undefined;
+      hold(shape);
     }
-    const shape = createShape(names, this.#depth);
-    if (shape === undefined) return undefined;
+    shape.usedAt = valueCount;
     if (this.#shapes.length === SHAPES_PER_PLACE) this.#shapes.pop();
     this.#shapes.push(shape);
     return shape;
   }
+
+  #isSecondSight(hash: number): boolean {
+    this.#seen ??= new Array(SHAPES_PER_PLACE).fill(0);
+    if (this.#seen.includes(hash)) return true;
+    this.#seen[this.#nextSeen] = hash;
+    this.#nextSeen = (this.#nextSeen + 1) % SHAPES_PER_PLACE;
+    return false;
+  }
 }
 
 /** The place of all values. */
-export const ROOT = /* @__PURE__ */ new Place(0);
+export const ROOT = /* @__PURE__ */ new Place(false);
 
-function createPlace(depth: number): Place | undefined {
-  return depth <= MAX_DEPTH && heldBytes < MAX_BYTES ? new Place(depth) : undefined;
+function createPlace(isOthers: boolean): Place | undefined {
+  return heldBytes < MAX_BYTES ? new Place(isOthers) : undefined;
 }
 
 /** Returns the place of a member, which is the `i`th in canonical order. */
 export function memberPlace(shape: Shape, i: number): Place | undefined {
   const known = shape.places[i];
   if (known !== undefined) return known;
-  const place = createPlace(shape.depth + 1);
+  const place = createPlace(false);
   shape.places[i] = place;
   return place;
 }
@@ -180,7 +200,7 @@ function hashOf(names: readonly string[]): number {
   return hash;
 }
 
-function createShape(names: readonly string[], depth: number): Shape | undefined {
+function createShape(names: readonly string[]): Shape | undefined {
   // The writer finds the place of a lone surrogate for its error.
   if (!names.every(isWellFormed)) return undefined;
   const sorted = inCanonicalOrder([...names]);
@@ -194,17 +214,14 @@ function createShape(names: readonly string[], depth: number): Shape | undefined
   // Little-endian, as the writer writes them. No text has the bytes of a NaN.
   for (let i = 0; i < words.length; i++) words[i] = view.getFloat64(8 * i, true);
   const characters = names.reduce((sum, { length }) => sum + length, 0);
-  const shape = {
+  return {
     names,
     sorted,
     words,
     starts,
     byteCounts: texts.map(({ length }) => length),
-    depth,
     places: new Array(sorted.length).fill(undefined),
     heldBytes: SHAPE_BYTES + MEMBER_BYTES * sorted.length + bytes.length + 2 * characters,
     usedAt: valueCount,
   };
-  heldBytes += shape.heldBytes;
-  return shape;
 }

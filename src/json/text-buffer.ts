@@ -101,6 +101,8 @@ class WasmBuffer implements TextBuffer {
   readonly #holes: Uint32Array;
   #holeCount = 0;
   #gathered = '';
+  /** Whether a character in the middle of a gathered string is not ASCII. */
+  #isWide = false;
   /** The end of what is in OUTPUT. */
   #end: number;
   #print: PrintNumbers | undefined;
@@ -119,6 +121,7 @@ class WasmBuffer implements TextBuffer {
   reset(): void {
     this.#holeCount = 0;
     this.#gathered = '';
+    this.#isWide = false;
     this.#end = this.#wasm.at.output;
   }
 
@@ -146,6 +149,7 @@ class WasmBuffer implements TextBuffer {
     holes[hole] = at;
     holes[hole + 1] = length;
     this.#gathered += text;
+    if (text.charCodeAt(length >> 1) > 0x7f) this.#isWide = true;
     return at;
   }
 
@@ -188,16 +192,27 @@ class WasmBuffer implements TextBuffer {
 
   /** Moves the text before `position` to OUTPUT, with its strings. */
   #weave(position: number): void {
-    const { call, at, bytes } = this.#wasm;
+    const { call } = this.#wasm;
     const holeCount = this.#holeCount;
-    let utf8Bytes = 0;
-    if (holeCount > 0) {
-      if (writeUtf16 !== undefined) writeUtf16(bytes, this.#gathered, at.input);
-      else utf8Bytes = encoder.encodeInto(this.#gathered, this.#input).written;
-      this.#holeCount = 0;
-      this.#gathered = '';
+    const textUnits = this.#gathered.length;
+    const utf8Bytes = holeCount === 0 ? 0 : this.#encodeGathered();
+    this.#holeCount = 0;
+    this.#gathered = '';
+    this.#isWide = false;
+    this.#end = call.weave(position, holeCount, utf8Bytes, textUnits, this.#end);
+  }
+
+  /** Writes the gathered strings to INPUT. Returns their bytes as UTF-8, or 0 for UTF-16. */
+  #encodeGathered(): number {
+    const { at, bytes } = this.#wasm;
+    const text = this.#gathered;
+    // Text of ASCII takes 0.9 of the time this way: V8 copies its bytes instead of widening them.
+    if (writeUtf16 === undefined || !this.#isWide) {
+      const { written } = encoder.encodeInto(text, this.#input);
+      if (writeUtf16 === undefined || written === text.length) return written;
     }
-    this.#end = call.weave(position, holeCount, utf8Bytes, this.#end);
+    writeUtf16(bytes, text, at.input);
+    return 0;
   }
 
   #emptyOutput(chunks: ChunkSink): void {

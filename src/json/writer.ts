@@ -316,10 +316,11 @@ export function createWriter(buffer: TextBuffer): CanonicalWriter {
     let at = makeRoom(position);
     let separator = 0x5b;
     const first = depth === 0 ? firstIndex : 0;
+    const length = first + value.length;
     const elements = place?.others;
     for (let i = 0; i < value.length; i++) {
       tokens[depth] = first + i;
-      const next = selection.element(first + i);
+      const next = selection.element(first + i, length);
       const element = resolve(value[i], first + i);
       if (isLeftOut(next, element, depth)) continue;
       bytes[at] = separator;

@@ -4,6 +4,7 @@ import { fail, nameOf, quote } from '../errors/errors.js';
 import { createDigester, type Digester } from '../hash/hmac.js';
 import { canonicalText } from '../json/canonicalize.js';
 import { hasMembers } from '../json/objects.js';
+import type { Slice } from '../json/path.js';
 import { refuseType } from '../json/refuse.js';
 import type { Selection } from '../json/selection.js';
 import { type CanonicalSink, writeCanonical } from '../json/write.js';
@@ -179,7 +180,7 @@ function isPlain(object: object): boolean {
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if there is no such list.
  * @throws {RangeError} `SAMEKEY_BAD_IDENTITY` if the identity excludes the list, replaces it by its
- * digest, or has a time window. Other errors as `keyOf`.
+ * digest, selects its elements from the end, or has a time window. Other errors as `keyOf`.
  * @example
  * const conversation = createConversation({ model: 'm', messages: [{ role: 'user', content: 'Hi' }] });
  * const key = conversation.append({ role: 'assistant', content: 'Hello!' });
@@ -215,6 +216,10 @@ export function createConversation(
     (selection.excludedBy !== undefined || !(selection.isInside || selection.mayLeadInside))
   ) {
     refuse(`the identity leaves ${quote(list)} out`);
+  }
+  const fromEnd = ({ start = 0, end = 0, step }: Slice) => step < 0 || start < 0 || end < 0;
+  if (selection?.slices.some(fromEnd)) {
+    refuse(`the identity has a path that counts from the end of ${quote(list)}, which moves`);
   }
   return new GrowingConversation(members, messages, compiled, list);
 }

@@ -148,7 +148,8 @@ export class Identity implements IdentityOptions {
 /**
  * Returns a compiled identity, which can be used for any number of keys.
  *
- * Paths are JSONPath (RFC 9535) with names, indexes, `*` and `..`. A bare name means `$.name`.
+ * Paths are JSONPath (RFC 9535) with names, indexes, slices, `*` and `..`; negative numbers count from
+ * the end of an array. A bare name means `$.name`.
  *
  * @throws {SyntaxError} `SAMEKEY_BAD_PATH` with the position, for any other path.
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for an unknown member or one of the wrong type,

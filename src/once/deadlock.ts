@@ -1,3 +1,4 @@
+import { builtinModule } from '../engine/builtin-module.js';
 import { deadlocked } from './errors.js';
 
 /** A run that other calls of its key wait for. */
@@ -13,8 +14,9 @@ interface RunContextStorage {
   getStore(): Awaited | undefined;
 }
 
-interface Process {
-  getBuiltinModule?(id: string): unknown;
+/** `node:async_hooks`, or the globals of an edge runtime. */
+interface AsyncHooks {
+  readonly AsyncLocalStorage?: new () => RunContextStorage;
 }
 
 let storage: RunContextStorage | undefined;
@@ -30,12 +32,8 @@ function contexts(): RunContextStorage {
  * locked until the process ends.
  */
 function asyncContexts(): RunContextStorage | undefined {
-  const { process } = globalThis as { process?: Process };
-  // Looked up at run time, so that bundlers see no import.
-  const hooks = process?.getBuiltinModule?.('node:async_hooks') as
-    | { AsyncLocalStorage?: new () => RunContextStorage }
-    | undefined;
-  return hooks?.AsyncLocalStorage && new hooks.AsyncLocalStorage();
+  const hooks = builtinModule<AsyncHooks>('node:async_hooks') ?? (globalThis as AsyncHooks);
+  return hooks.AsyncLocalStorage && new hooks.AsyncLocalStorage();
 }
 
 /** Knows the run until the function's first `await`. */

@@ -120,4 +120,12 @@ export type OnceEvent = Common &
         /** The error of the store. */
         readonly error: unknown;
       }
+    | {
+        /** A function among the options failed, and its default was used. `key` is `''` if there was none yet. */
+        readonly type: 'optionError';
+        /** The name of the option. */
+        readonly option: 'onError';
+        /** The error that it threw, or what is wrong with its return value. */
+        readonly error: unknown;
+      }
   );

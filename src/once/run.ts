@@ -36,11 +36,12 @@ export interface RunResult {
 }
 
 /** An event without the members that `emit` adds: the key and the caller's trace. */
-export type EventBody = OnceEvent extends infer Each
-  ? Each extends unknown
-    ? Omit<Each, 'key' | 'traceparent'>
-    : never
-  : never;
+export type EventBody =
+  Exclude<OnceEvent, { readonly type: 'optionError' }> extends infer Each
+    ? Each extends unknown
+      ? Omit<Each, 'key' | 'traceparent'>
+      : never
+    : never;
 
 export interface RunTools {
   readonly settings: OnceSettings;

@@ -248,10 +248,10 @@ export class Editor {
   }
 }
 
-/** Keeps the bytes of a file if the text area would change them, for example its CR LF line ends. */
+/** Keeps the bytes of a file if the text area would change them: its CR LF line ends, its byte order mark. */
 async function readFile(file: File): Promise<RequestText> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-  const isText = !text.includes('\ufffd') && !text.includes('\0') && !text.includes('\r');
+  const isText = !/^\ufeff|[\ufffd\0\r]/.test(text);
   return isText ? { text } : { text, bytes };
 }

@@ -24,8 +24,11 @@ export const isEmpty = ({ text, bytes }: RequestText): boolean =>
 export const bytesOf = ({ text, bytes }: RequestText): Uint8Array =>
   bytes ?? new TextEncoder().encode(text);
 
-/** Parses a JSON text as strictly as `keyOfJson`. */
-export function readRequest({ text, bytes }: RequestText, roundsIntegers: boolean): Reading {
+/** Parses a JSON text as strictly as `keyOfJson`. As on the command line, a byte order mark is ignored. */
+export function readRequest(request: RequestText, roundsIntegers: boolean): Reading {
+  const isMarked = request.text.startsWith('\ufeff');
+  const text = isMarked ? request.text.slice(1) : request.text;
+  const bytes = isMarked ? request.bytes?.subarray(3) : request.bytes;
   try {
     canonicalizeJson(bytes ?? text, { bigNumbers: roundsIntegers ? 'double' : 'error' });
     return { value: JSON.parse(text) };

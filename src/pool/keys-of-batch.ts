@@ -1,14 +1,21 @@
-import { defineIdentity, type IdentityLike, type Key, keyOfJson } from '../index.js';
+import { defineIdentity, type IdentityLike, keyOfJson } from '../index.js';
 import type { Batch, KeyBlock, Work } from './batch.js';
 import { lineTooLong, toFault } from './fault.js';
 
 const LINE_FEED = 0x0a;
 
+/** Makes the key of a text, or another short text in ASCII. */
+export type MakeKey = (text: Uint8Array, identity: IdentityLike | undefined) => string;
+
 /** Returns the keys of the texts in a batch, made in the calling thread. */
-export function keysOfBatch({ bytes, ends, isTooLong }: Batch, work: Work): KeyBlock {
+export function keysOfBatch(
+  { bytes, ends, isTooLong }: Batch,
+  work: Work,
+  makeKey: MakeKey = keyOfJson,
+): KeyBlock {
   if (isTooLong) return { keys: Buffer.from('\n'), itemCount: 1, faults: [lineTooLong(0, work)] };
   const identity = withFixedWindow(work);
-  const keys: (Key | '')[] = [];
+  const keys: string[] = [];
   const faults: KeyBlock['faults'][number][] = [];
   for (const text of ends === undefined ? linesIn(bytes) : textsIn(bytes, ends)) {
     const item = keys.length;
@@ -16,7 +23,7 @@ export function keysOfBatch({ bytes, ends, isTooLong }: Batch, work: Work): KeyB
       faults.push(lineTooLong(item, work));
     } else if (ends !== undefined || !isBlank(text)) {
       try {
-        keys.push(keyOfJson(text, identity));
+        keys.push(makeKey(text, identity));
         continue;
       } catch (error) {
         faults.push(toFault(item, error));

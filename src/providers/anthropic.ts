@@ -21,7 +21,7 @@ export const anthropicVolatilePrefixes = ['x-stainless-'] as const;
 /** docs/en/api/errors */
 export const anthropicRetries = {
   // 529 is overloaded_error. A 409 is a conflict with another request, which ends soon.
-  statuses: [408, 409, 429, '5xx'],
+  statuses: [408, 409, 425, 429, '5xx'],
   codes: ['rate_limit_error', 'overloaded_error', 'api_error', 'timeout_error'],
   // A 429 of the type rate_limit_error like all others, but it lasts until the first of the month.
   finalCodes: ['enforced_spend_limit_reached', 'billing_error'],

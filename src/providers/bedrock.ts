@@ -29,16 +29,17 @@ export const accessKeyOf = (authorization: string): string | undefined =>
 
 /** The error codes of the user guide, and of InvokeModel in the API reference. */
 export const bedrockRetries = {
-  // Without 408 and 424: a model that took too long or failed did work, and would do it again.
-  statuses: [429, '5xx'],
+  statuses: [408, 425, 429, '5xx'],
   codes: [
     'ThrottlingException',
     'ModelNotReadyException',
+    'ModelTimeoutException',
     'ServiceUnavailableException',
     'InternalServerException',
     'InternalFailure',
   ],
-  finalCodes: ['ServiceQuotaExceededException', 'ModelTimeoutException', 'ModelErrorException'],
+  // A model that failed on a request fails on it again.
+  finalCodes: ['ServiceQuotaExceededException', 'ModelErrorException'],
 } as const;
 
 /** The member that InvokeModelWithResponseStream adds to its last event, for models of all providers. */

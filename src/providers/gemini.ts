@@ -12,7 +12,7 @@ export const geminiVolatileHeaders = ['x-goog-api-client'] as const;
 
 /** docs/troubleshooting, and google.rpc.Code */
 export const geminiRetries = {
-  statuses: [408, 429, '5xx'],
+  statuses: [408, 425, 429, '5xx'],
   codes: ['RESOURCE_EXHAUSTED', 'UNAVAILABLE', 'INTERNAL', 'DEADLINE_EXCEEDED'],
   // The IDs of daily quotas contain it: GenerateRequestsPerDayPerProjectPerModel.
   finalCodes: ['quota_exceeded', /PerDay/],

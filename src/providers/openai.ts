@@ -18,7 +18,7 @@ export const openaiVolatilePrefixes = ['x-stainless-'] as const;
 
 /** docs/guides/error-codes */
 export const openaiRetries = {
-  statuses: [408, 409, 429, '5xx'],
+  statuses: [408, 409, 425, 429, '5xx'],
   codes: ['rate_limit_exceeded', 'server_error'],
   // The type of all of them is, or was, insufficient_quota. The code tells them apart.
   finalCodes: [

@@ -1,5 +1,19 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
 
+/** What a problem says (RFC 9457 §3.1), and samekey's code for it. */
+export interface ProblemDetails {
+  /** The address of a section that explains it. */
+  readonly type: string;
+  /** What is wrong, the same for all problems of this type. */
+  readonly title: string;
+  /** The HTTP status. */
+  readonly status: number;
+  /** What is wrong with this request, and what would be right. */
+  readonly detail: string;
+  /** Stable identifier, such as `SAMEKEY_MISMATCH`. */
+  readonly code: string;
+}
+
 /** A response that reports a problem as `application/problem+json` (RFC 9457). */
 export interface Problem {
   readonly status: number;
@@ -47,7 +61,26 @@ export const PROBLEM_BY_CODE = {
   Record<SamekeyErrorCode, readonly [name: ProblemName, status: number]>
 >;
 
-/** Returns the response for a problem, the same in servers and in the proxy. */
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** The next attempt may succeed, so no cache on the way may answer it. */
+export const NOT_CACHED = { 'cache-control': 'no-store' };
+
+/** Returns what a problem says, the same in servers and in the proxy. */
+export function problemDetails(
+  name: ProblemName,
+  status: number,
+  code: SamekeyErrorCode | 'SAMEKEY_FAULT',
+  detail: string,
+): ProblemDetails {
+  const document = name in TITLES.proxy ? 'proxy' : 'server';
+  const title = { ...TITLES.server, ...TITLES.proxy }[name];
+  return { type: `${DOCS}/${document}.md#${name}`, title, status, detail, code };
+}
+
+export const problemText = (details: ProblemDetails) => `${JSON.stringify(details)}\n`;
+
+/** Returns the response for a problem. */
 export function problem(
   name: ProblemName,
   status: number,
@@ -55,17 +88,9 @@ export function problem(
   detail: string,
   headers: Readonly<Record<string, string>> = {},
 ): Problem {
-  const document = name in TITLES.proxy ? 'proxy' : 'server';
-  const title = { ...TITLES.server, ...TITLES.proxy }[name];
-  const body = { type: `${DOCS}/${document}.md#${name}`, title, status, detail, code };
   return {
     status,
-    headers: {
-      'content-type': 'application/problem+json',
-      // The next attempt may succeed, so no cache on the way may answer it.
-      'cache-control': 'no-store',
-      ...headers,
-    },
-    body: `${JSON.stringify(body)}\n`,
+    headers: { 'content-type': PROBLEM_TYPE, ...NOT_CACHED, ...headers },
+    body: problemText(problemDetails(name, status, code, detail)),
   };
 }

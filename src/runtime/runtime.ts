@@ -117,6 +117,7 @@ export function inThisRequest(callback: () => void): () => void {
  */
 export function machineMonotonicMs(): number | undefined {
   if (isDateReplaced() || 'Bun' in globalThis || 'Deno' in globalThis) return undefined;
-  const { process } = globalThis as { process?: { hrtime?: { bigint(): bigint } } };
-  return process?.hrtime && Number(process.hrtime.bigint()) / 1e6;
+  const { process } = globalThis as { process?: { hrtime?: { bigint?(): bigint } } };
+  // The edge runtime of Next.js has `hrtime` without `bigint`.
+  return process?.hrtime?.bigint && Number(process.hrtime.bigint()) / 1e6;
 }

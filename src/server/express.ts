@@ -1,13 +1,29 @@
 /** `samekey/express`: a middleware for Express that processes the same request at most once. */
 import type { NodeRequest, NodeResponse } from './node/http.js';
 import { headOf, type NodeProcessing, parsedBodyOf, seenOnce, serveNode } from './node/serve.js';
-import type { ServerControls, ServerOptions } from './options.js';
+import type { IdempotencyState, ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
-export type { ServerControls, ServerOptions } from './options.js';
+export type {
+  IdempotencyOutcome,
+  IdempotencyState,
+  ServerControls,
+  ServerOptions,
+} from './options.js';
+export type { ServerProblem } from './problem.js';
+export type { ErrorAnswer } from './refusals.js';
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** What samekey knows of the request. `undefined` if it passes, or was refused before its key was known. */
+      idempotency?: IdempotencyState | undefined;
+    }
+  }
+}
 
 /** A middleware for Express 4 and 5, and for others that call `(request, response, next)`. */
 export interface ExpressIdempotency<Incoming extends NodeRequest> extends ServerControls {
@@ -69,6 +85,10 @@ class ExpressProcessing implements NodeProcessing {
 
   parsed(): unknown {
     return parsedBodyOf(this.from);
+  }
+
+  onState(state: IdempotencyState): void {
+    (this.from as { idempotency?: IdempotencyState }).idempotency = state;
   }
 
   proceed(): void {

@@ -1,13 +1,29 @@
 /** `samekey/fastify`: a plugin for Fastify that processes the same request at most once. */
 import type { NodeRequest, NodeResponse } from './node/http.js';
 import { headOf, type NodeProcessing, seenOnce, serveNode } from './node/serve.js';
-import type { ServerControls, ServerOptions } from './options.js';
+import type { IdempotencyState, ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules } from './rules.js';
 
+// TypeScript 7 finds the module to which a member is added below only if a file names it.
+export type {} from 'fastify';
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
-export type { ServerControls, ServerOptions } from './options.js';
+export type {
+  IdempotencyOutcome,
+  IdempotencyState,
+  ServerControls,
+  ServerOptions,
+} from './options.js';
+export type { ServerProblem } from './problem.js';
+export type { ErrorAnswer } from './refusals.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What samekey knows of the request. `undefined` if it passes, or was refused before its key was known. */
+    idempotency?: IdempotencyState | undefined;
+  }
+}
 
 /** The part of Fastify's request that the plugin uses. */
 export interface FastifyRequestLike {
@@ -15,6 +31,8 @@ export interface FastifyRequestLike {
   readonly raw: NodeRequest;
   /** The body as Fastify has parsed it. */
   readonly body: unknown;
+  /** What the plugin knows of the request, for hooks and the handler. */
+  idempotency?: IdempotencyState | undefined;
 }
 
 /** The part of Fastify's reply that the plugin uses. */
@@ -32,6 +50,10 @@ export interface FastifyLike {
   /** Adds a hook to all routes of the instance. */
   // biome-ignore lint/suspicious/noExplicitAny: a hook is typed by its name.
   addHook(name: any, hook: any): any;
+  /** Adds a member to all requests. */
+  decorateRequest(name: string, value?: undefined): unknown;
+  /** Returns whether requests have such a member. */
+  hasRequestDecorator(name: string): boolean;
 }
 
 /** A plugin for `fastify.register`. */
@@ -66,6 +88,8 @@ export function fastifyIdempotency<Incoming extends FastifyRequestLike = Fastify
   const rules = new IdempotencyRules(options, 'fastifyIdempotency');
   const hasSeen = seenOnce();
   const plugin = async (fastify: FastifyLike): Promise<void> => {
+    // Requests that have the member from the beginning keep one hidden class.
+    if (!fastify.hasRequestDecorator('idempotency')) fastify.decorateRequest('idempotency');
     fastify.addHook(
       'preHandler',
       (request: Incoming, reply: FastifyReplyLike, done: (error?: unknown) => void) => {
@@ -107,6 +131,10 @@ class FastifyProcessing implements NodeProcessing {
 
   parsed(): unknown {
     return this.#request.body;
+  }
+
+  onState(state: IdempotencyState): void {
+    this.#request.idempotency = state;
   }
 
   proceed(): void {

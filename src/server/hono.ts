@@ -1,14 +1,22 @@
 /** `samekey/hono`: a middleware for Hono that processes the same request at most once. */
+import { fail } from '../errors/errors.js';
 import type { LazyAbort } from '../once/abort.js';
 import { type HeaderLine, linesOf } from '../response/response-data.js';
-import type { ServerControls, ServerOptions } from './options.js';
+import type { IdempotencyState, ServerControls, ServerOptions } from './options.js';
 import { readBody } from './payload.js';
 import { IdempotencyRules } from './rules.js';
 import { pathOf, toPlatform, WebProcessing, withBody } from './web-request.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
-export type { ServerControls, ServerOptions } from './options.js';
+export type {
+  IdempotencyOutcome,
+  IdempotencyState,
+  ServerControls,
+  ServerOptions,
+} from './options.js';
+export type { ServerProblem } from './problem.js';
+export type { ErrorAnswer } from './refusals.js';
 
 /** The part of Hono's context that the middleware uses. */
 export interface HonoContextLike {
@@ -28,11 +36,20 @@ export interface HonoContextLike {
   /** The response of the handler. */
   get res(): Response;
   set res(response: Response | undefined);
+  /** Sets a variable, which the handler reads by `get`. */
+  // biome-ignore lint/suspicious/noExplicitAny: it is typed by the variables of the application.
+  readonly set: any;
   /** Keeps the platform awake until a response is stored. Only some platforms have it. */
   readonly executionCtx: {
     /** Keeps the platform awake until the promise is settled. */
     waitUntil(promise: Promise<unknown>): void;
   };
+}
+
+/** The variable of Hono's context that the middleware sets, for `new Hono<{ Variables: … }>()`. */
+export interface HonoIdempotencyVariables {
+  /** What is known of the request. `undefined` if it passes, or was refused before its key was known. */
+  idempotency: IdempotencyState | undefined;
 }
 
 /** A middleware for Hono. */
@@ -75,7 +92,7 @@ export function honoIdempotency<Context extends HonoContextLike = HonoContextLik
     if (decision.type === 'refuse') return toPlatform(decision.response);
     seen.add(context);
     const body = await bodyOf(context, rules.maxBodyBytes);
-    if (body === undefined) return toPlatform(rules.bodyTooLarge());
+    if (body === undefined) return toPlatform(rules.bodyTooLarge(decision.request));
     // Set by outer middleware for this request.
     const headersBefore = linesOf(context.res.headers);
     if (headersBefore.length === 0) {
@@ -121,6 +138,10 @@ class HonoProcessing extends WebProcessing {
     this.#next = next;
   }
 
+  onState(state: IdempotencyState): void {
+    this.#context.set('idempotency', state);
+  }
+
   run(abort: LazyAbort): Promise<Response> {
     this.running = this.#run(abort);
     return this.running;
@@ -130,7 +151,13 @@ class HonoProcessing extends WebProcessing {
     const context = this.#context;
     context.req.raw = withBody(this.request, this.payload.body, abort);
     await this.#next();
-    return context.res;
+    // Reading `res` would make a response with status 200.
+    if (context.finalized) return context.res;
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      'Cannot answer the request: the handler returned nothing, wanted a Response',
+    );
   }
 }
 

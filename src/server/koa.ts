@@ -3,13 +3,20 @@ import type { ResponseData } from '../response/response-data.js';
 import type { NodeRequest, NodeResponse } from './node/http.js';
 import { ON_FINISHED } from './node/private-members.js';
 import { headOf, type NodeProcessing, parsedBodyOf, seenOnce, serveNode } from './node/serve.js';
-import type { ServerControls, ServerOptions } from './options.js';
+import type { IdempotencyState, ServerControls, ServerOptions } from './options.js';
 import { BODY_HEADERS, IdempotencyRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
-export type { ServerControls, ServerOptions } from './options.js';
+export type {
+  IdempotencyOutcome,
+  IdempotencyState,
+  ServerControls,
+  ServerOptions,
+} from './options.js';
+export type { ServerProblem } from './problem.js';
+export type { ErrorAnswer } from './refusals.js';
 
 /** The one class of bytes that Koa sends as they are. */
 declare const Buffer: {
@@ -27,6 +34,8 @@ export interface KoaContextLike {
   readonly res: NodeResponse;
   /** The request of Koa, on which a body parser leaves the body. */
   readonly request: object;
+  /** What middleware shares with the handler. */
+  readonly state: object;
   /** The HTTP status. */
   status: number;
   /** The reason phrase beside the status. */
@@ -37,7 +46,13 @@ export interface KoaContextLike {
   respond?: boolean | undefined;
 }
 
-/** A middleware for Koa 3. */
+/** The member of `ctx.state` that the middleware sets, for `new Koa<…>()`. */
+export interface KoaIdempotencyState {
+  /** What is known of the request. `undefined` if it passes, or was refused before its key was known. */
+  idempotency?: IdempotencyState | undefined;
+}
+
+/** A middleware for Koa 2 and 3. */
 export interface KoaIdempotency<Context extends KoaContextLike> extends ServerControls {
   (context: Context, next: () => Promise<unknown>): Promise<void>;
 }
@@ -118,6 +133,10 @@ class KoaProcessing implements NodeProcessing {
     return parsedBodyOf(this.#context.request);
   }
 
+  onState(state: IdempotencyState): void {
+    (this.#context.state as KoaIdempotencyState).idempotency = state;
+  }
+
   proceed(): Promise<void> {
     this.#running = this.#run();
     return this.#running;
@@ -143,10 +162,23 @@ class KoaProcessing implements NodeProcessing {
         context.respond = false;
       }
     });
-    if (failure === undefined) return;
+    if (failure === undefined) {
+      this.#endWith(context.body);
+      return;
+    }
     if (respond === undefined) delete context.respond;
     else context.respond = respond;
     throw failure.error;
+  }
+
+  /** Koa 2 leaves a response open whose stream has failed or was destroyed: its clients would wait. */
+  #endWith(body: unknown): void {
+    if (!isReadable(body)) return;
+    const end = (error?: Error) => {
+      if (!body.readableEnded && !this.to.writableEnded) this.to.destroy(error);
+    };
+    if (body.destroyed) end();
+    else body.once('error', end).once('close', () => end());
   }
 
   send(response: ResponseData): void {
@@ -196,6 +228,16 @@ class KoaProcessing implements NodeProcessing {
     this.#running.then(settle, settle);
   }
 }
+
+/** The part of a stream of Node.js that the middleware uses. */
+interface Readable {
+  readonly readableEnded: boolean;
+  readonly destroyed: boolean;
+  once(event: string, listener: (error?: Error) => void): Readable;
+}
+
+const isReadable = (body: unknown): body is Readable =>
+  typeof body === 'object' && body !== null && 'readableEnded' in body && 'once' in body;
 
 const asBuffer = ({ buffer, byteOffset, length }: Uint8Array) =>
   Buffer.from(buffer, byteOffset, length);

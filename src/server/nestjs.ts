@@ -18,6 +18,7 @@ import { headerIn, type ResponseData } from '../response/response-data.js';
 import type { NodeRequest, NodeResponse } from './node/http.js';
 import { headOf, type NodeProcessing, parsedBodyOf, serveNode } from './node/serve.js';
 import type { IdempotencyState, ServerControls, ServerOptions } from './options.js';
+import type { Refusal } from './refusals.js';
 import { IdempotencyRules, type RouteRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
@@ -28,6 +29,8 @@ export type {
   ServerControls,
   ServerOptions,
 } from './options.js';
+export type { ServerProblem } from './problem.js';
+export type { ErrorAnswer } from './refusals.js';
 
 /** What `@Idempotent()` takes. */
 export interface IdempotentRoute {
@@ -61,12 +64,15 @@ export class IdempotencyException extends HttpException {
   /** The code of samekey, such as `SAMEKEY_MISMATCH`. */
   readonly code: string;
 
-  constructor(problem: {
-    readonly status: number;
-    readonly code: string;
-    readonly detail: string;
-  }) {
-    super(problem, problem.status);
+  /** `answer` is what `onError` returned; by default its body is the problem. */
+  constructor(
+    problem: { readonly status: number; readonly code: string; readonly detail: string },
+    answer: { readonly status: number; readonly body: string | object } = {
+      status: problem.status,
+      body: problem,
+    },
+  ) {
+    super(answer.body, answer.status);
     this.code = problem.code;
     this.message = problem.detail;
   }
@@ -83,7 +89,7 @@ export interface IdempotencyAsyncOptions extends Pick<ModuleMetadata, 'imports'>
 }
 
 /**
- * A module for Nest 12, on Express and Fastify. Routes marked with `@Idempotent()` process the
+ * A module for Nest 11 and 12, on Express and Fastify. Routes marked with `@Idempotent()` process the
  * same request at most once, by the rules of `idempotent` in `samekey/server`.
  */
 // biome-ignore lint/complexity/noStaticOnlyClass: Nest identifies a module by its class.
@@ -273,13 +279,18 @@ class NestProcessing implements NodeProcessing {
     this.#resolve(throwError(() => error));
   }
 
-  refuse({ headers, body }: ResponseData): void {
+  refuse({ status, headers, problem, content, body }: Refusal): void {
     // The filter decides what is sent, and so of which type it is.
     for (const [name, value] of headers) {
       if (name !== 'content-type') this.#response.header(name, value);
     }
-    const problem = JSON.parse(decoder.decode(body as Uint8Array));
-    this.#resolve(throwError(() => new IdempotencyException(problem)));
+    const isObject = typeof content === 'object' && content !== null;
+    const text = () => decoder.decode((body as Uint8Array | null) ?? new Uint8Array());
+    const answer = {
+      status,
+      body: isObject && !(content instanceof Uint8Array) ? content : text(),
+    };
+    this.#resolve(throwError(() => new IdempotencyException(problem, answer)));
   }
 
   onReplay(): void {

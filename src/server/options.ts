@@ -15,6 +15,8 @@ import {
 import { identityOptions, keyFormat, keyHeaderOptions, methods } from '../request/options.js';
 import type { ResponseInfo } from '../response/arriving-response.js';
 import { exchangeOptions } from '../response/options.js';
+import type { ServerProblem } from './problem.js';
+import type { ErrorAnswer } from './refusals.js';
 
 const ownOptions = /* @__PURE__ */ specs(() => ({
   /** Methods of requests that are processed at most once. Requests with other methods pass through. */
@@ -51,6 +53,13 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
   storeResponses: func<(response: ResponseInfo) => boolean>(
     ({ status }) => status >= 200 && status < 400,
   ),
+  /**
+   * Returns the answer to a request that samekey refuses, as `{ status, headers, body }`.
+   * @defaultValue problem details (RFC 9457)
+   */
+  onError: func<(problem: ServerProblem, request: never) => ErrorAnswer>(),
+  /** Receives a promise per run that resolves when its response is stored, for platforms that stop work after the response, such as `after` of Next.js. */
+  waitUntil: func<(settled: Promise<void>) => void>(),
 }));
 
 const REPLACED = ['waitMs', 'storeResponses', 'unknownErrors'] as const;
@@ -76,6 +85,7 @@ export interface ServerOptions<Incoming> extends OptionsOf<typeof serverOptions>
   readonly applies?: (request: Incoming) => boolean;
   readonly required?: boolean | ((request: Incoming) => boolean);
   readonly account?: (request: Incoming) => string | undefined;
+  readonly onError?: (problem: ServerProblem, request: Incoming) => ErrorAnswer;
 }
 
 export interface ServerSettings<Incoming>
@@ -102,6 +112,13 @@ export type IdempotencyOutcome = 'executed' | 'joined' | 'replayed';
 export interface IdempotencyState {
   /** The key of the record, as in the `samekey-key` header. It fits other services as a key. */
   readonly key: string;
-  /** As in the `samekey` header. `undefined` as long as the request waits, and if it is refused. */
+  /** The key that the client sent, without quotes. `undefined` if it is derived. */
+  readonly sentKey: string | undefined;
+  /** The account by the option `account`, or the digest of the credentials; `''` without any. */
+  readonly account: string;
+  /**
+   * As in the `samekey` header. `undefined` as long as the request waits, and if it is refused. In the
+   * handler it is `executed`.
+   */
   readonly outcome: IdempotencyOutcome | undefined;
 }

@@ -1,14 +1,29 @@
-import { encoder } from '../engine/utf8.js';
 import type { SamekeyErrorCode } from '../errors/errors.js';
-import { PROBLEM_BY_CODE, problem } from '../response/problem.js';
-import type { ResponseData } from '../response/response-data.js';
+import {
+  NOT_CACHED,
+  PROBLEM_BY_CODE,
+  type ProblemDetails,
+  type ProblemName,
+  problemDetails,
+} from '../response/problem.js';
 
-/** Returns a response with problem details (RFC 9457). */
-export function problemData(...details: Parameters<typeof problem>): ResponseData {
-  const { status, headers, body } = problem(...details);
-  const lines = Object.entries(headers);
-  return { status, statusText: '', url: '', headers: lines, body: encoder.encode(body) };
+/** Why a request is refused. */
+export interface ServerProblem extends ProblemDetails {
+  /** Headers for the client, with names in lower case: `cache-control`, `retry-after`, `x-should-retry`. */
+  readonly headers: Readonly<Record<string, string>>;
 }
+
+/** Returns a problem of a server. */
+export const serverProblem = (
+  name: ProblemName,
+  status: number,
+  code: SamekeyErrorCode,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): ServerProblem => ({
+  ...problemDetails(name, status, code, detail),
+  headers: { ...NOT_CACHED, ...headers },
+});
 
 /** `Retry-After` in seconds. The SDKs of OpenAI and Anthropic read `x-should-retry`, too. */
 const RETRIED = { 'retry-after': '1', 'x-should-retry': 'true' };
@@ -50,12 +65,12 @@ const DETAILS: Readonly<Record<keyof typeof PROBLEM_BY_CODE, Details>> = {
 };
 
 /** Returns the problem that a client receives for an error; `undefined` for other errors. */
-export function problemDataOf(error: unknown): ResponseData | undefined {
+export function problemOf(error: unknown): ServerProblem | undefined {
   const code = codeOf(error);
   if (code === undefined || !isProblem(code)) return undefined;
   const [name, status] = PROBLEM_BY_CODE[code];
   const [headers, detail] = DETAILS[code];
-  return problemData(name, status, code, detail, headers);
+  return serverProblem(name, status, code, detail, headers);
 }
 
 const isProblem = (code: SamekeyErrorCode): code is keyof typeof PROBLEM_BY_CODE =>

@@ -12,14 +12,15 @@ import { type Exchanged, type ExchangePlan, Exchanges } from '../response/exchan
 import { type HeaderLine, headerIn, type ResponseData } from '../response/response-data.js';
 import { HandlerJudge } from './handler-judge.js';
 import {
-  type IdempotencyOutcome,
+  type IdempotencyState,
   type ServerControls,
   type ServerOptions,
   type ServerSettings,
   serverOptions,
 } from './options.js';
 import { fingerprintOf, type Payload } from './payload.js';
-import { codeOf, problemData, problemDataOf } from './problem.js';
+import { codeOf, problemOf, type ServerProblem, serverProblem } from './problem.js';
+import { type Refusal, Refusals } from './refusals.js';
 
 /** The part of a request that comes before its body. */
 export interface IncomingHead {
@@ -36,6 +37,9 @@ export interface IdempotentRequest {
   readonly scope: readonly string[];
   /** The key that the client sent; `undefined` if it is derived from the body. */
   readonly sentKey: string | undefined;
+  readonly account: string;
+  /** The platform's request. */
+  readonly incoming: unknown;
 }
 
 /** What the route of a request says about it. */
@@ -51,7 +55,7 @@ export type Decision =
   /** The rules do not apply: the handler runs as it would without samekey. */
   | { readonly type: 'pass' }
   /** The request is malformed: the client receives this response. */
-  | { readonly type: 'refuse'; readonly response: ResponseData }
+  | { readonly type: 'refuse'; readonly response: Refusal }
   | { readonly type: 'once'; readonly request: IdempotentRequest };
 
 /**
@@ -66,10 +70,8 @@ export interface Processing<Raw = ResponseData, Answer = void> {
   readonly onStart?: ((this: void, settled: Promise<void>) => void) | undefined;
   /** Called then, too, for a request that needs no such promise. */
   onFirst?(): void;
-  /** Called with the key of the record, before anything else. */
-  onKey?(key: string): void;
-  /** Called when the request is to be answered, and is not refused. */
-  onOutcome?(outcome: IdempotencyOutcome): void;
+  /** Called with the state of the request, before anything else. Its outcome is known later. */
+  onState?(state: IdempotencyState): void;
   /** Headers that outer middleware set on the response to this request. Duplicates do not get them. */
   readonly headersBefore?: readonly HeaderLine[] | undefined;
   /** The handler. Called at most once. */
@@ -79,7 +81,7 @@ export interface Processing<Raw = ResponseData, Answer = void> {
   /** Answers with the handler's response, that of an earlier request with this key, or a problem. */
   answer(response: ResponseData): Answer;
   /** Answers with a problem, if not as with every other response. */
-  refuse?(problem: ResponseData): Answer;
+  refuse?(refusal: Refusal): Answer;
   /** Answers after an error of the handler, or after the reason of the signal. */
   fail(error: unknown): Answer;
 }
@@ -111,6 +113,7 @@ export class IdempotencyRules<Incoming> {
   readonly #header: KeyHeader;
   readonly #methods: ReadonlySet<string>;
   readonly #scopes: readonly string[];
+  readonly #refusals: Refusals;
 
   /** `maker` is the function that received the options, for messages. */
   constructor(options: ServerOptions<Incoming>, maker: string) {
@@ -128,6 +131,7 @@ export class IdempotencyRules<Incoming> {
       },
       { isCoded: true, judge: (response, maxBytes) => new HandlerJudge(response, maxBytes) },
     );
+    this.#refusals = new Refusals(settings);
     this.#header = new KeyHeader(settings);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#scopes = [settings.scope].flat();
@@ -153,6 +157,10 @@ export class IdempotencyRules<Incoming> {
     const { applies, required, deriveKey, keyFormat } = this.#settings;
     if (applies?.(incoming) === false) return PASS;
     const { url, headers } = head();
+    const refuse = (problem: ServerProblem): Decision => ({
+      type: 'refuse',
+      response: this.#refusals.of(problem, incoming),
+    });
     let sentKey: string | undefined;
     try {
       sentKey = this.#header.read(headers);
@@ -160,7 +168,7 @@ export class IdempotencyRules<Incoming> {
         this.#header.require(sentKey, keyFormat);
     } catch (error) {
       const { message } = error as Error;
-      return refuse(problemData('key-malformed', 400, 'SAMEKEY_BAD_KEY', message));
+      return refuse(serverProblem('key-malformed', 400, 'SAMEKEY_BAD_KEY', message));
     }
     const account = this.#accountOf(incoming) || accountOf(headers, false);
     if (sentKey === undefined && !(deriveKey && account !== '')) {
@@ -168,7 +176,7 @@ export class IdempotencyRules<Incoming> {
         own(route, 'required') ?? (typeof required === 'function' ? required(incoming) : required);
       if (!isRequired) return PASS;
       return refuse(
-        problemData(
+        serverProblem(
           'key-missing',
           400,
           'SAMEKEY_BAD_KEY',
@@ -187,6 +195,8 @@ export class IdempotencyRules<Incoming> {
         account,
       ],
       sentKey,
+      account,
+      incoming,
     };
     return { type: 'once', request };
   }
@@ -205,13 +215,14 @@ export class IdempotencyRules<Incoming> {
   }
 
   /** The response to a body that is longer than `maxBodyBytes`. */
-  bodyTooLarge(): ResponseData {
-    return problemData(
+  bodyTooLarge({ incoming }: IdempotentRequest): Refusal {
+    const problem = serverProblem(
       'body-too-large',
       413,
       'SAMEKEY_TOO_LONG',
       `Cannot process the request: its body is larger than ${this.maxBodyBytes} bytes, wanted a smaller one`,
     );
+    return this.#refusals.of(problem, incoming);
   }
 
   /**
@@ -219,51 +230,72 @@ export class IdempotencyRules<Incoming> {
    * key received or is receiving, or a problem.
    */
   respond<Raw, Answer>(
-    { search, headers, scope, sentKey }: IdempotentRequest,
+    { search, headers, scope, sentKey, account, incoming }: IdempotentRequest,
     processing: Processing<Raw, Answer>,
   ): Promise<Answer> {
     let fingerprint: string;
     try {
       fingerprint = fingerprintOf({ search, headers }, processing.payload, this.#identity);
     } catch (error) {
-      return Promise.reject(error).catch((error) => notComparable(error, processing));
+      return Promise.reject(error).catch((error) => this.#refuseBody(error, incoming, processing));
     }
     const key =
       sentKey === undefined
         ? scoped([...scope, 'derived'], fingerprint)
         : scoped([...scope, 'sent'], sentKey);
-    optional(processing, 'onKey')?.call(processing, key);
-    const traceparent = headers.get('traceparent') ?? undefined;
-    const call = new HandlerCall(key, fingerprint, traceparent, processing);
+    const call = new HandlerCall(
+      key,
+      fingerprint,
+      headers.get('traceparent') ?? undefined,
+      processing,
+      this.#refusals,
+      incoming,
+      this.#settings.waitUntil,
+    );
+    const onState = optional(processing, 'onState');
+    if (onState !== undefined) {
+      const state: State = { key, sentKey, account, outcome: undefined };
+      call.state = state;
+      onState.call(processing, state);
+    }
     return this.#exchanges.runThen(
       call,
       (exchanged) => call.answer(exchanged),
       (error) => call.fail(error),
     );
   }
+
+  /** Refuses a body that was parsed, and is not JSON. */
+  #refuseBody<Raw, Answer>(
+    error: unknown,
+    incoming: unknown,
+    processing: Processing<Raw, Answer>,
+  ): Answer {
+    const code = codeOf(error);
+    if (code === undefined) return processing.fail(error);
+    const problem = serverProblem('body-not-comparable', 400, code, (error as Error).message);
+    return refuseBy(processing, this.#refusals.of(problem, incoming));
+  }
 }
 
-const refuseBy = <Raw, Answer>(processing: Processing<Raw, Answer>, problem: ResponseData) => {
+type State = { -readonly [Name in keyof IdempotencyState]: IdempotencyState[Name] };
+
+const refuseBy = <Raw, Answer>(processing: Processing<Raw, Answer>, refusal: Refusal) => {
   const refuse = optional(processing, 'refuse');
-  return refuse === undefined ? processing.answer(problem) : refuse.call(processing, problem);
+  return refuse === undefined ? processing.answer(refusal) : refuse.call(processing, refusal);
 };
-
-/** A body that was parsed, and is not JSON. */
-function notComparable<Raw, Answer>(error: unknown, processing: Processing<Raw, Answer>): Answer {
-  const code = codeOf(error);
-  if (code === undefined) return processing.fail(error);
-  return refuseBy(
-    processing,
-    problemData('body-not-comparable', 400, code, (error as Error).message),
-  );
-}
 
 /** One request, and the call of the handler if it is the first of its key. */
 class HandlerCall<Raw, Answer> implements ExchangePlan {
   readonly key: string;
   readonly fingerprint: string;
   readonly traceparent: string | undefined;
+  /** What middleware and the handler read, if the framework shows it to them. */
+  state: State | undefined;
+  readonly onStart: ((settled: Promise<void>) => void) | undefined;
   readonly #processing: Processing<Raw, Answer>;
+  readonly #refusals: Refusals;
+  readonly #incoming: unknown;
   /** The lines that belong to the client that ran the handler, not to its duplicates. */
   #own: readonly HeaderLine[] = NONE;
 
@@ -272,19 +304,21 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
     fingerprint: string,
     traceparent: string | undefined,
     processing: Processing<Raw, Answer>,
+    refusals: Refusals,
+    incoming: unknown,
+    waitUntil: ((settled: Promise<void>) => void) | undefined,
   ) {
     this.key = key;
     this.fingerprint = fingerprint;
     this.traceparent = traceparent;
+    this.onStart = both(optional(processing, 'onStart'), waitUntil);
     this.#processing = processing;
+    this.#refusals = refusals;
+    this.#incoming = incoming;
   }
 
   get signal(): AbortSource | undefined {
     return this.#processing.signal;
-  }
-
-  get onStart(): ((settled: Promise<void>) => void) | undefined {
-    return optional(this.#processing, 'onStart');
   }
 
   onFirst(): void {
@@ -292,6 +326,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
   }
 
   send(abort: LazyAbort): Promise<ResponseData> {
+    if (this.state !== undefined) this.state.outcome = 'executed';
     const fail = (error: unknown): never => {
       throw abort.aborted ? error : new HandlerError(error);
     };
@@ -317,7 +352,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
   }
 
   answer({ response, outcome }: Exchanged): Answer {
-    optional(this.#processing, 'onOutcome')?.call(this.#processing, outcome);
+    if (this.state !== undefined) this.state.outcome = outcome;
     if (outcome !== 'executed' || this.#own.length === 0) return this.#processing.answer(response);
     const { headers, ...rest } = without(response, this.#own);
     return this.#processing.answer({ ...rest, headers: [...headers, ...this.#own] });
@@ -325,10 +360,28 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
 
   fail(error: unknown): Answer {
     const processing = this.#processing;
-    if (error instanceof HandlerError) return processing.fail(error.cause);
-    const problem = processing.signal?.aborted ? undefined : problemDataOf(error);
-    return problem === undefined ? processing.fail(error) : refuseBy(processing, problem);
+    if (error instanceof HandlerError) {
+      // A duplicate that waited for the handler receives its error.
+      if (this.state !== undefined) this.state.outcome ??= 'joined';
+      return processing.fail(error.cause);
+    }
+    const problem = processing.signal?.aborted ? undefined : problemOf(error);
+    return problem === undefined
+      ? processing.fail(error)
+      : refuseBy(processing, this.#refusals.of(problem, this.#incoming, this.key));
   }
+}
+
+/** Calls both functions, if there are two. */
+function both<T>(
+  first: ((value: T) => void) | undefined,
+  second: ((value: T) => void) | undefined,
+): ((value: T) => void) | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  return (value) => {
+    first(value);
+    second(value);
+  };
 }
 
 const NONE: readonly HeaderLine[] = [];
@@ -353,8 +406,6 @@ function without(response: ResponseData, lines: readonly HeaderLine[]): Response
 }
 
 const PASS: Decision = { type: 'pass' };
-
-const refuse = (response: ResponseData): Decision => ({ type: 'refuse', response });
 
 /** Unwraps the handler's own error, for listeners. */
 const withHandlerError = (event: OnceEvent): OnceEvent =>

@@ -16,21 +16,65 @@ import type { Processing } from './rules.js';
 /** A control character, or a byte that is not UTF-8. */
 const BINARY = /[^\P{Cc}\s]|\ufffd/u;
 
-/** Returns a copy of the request whose body is unread, and whose signal is not the client's. */
+/**
+ * Returns a copy of the request whose body is unread, and whose signal is not the client's. It has the
+ * members of the request that the platform's does not have, such as `nextUrl` of Next.js.
+ */
 export function withBody(request: Request, body: Uint8Array, abort: LazyAbort): Request {
   const lazy = isPlatformRequest(request) ? undefined : lazyRequest(request, body, abort);
-  if (lazy !== undefined) return lazy;
+  if (lazy !== undefined) return withOwnMembers(lazy, request);
   const { signal } = abort;
   const hasBody = body.length > 0 || request.body !== null;
-  return new Request(request, { signal, ...(hasBody && { body: body as BodyInit }) });
+  const copy = platformCopy(request, { signal, ...(hasBody && { body: body as BodyInit }) });
+  return withMembersOfClass(withOwnMembers(copy, request), request);
+}
+
+function platformCopy(request: Request, init: RequestInit): Request {
+  try {
+    return new Request(request, init);
+  } catch {
+    // The route handlers of Next.js get a proxy, which Node.js 24 does not take for a request.
+    const { url, method, headers } = request;
+    return new Request(url, { method, headers, ...init });
+  }
+}
+
+/** Copies what a program has set on the request. Symbols are the private state of a server. */
+function withOwnMembers(copy: Request, original: Request): Request {
+  for (const name of Object.keys(original)) {
+    if (name in copy) continue;
+    const descriptor = Object.getOwnPropertyDescriptor(original, name);
+    if (descriptor !== undefined) Object.defineProperty(copy, name, descriptor);
+  }
+  return copy;
+}
+
+/** Adds what a class of requests has beyond the platform's. Its getters need the original. */
+function withMembersOfClass(copy: Request, original: Request): Request {
+  for (
+    let from = Object.getPrototypeOf(original);
+    from !== null && from !== Request.prototype && from !== Object.prototype;
+    from = Object.getPrototypeOf(from)
+  ) {
+    for (const name of Object.getOwnPropertyNames(from)) {
+      if (name in copy) continue;
+      const get = () => {
+        const member = Reflect.get(original, name, original);
+        return typeof member === 'function' ? member.bind(original) : member;
+      };
+      Object.defineProperty(copy, name, { get, configurable: true });
+    }
+  }
+  return copy;
 }
 
 /**
- * Whether the platform's constructor made the request. A server that makes its own, such as
- * @hono/node-server, knows an address, a method, headers and a body, and has defaults for the rest.
+ * Whether a constructor made the request: the platform's, or that of a class beneath it. A server that
+ * makes its own, such as @hono/node-server, knows an address, a method, headers and a body, and has
+ * defaults for the rest.
  */
 export const isPlatformRequest = (request: Request) =>
-  Object.getPrototypeOf(request) === request.constructor.prototype;
+  Object.hasOwn(Object.getPrototypeOf(request), 'constructor');
 
 /** Returns the data of a handler's response. */
 export const dataOfHandler = (response: Response): ResponseData =>

@@ -10,16 +10,21 @@ import { isPlatformRequest, pathOf, toPlatform, WebProcessing, withBody } from '
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
 export type { ServerControls, ServerOptions } from './options.js';
+export type { ServerProblem } from './problem.js';
+export type { ErrorAnswer } from './refusals.js';
 
 /** A handler as Deno, Bun, Cloudflare Workers and the routes of many frameworks define it. */
-export type WebHandler<Rest extends readonly unknown[]> = (
-  request: Request,
+export type WebHandler<Rest extends readonly unknown[], Incoming extends Request = Request> = (
+  request: Incoming,
   ...rest: Rest
 ) => Response | Promise<Response>;
 
 /** A handler that processes each request at most once per key. */
-export interface IdempotentHandler<Rest extends readonly unknown[]> extends ServerControls {
-  (request: Request, ...rest: Rest): Promise<Response>;
+export interface IdempotentHandler<
+  Rest extends readonly unknown[],
+  Incoming extends Request = Request,
+> extends ServerControls {
+  (request: Incoming, ...rest: Rest): Promise<Response>;
 }
 
 /**
@@ -30,6 +35,9 @@ export interface IdempotentHandler<Rest extends readonly unknown[]> extends Serv
  *
  * A malformed key, and a missing one if it is `required`, is answered with 400; a key that was used
  * for another request with 422; a key whose first request is not finished after `waitMs` with 409.
+ *
+ * The handler gets a copy of the request, with the members that a framework has added to it, and all
+ * further arguments.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_ARGUMENT` for options of the wrong type or size.
  * @example
@@ -49,10 +57,10 @@ export interface IdempotentHandler<Rest extends readonly unknown[]> extends Serv
  * await (await post('a', '{ "item": 1.0 }')).json(); // { order: 1 }
  * (await post('a', '{"item":2}')).status; // 422
  */
-export function idempotent<Rest extends readonly unknown[]>(
-  handler: WebHandler<Rest>,
-  options: ServerOptions<Request>,
-): IdempotentHandler<Rest> {
+export function idempotent<Rest extends readonly unknown[], Incoming extends Request = Request>(
+  handler: WebHandler<Rest, Incoming>,
+  options: ServerOptions<Incoming>,
+): IdempotentHandler<Rest, Incoming> {
   if (typeof handler !== 'function') {
     fail(
       TypeError,
@@ -60,13 +68,13 @@ export function idempotent<Rest extends readonly unknown[]>(
       `Cannot make the handler idempotent: it is ${nameOf(handler)}, wanted a function`,
     );
   }
-  const rules = new IdempotencyRules(options, 'idempotent');
+  const rules = new IdempotencyRules<Incoming>(options, 'idempotent');
   /**
    * The platform's requests of running handlers. In Node.js the signal of a request stops following its source
    * when the request is collected as garbage, which happens if a handler uses only `request.signal`.
    */
   const running = new Set<Request>();
-  const answer = (request: Request, rest: Rest): Response | Promise<Response> => {
+  const answer = (request: Incoming, rest: Rest): Response | Promise<Response> => {
     const { method, headers } = request;
     const head = () => ({ headers, url: pathOf(request.url) });
     const decision = rules.decide(request, method, head);
@@ -74,7 +82,7 @@ export function idempotent<Rest extends readonly unknown[]>(
     if (decision.type === 'refuse') return toPlatform(decision.response);
     return readBody(request, rules.maxBodyBytes).then((body) =>
       body === undefined
-        ? toPlatform(rules.bodyTooLarge())
+        ? toPlatform(rules.bodyTooLarge(decision.request))
         : rules.respond(
             decision.request,
             new HandlerProcessing(request, body, handler, rest, running),
@@ -82,7 +90,7 @@ export function idempotent<Rest extends readonly unknown[]>(
     );
   };
   // Not an async function: a promise that resolves to another one takes two more turns.
-  return Object.assign((request: Request, ...rest: Rest): Promise<Response> => {
+  return Object.assign((request: Incoming, ...rest: Rest): Promise<Response> => {
     try {
       return Promise.resolve(answer(request, rest));
     } catch (error) {
@@ -91,16 +99,19 @@ export function idempotent<Rest extends readonly unknown[]>(
   }, rules.controls);
 }
 
-class HandlerProcessing<Rest extends readonly unknown[]> extends WebProcessing {
+class HandlerProcessing<
+  Rest extends readonly unknown[],
+  Incoming extends Request,
+> extends WebProcessing {
   readonly onStart: ((settled: Promise<void>) => void) | undefined;
-  readonly #handler: WebHandler<Rest>;
+  readonly #handler: WebHandler<Rest, Incoming>;
   readonly #rest: Rest;
   readonly #running: Set<Request>;
 
   constructor(
-    request: Request,
+    request: Incoming,
     body: Uint8Array,
-    handler: WebHandler<Rest>,
+    handler: WebHandler<Rest, Incoming>,
     rest: Rest,
     running: Set<Request>,
   ) {
@@ -112,13 +123,13 @@ class HandlerProcessing<Rest extends readonly unknown[]> extends WebProcessing {
   }
 
   run(abort: LazyAbort): Promise<Response> {
-    const ownRequest = withBody(this.request, this.payload.body, abort);
+    const ownRequest = withBody(this.request, this.payload.body, abort) as Incoming;
     return isPlatformRequest(ownRequest)
       ? this.#runHeld(ownRequest)
       : Promise.resolve(this.#handler(ownRequest, ...this.#rest));
   }
 
-  async #runHeld(request: Request): Promise<Response> {
+  async #runHeld(request: Incoming): Promise<Response> {
     this.#running.add(request);
     try {
       return await this.#handler(request, ...this.#rest);

@@ -94,6 +94,7 @@ const URL_OF_OBJECT = 'https://samekey.invalid/';
 
 class DurableObjectStore implements Store {
   readonly name = 'durable-object';
+  readonly address: string;
   readonly #namespace: ObjectNamespace;
   readonly #shards: number;
   readonly #prefix: string;
@@ -103,6 +104,8 @@ class DurableObjectStore implements Store {
     this.#namespace = namespace;
     this.#shards = shards;
     this.#prefix = prefix;
+    const last = shards - 1;
+    this.address = last === 0 ? `${prefix}0` : `${prefix}0 to ${prefix}${last}`;
   }
 
   static {

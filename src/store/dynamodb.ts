@@ -181,6 +181,10 @@ class Records implements DynamoDbStore {
     this.#table = new Table(client, names, (date, sentAt) => serverClock.observe(date, sentAt));
   }
 
+  get address(): string | undefined {
+    return this.#table.address;
+  }
+
   async claim(key: string, request: ClaimRequest): Promise<ClaimResult> {
     const guess = this.#refused.has(key) ? 'unknown' : 'absent';
     const result = await this.#change<ClaimResult>('claim', key, guess, (old, nowMs) => {

@@ -6,7 +6,7 @@ import { clearTimer, monotonicMs, random, setTimer, type Timer } from '../runtim
 import { GroupCommit } from './lmdb/group-commit.js';
 import { type Anchor, MachineClock } from './lmdb/machine-clock.js';
 import { cannotOpen, openDatabase } from './lmdb/open-database.js';
-import { type RecordRow, toRecord, toRow } from './lmdb/record-row.js';
+import { isRecordRow, type RecordRow, toRecord, toRow } from './lmdb/record-row.js';
 import { Sweep } from './lmdb/sweep.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import * as transition from './transition.js';
@@ -180,6 +180,7 @@ class LmdbStore implements Store {
       const entries = this.#range(start, LIST_PAGE_SIZE);
       for (const { key, value } of entries) {
         start = key;
+        if (!isRecordRow(value)) continue;
         const record = this.#toRecord(value);
         if (transition.unexpired(record, nowMs) === undefined) continue;
         if (count++ >= limit) return;
@@ -286,7 +287,7 @@ class LmdbStore implements Store {
           ? !this.#database.doesExist(key)
           : this.#database.doesExist(key, version);
       if (isSame) continue;
-      watcher.version = this.#get(key)?.version;
+      watcher.version = this.#database.getEntry(key)?.version;
       watcher.notify();
     }
     const tookMs = monotonicMs() - startedAt;

@@ -3,6 +3,7 @@ import { readOptions } from '../options/read.js';
 import { type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { monotonicMs } from '../runtime/runtime.js';
 import {
+  addressOf,
   type Connection,
   type MysqlClient,
   type Row,
@@ -93,7 +94,20 @@ const LONGEST_REST = 8192;
  */
 export function mysqlStore(options: MysqlStoreOptions): MysqlStore {
   const { pool, table } = readOptions(mysqlStoreOptions, options, 'options of mysqlStore');
-  return new Records(toConnection(pool), toTableName(table));
+  return new Records(toConnection(pool), toTableName(table), addressOf(pool));
+}
+
+/**
+ * Returns the SQL that creates the table of `mysqlStore`, for tools that manage the schema.
+ *
+ * @throws {SyntaxError} `SAMEKEY_BAD_ARGUMENT` for an invalid table name.
+ * @example
+ * import { schemaOf } from 'samekey/store/mysql';
+ *
+ * schemaOf('orders').includes('CREATE TABLE IF NOT EXISTS `orders`'); // true
+ */
+export function schemaOf(table = DEFAULT_TABLE): string {
+  return statementsFor(toTableName(table)).schema;
 }
 
 function toTableName(table: string): string {
@@ -107,6 +121,7 @@ function toTableName(table: string): string {
 
 class Records implements MysqlStore {
   readonly name = 'mysql';
+  readonly address: string | undefined;
   readonly schema: string;
   readonly watch: (key: string, notify: () => void) => Promise<() => void>;
   readonly #connection: Connection;
@@ -117,7 +132,8 @@ class Records implements MysqlStore {
   #longestPacket: number | undefined;
   #sweepAt = monotonicMs() + SWEEP_EVERY_MS;
 
-  constructor(connection: Connection, table: string) {
+  constructor(connection: Connection, table: string, address: string | undefined) {
+    this.address = address;
     this.#connection = connection;
     this.#sql = statementsFor(table);
     this.schema = this.#sql.schema;

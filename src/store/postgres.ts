@@ -99,6 +99,8 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
  *
  * @throws {TypeError | SyntaxError} `SAMEKEY_BAD_ARGUMENT` for an invalid table name.
  * @example
+ * import { schemaOf } from 'samekey/store/postgres';
+ *
  * schemaOf('orders').includes('CREATE TABLE IF NOT EXISTS "orders"'); // true
  */
 export function schemaOf(table = DEFAULT_TABLE): string {

@@ -13,8 +13,8 @@ export type { RedisClient } from './redis/client.js';
 
 const redisStoreOptions = /* @__PURE__ */ specs(() => ({
   // `toConnection` checks it.
-  /** A client of `redis` (4 to 6) or `ioredis` (5 or 6), of one server or of a cluster. The program listens for its errors and closes it. */
-  client: required(value<RedisClient>('a client of redis or ioredis')),
+  /** A client of `redis` (4 to 6), `ioredis` (5 or 6) or `@valkey/valkey-glide` (2), of one server or of a cluster. The program listens for its errors and closes it. */
+  client: required(value<RedisClient>('a client of redis, ioredis or @valkey/valkey-glide')),
   /** What the names of keys and channels begin with. */
   prefix: text({ default: DEFAULT_PREFIX }),
 }));
@@ -26,8 +26,8 @@ export interface RedisStoreOptions extends OptionsOf<typeof redisStoreOptions> {
  * Returns a store in Redis, Valkey, or a cluster of either, for all processes that can reach it.
  *
  * A claim takes one round trip, and so does every other step. Waiting duplicates are notified over
- * Pub/Sub. The store opens one more connection for it, with the client's `duplicate()`, when the
- * first duplicate waits. Before its first use the client must pass a self-check; a client that
+ * Pub/Sub. The store opens one more connection for it, with the client's options, when the first
+ * duplicate waits. Before its first use the client must pass a self-check; a client that
  * fails it is rejected with the `TypeError` `SAMEKEY_BAD_CLIENT`. A server that evicts keys
  * (`maxmemory-policy`) loses records.
  *

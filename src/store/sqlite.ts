@@ -6,6 +6,7 @@ import { fromOneLine, toOneLine } from './one-line.js';
 import { type Connection, connectionOf } from './sqlite/connection.js';
 import {
   type Driver,
+  fileOf,
   isRemote,
   type Row,
   type SqliteDatabase,
@@ -91,6 +92,19 @@ export function sqliteStore(options: SqliteStoreOptions): SqliteStore {
   return new Records(driver, table, statements, path);
 }
 
+/**
+ * Returns the SQL that creates the table of `sqliteStore`, for tools that manage the schema.
+ *
+ * @throws {SyntaxError} `SAMEKEY_BAD_ARGUMENT` for an invalid table name.
+ * @example
+ * import { schemaOf } from 'samekey/store/sqlite';
+ *
+ * schemaOf('orders').includes('CREATE TABLE IF NOT EXISTS "orders"'); // true
+ */
+export function schemaOf(table = DEFAULT_TABLE): string {
+  return `${statementsFor(toTableName(table)).schema};\n`;
+}
+
 function toTableName(table: string): string {
   if (/^[A-Za-z_]\w*$/.test(table) && !/^sqlite_/i.test(table)) return table;
   return fail(
@@ -105,6 +119,7 @@ class Records implements SqliteStore {
   readonly schema: string;
   /** Where timers belong to a request, each waiting caller polls for itself. */
   readonly watch?: (key: string, notify: () => void) => Promise<() => void>;
+  readonly #path: string | undefined;
   readonly #table: string;
   readonly #sql: Statements;
   readonly #driver: Driver;
@@ -118,9 +133,10 @@ class Records implements SqliteStore {
   #isClosed = false;
 
   constructor(driver: Driver, table: string, statements: Statements, path: string | undefined) {
+    this.#path = path;
     this.#table = table;
     this.#sql = statements;
-    this.schema = `${statements.schema};\n`;
+    this.schema = schemaOf(table);
     this.#driver = driver;
     this.#connection = connectionOf(driver);
     const polling = new Polling(isRemote(driver) ? REMOTE_PACE : LOCAL_PACE, (keys) =>
@@ -148,6 +164,10 @@ class Records implements SqliteStore {
         ? error
         : cannotOpen(path, error);
     }
+  }
+
+  get address(): string | undefined {
+    return this.#path ?? fileOf(this.#driver);
   }
 
   async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {

@@ -136,11 +136,7 @@ describe('samekey audit --prices', () => {
 
   it.each([
     ['text that is not JSON', '{', 'it is not JSON: '],
-    [
-      'JSON that is not a price list',
-      '[]',
-      'Cannot use the price list: wanted an object, not an array',
-    ],
+    ['JSON that is not a price list', '[]', 'wanted an object, not an array'],
     ['an invalid price', { prices: { m: 3 } }, 'Cannot use the price of "m": wanted an object'],
   ])('refuses a file with %s', async (_, content, message) => {
     const failure = await samekey(['audit', '--prices', pricesFile(content)], { input: lines });

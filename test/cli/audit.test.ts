@@ -166,7 +166,11 @@ describe('the field of the key', () => {
 
   it('ignores inherited properties', async () => {
     const run = await samekey(['audit', '-k', 'constructor.name'], { input: log('{}') });
-    expectFailure(run, 4, /: 1 line without a key at constructor\.name \(line 1\)$/);
+    expectFailure(
+      run,
+      4,
+      /: 1 line without a key at constructor\.name \(line 1\); --request-field FIELD derives/,
+    );
     const input = log('{"__proto__":"p"}', '{"__proto__":"p"}');
     expect(await audit(input, '-k', '__proto__')).toMatchObject({ duplicates: 1 });
   });
@@ -255,7 +259,7 @@ describe('lines and costs that cannot be used are counted', () => {
     expect(run.stderr).toBe(
       [
         'samekey: standard input: 5 lines without a JSON object (first: line 4)',
-        'samekey: standard input: 4 lines without a key at idempotency_key, idempotencyKey, key (first: line 9)',
+        'samekey: standard input: 4 lines without a key at idempotency_key, idempotencyKey, key (first: line 9); --request-field FIELD derives the key from a logged request',
         '',
       ].join('\n'),
     );
@@ -289,10 +293,18 @@ describe('lines and costs that cannot be used are counted', () => {
     expect(stderr).toContain('(first: line 1: "\\u001b[2J")');
   });
 
-  it('a long key is cut', async () => {
+  it('a text that is too long for a key is cut, and says so', async () => {
     const key = 'k'.repeat(1_000_000);
     const { worst } = await audit(log(call(key), call(`${key}!`), call(key)));
-    expect(worst).toEqual([{ key: `${key.slice(0, 255)}…`, times: 2, firstLine: 1, lastLine: 3 }]);
+    const shown = `${key.slice(0, 16_384)}… (the first 16384 of 1000000 characters)`;
+    expect(worst).toEqual([{ key: shown, times: 2, firstLine: 1, lastLine: 3 }]);
+  });
+
+  it('a key as long as the headers of a request is whole', async () => {
+    const key = 'k'.repeat(16_384);
+    const input = log(call(key), call(key));
+    expect((await audit(input)).worst).toEqual([{ key, times: 2, firstLine: 1, lastLine: 2 }]);
+    expect((await samekey(['audit'], { input })).stdout).toContain(`  ${key}\n`);
   });
 });
 
@@ -391,7 +403,10 @@ describe('a log without a call: one line, exit code 4', () => {
   it.each([
     ['', /^standard input: no line is a call: it is empty$/],
     ['\n \r\n', /^standard input: no line is a call: it is blank$/],
-    ['{"a":1}\n', /: 1 line without a key at idempotency_key, idempotencyKey, key \(line 1\)$/],
+    [
+      '{"a":1}\n',
+      /: 1 line without a key at idempotency_key, idempotencyKey, key \(line 1\); --request-field FIELD/,
+    ],
     ['[\n {\n  "key":"a"\n }\n]\n', /: 5 lines without a JSON object \(first: line 1\)$/],
     ['\u001b[31m\n{}', /: 1 line without a JSON object \(line 1\); 1 line without a key at /],
   ])('%j', async (input, message) => {
@@ -425,12 +440,16 @@ describe('an invalid command line: one line, exit code 2', () => {
 describe('on a terminal', () => {
   const file = files.write('terminal.jsonl', log(call(A, 1), call(A, 1), call(B, 1)));
 
-  itOnTerminal('rows are cut to the width, and the verdict has a colour', async () => {
-    const { code, stdout } = await onTerminal(['audit', file, ...COST], { columns: 60 });
-    expect(code).toBe(0);
-    const rows = stdout.split('\n');
-    expect(rows[1]).toBe(`    2           1          2       1  ${A.slice(0, 21)}…`);
-    expect(stdout).toContain('\x1b[31m1 duplicate of 1 key, 1 wasted of 3\x1b[39m');
+  itOnTerminal('a key is never cut: it has its own line where the row is too narrow', async () => {
+    for (const columns of [40, 60, 104]) {
+      const { code, stdout } = await onTerminal(['audit', file, ...COST], { columns });
+      expect(code).toBe(0);
+      const rows = stdout.split('\n');
+      expect(rows.slice(2, 4)).toEqual(['    2           1          2       1', A]);
+      expect(stdout).toContain('\x1b[31m1 duplicate of 1 key, 1 wasted of 3\x1b[39m');
+    }
+    const { stdout } = await onTerminal(['audit', file, ...COST], { columns: 105 });
+    expect(stdout.split('\n')[1]).toBe(`    2           1          2       1  ${A}`);
   });
 
   itOnTerminal('shows a progress bar', async () => {
@@ -439,5 +458,37 @@ describe('on a terminal', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/\d+ B {2}[1-3] lines? {2}\d+ B\/s/);
     expect(stdout).toMatch(/3 lines, 3 calls with 1 key\n/);
+  });
+});
+
+describe('a line without a key: the message names the flag that finds one', () => {
+  const request = { model: 'm', messages: [] };
+  it.each([
+    [{ body: request }, [], '--request-field body derives the key from the request'],
+    [{ body: JSON.stringify(request) }, [], '--request-field body derives'],
+    [{ request: { body: request } }, [], '--request-field request.body derives'],
+    [request, [], "--request-field '$' derives"],
+    [{ req: { body: request } }, ['-r', 'body'], '--request-field req.body derives'],
+    [{ a: 1 }, [], '--request-field FIELD derives the key from a logged request'],
+    [
+      { headers: { 'idempotency-key': 'x' }, body: request },
+      [],
+      '--key-field headers.idempotency-key',
+    ],
+    [{ note: { 'a b': A } }, [], `--key-field '$["note"]["a b"]' has one`],
+  ])('%j %j', async (line, args, hint) => {
+    const run = await samekey(['audit', ...args], { input: log(JSON.stringify(line)) });
+    expectFailure(run, 4, new RegExp(`\\(line 1\\); ${hint.replace(/[$[\]]/g, '\\$&')}`));
+    // The suggestion works.
+    const [, flag, field] =
+      /(--\S+-field) (?:'(.+)'|(\S+))/.exec(run.stderr)?.filter(Boolean) ?? [];
+    if (field === 'FIELD') return;
+    const input = log(JSON.stringify(line), JSON.stringify(line));
+    expect(await audit(input, flag as string, field as string)).toMatchObject({ duplicates: 1 });
+  });
+
+  it('without a request at the field that was named, and none elsewhere', async () => {
+    const run = await samekey(['audit', '-r', 'body'], { input: log('{"a":1}') });
+    expectFailure(run, 4, /: 1 line without a request at body \(line 1\)$/);
   });
 });

@@ -96,12 +96,12 @@ describe('samekey batch', () => {
       succeeded: 2,
       failed: 0,
       batches: [
-        { state: 'created', waiting: 1 },
-        { state: 'created', succeeded: 2 },
+        { state: 'planned', waiting: 1 },
+        { state: 'sent', succeeded: 2 },
       ],
     });
     expect((await samekey(['batch', 'status', '--store', store])).stdout).toMatch(
-      /^1 request without a result, 2 with one\n {2}\S+ {2}created {3}0 of 1 with a result\n/,
+      /^1 request without a result, 2 with one\n {2}\S+ {2}planned {3}0 of 1 with a result\n/,
     );
   });
 
@@ -171,7 +171,7 @@ describe('samekey batch', () => {
       '0 results stored, 0 to send again, 1 recorded before\n',
     );
     expect((await samekey(['batch', 'status', '--store', store])).stdout).toMatch(
-      /^0 requests without a result, 1 with one, 1 with a stored error\n {2}\S+ {2}created {3}2 of 2 with a result\n$/,
+      /^0 requests without a result, 1 with one, 1 with a stored error\n {2}\S+ {2}sent {6}2 of 2 with a result\n$/,
     );
   });
 

@@ -176,7 +176,7 @@ describe('the stream', () => {
 
   it('may contain bytes that are not UTF-8', async () => {
     const input = Buffer.concat([
-      Buffer.of(0xff, 0xfe, 0, 10),
+      Buffer.of(0xff, 0, 0xfe, 10),
       Buffer.from(`${A}\n`),
       Buffer.of(0xe9),
     ]);

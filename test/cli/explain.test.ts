@@ -245,6 +245,24 @@ describe('the width of a terminal', () => {
     }
   });
 
+  itOnTerminal('says which path excludes a member, in a line of its own if need be', async () => {
+    const file = files.write(
+      'excluded.json',
+      '{"a":1,"trace_identifier":{"of":{"the":"request"}}}',
+    );
+    const args = ['explain', file, '-x', '$.trace_identifier.of.the'];
+    const env = { NO_COLOR: '1' };
+    const [narrow, wide] = [
+      await onTerminal(args, { env, columns: 40 }),
+      await onTerminal(args, { env, columns: 80 }),
+    ];
+    expect(narrow.stdout).toContain(
+      '  /trace_identifier/of/the\n    by $.trace_identifier.of.the\n',
+    );
+    expect(wide.stdout).toContain('  /trace_identifier/of/the  by $.trace_identifier.of.the\n');
+    expect(narrow.stdout).toMatch(/^ {2}ik_[\da-f]{64}$/m);
+  });
+
   itOnTerminal('shows long values around their first difference', async () => {
     const { stdout } = await onTerminal(['explain', long, longer], {
       env: { NO_COLOR: '1' },

@@ -133,7 +133,7 @@ describe('samekey key', () => {
     const { stdout } = await samekey([...args, '--json'], { input });
     expect(JSON.parse(stdout).key).toBe(expected);
     const refusing = await samekey(['key', '--big-numbers', 'error'], { input });
-    expectFailure(refusing, 4, /, or bigNumbers "digits" or "double"$/);
+    expectFailure(refusing, 4, /, or --big-numbers digits or double$/);
   });
 
   it('ignores the order of members, white space and escapes', async () => {

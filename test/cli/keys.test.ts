@@ -1,7 +1,7 @@
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { keyOfJson } from '../../src/index.js';
+import { defineIdentity, keyOfJson } from '../../src/index.js';
 import { thrownBy } from '../errors/thrown.js';
 import { expectFailure, folder, PROGRAM, ROOT, type Run, samekey } from './program.js';
 
@@ -94,7 +94,7 @@ describe('a line without a key', () => {
     ['', '[1e999]', '1, column 2', '\n1'],
     ['\n', '{"a":1,"a":2}', '2, column 8', '\n1'],
     ['\n', Buffer.from('"caf\xe9"', 'latin1'), '2, column 5', ''],
-    ['', Buffer.from('\ufeff{}'), '1, column 1', '\n'],
+    ['\n', Buffer.from('\ufeff{}'), '2, column 1', '\n'],
   ])('ends the program, naming the line: %j, %j', async (before, bad, where, after) => {
     const input = Buffer.concat([Buffer.from(before), Buffer.from(bad), Buffer.from(after)]);
     const run = await samekey(['keys'], { input });
@@ -165,5 +165,100 @@ describe('without the package piscina', () => {
       2,
       'Cannot start the threads: the package piscina is not installed, wanted npm install piscina',
     );
+  });
+});
+
+describe('rows with the number of the line', () => {
+  const input = `${ORDER}\n\n{"a":\n${TEXT}\r\n${SAME_ORDER}`;
+  const rowsIn = (text: string) =>
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((row) => JSON.parse(row));
+
+  it('--tsv: the number, a tab and the key', async () => {
+    const { code, stdout } = await samekey(['keys', '--tsv', '--skip-invalid'], { input });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: `1\t${KEY}\n4\t${KEY_OF_TEXT}\n5\t${KEY}\n`,
+    });
+  });
+
+  it('--json: the key, and the identity that makes it again', async () => {
+    const { code, stdout } = await samekey(['keys', '--json', '--skip-invalid'], { input });
+    const identity = { bigNumbers: 'digits' };
+    expect(code).toBe(0);
+    expect(rowsIn(stdout)).toEqual([
+      { line: 1, key: KEY, identity },
+      {
+        line: 3,
+        error: {
+          code: 'SAMEKEY_BAD_JSON',
+          message: `Cannot make a key of line 3, column 6: ${faultOf('{"a":')}`,
+        },
+      },
+      { line: 4, key: KEY_OF_TEXT, identity },
+      { line: 5, key: KEY, identity },
+    ]);
+  });
+
+  it.each([
+    [['-x', 'trace_id', '-s', 'prod', '-s', 'checkout']],
+    [['-i', '$.items[*].sku', '--bits', '128', '--ref', 'items', '--big-numbers', 'error']],
+    [['--preset', 'volatile']],
+  ])('--json: defineIdentity makes the same key of the identity of %j', async (args) => {
+    const { stdout } = await samekey(['keys', '--json', ...args], { input: ORDER });
+    const [{ key, identity, hmac }] = rowsIn(stdout);
+    expect(hmac).toBeUndefined();
+    expect(keyOfJson(ORDER, defineIdentity(identity))).toBe(key);
+    expect(key).not.toBe(KEY);
+  });
+
+  it('--json: a secret is not printed, and is needed for the same key', async () => {
+    const env = { CHECKOUT_SECRET: 'correct horse' };
+    const args = ['keys', '--json', '--secret-env', 'CHECKOUT_SECRET'];
+    const { stdout } = await samekey(args, { env, input: ORDER });
+    expect(stdout).not.toContain('horse');
+    const [{ key, identity, hmac }] = rowsIn(stdout);
+    expect(hmac).toBe(true);
+    expect(keyOfJson(ORDER, { ...identity, secret: 'correct horse' })).toBe(key);
+  });
+
+  it('--json and --tsv are the same with threads', async () => {
+    const many = Array.from({ length: 25_000 }, (_, i) =>
+      i % 5000 === 77 ? '' : JSON.stringify({ text: 'x'.repeat(i % 1500), i }),
+    ).join('\n');
+    for (const form of ['--json', '--tsv']) {
+      const [one, three] = await Promise.all(
+        ['1', '3'].map((count) => samekey(['keys', form, '-t', count], { input: many })),
+      );
+      expect(one?.stdout.split('\n')).toHaveLength(24_996);
+      expect(three?.stdout === one?.stdout).toBe(true);
+    }
+  });
+
+  it('--uuid: the UUID that samekey key prints', async () => {
+    const { stdout } = await samekey(['key', '--uuid', 'url', '-x', 'trace_id'], { input: ORDER });
+    const uuid = stdout.trim();
+    const args = ['keys', '--uuid', 'url', '-x', 'trace_id', '--skip-invalid'];
+    const run = await samekey(args, { input });
+    expect(run.code).toBe(0);
+    expect(run.stdout.split('\n')).toEqual([uuid, '', '', expect.any(String), uuid, '']);
+    expect(rowsIn((await samekey([...args, '--json'], { input: ORDER })).stdout)).toEqual([
+      {
+        line: 1,
+        uuid,
+        namespace: '6ba7b811-9dad-11d1-80b4-00c04fd430c8',
+        identity: { exclude: ['trace_id'], bigNumbers: 'digits' },
+      },
+    ]);
+    expect((await samekey([...args, '--tsv'], { input: ORDER })).stdout).toBe(`1\t${uuid}\n`);
+  });
+
+  it('--uuid: the first invalid line ends the program', async () => {
+    const run = await samekey(['keys', '--uuid', 'dns'], { input: '1\n[1 2]\n3' });
+    expect(run.code).toBe(4);
+    expect(run.stdout).toMatch(/^[\da-f-]{36}\n$/);
+    expect(run.stderr).toContain('line 2, column 4');
   });
 });

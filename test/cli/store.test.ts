@@ -1,20 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
-import { createPool } from 'mysql2/promise';
-import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { lmdbStore } from '../../src/store/lmdb.js';
-import { mysqlStore } from '../../src/store/mysql.js';
-import { postgresStore, schemaOf } from '../../src/store/postgres.js';
-import { redisStore } from '../../src/store/redis.js';
-import type { Store } from '../../src/store/store.js';
-import { hasMariadb, startMariadb } from '../servers/mariadb.js';
-import { hasPostgres, startPostgres } from '../servers/postgres.js';
-import { describeWith } from '../servers/process.js';
-import { hasRedis, startRedis } from '../servers/redis.js';
+import { schemaOf as mysqlSchema } from '../../src/store/mysql.js';
+import { schemaOf as postgresSchema } from '../../src/store/postgres.js';
+import { schemaOf as sqliteSchema } from '../../src/store/sqlite.js';
+import { describeWith, freePort } from '../servers/process.js';
 import { expectFailure, folder, PROGRAM, samekey } from './program.js';
+import { AWS_QUIET, CLI_STORES, type CliStore } from './stores.js';
 
 const DONE = 'ik_ba7816bf8f01cfea414140de5dae2223';
 const BINARY = 'ik_00000000000000000000000000000001';
@@ -22,78 +13,11 @@ const RUNNING = 'ik_00000000000000000000000000000002';
 const CRASHED = 'ik_00000000000000000000000000000003';
 const NONE = 'ik_00000000000000000000000000000004';
 
-interface TestStore {
-  readonly address: readonly string[];
-  readonly store: Store;
-  end(): Promise<void>;
-}
-
-const STORES: Record<string, [boolean, string, () => Promise<TestStore>]> = {
-  Redis: [
-    hasRedis,
-    'redis-server',
-    async () => {
-      const server = await startRedis();
-      const client = new Redis(server.url);
-      const store = redisStore({ client, prefix: 'p:' });
-      const end = async () => {
-        client.disconnect();
-        await server.stop();
-      };
-      return { address: ['--store', server.url, '--prefix', 'p:'], store, end };
-    },
-  ],
-  PostgreSQL: [
-    hasPostgres,
-    'PostgreSQL',
-    async () => {
-      const server = await startPostgres();
-      const pool = new pg.Pool({ connectionString: server.url });
-      pool.on('error', () => {});
-      // Creates the table as the documentation says.
-      await pool.query((await samekey(['store', 'sql', '--table', 'calls'])).stdout);
-      const store = postgresStore({ pool, table: 'calls' });
-      const end = async () => {
-        await pool.end();
-        await server.stop();
-      };
-      return { address: ['--store', server.url, '--table', 'calls'], store, end };
-    },
-  ],
-  MySQL: [
-    hasMariadb,
-    'MariaDB',
-    async () => {
-      const server = await startMariadb();
-      const pool = createPool(server.url);
-      const store = mysqlStore({ pool, table: 'calls' });
-      await store.migrate();
-      const end = async () => {
-        await pool.end();
-        await server.stop();
-      };
-      return { address: ['--store', server.url, '--table', 'calls'], store, end };
-    },
-  ],
-  LMDB: [
-    true,
-    'lmdb',
-    async () => {
-      const path = mkdtempSync(join(tmpdir(), 'samekey-'));
-      const store = lmdbStore({ path });
-      const end = async () => {
-        await store.close();
-        rmSync(path, { recursive: true, force: true });
-      };
-      return { address: ['--store', `lmdb:${path}`], store, end };
-    },
-  ],
-};
-
-for (const [name, [isThere, tool, open]] of Object.entries(STORES)) {
+for (const { name, isThere, tool, open } of CLI_STORES) {
   describeWith(tool, isThere, `samekey store on ${name}`, () => {
-    let place: TestStore;
-    const run = (...args: string[]) => samekey(['store', ...args, ...place.address]);
+    let place: CliStore;
+    const run = (...args: string[]) =>
+      samekey(['store', ...args, ...place.address], { env: place.env });
 
     beforeAll(async () => {
       place = await open();
@@ -171,14 +95,14 @@ for (const [name, [isThere, tool, open]] of Object.entries(STORES)) {
   });
 }
 
-it('prints the SQL of the table of the PostgreSQL store', async () => {
-  const { stdout } = await samekey(['store', 'sql']);
-  expect(stdout).toBe(schemaOf());
-  expectFailure(
-    await samekey(['store', 'sql', '--table', 'a;b']),
-    2,
-    /^Cannot make a PostgreSQL store: table is "a;b", wanted letters/,
-  );
+it.each([
+  [[], postgresSchema(), /^--table is "a;b", wanted letters/],
+  [['--dialect', 'postgres'], postgresSchema(), /^--table is "a;b", wanted letters/],
+  [['--dialect', 'mysql'], mysqlSchema(), /^--table is "a;b", wanted letters/],
+  [['--dialect', 'sqlite'], sqliteSchema(), /^--table is "a;b", wanted letters/],
+])('prints the SQL of the table of a store: %j', async (args, sql, message) => {
+  expect(await samekey(['store', 'sql', ...args])).toEqual({ code: 0, stdout: sql, stderr: '' });
+  expectFailure(await samekey(['store', 'sql', ...args, '--table', 'a;b']), 2, message);
 });
 
 it.each([
@@ -189,7 +113,11 @@ it.each([
     2,
     /^Cannot open the store "mongo:\/\/there\/db": wanted redis:/,
   ],
-  [['ls', '--store', 'lmdb:/no/such/folder'], 3, 'lmdb:/no/such/folder: cannot be read (ENOENT)'],
+  [
+    ['ls', '--store', 'lmdb:/no/such/folder'],
+    3,
+    /^lmdb:\/no\/such\/folder: cannot be read \(ENOENT\): there is no store, wanted one that/,
+  ],
   [
     ['ls', '--store', 'redis://me:secret@127.0.0.1:1'],
     3,
@@ -221,6 +149,24 @@ it.each([
     /^mysql:\/\/127.0.0.1:1\/db: cannot be opened \(.*ECONNREFUSED/,
   ],
   [
+    ['ls', '--store', 'sqlite:/no/such/file.db'],
+    3,
+    /^sqlite:\/no\/such\/file\.db: cannot be read \(ENOENT\): there is no store/,
+  ],
+  [
+    ['ls', '--store', `sqlite:${import.meta.filename}`],
+    3,
+    /^sqlite:.*: cannot be opened \(.*is not a database/,
+  ],
+  [
+    ['ls', '--store', 'upstash:https://me:secret@127.0.0.1:1'],
+    2,
+    'Cannot open the store "upstash:https://127.0.0.1:1": the variable UPSTASH_REDIS_REST_TOKEN is not set, wanted its token',
+  ],
+  [['ls', '--store', 'upstash:there'], 2, /^Cannot open the store .*wanted redis:/],
+  [['ls', '--store', 'dynamodb:'], 2, /^Cannot open the store "dynamodb:": it names no table/],
+  [['sql', '--dialect', 'oracle'], 2, /'oracle' is invalid.*postgres, mysql, sqlite/],
+  [
     ['ls', '--limit', '0', '--store', 'lmdb:x'],
     2,
     'Cannot list 0 records: wanted a whole number from 1',
@@ -229,6 +175,34 @@ it.each([
 ] as const)('reports in one line what is wrong with %j', async (args, code, message) => {
   const run = await samekey(['store', ...args]);
   expectFailure(run, code, message);
+  expect(run.stderr).not.toContain('secret');
+});
+
+it.each([
+  [
+    'Upstash',
+    (port: number) => `upstash:http://127.0.0.1:${port}`,
+    { UPSTASH_REDIS_REST_TOKEN: 'secret' },
+    /^upstash:http:\/\/127\.0\.0\.1:\d+: cannot be opened \(.*ECONNREFUSED/,
+  ],
+  [
+    'DynamoDB',
+    () => 'dynamodb:calls',
+    { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' },
+    /^dynamodb:calls: cannot be opened \(.*ECONNREFUSED/,
+  ],
+  [
+    'DynamoDB without a region',
+    () => 'dynamodb:calls',
+    { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' },
+    /^dynamodb:calls: cannot be opened \(Region is missing/,
+  ],
+] as const)('names a server that is down, and no secret: %s', async (_, address, env, message) => {
+  const port = await freePort();
+  const run = await samekey(['store', 'ls', '--store', address(port)], {
+    env: { ...AWS_QUIET, ...env, AWS_ENDPOINT_URL_DYNAMODB: `http://127.0.0.1:${port}` },
+  });
+  expectFailure(run, 3, message);
   expect(run.stderr).not.toContain('secret');
 });
 
@@ -244,10 +218,15 @@ it('names a missing package', async () => {
     ['redis://127.0.0.1:1', 'redis or ioredis'],
     ['postgres://127.0.0.1:1/db', 'pg'],
     ['mysql://127.0.0.1:1/db', 'mysql2'],
+    ['upstash:https://127.0.0.1:1', '@upstash/redis'],
+    ['dynamodb:calls', '@aws-sdk/client-dynamodb'],
     [`lmdb:${path}`, 'lmdb'],
   ] as const) {
     expectFailure(
-      await samekey(['store', 'ls', '--store', address], { program }),
+      await samekey(['store', 'ls', '--store', address], {
+        program,
+        env: { UPSTASH_REDIS_REST_TOKEN: 'token' },
+      }),
       2,
       `Cannot open the store: the package ${names} is not installed, wanted npm install ${names.split(' ')[0]}`,
     );

@@ -10,6 +10,7 @@ interface Row {
   readonly fetch?: Count;
   readonly server?: Count;
   readonly once?: Count;
+  readonly sqlite?: Count;
 }
 interface Count {
   readonly passed: number;
@@ -37,13 +38,14 @@ it.each(readResults().rows)(
     expect(row.passed).toBe(row.total);
     // Every file of vectors has more.
     expect(row.total).toBeGreaterThan(100);
-    for (const count of [row.fetch, row.server, row.once]) expect(count?.passed).toBe(count?.total);
+    for (const count of [row.fetch, row.server, row.once, row.sqlite])
+      expect(count?.passed).toBe(count?.total);
   },
 );
 
 it('requests are sent on every runtime, and served on every runtime with a Web-standard server', () => {
   const { rows } = readResults();
-  const having = (part: 'fetch' | 'server' | 'once') =>
+  const having = (part: 'fetch' | 'server' | 'once' | 'sqlite') =>
     rows.filter((row) => (row[part]?.total ?? 0) > 5).map(({ name }) => name.split(',')[0]);
   expect(having('fetch')).toEqual([
     ...['Node 20', 'Node 22', 'Node 24', 'Node 26', 'Bun', 'Deno', 'workerd', 'Edge Runtime'],
@@ -52,4 +54,5 @@ it('requests are sent on every runtime, and served on every runtime with a Web-s
   expect(having('server')).toEqual(['Bun', 'Deno', 'workerd']);
   // On these platforms the work of a request ends with it.
   expect(having('once')).toEqual(['workerd']);
+  expect(having('sqlite')).toEqual(['Node 22', 'Node 24', 'Node 26', 'Bun', 'Deno', 'workerd']);
 });

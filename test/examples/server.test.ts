@@ -16,6 +16,20 @@ describe('examples of servers', () => {
     ]);
   });
 
+  it('nestjs/orders.mjs: billed once', async () => {
+    expect(await linesOf('nestjs/orders')).toEqual([
+      'without samekey: billed 60 EUR, the client was told of order 2 and 3',
+      'with samekey: billed 20 EUR, the client was told of order 1 and 1',
+    ]);
+  });
+
+  it('mcp/payments.mjs: billed once, though the agent pays three times in other words', async () => {
+    expect(await linesOf('mcp/payments')).toEqual([
+      'without samekey: billed 60 EUR, the agent was told of receipt 2 and receipt 3',
+      'with samekey: billed 20 EUR, the agent was told of receipt 1 and receipt 1',
+    ]);
+  });
+
   it('hono-worker/local.mjs: the same, without a platform', async () => {
     expect(await linesOf('hono-worker/local')).toEqual([
       'without samekey: the handler ran 3 times',

@@ -1,12 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { defineIdentity, explain } from '../../src/index.js';
-import { parsePath, type Segment, type Selector } from '../../src/json/path.js';
+import { parsePath, type Segment, type Selector, type Slice } from '../../src/json/path.js';
 import { expectThrown } from '../errors/thrown.js';
 
 /** Segments in short: `.a[0]` for children, `..a` for descendants, lists with commas. */
 function show(segments: readonly Segment[]): string {
   const one = (selector: Selector) =>
-    selector === 'any' ? '*' : JSON.stringify('name' in selector ? selector.name : selector.index);
+    selector === 'any'
+      ? '*'
+      : 'name' in selector
+        ? JSON.stringify(selector.name)
+        : isIndex(selector)
+          ? String(selector.start)
+          : `${selector.start ?? ''}:${selector.end ?? ''}:${selector.step}`;
+  // An index is a slice of one element.
+  const isIndex = ({ start, end, step }: Slice) =>
+    step === 1 && start !== undefined && end === (start === -1 ? undefined : start + 1);
   return segments
     .map(({ descendant, selectors }) => `${descendant ? '..' : ''}[${selectors.map(one)}]`)
     .join('');
@@ -14,7 +23,7 @@ function show(segments: readonly Segment[]): string {
 
 describe('a path', () => {
   it.each([
-    // RFC 9535 §1.5 and §2: the examples without filters and slices.
+    // RFC 9535 §1.5 and §2: the examples without filters.
     ['$', ''],
     ['$.store.book[*].author', '["store"]["book"][*]["author"]'],
     ['$..author', '..["author"]'],
@@ -34,6 +43,25 @@ describe('a path', () => {
     ['$..[*]', '..[*]'],
     ["$['a','b']", '["a","b"]'],
     ['$..["a", \'b\', 0, *]', '..["a","b",0,*]'],
+    // §2.3.3.3 and §2.3.4.3: the tables of indexes and slices.
+    ['$[1]', '[1]'],
+    ['$[-2]', '[-2]'],
+    ['$..book[-1]', '..["book"][-1]'],
+    ['$..book[0,1]', '..["book"][0,1]'],
+    ['$..book[:2]', '..["book"][:2:1]'],
+    ['$[1:3]', '[1:3:1]'],
+    ['$[5:]', '[5::1]'],
+    ['$[1:5:2]', '[1:5:2]'],
+    ['$[5:1:-2]', '[5:1:-2]'],
+    ['$[::-1]', '[::-1]'],
+    ['$[:]', '[::1]'],
+    ['$[::]', '[::1]'],
+    ['$[::2]', '[::2]'],
+    ['$[1:2:0]', '[1:2:0]'],
+    ['$.messages[:-1]', '["messages"][:-1:1]'],
+    ['$[ 1\t:\n-3\r: 2 , -1 ]', '[1:-3:2,-1]'],
+    ['$[0:1,"a",*]', '[0,"a",*]'],
+    ['$[-9007199254740991:9007199254740991:-1]', '[-9007199254740991:9007199254740991:-1]'],
     // §2.1.1: blanks between segments and inside brackets.
     ['$ .a', '["a"]'],
     ['$\n\t .a\r\n[ 0 ]', '["a"][0]'],
@@ -115,11 +143,24 @@ describe('a path', () => {
     [`$["\\udc00\\ud800"]`, 2],
     ['$["a\nb"]', 2],
     ['$["\0"]', 2],
-    ['$[-1]', 2, /negative indexes are not supported/],
-    ['$[-0]', 2, /negative indexes are not supported/],
-    ['$[0:2]', 3, /slices are not supported/],
-    ['$[:]', 2, /slices are not supported/],
-    ['$[::2]', 2, /slices are not supported/],
+    ['$[-0]', 2],
+    ['$[-]', 2],
+    ['$[--1]', 2],
+    ['$[- 1]', 2],
+    ['$[-01]', 2],
+    ['$[-1.0]', 4],
+    ['$[-9007199254740992]', 2, /at most 53 bits/],
+    ['$[0:9007199254740992]', 4, /at most 53 bits/],
+    ['$[0:-0]', 4],
+    ['$[0:01]', 5],
+    ['$[0:1:2:3]', 7],
+    ['$[0:a]', 4],
+    ['$[:', 3],
+    ['$[0:', 4],
+    ['$[0:1', 5],
+    ['$[1 2:3]', 4],
+    ['$.[0:1]', 2],
+    ['$:1', 1],
     ['$[?@.a]', 2, /filters are not supported/],
     ['$[?(@.a == 1)]', 2, /filters are not supported/],
     ['$..book[?@.price < 10]', 8, /filters are not supported/],

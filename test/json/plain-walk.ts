@@ -25,18 +25,27 @@ export const instances = new WeakMap<object, 'members' | { refused: string }>();
 
 interface Step {
   readonly deep: boolean;
-  readonly key: string | number;
+  /** A name, `*`, or the indexes that an index or a slice selects in an array of a length. */
+  readonly key: string | ((length: number) => readonly number[]);
 }
 /** How many steps of a path are done. More than one number, because `..` may stand still. */
 type Progress = readonly number[];
 
-/** A path of names, indexes, `*` and `..`. */
+/** A path of names, indexes, slices, `*` and `..`. */
 function stepsOf(path: string): Step[] {
-  const steps = path.matchAll(/(\.\.?)?(?:(\w+|\*)|\[(\d+|\*)\])/g);
-  return [...steps].map(([, dots, name, index]) => ({
+  const steps = path.matchAll(/(\.\.?)?(?:(\w+|\*)|\[([-\d:]+|\*)\])/g);
+  return [...steps].map(([, dots, name, elements]) => ({
     deep: dots === '..',
-    key: name ?? (index === '*' ? '*' : Number(index)),
+    key: name ?? (elements === '*' ? '*' : (length) => elementsOf(elements as string, length)),
   }));
+}
+
+/** The indexes of an array as JavaScript's own `at` and `slice` select them. */
+function elementsOf(text: string, length: number): readonly number[] {
+  const indexes = Array.from({ length }, (_, i) => i);
+  const [start, end, step = 1] = text.split(':').map((part) => (part ? Number(part) : undefined));
+  if (!text.includes(':')) return indexes.filter((i) => i === indexes.at(start as number));
+  return indexes.slice(start, end).filter((_, i) => i % step === 0);
 }
 
 const ROLES = ['exclude', 'include', 'refs'] as const;
@@ -149,7 +158,7 @@ class Walk {
     return { progress, isInside: isInside || this.#matches({ progress, isInside }, 'include') };
   }
 
-  #below(place: Place, key: string | number): Place {
+  #below(place: Place, key: string | number, length = 0): Place {
     if (this.#rules.length === 0) return place;
     const { progress, isInside } = place;
     const next = progress.map((done, i) => {
@@ -157,7 +166,10 @@ class Walk {
       return done.flatMap((count) => {
         const step = steps[count];
         if (step === undefined) return [];
-        const goes = step.key === '*' || step.key === key;
+        const goes =
+          step.key === '*' ||
+          step.key === key ||
+          (typeof step.key === 'function' && step.key(length).includes(key as number));
         return [...(step.deep ? [count] : []), ...(goes ? [count + 1] : [])];
       });
     });
@@ -214,7 +226,7 @@ class Walk {
     for (let i = 0; i < length; i++) {
       this.#tokens.push(i);
       const element = resolved(array[i], i);
-      const next = this.#below(place, i);
+      const next = this.#below(place, i, length);
       if (!this.#isLeftOut(next, element)) elements.push(this.#placed(element, inside, next));
       this.#tokens.pop();
     }

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { explain, keyOf, type SamekeyError } from '../../src/index.js';
+import {
+  createConversation,
+  explain,
+  keyOf,
+  keyOfJson,
+  keysOf,
+  keysOfJson,
+  type SamekeyError,
+} from '../../src/index.js';
 import { deep } from '../depth.js';
 import { CANONICALIZERS, under } from '../engine/engines.js';
 import { referenceJson } from './reference-json.js';
@@ -13,7 +21,7 @@ import { referenceJson } from './reference-json.js';
 const RUNS = deep(500, 1500);
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
-type Selector = { name: string } | { index: number } | '*';
+type Selector = { name: string } | { index: number } | { slice: string } | '*';
 interface Segment {
   readonly descendant: boolean;
   readonly selectors: readonly Selector[];
@@ -42,9 +50,31 @@ function withDescendants(node: Node): Node[] {
   return [node, ...childrenOf(node).flatMap(withDescendants)];
 }
 
-function matches(selector: Selector, key: string | number): boolean {
+/** RFC 9535 §2.3.4.2.2: the loop over the indexes, as the pseudocode has it. */
+function indexesIn(slice: string, length: number): number[] {
+  const [start, end, by] = slice.split(':').map((part) => (part === '' ? undefined : Number(part)));
+  const step = by ?? 1;
+  const normalize = (i: number) => (i >= 0 ? i : length + i);
+  const from = normalize(start ?? (step >= 0 ? 0 : length - 1));
+  const to = normalize(end ?? (step >= 0 ? length : -length - 1));
+  const indexes: number[] = [];
+  if (step > 0) {
+    const [lower, upper] = [Math.min(Math.max(from, 0), length), Math.min(Math.max(to, 0), length)];
+    for (let i = lower; i < upper; i += step) indexes.push(i);
+  } else if (step < 0) {
+    const upper = Math.min(Math.max(from, -1), length - 1);
+    const lower = Math.min(Math.max(to, -1), length - 1);
+    for (let i = upper; lower < i; i += step) indexes.push(i);
+  }
+  return indexes;
+}
+
+function matches(selector: Selector, key: string | number, length: number): boolean {
   if (selector === '*') return true;
-  return 'name' in selector ? selector.name === key : selector.index === key;
+  if ('name' in selector) return selector.name === key;
+  if (typeof key !== 'number') return false;
+  if ('slice' in selector) return indexesIn(selector.slice, length).includes(key);
+  return (selector.index < 0 ? length + selector.index : selector.index) === key;
 }
 
 /** The nodes that segments select, one segment after the other (§2.1.2). */
@@ -52,9 +82,12 @@ function evaluate(root: Json, path: Path): Node[] {
   let nodes: Node[] = [{ place: '', value: root }];
   for (const { descendant, selectors } of path) {
     const parents = descendant ? nodes.flatMap(withDescendants) : nodes;
-    nodes = parents.flatMap((parent) =>
-      childrenOf(parent).filter(({ key }) => selectors.some((each) => matches(each, key))),
-    );
+    nodes = parents.flatMap((parent) => {
+      const children = childrenOf(parent);
+      return children.filter(({ key }) =>
+        selectors.some((each) => matches(each, key, children.length)),
+      );
+    });
   }
   return nodes;
 }
@@ -126,9 +159,17 @@ const root = fc.oneof(
   { weight: 1, arbitrary: tree },
 ) as fc.Arbitrary<Json>;
 
+const bound = fc.option(fc.integer({ min: -6, max: 6 }), { nil: undefined });
+
 const selector: fc.Arbitrary<Selector> = fc.oneof(
   { weight: 5, arbitrary: name.map((each) => ({ name: each })) },
-  { weight: 2, arbitrary: fc.nat({ max: 3 }).map((index) => ({ index })) },
+  { weight: 2, arbitrary: fc.integer({ min: -4, max: 3 }).map((index) => ({ index })) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(bound, bound, fc.option(fc.integer({ min: -3, max: 3 }), { nil: undefined }))
+      .map(([start, end, step]) => ({ slice: `${start ?? ''}:${end ?? ''}:${step ?? ''}` })),
+  },
   { weight: 2, arbitrary: fc.constant<Selector>('*') },
 );
 
@@ -156,6 +197,7 @@ function spell(segments: Path, seed: number): string {
       const list = selectors.map((each) => {
         if (each === '*') return '*';
         if ('index' in each) return String(each.index);
+        if ('slice' in each) return (seed >> i) & 4 ? each.slice : each.slice.replace(/:$/, '');
         return (seed >> i) & 2 ? JSON.stringify(each.name) : `'${each.name.replace("'", "\\'")}'`;
       });
       return `${dots}[${list.join(', ')}]`;
@@ -201,6 +243,7 @@ describe.each(CANONICALIZERS)('on %s', (engine) => {
             expect(explain(value, identity).canonical).toBe(canonical);
             const hex = createHash('sha256').update(canonical).digest('hex');
             expect(keyOf(value, identity)).toBe(`ik_${hex}`);
+            expect(keyOfJson(JSON.stringify(value), identity)).toBe(`ik_${hex}`);
           });
         },
       ),
@@ -208,5 +251,119 @@ describe.each(CANONICALIZERS)('on %s', (engine) => {
     );
     // The property says little if the paths never hit.
     expect(found).toBeGreaterThan(RUNS / 3);
+  });
+});
+
+describe('indexes and slices', () => {
+  const letters = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+  const kept = (paths: string[]) => JSON.parse(explain(letters, { include: paths }).canonical);
+
+  it.each([
+    // RFC 9535 §2.3.3.3, table 6, and §2.3.4.3, table 9. Here the elements keep their order.
+    ['$[1]', 'b'],
+    ['$[-2]', 'f'],
+    ['$[1:3]', 'bc'],
+    ['$[5:]', 'fg'],
+    ['$[1:5:2]', 'bd'],
+    ['$[5:1:-2]', 'df'],
+    ['$[::-1]', 'abcdefg'],
+    ['$[:-1]', 'abcdef'],
+    ['$[-1:]', 'g'],
+    ['$[-3:-1]', 'ef'],
+    ['$[::3]', 'adg'],
+    ['$[::-3]', 'adg'],
+    ['$[1::-1]', 'ab'],
+    ['$[:4:-1]', 'fg'],
+    ['$[-100:2]', 'ab'],
+    ['$[5:100]', 'fg'],
+    ['$[100:-100:-2]', 'aceg'],
+    ['$[0,-1]', 'ag'],
+    ['$[:2,-2:,3]', 'abdfg'],
+  ])('%s includes %s', (path, expected) => {
+    expect(kept([path])).toEqual([...expected]);
+    expect(JSON.parse(explain(letters, { exclude: [path] }).canonical)).toEqual(
+      letters.filter((letter) => !expected.includes(letter)),
+    );
+  });
+
+  it.each([
+    '$[7]',
+    '$[-8]',
+    '$[3:3]',
+    '$[3:1]',
+    '$[1:3:-1]',
+    '$[::0]',
+    '$[1:5:0]',
+    '$[:-7]',
+    '$[7:]',
+  ])('%s selects nothing of seven elements', (path) => {
+    expect(JSON.parse(explain(letters, { exclude: [path] }).canonical)).toEqual(letters);
+    expect(() => kept([path])).toThrow('no include path matches');
+  });
+
+  it('of an object select nothing', () => {
+    const object = { 0: 'a', '-1': 'b', length: 1 };
+    for (const path of ['$[0]', '$[-1]', '$[:]', '$[0:9]']) {
+      expect(explain(object, { exclude: [path] }).excluded).toEqual([]);
+    }
+  });
+
+  it('say which path excludes an element', () => {
+    const request = { messages: ['a', 'b', 'c'] };
+    expect(explain(request, { exclude: ['$.messages[:-1]'] })).toMatchObject({
+      canonical: '{"messages":["c"]}',
+      excluded: [
+        { path: '/messages/0', by: '$.messages[:-1]' },
+        { path: '/messages/1', by: '$.messages[:-1]' },
+      ],
+    });
+  });
+
+  it('make the same key of a value and of its text, by every engine', () => {
+    const text = JSON.stringify({
+      messages: letters.map((content) => ({ role: 'user', content })),
+    });
+    const identities = [
+      { include: ['$.messages[:-1]'] },
+      { exclude: ['$.messages[-1]', '$.messages[::2].role'] },
+      { refs: ['$.messages[-1].content'], exclude: ['$..[1:3]'] },
+    ];
+    for (const identity of identities) {
+      const expected = keyOf(JSON.parse(text), identity);
+      for (const engine of CANONICALIZERS) {
+        under(engine, () => {
+          expect(keyOf(JSON.parse(text), identity)).toBe(expected);
+          expect(keyOfJson(text, identity)).toBe(expected);
+          expect(keyOfJson(Buffer.from(text), identity)).toBe(expected);
+          expect(keysOf([JSON.parse(text)], identity)).toEqual([expected]);
+          expect(keysOfJson([text], identity)).toEqual([expected]);
+        });
+      }
+    }
+  });
+
+  it('report the same faults of a text as other paths', () => {
+    const identity = { exclude: ['$[-1]'] };
+    expect(() => keyOfJson('[1,2', identity)).toThrow('found the end, wanted "," or "]"');
+    expect(() => keyOfJson('[{"a":1,"a":2},3]', identity)).toThrow('found the name "a" again');
+    expect(() => keyOfJson('[9007199254740993,3]', identity)).toThrow('wanted at most 2^53 - 1');
+    expect(keyOfJson('[9007199254740993,3]', { ...identity, bigNumbers: 'digits' })).not.toBe(
+      keyOfJson('[9007199254740992,3]', { ...identity, bigNumbers: 'digits' }),
+    );
+  });
+
+  it('that count from the end are refused for the list of a conversation, which grows', () => {
+    const request = { messages: ['a', 'b', ['c', 'd']] };
+    for (const path of ['$.messages[-1]', '$.messages[:-1]', '$.messages[::-2]', '$..[-1]']) {
+      expect(() => createConversation(request, { exclude: [path] })).toThrow(
+        'the identity has a path that counts from the end of "messages", which moves',
+      );
+    }
+    for (const path of ['$.messages[1:]', '$.messages[::2]', '$.messages[*][-1]', '$.tools[-1]']) {
+      const conversation = createConversation(request, { exclude: [path] });
+      conversation.append('e', ['f', 'g']);
+      const messages = [...request.messages, 'e', ['f', 'g']];
+      expect(conversation.key).toBe(keyOf({ messages }, { exclude: [path] }));
+    }
   });
 });

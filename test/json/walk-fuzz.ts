@@ -31,6 +31,8 @@ const OPTIONS: readonly Rules['options'][] = [
   { include: ['$.*'], exclude: ['$.items[0]', '$..type'], bits: 128 },
   { include: ['$..*'], exclude: ['$.*.id'], secret: 'a secret' },
   { include: ['$.nothing'] },
+  { exclude: ['$[-1]', '$..[-2]'] },
+  { include: ['$..[:-1]', '$.role', '$[1:3]'], exclude: ['$.items[::2]', '$..[-3:-1]'] },
   { refs: ['$.content', '$..items', '$[1]'] },
   { refs: ['$.*'], exclude: ['$..a'], include: ['$'] },
   { scope: 'tenant' },

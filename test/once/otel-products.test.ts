@@ -1,11 +1,13 @@
 import { once as eventOf } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { Post as PostRoute } from '@nestjs/common';
 import { context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { simulateReadableStream } from 'ai';
 import express from 'express';
 import { fastify } from 'fastify';
 import { Hono } from 'hono';
+import Koa from 'koa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CallParams, idempotencyMiddleware } from '../../src/ai-sdk/ai-sdk.js';
 import { createBatch, planBatch } from '../../src/batch/batch.js';
@@ -15,8 +17,11 @@ import { createOnce, richCodec } from '../../src/once/index.js';
 import { expressIdempotency } from '../../src/server/express.js';
 import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
+import { koaIdempotency } from '../../src/server/koa.js';
+import { IdempotencyModule, Idempotent } from '../../src/server/nestjs.js';
 import { idempotent } from '../../src/server/web.js';
 import { memoryStore } from '../../src/store/memory.js';
+import { type AdapterName, controller, nestApplication } from '../server/nest.js';
 import { telemetryInMemory } from './telemetry-in-memory.js';
 
 beforeAll(() => {
@@ -39,6 +44,29 @@ interface Server {
   readonly post: Post;
   readonly end?: () => Promise<unknown>;
 }
+
+/** A module of Nest is observed by a middleware before it. */
+const onNest =
+  (adapter: AdapterName) =>
+  async ({ onEvent, observe }: ReturnType<typeof telemetryInMemory>): Promise<Server> => {
+    class Orders {
+      create() {
+        return {};
+      }
+    }
+    const imports = [IdempotencyModule.forRoot({ store: memoryStore(), onEvent })];
+    const root = controller(Orders, { create: [[PostRoute('orders')]] }, Idempotent());
+    const app = await nestApplication(adapter, { imports, controllers: [root] }, (each) =>
+      each.use(
+        observe(function request(_request: never, _response: never, next: () => void) {
+          next();
+        }),
+      ),
+    );
+    await app.listen(0, '127.0.0.1');
+    const url = `${await app.getUrl()}/orders?a=1`;
+    return { post: () => fetch(url, order), end: () => app.close() };
+  };
 
 const SERVERS: Record<string, (seen: ReturnType<typeof telemetryInMemory>) => Promise<Server>> = {
   async 'samekey/server'({ onEvent, observe }) {
@@ -63,6 +91,21 @@ const SERVERS: Record<string, (seen: ReturnType<typeof telemetryInMemory>) => Pr
     const end = () => new Promise((resolve) => server.close(resolve));
     return { post: () => fetch(url, order), end };
   },
+  async 'samekey/koa'({ onEvent, observe }) {
+    const app = new Koa();
+    app.use(observe(koaIdempotency({ store: memoryStore(), onEvent })));
+    app.use((ctx) => {
+      ctx.status = 201;
+      ctx.body = {};
+    });
+    const server = app.listen(0);
+    await eventOf(server, 'listening');
+    const url = `http://localhost:${(server.address() as AddressInfo).port}/orders?a=1`;
+    const end = () => new Promise((resolve) => server.close(resolve));
+    return { post: () => fetch(url, order), end };
+  },
+  'samekey/nestjs on Express': onNest('Express'),
+  'samekey/nestjs on Fastify': onNest('Fastify'),
   async 'samekey/fastify'({ onEvent, observe }) {
     const app = fastify();
     await app.register(observe(fastifyIdempotency({ store: memoryStore(), onEvent })));

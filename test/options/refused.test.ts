@@ -9,6 +9,7 @@ import {
 } from '../../src/batch/batch.js';
 import { priceTable } from '../../src/cost/cost.js';
 import { idempotentFetch, retryBudget, withRetry } from '../../src/fetch/fetch.js';
+import { idempotentTools } from '../../src/mcp/mcp.js';
 import { createOnce, idempotency, onceTool } from '../../src/once/index.js';
 import type { OptionSpec, OptionSpecs } from '../../src/options/spec.js';
 import { createPool } from '../../src/pool/pool.js';
@@ -16,6 +17,7 @@ import { expressIdempotency } from '../../src/server/express.js';
 import { fastifyIdempotency } from '../../src/server/fastify.js';
 import { honoIdempotency } from '../../src/server/hono.js';
 import { koaIdempotency } from '../../src/server/koa.js';
+import { lambdaIdempotency } from '../../src/server/lambda.js';
 import { IdempotencyModule } from '../../src/server/nestjs.js';
 import { idempotent } from '../../src/server/web.js';
 import { storeConformance } from '../../src/store/conformance.js';
@@ -55,8 +57,11 @@ const MAKERS: Readonly<
   expressIdempotency: [{ store }, expressIdempotency],
   fastifyIdempotency: [{ store }, fastifyIdempotency],
   koaIdempotency: [{ store }, koaIdempotency],
+  lambdaIdempotency: [{ store }, (given) => lambdaIdempotency(handler, given)],
   IdempotencyModule: [{ store }, (given) => IdempotencyModule.forRoot(given)],
   idempotencyMiddleware: [{ store }, idempotencyMiddleware],
+  idempotentTools: [{ store }, idempotentTools],
+  handler: [{}, (given) => idempotentTools({ store }).handler('tool', handler, given)],
   memoryStore: [{}, memoryStore],
   durableObjectStore: [{ namespace: { idFromName() {}, get() {} } }, durableObjectStore],
   lmdbStore: [{ path: '/nowhere' }, lmdbStore],

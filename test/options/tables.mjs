@@ -23,6 +23,8 @@ const TABLES = {
     'middlewareOptions',
     'createOnce',
   ],
+  idempotentTools: ['docs/agents.md', 'src/mcp/options.ts', 'toolsOptions', 'createOnce'],
+  handler: ['docs/agents.md', 'src/mcp/options.ts', 'handlerOptions'],
   planBatch: ['docs/batch.md', 'src/batch/options.ts', 'planOptions'],
   createBatch: ['docs/batch.md', 'src/batch/options.ts', 'createOptions'],
   recordResults: ['docs/batch.md', 'src/batch/options.ts', 'recordOptions'],

@@ -56,6 +56,13 @@ describeInChromium('the playground', {}, ({ open }) => {
       'bits-256': keyOf({ a: 1 }),
       raw: sha256Hex(crlf),
     });
+    const marked = '\ufeff{"a":1}';
+    await input.setInputFiles(files.write('marked.json', marked));
+    await settled(page);
+    expect(await shownFormats(page)).toMatchObject({
+      'bits-256': keyOf({ a: 1 }),
+      raw: sha256Hex(marked),
+    });
     const bytes = Uint8Array.of(0x7b, 0xff, 0x00);
     await input.setInputFiles(files.write('image.png', bytes));
     await settled(page);

@@ -36,11 +36,19 @@ const CHECKS = {
 
   async '1,000 duplicates at the same time are one run'({ ask, key, runs }) {
     const own = key();
-    const all = await Promise.all(
-      Array.from({ length: 1000 }, (_, at) =>
-        ask(at % WORKERS, 'once', { key: own, own: 1, ms: 500 }),
-      ),
-    );
+    let lostConnections = 0;
+    /** A busy machine may drop a connection of so many at once. The caller asks again, as a client does. */
+    const call = async (/** @type {number} */ worker) => {
+      for (;;) {
+        try {
+          return await ask(worker, 'once', { key: own, own: 1, ms: 500 });
+        } catch (error) {
+          const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+          if (code !== 'ECONNRESET' || ++lostConnections > 100) throw error;
+        }
+      }
+    };
+    const all = await Promise.all(Array.from({ length: 1000 }, (_, at) => call(at % WORKERS)));
     assert.equal(runs(own), 1);
     assert.deepEqual(
       [...new Set(all.map(({ number }) => number))],
@@ -49,7 +57,8 @@ const CHECKS = {
     );
     const executed = all.filter(({ outcome }) => outcome === 'executed');
     assert.equal(executed.length, 1);
-    return `1,000 callers in ${WORKERS} Workers, 1 run, 0 lost results`;
+    const again = lostConnections === 0 ? '' : `, ${lostConnections} connections lost`;
+    return `1,000 callers in ${WORKERS} Workers, 1 run, 0 lost results${again}`;
   },
 
   async 'a race of eight Workers for each of 200 keys'({ ask, key, runs }) {
@@ -189,7 +198,10 @@ const CHECKS = {
     await object('break');
     const failed = await ask(0, 'once', { key: own, own: 1, shards: 1 });
     assert.equal(failed.code, 'SAMEKEY_STORE');
-    assert.match(failed.message, /Cannot ask the Durable Object samekey:0: .*the object throws/);
+    assert.match(
+      failed.message,
+      /the store durable-object at samekey:0 failed: Cannot ask the Durable Object samekey:0: .*the object throws/,
+    );
     await object('evict');
     const { outcome } = await ask(0, 'once', { key: own, own: 1, shards: 1 });
     assert.deepEqual([outcome, runs(own)], ['executed', 1]);

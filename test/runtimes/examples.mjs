@@ -6,14 +6,22 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { createProject, installed, ROOT, remove, versionOf } from './project.mjs';
 import { BROWSERS, versionOfBrowser } from './rows/browser-programs.mjs';
-import { bundleForEdge } from './rows/edge-runtime.mjs';
+import { bundleForEdge, processOfNext } from './rows/edge-runtime.mjs';
 import { bundleByConfig, startWorker } from './rows/workerd.mjs';
 
 /**
@@ -42,6 +50,12 @@ const EXAMPLES = [
     needs: installed('workerd/package.json'),
     version: () => `workerd ${versionOf('workerd')}`,
     run: honoWorker,
+  },
+  {
+    name: 'Cloudflare Pages Functions, the snippet of docs/frameworks.md',
+    needs: installed('workerd/package.json'),
+    version: () => `workerd ${versionOf('workerd')}`,
+    run: pagesFunction,
   },
   {
     name: 'examples/durable-object',
@@ -181,6 +195,57 @@ async function honoWorker(project) {
   }
 }
 
+/** Charges at the provider after a while, and counts what it bills. */
+const CHARGE = `
+let receipts = 0;
+export async function charge() {
+  const receipt = ++receipts;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  return { receipt };
+}
+`;
+
+/** @type {Example['run']} */
+async function pagesFunction(project) {
+  const page = readFileSync(path.join(ROOT, 'docs/frameworks.md'), 'utf8');
+  const [, snippet = ''] = /^\/\/ functions\/orders\.js\n([\s\S]*?)^```/m.exec(page) ?? [];
+  assert.match(snippet, /onRequestPost/);
+  mkdirSync(path.join(project.directory, 'pages/functions'), { recursive: true });
+  project.write('pages/functions/orders.js', snippet);
+  project.write('pages/charge.js', CHARGE);
+  await promisify(execFile)(
+    process.execPath,
+    [
+      installed('wrangler/bin/wrangler.js'),
+      ...['pages', 'functions', 'build', '--outdir=built', '--fallback-service='],
+    ],
+    {
+      cwd: path.join(project.directory, 'pages'),
+      env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG: 'error' },
+    },
+  );
+  const worker = await startWorker(path.join(project.directory, 'pages/built'), 'index');
+  const url = new URL('/orders', await worker.ready);
+  const send = async (
+    /** @type {string} */ key,
+    /** @type {AbortSignal | undefined} */ signal = undefined,
+  ) => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': key };
+    const response = await fetch(url, { method: 'POST', headers, body: '{"amount":1}', signal });
+    return `${response.status} ${await response.text()}`;
+  };
+  try {
+    const crowd = await Promise.all(Array.from({ length: 20 }, () => send('crowd')));
+    assert.deepEqual([...new Set(crowd)], ['201 {"receipt":1,"path":"/orders"}']);
+    await assert.rejects(send('gone', AbortSignal.timeout(50)));
+    assert.equal(await send('gone'), '201 {"receipt":2,"path":"/orders"}');
+    assert.match(await send('other'), /"receipt":3/);
+    return '20 duplicates at once are one run, and so is the retry of a client that hung up';
+  } finally {
+    await worker.dispose();
+  }
+}
+
 /** @type {Example['run']} */
 async function durableObject(project) {
   for (const name of ['miniflare', 'wrangler']) {
@@ -235,7 +300,7 @@ async function nextEdge(project, samekey) {
   const { source, modules } = await bundleForEdge(project, ROUTE);
   const edge = new EdgeVM({
     codeGeneration: { strings: false, wasm: false },
-    extend: (context) => Object.assign(context, modules),
+    extend: (context) => Object.assign(context, modules, { process: processOfNext() }),
   });
   edge.evaluate(source);
   const [runtime, engine, good, bad] = JSON.parse(JSON.stringify(await edge.context.answer));

@@ -42,9 +42,10 @@ const notRun = [];
 function report(row, outcome) {
   const verdict = judge(row, outcome, vectors);
   verdicts.set(row.name, verdict);
-  const { faults, version, engine, passed, total, cspReports, fetch, server, once, ms } = verdict;
+  const { faults, version, engine, passed, total, cspReports, fetch, server, once, sqlite, ms } =
+    verdict;
   const blocked = cspReports === undefined ? '' : `, ${cspReports} blocked`;
-  const asked = Object.entries({ fetch, server, once })
+  const asked = Object.entries({ fetch, server, once, SQLite: sqlite })
     .map(([name, part]) => part && `, ${name} ${part.passed} of ${part.total}`)
     .join('');
   if (faults.length === 0) {

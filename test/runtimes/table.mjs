@@ -34,9 +34,10 @@ export function renderTable({ rows }) {
       'fetch',
       'server',
       'once',
+      'SQLite',
     ]),
-    line(['---', '---', '---', '--:', '--:', '--:', '--:', '--:']),
-    ...rows.map(({ name, version, engine, cspReports, fetch, server, once, ...vectors }) =>
+    line(['---', '---', '---', '--:', '--:', '--:', '--:', '--:', '--:']),
+    ...rows.map(({ name, version, engine, cspReports, fetch, server, once, sqlite, ...vectors }) =>
       line([
         name,
         version,
@@ -46,6 +47,7 @@ export function renderTable({ rows }) {
         inWords(fetch),
         inWords(server),
         inWords(once),
+        inWords(sqlite),
       ]),
     ),
   ].join('\n');

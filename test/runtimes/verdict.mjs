@@ -1,4 +1,7 @@
 /** Compares the result of a row with its expectation. */
+
+import { storeConformance } from '../../dist/store/conformance.js';
+import { memoryStore } from '../../dist/store/memory.js';
 import { ISOLATE_CHECKS } from './isolates.mjs';
 import { REQUEST_CHECKS } from './program/requests.mjs';
 import { CHECKS } from './program/vectors.mjs';
@@ -17,6 +20,7 @@ import { SERVER_CHECKS } from './serving.mjs';
  * @property {Count} [fetch] if it sent requests
  * @property {Count} [server] if it was a server
  * @property {Count} [once] if several isolates ran it
+ * @property {Count} [sqlite] if it has SQLite, each case once for each driver
  * @property {number} ms
  * @property {string[]} faults
  */
@@ -28,6 +32,14 @@ const inWords = ({ small, large, canonicalizer }) =>
     ...(large === small ? [] : [`${large} for large content`]),
     ...(canonicalizer === small ? [] : [`canonical JSON by ${canonicalizer}`]),
   ].join(', ');
+
+/** @param {readonly string[]} drivers */
+function sqliteCases(drivers) {
+  const cases = storeConformance({ open: () => memoryStore() });
+  return Object.fromEntries(
+    drivers.flatMap((driver) => cases.map(({ name }) => [`${driver}: ${name}`, true])),
+  );
+}
 
 /**
  * @param {import('./rows/row.mjs').Row} row
@@ -92,6 +104,7 @@ export function judge(row, outcome, vectors) {
   };
   const fetch = row.requests && counted('fetch', REQUEST_CHECKS, outcome.fetched);
   const server = row.serves ? counted('server', SERVER_CHECKS, outcome.served) : undefined;
+  const sqlite = row.sqlite && counted('SQLite', sqliteCases(row.sqlite), outcome.stored);
   const once = row.isolates ? counted('once', ISOLATE_CHECKS, outcome.isolated) : undefined;
   return {
     version,
@@ -103,6 +116,7 @@ export function judge(row, outcome, vectors) {
     ...(fetch && { fetch }),
     ...(server && { server }),
     ...(once && { once }),
+    ...(sqlite && { sqlite }),
     ms: result.ms,
     faults,
   };

@@ -146,12 +146,12 @@ describe('express', () => {
       if (where === 'around') app.use(compression(), middleware);
       else app.use(middleware, compression());
     });
-    const responses = [await post(url), await post(url)];
-    for (const response of responses) {
+    for (const outcome of ['executed', 'replayed']) {
+      const response = await post(url);
+      expect(response.headers.get('samekey')).toBe(outcome);
       expect(response.headers.get('content-encoding')).toBe('gzip');
       expect(await response.json()).toMatchObject({ count: 1, long: 'x'.repeat(5000) });
     }
-    expect(responses[1]?.headers.get('samekey')).toBe('replayed');
     // Compression inside is stored with the response, so every client receives it.
     if (where === 'inside') return;
     const plain = await post(url, { headers: { 'accept-encoding': 'identity' } });

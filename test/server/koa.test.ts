@@ -4,6 +4,8 @@ import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import Koa from 'koa';
+// @ts-expect-error It declares no types.
+import Koa2 from 'koa-2';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { koaIdempotency } from '../../src/server/koa.js';
 import { memoryStore } from '../../src/store/memory.js';
@@ -120,35 +122,43 @@ const HANDLERS: Record<string, Handler> = {
 
 const METHODS = ['POST', 'PUT', 'GET', 'HEAD'];
 
-describe('in Koa, behind samekey a client receives what it receives without:', () => {
-  const serve = (middleware?: ReturnType<typeof koaIdempotency>) => {
-    const app = new Koa();
-    app.silent = true;
-    if (middleware !== undefined) app.use(middleware);
-    app.use(async (ctx) => {
-      const made = (HANDLERS[decodeURIComponent(ctx.path.slice(1))] as Handler)(ctx);
-      await made;
-    });
-    return listenUntilEnd(createServer(app.callback()));
-  };
-  let bare: string;
-  let guarded: string;
-  beforeAll(async () => {
-    bare = await serve();
-    guarded = await serve(koaIdempotency({ store: memoryStore(), methods: METHODS }));
-  });
+const VERSIONS: [name: string, of: typeof Koa][] = [
+  ['Koa 3', Koa],
+  ['Koa 2', Koa2],
+];
 
-  for (const method of METHODS) {
-    it.each(Object.keys(HANDLERS))(`%s (${method})`, async (name) => {
-      const path = encodeURIComponent(name);
-      await expectEqual(bare + path, guarded + path, { method });
+describe.each(VERSIONS)(
+  'in %s, behind samekey a client receives what it receives without:',
+  (_, of) => {
+    const serve = (middleware?: ReturnType<typeof koaIdempotency>) => {
+      const app = new of();
+      app.silent = true;
+      if (middleware !== undefined) app.use(middleware);
+      app.use(async (ctx) => {
+        const made = (HANDLERS[decodeURIComponent(ctx.path.slice(1))] as Handler)(ctx);
+        await made;
+      });
+      return listenUntilEnd(createServer(app.callback()));
+    };
+    let bare: string;
+    let guarded: string;
+    beforeAll(async () => {
+      bare = await serve();
+      guarded = await serve(koaIdempotency({ store: memoryStore(), methods: METHODS }));
     });
-  }
-});
 
-describe('koa', () => {
+    for (const method of METHODS) {
+      it.each(Object.keys(HANDLERS))(`%s (${method})`, async (name) => {
+        const path = encodeURIComponent(name);
+        await expectEqual(bare + path, guarded + path, { method });
+      });
+    }
+  },
+);
+
+describe.each(VERSIONS)('%s', (_, of) => {
   const serve = (...middleware: Koa.Middleware[]) => {
-    const app = new Koa();
+    const app = new of();
     app.silent = true;
     for (const each of middleware) app.use(each);
     return listen(createServer(app.callback()));
@@ -191,7 +201,7 @@ describe('koa', () => {
     let runs = 0;
     const errors: unknown[] = [];
     const { opened, open } = latch();
-    const app = new Koa();
+    const app = new of();
     app.on('error', (error) => errors.push(error.message));
     app.use(async (ctx, next) => {
       if (ctx.path === '/bare') return next();
@@ -288,6 +298,26 @@ describe('koa', () => {
           throw new Error('it broke');
         })(),
       );
+    });
+    for (const _ of [1, 2]) await expect(post(url).then((each) => each.text())).rejects.toThrow();
+    expect(runs).toBe(2);
+  });
+
+  it.each([
+    [
+      'is destroyed behind its head',
+      (stream: PassThrough) => setTimeout(() => stream.destroy(), 20),
+    ],
+    ['was destroyed before', (stream: PassThrough) => stream.destroy()],
+  ])('fails every client if a stream %s', async (_, end) => {
+    let runs = 0;
+    const url = await serve(koaIdempotency({ store: memoryStore() }), (ctx) => {
+      runs++;
+      const stream = new PassThrough();
+      stream.on('error', () => {});
+      stream.write('half');
+      ctx.body = stream;
+      end(stream);
     });
     for (const _ of [1, 2]) await expect(post(url).then((each) => each.text())).rejects.toThrow();
     expect(runs).toBe(2);

@@ -2,21 +2,28 @@ import { Readable } from 'node:stream';
 import {
   Body,
   ConflictException,
+  type ExecutionContext,
   Header,
   HttpCode,
+  type ModuleMetadata,
+  type NestInterceptor,
   Post,
   Put,
   Redirect,
   Res,
   Sse,
   StreamableFile,
+  UseInterceptors,
 } from '@nestjs/common';
-import { NEVER, of, retry } from 'rxjs';
+import { APP_INTERCEPTOR } from '@nestjs/core';
+import { catchError, map, NEVER, of, retry, tap } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import {
+  IdempotencyException,
   IdempotencyInterceptor,
   IdempotencyKey,
   IdempotencyModule,
+  type IdempotencyState,
   Idempotent,
 } from '../../src/server/nestjs.js';
 import { memoryStore } from '../../src/store/memory.js';
@@ -78,40 +85,52 @@ class Orders {
   plain() {
     return { order: ++runs };
   }
+  wrapped() {
+    return { order: ++runs };
+  }
   events() {
     return NEVER;
   }
 }
 
 let stamps = 0;
-const root = () =>
-  controller(Orders, {
-    object: [[Post('object'), Idempotent()]],
-    number: [[Post('number'), Idempotent()]],
-    text: [[Post('text'), HttpCode(200), Idempotent()]],
-    nothing: [[Post('nothing'), Idempotent()]],
-    observable: [[Post('observable'), Idempotent()]],
-    file: [[Post('file'), Idempotent()]],
-    raw: [[Post('raw'), Idempotent()], Res()],
-    twice: [[Post('twice'), Idempotent()], Res()],
-    moved: [[Post('moved'), Redirect('/'), Idempotent()]],
-    stamped: [[Post('stamped'), Header('X-Stamp', () => String(++stamps)), Idempotent()]],
-    filtered: [[Post('filtered'), Idempotent()], Body()],
-    broken: [[Post('broken'), Idempotent()]],
-    keyed: [[Put('keyed'), Idempotent({ required: true })], IdempotencyKey()],
-    plain: [[Post('plain')]],
-    events: [[Sse('events'), Idempotent()]],
-  });
+let wraps = 0;
+const wrapping: NestInterceptor = {
+  intercept: (_, next) => next.handle().pipe(map((inner) => ({ inner, wrap: ++wraps }))),
+};
+const ROOT = controller(Orders, {
+  object: [[Post('object'), Idempotent()]],
+  number: [[Post('number'), Idempotent()]],
+  text: [[Post('text'), HttpCode(200), Idempotent()]],
+  nothing: [[Post('nothing'), Idempotent()]],
+  observable: [[Post('observable'), Idempotent()]],
+  file: [[Post('file'), Idempotent()]],
+  raw: [[Post('raw'), Idempotent()], Res()],
+  twice: [[Post('twice'), Idempotent()], Res()],
+  moved: [[Post('moved'), Redirect('/'), Idempotent()]],
+  stamped: [[Post('stamped'), Header('X-Stamp', () => String(++stamps)), Idempotent()]],
+  filtered: [[Post('filtered'), Idempotent()], Body()],
+  broken: [[Post('broken'), Idempotent()]],
+  keyed: [[Put('keyed'), Idempotent({ required: true })], IdempotencyKey()],
+  plain: [[Post('plain')]],
+  wrapped: [[Post('wrapped'), UseInterceptors(wrapping), Idempotent()]],
+  events: [[Sse('events'), Idempotent()]],
+});
+
+const outcomeIn = (context: ExecutionContext) =>
+  context.switchToHttp().getRequest<{ idempotency?: IdempotencyState }>().idempotency?.outcome;
 
 describe.each(Object.keys(ADAPTERS) as AdapterName[])('nest on %s', (adapter) => {
   const serve = async (
     set: Parameters<typeof nestApplication>[2] = () => {},
     options: Partial<Parameters<typeof IdempotencyModule.forRoot>[0]> = {},
+    providers: ModuleMetadata['providers'] = [],
   ) => {
     runs = 0;
     stamps = 0;
+    wraps = 0;
     const imports = [IdempotencyModule.forRoot({ store: memoryStore(), ...options })];
-    const app = await nestApplication(adapter, { imports, controllers: [root()] }, set);
+    const app = await nestApplication(adapter, { imports, providers, controllers: [ROOT] }, set);
     afterTest(() => app.close());
     return { app, url: await listen(app.getHttpServer()) };
   };
@@ -208,6 +227,97 @@ describe.each(Object.keys(ADAPTERS) as AdapterName[])('nest on %s', (adapter) =>
     );
     expect((await post(`${url}broken`)).status).toBe(500);
     expect(runs).toBe(3);
+  });
+
+  /** Serves with an interceptor outside of the one of samekey: those of the root module come first. */
+  const serveInside = (intercept: NestInterceptor['intercept']) =>
+    serve(undefined, {}, [{ provide: APP_INTERCEPTOR, useValue: { intercept } }]);
+
+  it('stores what interceptors outside and behind it make of the value', async () => {
+    const seen: unknown[] = [];
+    const { url } = await serveInside((context, next) =>
+      next.handle().pipe(
+        tap((value) => seen.push([outcomeIn(context), value])),
+        map((data) => ({ data })),
+      ),
+    );
+    const bodies = [];
+    for (const _ of [1, 2]) bodies.push(await (await post(`${url}wrapped`)).json());
+    const value = { inner: { order: 1 }, wrap: 1 };
+    expect(bodies).toEqual([{ data: value }, { data: value }]);
+    // The one outside sees what is replayed.
+    expect(seen).toEqual([
+      ['executed', value],
+      ['replayed', { data: value }],
+    ]);
+  });
+
+  it('lets an outer interceptor answer instead of a refusal', async () => {
+    const { url } = await serveInside((_, next) =>
+      next.handle().pipe(
+        catchError((error: unknown) => {
+          if (!(error instanceof IdempotencyException)) throw error;
+          return of({ own: error.code });
+        }),
+      ),
+    );
+    const headers = { 'content-type': 'application/json' };
+    await post(`${url}object`);
+    const reused = await post(`${url}object`, { headers, body: '{"item":2}' });
+    expect(await reused.json()).toEqual({ own: 'SAMEKEY_MISMATCH' });
+  });
+
+  it('runs nothing if an outer interceptor answers', async () => {
+    const { url } = await serveInside(() => of({ own: true }));
+    const response = await post(`${url}object`);
+    expect([await response.json(), response.headers.get('samekey'), runs]).toEqual([
+      { own: true },
+      null,
+      0,
+    ]);
+  });
+
+  it('gets its options from a factory, with what it injects', async () => {
+    const store = memoryStore();
+    let closed = 0;
+    store.close = async () => {
+      closed++;
+    };
+    runs = 0;
+    class Settings {}
+    const imports = [
+      IdempotencyModule.forRootAsync({
+        imports: [
+          {
+            module: Settings,
+            providers: [{ provide: 'STORE', useFactory: async () => store }],
+            exports: ['STORE'],
+          },
+        ],
+        inject: ['STORE'],
+        useFactory: async (injected) => ({ store: injected, headerName: 'x-key' }),
+      }),
+    ];
+    const app = await nestApplication(adapter, { imports, controllers: [ROOT] });
+    const url = await listen(app.getHttpServer());
+    const headers = { 'x-key': 'a' };
+    for (const outcome of ['executed', 'replayed']) {
+      const response = await fetch(`${url}object`, { method: 'POST', headers });
+      expect([await response.json(), response.headers.get('samekey')]).toEqual([
+        { order: 1 },
+        outcome,
+      ]);
+    }
+    expect(app.get(IdempotencyInterceptor).stats()).toMatchObject({ executed: 1, replayed: 1 });
+    await app.close();
+    expect(closed).toBe(1);
+  });
+
+  it('does not start with options that a factory returns and that are wrong', async () => {
+    const imports = [IdempotencyModule.forRootAsync({ useFactory: () => ({}) as never })];
+    await expect(nestApplication(adapter, { imports })).rejects.toMatchObject({
+      code: 'SAMEKEY_BAD_ARGUMENT',
+    });
   });
 
   it('refuses a route of server-sent events', async () => {

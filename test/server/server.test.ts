@@ -141,7 +141,7 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
   });
 
   // Fewer duplicates for frameworks that differ from another one by their parser only.
-  const crowd = deep(200, /express 4|behind/.test(name) ? 200 : 2000);
+  const crowd = deep(200, /express 4|koa 2|behind/.test(name) ? 200 : 2000);
   it(`${crowd} concurrent duplicates share one run and receive the same bytes`, async () => {
     const long = 'x'.repeat(2000);
     await serving(async ({ count }) => {

@@ -112,6 +112,15 @@ describe.each([
     },
   );
 
+  it('has what a program has set on the original', async () => {
+    const user = { id: 'anna' };
+    const seen = await make(async (request) => {
+      Object.assign(request, { user });
+      return withBody(request, encoder.encode(BODY), new LazyAbort());
+    });
+    expect(seen).toHaveProperty('user', user);
+  });
+
   it('has headers of its own, which its copies and its platform request have, too', async () => {
     const seen = await make(async (request) => {
       const copy = withBody(request, encoder.encode(BODY), new LazyAbort());
@@ -272,5 +281,46 @@ describe('the signal of a client', () => {
     expect(readCount()).toBe(1);
     controller.abort();
     expect(client.aborted).toBe(true);
+  });
+});
+
+/** As `NextRequest` of Next.js, and the proxy of it that a route handler gets. */
+class FrameworkRequest extends Request {
+  readonly #nextUrl = { pathname: '/orders', searchParams: new URLSearchParams('a=1') };
+  get nextUrl() {
+    return this.#nextUrl;
+  }
+  hasBeenRead() {
+    return this.bodyUsed;
+  }
+}
+const proxyOf = (request: FrameworkRequest) =>
+  new Proxy(request, {
+    get(target, name) {
+      const member = Reflect.get(target, name, target);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+
+describe.each([
+  ['a subclass', (request: FrameworkRequest) => request],
+  ['a proxy of a subclass', proxyOf],
+])('the copy of %s', (_, wrapped) => {
+  it('has the members of the class, and an unread body', async () => {
+    const original = new FrameworkRequest('http://127.0.0.1/orders?a=1', { ...SENT, body: BODY });
+    const request = wrapped(original);
+    await request.arrayBuffer();
+    const abort = new LazyAbort();
+    const copy = withBody(request, encoder.encode(BODY), abort) as FrameworkRequest;
+    expect(copy.nextUrl).toBe(original.nextUrl);
+    expect(copy.hasBeenRead()).toBe(true);
+    expect([copy.url, copy.method, copy.headers.get('x-a')]).toEqual([
+      'http://127.0.0.1/orders?a=1',
+      'POST',
+      '1',
+    ]);
+    expect(await copy.json()).toEqual({ item: 1 });
+    abort.abort(new Error('over'));
+    expect(copy.signal.aborted).toBe(true);
   });
 });

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { validator } from 'hono/validator';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import { honoIdempotency } from '../../src/server/hono.js';
 import { idempotent, type ServerOptions } from '../../src/server/web.js';
 import { memoryStore } from '../../src/store/memory.js';
@@ -51,6 +51,50 @@ describe('a web-standard handler', () => {
     expect(waitedFor).toHaveLength(1);
     await Promise.all(waitedFor);
     expect(handler.stats()).toMatchObject({ executed: 1, joined: 1 });
+  });
+
+  it('passes a run to the option waitUntil, and to that of its platform, until it is stored', async () => {
+    const [store, kept, platform] = [memoryStore(), [], []] as [
+      ReturnType<typeof memoryStore>,
+      Promise<unknown>[],
+      Promise<unknown>[],
+    ];
+    const handler = idempotent(
+      async (_request: Request, _context?: object) => Response.json({ order: 1 }),
+      { store, waitUntil: (settled) => void kept.push(settled) },
+    );
+    const context = { waitUntil: (promise: Promise<unknown>) => platform.push(promise) };
+    const first = await handler(request(), context);
+    expect([kept.length, platform.length]).toEqual([1, 1]);
+    await Promise.all([...kept, ...platform]);
+    const { record } = await store.read(first.headers.get('samekey-key') ?? '');
+    expect(record?.state).toBe('done');
+    await handler(request(), context);
+    expect([kept.length, platform.length]).toEqual([1, 1]);
+    await handler(request('b'));
+    expect([kept.length, platform.length]).toEqual([2, 1]);
+  });
+
+  it('takes and gives the types of a framework', () => {
+    interface NextRequest extends Request {
+      readonly nextUrl: { readonly pathname: string };
+    }
+    interface Context {
+      readonly params: Promise<{ readonly id: string }>;
+    }
+    const store = memoryStore();
+    const handler = idempotent(
+      async (request: NextRequest, { params }: Context) =>
+        Response.json([request.nextUrl.pathname, (await params).id]),
+      { store, account: (request: NextRequest) => request.nextUrl.pathname },
+    );
+    expectTypeOf(handler).parameters.toEqualTypeOf<[request: NextRequest, context: Context]>();
+    expectTypeOf(handler).returns.toEqualTypeOf<Promise<Response>>();
+    const plain = idempotent(async (request) => Response.json(request.method), {
+      store,
+      required: (request) => request.headers.has('x'),
+    });
+    expectTypeOf(plain).parameters.toEqualTypeOf<[request: Request]>();
   });
 
   it('that sends itself the same request gets an error instead of waiting for itself', async () => {

@@ -16,11 +16,13 @@ import { crc32 } from 'node:zlib';
  *
  * @typedef {{headers: Record<string, unknown>, body: string}} Received
  *
+ * @typedef {{name: string, arguments: string}} ToolCall
+ *
  * @typedef {object} Dialect
  * @property {RegExp} path
  * @property {string} [type] the content type of its streams
  * @property {(url: string, body: any) => boolean} [isStream]
- * @property {(text: string, tool: boolean) => object} whole an answer
+ * @property {(text: string, call?: ToolCall) => object} whole an answer: a text, or the call of a tool
  * @property {(text: string) => (string | Uint8Array)[]} parts the same answer as the chunks of a stream
  */
 
@@ -31,7 +33,8 @@ const halves = (/** @type {string} */ text) => [text.slice(0, 3), text.slice(3)]
 
 const chat = { id: 'c', created: 1, model: 'm', system_fingerprint: 'f' };
 const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
-const tool = { name: 'look', arguments: '{}' };
+
+const inputOf = (/** @type {ToolCall} */ call) => JSON.parse(call.arguments);
 
 /** The `Response` object of OpenAI. */
 const response = (/** @type {string} */ status, /** @type {unknown[]} */ output) => ({
@@ -104,17 +107,17 @@ const DIALECTS = [
   {
     path: /\/chat\/completions$/,
     isStream: isStreamed,
-    whole: (text, calls) => ({
+    whole: (text, call) => ({
       ...chat,
       object: 'chat.completion',
       choices: [
         {
           index: 0,
-          finish_reason: calls ? 'tool_calls' : 'stop',
+          finish_reason: call ? 'tool_calls' : 'stop',
           message: {
             role: 'assistant',
-            content: calls ? null : text,
-            ...(calls && { tool_calls: [{ id: 'toolcall1', type: 'function', function: tool }] }),
+            content: call ? null : text,
+            ...(call && { tool_calls: [{ id: 'toolcall1', type: 'function', function: call }] }),
           },
         },
       ],
@@ -140,10 +143,10 @@ const DIALECTS = [
   {
     path: /\/responses$/,
     isStream: isStreamed,
-    whole: (text, calls) =>
+    whole: (text, call) =>
       response('completed', [
-        calls
-          ? { type: 'function_call', id: 'f', call_id: 'toolcall1', status: 'completed', ...tool }
+        call
+          ? { type: 'function_call', id: 'f', call_id: 'toolcall1', status: 'completed', ...call }
           : outputMessage(text),
       ]),
     parts: (text) => {
@@ -174,17 +177,17 @@ const DIALECTS = [
   {
     path: /\/messages$/,
     isStream: isStreamed,
-    whole: (text, calls) => ({
+    whole: (text, call) => ({
       id: 'm',
       type: 'message',
       role: 'assistant',
       model: 'm',
       content: [
-        calls
-          ? { type: 'tool_use', id: 'toolcall1', name: tool.name, input: {} }
+        call
+          ? { type: 'tool_use', id: 'toolcall1', name: call.name, input: inputOf(call) }
           : { type: 'text', text },
       ],
-      stop_reason: calls ? 'tool_use' : 'end_turn',
+      stop_reason: call ? 'tool_use' : 'end_turn',
       stop_sequence: null,
       usage: { input_tokens: 1, output_tokens: 1 },
     }),
@@ -216,8 +219,11 @@ const DIALECTS = [
     path: /:(streamG|g)enerateContent$/,
     isStream: (path) => path.includes(':stream'),
     // Without an `id`, as the Gemini API answers.
-    whole: (text, calls) =>
-      geminiPart(calls ? { functionCall: { name: tool.name, args: {} } } : { text }, 'STOP'),
+    whole: (text, call) =>
+      geminiPart(
+        call ? { functionCall: { name: call.name, args: inputOf(call) } } : { text },
+        'STOP',
+      ),
     parts: (text) =>
       halves(text).map((half, number) =>
         sse(geminiPart({ text: half }, number === 1 ? 'STOP' : undefined)),
@@ -226,14 +232,14 @@ const DIALECTS = [
   {
     path: /\/v2\/chat$/,
     isStream: isStreamed,
-    whole: (text, calls) => ({
+    whole: (text, call) => ({
       id: 'm',
       generation_id: 'm',
-      finish_reason: calls ? 'TOOL_CALL' : 'COMPLETE',
+      finish_reason: call ? 'TOOL_CALL' : 'COMPLETE',
       message: {
         role: 'assistant',
-        ...(calls
-          ? { tool_calls: [{ id: 'toolcall1', type: 'function', function: tool }] }
+        ...(call
+          ? { tool_calls: [{ id: 'toolcall1', type: 'function', function: call }] }
           : { content: [{ type: 'text', text }] }),
       },
       usage: { tokens: { input_tokens: 1, output_tokens: 1 } },
@@ -265,16 +271,18 @@ const DIALECTS = [
     path: /\/converse(-stream)?$/,
     type: 'application/vnd.amazon.eventstream',
     isStream: (path) => path.endsWith('-stream'),
-    whole: (text, calls) => ({
+    whole: (text, call) => ({
       output: {
         message: {
           role: 'assistant',
           content: [
-            calls ? { toolUse: { toolUseId: 'toolcall1', name: tool.name, input: {} } } : { text },
+            call
+              ? { toolUse: { toolUseId: 'toolcall1', name: call.name, input: inputOf(call) } }
+              : { text },
           ],
         },
       },
-      stopReason: calls ? 'tool_use' : 'end_turn',
+      stopReason: call ? 'tool_use' : 'end_turn',
       usage: { inputTokens: 1, outputTokens: 1, totalTokens: 2 },
       metrics: { latencyMs: 1 },
     }),
@@ -337,7 +345,13 @@ function errorBody(/** @type {number} */ status) {
   return JSON.stringify({ type: 'error', message, error });
 }
 
-export async function startProvider() {
+/** `toolCall` returns the call with which a request that offers tools is answered. */
+export async function startProvider(
+  /** @type {(requestCount: number) => ToolCall} */ toolCall = () => ({
+    name: 'look',
+    arguments: '{}',
+  }),
+) {
   /** @type {Received[]} */
   const requests = [];
   /** @type {(() => void)[]} */
@@ -385,9 +399,11 @@ export async function startProvider() {
     if (!dialect.isStream?.(path, body)) {
       // A request that offers tools and has no result of one yet is answered with a call.
       const offered = body.tools ?? body.toolConfig?.tools ?? [];
-      const calls = offered.length > 0 && !TOOL_RESULT.test(text);
+      const isCalling = offered.length > 0 && !TOOL_RESULT.test(text);
       reply.writeHead(200, { 'content-type': 'application/json' });
-      reply.end(JSON.stringify(dialect.whole(answer, calls)));
+      reply.end(
+        JSON.stringify(dialect.whole(answer, isCalling ? toolCall(requests.length) : undefined)),
+      );
       return;
     }
     const parts = dialect.parts(answer);

@@ -5,12 +5,28 @@ import { createClient as createClient4, createCluster as createCluster4 } from '
 import { createClient as createClient5, createSentinel as createSentinel5 } from 'redis-5';
 import type { RedisClient } from '../../src/store/redis.js';
 
+/** Its native package may not run on this machine: it needs glibc 2.17 or musl, on x64 or arm64. */
+const glide = await import('@valkey/valkey-glide').catch(() => undefined);
+export const hasGlide = glide !== undefined;
+// It logs every error reply, also those that a test expects.
+glide?.Logger.init('off');
+
 export interface Connected {
   readonly client: RedisClient;
   end(): void;
 }
 
 const ignore = () => {};
+
+type GlideOptions = Parameters<typeof import('@valkey/valkey-glide').GlideClient.createClient>[0];
+
+/** Connects a GLIDE client to one server, or to a cluster. Only where it is there. */
+export async function connectGlide(options: GlideOptions, isCluster = false): Promise<Connected> {
+  if (glide === undefined) throw new Error('@valkey/valkey-glide is not here');
+  const { GlideClient, GlideClusterClient } = glide;
+  const client = await (isCluster ? GlideClusterClient : GlideClient).createClient(options);
+  return { client, end: () => client.close() };
+}
 
 type Connect = (port: number, reconnectMs?: number) => Promise<Connected>;
 
@@ -50,6 +66,9 @@ export const CLIENTS: Readonly<Record<string, Connect>> = {
     const client = new IoRedis5(port, options).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
+  ...(hasGlide && {
+    'valkey-glide 2': (port, reconnectMs) => connectGlide(glideOptions(port, reconnectMs)),
+  }),
 };
 
 /** The same for a cluster with one known node: the oldest and the newest interface. */
@@ -69,6 +88,9 @@ export const CLUSTER_CLIENTS: typeof CLIENTS = {
     const client = new IoCluster([{ host: '127.0.0.1', port }]).on('error', ignore);
     return { client, end: () => client.disconnect() };
   },
+  ...(hasGlide && {
+    'valkey-glide 2': (port, reconnectMs) => connectGlide(glideOptions(port, reconnectMs), true),
+  }),
 };
 
 /** The same for a master that a sentinel announces. */
@@ -100,4 +122,12 @@ const nodeRedis = (reconnectMs?: number) =>
   reconnectMs === undefined ? {} : { socket: { reconnectStrategy: () => reconnectMs } };
 const ioRedis = (reconnectMs?: number) =>
   reconnectMs === undefined ? {} : { retryStrategy: () => reconnectMs };
+const glideOptions = (port: number, reconnectMs?: number) => ({
+  addresses: [{ host: '127.0.0.1', port }],
+  // By default 250 ms, which a busy machine may take.
+  requestTimeout: 60_000,
+  ...(reconnectMs !== undefined && {
+    connectionBackoff: { numberOfRetries: 1, factor: reconnectMs, exponentBase: 1 },
+  }),
+});
 const urlOf = (port: number) => `redis://127.0.0.1:${port}`;

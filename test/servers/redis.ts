@@ -66,43 +66,6 @@ export async function startRedis(...options: string[]): Promise<RedisServer> {
   };
 }
 
-/** Three masters that share the 16384 slots. */
-export async function startRedisCluster(): Promise<{
-  readonly nodes: readonly RedisServer[];
-  stop(): Promise<void>;
-}> {
-  const nodes = await Promise.all(
-    // The default bus port, 10000 above the port, would exceed 65535 for most free ports.
-    [0, 1, 2].map(async () =>
-      startRedis('--cluster-enabled', 'yes', '--cluster-port', String(await freePort())),
-    ),
-  );
-  const [first] = nodes as [RedisServer];
-  for (const [at, node] of nodes.entries()) {
-    const start = Math.ceil((16384 * at) / nodes.length);
-    const end = Math.ceil((16384 * (at + 1)) / nodes.length) - 1;
-    await node.ask('CLUSTER', 'ADDSLOTSRANGE', String(start), String(end));
-    const busPort = /cluster-port\r\n\$\d+\r\n(\d+)/.exec(
-      await node.ask('CONFIG', 'GET', 'cluster-port'),
-    )?.[1] as string;
-    if (at > 0) await first.ask('CLUSTER', 'MEET', '127.0.0.1', String(node.port), busPort);
-  }
-  await untilReady(async () => {
-    for (const node of nodes) {
-      const info = await node.ask('CLUSTER', 'INFO');
-      if (!/cluster_state:ok/.test(info) || !/cluster_known_nodes:3/.test(info)) {
-        throw new Error(info);
-      }
-    }
-  }, 'the cluster');
-  return {
-    nodes,
-    async stop() {
-      await Promise.all(nodes.map((node) => node.stop()));
-    },
-  };
-}
-
 /** Starts a master, a replica and a sentinel, which promotes the replica half a second after the master ends. */
 export async function startRedisSentinel(): Promise<{
   readonly port: number;

@@ -5,6 +5,7 @@ import { startDynalite } from '../servers/dynalite.js';
 import { hasMariadb, startMariadb } from '../servers/mariadb.js';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
+import { hasGlide } from '../servers/redis-clients.js';
 import { startUpstash } from '../servers/upstash.js';
 
 /** A place for records that several processes share: a server or a folder. */
@@ -73,6 +74,7 @@ async function folder(): Promise<Backend> {
 export const SHARED_STORES: readonly SharedStore[] = [
   { kind: 'redis', ...redis },
   { kind: 'ioredis', ...redis, isOtherClient: true },
+  { kind: 'glide', ...redis, isThere: hasRedis && hasGlide, isOtherClient: true },
   { kind: 'upstash', ...redis, start: server(() => startUpstash()), isOtherClient: true },
   { kind: 'postgres', ...postgres },
   { kind: 'mysql', ...mysql },

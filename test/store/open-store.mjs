@@ -7,6 +7,18 @@ const ignore = () => {};
 const redisStore = async (client) =>
   (await import('../../dist/store/redis.js')).redisStore({ client });
 
+const glide = async () => {
+  const module = await import('@valkey/valkey-glide');
+  // It logs every error reply.
+  module.Logger.init('off');
+  return module;
+};
+const glideOptions = (port) => ({
+  addresses: [{ host: '127.0.0.1', port: Number(port) }],
+  // By default 250 ms, which a busy machine may take.
+  requestTimeout: 10_000,
+});
+
 export const OPEN = {
   memory: async () => (await import('../../dist/store/memory.js')).memoryStore(),
   redis: async ({ url }) => {
@@ -18,6 +30,14 @@ export const OPEN = {
   ioredis: async ({ url }) => {
     const { Redis } = await import('ioredis');
     return redisStore(new Redis(url).on('error', ignore));
+  },
+  glide: async ({ url }) => {
+    const { GlideClient } = await glide();
+    return redisStore(await GlideClient.createClient(glideOptions(new URL(url).port)));
+  },
+  'glide cluster': async ({ port }) => {
+    const { GlideClusterClient } = await glide();
+    return redisStore(await GlideClusterClient.createClient(glideOptions(port)));
   },
   'node-redis cluster': async ({ url }) => {
     const { createCluster } = await import('redis');
@@ -56,7 +76,14 @@ export const OPEN = {
   },
   sqlite: async ({ path }) => {
     const database = new (await import('libsql')).default(`${path}/records.db`, { timeout: 10 });
-    database.pragma('journal_mode = WAL');
+    while (database.pragma('journal_mode')[0].journal_mode !== 'wal') {
+      try {
+        database.pragma('journal_mode = WAL');
+      } catch (error) {
+        // Another process is making the same file.
+        if (error.code !== 'SQLITE_BUSY') throw error;
+      }
+    }
     return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
   },
   dynamodb: async ({ url }) => {

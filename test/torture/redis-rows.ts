@@ -2,7 +2,8 @@ import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isInstalled } from '../servers/process.js';
-import { hasRedis, type RedisServer, startRedis, startRedisCluster } from '../servers/redis.js';
+import { hasRedis, type RedisServer, startRedis } from '../servers/redis.js';
+import { startRedisCluster, textOf } from '../servers/redis-cluster.js';
 import { linkRows, type PlainStore } from './general-rows.js';
 import { startLink } from './link.js';
 import { startSentinels } from './redis-sentinels.js';
@@ -132,50 +133,28 @@ async function promotedByHand(): Promise<Subject> {
 /** Moves a slot, one key after another, while its keys are used. */
 async function slotMoved(): Promise<Subject> {
   const cluster = await startRedisCluster();
-  const ids = await Promise.all(
-    cluster.nodes.map(async (node) => textOf(await node.ask('CLUSTER', 'MYID'))),
-  );
   return {
     at: [
-      { kind: 'node-redis cluster', url: cluster.nodes[0]?.url },
-      { kind: 'ioredis cluster', port: cluster.nodes[0]?.port },
+      { kind: 'node-redis cluster', url: cluster.masters[0]?.url },
+      { kind: 'ioredis cluster', port: cluster.masters[0]?.port },
     ],
     async fault(_, next) {
-      const from = Math.floor(next() * cluster.nodes.length);
-      const to = (from + 1) % cluster.nodes.length;
-      const [source, target] = [cluster.nodes[from], cluster.nodes[to]] as [
-        RedisServer,
-        RedisServer,
-      ];
-      const someKey = textOf(await source.ask('RANDOMKEY'));
+      const at = Math.floor(next() * cluster.masters.length);
+      const from = cluster.masters[at] as RedisServer;
+      const to = cluster.masters[(at + 1) % cluster.masters.length] as RedisServer;
+      const someKey = textOf(await from.ask('RANDOMKEY'));
       if (!someKey.startsWith('samekey:ik_')) return 'no key to move';
-      const slot = textOf(await source.ask('CLUSTER', 'KEYSLOT', someKey));
-      await target.ask('CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[from] as string);
-      await source.ask('CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[to] as string);
+      const slot = Number(textOf(await from.ask('CLUSTER', 'KEYSLOT', someKey)));
+      await cluster.beginMove(slot, from, to);
       await sleep(next() * 300);
-      for (;;) {
-        const keys = linesOf(await source.ask('CLUSTER', 'GETKEYSINSLOT', slot, '1')).filter(
-          (line) => line.startsWith('samekey:'),
-        );
-        if (keys[0] === undefined) break;
-        await source.ask('MIGRATE', '127.0.0.1', String(target.port), keys[0], '0', '1000');
-      }
+      while (await cluster.moveKey(slot, from, to));
       await sleep(next() * 100);
-      for (const node of [target, source, ...cluster.nodes]) {
-        await node.ask('CLUSTER', 'SETSLOT', slot, 'NODE', ids[to] as string);
-      }
+      await cluster.endMove(slot, from, to);
       return 'slot moved';
     },
     stop: cluster.stop,
   };
 }
-
-const linesOf = (reply: string) => reply.split(/\r?\n/);
-/** A reply of one text, without the protocol around it. */
-const textOf = (reply: string) =>
-  linesOf(reply)
-    .find((line) => !line.startsWith('$'))
-    ?.replace(/^[:+]/, '') ?? '';
 
 const usedMemory = async (server: RedisServer) =>
   Number(/used_memory:(\d+)/.exec(await server.ask('INFO', 'memory'))?.[1]);

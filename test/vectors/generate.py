@@ -232,6 +232,67 @@ def key(row):
     return settle(row, **outputs, key='ik_' + digest[:row['bits'] // 4])
 
 
+# --- identities: the nodes that JSONPath selects (RFC 9535) ------------------------------------
+
+
+def children(place, value):
+    pairs = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
+    return [((*place, key), child) for key, child in pairs]
+
+
+def descendants(node):
+    return [node, *(each for child in children(*node) for each in descendants(child))]
+
+
+def nodes(root, segments):
+    """The nodes after each segment: a segment is [deep, selector, …], as the vectors have it."""
+    found = [((), root)]
+    for deep, *selectors in segments:
+        parents = [each for node in found for each in descendants(node)] if deep else found
+        found = [child for place, value in parents for child in children(place, value)
+                 if any(chosen(each, child[0][-1], value) for each in selectors)]
+    return found
+
+
+def chosen(selector, key, parent):
+    if selector == '*':
+        return True
+    if isinstance(parent, dict):
+        return selector == {'name': key}
+    indexes = range(len(parent))
+    if 'slice' in selector:
+        return selector['slice'][2] != 0 and key in indexes[slice(*selector['slice'])]
+    return 'index' in selector and key == selector['index'] % max(len(parent), 1) \
+        and -len(parent) <= selector['index'] < len(parent)
+
+
+def identity(row):
+    root = json.loads(row['json'])
+    paths = {role: row['segments'].get(role, []) for role in ('include', 'exclude')}
+    place_sets = {role: {place for path in each for place, _ in nodes(root, path)}
+                  for role, each in paths.items()}
+    leading = {place for path in paths['include'] for done in range(len(path))
+               for node in nodes(root, path[:done])
+               for place, _ in (descendants(node) if path[done][0] else [node])}
+    MISSING = object()
+
+    def part(place, value, is_inside):
+        if place in place_sets['exclude']:
+            return MISSING
+        is_inside = is_inside or place in place_sets['include']
+        is_container = isinstance(value, (list, dict))
+        if not is_inside and not (is_container and place in leading):
+            return MISSING
+        if not is_container:
+            return value
+        kept = [(each[-1], part(each, child, is_inside)) for each, child in children(place, value)]
+        kept = [(key, child) for key, child in kept if child is not MISSING]
+        return [child for _, child in kept] if isinstance(value, list) else dict(kept)
+
+    text = canonical(part((), root, not paths['include']))
+    return settle(row, canonical=text, key='ik_' + hashlib.sha256(text.encode('utf-8')).hexdigest())
+
+
 # --- files --------------------------------------------------------------------------------------
 
 FILES = {
@@ -244,6 +305,7 @@ FILES = {
     'uuidv5.json': {'vectors': uuidv5},
     'canonical-json.json': {'vectors': pair, 'numbers': number},
     'keys.json': {'vectors': key},
+    'identity-paths.json': {'vectors': identity},
 }
 failures = []
 

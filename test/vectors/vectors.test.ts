@@ -5,6 +5,7 @@ import {
   createSha256,
   explain,
   keyOf,
+  keyOfJson,
   keyOfStream,
   scoped,
   sha1,
@@ -64,6 +65,14 @@ interface KeyVector extends Named {
   readonly refs?: readonly string[];
   readonly window?: { readonly lengthMs: number; readonly nowMs: number };
   readonly windowScope?: string;
+}
+
+interface IdentityVector extends Named {
+  readonly json: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly canonical: string;
+  readonly key: string;
 }
 
 function formatOf({ bits, secret }: KeyVector) {
@@ -159,6 +168,17 @@ onEach(ENGINES, () => {
       expect(explained.key).toBe(key);
       expect(explained.canonical).toBe(canonical);
       expect(explained.scopes).toEqual([...scopes, ...(windowScope ? [windowScope] : [])]);
+    });
+  });
+
+  describe('identity-paths.json', () => {
+    it.each(loadVectors<IdentityVector>('identity-paths.json'))('$name', (vector) => {
+      const { json, include, exclude, canonical, key } = vector;
+      const identity = { ...(include && { include }), ...(exclude && { exclude }) };
+      const value = JSON.parse(json);
+      expect(explain(value, identity)).toMatchObject({ canonical, key });
+      expect(keyOf(value, identity)).toBe(key);
+      expect(keyOfJson(json, identity)).toBe(key);
     });
   });
 

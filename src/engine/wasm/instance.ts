@@ -18,7 +18,7 @@ export interface WasmExports {
   digestUuid(): void;
   escapeJson(ptr: number, byteCount: number, out: number): number;
   escapeUtf16(ptr: number, unitCount: number, out: number): number;
-  weave(end: number, holeCount: number, utf8Bytes: number, out: number): number;
+  weave(end: number, holeCount: number, utf8Bytes: number, textUnits: number, out: number): number;
   readonly DIGEST: Address;
   readonly TEXT: Address;
   readonly PREFIX_BYTES: Address;

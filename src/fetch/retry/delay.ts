@@ -4,7 +4,8 @@ import type { RetrySettings } from './options.js';
 
 /** Returns the wait that a server asks for in its headers, or `undefined` if it asks for none. */
 export function retryAfterMs(headers: Headers): number | undefined {
-  const ms = headers.get('retry-after-ms');
+  // Services of AWS say it in a header of their own, also in milliseconds.
+  const ms = headers.get('retry-after-ms') ?? headers.get('x-amz-retry-after');
   if (ms !== null && /^\d+(?:\.\d+)?$/.test(ms)) return Math.ceil(Number(ms));
   const value = headers.get('retry-after');
   if (value === null) return undefined;

@@ -48,7 +48,7 @@ export const ruleOptions = /* @__PURE__ */ specs(() => ({
   /** Statuses of responses that are retried; `'5xx'` is 500 to 599. */
   statuses: listOf<number | '5xx'>(
     'a list of statuses from 400 to 599 or "5xx"',
-    [408, 409, 429, '5xx'],
+    [408, 409, 425, 429, '5xx'],
     faultOfStatus,
   ),
   /**

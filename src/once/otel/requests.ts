@@ -9,7 +9,7 @@ interface Carrier {
   readonly headers?: unknown;
   readonly method?: unknown;
   readonly url?: unknown;
-  /** Hono's context. */
+  /** The context of Hono, or that of Koa, whose requests have no `raw`. */
   readonly req?: { readonly raw?: Carrier };
   readonly res?: unknown;
   /** Fastify's request. */
@@ -49,7 +49,7 @@ export function observedRequests(observer: Observer, requesting: Requesting): Re
       observation.fail(error);
       throw error;
     }
-    const response = nodeResponseIn(second);
+    const response = nodeResponseIn(second) ?? koaResponseIn(first);
     if (response !== undefined) {
       response.once('close', () => endWithNode(observation, response));
       return result;
@@ -85,11 +85,9 @@ interface Hooks {
 export function observedPlugin(observer: Observer, plugin: Requesting): Requesting {
   const register = plugin as unknown as (fastify: Hooks, ...rest: unknown[]) => unknown;
   return ((fastify: Hooks, ...rest: unknown[]) => {
-    const hooks: Hooks = {
-      addHook: (name, hook) =>
-        fastify.addHook(name, name === 'preHandler' ? observedHook(observer, hook) : hook),
-    };
-    return register(hooks, ...rest);
+    const addHook = (name: string, hook: Requesting) =>
+      fastify.addHook(name, name === 'preHandler' ? observedHook(observer, hook) : hook);
+    return register(Object.create(fastify, { addHook: { value: addHook } }), ...rest);
   }) as Requesting;
 }
 
@@ -129,6 +127,14 @@ const nodeResponseIn = (second: unknown): NodeResponse | undefined =>
   typeof (second as Partial<NodeResponse> | null | undefined)?.once === 'function'
     ? (second as NodeResponse)
     : undefined;
+
+/** Koa's context has the response of Node.js. Reading `res` of Hono's would make a response. */
+function koaResponseIn(first: unknown): NodeResponse | undefined {
+  const { req } = (first ?? {}) as Carrier;
+  return typeof req === 'object' && req !== null && req.raw === undefined
+    ? nodeResponseIn((first as Carrier).res)
+    : undefined;
+}
 
 /** Returns the web request, or the request of Node.js, in the first argument of a handler. */
 function carrierOf(given: unknown): Carrier | undefined {

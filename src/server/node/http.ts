@@ -53,6 +53,8 @@ export interface NodeResponse {
   statusMessage: string;
   /** Whether the stream is destroyed: nothing more is sent. */
   readonly destroyed: boolean;
+  /** Whether the whole response was written. */
+  readonly writableEnded: boolean;
   /** Whether the whole response was handed to the operating system. */
   readonly writableFinished: boolean;
   /** The connection; `null` after it has closed. */

@@ -2,8 +2,9 @@ import { fail } from '../../errors/errors.js';
 import { LazyAbort } from '../../once/abort.js';
 import { optional, own } from '../../options/own.js';
 import type { HeaderLine, ResponseData } from '../../response/response-data.js';
-import type { IdempotencyOutcome, IdempotencyState } from '../options.js';
+import type { IdempotencyState } from '../options.js';
 import { type Payload, payloadOfParsed } from '../payload.js';
+import type { Refusal } from '../refusals.js';
 import type { Decision, IdempotencyRules, IdempotentRequest, Processing } from '../rules.js';
 import { peekBody } from './body.js';
 import { Capture } from './capture.js';
@@ -33,8 +34,8 @@ export interface NodeProcessing {
   /** Gives the framework a whole response to send. Without it, samekey writes each on the connection. */
   send?(response: ResponseData): void;
   /** Passes a problem on to the framework, before the handler has begun. Without it, samekey sends it. */
-  refuse?(problem: ResponseData): void;
-  /** Called with the key and the outcome of a request, before it is known what the outcome is. */
+  refuse?(refusal: Refusal): void;
+  /** Called with the state of a request, before its outcome is known. */
   onState?(state: IdempotencyState): void;
   /** Called before a response is written on the connection. */
   onWrite?(): void;
@@ -100,7 +101,6 @@ class NodeExchange implements Processing {
   readonly #processing: NodeProcessing;
   #disconnect: HiddenDisconnect | undefined;
   #capture: Capture | undefined;
-  #state: { readonly key: string; outcome: IdempotencyOutcome | undefined } | undefined;
   #isFirst = false;
   #hasBegun = false;
   #isWritten = false;
@@ -120,7 +120,7 @@ class NodeExchange implements Processing {
   process<Incoming>(rules: IdempotencyRules<Incoming>, request: IdempotentRequest): void {
     const respond = (payload: Payload | undefined) => {
       try {
-        if (payload === undefined) this.refuse(rules.bodyTooLarge());
+        if (payload === undefined) this.refuse(rules.bodyTooLarge(request));
         else this.#respond(rules, request, payload);
       } catch (error) {
         this.fail(error);
@@ -150,18 +150,10 @@ class NodeExchange implements Processing {
 
   onFirst(): void {
     this.#isFirst = true;
-    this.onOutcome('executed');
   }
 
-  onKey(key: string): void {
-    const onState = this.#optional('onState');
-    if (onState === undefined) return;
-    this.#state = { key, outcome: undefined };
-    onState.call(this.#processing, this.#state);
-  }
-
-  onOutcome(outcome: IdempotencyOutcome): void {
-    if (this.#state !== undefined) this.#state.outcome = outcome;
+  onState(state: IdempotencyState): void {
+    this.#optional('onState')?.call(this.#processing, state);
   }
 
   run(abort: LazyAbort): Promise<ResponseData> {
@@ -188,15 +180,15 @@ class NodeExchange implements Processing {
     this.#write(response);
   }
 
-  refuse(problem: ResponseData): void {
+  refuse(refusal: Refusal): void {
     const refuse = this.#optional('refuse');
     if (refuse === undefined || this.#capture !== undefined) {
-      this.answer(problem);
+      this.answer(refusal);
       return;
     }
     this.#reveal();
     if (this.signal.aborted) this.#optional('onDisconnect')?.call(this.#processing);
-    else refuse.call(this.#processing, problem);
+    else refuse.call(this.#processing, refusal);
   }
 
   fail(error: unknown): void {

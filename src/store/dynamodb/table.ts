@@ -47,7 +47,8 @@ export class Table {
   readonly #names: TableNames;
   /** Receives the `Date` header of each response, and when its request was sent. */
   readonly #onResponse: (date: string | undefined, sentAt: number) => void;
-  #place: string | undefined;
+  #place: Promise<string> | undefined;
+  #address: string | undefined;
 
   constructor(
     client: DynamoDBClient,
@@ -57,6 +58,11 @@ export class Table {
     this.#client = client;
     this.#names = names;
     this.#onResponse = onResponse;
+  }
+
+  /** Where the table is: known from the first request on, because a client tells it in a promise. */
+  get address(): string | undefined {
+    return this.#address;
   }
 
   /** Reads the newest version of a record. */
@@ -148,13 +154,16 @@ export class Table {
 
   async #sent<T>(command: unknown, send: () => Promise<T>): Promise<T> {
     this.#observe(command as GetItemCommand);
+    const { table, keyAttribute } = this.#names;
+    this.#place ??= serverOf(this.#client).then((server) => {
+      this.#address = `${server}/${table}`;
+      return `${server.includes('://') ? 'at' : 'in'} ${server}`;
+    });
     try {
       return await send();
     } catch (error) {
       if (isRefusal(error)) throw error;
-      this.#place ??= await placeOf(this.#client);
-      const { table, keyAttribute } = this.#names;
-      return throwFailure(error, { table, keyAttribute, place: this.#place });
+      return throwFailure(error, { table, keyAttribute, place: await this.#place });
     }
   }
 
@@ -206,14 +215,12 @@ function conditionOf(expected: Expected, keyAttribute: string) {
 }
 
 /** Returns where the client sends its requests: its endpoint without credentials, or its region. */
-async function placeOf({ config }: DynamoDBClient): Promise<string> {
+async function serverOf({ config }: DynamoDBClient): Promise<string> {
   try {
-    if (config.endpoint !== undefined) {
-      const { protocol, hostname, port } = await config.endpoint();
-      return `at ${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`;
-    }
-    return `in ${await config.region()}`;
+    if (config.endpoint === undefined) return await config.region();
+    const { protocol, hostname, port } = await config.endpoint();
+    return `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`;
   } catch {
-    return 'in an unknown region';
+    return 'an unknown region';
   }
 }

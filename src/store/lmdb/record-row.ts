@@ -1,3 +1,4 @@
+import { fail } from '../../errors/errors.js';
 import type { StoreRecord } from '../store.js';
 import type { StoredRecord } from '../transition.js';
 import { formerOf } from '../transition.js';
@@ -41,7 +42,30 @@ export function toRow(record: StoredRecord): RecordRow {
   return fingerprint === undefined ? row : [...row, fingerprint];
 }
 
+const STATES: readonly unknown[] = ['running', 'done', 'failed'];
+
+/** Whether a value is a record of this version. Another program may have written to the database. */
+export function isRecordRow(value: unknown): value is RecordRow {
+  if (!Array.isArray(value) || value.length < 7 || value.length > 12) return false;
+  const [state, owner, ...more] = value;
+  const payload = value[10];
+  return (
+    STATES.includes(state) &&
+    typeof owner === 'string' &&
+    more.slice(0, 5).every((number) => typeof number === 'number') &&
+    (payload === undefined || payload instanceof Uint8Array)
+  );
+}
+
+/** @throws {SyntaxError} `SAMEKEY_BAD_STATE` if the value is no record of this version. */
 export function toRecord(row: RecordRow): StoredRecord {
+  if (!isRecordRow(row)) {
+    fail(
+      SyntaxError,
+      'SAMEKEY_BAD_STATE',
+      'Cannot read the value in LMDB: it is no record of this version of samekey, wanted a folder that nobody else uses',
+    );
+  }
   const [state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs, ...more] =
     row;
   const [fingerprint, finishedAtMs, codec, bytes, former] = more;

@@ -2,7 +2,7 @@ import type { Database } from 'lmdb';
 import { monotonicMs } from '../../runtime/runtime.js';
 import type { StoreRecord } from '../store.js';
 import { failWithCause } from './group-commit.js';
-import { type RecordRow, toRecord } from './record-row.js';
+import { isRecordRow, type RecordRow, toRecord } from './record-row.js';
 
 /** How many records each write checks. */
 const CHECKED_PER_WRITE = 4;
@@ -78,6 +78,7 @@ export class Sweep {
       ...this.#database.getRange({ start, exclusiveStart: true, limit: count, versions: true }),
     ];
     for (const { key, value, version } of entries) {
+      if (!isRecordRow(value)) continue;
       const goesAtMs = dueMs(toRecord(value));
       this.#noteDue(goesAtMs);
       if (goesAtMs > this.#lastWriteMs) continue;

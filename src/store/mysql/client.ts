@@ -46,6 +46,26 @@ export const toBuffer = (content: string | Uint8Array): Uint8Array => bufferClas
 /** A pool may be set to return rows in another form, or bytes as text. */
 const AS_ROWS = { typeCast: true, rowsAsArray: false, nestTables: false };
 
+/**
+ * Returns the address of a pool's database, without its password, as far as the pool names it. Its
+ * `config` is not public, checked with mysql2 3.24.
+ */
+export function addressOf(pool: MysqlClient): string | undefined {
+  interface Place {
+    readonly host?: unknown;
+    readonly port?: unknown;
+    readonly socketPath?: unknown;
+    readonly database?: unknown;
+  }
+  interface WithConfig {
+    readonly config?: { readonly connectionConfig?: Place };
+  }
+  const { pool: inner = pool } = pool as { readonly pool?: unknown };
+  const { host, port, socketPath, database } = (inner as WithConfig).config?.connectionConfig ?? {};
+  const server = socketPath ?? (typeof host === 'string' ? `${host}:${port}` : undefined);
+  return typeof server === 'string' ? `${server}/${database ?? ''}` : undefined;
+}
+
 export function toConnection(pool: MysqlClient): Connection {
   const has = (name: string) =>
     typeof (pool as unknown as Record<string, unknown> | null)?.[name] === 'function';

@@ -1,21 +1,30 @@
 import { fail, nameOf } from '../../errors/errors.js';
+import { type Glide, glideConnection } from './glide.js';
 import type { ScriptName } from './scripts.js';
-import { bufferClass, TCP, toBuffer } from './tcp.js';
+import { bufferClass, TCP, toBuffer, withoutArguments } from './tcp.js';
 
 /**
- * The members that node-redis (4 to 6) and ioredis (5, 6) share, also for a cluster or a sentinel.
+ * The members that node-redis (4 to 6) and ioredis (5, 6) share, also for a cluster or a sentinel, or
+ * that of `@valkey/valkey-glide` (2).
  */
-export interface RedisClient {
-  /** Sends a command (node-redis and ioredis). */
-  sendCommand(...parameters: never[]): unknown;
-  /** Creates another client with the same options, for subscriptions. */
-  duplicate?(...parameters: never[]): unknown;
-}
+export type RedisClient =
+  | {
+      /** Sends a command (node-redis and ioredis). */
+      sendCommand(...parameters: never[]): unknown;
+      /** Creates another client with the same options, for subscriptions. */
+      duplicate?(...parameters: never[]): unknown;
+    }
+  | {
+      /** Sends a command (Valkey GLIDE). */
+      customCommand(...parameters: never[]): unknown;
+    };
 
 export type Argument = string | Uint8Array;
 
 /** How bytes reach the server: unchanged, or as text in JSON. */
 export interface Wire {
+  /** Resolves when a command that failed unexecuted is to be sent again, else rejects. */
+  again(error: unknown, attempt: number): Promise<void>;
   /** Refuses a client: `it gave …`. */
   refuse(what: string): never;
   readonly scripts: Readonly<Record<ScriptName, string>>;
@@ -138,27 +147,31 @@ interface NodeRedis extends Emitter {
 export function toConnection(client: RedisClient): Connection {
   const can = (name: string) =>
     typeof (client as unknown as Record<string, unknown> | null)?.[name] === 'function';
-  if ((typeof client === 'object' || typeof client === 'function') && can('sendCommand')) {
+  const isObject = typeof client === 'object' || typeof client === 'function';
+  if (isObject && can('sendCommand')) {
     const canSubscribe = can('duplicate') && can('subscribe');
     if (can('evalshaBuffer')) return ioRedisConnection(client as unknown as IoRedis, canSubscribe);
     if (can('getSentinelNode')) return sentinelConnection(client as unknown as NodeRedis);
     return nodeRedisConnection(client as unknown as NodeRedis, canSubscribe);
   }
+  if (isObject && can('customCommand')) return glideConnection(client as unknown as Glide);
   return fail(
     TypeError,
     'SAMEKEY_BAD_CLIENT',
-    `Cannot make a Redis store: client is ${nameOf(client)}, wanted a client of redis (node-redis) or ioredis`,
+    `Cannot make a Redis store: client is ${nameOf(client)}, wanted a client of redis (node-redis), ioredis or @valkey/valkey-glide`,
   );
 }
 
 /** Returns the address of a client's server, without its password, as far as its options name it. */
 export function addressOf(client: RedisClient): string | undefined {
   type Place = { readonly host?: unknown; readonly port?: unknown; readonly path?: unknown };
-  const { options, startupNodes } = client as {
+  const { options, startupNodes, config } = client as {
     readonly options?: Place & { readonly socket?: Place };
     readonly startupNodes?: readonly unknown[];
+    readonly config?: { readonly addresses?: readonly unknown[] };
   };
-  const [node] = Array.isArray(startupNodes) ? startupNodes : [];
+  const nodes = startupNodes ?? config?.addresses;
+  const [node] = Array.isArray(nodes) ? nodes : [];
   const places = [options?.socket, options, node].filter(
     (place): place is Place => typeof place === 'object' && place !== null,
   );
@@ -168,6 +181,10 @@ export function addressOf(client: RedisClient): string | undefined {
   }
   return undefined;
 }
+
+const hideArguments = (error: unknown) => {
+  throw withoutArguments(error);
+};
 
 function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
   const sendTo = (node: IoRedis, [name, ...rest]: readonly Argument[]) => {
@@ -179,7 +196,9 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
     isCluster: typeof client.nodes === 'function',
     send: (_, command) => sendTo(client, command),
     masters: async () =>
-      (client.nodes?.('master') ?? [client]).map((node) => (command) => sendTo(node, command)),
+      (client.nodes?.('master') ?? [client]).map(
+        (node) => (command) => sendTo(node, command).catch(hideArguments),
+      ),
     watchInterruptions: () => watchInterruptions(client),
     openSubscriber: canSubscribe
       ? (events) => {
@@ -190,7 +209,8 @@ function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
           subscriber.on('ready', () => events.onReconnect());
           subscriber.on('message', (channel: string) => events.onMessage(channel));
           return {
-            subscribe: async (channel) => void (await subscriber.subscribe(channel)),
+            subscribe: async (channel) =>
+              void (await subscriber.subscribe(channel).catch(hideArguments)),
             unsubscribe: async (channel) => void (await subscriber.unsubscribe(channel)),
             close: () => subscriber.disconnect(),
           };

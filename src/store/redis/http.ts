@@ -17,6 +17,7 @@ const TOO_LONG = /max (?:request|single record) size exceeded|request entity too
 
 /** Redis over HTTP: commands and replies are JSON. */
 const HTTP: Wire = {
+  again: (error) => Promise.reject(error),
   refuse,
   scripts: HTTP_SCRIPTS,
   pack(payload) {

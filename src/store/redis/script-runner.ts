@@ -18,15 +18,17 @@ export class ScriptRunner {
   ): Promise<unknown> {
     const digest = this.#digests.get(name) ?? (await this.#digestOf(name));
     const parameters = [String(keys.length), ...keys, ...args];
-    try {
-      return await this.#connection.send(keys[0], ['EVALSHA', digest, ...parameters]);
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return await this.#connection.send(keys[0], [
-        'EVAL',
-        this.#connection.wire.scripts[name],
-        ...parameters,
-      ]);
+    let command: readonly Argument[] = ['EVALSHA', digest, ...parameters];
+    const { wire } = this.#connection;
+    for (let attempt = 1; ; ) {
+      try {
+        return await this.#connection.send(keys[0], command);
+      } catch (error) {
+        const isUnknown = error instanceof Error && error.message.startsWith('NOSCRIPT');
+        if (isUnknown && command[0] === 'EVALSHA')
+          command = ['EVAL', wire.scripts[name], ...parameters];
+        else await wire.again(error, attempt++);
+      }
     }
   }
 

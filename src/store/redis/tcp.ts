@@ -1,4 +1,5 @@
 import { fail } from '../../errors/errors.js';
+import { random, sleep } from '../../runtime/runtime.js';
 import type { Argument, Connection, Wire } from './client.js';
 import { SCRIPTS } from './scripts.js';
 
@@ -64,12 +65,42 @@ export function refuseClient(what: string): never {
   return fail(
     TypeError,
     'SAMEKEY_BAD_CLIENT',
-    `Cannot use this Redis client: ${what}, wanted redis (node-redis) 4 to 6 or ioredis 5 or 6, on Redis 5 or newer`,
+    `Cannot use this Redis client: ${what}, wanted redis (node-redis) 4 to 6, ioredis 5 or 6, or @valkey/valkey-glide 2, on Redis 5 or newer`,
   );
 }
 
+/**
+ * Returns an error of ioredis without the arguments of its command: those of `HELLO` and `AUTH` have the
+ * password, those of a script the result of the program. Messages and errors end up in logs.
+ */
+export function withoutArguments(error: unknown): unknown {
+  const { command } = (error ?? {}) as { command?: { readonly name?: unknown } };
+  if (!(error instanceof Error) || typeof command?.name !== 'string') return error;
+  return Object.create(Object.getPrototypeOf(error), {
+    ...Object.getOwnPropertyDescriptors(error),
+    command: { value: { name: command.name }, enumerable: true },
+  });
+}
+
+/** How often a redirected command is sent again, and the longest of the pauses before. */
+const REDIRECT_LIMIT = 10;
+const MAX_PAUSE_MS = 200;
+
+/**
+ * The reply of a node that has not executed the command, because its slot moves. The clients follow
+ * it, but node-redis 4 and GLIDE send `ASKING` apart from the command: of commands that are
+ * redirected at the same time, all but a few fail.
+ */
+const REDIRECT = /^(?:ASK|MOVED|TRYAGAIN) /;
+
 /** The Redis protocol: arguments and replies are bytes. */
 export const TCP: Wire = {
+  async again(error, attempt) {
+    const isRedirected = error instanceof Error && REDIRECT.test(error.message);
+    if (!isRedirected || attempt > REDIRECT_LIMIT) throw withoutArguments(error);
+    // At different times, so that the commands no longer disturb each other.
+    await sleep(random() * Math.min(MAX_PAUSE_MS, 5 * 2 ** attempt));
+  },
   refuse: refuseClient,
   scripts: SCRIPTS,
   pack(payload, lineLength) {

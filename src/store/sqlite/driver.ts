@@ -81,6 +81,19 @@ interface D1Database {
   batch(statements: readonly D1Statement[]): Promise<readonly { readonly results: Row[] }[]>;
 }
 
+/** Returns the file of a database in this process. It names no server: no client tells its address. */
+export function fileOf(driver: Driver): string | undefined {
+  if (isRemote(driver)) return undefined;
+  try {
+    // https://sqlite.org/pragma.html#pragma_database_list, which needs no lock.
+    const [main] = driver.all('PRAGMA database_list', []);
+    return typeof main?.file === 'string' && main.file !== '' ? main.file : undefined;
+  } catch {
+    // It is closed.
+    return undefined;
+  }
+}
+
 /** Detects the kind of database by its methods. */
 export function toDriver(database: unknown): Driver {
   const has = (name: string) =>

@@ -1,3 +1,4 @@
+import { builtinModule } from '../../engine/builtin-module.js';
 import { quote } from '../../errors/errors.js';
 import { type LocalDriver, type SqliteDatabase, toDriver } from './driver.js';
 import { cannotOpen, isBusy, storeError } from './faults.js';
@@ -38,8 +39,8 @@ export function openFile(path: string): LocalDriver {
 const SETTINGS = ['PRAGMA synchronous = FULL', 'PRAGMA journal_mode = WAL'];
 
 function open(path: string): SqliteDatabase {
-  const node = builtin<NodeSqlite>('node:sqlite');
-  const bun = node === undefined ? builtin<BunSqlite>('bun:sqlite') : undefined;
+  const node = builtinModule<NodeSqlite>('node:sqlite');
+  const bun = node === undefined ? builtinModule<BunSqlite>('bun:sqlite') : undefined;
   try {
     if (node !== undefined) return new node.DatabaseSync(path);
     if (bun !== undefined) return new bun.Database(path, { create: true });
@@ -51,15 +52,4 @@ function open(path: string): SqliteDatabase {
     `Cannot open the SQLite store at ${quote(path)}: this runtime has no SQLite of its own, wanted Node.js 22.13 or newer, Bun or Deno, or the option database with a database of better-sqlite3 or libsql`,
     undefined,
   );
-}
-
-function builtin<T>(name: string): T | undefined {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?(name: string): T | undefined };
-  };
-  try {
-    return process?.getBuiltinModule?.(name);
-  } catch {
-    return undefined;
-  }
 }

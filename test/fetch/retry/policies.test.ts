@@ -42,6 +42,13 @@ describe('retryPolicies', () => {
     ['bedrock', { status: 418, body: { __type: 'com.amazon.coral#ThrottlingException' } }],
     ['gemini', gemini('RESOURCE_EXHAUSTED', 429)],
     ['gemini', gemini('UNAVAILABLE', 503)],
+    ['bedrock', bedrock(408, 'ModelTimeoutException')],
+    ['bedrock', bedrock(408, 'RequestTimeout')],
+    // RFC 8470: the server has not begun to process the request.
+    ['openai', { status: 425, body: {} }],
+    ['anthropic', { status: 425, body: {} }],
+    ['bedrock', { status: 425, body: {} }],
+    ['gemini', { status: 425, body: {} }],
     ['gemini', gemini('INTERNAL', 500)],
     ['gemini', gemini('DEADLINE_EXCEEDED', 504)],
     ['gemini', { ...gemini('UNAVAILABLE', 503), body: [gemini('UNAVAILABLE', 503).body] }],
@@ -62,7 +69,6 @@ describe('retryPolicies', () => {
     ['openai', openai(429, 'insufficient_quota', 'credit_balance_exhausted')],
     ['openai', openai(429, 'billing', 'project_spend_limit_exceeded')],
     ['bedrock', bedrock(400, 'ThrottlingException')],
-    ['bedrock', bedrock(408, 'ModelTimeoutException')],
     ['bedrock', bedrock(424, 'ModelErrorException')],
     [
       'gemini',
@@ -92,6 +98,19 @@ describe('retryPolicies', () => {
     expect(await attemptsUntil(429, [retryInfo('37023.5s')], retryPolicies.gemini)).toMatchObject({
       count: 1,
     });
+  });
+
+  it('waits as long as the header of AWS says', async () => {
+    const headers = { 'x-amz-retry-after': '50' };
+    const { post, events, provider } = await start(
+      [{ status: 503, headers }],
+      retryPolicies.bedrock,
+    );
+    expect((await post()).status).toBe(200);
+    expect(events[0]?.delayMs).toBeGreaterThanOrEqual(50);
+    await provider.stop();
+    const long = { status: 503, headers: { 'x-amz-retry-after': '90000' } };
+    expect(await attemptsUntil(503, [long], retryPolicies.bedrock)).toMatchObject({ count: 1 });
   });
 
   it.each([

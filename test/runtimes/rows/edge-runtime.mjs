@@ -63,6 +63,20 @@ export async function bundleForEdge(project, contents = ENTRY) {
   return { source: outputFiles[0]?.text ?? '', modules };
 }
 
+/** Next.js gives its edge runtime a `process` whose functions throw. */
+export function processOfNext() {
+  const found = { env: {} };
+  for (const name of Object.keys(process)) {
+    if (name === 'env') continue;
+    const refuse = () => {
+      throw new Error(`A Node.js API is used (process.${name})`);
+    };
+    const isFunction = typeof Reflect.get(process, name) === 'function';
+    Object.defineProperty(found, name, { value: isFunction ? refuse : undefined });
+  }
+  return found;
+}
+
 /** @type {import('./row.mjs').Group[]} */
 export const edgeRuntimes = EDGES.map(({ name, expected, requests, damage }) => {
   const row = { name, expected, ...(requests && { requests }) };
@@ -79,7 +93,7 @@ export const edgeRuntimes = EDGES.map(({ name, expected, requests, damage }) => 
         if (Object.keys(modules).length === 0) throw new Error('nothing imported a module');
         const edge = new EdgeVM({
           codeGeneration: { strings: false, wasm: false },
-          extend: (context) => Object.assign(context, modules),
+          extend: (context) => Object.assign(context, modules, { process: processOfNext() }),
         });
         edge.evaluate(source);
         // As text, because values cannot leave its realm.

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { imports, installed, requestImports } from '../project.mjs';
 import { askServer } from '../serving.mjs';
+import { openSqlite, SQLITE_IMPORTS } from '../sqlite-drivers.mjs';
 import { NATIVE_JS, NATIVE_WASM, NODE } from './row.mjs';
 
 const run = promisify(execFile);
@@ -20,6 +21,7 @@ const NODES = ['22', '24', '26'].map((major) => ({
   program: installed(`node-${major}/bin/node`),
   args: /** @type {string[]} */ ([]),
   requests: NODE,
+  sqlite: ['node:sqlite', 'better-sqlite3'],
 }));
 const LISTENING = 'listening on ';
 
@@ -32,6 +34,8 @@ const LISTENING = 'listening on ';
  * @property {string} [entry]
  * @property {import('./row.mjs').Platform} [requests]
  * @property {string[]} [argsForRequests] additional ones
+ * @property {readonly string[]} [sqlite] the drivers of SQLite
+ * @property {string[]} [argsForSqlite] additional ones
  * @property {string} [serves] starts a server with the handler `serve` and prints `url`
  */
 
@@ -44,6 +48,7 @@ const PROGRAMS = [
     program: installed('@oven/bun-linux-x64/bin/bun'),
     args: ['run'],
     requests: NODE,
+    sqlite: ['node:sqlite', 'bun:sqlite'],
     serves: "const { url } = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: serve });",
   },
   {
@@ -52,6 +57,8 @@ const PROGRAMS = [
     args: ['run', '--no-prompt', '--no-remote', '--no-lock', '--node-modules-dir=manual'],
     requests: NODE,
     argsForRequests: ['--allow-net=127.0.0.1'],
+    sqlite: ['node:sqlite'],
+    argsForSqlite: ['--allow-read=.', '--allow-write=.'],
     serves: `const { addr } = Deno.serve({ hostname: '127.0.0.1', port: 0, onListen() {} }, serve);
 const url = 'http://127.0.0.1:' + addr.port;`,
   },
@@ -70,25 +77,60 @@ const url = 'http://127.0.0.1:' + addr.port;`,
   },
 ];
 
+/** The entry file of the conformance suite on drivers of SQLite. */
+const onSqlite = (/** @type {readonly string[]} */ drivers, /** @type {string} */ base) => `
+import { storeConformance } from 'samekey/store/conformance';
+import { sqlite } from './program/sqlite.mjs';
+${SQLITE_IMPORTS}
+const drivers = {
+${drivers.map((driver) => `${JSON.stringify(driver)}: ${openSqlite(driver, `${base}-${driver}.db`)},`).join('\n')}
+};
+console.log(JSON.stringify(await sqlite(storeConformance, drivers)));
+`;
+
 /** @type {import('./row.mjs').Group[]} */
 export const processes = PROGRAMS.map((each) => {
-  const { name, program, args, expected = NATIVE_WASM, entry = ENTRY, requests, serves } = each;
-  const row = { name, expected, ...(requests && { requests }), serves: serves !== undefined };
+  const {
+    name,
+    program,
+    args,
+    expected = NATIVE_WASM,
+    entry = ENTRY,
+    requests,
+    serves,
+    sqlite,
+  } = each;
+  const row = {
+    name,
+    expected,
+    ...(requests && { requests }),
+    ...(sqlite && { sqlite }),
+    serves: serves !== undefined,
+  };
   return {
     rows: [row],
     missing: () => (existsSync(program) ? undefined : `${program} is not there`),
     async run(project, report, upstream) {
       const { directory } = project;
+      const base = name.replace(/\W+/g, '-');
       const write = (/** @type {string} */ part, /** @type {string} */ text) =>
-        project.write(`${name.replace(/\W+/g, '-')}${part}.mjs`, text);
+        project.write(`${base}${part}.mjs`, text);
       const result = await printed(program, [...args, write('', entry)], directory);
       if (requests === undefined) return report(row, { result });
+      const toSqlite = [...args, ...(each.argsForSqlite ?? [])];
+      const stored = sqlite && {
+        stored: await printed(
+          program,
+          [...toSqlite, write('-sqlite', onSqlite(sqlite, base))],
+          directory,
+        ),
+      };
       const before = [...args, ...(each.argsForRequests ?? [])];
       const asking = `${requestImports(requests)}
 console.log(JSON.stringify(await askAll()));
 `;
       const fetched = await printed(program, [...before, write('-requests', asking)], directory);
-      if (serves === undefined) return report(row, { result, fetched });
+      if (serves === undefined) return report(row, { result, fetched, ...stored });
       const server = `${requestImports(requests)}${serves}
 console.log('${LISTENING}' + url);
 `;
@@ -98,7 +140,7 @@ console.log('${LISTENING}' + url);
         directory,
         (url) => askServer(url, upstream),
       );
-      return report(row, { result, fetched, served });
+      return report(row, { result, fetched, served, ...stored });
     },
   };
 });

@@ -15,6 +15,7 @@
  * @property {Platform} [requests] if the row sends requests by `samekey/fetch`; how this runtime differs
  * @property {boolean} [serves] whether it runs a handler behind `samekey/server`
  * @property {boolean} [isolates] whether several isolates run `once` on one store
+ * @property {readonly string[]} [sqlite] the drivers of SQLite on which `samekey/store/sqlite` works
  *
  * @typedef {import('../program/requests.mjs').Platform} Platform
  * @typedef {import('../program/asking.mjs').Requests} Requests
@@ -26,6 +27,7 @@
  * @property {Requests} [fetched] if it sends requests
  * @property {Requests} [served] if it is a server
  * @property {Requests} [isolated] if it has isolates
+ * @property {Requests} [stored] if it has SQLite
  *
  * @typedef {object} Group rows that are run by one function
  * @property {Row[]} rows

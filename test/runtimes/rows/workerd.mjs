@@ -23,11 +23,18 @@ export default {
 };
 `;
 const WITH_REQUESTS = `${imports()}${requestImports(WORKER, 'cloudflare:workers')}
+import { storeConformance } from 'samekey/store/conformance';
+import { sqliteStore } from 'samekey/store/sqlite';
+import { sqlite } from './program/sqlite.mjs';
 export default {
   async fetch(request, env, context) {
     const { pathname } = new URL(request.url);
     if (pathname === '/') return Response.json(await conformance(samekey, vectors));
     if (pathname === '/requests') return Response.json(await askAll());
+    if (pathname === '/sqlite') {
+      const drivers = { D1: () => sqliteStore({ database: env.DB }) };
+      return Response.json(await sqlite(storeConformance, drivers));
+    }
     return serve(request, env, context);
   },
 };
@@ -189,7 +196,7 @@ export const workers = WORKERS.map(({ name: rowName, entry, expected, requests, 
   const row = {
     name: rowName,
     expected,
-    ...(requests && { requests, serves: true, isolates: true }),
+    ...(requests && { requests, serves: true, isolates: true, sqlite: ['D1'] }),
   };
   return {
     rows: [row],
@@ -200,7 +207,8 @@ export const workers = WORKERS.map(({ name: rowName, entry, expected, requests, 
       try {
         damage?.(own);
         const name = `worker-${i}`;
-        const worker = await startWorker(await bundleWorker(own, name, entry), name);
+        const database = requests && { d1Databases: ['DB'] };
+        const worker = await startWorker(await bundleWorker(own, name, entry), name, database);
         try {
           const get = async (/** @type {string} */ at) => {
             const response = await worker.dispatchFetch(`http://localhost/${at}`);
@@ -214,8 +222,9 @@ export const workers = WORKERS.map(({ name: rowName, entry, expected, requests, 
           } else {
             const fetched = await get('requests');
             const served = await askServer(String(await worker.ready), upstream);
+            const stored = await get('sqlite');
             const isolatedOnce = await isolated(own);
-            report(row, { ...outcome, fetched, served, isolated: isolatedOnce });
+            report(row, { ...outcome, fetched, served, stored, isolated: isolatedOnce });
           }
         } finally {
           await worker.dispose();

@@ -16,7 +16,7 @@ describe('the DynamoDB store when the server', () => {
     const key = randomKey();
     await expect(scene.once({}, store)(key, () => 1)).rejects.toMatchObject({
       code: 'SAMEKEY_STORE',
-      message: `Cannot claim ${key}: the store dynamodb failed: Cannot reach the table "samekey_records" at http://127.0.0.1:${port}: ECONNREFUSED, wanted an answer of DynamoDB (SAMEKEY_STORE)`,
+      message: `Cannot claim ${key}: the store dynamodb at http://127.0.0.1:${port}/samekey_records failed: Cannot reach the table "samekey_records" at http://127.0.0.1:${port}: ECONNREFUSED, wanted an answer of DynamoDB (SAMEKEY_STORE)`,
       cause: { code: 'ECONNREFUSED' },
     });
     const once = scene.once();
@@ -111,7 +111,7 @@ describe('the DynamoDB store when the server', () => {
     const other = randomKey();
     await expect(scene.once({}, impatient)(other, () => 1)).rejects.toMatchObject({
       code: 'SAMEKEY_STORE',
-      message: `Cannot claim ${other}: the store dynamodb failed: Cannot use the table "samekey_records" at ${scene.front.url}: the request was throttled (ThrottlingException), wanted more capacity, on-demand billing, or fewer calls (SAMEKEY_STORE)`,
+      message: `Cannot claim ${other}: the store dynamodb at ${scene.front.url}/samekey_records failed: Cannot use the table "samekey_records" at ${scene.front.url}: the request was throttled (ThrottlingException), wanted more capacity, on-demand billing, or fewer calls (SAMEKEY_STORE)`,
       cause: { code: 'ThrottlingException' },
     });
     scene.front.before = () => undefined;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterAll, describe, expect, it } from 'vitest';
+import { createOnce } from '../../../src/once/index.js';
 import { storeConformance } from '../../../src/store/conformance.js';
 import { lmdbStore } from '../../../src/store/lmdb.js';
 import type { ClaimRequest, Store } from '../../../src/store/store.js';
@@ -41,10 +42,62 @@ describe('the LMDB store', () => {
     takeUnknown: false,
     takeFinished: false,
   };
-  const finish = async (store: Store, key: string, payload = new Uint8Array([1])) => {
+  const finish = async (store: Store, key: string, payload = new Uint8Array([1]), ttlMs = 1000) => {
     await store.claim(key, request);
-    await store.complete(key, 'owner', { state: 'done', codec: 'c', payload, ttlMs: 1000 });
+    await store.complete(key, 'owner', { state: 'done', codec: 'c', payload, ttlMs });
   };
+
+  it.each<[string, unknown]>([
+    ['a text of another program', 'hello, world'],
+    ['an object of another program', { state: 'done', expiresAtMs: 1 }],
+    ['a list of another program', [1, 2, 3, 4, 5, 6, 7]],
+    ['a record of a later version', ['paused', 'o', 1, 1, 1, 1, 1]],
+    ['a record with a text as its payload', ['done', 'o', 1, 1, 1, 1, 1, 'f', 1, 'json', '{}']],
+  ])('refuses %s under the key, and leaves it as it is', async (name, value) => {
+    const path = join(folder, `foreign ${name}`);
+    let nowMs = Date.now();
+    const store = lmdbStore({ path, clock: () => nowMs });
+    const other = open({ path, noSubdir: false, useVersions: true });
+    await other.put('theirs', value, 1);
+    const calls = [
+      () => store.claim('theirs', { ...request, takeFinished: true }),
+      () => store.renew('theirs', 'o', 1000),
+      () =>
+        store.complete('theirs', 'o', {
+          state: 'done',
+          codec: 'c',
+          payload: new Uint8Array(),
+          ttlMs: 1000,
+        }),
+      () => store.release('theirs', 'o'),
+      () => store.read('theirs'),
+      () => store.evict('theirs'),
+    ];
+    for (const call of calls) {
+      await expect(call()).rejects.toMatchObject({
+        name: 'SyntaxError',
+        code: 'SAMEKEY_BAD_STATE',
+        message: expect.stringMatching(/^Cannot read the value in LMDB: it is no record of this/),
+      });
+    }
+    const once = createOnce({ store, cache: false });
+    await expect(once('theirs', () => expect.fail('it ran'))).rejects.toMatchObject({
+      code: 'SAMEKEY_STORE',
+      cause: { code: 'SAMEKEY_BAD_STATE' },
+    });
+    // It is neither listed nor swept, and no obstacle for those that are.
+    await finish(store, 'a');
+    await finish(store, 'z');
+    nowMs += 2 * HOUR_MS;
+    for (let index = 0; index < 20; index++) await finish(store, `new-${index}`);
+    const listed: string[] = [];
+    for await (const { key } of store.list?.() ?? []) listed.push(key);
+    expect(listed).toHaveLength(20);
+    expect(other.get('theirs')).toEqual(value);
+    await expect.poll(() => [other.doesExist('a'), other.doesExist('z')]).toEqual([false, false]);
+    await other.close();
+    await store.close();
+  });
 
   it('deletes expired, released and evicted records, a few with every write', async () => {
     const path = join(folder, 'swept');
@@ -158,7 +211,7 @@ describe('the LMDB store', () => {
   it('lists more records than one page, even while they are evicted', async () => {
     const store = lmdbStore({ path: join(folder, 'listed') });
     const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`);
-    await Promise.all(keys.map((key) => finish(store, key)));
+    await Promise.all(keys.map((key) => finish(store, key, undefined, HOUR_MS)));
     const found: string[] = [];
     for await (const { key } of store.list?.() ?? []) {
       found.push(key);

@@ -49,10 +49,14 @@ describeWith('MariaDB', hasMariadb, 'the MySQL store when the server refuses', (
   });
 
   it('because it is not there', async () => {
-    const { once } = open({ uri: `mysql://samekey:secret@127.0.0.1:${await freePort()}/app` });
+    const port = await freePort();
+    const { once } = open({ uri: `mysql://samekey:secret@127.0.0.1:${port}/app` });
     const error = await once(randomKey(), () => 1).catch((error) => error);
     expect(error).toMatchObject({ code: 'SAMEKEY_STORE', cause: { code: 'ECONNREFUSED' } });
-    expect(error.message).toMatch(/^Cannot claim [\w-]+: the store mysql failed: .*ECONNREFUSED/);
+    expect(error.message).toMatch(
+      /^Cannot claim [\w-]+: the store mysql at \S+ failed: .*ECONNREFUSED/,
+    );
+    expect(error.message).toContain(`the store mysql at 127.0.0.1:${port}/app failed`);
     expect(`${error.stack} ${error.cause.stack}`).not.toContain('secret');
   });
 
@@ -95,7 +99,7 @@ describeWith('MariaDB', hasMariadb, 'the MySQL store when the server refuses', (
       const key = randomKey();
       await expect(once(key, () => 1)).rejects.toMatchObject({
         code: 'SAMEKEY_STORE',
-        message: `Cannot claim ${key}: the store mysql failed: Cannot write to the table samekey_records: the server is read-only, as a replica is, wanted the primary (SAMEKEY_STORE)`,
+        message: `Cannot claim ${key}: the store mysql at 127.0.0.1:${server.port}/app failed: Cannot write to the table samekey_records: the server is read-only, as a replica is, wanted the primary (SAMEKEY_STORE)`,
         cause: { code: 'ER_OPTION_PREVENTS_STATEMENT' },
       });
       expect(await once(done, () => 2)).toBe(1);

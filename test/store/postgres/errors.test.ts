@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { randomKey } from '../../../src/index.js';
+import { createOnce } from '../../../src/once/index.js';
 import { postgresStore } from '../../../src/store/postgres.js';
 import { hasPostgres, type PostgresServer, startPostgres } from '../../servers/postgres.js';
 import { describeWith } from '../../servers/process.js';
@@ -50,6 +52,41 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
     });
     expect(await once(key, () => 1)).toBe(1);
     expect(pool.waitingCount).toBe(0);
+  });
+
+  it.each([
+    ['an unknown user', 'nobody', /role "nobody" does not exist/],
+    ['a user that may only read', 'reader', /permission denied for table samekey_records/],
+  ])('because of %s, at once, and shows no password', async (_, user, reason) => {
+    if (user === 'reader') {
+      await admin.query("CREATE ROLE reader LOGIN PASSWORD 'hunter2'");
+      await admin.query('GRANT SELECT ON samekey_records TO reader');
+    }
+    const url = new URL(server.url);
+    url.username = user;
+    url.password = 'hunter2';
+    const { once } = open({ connectionString: url.href });
+    const error = await once(randomKey(), () => expect.fail('it ran')).catch((error) => error);
+    expect(error).toMatchObject({
+      code: 'SAMEKEY_STORE',
+      message: expect.stringMatching(reason),
+    });
+    expect(error.message).toContain(`the store postgres at ${address()} failed: `);
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('hunter2');
+  });
+
+  it('a table of another program, which stays as it is', async () => {
+    await admin.query('CREATE TABLE theirs (key text PRIMARY KEY, name text)');
+    await admin.query("INSERT INTO theirs VALUES ('k', 'n')");
+    const store = postgresStore({ pool: admin, table: 'theirs' });
+    const once = createOnce({ store, cache: false });
+    await expect(once('k', () => expect.fail('it ran'))).rejects.toMatchObject({
+      code: 'SAMEKEY_STORE',
+      message: expect.stringMatching(/column .* does not exist/),
+    });
+    const { rows } = await admin.query('SELECT * FROM theirs');
+    expect(rows).toEqual([{ key: 'k', name: 'n' }]);
+    await once.close();
   });
 
   it('because its connection is ended in the middle of a claim', async () => {

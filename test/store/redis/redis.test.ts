@@ -1,13 +1,16 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storeConformance } from '../../../src/store/conformance.js';
 import { redisStore } from '../../../src/store/redis.js';
 import { deep } from '../../depth.js';
 import { describeWith } from '../../servers/process.js';
-import { hasRedis, type RedisServer, startRedis, startRedisCluster } from '../../servers/redis.js';
-import { CLIENTS, CLUSTER_CLIENTS, type Connected } from '../../servers/redis-clients.js';
+import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
+import { CLIENTS, CLUSTER_CLIENTS, type Connected, hasGlide } from '../../servers/redis-clients.js';
+import { type RedisCluster, startRedisCluster } from '../../servers/redis-cluster.js';
 
 /** The oldest and the newest of each library. */
-const QUICK = ['node-redis 6', 'node-redis 4', 'ioredis 6'];
+const QUICK = ['node-redis 6', 'node-redis 4', 'ioredis 6', 'valkey-glide 2'].filter(
+  (name) => name in CLIENTS,
+);
 const STEPS = deep(100, 200);
 
 /** The tests of any store, over one client. */
@@ -24,6 +27,13 @@ function conforms(name: string, connect: () => Promise<Connected>, steps: number
   });
 }
 
+describeWith('the native package of @valkey/valkey-glide', hasGlide, 'Valkey GLIDE', () => {
+  it('is a client of these tests', () => {
+    for (const clients of [CLIENTS, CLUSTER_CLIENTS])
+      expect(clients).toHaveProperty(['valkey-glide 2']);
+  });
+});
+
 describeWith('redis-server', hasRedis, 'the Redis store', () => {
   let server: RedisServer;
   beforeAll(async () => {
@@ -37,13 +47,13 @@ describeWith('redis-server', hasRedis, 'the Redis store', () => {
 });
 
 describeWith('redis-server', hasRedis, 'the Redis store in a cluster of three', () => {
-  let cluster: Awaited<ReturnType<typeof startRedisCluster>>;
+  let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await startRedisCluster();
   });
   afterAll(() => cluster?.stop());
 
   for (const [name, connect] of Object.entries(CLUSTER_CLIENTS).slice(0, deep(1, undefined))) {
-    conforms(name, () => connect(cluster.nodes[0]?.port as number), 100);
+    conforms(name, () => connect(cluster.masters[0]?.port as number), 100);
   }
 });

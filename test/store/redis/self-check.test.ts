@@ -32,7 +32,8 @@ function between(client: RedisClient, change: (step: Step) => unknown): RedisCli
     get(target, name) {
       const member = Reflect.get(target, name, target) as unknown;
       if (typeof member !== 'function') return member;
-      if (!/^(?:sendCommand|\w+Buffer)$/.test(String(name))) return member.bind(target);
+      if (!/^(?:sendCommand|customCommand|\w+Buffer)$/.test(String(name)))
+        return member.bind(target);
       return async (...args: unknown[]) => {
         const send = async () => member.apply(target, args);
         const [scratchKey] = /self-check:[\w-]+/.exec(String(args.flat())) ?? [];
@@ -46,7 +47,7 @@ function between(client: RedisClient, change: (step: Step) => unknown): RedisCli
 }
 
 /** One client of each library is enough, because the server is restarted. */
-const QUICK = ['node-redis 6', 'ioredis 6'];
+const QUICK = ['node-redis 6', 'ioredis 6', 'valkey-glide 2'];
 
 /** The commands of a self-check. Each script is sent by its digest, and then as text. */
 const MOMENTS = Array.from({ length: 12 }, (_, at) => at + 1);

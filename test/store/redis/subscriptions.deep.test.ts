@@ -29,9 +29,11 @@ describeWith('redis-server', hasRedis, 'subscriptions of the Redis store', () =>
   });
   afterAll(() => server?.stop());
 
-  const NAMES = deep(['node-redis 6', 'ioredis 6'], ['node-redis 6', 'node-redis 4', 'ioredis 6']);
+  const NEWEST = ['node-redis 6', 'ioredis 6', 'valkey-glide 2'];
+  const NAMES = deep(NEWEST, [...NEWEST, 'node-redis 4']);
   const clients = Object.entries(CLIENTS).filter(([name]) => NAMES.includes(name));
   describe.each(clients)('%s', (name, connect) => {
+    const isGlide = name.startsWith('valkey-glide');
     let endFasterTime: () => void;
     let link: Link;
     let connected: Connected;
@@ -78,7 +80,8 @@ describeWith('redis-server', hasRedis, 'subscriptions of the Redis store', () =>
       const { begun } = link;
       await expect(watch('k')).rejects.toThrow();
       await pause(300);
-      expect(link.begun).toBe(begun);
+      // A GLIDE client that could not be created goes on connecting until it is accepted.
+      if (!isGlide) expect(link.begun).toBe(begun);
       // Another connection is opened later.
       link.opens = 'through';
       let told = () => 0;
@@ -100,7 +103,9 @@ describeWith('redis-server', hasRedis, 'subscriptions of the Redis store', () =>
       // Messages may have been missed.
       expect(first()).toBe(before + 1);
       await store.release('first', 'a');
-      await expect.poll(() => link.open, WITHIN).toBe(1);
+      // GLIDE keeps the connection of a closed client while a subscription has no answer.
+      const kept = isGlide ? 1 : 0;
+      await expect.poll(() => link.open, WITHIN).toBe(1 + kept);
       let second = () => 0;
       await expect
         .poll(async () => {
@@ -109,7 +114,7 @@ describeWith('redis-server', hasRedis, 'subscriptions of the Redis store', () =>
         .toBe(undefined);
       await expectTold('second', second);
       await expectTold('first', first);
-      expect(link.open).toBe(2);
+      expect(link.open).toBe(2 + kept);
     });
 
     it('under way when the store is closed are given up with their connection', async () => {
@@ -134,11 +139,11 @@ describeWith('redis-server', hasRedis, 'subscriptions of the Redis store', () =>
     it('that fail leave the waiting callers to poll', async () => {
       const client = new Proxy(connected.client, {
         get(target, member) {
-          if (member === 'duplicate') {
-            return () => {
-              throw new Error('no second connection');
-            };
-          }
+          const refuse = () => {
+            throw new Error('no second connection');
+          };
+          if (member === 'duplicate') return refuse;
+          if (isGlide && member === 'constructor') return { createClient: refuse };
           const value = Reflect.get(target, member, target);
           return typeof value === 'function' ? value.bind(target) : value;
         },

@@ -1,0 +1,3 @@
+module github.com/samekey/samekey/examples/go
+
+go 1.19

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { recordTable } from '../../src/cli/store-view.js';
+import type { StoreEntry } from '../../src/store/store.js';
+
+const KEY = `ik_${'0123456789abcdef'.repeat(4)}`;
+const entry = {
+  key: KEY,
+  record: {
+    state: 'done',
+    attempt: 1,
+    claimedAtMs: 0,
+    finishedAtMs: 1000,
+    expiresAtMs: 90_000,
+    payload: new Uint8Array(1234),
+  },
+} as unknown as StoreEntry;
+
+const tableOf = (columns: number | undefined) =>
+  recordTable([entry], 11_000, { columns, paint: (_, text) => text }).split('\n');
+
+it('a key in a table is never cut: it has its own line where the terminal is too narrow', () => {
+  const wide = tableOf(undefined);
+  expect(wide[0]).toMatch(/^KEY +STATE {2}ATTEMPT {2}AGE +EXPIRES IN {2}BYTES$/);
+  expect(wide[1]).toMatch(new RegExp(`^${KEY} {2}done +1 +10 s +1 m 19 s +1,234$`));
+  const width = wide[0]?.length as number;
+  expect(tableOf(width)).toEqual(wide);
+  for (const columns of [width - 1, 40]) {
+    expect(tableOf(columns)).toEqual([
+      'KEY',
+      '  STATE  ATTEMPT  AGE   EXPIRES IN  BYTES',
+      KEY,
+      '  done   1        10 s  1 m 19 s    1,234',
+      '',
+    ]);
+  }
+});
