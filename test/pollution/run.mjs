@@ -77,7 +77,7 @@ async function test(scenario, { open = async () => SCENARIOS[scenario] }) {
         if (found === wanted) continue;
         failures.push({ scenario, name, value, found, wanted });
       }
-      // A client may wait for ever for a reply that it has lost.
+      // A client may still wait for a reply that it has lost.
       ({ run, control: outside } = await open());
     }
   }

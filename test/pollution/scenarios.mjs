@@ -80,7 +80,7 @@ const streamOf = (...texts) => {
   });
 };
 
-/** What fetch and the servers of the web use of the platform. */
+/** The parts of the platform that fetch and the servers of the web use. */
 async function platform() {
   const request = new Request('http://localhost/', {
     method: 'POST',
@@ -354,7 +354,7 @@ async function batchProgram() {
   return [created, summary, answers, next.batches.length, next.finished.length, stored, dropped];
 }
 
-/** What a run does with a store. */
+/** The calls of a run on a store. */
 async function storeProgram(store, key) {
   const request = (owner) => ({
     owner,
@@ -489,7 +489,7 @@ export const SCENARIOS = {
   'store/memory': { run: () => storeProgram(memoryStore(), 'a'), control: nothing },
 };
 
-/** What a store uses of its client: a connection of its own, opened before anything is polluted. */
+/** The calls of a store on its client: a connection of its own, opened before anything is polluted. */
 const CLIENTS = {
   async redis({ url }) {
     const client = (await import('redis')).createClient({ url });
