@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { transformSync } from 'esbuild';
+import { buildSync } from 'esbuild';
 import type { Rules } from './world.js';
 
 /** One mistake in the rules, and the invariant that does not hold with it. */
@@ -124,7 +125,7 @@ export const mutations: readonly Mutation[] = [
   {
     mistake: 'a release restores what has expired',
     invariant: 'release restores the former state',
-    from: 'unexpired(former, nowMs) ?? unexpired(former?.former, nowMs)',
+    from: 'unexpired(former, nowMs) ?? unexpired(former && formerOf(former), nowMs)',
     to: 'former',
     profile: 'fresh runs',
   },
@@ -199,10 +200,8 @@ export const mutations: readonly Mutation[] = [
   },
 ];
 
-const SOURCE = readFileSync(
-  fileURLToPath(new URL('../../src/store/transition.ts', import.meta.url)),
-  'utf8',
-);
+const FOLDER = fileURLToPath(new URL('../../src/store', import.meta.url));
+const SOURCE = readFileSync(join(FOLDER, 'transition.ts'), 'utf8');
 
 /** The rules with one mistake. */
 export function mutated({ mistake, from, to }: Mutation): Rules {
@@ -212,8 +211,13 @@ export function mutated({ mistake, from, to }: Mutation): Rules {
       `Cannot make the mistake "${mistake}": transition.ts has its place ${parts.length - 1} times, wanted once`,
     );
   }
-  const { code } = transformSync(parts.join(to), { loader: 'ts', format: 'cjs' });
+  const { outputFiles } = buildSync({
+    stdin: { contents: parts.join(to), loader: 'ts', resolveDir: FOLDER },
+    bundle: true,
+    format: 'cjs',
+    write: false,
+  });
   const module = { exports: {} };
-  new Function('module', code)(module);
+  new Function('module', outputFiles[0]?.text ?? '')(module);
   return module.exports as Rules;
 }
