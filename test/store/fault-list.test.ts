@@ -81,9 +81,7 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
     inFile('once/processes.deep.test.ts')('run nothing twice while the server is restarted'),
     postgres('and a claim that its client gave up is given back'),
     postgres('because it is a standby, until that is promoted'),
-    {
-      none: 'the disk of a server cannot be filled here; its error is one of a statement, as others',
-    },
+    postgres('because its disk is full, until there is room again'),
     inFile('store/postgres/table.test.ts')(
       'loses the index on the expiry, which earlier versions made',
     ),

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const SMALL_BYTES = 24 * 1024 * 1024;
+export const SMALL_BYTES = 24 * 1024 * 1024;
 
 /** Mounts a small disk at a folder, and returns whether that was possible. */
 export const mount = (path: string) =>

@@ -295,8 +295,12 @@ describeWith('MariaDB', hasMariadb, 'the table of the MySQL store', () => {
     try {
       await store.claim('b', request('b'));
       await expect.poll(rest).toBe(102);
-      await store.claim('c', request('c'));
-      await expect.poll(rest).toBe(3);
+      // The store learns after the server that there may be more, so one claim may be too early.
+      const claimAndCount = async () => {
+        await store.claim('c', request('c'));
+        return rest();
+      };
+      await expect.poll(claimAndCount).toBe(3);
     } finally {
       performance.now = now;
     }

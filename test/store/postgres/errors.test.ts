@@ -1,3 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -6,14 +11,23 @@ import { createOnce } from '../../../src/once/index.js';
 import { postgresStore } from '../../../src/store/postgres.js';
 import { hasPostgres, type PostgresServer, startPostgres } from '../../servers/postgres.js';
 import { describeWith } from '../../servers/process.js';
+import { cannotMount, mount, SMALL_BYTES, unmount } from '../../torture/small-disk.js';
 import { eventually, type OnPool, onPool, outcome, request, signal, sleep } from './scene.js';
+
+const noDisk = cannotMount();
+if (noDisk !== undefined) console.warn(`did not run: PostgreSQL on a full disk: ${noDisk}`);
 
 describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server refuses', () => {
   let server: PostgresServer;
   let admin: pg.Pool;
   const opened: OnPool[] = [];
-  const open = (config: pg.PoolConfig, settings: Parameters<typeof onPool>[2] = {}) => {
-    const one = onPool({ connectionString: server.url, max: 5, ...config }, {}, settings);
+  const open = (
+    config: pg.PoolConfig,
+    settings: Parameters<typeof onPool>[2] = {},
+    table?: string,
+  ) => {
+    const options = table === undefined ? {} : { table };
+    const one = onPool({ connectionString: server.url, max: 5, ...config }, options, settings);
     opened.push(one);
     return one;
   };
@@ -88,6 +102,45 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
     expect(rows).toEqual([{ key: 'k', name: 'n' }]);
     await once.close();
   });
+
+  it.skipIf(noDisk !== undefined && !process.env.CI)(
+    'because its disk is full, until there is room again',
+    async () => {
+      expect(noDisk).toBeUndefined();
+      const disk = mkdtempSync(join(tmpdir(), 'samekey-postgres-disk-'));
+      const filler = join(disk, 'filler');
+      const { once, store, pool, storeErrors } = open({}, { leaseMs: 1000 }, 'on_small_disk');
+      mount(disk);
+      try {
+        spawnSync('chown', ['postgres', disk]);
+        await store.migrate();
+        await admin.query(`CREATE TABLESPACE small LOCATION '${disk}'`);
+        await admin.query('ALTER TABLE on_small_disk SET TABLESPACE small');
+        // Random, because PostgreSQL compresses.
+        const result = randomBytes(2 ** 21).toString('base64');
+        expect(await once('before', () => 1)).toBe(1);
+        writeFileSync(filler, new Uint8Array(SMALL_BYTES - 2 ** 20));
+        expect(await once('full', () => result)).toBe(result);
+        expect(storeErrors()).toContainEqual(
+          expect.objectContaining({
+            action: 'complete',
+            error: expect.objectContaining({ code: '53100' }),
+          }),
+        );
+        // Results are there, and keys that are small still run once.
+        expect(await once('before', () => 2)).toBe(1);
+        rmSync(filler);
+        expect(await once('full-again', () => result)).toBe(result);
+        expect(await once('full-again', () => 'a second run')).toBe(result);
+      } finally {
+        await admin.query('DROP TABLE on_small_disk');
+        await admin.query('DROP TABLESPACE small');
+        unmount(disk);
+        rmSync(disk, { recursive: true });
+      }
+      expect(pool.waitingCount).toBe(0);
+    },
+  );
 
   it('because its connection is ended in the middle of a claim', async () => {
     const { once } = open({ application_name: 'ended' });
