@@ -7,6 +7,7 @@ import {
   keyOfJson,
   scoped,
 } from '../index.js';
+import { optional } from '../options/own.js';
 import type { StoreRecord } from '../store/store.js';
 import type { BatchProvider } from './request.js';
 
@@ -36,7 +37,7 @@ export class ItemKeys {
   #identityFor(url: string): Identity {
     let identity = this.#byUrl.get(url);
     if (identity === undefined) {
-      const { scope = [] } = this.#identity;
+      const scope = optional(this.#identity, 'scope') ?? [];
       identity = defineIdentity({
         ...this.#identity,
         scope: [this.#provider, url, ...(typeof scope === 'string' ? [scope] : scope)],

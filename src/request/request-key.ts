@@ -37,6 +37,8 @@ export interface RequestParts {
   readonly sample?: string | undefined;
 }
 
+const NO_PARTS: RequestParts = { scope: undefined, sample: undefined };
+
 /**
  * Returns the identity of a request's body, compiled. An integer that no double holds exactly, such as
  * an int64 seed, keeps its digits: two requests with two seeds are two requests.
@@ -67,7 +69,7 @@ export class RequestKeys {
   }
 
   /** Returns a promise only for a form, whose files are read first. */
-  of(request: OutgoingRequest, parts: RequestParts = {}): RequestKey | Promise<RequestKey> {
+  of(request: OutgoingRequest, parts: RequestParts = NO_PARTS): RequestKey | Promise<RequestKey> {
     const { form } = request;
     if (form === undefined) {
       const { body, given } = request;

@@ -83,7 +83,10 @@ export class Exchanges {
     give: (exchanged: Exchanged) => R,
     fail: (error: unknown) => R,
   ): Promise<R> {
-    const { key, fingerprint, signal, traceparent } = plan;
+    const { key } = plan;
+    const fingerprint = optional(plan, 'fingerprint');
+    const signal = optional(plan, 'signal');
+    const traceparent = optional(plan, 'traceparent');
     const fresh = optional(plan, 'fresh');
     const onStart = optional(plan, 'onStart');
     const create = () => {

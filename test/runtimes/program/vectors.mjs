@@ -82,6 +82,15 @@ export const CHECKS = {
       }
     },
   },
+  'identity-paths.json': {
+    *vectors({ keyOf, keyOfJson, explain }, { json, include, exclude, canonical, key }) {
+      const identity = { ...(include && { include }), ...(exclude && { exclude }) };
+      const value = JSON.parse(json);
+      yield [keyOf(value, identity), key];
+      yield [keyOfJson(json, identity), key];
+      yield [explain(value, identity).canonical, canonical];
+    },
+  },
   'canonical-json.json': {
     *vectors({ canonicalize, canonicalBytes, keyOf, sha256Hex }, { json, canonical }) {
       const value = JSON.parse(json);
