@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { DynamoDbClient } from '../store/dynamodb.js';
 import { DEFAULT_TABLE } from '../store/postgres/statements.js';
@@ -163,12 +164,8 @@ async function openSqlite(
     // Releases of better-sqlite3 that Node.js 20 cannot load would end the process.
     const { module } = await client<LocalSqlite>('libsql', 'better-sqlite3');
     const database = new module.default(path, { timeout: BLOCKING_WAIT_MS });
-    database.exec('PRAGMA synchronous = FULL');
-    try {
-      database.exec('PRAGMA journal_mode = WAL');
-    } catch (error) {
-      // Another process is making the same file. The mode is a member of the file.
-      if (!String((error as NodeJS.ErrnoException).code).startsWith('SQLITE_BUSY')) throw error;
+    for (const setting of ['synchronous = FULL', 'journal_mode = WAL']) {
+      await whileLocked(() => database.exec(`PRAGMA ${setting}`));
     }
     const store = sqliteStore({ database, ...named });
     return {
@@ -381,5 +378,20 @@ async function connecting<T>(address: string, connect: () => Promise<T>): Promis
       EXIT.unreadable,
       `${withoutPassword(address)}: cannot be opened (${reason})`,
     );
+  }
+}
+
+/** Repeats a call until no other process is making the same file. */
+async function whileLocked(call: () => unknown): Promise<void> {
+  const endsAt = performance.now() + CONNECT_MS;
+  for (;;) {
+    try {
+      call();
+      return;
+    } catch (error) {
+      const isLocked = String((error as NodeJS.ErrnoException).code).startsWith('SQLITE_BUSY');
+      if (!isLocked || performance.now() > endsAt) throw error;
+      await sleep(5);
+    }
   }
 }

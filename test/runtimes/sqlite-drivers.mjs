@@ -6,10 +6,10 @@ import { installed, ROOT } from './project.mjs';
 export const SQLITE_IMPORTS = `
 import { sqliteStore } from 'samekey/store/sqlite';
 const withSettings = async (database) => {
-  for (const setting of ['busy_timeout = 10', 'synchronous = FULL']) database.exec('PRAGMA ' + setting);
   for (;;) {
     try {
-      database.exec('PRAGMA journal_mode = WAL');
+      for (const setting of ['busy_timeout = 10', 'synchronous = FULL', 'journal_mode = WAL'])
+        database.exec('PRAGMA ' + setting);
       return sqliteStore({ database });
     } catch (error) {
       // Another process is making the same file.
