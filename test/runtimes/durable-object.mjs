@@ -39,12 +39,14 @@ const CHECKS = {
     let lostConnections = 0;
     /** A busy machine may drop a connection of so many at once. The caller asks again, as a client does. */
     const call = async (/** @type {number} */ worker) => {
-      for (;;) {
+      for (let tries = 1; ; tries++) {
         try {
           return await ask(worker, 'once', { key: own, own: 1, ms: 500 });
         } catch (error) {
           const { code } = /** @type {NodeJS.ErrnoException} */ (error);
-          if (code !== 'ECONNRESET' || ++lostConnections > 100) throw error;
+          if (code !== 'ECONNRESET' || tries === 20) throw error;
+          lostConnections++;
+          await new Promise((resolve) => setTimeout(resolve, 50 * tries));
         }
       }
     };
