@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { DynamoDbClient } from '../store/dynamodb.js';
 import { DEFAULT_TABLE } from '../store/postgres/statements.js';
 import { DEFAULT_PREFIX } from '../store/redis/record-text.js';
+import { prepareFile } from '../store/sqlite/open-file.js';
 import type { Store } from '../store/store.js';
 import type { UpstashClient } from '../store/upstash.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
@@ -132,11 +132,8 @@ function missingStore(address: string): CliError {
   return new CliError(EXIT.unreadable, `${address}: cannot be read (ENOENT): ${advice}`);
 }
 
-/** Another process commits within this time. */
-const BLOCKING_WAIT_MS = 10;
-
 interface LocalSqlite {
-  default: new (path: string, options: object) => SqliteFile;
+  default: new (path: string) => SqliteFile;
 }
 interface SqliteFile {
   prepare(sql: string): unknown;
@@ -163,10 +160,8 @@ async function openSqlite(
     }
     // Releases of better-sqlite3 that Node.js 20 cannot load would end the process.
     const { module } = await client<LocalSqlite>('libsql', 'better-sqlite3');
-    const database = new module.default(path, { timeout: BLOCKING_WAIT_MS });
-    for (const setting of ['synchronous = FULL', 'journal_mode = WAL']) {
-      await whileLocked(() => database.exec(`PRAGMA ${setting}`));
-    }
+    const database = new module.default(path);
+    prepareFile(database);
     const store = sqliteStore({ database, ...named });
     return {
       store,
@@ -378,20 +373,5 @@ async function connecting<T>(address: string, connect: () => Promise<T>): Promis
       EXIT.unreadable,
       `${withoutPassword(address)}: cannot be opened (${reason})`,
     );
-  }
-}
-
-/** Repeats a call until no other process is making the same file. */
-async function whileLocked(call: () => unknown): Promise<void> {
-  const endsAt = performance.now() + CONNECT_MS;
-  for (;;) {
-    try {
-      call();
-      return;
-    } catch (error) {
-      const isLocked = String((error as NodeJS.ErrnoException).code).startsWith('SQLITE_BUSY');
-      if (!isLocked || performance.now() > endsAt) throw error;
-      await sleep(5);
-    }
   }
 }

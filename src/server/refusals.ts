@@ -1,6 +1,7 @@
 import { encoder } from '../engine/utf8.js';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import type { OnceEvent } from '../once/index.js';
+import { own } from '../options/own.js';
 import { PROBLEM_TYPE, type ProblemDetails, problemText } from '../response/problem.js';
 import { type HeaderLine, linesOf, type ResponseData } from '../response/response-data.js';
 import { hasNoBody } from '../response/status.js';
@@ -83,13 +84,11 @@ const DETAILS = ['type', 'title', 'status', 'detail', 'code'] as const;
 const MEMBERS: readonly string[] = [...DETAILS, 'headers', 'body'];
 
 function refusalOf(problem: ServerProblem, answer: ErrorAnswer): Refusal {
-  const own = (name: keyof ErrorAnswer): unknown =>
-    Object.hasOwn(answer, name) ? answer[name] : undefined;
-  const status = checkedStatus(own('status') ?? problem.status);
+  const status = checkedStatus(own(answer, 'status') ?? problem.status);
   const details = Object.fromEntries(
-    DETAILS.map((name) => [name, own(name) ?? problem[name]]),
+    DETAILS.map((name) => [name, own(answer, name) ?? problem[name]]),
   ) as unknown as ProblemDetails;
-  const body = own('body');
+  const body = own(answer, 'body');
   const content = body === undefined ? details : body;
   const [type, bytes] =
     body === undefined
@@ -98,7 +97,7 @@ function refusalOf(problem: ServerProblem, answer: ErrorAnswer): Refusal {
   const headers = linesOfAnswer({
     ...(type !== undefined && { 'content-type': type }),
     ...problem.headers,
-    ...lowered(own('headers')),
+    ...lowered(own(answer, 'headers')),
   });
   return { status, statusText: '', url: '', headers, body: bytes, problem, content };
 }

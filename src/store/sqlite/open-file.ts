@@ -15,17 +15,16 @@ interface BunSqlite {
  * another process usually takes. After that the store waits, and the thread is free.
  */
 const BLOCKING_WAIT_MS = 10;
+/** The same while a file is opened, which another process may be making: that takes milliseconds. */
+const OPENING_WAIT_MS = 1000;
 
 /** Opens a file with the SQLite of the platform. */
 export function openFile(path: string): LocalDriver {
   const database = open(path);
   const driver = toDriver(database) as LocalDriver;
   try {
-    driver.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
-    for (const pragma of SETTINGS) driver.exec(pragma);
+    prepareFile(driver);
   } catch (error) {
-    // While another process makes the same database. The mode is a member of the file.
-    if (isBusy(error)) return driver;
     driver.close();
     throw cannotOpen(path, error);
   }
@@ -33,10 +32,21 @@ export function openFile(path: string): LocalDriver {
 }
 
 /**
- * In this mode readers and the writer do not wait for each other. An acknowledged write is on the
- * disk: some builds of SQLite only promise that in mode FULL.
+ * Sets the modes of a file. With WAL, readers and the writer do not wait for each other. An acknowledged
+ * write is on the disk: some builds of SQLite only promise that in mode FULL.
  */
-const SETTINGS = ['PRAGMA synchronous = FULL', 'PRAGMA journal_mode = WAL'];
+export function prepareFile(database: { exec(sql: string): unknown }): void {
+  database.exec(`PRAGMA busy_timeout = ${OPENING_WAIT_MS}`);
+  // A member of the connection, and no write may come before it.
+  database.exec('PRAGMA synchronous = FULL');
+  try {
+    database.exec('PRAGMA journal_mode = WAL');
+  } catch (error) {
+    // The mode is a member of the file, which another process is making.
+    if (!isBusy(error)) throw error;
+  }
+  database.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
+}
 
 function open(path: string): SqliteDatabase {
   const node = builtinModule<NodeSqlite>('node:sqlite');
