@@ -170,7 +170,8 @@ export class OnceRunner implements SharedRunHost {
       const found = this.#cache.get(key);
       // A key that is in use was checked by an earlier call.
       if (found === undefined && !this.#joinable.has(key)) checkKey(key);
-      const options = checkCall(key, fn, given);
+      // A live call is one of samekey's own, whose options have all members.
+      const options = liveCall === undefined ? checkCall(key, fn, given) : given;
       const cached = found && this.#look(key, options, found);
       if (cached !== undefined) return Promise.resolve(give(this.#replay(key, cached, options)));
       return this.#joinOrRun(key, fn, options, liveCall, give, currentRun(), found);
