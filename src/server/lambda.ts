@@ -2,83 +2,32 @@
  * `samekey/lambda`: a handler of AWS Lambda that processes the same HTTP request at most once, behind
  * API Gateway (REST and HTTP APIs), a function URL or an Application Load Balancer.
  */
-import { encoder } from '../engine/utf8.js';
 import { fail, nameOf } from '../errors/errors.js';
 import type { OnceStats } from '../once/index.js';
-import type { HeaderReader } from '../request/key-header.js';
 import { OUTCOME_HEADER } from '../response/exchanges.js';
-import {
-  type HeaderLine,
-  headerIn,
-  type ResponseBody,
-  type ResponseData,
-} from '../response/response-data.js';
+import { headerIn, type ResponseData } from '../response/response-data.js';
 import { clearTimer, setTimer, type Timer } from '../runtime/runtime.js';
+import { bodyOf, EventHeaders, type LambdaEventLike, targetOf } from './lambda/event.js';
+import {
+  dataOfResponse,
+  type LambdaResponse,
+  structured,
+  toLambda,
+  withHeaders,
+} from './lambda/response.js';
 import type { ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules, type Processing } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
 export type { ResponseInfo } from '../response/arriving-response.js';
+export type { LambdaEventLike } from './lambda/event.js';
+export type { LambdaResponse } from './lambda/response.js';
 export type { ServerControls, ServerOptions } from './options.js';
-
-/** The one class of bytes that reads and writes base64 in Node.js 20. */
-declare const Buffer: {
-  from(text: string, encoding: 'base64'): Uint8Array;
-  from(
-    bytes: ArrayBufferLike,
-    offset: number,
-    length: number,
-  ): { toString(encoding: 'base64'): string };
-};
-
-type Values<T> = { readonly [name: string]: T | undefined } | null | undefined;
-
-/** The part of an HTTP event that the adapter uses, in each of its formats. */
-export interface LambdaEventLike {
-  /** `http.method` in format 2.0, `elb` of a load balancer. */
-  readonly requestContext: object;
-  /** The headers, one value each. */
-  readonly headers?: Values<string>;
-  /** All values of the headers: format 1.0, and load balancers with multi-value headers. */
-  readonly multiValueHeaders?: Values<readonly string[]>;
-  /** The body: text, or bytes in base64. */
-  readonly body?: string | null | undefined;
-  /** Whether the body is in base64. */
-  readonly isBase64Encoded?: boolean | undefined;
-  /** The method, except in format 2.0. */
-  readonly httpMethod?: string | undefined;
-  /** The path, except in format 2.0. */
-  readonly path?: string | undefined;
-  /** The query, one value for each name. */
-  readonly queryStringParameters?: Values<string>;
-  /** All values of the query. */
-  readonly multiValueQueryStringParameters?: Values<readonly string[]>;
-  /** The path in format 2.0. */
-  readonly rawPath?: string | undefined;
-  /** The query in format 2.0. */
-  readonly rawQueryString?: string | undefined;
-  /** The cookies in format 2.0. */
-  readonly cookies?: readonly string[] | undefined;
-}
 
 /** The part of Lambda's context that the adapter uses. */
 export interface LambdaContextLike {
   /** The time until Lambda ends the invocation. */
   getRemainingTimeInMillis(): number;
-}
-
-/** A response, as API Gateway, function URLs and load balancers take it. */
-export interface LambdaResponse {
-  statusCode: number;
-  /** The status with its reason phrase, for load balancers. */
-  statusDescription?: string;
-  headers?: Record<string, string>;
-  /** Headers with several values, in format 1.0. */
-  multiValueHeaders?: Record<string, string[]>;
-  /** The values of `set-cookie`, in format 2.0. */
-  cookies?: string[];
-  body: string;
-  isBase64Encoded: boolean;
 }
 
 /** A handler of HTTP events that processes each request at most once per key. */
@@ -270,198 +219,4 @@ class LambdaProcessing implements Processing<unknown, Promise<LambdaResponse>> {
     await Promise.race([this.#settled, over]);
     clearTimer(timer);
   }
-}
-
-/** Whether the event has the payload format 2.0, as HTTP APIs and function URLs send it. */
-const isFormat2 = ({ rawPath }: LambdaEventLike) => rawPath !== undefined;
-
-/** A load balancer sends and takes either single or multiple values. */
-const hasOnlyMultipleValues = ({ headers, multiValueHeaders }: LambdaEventLike) =>
-  (headers === undefined || headers === null) &&
-  multiValueHeaders !== undefined &&
-  multiValueHeaders !== null;
-
-const isOfLoadBalancer = ({ requestContext }: LambdaEventLike) => 'elb' in requestContext;
-
-/** Returns the method, and path and query. */
-function targetOf(event: LambdaEventLike): { readonly method: string; readonly url: string } {
-  const { requestContext, httpMethod, path, rawPath, rawQueryString = '' } = event ?? {};
-  const { http } = (requestContext ?? {}) as { http?: { readonly method?: string } };
-  const method = httpMethod ?? http?.method;
-  if (method === undefined || (path ?? rawPath) === undefined) {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      'Cannot read the event: it is no HTTP request, wanted one of API Gateway, a function URL or a load balancer. For other events see createOnce of samekey/once',
-    );
-  }
-  const query = rawPath === undefined ? queryOf(event) : rawQueryString;
-  const url = (rawPath ?? path) as string;
-  return { method, url: query === '' ? url : `${url}?${query}` };
-}
-
-/** Returns the query of an event that has it by name. The order of the names is not known. */
-function queryOf({
-  queryStringParameters,
-  multiValueQueryStringParameters,
-}: LambdaEventLike): string {
-  const parts: string[] = [];
-  const all: Values<string | readonly string[]> =
-    multiValueQueryStringParameters ?? queryStringParameters;
-  for (const name of Object.keys(all ?? {}).sort()) {
-    for (const value of [all?.[name] ?? []].flat()) {
-      parts.push(`${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
-    }
-  }
-  return parts.join('&');
-}
-
-class EventHeaders implements HeaderReader {
-  readonly #values = new Map<string, string>();
-
-  constructor({ headers, multiValueHeaders, cookies }: LambdaEventLike) {
-    for (const [name, value] of Object.entries(headers ?? {})) this.#set(name, value);
-    for (const [name, values] of Object.entries(multiValueHeaders ?? {})) {
-      this.#set(name, values?.join(name.toLowerCase() === 'cookie' ? '; ' : ', '));
-    }
-    if (cookies !== undefined && !this.has('cookie')) this.#set('cookie', cookies.join('; '));
-  }
-
-  get(name: string): string | null {
-    return this.#values.get(name.toLowerCase()) ?? null;
-  }
-
-  has(name: string): boolean {
-    return this.#values.has(name.toLowerCase());
-  }
-
-  #set(name: string, value: string | undefined): void {
-    if (value !== undefined) this.#values.set(name.toLowerCase(), value);
-  }
-}
-
-const NOTHING = new Uint8Array();
-
-const bodyOf = ({ body, isBase64Encoded }: LambdaEventLike): Uint8Array =>
-  typeof body !== 'string' ? NOTHING : bytesOf(body, isBase64Encoded);
-
-const bytesOf = (text: string, isBase64: boolean | undefined): Uint8Array =>
-  isBase64 ? Buffer.from(text, 'base64') : encoder.encode(text);
-
-/** Returns the response that a handler means: in format 2.0 any value without `statusCode` is a body. */
-function structured(raw: unknown, event: LambdaEventLike): LambdaResponse {
-  const { statusCode, body } = (raw ?? {}) as Partial<LambdaResponse>;
-  if (statusCode === undefined && isFormat2(event) && raw !== undefined && raw !== null) {
-    return {
-      statusCode: 200,
-      headers: { 'content-type': 'application/json' },
-      body: typeof raw === 'string' ? raw : JSON.stringify(raw),
-      isBase64Encoded: false,
-    };
-  }
-  if (!Number.isInteger(Number(statusCode ?? Number.NaN))) {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot answer the request: the handler returned ${nameOf(raw)}, wanted an object with statusCode`,
-    );
-  }
-  if (body !== undefined && body !== null && typeof body !== 'string') {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot answer the request: the body of the response is ${nameOf(body)}, wanted text`,
-    );
-  }
-  return raw as LambdaResponse;
-}
-
-function dataOfResponse(response: LambdaResponse): ResponseData {
-  const { statusCode, statusDescription = '', headers, multiValueHeaders, cookies } = response;
-  const { body, isBase64Encoded } = response;
-  const lines: HeaderLine[] = [];
-  const several = new Set(Object.keys(multiValueHeaders ?? {}).map((name) => name.toLowerCase()));
-  for (const [name, value] of Object.entries(headers ?? {})) {
-    if (!several.has(name.toLowerCase())) lines.push([name.toLowerCase(), String(value)]);
-  }
-  for (const [name, values] of Object.entries(multiValueHeaders ?? {})) {
-    for (const value of values) lines.push([name.toLowerCase(), String(value)]);
-  }
-  for (const cookie of cookies ?? []) lines.push(['set-cookie', cookie]);
-  return {
-    status: Number(statusCode),
-    statusText: statusDescription.replace(/^\d+ ?/, ''),
-    url: '',
-    headers: lines,
-    // A handler without a body sends an empty one.
-    body: bytesOf(body ?? '', isBase64Encoded),
-  };
-}
-
-/** Returns the response in the format of the event. */
-async function toLambda(response: ResponseData, event: LambdaEventLike): Promise<LambdaResponse> {
-  const { status, statusText, headers, body } = response;
-  const bytes = await readAll(body);
-  const answer: LambdaResponse = { statusCode: status, ...encoded(bytes) };
-  if (isOfLoadBalancer(event) && statusText !== '') {
-    answer.statusDescription = `${status} ${statusText}`;
-  }
-  return withHeaders(answer, headers, event);
-}
-
-async function readAll(body: ResponseBody): Promise<Uint8Array> {
-  if (body === null || body instanceof Uint8Array) return body ?? NOTHING;
-  return new Uint8Array(await new Response(body).arrayBuffer());
-}
-
-/** Text stays text: a REST API decodes base64 only for the media types that it knows as binary. */
-function encoded(bytes: Uint8Array): Pick<LambdaResponse, 'body' | 'isBase64Encoded'> {
-  try {
-    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    return { body: decoder.decode(bytes), isBase64Encoded: false };
-  } catch {
-    const { buffer, byteOffset, length } = bytes;
-    return {
-      body: Buffer.from(buffer, byteOffset, length).toString('base64'),
-      isBase64Encoded: true,
-    };
-  }
-}
-
-/** Adds the headers that the response does not have yet, in the format of the event. */
-function withHeaders(
-  response: LambdaResponse,
-  lines: readonly HeaderLine[],
-  event: LambdaEventLike,
-): LambdaResponse {
-  const { headers, multiValueHeaders, cookies } = response;
-  const present = new Set(
-    [...Object.keys(headers ?? {}), ...Object.keys(multiValueHeaders ?? {})].map((name) =>
-      name.toLowerCase(),
-    ),
-  );
-  if (cookies !== undefined) present.add('set-cookie');
-  const added = new Map<string, string[]>();
-  for (const [name, value] of lines) {
-    if (!present.has(name)) added.set(name, [...(added.get(name) ?? []), value]);
-  }
-  const answer = { ...response };
-  if (isFormat2(event)) {
-    const own = added.get('set-cookie');
-    if (own !== undefined) answer.cookies = own;
-    added.delete('set-cookie');
-  }
-  const single: Record<string, string> = {};
-  const multiple: Record<string, string[]> = {};
-  const isMultiple = hasOnlyMultipleValues(event);
-  for (const [name, values] of added) {
-    if (isMultiple || (values.length > 1 && !isFormat2(event) && !isOfLoadBalancer(event))) {
-      multiple[name] = values;
-    } else single[name] = values.join(', ');
-  }
-  if (Object.keys(single).length > 0) answer.headers = { ...headers, ...single };
-  if (Object.keys(multiple).length > 0) {
-    answer.multiValueHeaders = { ...multiValueHeaders, ...multiple };
-  }
-  return answer;
 }
