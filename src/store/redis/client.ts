@@ -1,7 +1,7 @@
 import { fail, nameOf } from '../../errors/errors.js';
 import { type Glide, glideConnection } from './glide.js';
 import type { ScriptName } from './scripts.js';
-import { bufferClass, TCP, toBuffer, withoutArguments } from './tcp.js';
+import { bufferClass, TCP, toBuffer } from './tcp.js';
 
 /**
  * The members that node-redis (4 to 6) and ioredis (5, 6) share, also for a cluster or a sentinel, or
@@ -182,6 +182,19 @@ export function addressOf(client: RedisClient): string | undefined {
   return undefined;
 }
 
+/**
+ * Returns an error of ioredis without the arguments of its command: those of `HELLO` and `AUTH` have the
+ * password, those of a script the result of the program. Messages and errors end up in logs.
+ */
+function withoutArguments(error: unknown): unknown {
+  const { command } = (error ?? {}) as { command?: { readonly name?: unknown } };
+  if (!(error instanceof Error) || typeof command?.name !== 'string') return error;
+  return Object.create(Object.getPrototypeOf(error), {
+    ...Object.getOwnPropertyDescriptors(error),
+    command: { value: { name: command.name }, enumerable: true },
+  });
+}
+
 const hideArguments = (error: unknown) => {
   throw withoutArguments(error);
 };
@@ -189,16 +202,14 @@ const hideArguments = (error: unknown) => {
 function ioRedisConnection(client: IoRedis, canSubscribe: boolean): Connection {
   const sendTo = (node: IoRedis, [name, ...rest]: readonly Argument[]) => {
     const method = `${String(name).toLowerCase()}Buffer` as 'evalshaBuffer';
-    return node[method](...rest.map(toBuffer));
+    return node[method](...rest.map(toBuffer)).catch(hideArguments);
   };
   return {
     wire: TCP,
     isCluster: typeof client.nodes === 'function',
     send: (_, command) => sendTo(client, command),
     masters: async () =>
-      (client.nodes?.('master') ?? [client]).map(
-        (node) => (command) => sendTo(node, command).catch(hideArguments),
-      ),
+      (client.nodes?.('master') ?? [client]).map((node) => (command) => sendTo(node, command)),
     watchInterruptions: () => watchInterruptions(client),
     openSubscriber: canSubscribe
       ? (events) => {

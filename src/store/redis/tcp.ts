@@ -69,19 +69,6 @@ export function refuseClient(what: string): never {
   );
 }
 
-/**
- * Returns an error of ioredis without the arguments of its command: those of `HELLO` and `AUTH` have the
- * password, those of a script the result of the program. Messages and errors end up in logs.
- */
-export function withoutArguments(error: unknown): unknown {
-  const { command } = (error ?? {}) as { command?: { readonly name?: unknown } };
-  if (!(error instanceof Error) || typeof command?.name !== 'string') return error;
-  return Object.create(Object.getPrototypeOf(error), {
-    ...Object.getOwnPropertyDescriptors(error),
-    command: { value: { name: command.name }, enumerable: true },
-  });
-}
-
 /** How often a redirected command is sent again, and the longest of the pauses before. */
 const REDIRECT_LIMIT = 10;
 const MAX_PAUSE_MS = 200;
@@ -97,7 +84,7 @@ const REDIRECT = /^(?:ASK|MOVED|TRYAGAIN) /;
 export const TCP: Wire = {
   async again(error, attempt) {
     const isRedirected = error instanceof Error && REDIRECT.test(error.message);
-    if (!isRedirected || attempt > REDIRECT_LIMIT) throw withoutArguments(error);
+    if (!isRedirected || attempt > REDIRECT_LIMIT) throw error;
     // At different times, so that the commands no longer disturb each other.
     await sleep(random() * Math.min(MAX_PAUSE_MS, 5 * 2 ** attempt));
   },

@@ -74,13 +74,14 @@ describeWith('redis-server', hasRedis, 'subscriptions of the Redis store', () =>
       link.opens = opens;
       await expect(watch('k')).rejects.toThrow();
       // It is closed, instead of connecting without end. Later calls wait for no other connection.
-      await expect.poll(() => link.open, WITHIN).toBe(1);
+      // A GLIDE client that could not be created goes on connecting until it is accepted.
+      if (isGlide) await expect.poll(() => link.open, WITHIN).toBeLessThanOrEqual(2);
+      else await expect.poll(() => link.open, WITHIN).toBe(1);
       // An attempt that was in progress may still arrive.
       await pause(100);
       const { begun } = link;
       await expect(watch('k')).rejects.toThrow();
       await pause(300);
-      // A GLIDE client that could not be created goes on connecting until it is accepted.
       if (!isGlide) expect(link.begun).toBe(begun);
       // Another connection is opened later.
       link.opens = 'through';
@@ -92,7 +93,8 @@ describeWith('redis-server', hasRedis, 'subscriptions of the Redis store', () =>
         .toBe(undefined);
       await expectTold('k', told);
       // A GLIDE client that was given up may be accepted now, and nothing can close it.
-      if (!isGlide) expect(link.open).toBe(2);
+      if (isGlide) expect(link.open).toBeGreaterThanOrEqual(2);
+      else expect(link.open).toBe(2);
     });
 
     it('that are not answered any longer are begun again on another connection', async () => {
