@@ -61,3 +61,12 @@ export function latch(): { readonly opened: Promise<void>; open(): void } {
   });
   return { opened, open };
 }
+
+/** A call of the tool that pays, with a reason that does not count. */
+export const payment = (reason?: string, more: object = {}) => ({
+  name: 'pay',
+  arguments: { order: 7, amount: 20, ...(reason !== undefined && { reason }), ...more },
+});
+
+/** How a model words the same payment each time. */
+export const REASONS = ['as agreed', 'the customer insists', undefined];
