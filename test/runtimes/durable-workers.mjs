@@ -81,12 +81,16 @@ const answerOf = (url, body = '') =>
 export async function startWorkers(folder, count, persist) {
   const { Miniflare, Response } = await import('miniflare');
   const modules = workerModules(folder, NAME);
-  /** @type {Map<string, number>} */
-  const counts = new Map();
+  /** @type {Map<string, (string | null)[]>} the ids of the runs of each key */
+  const runsOf = new Map();
   const work = (/** @type {{url: string}} */ { url }) => {
-    const key = decodeURIComponent(new URL(url).pathname.slice(1));
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-    return new Response(String(counts.get(key)));
+    const { pathname, searchParams } = new URL(url);
+    const key = decodeURIComponent(pathname.slice(1));
+    const run = searchParams.get('run');
+    const runs = runsOf.get(key) ?? [];
+    runsOf.set(key, runs);
+    if (!runs.includes(run)) runs.push(run);
+    return new Response(String(runs.indexOf(run) + 1));
   };
   const classOf = (/** @type {string} */ className, useSQLite = true) => ({ className, useSQLite });
   const miniflare = new Miniflare({
@@ -120,7 +124,7 @@ export async function startWorkers(folder, count, persist) {
     send,
     object: (/** @type {string} */ what, body = '', /** @type {string | number} */ shard = 0) =>
       ask(0, 'object', { do: what, shard }, { method: 'POST', body }),
-    runs: (/** @type {string} */ key) => counts.get(key) ?? 0,
+    runs: (/** @type {string} */ key) => runsOf.get(key)?.length ?? 0,
     key: () => `ik_${randomBytes(32).toString('hex')}`,
     address: /** @type {URL} */ (addresses[0]),
   };

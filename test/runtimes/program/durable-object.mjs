@@ -81,8 +81,22 @@ export const controlled = (SamekeyObject) =>
 
 /** @param {Entries} entries */
 export function durableWorker({ createOnce, durableObjectStore, idempotent, storeConformance }) {
-  const count = async (/** @type {Environment} */ env, /** @type {string} */ key) =>
-    Number(await (await env.WORK.fetch(`http://work/${encodeURIComponent(key)}`)).text());
+  /**
+   * Returns the number of this run among the runs of the key. workerd may lose the connection to the
+   * process that counts, so the run has an id, and is counted once however often it is sent.
+   */
+  const count = async (/** @type {Environment} */ env, /** @type {string} */ key) => {
+    const url = `http://work/${encodeURIComponent(key)}?run=${crypto.randomUUID()}`;
+    for (let tries = 1; ; tries++) {
+      try {
+        const response = await env.WORK.fetch(url);
+        return Number(await response.text());
+      } catch (error) {
+        if (tries === 20) throw error;
+        await sleep(10 * tries);
+      }
+    }
+  };
   /** @type {Map<string, any>} by their settings, for all requests of the isolate */
   const kept = new Map();
   const keep = (/** @type {string} */ name, /** @type {() => any} */ make) => {
