@@ -1,4 +1,5 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
+import { own } from '../options/own.js';
 import type { Store, StoreRecord } from '../store/store.js';
 
 /** An error of `once` itself, not of the function it runs. */
@@ -35,8 +36,8 @@ export class OnceError extends Error {
     this.key = key;
     this.record = more.record;
     this.value = more.value;
-    this.codec = more.codec;
-    this.keyId = more.keyId;
+    this.codec = own(more, 'codec');
+    this.keyId = own(more, 'keyId');
   }
 }
 

@@ -1,4 +1,5 @@
 import { nested } from '../options/nested.js';
+import { optional } from '../options/own.js';
 import {
   byteCount,
   choice,
@@ -140,9 +141,12 @@ export interface OnceSettings extends Omit<SettingsOf<typeof onceOptions>, 'code
 
 /** Tells by the members: a program may have two copies of the package. */
 export const isEncrypted = (given: unknown): given is EncryptedCodec => {
-  const { codec, seal, open } = (given ?? {}) as Partial<EncryptedCodec>;
+  if (typeof given !== 'object' || given === null) return false;
+  const members = given as EncryptedCodec;
   return (
-    typeof seal === 'function' && typeof open === 'function' && faultOfCodec(codec) === undefined
+    typeof optional(members, 'seal') === 'function' &&
+    typeof optional(members, 'open') === 'function' &&
+    faultOfCodec(optional(members, 'codec')) === undefined
   );
 };
 
