@@ -249,7 +249,8 @@ export class ClaimedRun {
       !isAnother(record.fingerprint, request.fingerprint) &&
       (!request.takeFinished || (record.finishedAtMs ?? 0) > own.claimedAtMs);
     if (stored === undefined || !isAnswer) throw error;
-    const result = await openResult(key, stored, tools.settings);
+    const opened = openResult(key, stored, tools.settings);
+    const result = opened instanceof Promise ? await opened : opened;
     if (result instanceof OnceError) throw error;
     const { fingerprint, expiresAtMs } = record;
     const times = timesOf(record, nowMs);

@@ -322,6 +322,17 @@ describe.each(Object.entries(WAYS))('a codec that encrypts by %s', (_, make) => 
   });
 });
 
+it('the types of results are those of the codec inside', async () => {
+  const keys = [FIRST];
+  const shipped = async () => ({ at: new Date(0) });
+  const json = createOnce({ store: memoryStore(), codec: encryptedCodec({ keys }) });
+  const asText: { at: string } = await json(KEY, shipped);
+  expect(asText).toEqual({ at: '1970-01-01T00:00:00.000Z' });
+  const codec = encryptedCodec({ keys, codec: richCodec });
+  const asDate: { at: Date } = await createOnce({ store: memoryStore(), codec })(KEY, shipped);
+  expect(asDate).toEqual({ at: new Date(0) });
+});
+
 describe('the option plain', () => {
   const write = encryptedCodec({ keys: [FIRST], plain: 'write' });
   const read = encryptedCodec({ keys: [FIRST], plain: 'read' });
