@@ -1,4 +1,4 @@
-import { decoder, encoder } from '../engine/utf8.js';
+import { decoder, encoder, trustPlatform } from '../engine/utf8.js';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { own } from '../options/own.js';
 import { readOptions } from '../options/read.js';
@@ -96,6 +96,8 @@ class Encryption implements EncryptedCodec {
     codec: Codec,
     plain: 'refuse' | 'read' | 'write',
   ) {
+    // `encodeInto` exists only after this.
+    trustPlatform();
     this.#keys = keys;
     this.codec = codec;
     this.#plain = plain;
@@ -134,9 +136,9 @@ class Encryption implements EncryptedCodec {
     const { header, aes } = used;
     const sealedAt = header.length + NONCE_BYTES;
     const nonce = payload.subarray(header.length, sealedAt);
+    const associated = associatedOf(header, state, key);
     let plaintext: Uint8Array | Promise<Uint8Array>;
     try {
-      const associated = associatedOf(header, state, key);
       plaintext = aes.decrypt(nonce, associated, payload.subarray(sealedAt));
     } catch (error) {
       throw this.#fault(payload, error);
