@@ -57,7 +57,8 @@ describe('the proxy', () => {
       expect(bytes).not.toMatch(/secret|answer|x-customer|http-response/);
     }
     const path = join(folder, 'keys');
-    writeFileSync(path, `${NEW}\n${OLD}\n`);
+    // As an editor on Windows writes it, and without the end of the last line.
+    writeFileSync(path, `\ufeff${NEW}\r\n${OLD}`);
     const replayed = await ask(['--encrypt-file', path]);
     expect(replayed).toMatchObject({ status: 200, outcome: 'replayed', text: first.text });
     const lost = await ask(['--encrypt-env', 'RESULT_KEYS'], { RESULT_KEYS: NEW });
