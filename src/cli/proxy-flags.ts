@@ -1,5 +1,6 @@
 import { fetchOptions } from '../fetch/options.js';
 import { configOptions } from '../once/config-options.js';
+import { encryptedCodecOptions } from '../once/encrypted-codec.js';
 import {
   byteCount,
   choice,
@@ -50,6 +51,12 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   providerState: fetchOptions.providerState,
   /** Pass through the requests whose path begins with this. */
   pass: textList('the beginning of a path'),
+  /** Encrypt the stored responses with the keys in this environment variable, such as id:base64,id:base64. The first key encrypts, and all of them decrypt. */
+  encryptEnv: text({}),
+  /** The same with the keys in this file, one id:base64 a line. */
+  encryptFile: text({}),
+  /** What to do with stored responses that are not encrypted: refuse them, read them, or read them and write responses like them. */
+  encryptPlain: encryptedCodecOptions.plain,
   /** A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it. */
   config: text({}),
   /** A JSON file with the prices of each model per million tokens. */
@@ -85,6 +92,9 @@ export const PROXY_FLAGS: Readonly<Record<keyof typeof proxyFlags, string>> = {
   keyFormat: '--key-format <NAME>',
   providerState: '--provider-state <NAME>',
   pass: '--pass <PATH>',
+  encryptEnv: '--encrypt-env <NAME>',
+  encryptFile: '--encrypt-file <FILE>',
+  encryptPlain: '--encrypt-plain <NAME>',
   config: '--config <FILE>',
   prices: '--prices <FILE>',
   maxBody: '--max-body <SIZE>',

@@ -18,6 +18,11 @@ export const PROXY_SENTENCES = {
   providerState:
     'What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through.',
   pass: 'Pass through the requests whose path begins with this.',
+  encryptEnv:
+    'Encrypt the stored responses with the keys in this environment variable, such as id:base64,id:base64. The first key encrypts, and all of them decrypt.',
+  encryptFile: 'The same with the keys in this file, one id:base64 a line.',
+  encryptPlain:
+    'What to do with stored responses that are not encrypted: refuse them, read them, or read them and write responses like them.',
   config:
     'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it.',
   prices: 'A JSON file with the prices of each model per million tokens.',

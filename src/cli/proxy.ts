@@ -9,6 +9,7 @@ import {
   idempotency,
 } from '../once/config.js';
 import type { ProxyLog, ProxyServer } from '../proxy/proxy.js';
+import { encryptionOf } from './encryption-keys.js';
 import { EXIT, usageError } from './exit-codes.js';
 import { addFlag } from './flag.js';
 import { readSettings } from './input.js';
@@ -64,6 +65,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
   )) as typeof import('../proxy/proxy.js');
   const upstream = upstreamAddress(flags.upstream);
   const { config, identity, onceOptions } = await idempotencyOf(flags);
+  const codec = await encryptionOf(flags);
   const prices = flags.prices && (await readPriceList(flags.prices)).options;
   const opened = await openStore(flags, { isLasting: true });
   const log = createLog(flags.logLevel);
@@ -72,6 +74,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     upstream,
     once: {
       ...onceOptions(opened.store),
+      ...(codec && { codec }),
       ...prices,
       // The proxy has another copy of the library, which knows only its own identities.
       identity: { ...identity },
@@ -121,7 +124,10 @@ async function idempotencyOf({
   preset,
   exclude,
   scope,
+  encryptEnv = '',
 }: CommandFlags): Promise<Idempotency> {
+  // It may begin with SAMEKEY_, and is no setting.
+  const { [encryptEnv]: _, ...env } = process.env;
   const given: Partial<IdempotencyConfig> = {
     // `idempotency` checks it.
     ...(preset && { presets: preset as IdempotencyConfig['presets'] }),
@@ -131,7 +137,7 @@ async function idempotencyOf({
   try {
     return idempotency({
       ...(file === undefined ? {} : await configIn(file)),
-      ...configFromEnv(process.env),
+      ...configFromEnv(env),
       ...given,
     });
   } catch (error) {

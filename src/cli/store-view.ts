@@ -1,3 +1,4 @@
+import { keyIdOf, SEALED_CODEC } from '../once/sealed.js';
 import type { StoreEntry, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
 import { grouped, printable, type Style } from './terminal.js';
@@ -10,13 +11,17 @@ function stateOf(record: StoreRecord, nowMs: number): string {
 }
 
 /** The payload as text, if it is UTF-8. */
-function textOf({ payload }: StoreRecord): string | undefined {
+function textOf({ codec, payload }: StoreRecord): string | undefined {
   try {
-    return payload && decoder.decode(payload);
+    return codec === SEALED_CODEC ? undefined : payload && decoder.decode(payload);
   } catch {
     return undefined;
   }
 }
+
+/** The id of the key that encrypted the payload. */
+const keyIdIn = ({ codec, payload }: StoreRecord) =>
+  codec === SEALED_CODEC && payload !== undefined ? keyIdOf(payload) : undefined;
 
 /** A record as one line of JSON. */
 export function recordJson({ key, record }: StoreEntry, nowMs: number): string {
@@ -26,6 +31,7 @@ export function recordJson({ key, record }: StoreEntry, nowMs: number): string {
     key,
     ...rest,
     state: stateOf(record, nowMs),
+    keyId: keyIdIn(record),
     payloadBytes: payload?.length,
     payload: text,
     payloadBase64:
@@ -79,6 +85,7 @@ export function recordView({ key, record }: StoreEntry, nowMs: number, style: St
     ['lease ends', record.state === 'running' ? at(record.leaseEndsAtMs) : undefined],
     ['expires', at(record.expiresAtMs)],
     ['codec', record.codec],
+    ['encrypted with', keyIdIn(record)],
     ['payload', payloadView(record)],
   ];
   return rows

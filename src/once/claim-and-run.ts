@@ -17,8 +17,9 @@ import {
   type RunTools,
   runUnprotected,
   timesOf,
+  unreadableEvent,
 } from './run.js';
-import { type StoredResult, storedResult } from './stored-result.js';
+import { openResult, type StoredResult, storedResult } from './stored-result.js';
 
 /** The call that started a run. */
 export interface RunPlan {
@@ -150,13 +151,23 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
         tools.emit({ type: 'mismatch', layer: 'store' });
         throw mismatch(key, record);
       }
-      const result = storedResult(record);
-      if (result !== undefined) {
+      const stored = storedResult(record);
+      if (stored !== undefined) {
         const isNew =
           awaitedOwners?.has(record.owner) || (record.finishedAtMs ?? 0) > firstAnswerMs;
         if (!fresh || isNew) {
           // The result has aged while the reply was in flight.
           const repliedAt = monotonicMs();
+          const opened = openResult(key, stored, settings);
+          const result = opened instanceof Promise ? await opened : opened;
+          if (result instanceof OnceError) {
+            refuseUnreadable(result, tools);
+            // The decision was about a run before this one.
+            decided = undefined;
+            fn = plan.fn;
+            takeFinished = true;
+            continue;
+          }
           const repliedMs = nowMs + (repliedAt - sentAt);
           outcome = replay(record, result, repliedMs, hasWaited, repliedAt - startedAt);
           return outcome;
@@ -280,6 +291,13 @@ async function decide(
     `Cannot run ${key}: onUnknown gave ${JSON.stringify(found)}, wanted "retry", "hold" or { value }`,
     { record },
   );
+}
+
+/** Decides by `onUnreadable`: throws the error, or returns if the function runs again. */
+function refuseUnreadable(error: OnceError, tools: RunTools): void {
+  const { onUnreadable } = tools.settings;
+  tools.emit(unreadableEvent(error, onUnreadable));
+  if (onUnreadable === 'hold') throw error;
 }
 
 function toOutcome(run: RunResult, startedAt: number): RunOutcome {

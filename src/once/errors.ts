@@ -1,4 +1,5 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
+import { own } from '../options/own.js';
 import type { Store, StoreRecord } from '../store/store.js';
 
 /** An error of `once` itself, not of the function it runs. */
@@ -13,6 +14,10 @@ export class OnceError extends Error {
   readonly record: StoreRecord | undefined;
   /** The value that the function returned, if it succeeded and its result could not be stored. */
   readonly value: unknown;
+  /** The name of the codec in the record of a result that cannot be read. */
+  readonly codec: string | undefined;
+  /** The id of the key that encrypted that result, if it is encrypted. */
+  readonly keyId: string | undefined;
 
   constructor(
     code: SamekeyErrorCode,
@@ -22,6 +27,8 @@ export class OnceError extends Error {
       readonly record?: StoreRecord | undefined;
       readonly cause?: unknown;
       readonly value?: unknown;
+      readonly codec?: string;
+      readonly keyId?: string | undefined;
     } = {},
   ) {
     super(message, 'cause' in more ? { cause: more.cause } : undefined);
@@ -29,6 +36,8 @@ export class OnceError extends Error {
     this.key = key;
     this.record = more.record;
     this.value = more.value;
+    this.codec = own(more, 'codec');
+    this.keyId = own(more, 'keyId');
   }
 }
 
@@ -57,6 +66,23 @@ export const unknownOutcome = (key: string, record: StoreRecord) =>
     key,
     `Cannot run ${key}: attempt ${record.attempt} ended without an outcome, wanted evict(key) after a check of its effects`,
     { record },
+  );
+
+/**
+ * The stored result cannot be decrypted or decoded, and `onUnreadable` is `'hold'`. `stored` is the result
+ * as the store has it, `keyId` that of the key that encrypted it. The bytes are not part of the message.
+ */
+export const unreadable = (
+  key: string,
+  { codec }: { readonly codec: string },
+  keyId: string | undefined,
+  cause: unknown,
+) =>
+  new OnceError(
+    'SAMEKEY_UNREADABLE',
+    key,
+    `Cannot read the stored result of ${key}: ${reasonOf(cause)}`,
+    { cause, codec, keyId },
   );
 
 /**

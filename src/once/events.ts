@@ -109,6 +109,16 @@ export type OnceEvent = Common &
         readonly decision: 'retry' | 'hold' | 'reconciled';
       }
     | {
+        /** A stored result cannot be decrypted or decoded. `decision` is that of `onUnreadable`. */
+        readonly type: 'unreadable';
+        /** `hold`: the call is refused. `retry`: the function runs again. */
+        readonly decision: 'hold' | 'retry';
+        /** The name of the codec in the record: `encrypted`, or that of a codec. */
+        readonly codec: string;
+        /** The id of the key that encrypted it, if the record tells it. */
+        readonly keyId: string | undefined;
+      }
+    | {
         /** `evict` removed a record. */
         readonly type: 'evicted';
       }

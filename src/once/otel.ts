@@ -42,7 +42,8 @@ const NAME = 'samekey';
  *   `gen_ai.response.model`, and `samekey.saved_cost`, also by `currency`, of duplicates whose saving is
  *   known;
  * - `samekey.hit_ratio`, the share of duplicates among the calls that received a result;
- * - `samekey.lease_losses`, `samekey.unknown_outcomes`, `samekey.evictions`, `samekey.store_errors`;
+ * - `samekey.lease_losses`, `samekey.unknown_outcomes`, `samekey.unreadable_results`, `samekey.evictions`,
+ *   `samekey.store_errors`;
  * - a span for each call, `samekey.once`, `samekey.request`, `samekey.model` or the name of the function,
  *   with a link from a call to the one that it joined. The span of a request has the attributes of HTTP,
  *   and that of a model those of GenAI, of OpenTelemetry's semantic conventions.

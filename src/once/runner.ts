@@ -8,12 +8,12 @@ import { checkCall, checkKey, type InnerCallOptions, NO_OPTIONS } from './call.j
 import type { RunContext } from './call-function.js';
 import { Abandoned, type RunOutcome, type RunPlan } from './claim-and-run.js';
 import { type Awaited, currentRun, waitFor } from './deadlock.js';
-import { closed, mismatch } from './errors.js';
+import { closed, mismatch, OnceError } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import { GuardedStore } from './guarded-store.js';
 import type { LiveCall, Subscriber } from './live.js';
 import { type OnceSettings, RENEWALS_PER_LEASE } from './options.js';
-import type { EventBody } from './run.js';
+import { type EventBody, unreadableEvent } from './run.js';
 import { SharedRun, type SharedRunHost } from './shared-run.js';
 import { decodeResult, type StoredResult } from './stored-result.js';
 import type { WaiterAnswer, WaiterRole } from './waiter.js';
@@ -48,6 +48,8 @@ export interface OnceStats {
   readonly leasesLost: number;
   /** Calls that found an earlier attempt of unknown outcome. */
   readonly unknown: number;
+  /** Stored results that could not be read. */
+  readonly unreadable: number;
   /** Store operations that failed. */
   readonly storeErrors: number;
   /** Runs and waits in progress. */
@@ -75,6 +77,7 @@ const COUNTED = {
   mismatch: 'mismatches',
   leaseLost: 'leasesLost',
   unknown: 'unknown',
+  unreadable: 'unreadable',
   storeError: 'storeErrors',
 } as const;
 
@@ -113,6 +116,7 @@ export class OnceRunner implements SharedRunHost {
     mismatches: 0,
     leasesLost: 0,
     unknown: 0,
+    unreadable: 0,
     storeErrors: 0,
   };
 
@@ -462,7 +466,9 @@ export class OnceRunner implements SharedRunHost {
       return;
     }
     const savedBy = ({ ended, result, runMs }: RunOutcome) => ({
-      ...this.#savedBy(ended?.type === 'done' ? ended.value : decodeResult(result, settings.codec)),
+      ...this.#savedBy(
+        ended?.type === 'done' ? ended.value : decodeResult(key, result, settings.codec),
+      ),
       runMs,
     });
     const told = run.settled
@@ -479,13 +485,21 @@ export class OnceRunner implements SharedRunHost {
     event: EventBody,
     result: StoredResult,
   ): T {
-    let saved: { saved: Saved } | undefined;
+    let told = event;
     try {
-      const value = decodeResult(result, this.settings.codec) as T;
-      saved = this.#savedBy(value);
+      const value = decodeResult(key, result, this.settings.codec) as T;
+      const saved = this.#savedBy(value);
+      if (saved !== undefined) told = { ...event, ...saved };
       return value;
+    } catch (error) {
+      if (error instanceof OnceError) {
+        told = unreadableEvent(error, 'hold');
+        // The next call reads the store.
+        this.#cache.delete(key);
+      }
+      throw error;
     } finally {
-      this.emit(key, traceparent, saved === undefined ? event : { ...event, ...saved });
+      this.emit(key, traceparent, told);
     }
   }
 

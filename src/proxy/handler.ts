@@ -287,6 +287,9 @@ export class Handler {
         { ...context, decision: event.decision },
         'the outcome of an earlier run is unknown',
       );
+    } else if (type === 'unreadable') {
+      const { decision, codec, keyId } = event;
+      log.warn({ ...context, decision, codec, keyId }, 'a stored response cannot be read');
     } else log.debug({ ...context, type }, 'event');
   }
 }

@@ -57,7 +57,9 @@ export class Exchanges {
     settings: ExchangeSettings,
     rules: Partial<Pick<ResponseRules, 'isCoded' | 'judge'>> = {},
   ) {
-    this.once = new OnceRunner({ ...settings, codec: responseCodec, storeErrors: () => false });
+    const { codec: encryption } = settings;
+    const fixed = { codec: responseCodec, encryption, storeErrors: () => false };
+    this.once = new OnceRunner({ ...settings, ...fixed });
     this.#rules = {
       maxBytes: settings.maxResultBytes,
       maxUnreadBytes: settings.maxUnreadBytes,

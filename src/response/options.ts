@@ -1,4 +1,5 @@
-import { onceOptions } from '../once/options.js';
+import type { EncryptedCodec } from '../once/index.js';
+import { isEncrypted, onceOptions } from '../once/options.js';
 import {
   byteCount,
   duration,
@@ -8,11 +9,23 @@ import {
   type OptionsOf,
   type SettingsOf,
   specs,
+  value,
   without,
 } from '../options/spec.js';
 import type { ResponseInfo } from './arriving-response.js';
 
+/** Results with a codec of their own can only be encrypted. */
+export const encryptionOnly = /* @__PURE__ */ value<EncryptedCodec>(
+  'encryptedCodec({ keys })',
+  (given) => (isEncrypted(given) ? undefined : [TypeError, 'is no encryptedCodec']),
+);
+
 const responseOptions = /* @__PURE__ */ specs(() => ({
+  /**
+   * Encrypts the stored responses: `encryptedCodec({ keys })`. Its own `codec` is not used.
+   * @defaultValue none
+   */
+  codec: encryptionOnly,
   /**
    * Selects the responses to store and replay. A response that ended too early, or whose body says that it failed, is never stored.
    * @defaultValue those with a 2xx status that are complete

@@ -31,6 +31,7 @@ const TITLES = {
     'key-reused': 'The idempotency key was used with another request',
     'in-progress': 'The request is being processed',
     'outcome-unknown': 'The outcome of the request is unknown',
+    'response-unreadable': 'The stored response cannot be read',
     'body-too-large': 'The request is too large',
     'body-not-comparable': 'The request cannot be compared with others',
     unavailable: 'The request cannot be processed at the moment',
@@ -53,6 +54,8 @@ export const PROBLEM_BY_CODE = {
   SAMEKEY_TOO_LONG: ['in-progress', 409],
   SAMEKEY_UNKNOWN_OUTCOME: ['outcome-unknown', 409],
   SAMEKEY_MISMATCH: ['key-reused', 422],
+  // Another attempt reads the same bytes, until an operator adds the key that is missing.
+  SAMEKEY_UNREADABLE: ['response-unreadable', 500],
   SAMEKEY_CLOSED: ['unavailable', 503],
   SAMEKEY_LEASE_LOST: ['unavailable', 503],
   SAMEKEY_STORE: ['unavailable', 503],

@@ -52,6 +52,10 @@ const DETAILS: Readonly<Record<keyof typeof PROBLEM_BY_CODE, Details>> = {
     NOT_RETRIED,
     'Cannot process the request: an earlier attempt ended without an answer, wanted an operator to check what it did',
   ],
+  SAMEKEY_UNREADABLE: [
+    NOT_RETRIED,
+    'Cannot answer: the request was processed before, and its stored response cannot be read, wanted an operator to look at it',
+  ],
   SAMEKEY_STORE: UNAVAILABLE,
   SAMEKEY_CLOSED: UNAVAILABLE,
   SAMEKEY_LEASE_LOST: [

@@ -69,7 +69,14 @@ it('counts what goes wrong', async () => {
   }).catch(() => {});
   await sleep(5);
   await once(KEY, () => 1);
+  const owner = (await store.read(KEY)).record?.owner as string;
   await once.evict(KEY);
+  const claim = { leaseMs: 1000, ttlMs: 60_000, fingerprint: undefined };
+  await store.claim(KEY, { owner, ...claim, takeUnknown: false, takeFinished: false });
+  const damaged = { state: 'done', codec: 'of nobody', payload: new Uint8Array() } as const;
+  await store.complete(KEY, owner, { ...damaged, ttlMs: 60_000 });
+  await once(KEY, () => 1).catch(() => {});
+  expect(await points('unreadable_results')).toEqual([{ decision: 'hold', value: 1 }]);
   expect(await points('lease_losses')).toEqual([{ value: 1 }]);
   expect(await points('unknown_outcomes')).toEqual([{ decision: 'retry', value: 1 }]);
   expect(await points('evictions')).toEqual([{ value: 1 }]);

@@ -34,6 +34,11 @@ export function metricsOf(meter: Meter): Metrics {
   const calls = counter('calls', '{call}', 'Calls of once, by outcome and layer');
   const leaseLosses = counter('lease_losses', '{run}', 'Runs whose lease was lost');
   const unknown = counter('unknown_outcomes', '{run}', 'Runs without an outcome');
+  const unreadable = counter(
+    'unreadable_results',
+    '{record}',
+    'Stored results that cannot be read, by decision',
+  );
   const evictions = counter('evictions', '{record}', 'Records removed by evict');
   const savedTokens = counter('saved_tokens', '{token}', 'Tokens that duplicates saved');
   const savedCost = counter('saved_cost', '{currency}', 'The cost that duplicates saved');
@@ -106,6 +111,9 @@ export function metricsOf(meter: Meter): Metrics {
           break;
         case 'unknown':
           unknown.add(1, { decision: event.decision });
+          break;
+        case 'unreadable':
+          unreadable.add(1, { decision: event.decision });
           break;
         case 'evicted':
           evictions.add(1);
