@@ -22,7 +22,7 @@ function textOf({ payload }: StoreRecord): string | undefined {
 export function recordJson({ key, record }: StoreEntry, nowMs: number): string {
   const { payload, ...rest } = record;
   const text = textOf(record);
-  return JSON.stringify({
+  const json = JSON.stringify({
     key,
     ...rest,
     state: stateOf(record, nowMs),
@@ -33,6 +33,8 @@ export function recordJson({ key, record }: StoreEntry, nowMs: number): string {
         ? Buffer.from(payload).toString('base64')
         : undefined,
   });
+  // JSON leaves some characters as they are that control a terminal. Their escapes mean the same.
+  return printable(json);
 }
 
 /** Records as a table. `nowMs` is the time of the store. */

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isIPv4 } from 'node:net';
 import { quote } from '../errors/errors.js';
-import { addressWithoutPassword } from '../errors/passwords.js';
 import { valuesOf } from './headers.js';
 import { ProxyError } from './proxy-error.js';
 
@@ -112,7 +111,9 @@ export function upstreamAddress(text: string): UpstreamAddress {
   const wanted = 'wanted an address such as https://api.openai.com';
   const bad = (why: string) =>
     new ProxyError(400, 'SAMEKEY_BAD_ARGUMENT', `Cannot use the upstream: ${why}, ${wanted}`);
-  if (!URL.canParse(text)) throw bad(`${quote(addressWithoutPassword(text))} is not a URL`);
+  // What stands before an @ may be a password.
+  if (!URL.canParse(text))
+    throw bad(`${quote(text.slice(text.lastIndexOf('@') + 1))} is not a URL`);
   const { protocol, origin, pathname, username, password, search, hash } = new URL(text);
   if (protocol !== 'https:' && protocol !== 'http:') throw bad(`its scheme is ${protocol}`);
   // Each client sends its own credentials. Those in the URL would serve every client.
