@@ -54,14 +54,27 @@ const POISON: Record<string, Uint8Array> = {
   'a deep head': payloadOf(deep),
 };
 
+/** Results of other codecs that samekey reads, which are no responses. */
+const OTHER_CODECS: Record<string, readonly [codec: string, text: string]> = {
+  'null of the codec json': ['json', 'null'],
+  'nothing of the codec json': ['json', ''],
+  'a text of the codec json': ['json', '"poison"'],
+  'a response without headers of the codec json': ['json', '{"status":200}'],
+  'null of the codec rich': ['rich', '[null]'],
+  'a cycle of the codec rich': ['rich', '[{"headers":0}]'],
+  'an unknown codec': ['theirs', '{}'],
+  'an error': ['error', 'null'],
+};
+
 /** A store whose results another program has replaced, after `poison`. */
 function poisonedStore() {
   const store = memoryStore();
   let payload: Uint8Array | undefined;
+  let codec: string | undefined;
   const replaced = <T extends { record?: unknown }>(answer: T): T => {
     const { record } = answer as { record?: { state?: string } };
     if (payload === undefined || record?.state !== 'done') return answer;
-    return { ...answer, record: { ...record, payload } };
+    return { ...answer, record: { ...record, payload, ...(codec !== undefined && { codec }) } };
   };
   const poisoned = new Proxy(store, {
     get(_, name: keyof Store) {
@@ -74,8 +87,9 @@ function poisonedStore() {
   });
   return {
     store: poisoned,
-    poison(bytes: Uint8Array) {
+    poison(bytes: Uint8Array, name?: string) {
       payload = bytes;
+      codec = name;
     },
     heal() {
       payload = undefined;
@@ -134,11 +148,16 @@ const READERS: Record<string, (store: Store) => Promise<Ask>> = {
 };
 
 describe.each(Object.entries(READERS))('%s reads a poisoned record with', (_, reader) => {
-  it.each(Object.entries(POISON))('%s', async (name, payload) => {
+  it.each([
+    ...Object.entries(POISON).map(([name, payload]) => [name, payload, undefined] as const),
+    ...Object.entries(OTHER_CODECS).map(
+      ([name, [codec, text]]) => [name, bytes(text), codec] as const,
+    ),
+  ])('%s', async (name, payload, codec) => {
     const { store, poison, heal } = poisonedStore();
     const ask = await reader(store);
     expect(await (await ask('"a"')).text()).toBe('real');
-    poison(payload);
+    poison(payload, codec);
     const answer = await ask('"a"').then(
       async (response) => ({
         status: response.status,
