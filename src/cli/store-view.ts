@@ -27,7 +27,7 @@ const keyIdIn = ({ codec, payload }: StoreRecord) =>
 export function recordJson({ key, record }: StoreEntry, nowMs: number): string {
   const { payload, ...rest } = record;
   const text = textOf(record);
-  return JSON.stringify({
+  const json = JSON.stringify({
     key,
     ...rest,
     state: stateOf(record, nowMs),
@@ -39,6 +39,8 @@ export function recordJson({ key, record }: StoreEntry, nowMs: number): string {
         ? Buffer.from(payload).toString('base64')
         : undefined,
   });
+  // JSON leaves some characters as they are that control a terminal. Their escapes mean the same.
+  return printable(json);
 }
 
 /** Records as a table. `nowMs` is the time of the store. */

@@ -1,4 +1,5 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
+import { addressWithoutPassword, textWithoutPasswords } from '../errors/passwords.js';
 import { own } from '../options/own.js';
 import type { Store, StoreRecord } from '../store/store.js';
 
@@ -113,7 +114,7 @@ export const storeFailed = (
   new OnceError(
     'SAMEKEY_STORE',
     key,
-    `Cannot ${action} ${key}: the store ${store.name}${placeOf(store)} failed: ${withoutPassword(reasonOf(cause))} (SAMEKEY_STORE)`,
+    `Cannot ${action} ${key}: the store ${store.name}${placeOf(store)} failed: ${textWithoutPasswords(reasonOf(cause))} (SAMEKEY_STORE)`,
     { cause },
   );
 
@@ -121,7 +122,7 @@ export const storeFailed = (
 function placeOf(store: Pick<Store, 'address'>): string {
   try {
     const { address } = store;
-    return typeof address === 'string' ? ` at ${withoutPassword(address)}` : '';
+    return typeof address === 'string' ? ` at ${addressWithoutPassword(address)}` : '';
   } catch {
     return '';
   }
@@ -137,10 +138,6 @@ function reasonOf(error: unknown): string {
   }
   return typeof code === 'string' ? code : (name ?? 'no reason was given');
 }
-
-/** Removes the user and the password of every address in a text. */
-const withoutPassword = (text: string): string =>
-  text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, '$1');
 
 /** The function did not settle within `timeoutMs`. */
 export const timedOut = (key: string, timeoutMs: number) =>

@@ -101,7 +101,16 @@ export class Exchanges {
     return this.once
       .live<StoredResponse, ResponseSubscriber>(key, { create, onStart }, options)
       .then(
-        (answer) => give(exchangedOf(plan, answer)),
+        (answer) => {
+          let exchanged: Exchanged;
+          try {
+            exchanged = exchangedOf(plan, answer);
+          } catch (error) {
+            // Another program has stored a value that is no response.
+            return fail(error);
+          }
+          return give(exchanged);
+        },
         (error) => {
           const answer = unstoredAnswer(error);
           return answer === undefined ? fail(error) : give(exchangedOf(plan, answer));
