@@ -13,7 +13,7 @@ import {
   wholeNumber,
 } from '../options/spec.js';
 import type { LogLevel } from '../proxy/proxy.js';
-import { exchangeOptions } from '../response/options.js';
+import { exchangeOptions, limitOptions } from '../response/options.js';
 
 /** The options of `samekey proxy`, by the names of its flags. */
 export const proxyFlags = /* @__PURE__ */ specs(() => ({
@@ -61,6 +61,21 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   config: text({}),
   /** A JSON file with the prices of each model per million tokens. */
   prices: text({}),
+  /**
+   * The most calls of the API that an account may start within a minute. Duplicates and replays do not count.
+   * @defaultValue no limit
+   */
+  keysPerMinute: limitOptions.keysPerMinute,
+  /**
+   * The most bytes of responses that are stored for an account before its new requests are refused.
+   * @defaultValue no limit
+   */
+  storedBytesPerAccount: limitOptions.storedBytesPerAccount,
+  /**
+   * The most duplicates of one request that wait for its response, or read it as it arrives.
+   * @defaultValue no limit
+   */
+  waitingPerKey: limitOptions.waitingPerKey,
   /** The largest body of a request that gets a key, which is held in memory. */
   maxBody: byteCount({ default: 64 * 1024 ** 2, min: 1, max: 2 * 1024 ** 3 }),
   /** How long the API, or a client that receives a response, may stall. */
@@ -97,6 +112,9 @@ export const PROXY_FLAGS: Readonly<Record<keyof typeof proxyFlags, string>> = {
   encryptPlain: '--encrypt-plain <NAME>',
   config: '--config <FILE>',
   prices: '--prices <FILE>',
+  keysPerMinute: '--keys-per-minute <NUMBER>',
+  storedBytesPerAccount: '--stored-bytes-per-account <SIZE>',
+  waitingPerKey: '--waiting-per-key <NUMBER>',
   maxBody: '--max-body <SIZE>',
   idle: '--idle <TIME>',
   grace: '--grace <TIME>',

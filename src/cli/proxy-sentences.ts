@@ -26,6 +26,12 @@ export const PROXY_SENTENCES = {
   config:
     'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it.',
   prices: 'A JSON file with the prices of each model per million tokens.',
+  keysPerMinute:
+    'The most calls of the API that an account may start within a minute. Duplicates and replays do not count.',
+  storedBytesPerAccount:
+    'The most bytes of responses that are stored for an account before its new requests are refused.',
+  waitingPerKey:
+    'The most duplicates of one request that wait for its response, or read it as it arrives.',
   maxBody: 'The largest body of a request that gets a key, which is held in memory.',
   idle: 'How long the API, or a client that receives a response, may stall.',
   grace: 'The time for open responses when the proxy shuts down.',

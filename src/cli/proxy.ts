@@ -83,6 +83,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
       ...(flags.keyFormat !== 'any' && { keyFormat: flags.keyFormat }),
       providerState: flags.providerState,
       ignoredHeaders: flags.ignoreHeader ?? [],
+      limits: limitsOf(flags),
     },
     passedPaths: flags.pass ?? [],
     maxBodyBytes: flags.maxBody,
@@ -117,6 +118,12 @@ async function runProxy(flags: CommandFlags): Promise<void> {
   }
   await untilEnded(ending, proxy, opened, log, flags.grace);
 }
+
+const limitsOf = ({ keysPerMinute, storedBytesPerAccount, waitingPerKey }: CommandFlags) => ({
+  ...(keysPerMinute !== undefined && { keysPerMinute }),
+  ...(storedBytesPerAccount !== undefined && { storedBytesPerAccount }),
+  ...(waitingPerKey !== undefined && { waitingPerKey }),
+});
 
 /** Flags take precedence over environment variables, and these over the file. */
 async function idempotencyOf({

@@ -63,7 +63,7 @@ interface RunEnd {
 /** Claims the key, then runs the function or waits for the owner that runs it. */
 export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Promise<RunOutcome> {
   const { key, fresh } = plan;
-  const { settings, store } = tools;
+  const { settings, store, limits, account } = tools;
   const startedAt = monotonicMs();
   /** The decision about an unknown record, for the next claim, and the attempt of that record. */
   let decided: 'retry' | 'reconciled' | undefined;
@@ -78,7 +78,9 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
   let takeFinished = fresh;
   let outcome: RunOutcome | undefined;
   try {
-    for (let sentAt = startedAt; ; sentAt = monotonicMs()) {
+    const early = limits?.refusalToRun(key, account);
+    if (early !== undefined && (await wouldRun(plan, tools))) throw early;
+    for (let sentAt = early ? monotonicMs() : startedAt; ; sentAt = monotonicMs()) {
       if (tools.isClosed) throw closed(key);
       // No caller is left that wants a run.
       if (hasAnswer && tools.isAbandoned) throw new Abandoned();
@@ -105,6 +107,8 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
         // The store's earlier answer still holds: another owner is running the key.
         if (settings.onStoreError === 'fail' || hasAnswer) throw error;
         if (isUnwanted(tools, hasWaited)) throw new Abandoned();
+        const refusal = limits?.startRun(key, account);
+        if (refusal !== undefined) throw refusal;
         tools.setPhase('running');
         const run = await runUnprotected(key, plan.fn, plan.fingerprint, tools);
         outcome = toOutcome(run, startedAt);
@@ -136,6 +140,12 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
         if (isUnwanted(tools, hasWaited)) {
           await store.release(key, record.owner);
           throw new Abandoned();
+        }
+        // The store may have granted more claims at once than the account may run.
+        const refusal = decided === 'reconciled' ? undefined : limits?.startRun(key, account);
+        if (refusal !== undefined) {
+          await store.release(key, record.owner);
+          throw refusal;
         }
         if (record.attempt > 1 && decided !== 'reconciled') {
           tools.emit({ type: 'unknown', attempt: record.attempt - 1, decision: 'retry' });
@@ -191,6 +201,27 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
     }
   } finally {
     tools.end(outcome);
+  }
+}
+
+/**
+ * Whether a claim would start a run, and not find a result or a run in progress. Without this look, each
+ * request of an account that has reached a limit would write a claim and release it.
+ */
+async function wouldRun(
+  { key, fresh, fingerprint }: RunPlan,
+  { store, settings }: RunTools,
+): Promise<boolean> {
+  try {
+    const { record, nowMs } = await store.read(key);
+    if (record === undefined) return true;
+    if (isAnother(record.fingerprint, fingerprint)) return false;
+    return record.state === 'running'
+      ? settings.onUnknown === 'retry' && isUnknown(record, nowMs)
+      : fresh;
+  } catch {
+    // The claim fails as well, and `onStoreError` decides.
+    return false;
   }
 }
 

@@ -139,6 +139,32 @@ function reasonOf(error: unknown): string {
   return typeof code === 'string' ? code : (name ?? 'no reason was given');
 }
 
+/** A limit, by the names of the option and of the fields `RateLimit` and `RateLimit-Policy`. */
+export interface ReachedLimit {
+  readonly name: 'keysPerMinute' | 'storedBytesPerAccount' | 'waitingPerKey';
+  readonly limit: number;
+  /** Its unit, if it is not requests. */
+  readonly unit?: 'content-bytes' | 'concurrent-requests';
+  readonly windowSeconds?: number;
+}
+
+/** The caller has reached a limit. Nothing has run, and nothing is stored. */
+export class LimitError extends OnceError {
+  /** The limit that it has reached. */
+  readonly reached: ReachedLimit;
+  /** What is wrong and what would be right, without the key. */
+  readonly reason: string;
+  /** When another attempt may succeed. */
+  readonly retryAfterSeconds: number;
+
+  constructor(key: string, reached: ReachedLimit, reason: string, retryAfterSeconds: number) {
+    super('SAMEKEY_LIMIT', key, `Cannot run ${key}: ${reason}`);
+    this.reached = reached;
+    this.reason = reason;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
 /** The function did not settle within `timeoutMs`. */
 export const timedOut = (key: string, timeoutMs: number) =>
   new OnceError(

@@ -95,6 +95,12 @@ export type OnceEvent = Common &
         readonly layer: Layer;
       }
     | {
+        /** A call was refused because its account, or the duplicates of its key, have reached a limit. */
+        readonly type: 'limited';
+        /** The limit, by the name of its option. */
+        readonly limit: 'keysPerMinute' | 'storedBytesPerAccount' | 'waitingPerKey';
+      }
+    | {
         /** A run lost its lease. Its result was not stored. */
         readonly type: 'leaseLost';
         /** The token of the claim that was lost. */

@@ -33,7 +33,8 @@ const NAME = 'samekey';
 /**
  * Returns telemetry for `samekey/once` and all that is built on it:
  *
- * - `samekey.calls`, by `outcome` (`executed`, `joined`, `replayed`, `failed`, `conflict`, `mismatch`) and `layer`;
+ * - `samekey.calls`, by `outcome` (`executed`, `joined`, `replayed`, `failed`, `conflict`, `limited`, `mismatch`) and `layer`,
+ *   refusals by a limit also by `samekey.limit`;
  * - `samekey.in_flight`, calls in progress;
  * - `samekey.call.duration`, `samekey.run.duration` and `samekey.saved.duration`, in seconds: how long
  *   observed calls took, how long functions ran, and the time that duplicates saved, by `outcome` and

@@ -10,6 +10,7 @@ import {
   FunctionCall,
   RunContext,
 } from './call-function.js';
+import type { CallerLimits } from './caller-limits.js';
 import { leaseLost, OnceError, UnstorableResultError } from './errors.js';
 import type { OnceEvent } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
@@ -53,6 +54,8 @@ export interface RunTools {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly abort: LazyAbort;
+  readonly limits: CallerLimits | undefined;
+  readonly account: string | undefined;
   /** How long the result is stored. */
   readonly ttlMs: number;
   /** Alarms after a third of `leaseMs`. */

@@ -266,6 +266,7 @@ export class Handler {
     const { type, key, traceparent } = event;
     if ('saved' in event && event.saved !== undefined) this.#metrics.saved(event.saved);
     const context = { key, traceId: traceIdOf(traceparent) };
+    if (type === 'limited') this.#metrics.limited(event.limit);
     if (type === 'storeError') {
       this.#metrics.storeError(event.action);
       log.warn({ ...context, action: event.action, error: messageOf(event.error) }, 'store error');

@@ -1,5 +1,6 @@
 import type { AbortSource, LazyAbort } from '../once/abort.js';
 import { Alarms } from '../once/alarms.js';
+import { type CallerLimitSettings, CallerLimits } from '../once/caller-limits.js';
 import type { Detailed, OnceStats } from '../once/index.js';
 import { type LiveAnswer, OnceRunner } from '../once/runner.js';
 import { optional, own } from '../options/own.js';
@@ -23,6 +24,8 @@ export interface ExchangePlan {
   /** Ends the wait of this caller, and its body. */
   readonly signal?: AbortSource | undefined;
   readonly traceparent?: string | undefined;
+  /** Whose limits apply. */
+  readonly account?: string | undefined;
   /** Whether the response may be stored. Otherwise equal requests join it while it is in progress. */
   readonly isStored?: boolean;
   /** Whether `send` calls only the platform: no code that could send the same request, and wait for itself. */
@@ -54,12 +57,16 @@ export class Exchanges {
   readonly #rules: ResponseRules;
 
   constructor(
-    settings: ExchangeSettings,
+    settings: ExchangeSettings & { readonly limits?: CallerLimitSettings },
     rules: Partial<Pick<ResponseRules, 'isCoded' | 'judge'>> = {},
   ) {
-    const { codec: encryption } = settings;
+    const { codec: encryption, limits = {}, ttlMs } = settings;
+    const hasLimit = Object.values(limits).some((limit) => limit !== undefined);
     const fixed = { codec: responseCodec, encryption, storeErrors: () => false };
-    this.once = new OnceRunner({ ...settings, ...fixed });
+    this.once = new OnceRunner(
+      { ...settings, ...fixed },
+      hasLimit ? new CallerLimits(limits, ttlMs) : undefined,
+    );
     this.#rules = {
       maxBytes: settings.maxResultBytes,
       maxUnreadBytes: settings.maxUnreadBytes,
@@ -89,6 +96,7 @@ export class Exchanges {
     const fingerprint = optional(plan, 'fingerprint');
     const signal = optional(plan, 'signal');
     const traceparent = optional(plan, 'traceparent');
+    const account = optional(plan, 'account');
     const fresh = optional(plan, 'fresh');
     const onStart = optional(plan, 'onStart');
     const create = () => {
@@ -97,7 +105,7 @@ export class Exchanges {
       const rules = isStored ? this.#rules : { ...this.#rules, isStored: () => false };
       return new ArrivingResponse(plan, rules);
     };
-    const options = { fingerprint, fresh, signal, traceparent, ttlMs: undefined };
+    const options = { fingerprint, fresh, signal, traceparent, account, ttlMs: undefined };
     return this.once
       .live<StoredResponse, ResponseSubscriber>(key, { create, onStart }, options)
       .then(

@@ -1,15 +1,18 @@
 import type { EncryptedCodec } from '../once/index.js';
 import { isEncrypted, onceOptions } from '../once/options.js';
+import { nested } from '../options/nested.js';
 import {
   byteCount,
   duration,
   func,
   joined,
   LONGEST_MS,
+  type OptionSpec,
   type OptionsOf,
   type SettingsOf,
   specs,
   value,
+  wholeNumber,
   without,
 } from '../options/spec.js';
 import type { ResponseInfo } from './arriving-response.js';
@@ -39,6 +42,33 @@ const responseOptions = /* @__PURE__ */ specs(() => ({
   /** How far one reader may fall behind another in a response that is too long to store. */
   maxUnreadBytes: byteCount({ default: 1024 * 1024, max: LONGEST_MS }),
 }));
+
+export const limitOptions = /* @__PURE__ */ specs(() => ({
+  /**
+   * The most runs that an account may start within a minute. Duplicates and replays do not count.
+   * @defaultValue no limit
+   */
+  keysPerMinute: wholeNumber({ min: 1, max: 999_999_999 }),
+  /**
+   * The most bytes of responses that are stored for an account before its new keys are refused.
+   * @defaultValue no limit
+   */
+  storedBytesPerAccount: byteCount({ min: 1, max: 1024 ** 4 }),
+  /**
+   * The most duplicates of one key that wait for its response, or read it as it arrives.
+   * @defaultValue no limit
+   */
+  waitingPerKey: wholeNumber({ min: 1, max: 999_999_999 }),
+}));
+
+/** Limits of callers. */
+export interface LimitOptions extends OptionsOf<typeof limitOptions> {}
+
+/** The option of products that know the account of a caller. */
+export const callerLimits = /* @__PURE__ */ specs(() => nested(limitOptions)) as OptionSpec<
+  LimitOptions,
+  SettingsOf<typeof limitOptions>
+>;
 
 /** The options of `createOnce` for responses, whose codec and stored errors are given. */
 export const exchangeOptions: Omit<typeof onceOptions, 'codec' | 'storeErrors'> &

@@ -34,6 +34,7 @@ const TITLES = {
     'response-unreadable': 'The stored response cannot be read',
     'body-too-large': 'The request is too large',
     'body-not-comparable': 'The request cannot be compared with others',
+    'limit-reached': 'Too many requests for one account or key',
     unavailable: 'The request cannot be processed at the moment',
     'no-answer': 'The request was not answered in time',
   },
@@ -56,6 +57,7 @@ export const PROBLEM_BY_CODE = {
   SAMEKEY_MISMATCH: ['key-reused', 422],
   // Another attempt reads the same bytes, until an operator adds the key that is missing.
   SAMEKEY_UNREADABLE: ['response-unreadable', 500],
+  SAMEKEY_LIMIT: ['limit-reached', 429],
   SAMEKEY_CLOSED: ['unavailable', 503],
   SAMEKEY_LEASE_LOST: ['unavailable', 503],
   SAMEKEY_STORE: ['unavailable', 503],

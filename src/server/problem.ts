@@ -1,4 +1,6 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
+import type { LimitError } from '../once/errors.js';
+import { limitNotice } from '../response/limit-problem.js';
 import {
   NOT_CACHED,
   PROBLEM_BY_CODE,
@@ -41,7 +43,7 @@ const UNAVAILABLE: Details = [
 ];
 
 /** Messages for clients. The messages of the errors name an internal key, which no client has sent. */
-const DETAILS: Readonly<Record<keyof typeof PROBLEM_BY_CODE, Details>> = {
+const DETAILS: Readonly<Record<Exclude<keyof typeof PROBLEM_BY_CODE, 'SAMEKEY_LIMIT'>, Details>> = {
   SAMEKEY_MISMATCH: [
     NOT_RETRIED,
     'Cannot process the request: its key was sent before with another body or query, wanted a key of its own for every request',
@@ -73,6 +75,10 @@ export function problemOf(error: unknown): ServerProblem | undefined {
   const code = codeOf(error);
   if (code === undefined || !isProblem(code)) return undefined;
   const [name, status] = PROBLEM_BY_CODE[code];
+  if (code === 'SAMEKEY_LIMIT') {
+    const { detail, headers } = limitNotice(error as LimitError);
+    return serverProblem(name, status, code, detail, headers);
+  }
   const [headers, detail] = DETAILS[code];
   return serverProblem(name, status, code, detail, headers);
 }

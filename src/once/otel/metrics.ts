@@ -106,6 +106,9 @@ export function metricsOf(meter: Meter): Metrics {
         case 'mismatch':
           calls.add(1, { outcome: event.type, layer: event.layer });
           break;
+        case 'limited':
+          calls.add(1, { outcome: event.type, layer: 'process', 'samekey.limit': event.limit });
+          break;
         case 'leaseLost':
           leaseLosses.add(1);
           break;
