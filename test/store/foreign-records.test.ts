@@ -122,6 +122,13 @@ describe('a record that another program has written', () => {
   it('is refused in DynamoDB', () => {
     const item: Item = { format: { N: '1' }, version: { S: 'v' }, ...toAttributes(RECORD) };
     expect(fromItem(item, 'the item')).toEqual({ record: RECORD, version: 'v' });
+    const texts: [object, RegExp][] = [
+      [{ 'a\nb': { S: '' } }, /\(its attributes are "a\\nb"\), wanted/],
+      [{ ...item, format: { S: '2\n' } }, /\(format "2\\n"\), wanted format 1$/],
+    ];
+    for (const [foreign, message] of texts) {
+      expect(() => fromItem(foreign as Item, 'the item')).toThrow(message);
+    }
     const changes: Record<string, unknown>[] = [
       { expires_at_ms: { S: '3' } },
       { attempt: { N: 'x' } },

@@ -1,5 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import { fail } from '../../errors/errors.js';
+import { fail, quote } from '../../errors/errors.js';
 import { own } from '../../options/own.js';
 import { fromOneLine, toOneLine } from '../one-line.js';
 import { isRecord } from '../record-check.js';
@@ -82,14 +82,14 @@ export function fromItem(item: Item, where: string): Versioned {
     return fail(
       Error,
       'SAMEKEY_STORE',
-      `Cannot use ${where}: it is no record of samekey (its attributes are ${Object.keys(item).join(', ')}), wanted a table or a prefix that no other program uses`,
+      `Cannot use ${where}: it is no record of samekey (its attributes are ${quote(Object.keys(item).join(', '))}), wanted a table or a prefix that no other program uses`,
     );
   }
   if (format !== FORMAT) {
     return fail(
       Error,
       'SAMEKEY_STORE',
-      `Cannot use ${where}: another version of samekey has written it (format ${format}), wanted format ${FORMAT}`,
+      `Cannot use ${where}: another version of samekey has written it (format ${/^\d+$/.test(format) ? format : quote(format)}), wanted format ${FORMAT}`,
     );
   }
   return { record: toRecord(item, where), version };
