@@ -22,17 +22,23 @@ export function readCorpus(target) {
 const HIDDEN = /[\u007f-\u00ff]/g;
 const toEscape = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
+const lineOf = (bytes) => JSON.stringify(bytes.toString('latin1')).replace(HIDDEN, toEscape);
+
+/** The repository keeps that many characters for each target. */
+const MAX_CHARS = 5000;
+
+/** Writes the shortest of the inputs. Returns how many these are. */
 export function writeCorpus(target, inputs) {
-  const lines = inputs.map((bytes) =>
-    JSON.stringify(bytes.toString('latin1')).replace(HIDDEN, toEscape),
-  );
-  writeFileSync(
-    fileOf(target),
-    lines
-      .sort((a, b) => a.length - b.length)
-      .join('\n')
-      .concat('\n'),
-  );
+  let charCount = 0;
+  const lines = inputs
+    .map(lineOf)
+    .sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
+    .filter((line) => {
+      charCount += line.length + 1;
+      return charCount <= MAX_CHARS;
+    });
+  writeFileSync(fileOf(target), lines.map((line) => `${line}\n`).join(''));
+  return lines.length;
 }
 
 /** Writes each input into a file of its own, as libFuzzer reads them. */

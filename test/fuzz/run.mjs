@@ -4,7 +4,7 @@
  * corpus of the repository.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,9 +23,6 @@ const MAX_INPUT_BYTES = 4096;
 /** An input that takes longer is a finding. */
 const HANG_MS = 20_000;
 const MAX_MB = 2048;
-/** The repository keeps that much of the inputs for one target. */
-const KEPT_BYTES = 5 * 1024;
-
 /** Bundled packages that read foreign bytes, too. Their coverage counts. */
 const READERS = ['eventsource-parser', 'structured-headers', 'devalue'];
 /** Arithmetic whose branches depend on no input. It is slow if it is counted. */
@@ -145,11 +142,7 @@ function keep(target, run, folders) {
   const merged = join(OUT, target, 'merged');
   unpack([], merged);
   run([merged, ...folders], ['-merge=1', '-use_value_profile=0']);
-  let byteCount = 0;
-  const inputs = packed(merged).filter(({ length }) => {
-    byteCount += length;
-    return byteCount <= KEPT_BYTES;
-  });
-  writeCorpus(target, inputs);
-  console.log(`${target}: ${inputs.length} of ${readdirSync(merged).length} inputs kept`);
+  const inputs = packed(merged);
+  const count = writeCorpus(target, inputs);
+  console.log(`${target}: ${count} of ${inputs.length} inputs kept`);
 }

@@ -67,6 +67,7 @@ describe('a record that another program has written', () => {
     ['a time that is no number', 'done\no\n7\n1\nf\n1\nsoon\n3\n4\njson\n{}'],
     ['a token that is no number', 'done\no\nx\n1\nf\n1\n2\n3\n4\njson\n{}'],
     ['a fingerprint that is cut off', 'done\no\n7\n1\n"f\n1\n2\n3\n4\njson\n{}'],
+    ['no time', 'done\no\n7\n1\nf\n1\n2\n\n4\njson\n{}'],
     ['another state', 'gone\no\n7\n1\nf\n1\n2\n3\n4\njson\n{}'],
     ['too few lines', 'done\no\n7\n1\nf\n1\n2\n3\n4\njson'],
   ])('is refused in Redis: %s', (_, text) => {

@@ -7,6 +7,7 @@ import { memberText } from '../../../src/cli/member-text.js';
 import { described } from '../refusal.js';
 
 export const seeds = [
+  '{"custom_id":"a\\\\","result":{"type":"succeeded","message":{"\\"":"\\\\\\""}}}',
   '{"custom_id":"ik_ba7816bf8f01cfea414140de5dae2223-1","result":{"type":"succeeded","message":{"id":"msg_1","type":"message"}}}',
   '{"custom_id":"a","response":{"status_code":200,"body":{"id":"x","choices":[]}},"error":null}',
   '{"custom_id":"a","error":{"code":"batch_expired","message":"late"}}',

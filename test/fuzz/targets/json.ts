@@ -13,6 +13,7 @@ import { onBoth } from '../engines.js';
 import { expectInside, outcomeOf } from '../refusal.js';
 
 export const seeds = [
+  '\t\r\n [ 1 ,\t2 ,{ "b" : 3 , "a":{}} ]\r\n ',
   '{"a":[0,-1.5e+3,10,true],"\xc3\xa9":"\\"\\\\\\/\\n\\u00e9\\ud83e\\uddf3","\\u0061b":{"a":null,"b":false,"":{}}}',
   '{"n":9007199254740993,"m":-0,"e":1E400,"f":0.1e-7,"g":5e-324,"h":123456789012345680000}',
   '[[],[{}],"\\ud800","\x00","\xf0\x9f\xa7\xb3",truefalse]',

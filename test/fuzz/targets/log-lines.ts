@@ -6,6 +6,7 @@ import { type CallFields, callIn } from '../../../src/cli/log-call.js';
 import { logLines } from '../../../src/cli/log-lines.js';
 import { priceTable } from '../../../src/cost/prices.js';
 import { defineIdentity } from '../../../src/index.js';
+import { lineBatches } from '../../../src/pool/line-batches.js';
 import { cut, withChoices } from '../chunks.js';
 
 export const seeds = [
@@ -50,6 +51,17 @@ export async function fuzz(input: Uint8Array): Promise<void> {
     if (typeof line === 'string') expectCall(line, fields);
   }
   await expectText(log, choice);
+  await expectBlocks(log, choice);
+}
+
+/** Blocks of a few bytes end at the ends of lines, and are the log together. */
+async function expectBlocks(log: Uint8Array, choice: number): Promise<void> {
+  const blocks: Buffer[] = [];
+  for await (const { bytes } of lineBatches(cut(log, choice), log.length + 1, 1 + (choice % 20))) {
+    blocks.push(Buffer.from(bytes));
+  }
+  assert.ok(Buffer.concat(blocks).equals(log));
+  for (const block of blocks.slice(0, -1)) assert.equal(block.at(-1), 0x0a);
 }
 
 function expectCall(line: string, fields: CallFields): void {

@@ -4,6 +4,7 @@ import { parsePath, type Selector, type Slice, selectsElement } from '../../../s
 import { outcomeOf } from '../refusal.js';
 
 export const seeds = [
+  '$[5:1:-2][:-3:-1][-1::-3][2:-2]',
   "$.messages[*].content[0,-1]..[\"a-b\", 'c\\'d\\u00e9']",
   'request-id',
   '$..[1:5:2][::-1][-3:]["\\ud83e\\uddf3"].*',

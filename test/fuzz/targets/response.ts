@@ -4,6 +4,8 @@ import { ResponseJudge } from '../../../src/response/judge.js';
 import { cut, withChoices } from '../chunks.js';
 
 export const seeds = [
+  '\x01\x00\x0b":1}\n',
+  '\x06\x00 \r\n{"error":{"code":500}}',
   '\x00\x03data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
   '\x00\x03event: message_start\ndata: {"type":"message_start"}\n\nevent: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n',
   '\x01\x02{"id":"msg_1","type":"message","content":[],"stop_reason":"end_turn"}',

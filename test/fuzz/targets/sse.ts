@@ -7,6 +7,7 @@ import { toValue } from '../../../src/response/json-reader.js';
 import { cut, withChoices } from '../chunks.js';
 
 export const seeds = [
+  '\x00data: a\r\ndata: b\r\n\r\nevent: x\rdata: {}\r\r',
   '\x02id: 1\nevent: delta\ndata: {"a":1}\ndata: {"b":2}\n\n: comment\ndata:[DONE]\r\n\r\ndata\rdata: x\r\r',
   '\x01\xef\xbb\xbfdata: \xc3\xa9\xf0\x9f\xa7\xb3\n\nevent: ping\ndata: {}\n\nretry: 10\n\n',
   '\x04error: {"code":1}\n{"error":2}\ndata: {"a":\n\ndata: {"a":',

@@ -5,6 +5,7 @@ import { usageOf } from '../../../src/cost/usage-of.js';
 import { jsonIn, withChoices } from '../chunks.js';
 
 export const seeds = [
+  '\x00{"usage":{"prompt_tokens":1,"prompt_tokens_details":{"cached_tokens":4},"cache_creation_input_tokens":9}}',
   '\x00{"model":"m","usage":{"prompt_tokens":9,"completion_tokens":12,"prompt_tokens_details":{"cached_tokens":4}}}',
   '\x01data: {"usage":null}\n\ndata: {"type":"message_delta","usage":{"input_tokens":3,"output_tokens":2}}',
   '\x02{"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":1,"thoughtsTokenCount":2}}\n{"usage":{}}',
