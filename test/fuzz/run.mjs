@@ -96,6 +96,11 @@ if (chosen.length === 0) {
   console.error(`Cannot fuzz "${wanted}": wanted "all" or one of ${targets.join(', ')}`);
   process.exit(2);
 }
+const isInput = existsSync(seconds);
+if (!isInput && !/^[1-9]\d*$/.test(seconds)) {
+  console.error(`Cannot fuzz for "${seconds}": wanted a number of seconds, or the path of an input`);
+  process.exit(2);
+}
 const environment = environmentOf(join(HERE, 'node_modules'), OUT);
 await compile();
 for (const target of chosen) {
@@ -104,7 +109,7 @@ for (const target of chosen) {
   const own = join(OUT, target);
   const found = join(own, 'corpus');
   mkdirSync(found, { recursive: true });
-  if (existsSync(seconds)) {
+  if (isInput) {
     const { status, log } = run([seconds], []);
     console.error(log);
     process.exitCode = status;
