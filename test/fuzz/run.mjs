@@ -54,7 +54,7 @@ async function compile() {
 
 const compiled = (target) => join(OUT, 'js/test/fuzz/targets', `${target}.js`);
 
-function jazzer(target, environment, isSync, folders, flags) {
+function jazzer(target, environment, isSync, folders, flags, logName = 'log.txt') {
   const includes = ['build/fuzz/js/src/', ...READERS.map((name) => `node_modules/${name}/`)];
   const args = [
     join(HERE, 'node_modules/@jazzer.js/core/dist/cli.js'),
@@ -68,13 +68,14 @@ function jazzer(target, environment, isSync, folders, flags) {
     `-artifact_prefix=${join(OUT, target)}/`,
     ...flags,
   ];
-  const log = join(OUT, target, 'log.txt');
-  const { status } = spawnSync(process.execPath, args, {
+  const log = join(OUT, target, logName);
+  const { status, signal } = spawnSync(process.execPath, args, {
     cwd: ROOT,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'inherit', openSync(log, 'w')],
   });
-  return { status, log: readFileSync(log, 'utf8') };
+  const text = readFileSync(log, 'utf8');
+  return { status, log: signal === null ? text : `${text}\nended by ${signal}\n` };
 }
 
 /** Says in one line what a run has done: libFuzzer writes a line for each input that it keeps. */
@@ -98,7 +99,9 @@ if (chosen.length === 0) {
 }
 const isInput = existsSync(seconds);
 if (!isInput && !/^[1-9]\d*$/.test(seconds)) {
-  console.error(`Cannot fuzz for "${seconds}": wanted a number of seconds, or the path of an input`);
+  console.error(
+    `Cannot fuzz for "${seconds}": wanted a number of seconds, or the path of an input`,
+  );
   process.exit(2);
 }
 const environment = environmentOf(join(HERE, 'node_modules'), OUT);
@@ -146,7 +149,7 @@ for (const target of chosen) {
 function keep(target, run, folders) {
   const merged = join(OUT, target, 'merged');
   unpack([], merged);
-  run([merged, ...folders], ['-merge=1', '-use_value_profile=0']);
+  run([merged, ...folders], ['-merge=1', '-use_value_profile=0'], 'merge.txt');
   const inputs = packed(merged);
   const count = writeCorpus(target, inputs);
   console.log(`${target}: ${count} of ${inputs.length} inputs kept`);
