@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { fromFrame, fromHead, toFrame } from '../../src/store/durable-object/frame.js';
 import { fromItem, type Item, toAttributes } from '../../src/store/dynamodb/item.js';
 import { formerJson, parseFormer } from '../../src/store/mysql/former.js';
 import { fromOneLine, toOneLine } from '../../src/store/one-line.js';
+import { payloadIn } from '../../src/store/postgres/payload.js';
 import { isRecord, requireRecord } from '../../src/store/record-check.js';
 import { toRecord } from '../../src/store/redis/record-text.js';
 import type { StoreRecord } from '../../src/store/store.js';
@@ -117,6 +118,25 @@ describe('a record that another program has written', () => {
     ] as const) {
       const changed = JSON.stringify({ ...JSON.parse(text), [name]: value });
       badState(() => parseFormer(changed, 7), /a former record of another kind/);
+    }
+  });
+
+  it('is refused in PostgreSQL, where a payload is hexadecimal digits', () => {
+    for (const hasBuffer of [true, false]) {
+      // The platforms without `Buffer` read the digits in plain TypeScript.
+      const read = (value: unknown) => {
+        if (!hasBuffer) vi.stubGlobal('Buffer', undefined);
+        try {
+          return payloadIn(value);
+        } finally {
+          vi.unstubAllGlobals();
+        }
+      };
+      expect(read('00fFa1')).toEqual(Uint8Array.of(0, 255, 0xa1));
+      expect(read(null)).toBeUndefined();
+      for (const value of ['a', '0g', 'a1 ', '\u03611', '\u0161\u0131', Uint8Array.of(1)]) {
+        expect(() => read(value)).toThrow(expect.objectContaining({ code: 'SAMEKEY_BAD_CLIENT' }));
+      }
     }
   });
 

@@ -8,6 +8,7 @@ import { expectRecord, expectSame, recordFrom, withoutResult } from '../records.
 import { outcomeOf } from '../refusal.js';
 
 export const seeds = [
+  '\xcd\xa11',
   '\x04\x05\x01own"er\x00print\x00co\ndec\x00pay\x00load',
   '\x01\x02\x0aown\x00\x00\x00',
   '"a\\u0000\\ud800"',
