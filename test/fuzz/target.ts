@@ -1,4 +1,4 @@
-/** What each file in `targets/` exports. */
+/** The exports of each file in `targets/`. */
 export interface Target {
   /** Reads an input, and throws unless the result is right. */
   fuzz(input: Uint8Array): void | Promise<void>;

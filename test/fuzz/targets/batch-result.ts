@@ -34,7 +34,7 @@ export function fuzz(input: Uint8Array): void {
     expectMembers(text, JSON.parse(text));
   }
   malformedLine(text, 'Cannot read the line');
-  // What another program has damaged is an outcome, too.
+  // A damaged payload is an outcome, too.
   const damaged = storedOutcome({ ...FINISHED, payload: input });
   assert.ok(['succeeded', 'errored', 'expired', 'canceled'].includes(String(damaged?.outcome)));
   const owner = readOwner(text);

@@ -62,7 +62,7 @@ function expectKey(header: KeyHeader, value: string): void {
   }
   const key = outcome.value as string;
   assert.match(key, /^[\x21-\x7e]+$/);
-  // What is written is read again, with or without quotes.
+  // A written key is read again, with or without quotes.
   assert.deepEqual(read(header.write(key)), { value: key });
   if (value.startsWith('"')) {
     const text = STRING.exec(value)?.[1]?.replace(/\\(.)/g, '$1');

@@ -38,7 +38,7 @@ export function fuzz(input: Uint8Array): void {
       const lineCount = textOf(input).split('\n').length;
       expectInside(outcome.error, input.length, lineCount);
     } else {
-      // What is canonical stays as it is.
+      // Canonical text stays as it is.
       assert.deepEqual(read(outcome.value), outcome);
       const digest = createHash('sha256').update(outcome.value).digest('hex');
       assert.equal(keyOfJson(input, options), `ik_${digest}`);

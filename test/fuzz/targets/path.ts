@@ -1,4 +1,4 @@
-/** Paths of an identity (RFC 9535): written again from what was read, and slices against the standard. */
+/** Paths of an identity (RFC 9535): parsed, printed and parsed again, and slices against the standard. */
 import assert from 'node:assert/strict';
 import { parsePath, type Selector, type Slice, selectsElement } from '../../../src/json/path.js';
 import { outcomeOf } from '../refusal.js';

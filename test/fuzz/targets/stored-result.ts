@@ -46,7 +46,7 @@ function expectValue(value: unknown): void {
   }
 }
 
-/** What another program has written is refused, or it is a value that can be written. */
+/** Foreign bytes are refused, or they are a value that can be written. */
 function expectRich(bytes: Uint8Array): void {
   let value: unknown;
   try {
