@@ -1,4 +1,5 @@
 import { decoder } from '../engine/utf8.js';
+import { fail } from '../errors/errors.js';
 import { jsonCodec } from '../once/codec.js';
 import type { Codec } from '../once/index.js';
 import type { Store, StoreRecord } from '../store/store.js';
@@ -66,7 +67,17 @@ export function batchStateOf(
 
 function createdBatchIn({ state, codec, payload }: StoreRecord): CreatedBatch | undefined {
   if (state !== 'done' || codec !== batchCodec.name || payload === undefined) return undefined;
-  return JSON.parse(decoder.decode(payload));
+  try {
+    const created: unknown = JSON.parse(decoder.decode(payload));
+    if (typeof created === 'object' && created !== null) return created as CreatedBatch;
+  } catch {
+    // Reported below.
+  }
+  return fail(
+    Error,
+    'SAMEKEY_STORE',
+    'Cannot read the record of a batch: it is damaged, wanted a record that createBatches wrote',
+  );
 }
 
 /** Reads the batch of `owner`, which contains `items`. */

@@ -92,8 +92,22 @@ export interface ItemOwner {
   readonly requesters: readonly string[];
 }
 
+/**
+ * Parses an owner of `itemOwner`, or returns `undefined` for any other text. A damaged list costs its
+ * names, and no result.
+ */
 export function readOwner(owner: string): ItemOwner | undefined {
-  const [, batch, run, requesters] = OWNER.exec(owner) ?? [];
-  if (batch === undefined || run === undefined || requesters === undefined) return undefined;
-  return { run, batch, requesters: JSON.parse(requesters) };
+  const [, batch, run, list] = OWNER.exec(owner) ?? [];
+  if (batch === undefined || run === undefined || list === undefined) return undefined;
+  return { run, batch, requesters: readNames(list) };
+}
+
+/** Parses a JSON list of names. In one that another program has damaged there are no names. */
+export function readNames(text: string): readonly string[] {
+  try {
+    const names: unknown = JSON.parse(text);
+    return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
+  } catch {
+    return [];
+  }
 }

@@ -1,5 +1,5 @@
 import type { Store, StoreRecord } from '../store/store.js';
-import { itemKey, readOwner } from './item.js';
+import { itemKey, readNames, readOwner } from './item.js';
 
 /**
  * The requesters of an item are the `custom_id`s of the requests that share it. Those of the plan
@@ -59,19 +59,9 @@ async function appendList(
     // Readers stop at the first gap, so an earlier list must not expire before a later one.
     if (record.leaseEndsAtMs < nowMs + ttlMs) await store.renew(key, record.owner, ttlMs);
     if (claimed) return;
-    const listed = new Set(namesIn(record.owner));
+    const listed = new Set(readNames(record.owner));
     missing = missing.filter((name) => !listed.has(name));
     if (missing.length === 0) return;
-  }
-}
-
-/** The names in a list. A damaged list costs its own names, and no result. */
-function namesIn(owner: string): readonly string[] {
-  try {
-    const names: unknown = JSON.parse(owner);
-    return Array.isArray(names) ? names : [];
-  } catch {
-    return [];
   }
 }
 
@@ -87,6 +77,6 @@ export async function requestersOf(
     if (list === undefined) {
       return record === undefined && index === 0 ? undefined : [...names];
     }
-    for (const name of namesIn(list.owner)) names.add(name);
+    for (const name of readNames(list.owner)) names.add(name);
   }
 }

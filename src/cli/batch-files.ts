@@ -72,7 +72,7 @@ export class PlanFolder {
     }
     try {
       const plan: PlanFile = JSON.parse(text);
-      if (plan.version === 1 && Array.isArray(plan.runs)) return plan;
+      if (plan.version === 1 && Array.isArray(plan.runs) && Array.isArray(plan.files)) return plan;
     } catch {
       // Text that is not JSON is not a plan.
     }

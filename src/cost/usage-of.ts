@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { EVENT_STREAM_TYPE, eventPayloads, wrappedEvent } from '../providers/bedrock.js';
+import { lineFeeds } from '../response/line-feeds.js';
 import { addCounts, type Counts, toUsage, type Usage } from './usage.js';
 
 /** Every usage has one of these in its name, so other events are not parsed. */
@@ -24,7 +25,7 @@ export function usageOf(
   if (type === 'text/event-stream') {
     const parser = createParser({ onEvent: ({ data }) => addText(counts, data) });
     // The last event counts even without the empty line after it.
-    parser.feed(textOf(body));
+    parser.feed(lineFeeds()(textOf(body)));
     parser.feed('\n\n');
   } else if (type === EVENT_STREAM_TYPE) {
     for (const payload of eventPayloads(body)) addPayload(counts, textOf(payload));

@@ -43,10 +43,10 @@ export interface Path {
   readonly segments: readonly Segment[];
 }
 
-/** RFC 9535 §2.5.1.1, `member-name-shorthand`. */
-const SHORTHAND = /[A-Za-z_\u0080-\u{10ffff}][\w\u0080-\u{10ffff}]*/uy;
+/** RFC 9535 §2.5.1.1, `member-name-shorthand`. No surrogate alone is in it. */
+const SHORTHAND = /[A-Za-z_\u0080-\ud7ff\ue000-\u{10ffff}][\w\u0080-\ud7ff\ue000-\u{10ffff}]*/uy;
 /** A bare name is not JSONPath and may contain hyphens: `request-id`. */
-const BARE_NAME = /^[A-Za-z_\u0080-\u{10ffff}][\w\u0080-\u{10ffff}-]*$/u;
+const BARE_NAME = /^[A-Za-z_\u0080-\ud7ff\ue000-\u{10ffff}][\w\u0080-\ud7ff\ue000-\u{10ffff}-]*$/u;
 /** RFC 9535 §2.1: no leading zeros, and no -0. */
 const INTEGER = /(?:0|-?[1-9]\d*)/y;
 const BLANKS = /[ \t\n\r]*/y;

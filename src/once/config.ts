@@ -148,7 +148,8 @@ export function configFromJson(text: string): Partial<IdempotencyConfig> {
     return refuse(
       SyntaxError,
       'the text',
-      `is not JSON (${(error as Error).message})`,
+      // V8 quotes a part of the text, with its line ends.
+      `is not JSON (${(error as Error).message.replace(/\p{Cc}+/gu, ' ')})`,
       'an object',
     );
   }

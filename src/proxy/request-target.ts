@@ -74,8 +74,19 @@ const DOT_SEGMENT = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=[/\\?#;]|%2f|%5c|%3b|$
 /** The part of a target that logs and messages may contain. Queries and authorities may have credentials. */
 export const pathIn = (target: string) => target.split(/[?#]/, 1)[0] as string;
 
-const hostIn = (target: string) =>
-  URL.canParse(target) && new URL(target).host ? quote(new URL(target).host) : 'another host';
+const hostIn = (target: string) => {
+  const host = urlIn(target)?.host;
+  return host ? quote(host) : 'another host';
+};
+
+/** Node.js 20 and 22 let `URL.canParse` read a text in Latin-1 as UTF-8, once V8 has compiled the call. */
+function urlIn(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}
 
 /** @throws {ProxyError} 400 for two hosts; on loopback, 421 for the name of another machine. */
 export function refuseOtherHosts(request: IncomingMessage, isLoopback: boolean): void {
@@ -111,10 +122,12 @@ export function upstreamAddress(text: string): UpstreamAddress {
   const wanted = 'wanted an address such as https://api.openai.com';
   const bad = (why: string) =>
     new ProxyError(400, 'SAMEKEY_BAD_ARGUMENT', `Cannot use the upstream: ${why}, ${wanted}`);
+  const address = urlIn(text);
   // What stands before an @ may be a password.
-  if (!URL.canParse(text))
+  if (address === undefined) {
     throw bad(`${quote(text.slice(text.lastIndexOf('@') + 1))} is not a URL`);
-  const { protocol, origin, pathname, username, password, search, hash } = new URL(text);
+  }
+  const { protocol, origin, pathname, username, password, search, hash } = address;
   if (protocol !== 'https:' && protocol !== 'http:') throw bad(`its scheme is ${protocol}`);
   // Each client sends its own credentials. Those in the URL would serve every client.
   if (username || password) throw bad('it contains credentials');

@@ -2,6 +2,7 @@ import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { DONE } from '../providers/openai-compatible.js';
 import { type Answer, type Judgement, toMessage } from './answer.js';
 import { toValue } from './json-reader.js';
+import { lineFeeds } from './line-feeds.js';
 
 /** Messages up to this length are read even if a body of this length is not stored. */
 export const MIN_BUFFER_BYTES = 1024 * 1024;
@@ -28,6 +29,7 @@ export interface MessageReader {
 /** Server-sent events (HTML §9.2). */
 export function events(answer: Answer, maxBytes: number, isDeclared: boolean): MessageReader {
   const text = new TextDecoder();
+  const withLineFeeds = lineFeeds();
   let isTooLong = false;
   let isAtEnd = false;
   let hasEvent = false;
@@ -58,7 +60,7 @@ export function events(answer: Answer, maxBytes: number, isDeclared: boolean): M
   });
   return {
     see(chunk) {
-      if (!isTooLong) parser.feed(text.decode(chunk, { stream: true }));
+      if (!isTooLong) parser.feed(withLineFeeds(text.decode(chunk, { stream: true })));
     },
     judge() {
       isAtEnd = true;

@@ -8,7 +8,8 @@ const [OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [
   0x5b, 0x5c, 0x5d, 0x7b, 0x7d,
 ];
 
-const isSpace = (byte: number) =>
+/** White space of JSON (RFC 8259 §2), and the mark before a text of a sequence. */
+export const isSpace = (byte: number) =>
   byte === SPACE || byte === LINE_FEED || byte === RETURN || byte === TAB || byte === RECORD;
 
 /** A byte order mark, which `Response.json()` skips, too, has no smaller byte. JSON has none outside of strings. */

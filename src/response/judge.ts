@@ -7,6 +7,7 @@ import { EVENT_STREAM_TYPE, wrappedEvent } from '../providers/bedrock.js';
 import { hasError, membersOf } from '../providers/failure.js';
 import { mediaType } from '../request/counted-headers.js';
 import { Answer, type BodyJudge, COMPLETE, type Judgement, toMessage } from './answer.js';
+import { joinChunks } from './chunks.js';
 import {
   CUT,
   events,
@@ -16,9 +17,12 @@ import {
   TOO_LONG,
 } from './events.js';
 import { FrameReader } from './frame-reader.js';
-import { JsonReader, toValue } from './json-reader.js';
+import { isSpace, JsonReader, toValue } from './json-reader.js';
 import { LengthCheck } from './length-check.js';
 import { headerIn, type ResponseData } from './response-data.js';
+
+/** UTF-8. Some servers begin a body with it. */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /** Judges the body of a response while it passes. */
 export class ResponseJudge implements BodyJudge {
@@ -29,6 +33,8 @@ export class ResponseJudge implements BodyJudge {
   readonly #length: LengthCheck;
   #reader: MessageReader | undefined;
   #hasBytes = false;
+  /** The first bytes of a body that has begun with white space only. */
+  #beginning: Uint8Array = new Uint8Array();
   /** Whether only the body says that it contains messages, and the type allows anything. */
   #isGuess = false;
 
@@ -48,8 +54,22 @@ export class ResponseJudge implements BodyJudge {
   see(chunk: Uint8Array): void {
     this.#length.see(chunk);
     this.#hasBytes ||= chunk.length > 0;
-    this.#reader ??= this.#readerFor(this.#type, chunk);
-    this.#reader?.see(chunk);
+    if (this.#reader !== undefined) this.#reader.see(chunk);
+    else this.#begin(chunk);
+  }
+
+  /** Chooses the reader by all bytes so far, so that it does not depend on where they are cut. */
+  #begin(chunk: Uint8Array): void {
+    const before = this.#beginning;
+    const bytes =
+      before.length === 0 ? chunk : joinChunks([before, chunk], before.length + chunk.length);
+    this.#reader = this.#readerFor(this.#type, bytes);
+    // More white space changes nothing.
+    if (this.#reader === undefined) {
+      this.#beginning = new Uint8Array(bytes.subarray(0, BYTE_ORDER_MARK.length));
+      return;
+    }
+    this.#reader.see(bytes);
   }
 
   end(): Judgement {
@@ -75,7 +95,7 @@ export class ResponseJudge implements BodyJudge {
   /** The reader for a body that begins with `chunk`; `undefined` while it begins with white space. */
   #readerFor(type: string, chunk: Uint8Array): MessageReader | undefined {
     if (type === EVENT_STREAM_TYPE) return frames(this.#answer);
-    const first = chunk.find((byte) => byte > 0x20 && byte < 0x80);
+    const first = chunk.find((byte, at) => !isSpace(byte) && byte !== BYTE_ORDER_MARK[at]);
     if (first === undefined) return undefined;
     const mark = String.fromCharCode(first);
     const isJson = mark === '{' || mark === '[';

@@ -235,7 +235,7 @@ class DurableObjectStore implements Store {
       });
     }
     const { head, payload: received } = fromFrame(frame);
-    const [type, ...answer] = head as Answer;
+    const [type, ...answer] = head as unknown as Answer;
     if (type === 'ok') return { answer, payload: received };
     const [className, code, message] = answer as [string, SamekeyErrorCode | null, string];
     if (code === null) throw failure(name, method, new Error(message));

@@ -244,7 +244,7 @@ class LmdbStore implements Store {
   }
 
   /** Returns the record. A boot of the machine ends the leases of all earlier owners. */
-  #toRecord(row: RecordRow): transition.StoredRecord {
+  #toRecord(row: unknown): transition.StoredRecord {
     const record = toRecord(row);
     const aliveSinceMs = this.#machineClock?.aliveSinceMs ?? 0;
     return record.claimedAtMs < aliveSinceMs && record.leaseEndsAtMs > aliveSinceMs

@@ -1,3 +1,5 @@
+import { fail, quote } from '../errors/errors.js';
+
 /** Characters that some stores cannot hold in one line of text: controls and lone surrogates. */
 const AWKWARD = /[\p{Cc}\p{Cs}]|^"/u;
 
@@ -6,6 +8,16 @@ export function toOneLine(text: string): string {
   return AWKWARD.test(text) ? JSON.stringify(text) : text;
 }
 
+/** @throws {SyntaxError} `SAMEKEY_BAD_STATE` for a text that `toOneLine` never returns. */
 export function fromOneLine(text: string): string {
-  return text.startsWith('"') ? JSON.parse(text) : text;
+  if (!text.startsWith('"')) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return fail(
+      SyntaxError,
+      'SAMEKEY_BAD_STATE',
+      `Cannot read the text ${quote(text)} in the store: its quotation marks are not those of JSON, wanted records that only samekey writes`,
+    );
+  }
 }

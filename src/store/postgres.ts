@@ -19,6 +19,7 @@ import {
   statementsFor,
 } from './postgres/statements.js';
 import { type Call, Turns } from './postgres/turns.js';
+import { requireRecord } from './record-check.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
 import { sha1Hex } from './text-digest.js';
 
@@ -376,7 +377,7 @@ function codeOf(error: unknown): unknown {
 }
 
 function toRecord(row: Row): StoreRecord {
-  return {
+  const record = {
     state: row.state as StoreRecord['state'],
     owner: fromOneLine(row.owner as string),
     fencingToken: Number(row.fencing_token),
@@ -389,6 +390,7 @@ function toRecord(row: Row): StoreRecord {
     codec: textIn(row.codec),
     payload: payloadIn(row.payload),
   };
+  return requireRecord(record, 'PostgreSQL');
 }
 
 function textIn(value: unknown): string | undefined {

@@ -3,6 +3,7 @@ import { readOptions } from '../options/read.js';
 import { type OptionsOf, specs, text, value } from '../options/spec.js';
 import { isBoundToRequest } from '../runtime/runtime.js';
 import { fromOneLine, toOneLine } from './one-line.js';
+import { requireRecord } from './record-check.js';
 import { type Connection, connectionOf } from './sqlite/connection.js';
 import {
   type Driver,
@@ -380,7 +381,7 @@ function isClaimable(row: Row, request: Parameters<Store['claim']>[1]): boolean 
 function toRecord(row: Row): StoreRecord | undefined {
   if (row.state === null || row.state === 'gone') return undefined;
   const state = row.state as StoreRecord['state'];
-  return {
+  const record = {
     state,
     owner: fromOneLine(row.owner as string),
     fencingToken: Number(row.fencing_token),
@@ -394,6 +395,7 @@ function toRecord(row: Row): StoreRecord | undefined {
     // A copy. Some drivers give an array of numbers, and one without any may give null.
     payload: state === 'running' ? undefined : new Uint8Array((row.payload ?? []) as ArrayBuffer),
   };
+  return requireRecord(record, 'SQLite');
 }
 
 function textIn(value: unknown): string | undefined {

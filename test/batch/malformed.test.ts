@@ -8,7 +8,9 @@ import {
   recordResults,
   resultsOf,
 } from '../../src/batch/batch.js';
-import { itemKey } from '../../src/batch/item.js';
+import { batchStateOf } from '../../src/batch/in-progress.js';
+import { itemKey, itemOwner, readOwner } from '../../src/batch/item.js';
+import type { StoreRecord } from '../../src/store/store.js';
 import { failure, fakeApi, first, request, setUp, success } from './plans.js';
 
 const names = ['anna', 'ben', 'carla'];
@@ -238,5 +240,46 @@ describe('a stored result that is damaged', () => {
       ben: ['succeeded', undefined],
       carla: ['succeeded', undefined],
     });
+  });
+});
+
+const RUNNING: StoreRecord = {
+  state: 'running',
+  owner: 'o',
+  fencingToken: 1,
+  attempt: 1,
+  fingerprint: undefined,
+  claimedAtMs: 1,
+  leaseEndsAtMs: 2,
+  expiresAtMs: 3,
+  finishedAtMs: undefined,
+  codec: undefined,
+  payload: undefined,
+};
+
+describe('a record that another program has damaged', () => {
+  it('loses the names of its requesters, and not its run', () => {
+    const owner = itemOwner('run/1', 2, ['anna', 'ben']);
+    expect(readOwner(owner)).toEqual({ run: 'run', batch: 'run/1', requesters: ['anna', 'ben'] });
+    const damaged = { run: 'run', batch: 'run/1', requesters: [] };
+    for (const list of ['[anna]', '["anna",]', '[[]', '[1,{}]']) {
+      expect(readOwner(`run/1/2/${list}`)).toEqual(damaged);
+    }
+  });
+
+  it.each(['', '{"id":', 'null', '7'])('is refused if a batch was created: %s', (text) => {
+    const record: StoreRecord = {
+      ...RUNNING,
+      state: 'done',
+      finishedAtMs: 2,
+      codec: 'batch',
+      payload: new TextEncoder().encode(text),
+    };
+    expect(() => batchStateOf(record, 0)).toThrow(
+      expect.objectContaining({
+        code: 'SAMEKEY_STORE',
+        message: expect.stringMatching(/^Cannot read the record of a batch: it is damaged, /),
+      }),
+    );
   });
 });

@@ -143,12 +143,14 @@ describe('samekey batch refuses', () => {
   });
 
   it('a folder with a plan.json that is not a plan', async () => {
-    const file = write('other/plan.json', '{"name":"x"}');
-    const { store } = fresh();
-    expectFailure(
-      await plan('', { out: join(file, '..'), store }),
-      2,
-      `${file}: it is not a plan, wanted another --out`,
-    );
+    for (const text of ['{"name":"x"}', 'null', '[', '{"version":1,"runs":[]}']) {
+      const file = write('other/plan.json', text);
+      const { store } = fresh();
+      expectFailure(
+        await plan('', { out: join(file, '..'), store }),
+        2,
+        `${file}: it is not a plan, wanted another --out`,
+      );
+    }
   });
 });

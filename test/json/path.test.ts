@@ -165,6 +165,10 @@ describe('a path', () => {
     ['$[?(@.a == 1)]', 2, /filters are not supported/],
     ['$..book[?@.price < 10]', 8, /filters are not supported/],
     ['$[(@.length-1)]', 2, /expressions are not supported/],
+    ['$.a\ud8cf', 3],
+    ['$.\udc00', 2],
+    ['a\ud8cf', 1],
+    ["$['\ud8cf']", 2, /not allowed/],
     ['$.a.length()', 10, /expressions are not supported/],
   ])('%j is refused at position %i', (text, position, message = /position/) => {
     const expected = { code: 'SAMEKEY_BAD_PATH', position, message } as const;

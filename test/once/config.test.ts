@@ -136,4 +136,10 @@ describe('a wrong configuration', () => {
   ])('in a file is refused: %s', (text, message) => {
     expect(() => configFromJson(text)).toThrow(message);
   });
+
+  it('in a file is refused in one line, also if V8 quotes several of the text', () => {
+    expect(() => configFromJson('{"bits":\u0001\r\n\n256}')).toThrow(
+      /^Cannot use the configuration: the text is not JSON \([^\p{Cc}]+\), wanted an object$/u,
+    );
+  });
 });

@@ -455,6 +455,41 @@ it('refuses a body that is larger than maxBodyBytes', async () => {
   expect((await handler(rest(), CONTEXT)).statusCode).toBe(413);
 });
 
+it.each<[string, object, RegExp]>([
+  ['nothing', {}, /it is no HTTP request/],
+  ['a body that is an object', { body: { a: 1 } }, /its body is an object, wanted text/],
+  [
+    'a header that is a number',
+    { headers: { a: 1 } },
+    /its headers is an object, wanted an object/,
+  ],
+  ['headers that are text', { headers: 'a: 1' }, /its headers is text, wanted an object of texts/],
+  ['a list that is text', { multiValueHeaders: { a: 'b' } }, /its multiValueHeaders is/],
+  ['a query of numbers', { queryStringParameters: { a: 1 } }, /its queryStringParameters is/],
+  ['a query that is no Unicode', { queryStringParameters: { a: '\ud800' } }, /a lone surrogate/],
+  ['cookies that are text', { cookies: 'a=1' }, /its cookies is text, wanted a list of texts/],
+  ['a method that is a number', { httpMethod: 1 }, /its httpMethod is a number, wanted text/],
+])('refuses a test event with %s', async (name, changes, message) => {
+  const { handler, state } = counting(() => ({ statusCode: 200, body: '' }));
+  const event = { httpMethod: 'POST', path: '/', requestContext: {}, ...changes };
+  const given = name === 'nothing' ? changes : event;
+  await expect(handler(given as LambdaEventLike, CONTEXT)).rejects.toMatchObject({
+    name: 'TypeError',
+    code: 'SAMEKEY_BAD_ARGUMENT',
+    message: expect.stringMatching(message),
+  });
+  expect(state.runs).toBe(0);
+});
+
+it('takes an event without a context, and null for members that are missing', async () => {
+  const { handler, state } = counting((count) => ({ statusCode: 200, body: `${count}` }));
+  const nothing = { rawPath: null, rawQueryString: null, cookies: null, requestContext: null };
+  const event = { httpMethod: 'POST', path: '/', headers: { 'idempotency-key': 'k' }, ...nothing };
+  const send = () => handler(event as unknown as LambdaEventLike, CONTEXT);
+  expect([(await send()).body, (await send()).body]).toEqual(['1', '1']);
+  expect(state.runs).toBe(1);
+});
+
 it('fits the types of @types/aws-lambda', () => {
   const store = memoryStore();
   const handle = () => ({ statusCode: 200, body: '' });

@@ -1,6 +1,6 @@
 /** HTTP requests as events: formats 1.0 and 2.0 of API Gateway, and those of load balancers. */
 import { encoder } from '../../engine/utf8.js';
-import { fail } from '../../errors/errors.js';
+import { fail, nameOf } from '../../errors/errors.js';
 import type { HeaderReader } from '../../request/key-header.js';
 
 /** The one class of bytes that reads base64 in Node.js 20. */
@@ -37,7 +37,7 @@ export interface LambdaEventLike {
 }
 
 /** Whether the event has the payload format 2.0, as HTTP APIs and function URLs send it. */
-export const isFormat2 = ({ rawPath }: LambdaEventLike) => rawPath !== undefined;
+export const isFormat2 = ({ rawPath }: LambdaEventLike) => typeof rawPath === 'string';
 
 /** A load balancer sends and takes either single or multiple values. */
 export const hasOnlyMultipleValues = ({ headers, multiValueHeaders }: LambdaEventLike) =>
@@ -45,25 +45,59 @@ export const hasOnlyMultipleValues = ({ headers, multiValueHeaders }: LambdaEven
   multiValueHeaders !== undefined &&
   multiValueHeaders !== null;
 
-export const isOfLoadBalancer = ({ requestContext }: LambdaEventLike) => 'elb' in requestContext;
+export const isOfLoadBalancer = ({ requestContext }: LambdaEventLike) =>
+  typeof requestContext === 'object' && requestContext !== null && 'elb' in requestContext;
 
-/** Returns the method, and path and query. */
+const isText = (value: unknown) => typeof value === 'string';
+const isTextOrMissing = (value: unknown) => value === undefined || value === null || isText(value);
+const isTexts = (value: unknown) =>
+  value === undefined || value === null || (Array.isArray(value) && value.every(isText));
+const isObjectOf = (isMember: (value: unknown) => boolean) => (value: unknown) =>
+  value === undefined ||
+  value === null ||
+  (typeof value === 'object' && !Array.isArray(value) && Object.values(value).every(isMember));
+
+/** The members that are read, with their types. Such an event may be a person's, as a test of a function. */
+const MEMBERS = [
+  ['httpMethod', isTextOrMissing, 'text'],
+  ['path', isTextOrMissing, 'text'],
+  ['rawPath', isTextOrMissing, 'text'],
+  ['rawQueryString', isTextOrMissing, 'text'],
+  ['body', isTextOrMissing, 'text'],
+  ['cookies', isTexts, 'a list of texts'],
+  ['headers', isObjectOf(isTextOrMissing), 'an object of texts'],
+  ['multiValueHeaders', isObjectOf(isTexts), 'an object of lists of texts'],
+  ['queryStringParameters', isObjectOf(isTextOrMissing), 'an object of texts'],
+  ['multiValueQueryStringParameters', isObjectOf(isTexts), 'an object of lists of texts'],
+] as const satisfies readonly (readonly [keyof LambdaEventLike, unknown, string])[];
+
+/**
+ * Returns the method, and path and query.
+ *
+ * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for an event of another kind, or with a member of a wrong
+ * type.
+ */
 export function targetOf(event: LambdaEventLike): {
   readonly method: string;
   readonly url: string;
 } {
-  const { requestContext, httpMethod, path, rawPath, rawQueryString = '' } = event ?? {};
+  const { requestContext, httpMethod, path, rawPath, rawQueryString } = event ?? {};
   const { http } = (requestContext ?? {}) as { http?: { readonly method?: string } };
   const method = httpMethod ?? http?.method;
-  if (method === undefined || (path ?? rawPath) === undefined) {
+  const url = rawPath ?? path ?? undefined;
+  if (method === undefined || url === undefined) {
     fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
       'Cannot read the event: it is no HTTP request, wanted one of API Gateway, a function URL or a load balancer. For other events see createOnce of samekey/once',
     );
   }
-  const query = rawPath === undefined ? queryOf(event) : rawQueryString;
-  const url = (rawPath ?? path) as string;
+  for (const [name, isRight, wanted] of MEMBERS) {
+    const value = event[name];
+    if (!isRight(value)) refuse(`its ${name} is ${nameOf(value)}`, wanted);
+  }
+  if (!isText(method)) refuse(`its method is ${nameOf(method)}`, 'text');
+  const query = isFormat2(event) ? (rawQueryString ?? '') : queryOf(event);
   return { method, url: query === '' ? url : `${url}?${query}` };
 }
 
@@ -77,10 +111,26 @@ function queryOf({
     multiValueQueryStringParameters ?? queryStringParameters;
   for (const name of Object.keys(all ?? {}).sort()) {
     for (const value of [all?.[name] ?? []].flat()) {
-      parts.push(`${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+      parts.push(`${encoded(name)}=${encoded(value)}`);
     }
   }
   return parts.join('&');
+}
+
+function encoded(text: string): string {
+  try {
+    return encodeURIComponent(text);
+  } catch {
+    return refuse('its query contains a lone surrogate', 'valid Unicode');
+  }
+}
+
+function refuse(what: string, wanted: string): never {
+  return fail(
+    TypeError,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot read the event: ${what}, wanted ${wanted}`,
+  );
 }
 
 export class EventHeaders implements HeaderReader {
@@ -91,7 +141,7 @@ export class EventHeaders implements HeaderReader {
     for (const [name, values] of Object.entries(multiValueHeaders ?? {})) {
       this.#set(name, values?.join(name.toLowerCase() === 'cookie' ? '; ' : ', '));
     }
-    if (cookies !== undefined && !this.has('cookie')) this.#set('cookie', cookies.join('; '));
+    if (Array.isArray(cookies) && !this.has('cookie')) this.#set('cookie', cookies.join('; '));
   }
 
   get(name: string): string | null {

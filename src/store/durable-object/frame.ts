@@ -1,4 +1,5 @@
 import { fail } from '../../errors/errors.js';
+import { isRecord } from '../record-check.js';
 import type { StoreRecord } from '../store.js';
 import type { StoredRecord } from '../transition.js';
 import { formerOf } from '../transition.js';
@@ -34,13 +35,28 @@ export function toFrame(
   return frame;
 }
 
-/** Returns the head and the bytes behind it. */
-export function fromFrame(frame: ArrayBuffer): { head: unknown; payload: Uint8Array } {
-  const end = LENGTH_BYTES + new DataView(frame).getUint32(0, true);
-  return {
-    head: JSON.parse(decoder.decode(new Uint8Array(frame, LENGTH_BYTES, end - LENGTH_BYTES))),
-    payload: new Uint8Array(frame, end),
-  };
+/**
+ * Returns the head, which is a list, and the bytes behind it.
+ *
+ * @throws {SyntaxError} `SAMEKEY_BAD_STATE` for a body that `toFrame` did not make.
+ */
+export function fromFrame(frame: ArrayBuffer): {
+  head: readonly unknown[];
+  payload: Uint8Array<ArrayBuffer>;
+} {
+  try {
+    const end = LENGTH_BYTES + new DataView(frame).getUint32(0, true);
+    const text = decoder.decode(new Uint8Array(frame, LENGTH_BYTES, end - LENGTH_BYTES));
+    const head: unknown = JSON.parse(text);
+    if (Array.isArray(head)) return { head, payload: new Uint8Array(frame, end) };
+  } catch {
+    // Reported below.
+  }
+  return fail(
+    SyntaxError,
+    'SAMEKEY_BAD_STATE',
+    `Cannot read a body of ${frame.byteLength} bytes: it does not begin with a list, wanted one of the same version of samekey`,
+  );
 }
 
 /** The version of the rows and of the frames. */
@@ -85,8 +101,6 @@ export function toHead(record: StoredRecord): RecordHead {
   return former === undefined ? head : [...head, toHead(former)];
 }
 
-const STATES: readonly unknown[] = ['running', 'done', 'failed'];
-
 /**
  * Returns the record of a head.
  *
@@ -96,7 +110,7 @@ export function fromHead(head: unknown, payload?: Uint8Array): StoredRecord {
   const [version, state, owner, ...rest] = (Array.isArray(head)
     ? head
     : []) as unknown as RecordHead;
-  if (version !== VERSION || !STATES.includes(state) || rest.length < 5) refuse(version);
+  if (version !== VERSION) refuse(version);
   const [fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs, ...more] = rest;
   const [fingerprint, finishedAtMs, codec, former] = more;
   const record: StoreRecord = {
@@ -112,6 +126,7 @@ export function fromHead(head: unknown, payload?: Uint8Array): StoredRecord {
     codec: codec ?? undefined,
     payload: state === 'running' ? undefined : payload,
   };
+  if (!isRecord(record)) refuse(undefined);
   return former ? { ...record, former: fromHead(former) } : record;
 }
 

@@ -256,7 +256,7 @@ function toQuestion(body: ArrayBuffer): { question: Question; payload: Uint8Arra
   } catch {
     return refuse('the body is not from samekey');
   }
-  const question = frame.head as Question;
+  const question = frame.head as unknown as Question;
   if (question[0] !== VERSION) refuse(`version ${question[0]} is unknown`);
   return { question, payload: frame.payload };
 }

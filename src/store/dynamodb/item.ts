@@ -1,7 +1,8 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import { fail } from '../../errors/errors.js';
+import { fail, quote } from '../../errors/errors.js';
 import { own } from '../../options/own.js';
 import { fromOneLine, toOneLine } from '../one-line.js';
+import { isRecord } from '../record-check.js';
 import type { StoreRecord } from '../store.js';
 import type { StoredRecord } from '../transition.js';
 
@@ -71,7 +72,8 @@ export function toAttributes(record: KeptRecord): Record<string, AttributeValue>
 /**
  * Returns the record in an item, with its version.
  *
- * @throws {Error} `SAMEKEY_STORE` for an item that this version of samekey has not written.
+ * @throws {Error} `SAMEKEY_STORE` for an item that this version of samekey has not written, and
+ * `SAMEKEY_BAD_STATE` for one whose texts it has not.
  */
 export function fromItem(item: Item, where: string): Versioned {
   const format = item.format?.N ?? item.format?.S;
@@ -80,20 +82,36 @@ export function fromItem(item: Item, where: string): Versioned {
     return fail(
       Error,
       'SAMEKEY_STORE',
-      `Cannot use ${where}: it is no record of samekey (its attributes are ${Object.keys(item).join(', ')}), wanted a table or a prefix that no other program uses`,
+      `Cannot use ${where}: it is no record of samekey (its attributes are ${quote(Object.keys(item).join(', '))}), wanted a table or a prefix that no other program uses`,
     );
   }
   if (format !== FORMAT) {
     return fail(
       Error,
       'SAMEKEY_STORE',
-      `Cannot use ${where}: another version of samekey has written it (format ${format}), wanted format ${FORMAT}`,
+      `Cannot use ${where}: another version of samekey has written it (format ${/^\d+$/.test(format) ? format : quote(format)}), wanted format ${FORMAT}`,
     );
   }
-  return { record: toRecord(item), version };
+  return { record: toRecord(item, where), version };
 }
 
-function toRecord(item: Item): KeptRecord {
+/** The types of the attributes that an item may lack. */
+const TYPES = [
+  ['fingerprint', 'S'],
+  ['codec', 'S'],
+  ['spilled_as', 'S'],
+  ['payload', 'B'],
+  ['former', 'M'],
+] as const;
+
+function isTyped(item: Item): boolean {
+  return TYPES.every(([name, type]) => {
+    const attribute = own(item, name);
+    return attribute === undefined || attribute[type] !== undefined;
+  });
+}
+
+function toRecord(item: Item, where: string): KeptRecord {
   const textOf = ({ S = '' }: AttributeValue) => fromOneLine(S);
   const numberOf = (name: string) => Number(item[name]?.N);
   const [fingerprint, codec, payload] = [
@@ -104,7 +122,7 @@ function toRecord(item: Item): KeptRecord {
   const [spilled_as, former] = [own(item, 'spilled_as'), own(item, 'former')];
   const state = item.state?.S as StoreRecord['state'];
   const hasPayload = state !== 'running' && spilled_as === undefined;
-  return {
+  const record: KeptRecord = {
     state,
     owner: fromOneLine(item.owner?.S ?? ''),
     fencingToken: numberOf('fencing_token'),
@@ -118,8 +136,14 @@ function toRecord(item: Item): KeptRecord {
     // A copy: the client may return a slice of a larger buffer.
     payload: hasPayload ? new Uint8Array(payload?.B ?? []) : undefined,
     ...(spilled_as?.S !== undefined && { spilledAs: spilled_as.S }),
-    ...(former?.M !== undefined && { former: toRecord(former.M) }),
+    ...(former?.M !== undefined && { former: toRecord(former.M, where) }),
   };
+  if (isTyped(item) && isRecord(record)) return record;
+  return fail(
+    Error,
+    'SAMEKEY_STORE',
+    `Cannot use ${where}: it is no record of samekey, wanted a table or a prefix that no other program uses`,
+  );
 }
 
 const encoder = /* @__PURE__ */ new TextEncoder();

@@ -1,4 +1,5 @@
 import { fail } from '../../errors/errors.js';
+import { isRecord } from '../record-check.js';
 import type { StoreRecord } from '../store.js';
 import type { StoredRecord } from '../transition.js';
 import { formerOf } from '../transition.js';
@@ -42,35 +43,31 @@ export function toRow(record: StoredRecord): RecordRow {
   return fingerprint === undefined ? row : [...row, fingerprint];
 }
 
-const STATES: readonly unknown[] = ['running', 'done', 'failed'];
-
 /** Whether a value is a record of this version. Another program may have written to the database. */
-export function isRecordRow(value: unknown): value is RecordRow {
-  if (!Array.isArray(value) || value.length < 7 || value.length > 12) return false;
-  const [state, owner, ...more] = value;
-  const payload = value[10];
-  return (
-    STATES.includes(state) &&
-    typeof owner === 'string' &&
-    more.slice(0, 5).every((number) => typeof number === 'number') &&
-    (payload === undefined || payload instanceof Uint8Array)
-  );
-}
+export const isRecordRow = (value: unknown): value is RecordRow => recordIn(value) !== undefined;
 
 /** @throws {SyntaxError} `SAMEKEY_BAD_STATE` if the value is no record of this version. */
-export function toRecord(row: RecordRow): StoredRecord {
-  if (!isRecordRow(row)) {
+export function toRecord(row: unknown): StoredRecord {
+  return (
+    recordIn(row) ??
     fail(
       SyntaxError,
       'SAMEKEY_BAD_STATE',
       'Cannot read the value in LMDB: it is no record of this version of samekey, wanted a folder that nobody else uses',
-    );
-  }
+    )
+  );
+}
+
+function recordIn(value: unknown): StoredRecord | undefined {
+  if (!Array.isArray(value) || value.length < 7 || value.length > 12) return undefined;
   const [state, owner, fencingToken, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs, ...more] =
-    row;
-  const [fingerprint, finishedAtMs, codec, bytes, former] = more;
+    value as unknown as RecordRow;
+  const [fingerprint, finishedAtMs, codec, bytes, formerRow] = more;
   // LMDB returns a `Buffer`.
-  const payload = bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  const payload =
+    bytes instanceof Uint8Array
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+      : bytes;
   const record: StoreRecord = {
     state,
     owner,
@@ -84,5 +81,8 @@ export function toRecord(row: RecordRow): StoredRecord {
     codec,
     payload,
   };
-  return former === undefined ? record : { ...record, former: toRecord(former) };
+  if (!isRecord(record)) return undefined;
+  if (formerRow === undefined) return record;
+  const former = recordIn(formerRow);
+  return former && { ...record, former };
 }

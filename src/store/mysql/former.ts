@@ -1,5 +1,6 @@
 import { fail } from '../../errors/errors.js';
 import { own } from '../../options/own.js';
+import { isRecord } from '../record-check.js';
 import type { StoredRecord } from '../transition.js';
 
 /**
@@ -28,12 +29,8 @@ function toStored(value: unknown, fencingToken: number): StoredRecord {
   const given = (value ?? {}) as Partial<StoredRecord>;
   const { former: _, ...rest } = given;
   const [former, fingerprint] = [own(given, 'former'), own(given, 'fingerprint')];
-  const { state, owner, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs } = rest;
-  const times = [attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs];
-  if (!isState(state) || typeof owner !== 'string' || !times.every(Number.isFinite)) {
-    refuseRecord('has a former record of another kind');
-  }
   const record = { ...rest, fencingToken, fingerprint, ...NO_RESULT } as StoredRecord;
+  if (!isRecord(record)) refuseRecord('has a former record of another kind');
   return former === undefined ? record : { ...record, former: toStored(former, fencingToken) };
 }
 

@@ -8,17 +8,22 @@ import { fail, nameOf } from '../../errors/errors.js';
  */
 export const payloadColumn = (column: string) => `encode(${column}, 'hex')`;
 
-type FromHex = (digits: string, encoding: 'hex') => Uint8Array;
+interface HexReader {
+  from(digits: string, encoding: 'hex'): Uint8Array;
+  byteLength(text: string): number;
+}
 
 /** Returns the bytes of `payloadColumn`, or `undefined` for `NULL`. */
 export function payloadIn(value: unknown): Uint8Array | undefined {
   if (value === null) return undefined;
-  const { Buffer } = globalThis as { Buffer?: { from: FromHex } };
+  const { Buffer } = globalThis as { Buffer?: HexReader };
   if (typeof value === 'string') {
     // A copy, because a small `Buffer` is a slice of a larger one.
     const bytes = Buffer === undefined ? fromHex(value) : new Uint8Array(Buffer.from(value, 'hex'));
-    // `Buffer` stops at the first character that is no digit.
-    if (2 * bytes.length === value.length) return bytes;
+    // `Buffer` stops at the first character that is no digit, but takes U+0161 for `a`.
+    const isRight =
+      Buffer === undefined ? /^[\da-f]*$/i.test(value) : Buffer.byteLength(value) === value.length;
+    if (isRight && 2 * bytes.length === value.length) return bytes;
   }
   return fail(
     TypeError,

@@ -129,8 +129,11 @@ const internalsOf = (client: UpstashClient) =>
 
 /** Returns the host of the service, as far as the client tells it. */
 export function hostOf(client: UpstashClient): string | undefined {
-  const url = internalsOf(client)?.baseUrl;
-  return typeof url === 'string' && URL.canParse(url) ? new URL(url).host : undefined;
+  try {
+    return new URL(String(internalsOf(client)?.baseUrl)).host;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A client without an address or a token only writes a warning, and tries six times in four seconds. */

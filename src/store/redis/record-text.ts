@@ -1,5 +1,6 @@
 import { fail } from '../../errors/errors.js';
 import { fromOneLine } from '../one-line.js';
+import { isRecord } from '../record-check.js';
 import type { StoreRecord } from '../store.js';
 
 /** The beginning of the names of keys and channels if the program gives none. */
@@ -47,22 +48,25 @@ export function toRecord(value: Uint8Array): StoreRecord {
   ];
   const state = word === 'awaited' ? 'running' : word;
   const isRunning = state === 'running';
-  if (!isRunning && state !== 'done' && state !== 'failed') refuse();
-  return {
+  const record: StoreRecord = {
     state,
     owner: fromLine(owner) ?? '',
-    fencingToken: Number(fencingToken),
-    attempt: Number(attempt),
+    fencingToken: numberIn(fencingToken),
+    attempt: numberIn(attempt),
     fingerprint: fromLine(fingerprint),
-    claimedAtMs: Number(claimedAtMs),
-    leaseEndsAtMs: Number(leaseEndsAtMs),
-    expiresAtMs: Number(expiresAtMs),
-    finishedAtMs: isRunning ? undefined : Number(finishedAtMs),
+    claimedAtMs: numberIn(claimedAtMs),
+    leaseEndsAtMs: numberIn(leaseEndsAtMs),
+    expiresAtMs: numberIn(expiresAtMs),
+    finishedAtMs: isRunning ? undefined : numberIn(finishedAtMs),
     codec: fromLine(codec),
     // A copy, because the client's buffer may be a slice of a much larger one.
     payload: isRunning ? undefined : new Uint8Array(value.subarray(end + 1)),
   };
+  return isRecord(record) ? record : refuse();
 }
+
+/** `Number` reads an empty line as 0. */
+const numberIn = (line: string | undefined) => (line === '' ? Number.NaN : Number(line));
 
 function refuse(): never {
   fail(

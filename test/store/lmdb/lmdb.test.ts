@@ -52,6 +52,12 @@ describe('the LMDB store', () => {
     ['an object of another program', { state: 'done', expiresAtMs: 1 }],
     ['a list of another program', [1, 2, 3, 4, 5, 6, 7]],
     ['a record of a later version', ['paused', 'o', 1, 1, 1, 1, 1]],
+    ['a record whose lease ends at no time', ['running', 'o', 1, 1, 1, Number.NaN, 1]],
+    ['a record with a number as its codec', ['done', 'o', 1, 1, 1, 1, 1, 'f', 1, 7]],
+    [
+      'a record that took over a text',
+      ['running', 'o', 1, 1, 1, 1, 1, undefined, undefined, undefined, undefined, 'x'],
+    ],
     ['a record with a text as its payload', ['done', 'o', 1, 1, 1, 1, 1, 'f', 1, 'json', '{}']],
   ])('refuses %s under the key, and leaves it as it is', async (name, value) => {
     const path = join(folder, `foreign ${name}`);
