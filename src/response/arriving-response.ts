@@ -23,6 +23,8 @@ import {
 } from './response-data.js';
 import { type StoredResponse, sharedHead, withoutQuery } from './stored-response.js';
 
+const ignore = () => {};
+
 export interface ResponseRules {
   readonly maxBytes: number;
   readonly maxUnreadBytes: number;
@@ -60,6 +62,8 @@ export class ResponseSubscriber implements Subscriber {
   readonly #onEnd: () => void;
   #body: ReadableStream<Uint8Array> | undefined;
   #hasEnded = false;
+  /** Counts this caller off at its run. */
+  leave: (() => void) | undefined;
 
   constructor(response: ArrivingResponse, signal: AbortSource | undefined, onEnd: () => void) {
     this.#response = response;
@@ -117,7 +121,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   /** The end of the response, once it is decided. */
   #end: 'complete' | 'failed' | undefined;
   /** Aborts a failed response that will not be stored, when it has no subscriber left. */
-  #drop = () => {};
+  #drop = ignore;
 
   constructor(plan: SendPlan, rules: ResponseRules) {
     this.#plan = plan;
@@ -150,11 +154,17 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     const subscriber = new ResponseSubscriber(this, signal, () => {
       this.#subscribers.delete(subscriber);
       if (this.#end !== undefined && this.#subscribers.size === 0) this.#drop();
-      onEnd();
+      subscriber.leave?.();
     });
+    subscriber.leave = onEnd;
     this.#subscribers.add(subscriber);
     if (this.#recording !== undefined) subscriber.attach(this.#recording);
     return subscriber;
+  }
+
+  /** The outcome in the run is the whole response, which a slow reader would hold a second and a third time. */
+  release(): void {
+    for (const subscriber of this.#subscribers) subscriber.leave = undefined;
   }
 
   /**
@@ -360,7 +370,9 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       throw error;
     } finally {
       stopListening();
-      this.#drop = () => {};
+      // Both hold the whole response as long as a slow reader has not read it.
+      this.#drop = ignore;
+      this.#lateJudge = undefined;
     }
     this.#end = 'complete';
     recording.end();

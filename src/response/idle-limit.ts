@@ -1,10 +1,12 @@
 import type { Alarm, Alarms } from '../once/alarms.js';
 import { monotonicMs } from '../runtime/runtime.js';
 
+const ignore = () => {};
+
 /** Calls `onIdle` if `touch` is not called for the delay of the alarms, which all responses share. */
 export class IdleLimit {
   readonly #limits: Alarms;
-  readonly #onIdle: () => void;
+  #onIdle: () => void;
   #touchedAt = monotonicMs();
   /** The last touch when the alarm was set. */
   #setAt = this.#touchedAt;
@@ -23,6 +25,8 @@ export class IdleLimit {
 
   stop(): void {
     this.#limits.clear(this.#alarm);
+    // It holds the response, and readers of the body hold this limit.
+    this.#onIdle = ignore;
   }
 
   #set(): Alarm {
