@@ -22,6 +22,10 @@ export const PROXY_SENTENCES = {
     'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it.',
   prices: 'A JSON file with the prices of each model per million tokens.',
   maxBody: 'The largest body of a request that gets a key, which is held in memory.',
+  maxHeld:
+    'How many bytes of responses the proxy holds in memory for clients and for the store. Above it a new request is refused with 503.',
+  maxSpill:
+    'How many bytes of responses go to files without a name in TMPDIR before memory is full; 0 for none.',
   idle: 'How long the API, or a client that receives a response, may stall.',
   grace: 'The time for open responses when the proxy shuts down.',
   logLevel: 'The least severe messages that are logged.',

@@ -6,7 +6,8 @@ const SDK_HEADER = 'x-stainless-lang';
 const failures = new WeakMap<Response, unknown>();
 
 /**
- * Returns a response with status 503 that tells an SDK why its request was not sent: the store failed.
+ * Returns a response with status 503 that tells an SDK why its request was not sent: the store failed, or the
+ * process holds too many responses.
  *
  * If `fetch` rejects, such an SDK says "Connection error." or "Request timed out.", as if its provider
  * were down. It shows the message of a response, and retries both.
@@ -19,7 +20,8 @@ export function answerForSdk(
     readonly code?: unknown;
     readonly message?: unknown;
   };
-  if (code !== 'SAMEKEY_STORE' || !sent.has(SDK_HEADER)) return undefined;
+  if ((code !== 'SAMEKEY_STORE' && code !== 'SAMEKEY_OVERLOADED') || !sent.has(SDK_HEADER))
+    return undefined;
   const body = { type: 'error', error: { type: code, code, message } };
   const headers = { [OUTCOME_HEADER]: 'failed' };
   const response = Response.json(body, { status: 503, headers });

@@ -1,7 +1,7 @@
 import { decoder, encoder } from '../engine/utf8.js';
-import { optional } from '../options/own.js';
+import { optional, own } from '../options/own.js';
 import type { StoreRecord } from '../store/store.js';
-import type { Codec } from './codec.js';
+import type { Codec, OwnCodec } from './codec.js';
 import { jsonCodec, richCodec } from './codec.js';
 
 /** An outcome as it is stored: in the payload of a record, and in the cache of this process. */
@@ -61,8 +61,8 @@ export function decodeResult({ state, codec: name, payload }: StoredResult, code
       `Cannot read the result: it was written by the codec "${name}", wanted that codec as the option`,
     );
   }
+  const isOwn =
+    writer === jsonCodec || writer === richCodec || own(writer as OwnCodec, 'isOwn') === true;
   // A copy for a codec of the caller, which may return views of its bytes or write into them.
-  return writer.decode(
-    writer === jsonCodec || writer === richCodec ? payload : new Uint8Array(payload),
-  );
+  return writer.decode(isOwn ? payload : new Uint8Array(payload));
 }

@@ -11,6 +11,7 @@ export class IdleLimit {
   /** The last touch when the alarm was set. */
   #setAt = this.#touchedAt;
   #alarm: Alarm;
+  #isPaused = false;
 
   constructor(limits: Alarms, onIdle: () => void) {
     this.#limits = limits;
@@ -21,6 +22,16 @@ export class IdleLimit {
   /** Cheaper than a new alarm for each chunk. */
   touch(): void {
     this.#touchedAt = monotonicMs();
+  }
+
+  /** From now until `resume` nothing is read, so nothing can arrive. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.touch();
   }
 
   stop(): void {
@@ -35,6 +46,7 @@ export class IdleLimit {
   }
 
   #ring(): void {
+    if (this.#isPaused) this.touch();
     if (this.#touchedAt === this.#setAt) this.#onIdle();
     else this.#alarm = this.#set();
   }

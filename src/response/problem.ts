@@ -34,6 +34,7 @@ const TITLES = {
     'body-too-large': 'The request is too large',
     'body-not-comparable': 'The request cannot be compared with others',
     unavailable: 'The request cannot be processed at the moment',
+    overloaded: 'Too many responses are in progress',
     'no-answer': 'The request was not answered in time',
   },
   /** Problems that only the proxy reports. */
@@ -53,6 +54,7 @@ export const PROBLEM_BY_CODE = {
   SAMEKEY_TOO_LONG: ['in-progress', 409],
   SAMEKEY_UNKNOWN_OUTCOME: ['outcome-unknown', 409],
   SAMEKEY_MISMATCH: ['key-reused', 422],
+  SAMEKEY_OVERLOADED: ['overloaded', 503],
   SAMEKEY_CLOSED: ['unavailable', 503],
   SAMEKEY_LEASE_LOST: ['unavailable', 503],
   SAMEKEY_STORE: ['unavailable', 503],

@@ -52,6 +52,10 @@ const DETAILS: Readonly<Record<keyof typeof PROBLEM_BY_CODE, Details>> = {
     NOT_RETRIED,
     'Cannot process the request: an earlier attempt ended without an answer, wanted an operator to check what it did',
   ],
+  SAMEKEY_OVERLOADED: [
+    RETRIED,
+    'Cannot process the request: too many responses are held for clients that do not read them, wanted another attempt later',
+  ],
   SAMEKEY_STORE: UNAVAILABLE,
   SAMEKEY_CLOSED: UNAVAILABLE,
   SAMEKEY_LEASE_LOST: [
