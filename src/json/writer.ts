@@ -36,6 +36,12 @@ const PLAIN = /* @__PURE__ */ Uint8Array.from({ length: 128 }, (_, c) =>
   c >= 0x20 && c !== QUOTE && c !== 0x5c ? 1 : 0,
 );
 
+/**
+ * Objects below this depth are written without a shape, which takes half as much stack again: 1500
+ * levels take 590 KB without shapes and 890 KB with them, of 984 KB on Node 20.
+ */
+const SHAPED_LEVELS = 200;
+
 /** Up to this depth every container is compared with its ancestors. */
 const SHALLOW_LEVELS = 32;
 
@@ -236,7 +242,7 @@ export function createWriter(buffer: TextBuffer): CanonicalWriter {
     enter(object, depth);
     const names = Object.keys(object);
     let at = makeRoom(position);
-    const shape = place?.shapeOf(names);
+    const shape = depth < SHAPED_LEVELS ? place?.shapeOf(names) : undefined;
     if (shape !== undefined) return writeShape(object as Members, at, depth, shape);
     inCanonicalOrder(names);
     const others = place?.others;

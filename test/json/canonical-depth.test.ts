@@ -29,6 +29,11 @@ function nestedText(depth: number, wrap: Wrap, leaf = '1'): string {
   return before.repeat(depth) + leaf + after.repeat(depth);
 }
 
+/** Calls `act` from so many calls deep. */
+function calledBelow<T>(calls: number, act: () => T): T {
+  return calls === 0 ? act() : calledBelow(calls - 1, act);
+}
+
 const SHAPES: [string, Wrap, string][] = [
   ['arrays', inArray, '/0'],
   ['objects', inObject, '/a'],
@@ -78,6 +83,14 @@ onEach(CANONICALIZERS, () => {
       expectThrown(() => keyOf(nested(1501, wrap), identity), RangeError, {
         code: 'SAMEKEY_TOO_DEEP',
       });
+    });
+
+    it('are allowed 1500 deep by a caller that is 2000 calls deep', () => {
+      const value = nested(1500, wrap);
+      const expected = sha256Hex(nestedText(1500, wrap));
+      for (const paths of [undefined, { exclude: ['$..x'] }]) {
+        expect(calledBelow(2000, () => keyOf(value, { maxDepth: 1500, ...paths }))).toBe(expected);
+      }
     });
 
     it('are refused when they are 100 000 deep, with a message that can be read', () => {
