@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { idempotentFetch, type Spill } from '../../src/fetch/fetch.js';
 import { idempotent } from '../../src/server/web.js';
@@ -161,6 +163,27 @@ describe('fetch with maxHeldBytes', () => {
     for (let n = 0; n < 8; n++) await ask(n);
     await expect.poll(() => fetch.stats().executed).toBe(8);
     expect(await (await ask(9)).text()).toBe(documentOf(9));
+  });
+});
+
+describe('a response that its caller does not read', () => {
+  it('is held once, beside the store', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const long = documentOf(1).replace('text', 'text'.repeat(500 * KB));
+    const { fetch, ask } = scene({ maxHeldBytes: undefined, cache: false }, () => long);
+    collect();
+    const before = process.memoryUsage().arrayBuffers;
+    const unread = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(ask));
+    await expect.poll(() => fetch.stats().executed).toBe(8);
+    const heldBytes = () => {
+      collect();
+      return process.memoryUsage().arrayBuffers - before;
+    };
+    // Neither the run, nor its outcome, nor a parsed document holds it another time.
+    await expect.poll(heldBytes).toBeLessThan(2.5 * 8 * long.length);
+    const texts = await Promise.all(unread.map((each) => each.text()));
+    expect(texts.every((each) => each === long)).toBe(true);
   });
 });
 
