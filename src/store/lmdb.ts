@@ -4,8 +4,9 @@ import { readOptions } from '../options/read.js';
 import { func, type OptionsOf, required, specs, value } from '../options/spec.js';
 import { clearTimer, monotonicMs, random, setTimer, type Timer } from '../runtime/runtime.js';
 import { GroupCommit } from './lmdb/group-commit.js';
-import { type Anchor, MachineClock } from './lmdb/machine-clock.js';
-import { cannotOpen, openDatabase } from './lmdb/open-database.js';
+import type { MachineClock } from './lmdb/machine-clock.js';
+import { openDatabase } from './lmdb/open-database.js';
+import { Opening } from './lmdb/opening.js';
 import { isRecordRow, type RecordRow, toRecord, toRow } from './lmdb/record-row.js';
 import { Sweep } from './lmdb/sweep.js';
 import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
@@ -66,6 +67,7 @@ const LIST_PAGE_SIZE = 32;
 class LmdbStore implements Store {
   readonly name = 'lmdb';
   readonly address: string;
+  readonly #opening: Opening;
   readonly #database: Database<RecordRow, string>;
   readonly #commits: GroupCommit<RecordRow>;
   readonly #sweep: Sweep;
@@ -78,24 +80,17 @@ class LmdbStore implements Store {
 
   constructor(path: string, clock: (() => number) | undefined) {
     this.address = path;
-    this.#database = openDatabase(path);
-    this.#sweep = new Sweep(this.#database);
-    this.#commits = new GroupCommit(this.#database, (writeCount) =>
-      this.#sweep.continue(writeCount),
-    );
-    if (clock !== undefined) {
-      this.#clock = clock;
-      return;
-    }
-    const machineClock = new MachineClock(this.#database as unknown as Database<Anchor, symbol>);
+    const opening = new Opening(path);
+    this.#opening = opening;
+    const { database, machineClock } = openDatabase(path, opening, clock === undefined);
+    this.#database = database;
     this.#machineClock = machineClock;
-    this.#clock = () => machineClock.nowMs();
-    try {
-      machineClock.nowMs();
-    } catch (error) {
-      this.close().catch(() => {});
-      throw cannotOpen(path, error);
-    }
+    this.#clock = clock ?? (() => (machineClock as MachineClock).nowMs());
+    this.#sweep = new Sweep(database);
+    this.#commits = new GroupCommit(database, opening, (writeCount) => {
+      machineClock?.save();
+      this.#sweep.continue(writeCount);
+    });
   }
 
   claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
@@ -196,6 +191,7 @@ class LmdbStore implements Store {
     this.#watchers.clear();
     this.#stopPolling();
     await this.#commits.settled();
+    this.#opening.end();
     await this.#database.close();
   }
 
@@ -218,7 +214,6 @@ class LmdbStore implements Store {
           resolve(answer);
           return;
         }
-        this.#machineClock?.save(nowMs);
         this.#sweep.noteWrite(record, nowMs);
         this.#commits.write({
           key,

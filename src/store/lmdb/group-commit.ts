@@ -1,5 +1,6 @@
 import type { Database } from 'lmdb';
-import { afterEvents, monotonicMs } from '../../runtime/runtime.js';
+import { afterEvents, monotonicMs, setTimer } from '../../runtime/runtime.js';
+import { LOOK_MS, type Opening } from './opening.js';
 
 /** A record that is written if LMDB still has the version that the change was decided on. */
 export interface Write<Row> {
@@ -39,6 +40,7 @@ const LATEST = 1 / 8;
  */
 export class GroupCommit<Row> {
   readonly #database: Database<Row, string>;
+  readonly #opening: Opening;
   /** Called before a transaction starts, which also gets the writes of this call. */
   readonly #onCommit: (writeCount: number) => void;
   /** Whether the current transaction takes no more writes. */
@@ -61,20 +63,26 @@ export class GroupCommit<Row> {
   #callerMs = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(database: Database<Row, string>, onCommit: (writeCount: number) => void) {
+  constructor(
+    database: Database<Row, string>,
+    opening: Opening,
+    onCommit: (writeCount: number) => void,
+  ) {
     this.#database = database;
+    this.#opening = opening;
     this.#onCommit = onCommit;
   }
 
   write(write: Write<Row>): void {
-    if (this.#isCommitting) this.#waiting.push(write);
-    else this.#put(write);
+    const mayPut = !this.#isCommitting && (this.#unsettledCount > 0 || this.#mayBegin());
+    if (mayPut) this.#put(write);
+    else this.#waiting.push(write);
   }
 
   /** Waits until everything is written. */
   async settled(): Promise<void> {
     this.#answerDelayed();
-    if (this.#unsettledCount === 0) return;
+    if (this.#isIdle) return;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
@@ -124,9 +132,28 @@ export class GroupCommit<Row> {
     const waitingCount = this.#waiting.length;
     this.#startNext();
     this.#answer(answers, waitingCount);
-    if (this.#unsettledCount > 0) return;
+    this.#tellIfIdle();
+  }
+
+  get #isIdle(): boolean {
+    return this.#unsettledCount + this.#waiting.length + this.#parts.length === 0;
+  }
+
+  #tellIfIdle(): void {
+    if (!this.#isIdle) return;
     this.#onIdle?.();
     this.#onIdle = undefined;
+  }
+
+  /** Whether a transaction may begin. If another process is opening the database, the next one begins after that. */
+  #mayBegin(): boolean {
+    if (!this.#opening.isInProgress()) return true;
+    this.#isCommitting = true;
+    setTimer(() => {
+      this.#startNext();
+      this.#tellIfIdle();
+    }, LOOK_MS);
+    return false;
   }
 
   /** Answers the callers, at once or half of them later; `waitingCount` others already wait. */
@@ -178,6 +205,7 @@ export class GroupCommit<Row> {
   }
 
   #startNext(): void {
+    if (this.#parts.length + this.#waiting.length > 0 && !this.#mayBegin()) return;
     do {
       this.#isCommitting = false;
       this.#writeCount = 0;

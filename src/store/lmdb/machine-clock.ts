@@ -55,9 +55,11 @@ export class MachineClock {
     return this.#anchor?.[4] ?? 0;
   }
 
-  /** Saves the time from time to time. Must be called before a record with that time is written. */
-  save(nowMs: number): void {
-    if (this.#anchor === undefined || nowMs < this.#reachedMs + SAVE_INTERVAL_MS) return;
+  /** Saves the time from time to time. Must be called in each transaction that writes records. */
+  save(): void {
+    if (this.#anchor === undefined) return;
+    const nowMs = this.nowMs();
+    if (nowMs < this.#reachedMs + SAVE_INTERVAL_MS) return;
     this.#reachedMs = nowMs;
     const [startMs, monotonicMs, bootId, , aliveSinceMs] = this.#anchor;
     this.#database

@@ -6,7 +6,7 @@ interface NodeFs {
   closeSync(descriptor: number): void;
   fstatSync(descriptor: number): Stats;
   mkdirSync(path: string, options: { recursive: true }): void;
-  openSync(path: string, flags: 'r'): number;
+  openSync(path: string, flags: 'r' | 'wx'): number;
   readFileSync(path: string, encoding: 'latin1'): string;
   readSync(
     descriptor: number,
@@ -15,15 +15,20 @@ interface NodeFs {
     length: number,
     position: number,
   ): number;
+  rmSync(path: string, options: { force: true }): void;
   statfsSync(path: string): {
     readonly bavail: number;
     readonly blocks: number;
     readonly bsize: number;
   };
+  statSync(path: string): Stats;
   statSync(path: string, options: { throwIfNoEntry: false }): Stats | undefined;
 }
 
 interface Stats {
+  readonly dev: number;
+  readonly ino: number;
+  readonly mtimeMs: number;
   readonly size: number;
   isDirectory(): boolean;
   isFile(): boolean;

@@ -1,38 +1,62 @@
 import { type Database, open } from 'lmdb';
 import { quote } from '../../errors/errors.js';
+import { hasPages } from './data-file.js';
+import { type Anchor, MachineClock } from './machine-clock.js';
 import { fs } from './node-fs.js';
+import type { Opening } from './opening.js';
 import type { RecordRow } from './record-row.js';
 
 /** How many processes and threads can have the database open; each takes 64 bytes. */
 const MAX_READERS = 4096;
 
-/** Opens the database in a folder, which is created if needed. */
-export function openDatabase(path: string): Database<RecordRow, string> {
+interface Opened {
+  readonly database: Database<RecordRow, string>;
+  readonly machineClock: MachineClock | undefined;
+}
+
+/** Opens the database in a folder, which is created if needed, and the clock in it, if it is used. */
+export function openDatabase(path: string, opening: Opening, hasMachineClock: boolean): Opened {
   try {
     requireDatabase(path);
-    return open<RecordRow, string>({
-      path,
-      noSubdir: false,
-      useVersions: true,
-      // An acknowledged write is on the disk. The alternative, waiting for `flushed`, took 11 ms
-      // instead of 5 for a single write, and was not faster with four writing processes.
-      overlappingSync: false,
-      maxReaders: MAX_READERS,
-      // Otherwise a failed commit, as on a full disk, also rejects a promise that no code can
-      // catch.
-      eventTurnBatching: false,
-      // `GroupCommit` decides when a transaction starts. The types do not know this option.
-      ...{ txnStartThreshold: Number.POSITIVE_INFINITY },
+    return opening.during(() => {
+      const database = openEnvironment(path);
+      if (!hasMachineClock) return { database, machineClock: undefined };
+      const machineClock = new MachineClock(database as unknown as Database<Anchor, symbol>);
+      try {
+        // The first call may write.
+        machineClock.nowMs();
+      } catch (error) {
+        database.close().catch(() => {});
+        throw error;
+      }
+      return { database, machineClock };
     });
   } catch (error) {
     throw cannotOpen(path, error);
   }
 }
 
+function openEnvironment(path: string): Database<RecordRow, string> {
+  return open<RecordRow, string>({
+    path,
+    noSubdir: false,
+    useVersions: true,
+    // An acknowledged write is on the disk. The alternative, waiting for `flushed`, took 11 ms
+    // instead of 5 for a single write, and was not faster with four writing processes.
+    overlappingSync: false,
+    maxReaders: MAX_READERS,
+    // Otherwise a failed commit, as on a full disk, also rejects a promise that no code can
+    // catch.
+    eventTurnBatching: false,
+    // `GroupCommit` decides when a transaction starts. The types do not know this option.
+    ...{ txnStartThreshold: Number.POSITIVE_INFINITY },
+  });
+}
+
 /**
  * Returns the error for a database that cannot be opened; `cause` is the error of Node.js or LMDB.
  */
-export function cannotOpen(path: string, error: unknown): Error {
+function cannotOpen(path: string, error: unknown): Error {
   const state = error instanceof Error ? error.message : String(error);
   const wanted =
     error instanceof UnusableFolder
@@ -89,19 +113,6 @@ function requireFreeSpace(path: string): void {
   }
 }
 
-/** Offsets in the first and second page of a database: `MDB_page_header` and `MDB_meta` of LMDB. */
-const META = {
-  flags: 0x12,
-  magic: 0x18,
-  pageSize: 0x30,
-  freeRoot: 0x58,
-  mainRoot: 0x88,
-  transaction: 0x98,
-  end: 0xa0,
-};
-const IS_META = 0x08;
-const MAGIC = 0xbeefc0de;
-const NO_ROOT = 2n ** 64n - 1n;
 /** Retries, because another process may be creating the database, with one write of two pages. */
 const MAX_READS = 100;
 
@@ -120,29 +131,4 @@ function requirePages(file: string): void {
   } finally {
     fs.closeSync(descriptor);
   }
-}
-
-function hasPages(descriptor: number): boolean {
-  const first = metaAt(descriptor, 0);
-  if (first === undefined) return false;
-  const second = metaAt(descriptor, first.pageSize);
-  if (second === undefined) return false;
-  // Read after the roots: files of LMDB only grow.
-  const pageCount = Math.floor(fs.fstatSync(descriptor).size / first.pageSize);
-  const { roots } = second.transaction > first.transaction ? second : first;
-  return roots.every((root) => root === NO_ROOT || root < pageCount);
-}
-
-function metaAt(descriptor: number, position: number) {
-  const bytes = new DataView(new ArrayBuffer(META.end));
-  if (fs.readSync(descriptor, bytes, 0, META.end, position) < META.end) return undefined;
-  const isMeta =
-    (bytes.getUint16(META.flags, true) & IS_META) !== 0 &&
-    bytes.getUint32(META.magic, true) === MAGIC;
-  if (!isMeta) return undefined;
-  return {
-    pageSize: bytes.getUint32(META.pageSize, true),
-    transaction: bytes.getBigUint64(META.transaction, true),
-    roots: [bytes.getBigUint64(META.freeRoot, true), bytes.getBigUint64(META.mainRoot, true)],
-  };
 }

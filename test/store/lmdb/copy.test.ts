@@ -53,9 +53,12 @@ describe('an LMDB store that is copied by LMDB while processes write', () => {
         const finished = writers.flatMap((writer) => [...writer.finished]);
         const copy = join(folder, `copy ${round}`);
         mkdirSync(copy);
-        const database = open({ path, noSubdir: false, readOnly: true });
+        // LMDB opens a folder once in a process: here the store has opened it.
+        const store = lmdbStore({ path });
+        const database = open({ path, noSubdir: false });
         await database.backup(copy, false);
         await database.close();
+        await store.close();
 
         const records = await recordsIn(copy);
         for (const key of finished) expect(records.get(key)?.state, key).toBe('done');
