@@ -78,6 +78,10 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   waitingPerKey: limitOptions.waitingPerKey,
   /** The largest body of a request that gets a key, which is held in memory. */
   maxBody: byteCount({ default: 64 * 1024 ** 2, min: 1, max: 2 * 1024 ** 3 }),
+  /** How many bytes of responses the proxy holds in memory for clients and for the store. Above it a new request is refused with 503. */
+  maxHeld: byteCount({ default: 256 * 1024 ** 2, min: 1 }),
+  /** How many bytes of responses go to files without a name in TMPDIR before memory is full; 0 for none. */
+  maxSpill: byteCount({ default: 4 * 1024 ** 3 }),
   /** How long the API, or a client that receives a response, may stall. */
   idle: exchangeOptions.idleMs,
   /** The time for open responses when the proxy shuts down. */
@@ -116,6 +120,8 @@ export const PROXY_FLAGS: Readonly<Record<keyof typeof proxyFlags, string>> = {
   storedBytesPerAccount: '--stored-bytes-per-account <SIZE>',
   waitingPerKey: '--waiting-per-key <NUMBER>',
   maxBody: '--max-body <SIZE>',
+  maxHeld: '--max-held <SIZE>',
+  maxSpill: '--max-spill <SIZE>',
   idle: '--idle <TIME>',
   grace: '--grace <TIME>',
   logLevel: '--log-level <NAME>',

@@ -33,6 +33,10 @@ export const PROXY_SENTENCES = {
   waitingPerKey:
     'The most duplicates of one request that wait for its response, or read it as it arrives.',
   maxBody: 'The largest body of a request that gets a key, which is held in memory.',
+  maxHeld:
+    'How many bytes of responses the proxy holds in memory for clients and for the store. Above it a new request is refused with 503.',
+  maxSpill:
+    'How many bytes of responses go to files without a name in TMPDIR before memory is full; 0 for none.',
   idle: 'How long the API, or a client that receives a response, may stall.',
   grace: 'The time for open responses when the proxy shuts down.',
   logLevel: 'The least severe messages that are logged.',

@@ -87,6 +87,8 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     },
     passedPaths: flags.pass ?? [],
     maxBodyBytes: flags.maxBody,
+    maxHeldBytes: flags.maxHeld,
+    maxSpilledBytes: flags.maxSpill,
     idleMs: flags.idle,
     isLoopback,
     hasMetricsPort: flags.metricsPort !== undefined,

@@ -2,7 +2,6 @@
 import { priceTable } from '../cost/prices.js';
 import { savingOf } from '../cost/saving.js';
 import { decoder } from '../engine/utf8.js';
-import type { OnceStats } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
 import { optionOf, readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
@@ -17,7 +16,7 @@ import { KeyHeader } from '../request/key-header.js';
 import { baseUrl, type OutgoingRequest, readRequest, send } from '../request/outgoing-request.js';
 import { isProviderState } from '../request/provider-state.js';
 import { RequestKeys } from '../request/request-key.js';
-import { type Exchanged, Exchanges } from '../response/exchanges.js';
+import { type Exchanged, type ExchangeStats, Exchanges } from '../response/exchanges.js';
 import { ResponseJudge } from '../response/judge.js';
 import { dataOf, toResponse } from '../response/response-data.js';
 import type { StoredResponse } from '../response/stored-response.js';
@@ -32,6 +31,8 @@ export {
   ResponseNotKeptError,
   SlowReaderError,
 } from '../response/errors.js';
+export type { ExchangeStats } from '../response/exchanges.js';
+export type { Spill, SpillFile } from '../response/held-bytes.js';
 export type { ExchangeOptions } from '../response/options.js';
 export type { FetchEvent, FetchOptions } from './options.js';
 export {
@@ -55,7 +56,7 @@ export interface IdempotentFetch extends PlatformFetch {
    */
   evict(key: string): Promise<boolean>;
   /** Returns counts of the requests since this `fetch` was created. */
-  stats(): OnceStats;
+  stats(): ExchangeStats;
   /** Refuses new requests, waits for requests in progress and closes the store. */
   close(): Promise<void>;
 }

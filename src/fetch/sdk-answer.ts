@@ -9,8 +9,8 @@ const SDK_HEADER = 'x-stainless-lang';
 const FAILURE = /* @__PURE__ */ Symbol.for('samekey failure');
 
 /**
- * Returns a response that tells an SDK why its request was not sent: 503 if the store failed, 429 with
- * `retry-after` if a limit of `limits` is reached.
+ * Returns a response that tells an SDK why its request was not sent: 503 if the store failed or the process
+ * holds too many responses, 429 with `retry-after` if a limit of `limits` is reached.
  *
  * If `fetch` rejects, such an SDK says "Connection error." or "Request timed out.", as if its provider
  * were down. It shows the message of a response, and retries both.
@@ -24,7 +24,8 @@ export function answerForSdk(
     readonly message?: unknown;
   };
   const isLimit = code === 'SAMEKEY_LIMIT';
-  if (!(isLimit || code === 'SAMEKEY_STORE') || !sent.has(SDK_HEADER)) return undefined;
+  const isTold = isLimit || code === 'SAMEKEY_STORE' || code === 'SAMEKEY_OVERLOADED';
+  if (!isTold || !sent.has(SDK_HEADER)) return undefined;
   const body = { type: 'error', error: { type: code, code, message } };
   const more = isLimit ? limitNotice(error as LimitError).headers : {};
   const headers = { [OUTCOME_HEADER]: 'failed', ...more };

@@ -1,6 +1,7 @@
+import { own } from '../options/own.js';
 import type { LazyAbort } from './abort.js';
 import type { Alarm, Alarms } from './alarms.js';
-import { jsonCodec, richCodec } from './codec.js';
+import { jsonCodec, type OwnCodec, richCodec } from './codec.js';
 import { type OnceError, timedOut, UnstorableResultError } from './errors.js';
 import type { OnceSettings } from './options.js';
 import { decodeValue, encodeError, type StoredResult } from './stored-result.js';
@@ -196,7 +197,8 @@ export function encodeResult(
   try {
     payload = codec.encode(value);
     // The user's codec may reuse the memory of its bytes.
-    if (codec !== jsonCodec && codec !== richCodec) payload = new Uint8Array(payload);
+    const isOwn = codec === jsonCodec || codec === richCodec || own(codec as OwnCodec, 'isOwn');
+    if (!isOwn) payload = new Uint8Array(payload);
   } catch (error) {
     const wanted = codec === jsonCodec ? ', wanted JSON, or a codec such as richCodec' : '';
     throw unstorable(key, `the codec "${codec.name}" cannot write it`, value, error, wanted);

@@ -13,6 +13,11 @@ export interface Codec {
   decode(payload: Uint8Array): unknown;
 }
 
+/** A codec of samekey's own. Nobody changes the bytes that it returns or is given, so they are not copied. */
+export interface OwnCodec extends Codec {
+  readonly isOwn: true;
+}
+
 /**
  * JSON, and `undefined` for a function that returns nothing. Values that JSON would lose (`NaN`, a
  * `BigInt`, a `Map`, bytes, `undefined` in an array) are refused. Every caller, the first one too,

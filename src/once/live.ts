@@ -34,6 +34,8 @@ export interface LiveFunction<S extends Subscriber = Subscriber> {
   refuseSubscriber(): Error | undefined;
   /** Adds a caller. Calls `onEnd` once, when the caller has read everything or has cancelled. */
   subscribe(signal: AbortSource | undefined, onEnd: () => void): S;
+  /** Called when the run is over. Nobody counts subscribers any longer: they must not keep the run in memory. */
+  release(): void;
 }
 
 /** How a caller starts a live function, if no run of the key is in progress. */

@@ -262,7 +262,7 @@ export class OnceRunner implements SharedRunHost {
     caller: Awaited | undefined,
   ): Promise<WaiterAnswer> {
     if (caller === undefined) return run.join(options, calledAt, role);
-    return waitFor(caller, run, () => run.join(options, calledAt, role));
+    return waitFor(caller, run.awaited, () => run.join(options, calledAt, role));
   }
 
   async evict(key: string): Promise<boolean> {

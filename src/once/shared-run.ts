@@ -7,7 +7,7 @@ import type { RunContext } from './call-function.js';
 import type { CallerLimits } from './caller-limits.js';
 import { Changes } from './changes.js';
 import { type RunOutcome, type RunPlan, runUnderClaim } from './claim-and-run.js';
-import { inRun } from './deadlock.js';
+import { type Awaited, inRun } from './deadlock.js';
 import { inProgress, type OnceError } from './errors.js';
 import type { Layer } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
@@ -35,12 +35,17 @@ export interface SharedRunHost {
   finishLater(work: Promise<unknown>): void;
 }
 
+/** Asking the store, waiting for another process's run, running the function, or writing its outcome. */
+type RunPhase = 'claiming' | 'waiting' | 'running' | 'writing';
+
 /** One run of a key, and the callers that wait for it. */
 export class SharedRun implements RunTools {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly abort = new LazyAbort();
   readonly key: string;
+  /** Stands for the run in async contexts, which may outlive it and must not keep its outcome in memory. */
+  readonly awaited: Awaited & { phase: RunPhase };
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
   readonly ttlMs: number;
@@ -61,8 +66,6 @@ export class SharedRun implements RunTools {
   isEvicted = false;
   /** Whether every caller had aborted before the function was called. */
   wasAbandoned = false;
-  /** Asking the store, waiting for another process's run, running the function, or writing its outcome. */
-  phase: 'claiming' | 'waiting' | 'running' | 'writing' = 'claiming';
   /** The record of the run that it waits for. */
   currentRecord: StoreRecord | undefined;
   readonly #host: SharedRunHost;
@@ -87,6 +90,7 @@ export class SharedRun implements RunTools {
     this.settings = host.settings;
     this.store = host.store;
     this.key = plan.key;
+    this.awaited = { key: plan.key, phase: 'claiming' };
     this.fingerprint = plan.fingerprint;
     this.traceparent = traceparent;
     this.ttlMs = plan.ttlMs;
@@ -102,7 +106,7 @@ export class SharedRun implements RunTools {
     const { live } = this;
     const { fn } = plan;
     if (live === undefined) {
-      const run = (context: RunContext) => inRun(this, fn, context);
+      const run = (context: RunContext) => inRun(this.awaited, fn, context);
       this.settled = runUnderClaim({ ...plan, fn: run }, this);
       return;
     }
@@ -112,7 +116,9 @@ export class SharedRun implements RunTools {
     };
     const finishLater = (work: Promise<unknown>) => this.finishLater(work);
     const call = (context: RunContext) => live.run(context, onArriving, finishLater);
-    const run = live.mayCallOnce ? (context: RunContext) => inRun(this, call, context) : call;
+    const run = live.mayCallOnce
+      ? (context: RunContext) => inRun(this.awaited, call, context)
+      : call;
     this.settled = runUnderClaim({ ...plan, fn: run }, this);
     if (this.#heartbeat === undefined) return;
     this.#answered = new Promise((resolve, reject) => {
@@ -121,6 +127,10 @@ export class SharedRun implements RunTools {
     });
     // Each waiter receives the error; there may be no waiter left.
     this.#answered.catch(() => {});
+  }
+
+  get phase(): RunPhase {
+    return this.awaited.phase;
   }
 
   get renewals(): Alarms {
@@ -166,7 +176,7 @@ export class SharedRun implements RunTools {
   }
 
   setPhase(phase: 'waiting' | 'running' | 'writing', currentRecord?: StoreRecord): void {
-    this.phase = phase;
+    this.awaited.phase = phase;
     this.currentRecord = currentRecord;
     if (this.#waiters !== undefined) for (const waiter of this.#waiters) waiter.look();
     if (this.#phaseListeners !== undefined) for (const look of this.#phaseListeners) look();
@@ -181,6 +191,7 @@ export class SharedRun implements RunTools {
   end(outcome: RunOutcome | undefined): void {
     this.#changes?.stop();
     this.#heartbeat?.stop();
+    this.live?.release();
     this.#onEnded();
     this.#host.onEnded(this, outcome);
   }

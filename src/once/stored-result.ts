@@ -1,7 +1,7 @@
 import { decoder, encoder } from '../engine/utf8.js';
-import { optional } from '../options/own.js';
+import { optional, own } from '../options/own.js';
 import type { StoreRecord } from '../store/store.js';
-import type { Codec } from './codec.js';
+import type { Codec, OwnCodec } from './codec.js';
 import { jsonCodec, richCodec } from './codec.js';
 import { type OnceError, unreadable } from './errors.js';
 import type { OnceSettings } from './options.js';
@@ -134,10 +134,10 @@ export function decodeResult(key: string, result: StoredResult, codec: Codec): u
 /** Decodes the value of a result. Throws what the codec throws. */
 export function decodeValue({ codec: name, payload }: StoredResult, codec: Codec): unknown {
   const writer = writerOf(name, codec) as Codec;
+  const isOwn =
+    writer === jsonCodec || writer === richCodec || own(writer as OwnCodec, 'isOwn') === true;
   // A copy for a codec of the caller, which may return views of its bytes or write into them.
-  return writer.decode(
-    writer === jsonCodec || writer === richCodec ? payload : new Uint8Array(payload),
-  );
+  return writer.decode(isOwn ? payload : new Uint8Array(payload));
 }
 
 function decodeError({ payload }: StoredResult): Error {

@@ -16,6 +16,7 @@ import { writeRaw } from './refusals.js';
 import { readBody, refuseTooLong } from './request-body.js';
 import { messageOf, traceIdOf } from './request-log.js';
 import { isForOtherHost, type RequestTarget, targetOf } from './request-target.js';
+import { SpillFiles } from './spill-files.js';
 import { type ProxiedInit, Upstream } from './upstream.js';
 
 /** Codes of errors after which the upstream may have done the work. */
@@ -34,7 +35,7 @@ function isUnknown(error: unknown): boolean {
 /** Answers requests: from the upstream, from a request in progress, from the store, or with a problem. */
 export class Handler {
   readonly #options: ProxyOptions;
-  readonly #metrics = new Metrics();
+  readonly #metrics: Metrics = new Metrics(() => this.#fetch.stats());
   readonly #upstream: Upstream;
   readonly #fetch: ReturnType<typeof idempotentFetch>;
   readonly #methods: ReadonlySet<string>;
@@ -66,9 +67,24 @@ export class Handler {
       // The program has a copy of the library of its own, whose identity is not one of this copy.
       ...(once.identity && { identity: { ...once.identity } }),
       idleMs,
+      maxHeldBytes: options.maxHeldBytes,
+      ...(options.maxSpilledBytes > 0 && { spill: this.#spillFiles(options.maxSpilledBytes) }),
       fetch: (_, init) => this.#upstream.fetch(init as ProxiedInit),
       onEvent: (event) => this.#onEvent(event),
       unknownErrors: isUnknown,
+    });
+  }
+
+  /** Where responses go that memory has no room for. Logs once that they cannot. */
+  #spillFiles(maxBytes: number): SpillFiles {
+    let wasTold = false;
+    return new SpillFiles({
+      maxBytes,
+      onError: (error) => {
+        const { log } = this.#options;
+        if (!wasTold) log.warn({ error: messageOf(error) }, 'responses stay in memory');
+        wasTold = true;
+      },
     });
   }
 

@@ -14,6 +14,31 @@ export type RequestOutcome =
 const MAX_MODELS = 200;
 const MAX_MODEL_CHARACTERS = 200;
 
+/** What is held of responses, as `stats` of fetch tells it. */
+export interface HeldStats {
+  readonly heldBytes: number;
+  readonly spilledBytes: number;
+  readonly overloaded: number;
+}
+
+const HELP = {
+  held: 'Bytes of responses in memory, for clients and for the store.',
+  spilled: 'Bytes of responses in files.',
+  refused: 'Requests that were refused because the responses in progress held too many bytes.',
+};
+
+/** A gauge that is read when the metrics are. */
+function gauge(name: string, help: string, read: () => number, registers: Registry[]): void {
+  new Gauge({
+    name,
+    help,
+    registers,
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
 /** The metrics at `/metrics`. They name no client, key or path. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -76,7 +101,22 @@ export class Metrics {
 
   readonly contentType = this.#registry.contentType;
 
-  constructor() {
+  /** @param held Returns what is held of responses now, and how many requests were refused for it. */
+  constructor(held: () => HeldStats) {
+    const registers = [this.#registry];
+    const { held: heldHelp, spilled, refused } = HELP;
+    gauge('samekey_proxy_held_bytes', heldHelp, () => held().heldBytes, registers);
+    gauge('samekey_proxy_spilled_bytes', spilled, () => held().spilledBytes, registers);
+    let refusedCount = 0;
+    new Counter({
+      name: 'samekey_proxy_overloaded_total',
+      help: refused,
+      registers,
+      collect() {
+        this.inc(held().overloaded - refusedCount);
+        refusedCount = held().overloaded;
+      },
+    });
     collectDefaultMetrics({ register: this.#registry });
     // An alert treats a missing counter differently from one that is 0.
     this.#saved.inc(0);

@@ -21,6 +21,7 @@ const PROBLEMS: Readonly<Record<string, readonly [name: ProblemName, status: num
 const RETRYABLE: ReadonlySet<string> = new Set([
   'SAMEKEY_CLOSED',
   'SAMEKEY_IN_PROGRESS',
+  'SAMEKEY_OVERLOADED',
   'SAMEKEY_STORE',
   'SAMEKEY_STORE_FULL',
   'SAMEKEY_TOO_LONG',

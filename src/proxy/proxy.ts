@@ -18,10 +18,16 @@ export { isLoopbackName, upstreamAddress } from './request-target.js';
 export interface ProxyOptions {
   readonly upstream: UpstreamAddress;
   /** How requests become keys, and what is kept; as in `idempotentFetch`. */
-  readonly once: Omit<FetchOptions, 'fetch' | 'idleMs' | 'onEvent' | 'applies'>;
+  readonly once: Omit<
+    FetchOptions,
+    'fetch' | 'idleMs' | 'onEvent' | 'applies' | 'maxHeldBytes' | 'spill'
+  >;
   /** Beginnings of paths that only pass, whatever their method. */
   readonly passedPaths: readonly string[];
   readonly maxBodyBytes: number;
+  /** The bound for responses in memory, and for those in files; 0 for no files. */
+  readonly maxHeldBytes: number;
+  readonly maxSpilledBytes: number;
   readonly idleMs: number;
   /** Whether only this machine can reach it. */
   readonly isLoopback: boolean;

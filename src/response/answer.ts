@@ -14,6 +14,8 @@ export interface Judgement {
 export interface BodyJudge {
   /** The failure that the body has told so far. */
   readonly failure?: Judgement | undefined;
+  /** How many bytes it holds: all of a body that is one document. */
+  readonly heldBytes?: number;
   see(chunk: Uint8Array): void;
   /** Judges the body at its end. */
   end(): Judgement;

@@ -10,9 +10,11 @@ import { type BodyJudge, COMPLETE, type Judgement } from './answer.js';
 import { type Arrived, readArrived, readReceived, wholeBody } from './arrived.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
+import type { HeldBytes } from './held-bytes.js';
 import { IdleLimit } from './idle-limit.js';
 import { toValue } from './json-reader.js';
 import { LateJudge } from './late-judge.js';
+import { LengthCheck } from './length-check.js';
 import { Recording } from './recording.js';
 import {
   headerIn,
@@ -21,9 +23,18 @@ import {
   type ResponseData,
   type ResponseHead,
 } from './response-data.js';
-import { type StoredResponse, sharedHead, withoutQuery } from './stored-response.js';
+import { roomFor, type StoredResponse, sharedHead, withoutQuery } from './stored-response.js';
+
+const ignore = () => {};
+
+/** A judge that holds more than this holds a document, and not a message of a stream. */
+const MAX_MESSAGE_BYTES = 64 * 1024;
+/** A document that is judged takes its bytes, its text and its value. */
+const DOCUMENT_COPIES = 3;
 
 export interface ResponseRules {
+  /** The account of what the process holds, if that has a bound. */
+  readonly held: HeldBytes | undefined;
   readonly maxBytes: number;
   readonly maxUnreadBytes: number;
   readonly idleMs: number;
@@ -60,6 +71,8 @@ export class ResponseSubscriber implements Subscriber {
   readonly #onEnd: () => void;
   #body: ReadableStream<Uint8Array> | undefined;
   #hasEnded = false;
+  /** Counts this caller off at its run. */
+  leave: (() => void) | undefined;
 
   constructor(response: ArrivingResponse, signal: AbortSource | undefined, onEnd: () => void) {
     this.#response = response;
@@ -117,7 +130,11 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   /** The end of the response, once it is decided. */
   #end: 'complete' | 'failed' | undefined;
   /** Aborts a failed response that will not be stored, when it has no subscriber left. */
-  #drop = () => {};
+  #drop = ignore;
+  /** Gives back the memory to store the response from. */
+  #unreserve = ignore;
+  /** Whether its run is over. */
+  #isReleased = false;
 
   constructor(plan: SendPlan, rules: ResponseRules) {
     this.#plan = plan;
@@ -150,11 +167,19 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     const subscriber = new ResponseSubscriber(this, signal, () => {
       this.#subscribers.delete(subscriber);
       if (this.#end !== undefined && this.#subscribers.size === 0) this.#drop();
-      onEnd();
+      subscriber.leave?.();
     });
+    subscriber.leave = onEnd;
     this.#subscribers.add(subscriber);
     if (this.#recording !== undefined) subscriber.attach(this.#recording);
     return subscriber;
+  }
+
+  /** The outcome in the run is the whole response, which a slow reader would hold a second and a third time. */
+  release(): void {
+    for (const subscriber of this.#subscribers) subscriber.leave = undefined;
+    this.#isReleased = true;
+    this.#unreserve();
   }
 
   /**
@@ -167,7 +192,13 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     finishLater: (work: Promise<unknown>) => void,
   ): Promise<StoredResponse> {
     return new Promise((resolve, reject) => {
-      const { idleMs, idleLimits, maxBytes } = this.#rules;
+      const { idleMs, idleLimits, maxBytes, held } = this.#rules;
+      const refusal = held?.refusal(key);
+      if (refusal !== undefined) {
+        this.#end = 'failed';
+        reject(refusal);
+        return;
+      }
       const upstream = new LazyAbort();
       const stopListening = whenAborted(abort, () => upstream.abort(abort.reason));
       const idle = new IdleLimit(idleLimits, () => {
@@ -254,7 +285,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       return this.#stream(arriving, arrived, transfer);
     }
     for (const chunk of chunks) arriving.judge?.see(chunk);
-    const judgement = this.#judgeEnd(arriving);
+    const judgement = this.#judgeEnd(arriving, arriving.judge);
     // Its reader receives what has arrived, and then the error.
     if (this.#breaks(arriving, judgement)) {
       return this.#record(arriving, arrived, transfer, () => {}, judgement).finally(transfer.stop);
@@ -264,7 +295,8 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     this.whole = response.body === null ? null : body;
     this.#end = 'complete';
     transfer.onArriving();
-    return this.#storable(arriving, judgement, body);
+    const stored = { ...storedHead(arriving.head), body };
+    return this.#storable(arriving, judgement, stored);
   }
 
   /** A failed response ends the run. The rest of it still reaches those who read it. */
@@ -292,7 +324,9 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   ): Promise<StoredResponse> {
     const key = this.#plan.key;
     const { maxBytes, isCoded } = this.#rules;
-    const { response, head, judge, isStoredEarly } = arriving;
+    const { response, head, isStoredEarly } = arriving;
+    let { judge } = arriving;
+    let stored: StoredResponse | undefined;
     this.head = head;
     const recording = new Recording(this.#rules);
     this.#recording = recording;
@@ -304,7 +338,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     let hasFailed = response.status >= 400;
     let isTold = false;
     let judgement = known;
-    const lateJudge =
+    let lateJudge =
       judge && known === undefined
         ? new LateJudge(
             judge,
@@ -320,7 +354,10 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         : undefined;
     this.#lateJudge = lateJudge;
     // Some bodies do not end when their request aborts.
-    const stopListening = whenAborted(upstream, () => arrived.cancel());
+    const stopListening = whenAborted(upstream, () => {
+      arrived.cancel();
+      recording.wakeSource();
+    });
     try {
       // It may have aborted since the head arrived.
       upstream.throwIfAborted();
@@ -338,6 +375,17 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         await undefined;
         idle.touch();
         lateJudge?.catchUpSoon();
+        if (recording.isTooMuch) {
+          idle.pause();
+          await recording.affordable(() => upstream.aborted);
+          idle.resume();
+        }
+        // The document would stay in memory, and is judged from the file later.
+        if (recording.isSpilled && judge !== undefined && holdsDocument(judge)) {
+          judge = undefined;
+          lateJudge = undefined;
+          this.#lateJudge = undefined;
+        }
         if (recording.isWhole) continue;
         await recording.room();
         if (recording.readerCount > 0) continue;
@@ -349,27 +397,72 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
       // A reader of a failure to its end finds the event of it.
       if (isTold) await new Promise<void>(afterEvents);
       upstream.throwIfAborted();
-      judgement ??= this.#judgeEnd(arriving);
+      if (judge === undefined && arriving.judge !== undefined && isStoredEarly !== false) {
+        if (recording.isWhole) {
+          judge = this.#rules.judge?.(response, maxBytes);
+          stored = await this.#copyOf(head, recording, DOCUMENT_COPIES);
+          judge?.see(stored.body);
+        } else {
+          const length = new LengthCheck(response, isCoded);
+          length.see({ length: recording.byteCount });
+          judgement = length.end();
+        }
+      }
+      judgement ??= this.#judgeEnd(arriving, judge);
       if (this.#breaks(arriving, judgement)) throw new BrokenResponseError(key, judgement.why);
     } catch (error) {
       // A failure that was told before the connection broke is the outcome.
       lateJudge?.catchUp();
       this.#end = 'failed';
       recording.fail(error);
+      recording.unpin();
       arrived.cancel(error);
+      if (this.#isReleased) this.#unreserve();
       throw error;
     } finally {
       stopListening();
-      this.#drop = () => {};
+      // Both hold the whole response as long as a slow reader has not read it.
+      this.#drop = ignore;
+      this.#lateJudge = undefined;
     }
     this.#end = 'complete';
     recording.end();
-    const body = recording.isWhole ? joinChunks(recording.chunks, recording.byteCount) : undefined;
-    return this.#storable(arriving, judgement, body);
+    try {
+      if (!recording.isWhole) return this.#storable(arriving, judgement, undefined);
+      // A part of it may move to a file while this waits for memory.
+      if (this.#rules.held !== undefined) stored ??= await this.#copyOf(head, recording);
+      stored ??= copyInMemory(head, recording);
+      return this.#storable(arriving, judgement, stored);
+    } finally {
+      recording.unpin();
+      if (this.#isReleased) this.#unreserve();
+    }
+  }
+
+  /**
+   * Copies the response, from memory and its file, to where it is stored from.
+   *
+   * @throws {BrokenResponseError} if the file cannot be read.
+   */
+  async #copyOf(head: ResponseHead, recording: Recording, copies = 1): Promise<StoredResponse> {
+    await this.#reserve(copies * recording.byteCount);
+    const stored = roomFor(storedHead(head), recording.byteCount);
+    try {
+      await recording.copyTo(stored.body);
+    } catch {
+      const why = 'the part of it that was moved to a file cannot be read';
+      throw new BrokenResponseError(this.#plan.key, why);
+    }
+    return stored;
+  }
+
+  /** Waits until there is memory for the response, which is stored from there. */
+  async #reserve(byteCount: number): Promise<void> {
+    this.#unreserve = (await this.#rules.held?.reserve(byteCount)) ?? ignore;
   }
 
   /** A failure is passed on even if it is malformed. */
-  #judgeEnd({ judge, isStoredEarly }: Arriving): Judgement {
+  #judgeEnd({ isStoredEarly }: Arriving, judge: BodyJudge | undefined): Judgement {
     return isStoredEarly === false ? COMPLETE : (judge?.end() ?? COMPLETE);
   }
 
@@ -381,27 +474,27 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   }
 
   /**
-   * Returns the response to store. `body` is missing if the response was longer than `maxBytes`.
+   * Returns the response to store. It is missing if the response was longer than `maxBytes`.
    *
    * @throws {HttpError} for a response that is not stored.
    */
   #storable(
-    { response, head, isStoredEarly }: Arriving,
+    { response, isStoredEarly }: Arriving,
     { verdict, why }: Judgement,
-    body: Uint8Array | undefined,
+    stored: StoredResponse | undefined,
   ): StoredResponse {
     const key = this.#plan.key;
     if (verdict === 'broken') throw new BrokenResponseError(key, why);
-    if (body === undefined) throw tooLong(key, response, this.#rules.maxBytes);
+    if (stored === undefined) throw tooLong(key, response, this.#rules.maxBytes);
     const hasError = verdict === 'failed' && response.status < 400;
-    const info = new Info(response, toVerdict(response, verdict), body);
+    const info = new Info(response, toVerdict(response, verdict), stored.body);
     // Must be strictly `true`: a promise from an async predicate does not count.
     if (hasError || !(isStoredEarly ?? this.#rules.isStored(info) === true)) {
       throw why === ''
         ? notStored(key, response)
         : new ResponseNotKeptError(key, response.status, why);
     }
-    return { ...head, url: withoutQuery(head.url), body };
+    return stored;
   }
 }
 
@@ -421,6 +514,20 @@ interface Arriving {
   readonly head: ResponseHead;
   readonly isStoredEarly: boolean | undefined;
   readonly judge: BodyJudge | undefined;
+}
+
+const holdsDocument = (judge: BodyJudge) => (optional(judge, 'heldBytes') ?? 0) > MAX_MESSAGE_BYTES;
+
+const storedHead = (head: ResponseHead): ResponseHead => ({ ...head, url: withoutQuery(head.url) });
+
+function copyInMemory(head: ResponseHead, { chunks, byteCount }: Recording): StoredResponse {
+  const stored = roomFor(storedHead(head), byteCount);
+  let at = 0;
+  for (const chunk of chunks) {
+    stored.body.set(chunk, at);
+    at += chunk.length;
+  }
+  return stored;
 }
 
 async function cancelBody(body: ResponseBody): Promise<void> {

@@ -22,6 +22,8 @@ export const NO_MESSAGE: Judgement = {
 
 /** Reads the messages in a body, and judges it at its end. */
 export interface MessageReader {
+  /** How many bytes of a value that has not ended it holds. */
+  readonly heldBytes?: number;
   see(chunk: Uint8Array): void;
   judge(): Judgement;
 }

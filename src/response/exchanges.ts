@@ -9,7 +9,9 @@ import {
   type ResponseRules,
   type ResponseSubscriber,
 } from './arriving-response.js';
+import { HeldBytes } from './held-bytes.js';
 import type { ExchangeSettings } from './options.js';
+import { Recording } from './recording.js';
 import type { HeaderLine, ResponseBody, ResponseData, ResponseHead } from './response-data.js';
 import { responseCodec, type StoredResponse, withoutQuery } from './stored-response.js';
 
@@ -37,6 +39,16 @@ export interface ExchangePlan {
   send(abort: LazyAbort): Promise<ResponseData>;
 }
 
+/** Counts since the start, and what is held now. */
+export interface ExchangeStats extends OnceStats {
+  /** How many bytes of responses are held in memory; counted with `maxHeldBytes` only. */
+  readonly heldBytes: number;
+  /** How many bytes of responses `spill` has. */
+  readonly spilledBytes: number;
+  /** Requests that were refused because too many bytes were held. */
+  readonly overloaded: number;
+}
+
 export interface Exchanged {
   readonly response: ResponseData;
   readonly outcome: Detailed<unknown>['outcome'];
@@ -60,14 +72,22 @@ export class Exchanges {
     settings: ExchangeSettings & { readonly limits?: CallerLimitSettings },
     rules: Partial<Pick<ResponseRules, 'isCoded' | 'judge'>> = {},
   ) {
-    const { codec: encryption, limits = {}, ttlMs } = settings;
+    const { codec: encryption, limits = {}, ttlMs, unknownErrors, maxHeldBytes, spill } = settings;
     const hasLimit = Object.values(limits).some((limit) => limit !== undefined);
-    const fixed = { codec: responseCodec, encryption, storeErrors: () => false };
+    const fixed = {
+      codec: responseCodec,
+      encryption,
+      storeErrors: () => false,
+      // Nothing was sent.
+      unknownErrors: (error: unknown) =>
+        codeOf(error) !== 'SAMEKEY_OVERLOADED' && unknownErrors(error),
+    };
     this.once = new OnceRunner(
       { ...settings, ...fixed },
       hasLimit ? new CallerLimits(limits, ttlMs) : undefined,
     );
     this.#rules = {
+      held: maxHeldBytes === undefined ? undefined : new HeldBytes(maxHeldBytes, spill),
       maxBytes: settings.maxResultBytes,
       maxUnreadBytes: settings.maxUnreadBytes,
       idleMs: settings.idleMs,
@@ -112,7 +132,7 @@ export class Exchanges {
         (answer) => {
           let exchanged: Exchanged;
           try {
-            exchanged = exchangedOf(plan, answer);
+            exchanged = exchangedOf(plan, answer, this.#rules);
           } catch (error) {
             // Another program has stored a value that is no response.
             return fail(error);
@@ -121,7 +141,7 @@ export class Exchanges {
         },
         (error) => {
           const answer = unstoredAnswer(error);
-          return answer === undefined ? fail(error) : give(exchangedOf(plan, answer));
+          return answer === undefined ? fail(error) : give(exchangedOf(plan, answer, this.#rules));
         },
       );
   }
@@ -135,10 +155,18 @@ export class Exchanges {
     return this.once.close();
   }
 
-  stats(): OnceStats {
-    return this.once.stats();
+  stats(): ExchangeStats {
+    const { held } = this.#rules;
+    return {
+      ...this.once.stats(),
+      heldBytes: held?.byteCount ?? 0,
+      spilledBytes: held?.spilledBytes ?? 0,
+      overloaded: held?.refusedCount ?? 0,
+    };
   }
 }
+
+const codeOf = (error: unknown) => (error as { code?: unknown } | null | undefined)?.code;
 
 /** Returns a response with headers that tell its outcome. If two layers are nested, the outer one tells. */
 function marked(
@@ -159,6 +187,7 @@ function marked(
 function exchangedOf(
   plan: ExchangePlan,
   answer: LiveAnswer<StoredResponse, ResponseSubscriber>,
+  rules: ResponseRules,
 ): Exchanged {
   const { key } = plan;
   const { outcome } = answer;
@@ -170,7 +199,29 @@ function exchangedOf(
   const url = optional(plan, 'url');
   const isSame = url !== undefined && withoutQuery(url) === stored.url;
   const head = isSame ? { ...stored, url } : stored;
-  return { outcome, settled: SETTLED, response: marked(head, body, outcome, key) };
+  const own = bodyFor(body, optional(plan, 'signal'), rules);
+  return { outcome, settled: SETTLED, response: marked(head, own, outcome, key) };
+}
+
+/** A longer body is handed out in pieces if there is a bound, and counts as held until it is read. */
+const MAX_WHOLE_BYTES = 256 * 1024;
+const PIECE_BYTES = 64 * 1024;
+
+/** Returns a stored body, which the cache and the store share, for one caller. */
+function bodyFor(
+  body: Uint8Array,
+  signal: AbortSource | undefined,
+  rules: ResponseRules,
+): ResponseBody {
+  if (rules.held === undefined || body.length <= MAX_WHOLE_BYTES) return new Uint8Array(body);
+  const recording = new Recording({ ...rules, maxBytes: Number.POSITIVE_INFINITY });
+  for (let at = 0; at < body.length; at += PIECE_BYTES) {
+    recording.write(body.subarray(at, at + PIECE_BYTES));
+  }
+  recording.end();
+  const stream = recording.read(signal);
+  recording.unpin();
+  return stream;
 }
 
 type Answered = LiveAnswer<StoredResponse, ResponseSubscriber>;

@@ -59,6 +59,11 @@ export class JsonReader {
     return this.#depth > 0 || this.#isInString;
   }
 
+  /** How many bytes of the current value it holds. */
+  get heldBytes(): number {
+    return this.#pieceBytes;
+  }
+
   see(chunk: Uint8Array): void {
     if (this.isTooLong || this.isMalformed) return;
     if (this.#isScanning) this.#scan(chunk);

@@ -3,6 +3,7 @@
  * the body passes; the files of `providers/` say what the messages of each API mean.
  */
 import { decoder } from '../engine/utf8.js';
+import { own } from '../options/own.js';
 import { EVENT_STREAM_TYPE, wrappedEvent } from '../providers/bedrock.js';
 import { hasError, membersOf } from '../providers/failure.js';
 import { mediaType } from '../request/counted-headers.js';
@@ -49,6 +50,10 @@ export class ResponseJudge implements BodyJudge {
 
   get failure(): Judgement | undefined {
     return this.#answer.failure;
+  }
+
+  get heldBytes(): number {
+    return (this.#reader && own(this.#reader, 'heldBytes')) ?? 0;
   }
 
   see(chunk: Uint8Array): void {
@@ -136,6 +141,9 @@ function json(answer: Answer, maxBytes: number, isLines: boolean): MessageReader
     maxBytes,
   );
   return {
+    get heldBytes() {
+      return reader.heldBytes;
+    },
     see: (chunk) => reader.see(chunk),
     judge() {
       reader.end();

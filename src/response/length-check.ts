@@ -28,8 +28,8 @@ export class LengthCheck {
     this.#expectedBytes = declaredBytes(response, isCoded);
   }
 
-  see(chunk: Uint8Array): void {
-    this.#byteCount += chunk.length;
+  see({ length }: { readonly length: number }): void {
+    this.#byteCount += length;
   }
 
   end(): Judgement | undefined {

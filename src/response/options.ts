@@ -5,6 +5,7 @@ import {
   byteCount,
   duration,
   func,
+  instance,
   joined,
   LONGEST_MS,
   type OptionSpec,
@@ -16,6 +17,7 @@ import {
   without,
 } from '../options/spec.js';
 import type { ResponseInfo } from './arriving-response.js';
+import type { Spill } from './held-bytes.js';
 
 /** Results with a codec of their own can only be encrypted. */
 export const encryptionOnly = /* @__PURE__ */ value<EncryptedCodec>(
@@ -41,6 +43,16 @@ const responseOptions = /* @__PURE__ */ specs(() => ({
   idleMs: duration({ default: 5 * 60 * 1000, min: 1 }),
   /** How far one reader may fall behind another in a response that is too long to store. */
   maxUnreadBytes: byteCount({ default: 1024 * 1024, max: LONGEST_MS }),
+  /**
+   * How many bytes of responses this process holds in memory for their readers and for the store. Above it a new key is refused with `SAMEKEY_OVERLOADED` before it is sent.
+   * @defaultValue no limit
+   */
+  maxHeldBytes: byteCount({ min: 1 }),
+  /**
+   * Where responses go that are above three quarters of `maxHeldBytes`. Without it they wait for their readers.
+   * @defaultValue none
+   */
+  spill: instance<Spill>('an object with open()', 'open'),
 }));
 
 export const limitOptions = /* @__PURE__ */ specs(() => ({

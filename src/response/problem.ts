@@ -36,6 +36,7 @@ const TITLES = {
     'body-not-comparable': 'The request cannot be compared with others',
     'limit-reached': 'Too many requests for one account or key',
     unavailable: 'The request cannot be processed at the moment',
+    overloaded: 'Too many responses are in progress',
     'no-answer': 'The request was not answered in time',
   },
   /** Problems that only the proxy reports. */
@@ -58,6 +59,7 @@ export const PROBLEM_BY_CODE = {
   // Another attempt reads the same bytes, until an operator adds the key that is missing.
   SAMEKEY_UNREADABLE: ['response-unreadable', 500],
   SAMEKEY_LIMIT: ['limit-reached', 429],
+  SAMEKEY_OVERLOADED: ['overloaded', 503],
   SAMEKEY_CLOSED: ['unavailable', 503],
   SAMEKEY_LEASE_LOST: ['unavailable', 503],
   SAMEKEY_STORE: ['unavailable', 503],

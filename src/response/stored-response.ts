@@ -1,5 +1,5 @@
 import { decoder, encoder } from '../engine/utf8.js';
-import type { Codec } from '../once/index.js';
+import type { OwnCodec } from '../once/codec.js';
 import { headerIn, type ResponseHead } from './response-data.js';
 
 /** A response as it is stored. */
@@ -49,17 +49,33 @@ export function sharedHead(
   return { status, statusText, url, headers: kept };
 }
 
+/** The bytes of responses whose body is a part of them. */
+const encoded = /* @__PURE__ */ new WeakMap<StoredResponse, Uint8Array>();
+
+/** Returns the response with room for its body, which is copied once: to where it is stored from. */
+export function roomFor(head: ResponseHead, byteCount: number): StoredResponse {
+  const text = encoder.encode(JSON.stringify(head));
+  const bodyAt = 4 + text.length;
+  const payload = new Uint8Array(bodyAt + byteCount);
+  new DataView(payload.buffer).setUint32(0, text.length);
+  payload.set(text, 4);
+  const stored = { ...head, body: payload.subarray(bodyAt) };
+  encoded.set(stored, payload);
+  return stored;
+}
+
 /** The length of the head, the head as JSON, and the bytes of the body. */
-export const responseCodec: Codec = {
+export const responseCodec: OwnCodec = {
   name: 'http-response',
+  isOwn: true,
   encode(value) {
-    const { body, ...head } = value as StoredResponse;
-    const text = encoder.encode(JSON.stringify(head));
-    const payload = new Uint8Array(4 + text.length + body.length);
-    new DataView(payload.buffer).setUint32(0, text.length);
-    payload.set(text, 4);
-    payload.set(body, 4 + text.length);
-    return payload;
+    const stored = value as StoredResponse;
+    const known = encoded.get(stored);
+    if (known !== undefined) return known;
+    const { body, ...head } = stored;
+    const copy = roomFor(head, body.length);
+    copy.body.set(body);
+    return encoded.get(copy) as Uint8Array;
   },
   decode(payload): StoredResponse {
     const bodyAt =

@@ -3,8 +3,7 @@
  * API Gateway (REST and HTTP APIs), a function URL or an Application Load Balancer.
  */
 import { fail, nameOf } from '../errors/errors.js';
-import type { OnceStats } from '../once/index.js';
-import { OUTCOME_HEADER } from '../response/exchanges.js';
+import { type ExchangeStats, OUTCOME_HEADER } from '../response/exchanges.js';
 import { headerIn, type ResponseData } from '../response/response-data.js';
 import { clearTimer, setTimer, type Timer } from '../runtime/runtime.js';
 import { bodyOf, EventHeaders, type LambdaEventLike, targetOf } from './lambda/event.js';
@@ -151,12 +150,12 @@ class TimedRules<Event> {
   }
 }
 
-function sumOf([first, ...others]: readonly OnceStats[]): OnceStats {
-  const sum = { ...(first as OnceStats) } as Record<string, number>;
+function sumOf([first, ...others]: readonly ExchangeStats[]): ExchangeStats {
+  const sum = { ...(first as ExchangeStats) } as Record<string, number>;
   for (const stats of others) {
     for (const [name, count] of Object.entries(stats)) sum[name] = (sum[name] ?? 0) + count;
   }
-  return sum as unknown as OnceStats;
+  return sum as unknown as ExchangeStats;
 }
 
 class LambdaProcessing implements Processing<unknown, Promise<LambdaResponse>> {

@@ -1,4 +1,3 @@
-import type { OnceStats } from '../once/index.js';
 import {
   byteCount,
   duration,
@@ -14,6 +13,7 @@ import {
 } from '../options/spec.js';
 import { identityOptions, keyFormat, keyHeaderOptions, methods } from '../request/options.js';
 import type { ResponseInfo } from '../response/arriving-response.js';
+import type { ExchangeStats } from '../response/exchanges.js';
 import { callerLimits, exchangeOptions } from '../response/options.js';
 import type { ServerProblem } from './problem.js';
 import type { ErrorAnswer } from './refusals.js';
@@ -102,7 +102,7 @@ export interface ServerControls {
   /** Deletes the stored response of a key, which the `samekey-key` header of each response shows. */
   evict(key: string): Promise<boolean>;
   /** Returns the counters since the middleware was created. */
-  stats(): OnceStats;
+  stats(): ExchangeStats;
   /** Refuses new requests, waits for those in progress and closes the store. */
   close(): Promise<void>;
 }

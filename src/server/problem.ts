@@ -58,6 +58,10 @@ const DETAILS: Readonly<Record<Exclude<keyof typeof PROBLEM_BY_CODE, 'SAMEKEY_LI
     NOT_RETRIED,
     'Cannot answer: the request was processed before, and its stored response cannot be read, wanted an operator to look at it',
   ],
+  SAMEKEY_OVERLOADED: [
+    RETRIED,
+    'Cannot process the request: too many responses are held for clients that do not read them, wanted another attempt later',
+  ],
   SAMEKEY_STORE: UNAVAILABLE,
   SAMEKEY_CLOSED: UNAVAILABLE,
   SAMEKEY_LEASE_LOST: [

@@ -55,6 +55,8 @@ describe('through the proxy', () => {
       upstream: upstreamAddress(server.origin),
       once: { store: memoryStore(), providerState: 'store' },
       passedPaths: [],
+      maxHeldBytes: 2 ** 28,
+      maxSpilledBytes: 0,
       maxBodyBytes: 1e6,
       idleMs: 60_000,
       isLoopback: true,
