@@ -6,20 +6,13 @@
  * hides by shifting them (14.7 KB).
  */
 import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
 import { buildPlayground } from '../src/playground/build.mjs';
+import { recordBundled, writeBundled } from './bundled.mjs';
 import { shrink } from './shrink.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -127,18 +120,6 @@ await build({
   plugins: [external('../index.js')],
 });
 
-/** Copies the licences of the packages in a bundle. */
-function copyLicences({ inputs }, folder) {
-  const packages = Object.keys(inputs).map(
-    (path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1],
-  );
-  for (const name of new Set(packages.filter(Boolean))) {
-    const licence = readdirSync(`node_modules/${name}`).find((file) => /^licen[cs]e/i.test(file));
-    if (!licence) throw new Error(`Cannot copy the licence of ${name}: its package has none`);
-    copyFileSync(`node_modules/${name}/${licence}`, `${folder}/${name.replace('/', '-')}.LICENSE`);
-  }
-}
-
 const { exports, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 /** The source files of the entry points, derived from `exports` in package.json. */
 const ENTRIES = Object.values(exports)
@@ -162,7 +143,7 @@ const { metafile: once } = await buildSmall({
   plugins: [external('samekey')],
   metafile: true,
 });
-copyLicences(once, 'dist/shared');
+recordBundled(once, 'dist/shared');
 
 // For Node, Deno and Bun. Built apart, so that the entries above share fewer files.
 await buildSmall({
@@ -186,7 +167,7 @@ const { metafile } = await build({
   banner: commonJs,
   metafile: true,
 });
-copyLicences(metafile, 'dist/cli');
+recordBundled(metafile, 'dist/cli');
 
 // The proxy includes its log and its metrics. It is a separate file, so that other commands start
 // faster.
@@ -198,6 +179,7 @@ const { metafile: proxy } = await build({
   plugins: [external('../index.js', '../fetch/fetch.js')],
   metafile: true,
 });
-copyLicences(proxy, 'dist/proxy');
+recordBundled(proxy, 'dist/proxy');
 
-await buildPlayground();
+recordBundled(await buildPlayground(), 'dist/playground');
+writeBundled();

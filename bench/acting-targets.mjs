@@ -14,6 +14,7 @@ import { target } from './targets.mjs';
 const PEER = '@node-idempotency/core';
 const POWERTOOLS = '@aws-lambda-powertools/idempotency';
 const BARE_FUNCTION = 'the bare function';
+const PLAIN = 'without encryption';
 
 /** @type {Record<string, readonly Goal[]>} */
 const GOALS = {
@@ -41,6 +42,10 @@ const GOALS = {
   'once-stores': [
     { id: 'Redis perSecond', relation: '≥', wanted: 1, over: POWERTOOLS },
     { id: 'Redis serverUs', relation: '≤', wanted: 1.3, over: POWERTOOLS },
+  ],
+  'once-encryption': [
+    { id: 'Redis first', relation: '≤', wanted: 1.15, over: PLAIN },
+    { id: 'memory stored', relation: '≤', wanted: 5, addedTo: PLAIN },
   ],
   fetch: [
     { id: 'call 100 KB', relation: '≤', wanted: 500, addedTo: 'fetch' },

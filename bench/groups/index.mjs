@@ -58,6 +58,7 @@ export const groupNames = /** @type {const} */ ([
   'bundle',
   'once',
   'once-stores',
+  'once-encryption',
   'once-scale',
   'fetch',
   'server',

@@ -129,7 +129,7 @@ function wholeNumber(max: number): (text: string) => number {
 }
 
 function toCost(text: string): number {
-  if (/^(?:\d+\.?\d*|\.\d+)$/.test(text) && Number(text) <= 1e15) return Number(text);
+  if (/^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) && Number(text) <= 1e15) return Number(text);
   throw new InvalidArgumentError('Wanted a number from 0, as in 0.01.');
 }
 

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
+import { addressWithoutPassword, textWithoutPasswords } from '../errors/passwords.js';
 import type { DynamoDbClient } from '../store/dynamodb.js';
 import { DEFAULT_TABLE } from '../store/postgres/statements.js';
 import { DEFAULT_PREFIX } from '../store/redis/record-text.js';
@@ -69,13 +70,9 @@ export async function openStore(
   if (address.startsWith('mysql://')) return openMysql(address, table, isLasting);
   if (/^upstash:https?:\/\//.test(address)) return openUpstash(address, prefix);
   if (address.startsWith('dynamodb:')) return openDynamoDb(address);
-  throw usageError(`Cannot open the store ${JSON.stringify(withoutPassword(address))}: ${WANTED}`);
-}
-
-/** Removes the password, since messages end up in logs. */
-function withoutPassword(address: string): string {
-  // Up to the last @, because a password may contain one that was not written as %40.
-  return address.replace(/:\/\/.*@/, '://');
+  throw usageError(
+    `Cannot open the store ${JSON.stringify(addressWithoutPassword(address))}: ${WANTED}`,
+  );
 }
 
 /** Loads a store's module, with its dependencies, only when it is needed. */
@@ -315,7 +312,7 @@ async function openUpstash(address: string, prefix: string | undefined): Promise
   const token = process.env[UPSTASH_TOKEN];
   if (!token) {
     throw usageError(
-      `Cannot open the store ${JSON.stringify(withoutPassword(address))}: the variable ${UPSTASH_TOKEN} is not set, wanted its token`,
+      `Cannot open the store ${JSON.stringify(addressWithoutPassword(address))}: the variable ${UPSTASH_TOKEN} is not set, wanted its token`,
     );
   }
   const { module } = await client<Upstash>('@upstash/redis');
@@ -371,7 +368,7 @@ async function connecting<T>(address: string, connect: () => Promise<T>): Promis
     const reason = (message || code || String(error)).replaceAll('\n', ' ');
     throw new CliError(
       EXIT.unreadable,
-      `${withoutPassword(address)}: cannot be opened (${reason})`,
+      `${addressWithoutPassword(address)}: cannot be opened (${textWithoutPasswords(reason)})`,
     );
   }
 }

@@ -1,5 +1,6 @@
 import { fetchOptions } from '../fetch/options.js';
 import { configOptions } from '../once/config-options.js';
+import { encryptedCodecOptions } from '../once/encrypted-codec.js';
 import {
   byteCount,
   choice,
@@ -12,7 +13,7 @@ import {
   wholeNumber,
 } from '../options/spec.js';
 import type { LogLevel } from '../proxy/proxy.js';
-import { exchangeOptions } from '../response/options.js';
+import { exchangeOptions, limitOptions } from '../response/options.js';
 
 /** The options of `samekey proxy`, by the names of its flags. */
 export const proxyFlags = /* @__PURE__ */ specs(() => ({
@@ -50,10 +51,31 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   providerState: fetchOptions.providerState,
   /** Pass through the requests whose path begins with this. */
   pass: textList('the beginning of a path'),
+  /** Encrypt the stored responses with the keys in this environment variable, such as id:base64,id:base64. The first key encrypts, and all of them decrypt. */
+  encryptEnv: text({}),
+  /** The same with the keys in this file, one id:base64 a line. */
+  encryptFile: text({}),
+  /** What to do with stored responses that are not encrypted: refuse them, read them, or read them and write responses like them. */
+  encryptPlain: encryptedCodecOptions.plain,
   /** A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it. */
   config: text({}),
   /** A JSON file with the prices of each model per million tokens. */
   prices: text({}),
+  /**
+   * The most calls of the API that an account may start within a minute. Duplicates and replays do not count.
+   * @defaultValue no limit
+   */
+  keysPerMinute: limitOptions.keysPerMinute,
+  /**
+   * The most bytes of responses that are stored for an account before its new requests are refused.
+   * @defaultValue no limit
+   */
+  storedBytesPerAccount: limitOptions.storedBytesPerAccount,
+  /**
+   * The most duplicates of one request that wait for its response, or read it as it arrives.
+   * @defaultValue no limit
+   */
+  waitingPerKey: limitOptions.waitingPerKey,
   /** The largest body of a request that gets a key, which is held in memory. */
   maxBody: byteCount({ default: 64 * 1024 ** 2, min: 1, max: 2 * 1024 ** 3 }),
   /** How many bytes of responses the proxy holds in memory for clients and for the store. Above it a new request is refused with 503. */
@@ -89,8 +111,14 @@ export const PROXY_FLAGS: Readonly<Record<keyof typeof proxyFlags, string>> = {
   keyFormat: '--key-format <NAME>',
   providerState: '--provider-state <NAME>',
   pass: '--pass <PATH>',
+  encryptEnv: '--encrypt-env <NAME>',
+  encryptFile: '--encrypt-file <FILE>',
+  encryptPlain: '--encrypt-plain <NAME>',
   config: '--config <FILE>',
   prices: '--prices <FILE>',
+  keysPerMinute: '--keys-per-minute <NUMBER>',
+  storedBytesPerAccount: '--stored-bytes-per-account <SIZE>',
+  waitingPerKey: '--waiting-per-key <NUMBER>',
   maxBody: '--max-body <SIZE>',
   maxHeld: '--max-held <SIZE>',
   maxSpill: '--max-spill <SIZE>',

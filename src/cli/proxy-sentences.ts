@@ -18,9 +18,20 @@ export const PROXY_SENTENCES = {
   providerState:
     'What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through.',
   pass: 'Pass through the requests whose path begins with this.',
+  encryptEnv:
+    'Encrypt the stored responses with the keys in this environment variable, such as id:base64,id:base64. The first key encrypts, and all of them decrypt.',
+  encryptFile: 'The same with the keys in this file, one id:base64 a line.',
+  encryptPlain:
+    'What to do with stored responses that are not encrypted: refuse them, read them, or read them and write responses like them.',
   config:
     'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it.',
   prices: 'A JSON file with the prices of each model per million tokens.',
+  keysPerMinute:
+    'The most calls of the API that an account may start within a minute. Duplicates and replays do not count.',
+  storedBytesPerAccount:
+    'The most bytes of responses that are stored for an account before its new requests are refused.',
+  waitingPerKey:
+    'The most duplicates of one request that wait for its response, or read it as it arrives.',
   maxBody: 'The largest body of a request that gets a key, which is held in memory.',
   maxHeld:
     'How many bytes of responses the proxy holds in memory for clients and for the store. Above it a new request is refused with 503.',

@@ -9,6 +9,7 @@ import {
   idempotency,
 } from '../once/config.js';
 import type { ProxyLog, ProxyServer } from '../proxy/proxy.js';
+import { encryptionOf } from './encryption-keys.js';
 import { EXIT, usageError } from './exit-codes.js';
 import { addFlag } from './flag.js';
 import { readSettings } from './input.js';
@@ -64,6 +65,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
   )) as typeof import('../proxy/proxy.js');
   const upstream = upstreamAddress(flags.upstream);
   const { config, identity, onceOptions } = await idempotencyOf(flags);
+  const codec = await encryptionOf(flags);
   const prices = flags.prices && (await readPriceList(flags.prices)).options;
   const opened = await openStore(flags, { isLasting: true });
   const log = createLog(flags.logLevel);
@@ -72,6 +74,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     upstream,
     once: {
       ...onceOptions(opened.store),
+      ...(codec && { codec }),
       ...prices,
       // The proxy has another copy of the library, which knows only its own identities.
       identity: { ...identity },
@@ -80,6 +83,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
       ...(flags.keyFormat !== 'any' && { keyFormat: flags.keyFormat }),
       providerState: flags.providerState,
       ignoredHeaders: flags.ignoreHeader ?? [],
+      limits: limitsOf(flags),
     },
     passedPaths: flags.pass ?? [],
     maxBodyBytes: flags.maxBody,
@@ -117,13 +121,22 @@ async function runProxy(flags: CommandFlags): Promise<void> {
   await untilEnded(ending, proxy, opened, log, flags.grace);
 }
 
+const limitsOf = ({ keysPerMinute, storedBytesPerAccount, waitingPerKey }: CommandFlags) => ({
+  ...(keysPerMinute !== undefined && { keysPerMinute }),
+  ...(storedBytesPerAccount !== undefined && { storedBytesPerAccount }),
+  ...(waitingPerKey !== undefined && { waitingPerKey }),
+});
+
 /** Flags take precedence over environment variables, and these over the file. */
 async function idempotencyOf({
   config: file,
   preset,
   exclude,
   scope,
+  encryptEnv = '',
 }: CommandFlags): Promise<Idempotency> {
+  // It may begin with SAMEKEY_, and is no setting.
+  const { [encryptEnv]: _, ...env } = process.env;
   const given: Partial<IdempotencyConfig> = {
     // `idempotency` checks it.
     ...(preset && { presets: preset as IdempotencyConfig['presets'] }),
@@ -133,7 +146,7 @@ async function idempotencyOf({
   try {
     return idempotency({
       ...(file === undefined ? {} : await configIn(file)),
-      ...configFromEnv(process.env),
+      ...configFromEnv(env),
       ...given,
     });
   } catch (error) {

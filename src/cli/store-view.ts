@@ -1,3 +1,4 @@
+import { keyIdOf, SEALED_CODEC } from '../once/sealed.js';
 import type { StoreEntry, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
 import { grouped, printable, type Style } from './terminal.js';
@@ -10,22 +11,27 @@ function stateOf(record: StoreRecord, nowMs: number): string {
 }
 
 /** The payload as text, if it is UTF-8. */
-function textOf({ payload }: StoreRecord): string | undefined {
+function textOf({ codec, payload }: StoreRecord): string | undefined {
   try {
-    return payload && decoder.decode(payload);
+    return codec === SEALED_CODEC ? undefined : payload && decoder.decode(payload);
   } catch {
     return undefined;
   }
 }
 
+/** The id of the key that encrypted the payload. */
+const keyIdIn = ({ codec, payload }: StoreRecord) =>
+  codec === SEALED_CODEC && payload !== undefined ? keyIdOf(payload) : undefined;
+
 /** A record as one line of JSON. */
 export function recordJson({ key, record }: StoreEntry, nowMs: number): string {
   const { payload, ...rest } = record;
   const text = textOf(record);
-  return JSON.stringify({
+  const json = JSON.stringify({
     key,
     ...rest,
     state: stateOf(record, nowMs),
+    keyId: keyIdIn(record),
     payloadBytes: payload?.length,
     payload: text,
     payloadBase64:
@@ -33,6 +39,8 @@ export function recordJson({ key, record }: StoreEntry, nowMs: number): string {
         ? Buffer.from(payload).toString('base64')
         : undefined,
   });
+  // JSON leaves some characters as they are that control a terminal. Their escapes mean the same.
+  return printable(json);
 }
 
 /** Records as a table. `nowMs` is the time of the store. */
@@ -79,6 +87,7 @@ export function recordView({ key, record }: StoreEntry, nowMs: number, style: St
     ['lease ends', record.state === 'running' ? at(record.leaseEndsAtMs) : undefined],
     ['expires', at(record.expiresAtMs)],
     ['codec', record.codec],
+    ['encrypted with', keyIdIn(record)],
     ['payload', payloadView(record)],
   ];
   return rows

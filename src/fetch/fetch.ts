@@ -187,6 +187,7 @@ class Sender {
       key,
       fingerprint: callersKey && derived.contentKey,
       url: request.url,
+      account: derived.account,
       fresh: /^(?:1|true)$/i.test(given.get(FRESH) ?? ''),
       signal,
       isStored: !isState,

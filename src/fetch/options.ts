@@ -9,7 +9,7 @@ import {
   providerState,
   requestKeyOptions,
 } from '../request/options.js';
-import { exchangeOptions } from '../response/options.js';
+import { callerLimits, exchangeOptions } from '../response/options.js';
 import { isUnknownFailure } from '../response/unknown-failure.js';
 
 /** The argument of `onEvent`: an event of `samekey/once`, or this one. */
@@ -48,6 +48,8 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
   keyFormat,
   /** What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store and replay their responses as well (`'store'`), or send each one (`'pass'`). */
   providerState,
+  /** Limits of each account and key in this process, for a program that sends requests of others. A request beyond one rejects with `SAMEKEY_LIMIT`. */
+  limits: callerLimits,
   /**
    * Selects the errors after which the request may have been processed: `onUnknown` then decides for the next caller.
    * @defaultValue errors after which the server may have received the request

@@ -1,13 +1,16 @@
+import type { LimitError } from '../once/errors.js';
 import { OUTCOME_HEADER } from '../response/exchanges.js';
+import { limitNotice } from '../response/limit-problem.js';
 
 /** The header by which the SDKs that Stainless generates, such as those of OpenAI and Anthropic, are known. */
 const SDK_HEADER = 'x-stainless-lang';
 
-const failures = new WeakMap<Response, unknown>();
+/** Holds the error of such a response, also for the proxy, whose program has a copy of this file of its own. */
+const FAILURE = /* @__PURE__ */ Symbol.for('samekey failure');
 
 /**
- * Returns a response with status 503 that tells an SDK why its request was not sent: the store failed, or the
- * process holds too many responses.
+ * Returns a response that tells an SDK why its request was not sent: 503 if the store failed or the process
+ * holds too many responses, 429 with `retry-after` if a limit of `limits` is reached.
  *
  * If `fetch` rejects, such an SDK says "Connection error." or "Request timed out.", as if its provider
  * were down. It shows the message of a response, and retries both.
@@ -20,14 +23,17 @@ export function answerForSdk(
     readonly code?: unknown;
     readonly message?: unknown;
   };
-  if ((code !== 'SAMEKEY_STORE' && code !== 'SAMEKEY_OVERLOADED') || !sent.has(SDK_HEADER))
-    return undefined;
+  const isLimit = code === 'SAMEKEY_LIMIT';
+  const isUnavailable = code === 'SAMEKEY_STORE' || code === 'SAMEKEY_OVERLOADED';
+  if (!(isLimit || isUnavailable) || !sent.has(SDK_HEADER)) return undefined;
   const body = { type: 'error', error: { type: code, code, message } };
-  const headers = { [OUTCOME_HEADER]: 'failed' };
-  const response = Response.json(body, { status: 503, headers });
-  failures.set(response, error);
+  const more = isLimit ? limitNotice(error as LimitError).headers : {};
+  const headers = { [OUTCOME_HEADER]: 'failed', ...more };
+  const response = Response.json(body, { status: isLimit ? 429 : 503, headers });
+  Object.defineProperty(response, FAILURE, { value: error });
   return response;
 }
 
 /** Returns the error that such a response stands for. */
-export const failureBehind = (response: Response): unknown => failures.get(response);
+export const failureBehind = (response: Response): unknown =>
+  (response as { readonly [FAILURE]?: unknown })[FAILURE];

@@ -14,7 +14,7 @@ import {
   type OnceStats,
   UnstorableResultError,
 } from '../once/index.js';
-import { onceOptions } from '../once/options.js';
+import { encryptedBy, onceOptions } from '../once/options.js';
 import { optionOf, readOptions } from '../options/read.js';
 import { type CallExtra, metaOf, type ToolResult } from './call.js';
 import { callerOf } from './caller.js';
@@ -112,13 +112,16 @@ type AnyHandler = (...given: readonly unknown[]) => unknown;
 export function idempotentTools<Extra extends CallExtra = CallExtra>(
   options: IdempotentToolsOptions<Extra>,
 ): IdempotentTools<Extra> {
-  const { account, scope, metaName, ...rest } = readOptions(
+  const { account, scope, metaName, codec, ...rest } = readOptions(
     toolsOptions,
     options,
     'options of idempotentTools',
     { hintAt: optionOf({ createOnce: onceOptions, 'one tool': handlerOptions }) },
   );
-  const once: Once<boolean> = createOnce({ ...rest, codec: sentJson } as never);
+  const once: Once<boolean> = createOnce({
+    ...rest,
+    codec: encryptedBy(codec, sentJson),
+  } as never);
   const scopes = [scope].flat();
   const shared = {
     once,

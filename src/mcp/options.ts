@@ -12,9 +12,15 @@ import {
   without,
 } from '../options/spec.js';
 import { identityOption, identityOptions } from '../request/options.js';
+import { encryptionOnly } from '../response/options.js';
 import type { CallExtra, ToolResult } from './call.js';
 
 const ownOptions = /* @__PURE__ */ specs(() => ({
+  /**
+   * Encrypts the stored results: `encryptedCodec({ keys })`. Its own `codec` is not used.
+   * @defaultValue none
+   */
+  codec: encryptionOnly,
   /**
    * Returns the account that calls, which is part of each key; `undefined` for the default.
    * @defaultValue a digest of the access token, or of the credentials in the HTTP headers

@@ -12,6 +12,8 @@ const DETAILS: Readonly<Partial<Record<SamekeyErrorCode, string>>> = {
     'Cannot answer yet: the first call with this key is still running, wanted another attempt later',
   SAMEKEY_UNKNOWN_OUTCOME:
     'Cannot run the tool: an earlier attempt ended without an answer, wanted an operator to check what it did',
+  SAMEKEY_UNREADABLE:
+    'Cannot answer: the tool has run, and its stored result cannot be read, wanted an operator to look at it',
   SAMEKEY_STORE: UNAVAILABLE,
   SAMEKEY_CLOSED: UNAVAILABLE,
   SAMEKEY_LEASE_LOST:

@@ -4,7 +4,7 @@ import type { Alarm, Alarms } from './alarms.js';
 import { jsonCodec, type OwnCodec, richCodec } from './codec.js';
 import { type OnceError, timedOut, UnstorableResultError } from './errors.js';
 import type { OnceSettings } from './options.js';
-import { decodeResult, encodeError, type StoredResult } from './stored-result.js';
+import { decodeValue, encodeError, type StoredResult } from './stored-result.js';
 
 /** The argument of the function. */
 export interface OnceContext {
@@ -132,7 +132,7 @@ function decoded(
   // JSON returns a text as it is. That of a long answer would take as long as to write it.
   if (codec === jsonCodec && typeof value === 'string') return value;
   try {
-    return decodeResult(result, codec);
+    return decodeValue(result, codec);
   } catch (error) {
     // The function has run, so its caller must not lose the value to a fault of the codec.
     throw unstorable(key, `the codec "${codec.name}" cannot read what it wrote`, value, error);

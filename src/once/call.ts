@@ -25,7 +25,11 @@ export interface CallOptions {
 /** The options of a call from a layer above. */
 export type InnerCallOptions = {
   readonly [Name in keyof Omit<CallOptions, 'signal'>]?: CallOptions[Name] | undefined;
-} & { readonly signal?: AbortSource | undefined };
+} & {
+  readonly signal?: AbortSource | undefined;
+  /** Whose limits apply, if the layer above has any. */
+  readonly account?: string | undefined;
+};
 
 const MEMBERS = ['signal', 'fingerprint', 'fresh', 'traceparent', 'ttlMs'];
 const TTL = /* @__PURE__ */ duration({ min: 1, max: LONGEST_TTL_MS });
@@ -61,6 +65,7 @@ export const NO_OPTIONS: InnerCallOptions = {
   fresh: undefined,
   traceparent: undefined,
   ttlMs: undefined,
+  account: undefined,
 };
 
 /**
@@ -84,6 +89,7 @@ export function checkCall(key: string, fn: unknown, given: InnerCallOptions): In
     fresh: own(given, 'fresh'),
     traceparent: own(given, 'traceparent'),
     ttlMs: own(given, 'ttlMs'),
+    account: undefined,
   };
   const { fingerprint, ttlMs } = options;
   if (fingerprint !== undefined && typeof fingerprint !== 'string') {

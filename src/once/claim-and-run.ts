@@ -17,8 +17,9 @@ import {
   type RunTools,
   runUnprotected,
   timesOf,
+  unreadableEvent,
 } from './run.js';
-import { type StoredResult, storedResult } from './stored-result.js';
+import { openResult, type StoredResult, storedResult } from './stored-result.js';
 
 /** The call that started a run. */
 export interface RunPlan {
@@ -62,7 +63,7 @@ interface RunEnd {
 /** Claims the key, then runs the function or waits for the owner that runs it. */
 export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Promise<RunOutcome> {
   const { key, fresh } = plan;
-  const { settings, store } = tools;
+  const { settings, store, limits, account } = tools;
   const startedAt = monotonicMs();
   /** The decision about an unknown record, for the next claim, and the attempt of that record. */
   let decided: 'retry' | 'reconciled' | undefined;
@@ -77,7 +78,9 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
   let takeFinished = fresh;
   let outcome: RunOutcome | undefined;
   try {
-    for (let sentAt = startedAt; ; sentAt = monotonicMs()) {
+    const early = limits?.refusalToRun(key, account);
+    if (early !== undefined && (await wouldRun(plan, tools))) throw early;
+    for (let sentAt = early ? monotonicMs() : startedAt; ; sentAt = monotonicMs()) {
       if (tools.isClosed) throw closed(key);
       // No caller is left that wants a run.
       if (hasAnswer && tools.isAbandoned) throw new Abandoned();
@@ -104,6 +107,8 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
         // The store's earlier answer still holds: another owner is running the key.
         if (settings.onStoreError === 'fail' || hasAnswer) throw error;
         if (isUnwanted(tools, hasWaited)) throw new Abandoned();
+        const refusal = limits?.startRun(key, account);
+        if (refusal !== undefined) throw refusal;
         tools.setPhase('running');
         const run = await runUnprotected(key, plan.fn, plan.fingerprint, tools);
         outcome = toOutcome(run, startedAt);
@@ -136,6 +141,12 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
           await store.release(key, record.owner);
           throw new Abandoned();
         }
+        // The store may have granted more claims at once than the account may run.
+        const refusal = decided === 'reconciled' ? undefined : limits?.startRun(key, account);
+        if (refusal !== undefined) {
+          await store.release(key, record.owner);
+          throw refusal;
+        }
         if (record.attempt > 1 && decided !== 'reconciled') {
           tools.emit({ type: 'unknown', attempt: record.attempt - 1, decision: 'retry' });
         }
@@ -150,13 +161,23 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
         tools.emit({ type: 'mismatch', layer: 'store' });
         throw mismatch(key, record);
       }
-      const result = storedResult(record);
-      if (result !== undefined) {
+      const stored = storedResult(record);
+      if (stored !== undefined) {
         const isNew =
           awaitedOwners?.has(record.owner) || (record.finishedAtMs ?? 0) > firstAnswerMs;
         if (!fresh || isNew) {
           // The result has aged while the reply was in flight.
           const repliedAt = monotonicMs();
+          const opened = openResult(key, stored, settings);
+          const result = opened instanceof Promise ? await opened : opened;
+          if (result instanceof OnceError) {
+            refuseUnreadable(result, tools);
+            // The decision was about a run before this one.
+            decided = undefined;
+            fn = plan.fn;
+            takeFinished = true;
+            continue;
+          }
           const repliedMs = nowMs + (repliedAt - sentAt);
           outcome = replay(record, result, repliedMs, hasWaited, repliedAt - startedAt);
           return outcome;
@@ -180,6 +201,27 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
     }
   } finally {
     tools.end(outcome);
+  }
+}
+
+/**
+ * Whether a claim would start a run, and not find a result or a run in progress. Without this look, each
+ * request of an account that has reached a limit would write a claim and release it.
+ */
+async function wouldRun(
+  { key, fresh, fingerprint }: RunPlan,
+  { store, settings }: RunTools,
+): Promise<boolean> {
+  try {
+    const { record, nowMs } = await store.read(key);
+    if (record === undefined) return true;
+    if (isAnother(record.fingerprint, fingerprint)) return false;
+    return record.state === 'running'
+      ? settings.onUnknown === 'retry' && isUnknown(record, nowMs)
+      : fresh;
+  } catch {
+    // The claim fails as well, and `onStoreError` decides.
+    return false;
   }
 }
 
@@ -280,6 +322,13 @@ async function decide(
     `Cannot run ${key}: onUnknown gave ${JSON.stringify(found)}, wanted "retry", "hold" or { value }`,
     { record },
   );
+}
+
+/** Decides by `onUnreadable`: throws the error, or returns if the function runs again. */
+function refuseUnreadable(error: OnceError, tools: RunTools): void {
+  const { onUnreadable } = tools.settings;
+  tools.emit(unreadableEvent(error, onUnreadable));
+  if (onUnreadable === 'hold') throw error;
 }
 
 function toOutcome(run: RunResult, startedAt: number): RunOutcome {

@@ -1,6 +1,7 @@
 import { parse, stringify } from 'devalue';
 import { decoder, encoder } from '../engine/utf8.js';
 import { canonicalBytes } from '../index.js';
+import type { Fault } from '../options/spec.js';
 
 /** Converts results to bytes and back. The store keeps its name with the bytes. */
 export interface Codec {
@@ -49,3 +50,11 @@ export const richCodec: Codec = {
   encode: (value) => encoder.encode(stringify(value)),
   decode: (payload) => parse(decoder.decode(payload)),
 };
+
+/** Checks that an option is a codec. */
+export function faultOfCodec(given: unknown): Fault | undefined {
+  const { name, encode, decode } = (given ?? {}) as Partial<Codec>;
+  const isCodec =
+    typeof name === 'string' && typeof encode === 'function' && typeof decode === 'function';
+  return isCodec ? undefined : [TypeError, 'is no codec'];
+}

@@ -61,6 +61,7 @@ const SHARED = [
   'maxResultBytes',
   'storeTimeoutMs',
   'onDuplicate',
+  'onUnreadable',
   'onStoreError',
   'onAbandoned',
   'waitMs',

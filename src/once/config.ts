@@ -32,7 +32,7 @@ export interface Idempotency {
   /** Returns the key in a header's value, with the prefix `ik_`. */
   parseHeader(value: string): Key;
   /** Returns options for `createOnce`. */
-  onceOptions(store: Store): OnceOptions;
+  onceOptions(store: Store): Omit<OnceOptions, 'codec'>;
 }
 
 /**
@@ -78,7 +78,7 @@ export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempoten
     onceOptions: (store) => {
       const { cacheTtlMs, cacheMaxEntries, cacheMaxBytes, waitMs, timeoutMs } = config;
       const { ttlMs, leaseMs, maxResultBytes, storeTimeoutMs } = config;
-      const { onDuplicate, onUnknown, onStoreError, onAbandoned } = config;
+      const { onDuplicate, onUnknown, onUnreadable, onStoreError, onAbandoned } = config;
       return {
         store,
         ttlMs,
@@ -87,6 +87,7 @@ export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempoten
         storeTimeoutMs,
         onDuplicate,
         onUnknown,
+        onUnreadable,
         onStoreError,
         onAbandoned,
         cache: { ttlMs: cacheTtlMs, maxEntries: cacheMaxEntries, maxBytes: cacheMaxBytes },

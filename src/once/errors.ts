@@ -1,4 +1,6 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
+import { addressWithoutPassword, textWithoutPasswords } from '../errors/passwords.js';
+import { own } from '../options/own.js';
 import type { Store, StoreRecord } from '../store/store.js';
 
 /** An error of `once` itself, not of the function it runs. */
@@ -13,6 +15,10 @@ export class OnceError extends Error {
   readonly record: StoreRecord | undefined;
   /** The value that the function returned, if it succeeded and its result could not be stored. */
   readonly value: unknown;
+  /** The name of the codec in the record of a result that cannot be read. */
+  readonly codec: string | undefined;
+  /** The id of the key that encrypted that result, if it is encrypted. */
+  readonly keyId: string | undefined;
 
   constructor(
     code: SamekeyErrorCode,
@@ -22,6 +28,8 @@ export class OnceError extends Error {
       readonly record?: StoreRecord | undefined;
       readonly cause?: unknown;
       readonly value?: unknown;
+      readonly codec?: string;
+      readonly keyId?: string | undefined;
     } = {},
   ) {
     super(message, 'cause' in more ? { cause: more.cause } : undefined);
@@ -29,6 +37,8 @@ export class OnceError extends Error {
     this.key = key;
     this.record = more.record;
     this.value = more.value;
+    this.codec = own(more, 'codec');
+    this.keyId = own(more, 'keyId');
   }
 }
 
@@ -60,6 +70,23 @@ export const unknownOutcome = (key: string, record: StoreRecord) =>
   );
 
 /**
+ * The stored result cannot be decrypted or decoded, and `onUnreadable` is `'hold'`. `stored` is the result
+ * as the store has it, `keyId` that of the key that encrypted it. The bytes are not part of the message.
+ */
+export const unreadable = (
+  key: string,
+  { codec }: { readonly codec: string },
+  keyId: string | undefined,
+  cause: unknown,
+) =>
+  new OnceError(
+    'SAMEKEY_UNREADABLE',
+    key,
+    `Cannot read the stored result of ${key}: ${reasonOf(cause)}`,
+    { cause, codec, keyId },
+  );
+
+/**
  * Another owner has the key, or may have it, because the store did not confirm the lease before it
  * ran out. `value` is the value that the function returned, if it did.
  */
@@ -87,7 +114,7 @@ export const storeFailed = (
   new OnceError(
     'SAMEKEY_STORE',
     key,
-    `Cannot ${action} ${key}: the store ${store.name}${placeOf(store)} failed: ${withoutPassword(reasonOf(cause))} (SAMEKEY_STORE)`,
+    `Cannot ${action} ${key}: the store ${store.name}${placeOf(store)} failed: ${textWithoutPasswords(reasonOf(cause))} (SAMEKEY_STORE)`,
     { cause },
   );
 
@@ -95,7 +122,7 @@ export const storeFailed = (
 function placeOf(store: Pick<Store, 'address'>): string {
   try {
     const { address } = store;
-    return typeof address === 'string' ? ` at ${withoutPassword(address)}` : '';
+    return typeof address === 'string' ? ` at ${addressWithoutPassword(address)}` : '';
   } catch {
     return '';
   }
@@ -112,9 +139,31 @@ function reasonOf(error: unknown): string {
   return typeof code === 'string' ? code : (name ?? 'no reason was given');
 }
 
-/** Removes the user and the password of every address in a text. */
-const withoutPassword = (text: string): string =>
-  text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, '$1');
+/** A limit, by the names of the option and of the fields `RateLimit` and `RateLimit-Policy`. */
+export interface ReachedLimit {
+  readonly name: 'keysPerMinute' | 'storedBytesPerAccount' | 'waitingPerKey';
+  readonly limit: number;
+  /** Its unit, if it is not requests. */
+  readonly unit?: 'content-bytes' | 'concurrent-requests';
+  readonly windowSeconds?: number;
+}
+
+/** The caller has reached a limit. Nothing has run, and nothing is stored. */
+export class LimitError extends OnceError {
+  /** The limit that it has reached. */
+  readonly reached: ReachedLimit;
+  /** What is wrong and what would be right, without the key. */
+  readonly reason: string;
+  /** When another attempt may succeed. */
+  readonly retryAfterSeconds: number;
+
+  constructor(key: string, reached: ReachedLimit, reason: string, retryAfterSeconds: number) {
+    super('SAMEKEY_LIMIT', key, `Cannot run ${key}: ${reason}`);
+    this.reached = reached;
+    this.reason = reason;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
 
 /** The function did not settle within `timeoutMs`. */
 export const timedOut = (key: string, timeoutMs: number) =>

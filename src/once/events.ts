@@ -95,6 +95,12 @@ export type OnceEvent = Common &
         readonly layer: Layer;
       }
     | {
+        /** A call was refused because its account, or the duplicates of its key, have reached a limit. */
+        readonly type: 'limited';
+        /** The limit, by the name of its option. */
+        readonly limit: 'keysPerMinute' | 'storedBytesPerAccount' | 'waitingPerKey';
+      }
+    | {
         /** A run lost its lease. Its result was not stored. */
         readonly type: 'leaseLost';
         /** The token of the claim that was lost. */
@@ -107,6 +113,16 @@ export type OnceEvent = Common &
         readonly attempt: number;
         /** `retry`: the function runs again. `hold`: the call is refused. `reconciled`: `onUnknown` returned the result. */
         readonly decision: 'retry' | 'hold' | 'reconciled';
+      }
+    | {
+        /** A stored result cannot be decrypted or decoded. `decision` is that of `onUnreadable`. */
+        readonly type: 'unreadable';
+        /** `hold`: the call is refused. `retry`: the function runs again. */
+        readonly decision: 'hold' | 'retry';
+        /** The name of the codec in the record: `encrypted`, or that of a codec. */
+        readonly codec: string;
+        /** The id of the key that encrypted it, if the record tells it. */
+        readonly keyId: string | undefined;
       }
     | {
         /** `evict` removed a record. */

@@ -10,10 +10,17 @@ export {
   type IdempotencyConfig,
   idempotency,
 } from './config.js';
+export {
+  type EncryptedCodec,
+  type EncryptedCodecOptions,
+  type EncryptionKey,
+  encryptedCodec,
+} from './encrypted-codec.js';
 export { OnceError, UnstorableResultError } from './errors.js';
 export type { Layer, OnceEvent, Saved } from './events.js';
 export type { Jsonified } from './jsonified.js';
 export { createOnce, type Once } from './once.js';
 export type { CacheOptions, OnceOptions, Reconciliation, UnknownDecision } from './options.js';
 export type { Detailed, OnceStats } from './runner.js';
+export type { StoredResult } from './stored-result.js';
 export { type OnceTool, onceTool, type ToolOptions } from './tool.js';

@@ -3,8 +3,9 @@ import type { StoreRecord } from '../store/store.js';
 import type { CallOptions } from './call.js';
 import type { OnceContext } from './call-function.js';
 import type { Codec, jsonCodec } from './codec.js';
+import type { EncryptedCodec } from './encrypted-codec.js';
 import type { Jsonified } from './jsonified.js';
-import { type OnceOptions, onceOptions } from './options.js';
+import { type OnceOptions, onceOptions, withEncryption } from './options.js';
 import { type Detailed, OnceRunner, type OnceStats, type RunFunction } from './runner.js';
 
 /** The type of a result of the type `T`: that of JSON, unless the codec is `Exact`. */
@@ -49,11 +50,16 @@ export interface Once<Exact extends boolean = false> {
  * await Promise.all([once(key, call), once(key, call), once(key, call)]);
  * calls; // 1
  */
-export function createOnce(options: OnceOptions & { readonly codec: typeof jsonCodec }): Once;
-export function createOnce(options: OnceOptions & { readonly codec: Codec }): Once<true>;
+export function createOnce(
+  options: OnceOptions & { readonly codec: typeof jsonCodec | EncryptedCodec<typeof jsonCodec> },
+): Once;
+export function createOnce(
+  options: OnceOptions & { readonly codec: Codec | EncryptedCodec },
+): Once<true>;
 export function createOnce(options: OnceOptions): Once;
 export function createOnce(options: OnceOptions): Once<boolean> {
-  const onces = new OnceRunner(readOptions(onceOptions, options, 'options of createOnce'));
+  const settings = readOptions(onceOptions, options, 'options of createOnce');
+  const onces = new OnceRunner(withEncryption(settings));
   const once = (key: string, fn: RunFunction, options?: CallOptions) =>
     onces.value(key, fn, options);
   return Object.assign(once, {

@@ -1,10 +1,10 @@
 import { nested } from '../options/nested.js';
+import { optional } from '../options/own.js';
 import {
   byteCount,
   choice,
   duration,
   either,
-  type Fault,
   func,
   instance,
   LONGEST_MS,
@@ -20,7 +20,8 @@ import {
 } from '../options/spec.js';
 import { steadyClockMs } from '../runtime/runtime.js';
 import type { Store, StoreRecord } from '../store/store.js';
-import { type Codec, jsonCodec } from './codec.js';
+import { type Codec, faultOfCodec, jsonCodec } from './codec.js';
+import type { EncryptedCodec } from './encrypted-codec.js';
 import type { OnceEvent, Saved } from './events.js';
 
 /** The decision about a key whose run has an unknown outcome. */
@@ -105,10 +106,16 @@ export const onceOptions = /* @__PURE__ */ specs(() => ({
   /** Whether a run whose callers have all aborted continues and stores its result (`'keep'`), or its signal aborts (`'abort'`). */
   onAbandoned: choice('keep', 'abort'),
   /**
-   * How results become bytes.
+   * How results become bytes. `encryptedCodec` encrypts them.
    * @defaultValue `jsonCodec`
    */
-  codec: value<Codec>('{ name, encode, decode }', faultOfCodec, jsonCodec),
+  codec: value<Codec | EncryptedCodec>(
+    '{ name, encode, decode }',
+    (given) => (isEncrypted(given) ? undefined : faultOfCodec(given)),
+    jsonCodec,
+  ),
+  /** Whether a caller is rejected (`'hold'`) or runs the function again (`'retry'`) if the stored result cannot be decrypted or decoded. */
+  onUnreadable: choice('hold', 'retry'),
   /** The largest result that is stored. */
   maxResultBytes: byteCount({ default: 16 * 1024 * 1024, max: LONGEST_MS }),
   /**
@@ -122,18 +129,49 @@ export const onceOptions = /* @__PURE__ */ specs(() => ({
   savingOf: func<(value: never) => Saved | undefined>(),
 }));
 
-function faultOfCodec(given: unknown): Fault | undefined {
-  const { name, encode, decode } = (given ?? {}) as Partial<Codec>;
-  const isCodec =
-    typeof name === 'string' && typeof encode === 'function' && typeof decode === 'function';
-  return isCodec ? undefined : [TypeError, 'is no codec'];
-}
-
 /** The options of `createOnce`. */
 export interface OnceOptions extends OptionsOf<typeof onceOptions> {}
 
 /** The options of `createOnce` with their defaults. */
-export type OnceSettings = SettingsOf<typeof onceOptions>;
+export interface OnceSettings extends Omit<SettingsOf<typeof onceOptions>, 'codec'> {
+  readonly codec: Codec;
+  /** Encrypts what `codec` writes. */
+  readonly encryption: EncryptedCodec | undefined;
+}
+
+/** Tells by the members: a program may have two copies of the package. */
+export const isEncrypted = (given: unknown): given is EncryptedCodec => {
+  if (typeof given !== 'object' || given === null) return false;
+  const members = given as EncryptedCodec;
+  return (
+    typeof optional(members, 'seal') === 'function' &&
+    typeof optional(members, 'open') === 'function' &&
+    faultOfCodec(optional(members, 'codec')) === undefined
+  );
+};
+
+/** Returns the codec of a product, in the encryption that its user chose. */
+export const encryptedBy = (
+  encryption: EncryptedCodec | undefined,
+  codec: Codec,
+): Codec | EncryptedCodec =>
+  encryption === undefined
+    ? codec
+    : {
+        codec,
+        seal: (key, result) => encryption.seal(key, result),
+        open: (key, stored) => encryption.open(key, stored),
+      };
+
+/** Separates a codec from its encryption: all but the way to the store and back knows only the codec. */
+export function withEncryption<Given extends { readonly codec: Codec | EncryptedCodec }>(
+  given: Given,
+): Omit<Given, 'codec'> & Pick<OnceSettings, 'codec' | 'encryption'> {
+  const { codec } = given;
+  return isEncrypted(codec)
+    ? { ...given, codec: codec.codec, encryption: codec }
+    : { ...given, codec, encryption: undefined };
+}
 
 /** How often a lease is renewed before it runs out. */
 export const RENEWALS_PER_LEASE = 3;

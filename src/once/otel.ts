@@ -33,7 +33,8 @@ const NAME = 'samekey';
 /**
  * Returns telemetry for `samekey/once` and all that is built on it:
  *
- * - `samekey.calls`, by `outcome` (`executed`, `joined`, `replayed`, `failed`, `conflict`, `mismatch`) and `layer`;
+ * - `samekey.calls`, by `outcome` (`executed`, `joined`, `replayed`, `failed`, `conflict`, `limited`, `mismatch`) and `layer`,
+ *   refusals by a limit also by `samekey.limit`;
  * - `samekey.in_flight`, calls in progress;
  * - `samekey.call.duration`, `samekey.run.duration` and `samekey.saved.duration`, in seconds: how long
  *   observed calls took, how long functions ran, and the time that duplicates saved, by `outcome` and
@@ -42,7 +43,8 @@ const NAME = 'samekey';
  *   `gen_ai.response.model`, and `samekey.saved_cost`, also by `currency`, of duplicates whose saving is
  *   known;
  * - `samekey.hit_ratio`, the share of duplicates among the calls that received a result;
- * - `samekey.lease_losses`, `samekey.unknown_outcomes`, `samekey.evictions`, `samekey.store_errors`;
+ * - `samekey.lease_losses`, `samekey.unknown_outcomes`, `samekey.unreadable_results`, `samekey.evictions`,
+ *   `samekey.store_errors`;
  * - a span for each call, `samekey.once`, `samekey.request`, `samekey.model` or the name of the function,
  *   with a link from a call to the one that it joined. The span of a request has the attributes of HTTP,
  *   and that of a model those of GenAI, of OpenTelemetry's semantic conventions.

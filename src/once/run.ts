@@ -10,12 +10,13 @@ import {
   FunctionCall,
   RunContext,
 } from './call-function.js';
-import { leaseLost, UnstorableResultError } from './errors.js';
+import type { CallerLimits } from './caller-limits.js';
+import { leaseLost, OnceError, UnstorableResultError } from './errors.js';
 import type { OnceEvent } from './events.js';
 import type { GuardedStore } from './guarded-store.js';
 import { Lease } from './lease.js';
 import type { OnceSettings } from './options.js';
-import { type StoredResult, storedResult } from './stored-result.js';
+import { openResult, type StoredResult, storedResult } from './stored-result.js';
 import { type Written, writeOutcome } from './write.js';
 
 /** The result of a run. */
@@ -43,10 +44,18 @@ export type EventBody =
       : never
     : never;
 
+/** The event of a result that cannot be read. */
+export const unreadableEvent = (
+  { codec = '', keyId }: OnceError,
+  decision: 'hold' | 'retry',
+): EventBody => ({ type: 'unreadable', decision, codec, keyId });
+
 export interface RunTools {
   readonly settings: OnceSettings;
   readonly store: GuardedStore;
   readonly abort: LazyAbort;
+  readonly limits: CallerLimits | undefined;
+  readonly account: string | undefined;
   /** How long the result is stored. */
   readonly ttlMs: number;
   /** Alarms after a third of `leaseMs`. */
@@ -106,8 +115,29 @@ export class ClaimedRun {
     this.#tools.setPhase('writing');
     const durationMs = monotonicMs() - this.#startedAt;
     if (!isResult(ended)) return this.#fail(ended, durationMs);
+    const { encryption } = this.#tools.settings;
+    if (encryption === undefined) return this.#write(ended, ended.result, durationMs);
+    const refuse = (error: unknown) =>
+      this.#fail({ type: 'free', error: unencrypted(this.#key, ended, error) }, durationMs);
+    let sealed: StoredResult | Promise<StoredResult>;
+    try {
+      sealed = encryption.seal(this.#key, ended.result);
+    } catch (error) {
+      return refuse(error);
+    }
+    return sealed instanceof Promise
+      ? sealed.then((result) => this.#write(ended, result, durationMs), refuse)
+      : this.#write(ended, sealed, durationMs);
+  }
+
+  /** Writes the result as the store keeps it. The cache and the callers get that of `ended`. */
+  #write(
+    ended: EndedWithResult,
+    kept: StoredResult,
+    durationMs: number,
+  ): RunResult | Promise<RunResult> {
     const { owner } = this.#claim.record;
-    const written = writeOutcome(this.#key, owner, ended.result, this.#lease, this.#tools);
+    const written = writeOutcome(this.#key, owner, kept, this.#lease, this.#tools);
     return written instanceof Promise
       ? written.then((outcome) => this.#conclude(ended, outcome, durationMs))
       : this.#conclude(ended, written, durationMs);
@@ -215,13 +245,16 @@ export class ClaimedRun {
     const error = leaseLost(key, more);
     abort.abort(error);
     const { record, nowMs } = await store.read(key).catch(() => ({ record: undefined, nowMs: 0 }));
-    const result = record && storedResult(record);
+    const stored = record && storedResult(record);
     // A result of another payload is not an answer, and an older result does not answer a fresh call.
     const isAnswer =
       record !== undefined &&
       !isAnother(record.fingerprint, request.fingerprint) &&
       (!request.takeFinished || (record.finishedAtMs ?? 0) > own.claimedAtMs);
-    if (result === undefined || !isAnswer) throw error;
+    if (stored === undefined || !isAnswer) throw error;
+    const opened = openResult(key, stored, tools.settings);
+    const result = opened instanceof Promise ? await opened : opened;
+    if (result instanceof OnceError) throw error;
     const { fingerprint, expiresAtMs } = record;
     const times = timesOf(record, nowMs);
     return { result, isStored: true, fingerprint, leftMs: expiresAtMs - nowMs, ...times };
@@ -270,5 +303,13 @@ const storeFull = (key: string, value: unknown, cause: unknown) =>
     value,
     cause,
   );
+
+/** A result that cannot be encrypted is not stored. */
+function unencrypted(key: string, ended: EndedWithResult, error: unknown): unknown {
+  if (ended.type !== 'done') return ended.error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const what = `it cannot be encrypted: ${reason}`;
+  return new UnstorableResultError('SAMEKEY_UNSTORABLE', key, what, ended.value, error);
+}
 
 const isResult = (ended: Ended): ended is EndedWithResult => Object.hasOwn(ended, 'result');

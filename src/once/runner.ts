@@ -6,14 +6,15 @@ import { Alarms } from './alarms.js';
 import { type CachedResult, ResultCache } from './cache.js';
 import { checkCall, checkKey, type InnerCallOptions, NO_OPTIONS } from './call.js';
 import type { RunContext } from './call-function.js';
+import type { CallerLimits } from './caller-limits.js';
 import { Abandoned, type RunOutcome, type RunPlan } from './claim-and-run.js';
 import { type Awaited, currentRun, waitFor } from './deadlock.js';
-import { closed, mismatch } from './errors.js';
+import { closed, mismatch, OnceError } from './errors.js';
 import type { Layer, OnceEvent, Saved } from './events.js';
 import { GuardedStore } from './guarded-store.js';
 import type { LiveCall, Subscriber } from './live.js';
 import { type OnceSettings, RENEWALS_PER_LEASE } from './options.js';
-import type { EventBody } from './run.js';
+import { type EventBody, unreadableEvent } from './run.js';
 import { SharedRun, type SharedRunHost } from './shared-run.js';
 import { decodeResult, type StoredResult } from './stored-result.js';
 import type { WaiterAnswer, WaiterRole } from './waiter.js';
@@ -42,12 +43,16 @@ export interface OnceStats {
   readonly replayed: number;
   /** Duplicates that were refused while the run was in progress. */
   readonly conflicts: number;
+  /** Calls that were refused because a limit was reached. */
+  readonly limited: number;
   /** Calls that used a key with another fingerprint. */
   readonly mismatches: number;
   /** Runs that lost their lease. */
   readonly leasesLost: number;
   /** Calls that found an earlier attempt of unknown outcome. */
   readonly unknown: number;
+  /** Stored results that could not be read. */
+  readonly unreadable: number;
   /** Store operations that failed. */
   readonly storeErrors: number;
   /** Runs and waits in progress. */
@@ -72,9 +77,11 @@ const COUNTED = {
   joined: 'joined',
   replayed: 'replayed',
   conflict: 'conflicts',
+  limited: 'limited',
   mismatch: 'mismatches',
   leaseLost: 'leasesLost',
   unknown: 'unknown',
+  unreadable: 'unreadable',
   storeError: 'storeErrors',
 } as const;
 
@@ -97,6 +104,7 @@ export class OnceRunner implements SharedRunHost {
   readonly renewals: Alarms;
   readonly timeLimits: Alarms | undefined;
   readonly waitLimits: Alarms | undefined;
+  readonly limits: CallerLimits | undefined;
   isClosed = false;
   readonly #cache: ResultCache;
   /** The runs in progress: those that callers may join, and those whose result was evicted. */
@@ -110,14 +118,17 @@ export class OnceRunner implements SharedRunHost {
     joined: 0,
     replayed: 0,
     conflicts: 0,
+    limited: 0,
     mismatches: 0,
     leasesLost: 0,
     unknown: 0,
+    unreadable: 0,
     storeErrors: 0,
   };
 
-  constructor(settings: OnceSettings) {
+  constructor(settings: OnceSettings, limits?: CallerLimits) {
     this.settings = settings;
+    this.limits = limits;
     this.renewals = new Alarms(settings.leaseMs / RENEWALS_PER_LEASE);
     const { timeoutMs, waitMs } = settings;
     this.timeLimits = timeoutMs === undefined ? undefined : new Alarms(timeoutMs);
@@ -214,7 +225,12 @@ export class OnceRunner implements SharedRunHost {
           ? this.#wait(run, options, calledAt, 'starter', caller)
           : this.#join(shared, options, calledAt, caller));
       } catch (error) {
-        if (!(error instanceof Abandoned)) throw error;
+        if (error instanceof Abandoned) continue;
+        const reached = this.limits?.reachedBy(error);
+        if (reached !== undefined) {
+          this.emit(key, options.traceparent, { type: 'limited', limit: reached.name });
+        }
+        throw error;
       }
       if (answer === undefined) continue;
       if (isSubscriber(answer)) {
@@ -266,6 +282,7 @@ export class OnceRunner implements SharedRunHost {
   /** A call after an eviction does not join an earlier run, or receive its result. */
   #forget(key: string): void {
     this.#cache.delete(key);
+    this.limits?.onEvicted(key);
     const run = this.#joinable.get(key);
     if (run === undefined) return;
     run.isEvicted = true;
@@ -346,10 +363,11 @@ export class OnceRunner implements SharedRunHost {
 
   #start(
     plan: RunPlan,
-    { traceparent }: InnerCallOptions,
+    { traceparent, account = '' }: InnerCallOptions,
     liveCall: LiveCall | undefined,
   ): SharedRun {
     const { key } = plan;
+    const counted = this.limits?.nameOf(account);
     let onEnded = ignore;
     if (liveCall !== undefined) {
       // Before the run starts: if it throws, nothing runs.
@@ -359,7 +377,7 @@ export class OnceRunner implements SharedRunHost {
         }),
       );
     }
-    const run = new SharedRun(plan, liveCall?.create(), traceparent, this, onEnded);
+    const run = new SharedRun(plan, liveCall?.create(), traceparent, counted, this, onEnded);
     this.#joinable.set(key, run);
     // Its caller waits for it from this tick on, so a failure is never unhandled.
     run.start(plan);
@@ -369,7 +387,8 @@ export class OnceRunner implements SharedRunHost {
   onEnded(run: SharedRun, outcome: RunOutcome | undefined): void {
     this.#remove(run);
     if (!outcome?.isStored || run.isEvicted) return;
-    const { result, fingerprint, ageMs, leftMs, runMs } = outcome;
+    const { result, ended, fingerprint, ageMs, leftMs, runMs } = outcome;
+    if (ended !== undefined) this.limits?.onStored(run.key, run.account, result.payload.length);
     this.#cache.set(run.key, result, fingerprint, ageMs, leftMs, runMs);
   }
 
@@ -381,6 +400,8 @@ export class OnceRunner implements SharedRunHost {
     caller: Awaited | undefined,
   ): Promise<WaiterAnswer> {
     const { live } = run;
+    const refusal = this.limits?.refusalToWait(run.key, run.duplicateCount);
+    if (refusal !== undefined) throw refusal;
     // An aborted run, a run that started before a caller asked for a fresh one, or a live value whose
     // end is known: another caller gets it only from the store.
     const isTooLate = live?.isOpen === false || (options.fresh && run.phase === 'writing');
@@ -389,11 +410,11 @@ export class OnceRunner implements SharedRunHost {
       return this.#refuseToJoin(run, options);
     }
     if (this.settings.onDuplicate === 'reject') return run.join(options, calledAt, 'idle');
-    const refusal = live?.refuseSubscriber();
-    if (refusal !== undefined) {
+    const tooLate = live?.refuseSubscriber();
+    if (tooLate !== undefined) {
       const event = { type: 'conflict', layer: 'process', waitedMs: 0 } as const;
       this.emit(run.key, options.traceparent, event);
-      throw refusal;
+      throw tooLate;
     }
     // A request must not read the stream of another request: its duplicate waits, and gets a copy.
     if (live !== undefined && isBoundToRequest()) return run.untilEnded(options, calledAt);
@@ -462,7 +483,9 @@ export class OnceRunner implements SharedRunHost {
       return;
     }
     const savedBy = ({ ended, result, runMs }: RunOutcome) => ({
-      ...this.#savedBy(ended?.type === 'done' ? ended.value : decodeResult(result, settings.codec)),
+      ...this.#savedBy(
+        ended?.type === 'done' ? ended.value : decodeResult(key, result, settings.codec),
+      ),
       runMs,
     });
     const told = run.settled
@@ -479,13 +502,21 @@ export class OnceRunner implements SharedRunHost {
     event: EventBody,
     result: StoredResult,
   ): T {
-    let saved: { saved: Saved } | undefined;
+    let told = event;
     try {
-      const value = decodeResult(result, this.settings.codec) as T;
-      saved = this.#savedBy(value);
+      const value = decodeResult(key, result, this.settings.codec) as T;
+      const saved = this.#savedBy(value);
+      if (saved !== undefined) told = { ...event, ...saved };
       return value;
+    } catch (error) {
+      if (error instanceof OnceError) {
+        told = unreadableEvent(error, 'hold');
+        // The next call reads the store.
+        this.#cache.delete(key);
+      }
+      throw error;
     } finally {
-      this.emit(key, traceparent, saved === undefined ? event : { ...event, ...saved });
+      this.emit(key, traceparent, told);
     }
   }
 

@@ -1,9 +1,10 @@
 import { isBoundToRequest } from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
 import { type AbortSource, LazyAbort, untilAborted } from './abort.js';
-import type { Alarms } from './alarms.js';
+import type { Alarm, Alarms } from './alarms.js';
 import type { InnerCallOptions } from './call.js';
 import type { RunContext } from './call-function.js';
+import type { CallerLimits } from './caller-limits.js';
 import { Changes } from './changes.js';
 import { type RunOutcome, type RunPlan, runUnderClaim } from './claim-and-run.js';
 import { type Awaited, inRun } from './deadlock.js';
@@ -24,6 +25,7 @@ export interface SharedRunHost {
   readonly timeLimits: Alarms | undefined;
   /** Alarms after `waitMs`. */
   readonly waitLimits: Alarms | undefined;
+  readonly limits: CallerLimits | undefined;
   /** Whether no new run may start. */
   readonly isClosed: boolean;
   /** The run has an outcome, or has failed. */
@@ -47,6 +49,10 @@ export class SharedRun implements RunTools {
   readonly fingerprint: string | undefined;
   readonly traceparent: string | undefined;
   readonly ttlMs: number;
+  /** The account that the limits of callers count it for, if there are any. */
+  readonly account: string | undefined;
+  /** Callers beside the one that started the run: they wait, or read its value. */
+  duplicateCount = 0;
   /** The outcome. On a platform that binds promises to requests it may never settle: see `untilSettled`. */
   settled!: Promise<RunOutcome>;
   /** The function, if callers read its value while the value arrives. */
@@ -77,6 +83,7 @@ export class SharedRun implements RunTools {
     plan: RunPlan,
     live: LiveFunction | undefined,
     traceparent: string | undefined,
+    account: string | undefined,
     host: SharedRunHost,
     onEnded: () => void,
   ) {
@@ -87,6 +94,7 @@ export class SharedRun implements RunTools {
     this.fingerprint = plan.fingerprint;
     this.traceparent = traceparent;
     this.ttlMs = plan.ttlMs;
+    this.account = account;
     this.#host = host;
     this.live = live;
     this.#onEnded = onEnded;
@@ -135,6 +143,10 @@ export class SharedRun implements RunTools {
 
   get waitLimits(): Alarms | undefined {
     return this.#host.waitLimits;
+  }
+
+  get limits(): CallerLimits | undefined {
+    return this.#host.limits;
   }
 
   get waiterCount(): number {
@@ -204,6 +216,7 @@ export class SharedRun implements RunTools {
    */
   join(options: InnerCallOptions, calledAt: number, role: WaiterRole): Promise<WaiterAnswer> {
     this.#waiterCount++;
+    if (role !== 'starter') this.duplicateCount++;
     // A caller without a limit of its own stays to the end of the run, so it is never counted off. All
     // such callers wait for one promise.
     const isLimited =
@@ -268,28 +281,36 @@ export class SharedRun implements RunTools {
         () => resolve(),
       );
     });
-    await untilAborted(answered, signal);
+    this.duplicateCount++;
+    try {
+      await untilAborted(answered, signal);
+    } finally {
+      this.duplicateCount--;
+    }
   }
 
   /** Resolves when the run has ended, with any outcome. A caller of a live function waits at most `waitMs`. */
   async untilEnded(options: InnerCallOptions, calledAt: number): Promise<undefined> {
     const ended: Promise<unknown> = this.untilSettled().catch(() => {});
     const { waitLimits } = this;
-    if (this.live === undefined || waitLimits === undefined) {
-      await untilAborted(ended, options.signal);
-      return;
-    }
-    const { waitMs = 0 } = this.settings;
-    let refuse = (_: unknown) => {};
-    const refused = new Promise<never>((_, reject) => {
-      refuse = reject;
-    });
-    const ring = () => refuse(this.conflict(options, 'process', waitMs));
-    const alarm = waitLimits.set(ring, calledAt);
+    this.duplicateCount++;
+    let alarm: Alarm | undefined;
     try {
+      if (this.live === undefined || waitLimits === undefined) {
+        await untilAborted(ended, options.signal);
+        return;
+      }
+      const { waitMs = 0 } = this.settings;
+      let refuse = (_: unknown) => {};
+      const refused = new Promise<never>((_, reject) => {
+        refuse = reject;
+      });
+      const ring = () => refuse(this.conflict(options, 'process', waitMs));
+      alarm = waitLimits.set(ring, calledAt);
       await untilAborted(Promise.race([ended, refused]), options.signal);
     } finally {
-      waitLimits.clear(alarm);
+      this.duplicateCount--;
+      if (alarm !== undefined) waitLimits?.clear(alarm);
     }
   }
 
@@ -300,8 +321,9 @@ export class SharedRun implements RunTools {
   }
 
   /** Called when a caller has its answer or has aborted. */
-  leave(): void {
+  leave(role: WaiterRole): void {
     this.#waiterCount--;
+    if (role !== 'starter') this.duplicateCount--;
     if (this.#waiterCount > 0) return;
     this.wasAbandoned ||= this.phase === 'claiming' || this.phase === 'waiting';
     this.wake();

@@ -46,7 +46,7 @@ export class Waiter {
     this.#resolve = resolve;
     this.#reject = reject;
     const { signal } = options;
-    this.#subscriber = run.live?.subscribe(signal, () => run.leave());
+    this.#subscriber = run.live?.subscribe(signal, () => run.leave(role));
     this.#isLongEnough = run.settings.waitMs === 0 && !this.#countsOwnRun;
     this.look();
     if (this.#hasEnded) return;
@@ -116,7 +116,7 @@ export class Waiter {
   }
 
   #leave(): void {
-    if (this.#subscriber === undefined) this.#run.leave();
+    if (this.#subscriber === undefined) this.#run.leave(this.#role);
     else this.#subscriber.cancel();
   }
 

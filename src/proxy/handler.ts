@@ -282,6 +282,7 @@ export class Handler {
     const { type, key, traceparent } = event;
     if ('saved' in event && event.saved !== undefined) this.#metrics.saved(event.saved);
     const context = { key, traceId: traceIdOf(traceparent) };
+    if (type === 'limited') this.#metrics.limited(event.limit);
     if (type === 'storeError') {
       this.#metrics.storeError(event.action);
       log.warn({ ...context, action: event.action, error: messageOf(event.error) }, 'store error');
@@ -303,6 +304,9 @@ export class Handler {
         { ...context, decision: event.decision },
         'the outcome of an earlier run is unknown',
       );
+    } else if (type === 'unreadable') {
+      const { decision, codec, keyId } = event;
+      log.warn({ ...context, decision, codec, keyId }, 'a stored response cannot be read');
     } else log.debug({ ...context, type }, 'event');
   }
 }

@@ -89,6 +89,13 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #limited = new Counter({
+    name: 'samekey_proxy_limited_total',
+    help: 'Requests that were refused because a limit was reached, by limit.',
+    labelNames: ['limit'],
+    registers: [this.#registry],
+  });
+
   /** Models that have their own label. Their number is limited, as some upstreams repeat any name that a client sends. */
   readonly #models = new Set<string>();
 
@@ -113,6 +120,9 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
     // An alert treats a missing counter differently from one that is 0.
     this.#saved.inc(0);
+    for (const limit of ['keysPerMinute', 'storedBytesPerAccount', 'waitingPerKey']) {
+      this.#limited.inc({ limit }, 0);
+    }
     for (const outcome of ['executed', 'joined', 'replayed', 'passed']) {
       this.#requests.inc({ outcome, status: 200 }, 0);
     }
@@ -148,6 +158,10 @@ export class Metrics {
 
   storeError(action: string): void {
     this.#storeErrors.inc({ action });
+  }
+
+  limited(limit: string): void {
+    this.#limited.inc({ limit });
   }
 
   text(): Promise<string> {

@@ -1,4 +1,6 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
+import type { LimitError } from '../once/errors.js';
+import { limitNotice } from '../response/limit-problem.js';
 import { PROBLEM_BY_CODE, type Problem, type ProblemName, problem } from '../response/problem.js';
 
 /** Problems by the code of their error. An error with another code is a fault of the proxy. */
@@ -30,6 +32,10 @@ const RETRYABLE: ReadonlySet<string> = new Set([
 export function problemOf(error: unknown): Problem {
   const { code = 'SAMEKEY_FAULT', message, status: ownStatus } = error as Partial<ErrorWithCode>;
   const [usualName, usualStatus] = PROBLEMS[code] ?? ['fault', 500];
+  if (code === 'SAMEKEY_LIMIT') {
+    const { detail, headers } = limitNotice(error as LimitError);
+    return problem(usualName, usualStatus, code, detail, headers);
+  }
   const status = ownStatus ?? usualStatus;
   const name = status === 413 ? 'body-too-large' : usualName;
   const isRetryable = RETRYABLE.has(code) && status !== 413;

@@ -111,11 +111,15 @@ export function upstreamAddress(text: string): UpstreamAddress {
   const wanted = 'wanted an address such as https://api.openai.com';
   const bad = (why: string) =>
     new ProxyError(400, 'SAMEKEY_BAD_ARGUMENT', `Cannot use the upstream: ${why}, ${wanted}`);
-  if (!URL.canParse(text)) throw bad(`${quote(text)} is not a URL`);
+  // What stands before an @ may be a password.
+  if (!URL.canParse(text))
+    throw bad(`${quote(text.slice(text.lastIndexOf('@') + 1))} is not a URL`);
   const { protocol, origin, pathname, username, password, search, hash } = new URL(text);
   if (protocol !== 'https:' && protocol !== 'http:') throw bad(`its scheme is ${protocol}`);
   // Each client sends its own credentials. Those in the URL would serve every client.
   if (username || password) throw bad('it contains credentials');
   if (search || hash) throw bad('it has a query or a fragment');
-  return { origin, base: pathname.replace(/\/+$/, '') };
+  let end = pathname.length;
+  while (pathname[end - 1] === '/') end--;
+  return { origin, base: pathname.slice(0, end) };
 }

@@ -24,6 +24,8 @@ export interface RequestKey {
   readonly key: Key;
   /** The key of its body. */
   readonly contentKey: Key;
+  /** The account that sends the request, a part of the key. */
+  readonly account: string;
   /**
    * Returns the key in the store for a key that the caller set. Two accounts or URLs never share one.
    * Headers do not count: the key of the caller identifies the request.
@@ -85,13 +87,15 @@ export class RequestKeys {
   ): RequestKey {
     const { method, url, headers, given } = request;
     const scopes = scope ? [...this.#scopes, scope] : [...this.#scopes];
-    scopes.push(method, url, this.#accountOf(headers, given));
+    const account = this.#accountOf(headers, given);
+    scopes.push(method, url, account);
     const settings = countedSettings(request);
     const samples = sample === undefined ? [] : [`sample ${sample}`];
     const counted = canonicalize(Object.assign(countedHeaders(given, this.#ignored), settings));
     return {
       key: scoped([...scopes, counted, ...samples], contentKey),
       contentKey,
+      account,
       keyForCaller: (callersKey) =>
         scoped([...scopes, canonicalize(settings), ...samples, "caller's key"], callersKey),
     };

@@ -1,5 +1,6 @@
 import type { AbortSource, LazyAbort } from '../once/abort.js';
 import { Alarms } from '../once/alarms.js';
+import { type CallerLimitSettings, CallerLimits } from '../once/caller-limits.js';
 import type { Detailed, OnceStats } from '../once/index.js';
 import { type LiveAnswer, OnceRunner } from '../once/runner.js';
 import { optional, own } from '../options/own.js';
@@ -25,6 +26,8 @@ export interface ExchangePlan {
   /** Ends the wait of this caller, and its body. */
   readonly signal?: AbortSource | undefined;
   readonly traceparent?: string | undefined;
+  /** Whose limits apply. */
+  readonly account?: string | undefined;
   /** Whether the response may be stored. Otherwise equal requests join it while it is in progress. */
   readonly isStored?: boolean;
   /** Whether `send` calls only the platform: no code that could send the same request, and wait for itself. */
@@ -66,17 +69,23 @@ export class Exchanges {
   readonly #rules: ResponseRules;
 
   constructor(
-    settings: ExchangeSettings,
+    settings: ExchangeSettings & { readonly limits?: CallerLimitSettings },
     rules: Partial<Pick<ResponseRules, 'isCoded' | 'judge'>> = {},
   ) {
-    const { unknownErrors, maxHeldBytes, spill } = settings;
-    this.once = new OnceRunner({
-      ...settings,
+    const { codec: encryption, limits = {}, ttlMs, unknownErrors, maxHeldBytes, spill } = settings;
+    const hasLimit = Object.values(limits).some((limit) => limit !== undefined);
+    const fixed = {
       codec: responseCodec,
+      encryption,
       storeErrors: () => false,
       // Nothing was sent.
-      unknownErrors: (error) => codeOf(error) !== 'SAMEKEY_OVERLOADED' && unknownErrors(error),
-    });
+      unknownErrors: (error: unknown) =>
+        codeOf(error) !== 'SAMEKEY_OVERLOADED' && unknownErrors(error),
+    };
+    this.once = new OnceRunner(
+      { ...settings, ...fixed },
+      hasLimit ? new CallerLimits(limits, ttlMs) : undefined,
+    );
     this.#rules = {
       held: maxHeldBytes === undefined ? undefined : new HeldBytes(maxHeldBytes, spill),
       maxBytes: settings.maxResultBytes,
@@ -107,6 +116,7 @@ export class Exchanges {
     const fingerprint = optional(plan, 'fingerprint');
     const signal = optional(plan, 'signal');
     const traceparent = optional(plan, 'traceparent');
+    const account = optional(plan, 'account');
     const fresh = optional(plan, 'fresh');
     const onStart = optional(plan, 'onStart');
     const create = () => {
@@ -115,11 +125,20 @@ export class Exchanges {
       const rules = isStored ? this.#rules : { ...this.#rules, isStored: () => false };
       return new ArrivingResponse(plan, rules);
     };
-    const options = { fingerprint, fresh, signal, traceparent, ttlMs: undefined };
+    const options = { fingerprint, fresh, signal, traceparent, account, ttlMs: undefined };
     return this.once
       .live<StoredResponse, ResponseSubscriber>(key, { create, onStart }, options)
       .then(
-        (answer) => give(exchangedOf(plan, answer, this.#rules)),
+        (answer) => {
+          let exchanged: Exchanged;
+          try {
+            exchanged = exchangedOf(plan, answer, this.#rules);
+          } catch (error) {
+            // Another program has stored a value that is no response.
+            return fail(error);
+          }
+          return give(exchanged);
+        },
         (error) => {
           const answer = unstoredAnswer(error);
           return answer === undefined ? fail(error) : give(exchangedOf(plan, answer, this.#rules));

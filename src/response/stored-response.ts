@@ -78,8 +78,40 @@ export const responseCodec: OwnCodec = {
     return encoded.get(copy) as Uint8Array;
   },
   decode(payload): StoredResponse {
-    const bodyAt = 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0);
-    const head = JSON.parse(decoder.decode(payload.subarray(4, bodyAt))) as ResponseHead;
+    const bodyAt =
+      payload.length < 4 ? 4 : 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0);
+    if (bodyAt > payload.length) throw malformed('it is cut');
+    const head: unknown = JSON.parse(decoder.decode(payload.subarray(4, bodyAt)));
+    requireHead(head);
     return { ...head, body: payload.subarray(bodyAt) };
   },
 };
+
+const malformed = (what: string) => new TypeError(`Cannot read the stored response: ${what}`);
+
+/**
+ * Another program may have written the record. What is wrong with its head would otherwise fail in the
+ * middle of a response.
+ */
+function requireHead(head: unknown): asserts head is ResponseHead {
+  const { status, statusText, headers, url } = (head ?? {}) as Partial<ResponseHead>;
+  if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
+    throw malformed('its status is not 200 to 599');
+  }
+  if (typeof statusText !== 'string' || !FIELD_TEXT.test(statusText)) {
+    throw malformed('its status text is not HTTP');
+  }
+  if (typeof url !== 'string') throw malformed('it has no URL');
+  if (!Array.isArray(headers)) throw malformed('it has no headers');
+  for (const line of headers as readonly unknown[]) {
+    const [name, value] = Array.isArray(line) && line.length === 2 ? line : [];
+    if (typeof name !== 'string' || typeof value !== 'string')
+      throw malformed('a header has no value');
+    if (!FIELD_NAME.test(name) || !FIELD_TEXT.test(value)) throw malformed('a header is not HTTP');
+    if (NOT_KEPT.has(name)) throw malformed(`it has the header ${name}, which is never stored`);
+  }
+}
+
+/** RFC 9110 §5.1, in lower case, and §5.5. */
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+const FIELD_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;

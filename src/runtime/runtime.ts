@@ -68,6 +68,10 @@ export const random = (): number => (replacement ?? Math).random();
 export const randomUuid = (): string =>
   replacement ? replacement.randomUuid() : globalThis.crypto.randomUUID();
 
+/** Random bytes for cryptography. A simulator need not replace them: nothing depends on their values. */
+export const secretBytes = (byteCount: number): Uint8Array =>
+  globalThis.crypto.getRandomValues(new Uint8Array(byteCount));
+
 /**
  * Calls back after the events of this turn of the event loop, such as the requests of many connections.
  * A test's fake timers do not hold it back. Returns the timer, if the platform has one for this.

@@ -14,7 +14,7 @@ import {
 import { identityOptions, keyFormat, keyHeaderOptions, methods } from '../request/options.js';
 import type { ResponseInfo } from '../response/arriving-response.js';
 import type { ExchangeStats } from '../response/exchanges.js';
-import { exchangeOptions } from '../response/options.js';
+import { callerLimits, exchangeOptions } from '../response/options.js';
 import type { ServerProblem } from './problem.js';
 import type { ErrorAnswer } from './refusals.js';
 
@@ -42,6 +42,8 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
   keyFormat,
   /** How long a duplicate waits for the response of the first request before it is answered with 409. */
   waitMs: duration({ default: 10_000 }),
+  /** Limits of each account and key in this process. A request beyond one is refused with 429. */
+  limits: callerLimits,
   /** The largest body of a request with a key; a larger one is refused with 413. */
   maxBodyBytes: byteCount({ default: 10 * 1024 * 1024, max: LONGEST_MS }),
   /**

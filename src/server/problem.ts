@@ -1,4 +1,6 @@
 import type { SamekeyErrorCode } from '../errors/errors.js';
+import type { LimitError } from '../once/errors.js';
+import { limitNotice } from '../response/limit-problem.js';
 import {
   NOT_CACHED,
   PROBLEM_BY_CODE,
@@ -41,7 +43,7 @@ const UNAVAILABLE: Details = [
 ];
 
 /** Messages for clients. The messages of the errors name an internal key, which no client has sent. */
-const DETAILS: Readonly<Record<keyof typeof PROBLEM_BY_CODE, Details>> = {
+const DETAILS: Readonly<Record<Exclude<keyof typeof PROBLEM_BY_CODE, 'SAMEKEY_LIMIT'>, Details>> = {
   SAMEKEY_MISMATCH: [
     NOT_RETRIED,
     'Cannot process the request: its key was sent before with another body or query, wanted a key of its own for every request',
@@ -55,6 +57,10 @@ const DETAILS: Readonly<Record<keyof typeof PROBLEM_BY_CODE, Details>> = {
   SAMEKEY_OVERLOADED: [
     RETRIED,
     'Cannot process the request: too many responses are held for clients that do not read them, wanted another attempt later',
+  ],
+  SAMEKEY_UNREADABLE: [
+    NOT_RETRIED,
+    'Cannot answer: the request was processed before, and its stored response cannot be read, wanted an operator to look at it',
   ],
   SAMEKEY_STORE: UNAVAILABLE,
   SAMEKEY_CLOSED: UNAVAILABLE,
@@ -73,6 +79,10 @@ export function problemOf(error: unknown): ServerProblem | undefined {
   const code = codeOf(error);
   if (code === undefined || !isProblem(code)) return undefined;
   const [name, status] = PROBLEM_BY_CODE[code];
+  if (code === 'SAMEKEY_LIMIT') {
+    const { detail, headers } = limitNotice(error as LimitError);
+    return serverProblem(name, status, code, detail, headers);
+  }
   const [headers, detail] = DETAILS[code];
   return serverProblem(name, status, code, detail, headers);
 }

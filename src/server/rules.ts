@@ -247,6 +247,7 @@ export class IdempotencyRules<Incoming> {
       key,
       fingerprint,
       headers.get('traceparent') ?? undefined,
+      account,
       processing,
       this.#refusals,
       incoming,
@@ -290,6 +291,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
   readonly key: string;
   readonly fingerprint: string;
   readonly traceparent: string | undefined;
+  readonly account: string;
   /** What middleware and the handler read, if the framework shows it to them. */
   state: State | undefined;
   readonly onStart: ((settled: Promise<void>) => void) | undefined;
@@ -303,6 +305,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
     key: string,
     fingerprint: string,
     traceparent: string | undefined,
+    account: string,
     processing: Processing<Raw, Answer>,
     refusals: Refusals,
     incoming: unknown,
@@ -311,6 +314,7 @@ class HandlerCall<Raw, Answer> implements ExchangePlan {
     this.key = key;
     this.fingerprint = fingerprint;
     this.traceparent = traceparent;
+    this.account = account;
     this.onStart = both(optional(processing, 'onStart'), waitUntil);
     this.#processing = processing;
     this.#refusals = refusals;

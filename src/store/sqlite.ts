@@ -365,8 +365,9 @@ const isOwnError = (error: unknown) =>
 const normalized = (sql: string) =>
   sql
     .replace(' IF NOT EXISTS', '')
-    .replaceAll(/\s+/g, ' ')
-    .replace(/[ ;]+$/, '');
+    .split(/[\s;]+/)
+    .join(' ')
+    .trim();
 
 /** Whether a claim may replace the record in the row. */
 function isClaimable(row: Row, request: Parameters<Store['claim']>[1]): boolean {

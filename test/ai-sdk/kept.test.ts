@@ -3,9 +3,38 @@ import { runInNewContext } from 'node:vm';
 import { APICallError, generateText, streamText } from 'ai';
 import { describe, expect, it } from 'vitest';
 import { idempotencyMiddleware } from '../../src/ai-sdk/ai-sdk.js';
+import { encryptedCodec } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { plainStore } from '../store/plain-store.js';
 import { collect, FINISH, modelOf, outcomeOf, type Part, partsOf, read, setUp } from './models.js';
+
+describe('the option codec', () => {
+  it('encrypts the answer of a model, whole or streamed', async () => {
+    const store = memoryStore();
+    const codec = encryptedCodec({ keys: [{ id: 'a', key: new Uint8Array(32) }] });
+    const { provider, model } = await setUp('openai.chat', {}, { store, codec });
+    const ask = () => generateText({ model, prompt: 'Hello', maxRetries: 0 });
+    const first = await ask();
+    const stream = await read(streamText({ model, prompt: 'Hello' }));
+    const payloads = async () => {
+      const found: string[] = [];
+      for await (const { record } of store.list?.() ?? []) {
+        if (record.codec === 'encrypted') {
+          found.push(Buffer.from(record.payload ?? []).toString('latin1'));
+        }
+      }
+      return found;
+    };
+    await expect.poll(payloads).toHaveLength(2);
+    for (const payload of await payloads()) {
+      expect(payload).not.toMatch(/http-response|finish|usage|text/);
+      expect(payload).not.toContain(first.text);
+    }
+    expect((await ask()).text).toBe(first.text);
+    expect((await read(streamText({ model, prompt: 'Hello' }))).text).toBe(stream.text);
+    expect(provider.billedCount()).toBe(2);
+  });
+});
 
 describe('a caller', () => {
   it('that aborts does not end the call: its retry joins it', async () => {

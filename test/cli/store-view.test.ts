@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { recordTable } from '../../src/cli/store-view.js';
+import { recordJson, recordTable } from '../../src/cli/store-view.js';
 import type { StoreEntry } from '../../src/store/store.js';
 
 const KEY = `ik_${'0123456789abcdef'.repeat(4)}`;
@@ -32,5 +32,20 @@ it('a key in a table is never cut: it has its own line where the terminal is too
       '  done   1        10 s  1 m 19 s    1,234',
       '',
     ]);
+  }
+});
+
+it('a key or a result cannot control the terminal', () => {
+  const hostile = '\u001b[2J\u009b31m\u202e\u2028\n';
+  const foreign = {
+    key: hostile,
+    record: { ...entry.record, payload: new TextEncoder().encode(hostile) },
+  } as unknown as StoreEntry;
+  const json = recordJson(foreign, 11_000);
+  expect(JSON.parse(json)).toMatchObject({ key: hostile, payload: hostile });
+  const plain = { columns: undefined, paint: (_: unknown, text: string) => text };
+  for (const text of [json, recordTable([foreign], 11_000, plain).replaceAll('\n', '')]) {
+    expect(text).toContain('\\u001b');
+    expect(text).not.toMatch(/[\p{Cc}\u2028\u202e]/u);
   }
 });

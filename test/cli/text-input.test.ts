@@ -206,6 +206,8 @@ it('covers every command that reads a text', () => {
     'batch-plan.ts',
     'batch-record.ts',
     'check.ts',
+    // Tested in test/proxy/encrypted.test.ts.
+    'encryption-keys.ts',
     'explain.ts',
     'input.ts',
     'key.ts',

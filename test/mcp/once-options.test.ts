@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { describe, expect, it } from 'vitest';
 import { idempotentTools, ToolError } from '../../src/mcp/mcp.js';
+import { encryptedCodec } from '../../src/once/index.js';
 import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { connect, INPUT, latch, payment, Shop, shopServer, textOf, told } from './shop.js';
@@ -23,6 +24,28 @@ describe('options of once', () => {
     ]);
     open();
     expect(told(await call)).toEqual(['receipt 1', 'executed']);
+  });
+
+  it('codec encrypts what the store has, and a lost key is told', async () => {
+    const shop = new Shop();
+    const store = memoryStore();
+    const codecOf = (id: string) => encryptedCodec({ keys: [{ id, key: new Uint8Array(32) }] });
+    const clientOf = (id: string) =>
+      connect(shopServer(shop, idempotentTools({ store, codec: codecOf(id) })));
+    const [first, second, lost] = [await clientOf('a'), await clientOf('a'), await clientOf('b')];
+    const ran = await first.callTool(payment());
+    expect(told(ran)).toEqual(['receipt 1', 'executed']);
+    const key = ran._meta?.['samekey-key'] as string;
+    const { record } = await store.read(key);
+    expect(record?.codec).toBe('encrypted');
+    expect(Buffer.from(record?.payload ?? []).toString('latin1')).not.toMatch(/receipt|text/);
+    expect(told(await second.callTool(payment('again')))).toEqual(['receipt 1', 'replayed']);
+    const refused = await lost.callTool(payment());
+    expect([refused.isError, refused._meta]).toEqual([
+      true,
+      { 'samekey-code': 'SAMEKEY_UNREADABLE' },
+    ]);
+    expect(shop.billed).toHaveLength(1);
   });
 
   it('timeoutMs ends the wait for a tool', async () => {

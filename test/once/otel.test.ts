@@ -23,7 +23,7 @@ function setUp() {
   const { onEvent, observe, ...inMemory } = telemetryInMemory();
   const store = memoryStore();
   const once = observe(createOnce({ store, onEvent }));
-  return { once, store, telemetry: onEvent, ...inMemory };
+  return { once, store, telemetry: onEvent, observe, ...inMemory };
 }
 
 it('counts calls by outcome and layer, what is in flight and the ratio of hits', async () => {
@@ -69,10 +69,39 @@ it('counts what goes wrong', async () => {
   }).catch(() => {});
   await sleep(5);
   await once(KEY, () => 1);
+  const owner = (await store.read(KEY)).record?.owner as string;
   await once.evict(KEY);
+  const claim = { leaseMs: 1000, ttlMs: 60_000, fingerprint: undefined };
+  await store.claim(KEY, { owner, ...claim, takeUnknown: false, takeFinished: false });
+  const damaged = { state: 'done', codec: 'of nobody', payload: new Uint8Array() } as const;
+  await store.complete(KEY, owner, { ...damaged, ttlMs: 60_000 });
+  await once(KEY, () => 1).catch(() => {});
+  expect(await points('unreadable_results')).toEqual([{ decision: 'hold', value: 1 }]);
   expect(await points('lease_losses')).toEqual([{ value: 1 }]);
   expect(await points('unknown_outcomes')).toEqual([{ decision: 'retry', value: 1 }]);
   expect(await points('evictions')).toEqual([{ value: 1 }]);
+});
+
+it('counts requests that a limit refuses, by limit and without their account', async () => {
+  const { store, telemetry: onEvent, points, observe, spans } = setUp();
+  const answer = async () => Response.json({ made: true });
+  const limits = { keysPerMinute: 1 };
+  const fetch = observe(idempotentFetch({ store, onEvent, limits, fetch: answer }));
+  const post = (body: string) =>
+    fetch('https://api.example/', { method: 'POST', body, headers: { 'x-api-key': 'secret' } });
+  await post('{"item":1}');
+  await expect(post('{"item":2}')).rejects.toMatchObject({ code: 'SAMEKEY_LIMIT' });
+  expect(await points('calls')).toContainEqual({
+    outcome: 'limited',
+    layer: 'process',
+    'samekey.limit': 'keysPerMinute',
+    value: 1,
+  });
+  const attributes = spans().at(-1)?.attributes;
+  expect(attributes).toMatchObject({
+    'samekey.limit': 'keysPerMinute',
+    'error.type': 'SAMEKEY_LIMIT',
+  });
 });
 
 it('counts what duplicates saved, in tokens and in money', async () => {

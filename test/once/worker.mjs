@@ -5,7 +5,7 @@
 import { appendFileSync } from 'node:fs';
 import Anthropic from '@anthropic-ai/sdk';
 import { idempotentFetch } from '../../dist/fetch/fetch.js';
-import { createOnce } from '../../dist/once/index.js';
+import { createOnce, encryptedCodec } from '../../dist/once/index.js';
 import { OPEN } from '../store/open-store.mjs';
 
 const { storeName, options, stopAt } = JSON.parse(process.argv[2]);
@@ -47,8 +47,8 @@ function stopping(store, action) {
 }
 
 const store = await open(storeName);
-const { onUnknown, ...plain } = options;
-const once = createOnce({
+const { onUnknown, encryption, ...plain } = options;
+const settings = {
   ...plain,
   // A function cannot be sent.
   ...(onUnknown === undefined
@@ -59,7 +59,9 @@ const once = createOnce({
   cache: false,
   storeTimeoutMs: 20_000,
   ...(options.storeTimeoutMs === undefined ? {} : { storeTimeoutMs: options.storeTimeoutMs }),
-});
+};
+const encrypting = (given) => createOnce({ ...settings, codec: encryptedCodec(given) });
+let once = encryption === undefined ? createOnce(settings) : encrypting(encryption);
 
 /** Calls with a key many times at once, and reports the answers of all callers. */
 async function call({ key, log, callers = 1, takesMs = 0 }) {
@@ -105,6 +107,10 @@ process.on('message', async (message) => {
   if (message.type === 'stream') return say({ id: message.id, ...(await stream(message)) });
   if (message.type === 'resume') return resume();
   if (message.type === 'call') return say({ id: message.id, ...(await call(message)) });
+  if (message.type === 'encrypt') {
+    once = encrypting(message.encryption);
+    return say({ id: message.id });
+  }
   if (message.type === 'record') {
     const record = await once.inspect(message.key);
     const text = record?.payload && new TextDecoder().decode(record.payload);

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { EncryptedCodecOptions } from '../../src/once/index.js';
 import { ended } from '../servers/process.js';
 
 const PROGRAM = fileURLToPath(new URL('worker.mjs', import.meta.url));
@@ -86,6 +87,11 @@ export class Worker {
     callers: number;
   }): Promise<Answers & { readonly stats: Readonly<Record<string, number>> }> {
     return this.#ask({ type: 'stream', ...what });
+  }
+
+  /** Encrypts and decrypts with these options of `encryptedCodec` from now on. */
+  encrypt(encryption: EncryptedCodecOptions): Promise<object> {
+    return this.#ask({ type: 'encrypt', encryption });
   }
 
   record(key: string): Promise<{ state?: string; text?: string }> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { idempotentFetch } from '../../src/fetch/fetch.js';
+import { jsonCodec } from '../../src/once/index.js';
 import { nested } from '../../src/options/nested.js';
 import { readOptions } from '../../src/options/read.js';
 import {
@@ -122,12 +123,19 @@ describe('a suggestion', () => {
     expect(messageOf({ [wrong]: 1 })).toMatch(/: there is no member ".*", only ttlMs, waitMs,/);
   });
 
-  it.each(['codec', 'storeErrors'])('says whose option %s is', (name) => {
-    const options = { store: memoryStore(), [name]: 1 } as never;
-    const owner = `there is no member "${name}" (it is an option of createOnce), only`;
+  it('says whose option it is', () => {
+    const options = { store: memoryStore(), storeErrors: 1 } as never;
+    const owner = 'there is no member "storeErrors" (it is an option of createOnce), only';
     expect(() => idempotentFetch(options)).toThrow(owner);
     expect(() => idempotent(async () => new Response(), options)).toThrow(owner);
   });
+});
+
+it('responses have a codec of their own, which can only be encrypted', () => {
+  const options = { store: memoryStore(), codec: jsonCodec } as never;
+  const wanted = 'codec is no encryptedCodec, wanted encryptedCodec({ keys })';
+  expect(() => idempotentFetch(options)).toThrow(wanted);
+  expect(() => idempotent(async () => new Response(), options)).toThrow(wanted);
 });
 
 describe('specifications', () => {

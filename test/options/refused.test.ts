@@ -10,7 +10,7 @@ import {
 import { priceTable } from '../../src/cost/cost.js';
 import { idempotentFetch, retryBudget, withRetry } from '../../src/fetch/fetch.js';
 import { idempotentTools } from '../../src/mcp/mcp.js';
-import { createOnce, idempotency, onceTool } from '../../src/once/index.js';
+import { createOnce, encryptedCodec, idempotency, onceTool } from '../../src/once/index.js';
 import type { OptionSpec, OptionSpecs } from '../../src/options/spec.js';
 import { createPool } from '../../src/pool/pool.js';
 import { expressIdempotency } from '../../src/server/express.js';
@@ -47,6 +47,7 @@ const MAKERS: Readonly<
   Record<string, readonly [required: object, make: (given: never) => unknown]>
 > = {
   createOnce: [{ store }, createOnce],
+  encryptedCodec: [{ keys: [{ id: 'a', key: new Uint8Array(32) }] }, encryptedCodec],
   onceTool: [{}, (given) => onceTool('tool', handler, given)],
   idempotency: [{}, idempotency],
   idempotentFetch: [{ store }, idempotentFetch],

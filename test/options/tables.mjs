@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Where each function's specification is, which page shows it, and whose options it has besides. */
 const TABLES = {
   createOnce: ['docs/once.md', 'src/once/options.ts', 'onceOptions'],
+  encryptedCodec: ['docs/once.md', 'src/once/encrypted-codec.ts', 'encryptedCodecOptions'],
   onceTool: ['docs/once.md', 'src/once/tool.ts', 'toolOptions'],
   idempotency: ['docs/once.md', 'src/once/config-options.ts', 'configOptions'],
   idempotentFetch: ['docs/fetch.md', 'src/fetch/options.ts', 'fetchOptions', 'createOnce'],

@@ -15,7 +15,7 @@ import { fastifyIdempotency } from 'samekey/fastify';
 import { idempotentFetch, withRetry } from 'samekey/fetch';
 import { honoIdempotency } from 'samekey/hono';
 import { koaIdempotency } from 'samekey/koa';
-import { createOnce, idempotency, onceTool } from 'samekey/once';
+import { createOnce, encryptedCodec, idempotency, onceTool } from 'samekey/once';
 import { idempotent } from 'samekey/server';
 import { memoryStore } from 'samekey/store/memory';
 import { OPEN } from '../store/open-store.mjs';
@@ -399,6 +399,25 @@ const nothing = async () => null;
 export const SCENARIOS = {
   once: { run: onceProgram, control: platform },
   'once, in progress': { run: waitingProgram, control: platform },
+  'once, encrypted': {
+    run: async () => {
+      const store = memoryStore();
+      const events = [];
+      const key = new Uint8Array(32);
+      const keys = { a: [{ id: 'a', key }], b: [{ id: 'b', key }] };
+      const on = (codec, more) =>
+        createOnce({ store, codec, onEvent: (event) => events.push(event), ...more });
+      const results = [
+        await on(encryptedCodec({ keys: keys.a }))('a', async () => ({ x: 1 })),
+        await on(encryptedCodec({ keys: keys.a }))('a', async () => 2),
+        await settled(on(encryptedCodec({ keys: keys.b }))('a', async () => 3)),
+        await settled(on(undefined)('a', async () => 3)),
+        await on(encryptedCodec({ keys: keys.b }), { onUnreadable: 'retry' })('a', async () => 4),
+      ];
+      return [results, events.map(({ type, decision }) => `${type} ${decision ?? ''}`)];
+    },
+    control: platform,
+  },
   'once, configured': {
     run: async () => {
       const { keyOf, headers, onceOptions } = idempotency({ excludedFields: ['a'] });

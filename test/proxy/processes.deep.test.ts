@@ -117,6 +117,10 @@ describeWith('redis-server', hasRedis, 'a store that fails and recovers', () => 
       const problem = await failed.json();
       expect(problem).toMatchObject({ code: 'SAMEKEY_STORE' });
       expect(problem.detail).toBe('The proxy failed. Its log has the error.');
+      // The client of an SDK gets the same problem, without the address of the store.
+      const sdk = { 'content-type': 'application/json', 'x-stainless-lang': 'js' };
+      const bySdk = await post(proxy, '{"another":1}', { headers: sdk });
+      expect([bySdk.status, (await bySdk.json()).detail]).toEqual([503, problem.detail]);
       expect(upstream.requests).toHaveLength(1);
       await server.start();
       const asked = async () => (await post(proxy, '{"another":1}')).status;

@@ -31,13 +31,14 @@ import vectors from './vectors.mjs';
 export const requestImports = (platform, waitUntil) => `
 ${waitUntil ? `import { waitUntil } from '${waitUntil}';` : ''}
 import { idempotentFetch, withRetry } from 'samekey/fetch';
+import { encryptedCodec } from 'samekey/once';
 import { idempotent } from 'samekey/server';
 import { memoryStore } from 'samekey/store/memory';
 import { requests } from './program/requests.mjs';
 import { serving } from './program/serving.mjs';
 import upstream from './upstream.mjs';
 const askAll = () =>
-  requests({ idempotentFetch, memoryStore, withRetry }, upstream, ${JSON.stringify(platform)});
+  requests({ encryptedCodec, idempotentFetch, memoryStore, withRetry }, upstream, ${JSON.stringify(platform)});
 const serve = serving({ idempotent, idempotentFetch, memoryStore }, upstream${waitUntil ? ', waitUntil' : ''});
 `;
 

@@ -126,6 +126,7 @@ ${exceptions(ran)}
 | \`SAMEKEY_STORE\`, event \`storeError\` | The store failed or did not answer within \`storeTimeoutMs\`. If the claim failed, the function did not run. | Nothing for a short failure: repeat the call. |
 | \`SAMEKEY_LEASE_LOST\`, event \`leaseLost\` | The owner did not renew its lease in time, or the store lost its claim. | Look for long pauses of the process, and for a store that restarted or evicts records. |
 | \`SAMEKEY_UNKNOWN_OUTCOME\`, event \`unknown\` | An owner died or did not renew its lease. With \`'hold'\` callers receive the error; with \`'retry'\` the event announces the next run. | Check the effects of the run, then call \`once.evict(key)\`. |
+| \`SAMEKEY_UNREADABLE\`, event \`unreadable\` | A stored result cannot be decrypted or decoded. With \`'hold'\` callers receive the error; with \`'retry'\` the function runs again. | Add the key that \`keyId\` names, or call \`once.evict(key)\`. |
 | \`SAMEKEY_STORE_FULL\` | The store has no room for this result. It is in \`error.value\`. | Free space, or make results smaller. |
 | a second run without any event | The store lost a record. | Use a store, or a configuration of it, without such a row in the tables above. |
 

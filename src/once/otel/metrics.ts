@@ -34,6 +34,11 @@ export function metricsOf(meter: Meter): Metrics {
   const calls = counter('calls', '{call}', 'Calls of once, by outcome and layer');
   const leaseLosses = counter('lease_losses', '{run}', 'Runs whose lease was lost');
   const unknown = counter('unknown_outcomes', '{run}', 'Runs without an outcome');
+  const unreadable = counter(
+    'unreadable_results',
+    '{record}',
+    'Stored results that cannot be read, by decision',
+  );
   const evictions = counter('evictions', '{record}', 'Records removed by evict');
   const savedTokens = counter('saved_tokens', '{token}', 'Tokens that duplicates saved');
   const savedCost = counter('saved_cost', '{currency}', 'The cost that duplicates saved');
@@ -101,11 +106,17 @@ export function metricsOf(meter: Meter): Metrics {
         case 'mismatch':
           calls.add(1, { outcome: event.type, layer: event.layer });
           break;
+        case 'limited':
+          calls.add(1, { outcome: event.type, layer: 'process', 'samekey.limit': event.limit });
+          break;
         case 'leaseLost':
           leaseLosses.add(1);
           break;
         case 'unknown':
           unknown.add(1, { decision: event.decision });
+          break;
+        case 'unreadable':
+          unreadable.add(1, { decision: event.decision });
           break;
         case 'evicted':
           evictions.add(1);

@@ -118,6 +118,10 @@ export class Observation {
       case 'mismatch':
         this.setOutcome(event.type, event.layer);
         break;
+      case 'limited':
+        this.setOutcome(event.type, 'process');
+        this.set({ 'samekey.limit': event.limit });
+        break;
       case 'storeError':
         this.#span.addEvent('samekey.store_error', { action: event.action });
         break;

@@ -174,6 +174,6 @@ function addressed(address: string | URL, init: Carrier | undefined): Attributes
 function received(carrier: Carrier | undefined): Attributes {
   if (carrier === undefined || typeof carrier.method !== 'string') return {};
   const { url } = carrier;
-  const path = typeof url === 'string' ? url.replace(/^[a-z]+:\/\/[^/]*|[?#].*$/gi, '') : undefined;
+  const path = typeof url === 'string' ? url.replace(/^[a-z]+:\/\/[^/]*|[?#].*/gis, '') : undefined;
   return { 'http.request.method': carrier.method, 'url.path': path };
 }

@@ -120,8 +120,16 @@ export class NodeHeaders implements HeaderReader {
   }
 }
 
-/** Without the white space of HTTP around it, as `Headers` returns a value. */
-const trimmed = (value: string) =>
-  value.charCodeAt(0) <= 0x20 || value.charCodeAt(value.length - 1) <= 0x20
-    ? value.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '')
-    : value;
+/**
+ * Without the white space of HTTP around it, as `Headers` returns a value. A regular expression with
+ * `+$` would read a long run of spaces in the middle again from each of its characters.
+ */
+function trimmed(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isSpace(value.charCodeAt(start))) start++;
+  while (end > start && isSpace(value.charCodeAt(end - 1))) end--;
+  return value.slice(start, end);
+}
+
+const isSpace = (unit: number) => unit === 0x20 || unit === 0x09 || unit === 0x0a || unit === 0x0d;

@@ -3,7 +3,7 @@ import { BODY_HEADERS } from '../rules.js';
 import type { Capture } from './capture.js';
 import type { NodeRequest, NodeResponse } from './http.js';
 import type { Wire } from './wire.js';
-import { hasBodyLength, joined } from './written.js';
+import { joined } from './written.js';
 
 const FRAMING = ['transfer-encoding', 'trailer'];
 
@@ -41,8 +41,12 @@ export function writeResponse(
   // The handler's own response keeps its framing: chunks, if it has trailers. A stored body
   // of no bytes may be that of a HEAD or a 304, which announce a length that is not theirs.
   const isRepeated = capture === undefined && body instanceof Uint8Array && body.length > 0;
-  if (isRepeated && !hasBodyLength(headers) && !FRAMING.some((name) => to.hasHeader(name))) {
-    to.setHeader('content-length', body.length);
+  if (isRepeated && !FRAMING.some((name) => to.hasHeader(name))) {
+    // With another length, which only another program can have stored, the rest of the body would be
+    // the beginning of the next response.
+    if (Number(to.getHeader('content-length') ?? -1) !== body.length) {
+      to.setHeader('content-length', body.length);
+    }
   }
   wire.writeHead(status);
   if (body === null) wire.end();

@@ -13,6 +13,7 @@ import { Case, LiveReader, outcomeOf, passedOf, read, rejection, same, soon } fr
  * @property {typeof import('../../../dist/fetch/fetch.js').idempotentFetch} idempotentFetch
  * @property {typeof import('../../../dist/fetch/fetch.js').withRetry} withRetry
  * @property {typeof import('../../../dist/store/memory.js').memoryStore} memoryStore
+ * @property {typeof import('../../../dist/once/index.js').encryptedCodec} encryptedCodec
  *
  * @typedef {import('../../../dist/fetch/fetch.js').FetchOptions} FetchOptions
  * @typedef {(input: RequestInfo | URL, init?: RequestInit) => Promise<Response>} Fetch
@@ -363,6 +364,37 @@ export const REQUEST_CHECKS = {
     } finally {
       base.remove();
     }
+  },
+
+  async 'a response is stored encrypted, and replayed where its key is'(at) {
+    const { encryptedCodec, memoryStore } = at.entries;
+    const store = memoryStore();
+    /** Another process, which has its own cache. @param {string} id @param {number} byte */
+    const withKey = (id, byte) => {
+      const codec = encryptedCodec({ keys: [{ id, key: new Uint8Array(32).fill(byte) }] });
+      return at.asker(at.fetchWith({ store, codec }), 'answer');
+    };
+    const first = await read(withKey('a', 1)());
+    let codecs = '';
+    let text = '';
+    while (!text.includes('\u0001\u0001a')) {
+      await soon(10);
+      for await (const { record } of store.list?.() ?? []) {
+        codecs = `${record.codec}`;
+        for (const byte of record.payload ?? []) text += String.fromCharCode(byte);
+      }
+    }
+    same([codecs, /http-response|x-made-by|count/.test(text)], ['encrypted', false]);
+    const again = await read(withKey('a', 1)());
+    same([again.outcome, again.body], ['replayed', first.body]);
+    for (const ask of [
+      withKey('b', 1),
+      withKey('a', 2),
+      at.asker(at.fetchWith({ store }), 'answer'),
+    ]) {
+      same((await rejection(ask())).code, 'SAMEKEY_UNREADABLE');
+    }
+    same((await at.state()).count, 1);
   },
 
   async 'a GET passes'(at) {

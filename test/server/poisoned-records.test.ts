@@ -1,0 +1,176 @@
+import { createServer } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { idempotentFetch } from '../../src/fetch/fetch.js';
+import { expressIdempotency } from '../../src/server/express.js';
+import { idempotent } from '../../src/server/web.js';
+import { memoryStore } from '../../src/store/memory.js';
+import type { Store } from '../../src/store/store.js';
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** A payload of the codec of responses, whose head another program wrote. */
+function payloadOf(head: unknown, body = 'poison', headLength?: number): Uint8Array {
+  const text = bytes(typeof head === 'string' ? head : JSON.stringify(head));
+  const payload = new Uint8Array(4 + text.length + body.length);
+  new DataView(payload.buffer).setUint32(0, headLength ?? text.length);
+  payload.set(text, 4);
+  payload.set(bytes(body), 4 + text.length);
+  return payload;
+}
+
+const head = { status: 200, statusText: 'OK', headers: [], url: 'http://a/' };
+const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+
+/** Answers like any other: the length is corrected where it frames the response. */
+const HARMLESS: Record<string, Uint8Array> = {
+  'a length that is too large': payloadOf({ ...head, headers: [['content-length', '999']] }),
+  'a length that is too small': payloadOf({ ...head, headers: [['content-length', '2']] }),
+};
+
+/** Records that no samekey wrote. */
+const POISON: Record<string, Uint8Array> = {
+  nothing: new Uint8Array(),
+  'three bytes': new Uint8Array(3),
+  'bytes that are no record': bytes('<html>not found</html>'),
+  'a head that is longer than the record': payloadOf(head, '', 0xffff_ffff),
+  'a head that is cut': payloadOf('{"status":200,"headers":[["a'),
+  'a head that is null': payloadOf(null),
+  'a head that is a number': payloadOf(7),
+  'a head without headers': payloadOf({ status: 200 }),
+  'headers that are an object': payloadOf({ ...head, headers: { a: 'b' } }),
+  'headers that are text': payloadOf({ ...head, headers: 'ab' }),
+  'a header without a value': payloadOf({ ...head, headers: [['a']] }),
+  'a header that is a number': payloadOf({ ...head, headers: [[1, 2]] }),
+  'a header with a line break': payloadOf({ ...head, headers: [['a', 'b\r\nset-cookie: c=d']] }),
+  'a header name with a line break': payloadOf({ ...head, headers: [['a\r\nb', 'c']] }),
+  ...HARMLESS,
+  'a transfer-encoding': payloadOf({ ...head, headers: [['transfer-encoding', 'chunked']] }),
+  'a cookie': payloadOf({ ...head, headers: [['set-cookie', 'session=of-another']] }),
+  'the status 0': payloadOf({ ...head, status: 0 }),
+  'the status 101': payloadOf({ ...head, status: 101 }),
+  'the status 99999': payloadOf({ ...head, status: 99_999 }),
+  'a status that is text': payloadOf({ ...head, status: '200 OK\r\na: b' }),
+  'a status text with a line break': payloadOf({ ...head, statusText: 'OK\r\na: b' }),
+  'a deep head': payloadOf(deep),
+};
+
+/** Results of other codecs that samekey reads, which are no responses. */
+const OTHER_CODECS: Record<string, readonly [codec: string, text: string]> = {
+  'null of the codec json': ['json', 'null'],
+  'nothing of the codec json': ['json', ''],
+  'a text of the codec json': ['json', '"poison"'],
+  'a response without headers of the codec json': ['json', '{"status":200}'],
+  'null of the codec rich': ['rich', '[null]'],
+  'a cycle of the codec rich': ['rich', '[{"headers":0}]'],
+  'an unknown codec': ['theirs', '{}'],
+  'an error': ['error', 'null'],
+};
+
+/** A store whose results another program has replaced, after `poison`. */
+function poisonedStore() {
+  const store = memoryStore();
+  let payload: Uint8Array | undefined;
+  let codec: string | undefined;
+  const replaced = <T extends { record?: unknown }>(answer: T): T => {
+    const { record } = answer as { record?: { state?: string } };
+    if (payload === undefined || record?.state !== 'done') return answer;
+    return { ...answer, record: { ...record, payload, ...(codec !== undefined && { codec }) } };
+  };
+  const poisoned = new Proxy(store, {
+    get(_, name: keyof Store) {
+      const member = store[name];
+      if (typeof member !== 'function') return member;
+      const call = (member as (...args: unknown[]) => unknown).bind(store);
+      if (name !== 'claim' && name !== 'read') return call;
+      return async (...args: unknown[]) => replaced((await call(...args)) as { record?: unknown });
+    },
+  });
+  return {
+    store: poisoned,
+    poison(bytes: Uint8Array, name?: string) {
+      payload = bytes;
+      codec = name;
+    },
+    heal() {
+      payload = undefined;
+    },
+  };
+}
+
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+async function listen(server: ReturnType<typeof createServer>) {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closing.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}/orders`;
+}
+
+type Ask = (key: string) => Promise<Response>;
+const init = (key: string) => ({
+  method: 'POST',
+  body: '{}',
+  headers: { 'idempotency-key': key, 'content-type': 'application/json' },
+});
+
+/** Each reads the records of `store`, behind nothing in memory. */
+const READERS: Record<string, (store: Store) => Promise<Ask>> = {
+  async 'samekey/server'(store) {
+    const handler = idempotent(async () => new Response('real'), {
+      store,
+      cache: false,
+      waitMs: 2000,
+    });
+    return (key) => handler(new Request('http://a/orders', init(key)));
+  },
+  async 'samekey/express'(store) {
+    const middleware = expressIdempotency({ store, cache: false, waitMs: 2000 });
+    const url = await listen(
+      createServer((request, response) => {
+        middleware(request as never, response as never, (error?: unknown) => {
+          response.statusCode = error === undefined ? 200 : 500;
+          response.end(error === undefined ? 'real' : 'failed');
+        });
+      }),
+    );
+    return (key) => fetch(url, init(key));
+  },
+  async 'samekey/fetch'(store) {
+    const url = await listen(createServer((_, response) => response.end('real')));
+    const send = idempotentFetch({ store, cache: false, waitMs: 2000 });
+    return (key) => send(url, init(key));
+  },
+};
+
+describe.each(Object.entries(READERS))('%s reads a poisoned record with', (_, reader) => {
+  it.each([
+    ...Object.entries(POISON).map(([name, payload]) => [name, payload, undefined] as const),
+    ...Object.entries(OTHER_CODECS).map(
+      ([name, [codec, text]]) => [name, bytes(text), codec] as const,
+    ),
+  ])('%s', async (name, payload, codec) => {
+    const { store, poison, heal } = poisonedStore();
+    const ask = await reader(store);
+    expect(await (await ask('"a"')).text()).toBe('real');
+    poison(payload, codec);
+    const answer = await ask('"a"').then(
+      async (response) => ({
+        status: response.status,
+        headers: JSON.stringify([...response.headers]),
+        body: await response.text(),
+      }),
+      (error: unknown) => error,
+    );
+    if (name in HARMLESS) expect(answer).toMatchObject({ status: 200, body: 'poison' });
+    else if (answer instanceof Error) expect(answer).toMatchObject({ name: expect.any(String) });
+    else expect(answer).toMatchObject({ status: 500 });
+    expect(String((answer as { headers?: string }).headers)).not.toMatch(/set-cookie|session/);
+    heal();
+    expect(await (await ask('"b"')).text()).toBe('real');
+  });
+});
