@@ -38,6 +38,10 @@ export function targetOf(
   }
   refuseOtherHosts(request, isLoopback);
   const path = pathIn(target);
+  // `URL` drops tabs and line ends, which may make a ".." of what is left.
+  if (/\p{Cc}/u.test(target)) {
+    throw refused(400, `${quote(path)} contains a control character, wanted it percent-encoded`);
+  }
   if (DOT_SEGMENT.test(path)) {
     throw refused(400, `${quote(path)} contains "." or "..", wanted the resolved path`);
   }

@@ -12,6 +12,16 @@ const refusalOf = (url: string) => {
   }
 };
 
+it('refuses control characters, which a URL loses: they could hide ".."', () => {
+  for (const url of ['/.\t\t.', '/v1/.\r./a', '/a?\n']) {
+    expect(refusalOf(url)).toMatchObject({
+      code: 'SAMEKEY_REFUSED',
+      status: 400,
+      message: expect.stringMatching(/contains a control character, wanted it percent-encoded$/),
+    });
+  }
+});
+
 it('names the host of a request for another one, at every call', () => {
   // Since a call is compiled, `URL.canParse` of Node.js 20 and 22 gives other answers for these.
   const hosts = [

@@ -5,6 +5,7 @@ import { targetOf, upstreamAddress } from '../../../src/proxy/request-target.js'
 import { described, outcomeOf } from '../refusal.js';
 
 export const seeds = [
+  '/.\t\t.\nhost: localhost\n',
   '/v1/..%2fadmin\nhost: localhost\n',
   '/v1/chat/completions?a=1\nhost: localhost:4000\n',
   '/v1/%2e%2e/%2f..;a/b\nhost: 127.0.0.1\n',
