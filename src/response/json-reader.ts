@@ -91,7 +91,10 @@ export class JsonReader {
       this.#isScanning = true;
       this.#scan(bytes);
     } else if (Array.isArray(value) && this.#events.isStream(value[0])) {
-      for (const each of value) this.#emit(each, JSON.stringify(each));
+      // A message is an object or an array, as in a body whose bytes are read one by one.
+      for (const each of value) {
+        if (typeof each === 'object' && each !== null) this.#emit(each, JSON.stringify(each));
+      }
     } else {
       this.#emit(value, text);
     }

@@ -37,6 +37,7 @@ describe.each([1, 2, 3, 7, 1000])('in chunks of %i bytes', (size) => {
     ['values without a space', '{"a":1}{"a":2}[3]"4"', [{ a: 1 }, { a: 2 }, [3], '4']],
     ['a text sequence', '\x1e{"a":1}\n\x1e"b"\n\x1e12\n', [{ a: 1 }, 'b', 12]],
     ['words', 'null true 1e3', [null, true, 1000]],
+    ['a stream with other elements', '[{"part":1},"a",2,null,[3]]', [{ part: 1 }, [3]]],
     ['an array', '[{"a":1},{"a":2}]', [[{ a: 1 }, { a: 2 }]]],
     ['an array of anything', '[1,{"part":1},"[",[]]', [[1, { part: 1 }, '[', []]]],
     ['an empty array', '[ ]', [[]]],

@@ -4,6 +4,7 @@ import { JsonReader } from '../../../src/response/json-reader.js';
 import { cut, jsonIn, withChoices } from '../chunks.js';
 
 export const seeds = [
+  '\x0d\x5d[{"m":0},\n":[2]}]{9",1,null]',
   '\x00\x01[{"m":1},{"m":[{"a":[1]}]},{"m":"\\""}]',
   '\x02\x00{"a":[1,"}",{"b":"\\\\\\""}]}',
   '\x01\x00{"a":1}\n{"b":2}\n3 true "x" null\n',
