@@ -24,7 +24,14 @@ function expectResponse(bytes: Uint8Array): void {
   const head = jsonIn(end < 0 ? bytes : bytes.subarray(0, end));
   if (typeof head !== 'object' || head === null || Array.isArray(head)) return;
   const response = { ...head, body: end < 0 ? bytes.slice(0, 0) : bytes.slice(end + 1) };
-  const read = responseCodec.decode(responseCodec.encode(response)) as StoredResponse;
+  let read: StoredResponse;
+  try {
+    read = responseCodec.decode(responseCodec.encode(response)) as StoredResponse;
+  } catch (error) {
+    // No program of samekey writes such a head. The runner gives the error a code.
+    assert.match((error as Error).message, /^Cannot read the stored response: /);
+    return;
+  }
   const { body, ...readHead } = read;
   assert.deepEqual(new Uint8Array(body), response.body);
   // JSON has one zero.
