@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { unlinkSync } from 'node:fs';
+import { constants, unlinkSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,8 @@ export interface SpillFilesOptions {
 
 /**
  * Keeps parts of responses in files in the folder for temporary files (`TMPDIR`). Only this user may read
- * a file, and it has no name as soon as it is open: it goes with the process, however that ends.
+ * a file, and it has no name: it goes with the process, however that ends. On a file system without
+ * unnamed files it has one while it is opened.
  */
 export class SpillFiles implements Spill {
   readonly #options: SpillFilesOptions;
@@ -83,7 +84,14 @@ interface Unnamed {
   remove(): void;
 }
 
+/** `O_TMPFILE` of Linux: a file that never has a name, so it also goes if the process is killed now. */
+const UNNAMED = 0o20000000 | constants.O_DIRECTORY | constants.O_RDWR;
+
 async function openUnnamed(): Promise<Unnamed> {
+  if (process.platform === 'linux') {
+    const handle = await open(tmpdir(), UNNAMED, 0o600).catch(() => undefined);
+    if (handle !== undefined) return { handle, remove() {} };
+  }
   const path = join(tmpdir(), `samekey-${randomBytes(16).toString('hex')}`);
   // Its name is new: no link of another user leads anywhere.
   const handle = await open(path, 'wx+', 0o600);
