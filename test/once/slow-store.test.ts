@@ -65,13 +65,13 @@ it('a renewal that is answered late counts', async () => {
   const store = but(memory, {
     renew: async (...all) => {
       const reply = await memory.renew(...all);
-      await sleep(600);
+      await sleep(1500);
       return reply;
     },
   });
-  const { once } = processOn(store, { leaseMs: 1200 });
+  const { once } = processOn(store, { leaseMs: 3000 });
   const call = async ({ signal }: { signal: AbortSignal }) => {
-    await sleep(4000);
+    await sleep(7000);
     return signal.aborted ? 'aborted' : 'paid for';
   };
   expect(await once(randomKey(), call)).toBe('paid for');

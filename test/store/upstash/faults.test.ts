@@ -165,10 +165,10 @@ describeWith('redis-server', hasRedis, 'Redis over HTTP with a fault', () => {
   it('that answers a completion too late keeps the result', async () => {
     const key = randomKey();
     const late = change(key, isCompletion, async (ask) => {
-      await sleep(400);
+      await sleep(1500);
       return ask();
     });
-    const once = onceOn(storeOf(), { storeTimeoutMs: 100 });
+    const once = onceOn(storeOf(), { storeTimeoutMs: 500 });
     expect(await once(key, () => 'paid')).toBe('paid');
     expect(await onceOn()(key, () => expect.fail('it ran again'))).toBe('paid');
     expect(late()).toBe(1);
