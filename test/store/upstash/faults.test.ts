@@ -320,15 +320,16 @@ describeWith('redis-server', hasRedis, 'Redis over HTTP with a fault', () => {
 
     it('an aborted signal, which makes up a reply, fails each step', async () => {
       const store = storeOf({ signal: AbortSignal.abort('stopped') });
-      for (const call of [
+      const calls = [
         store.claim('k', request('o')),
         store.renew('k', 'o', 1000),
         store.complete('k', 'o', completion('x')),
         store.release('k', 'o'),
         store.read('k'),
         store.evict('k'),
-      ]) {
-        expect((await errorOf(call)).message).toMatch(/wanted the list of a script/);
+      ];
+      for (const { message } of await Promise.all(calls.map(errorOf))) {
+        expect(message).toMatch(/wanted the list of a script/);
       }
     });
 
