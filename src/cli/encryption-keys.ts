@@ -60,7 +60,7 @@ function codecOf(
   }
 }
 
-const FAULT = /keys\[(\d+)\]\.(id|key) (.*?), wanted /;
+const FAULT = /^[^:]*: keys\[(\d+)\]\.(id|key) ([^,]*), wanted /;
 const WANTED = {
   id: 'different ids of 1 to 32 letters, digits, ".", "_" and "-"',
   key: '32 bytes in base64, as openssl rand -base64 32 prints them',
