@@ -107,7 +107,7 @@ describe('a process that opens an LMDB store', () => {
     expect(existsSync(fileOf(path))).toBe(false);
   });
 
-  const OPENINGS = deep(3, 40);
+  const OPENINGS = deep(3, 25);
   it(`loses no acknowledged record of others, ${OPENINGS} times`, async () => {
     const path = join(folder, 'busy');
     const writers = ['a', 'b'].map((name) => start(path, 'write', name));
