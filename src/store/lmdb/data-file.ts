@@ -13,6 +13,7 @@ const META = {
 const IS_META = 0x08;
 const MAGIC = 0xbeefc0de;
 const NO_ROOT = 2n ** 64n - 1n;
+
 /** Whether the file begins like one of LMDB and contains the pages that it refers to. */
 export function hasPages(descriptor: number): boolean {
   const first = metaAt(descriptor, 0);
