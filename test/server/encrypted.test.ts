@@ -60,7 +60,9 @@ describe.each(Object.entries(FRAMEWORKS))('on %s, an encrypted response', (_, st
       expect(replayed.response.status).toBe(201);
       expect(replayed.response.headers.get('x-customer')).toBe('header-of-ada');
       const content = await contentOf(store);
-      expect(content).not.toMatch(/the secret|customer|header-of|"status"|http-response|application/);
+      expect(content).not.toMatch(
+        /the secret|customer|header-of|"status"|http-response|application/,
+      );
       const refused = await post(lost);
       expect(refused.response.status).toBe(500);
       expect(refused.response.headers.get('x-should-retry')).toBe('false');

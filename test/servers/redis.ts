@@ -14,6 +14,8 @@ export interface RedisServer {
   readonly folder: string;
   /** Sends one command. Resolves to the reply in RESP. */
   ask(...words: string[]): Promise<string>;
+  /** Waits until the replica has every write so far. WAIT would only count writes of its own connection. */
+  replicated(): Promise<void>;
   /** Ends the server at once. */
   kill(): Promise<void>;
   /** Starts the server again with its data. */
@@ -55,6 +57,15 @@ export async function startRedis(...options: string[]): Promise<RedisServer> {
     url: `redis://127.0.0.1:${port}`,
     folder,
     ask: (...words) => command(port, words),
+    async replicated() {
+      const offsetIn = (pattern: RegExp, reply: string) => Number(pattern.exec(reply)?.[1]);
+      const status = () => command(port, ['INFO', 'replication']);
+      const written = offsetIn(/master_repl_offset:(\d+)/, await status());
+      await untilReady(async () => {
+        const confirmed = offsetIn(/slave0:.*offset=(\d+)/, await status());
+        if (!(confirmed >= written)) throw new Error(`it confirmed ${confirmed} of ${written}`);
+      }, 'the replica');
+    },
     kill,
     async start() {
       child = await start();

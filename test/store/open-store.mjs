@@ -76,14 +76,16 @@ export const OPEN = {
   },
   sqlite: async ({ path }) => {
     const database = new (await import('libsql')).default(`${path}/records.db`, { timeout: 10 });
-    while (database.pragma('journal_mode')[0].journal_mode !== 'wal') {
+    const isWal = () => {
       try {
-        database.pragma('journal_mode = WAL');
+        return database.pragma('journal_mode = WAL')[0].journal_mode === 'wal';
       } catch (error) {
         // Another process is making the same file.
         if (error.code !== 'SQLITE_BUSY') throw error;
+        return false;
       }
-    }
+    };
+    while (!isWal());
     return (await import('../../dist/store/sqlite.js')).sqliteStore({ database });
   },
   dynamodb: async ({ url }) => {
