@@ -90,7 +90,11 @@ console.log(
     rss,
     perSecond: (1000 * runMs.length) / Math.max(1, runsMs),
     cpuUs: (user + system) / Math.max(1, runMs.length),
-    run: { mean: mean(runMs), p99: at99(runMs), most: Math.max(0, ...runMs) },
+    run: {
+      mean: mean(runMs),
+      p99: at99(runMs),
+      most: runMs.reduce((most, each) => Math.max(most, each), 0),
+    },
     replay: { mean: mean(replayMs), p99: at99(replayMs) },
     ranAgain,
     rssAfter: process.memoryUsage().rss,
