@@ -30,8 +30,9 @@ interface NativeCipher {
   update(bytes: Uint8Array): Uint8Array;
   final(): Uint8Array;
 }
-type MakeCipher = (algorithm: string, key: Uint8Array, nonce: Uint8Array) => NativeCipher;
+type MakeCipher = (algorithm: string, key: object, nonce: Uint8Array) => NativeCipher;
 interface NativeCrypto {
+  readonly createSecretKey: (key: Uint8Array) => object;
   readonly createCipheriv: MakeCipher;
   readonly createDecipheriv: MakeCipher;
 }
@@ -44,11 +45,12 @@ const ALGORITHM = 'aes-256-gcm';
  */
 class NativeAesGcm implements AesGcm {
   readonly #crypto: NativeCrypto;
-  readonly #key: Uint8Array;
+  /** With the bytes of a key, Node.js 24 takes 11 µs to make a cipher instead of 1.2 µs. */
+  readonly #key: object;
 
   constructor(crypto: NativeCrypto, key: Uint8Array) {
     this.#crypto = crypto;
-    this.#key = key;
+    this.#key = crypto.createSecretKey(key);
   }
 
   encrypt(
@@ -172,9 +174,10 @@ function isRight(crypto: NativeCrypto): boolean {
     Uint8Array,
     Uint8Array,
   ];
-  const aes = new NativeAesGcm(crypto, new Uint8Array(KEY_BYTES));
+  let aes: NativeAesGcm;
   let sealed: Uint8Array;
   try {
+    aes = new NativeAesGcm(crypto, new Uint8Array(KEY_BYTES));
     sealed = aes.encrypt(nonce, nothing, zeros, 0);
     if (`${sealed}` !== KNOWN || `${aes.decrypt(nonce, nothing, sealed)}` !== `${zeros}`) {
       return false;
