@@ -142,6 +142,19 @@ describe('explainDifference', () => {
     ]);
   });
 
+  it('compares numbers beyond 2^53 - 1 as the key does', () => {
+    const [n, other] = [2 ** 60, 2 ** 61];
+    const text = '1152921504606847000';
+    expect(explainDifference({ n, a: 1 }, { n, a: 2 })).toEqual([{ path: '/a', a: '1', b: '2' }]);
+    expect(explainDifference({ n }, { n: other })).toEqual([
+      { path: '/n', a: text, b: '2305843009213694000' },
+    ]);
+    expect(explainDifference({ n }, {})).toEqual([{ path: '/n', a: text, b: undefined }]);
+    expect(explainDifference({ n }, { n: text })).toEqual([
+      { path: '/n', a: text, b: `"${text}"` },
+    ]);
+  });
+
   it('ignores values outside the identity', () => {
     const a = { model: 'm', trace_id: 1, doc: 'x' };
     const b = { model: 'm', trace_id: 2, doc: 'y' };

@@ -41,6 +41,13 @@ describe('an identity', () => {
     expect(keyOf(1, { ...identity })).toBe(keyOf(1, identity));
   });
 
+  it('without a secret is logged as its options, which make the same keys', () => {
+    const options = { exclude: ['a'], scope: 't' };
+    const identity = defineIdentity(options);
+    expect(JSON.parse(JSON.stringify(identity))).toEqual(options);
+    expect(inspect(identity)).toBe(inspect(options));
+  });
+
   it.each([
     [{ window: { lengthMs: 1000, clok: Date.now } }, /no member "clok"/],
     [{ refs: { paths: ['a'], cache: new Map(), max: 1 } }, /no member "max"/],

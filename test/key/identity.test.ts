@@ -261,7 +261,11 @@ describe('an identity', () => {
     [{ window: { lengthMs: 1.5 } }, RangeError, 'SAMEKEY_BAD_IDENTITY'],
     [{ window: { lengthMs: 1, clock: 5 } }, TypeError, 'SAMEKEY_BAD_IDENTITY'],
   ])('refuses %j', (options, Class, code) => {
-    const expected = { code } as { code: 'SAMEKEY_BAD_IDENTITY' };
+    const expected = {
+      code: code as 'SAMEKEY_BAD_IDENTITY',
+      // It names the member.
+      message: new RegExp(Object.keys(options)[0]?.split('\n')[0] as string),
+    };
     expectThrown(() => defineIdentity(options), Class, expected);
     expectThrown(() => keyOf({ a: 1 }, options), Class, expected);
   });

@@ -171,10 +171,18 @@ describe('randomKey', () => {
     }
   });
 
-  it.each([[undefined], [{}]])('says so where there is no randomness: crypto is %s', (crypto) => {
+  const stub = { randomUUID: () => 'stub' };
+  it.each([
+    [undefined, 'undefined'],
+    [{}, 'undefined'],
+    [stub, 'stub'],
+  ])('says so where there is no randomness: crypto is %s', (crypto, given) => {
     vi.stubGlobal('crypto', crypto);
     try {
-      expectThrown(randomKey, Error, { code: 'SAMEKEY_NO_RANDOM' });
+      expectThrown(randomKey, Error, {
+        code: 'SAMEKEY_NO_RANDOM',
+        message: new RegExp(`gives "${given}", wanted a random UUID`),
+      });
     } finally {
       vi.unstubAllGlobals();
     }

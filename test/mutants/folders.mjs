@@ -18,7 +18,12 @@ export const folders = {
   key: {
     mutate: ['src/key/*.ts'],
     // The memory is measured in another process.
-    tests: testsOf('key', { without: ['kept-memory'] }),
+    tests: [
+      ...testsOf('key', { without: ['kept-memory'] }),
+      ...testsOf('hash', { without: ['monte-carlo'] }),
+      'test/json/selection.test.ts',
+      'test/request/request-key.test.ts',
+    ],
   },
   json: {
     mutate: ['src/json/*.ts'],
