@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { keyOf, keyOfJson } from '../../src/index.js';
+import { parseJson } from '../../src/json/parse.js';
 import { deep } from '../depth.js';
 import { under } from '../engine/engines.js';
 import { random } from '../runtime/random.js';
@@ -97,13 +98,16 @@ describe('objects of one shape', () => {
     const identities = [{ exclude: ['$..a', '$..name'] }, { include: ['$..ab', '$[*].type'] }]
       .concat([{ exclude: ['$[1]', '$..type'] }])
       .map((options) => ({ ...options, bigNumbers: 'double' as const }));
+    const limits = { maxDepth: 1000, bigNumbers: 'double' } as const;
     for (let i = 0; i < deep(300, 2000); i++) {
       const text = `[${createTexts(SEED + i)}]`;
       if (!isAccepted(text)) continue;
       for (const identity of [undefined, ...identities]) {
         let expected: string;
         try {
-          expected = keyOf(JSON.parse(text), identity);
+          // JSON.parse of Node 24 and 26 (V8 13.6 to 14.6) reads the name "a\n" as "a\\", if it has
+          // read "a\\" before: https://github.com/nodejs/node/issues/63785
+          expected = keyOf(parseJson(text, limits), identity);
         } catch {
           continue;
         }
