@@ -8,7 +8,7 @@
  * @property {boolean} isOurs
  *
  * @typedef {object} ChartData
- * @property {'lines' | 'bars'} kind
+ * @property {'lines' | 'bars' | 'panels'} kind
  * @property {string} title
  * @property {string} subtitle
  * @property {string} footer
@@ -16,6 +16,11 @@
  * @property {Series[]} series
  * @property {{ label: string, bytes: number, values: (number | null)[] }[]} cells one value for each
  *   series: MB/s for lines; for bars the time as a multiple of the base
+ * @property {Panel[]} [panels] each has the next `count` series
+ * @property {Point[]} [points] in place of cells, for panels
+ *
+ * @typedef {{ label: string, unit: string, count: number }} Panel
+ * @typedef {{ x: number, values: (number | null)[] }} Point
  */
 import { sha256Hex } from './reference.mjs';
 
@@ -55,6 +60,7 @@ const CHARTS = {
         peers: 'parse, stable text, crypto.hash',
       }),
   },
+  soak: { group: 'soak', data: soak },
 };
 
 /**
@@ -110,6 +116,43 @@ function times(result, { title, base, peers }) {
       series,
       ({ medianNs }, ns) => ns / medianNs[base],
     ),
+  };
+}
+
+/** The most points of a line: a picture of 900 pixels shows no more. */
+const MOST_POINTS = 150;
+
+/** @param {any} result */
+function soak({ machine, versions, keys, seconds, settings, samples }) {
+  const every = Math.ceil(samples.length / MOST_POINTS);
+  const mb = (/** @type {number} */ bytes) => Math.round(bytes / 1e6);
+  // Windows without a new key wait for the last repeated requests.
+  const shown = samples.filter(
+    (/** @type {any} */ { perSecond }, /** @type {number} */ at) =>
+      perSecond > 0 && at % every === 0,
+  );
+  const names = ['API', 'proxy', 'Redis', 'median', '99 % within'];
+  return {
+    kind: /** @type {const} */ ('panels'),
+    title: `${keys.toLocaleString('en')} keys through samekey/server, samekey proxy and Redis`,
+    subtitle: `${Math.round(seconds / 60)} minutes, ${settings.clientCount} clients. By minute: memory of each process, and the time of a first run in windows of ${Math.round(seconds / samples.length)} s.`,
+    footer: `${machine.cpu}, ${machine.cores} cores for all processes, ${machine.os} ${machine.arch}, Node ${versions.node}.`,
+    series: names.map((name) => ({ name, label: name, isOurs: name !== 'Redis' })),
+    cells: [],
+    panels: [
+      { label: 'Resident memory', unit: 'MB', count: 3 },
+      { label: 'A first run, from the request to the answer', unit: 'ms', count: 2 },
+    ],
+    points: shown.map((/** @type {any} */ sample) => ({
+      x: Number((sample.atS / 60).toFixed(2)),
+      values: [
+        mb(sample.serverBytes),
+        mb(sample.proxyBytes),
+        mb(sample.redisBytes),
+        sample.runMs[0],
+        sample.runMs[1],
+      ],
+    })),
   };
 }
 

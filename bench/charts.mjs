@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { chartData, sealed } from './chart-data.mjs';
 import { drawBars } from './charts/bars.mjs';
 import { drawLines } from './charts/lines.mjs';
+import { drawPanels } from './charts/panels.mjs';
 import { readResults } from './tables.mjs';
 
 const folder = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
@@ -19,9 +20,10 @@ const { values } = parseArgs({
   },
 });
 
+const DRAW = { lines: drawLines, bars: drawBars, panels: drawPanels };
 const results = readResults(values.results && pathToFileURL(`${path.resolve(values.results)}/`));
 mkdirSync(values.out, { recursive: true });
 for (const [name, data] of chartData(results)) {
-  const svg = data.kind === 'lines' ? drawLines(data) : drawBars(data);
+  const svg = DRAW[data.kind](data);
   writeFileSync(path.join(values.out, name), sealed(svg, data));
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { renderActing } from './acting-tables.mjs';
 import { renderScale } from './scale-table.mjs';
+import { renderFullStore, renderSoak } from './soak-table.mjs';
 import { readProcessors, renderProcessors, replaceTables } from './tables.mjs';
 
 /** @returns {{ name: string, page: string, wanted: string }[]} each page as it is, and as it must be */
@@ -24,7 +25,17 @@ export function renderPages() {
         'acting',
       ),
     },
-    { name: 'scale.md', page: scale, wanted: replaceTables(scale, renderScale(results)) },
+    {
+      name: 'scale.md',
+      page: scale,
+      wanted: [
+        { name: 'bench', tables: renderScale(results) },
+        ...(results.soak ? [{ name: 'soak', tables: renderSoak(results.soak) }] : []),
+        ...(results['full-store']
+          ? [{ name: 'full-store', tables: renderFullStore(results['full-store']) }]
+          : []),
+      ].reduce((page, { tables, name }) => replaceTables(page, tables, name), scale),
+    },
   ];
 }
 

@@ -8,6 +8,8 @@ import { targetsOf } from './targets.mjs';
 /** @typedef {Record<string, any>} Results a group's result by the group's name */
 
 const RESULTS = new URL('results/', import.meta.url);
+/** They take long, so they are no groups of `run.mjs`: the folders of these names measure them. */
+const LONG = ['soak', 'full-store'];
 
 /**
  * The results of the processor that has the most, which the charts and docs/scale.md show.
@@ -38,7 +40,7 @@ export function readProcessors(directory = RESULTS) {
  */
 function resultsIn(directory) {
   return Object.fromEntries(
-    groupNames.flatMap((name) => {
+    [...groupNames, ...LONG].flatMap((name) => {
       const file = new URL(`${name}.json`, directory);
       return existsSync(file) ? [[name, JSON.parse(readFileSync(file, 'utf8'))]] : [];
     }),
@@ -111,7 +113,8 @@ export function replaceTables(page, tables, name = 'bench') {
 export const ACTING = ['server', 'once', 'fetch'];
 
 /** @param {string} group */
-const isOfKeys = (group) => !ACTING.some((part) => group === part || group.startsWith(`${part}-`));
+const isOfKeys = (group) =>
+  ![...ACTING, ...LONG].some((part) => group === part || group.startsWith(`${part}-`));
 
 /** @param {Results} results */
 function renderMachine(results) {
