@@ -45,7 +45,7 @@ end
     if owner == by then return {state == 'running' and 1 or 0, visible()} end
     if fingerprint ~= '' and by_fingerprint ~= '' and fingerprint ~= by_fingerprint then return {0, visible()} end
     if state ~= 'running' then
-      if ARGV[4] == '0' then return {0, value} end
+      if ARGV[4] ~= '1' and ARGV[4] ~= '=' .. owner then return {0, value} end
       former = value
     else
       if ARGV[3] == '0' or lease > now then

@@ -1,7 +1,6 @@
 import { decoder } from '../engine/utf8.js';
 import { fail } from '../errors/errors.js';
-import { jsonCodec } from '../once/codec.js';
-import type { Codec } from '../once/index.js';
+import { jsonCodec, type OwnCodec } from '../once/codec.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
 import { batchKey } from './item.js';
@@ -16,7 +15,7 @@ export interface CreatedBatch {
 }
 
 /** JSON under its own codec name, which tells records of batches from other records. */
-export const batchCodec: Codec = { ...jsonCodec, name: 'batch' };
+export const batchCodec: OwnCodec = { ...jsonCodec, name: 'batch', isOwn: true };
 
 /** The state of a batch, as far as the store knows. */
 export type BatchState =

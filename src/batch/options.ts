@@ -14,6 +14,7 @@ import {
   wholeNumber,
 } from '../options/spec.js';
 import { identityOption } from '../request/options.js';
+import { encryptionOnly } from '../response/options.js';
 import type { Store } from '../store/store.js';
 import type { BatchOutcome } from './outcome.js';
 import type { BatchResult } from './record.js';
@@ -95,6 +96,11 @@ export const recordOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue none
    */
   storeErrors: func<(result: BatchOutcome) => boolean>(() => false),
+  /**
+   * Encrypts the stored results: `encryptedCodec({ keys })`. Its own `codec` is not used.
+   * @defaultValue none
+   */
+  codec: encryptionOnly,
   /** The name of the results in messages, such as the name of their file. */
   source: text({}),
   /** How long results are stored. */
@@ -108,6 +114,11 @@ export interface RecordOptions extends OptionsOf<typeof recordOptions> {}
 export const resultsOptions = /* @__PURE__ */ specs(() => ({
   /** Where claims and results are stored. */
   store,
+  /**
+   * Decrypts the stored results: the codec of `recordResults`.
+   * @defaultValue none
+   */
+  codec: encryptionOnly,
   /** How often the store is read while results are missing. */
   pollMs: duration({ default: 5000, min: 1 }),
   /** Whether to wait for results that are missing. Otherwise they are left out. */

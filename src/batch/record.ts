@@ -1,13 +1,13 @@
-import { decoder, encoder } from '../engine/utf8.js';
 import { randomKey } from '../index.js';
+import { type EncryptedCodec, OnceError } from '../once/index.js';
 import { readOptions } from '../options/read.js';
-import { membersOf } from '../providers/failure.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { itemKey, readCustomId } from './item.js';
 import { type RecordOptions, recordOptions } from './options.js';
-import { type BatchOutcome, outcomeOf } from './outcome.js';
+import type { BatchOutcome } from './outcome.js';
 import { type ResultText, readResult } from './read-result.js';
 import { keepRequesters, requestersOf } from './requesters.js';
+import { sealText, storedOutcome } from './stored-item.js';
 import { windowsOf } from './windows.js';
 
 /** The result of a request, for all of its requesters. */
@@ -46,7 +46,8 @@ const MAX_UNKNOWN_IDS = 100;
  * that the next plan sends it again.
  *
  * Takes the results of Anthropic's SDK, and the lines of OpenAI's output and error files, as text or
- * parsed. Recording the same results again changes nothing.
+ * parsed. Recording the same results again changes nothing, except for a stored result that `codec` cannot
+ * decrypt: it is replaced.
  *
  * A malformed line costs only the result in it. Its request is released like one that failed, and
  * `onResult` receives the error, which names the line. A malformed line that names no planned request
@@ -103,6 +104,7 @@ export class Recorder {
   readonly #store: Store;
   readonly #ttlMs: number;
   readonly #onResult: RecordOptions['onResult'] | undefined;
+  readonly #encryption: EncryptedCodec | undefined;
   readonly #storeErrors: NonNullable<RecordOptions['storeErrors']>;
 
   constructor(options: RecordOptions) {
@@ -110,6 +112,7 @@ export class Recorder {
     this.#store = settings.store;
     this.#ttlMs = settings.ttlMs;
     this.#onResult = settings.onResult;
+    this.#encryption = settings.codec;
     this.#storeErrors = settings.storeErrors;
   }
 
@@ -148,8 +151,18 @@ export class Recorder {
       }
       if (record !== undefined && record.state !== 'running') {
         if (isMalformed) return [];
+        const stored = await storedOutcome(key, record, this.#encryption);
+        // The provider keeps a result for weeks, so one whose key is lost can be recorded again. Without a
+        // codec it would be plain from then on.
+        const isLost = this.#encryption !== undefined && stored?.error instanceof OnceError;
+        if (isStored && isLost) {
+          await keepRequesters(this.#store, id, record, this.#ttlMs);
+          if (!(await this.#complete(key, await this.#take(key, record), outcome, text))) continue;
+          this.counts.stored++;
+          return [{ ...outcome, id, requesters, isRepeated: false }];
+        }
         this.counts.repeated++;
-        return [{ ...(storedOutcome(record) ?? outcome), id, requesters, isRepeated: true }];
+        return [{ ...(stored ?? outcome), id, requesters, isRepeated: true }];
       }
       if (outcome.outcome !== 'succeeded' && record !== undefined && !isOf(record)) {
         if (!isMalformed) this.counts.late++;
@@ -164,33 +177,41 @@ export class Recorder {
         }
         return [{ ...outcome, id, requesters, isRepeated: record === undefined }];
       }
-      if (await this.#complete(key, record, outcome, text)) {
+      if (await this.#complete(key, record?.owner ?? (await this.#take(key)), outcome, text)) {
         this.counts.stored++;
         return [{ ...outcome, id, requesters, isRepeated: false }];
       }
     }
   }
 
+  /**
+   * Claims an item without a claim of a plan: the request failed in one batch and succeeded late in an
+   * earlier one, or its claim has expired, or its result cannot be read. Returns the owner, if it is granted.
+   */
+  async #take(key: string, unreadable?: StoreRecord): Promise<string | undefined> {
+    const owner = randomKey();
+    const { claimed } = await this.#store.claim(key, {
+      owner,
+      leaseMs: 60_000,
+      ttlMs: this.#ttlMs,
+      fingerprint: undefined,
+      takeUnknown: false,
+      takeFinished: unreadable !== undefined,
+      finishedOwner: unreadable?.owner,
+    });
+    return claimed ? owner : undefined;
+  }
+
   async #complete(
     key: string,
-    record: StoreRecord | undefined,
+    owner: string | undefined,
     { outcome }: BatchOutcome,
     text: string,
   ): Promise<boolean> {
-    let owner = record?.owner;
-    if (owner === undefined) {
-      // The request failed in one batch and succeeded late in an earlier one, or its claim has expired.
-      owner = randomKey();
-      const request = { owner, leaseMs: 60_000, ttlMs: this.#ttlMs, fingerprint: undefined };
-      const claim = { ...request, takeUnknown: false, takeFinished: false };
-      if (!(await this.#store.claim(key, claim)).claimed) return false;
-    }
-    return this.#store.complete(key, owner, {
-      state: outcome === 'succeeded' ? 'done' : 'failed',
-      codec: 'json',
-      payload: encoder.encode(text),
-      ttlMs: this.#ttlMs,
-    });
+    if (owner === undefined) return false;
+    const state = outcome === 'succeeded' ? 'done' : 'failed';
+    const sealed = await sealText(key, state, text, this.#encryption);
+    return this.#store.complete(key, owner, { ...sealed, ttlMs: this.#ttlMs });
   }
 
   #addUnknown({ customId = '', isMalformed, outcome }: ResultText): void {
@@ -201,28 +222,5 @@ export class Recorder {
     this.counts.unknown++;
     const { unknownIds } = this.counts;
     if (unknownIds.length < MAX_UNKNOWN_IDS) unknownIds.push(customId);
-  }
-}
-
-/** Reads the outcome in a finished record. */
-export function storedOutcome({ state, payload }: StoreRecord): BatchOutcome | undefined {
-  if (state === 'running' || payload === undefined) return undefined;
-  return outcomeOf(membersOf(valueIn(payload))) ?? { outcome: 'errored', error: unreadable() };
-}
-
-/** A record that another program has damaged. It must not hide the results beside it. */
-const unreadable = () =>
-  Object.assign(
-    new Error('Cannot read the stored result: it is damaged, wanted a result of a batch'),
-    {
-      code: 'SAMEKEY_STORE',
-    },
-  );
-
-function valueIn(payload: Uint8Array): unknown {
-  try {
-    return JSON.parse(decoder.decode(payload));
-  } catch {
-    return undefined;
   }
 }

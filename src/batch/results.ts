@@ -5,7 +5,7 @@ import { itemKey } from './item.js';
 import { type ResultsOptions, resultsOptions } from './options.js';
 import type { BatchOutcome } from './outcome.js';
 import type { BatchPlan } from './plan.js';
-import { storedOutcome } from './record.js';
+import { storedOutcome } from './stored-item.js';
 import { windowsOf } from './windows.js';
 
 /** The result of a request of a plan, or the news that it was released for the next plan. */
@@ -42,7 +42,7 @@ export async function* resultsOf(
   plan: BatchPlan,
   options: ResultsOptions,
 ): AsyncGenerator<PlanResult, void, undefined> {
-  const { store, pollMs, wait, signal } = readOptions(
+  const { store, pollMs, wait, signal, codec } = readOptions(
     resultsOptions,
     options,
     'options of resultsOf',
@@ -64,7 +64,8 @@ export async function* resultsOf(
         if (record?.state === 'running') continue;
         waiting.delete(id);
         const requesters = plan.requesters.get(id) ?? [];
-        yield { ...((record && storedOutcome(record)) ?? { outcome: 'released' }), id, requesters };
+        const stored = record && (await storedOutcome(itemKey(id), record, codec));
+        yield { ...(stored ?? { outcome: 'released' }), id, requesters };
       }
     }
     if (!wait || waiting.size === 0) return;

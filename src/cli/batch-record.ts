@@ -3,6 +3,7 @@ import { itemKey } from '../batch/item.js';
 import { outcomeOf } from '../batch/outcome.js';
 import { malformedLine, type ResultText } from '../batch/read-result.js';
 import { type Recorded, Recorder } from '../batch/record.js';
+import { openText } from '../batch/stored-item.js';
 import { badLine, LineReader } from './batch-lines.js';
 import {
   addRequestOptions,
@@ -11,6 +12,7 @@ import {
   type RequestFlags,
   RequestReader,
 } from './batch-requests.js';
+import { addEncryptionOptions, type EncryptionFlags, encryptionOf } from './encryption-keys.js';
 import { EXIT } from './exit-codes.js';
 import { addIdentityOptions } from './identity-options.js';
 import { toInput } from './input.js';
@@ -41,14 +43,15 @@ requests without a result.
 Example:
   samekey batch results requests.jsonl > answers.jsonl`;
 
-type RecordFlags = StoreAddress & {
-  readonly skipInvalid?: true;
-  readonly storeErrors?: true;
-  readonly json?: true;
-};
+type RecordFlags = StoreAddress &
+  EncryptionFlags & {
+    readonly skipInvalid?: true;
+    readonly storeErrors?: true;
+    readonly json?: true;
+  };
 
 export function addRecordCommand(batch: Command): void {
-  addStoreOption(batch.command('record'))
+  addEncryptionOptions(addStoreOption(batch.command('record')))
     .description('store the results of batches')
     .argument('[FILE]', 'one result per line (default: standard input, also written -)')
     .option('--store-errors', 'store errors as results, so that the requests are not sent again')
@@ -63,14 +66,16 @@ export function addResultsCommand(batch: Command): void {
     .description('print the results of requests, in the order of the requests')
     .addHelpText('after', RESULTS_HELP)
     .action(runResults);
-  addIdentityOptions(command);
+  addIdentityOptions(addEncryptionOptions(command));
 }
 
 async function runRecord(file: string | undefined, flags: RecordFlags): Promise<void> {
+  const codec = await encryptionOf(flags);
   const lines = new LineReader(toInput(file, 'batch record'), 'continue');
   await withStore({ store: DEFAULT_STORE, ...flags }, async (store) => {
     const recorder = new Recorder({
       store,
+      ...(codec && { codec }),
       storeErrors: ({ outcome }) => outcome === 'errored' && flags.storeErrors === true,
     });
     const stopWatching = onInterrupt(async () => lines.end());
@@ -129,24 +134,33 @@ function recordedText(recorded: Recorded): string {
   ].join('');
 }
 
-async function runResults(file: string | undefined, flags: RequestFlags): Promise<void> {
+async function runResults(
+  file: string | undefined,
+  flags: RequestFlags & EncryptionFlags,
+): Promise<void> {
   const requests = new RequestReader(flags);
+  const codec = await encryptionOf(flags);
   const lines = new LineReader(toInput(file, 'batch results'), 'continue');
-  const decoder = new TextDecoder();
+  const unreadable: Error[] = [];
   let missingCount = 0;
   let requestCount = 0;
   await withStore({ store: DEFAULT_STORE, ...flags }, async (store) => {
     const windows = lines.windows((text, value, number) => requests.read(text, value, number));
     for await (const window of windows) {
       requestCount += window.length;
-      const found = await Promise.all(window.map(({ value }) => store.read(itemKey(value.id))));
+      const found = await Promise.all(
+        window.map(async ({ value }) => {
+          const key = itemKey(value.id);
+          const { record } = await store.read(key);
+          return record && openText(key, record, codec);
+        }),
+      );
       const texts = window.map(({ value: { id, requester = id } }, i) => {
-        const record = found[i]?.record;
-        if (record?.payload === undefined) {
-          missingCount++;
-          return '';
-        }
-        return `{"custom_id":${JSON.stringify(requester)},${decoder.decode(record.payload).slice(1)}\n`;
+        const text = found[i];
+        if (text === undefined) missingCount++;
+        else if (typeof text !== 'string') unreadable.push(text);
+        else return `{"custom_id":${JSON.stringify(requester)},${text.slice(1)}\n`;
+        return '';
       });
       await print(texts.join(''));
     }
@@ -159,4 +173,11 @@ async function runResults(file: string | undefined, flags: RequestFlags): Promis
     process.exitCode = EXIT.no;
   }
   if (lines.skippedCount > 0 && !flags.skipInvalid) process.exitCode = EXIT.invalid;
+  const [first] = unreadable;
+  if (first !== undefined) {
+    process.stderr.write(
+      `samekey: ${counted(unreadable.length, 'result')} of ${grouped(requestCount)} cannot be read: ${printable(first.message)}\n`,
+    );
+    process.exitCode = EXIT.unreadable;
+  }
 }

@@ -1,11 +1,35 @@
 /** The keys of `--encrypt-env` and `--encrypt-file`: `id:base64`, the first of which encrypts. */
-import { type EncryptedCodec, encryptedCodec } from '../once/encrypted-codec.js';
+import { type Command, Option } from 'commander';
+import {
+  type EncryptedCodec,
+  encryptedCodec,
+  encryptedCodecOptions,
+} from '../once/encrypted-codec.js';
 import { usageError } from './exit-codes.js';
 import { readText } from './input.js';
 import type { ProxyFlags } from './proxy-flags.js';
 import { printable } from './terminal.js';
 
 export type EncryptionFlags = Pick<ProxyFlags, 'encryptEnv' | 'encryptFile' | 'encryptPlain'>;
+
+/** Adds the options that encrypt the results of batches. */
+export function addEncryptionOptions(command: Command): Command {
+  const { words = [], default: plain } = encryptedCodecOptions.plain;
+  return command
+    .option(
+      '--encrypt-env <NAME>',
+      'encrypt the stored results with the keys in this environment variable, id:base64[,id:base64…]',
+    )
+    .option('--encrypt-file <FILE>', 'the same with the keys in this file, one a line')
+    .addOption(
+      new Option(
+        '--encrypt-plain <NAME>',
+        'refuse stored results that are not encrypted, read them, or also write results like them',
+      )
+        .choices(words)
+        .default(plain),
+    );
+}
 
 /** Returns the encryption that the flags ask for. No message shows a part of a key. */
 export async function encryptionOf({

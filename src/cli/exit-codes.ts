@@ -23,7 +23,10 @@ export const EXIT_CODES: readonly (readonly [code: ExitCode, meaning: string])[]
     'the answer is no: the keys differ, bad keys or duplicates were found, results are missing',
   ],
   [EXIT.usage, 'the command line is wrong'],
-  [EXIT.unreadable, 'a file or a store cannot be read, or the output cannot be written'],
+  [
+    EXIT.unreadable,
+    'a file, a store or a stored result cannot be read, or the output cannot be written',
+  ],
   [EXIT.invalid, 'the input is empty, too large or not JSON, or has no key'],
   [EXIT.fault, 'a bug in samekey'],
   [EXIT.brokenPipe, 'broken pipe (for example | head)'],

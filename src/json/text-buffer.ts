@@ -15,22 +15,19 @@ export interface CanonicalSink<T> extends ChunkSink {
 }
 
 /**
- * The memory in which canonical JSON is assembled: one chunk that is emptied into the digest
- * whenever it is full, so a document of any size needs no more memory.
+ * Takes the canonical text that a writer has assembled in its memory, and passes it on whenever that is
+ * full. So a document of any size needs no more memory. A position is an index into that memory.
  */
 export interface TextBuffer {
-  readonly bytes: Uint8Array;
-  /** First byte to write. */
-  readonly start: number;
   /**
-   * A writer that has reached this position empties the buffer before the next string or member.
+   * A writer that has reached this position empties the memory before the next string or member.
    */
   readonly limit: number;
   /** The longest string that `gather` takes, 0 if it takes none. */
   readonly gatheredChars: number;
   /** Forgets what is left of a value that could not be written. */
   reset(): void;
-  /** Takes what is written before `position`. Returns `start`. */
+  /** Takes what is written before `position`. Returns 0, the position to go on. */
   empty(position: number, chunks: ChunkSink): number;
   /** Passes everything that is left to the sink. */
   finish<T>(position: number, sink: CanonicalSink<T>): T;
@@ -86,17 +83,23 @@ const LONGEST_GATHERED_CHARS = 2048;
 /** Characters that show whether the rest of a long string is worth encoding as if it were ASCII. */
 const PROBE_CHARS = 512;
 
+/** Up to this many bytes a loop copies faster than `set`. */
+const FEW_BYTES = 512;
+
 /**
- * A buffer in WASM memory. Text is written to STRUCTURE without its longer strings. These are
- * joined, encoded into INPUT in one call, and woven into the text in OUTPUT in another: two calls
+ * Assembles text with WASM. The writer's memory holds it without its longer strings. These are joined,
+ * encoded into INPUT in one call, and woven into the text, copied to STRUCTURE, in another: two calls
  * for each string cost 200 ns, more than everything else about it.
  */
 class WasmBuffer implements TextBuffer {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly limit: number;
+  readonly limit = STRUCTURE_BYTES;
   readonly gatheredChars = LONGEST_GATHERED_CHARS;
   readonly #wasm: Wasm;
+  /** The writer's memory. */
+  readonly #bytes: Uint8Array;
+  /** Their first bytes, as doubles: no text has the bytes of a NaN. */
+  readonly #words: Float64Array;
+  readonly #structureWords: Float64Array;
   readonly #input: Uint8Array;
   readonly #holes: Uint32Array;
   #holeCount = 0;
@@ -107,12 +110,12 @@ class WasmBuffer implements TextBuffer {
   #end: number;
   #print: PrintNumbers | undefined;
 
-  constructor(wasm: Wasm) {
+  constructor(wasm: Wasm, memory: Uint8Array) {
     const { at, bytes } = wasm;
     this.#wasm = wasm;
-    this.bytes = bytes;
-    this.start = at.structure;
-    this.limit = at.structure + STRUCTURE_BYTES;
+    this.#bytes = memory;
+    this.#words = new Float64Array(memory.buffer, memory.byteOffset, FEW_BYTES / 8);
+    this.#structureWords = new Float64Array(bytes.buffer, at.structure, FEW_BYTES / 8);
     this.#input = bytes.subarray(at.input, at.input + at.pieceBytes);
     this.#holes = new Uint32Array(bytes.buffer, at.holes, 2 * at.maxHoles);
     this.#end = at.output;
@@ -128,14 +131,14 @@ class WasmBuffer implements TextBuffer {
   empty(position: number, chunks: ChunkSink): number {
     this.#weave(position);
     this.#emptyOutput(chunks);
-    return this.start;
+    return 0;
   }
 
   finish<T>(position: number, sink: CanonicalSink<T>): T {
     this.#weave(position);
     const end = this.#end;
     this.#end = this.#wasm.at.output;
-    return sink.last(this.bytes, this.#end, end);
+    return sink.last(this.#wasm.bytes, this.#end, end);
   }
 
   gather(text: string, position: number, chunks: ChunkSink): number {
@@ -146,7 +149,7 @@ class WasmBuffer implements TextBuffer {
       at = this.empty(position, chunks);
     }
     const hole = 2 * this.#holeCount++;
-    holes[hole] = at;
+    holes[hole] = this.#wasm.at.structure + at;
     holes[hole + 1] = length;
     this.#gathered += text;
     if (text.charCodeAt(length >> 1) > 0x7f) this.#isWide = true;
@@ -182,24 +185,36 @@ class WasmBuffer implements TextBuffer {
     }
     this.#emptyOutput(chunks);
     // The encoder wrote U+FFFD for a lone surrogate. The caller discards the output.
-    return mayBeBroken && !isWellFormed(text) ? -1 : this.start;
+    return mayBeBroken && !isWellFormed(text) ? -1 : 0;
   }
 
   numbers(numbers: Float64Array, position: number): number {
     this.#print ??= wasmNumbers();
-    return position + this.#print(numbers, this.bytes, position);
+    return position + this.#print(numbers, this.#bytes, position);
   }
 
   /** Moves the text before `position` to OUTPUT, with its strings. */
   #weave(position: number): void {
-    const { call } = this.#wasm;
+    const { call, at } = this.#wasm;
     const holeCount = this.#holeCount;
     const textUnits = this.#gathered.length;
     const utf8Bytes = holeCount === 0 ? 0 : this.#encodeGathered();
     this.#holeCount = 0;
     this.#gathered = '';
     this.#isWide = false;
-    this.#end = call.weave(position, holeCount, utf8Bytes, textUnits, this.#end);
+    this.#copyStructure(position);
+    const end = at.structure + position;
+    this.#end = call.weave(end, holeCount, utf8Bytes, textUnits, this.#end);
+  }
+
+  #copyStructure(byteCount: number): void {
+    if (byteCount > FEW_BYTES) {
+      this.#wasm.bytes.set(this.#bytes.subarray(0, byteCount), this.#wasm.at.structure);
+      return;
+    }
+    const from = this.#words;
+    const to = this.#structureWords;
+    for (let i = 0; 8 * i < byteCount; i++) to[i] = from[i] as number;
   }
 
   /** Writes the gathered strings to INPUT. Returns their bytes as UTF-8, or 0 for UTF-16. */
@@ -220,7 +235,7 @@ class WasmBuffer implements TextBuffer {
     if (this.#end < output + CHUNK_BYTES) return;
     const end = this.#end;
     this.#end = output;
-    chunks.chunk(this.bytes, output, end);
+    chunks.chunk(this.#wasm.bytes, output, end);
   }
 }
 
@@ -230,22 +245,28 @@ const PIECE_CHARS = 0x2000;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8785 §3.2.2.2 is about them
 const NEEDS_ESCAPE = /["\\\u0000-\u001f]/;
 
-/** A buffer in plain JavaScript: `JSON.stringify` of a string is exactly RFC 8785 §3.2.2.2. */
+/** The memory of a writer: a full chunk, and behind it the longest piece or all numbers of a piece. */
+export const createMemory = (): Uint8Array => new Uint8Array(CHUNK_BYTES + 6 * PIECE_CHARS + 1024);
+
+/** Plain JavaScript: `JSON.stringify` of a string is exactly RFC 8785 §3.2.2.2. */
 class JsBuffer implements TextBuffer {
-  readonly bytes = new Uint8Array(CHUNK_BYTES + 6 * PIECE_CHARS + 1024);
-  readonly start = 0;
   readonly limit = CHUNK_BYTES;
   readonly gatheredChars = 0;
+  readonly #bytes: Uint8Array;
+
+  constructor(memory: Uint8Array) {
+    this.#bytes = memory;
+  }
 
   reset(): void {}
 
   empty(position: number, chunks: ChunkSink): number {
-    chunks.chunk(this.bytes, 0, position);
+    chunks.chunk(this.#bytes, 0, position);
     return 0;
   }
 
   finish<T>(position: number, sink: CanonicalSink<T>): T {
-    return sink.last(this.bytes, 0, position);
+    return sink.last(this.#bytes, 0, position);
   }
 
   gather(text: string, position: number, chunks: ChunkSink): number {
@@ -259,7 +280,7 @@ class JsBuffer implements TextBuffer {
       if (at >= this.limit) at = this.empty(at, chunks);
       const piece = pieceOf(text, from, PIECE_CHARS);
       const escaped = NEEDS_ESCAPE.test(piece) ? JSON.stringify(piece).slice(1, -1) : piece;
-      const { written } = encoder.encodeInto(escaped, this.bytes.subarray(at));
+      const { written } = encoder.encodeInto(escaped, this.#bytes.subarray(at));
       // `JSON.stringify` escapes a lone surrogate in ASCII, which the byte count does not show.
       mayBeBroken ||= written !== escaped.length || escaped !== piece;
       from += piece.length;
@@ -269,11 +290,11 @@ class JsBuffer implements TextBuffer {
   }
 
   numbers(numbers: Float64Array, position: number): number {
-    return position + jsNumbers(numbers, this.bytes, position);
+    return position + jsNumbers(numbers, this.#bytes, position);
   }
 }
 
-/** Creates a buffer in WASM memory, or in JavaScript memory without WebAssembly. */
-export function createTextBuffer(wasm: Wasm | undefined): TextBuffer {
-  return wasm === undefined ? new JsBuffer() : new WasmBuffer(wasm);
+/** Returns a buffer that works with WASM, or with plain JavaScript without an instance. */
+export function createTextBuffer(wasm: Wasm | undefined, memory: Uint8Array): TextBuffer {
+  return wasm === undefined ? new JsBuffer(memory) : new WasmBuffer(wasm, memory);
 }

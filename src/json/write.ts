@@ -1,15 +1,21 @@
 import { canonicalizerWasm } from '../engine/select.js';
 import type { Wasm } from '../engine/wasm/instance.js';
-import { type CanonicalSink, createTextBuffer, type TextBuffer } from './text-buffer.js';
+import {
+  type CanonicalSink,
+  createMemory,
+  createTextBuffer,
+  type TextBuffer,
+} from './text-buffer.js';
 import { type CanonicalWriter, createWriter, type WriteOptions } from './writer.js';
 
 export type { CanonicalSink } from './text-buffer.js';
 
-/** A writer and its buffer. */
+/** A writer, its memory, and where it empties that. */
 interface ReusableWriter {
+  readonly memory: Uint8Array;
+  readonly writer: CanonicalWriter;
   readonly wasm: Wasm | undefined;
   readonly buffer: TextBuffer;
-  readonly writer: CanonicalWriter;
 }
 
 /**
@@ -19,42 +25,39 @@ interface ReusableWriter {
 const writers: (ReusableWriter | undefined)[] = [undefined, undefined];
 let level = 0;
 
-function createReusable(wasm: Wasm | undefined): ReusableWriter {
-  const buffer = createTextBuffer(wasm);
-  return { wasm, buffer, writer: createWriter(buffer) };
-}
-
 /** A prefix up to this size is digested in one call with the value. */
 const SHORT_PREFIX_BYTES = 4096;
 
 function writeWith<T>(
-  { buffer, writer }: ReusableWriter,
+  { memory, writer, buffer }: ReusableWriter,
   value: unknown,
   options: WriteOptions,
   sink: CanonicalSink<T>,
   prefix: Uint8Array | undefined,
 ): T {
-  const { bytes, start } = buffer;
-  let position = start;
+  let position = 0;
   if (prefix !== undefined) {
     if (prefix.length <= SHORT_PREFIX_BYTES) {
-      bytes.set(prefix, start);
-      position += prefix.length;
+      memory.set(prefix);
+      position = prefix.length;
     } else {
       sink.chunk(prefix, 0, prefix.length);
     }
   }
-  return buffer.finish(writer.write(value, position, options, sink), sink);
+  return buffer.finish(writer.write(value, position, options, buffer, sink), sink);
 }
 
-/** Returns the writer for a nesting level. The first is in WASM memory, if there is any. */
+/** Returns the writer for a nesting level. The first uses WASM, if there is any. */
 function writerAt(at: number): ReusableWriter {
   const wasm = at === 0 ? canonicalizerWasm() : undefined;
-  const existing = writers[at];
-  if (existing !== undefined && existing.wasm === wasm) return existing;
-  const created = createReusable(wasm);
-  if (at < writers.length) writers[at] = created;
-  return created;
+  let reusable = writers[at];
+  if (reusable === undefined || reusable.wasm !== wasm) {
+    const memory = reusable?.memory ?? createMemory();
+    const writer = reusable?.writer ?? createWriter(memory);
+    reusable = { memory, writer, wasm, buffer: createTextBuffer(wasm, memory) };
+    if (at < writers.length) writers[at] = reusable;
+  }
+  return reusable;
 }
 
 /** Writes `prefix` and then `value` as canonical JSON into `sink`. */

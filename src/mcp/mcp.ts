@@ -4,8 +4,8 @@ import { encoder } from '../engine/utf8.js';
 import { fail, nameOf, quote, type SamekeyError } from '../errors/errors.js';
 import { defineIdentity, type Identity, keyOf, scoped } from '../index.js';
 import { faultOfChosenKey, MAX_KEY_CHARACTERS } from '../once/chosen-key.js';
+import type { OwnCodec } from '../once/codec.js';
 import {
-  type Codec,
   createOnce,
   jsonCodec,
   type Once,
@@ -82,10 +82,16 @@ export class ToolError extends Error {
 }
 
 /** The result as it is sent: what JSON drops or changes would not reach a client anyway. */
-const sentJson: Codec = {
+const sentJson: OwnCodec = {
   name: jsonCodec.name,
+  isOwn: true,
   encode: (value) => encoder.encode(JSON.stringify(value)),
-  decode: jsonCodec.decode,
+  decode(payload) {
+    const value = jsonCodec.decode(payload);
+    // Another program has written it: no other value is stored.
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+    throw new TypeError('it is not the result of a tool');
+  },
 };
 
 type AnyHandler = (...given: readonly unknown[]) => unknown;

@@ -76,6 +76,8 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
   let awaitedOwners: Set<string> | undefined;
   /** A fresh run replaces an earlier result, but not the result of the run it waited for. */
   let takeFinished = fresh;
+  /** The owner of the result that this caller could not use. A newer result must not be replaced. */
+  let finishedOwner: string | undefined;
   let outcome: RunOutcome | undefined;
   try {
     const early = limits?.refusalToRun(key, account);
@@ -91,6 +93,7 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
         fingerprint: plan.fingerprint,
         takeUnknown: settings.onUnknown === 'retry' || decided !== undefined,
         takeFinished,
+        finishedOwner,
       };
       let answer: ClaimResult;
       try {
@@ -176,6 +179,7 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
             decided = undefined;
             fn = plan.fn;
             takeFinished = true;
+            finishedOwner = record.owner;
             continue;
           }
           const repliedMs = nowMs + (repliedAt - sentAt);
@@ -184,6 +188,7 @@ export async function runUnderClaim(plan: RunPlan, tools: RunTools & RunEnd): Pr
         }
         // The run that it waited for left no result, and this is the record from before it.
         takeFinished = true;
+        finishedOwner = record.owner;
         continue;
       }
       if (isUnknown(record, nowMs)) {

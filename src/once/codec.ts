@@ -13,7 +13,11 @@ export interface Codec {
   decode(payload: Uint8Array): unknown;
 }
 
-/** A codec of samekey's own. Nobody changes the bytes that it returns or is given, so they are not copied. */
+/**
+ * The codec of one of samekey's products, which reads nothing else: a result of `jsonCodec` under one of its
+ * keys is that of another program. Nobody changes the bytes that it returns or is given, so they are not
+ * copied.
+ */
 export interface OwnCodec extends Codec {
   readonly isOwn: true;
 }

@@ -46,11 +46,16 @@ export function storedResult({ state, codec, payload }: StoreRecord): StoredResu
   return { state, codec, payload };
 }
 
+/** A program may change its codec between the two of samekey. A product's codec is the only one. */
 function writerOf(name: string, codec: Codec): Codec | undefined {
-  if (name === jsonCodec.name) return jsonCodec;
-  if (name === richCodec.name) return richCodec;
+  if (!isOwnCodec(codec)) {
+    if (name === jsonCodec.name) return jsonCodec;
+    if (name === richCodec.name) return richCodec;
+  }
   return name === codec.name ? codec : undefined;
 }
+
+const isOwnCodec = (codec: Codec) => own(codec as OwnCodec, 'isOwn') === true;
 
 /**
  * Returns the result of a record as its codec wrote it, or the error for a result that cannot be read.
@@ -105,13 +110,13 @@ export const keyIdIn = ({ codec, payload }: StoredResult): string | undefined =>
   codec === SEALED_CODEC ? keyIdOf(payload) : undefined;
 
 /** Returns why no codec decodes a result, and what would be right. */
-function faultOfCodecName(result: StoredResult, codec: Codec): string | undefined {
-  const { state, codec: name, payload } = result;
+function faultOfCodecName(stored: StoredResult, codec: Codec): string | undefined {
+  const { state, codec: name, payload } = stored;
   const isKnown = state === 'failed' ? name === ERROR_CODEC : writerOf(name, codec) !== undefined;
   if (isKnown) return undefined;
   if (name === SEALED_CODEC) return faultOfSealed(payload, []);
-  const wanted =
-    state === 'failed' ? `an error of the codec "${ERROR_CODEC}"` : 'that codec as the option';
+  const result = isOwnCodec(codec) ? `"${codec.name}"` : 'that codec as the option';
+  const wanted = state === 'failed' ? `an error of the codec "${ERROR_CODEC}"` : result;
   return `it was written by the codec "${name}", wanted ${wanted}`;
 }
 
@@ -134,8 +139,7 @@ export function decodeResult(key: string, result: StoredResult, codec: Codec): u
 /** Decodes the value of a result. Throws what the codec throws. */
 export function decodeValue({ codec: name, payload }: StoredResult, codec: Codec): unknown {
   const writer = writerOf(name, codec) as Codec;
-  const isOwn =
-    writer === jsonCodec || writer === richCodec || own(writer as OwnCodec, 'isOwn') === true;
+  const isOwn = writer === jsonCodec || writer === richCodec || isOwnCodec(writer);
   // A copy for a codec of the caller, which may return views of its bytes or write into them.
   return writer.decode(isOwn ? payload : new Uint8Array(payload));
 }

@@ -306,6 +306,7 @@ export class Handler {
       );
     } else if (type === 'unreadable') {
       const { decision, codec, keyId } = event;
+      this.#metrics.unreadable(decision);
       log.warn({ ...context, decision, codec, keyId }, 'a stored response cannot be read');
     } else log.debug({ ...context, type }, 'event');
   }

@@ -96,6 +96,13 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #unreadable = new Counter({
+    name: 'samekey_proxy_unreadable_total',
+    help: 'Stored responses that could not be decrypted or decoded, by decision.',
+    labelNames: ['decision'],
+    registers: [this.#registry],
+  });
+
   /** Models that have their own label. Their number is limited, as some upstreams repeat any name that a client sends. */
   readonly #models = new Set<string>();
 
@@ -123,6 +130,7 @@ export class Metrics {
     for (const limit of ['keysPerMinute', 'storedBytesPerAccount', 'waitingPerKey']) {
       this.#limited.inc({ limit }, 0);
     }
+    for (const decision of ['hold', 'retry']) this.#unreadable.inc({ decision }, 0);
     for (const outcome of ['executed', 'joined', 'replayed', 'passed']) {
       this.#requests.inc({ outcome, status: 200 }, 0);
     }
@@ -162,6 +170,10 @@ export class Metrics {
 
   limited(limit: string): void {
     this.#limited.inc({ limit });
+  }
+
+  unreadable(decision: string): void {
+    this.#unreadable.inc({ decision });
   }
 
   text(): Promise<string> {

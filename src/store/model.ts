@@ -121,13 +121,16 @@ function decide(
 
 function decideClaim(
   record: ModelRecord | undefined,
-  { owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished }: ClaimRequest,
+  request: ClaimRequest,
   now: Span,
 ): { answer: boolean; record: ModelRecord | undefined } {
+  const { owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished, finishedOwner } = request;
   const isTakenOver = record?.state === 'running';
   if (record !== undefined) {
     if (record.owner === owner) return { answer: isTakenOver, record };
-    const isFree = isTakenOver ? takeUnknown && isPast(record.leaseEnds, now) : takeFinished;
+    const isFree = isTakenOver
+      ? takeUnknown && isPast(record.leaseEnds, now)
+      : takeFinished && (finishedOwner ?? record.owner) === record.owner;
     const isSame =
       fingerprint === undefined ||
       record.fingerprint === undefined ||

@@ -1,4 +1,5 @@
 import { fail, quote } from '../errors/errors.js';
+import { own } from '../options/own.js';
 import { readOptions } from '../options/read.js';
 import { flag, type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { monotonicMs } from '../runtime/runtime.js';
@@ -156,17 +157,9 @@ class Records implements PostgresStore {
     await this.#connection.query(this.#sql.migrate);
   }
 
-  async claim(
-    key: string,
-    {
-      owner,
-      leaseMs,
-      ttlMs,
-      fingerprint,
-      takeUnknown,
-      takeFinished,
-    }: Parameters<Store['claim']>[1],
-  ): Promise<ClaimResult> {
+  async claim(key: string, request: Parameters<Store['claim']>[1]): Promise<ClaimResult> {
+    const { owner, leaseMs, ttlMs, fingerprint, takeUnknown, takeFinished } = request;
+    const finishedOwner = own(request, 'finishedOwner');
     const values = [
       key,
       toOneLine(owner),
@@ -175,6 +168,7 @@ class Records implements PostgresStore {
       Math.round(ttlMs),
       takeUnknown,
       takeFinished,
+      finishedOwner === undefined ? null : toOneLine(finishedOwner),
     ];
     this.#sweepNowAndThen();
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -267,12 +261,14 @@ class Records implements PostgresStore {
     columnCount = values.length,
   ): Promise<Row | undefined> {
     const shared = values.slice(columnCount);
+    // Its statement is of no use to other calls.
+    if (shared.some((value) => typeof value === 'string')) return this.#callAlone(step, values);
     const name = [step, ...shared].join(' ');
     let turns = this.#turns.get(name);
     if (turns === undefined) {
-      const { one, many } = this.#sql;
+      const { many } = this.#sql;
       turns = new Turns(
-        async ({ values }) => (await this.#query(one[step], values))[0],
+        ({ values }) => this.#callAlone(step, values),
         async (calls) => {
           const columns = toColumns(calls, columnCount);
           const rows = await this.#query(many[step], [...columns, ...shared]);
@@ -286,6 +282,10 @@ class Records implements PostgresStore {
     const payload = values[PAYLOAD];
     const byteCount = payload instanceof Uint8Array ? payload.length : 0;
     return turns.send({ key: values[0] as string, values }, byteCount);
+  }
+
+  async #callAlone(step: keyof Steps, values: readonly unknown[]): Promise<Row | undefined> {
+    return (await this.#query(this.#sql.one[step], values))[0];
   }
 
   async #query(text: string, values: readonly unknown[]): Promise<readonly Row[]> {

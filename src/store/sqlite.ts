@@ -1,4 +1,5 @@
 import { fail, quote } from '../errors/errors.js';
+import { own } from '../options/own.js';
 import { readOptions } from '../options/read.js';
 import { type OptionsOf, specs, text, value } from '../options/spec.js';
 import { isBoundToRequest } from '../runtime/runtime.js';
@@ -180,7 +181,11 @@ class Records implements SqliteStore {
       Math.round(leaseMs),
       Math.round(ttlMs),
     ];
-    const claim = { sql: this.#sql.claim(takeUnknown, takeFinished), values };
+    const finishedOwner = takeFinished ? own(request, 'finishedOwner') : undefined;
+    const claim = {
+      sql: this.#sql.claim(takeUnknown, takeFinished, finishedOwner !== undefined),
+      values: finishedOwner === undefined ? values : [...values, toOneLine(finishedOwner)],
+    };
     const read = { sql: this.#sql.read, values: values.slice(0, 1) };
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       let row: Row;
@@ -194,7 +199,9 @@ class Records implements SqliteStore {
         // A refused claim, as that of every replay, takes no lock.
         [row] = (await this.#run('claim', key, (to) => to.read(read.sql, read.values))) as [Row];
         if (isClaimable(row, request)) {
-          const [granted] = await this.#run('claim', key, (to) => to.write(claim.sql, values));
+          const [granted] = await this.#run('claim', key, (to) =>
+            to.write(claim.sql, claim.values),
+          );
           if (granted === undefined) continue;
           row = granted;
         }

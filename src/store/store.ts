@@ -52,6 +52,8 @@ export interface ClaimRequest {
   readonly takeUnknown: boolean;
   /** Whether the claim may replace a finished record. */
   readonly takeFinished: boolean;
+  /** If given, `takeFinished` is for the finished record of this owner only. */
+  readonly finishedOwner?: string | undefined;
 }
 
 /** The reply of `Store.claim`. */
@@ -98,7 +100,7 @@ export interface Store {
   /**
    * Creates a `running` record for a new owner if the key has no record or an expired one. With
    * `takeUnknown` it also takes over a running record whose lease has expired, with `takeFinished`
-   * a finished one. It never replaces a record with a different fingerprint. `attempt` is 1, or one
+   * a finished one, of `finishedOwner` if that is given. It never replaces a record with a different fingerprint. `attempt` is 1, or one
    * more than that of a running record it took over.
    *
    * The store keeps the replaced record behind the new one, for `release`. `read` and `list` do not

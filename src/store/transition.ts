@@ -48,6 +48,13 @@ export function isAnother(a: string | undefined, b: string | undefined): boolean
   return a !== undefined && b !== undefined && a !== b;
 }
 
+/** Whether a claim may replace a finished record of `owner`. */
+export function isTakable(owner: string, request: ClaimRequest): boolean {
+  if (!request.takeFinished) return false;
+  const finishedOwner = own(request, 'finishedOwner');
+  return finishedOwner === undefined || finishedOwner === owner;
+}
+
 /** Returns the record if it has not expired. */
 export function unexpired<T extends StoreRecord>(
   record: T | undefined,
@@ -77,7 +84,7 @@ export function claimed(
     }
     if (isAnother(current.fingerprint, request.fingerprint)) return undefined;
     if (current.state !== 'running') {
-      if (!request.takeFinished) return undefined;
+      if (!isTakable(current.owner, request)) return undefined;
     } else {
       if (!request.takeUnknown || !isUnknown(current, nowMs)) return undefined;
       attempt = current.attempt + 1;

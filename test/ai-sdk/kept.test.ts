@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { idempotencyMiddleware } from '../../src/ai-sdk/ai-sdk.js';
 import { encryptedCodec } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
+import type { StoreEntry } from '../../src/store/store.js';
 import { plainStore } from '../store/plain-store.js';
 import { collect, FINISH, modelOf, outcomeOf, type Part, partsOf, read, setUp } from './models.js';
 
@@ -33,6 +34,30 @@ describe('the option codec', () => {
     expect((await ask()).text).toBe(first.text);
     expect((await read(streamText({ model, prompt: 'Hello' }))).text).toBe(stream.text);
     expect(provider.billedCount()).toBe(2);
+  });
+});
+
+describe('a result of another program under the key of a call', () => {
+  it.each([
+    ['json', '{"status":200,"statusText":"","headers":[],"url":"","body":[1]}'],
+    ['rich', '[{"status":1,"headers":2},200,[]]'],
+    ['http-response', 'not one'],
+  ])('of the codec %s is no answer', async (codec, text) => {
+    const store = memoryStore();
+    const { provider, model } = await setUp('openai.chat', {}, { store, cache: false });
+    const ask = () => generateText({ model, prompt: 'Hello', maxRetries: 0 });
+    await ask();
+    let found: StoreEntry | undefined;
+    for await (const entry of store.list?.() ?? []) found = entry;
+    const { key, record } = found as StoreEntry;
+    const { fingerprint } = record;
+    await store.evict(key);
+    const claim = { owner: 'x', leaseMs: 1000, ttlMs: 60_000, fingerprint };
+    await store.claim(key, { ...claim, takeUnknown: false, takeFinished: false });
+    const payload = Buffer.from(text);
+    await store.complete(key, 'x', { state: 'done', codec, payload, ttlMs: 60_000 });
+    await expect(ask()).rejects.toMatchObject({ code: 'SAMEKEY_UNREADABLE' });
+    expect(provider.billedCount()).toBe(1);
   });
 });
 

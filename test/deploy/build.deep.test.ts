@@ -7,13 +7,14 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ROOT, samekey } from '../cli/program.js';
 import { DEPLOY } from './dockerfile.js';
-import { clients, dockerfile } from './image.js';
+import { clients, dockerfile, isRoot } from './image.js';
 
 /** The rules of `Dockerfile.dockerignore`; the last one that fits a path counts. */
 const rules = readFileSync(join(DEPLOY, 'Dockerfile.dockerignore'), 'utf8')
@@ -85,11 +86,19 @@ it('the Dockerfile builds the package from what its context has', async () => {
         execFileSync('cp', ['-al', join(ROOT, 'node_modules'), folder]);
       } else if (name === 'RUN') {
         if (text.startsWith('npm ci')) installCount++;
-        execFileSync('sh', ['-ec', text], { cwd: folder, stdio: 'pipe' });
+        const here = text.replaceAll(' /', ` ${top}/`);
+        // Only root may give a folder to another user.
+        const command = isRoot ? here : here.replaceAll(/ -[og] \d+/g, '');
+        execFileSync('sh', ['-ec', command], { cwd: folder, stdio: 'pipe' });
       }
     }
   }
   expect(installCount).toBe(2);
+
+  const { TMPDIR = '' } = dockerfile.environment;
+  const { uid, gid, mode } = statSync(join(root, 'stages', 'image', TMPDIR));
+  expect(mode & 0o777).toBe(0o700);
+  if (isRoot) expect(`${uid}:${gid}`).toBe(dockerfile.textOf('USER'));
 
   const app = join(root, 'stages', 'image', 'app');
   expect(readdirSync(app)).toEqual(['node_modules']);

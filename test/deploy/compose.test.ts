@@ -61,6 +61,15 @@ describeWith('python3-yaml', python !== undefined, 'compose.yaml', () => {
     expect(proxy.ports).toHaveLength(1);
   });
 
+  it('gives responses that clients do not read a folder on the disk', () => {
+    const [name = '', at = ''] = (proxy.volumes[0] as string).split(':');
+    expect(volumes).toHaveProperty(name, null);
+    expect(at).toBe(dockerfile.environment.TMPDIR);
+    expect(proxy.volumes).toHaveLength(1);
+    // It would be in memory.
+    expect(proxy).not.toHaveProperty('tmpfs');
+  });
+
   it('waits until Redis is healthy, and lets the proxy end in peace', () => {
     expect(proxy.depends_on).toEqual({ redis: { condition: 'service_healthy' } });
     const grace = seconds(proxy.command[proxy.command.indexOf('--grace') + 1]);

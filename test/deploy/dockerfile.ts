@@ -20,6 +20,8 @@ export interface Dockerfile {
   readonly variables: Readonly<Record<string, string>>;
   readonly stages: readonly Stage[];
   readonly image: Stage;
+  /** The variables of `ENV`. */
+  readonly environment: Readonly<Record<string, string>>;
   /** The text of the instruction of the image; there must be exactly one. */
   textOf(name: string): string;
   /** The words of an instruction in the exec form. */
@@ -59,6 +61,11 @@ export function readDockerfile(): Dockerfile {
     variables,
     stages,
     image,
+    environment: Object.fromEntries(
+      textOf('ENV')
+        .split(' ')
+        .map((pair) => pair.split('=')),
+    ),
     textOf,
     // A text in the shell form is no JSON.
     wordsOf: (name) => JSON.parse(textOf(name).replace(/^(?:--\S+\s+)*(?:CMD\s+)?/, '')),

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../cli/program.js';
@@ -13,6 +13,7 @@ import {
   clients,
   dockerfile,
   installApp,
+  makeVolume,
   runInImage,
   startContainer,
 } from './image.js';
@@ -163,6 +164,62 @@ describe('the image', () => {
       try { require('fs').writeFileSync(at + 'x', ''); } catch (error) { console.log(error.code); }
     }`;
     expect((await runInImage(app.path, ['node', '-e', write])).stdout).toBe('EROFS\n'.repeat(3));
+  });
+
+  it('moves responses that clients do not read to the files of its volume', async () => {
+    const large = JSON.stringify({ answer: 'x'.repeat(4_000_000) });
+    const behave: Behaviour = (_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(large);
+    };
+    const volume = makeVolume();
+    upstream = await startUpstream(behave);
+    const flags = ['--upstream', new URL(upstream.url).origin, '--max-held', '1MiB'];
+    const stalled: Socket[] = [];
+    /** Starts a container, and a client for each of two responses that stops reading. */
+    const stall = async (env: Readonly<Record<string, string>>) => {
+      const container = await start(flags, env);
+      const url = await container.listening;
+      const read = (path: string) =>
+        fetch(String(container.log[0]?.metricsUrl).replace('0.0.0.0', '127.0.0.1') + path);
+      for (const n of [1, 2]) {
+        const socket = connect(Number(new URL(url).port), '127.0.0.1').pause();
+        socket.write(
+          `POST /v1/${n} HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}`,
+        );
+        stalled.push(socket);
+      }
+      return {
+        container,
+        spilled: async () => {
+          const text = await (await read('/metrics')).text();
+          return Number(/^samekey_proxy_spilled_bytes (\d+)/m.exec(text)?.[1]);
+        },
+      };
+    };
+    const { container, spilled } = await stall({ VOLUME_AT_TMPDIR: volume.path });
+    await expect.poll(spilled).toBeGreaterThan(1_000_000);
+    // The files that it has open on the disk of the volume, which have no name.
+    const { dev } = statSync(volume.path);
+    const byteCount = () => {
+      let bytes = 0;
+      for (const fd of readdirSync(`/proc/${container.pid()}/fd`)) {
+        const file = statSync(`/proc/${container.pid()}/fd/${fd}`, { throwIfNoEntry: false });
+        if (file?.isFile() && file.dev === dev && file.nlink === 0) bytes += file.size;
+      }
+      return bytes;
+    };
+    await expect.poll(byteCount).toBeGreaterThan(1_000_000);
+    expect(readdirSync(volume.path)).toEqual([]);
+    expect(container.log.map(({ msg }) => msg)).not.toContain('responses stay in memory');
+    if (canMount) {
+      // Without a volume the root is read-only, and the proxy says so.
+      const without = await stall({});
+      const told = () => without.container.log.map(({ msg }) => msg);
+      await expect.poll(told).toContain('responses stay in memory');
+      expect(await without.spilled()).toBe(0);
+    }
+    for (const socket of stalled) socket.destroy();
+    volume.remove();
   });
 
   it('answers duplicates, and its health check succeeds until it has ended', async () => {

@@ -1,6 +1,6 @@
 /** Runs commands of the image without Docker: with its files, its user and a read-only root. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -15,7 +15,7 @@ const NODE = realpathSync(process.execPath);
 
 export const dockerfile = readDockerfile();
 
-const isRoot = process.getuid?.() === 0;
+export const isRoot = process.getuid?.() === 0;
 
 /** Whether this user may mount: root, outside of most containers. */
 export const canMount =
@@ -57,13 +57,22 @@ const AS_USER = isRoot
   ? ['setpriv', '--reuid', uid, '--regid', gid, '--clear-groups', '--no-new-privs']
   : [];
 
-/** Spawns a command of the image. Without the right to mount, it runs in `app`. */
+/**
+ * Spawns a command of the image, with the variables of the image and `env`. Without the right to mount, it
+ * runs in `app`. `VOLUME_AT_TMPDIR` is a folder that is mounted at the `TMPDIR` of the image.
+ */
 function spawnInImage(
   app: string,
   command: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): ChildProcess {
-  const variables = { PATH: `/usr/local/bin:${process.env.PATH}`, ...env };
+  const { environment } = dockerfile;
+  const variables: Record<string, string> = {
+    PATH: `/usr/local/bin:${process.env.PATH}`,
+    ...environment,
+    ...env,
+  };
+  if (!canMount && env.VOLUME_AT_TMPDIR) variables.TMPDIR = env.VOLUME_AT_TMPDIR;
   const [program = '', ...words] = canMount
     ? ['unshare', '--mount', 'sh', SCRIPT, app, NODE, `${uid}:${gid}`, ...command]
     : [...AS_USER, ...command.map((word) => (word === 'node' ? NODE : word))];
@@ -111,6 +120,13 @@ export interface Container {
   kill(signal: NodeJS.Signals): void;
   /** Runs the health check of the image. */
   check(): Promise<Finished>;
+}
+
+/** Makes the volume that a container gets at the `TMPDIR` of the image, with the owner of that folder. */
+export function makeVolume(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'samekey-volume-'));
+  if (isRoot) chownSync(path, Number(uid), Number(gid));
+  return { path, remove: () => rmSync(path, { recursive: true }) };
 }
 
 /** Starts the image with further flags, on free ports. */

@@ -2,10 +2,12 @@
 # system and /app, as process 1 of its own, as another user, without new privileges.
 #
 #     unshare --mount sh in-image.sh APP NODE UID:GID COMMAND…
+#
+# The folder VOLUME_AT_TMPDIR, if it is given, is mounted at TMPDIR, as a volume.
 set -e
 app=$1 node=$2 user=$3
 shift 3
-root=$(mktemp -d)
+root=$(TMPDIR=/tmp mktemp -d)
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$root"
 mkdir -p "$root/usr/local/bin" "$root/app" "$root/dev" "$root/proc"
@@ -19,6 +21,10 @@ touch "$root/usr/local/bin/node"
 mount --bind -o ro "$node" "$root/usr/local/bin/node"
 mount --bind -o ro "$app" "$root/app"
 mount --rbind /dev "$root/dev"
+mkdir -p "$root$TMPDIR"
+chmod 700 "$root$TMPDIR"
+chown "$user" "$root$TMPDIR"
+[ -z "$VOLUME_AT_TMPDIR" ] || mount --bind "$VOLUME_AT_TMPDIR" "$root$TMPDIR"
 mount -o remount,ro "$root"
 exec setpriv --no-new-privs unshare --pid --fork --kill-child --mount-proc --root="$root" --wd=/app \
   --setgid "${user#*:}" --setuid "${user%:*}" "$@"

@@ -25,6 +25,16 @@ describe(NAME, () => {
     expect(await proxy.stop(settingOf('KillSignal') as NodeJS.Signals)).toBe(0);
   });
 
+  it('has a folder of its own on the disk for responses that clients do not read', () => {
+    const [, folder = ''] = /^Environment=TMPDIR=(.*)$/m.exec(unit) ?? [];
+    // systemd makes it for the user of the service, who can write nothing else than that and its state.
+    expect(folder).toBe(`/var/cache/${settingOf('CacheDirectory')}`);
+    expect(settingOf('CacheDirectoryMode')).toBe('0700');
+    expect(settingOf('ProtectSystem')).toBe('strict');
+    // Filled up to --max-spill, it must not meet a limit for the size of files.
+    expect(unit).not.toMatch(/^(?:LimitFSIZE|TemporaryFileSystem|InaccessiblePaths)=/m);
+  });
+
   it('waits longer than the proxy takes to end', () => {
     const seconds = (text = '') => Number(/^(\d+)s$/.exec(text)?.[1]);
     const grace = seconds(flags[flags.indexOf('--grace') + 1]);

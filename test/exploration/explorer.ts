@@ -198,9 +198,9 @@ function digestOf(text: string): number {
 
 function claimText(own: ClaimState): string {
   if (own.request === undefined) return '';
-  const { fingerprint, takeUnknown, takeFinished, ttlMs } = own.request;
+  const { fingerprint, takeUnknown, takeFinished, isOfFirst, ttlMs } = own.request;
   const counts = `${own.claims}${own.renewals}${own.completes}${own.releases}`;
-  const kind = `${fingerprint ?? ''}${takeUnknown ? 'u' : ''}${takeFinished ? 'f' : ''}${ttlMs}`;
+  const kind = `${fingerprint ?? ''}${takeUnknown ? 'u' : ''}${takeFinished ? 'f' : ''}${isOfFirst ? '1' : ''}${ttlMs}`;
   const { completion } = own;
   const outcome = completion === undefined ? '' : `${completion.state[0]}${completion.ttlMs}`;
   return `${kind}.${counts}${own.isGranted ? 'g' : ''}${outcome}`;
@@ -226,10 +226,11 @@ function showReply(action: Action, reply: boolean): string {
 function showAction(action: Action, nowMs: number): string {
   switch (action.type) {
     case 'claim': {
-      const { fingerprint, takeUnknown, takeFinished, ttlMs } = action.kind;
+      const { fingerprint, takeUnknown, takeFinished, isOfFirst, ttlMs } = action.kind;
       const asks = [
         ...(takeUnknown ? ['takeUnknown'] : []),
         ...(takeFinished ? ['takeFinished'] : []),
+        ...(isOfFirst ? ['of the first claim of its process'] : []),
         ...(fingerprint === undefined ? [] : [`fingerprint ${fingerprint}`]),
       ];
       return `${nameOf(action.by)} claims for ${LEASE_MS} ms, ttl ${ttlMs}${asks.map((ask) => `, ${ask}`).join('')}`;

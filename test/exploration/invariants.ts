@@ -6,6 +6,7 @@ import {
   type KeptRecord,
   LEASE_MS,
   type Step,
+  takesFinished,
   visible,
   type World,
 } from './world.js';
@@ -86,11 +87,13 @@ export const invariants: readonly Invariant[] = [
       const old = visible(before);
       if (old === undefined) return 'refused, and nothing is there';
       if (isRunningBy(old, action.by)) return 'refused, and the record is its own';
-      const { fingerprint, takeUnknown, takeFinished } = action.kind;
+      const { fingerprint, takeUnknown } = action.kind;
       if (isAnother(fingerprint, fingerprintOf(before, old))) return undefined;
       if (claimOf(old.owner) === action.by) return undefined;
       const isFree =
-        old.state === 'running' ? takeUnknown && old.leaseEndsAtMs <= before.nowMs : takeFinished;
+        old.state === 'running'
+          ? takeUnknown && old.leaseEndsAtMs <= before.nowMs
+          : takesFinished(action.by, action.kind, old);
       return isFree ? `refused, and the record of ${old.owner} may be taken` : undefined;
     },
   },
@@ -99,9 +102,13 @@ export const invariants: readonly Invariant[] = [
     check(step) {
       const old = visible(step.before);
       if (step.action.type !== 'claim' || !isNewGrant(step) || old === undefined) return undefined;
-      const { takeUnknown, takeFinished } = step.action.kind;
+      const { by, kind } = step.action;
+      const { takeUnknown, takeFinished } = kind;
       if (old.state === 'running' && !takeUnknown) return 'an unknown record is taken over';
       if (old.state !== 'running' && !takeFinished) return 'a finished record is run again';
+      if (old.state !== 'running' && !takesFinished(by, kind, old)) {
+        return `the record of ${old.owner} is run again`;
+      }
       return undefined;
     },
   },

@@ -81,8 +81,22 @@ export const mutations: readonly Mutation[] = [
   {
     mistake: 'a finished record is run again without takeFinished',
     invariant: 'a claim takes only permitted records',
-    from: 'if (!request.takeFinished) return undefined;',
+    from: 'if (!isTakable(current.owner, request)) return undefined;',
     to: '',
+  },
+  {
+    mistake: 'a finished record of another owner is run again',
+    invariant: 'a claim takes only permitted records',
+    from: 'finishedOwner === undefined || finishedOwner === owner',
+    to: 'true',
+    profile: 'results that cannot be read',
+  },
+  {
+    mistake: 'no finished record is taken by the name of its owner',
+    invariant: 'a free key can be claimed',
+    from: 'finishedOwner === undefined || finishedOwner === owner',
+    to: 'finishedOwner === undefined',
+    profile: 'results that cannot be read',
   },
   {
     mistake: 'a claim that arrives again after its own result runs again',

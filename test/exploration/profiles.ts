@@ -22,6 +22,8 @@ const HOLD = asks({});
 const RETRY = asks({ takeUnknown: true });
 const FRESH = asks({ takeFinished: true });
 const FRESH_RETRY = asks({ takeUnknown: true, takeFinished: true });
+/** `onUnreadable: 'retry'`: it replaces only the result that it has read. */
+const AGAIN = asks({ takeUnknown: true, takeFinished: true, isOfFirst: true });
 const brief = (kind: RequestKind): RequestKind => ({ ...kind, ttlMs: SHORT_MS });
 const of = (fingerprint: string, kind: RequestKind): RequestKind => ({ ...kind, fingerprint });
 
@@ -71,6 +73,19 @@ export function profiles(extra: number): readonly Profile[] {
       clock: [2, 5, -3],
       deliveries: 1,
       renewals: 1,
+      isEnding: false,
+      isLosing: false,
+    },
+    {
+      ...everything,
+      name: 'results that cannot be read',
+      depth: 7 + extra,
+      leastStates: 50_000,
+      requests: [RETRY, AGAIN],
+      completions: [DONE],
+      clock: [2],
+      deliveries: 1,
+      renewals: 0,
       isEnding: false,
       isLosing: false,
     },

@@ -91,6 +91,10 @@ function chooseCall(
       fingerprint: choices.one([undefined, undefined, undefined, 'a', 'a', 'b']),
       takeUnknown: choices.percent(85),
       takeFinished: choices.percent(70),
+      finishedOwner:
+        current !== undefined && choices.percent(30)
+          ? choices.one([current.owner, 'owner 0'])
+          : undefined,
     };
     owners.push(request);
     return { type: 'claim', request };

@@ -16,6 +16,8 @@ export interface RequestKind {
   readonly fingerprint: string | undefined;
   readonly takeUnknown: boolean;
   readonly takeFinished: boolean;
+  /** Whether it is for the result of the first claim of its process only. */
+  readonly isOfFirst?: boolean;
   readonly ttlMs: number;
 }
 
@@ -92,6 +94,13 @@ export const nameOf = (claim: number) =>
 const NAMES = Array.from({ length: 8 * CLAIMS_PER_OWNER }, (_, index) => nameOf(index));
 export const claimOf = (owner: string) => NAMES.indexOf(owner);
 
+/** The first claim of the process that makes a claim. */
+const firstClaimOf = (claim: number) => claim - (claim % CLAIMS_PER_OWNER);
+
+/** Whether a claim of this kind may replace the finished record of another claim. */
+export const takesFinished = (by: number, kind: RequestKind, { owner }: KeptRecord) =>
+  kind.takeFinished && (!kind.isOfFirst || claimOf(owner) === firstClaimOf(by));
+
 const UNSENT: ClaimState = {
   request: undefined,
   claims: 0,
@@ -130,7 +139,13 @@ const requests = new Map<RequestKind, ClaimRequest[]>();
 function requestOf(by: number, kind: RequestKind): ClaimRequest {
   let all = requests.get(kind);
   if (all === undefined) {
-    all = NAMES.map((owner) => ({ ...kind, owner, leaseMs: LEASE_MS }));
+    const { isOfFirst = false, ...asked } = kind;
+    all = NAMES.map((owner, index) => ({
+      ...asked,
+      owner,
+      leaseMs: LEASE_MS,
+      finishedOwner: isOfFirst ? NAMES[firstClaimOf(index)] : undefined,
+    }));
     requests.set(kind, all);
   }
   return all[by] as ClaimRequest;

@@ -48,6 +48,34 @@ describe('options of once', () => {
     expect(shop.billed).toHaveLength(1);
   });
 
+  it.each([
+    ['null', 'json', 'null'],
+    ['a text', 'json', '"receipt 9"'],
+    ['a list', 'json', '["receipt 9"]'],
+    ['text that is cut', 'json', '{"content":[{"ty'],
+    ['a value of the codec rich', 'rich', '[{"content":1},[]]'],
+    ['a stored response', 'http-response', ''],
+  ])('%s in the place of a result is told, and is no result', async (_, codec, text) => {
+    const shop = new Shop();
+    const store = memoryStore();
+    const clientOf = () => connect(shopServer(shop, idempotentTools({ store, cache: false })));
+    const client = await clientOf();
+    const key = (await client.callTool(payment()))._meta?.['samekey-key'] as string;
+    const { record } = await store.read(key);
+    await store.evict(key);
+    const fingerprint = record?.fingerprint;
+    const claim = { owner: 'x', leaseMs: 1000, ttlMs: 60_000, fingerprint };
+    await store.claim(key, { ...claim, takeUnknown: false, takeFinished: false });
+    const payload = Buffer.from(text);
+    await store.complete(key, 'x', { state: 'done', codec, payload, ttlMs: 60_000 });
+    const refused = await client.callTool(payment());
+    expect([refused.isError, refused._meta]).toEqual([
+      true,
+      { 'samekey-code': 'SAMEKEY_UNREADABLE' },
+    ]);
+    expect(shop.billed).toHaveLength(1);
+  });
+
   it('timeoutMs ends the wait for a tool', async () => {
     const shop = new Shop();
     const { opened, open } = latch();

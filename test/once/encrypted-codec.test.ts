@@ -442,6 +442,33 @@ describe('without an encryption', () => {
     expect(types()).toEqual(['unreadable', 'failed', 'unreadable', 'executed']);
   });
 
+  it('is replaced once: a process that asks late gets the new result', async () => {
+    const store = memoryStore();
+    await put(store, KEY, json('{'));
+    let go = () => {};
+    const isOver = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    let claims = 0;
+    const late = processOn(
+      but(store, {
+        async claim(...all: Parameters<Store['claim']>) {
+          // The one that would replace what the first has read.
+          if (++claims === 2) await isOver;
+          return store.claim(...all);
+        },
+      }),
+      { onUnreadable: 'retry' },
+    );
+    const answer = late.once(KEY, () => 'run twice');
+    await expect.poll(() => claims).toBe(2);
+    const other = processOn(store, { onUnreadable: 'retry' });
+    expect(await other.once(KEY, () => 'run again')).toBe('run again');
+    go();
+    expect(await answer).toBe('run again');
+    expect(late.types()).toEqual(['unreadable', 'replayed']);
+  });
+
   it('a decision about an unknown outcome is not used for a result that cannot be read', async () => {
     const store = memoryStore();
     await crash(store, KEY, 1);

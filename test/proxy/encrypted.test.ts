@@ -38,17 +38,23 @@ async function ask(args: readonly string[], env: Readonly<Record<string, string>
     body: '{"model":"m"}',
   });
   const text = await response.text();
+  const unreadable = await Promise.all(
+    ['hold', 'retry'].map((decision) =>
+      proxy.metric(`samekey_proxy_unreadable_total{decision="${decision}"}`),
+    ),
+  );
   await proxy.stop();
   const { status, headers } = response;
   const warned = proxy.log.filter(({ msg }: LogLine) => msg === 'a stored response cannot be read');
-  return { status, text, outcome: headers.get('samekey'), key: headers.get('samekey-key'), warned };
+  const [outcome, key] = [headers.get('samekey'), headers.get('samekey-key')];
+  return { status, text, outcome, key, warned, unreadable };
 }
 
 describe('the proxy', () => {
   it('encrypts what it stores, with the keys of a variable or of a file', async () => {
     await begin();
     const first = await ask(['--encrypt-env', 'SAMEKEY_RESULT_KEYS'], { SAMEKEY_RESULT_KEYS: OLD });
-    expect(first).toMatchObject({ status: 200, outcome: 'executed' });
+    expect(first).toMatchObject({ status: 200, outcome: 'executed', unreadable: [0, 0] });
     expect(first.text).toContain('the secret answer');
     const files = readdirSync(join(folder, 'records'));
     expect(files.length).toBeGreaterThan(0);
@@ -69,6 +75,7 @@ describe('the proxy', () => {
     });
     expect(lost.text).not.toContain('old');
     expect(lost.warned).toMatchObject([{ decision: 'hold', codec: 'encrypted', keyId: 'old' }]);
+    expect(lost.unreadable).toEqual([1, 0]);
     const address = ['--store', `lmdb:${join(folder, 'records')}`];
     const shown = await samekey(['store', 'show', first.key as string, ...address]);
     expect(shown.stdout).toMatch(/^codec +encrypted$/m);
@@ -83,6 +90,7 @@ describe('the proxy', () => {
     });
     expect(again).toMatchObject({ status: 200, outcome: 'executed' });
     expect(again.warned).toMatchObject([{ decision: 'retry' }]);
+    expect(again.unreadable).toEqual([0, 1]);
     expect(upstream.requests).toHaveLength(2);
   });
 

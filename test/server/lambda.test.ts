@@ -11,6 +11,7 @@ import type {
   LambdaFunctionURLHandler,
 } from 'aws-lambda';
 import { describe, expect, expectTypeOf, it } from 'vitest';
+import type { OnceEvent } from '../../src/once/index.js';
 import {
   type LambdaEventLike,
   type LambdaResponse,
@@ -288,6 +289,41 @@ describe.each(Object.entries(EVENTS))('a request of %s', (kind, event) => {
     const seen = headerOf(ann, 'set-cookie');
     expect(seen).toEqual(kind === 'a load balancer' ? cookies[0] : cookies);
     expect(headerOf(again, 'set-cookie')).toBeUndefined();
+  });
+
+  it('refuses a new key beyond a limit of the account, and no duplicate', async () => {
+    let runs = 0;
+    const events: OnceEvent[] = [];
+    const handler = lambdaIdempotency(() => ({ statusCode: 201, body: `${++runs}` }), {
+      store: memoryStore(),
+      limits: { keysPerMinute: 1 },
+      onEvent: (each) => events.push(each),
+    });
+    const anna = { headers: { Authorization: 'Bearer anna' } };
+    expect((await handler(event(anna), CONTEXT)).statusCode).toBe(201);
+    const refused = await handler(event({ ...anna, key: 'order-8' }), CONTEXT);
+    expect(refused.statusCode).toBe(429);
+    const seconds = String(headerOf(refused, 'retry-after'));
+    expect(seconds).toMatch(/^6[01]$/);
+    expect(String(headerOf(refused, 'x-should-retry'))).toBe(String(Number(seconds) <= 60));
+    expect(String(headerOf(refused, 'ratelimit-policy'))).toBe('"keysPerMinute";q=1;w=60');
+    expect(String(headerOf(refused, 'ratelimit'))).toBe(`"keysPerMinute";r=0;t=${seconds}`);
+    expect(String(headerOf(refused, 'content-type'))).toBe('application/problem+json');
+    expect(headerOf(refused, 'samekey')).toBeUndefined();
+    expect(JSON.parse(refused.body ?? '')).toMatchObject({
+      type: expect.stringMatching(/\/docs\/server\.md#limit-reached$/),
+      status: 429,
+      code: 'SAMEKEY_LIMIT',
+    });
+    expect(events.filter(({ type }) => type === 'limited')).toMatchObject([
+      { limit: 'keysPerMinute' },
+    ]);
+    // A duplicate gets its response, and another account has a limit of its own.
+    const again = await handler(event(anna), CONTEXT);
+    expect([again.statusCode, String(headerOf(again, 'samekey'))]).toEqual([201, 'replayed']);
+    const ben = { headers: { Authorization: 'Bearer ben' } };
+    expect((await handler(event(ben), CONTEXT)).statusCode).toBe(201);
+    expect(runs).toBe(2);
   });
 
   it('gives Lambda the error of the handler, and runs again', async () => {

@@ -1,10 +1,13 @@
 import { createServer } from 'node:http';
+import { stringify } from 'devalue';
 import { afterEach, describe, expect, it } from 'vitest';
 import { idempotentFetch } from '../../src/fetch/fetch.js';
 import { expressIdempotency } from '../../src/server/express.js';
+import { lambdaIdempotency } from '../../src/server/lambda.js';
 import { idempotent } from '../../src/server/web.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
+import { FRAMEWORKS } from './frameworks.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -19,9 +22,10 @@ function payloadOf(head: unknown, body = 'poison', headLength?: number): Uint8Ar
 }
 
 const head = { status: 200, statusText: 'OK', headers: [], url: 'http://a/' };
+const COOKIE = [['set-cookie', 'session=of-another']];
 const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
 
-/** Answers like any other: the length is corrected where it frames the response. */
+/** Answers like any other: a length that is not that of the body is left out. */
 const HARMLESS: Record<string, Uint8Array> = {
   'a length that is too large': payloadOf({ ...head, headers: [['content-length', '999']] }),
   'a length that is too small': payloadOf({ ...head, headers: [['content-length', '2']] }),
@@ -62,9 +66,21 @@ const OTHER_CODECS: Record<string, readonly [codec: string, text: string]> = {
   'a response without headers of the codec json': ['json', '{"status":200}'],
   'null of the codec rich': ['rich', '[null]'],
   'a cycle of the codec rich': ['rich', '[{"headers":0}]'],
+  'a response of the codec json': ['json', JSON.stringify({ ...head, headers: COOKIE, body: [1] })],
+  'a response of the codec rich': [
+    'rich',
+    stringify({ ...head, headers: COOKIE, body: bytes('poison') }),
+  ],
   'an unknown codec': ['theirs', '{}'],
   'an error': ['error', 'null'],
 };
+
+const ALL = [
+  ...Object.entries(POISON).map(([name, payload]) => [name, payload, undefined] as const),
+  ...Object.entries(OTHER_CODECS).map(
+    ([name, [codec, text]]) => [name, bytes(text), codec] as const,
+  ),
+];
 
 /** A store whose results another program has replaced, after `poison`. */
 function poisonedStore() {
@@ -111,6 +127,12 @@ async function listen(server: ReturnType<typeof createServer>) {
   return `http://127.0.0.1:${(server.address() as { port: number }).port}/orders`;
 }
 
+/** The code of an error, or of the problem in an answer. */
+const codeIn = (answer: unknown): unknown =>
+  answer instanceof Error
+    ? (answer as { code?: unknown }).code
+    : JSON.parse((answer as { body: string }).body).code;
+
 type Ask = (key: string) => Promise<Response>;
 const init = (key: string) => ({
   method: 'POST',
@@ -148,12 +170,7 @@ const READERS: Record<string, (store: Store) => Promise<Ask>> = {
 };
 
 describe.each(Object.entries(READERS))('%s reads a poisoned record with', (_, reader) => {
-  it.each([
-    ...Object.entries(POISON).map(([name, payload]) => [name, payload, undefined] as const),
-    ...Object.entries(OTHER_CODECS).map(
-      ([name, [codec, text]]) => [name, bytes(text), codec] as const,
-    ),
-  ])('%s', async (name, payload, codec) => {
+  it.each(ALL)('%s', async (name, payload, codec) => {
     const { store, poison, heal } = poisonedStore();
     const ask = await reader(store);
     expect(await (await ask('"a"')).text()).toBe('real');
@@ -166,6 +183,7 @@ describe.each(Object.entries(READERS))('%s reads a poisoned record with', (_, re
       }),
       (error: unknown) => error,
     );
+    if (codec !== undefined) expect(codeIn(answer)).toBe('SAMEKEY_UNREADABLE');
     if (name in HARMLESS) expect(answer).toMatchObject({ status: 200, body: 'poison' });
     else if (answer instanceof Error) expect(answer).toMatchObject({ name: expect.any(String) });
     else expect(answer).toMatchObject({ status: 500 });
@@ -173,4 +191,59 @@ describe.each(Object.entries(READERS))('%s reads a poisoned record with', (_, re
     heal();
     expect(await (await ask('"b"')).text()).toBe('real');
   });
+});
+
+describe.each(Object.entries(FRAMEWORKS))('%s', (_, start) => {
+  it('answers no request with a poisoned record, and goes on', async () => {
+    const { store, poison, heal } = poisonedStore();
+    const options = { store, cache: false, waitMs: 2000 } as const;
+    const server = await start(options, () => ({ body: 'real' }));
+    closing.push(() => server.stop());
+    const post = (key: string) => fetch(`${server.url}/orders`, init(key));
+    for (const [name, payload, codec] of ALL) {
+      heal();
+      const key = name.replaceAll(' ', '-');
+      expect(await (await post(key)).text()).toBe('real');
+      poison(payload, codec);
+      const { status, headers, body } = await post(key).then(async (response) => ({
+        status: response.status,
+        headers: JSON.stringify([...response.headers]),
+        body: await response.text(),
+      }));
+      expect([name, status]).toEqual([name, name in HARMLESS ? 200 : 500]);
+      if (status === 500)
+        expect([name, JSON.parse(body).code]).toEqual([name, 'SAMEKEY_UNREADABLE']);
+      expect(headers).not.toMatch(/set-cookie|session/);
+    }
+  });
+});
+
+it('samekey/lambda answers no invocation with a poisoned record', async () => {
+  const { store, poison, heal } = poisonedStore();
+  const handler = lambdaIdempotency(async () => ({ statusCode: 200, body: 'real' }), {
+    store,
+    cache: false,
+  });
+  const invoke = async (key: string) => {
+    const { headers, body } = init(key);
+    const event = { httpMethod: 'POST', path: '/orders', headers, body, isBase64Encoded: false };
+    const context = { getRemainingTimeInMillis: () => 20_000 };
+    return (await handler({ ...event, requestContext: {} } as never, context as never)) as {
+      statusCode: number;
+      body: string;
+      headers: object;
+    };
+  };
+  for (const [name, payload, codec] of ALL) {
+    heal();
+    const key = name.replaceAll(' ', '-');
+    expect((await invoke(key)).body).toBe('real');
+    poison(payload, codec);
+    const { statusCode, body, headers } = await invoke(key);
+    expect([name, statusCode]).toEqual([name, name in HARMLESS ? 200 : 500]);
+    if (statusCode === 500) {
+      expect([name, JSON.parse(body).code]).toEqual([name, 'SAMEKEY_UNREADABLE']);
+    }
+    expect(JSON.stringify(headers)).not.toMatch(/set-cookie|session/);
+  }
 });

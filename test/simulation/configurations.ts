@@ -1,4 +1,4 @@
-import type { OnceOptions } from '../../src/once/index.js';
+import { jsonCodec, type OnceOptions } from '../../src/once/index.js';
 import type { Configuration, Step } from './configuration.js';
 
 const call = (atMs: number, process = 0, more: Partial<Step & { does: 'call' }> = {}): Step => ({
@@ -21,6 +21,10 @@ const alike = (count: number, options: Partial<OnceOptions> = {}) =>
   Array.from({ length: count }, () => options);
 
 const reconciled: Partial<OnceOptions> = { onUnknown: () => ({ value: { run: 1000 } }) };
+
+/** The codec of a process whose results the others cannot read. */
+const otherCodec = { ...jsonCodec, name: 'other' };
+const again: Partial<OnceOptions> = { onUnreadable: 'retry', cache: false };
 
 /** A function that takes longer than two leases. */
 const LONG = { takesMs: 700 };
@@ -357,5 +361,10 @@ export const configurations: readonly Configuration[] = [
       call(100, 0, { fresh: true, ends: 'error' }),
       call(110, 1, { fresh: true }),
     ],
+  },
+  {
+    name: 'a result that cannot be read, retry',
+    processes: [{ codec: otherCodec }, again, again],
+    steps: [call(0, 0), call(200, 1), call(200, 2), call(400, 2)],
   },
 ];

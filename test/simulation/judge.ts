@@ -87,7 +87,7 @@ export class Judge {
       `${process.name} ${action}: ${JSON.stringify(result, (name, value) => (name === 'record' || name === 'nowMs' ? undefined : value))}, now ${this.#show(record)}`,
     );
     if (action === 'claim' && (result as { claimed?: boolean } | undefined)?.claimed && record) {
-      this.#onGranted(process, record);
+      this.#onGranted(process, record, before);
     }
     if (action === 'complete' && result === true && record !== undefined && before !== record) {
       const run = this.#claims.get(owner as string)?.run;
@@ -113,10 +113,11 @@ export class Judge {
     }
   }
 
-  #onGranted(process: Process, record: StoreRecord): void {
+  #onGranted(process: Process, record: StoreRecord, before: StoreRecord | undefined): void {
     const { owner, fencingToken: token } = record;
     const known = this.#claims.get(owner);
     if (known !== undefined) return;
+    this.#checkReplaced(process, before);
     if (token <= this.#lastToken) {
       this.violate('fencing tokens grow', `a claim got ${token} after ${this.#lastToken}`);
     }
@@ -138,6 +139,23 @@ export class Judge {
       run: undefined,
     };
     this.#claims.set(owner, this.#lastClaim);
+  }
+
+  /** Only a fresh run replaces a result that its process can read. */
+  #checkReplaced(process: Process, before: StoreRecord | undefined): void {
+    const { configuration } = this.#world;
+    const { codec } = process.options;
+    if (before === undefined || before.state === 'running') return;
+    if (before.expiresAtMs <= this.#world.storeClockMs()) return;
+    if (configuration.steps.some((step) => step.does === 'call' && step.fresh)) return;
+    // Responses have a codec of their own, which every process has.
+    const isUnreadable =
+      configuration.layer === undefined &&
+      before.state === 'done' &&
+      before.codec !== 'json' &&
+      before.codec !== (codec && 'name' in codec ? codec.name : undefined);
+    if (isUnreadable) return;
+    this.violate('a result is not replaced', `${process.name} replaces ${this.#show(before)}`);
   }
 
   onReply(process: Process, action: StoreAction, owner: string | undefined, result: unknown): void {
@@ -362,6 +380,9 @@ export class Judge {
     if (error === call.reason || own?.hasValue !== true) return;
     const { code } = error as { code?: unknown };
     if (code === 'SAMEKEY_TIMEOUT' || own.call !== call) return;
+    // The end of a body is read a moment later, and the loss of the lease in the same tick cuts it.
+    const isLayered = this.#world.configuration.layer !== undefined;
+    if (isLayered && (own.endedAt as number) > this.#lastTick) return;
     // It ended after the loss of its lease was reported.
     if ((own.toldAt ?? Number.POSITIVE_INFINITY) < (own.endedAt as number)) return;
     const hasValue =

@@ -224,6 +224,22 @@ export const mutations: readonly Mutation[] = [
     deviations: 0,
   },
   {
+    name: 'a result that cannot be read is replaced by any caller that read it',
+    file: 'once/claim-and-run.ts',
+    from: 'takeFinished = true;\n            finishedOwner = record.owner;',
+    to: 'takeFinished = true;',
+    breaks: 'a result is not replaced',
+    seenIn: 'a result that cannot be read, retry',
+  },
+  {
+    name: 'a claim does not ask whose result it replaces',
+    file: 'store/transition.ts',
+    from: 'finishedOwner === undefined || finishedOwner === owner',
+    to: 'true',
+    breaks: 'a result is not replaced',
+    seenIn: 'a result that cannot be read, retry',
+  },
+  {
     name: 'a renewal that failed loses the lease',
     file: 'once/lease.ts',
     from: 'if (isOurs === false) return this.#loseLease();',

@@ -8,6 +8,7 @@ export type Invariant =
   | 'fencing tokens grow'
   | 'attempts are counted'
   | 'callers receive the stored result'
+  | 'a result is not replaced'
   | 'own fingerprint only'
   | 'unstored results are not replayed'
   | 'not after its ttl'

@@ -137,6 +137,25 @@ const MISTAKES: readonly (readonly [string, Partial<PlainStoreParts>])[] = [
     }),
   ],
   [
+    'claim runs again what another owner has finished',
+    rules({
+      claimed: (old, request, nowMs, passed) =>
+        claimed(old, { ...request, finishedOwner: undefined }, nowMs, passed),
+    }),
+  ],
+  [
+    'claim with finishedOwner is refused',
+    rules({
+      claimed: (old, request, nowMs, passed) =>
+        claimed(
+          old,
+          request.finishedOwner === undefined ? request : { ...request, takeFinished: false },
+          nowMs,
+          passed,
+        ),
+    }),
+  ],
+  [
     'claim ignores the fingerprint',
     rules({
       claimed: (old, request, nowMs, passed) => {

@@ -171,6 +171,37 @@ export const claimRules: readonly Rule[] = [
     }),
   ),
   {
+    name: 'claim with finishedOwner takes the finished record of that owner only',
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      const key = stage.newKey();
+      const first = newOwner();
+      await claim(store, key, { owner: first });
+      await store.complete(key, first, outcome());
+      const { record: old } = await store.read(key);
+      const own = { takeFinished: true, finishedOwner: first };
+      await claimRefused(other, key, { ...own, takeFinished: false });
+      // A run that fails gives the record back, and it is that of the first owner again.
+      const failing = newOwner();
+      await claim(other, key, { ...own, owner: failing });
+      await other.release(key, failing);
+      expectEqual((await store.read(key)).record?.owner, first, 'the owner after the release');
+      const second = newOwner();
+      await claim(other, key, { ...own, owner: second });
+      await claimRefused(store, key, own);
+      const payload = new Uint8Array([55]);
+      await other.complete(key, second, outcome({ payload }));
+      const refused = await claimRefused(store, key, own);
+      expectEqual(refused.record.owner, second, 'the owner of the current record');
+      expectEqual(refused.record.payload, payload, 'its payload');
+      expectTrue(refused.record.fencingToken > (old?.fencingToken ?? 0), 'a larger fencing token');
+      await claimRefused(store, key, { ...own, finishedOwner: '' });
+      await claim(store, key, { ...own, finishedOwner: second });
+      // It says nothing about a record of unknown outcome, and nothing about a free key.
+      await claim(store, stage.newKey(), own);
+    },
+  },
+  {
     name: 'a claim with another fingerprint is refused, with any options and in any state',
     async run(stage) {
       const store = await stage.open();

@@ -141,6 +141,7 @@ class Run {
       fingerprint: choices.one([undefined, undefined, 'a', 'a', 'b']),
       takeUnknown: choices.percent(60),
       takeFinished: choices.percent(40),
+      finishedOwner: choices.percent(30) ? choices.one(this.#owners)?.name : undefined,
     };
     const call = { type, request };
     this.#owners = [...this.#owners, { name: request.owner, claim: call, last: call }].slice(

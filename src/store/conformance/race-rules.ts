@@ -74,6 +74,27 @@ export const raceRules: readonly Rule[] = [
     },
   },
   {
+    name: 'a finished record is replaced once by many claims that name its owner',
+    async run(stage) {
+      const store = await openSome(stage);
+      const key = stage.newKey();
+      const { owner } = (await claim(store(0), key)).record;
+      await store(0).complete(key, owner, outcome());
+      const own = { takeFinished: true, finishedOwner: owner };
+      const results = await Promise.all(
+        Array.from({ length: stage.options.claimers }, async (_, index) => {
+          const result = await store(index).claim(key, request(own));
+          if (result.claimed) await store(index).complete(key, result.record.owner, outcome());
+          return result;
+        }),
+      );
+      const winners = results.filter(({ claimed }) => claimed);
+      expectEqual(winners.length, 1, 'the number of claims granted');
+      const { record } = await store(0).read(key);
+      expectEqual(record?.owner, winners[0]?.record.owner, 'whose result it is');
+    },
+  },
+  {
     name: 'a late complete and a concurrent takeover: exactly one succeeds',
     async run(stage) {
       const store = await openSome(stage);

@@ -100,15 +100,18 @@ const RESTORED = `CASE
 const HAS_LOST_FORMER = `(r.attempt > 1 AND r.former->>'state' IS DISTINCT FROM 'running')`;
 
 /**
- * Whether a claim by `call` may replace the record `r`. $6 is takeUnknown, $7 takeFinished, of all
- * calls.
+ * Whether a claim by `call` may replace the record `r`. $6 is takeUnknown, $7 takeFinished, $8
+ * finishedOwner, of all calls.
  */
 const isClaimable = (call: string, nowMs: string) => `(
     r.expires_at_ms <= ${nowMs}
     OR (
       r.owner <> ${call}.owner
       AND (r.fingerprint = ${call}.fingerprint) IS NOT FALSE
-      AND CASE r.state WHEN 'running' THEN $6 AND r.lease_ends_at_ms <= ${nowMs} ELSE $7 END
+      AND CASE r.state
+        WHEN 'running' THEN $6 AND r.lease_ends_at_ms <= ${nowMs}
+        ELSE $7 AND r.owner = coalesce($8::text, r.owner)
+      END
     )
   )`;
 
@@ -189,7 +192,7 @@ const MANY: Calls = {
   source: 'locked$',
 };
 
-/** The parameters of the calls, in their order. Those of `claim` are followed by $6 and $7. */
+/** The parameters of the calls, in their order. Those of `claim` are followed by $6 to $8. */
 const CALLER = { key: 'text', owner: 'text' };
 const CLAIM = { ...CALLER, fingerprint: 'text', lease_ms: 'bigint', ttl_ms: 'bigint' };
 const RENEW = { ...CALLER, lease_ms: 'bigint' };

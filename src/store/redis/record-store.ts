@@ -1,4 +1,5 @@
 import { fail, nameOf } from '../../errors/errors.js';
+import { own } from '../../options/own.js';
 import { toOneLine } from '../one-line.js';
 import type {
   ClaimRequest,
@@ -253,12 +254,18 @@ export class RecordStore implements Store {
 }
 
 /** The arguments of a claim that many claims have in common. */
-const termsOf = ({ leaseMs, ttlMs, takeUnknown, takeFinished }: ClaimRequest): string[] => [
-  String(leaseMs),
-  String(ttlMs),
-  takeUnknown ? '1' : '0',
-  takeFinished ? '1' : '0',
+const termsOf = (request: ClaimRequest): string[] => [
+  String(request.leaseMs),
+  String(request.ttlMs),
+  request.takeUnknown ? '1' : '0',
+  takenBy(request),
 ];
+
+function takenBy(request: ClaimRequest): string {
+  if (!request.takeFinished) return '0';
+  const finishedOwner = own(request, 'finishedOwner');
+  return finishedOwner === undefined ? '1' : `=${toOneLine(finishedOwner)}`;
+}
 
 /** The arguments of a claim for its key. */
 const claimantOf = ({ owner, fingerprint }: ClaimRequest): [string, string] => [

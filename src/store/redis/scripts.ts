@@ -64,6 +64,7 @@ const PUBLISH = `redis.pcall('PUBLISH', key, '')`;
 /**
  * leaseMs, ttlMs, takeUnknown, takeFinished; then owner and fingerprint for each key → the time in
  * microseconds; then for each key 1 for a new record, or whether it was claimed and the record.
+ * `takeFinished` is `0`, `1`, or `=` and the owner whose finished record may be replaced.
  *
  * Almost every key is new. The script takes a new key without `GET`, and returns no lines for it: the
  * caller knows them, except for the time.
@@ -81,7 +82,7 @@ local function decide(key, value, by, by_fingerprint)
     if owner == by then return {state == 'running' and 1 or 0, visible()} end
     if fingerprint ~= '' and by_fingerprint ~= '' and fingerprint ~= by_fingerprint then return {0, visible()} end
     if state ~= 'running' then
-      if ARGV[4] == '0' then return {0, value} end
+      if ARGV[4] ~= '1' and ARGV[4] ~= '=' .. owner then return {0, value} end
       former = value
     else
       if ARGV[3] == '0' or lease > now then

@@ -12,8 +12,11 @@ export interface Statements {
   readonly schema: string;
   /** Returns the SQL that SQLite stored for the table. */
   readonly stored: string;
-  /** key, owner, fingerprint, leaseMs, ttlMs. Returns the record, if the claim is granted. */
-  claim(takeUnknown: boolean, takeFinished: boolean): string;
+  /**
+   * key, owner, fingerprint, leaseMs, ttlMs; with `hasFinishedOwner` also that owner. Returns the record,
+   * if the claim is granted.
+   */
+  claim(takeUnknown: boolean, takeFinished: boolean, hasFinishedOwner: boolean): string;
   /** key, owner, leaseMs */
   readonly renew: string;
   /** key, owner, state, codec, payload, ttlMs */
@@ -77,12 +80,16 @@ const calls = (...names: string[]) =>
   `c(${names.join(', ')}) AS (VALUES (${names.map(() => '?').join(', ')}))`;
 
 /** Whether a claim may replace the record `r`. */
-function isClaimable(takeUnknown: boolean, takeFinished: boolean): string {
+function isClaimable(
+  takeUnknown: boolean,
+  takeFinished: boolean,
+  hasFinishedOwner: boolean,
+): string {
   const free = [
     ...(takeUnknown
       ? [`r.state = 'running' AND r.lease_ends_at_ms <= excluded.claimed_at_ms`]
       : []),
-    ...(takeFinished ? [`r.state <> 'running'`] : []),
+    ...(takeFinished ? [`r.state <> 'running'${hasFinishedOwner ? ' AND r.owner = ?' : ''}`] : []),
   ];
   const isFree = free.length === 0 ? '0' : free.map((each) => `(${each})`).join(' OR ');
   return `(
@@ -112,7 +119,7 @@ export function statementsFor(name: string): Statements {
   payload BLOB
 ) STRICT, WITHOUT ROWID`,
     stored: `SELECT type, sql FROM sqlite_master WHERE name = '${name}' COLLATE NOCASE`,
-    claim: (takeUnknown, takeFinished) => `WITH ${CLOCK},
+    claim: (takeUnknown, takeFinished, hasFinishedOwner) => `WITH ${CLOCK},
 ${calls('key', 'owner', 'fingerprint', 'lease_ms', 'ttl_ms')}
 INSERT INTO ${table} AS r
   (key, state, owner, fencing_token, attempt, fingerprint, claimed_at_ms, lease_ends_at_ms, expires_at_ms)
@@ -138,7 +145,7 @@ ON CONFLICT (key) DO UPDATE SET
         `${column} = CASE WHEN ${isVisible('excluded.claimed_at_ms')} THEN r.${column} END`,
     )
     .join(',\n  ')}
-WHERE ${isClaimable(takeUnknown, takeFinished)}
+WHERE ${isClaimable(takeUnknown, takeFinished, hasFinishedOwner)}
 RETURNING claimed_at_ms AS now_ms, ${COLUMNS}`,
     renew: `WITH ${CLOCK}, ${calls('key', 'owner', 'lease_ms')}
 UPDATE ${table} AS r SET

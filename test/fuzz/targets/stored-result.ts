@@ -35,7 +35,14 @@ function expectResponse(bytes: Uint8Array): void {
   const { body, ...readHead } = read;
   assert.deepEqual(new Uint8Array(body), response.body);
   // JSON has one zero.
-  assert.deepEqual(readHead, JSON.parse(JSON.stringify(head)));
+  const wanted = JSON.parse(JSON.stringify(head));
+  // Another length than that of the body is left out.
+  const isRight = ([name, value]: [string, string]) =>
+    body.length === 0 || name !== 'content-length' || value === `${body.length}`;
+  if (!wanted.headers.every(isRight)) {
+    wanted.headers = wanted.headers.filter(([name]: [string]) => name !== 'content-length');
+  }
+  assert.deepEqual(readHead, wanted);
 }
 
 function expectValue(value: unknown): void {
