@@ -50,7 +50,7 @@ export function renderSoak(result) {
         [...row('keys a second', (each) => each.perSecond, count), ''],
       ],
     ),
-    `${left.length === 0 ? 'After the load, each process has as many timers, sockets, listeners and files as before it' : left.join('; ')}: ` +
+    `${left.length === 0 ? 'After the load, each process has as many timers, sockets, listeners and open files as before it' : left.join('; ')} (in this order): ` +
       ['server', 'proxy']
         .map(
           (name) =>

@@ -61,6 +61,7 @@ it('the Dockerfile builds the package from what its context has', async () => {
   for (const { name: stage, instructions } of dockerfile.stages) {
     let folder = join(root, 'stages', stage || 'image');
     const top = folder;
+    mkdirSync(folder, { recursive: true });
     for (const { name, text } of instructions) {
       if (name === 'WORKDIR') {
         folder = join(top, text);

@@ -15,6 +15,8 @@ export interface ClockedStore {
   end(): Promise<void>;
 }
 
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+
 type Call =
   | { readonly type: 'claim'; readonly request: ClaimRequest }
   | { readonly type: 'renew'; readonly owner: string; readonly leaseMs: number }
@@ -84,18 +86,18 @@ function chooseCall(
   const isNew = owners.length < OWNERS && (owners.length === 0 || choices.percent(35));
   if (isNew) {
     // Most claims are granted, because stores may differ in takeovers of takeovers.
-    const request = {
+    const request: Writable<ClaimRequest> = {
       owner: `owner ${owners.length}`,
       leaseMs: choices.whole(1, 20),
       ttlMs: choices.whole(1, choices.percent(80) ? 300 : 20),
       fingerprint: choices.one([undefined, undefined, undefined, 'a', 'a', 'b']),
       takeUnknown: choices.percent(85),
       takeFinished: choices.percent(70),
-      finishedOwner:
-        current !== undefined && choices.percent(30)
-          ? choices.one([current.owner, 'owner 0'])
-          : undefined,
     };
+    // The last owner names whose result it may replace, that of the current record or of another owner.
+    if (owners.length === OWNERS - 1) {
+      request.finishedOwner = request.ttlMs % 2 === 0 ? current?.owner : 'owner 0';
+    }
     owners.push(request);
     return { type: 'claim', request };
   }
