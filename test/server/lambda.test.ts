@@ -520,7 +520,8 @@ it.each<[string, object, RegExp]>([
 it('takes an event without a context, and null for members that are missing', async () => {
   const { handler, state } = counting((count) => ({ statusCode: 200, body: `${count}` }));
   const nothing = { rawPath: null, rawQueryString: null, cookies: null, requestContext: null };
-  const event = { httpMethod: 'POST', path: '/', headers: { 'idempotency-key': 'k' }, ...nothing };
+  const headers = { 'idempotency-key': 'k', 'Idempotency-Key': null };
+  const event = { httpMethod: 'POST', path: '/', headers, ...nothing };
   const send = () => handler(event as unknown as LambdaEventLike, CONTEXT);
   expect([(await send()).body, (await send()).body]).toEqual(['1', '1']);
   expect(state.runs).toBe(1);

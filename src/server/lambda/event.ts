@@ -152,8 +152,9 @@ export class EventHeaders implements HeaderReader {
     return this.#values.has(name.toLowerCase());
   }
 
-  #set(name: string, value: string | undefined): void {
-    if (value !== undefined) this.#values.set(name.toLowerCase(), value);
+  /** An event that a program has made may have `null` for a header. */
+  #set(name: string, value: unknown): void {
+    if (typeof value === 'string') this.#values.set(name.toLowerCase(), value);
   }
 }
 

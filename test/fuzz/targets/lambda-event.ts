@@ -13,6 +13,7 @@ export const seeds = [
   '{"httpMethod":"PUT","path":"/","requestContext":{},"queryStringParameters":{"a&b":"c=d+e f","#":"?/%"}}',
   '{"version":"2.0","rawPath":"/charges","rawQueryString":"a=1&b=2","cookies":["a=1","b=2"],"headers":{"Idempotency-Key":"k"},"requestContext":{"http":{"method":"POST"}},"body":"eyJhIjoxfQ==","isBase64Encoded":true}',
   '{"httpMethod":"POST","path":"/a","headers":{"x":"1"},"multiValueHeaders":{"x":["1","2"],"cookie":["a=1","b=2"]},"queryStringParameters":{"b":"\\ud83e\\uddf3","a":null},"multiValueQueryStringParameters":{"q":["1","2"]},"requestContext":{},"body":"{}"}',
+  '{"httpMethod":"GET","path":"/a","headers":{"x":"1","X":null}}',
   '{"httpMethod":"GET","path":"/","multiValueHeaders":null,"headers":null,"requestContext":{"elb":{}},"body":null}',
 ];
 
