@@ -98,16 +98,18 @@ describe('objects of one shape', () => {
     const identities = [{ exclude: ['$..a', '$..name'] }, { include: ['$..ab', '$[*].type'] }]
       .concat([{ exclude: ['$[1]', '$..type'] }])
       .map((options) => ({ ...options, bigNumbers: 'double' as const }));
+    // JSON.parse of Node 24 and 26 (V8 13.6 to 14.6) reads the name "a\n" as "a\\", if it has read
+    // "a\\" before: https://github.com/nodejs/node/issues/63785
+    const isRight = Number.parseInt(process.versions.v8, 10) < 13;
     const limits = { maxDepth: 1000, bigNumbers: 'double' } as const;
+    const parse = (text: string) => (isRight ? JSON.parse(text) : parseJson(text, limits));
     for (let i = 0; i < deep(300, 2000); i++) {
       const text = `[${createTexts(SEED + i)}]`;
       if (!isAccepted(text)) continue;
       for (const identity of [undefined, ...identities]) {
         let expected: string;
         try {
-          // JSON.parse of Node 24 and 26 (V8 13.6 to 14.6) reads the name "a\n" as "a\\", if it has
-          // read "a\\" before: https://github.com/nodejs/node/issues/63785
-          expected = keyOf(parseJson(text, limits), identity);
+          expected = keyOf(parse(text), identity);
         } catch {
           continue;
         }
