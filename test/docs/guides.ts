@@ -36,6 +36,13 @@ export function stepsOf(markdown: string): Step[] {
 /** The ports of the guides. Each run has free ones in their place. */
 const PORTS = /\b(?:3000|8787|9000)\b/g;
 
+/** `…` stands for text in a line, and alone in a line for any lines. */
+function patternOf(output: string): RegExp {
+  const escaped = output.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  const pattern = escaped.replace(/^…\n/gm, '(?:.*\\n)*').replaceAll('…', '.*');
+  return new RegExp(`^${pattern}$`);
+}
+
 interface Terminal {
   readonly child: ChildProcess;
   output: string;
@@ -123,11 +130,7 @@ export class Reader {
     const started = this.#terminals.get(terminal);
     if (started === undefined) throw new Error(`nothing runs in the ${terminal}`);
     const rest = () => started.output.slice(started.readLength);
-    const pattern = output
-      .split('…')
-      .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
-      .join('[^\\n]*');
-    const matching = expect.stringMatching(new RegExp(`^${pattern}$`));
+    const matching = expect.stringMatching(patternOf(output));
     const check = () => expect(rest()).toEqual(matching);
     if (terminal === 'first-terminal') check();
     else await vi.waitFor(check, { timeout: 60_000, interval: 50 });
@@ -139,10 +142,10 @@ export class Reader {
     const started = this.#terminals.get(terminal);
     if (started === undefined) return;
     this.#terminals.delete(terminal);
+    expect(started.output.slice(started.readLength)).toBe('');
     const { child } = started;
     if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
     await ended(child);
-    expect(started.output.slice(started.readLength)).toBe('');
   }
 
   /** Ends everything, after a failure. */
