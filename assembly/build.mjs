@@ -11,6 +11,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
+import { buildDashboard } from '../src/dashboard/build.mjs';
 import { buildPlayground } from '../src/playground/build.mjs';
 import { recordBundled, writeBundled } from './bundled.mjs';
 import { shrink } from './shrink.mjs';
@@ -182,4 +183,5 @@ const { metafile: proxy } = await build({
 recordBundled(proxy, 'dist/proxy');
 
 recordBundled(await buildPlayground(), 'dist/playground');
+recordBundled(await buildDashboard(), 'dist/dashboard');
 writeBundled();

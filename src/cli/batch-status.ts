@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 import { type BatchState, batchStateOf, type CreatedBatch } from '../batch/in-progress.js';
 import { batchKey, readOwner } from '../batch/item.js';
 import type { Store } from '../store/store.js';
+import { counted, grouped } from '../text/counted.js';
 import { addStoreOption, DEFAULT_STORE } from './batch-requests.js';
 import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import { counted, grouped } from './terminal.js';
 
 /** How many of the latest batches the text output lists. */
 const SHOWN_BATCHES = 20;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { printable } from '../text/printable.js';
 import { addAuditCommand } from './audit.js';
 import { addBatchCommand } from './batch.js';
 import { addBenchCommand } from './bench.js';
@@ -14,7 +15,7 @@ import { watchOutput } from './output.js';
 import { addPlaygroundCommand } from './playground.js';
 import { addProxyCommand } from './proxy.js';
 import { addStoreCommand } from './store.js';
-import { printable, styleOf } from './terminal.js';
+import { styleOf } from './terminal.js';
 
 const HELP = `
 Examples:
