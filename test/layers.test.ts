@@ -25,6 +25,7 @@ const LAYERS = [
   'ai-sdk',
   'mcp',
   'proxy',
+  'dashboard',
   'playground',
   'cli',
 ];
