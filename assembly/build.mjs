@@ -182,6 +182,15 @@ const { metafile: proxy } = await build({
 });
 recordBundled(proxy, 'dist/proxy');
 
+// The dashboard's server, beside its page.
+const { metafile: dashboard } = await build({
+  ...program,
+  entryPoints: ['src/dashboard/server.ts'],
+  outfile: 'dist/dashboard/server.js',
+  metafile: true,
+});
+recordBundled(dashboard, 'dist/dashboard');
+
 recordBundled(await buildPlayground(), 'dist/playground');
 recordBundled(await buildDashboard(), 'dist/dashboard');
 writeBundled();

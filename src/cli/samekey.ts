@@ -6,6 +6,7 @@ import { addAuditCommand } from './audit.js';
 import { addBatchCommand } from './batch.js';
 import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
+import { addDashboardCommand } from './dashboard.js';
 import { addEngineCommand } from './engine.js';
 import { type CliError, EXIT, EXIT_CODES, toCliError, usageError } from './exit-codes.js';
 import { addExplainCommand } from './explain.js';
@@ -60,6 +61,7 @@ function createProgram(): Command {
   addBenchCommand(program);
   addPlaygroundCommand(program);
   addStoreCommand(program);
+  addDashboardCommand(program);
   addBatchCommand(program);
   addProxyCommand(program);
   program
