@@ -44,6 +44,11 @@ describe('the body of a request', () => {
     },
   );
 
+  it('may be empty if nothing else is allowed', async () => {
+    expect(await readBody(sent(0).request, 0)).toEqual(new Uint8Array());
+    expect(await readBody(sent(1).request, 0)).toBe(undefined);
+  });
+
   it('is not read further than the limit', async () => {
     const { request, state } = sent(4 * LIMIT_BYTES);
     expect(await readBody(request, LIMIT_BYTES)).toBe(undefined);
