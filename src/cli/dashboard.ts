@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { Command } from 'commander';
 import type { CallTally } from '../dashboard/tally.js';
+import { printable } from '../text/printable.js';
 import {
   DASHBOARD_PORT,
   linkOf,
@@ -15,7 +16,6 @@ import { listen } from './listen.js';
 import { addStoreNameFlags, openStore, type StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { readPrices } from './prices-file.js';
-import { printable } from './terminal.js';
 
 const HELP = `
 The store is redis://…, rediss://…, postgres://…, mysql://…, sqlite:PATH, lmdb:PATH,
