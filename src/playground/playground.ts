@@ -13,6 +13,7 @@ import { FormatsPanel } from './formats-panel.js';
 import { IdentityPanel } from './identity-panel.js';
 import { keyBars, keyText } from './key-text.js';
 import type { LinkContent } from './link-content.js';
+import { wireNarrowLayout } from './narrow-layout.js';
 import { bytesOf, type Fault, isEmpty, readRequest, toFault } from './request-text.js';
 import { SharePanel } from './share-panel.js';
 import { wireSpeedPanel } from './speed-panel.js';
@@ -235,6 +236,7 @@ function showEngine(): void {
 
 compareSwitch.addEventListener('click', () => setComparing(true));
 wireSpeedPanel();
+wireNarrowLayout();
 showEngine();
 isRestoring = true;
 first.showExample(Object.keys(EXAMPLES)[0] ?? '');
@@ -254,3 +256,4 @@ await wireAddress({
   },
 });
 if (results.getAttribute('aria-busy') === 'true') update();
+for (const id of ['main', 'footer']) byId(id).hidden = false;
