@@ -114,6 +114,7 @@ const SECTIONS = {
     'Stores, answers and errors': [
       ['stores', 'Stores'],
       ['verdicts', 'Verdicts of answers'],
+      ['providers', 'Providers'],
       ['errors', 'Errors'],
       ['error-codes', 'Error codes'],
     ],
