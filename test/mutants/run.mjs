@@ -7,8 +7,8 @@
  * those mutants needs all tests of the folder.
  *
  * `--sample 8` takes the mutants of every eighth line, `--seed TEXT` other ones, and `--only FILE,FILE`
- * those of these files. `--tests test/once/` runs only the tests whose name has this in it: where few tests
- * take most of the time, that shows the rest sooner. The survivors stand in build/mutants/FOLDER/survivors.txt.
+ * those of these files. `--tests PART,PART` runs only the tests whose name has one of these parts: where a
+ * few tests take most of the time, the others show sooner what they miss. The survivors stand in build/mutants/FOLDER/survivors.txt.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -51,7 +51,8 @@ if (!existsSync(NODE)) {
 }
 
 const { mutate } = folders[folder];
-const tests = folders[folder].tests.filter((file) => file.includes(values.tests));
+const named = values.tests.split(',');
+const tests = folders[folder].tests.filter((file) => named.some((part) => file.includes(part)));
 const out = join(ROOT, 'build/mutants', folder);
 const report = join(out, 'report.json');
 const config = join(out, 'stryker.json');
