@@ -12,9 +12,9 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchProvider } from '../batch/request.js';
+import { printable } from '../text/printable.js';
 import { lockFolder, unlockFolder } from './batch-folder-lock.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
-import { printable } from './terminal.js';
 
 /** A finished batch file. */
 export interface PlannedFile {

@@ -4,6 +4,8 @@ import { Planner, type PlanWriter } from '../batch/planner.js';
 import { type BatchProvider, FORMATS } from '../batch/request.js';
 import type { EncryptedCodec } from '../once/index.js';
 import type { Store } from '../store/store.js';
+import { counted } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { isReadyToSend, type PlanFile, PlanFolder } from './batch-files.js';
 import { LineReader } from './batch-lines.js';
 import {
@@ -25,7 +27,6 @@ import { onInterrupt } from './interrupt.js';
 import { print } from './output.js';
 import { bytesText } from './progress.js';
 import { withStore } from './store.js';
-import { counted, printable } from './terminal.js';
 
 /** How long a plan may take. The claims of an interrupted plan last as long. */
 const LEASE_MS = 12 * 60 * 60 * 1000;

@@ -4,6 +4,8 @@ import { outcomeOf } from '../batch/outcome.js';
 import { malformedLine, type ResultText } from '../batch/read-result.js';
 import { type Recorded, Recorder } from '../batch/record.js';
 import { isUnreadable, storedText } from '../batch/stored-item.js';
+import { counted, grouped } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { badLine, LineReader } from './batch-lines.js';
 import {
   addRequestOptions,
@@ -21,7 +23,6 @@ import { memberText } from './member-text.js';
 import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import { counted, grouped, printable } from './terminal.js';
 
 const RECORD_HELP = `
 Reads the results of a Message Batch (Anthropic), or the output file and the

@@ -4,6 +4,7 @@ import { batchKey, readOwner } from '../batch/item.js';
 import { isUnchecked, isUnreadable, storedOutcome } from '../batch/stored-item.js';
 import type { EncryptedCodec } from '../once/index.js';
 import type { Store, StoreRecord } from '../store/store.js';
+import { counted, grouped } from '../text/counted.js';
 import { addStoreOption, DEFAULT_STORE } from './batch-requests.js';
 import {
   addEncryptionOptions,
@@ -14,7 +15,6 @@ import {
 import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import { counted, grouped } from './terminal.js';
 
 /** How many of the latest batches the text output lists. */
 const SHOWN_BATCHES = 20;

@@ -5,10 +5,11 @@ import {
   encryptedCodec,
   encryptedCodecOptions,
 } from '../once/encrypted-codec.js';
+import { grouped } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { usageError } from './exit-codes.js';
 import { readText } from './input.js';
 import type { ProxyFlags } from './proxy-flags.js';
-import { grouped, printable } from './terminal.js';
 
 export type EncryptionFlags = Pick<ProxyFlags, 'encryptEnv' | 'encryptFile' | 'encryptPlain'>;
 
