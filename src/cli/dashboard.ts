@@ -1,22 +1,41 @@
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { type AddressInfo, isIPv6 } from 'node:net';
 import type { Command } from 'commander';
-import { usageError } from './exit-codes.js';
+import type { CallTally } from '../dashboard/tally.js';
+import { printable } from '../text/printable.js';
+import {
+  DASHBOARD_PORT,
+  linkOf,
+  loadDashboard,
+  onLinkWanted,
+  urlOf,
+  version,
+} from './dashboard-server.js';
+import { CliError, EXIT, usageError } from './exit-codes.js';
 import { interrupted } from './interrupt.js';
 import { listen } from './listen.js';
 import { addStoreNameFlags, openStore, type StoreAddress } from './open-store.js';
 import { print } from './output.js';
+import { readPrices } from './prices-file.js';
 
-/** Beside 7263 of the playground. */
-const DEFAULT_PORT = 7264;
+const HELP = `
+The store is redis://…, rediss://…, postgres://…, mysql://…, sqlite:PATH, lmdb:PATH,
+upstash:https://… or dynamodb:TABLE. SAMEKEY_STORE is read if --store is missing.
+Open the link that the program prints. It works once, in one browser; SIGUSR2 prints
+another one. See docs/dashboard.md.
 
-type Flags = StoreAddress & {
+Examples:
+  samekey dashboard --store redis://localhost:6379
+  samekey dashboard --store postgres://localhost/app --log /var/log/samekey.log
+  samekey dashboard --store sqlite:./records.db --allow-evict`;
+
+interface Flags extends StoreAddress {
   readonly port?: string;
-  readonly host?: string;
+  readonly host: string;
+  readonly log?: string;
+  readonly prices?: string;
   readonly allowEvict?: true;
   readonly token: boolean;
-};
+}
 
 export function addDashboardCommand(program: Command): void {
   const command = program
@@ -24,48 +43,91 @@ export function addDashboardCommand(program: Command): void {
     .description('serve a web page that shows the records of a store, live')
     .option('-s, --store <ADDRESS>', 'the store');
   addStoreNameFlags(command)
-    .option('--port <NUMBER>', `listen on this port (default: ${DEFAULT_PORT}, or any free port)`)
-    .option('--host <ADDRESS>', 'listen on this address (default: this machine only)')
+    .option(
+      '--port <NUMBER>',
+      `listen on this port only (default: ${DASHBOARD_PORT}, or any free port)`,
+    )
+    .option(
+      '--host <ADDRESS>',
+      'listen on this address; only this machine can reach the default',
+      '127.0.0.1',
+    )
+    .option('--log <FILE>', 'count the calls in this log of samekey proxy, and follow it')
+    .option('--prices <FILE>', 'prices of the models, for lines of the log without a cost')
     .option('--allow-evict', 'let the page delete records that are not running')
-    .option('--no-token', 'serve every program on this machine, without the token of the link')
+    .option('--no-token', 'serve every user and program of this machine')
+    .addHelpText('after', HELP)
     .action(runDashboard);
 }
 
 async function runDashboard(flags: Flags): Promise<void> {
-  const path = new URL('../dashboard/server.js', import.meta.url).href;
-  const { createDashboard, isLoopbackName } = (await import(
-    path
-  )) as typeof import('../dashboard/server.js');
-  const host = flags.host ?? '127.0.0.1';
+  const ending = interrupted();
+  const { createDashboard, followLog, isLoopbackName } = await loadDashboard();
+  const { host, token: hasToken, log: path } = flags;
   const isLoopback = isLoopbackName(host);
-  if (!isLoopback && !flags.token) {
+  if (!isLoopback && !hasToken) {
     throw usageError(
       `Cannot serve ${host} with --no-token: other machines can reach it, wanted the token, or no --host`,
     );
   }
-  const opened = await openStore(flags, { isLasting: true });
-  const ending = interrupted();
+  if (flags.prices !== undefined && path === undefined) {
+    throw usageError('Cannot use --prices: the prices are for the calls of a log, wanted --log');
+  }
+  const prices = flags.prices === undefined ? undefined : await readPrices(flags.prices);
+  const opened = await openStore(flags, { isLasting: true, isReading: true });
   const dashboard = createDashboard({
     version: version(),
     source: 'store',
     store: opened.store,
-    hasCalls: false,
+    hasCalls: path !== undefined,
     allowEvict: flags.allowEvict === true,
     isLoopback,
-    hasToken: flags.token,
+    hasToken,
   });
-  await listenSomewhere(dashboard.server, host, flags.port);
-  const address = addressOf(dashboard.server);
-  await print(`samekey dashboard: ${address}${dashboard.newLink()}\nCtrl-C stops it.\n`);
-  await ending;
-  dashboard.close();
-  await opened.close();
+  const follow = async (tally: CallTally, file: string) => {
+    try {
+      return await followLog(file, tally, prices);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new CliError(
+        EXIT.unreadable,
+        `${printable(file)}: cannot be read (${code ?? message})`,
+      );
+    }
+  };
+  try {
+    const log = path === undefined ? undefined : await follow(dashboard.tally, path);
+    try {
+      await listenSomewhere(dashboard.server, host, flags.port);
+      const endLinks = onLinkWanted(() => {
+        process.stdout.write(`samekey dashboard: ${linkOf(dashboard)}\n`);
+      });
+      if (!isLoopback) {
+        process.stderr.write(
+          `samekey: other machines can reach ${printable(urlOf(dashboard.server))}, without TLS\n`,
+        );
+      }
+      await print(`samekey dashboard: ${linkOf(dashboard)}\nCtrl-C stops it.\n`);
+      await ending;
+      endLinks();
+    } finally {
+      dashboard.close();
+      await log?.close();
+    }
+  } finally {
+    // A store that cannot be reached must not delay the end.
+    await Promise.race([opened.close(), timeout(CLOSE_MS)]);
+  }
+  process.exit(EXIT.ok);
 }
+
+const CLOSE_MS = 2000;
+const timeout = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
 
 async function listenSomewhere(server: Server, host: string, given: string | undefined) {
   if (given !== undefined) return listen(server, { port: toPort(given), host });
   try {
-    await listen(server, { port: DEFAULT_PORT, host });
+    await listen(server, { port: DASHBOARD_PORT, host });
   } catch (error) {
     if (!(error as Error).message.includes('EADDRINUSE')) throw error;
     await listen(server, { port: 0, host });
@@ -76,14 +138,4 @@ function toPort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;
   throw usageError(`Cannot listen on port ${text}: wanted a number from 0 to 65535`);
-}
-
-function addressOf(server: Server): string {
-  const { address, port } = server.address() as AddressInfo;
-  return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

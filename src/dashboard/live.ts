@@ -16,7 +16,7 @@ const MAX_UNFINISHED = 200;
 
 interface Reader {
   readonly response: ServerResponse;
-  /** Whether it has missed a message, and needs all buckets. */
+  /** Whether it needs all buckets: it has had no message yet, or missed one. */
   isBehind: boolean;
   drainedAt: number;
 }
@@ -51,14 +51,19 @@ export class Live {
         'SAMEKEY_OVERLOADED',
       );
     }
-    const reader: Reader = { response, isBehind: false, drainedAt: performance.now() };
+    const reader: Reader = { response, isBehind: true, drainedAt: performance.now() };
     this.#readers.add(reader);
     response.on('error', () => {});
     response.on('close', () => this.#remove(reader));
     response.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8' });
-    this.#watch.refresh();
-    response.write(eventOf(this.#message(true)));
+    response.flushHeaders();
     this.#timer ??= setInterval(() => this.#send(), MESSAGE_MS);
+    // With the records, if the store tells them within a second.
+    this.#watch.refresh().then(() => {
+      if (!reader.isBehind || response.destroyed) return;
+      reader.isBehind = false;
+      response.write(eventOf(this.#message(true)));
+    });
   }
 
   close(): void {
@@ -79,7 +84,8 @@ export class Live {
     this.#watch.refresh();
     const now = performance.now();
     const state = this.#state();
-    if (state === this.#lastState && now - this.#lastSentAt < HEARTBEAT_MS) return;
+    const isSilent = state === this.#lastState && now - this.#lastSentAt < HEARTBEAT_MS;
+    if (isSilent && ![...this.#readers].some(({ isBehind }) => isBehind)) return;
     this.#lastState = state;
     this.#lastSentAt = now;
     let changes: string | undefined;

@@ -13,6 +13,7 @@ import { StoreFault, StoreWatch } from './store-watch.js';
 import { BUCKET_MS, CallTally, MAX_BUCKETS } from './tally.js';
 
 export { isLoopbackName } from '../proxy/request-target.js';
+export { countLine } from './call-line.js';
 export { followLog } from './log-file.js';
 
 export interface DashboardOptions {

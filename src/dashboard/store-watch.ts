@@ -2,6 +2,7 @@ import { textWithoutPasswords } from '../errors/passwords.js';
 import { optional, own } from '../options/own.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { breather } from './breathe.js';
+import { DashboardProblem } from './problem.js';
 import { sortRows } from './sort-rows.js';
 import { type StoreRow, StoreRows, toRow } from './store-rows.js';
 
@@ -23,13 +24,21 @@ const MAX_PAUSE_MS = 60_000;
 /** Each look at these stores is billed. */
 const BILLED: ReadonlySet<string> = new Set(['dynamodb', 'upstash']);
 /** A store that tells nothing for this time does not answer. */
-const SILENT_MS = 10_000;
+const SILENT_MS = 5000;
 /** Clocks that differ by less are taken as one, so that times do not change from look to look. */
 const CLOCK_TOLERANCE_MS = 1000;
+/** Codes of errors about the key, and not about the store. */
+const REFUSALS: ReadonlySet<unknown> = new Set(['SAMEKEY_BAD_ARGUMENT', 'SAMEKEY_BAD_KEY']);
 const MAX_FAULT_CHARACTERS = 300;
 
 /** Has no record: only the store's clock counts. */
 const CLOCK_KEY = 'samekey-dashboard-clock';
+
+interface Look {
+  readonly rows: readonly StoreRow[];
+  readonly isWhole: boolean;
+  readonly fault?: string;
+}
 
 const NO_ROWS = new StoreRows([], false);
 
@@ -101,6 +110,8 @@ export class StoreWatch {
     try {
       return await Promise.race([call, late]);
     } catch (error) {
+      const { code, message } = error as { code?: unknown; message?: string };
+      if (REFUSALS.has(code)) throw new DashboardProblem(400, `${message}.`);
       throw new StoreFault(faultOf(error));
     } finally {
       clearTimeout(timer);
@@ -124,40 +135,54 @@ export class StoreWatch {
       const { nowMs } = await this.#store.read(CLOCK_KEY);
       this.#heardAt = performance.now();
       this.#setClock(nowMs);
-      const { rows, isWhole } = await this.#collect();
-      this.#rows = new StoreRows(await sortRows(rows), isWhole);
-      this.#fault = undefined;
+      const { rows, isWhole, fault } = await this.#collect();
+      if (fault === undefined || rows.length > 0) {
+        this.#rows = new StoreRows(await sortRows(rows), isWhole);
+      }
+      this.#fault = fault;
     } catch (error) {
       this.#fault = faultOf(error);
     }
     this.#lookCount++;
     const now = performance.now();
-    const pauseMs = Math.max(MIN_PAUSE_MS, PAUSE_FACTOR * (now - startedAt));
-    this.#nextLookAt =
-      now + (BILLED.has(this.#store.name) ? MAX_PAUSE_MS : Math.min(pauseMs, MAX_PAUSE_MS));
+    this.#nextLookAt = now + this.#pauseMs(now - startedAt);
   }
 
-  async #collect(): Promise<{ readonly rows: StoreRow[]; readonly isWhole: boolean }> {
+  #pauseMs(lookMs: number): number {
+    // A store that was away is back soon.
+    if (this.#fault !== undefined) return MIN_PAUSE_MS;
+    if (BILLED.has(this.#store.name)) return MAX_PAUSE_MS;
+    return Math.min(Math.max(MIN_PAUSE_MS, PAUSE_FACTOR * lookMs), MAX_PAUSE_MS);
+  }
+
+  async #collect(): Promise<Look> {
     const rows: StoreRow[] = [];
     const list = optional(this.#store, 'list');
     if (list === undefined) return { rows, isWhole: false };
     const breathe = breather();
     let isWhole = true;
     let byteCount = 0;
-    for await (const entry of list.call(this.#store)) {
-      if (this.#isClosed) break;
-      this.#heardAt = performance.now();
-      await breathe();
-      if (entry.key.length > MAX_KEY_CHARACTERS) {
-        isWhole = false;
-        continue;
+    try {
+      for await (const entry of list.call(this.#store)) {
+        if (this.#isClosed) break;
+        this.#heardAt = performance.now();
+        await breathe();
+        if (entry.key.length > MAX_KEY_CHARACTERS) {
+          isWhole = false;
+          continue;
+        }
+        byteCount += ROW_BYTES + CHARACTER_BYTES * entry.key.length;
+        if (byteCount > MAX_LOOK_BYTES) {
+          isWhole = false;
+          break;
+        }
+        rows.push(toRow({ key: entry.key, record: this.#withOwnTimes(entry.record) }));
       }
-      byteCount += ROW_BYTES + CHARACTER_BYTES * entry.key.length;
-      if (byteCount > MAX_LOOK_BYTES) {
-        isWhole = false;
-        break;
-      }
-      rows.push(toRow({ key: entry.key, record: this.#withOwnTimes(entry.record) }));
+    } catch (error) {
+      const { code } = (error ?? {}) as { code?: unknown };
+      if (code !== 'SAMEKEY_BAD_STATE') throw error;
+      // Another program has written there. The records before it are shown.
+      return { rows, isWhole: false, fault: faultOf(error) };
     }
     return { rows, isWhole };
   }

@@ -18,9 +18,13 @@ interface Shown {
 export class CanonicalPanel {
   #shown: Shown | undefined;
 
-  constructor() {
+  /** Calls `onView` when the user chooses the other view. */
+  constructor(onView: () => void) {
     for (const button of document.querySelectorAll('input[name="view"]')) {
-      button.addEventListener('change', () => this.#draw());
+      button.addEventListener('change', () => {
+        this.#draw();
+        onView();
+      });
     }
   }
 

@@ -1,5 +1,5 @@
 import { byId } from '../../page/element.js';
-import { wireTabs } from '../../page/tabs.js';
+import { Tabs } from '../../page/tabs.js';
 import { printable } from '../../text/printable.js';
 import type { Overview } from '../messages.js';
 import { CallsPanel } from './calls-panel.js';
@@ -32,7 +32,12 @@ const clock = new PanelClock([
   () => records.draw(),
 ]);
 
-wireTabs(byId('tabs'));
+const tabs = new Tabs(byId('tabs'), () => {
+  history.replaceState(null, '', tabs.isFirst ? ' ' : `#${tabs.name}`);
+});
+const openNamed = () => tabs.open(location.hash.slice(1));
+addEventListener('hashchange', openNamed);
+openNamed();
 const loadRecords = () => {
   if (!byId('panel-records').hidden && !records.isLoaded) records.search();
 };
