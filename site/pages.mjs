@@ -101,7 +101,13 @@ const SECTIONS = {
       ['proxy', 'The proxy'],
       ['cli', 'The command line'],
     ],
-    'Coming from': [['powertools', 'Powertools for AWS Lambda'], 'migrate-*'],
+    'Coming from': [
+      ['powertools', 'Powertools for AWS Lambda'],
+      ['migrate-node-idempotency', 'node-idempotency'],
+      ['migrate-hono-idempotency', 'hono-idempotency'],
+      ['migrate-stripe-semantics', "Stripe's semantics"],
+      'migrate-*',
+    ],
   },
   Reference: {
     Keys: [
@@ -122,7 +128,7 @@ const SECTIONS = {
       ['engines', 'Engines'],
     ],
     Others: ['*'],
-    'Types and functions': ['reference/*'],
+    'Types and functions': [['reference/index', 'All entry points'], 'reference/*'],
   },
   Operations: {
     'In production': [
