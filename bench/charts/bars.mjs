@@ -1,80 +1,47 @@
-/** Groups of bars: times as multiples of the time of the common baseline. */
-import * as Plot from '@observablehq/plot';
-import { formatBytes, formatRatio } from '../format.mjs';
-import { card, createDocument, GRID, INK, MUTED, WIDTH } from './card.mjs';
+/** Groups of horizontal bars, each with its figure at its end. */
+import { card } from './card.mjs';
+import { GRID, MARGIN, shape, styleOf, text, WIDTH } from './shapes.mjs';
 
-/** samekey in colour, the others in greys, from the fastest common one to the slowest. */
-const COLOURS = ['#0b5fd6', '#7aa7f0', '#57606a', '#868e97', '#aeb5bc', '#cfd4d9'];
-
-const MARGIN_LEFT = 40;
-const MARGIN_RIGHT = 12;
-/** The gap between two groups, as a fraction of a group and its gap. */
-const GAP = 0.18;
-
-/** @typedef {import('../chart-data.mjs').ChartData['cells'][number]} Cell */
+const BAR = { height: 15, row: 21 };
+const HEADING_HEIGHT = 22;
+const GROUP_GAP = 12;
+/** Room for the figure of the longest bar. */
+const FIGURE_WIDTH = 84;
 
 /**
- * @param {import('../chart-data.mjs').ChartData} data
+ * @param {import('../chart-data.mjs').ChartData & { kind: 'bars' }} data
  * @returns {string} an SVG file
  */
 export function drawBars(data) {
-  const { series, cells } = data;
-  const labels = cells.map(({ label }) => label);
-  const bars = cells.flatMap(({ label, values }) =>
-    values.map((value, i) => ({
-      cell: label,
-      series: series[i]?.label,
-      value,
-      colour: COLOURS[i],
-    })),
-  );
-  const highest = Math.max(...bars.map(({ value }) => value ?? 0));
-  // Plot draws one line for each group. Half a gap more on both sides makes them meet.
-  const gap = ((WIDTH - 48 - MARGIN_LEFT - MARGIN_RIGHT) / (cells.length + GAP)) * GAP;
-  const across = { insetLeft: -gap / 2 - 0.5, insetRight: -gap / 2 - 0.5 };
-  const plot = Plot.plot({
-    document: createDocument(),
-    width: WIDTH - 48,
-    height: 380,
-    marginLeft: MARGIN_LEFT,
-    marginRight: MARGIN_RIGHT,
-    marginTop: 14,
-    marginBottom: 62,
-    style: { fontSize: '12px', overflow: 'visible' },
-    fx: { domain: labels, axis: null, padding: GAP },
-    x: { domain: series.map(({ label }) => label), axis: null, padding: 0.06 },
-    y: { domain: [0, highest * 1.06], label: null },
-    marks: [
-      Plot.gridY({ ...across, stroke: GRID, strokeOpacity: 0.7, ticks: 6 }),
-      Plot.axisY({
-        ticks: 6,
-        tickSize: 0,
-        tickPadding: gap / 2 + 6,
-        fill: MUTED,
-        tickFormat: (/** @type {number} */ y) => `${y} ×`,
-      }),
-      Plot.barY(bars, {
-        fx: 'cell',
-        x: 'series',
-        y: 'value',
-        fill: 'colour',
-        insetLeft: 0.5,
-        insetRight: 0.5,
-      }),
-      // Over the bars, so that it shows which bars stay below it.
-      Plot.ruleY([1], { ...across, stroke: INK, strokeDasharray: '3,3' }),
-      ...[
-        { text: 'label', dy: 20, fill: INK, fontWeight: 600 },
-        { text: (/** @type {Cell} */ { bytes }) => formatBytes(bytes), dy: 37, fill: MUTED },
-        {
-          text: (/** @type {Cell} */ { values: [ours] }) => formatRatio(ours ?? Number.NaN),
-          dy: 54,
-          fill: COLOURS[0],
-          fontWeight: 600,
-        },
-      ].map((text) => Plot.text(cells, { fx: 'label', frameAnchor: 'bottom', ...text })),
-    ],
-  });
-  const legend = series.map(({ label }, i) => ({ label, colour: COLOURS[i] ?? INK }));
-  return card(data, legend, plot);
+  const { series, groups, unit } = data;
+  const highest = Math.max(...groups.flatMap(({ values }) => values.map((value) => value ?? 0)));
+  const widest = WIDTH - 2 * MARGIN - FIGURE_WIDTH;
+  let y = 0;
+  let markup = '';
+  const axisTop = 4;
+  for (const { label, values } of groups) {
+    y += HEADING_HEIGHT;
+    markup += text(MARGIN, y - 6, label, { 'font-weight': 600 });
+    for (const [i, value] of values.entries()) {
+      const name = series[i]?.name ?? '';
+      if (value === null) continue;
+      const width = (widest * value) / highest;
+      markup += shape('rect', {
+        x: MARGIN,
+        y,
+        width,
+        height: BAR.height,
+        rx: 2,
+        fill: styleOf(name).colour,
+      });
+      markup += text(MARGIN + width + 7, y + 12.5, `${value} ${unit}`, {
+        'font-weight': name.startsWith('samekey') ? 600 : undefined,
+      });
+      y += BAR.row;
+    }
+    y += GROUP_GAP;
+  }
+  const height = y - GROUP_GAP;
+  const axis = shape('line', { x1: MARGIN, x2: MARGIN, y1: axisTop, y2: height, stroke: GRID });
+  return card(data, { markup: axis + markup, height });
 }

@@ -24,14 +24,14 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 
 /**
  * Adds the flag of an option: its parser, choices, default and bounds are those of `spec`. `variable` of
- * the environment is read if the flag is missing.
+ * the environment is read if the flag is missing. `preset` is the value of a flag without one.
  */
 export function addFlag(
   command: Command,
   flags: string,
   spec: OptionSpec,
   sentence: string,
-  variable?: string,
+  { variable, preset }: { readonly variable?: string; readonly preset?: string } = {},
 ): void {
   const isList = spec.kind === 'textList';
   // Help texts begin in lower case and have no full stop.
@@ -39,10 +39,12 @@ export function addFlag(
   const option = new Option(flags, isList ? `${text}; repeatable` : text);
   if (spec.words !== undefined) option.choices(spec.words);
   else if (isList) option.argParser((value, before: string[] = []) => [...before, value]);
-  else if (spec.kind !== 'text') option.argParser((value) => parsedNumber(value, spec));
+  else if (spec.kind !== 'text' && !option.isBoolean())
+    option.argParser((value) => parsedNumber(value, spec));
   if (spec.isRequired) option.makeOptionMandatory();
   if (spec.default !== undefined && !isList) option.default(spec.default, shownAs(spec));
   if (variable !== undefined) option.env(variable);
+  if (preset !== undefined) option.preset(preset);
   command.addOption(option);
 }
 

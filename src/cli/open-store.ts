@@ -18,9 +18,11 @@ export interface StoreAddress {
   readonly create?: boolean;
 }
 
-/** `isLasting`: for a server, creates a missing store or table, and reconnects. */
 export interface StoreUse {
+  /** For a server: reconnects, and creates a missing store or table. */
   readonly isLasting?: boolean;
+  /** Creates nothing. */
+  readonly isReading?: boolean;
 }
 
 /** An open store, and how to close it and its connection. */
@@ -54,20 +56,21 @@ const POOL_SIZE = 10;
 /** Opens the store that `--store` names. */
 export async function openStore(
   { store: given, prefix, table, create = false }: StoreAddress,
-  { isLasting = false }: StoreUse = {},
+  { isLasting = false, isReading = false }: StoreUse = {},
 ): Promise<OpenedStore> {
   const address = given ?? (process.env[STORE_VARIABLE] || undefined);
   if (address === undefined)
     throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
-  if (address.startsWith('lmdb:'))
-    return openLmdb(address.slice('lmdb:'.length), isLasting || create);
+  const isCreated = create || (isLasting && !isReading);
+  if (address.startsWith('lmdb:')) return openLmdb(address.slice('lmdb:'.length), isCreated);
   if (address.startsWith('sqlite:'))
-    return openSqlite(address.slice('sqlite:'.length), table, isLasting || create);
+    return openSqlite(address.slice('sqlite:'.length), table, isCreated);
   // A memory store would always be empty in a single command.
-  if (isLasting && address === 'memory:') return openMemory();
+  if (isLasting && !isReading && address === 'memory:') return openMemory();
   if (/^rediss?:\/\//.test(address)) return openRedis(address, prefix, isLasting);
-  if (/^postgres(?:ql)?:\/\//.test(address)) return openPostgres(address, table, isLasting);
-  if (address.startsWith('mysql://')) return openMysql(address, table, isLasting);
+  if (/^postgres(?:ql)?:\/\//.test(address))
+    return openPostgres(address, table, isLasting, isCreated);
+  if (address.startsWith('mysql://')) return openMysql(address, table, isLasting, isCreated);
   if (/^upstash:https?:\/\//.test(address)) return openUpstash(address, prefix);
   if (address.startsWith('dynamodb:')) return openDynamoDb(address);
   throw usageError(
@@ -245,6 +248,7 @@ async function openPostgres(
   address: string,
   table: string | undefined,
   isLasting: boolean,
+  isCreated: boolean,
 ): Promise<OpenedStore> {
   const { module } = await client<Pg>('pg');
   const pool = new module.default.Pool({
@@ -256,7 +260,7 @@ async function openPostgres(
   pool.on('error', () => {});
   const { postgresStore } = await entry<typeof import('../store/postgres.js')>('postgres');
   const store = postgresStore({ pool, ...(table === undefined ? {} : { table }) });
-  await connecting(address, () => (isLasting ? store.migrate() : pool.query('SELECT 1')));
+  await connecting(address, () => (isCreated ? store.migrate() : pool.query('SELECT 1')));
   return {
     store,
     async close() {
@@ -280,6 +284,7 @@ async function openMysql(
   address: string,
   table: string | undefined,
   isLasting: boolean,
+  isCreated: boolean,
 ): Promise<OpenedStore> {
   const { module } = await client<Mysql>('mysql2');
   const pool = await connecting(address, async () =>
@@ -293,7 +298,7 @@ async function openMysql(
   );
   const { mysqlStore } = await entry<typeof import('../store/mysql.js')>('mysql');
   const store = mysqlStore({ pool, ...(table === undefined ? {} : { table }) });
-  await connecting(address, () => (isLasting ? store.migrate() : pool.query('SELECT 1')));
+  await connecting(address, () => (isCreated ? store.migrate() : pool.query('SELECT 1')));
   return {
     store,
     async close() {

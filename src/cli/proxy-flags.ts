@@ -5,6 +5,7 @@ import {
   byteCount,
   choice,
   duration,
+  flag,
   required,
   type SettingsOf,
   specs,
@@ -37,6 +38,12 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   host: text({ default: '127.0.0.1' }),
   /** A separate port for /metrics, /health and /ready. Without it they are /-/metrics, /-/health and /-/ready on the port of the proxy. */
   metricsPort: wholeNumber({ max: 65_535 }),
+  /** Serve the dashboard on this port of its own, 7264 if the flag names none. Its link is printed on standard error. */
+  dashboard: wholeNumber({ max: 65_535 }),
+  /** The address that the dashboard listens on; only this machine can reach the default. */
+  dashboardHost: text({ default: '127.0.0.1' }),
+  /** Let the dashboard delete records that are not running. */
+  allowEvict: flag(false),
   /** Exclude members that may differ between two attempts, by the preset of this API. */
   preset: configOptions.presets,
   /** Exclude the member at this path from the identity of a request. */
@@ -104,6 +111,9 @@ export const PROXY_FLAGS: Readonly<Record<keyof typeof proxyFlags, string>> = {
   port: '--port <NUMBER>',
   host: '--host <ADDRESS>',
   metricsPort: '--metrics-port <NUMBER>',
+  dashboard: '--dashboard [PORT]',
+  dashboardHost: '--dashboard-host <ADDRESS>',
+  allowEvict: '--allow-evict',
   preset: '-p, --preset <NAME>',
   exclude: '-x, --exclude <PATH>',
   scope: '--scope <TEXT>',

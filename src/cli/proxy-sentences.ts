@@ -10,6 +10,11 @@ export const PROXY_SENTENCES = {
   host: 'The address that the proxy listens on; only this machine can reach the default.',
   metricsPort:
     'A separate port for /metrics, /health and /ready. Without it they are /-/metrics, /-/health and /-/ready on the port of the proxy.',
+  dashboard:
+    'Serve the dashboard on this port of its own, 7264 if the flag names none. Its link is printed on standard error.',
+  dashboardHost:
+    'The address that the dashboard listens on; only this machine can reach the default.',
+  allowEvict: 'Let the dashboard delete records that are not running.',
   preset: 'Exclude members that may differ between two attempts, by the preset of this API.',
   exclude: 'Exclude the member at this path from the identity of a request.',
   scope: 'Scope of the keys: tenant, environment, …, outermost first.',

@@ -1,5 +1,3 @@
-import type { Server } from 'node:http';
-import { type AddressInfo, isIPv6 } from 'node:net';
 import type { Command } from 'commander';
 import {
   configFromEnv,
@@ -9,6 +7,16 @@ import {
   idempotency,
 } from '../once/config.js';
 import type { ProxyLog, ProxyServer } from '../proxy/proxy.js';
+import { printable } from '../text/printable.js';
+import {
+  DASHBOARD_PORT,
+  type Dashboard,
+  linkOf,
+  loadDashboard,
+  onLinkWanted,
+  urlOf,
+  version,
+} from './dashboard-server.js';
 import { encryptionOf } from './encryption-keys.js';
 import { EXIT, usageError } from './exit-codes.js';
 import { addFlag } from './flag.js';
@@ -19,7 +27,6 @@ import { type OpenedStore, openStore, STORE_VARIABLE, type StoreAddress } from '
 import { readPriceList } from './prices-file.js';
 import { PROXY_FLAGS, type ProxyFlags, proxyFlags } from './proxy-flags.js';
 import { PROXY_SENTENCES } from './proxy-sentences.js';
-import { printable } from './terminal.js';
 
 const HELP = `
 Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1").
@@ -46,8 +53,10 @@ export function addProxyCommand(program: Command): void {
     .command('proxy')
     .description('run a proxy that sends each request to an API at most once');
   for (const name of Object.keys(proxyFlags) as (keyof typeof proxyFlags)[]) {
-    const variable = name === 'store' ? STORE_VARIABLE : undefined;
-    addFlag(command, PROXY_FLAGS[name], proxyFlags[name], PROXY_SENTENCES[name], variable);
+    addFlag(command, PROXY_FLAGS[name], proxyFlags[name], PROXY_SENTENCES[name], {
+      ...(name === 'store' && { variable: STORE_VARIABLE }),
+      ...(name === 'dashboard' && { preset: String(DASHBOARD_PORT) }),
+    });
   }
   command.addHelpText('after', HELP).action(runProxy);
 }
@@ -70,7 +79,20 @@ async function runProxy(flags: CommandFlags): Promise<void> {
   const opened = await openStore(flags, { isLasting: true });
   const log = createLog(flags.logLevel);
   const isLoopback = isLoopbackName(flags.host);
-  const proxy = createProxy({
+  const { dashboardHost } = flags;
+  const dashboardServer = flags.dashboard === undefined ? undefined : await loadDashboard();
+  const dashboard = dashboardServer?.createDashboard({
+    version: version(),
+    source: 'proxy',
+    store: opened.store,
+    hasCalls: true,
+    allowEvict: flags.allowEvict,
+    // A replay comes from the memory of the proxy as well.
+    evict: (key) => proxy.evict(key),
+    isLoopback: isLoopbackName(dashboardHost),
+    hasToken: true,
+  });
+  const proxy: ProxyServer = createProxy({
     upstream,
     once: {
       ...onceOptions(opened.store),
@@ -93,12 +115,20 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     isLoopback,
     hasMetricsPort: flags.metricsPort !== undefined,
     log,
+    onCall: dashboard && ((call) => dashboardServer?.countLine(dashboard.tally, call, Date.now())),
+    onSaved: dashboard && ((saved) => dashboard.tally.save(saved)),
   });
   isListening = true;
   try {
     const { host, port, metricsPort } = flags;
     await listen(proxy.server, { port, host, backlog: BACKLOG });
     if (metricsPort !== undefined) await listen(proxy.metricsServer, { port: metricsPort, host });
+    if (dashboard !== undefined) {
+      await listen(dashboard.server, {
+        port: flags.dashboard ?? DASHBOARD_PORT,
+        host: dashboardHost,
+      });
+    }
   } catch (error) {
     await opened.close();
     throw error;
@@ -107,6 +137,7 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     {
       url: urlOf(proxy.server),
       metricsUrl: flags.metricsPort === undefined ? undefined : urlOf(proxy.metricsServer),
+      dashboardUrl: dashboard && urlOf(dashboard.server),
       upstream: flags.upstream,
       store: opened.store.name,
     },
@@ -118,7 +149,20 @@ async function runProxy(flags: CommandFlags): Promise<void> {
   if (upstream.origin.startsWith('http:') && !isLoopbackName(new URL(upstream.origin).hostname)) {
     log.warn({ upstream: upstream.origin }, 'credentials go to the upstream without TLS');
   }
+  if (dashboard !== undefined) {
+    if (!isLoopbackName(dashboardHost)) {
+      log.warn({ host: dashboardHost }, 'other machines can reach the dashboard, without TLS');
+    }
+    printLink(dashboard);
+    onLinkWanted(() => printLink(dashboard));
+    ending.then(() => dashboard.close());
+  }
   await untilEnded(ending, proxy, opened, log, flags.grace);
+}
+
+/** The log must not have the token: it is read by more people than this terminal. */
+function printLink(dashboard: Dashboard): void {
+  process.stderr.write(`samekey proxy: the dashboard is ${linkOf(dashboard)}\n`);
 }
 
 const limitsOf = ({ keysPerMinute, storedBytesPerAccount, waitingPerKey }: CommandFlags) => ({
@@ -212,8 +256,3 @@ const exitCodeOf = (signal: NodeJS.Signals) => (signal === 'SIGINT' ? 130 : 143)
 
 /** How many connections may wait: duplicates arrive together. The system may have a lower limit. */
 const BACKLOG = 4096;
-
-function urlOf(server: Server): string {
-  const { address, port } = server.address() as AddressInfo;
-  return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
-}

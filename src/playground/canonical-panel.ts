@@ -1,8 +1,9 @@
 import type { Explanation } from '../index.js';
-import { byteSize, counted } from './byte-size.js';
+import { copyButton } from '../page/copy-button.js';
+import { byId, chosen, element } from '../page/element.js';
+import { byteSize } from '../text/byte-size.js';
+import { counted } from '../text/counted.js';
 import { canonicalRows, type Row } from './canonical-rows.js';
-import { copyButton } from './copy-button.js';
-import { byId, chosen, element } from './element.js';
 
 /** How many rows to draw at once. A browser takes a second to lay out ten thousand. */
 const ROWS_AT_ONCE = 600;
@@ -17,9 +18,13 @@ interface Shown {
 export class CanonicalPanel {
   #shown: Shown | undefined;
 
-  constructor() {
+  /** Calls `onView` when the user chooses the other view. */
+  constructor(onView: () => void) {
     for (const button of document.querySelectorAll('input[name="view"]')) {
-      button.addEventListener('change', () => this.#draw());
+      button.addEventListener('change', () => {
+        this.#draw();
+        onView();
+      });
     }
   }
 

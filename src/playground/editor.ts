@@ -1,8 +1,8 @@
-import { byteSize } from './byte-size.js';
+import { element } from '../page/element.js';
+import { byteSize } from '../text/byte-size.js';
 import { EditorSheet } from './editor-sheet.js';
-import { element } from './element.js';
-import { EXAMPLES } from './examples.js';
-import type { Fault, RequestText } from './request-text.js';
+import { EXAMPLES, exampleName } from './examples.js';
+import { type Fault, fromBytes, type RequestText } from './request-text.js';
 
 /** A larger text takes a browser seconds to lay out, so the editor asks first. */
 export const LARGE_BYTES = 5_000_000;
@@ -83,16 +83,25 @@ export class Editor {
   }
 
   /** Shows a text that is small enough to edit. */
-  show(content: RequestText): void {
+  show(text: string): void {
     this.#showSheet();
-    this.#content = content;
-    this.#sheet.text = content.text;
+    this.#sheet.text = text;
+    // A text area changes line ends. The key must be of the text that the page shows.
+    this.#content = { text: this.#sheet.text };
     this.#options.onChange();
+  }
+
+  /** Shows a content that is not larger than {@link LARGE_BYTES}, as if a user had chosen it. */
+  restore(content: RequestText): void {
+    this.show(content.text);
+    this.#menu.value = exampleName(content.text);
+    const { bytes, fileName = 'The file' } = content;
+    if (bytes !== undefined) this.#showFile(fileName, bytes.length, content);
   }
 
   showExample(name: string): void {
     this.#menu.value = name;
-    this.show({ text: EXAMPLES[name] ?? '' });
+    this.show(EXAMPLES[name] ?? '');
   }
 
   /** Shows a fault at its place in the text; `undefined` removes it. */
@@ -181,7 +190,7 @@ export class Editor {
     const use = element('button', { type: 'button', class: 'primary' }, 'Use it');
     const drop = element('button', { type: 'button' }, 'Cancel');
     use.addEventListener('click', () => this.#use(input));
-    drop.addEventListener('click', () => this.show({ text: '' }));
+    drop.addEventListener('click', () => this.show(''));
     const size = byteSize(input.byteCount);
     this.#showMessage(
       element('p', {}, element('strong', {}, `${input.name} has ${size}.`)),
@@ -214,9 +223,13 @@ export class Editor {
     }
     // A text area cannot show binary data, and freezes on a large text.
     if (content.bytes === undefined && byteCount <= LARGE_BYTES) {
-      this.show(content);
+      this.show(content.text);
       return;
     }
+    this.#showFile(name, byteCount, content);
+  }
+
+  #showFile(name: string, byteCount: number, content: RequestText): void {
     this.#showSheet();
     this.#content = content;
     const label = element('strong', {}, `${name}, ${byteSize(byteCount)}`);
@@ -226,7 +239,7 @@ export class Editor {
   #closeButton(): HTMLElement {
     const close = element('button', { type: 'button' }, 'Close');
     close.addEventListener('click', () => {
-      this.show({ text: '' });
+      this.show('');
       this.focus();
     });
     return element('div', { class: 'tools' }, close);
@@ -248,10 +261,6 @@ export class Editor {
   }
 }
 
-/** Keeps the bytes of a file if the text area would change them: its CR LF line ends, its byte order mark. */
 async function readFile(file: File): Promise<RequestText> {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-  const isText = !/^\ufeff|[\ufffd\0\r]/.test(text);
-  return isText ? { text } : { text, bytes };
+  return fromBytes(new Uint8Array(await file.arrayBuffer()), file.name);
 }

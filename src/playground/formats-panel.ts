@@ -1,5 +1,5 @@
-import { copyButton } from './copy-button.js';
-import { byId, element, nextFrame } from './element.js';
+import { copyButton } from '../page/copy-button.js';
+import { byId, element, nextFrame } from '../page/element.js';
 import { type Field, KEY_FORMATS, type KeyFormat, type Material } from './key-formats.js';
 import { keyText } from './key-text.js';
 
@@ -20,13 +20,17 @@ export class FormatsPanel {
   readonly #rows: readonly FormatRow[];
   #material: Material | undefined;
 
-  constructor() {
+  /** Calls `onField` when the user changes a field. */
+  constructor(onField: () => void) {
     this.#rows = KEY_FORMATS.map((format) => {
       const field = format.field === undefined ? undefined : createField(format.id, format.field);
       const output = element('div', { class: 'output', id: `format-${format.id}` });
       const root = element('div', { class: 'format' });
       const row: FormatRow = { format, field, output, root };
-      field?.addEventListener('input', () => this.#draw(row));
+      field?.addEventListener('input', () => {
+        this.#draw(row);
+        onField();
+      });
       const label: Node[] = [
         element('h3', {}, format.label),
         element('code', { class: 'call', translate: 'no' }, format.call),
@@ -39,6 +43,23 @@ export class FormatsPanel {
       byId('formats').append(root);
       return row;
     });
+  }
+
+  /** The fields by the format's id, without secrets. */
+  get fields(): Record<string, string> {
+    return Object.fromEntries(
+      this.#rows.flatMap(({ format, field }) =>
+        field === undefined || format.field?.isSecret ? [] : [[format.id, field.value]],
+      ),
+    );
+  }
+
+  /** Fills in the fields that have a text in `fields`. */
+  restore(fields: Readonly<Record<string, string>>): void {
+    for (const { format, field } of this.#rows) {
+      const text = fields[format.id];
+      if (field !== undefined && text !== undefined) field.value = text;
+    }
   }
 
   /** Shows the keys of a request; `undefined` removes them. */

@@ -1,6 +1,7 @@
 import { defineIdentity, type IdentityOptions, identities, type KeyBits } from '../index.js';
-import { copyButton } from './copy-button.js';
-import { byId, chosen, element } from './element.js';
+import { copyButton } from '../page/copy-button.js';
+import { byId, choose, chosen, element } from '../page/element.js';
+import type { IdentityInput } from './link-content.js';
 
 type PresetName = keyof typeof identities;
 
@@ -31,6 +32,25 @@ export class IdentityPanel {
 
   get roundsIntegers(): boolean {
     return byId<HTMLInputElement>('big-numbers').checked;
+  }
+
+  /** The form as it is filled in. */
+  get input(): IdentityInput {
+    return {
+      presets: this.#chosenPresets(),
+      exclude: byId<HTMLTextAreaElement>('exclude').value,
+      include: byId<HTMLTextAreaElement>('include').value,
+      refs: byId<HTMLTextAreaElement>('refs').value,
+      bits: chosen('bits') === '128' ? '128' : '256',
+      roundsIntegers: this.roundsIntegers,
+    };
+  }
+
+  restore({ presets, bits, roundsIntegers, ...lists }: IdentityInput): void {
+    for (const [name, box] of this.#presets) box.checked = presets.includes(name);
+    for (const list of LISTS) byId<HTMLTextAreaElement>(list).value = lists[list];
+    choose('bits', bits);
+    byId<HTMLInputElement>('big-numbers').checked = roundsIntegers;
   }
 
   /** Reads the form, and shows faults beside their fields. */

@@ -1,17 +1,22 @@
 import { activeEngine, explain, explainDifference, type IdentityOptions } from '../index.js';
-import { byteSize, counted } from './byte-size.js';
+import { copyButton } from '../page/copy-button.js';
+import { announce, byId, choose, chosen, element } from '../page/element.js';
+import { Tabs } from '../page/tabs.js';
+import { byteSize } from '../text/byte-size.js';
+import { counted } from '../text/counted.js';
+import { leaveLink, showInAddress, wireAddress } from './address.js';
 import { CanonicalPanel } from './canonical-panel.js';
 import { type Comparison, showComparison, verdictText } from './comparison-panel.js';
-import { copyButton } from './copy-button.js';
 import { Editor } from './editor.js';
-import { announce, byId, element } from './element.js';
 import { EXAMPLES } from './examples.js';
 import { FormatsPanel } from './formats-panel.js';
 import { IdentityPanel } from './identity-panel.js';
 import { keyBars, keyText } from './key-text.js';
+import type { LinkContent } from './link-content.js';
+import { wireNarrowLayout } from './narrow-layout.js';
 import { bytesOf, type Fault, isEmpty, readRequest, toFault } from './request-text.js';
+import { SharePanel } from './share-panel.js';
 import { wireSpeedPanel } from './speed-panel.js';
-import { wireTabs } from './tabs.js';
 
 /** How long typing must pause before the results are updated. */
 const DEBOUNCE_MS = 150;
@@ -21,8 +26,8 @@ const compareSwitch = byId<HTMLButtonElement>('compare-switch');
 const secondSection = byId('editor-b');
 
 const identity = new IdentityPanel(schedule);
-const canonical = new CanonicalPanel();
-const formats = new FormatsPanel();
+const canonical = new CanonicalPanel(inputChanged);
+const formats = new FormatsPanel(inputChanged);
 const first = new Editor(byId('editor-a'), {
   id: 'text-a',
   label: 'Request',
@@ -37,16 +42,34 @@ const second = new Editor(secondSection, {
   onRemove: () => setComparing(false),
 });
 
+const tabs = new Tabs(document.querySelector('[role="tablist"]') as HTMLElement, () => {
+  showInAddress(tabs.isFirst ? '' : tabs.name);
+  inputChanged();
+});
+const share = new SharePanel(readInput);
+
 let timer: ReturnType<typeof setTimeout> | undefined;
+/** While the page fills in a link's input, the address keeps the link. */
+let isRestoring = false;
+
+/** Removes the link in the address, whose input the page no longer shows, and the message about it. */
+function inputChanged(): void {
+  if (isRestoring) return;
+  leaveLink();
+  showLinkFault(undefined);
+  share.refresh();
+}
 
 /** Marks the results as outdated, and updates them when typing pauses. */
 function schedule(): void {
+  inputChanged();
   results.setAttribute('aria-busy', 'true');
   clearTimeout(timer);
   timer = setTimeout(update, DEBOUNCE_MS);
 }
 
 function update(): void {
+  clearTimeout(timer);
   if (first.isReading || second.isReading) return;
   const outcome = derive();
   showKey(outcome);
@@ -157,16 +180,51 @@ function showKey({ explained, summary }: Outcome): void {
   body.replaceChildren(keyBars(key), line);
 }
 
-function setComparing(isComparing: boolean): void {
+function showSecond(isComparing: boolean): void {
   secondSection.hidden = !isComparing;
   compareSwitch.hidden = isComparing;
   compareSwitch.setAttribute('aria-expanded', String(isComparing));
+  if (!isComparing) second.show('');
+}
+
+function setComparing(isComparing: boolean): void {
+  showSecond(isComparing);
   if (isComparing) second.focus();
-  else {
-    second.show({ text: '' });
-    compareSwitch.focus();
-  }
+  else compareSwitch.focus();
   schedule();
+}
+
+/** Returns all that the user has put in, for a link. The secret of the HMAC is no part of it. */
+function readInput(): LinkContent {
+  return {
+    tab: tabs.name === 'speed' ? 'speed' : 'keys',
+    requests: secondSection.hidden ? [first.content] : [first.content, second.content],
+    identity: identity.input,
+    view: chosen('view') === 'text' ? 'text' : 'structure',
+    fields: formats.fields,
+  };
+}
+
+/** Fills in the input of a link, and shows its results. */
+function restoreInput({ tab, requests, view, ...input }: LinkContent): void {
+  const [a, b] = requests;
+  isRestoring = true;
+  tabs.open(tab);
+  identity.restore(input.identity);
+  choose('view', view);
+  formats.restore(input.fields);
+  first.restore(a);
+  showSecond(b !== undefined);
+  if (b !== undefined) second.restore(b);
+  update();
+  isRestoring = false;
+  share.refresh();
+}
+
+/** Shows the reason why a link cannot be opened; `undefined` removes it. */
+function showLinkFault(message: string | undefined): void {
+  byId('link-fault').textContent = message ?? '';
+  byId('link-fault').hidden = message === undefined;
 }
 
 function showEngine(): void {
@@ -177,8 +235,25 @@ function showEngine(): void {
 }
 
 compareSwitch.addEventListener('click', () => setComparing(true));
-wireTabs(document.querySelector('[role="tablist"]') as HTMLElement);
 wireSpeedPanel();
+wireNarrowLayout();
 showEngine();
+isRestoring = true;
 first.showExample(Object.keys(EXAMPLES)[0] ?? '');
-update();
+isRestoring = false;
+await wireAddress({
+  onInput(input) {
+    showLinkFault(undefined);
+    restoreInput(input);
+  },
+  onFault(message) {
+    tabs.open('');
+    showLinkFault(message);
+  },
+  onTab(name) {
+    tabs.open(name);
+    showLinkFault(undefined);
+  },
+});
+if (results.getAttribute('aria-busy') === 'true') update();
+for (const id of ['main', 'footer']) byId(id).hidden = false;

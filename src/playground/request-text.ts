@@ -3,8 +3,17 @@ import { canonicalizeJson, type SamekeyError } from '../index.js';
 /** The content of an editor: a text to edit, or a file that a text area cannot show. */
 export interface RequestText {
   readonly text: string;
-  /** The bytes of the file, if they differ from the UTF-8 of the text. */
+  /** The bytes of the file, if a text area would change them. */
   readonly bytes?: Uint8Array;
+  /** The name of the file that `bytes` are of. */
+  readonly fileName?: string;
+}
+
+/** Keeps the bytes of a file if a text area would change them: its CR LF line ends, its byte order mark. */
+export function fromBytes(bytes: Uint8Array, fileName: string): RequestText {
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+  const isText = !/^\ufeff|[\ufffd\0\r]/.test(text);
+  return isText ? { text } : { text, bytes, fileName };
 }
 
 /** A fault. `line` and `column` are its place in the text. */

@@ -5,6 +5,18 @@ import { problemOf } from './problem.js';
 import { discard } from './request-body.js';
 import { messageOf, type ProxyLog, traceIdOf } from './request-log.js';
 import { pathIn } from './request-target.js';
+import type { Sampling } from './sampling.js';
+
+/** A request that was answered, as the log has it, with what its body says of the sampling. */
+export interface EndedCall extends Sampling {
+  readonly outcome: RequestOutcome;
+  readonly status: number;
+  readonly code: unknown;
+  readonly key: string | undefined;
+  readonly durationMs: number | undefined;
+}
+
+type OnEnded = (call: EndedCall) => void;
 
 /** A request of a client while the proxy answers it: its disconnect, log line and metrics. */
 export class Call {
@@ -12,14 +24,23 @@ export class Call {
   readonly #response: ServerResponse;
   readonly #metrics: Metrics;
   readonly #log: ProxyLog;
+  readonly #onEnded: OnEnded | undefined;
   readonly #disconnect = new AbortController();
   readonly #startedAt = performance.now();
   #outcome: RequestOutcome = 'failed';
   #key: string | undefined;
   #headMs: number | undefined;
   #byteCount = 0;
+  #sampling: Sampling = {};
 
-  constructor(request: IncomingMessage, response: ServerResponse, metrics: Metrics, log: ProxyLog) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    metrics: Metrics,
+    log: ProxyLog,
+    onEnded: OnEnded | undefined,
+  ) {
+    this.#onEnded = onEnded;
     this.#request = request;
     this.#response = response;
     this.#metrics = metrics;
@@ -34,6 +55,11 @@ export class Call {
   /** Aborts when the client disconnects. */
   get signal(): AbortSignal {
     return this.#disconnect.signal;
+  }
+
+  /** What the body of the request says of the sampling. */
+  set sampling(sampling: Sampling) {
+    this.#sampling = sampling;
   }
 
   answered({ headers }: Response): void {
@@ -94,11 +120,13 @@ export class Call {
       durationMs: rounded(performance.now() - this.#startedAt),
       bytes: this.#byteCount,
     };
+    const { code, stack } = (error ?? {}) as { code?: unknown; stack?: string };
+    const { key, durationMs } = line;
+    this.#onEnded?.({ ...this.#sampling, outcome, status, code, key, durationMs });
     if (error === undefined) {
       this.#log.info(line, 'request');
       return;
     }
-    const { code, stack } = error as { code?: unknown; stack?: string };
     // An error without a code is a fault of the proxy.
     const fault = typeof code === 'string' ? undefined : stack;
     this.#log.warn({ ...line, code, error: messageOf(error), stack: fault }, 'request');

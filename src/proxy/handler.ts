@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type FetchEvent, idempotentFetch, ResponseNotKeptError } from '../fetch/fetch.js';
 import { failureBehind } from '../fetch/sdk-answer.js';
+import { own } from '../options/own.js';
 import { accountOf } from '../request/account.js';
 import { Call } from './call.js';
 import { passResponse, writeProblem, writeResponse } from './client-response.js';
@@ -16,6 +17,7 @@ import { writeRaw } from './refusals.js';
 import { readBody, refuseTooLong } from './request-body.js';
 import { messageOf, traceIdOf } from './request-log.js';
 import { isForOtherHost, type RequestTarget, targetOf } from './request-target.js';
+import { samplingIn } from './sampling.js';
 import { SpillFiles } from './spill-files.js';
 import { type ProxiedInit, Upstream } from './upstream.js';
 
@@ -99,7 +101,8 @@ export class Handler {
     // A web page that uses DNS rebinding must not read metrics.
     const mayBeOwn = !hasMetricsPort && !(isLoopback && isForOtherHost(request));
     if (mayBeOwn && this.handleOwn(request, response, '/-')) return;
-    const call = new Call(request, response, this.#metrics, this.#options.log);
+    const { log, onCall } = this.#options;
+    const call = new Call(request, response, this.#metrics, log, onCall);
     // Code that writes to a closed connection checks `destroyed`.
     response.on('error', () => {});
     this.#beginAnswer(request.socket, response);
@@ -177,6 +180,10 @@ export class Handler {
     for (const response of this.#inProgress) response.shouldKeepAlive = false;
   }
 
+  evict(key: string): Promise<boolean> {
+    return this.#fetch.evict(key);
+  }
+
   /** Resolves when the results of the requests in progress are stored. */
   async drain(): Promise<void> {
     await this.#fetch.close();
@@ -226,6 +233,7 @@ export class Handler {
   ): Promise<void> {
     const body = await readBody(request, this.#options.maxBodyBytes, this.#options.idleMs);
     this.#metrics.bytes('client', 'in', body.length);
+    if (this.#options.onCall !== undefined) call.sampling = samplingIn(body);
     const headers = new Headers();
     const pairs = without(
       endToEndHeaders(request),
@@ -280,8 +288,14 @@ export class Handler {
   #onEvent(event: FetchEvent): void {
     const { log } = this.#options;
     const { type, key, traceparent } = event;
-    if ('saved' in event && event.saved !== undefined) this.#metrics.saved(event.saved);
     const context = { key, traceId: traceIdOf(traceparent) };
+    const saved = type === 'joined' || type === 'replayed' ? own(event, 'saved') : undefined;
+    if (saved !== undefined) {
+      this.#metrics.saved(saved);
+      this.#options.onSaved?.(saved);
+      const { inputTokens, outputTokens, model, cost, currency } = saved;
+      log.info({ ...context, model, inputTokens, outputTokens, cost, currency }, 'saved');
+    }
     if (type === 'limited') this.#metrics.limited(event.limit);
     if (type === 'storeError') {
       this.#metrics.storeError(event.action);

@@ -4,6 +4,8 @@ import { createServer, type Server } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FetchOptions } from '../fetch/fetch.js';
+import type { Saved } from '../once/events.js';
+import type { EndedCall } from './call.js';
 import { writeProblem } from './client-response.js';
 import { Handler } from './handler.js';
 import { problemOf } from './problem.js';
@@ -12,6 +14,7 @@ import { malformed, tunnelRefused } from './refusals.js';
 import type { ProxyLog } from './request-log.js';
 import { refuseOtherHosts, type UpstreamAddress } from './request-target.js';
 
+export type { EndedCall } from './call.js';
 export { createLog, type LogLevel, type ProxyLog } from './request-log.js';
 export { isLoopbackName, upstreamAddress } from './request-target.js';
 
@@ -34,12 +37,18 @@ export interface ProxyOptions {
   /** Whether metrics, health and readiness have a port of their own, and their paths here are the upstream's. */
   readonly hasMetricsPort: boolean;
   readonly log: ProxyLog;
+  /** For the dashboard: called for each request that was answered. */
+  readonly onCall?: ((call: EndedCall) => void) | undefined;
+  /** Called for each duplicate with what it saved. */
+  readonly onSaved?: ((saved: Saved) => void) | undefined;
 }
 
 export interface ProxyServer {
   readonly server: Server;
   /** Answers `/metrics`, `/health` and `/ready`; listens if it has a port. */
   readonly metricsServer: Server;
+  /** Deletes a record from the store and from the memory of this process. */
+  evict(key: string): Promise<boolean>;
   /** Refuses new requests. Resolves when the server accepts no more connections. */
   stopListening(): Promise<void>;
   /** Call it after `stopListening`. Resolves when the requests in progress are answered and their results stored. */
@@ -114,6 +123,7 @@ export function createProxy(options: ProxyOptions): ProxyServer {
   return {
     server,
     metricsServer,
+    evict: (key) => handler.evict(key),
     async stopListening() {
       handler.refuseAll();
       for (let sweep = 0, quietSweeps = 0; sweep < MAX_ACCEPT_SWEEPS && quietSweeps < 2; sweep++) {

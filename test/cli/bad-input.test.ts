@@ -194,7 +194,7 @@ describe('an invalid command line: one line, exit code 2', () => {
   it.each([
     [
       [],
-      /^wanted a command: key, keys, explain, check, audit, engine, bench, playground, store, batch or proxy; see samekey --help$/,
+      /^wanted a command: key, keys, explain, check, audit, engine, bench, playground, store, dashboard, batch or proxy; see samekey --help$/,
     ],
     [['explian'], /^unknown command 'explian' \(Did you mean explain\?\)$/],
     [['key', '--exlude', 'a'], /^unknown option '--exlude' \(Did you mean --exclude\?\)$/],

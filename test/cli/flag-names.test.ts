@@ -54,6 +54,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'batch results': [requests],
   'batch status': [],
   'batch drop': ['ik_1'],
+  dashboard: ['--host', '203.0.113.1'],
   // No machine has this address (RFC 5737), so the proxy ends where it would listen.
   proxy: ['--upstream', 'https://api.example.com', '--host', '203.0.113.1'],
 };

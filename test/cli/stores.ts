@@ -29,6 +29,8 @@ export interface CliStore {
   readonly store: Store;
   /** Of a server: ends it at once. */
   kill?(): Promise<void>;
+  /** Of a server: starts it again with its data. */
+  start?(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -66,6 +68,7 @@ export const CLI_STORES: readonly Kind[] = [
         env: {},
         store: redisStore({ client, prefix: 'p:' }),
         kill: () => server.kill(),
+        start: () => server.start(),
         async end() {
           client.disconnect();
           await server.stop();
@@ -87,6 +90,7 @@ export const CLI_STORES: readonly Kind[] = [
         env: {},
         store: postgresStore({ pool, table: 'calls' }),
         kill: () => server.kill(),
+        start: () => server.start(),
         async end() {
           await pool.end();
           await server.stop();

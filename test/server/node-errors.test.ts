@@ -6,6 +6,13 @@ import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { listen, post } from './node-server.js';
 
+/** A value of an earlier parser that cannot be read. */
+const FAILING = {
+  get item(): unknown {
+    throw Object.assign(new Error('no item'), { code: 'EITEM' });
+  },
+};
+
 /** The status of a request whose body was parsed before the middleware, or was not; and what the app noticed. */
 async function outcomeOf(
   isParsed: boolean,
@@ -18,7 +25,8 @@ async function outcomeOf(
   if (claim !== undefined) store.claim = claim;
   let runCount = 0;
   const app = express();
-  const parse = express.json({ strict: false, reviver: (_, value) => (value === 7 ? 7n : value) });
+  const reviver = (_: string, value: unknown) => (value === 7 ? 7n : value === 8 ? FAILING : value);
+  const parse = express.json({ strict: false, reviver });
   let original: unknown;
   let isRestored = true;
   app.use((request, _response, next) => {
@@ -59,6 +67,14 @@ it('a body that is too long is refused, parsed or not', async () => {
 
 it('a parsed body that is no JSON value is refused, and the handler is not called', async () => {
   expect(await outcomeOf(true, {}, '{"item":7}')).toEqual({ status: 400, errors: [], ...UNCALLED });
+});
+
+it('a parsed body that cannot be read reaches the error handler', async () => {
+  expect(await outcomeOf(true, {}, '{"order":8}')).toEqual({
+    status: 500,
+    errors: ['EITEM'],
+    ...UNCALLED,
+  });
 });
 
 it('a store that fails is told to the client, parsed or not', async () => {

@@ -24,6 +24,12 @@ export function chosen(name: string): string {
   return document.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`)?.value ?? '';
 }
 
+/** Checks the radio button with this name and value. */
+export function choose(name: string, value: string): void {
+  const buttons = document.querySelectorAll<HTMLInputElement>(`input[name="${name}"]`);
+  for (const button of buttons) button.checked = button.value === value;
+}
+
 /** Lets the page draw and handle events. */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { keyOfJson, sha256Hex } from '../../src/index.js';
+import { readShareLink } from '../../src/playground/share-link.js';
+import { textOf } from '../browser/chromium.js';
+import { folder, ROOT } from '../cli/program.js';
+import { describeInChromium, put, settled, shownFormats, shownKey } from './page.js';
+
+const EXAMPLE = readFileSync(join(ROOT, 'examples/anthropic-messages.json'), 'utf8');
+const files = folder();
+
+/** Opens the panel with the link, and returns the part after the address of the page. */
+async function shareLink(page: Page): Promise<string> {
+  const button = page.getByRole('button', { name: 'Share' });
+  if ((await button.getAttribute('aria-expanded')) === 'false') await button.click();
+  await page.locator('#share-copy button').waitFor();
+  await settled(page);
+  const link = await page.inputValue('#share-link');
+  expect(link.startsWith(page.url().replace(/#.*/, ''))).toBe(true);
+  return new URL(link).hash;
+}
+
+const linkFault = (page: Page) => page.locator('#link-fault').innerText();
+
+/** All that the page shows of an input. */
+const stateOf = async (page: Page) => ({
+  key: await shownKey(page),
+  formats: await shownFormats(page),
+  canonical: await textOf(page, '#canonical-body'),
+  verdict: await textOf(page, '#verdict'),
+  fields: await page
+    .locator('#panel-keys textarea, #panel-keys input, #panel-keys select')
+    .evaluateAll((all) =>
+      (all as HTMLInputElement[])
+        .filter(({ type }) => type !== 'file' && type !== 'password')
+        .map(({ id, value, checked }) => `${id} ${value} ${checked}`),
+    ),
+  tab: await page.locator('[role=tab][aria-selected=true]').innerText(),
+});
+
+describeInChromium('a shared link', {}, ({ open }) => {
+  it('restores requests, options, fields and the tab, and holds no secret', async () => {
+    const page = await open();
+    await put(page, '#text-a', '{ "model": "m", "trace_id": "t-1", "text": "Grüezi 🙂" }');
+    await page.getByRole('button', { name: 'Compare with a second request' }).click();
+    await put(page, '#text-b', '{ "model": "m", "trace_id": "t-2" }');
+    await page.getByText('volatile', { exact: true }).click();
+    await page.getByText('gemini', { exact: true }).click();
+    await page.fill('#exclude', '$.a\n$.b');
+    await page.fill('#refs', '$..text');
+    await page.getByLabel('128', { exact: true }).check();
+    await page.getByLabel('Round integers').check();
+    await page.getByLabel('Text', { exact: true }).check();
+    await page.selectOption('#field-uuid', 'DNS');
+    await page.fill('#field-scoped', 'tenant-1');
+    await settled(page);
+    const link = await shareLink(page);
+    await page.fill('#field-hmac', 'hush-hush');
+    await settled(page);
+    expect((await shownFormats(page)).hmac).toMatch(/^ik_/);
+    expect(await shareLink(page)).toBe(link);
+    expect(await readShareLink(link)).not.toContain('hush');
+    expect(await page.locator('#share').innerText()).toContain('never the HMAC secret');
+    await page.fill('#field-hmac', '');
+    const made = await stateOf(page);
+    expect(made.verdict).toEqual([expect.stringContaining('Different keys')]);
+
+    const other = await open({ path: link });
+    expect(await stateOf(other)).toEqual(made);
+    expect(await linkFault(other)).toBe('');
+    expect(await shareLink(other)).toBe(link);
+
+    // The tab is part of the link, and the link follows the page.
+    await page.getByRole('tab', { name: 'Speed' }).click();
+    await expect.poll(() => shareLink(page)).not.toBe(link);
+    const ofSpeed = await open({ path: await shareLink(page) });
+    expect(await stateOf(ofSpeed)).toEqual({ ...made, tab: 'Speed' });
+  });
+
+  it('is no longer in the address when the input has changed', async () => {
+    const page = await open();
+    await put(page, '#text-a', '[1]');
+    const link = await shareLink(page);
+    const other = await open({ path: link });
+    expect(new URL(other.url()).hash).toBe(link);
+    await other.reload();
+    await settled(other);
+    expect(await shownKey(other)).toBe(keyOfJson('[1]'));
+    await put(other, '#text-a', '[2]');
+    expect(new URL(other.url()).hash).toBe('');
+    expect(await shownKey(other)).toBe(keyOfJson('[2]'));
+    // A link that is pasted into the address of an open page.
+    await other.evaluate((hash) => {
+      location.hash = hash;
+    }, link);
+    await expect.poll(() => shownKey(other)).toBe(keyOfJson('[1]'));
+  });
+
+  it('holds the bytes of a file', async () => {
+    const page = await open();
+    const crlf = '{\r\n"a": 1\r\n}';
+    const name = '<img src=x>.json';
+    await page.locator('#editor-a input[type=file]').setInputFiles(files.write(name, crlf));
+    await settled(page);
+    const other = await open({ path: await shareLink(page) });
+    expect((await shownFormats(other)).raw).toBe(sha256Hex(crlf));
+    expect(await textOf(other, '#editor-a strong')).toEqual([`${name}, 12 bytes`]);
+  });
+
+  it('can be copied', async () => {
+    const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
+    const link = await shareLink(page);
+    await page.getByRole('button', { name: 'Copy the link' }).click();
+    await page.getByText('Copied', { exact: true }).waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    expect(new URL(copied).hash).toBe(link);
+  });
+
+  it('is not made of an input that is too large, and the page says why', async () => {
+    const page = await open();
+    await shareLink(page);
+    const large = JSON.stringify(Array.from({ length: 40_000 }, () => Math.random()));
+    await put(page, '#text-a', large);
+    await expect
+      .poll(() => page.locator('#share-fault').innerText())
+      .toMatch(/^The input is too large for a link: [\d,]+ characters, at most 32,000\.$/);
+    expect(await page.locator('#share-link').isVisible()).toBe(false);
+    await put(page, '#text-a', '1');
+    await page.locator('#share-link').waitFor();
+    expect(await page.locator('#share-fault').isVisible()).toBe(false);
+  });
+
+  it('that cannot be opened shows one sentence and the default page', async () => {
+    const page = await open();
+    const link = await shareLink(page);
+    for (const [path, message] of [
+      [link.slice(0, -20), 'This link is incomplete or was changed: ask for the whole link.'],
+      [
+        `${link}${'a'.repeat(40_000)}`,
+        /^This link is too long: [\d,]+ characters, at most 32,000\.$/,
+      ],
+      [link.replace('.1.', '.2.'), /^This link was made by a later version of samekey/],
+      [
+        `#share.1.p.e30.${sha256Hex('#share.1.p.e30').slice(-8)}`,
+        /^This link was not made by this page/,
+      ],
+    ] as const) {
+      const other = await open({ path });
+      expect(await linkFault(other)).toEqual(expect.stringMatching(message));
+      expect(await shownKey(other)).toBe(keyOfJson(EXAMPLE));
+      expect(await other.locator('#panel-keys').isVisible()).toBe(true);
+      await put(other, '#text-a', '1');
+      expect(await other.locator('#link-fault').isVisible()).toBe(false);
+    }
+  });
+});
