@@ -76,12 +76,22 @@ export const slugOf = (heading) =>
     .replaceAll(/\s/g, '-');
 
 /**
- * The sidebar: sections, their groups, and the pages of a group. A page is its name, or its name and
- * a short title; a name with `*` stands for every page that no other entry names.
+ * The sidebar: sections, their groups, and the pages of a group. A page is its name, and a
+ * short title if its heading is long; a name with `*` stands for every page that no other entry names.
  */
 const SECTIONS = {
   Guides: {
-    'By task': [['overview', 'Which part do I need?'], 'guides/*'],
+    'By task': [
+      ['overview', 'Which part do I need?'],
+      ['guides/stop-an-sdk-from-billing-twice'],
+      ['guides/give-my-api-idempotency-keys'],
+      ['guides/run-a-nightly-batch-once'],
+      ['guides/use-it-from-python-or-go'],
+      ['guides/on-workers'],
+      ['guides/in-an-agent'],
+      'guides/*',
+      ['recipes', 'Recipes'],
+    ],
     Clients: [
       ['fetch', 'Clients: fetch'],
       ['retry', 'Retries'],
@@ -120,10 +130,10 @@ const SECTIONS = {
     'Stores, answers and errors': [
       ['stores', 'Stores'],
       ['verdicts', 'Verdicts of answers'],
-      ['errors', 'Errors'],
       ['error-codes', 'Error codes'],
     ],
-    Platforms: [
+    'Providers and runtimes': [
+      ['providers', 'Providers'],
       ['runtimes', 'Runtimes'],
       ['engines', 'Engines'],
     ],
