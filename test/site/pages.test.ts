@@ -74,7 +74,7 @@ it.each([
   ['docs/once.md', '../SECURITY.md', '/security-policy.md'],
   ['README.md', 'docs/once.md', '/once.md'],
   ['README.md', '#a-client', '#a-client'],
-  ['README.md', 'docs/charts/soak-times.svg', '/charts/soak-times.svg'],
+  ['README.md', 'docs/charts/replay.svg', '/charts/replay.svg'],
   ['docs/once.md', 'https://github.com/samekey/samekey/blob/main/docs/proxy.md', '/proxy.md'],
   [
     'docs/once.md',
