@@ -39,7 +39,6 @@ export async function writeReference() {
     hideBreadcrumbs: true,
     hidePageHeader: true,
     useCodeBlocks: true,
-    indexFormat: 'table',
     expandObjects: true,
     parametersFormat: 'table',
     interfacePropertiesFormat: 'table',
