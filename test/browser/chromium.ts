@@ -1,28 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-
-/** The browser: CHROME_PATH, or Chromium or Chrome in the PATH. */
-export const CHROMIUM =
-  process.env.CHROME_PATH ||
-  spawnSync('sh', ['-c', 'command -v chromium || command -v google-chrome'], {
-    encoding: 'utf8',
-  }).stdout.trim();
-
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-export const launchChromium = (flags: readonly string[] = []) =>
-  chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
+import { CHROMIUM, launchChromium } from './launch.js';
 
 /** Opens pages, and collects their errors. */
 export interface Visit {

@@ -23,8 +23,8 @@ export const OVERVIEW: Overview = {
   storeAddress: 'redis://cache.internal:6379/0',
   allowEvict: true,
   hasCalls: true,
-  bucketMs: 1000,
-  maxBuckets: 3600,
+  bucketMs: 5000,
+  maxBuckets: 720,
 };
 
 export const NO_COUNTS: OutcomeCounts = {
@@ -75,10 +75,10 @@ export function bucketsUntil(nowMs: number, count: number, callsPerBucket: numbe
   const last = Math.floor(nowMs / OVERVIEW.bucketMs) * OVERVIEW.bucketMs;
   return Array.from({ length: count }, (_, at) => {
     const startMs = last - (count - 1 - at) * OVERVIEW.bucketMs;
-    const wave = 1 + 0.45 * Math.sin(at / 140) + 0.25 * Math.sin(at / 31);
+    const wave = 1 + 0.45 * Math.sin(at / 90) + 0.25 * Math.sin(at / 13);
     return {
       startMs,
-      counts: countsOf(Math.round(callsPerBucket * wave * (0.5 + random())), random),
+      counts: countsOf(Math.round(callsPerBucket * wave * (0.75 + 0.5 * random())), random),
     };
   });
 }
@@ -93,9 +93,9 @@ const keyRows = (name: string, length: number): KeyRow[] =>
     model: MODELS[at % MODELS.length],
   }));
 
-export function runningRow(at: number, nowMs: number): RecordRow {
+export function runningRow(at: number, nowMs: number, name = `running ${at}`): RecordRow {
   return {
-    key: keyFor(`running ${at}`),
+    key: keyFor(name),
     state: 'running',
     attempt: at % 5 === 4 ? 2 : 1,
     claimedAtMs: nowMs - 61_000 + at * 2900,
@@ -106,10 +106,9 @@ export function runningRow(at: number, nowMs: number): RecordRow {
   };
 }
 
-export function unknownRow(at: number, nowMs: number): RecordRow {
+export function unknownRow(at: number, nowMs: number, name = `unknown ${at}`): RecordRow {
   return {
-    ...runningRow(at, nowMs),
-    key: keyFor(`unknown ${at}`),
+    ...runningRow(at, nowMs, name),
     state: 'unknown',
     claimedAtMs: nowMs - 1_900_000 + at * 400_000,
     leaseEndsAtMs: nowMs - 1_870_000 + at * 400_000,
@@ -133,7 +132,7 @@ export function doneRow(key: string, at: number, nowMs: number): RecordRow {
 
 /** A busy proxy. */
 export function busyMessage(nowMs: number): LiveMessage {
-  const buckets = bucketsUntil(nowMs, 900, 14);
+  const buckets = bucketsUntil(nowMs, 720, 70);
   return {
     nowMs,
     buckets,
@@ -164,6 +163,20 @@ export function busyMessage(nowMs: number): LiveMessage {
     recordBytes: 2_418_000_000,
     isWhole: true,
     storeFault: undefined,
+  };
+}
+
+/** A store, whose runs are known but not their duplicates. */
+export function storeMessage(nowMs: number): LiveMessage {
+  const busy = busyMessage(nowMs);
+  const runsOf = (counts: OutcomeCounts) => ({ ...counts, joined: 0, replayed: 0, refused: 0 });
+  return {
+    ...busy,
+    buckets: busy.buckets.map(({ startMs, counts }) => ({ startMs, counts: runsOf(counts) })),
+    totals: runsOf(busy.totals),
+    savings: { calls: 0, inputTokens: 0, outputTokens: 0, costs: [] },
+    slowest: busy.slowest.map(({ key, runMs }) => ({ key, calls: 1, runMs })),
+    repeatedWarm: [],
   };
 }
 
@@ -205,8 +218,10 @@ const ANSWER = {
 /** A record of which everything is known. */
 export function detailOf(row: RecordRow, nowMs: number): RecordDetail {
   const isStored = row.state === 'done';
+  const text = isStored ? JSON.stringify(ANSWER, null, 2) : undefined;
   return {
     ...row,
+    payloadBytes: text?.length,
     nowMs,
     owner: 'worker-3:5124:9f1c',
     fencingToken: 18_442,
@@ -223,7 +238,7 @@ export function detailOf(row: RecordRow, nowMs: number): RecordDetail {
           ],
         }
       : undefined,
-    text: isStored ? JSON.stringify(ANSWER, null, 2) : undefined,
+    text,
     hex: undefined,
     isCut: false,
   };

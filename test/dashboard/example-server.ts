@@ -24,6 +24,9 @@ const TYPES: Readonly<Record<string, string>> = {
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
+/** As often as the server of the dashboard, so that a page does not count the connection as lost. */
+const HEARTBEAT_MS = 5000;
+
 export interface ExampleServer {
   readonly address: string;
   overview: Overview;
@@ -50,6 +53,14 @@ export interface ExampleServer {
 /** A server that speaks the contract of src/dashboard/messages.ts, and does what a test says. */
 export async function serveExample(root: string, first: LiveMessage): Promise<ExampleServer> {
   const live = new Set<ServerResponse>();
+  /** The message that was sent last, and when. */
+  let latest = first;
+  let sentAt = 0;
+  setInterval(() => {
+    if (performance.now() - sentAt < HEARTBEAT_MS) return;
+    const nowMs = latest.nowMs + performance.now() - sentAt;
+    for (const response of live) write(response, { ...latest, nowMs, buckets: [] });
+  }, HEARTBEAT_MS).unref();
   let port = 0;
   const server = createServer((request, response) => {
     void answer(request, response).catch((error) => response.destroy(error));
@@ -66,6 +77,8 @@ export async function serveExample(root: string, first: LiveMessage): Promise<Ex
     scripts: {},
     reports: [],
     send(message) {
+      latest = message;
+      sentAt = performance.now();
       for (const response of live) write(response, message);
     },
     async stop() {
@@ -99,7 +112,9 @@ export async function serveExample(root: string, first: LiveMessage): Promise<Ex
           'cache-control': 'no-store',
         });
         response.write('retry: 500\n\n');
-        write(response, example.first);
+        latest = example.first;
+        sentAt = performance.now();
+        write(response, latest);
         live.add(response);
         response.on('close', () => live.delete(response));
         return;

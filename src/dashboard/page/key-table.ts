@@ -1,6 +1,6 @@
 import { element } from '../../page/element.js';
 import { grouped } from '../../text/counted.js';
-import { keyParts } from './key-text.js';
+import { keyButton } from './key-text.js';
 import { setText } from './text-change.js';
 
 /** More rows make a page slow. */
@@ -123,8 +123,7 @@ export class KeyTable<Row extends { readonly key: string }> {
   }
 
   #create(key: string): DrawnRow {
-    const button = element('button', { type: 'button', class: 'key-button', translate: 'no' });
-    button.append(...keyParts(key));
+    const button = keyButton(key);
     const cells = this.#options.columns.map(({ name }) => element('td', { class: name }));
     const root = element('tr', {}, element('th', { scope: 'row', class: 'key' }, button), ...cells);
     return { root, cells, texts: [] };

@@ -6,15 +6,18 @@ const HEAD_CHARS = 120;
 const TAIL_CHARS = 6;
 
 /**
- * A key that fits its column: the stylesheet cuts the first part, and the end stays visible. Both are
- * printable, and cannot change the reading direction.
+ * A button with a key that fits its column: the stylesheet cuts the first part, and the end stays
+ * visible. Both are printable, and cannot change the reading direction.
  */
-export function keyParts(key: string): readonly [HTMLElement, HTMLElement] {
+export function keyButton(key: string): HTMLButtonElement {
   const [head, tail] = splitKey(key);
-  return [
+  return element(
+    'button',
+    // The two parts are a word each to a screen reader.
+    { type: 'button', class: 'key-button', translate: 'no', 'aria-label': head + tail },
     element('span', { class: 'key-head' }, head),
     element('span', { class: 'key-tail' }, tail),
-  ];
+  );
 }
 
 function splitKey(key: string): readonly [string, string] {

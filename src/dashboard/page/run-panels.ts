@@ -51,7 +51,7 @@ export class RunPanels {
       onOpen,
       columns: [
         {
-          title: 'Ended before',
+          title: 'Overdue',
           name: 'age',
           text: (row, now) => sinceText(row.leaseEndsAtMs ?? row.claimedAtMs, now),
         },
