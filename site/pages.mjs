@@ -130,11 +130,6 @@ const SECTIONS = {
     'Stores, answers and errors': [
       ['stores', 'Stores'],
       ['verdicts', 'Verdicts of answers'],
-<<<<<<< HEAD
-=======
-      ['providers', 'Providers'],
-      ['errors', 'Errors'],
->>>>>>> d39cf48345adf92dd17c320eee285f1b9c0915ce
       ['error-codes', 'Error codes'],
     ],
     'Providers and runtimes': [
