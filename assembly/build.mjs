@@ -11,6 +11,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
+import { buildDashboard } from '../src/dashboard/build.mjs';
 import { buildPlayground } from '../src/playground/build.mjs';
 import { recordBundled, writeBundled } from './bundled.mjs';
 import { shrink } from './shrink.mjs';
@@ -181,5 +182,15 @@ const { metafile: proxy } = await build({
 });
 recordBundled(proxy, 'dist/proxy');
 
+// The dashboard's server, beside its page.
+const { metafile: dashboard } = await build({
+  ...program,
+  entryPoints: ['src/dashboard/server.ts'],
+  outfile: 'dist/dashboard/server.js',
+  metafile: true,
+});
+recordBundled(dashboard, 'dist/dashboard');
+
 recordBundled(await buildPlayground(), 'dist/playground');
+recordBundled(await buildDashboard(), 'dist/dashboard');
 writeBundled();

@@ -24,7 +24,10 @@ const LAYERS = [
   'batch',
   'ai-sdk',
   'mcp',
+  'text',
   'proxy',
+  'page',
+  'dashboard',
   'playground',
   'cli',
 ];

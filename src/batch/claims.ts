@@ -1,9 +1,11 @@
+import type { EncryptedCodec } from '../once/index.js';
 import type { BatchRoute } from '../providers/provider.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
 import { batchKey, batchOwner, customIdOf, itemKey, itemOwner, readOwner } from './item.js';
 import type { BatchLimits } from './request.js';
 import { addRequesters, requestersIn } from './requesters.js';
+import { isUnchecked, isUnreadable, storedOutcome } from './stored-item.js';
 
 /** An item that a plan wants to put into one of its batches. */
 export interface Candidate {
@@ -26,8 +28,10 @@ export type ItemDecision =
     }
   /** The item is in a batch of this plan already. */
   | { readonly kind: 'duplicate' }
-  /** The store has the result. */
-  | { readonly kind: 'finished' }
+  /** The store has the result. Without a codec it is not known whether an encrypted one can be read. */
+  | { readonly kind: 'finished'; readonly isUnchecked: boolean }
+  /** The store has a result that cannot be read. */
+  | { readonly kind: 'unreadable' }
   /** The item is in a batch of another plan. */
   | {
       readonly kind: 'inProgress';
@@ -43,7 +47,9 @@ type Claimable =
   /** An earlier, interrupted run of this plan has claimed it. */
   | { readonly kind: 'ownedByEarlierRun'; readonly owner: string }
   /** The claim has expired, and its batch was never begun. */
-  | { readonly kind: 'abandoned' };
+  | { readonly kind: 'abandoned' }
+  /** Its result cannot be read, and it is to be sent again. */
+  | { readonly kind: 'replaceable'; readonly owner: string };
 
 /** Assigns items to numbered batches within the limits. */
 class BatchAllocator {
@@ -82,6 +88,8 @@ export interface ClaimSettings {
   readonly limits: BatchLimits;
   readonly leaseMs: number;
   readonly ttlMs: number;
+  readonly codec?: EncryptedCodec | undefined;
+  readonly onUnreadable: 'hold' | 'retry';
 }
 
 /**
@@ -147,6 +155,7 @@ export class ItemClaims {
       if (
         decision.kind === 'duplicate' ||
         decision.kind === 'finished' ||
+        decision.kind === 'unreadable' ||
         decision.kind === 'inProgress'
       ) {
         if (decision.kind !== 'finished') {
@@ -160,9 +169,16 @@ export class ItemClaims {
       await addRequesters(store, id, recorded, requesters, ttlMs);
       if (decision.kind === 'ownedByEarlierRun') await store.release(key, decision.owner);
       attempts.set(key, owner);
-      const request = { owner, leaseMs, ttlMs, fingerprint: undefined, takeFinished: false };
-      const takeUnknown = decision.kind === 'abandoned';
-      const result = await store.claim(key, { ...request, takeUnknown });
+      const isReplaceable = decision.kind === 'replaceable';
+      const result = await store.claim(key, {
+        owner,
+        leaseMs,
+        ttlMs,
+        fingerprint: undefined,
+        takeUnknown: decision.kind === 'abandoned',
+        takeFinished: isReplaceable,
+        finishedOwner: isReplaceable ? decision.owner : undefined,
+      });
       if (result.claimed) {
         return { kind: 'claimed', batchNumber, customId: customIdOf(id, result.record), owner };
       }
@@ -176,9 +192,16 @@ export class ItemClaims {
     nowMs: number,
   ): Promise<Exclude<ItemDecision, { kind: 'claimed' }> | Claimable> {
     if (record === undefined) return { kind: 'free' };
-    if (record.state !== 'running') return { kind: 'finished' };
+    const { run, earlierRuns, codec, onUnreadable } = this.#settings;
+    if (record.state !== 'running') {
+      if (isUnchecked(record, codec)) return { kind: 'finished', isUnchecked: true };
+      const stored = await storedOutcome(itemKey(id), record, codec);
+      if (!isUnreadable(stored)) return { kind: 'finished', isUnchecked: false };
+      return onUnreadable === 'hold'
+        ? { kind: 'unreadable' }
+        : { kind: 'replaceable', owner: record.owner };
+    }
     const owner = readOwner(record.owner);
-    const { run, earlierRuns } = this.#settings;
     if (owner?.run === run) return { kind: 'duplicate' };
     if (owner !== undefined && earlierRuns?.has(owner.run)) {
       return { kind: 'ownedByEarlierRun', owner: record.owner };

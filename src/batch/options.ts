@@ -63,6 +63,14 @@ export const planOptions = /* @__PURE__ */ specs(() => ({
   ttlMs: anyTime(DEFAULT_TTL_MS),
   /** Limits of one batch that are smaller than the provider's. */
   limits: nested(limitOptions),
+  /**
+   * Checks whether the stored results can be read: the codec of `recordResults`. Without it, encrypted
+   * results count as finished.
+   * @defaultValue none
+   */
+  codec: encryptionOnly,
+  /** Whether a request whose stored result cannot be read is in no batch (`'hold'`), or is sent again (`'retry'`). */
+  onUnreadable: choice('hold', 'retry'),
 }));
 
 /** The options of `planBatch`. */

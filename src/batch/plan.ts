@@ -1,5 +1,5 @@
 import { encoder } from '../engine/utf8.js';
-import { identities, randomKey } from '../index.js';
+import { type IdentityLike, identities, randomKey } from '../index.js';
 import { readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
 import { type InProgressBatch, type ItemInProgress, readInProgressBatch } from './in-progress.js';
@@ -58,8 +58,10 @@ export interface BatchPlan {
   readonly batches: readonly PlannedBatch[];
   /** Batches of other plans that contain requests of this one. */
   readonly inProgress: readonly InProgressBatch[];
-  /** The keys of requests whose results are stored. */
+  /** The keys of requests whose results are stored. Without `codec`, those of encrypted results are here, too. */
   readonly finished: readonly string[];
+  /** The keys of requests whose stored results cannot be read, unless `onUnreadable` is `'retry'`: no batch has them. */
+  readonly unreadable: readonly string[];
   /** The `custom_id`s that share each request, by its key. */
   readonly requesters: ReadonlyMap<string, readonly string[]>;
   /** The number of requests that were passed to `planBatch`, duplicates included. */
@@ -119,7 +121,10 @@ function toLimits(smaller: PlanLimits, largest: BatchLimits): BatchLimits {
   return { maxRequests: limitOf('maxRequests'), maxBytes: limitOf('maxBytes') };
 }
 
-type PlanSettings = Required<Omit<PlanOptions, 'limits'>> & { readonly limits: BatchLimits };
+type PlanSettings = Omit<SettingsOf<typeof planOptions>, 'identity' | 'limits'> & {
+  readonly identity: IdentityLike;
+  readonly limits: BatchLimits;
+};
 
 /** A batch while it is being planned. */
 interface BatchDraft {
@@ -138,6 +143,7 @@ class MemoryPlan implements PlanWriter {
   readonly #drafts = new Map<number, BatchDraft>();
   readonly #requesters = new Map<string, string[]>();
   readonly #finished: string[] = [];
+  readonly #unreadable: string[] = [];
   readonly #inProgress = new Map<string, ItemInProgress[]>();
   #requestCount = 0;
 
@@ -196,6 +202,10 @@ class MemoryPlan implements PlanWriter {
     this.#finished.push(id);
   }
 
+  addUnreadable(id: string): void {
+    this.#unreadable.push(id);
+  }
+
   addInProgress(owner: string, item: ItemInProgress): void {
     const items = this.#inProgress.get(owner) ?? [];
     items.push(item);
@@ -213,6 +223,7 @@ class MemoryPlan implements PlanWriter {
       batches: [...this.#drafts].map(([number, draft]) => this.#toBatch(number, draft)),
       inProgress,
       finished: this.#finished,
+      unreadable: this.#unreadable,
       requesters: this.#requesters,
       requestCount: this.#requestCount,
       release: () => this.release(),

@@ -34,6 +34,8 @@ export interface PlanWriter {
   addItem(batchNumber: number, item: ClaimedItem): void;
   /** Receives the key of an item whose result the store has. */
   addFinished?(id: string): void;
+  /** Receives the key of an item whose result cannot be read. */
+  addUnreadable?(id: string): void;
   /** Receives an item that is in a batch of another plan. */
   addInProgress?(batchOwner: string, item: ItemInProgress): void;
   /** Called after each window of requests; the planner waits for it. */
@@ -51,7 +53,15 @@ export interface PlannerSettings extends ClaimSettings {
  * length can be planned in constant memory.
  */
 export class Planner {
-  readonly counts = { toSend: 0, duplicates: 0, finished: 0, inProgress: 0 };
+  /** `unchecked` ones are finished, too. */
+  readonly counts = {
+    toSend: 0,
+    duplicates: 0,
+    finished: 0,
+    unchecked: 0,
+    unreadable: 0,
+    inProgress: 0,
+  };
   readonly #settings: PlannerSettings;
   readonly #writer: PlanWriter;
   readonly #claims: ItemClaims;
@@ -87,7 +97,11 @@ export class Planner {
         this.#writer.addItem(batchNumber, { ...request, customId, owner });
       } else if (decision.kind === 'finished') {
         this.counts.finished++;
+        if (decision.isUnchecked) this.counts.unchecked++;
         optional(this.#writer, 'addFinished')?.call(this.#writer, id);
+      } else if (decision.kind === 'unreadable') {
+        this.counts.unreadable++;
+        optional(this.#writer, 'addUnreadable')?.call(this.#writer, id);
       } else if (decision.kind === 'inProgress') {
         const { batchOwner: owner, customId, claimedAtMs } = decision;
         this.counts.inProgress++;

@@ -1,5 +1,5 @@
 import { randomKey } from '../index.js';
-import { type EncryptedCodec, OnceError } from '../once/index.js';
+import type { EncryptedCodec } from '../once/index.js';
 import { readOptions } from '../options/read.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { itemKey, readCustomId } from './item.js';
@@ -7,7 +7,7 @@ import { type RecordOptions, recordOptions } from './options.js';
 import type { BatchOutcome } from './outcome.js';
 import { type ResultText, readResult } from './read-result.js';
 import { keepRequesters, requestersOf } from './requesters.js';
-import { sealText, storedOutcome } from './stored-item.js';
+import { isUnchecked, isUnreadable, sealText, storedOutcome } from './stored-item.js';
 import { windowsOf } from './windows.js';
 
 /** The result of a request, for all of its requesters. */
@@ -46,8 +46,8 @@ const MAX_UNKNOWN_IDS = 100;
  * that the next plan sends it again.
  *
  * Takes the results of Anthropic's SDK, and the lines of OpenAI's output and error files, as text or
- * parsed. Recording the same results again changes nothing, except for a stored result that `codec` cannot
- * decrypt: it is replaced.
+ * parsed. Recording the same results again changes nothing, except for a stored result that
+ * cannot be read, because it is damaged or `codec` cannot decrypt it: it is replaced.
  *
  * A malformed line costs only the result in it. Its request is released like one that failed, and
  * `onResult` receives the error, which names the line. A malformed line that names no planned request
@@ -152,17 +152,16 @@ export class Recorder {
       if (record !== undefined && record.state !== 'running') {
         if (isMalformed) return [];
         const stored = await storedOutcome(key, record, this.#encryption);
-        // The provider keeps a result for weeks, so one whose key is lost can be recorded again. Without a
-        // codec it would be plain from then on.
-        const isLost = this.#encryption !== undefined && stored?.error instanceof OnceError;
-        if (isStored && isLost) {
+        // The provider keeps a result for weeks, so one that cannot be read can be recorded again. Without a
+        // codec an encrypted one would be plain from then on.
+        if (isStored && isUnreadable(stored) && !isUnchecked(record, this.#encryption)) {
           await keepRequesters(this.#store, id, record, this.#ttlMs);
           if (!(await this.#complete(key, await this.#take(key, record), outcome, text))) continue;
           this.counts.stored++;
           return [{ ...outcome, id, requesters, isRepeated: false }];
         }
         this.counts.repeated++;
-        return [{ ...(stored ?? outcome), id, requesters, isRepeated: true }];
+        return [{ ...stored, id, requesters, isRepeated: true }];
       }
       if (outcome.outcome !== 'succeeded' && record !== undefined && !isOf(record)) {
         if (!isMalformed) this.counts.late++;

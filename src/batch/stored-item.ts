@@ -21,55 +21,67 @@ export function sealText(
   return encryption === undefined ? result : encryption.seal(key, result);
 }
 
+/** What is in a finished record. */
+export interface StoredText {
+  readonly text: string;
+  readonly outcome: BatchOutcome;
+}
+
 /**
- * Returns the text in a finished record, `undefined` for a record without one, and an error with the code
- * `SAMEKEY_UNREADABLE` for one that cannot be decrypted: it must not hide the results beside it.
+ * Reads a finished record. The outcome of one that cannot be read has an error with a code, which must not
+ * hide the results beside it.
  */
-export async function openText(
+export async function storedText(
   key: string,
   record: StoreRecord,
   encryption: EncryptedCodec | undefined,
-): Promise<string | OnceError | undefined> {
-  const stored = storedResult(record);
-  if (stored === undefined) return undefined;
+): Promise<StoredText> {
+  const stored = storedResult(record) ?? { state: 'done', codec: CODEC, payload: new Uint8Array() };
   try {
     const { codec, payload } =
       encryption === undefined ? stored : await encryption.open(key, stored);
-    if (codec === CODEC) return decoder.decode(payload);
+    if (codec === CODEC) {
+      const text = decoder.decode(payload);
+      return { text, outcome: outcomeIn(text) };
+    }
     throw new TypeError(
       codec === SEALED_CODEC
         ? faultOfSealed(payload, [])
         : `it was written by the codec "${codec}", wanted a result of a batch`,
     );
   } catch (error) {
-    return unreadable(key, stored, keyIdIn(stored), error);
+    const fault = unreadable(key, stored, keyIdIn(stored), error);
+    return { text: '', outcome: { outcome: 'errored', error: fault } };
   }
 }
 
 /** Returns the outcome in a finished record. */
-export async function storedOutcome(
+export const storedOutcome = async (
   key: string,
   record: StoreRecord,
   encryption: EncryptedCodec | undefined,
-): Promise<BatchOutcome | undefined> {
-  const text = await openText(key, record, encryption);
-  if (text === undefined) return undefined;
-  if (text instanceof OnceError) return { outcome: 'errored', error: text };
-  return outcomeIn(text);
-}
+): Promise<BatchOutcome> => (await storedText(key, record, encryption)).outcome;
+
+/** Whether an outcome tells that the stored result cannot be read, and not what the provider has sent. */
+export const isUnreadable = ({ error }: BatchOutcome): boolean =>
+  error instanceof OnceError || error instanceof DamagedError;
+
+/** Whether nobody can say if a result is readable: who plans need not have the keys. */
+export const isUnchecked = ({ codec }: StoreRecord, encryption: EncryptedCodec | undefined) =>
+  encryption === undefined && codec === SEALED_CODEC;
 
 /** Returns the outcome that a stored text tells. */
 export const outcomeIn = (text: string): BatchOutcome =>
-  outcomeOf(membersOf(valueIn(text))) ?? { outcome: 'errored', error: damaged() };
+  outcomeOf(membersOf(valueIn(text))) ?? { outcome: 'errored', error: new DamagedError() };
 
 /** A record that another program has damaged. It must not hide the results beside it. */
-const damaged = () =>
-  Object.assign(
-    new Error('Cannot read the stored result: it is damaged, wanted a result of a batch'),
-    {
-      code: 'SAMEKEY_STORE',
-    },
-  );
+class DamagedError extends Error {
+  readonly code = 'SAMEKEY_STORE';
+
+  constructor() {
+    super('Cannot read the stored result: it is damaged, wanted a result of a batch');
+  }
+}
 
 function valueIn(text: string): unknown {
   try {

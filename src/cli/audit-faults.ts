@@ -1,9 +1,11 @@
 /** Counts the calls of a log, and reports the lines that cannot be counted. */
+
+import { counted, grouped } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import type { Field } from './field.js';
 import type { KeyTally } from './key-tally.js';
 import { type CallFields, callIn, type Fault, type FaultKind } from './log-call.js';
 import { type LogLine, MAX_LINE_BYTES } from './log-lines.js';
-import { counted, grouped, printable } from './terminal.js';
 
 /** The lines with one kind of fault. */
 export interface FaultCount {

@@ -1,7 +1,10 @@
 /** The result of an audit as text and as JSON. */
+
+import { counted, grouped } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import type { Audit } from './audit-faults.js';
 import type { CallFields } from './log-call.js';
-import { columnsOf, counted, grouped, printable, type Style } from './terminal.js';
+import { columnsOf, type Style } from './terminal.js';
 import { NO_TOKENS, type Tokens } from './worst-repeats.js';
 
 const HEADINGS = {

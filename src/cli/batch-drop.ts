@@ -3,13 +3,14 @@ import { dropBatch, dropItems } from '../batch/drop.js';
 import { batchKey, batchOwner } from '../batch/item.js';
 import { isKey } from '../index.js';
 import type { Store } from '../store/store.js';
+import { counted } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { numberIn, PlanFolder } from './batch-files.js';
 import { addStoreOption, DEFAULT_STORE } from './batch-requests.js';
 import { CliError, EXIT } from './exit-codes.js';
 import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import { counted, printable } from './terminal.js';
 
 const HELP = `
 Releases the requests of a plan whose files were not sent, or of a batch that

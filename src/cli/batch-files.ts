@@ -12,9 +12,9 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchProvider } from '../batch/request.js';
+import { printable } from '../text/printable.js';
 import { lockFolder, unlockFolder } from './batch-folder-lock.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
-import { printable } from './terminal.js';
 
 /** A finished batch file. */
 export interface PlannedFile {
@@ -34,6 +34,9 @@ export interface PlanFile {
   readonly toSend: number;
   readonly duplicates: number;
   readonly finished: number;
+  /** How many of the finished ones are encrypted, and were not checked. */
+  readonly unchecked: number;
+  readonly unreadable: number;
   readonly underway: number;
   readonly skipped: number;
   readonly files: readonly PlannedFile[];
@@ -98,7 +101,8 @@ export class PlanFolder {
         state: 'planning',
         provider: undefined,
         runs: [...(before?.runs ?? []), randomUUID()],
-        ...{ lines: 0, toSend: 0, duplicates: 0, finished: 0, underway: 0, skipped: 0 },
+        ...{ lines: 0, toSend: 0, duplicates: 0, underway: 0, skipped: 0 },
+        ...{ finished: 0, unchecked: 0, unreadable: 0 },
         files,
       };
       await this.#replace(plan);

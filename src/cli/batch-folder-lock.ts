@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { link, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { printable } from '../text/printable.js';
 import { CliError, EXIT } from './exit-codes.js';
-import { printable } from './terminal.js';
 
 /** A lock file contains the id of the process that created it. A stale one is never reused. */
 const LOCK = /^turn-\d+$/;

@@ -1,8 +1,9 @@
+import { counted, grouped } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { EXIT, invalidInput, toCliError } from './exit-codes.js';
 import { type Input, sizeOf, textBytesOf } from './input.js';
 import { type LogLine, logLines, MAX_LINE_BYTES } from './log-lines.js';
 import { Progress } from './progress.js';
-import { counted, grouped, printable } from './terminal.js';
 
 /** A parsed line of JSON Lines. */
 export interface ReadLine<T> {

@@ -1,8 +1,11 @@
-import type { Command } from 'commander';
-import { DEFAULT_TTL_MS } from '../batch/options.js';
+import { type Command, Option } from 'commander';
+import { DEFAULT_TTL_MS, planOptions } from '../batch/options.js';
 import { Planner, type PlanWriter } from '../batch/planner.js';
 import { type BatchProvider, FORMATS } from '../batch/request.js';
+import type { EncryptedCodec } from '../once/index.js';
 import type { Store } from '../store/store.js';
+import { counted } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { isReadyToSend, type PlanFile, PlanFolder } from './batch-files.js';
 import { LineReader } from './batch-lines.js';
 import {
@@ -11,6 +14,12 @@ import {
   type RequestFlags,
   RequestReader,
 } from './batch-requests.js';
+import {
+  addEncryptionOptions,
+  type EncryptionFlags,
+  encryptionOf,
+  uncheckedText,
+} from './encryption-keys.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 import { addIdentityOptions } from './identity-options.js';
 import { requireReadable, toInput } from './input.js';
@@ -18,12 +27,12 @@ import { onInterrupt } from './interrupt.js';
 import { print } from './output.js';
 import { bytesText } from './progress.js';
 import { withStore } from './store.js';
-import { counted, printable } from './terminal.js';
 
 /** How long a plan may take. The claims of an interrupted plan last as long. */
 const LEASE_MS = 12 * 60 * 60 * 1000;
 
-type Flags = RequestFlags & { readonly out?: string };
+type Flags = RequestFlags &
+  EncryptionFlags & { readonly out?: string; readonly onUnreadable: 'hold' | 'retry' };
 
 const HELP = `
 Each line of FILE is a request as the provider's batches take it:
@@ -38,6 +47,10 @@ complete, they are in no other plan for 30 days: send each file once. A file for
 Anthropic is a body for POST /v1/messages/batches. To release a plan that will
 not be sent, use samekey batch drop.
 
+A request whose stored result cannot be read is in no plan, unless
+--on-unreadable retry is given. Encrypted results are checked with the keys of
+--encrypt-env or --encrypt-file. Without keys they count as results.
+
 Examples:
   samekey batch plan requests.jsonl --out tonight
   curl https://api.anthropic.com/v1/messages/batches -d @tonight/batch-0001.json …`;
@@ -46,10 +59,18 @@ export function addPlanCommand(batch: Command): void {
   const command = addRequestOptions(batch.command('plan'))
     .description('write the batches that are left to send')
     .option('-o, --out <FOLDER>', 'the folder for the batch files')
+    .addOption(
+      new Option(
+        '--on-unreadable <NAME>',
+        'leave out requests whose stored result cannot be read, or send them again',
+      )
+        .choices(planOptions.onUnreadable.words ?? [])
+        .default(planOptions.onUnreadable.default),
+    )
     .option('--json', 'print one line of JSON')
     .addHelpText('after', HELP)
     .action(runPlan);
-  addIdentityOptions(command);
+  addIdentityOptions(addEncryptionOptions(command));
 }
 
 async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
@@ -57,6 +78,7 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   if (out === undefined) throw usageError('--out is missing, wanted a folder for the batches');
   const input = toInput(file, 'batch plan');
   const folder = new PlanFolder(out);
+  const codec = await encryptionOf(flags);
   const requests = new RequestReader(flags);
   const lines = new LineReader(input, flags.skipInvalid ? 'continue' : 'end');
   const before = await folder.read();
@@ -74,7 +96,10 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
       lines.end();
     });
     try {
-      const finished = await planFiles(store, folder, started, requests, lines);
+      const finished = await planFiles(store, folder, started, requests, lines, {
+        codec,
+        onUnreadable: flags.onUnreadable,
+      });
       lines.summarize();
       await report(finished, folder, flags, false);
     } finally {
@@ -90,6 +115,7 @@ async function planFiles(
   started: PlanFile,
   requests: RequestReader,
   lines: LineReader,
+  rules: { readonly codec: EncryptedCodec | undefined; readonly onUnreadable: 'hold' | 'retry' },
 ): Promise<PlanFile> {
   let planner: Planner | undefined;
   const windows = lines.windows((text, value, number) => requests.read(text, value, number));
@@ -105,6 +131,7 @@ async function planFiles(
         limits: FORMATS[provider],
         leaseMs: LEASE_MS,
         ttlMs: DEFAULT_TTL_MS,
+        ...rules,
       },
       writerInto(folder, provider),
     );
@@ -117,16 +144,14 @@ async function planFiles(
       `${printable(folder.path)}: the plan took longer than 12 hours, after which other plans may have its requests; wanted less, plan again`,
     );
   }
-  const { toSend = 0, duplicates = 0, finished = 0, inProgress = 0 } = planner?.counts ?? {};
+  const { inProgress: underway = 0, ...counts } = planner?.counts ?? {};
   return folder.finish({
     ...started,
     provider: requests.provider,
     lines: lines.lineCount,
     skipped: lines.skippedCount,
-    toSend,
-    duplicates,
-    finished,
-    underway: inProgress,
+    ...counts,
+    underway,
   });
 }
 
@@ -146,14 +171,17 @@ async function report(
   isOld: boolean,
 ): Promise<void> {
   const { lines, toSend, duplicates, finished, underway, skipped, files, provider } = plan;
+  const { unreadable, unchecked } = plan;
   if (json) {
-    const counts = { lines, toSend, duplicates, finished, underway, skipped };
+    const results = { finished, unchecked, unreadable };
+    const counts = { lines, toSend, duplicates, ...results, underway, skipped };
     await print(`${JSON.stringify({ plan: path, provider, ...counts, files, isOld })}\n`);
     return;
   }
   const notSent = [
     [duplicates, 'repeated'],
-    [finished, 'with a result'],
+    [finished, `with a result${uncheckedText(unchecked)}`],
+    [unreadable, 'with a result that cannot be read'],
     [underway, 'in other batches'],
   ] as const;
   const others = notSent

@@ -3,7 +3,9 @@ import { itemKey } from '../batch/item.js';
 import { outcomeOf } from '../batch/outcome.js';
 import { malformedLine, type ResultText } from '../batch/read-result.js';
 import { type Recorded, Recorder } from '../batch/record.js';
-import { openText } from '../batch/stored-item.js';
+import { isUnreadable, storedText } from '../batch/stored-item.js';
+import { counted, grouped } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { badLine, LineReader } from './batch-lines.js';
 import {
   addRequestOptions,
@@ -21,7 +23,6 @@ import { memberText } from './member-text.js';
 import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import { counted, grouped, printable } from './terminal.js';
 
 const RECORD_HELP = `
 Reads the results of a Message Batch (Anthropic), or the output file and the
@@ -152,14 +153,15 @@ async function runResults(
         window.map(async ({ value }) => {
           const key = itemKey(value.id);
           const { record } = await store.read(key);
-          return record && openText(key, record, codec);
+          if (record === undefined || record.state === 'running') return undefined;
+          return storedText(key, record, codec);
         }),
       );
       const texts = window.map(({ value: { id, requester = id } }, i) => {
-        const text = found[i];
-        if (text === undefined) missingCount++;
-        else if (typeof text !== 'string') unreadable.push(text);
-        else return `{"custom_id":${JSON.stringify(requester)},${text.slice(1)}\n`;
+        const stored = found[i];
+        if (stored === undefined) missingCount++;
+        else if (isUnreadable(stored.outcome)) unreadable.push(stored.outcome.error as Error);
+        else return `{"custom_id":${JSON.stringify(requester)},${stored.text.slice(1)}\n`;
         return '';
       });
       await print(texts.join(''));

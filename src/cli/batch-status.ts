@@ -1,12 +1,20 @@
 import type { Command } from 'commander';
 import { type BatchState, batchStateOf, type CreatedBatch } from '../batch/in-progress.js';
 import { batchKey, readOwner } from '../batch/item.js';
-import type { Store } from '../store/store.js';
+import { isUnchecked, isUnreadable, storedOutcome } from '../batch/stored-item.js';
+import type { EncryptedCodec } from '../once/index.js';
+import type { Store, StoreRecord } from '../store/store.js';
+import { counted, grouped } from '../text/counted.js';
 import { addStoreOption, DEFAULT_STORE } from './batch-requests.js';
+import {
+  addEncryptionOptions,
+  type EncryptionFlags,
+  encryptionOf,
+  uncheckedText,
+} from './encryption-keys.js';
 import type { StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
-import { counted, grouped } from './terminal.js';
 
 /** How many of the latest batches the text output lists. */
 const SHOWN_BATCHES = 20;
@@ -15,7 +23,25 @@ interface Totals {
   waiting: number;
   succeeded: number;
   failed: number;
+  /** Results that cannot be read. */
+  unreadable: number;
+  /** How many of those that succeeded or failed are encrypted, and not checked without keys. */
+  unchecked: number;
 }
+
+const noTotals = (): Totals => ({
+  waiting: 0,
+  succeeded: 0,
+  failed: 0,
+  unreadable: 0,
+  unchecked: 0,
+});
+
+const HELP = `
+Encrypted results are checked with the keys of --encrypt-env or --encrypt-file.
+Without keys they count as results.`;
+
+type Flags = StoreAddress & EncryptionFlags & { readonly json?: true };
 
 /** The counts of one batch, identified by the owner of its items. */
 interface BatchCounts extends Totals {
@@ -24,15 +50,17 @@ interface BatchCounts extends Totals {
 }
 
 export function addStatusCommand(batch: Command): void {
-  addStoreOption(batch.command('status'))
+  addEncryptionOptions(addStoreOption(batch.command('status')))
     .description('count planned requests and results')
     .option('--json', 'print one line of JSON')
+    .addHelpText('after', HELP)
     .action(runStatus);
 }
 
-async function runStatus(flags: StoreAddress & { readonly json?: true }): Promise<void> {
+async function runStatus(flags: Flags): Promise<void> {
+  const codec = await encryptionOf(flags);
   await withStore({ store: DEFAULT_STORE, ...flags }, async (store) => {
-    const { totals, byOwner } = await count(store);
+    const { totals, byOwner } = await count(store, codec);
     const batches = await Promise.all(
       [...byOwner.values()]
         .sort((a, b) => b.plannedAtMs - a.plannedAtMs)
@@ -50,16 +78,16 @@ async function runStatus(flags: StoreAddress & { readonly json?: true }): Promis
         }),
     );
     if (flags.json) return print(`${JSON.stringify({ ...totals, batches })}\n`);
-    const { waiting, succeeded, failed } = totals;
+    const { waiting, succeeded, failed, unreadable, unchecked } = totals;
     const lines = batches.slice(0, SHOWN_BATCHES).map(({ state, id, plannedAt, ...counts }) => {
-      const done = counts.succeeded + counts.failed;
+      const done = counts.succeeded + counts.failed + counts.unreadable;
       const all = grouped(done + counts.waiting);
       return `  ${plannedAt}  ${state.padEnd(8)}  ${grouped(done)} of ${all} with a result${id === undefined ? '' : `  ${id}`}`;
     });
     const hiddenCount = batches.length - lines.length;
     await print(
       [
-        `${counted(waiting, 'request')} without a result, ${grouped(succeeded)} with one${failed > 0 ? `, ${grouped(failed)} with a stored error` : ''}`,
+        `${counted(waiting, 'request')} without a result, ${grouped(succeeded)} with one${failed > 0 ? `, ${grouped(failed)} with a stored error` : ''}${uncheckedText(unchecked)}${unreadable > 0 ? `, ${grouped(unreadable)} with a result that cannot be read` : ''}`,
         ...lines,
         ...(hiddenCount > 0
           ? [`  and ${counted(hiddenCount, 'earlier batch', 'earlier batches')}`]
@@ -77,33 +105,49 @@ async function runStatus(flags: StoreAddress & { readonly json?: true }): Promis
 function shownState(
   state: BatchState,
   created: CreatedBatch | undefined,
-  { succeeded, failed }: Totals,
+  { succeeded, failed, unreadable }: Totals,
 ): BatchState | 'sent' {
   if (state !== 'created' || created?.id) return state;
-  return succeeded + failed > 0 ? 'sent' : 'planned';
+  return succeeded + failed + unreadable > 0 ? 'sent' : 'planned';
 }
 
 const ITEM = /^batch:ik_[0-9a-f]{32}$/;
 
 /** Counts in one pass over the store, with one set of counters per batch. */
-async function count(store: Store): Promise<{ totals: Totals; byOwner: Map<string, BatchCounts> }> {
-  const totals: Totals = { waiting: 0, succeeded: 0, failed: 0 };
+async function count(
+  store: Store,
+  codec: EncryptedCodec | undefined,
+): Promise<{ totals: Totals; byOwner: Map<string, BatchCounts> }> {
+  const totals = noTotals();
   const byOwner = new Map<string, BatchCounts>();
   for await (const { key, record } of store.list?.() ?? []) {
     if (!ITEM.test(key)) continue;
-    const name = ({ running: 'waiting', done: 'succeeded', failed: 'failed' } as const)[
-      record.state
-    ];
+    const name = await countOf(key, record, codec);
+    const isUncheckedOne = isUnchecked(record, codec);
     totals[name]++;
+    if (isUncheckedOne) totals.unchecked++;
     const owner = readOwner(record.owner)?.batch;
     if (owner === undefined) continue;
     let batch = byOwner.get(owner);
     if (batch === undefined) {
-      batch = { owner, plannedAtMs: record.claimedAtMs, waiting: 0, succeeded: 0, failed: 0 };
+      batch = { owner, plannedAtMs: record.claimedAtMs, ...noTotals() };
       byOwner.set(owner, batch);
     }
     batch[name]++;
+    if (isUncheckedOne) batch.unchecked++;
     batch.plannedAtMs = Math.min(batch.plannedAtMs, record.claimedAtMs);
   }
   return { totals, byOwner };
+}
+
+async function countOf(
+  key: string,
+  record: StoreRecord,
+  codec: EncryptedCodec | undefined,
+): Promise<'waiting' | 'succeeded' | 'failed' | 'unreadable'> {
+  if (record.state === 'running') return 'waiting';
+  if (!isUnchecked(record, codec) && isUnreadable(await storedOutcome(key, record, codec))) {
+    return 'unreadable';
+  }
+  return record.state === 'done' ? 'succeeded' : 'failed';
 }

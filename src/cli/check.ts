@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import { counted } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { EXIT } from './exit-codes.js';
 import { textBytesOf, toInput } from './input.js';
 import { keyTokensIn } from './key-tokens.js';
 import { linesOf } from './lines.js';
 import { print } from './output.js';
-import { counted, cut, printable, type Style, styleOf } from './terminal.js';
+import { cut, type Style, styleOf } from './terminal.js';
 
 /** How many keys of a format to keep until the most frequent format is known. */
 const MAX_PLACES = 1000;

@@ -5,12 +5,17 @@ import {
   encryptedCodec,
   encryptedCodecOptions,
 } from '../once/encrypted-codec.js';
+import { grouped } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { usageError } from './exit-codes.js';
 import { readText } from './input.js';
 import type { ProxyFlags } from './proxy-flags.js';
-import { printable } from './terminal.js';
 
 export type EncryptionFlags = Pick<ProxyFlags, 'encryptEnv' | 'encryptFile' | 'encryptPlain'>;
+
+/** Says how many results could not be checked, because no keys were given. */
+export const uncheckedText = (count: number): string =>
+  count === 0 ? '' : `, ${grouped(count)} of them encrypted and not checked`;
 
 /** Adds the options that encrypt the results of batches. */
 export function addEncryptionOptions(command: Command): Command {

@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { CORE_HEX } from '../engine/wasm/module/core.generated.js';
 import { JSON_HEX } from '../engine/wasm/module/json.generated.js';
 import { activeEngine, listEngines } from '../index.js';
+import { grouped } from '../text/counted.js';
 import { print } from './output.js';
-import { grouped, styleOf } from './terminal.js';
+import { styleOf } from './terminal.js';
 
 const ABOUT = {
   native: 'SHA-256 of the platform, in node:crypto',

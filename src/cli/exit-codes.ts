@@ -1,6 +1,6 @@
 import type { SamekeyErrorCode } from '../index.js';
+import { printable } from '../text/printable.js';
 import { inFlags } from './flag-names.js';
-import { printable } from './terminal.js';
 
 /** The exit codes of the program. */
 export const EXIT = {

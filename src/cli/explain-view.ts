@@ -1,5 +1,7 @@
 import type { Difference, Excluded, Explanation, Identity } from '../index.js';
-import { columnsOf, counted, cut, printable, type Style } from './terminal.js';
+import { counted } from '../text/counted.js';
+import { printable } from '../text/printable.js';
+import { columnsOf, cut, type Style } from './terminal.js';
 
 /** A request and how its key is derived. */
 export interface Explained {

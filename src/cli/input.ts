@@ -5,8 +5,9 @@ import { getHeapStatistics } from 'node:v8';
 import type { IdentityOptions } from '../index.js';
 import { parseJson } from '../json/parse.js';
 import { DEFAULT_MAX_DEPTH } from '../json/writer.js';
+import { counted } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { CliError, EXIT, invalidInput, usageError } from './exit-codes.js';
-import { counted, printable } from './terminal.js';
 
 /** V8's limit of one string, about 512 MB. */
 const MAX_INPUT_BYTES = bufferConstants.MAX_STRING_LENGTH;

@@ -7,6 +7,8 @@ import { keysOfBatch, type MakeKey } from '../pool/keys-of-batch.js';
 import { poolOptions } from '../pool/options.js';
 import { canStartThreads, Threads } from '../pool/threads.js';
 import { toWork } from '../pool/work.js';
+import { counted } from '../text/counted.js';
+import { printable } from '../text/printable.js';
 import { badLine } from './batch-lines.js';
 import { invalidInput, toCliError, usageError } from './exit-codes.js';
 import { inFlags } from './flag-names.js';
@@ -17,7 +19,6 @@ import { jsonRows, plainRows, type RowFormat, tabbedRows } from './key-rows.js';
 import { refuseKeyFlags, toNamespace } from './namespaces.js';
 import { printAll } from './output.js';
 import { Progress } from './progress.js';
-import { counted, printable } from './terminal.js';
 
 interface KeysFlags extends IdentityFlags {
   readonly uuid?: string;

@@ -1,9 +1,9 @@
 /** Reads prices from a file such as `{ "currency": "USD", "prices": { "gpt-5*": { "inputPerMillion": 2, … } } }`. */
 import type { PriceOptions } from '../cost/options.js';
 import { type PriceTable, priceTable } from '../cost/prices.js';
+import { printable } from '../text/printable.js';
 import { usageError } from './exit-codes.js';
 import { readSettings } from './input.js';
-import { printable } from './terminal.js';
 
 /** Reads the file that `--prices` names. */
 export async function readPrices(path: string): Promise<PriceTable> {

@@ -1,5 +1,6 @@
 import { SingleBar } from 'cli-progress';
-import { counted, cut } from './terminal.js';
+import { counted } from '../text/counted.js';
+import { cut } from './terminal.js';
 
 /** A shorter run shows no bar. */
 const DELAY_MS = 250;

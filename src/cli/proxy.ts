@@ -9,6 +9,7 @@ import {
   idempotency,
 } from '../once/config.js';
 import type { ProxyLog, ProxyServer } from '../proxy/proxy.js';
+import { printable } from '../text/printable.js';
 import { encryptionOf } from './encryption-keys.js';
 import { EXIT, usageError } from './exit-codes.js';
 import { addFlag } from './flag.js';
@@ -19,7 +20,6 @@ import { type OpenedStore, openStore, STORE_VARIABLE, type StoreAddress } from '
 import { readPriceList } from './prices-file.js';
 import { PROXY_FLAGS, type ProxyFlags, proxyFlags } from './proxy-flags.js';
 import { PROXY_SENTENCES } from './proxy-sentences.js';
-import { printable } from './terminal.js';
 
 const HELP = `
 Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1").

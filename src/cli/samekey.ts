@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { printable } from '../text/printable.js';
 import { addAuditCommand } from './audit.js';
 import { addBatchCommand } from './batch.js';
 import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
+import { addDashboardCommand } from './dashboard.js';
 import { addEngineCommand } from './engine.js';
 import { type CliError, EXIT, EXIT_CODES, toCliError, usageError } from './exit-codes.js';
 import { addExplainCommand } from './explain.js';
@@ -14,7 +16,7 @@ import { watchOutput } from './output.js';
 import { addPlaygroundCommand } from './playground.js';
 import { addProxyCommand } from './proxy.js';
 import { addStoreCommand } from './store.js';
-import { printable, styleOf } from './terminal.js';
+import { styleOf } from './terminal.js';
 
 const HELP = `
 Examples:
@@ -59,6 +61,7 @@ function createProgram(): Command {
   addBenchCommand(program);
   addPlaygroundCommand(program);
   addStoreCommand(program);
+  addDashboardCommand(program);
   addBatchCommand(program);
   addProxyCommand(program);
   program

@@ -1,7 +1,10 @@
 import { keyIdOf, SEALED_CODEC } from '../once/sealed.js';
 import type { StoreEntry, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
-import { grouped, printable, type Style } from './terminal.js';
+import { grouped } from '../text/counted.js';
+import { duration } from '../text/duration.js';
+import { printable } from '../text/printable.js';
+import type { Style } from './terminal.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -105,25 +108,3 @@ function payloadView(record: StoreRecord): string | undefined {
 }
 
 const relative = (ms: number) => (ms < 0 ? `${duration(-ms)} ago` : `in ${duration(ms)}`);
-
-const UNITS = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1000],
-] as const;
-
-/** A duration in at most two units: `1 d 3 h`, `12 s`. */
-function duration(ms: number): string {
-  const first = UNITS.findIndex(([, unitMs]) => ms >= unitMs);
-  if (first < 0) return '0 s';
-  let left = ms;
-  return UNITS.slice(first, first + 2)
-    .map(([unit, unitMs]) => {
-      const count = Math.floor(left / unitMs);
-      left -= count * unitMs;
-      return count === 0 ? '' : `${count} ${unit}`;
-    })
-    .filter((part) => part !== '')
-    .join(' ');
-}

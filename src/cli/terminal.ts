@@ -26,20 +26,6 @@ function hasColour(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && TERM !== 'dumb';
 }
 
-/**
- * Control characters, line separators, and marks that change the reading direction. A member's name
- * must not control the terminal.
- */
-const UNPRINTABLE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
-
-/** Escapes foreign text, so that it stays in one line and does not control the terminal. */
-export function printable(text: string): string {
-  return text.replace(
-    UNPRINTABLE,
-    (char) => `\\u${(char.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
-  );
-}
-
 const NARROW = /^[\x20-\x7e]*$/;
 const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 /** Two columns wide in terminals: East Asian scripts and emoji (Unicode TR 11, W and F). */
@@ -76,14 +62,4 @@ export function cut(text: string, columns: number | undefined): string {
     if (width < columns) endBeforeLast = end;
   }
   return end < text.length ? `${head.slice(0, endBeforeLast)}…` : text;
-}
-
-/** 1234567 as "1,234,567". */
-export function grouped(count: number): string {
-  return count.toLocaleString('en-US');
-}
-
-/** "1 key", "2 keys". */
-export function counted(count: number, noun: string, plural = `${noun}s`): string {
-  return `${grouped(count)} ${count === 1 ? noun : plural}`;
 }

@@ -1,8 +1,9 @@
 import type { Explanation } from '../index.js';
-import { byteSize, counted } from './byte-size.js';
+import { copyButton } from '../page/copy-button.js';
+import { byId, chosen, element } from '../page/element.js';
+import { byteSize } from '../text/byte-size.js';
+import { counted } from '../text/counted.js';
 import { canonicalRows, type Row } from './canonical-rows.js';
-import { copyButton } from './copy-button.js';
-import { byId, chosen, element } from './element.js';
 
 /** How many rows to draw at once. A browser takes a second to lay out ten thousand. */
 const ROWS_AT_ONCE = 600;

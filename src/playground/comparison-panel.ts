@@ -1,6 +1,6 @@
 import type { Difference } from '../index.js';
-import { counted } from './byte-size.js';
-import { byId, element } from './element.js';
+import { byId, element } from '../page/element.js';
+import { counted } from '../text/counted.js';
 import { keyBars, keyText } from './key-text.js';
 
 const MAX_ROWS = 100;

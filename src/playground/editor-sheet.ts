@@ -1,4 +1,4 @@
-import { element } from './element.js';
+import { element } from '../page/element.js';
 import type { Fault } from './request-text.js';
 
 /** The same values as in editor.css. */

@@ -1,6 +1,6 @@
-import { byteSize } from './byte-size.js';
+import { element } from '../page/element.js';
+import { byteSize } from '../text/byte-size.js';
 import { EditorSheet } from './editor-sheet.js';
-import { element } from './element.js';
 import { EXAMPLES, exampleName } from './examples.js';
 import { type Fault, fromBytes, type RequestText } from './request-text.js';
 

@@ -1,5 +1,5 @@
-import { copyButton } from './copy-button.js';
-import { byId, element, nextFrame } from './element.js';
+import { copyButton } from '../page/copy-button.js';
+import { byId, element, nextFrame } from '../page/element.js';
 import { type Field, KEY_FORMATS, type KeyFormat, type Material } from './key-formats.js';
 import { keyText } from './key-text.js';
 

@@ -1,6 +1,6 @@
 import { defineIdentity, type IdentityOptions, identities, type KeyBits } from '../index.js';
-import { copyButton } from './copy-button.js';
-import { byId, choose, chosen, element } from './element.js';
+import { copyButton } from '../page/copy-button.js';
+import { byId, choose, chosen, element } from '../page/element.js';
 import type { IdentityInput } from './link-content.js';
 
 type PresetName = keyof typeof identities;

@@ -1,4 +1,4 @@
-import { element } from './element.js';
+import { element } from '../page/element.js';
 
 const DIGITS = 8;
 const GROUPS_IN_LINE = 4;

@@ -1,4 +1,4 @@
-import { byId } from './element.js';
+import { byId } from '../page/element.js';
 
 /** Below this width, narrow.css shows one column. */
 const NARROW = '(max-width: 62rem)';

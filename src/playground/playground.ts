@@ -1,11 +1,13 @@
 import { activeEngine, explain, explainDifference, type IdentityOptions } from '../index.js';
+import { copyButton } from '../page/copy-button.js';
+import { announce, byId, choose, chosen, element } from '../page/element.js';
+import { Tabs } from '../page/tabs.js';
+import { byteSize } from '../text/byte-size.js';
+import { counted } from '../text/counted.js';
 import { leaveLink, showInAddress, wireAddress } from './address.js';
-import { byteSize, counted } from './byte-size.js';
 import { CanonicalPanel } from './canonical-panel.js';
 import { type Comparison, showComparison, verdictText } from './comparison-panel.js';
-import { copyButton } from './copy-button.js';
 import { Editor } from './editor.js';
-import { announce, byId, choose, chosen, element } from './element.js';
 import { EXAMPLES } from './examples.js';
 import { FormatsPanel } from './formats-panel.js';
 import { IdentityPanel } from './identity-panel.js';
@@ -15,7 +17,6 @@ import { wireNarrowLayout } from './narrow-layout.js';
 import { bytesOf, type Fault, isEmpty, readRequest, toFault } from './request-text.js';
 import { SharePanel } from './share-panel.js';
 import { wireSpeedPanel } from './speed-panel.js';
-import { Tabs } from './tabs.js';
 
 /** How long typing must pause before the results are updated. */
 const DEBOUNCE_MS = 150;

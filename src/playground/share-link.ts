@@ -1,6 +1,6 @@
 import { sha256Hex } from '../index.js';
+import { byteSize } from '../text/byte-size.js';
 import { fromBase64Url, toBase64Url } from './base64.js';
-import { byteSize } from './byte-size.js';
 
 /** The format of the links that this page makes. A page reads the formats up to its own. */
 const FORMAT = 1;

@@ -1,6 +1,6 @@
-import { counted } from './byte-size.js';
-import { copyButton } from './copy-button.js';
-import { byId } from './element.js';
+import { copyButton } from '../page/copy-button.js';
+import { byId } from '../page/element.js';
+import { counted } from '../text/counted.js';
 import { type LinkContent, writeLinkContent } from './link-content.js';
 import { LinkError, toShareLink } from './share-link.js';
 

@@ -1,4 +1,4 @@
-import { announce, byId, element } from './element.js';
+import { announce, byId, element } from '../page/element.js';
 import { SpeedChart } from './speed-chart.js';
 import { type Contender, supportedContenders, supportNotes } from './speed-contenders.js';
 import { runSpeed, SIZES, type Times } from './speed-run.js';

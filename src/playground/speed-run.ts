@@ -1,4 +1,4 @@
-import { nextTask } from './element.js';
+import { nextTask } from '../page/element.js';
 import { type Contender, type ContenderName, INPUT_COUNT } from './speed-contenders.js';
 
 export const SIZES = [64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576] as const;

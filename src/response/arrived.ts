@@ -114,6 +114,31 @@ async function settledSoon(reading: Promise<Result>): Promise<Result | undefined
   return result;
 }
 
+/** A source in memory that never ends must not hold an abort back. */
+const MAX_DRAINED_READS = 1024;
+
+/** How far a response is read. */
+interface Progress {
+  /** Whether nothing more is read. */
+  isOver(): boolean;
+  /** Settles once what came with the head is read; `undefined` before and after. */
+  reading(): Promise<unknown> | undefined;
+  byteCount(): number;
+}
+
+/** Resolves when the reader of a response waits for more, has its end, or has read very much. */
+export async function untilDrained({ isOver, reading, byteCount }: Progress): Promise<void> {
+  let count = byteCount();
+  let readCount = 0;
+  for (let turn = 0; turn < MAX_TURNS && readCount < MAX_DRAINED_READS && !isOver(); turn++) {
+    await reading();
+    if (byteCount() === count) continue;
+    count = byteCount();
+    readCount++;
+    turn = 0;
+  }
+}
+
 function untilTurnEnds(): Wait {
   let isOver = false;
   let giveUp = () => {};

@@ -7,7 +7,7 @@ import { optional } from '../options/own.js';
 import type { Verdict } from '../providers/provider.js';
 import { afterEvents } from '../runtime/runtime.js';
 import { type BodyJudge, COMPLETE, type Judgement } from './answer.js';
-import { type Arrived, readArrived, readReceived, wholeBody } from './arrived.js';
+import { type Arrived, readArrived, readReceived, untilDrained, wholeBody } from './arrived.js';
 import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import type { HeldBytes } from './held-bytes.js';
@@ -200,7 +200,20 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         return;
       }
       const upstream = new LazyAbort();
-      const stopListening = whenAborted(abort, () => upstream.abort(abort.reason));
+      /** Whether what follows the head, and is in memory already, is being read. */
+      let reading: Promise<unknown> | undefined;
+      let isOver = false;
+      const stopListening = whenAborted(abort, () => {
+        // A response that has ended is not cut: what has arrived is read first.
+        const drained = untilDrained({
+          isOver: () => isOver || upstream.aborted,
+          reading: () => reading,
+          byteCount: () => this.#recording?.byteCount ?? 0,
+        });
+        void drained.then(() => {
+          if (!isOver) upstream.abort(abort.reason);
+        });
+      });
       const idle = new IdleLimit(idleLimits, () => {
         const error = new HttpError(
           'SAMEKEY_TIMEOUT',
@@ -210,6 +223,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         upstream.abort(error);
       });
       const stop = () => {
+        isOver = true;
         idle.stop();
         stopListening();
       };
@@ -255,8 +269,13 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
           const { body, isReceived } = response;
           if (body === null || body instanceof Uint8Array) take(response, wholeBody(body));
           else {
-            const reading = isReceived ? readReceived(body, maxBytes) : readArrived(body, maxBytes);
-            reading.then((arrived) => take(response, arrived), fail);
+            const arriving = isReceived
+              ? readReceived(body, maxBytes)
+              : readArrived(body, maxBytes);
+            reading = arriving.then((arrived) => {
+              reading = undefined;
+              take(response, arrived);
+            }, fail);
           }
         },
         (error) => {

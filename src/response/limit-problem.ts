@@ -11,7 +11,7 @@ export interface LimitNotice {
 
 /**
  * Returns what a client receives after a `LimitError`: a message without the internal key, `Retry-After`
- * (RFC 9110 §10.2.3), and the fields of draft-ietf-httpapi-ratelimit-headers-10.
+ * (RFC 9110 §10.2.3), and the fields of draft-ietf-httpapi-ratelimit-headers-11.
  */
 export function limitNotice({ reached, reason, retryAfterSeconds }: LimitError): LimitNotice {
   const { name, limit, unit, windowSeconds } = reached;

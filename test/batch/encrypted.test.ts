@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import {
   type BatchResult,
+  createBatch,
+  dropBatch,
+  type PlannedBatch,
+  type PlanOptions,
+  planBatch,
   type Recorded,
   type RecordOptions,
   recordResults,
@@ -10,7 +15,7 @@ import { itemKey } from '../../src/batch/item.js';
 import { encryptedCodec, OnceError, richCodec } from '../../src/once/index.js';
 import type { Store, StoreRecord } from '../../src/store/store.js';
 import { but } from '../once/scene.js';
-import { failure, first, request, STORE_NAMES, setUp, success } from './plans.js';
+import { failure, fakeApi, first, request, STORE_NAMES, setUp, success } from './plans.js';
 
 const keyOf = (id: string, byte: number) => ({ id, key: new Uint8Array(32).fill(byte) });
 const OLD = keyOf('old', 1);
@@ -51,7 +56,8 @@ async function planned(storeName: string) {
       ({ record }) => record as StoreRecord,
     );
   const ids = items.map(({ customId }) => customId) as [string, string, string];
-  return { store, plan: () => plan(requests), ids, told, record, found, records };
+  const planAgain = (more: Partial<PlanOptions> = {}) => plan(requests, more);
+  return { store, plan: planAgain, ids, told, record, found, records };
 }
 
 const textOf = ({ payload = new Uint8Array() }: StoreRecord) =>
@@ -114,6 +120,85 @@ describe.each(STORE_NAMES)('encrypted results of batches in the %s store', (stor
     );
     for (const each of await records()) expect(textOf(each).slice(2, 5)).toBe('new');
     expect((await plan()).finished).toHaveLength(3);
+  });
+
+  it('whose key is lost are neither finished nor planned again, unless that is asked for', async () => {
+    const { store, ids, record, found, plan } = await planned(storeName);
+    await record(all(ids).slice(0, 2), { codec });
+    const lost = encryptedCodec({ keys: [NEW] });
+    await record(all(ids).slice(2), { codec: lost });
+    const keys = ids.map((id) => id.slice(0, 35));
+    // Who plans need not have a key.
+    expect(await plan()).toMatchObject({ batches: [], finished: keys, unreadable: [] });
+    expect(await plan({ onUnreadable: 'retry' })).toMatchObject({ batches: [], finished: keys });
+    const held = await plan({ codec: lost });
+    expect(held).toMatchObject({
+      batches: [],
+      finished: keys.slice(2),
+      unreadable: keys.slice(0, 2),
+    });
+    const retry = { codec: lost, onUnreadable: 'retry' } as const;
+    const dropped = await plan(retry);
+    expect(first(dropped.batches).items.map(({ id }) => id)).toEqual(keys.slice(0, 2));
+    expect(dropped).toMatchObject({ finished: keys.slice(2), unreadable: [] });
+    // They are in that batch now, and in no other.
+    expect(await plan(retry)).toMatchObject({
+      batches: [],
+      inProgress: [{ ids: keys.slice(0, 2) }],
+    });
+    // A plan that is released leaves the results as they were.
+    await dropped.release();
+    expect((await plan({ codec: lost })).unreadable).toEqual(keys.slice(0, 2));
+    expect(await plan({ codec })).toMatchObject({ unreadable: keys.slice(2) });
+    const [again] = (await plan(retry)).batches;
+    await createBatch(again as PlannedBatch, fakeApi(), { store });
+    const newIds = again?.items.map(({ customId }) => customId) as string[];
+    expect(newIds).not.toEqual(ids.slice(0, 2));
+    expect(await record(all(newIds), { codec: lost })).toMatchObject({ stored: 2 });
+    expect(await found(lost)).toMatchObject({ anna: `secret of ${newIds[0]}` });
+    expect(await plan({ codec: lost })).toMatchObject({ finished: keys, unreadable: [] });
+  });
+
+  it('that are sent again belong to all requesters, also if the batch is dropped', async () => {
+    const { store, ids, told, record, plan } = await planned(storeName);
+    await record(all(ids), { codec });
+    const lost = encryptedCodec({ keys: [NEW] });
+    const named = (name: string, onUnreadable: 'hold' | 'retry') =>
+      planBatch([request('anna?', name)], {
+        store,
+        provider: 'anthropic',
+        codec: lost,
+        onUnreadable,
+      });
+    expect((await named('dora', 'hold')).unreadable).toHaveLength(1);
+    const [batch] = (await named('emil', 'retry')).batches as [PlannedBatch];
+    await createBatch(batch, fakeApi(), { store });
+    expect(await dropBatch(batch.key, { store })).toBe(1);
+    expect((await plan({ codec: lost })).unreadable).toHaveLength(3);
+    told.length = 0;
+    await record(all(ids).slice(0, 1), { codec: lost });
+    expect([...first(told).requesters].sort()).toEqual(['anna', 'dora', 'emil']);
+  });
+
+  it('that another program has damaged are unreadable, too, and are replaced', async () => {
+    const { store, ids, record, found, plan } = await planned(storeName);
+    await record(all(ids));
+    const key = itemKey(ids[1].slice(0, 35));
+    const { owner } = (await store.read(key)).record as StoreRecord;
+    for (const payload of ['', '"text"', '{"result":{"type":"succ', '{}']) {
+      await store.evict(key);
+      const claim = { owner, leaseMs: 1e6, ttlMs: 1e6, fingerprint: undefined };
+      await store.claim(key, { ...claim, takeUnknown: false, takeFinished: false });
+      const damaged = { codec: 'json', payload: Buffer.from(payload) };
+      await store.complete(key, owner, { state: 'done', ...damaged, ttlMs: 1e6 });
+      expect(await plan()).toMatchObject({ batches: [], unreadable: [ids[1].slice(0, 35)] });
+      expect(await found()).toMatchObject({ ben: 'errored' });
+      const retried = await plan({ onUnreadable: 'retry' });
+      expect(first(retried.batches).items).toHaveLength(1);
+      await retried.release();
+    }
+    expect(await record(all(ids))).toMatchObject({ stored: 1, repeated: 2 });
+    expect(await found()).toMatchObject({ ben: `secret of ${ids[1]}` });
   });
 
   it('begin and end with plain results', async () => {

@@ -80,6 +80,55 @@ it('samekey batch results names a result whose key is lost, and record replaces 
   expect(answersIn((await run('results', NEW)).stdout)).toEqual(RIGHT);
 });
 
+it('samekey batch plan and status tell results whose key is lost, and send them again if asked', async () => {
+  const { store, out, run } = await begin();
+  await run('record', OLD);
+  let count = 0;
+  const planWith = (keys: string | undefined, ...more: readonly string[]) =>
+    run('plan', keys, '--out', `${out}-${++count}`, ...more);
+  const jsonOf = async (keys: string | undefined, ...more: readonly string[]) =>
+    JSON.parse((await planWith(keys, '--json', ...more)).stdout);
+  expect(await jsonOf(undefined)).toMatchObject({ finished: 2, unchecked: 2, unreadable: 0 });
+  expect((await planWith(undefined)).stdout).toBe(
+    '0 requests to send, from 2 lines (2 with a result, 2 of them encrypted and not checked)\n',
+  );
+  expect(await jsonOf(OLD)).toMatchObject({ finished: 2, unchecked: 0, unreadable: 0 });
+  const held = await jsonOf(NEW);
+  expect(held).toMatchObject({ toSend: 0, finished: 0, unchecked: 0, unreadable: 2 });
+  expect((await planWith(NEW)).stdout).toBe(
+    '0 requests to send, from 2 lines (2 with a result that cannot be read)\n',
+  );
+  const status = (keys: string | undefined, ...more: readonly string[]) => {
+    const flags = keys === undefined ? [] : ['--encrypt-env', 'KEYS'];
+    const args = ['batch', 'status', '--store', store, ...flags, ...more];
+    return samekey(args, { env: { KEYS: keys ?? '' } });
+  };
+  const totals = async (keys: string | undefined) =>
+    JSON.parse((await status(keys, '--json')).stdout);
+  expect(await totals(undefined)).toMatchObject({
+    ...{ succeeded: 2, unreadable: 0, unchecked: 2 },
+    batches: [{ state: 'sent', succeeded: 2, unreadable: 0, unchecked: 2 }],
+  });
+  expect(await totals(OLD)).toMatchObject({ succeeded: 2, unreadable: 0, unchecked: 0 });
+  expect(await totals(NEW)).toMatchObject({
+    ...{ succeeded: 0, unreadable: 2, unchecked: 0 },
+    batches: [{ state: 'sent', succeeded: 0, unreadable: 2, unchecked: 0 }],
+  });
+  expect((await status(undefined)).stdout).toMatch(
+    /^0 requests without a result, 2 with one, 2 of them encrypted and not checked\n/,
+  );
+  expect((await status(NEW)).stdout).toMatch(
+    /^0 requests without a result, 0 with one, 2 with a result that cannot be read\n.*2 of 2 with a result/,
+  );
+  const retried = await jsonOf(NEW, '--on-unreadable', 'retry');
+  expect(retried).toMatchObject({ toSend: 2, unreadable: 0 });
+  // A plan that is dropped leaves the results as they were.
+  expect((await samekey(['batch', 'drop', retried.plan, '--store', store])).stdout).toBe(
+    '2 requests released\n',
+  );
+  expect(await jsonOf(NEW)).toMatchObject({ toSend: 0, unreadable: 2 });
+});
+
 it('samekey batch begins with results that are not encrypted', async () => {
   const { run } = await begin();
   await run('record', undefined);

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { idempotentFetch } from '../../src/fetch/fetch.js';
 import {
+  events,
   fetchWith,
   json,
   outcomeOf,
@@ -234,6 +235,44 @@ describe('bad input', () => {
     };
     answer(new Response(new ReadableStream({ cancel })));
     await expect.poll(() => isCancelled).toBe(true);
+  });
+
+  it('a body that does not end with its request is cancelled, and its run ends', async () => {
+    let isCancelled = false;
+    const { ask, stats } = fetchWith({
+      idleMs: 50,
+      fetch: async () =>
+        new Response(
+          new ReadableStream({
+            start: (controller) => controller.enqueue(new TextEncoder().encode('{')),
+            cancel() {
+              isCancelled = true;
+            },
+          }),
+          { headers: { 'content-type': 'application/json' } },
+        ),
+    });
+    expect(await rejection((await ask()).text())).toMatchObject({ code: 'SAMEKEY_TIMEOUT' });
+    await expect.poll(() => [isCancelled, stats().inFlight]).toEqual([true, 0]);
+  });
+
+  it('an error whose JSON is cut has failed, and is no unknown outcome', async () => {
+    server.behave = (_, response) =>
+      response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":');
+    const { ask } = fetchWith({ unknownErrors: () => true });
+    expect(await (await ask()).text()).toBe('{"error":');
+    await expect
+      .poll(() => events.find(({ type }) => type === 'failed'))
+      .toMatchObject({ error: { code: 'SAMEKEY_NOT_KEPT', status: 500 } });
+  });
+
+  it('an error whose JSON is cut is not stored, though storeResponses selects it', async () => {
+    server.behave = ({ count }, response) =>
+      response.writeHead(404, { 'content-type': 'application/json' }).end(`{"count":${count}`);
+    const { ask } = fetchWith({ storeResponses: ({ status }) => status === 404 });
+    expect(await (await ask()).text()).toBe('{"count":1');
+    await expect.poll(() => events.some(({ type }) => type === 'failed')).toBe(true);
+    expect(await readOutcome(ask())).toBe('executed');
   });
 
   it('a server that is not running', async () => {

@@ -84,7 +84,9 @@ describe('fetch with maxHeldBytes', () => {
     expect(await (await ask(2)).text()).toBe(documentOf(2));
     expect(await (await ask(1)).text()).toBe(documentOf(1));
     expect(sent).toEqual([1, 2]);
-    expect(fetch.stats()).toMatchObject({ overloaded: 1, unknown: 0, executed: 2 });
+    await expect
+      .poll(() => fetch.stats())
+      .toMatchObject({ overloaded: 1, unknown: 0, executed: 2 });
   });
 
   it('tells an SDK by a response', async () => {
@@ -154,7 +156,8 @@ describe('fetch with maxHeldBytes', () => {
     await expect((await ask(1)).text()).rejects.toMatchObject({ code: 'SAMEKEY_BROKEN_RESPONSE' });
     await expect((await ask(1)).text()).rejects.toMatchObject({ code: 'SAMEKEY_BROKEN_RESPONSE' });
     expect(sent).toEqual([1, 1]);
-    expect(fetch.stats()).toMatchObject({ heldBytes: 0, spilledBytes: 0 });
+    // In Node.js 24 a reader has the error before the run gives its memory back.
+    await expect.poll(() => fetch.stats()).toMatchObject({ heldBytes: 0, spilledBytes: 0 });
   });
 
   it('goes on after a response was dropped unread', async () => {

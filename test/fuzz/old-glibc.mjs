@@ -4,7 +4,7 @@
  * its own, so that it also runs on Debian 12.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const NEEDED = { GLIBC: [2, 38], names: ['GLIBC_2.38', 'GLIBCXX_3.4.32'] };
@@ -29,9 +29,13 @@ const SHT_GNU_VERNEED = 0x6ffffffe;
 /** A missing version with this flag is no error. */
 const VER_FLG_WEAK = 2;
 
-/** Marks the versions in a 64-bit ELF file as not required. */
+/**
+ * Marks the versions in a 64-bit ELF file as not required. Another run may have loaded the file: to write
+ * into it would end that run by SIGBUS or SIGSEGV, so a new file takes its place.
+ */
 function weaken(file, names) {
   const bytes = readFileSync(file);
+  let isChanged = false;
   const sectionsAt = Number(bytes.readBigUInt64LE(0x28));
   const section = (i) => sectionsAt + 64 * i;
   const offsetOf = (i) => Number(bytes.readBigUInt64LE(section(i) + 0x18));
@@ -44,13 +48,16 @@ function weaken(file, names) {
       let version = library + bytes.readUInt32LE(library + 8);
       for (let count = bytes.readUInt16LE(library + 2); count > 0; count--) {
         if (names.includes(textAt(namesAt + bytes.readUInt32LE(version + 8)))) {
+          isChanged ||= bytes.readUInt16LE(version + 4) !== VER_FLG_WEAK;
           bytes.writeUInt16LE(VER_FLG_WEAK, version + 4);
         }
         version += bytes.readUInt32LE(version + 12);
       }
     }
   }
-  writeFileSync(file, bytes);
+  if (!isChanged) return;
+  writeFileSync(`${file}.${process.pid}`, bytes);
+  renameSync(`${file}.${process.pid}`, file);
 }
 
 /**
@@ -67,6 +74,10 @@ export function environmentOf(modules, folder) {
   );
   mkdirSync(folder, { recursive: true });
   const library = join(folder, 'glibc-2.38.so');
-  execFileSync('c++', ['-shared', '-fPIC', '-x', 'c++', '-', '-o', library], { input: FUNCTIONS });
+  if (!existsSync(library)) {
+    const own = `${library}.${process.pid}`;
+    execFileSync('c++', ['-shared', '-fPIC', '-x', 'c++', '-', '-o', own], { input: FUNCTIONS });
+    renameSync(own, library);
+  }
   return { LD_PRELOAD: library };
 }

@@ -16,11 +16,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { folders } from './folders.mjs';
 import { NOT_SAMPLED } from './sample.mjs';
+import { described } from './survivors-live.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** Stryker needs Node.js 22 or later. */
-const NODE = join(ROOT, 'test/runtimes/node_modules/node-24/bin/node');
+/** Stryker needs Node.js 22 or later, and Node.js 24 runs nothing of `lazy-request.ts`. */
+const NODE = join(ROOT, 'test/runtimes/node_modules/node-22/bin/node');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -43,7 +44,7 @@ for (const name of ['sample', 'concurrency']) {
   process.exit(2);
 }
 if (!existsSync(NODE)) {
-  console.error('Node 24 is missing: npm ci --prefix test/runtimes --ignore-scripts');
+  console.error('Node 22 is missing: npm ci --prefix test/runtimes --ignore-scripts');
   process.exit(2);
 }
 
@@ -51,7 +52,9 @@ const { mutate, tests } = folders[folder];
 const out = join(ROOT, 'build/mutants', folder);
 const report = join(out, 'report.json');
 const config = join(out, 'stryker.json');
+const survivorsFile = join(out, 'survivors.txt');
 mkdirSync(out, { recursive: true });
+writeFileSync(survivorsFile, '');
 writeFileSync(
   config,
   JSON.stringify({
@@ -65,15 +68,15 @@ writeFileSync(
     timeoutMS: 10_000,
     timeoutFactor: 3,
     dryRunTimeoutMinutes: 30,
-    plugins: ['@stryker-mutator/*', join(HERE, 'sample.mjs')],
+    plugins: ['@stryker-mutator/*', join(HERE, 'sample.mjs'), join(HERE, 'survivors-live.mjs')],
     ignorers: ['sample'],
     // Both need the interface of TypeScript before 7, and Vitest reads no types.
     tsconfigFile: 'none',
     disableTypeChecks: false,
-    // Some tests read the documentation.
-    ignorePatterns: ['**', '!{src,test,docs,examples}/**', '!*.{json,md}', '**/node_modules'],
+    // Some tests read the documentation, and some start processes, which run dist/.
+    ignorePatterns: ['**', '!{src,test,docs,examples,dist}/**', '!*.{json,md}', '**/node_modules'],
     tempDirName: relative(ROOT, join(out, 'sandbox')),
-    reporters: ['progress-append-only', 'json'],
+    reporters: ['progress-append-only', 'json', 'survivors-live'],
     jsonReporter: { fileName: relative(ROOT, report) },
     logLevel: 'warn',
     allowConsoleColors: false,
@@ -89,6 +92,7 @@ const { status } = spawnSync(
       MUTANTS_ONE_IN: values.sample,
       MUTANTS_SEED: values.seed,
       MUTANTS_TESTS: tests.join(','),
+      MUTANTS_SURVIVORS: survivorsFile,
       // The same random inputs for every mutant.
       SAMEKEY_TEST_SEED: process.env.SAMEKEY_TEST_SEED ?? '1',
     },
@@ -106,20 +110,10 @@ const mutants = all.filter(
 );
 const of = (...states) => mutants.filter(({ status }) => states.includes(status));
 
-const oneLine = (text) => text.replace(/\s+/g, ' ').slice(0, 120);
-function original({ file, location: { start, end } }) {
-  const lines = files[file].source.split('\n').slice(start.line - 1, end.line);
-  const last = lines.length - 1;
-  lines[last] = lines[last].slice(0, end.column - 1);
-  return lines.join('\n').slice(start.column - 1);
-}
-const survivors = of('Survived', 'NoCoverage').map((mutant) => {
-  const { file, location, mutatorName, replacement, status } = mutant;
-  const where = `${file}:${location.start.line}:${location.start.column}`;
-  const note = status === 'NoCoverage' ? ' (no test reaches it)' : '';
-  return `${where} ${mutatorName}${note}\n  - ${oneLine(original(mutant))}\n  + ${oneLine(replacement)}`;
-});
-writeFileSync(join(out, 'survivors.txt'), `${survivors.join('\n')}\n`);
+const survivors = of('Survived', 'NoCoverage').map((mutant) =>
+  described({ ...mutant, fileName: mutant.file }, files[mutant.file].source),
+);
+writeFileSync(survivorsFile, `${survivors.join('\n')}\n`);
 for (const survivor of survivors) console.log(survivor);
 
 const killed = of('Killed', 'RuntimeError', 'CompileError').length;
@@ -134,4 +128,4 @@ survived      ${of('Survived').length}
 no coverage   ${of('NoCoverage').length}
 constants     ${all.length - mutants.length} (not mutated, see --static)
 score         ${score} %
-survivors in ${relative(ROOT, join(out, 'survivors.txt'))}`);
+survivors in ${relative(ROOT, survivorsFile)}`);

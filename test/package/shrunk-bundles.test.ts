@@ -12,7 +12,7 @@ const { shrink }: { shrink(bundle: string): Promise<string> } = await import(
 
 /** The files that programs import. The others are programs. */
 const library = readdirSync(DIST, { recursive: true, encoding: 'utf8' }).filter(
-  (path) => path.endsWith('.js') && !/^(?:cli|proxy|pool|playground)\b/.test(path),
+  (path) => path.endsWith('.js') && !/^(?:cli|dashboard|proxy|pool|playground)\b/.test(path),
 );
 
 const BUNDLE = `import {

@@ -1,25 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { identities, keyOf } from '../../src/index.js';
-import { describeInChromium, overflow, put, settled, shownKey } from './page.js';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** Returns the violations of WCAG 2.2 AA and of axe's best practices, including contrast. */
-async function axe(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: {
-        run(): Promise<{ violations: { id: string; nodes: { html: string; any: unknown[] }[] }[] }>;
-      };
-    };
-    const { violations } = await axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
-  });
-}
+import { axe, overflow } from '../browser/chromium.js';
+import { describeInChromium, put, settled, shownKey } from './page.js';
 
 /** Brings the page into each of its states. */
 async function* states(page: Page): AsyncGenerator<string> {

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { keyOf, keyOfJson, sha256Hex } from '../../src/index.js';
+import { textOf } from '../browser/chromium.js';
 import { folder } from '../cli/program.js';
-import { describeInChromium, settled, shownFormats, shownKey, textOf } from './page.js';
+import { describeInChromium, settled, shownFormats, shownKey } from './page.js';
 
 const REQUEST = '{ "model": "m", "n": 1.0, "trace_id": "t-1", "text": "Grüezi 🙂" }';
 const VALUE = JSON.parse(REQUEST);

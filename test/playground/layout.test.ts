@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { describeInChromium, overflow, settled } from './page.js';
+import { overflow } from '../browser/chromium.js';
+import { describeInChromium, settled } from './page.js';
 
 /** The order of the parts in the document, and so for the keyboard, and their order on the screen. */
 const PARTS = ['#editor-a', '#answer', '.identity', '#canonical'];

@@ -1,6 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { spawn } from 'node:child_process';
+import type { Page } from 'playwright-core';
+import {
+  type ChromiumOptions,
+  describeInChromium as describePage,
+  type Visit,
+} from '../browser/chromium.js';
 import { PROGRAM, ROOT } from '../cli/program.js';
 
 export interface ServedPlayground {
@@ -33,91 +37,14 @@ export async function servePlayground(...args: string[]): Promise<ServedPlaygrou
   };
 }
 
-/** The browser: CHROME_PATH, or Chromium or Chrome in the PATH. */
-const CHROMIUM =
-  process.env.CHROME_PATH ||
-  spawnSync('sh', ['-c', 'command -v chromium || command -v google-chrome'], {
-    encoding: 'utf8',
-  }).stdout.trim();
-
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-/** Opens pages, and collects their errors. */
-export interface Visit {
-  open(options?: BrowserContextOptions & { readonly path?: string }): Promise<Page>;
-  /** Requests to other servers, exceptions, and errors in the console. */
-  readonly complaints: string[];
-}
-
-/**
- * Runs tests in Chromium, against a playground that is served with the arguments `serve`. Without
- * Chromium it prints a warning, and fails in CI.
- */
+/** Runs tests in Chromium, against a playground that is served with the arguments `serve`. */
 export function describeInChromium(
   name: string,
-  { serve = [], flags = [], at }: { serve?: string[]; flags?: string[]; at?: (url: URL) => URL },
+  { serve = [], ...options }: Pick<ChromiumOptions, 'flags' | 'at'> & { serve?: string[] },
   tests: (visit: Visit) => void,
 ): void {
-  if (CHROMIUM === '') {
-    it(`${name}: in Chromium`, () => {
-      console.warn(`Chromium is not installed, skipped: ${name}`);
-      expect(process.env.CI, 'CI requires Chromium').toBeFalsy();
-    });
-    return;
-  }
-  describe(name, () => {
-    let browser: Browser;
-    let served: ServedPlayground;
-    const complaints: string[] = [];
-
-    beforeAll(async () => {
-      served = await servePlayground('--port', '0', ...serve);
-      browser = await chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
-    });
-    afterEach(async () => {
-      for (const context of browser.contexts()) await context.close();
-      expect(complaints.splice(0)).toEqual([]);
-    });
-    afterAll(async () => {
-      await browser?.close();
-      await served?.stop();
-    });
-
-    tests({
-      complaints,
-      async open({ path = '', ...options } = {}) {
-        const context = await browser.newContext(options);
-        const page = await context.newPage();
-        const url = at?.(new URL(served.address)) ?? new URL(served.address);
-        page.on('pageerror', ({ message }) => complaints.push(message));
-        page.on('console', (message) => {
-          if (message.type() === 'error') complaints.push(message.text());
-        });
-        page.on('request', (request) => {
-          const { origin, protocol } = new URL(request.url());
-          if (origin !== url.origin && protocol !== 'data:') complaints.push(request.url());
-        });
-        await page.addInitScript(() => {
-          const blocked: string[] = [];
-          Object.assign(globalThis, { blocked });
-          addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
-            blocked.push(`${effectiveDirective} ${blockedURI}`);
-          });
-        });
-        await page.goto(new URL(path, url).href);
-        await settled(page);
-        return page;
-      },
-    });
-  });
+  const server = () => servePlayground('--port', '0', ...serve);
+  describePage(name, { ...options, serve: server, settled }, tests);
 }
 
 /** Waits until the page shows the results of its input. */
@@ -154,14 +81,3 @@ export async function shownFormats(page: Page): Promise<Record<string, string>> 
   }
   return formats;
 }
-
-export const textOf = (page: Page, selector: string): Promise<string[]> =>
-  page.locator(selector).allTextContents();
-
-/** The violations of the content security policy that the page has reported. */
-export const blocked = (page: Page): Promise<string[]> =>
-  page.evaluate(() => (globalThis as unknown as { blocked: string[] }).blocked);
-
-/** How far the page can be scrolled sideways. */
-export const overflow = (page: Page): Promise<number> =>
-  page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -13,8 +13,9 @@ import {
   sha256Hex,
   uuidv5,
 } from '../../src/index.js';
+import { textOf } from '../browser/chromium.js';
 import { ROOT } from '../cli/program.js';
-import { describeInChromium, put, settled, shownFormats, shownKey, textOf } from './page.js';
+import { describeInChromium, put, settled, shownFormats, shownKey } from './page.js';
 
 const REQUEST = '{ "model": "m", "n": 1.0, "trace_id": "t-1", "text": "Grüezi 🙂" }';
 const VALUE = JSON.parse(REQUEST);

@@ -4,8 +4,9 @@ import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { keyOfJson, sha256Hex } from '../../src/index.js';
 import { readShareLink } from '../../src/playground/share-link.js';
+import { textOf } from '../browser/chromium.js';
 import { folder, ROOT } from '../cli/program.js';
-import { describeInChromium, put, settled, shownFormats, shownKey, textOf } from './page.js';
+import { describeInChromium, put, settled, shownFormats, shownKey } from './page.js';
 
 const EXAMPLE = readFileSync(join(ROOT, 'examples/anthropic-messages.json'), 'utf8');
 const files = folder();

@@ -5,9 +5,10 @@ import { extname, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { identities, keyOf, keyOfJson } from '../../src/index.js';
+import { blocked, textOf } from '../browser/chromium.js';
 import { folder, ROOT } from '../cli/program.js';
 import { isDeep } from '../depth.js';
-import { blocked, describeInChromium, settled, shownKey, textOf } from './page.js';
+import { describeInChromium, settled, shownKey } from './page.js';
 
 const SIZES = ['64 B', '256 B', '1 KiB', '4 KiB', '16 KiB', '64 KiB', '256 KiB', '1 MiB'];
 const EXAMPLE = readFileSync(join(ROOT, 'examples/anthropic-messages.json'), 'utf8');

@@ -11,7 +11,7 @@ import { SHARED_STORES } from '../store/all-stores.js';
 const PROGRAM = fileURLToPath(new URL('run.mjs', import.meta.url));
 
 /** Another program's library is in no process of these. */
-const PROGRAMS = /^(?:cli|playground|proxy|pool)\//;
+const PROGRAMS = /^(?:cli|dashboard|playground|proxy|pool)\//;
 
 /** The language itself reads it from every value. */
 const OF_THE_LANGUAGE = ['toJSON', 'then'];

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { EventStreamCodec } from '@smithy/eventstream-codec';
 import { describe, expect, it } from 'vitest';
 import { FrameReader } from '../../src/response/frame-reader.js';
@@ -73,5 +74,38 @@ describe('FrameReader', () => {
       const { frames, isMalformed } = read(changed, 11);
       expect([at, isMalformed, frames]).toEqual([at, true, []]);
     }
+  });
+
+  /** The beginning of a message, with the right checksum of its lengths. */
+  function prelude(messageBytes: number, headerBytes: number): Uint8Array {
+    const bytes = new Uint8Array(16);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, messageBytes);
+    view.setUint32(4, headerBytes);
+    view.setUint32(8, crc32(bytes.subarray(0, 8)));
+    view.setUint32(12, crc32(bytes.subarray(0, 12)));
+    return bytes;
+  }
+
+  it.each([
+    ['is shorter than its lengths', 15, 0],
+    ['is 0 bytes long', 0, 0],
+    ['has more headers than bytes', 16, 1],
+    ['is longer than any of AWS', 24 * 1024 * 1024 + 1, 0],
+    ['has headers of 4 GB', 1000, 0xffff_ffff],
+  ])('refuses a message that %s, before it waits for the rest', (_, messageBytes, headerBytes) => {
+    expect(read(prelude(messageBytes, headerBytes), 16)).toMatchObject({ isMalformed: true });
+  });
+
+  it('reads a message without headers and payload, and waits for a long one', () => {
+    expect(read(prelude(16, 0), 16)).toEqual({
+      frames: [[undefined, undefined, '']],
+      isOpen: false,
+      isMalformed: false,
+    });
+    expect(read(prelude(24 * 1024 * 1024, 0), 16)).toMatchObject({
+      isOpen: true,
+      isMalformed: false,
+    });
   });
 });

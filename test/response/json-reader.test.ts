@@ -90,3 +90,16 @@ it('finds the same values wherever the chunks end', () => {
   const bytes = new TextEncoder().encode(body);
   for (let size = 1; size < bytes.length; size++) expect(read(body, size)).toEqual(expected);
 });
+
+it('says how many bytes of a value that has not ended it holds', () => {
+  const reader = new JsonReader({ onValue: () => {}, isStream: () => false }, MAX_BYTES);
+  const heldAfter = (text: string) => {
+    reader.see(new TextEncoder().encode(text));
+    return reader.heldBytes;
+  };
+  expect(reader.heldBytes).toBe(0);
+  expect(heldAfter('{"a":')).toBe(5);
+  expect(heldAfter('[1,2')).toBe(9);
+  expect(heldAfter(']}')).toBe(0);
+  expect(heldAfter('{"b":"é')).toBe(8);
+});

@@ -23,6 +23,11 @@ const CHECKS = {
   async 'the conformance suite, in a Worker'({ ask }) {
     const names = await ask(0, 'cases');
     assert.ok(names.length > 30);
+    // The rules of `onUnreadable: 'retry'`.
+    const replacing = names.filter((/** @type {string} */ name) =>
+      /finishedOwner|name its owner/.test(name),
+    );
+    assert.equal(replacing.length, 2, names.join(', '));
     for (const shards of [1, 4]) {
       await Promise.all(
         names.map(async (/** @type {string} */ name, /** @type {number} */ at) => {
@@ -112,6 +117,31 @@ const CHECKS = {
     const total = keys.reduce((sum, own) => sum + runs(own), 0);
     assert.deepEqual([total, lost], [keys.length, []]);
     return `${total / keys.length} runs per key, 0 lost results, ${evictions} evictions, ${repeated} calls sent again`;
+  },
+
+  async 'a result whose key is lost: held, or run once more by eight Workers'(scene) {
+    const { ask, key, object, runs } = scene;
+    for (const isEvicted of [false, true]) {
+      const own = key();
+      const query = { key: own, own: 1, shards: 1 };
+      assert.equal((await ask(0, 'once', { ...query, encrypt: 'old' })).outcome, 'executed');
+      if (isEvicted) await object('evict');
+      const lost = { ...query, encrypt: 'new', ms: 200 };
+      const held = await ask(1, 'once', lost);
+      assert.deepEqual([held.code, runs(own)], ['SAMEKEY_UNREADABLE', 1], held.message);
+      const all = await Promise.all(
+        Array.from({ length: WORKERS }, (_, at) => ask(at, 'once', { ...lost, retry: 1 })),
+      );
+      const outcomes = all.map(({ outcome }) => outcome);
+      assert.equal(outcomes.filter((outcome) => outcome === 'executed').length, 1, `${outcomes}`);
+      assert.deepEqual([...new Set(all.map(({ number }) => number))], [2]);
+      // The new result is not replaced by who finds the old one late.
+      const again = await ask(2, 'once', { ...lost, retry: 1 });
+      assert.deepEqual([again.outcome, again.number, runs(own)], ['replayed', 2, 2]);
+      const old = await ask(3, 'once', { ...query, encrypt: 'old' });
+      assert.deepEqual([old.code, runs(own)], ['SAMEKEY_UNREADABLE', 2]);
+    }
+    return `${WORKERS} Workers, 1 more run`;
   },
 
   async 'a waiting duplicate does not poll'({ ask, key, object, runs }) {

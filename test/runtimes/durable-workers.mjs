@@ -8,7 +8,7 @@ const COMPATIBILITY_DATE = '2026-04-26';
 const NAME = 'durable';
 
 const ENTRY = `
-import { createOnce } from 'samekey/once';
+import { createOnce, encryptedCodec } from 'samekey/once';
 import { idempotent } from 'samekey/server';
 import { storeConformance } from 'samekey/store/conformance';
 import { durableObjectStore, SamekeyObject } from 'samekey/store/durable-object';
@@ -20,7 +20,13 @@ export class Another {
   }
 }
 export { SamekeyObject };
-export default durableWorker({ createOnce, durableObjectStore, idempotent, storeConformance });
+export default durableWorker({
+  createOnce,
+  encryptedCodec,
+  durableObjectStore,
+  idempotent,
+  storeConformance,
+});
 `;
 
 const CONFIGURATION = {

@@ -64,6 +64,12 @@ const EXAMPLES = [
     run: durableObject,
   },
   {
+    name: 'docs/guides/on-workers.md',
+    needs: installed('workerd/package.json'),
+    version: () => `workerd ${versionOf('workerd')}`,
+    run: workersGuide,
+  },
+  {
     name: 'examples/next-edge',
     needs: installed('@edge-runtime/vm'),
     version: () => `Edge Runtime ${versionOf('@edge-runtime/vm')}, without Next.js`,
@@ -256,6 +262,45 @@ async function durableObject(project) {
   assert.match(stdout, /^without samekey: 24 calls, \$0\.72; 24 different answers$/m);
   assert.match(stdout, /^with samekey: {4}1 call, \$0\.03; 1 answer$/m);
   return '24 requests that reach four Workers are one billed call';
+}
+
+/**
+ * Follows the guide: its files and commands, with what wrangler bundles but without its server.
+ *
+ * @type {Example['run']}
+ */
+async function workersGuide(project) {
+  const page = readFileSync(path.join(ROOT, 'docs/guides/on-workers.md'), 'utf8');
+  const filesOf = (/** @type {string} */ name) =>
+    [...page.matchAll(/^\/\/ (.+)\n([\s\S]*?)^```/gm)].flatMap(([, file, code = '']) =>
+      file === name ? [code] : [],
+    );
+  const runs = [...page.matchAll(/^```sh\n((?:node .*\n)+)```\n\n```text\n([\s\S]*?)```/gm)];
+  const [workers, configs, [client = '']] = ['worker.js', 'wrangler.jsonc', 'client.mjs'].map(
+    filesOf,
+  );
+  assert.deepEqual([workers?.length, configs?.length, runs.length], [2, 2, 2]);
+  mkdirSync(path.join(project.directory, 'guide'));
+  for (const [i, [, commands = '', output = '']] of runs.entries()) {
+    const main = project.write('guide/worker.js', workers?.[i] ?? '');
+    const config = project.write('guide/wrangler.jsonc', configs?.[i] ?? '');
+    const bundled = await bundleByConfig(project, `guide-${i}`, main, config);
+    const objects = {
+      durableObjects: { SAMEKEY: { className: 'SamekeyObject', useSQLite: true } },
+    };
+    const worker = await startWorker(bundled, 'worker', i === 0 ? {} : objects);
+    try {
+      const { port } = await worker.ready;
+      project.write('guide/client.mjs', client.replace('localhost:8787', `127.0.0.1:${port}`));
+      const { stdout } = await promisify(execFile)('sh', ['-c', commands], {
+        cwd: path.join(project.directory, 'guide'),
+      });
+      assert.equal(stdout, output);
+    } finally {
+      await worker.dispose();
+    }
+  }
+  return 'a client that tries again is charged three times, and with samekey once';
 }
 
 /** An API that honours the header: it does the work once for each key. */

@@ -61,12 +61,14 @@ describe('a response header that was set earlier', () => {
       headers.get('x-request-id'),
       headers.get('x-mode'),
       headers.get('x-gone'),
+      headers.get('x-first'),
+      headers.get('set-cookie'),
     ]);
   };
-  // The handler removes `x-gone` from the first response only.
+  // The handler removes `x-gone` from the first response only, and sets a cookie for that client.
   const expected = [
-    ['1', 'own', null],
-    ['2', 'own', 'yes'],
+    ['1', 'own', null, 'yes', 'own=3'],
+    ['2', 'own', 'yes', null, null],
   ];
 
   it('on Express belongs to its own request, unless the handler changed it', async () => {
@@ -74,11 +76,12 @@ describe('a response header that was set earlier', () => {
     let count = 0;
     app.use((_, response, next) => {
       response.set({ 'x-request-id': String(++count), 'x-mode': 'usual', 'x-gone': 'yes' });
+      if (count === 1) response.set('x-first', 'yes');
       next();
     });
     app.use(expressIdempotency({ store: memoryStore() }));
     app.post('/', (_, response) => {
-      response.set('x-mode', 'own').removeHeader('x-gone');
+      response.set({ 'x-mode': 'own', 'set-cookie': 'own=3' }).removeHeader('x-gone');
       response.send('done');
     });
     expect(await ids(await listen(createServer(app)))).toEqual(expected);
@@ -89,10 +92,11 @@ describe('a response header that was set earlier', () => {
     let count = 0;
     app.addHook('onRequest', async (_, reply) => {
       reply.headers({ 'x-request-id': String(++count), 'x-mode': 'usual', 'x-gone': 'yes' });
+      if (count === 1) reply.header('x-first', 'yes');
     });
     await app.register(fastifyIdempotency({ store: memoryStore() }));
     app.post('/', async (_, reply) => {
-      reply.header('x-mode', 'own').removeHeader('x-gone');
+      reply.headers({ 'x-mode': 'own', 'set-cookie': 'own=3' }).removeHeader('x-gone');
       return 'done';
     });
     expect(await ids(await listenFastify(app))).toEqual(expected);

@@ -187,9 +187,9 @@ it.runIf(Number(process.versions.node.split('.')[0]) < 24)(
   'is not made by the platform before a program asks for more than its bytes',
   async () => {
     const made = await facade(async (request) => {
-      const copy = withBody(request, encoder.encode(BODY), new LazyAbort());
       const { Request: Platform } = globalThis;
       let count = 0;
+      // A class for which nothing is prepared yet.
       globalThis.Request = class extends Platform {
         constructor(input: Request | string | URL, init?: RequestInit) {
           super(input, init);
@@ -197,6 +197,8 @@ it.runIf(Number(process.versions.node.split('.')[0]) < 24)(
         }
       };
       try {
+        const copy = withBody(request, encoder.encode(BODY), new LazyAbort());
+        count = 0;
         const read = [copy.url, copy.method, copy.headers.get('x-a'), copy.signal.aborted];
         read.push(await copy.text());
         const before = count;

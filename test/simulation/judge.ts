@@ -380,9 +380,6 @@ export class Judge {
     if (error === call.reason || own?.hasValue !== true) return;
     const { code } = error as { code?: unknown };
     if (code === 'SAMEKEY_TIMEOUT' || own.call !== call) return;
-    // The end of a body is read a moment later, and the loss of the lease in the same tick cuts it.
-    const isLayered = this.#world.configuration.layer !== undefined;
-    if (isLayered && (own.endedAt as number) > this.#lastTick) return;
     // It ended after the loss of its lease was reported.
     if ((own.toldAt ?? Number.POSITIVE_INFINITY) < (own.endedAt as number)) return;
     const hasValue =

@@ -152,4 +152,10 @@ export const mended: readonly {
     violated: 'close is the end',
     schedule: 'close / A.complete1.reply: pause 350',
   },
+  {
+    fault: 'a response was cut that ended in the tick in which its lease became uncertain',
+    violated: 'nothing is withheld',
+    schedule:
+      'fetch: one request / A.run1.head: pause 350 / A.renew1.effect: err / A.renew1.reply: with A.run1.end',
+  },
 ];

@@ -10,7 +10,7 @@ import type {
   StoreRecord,
 } from '../store.js';
 import type { Argument, Connection } from './client.js';
-import { lengthOfLines, toRecord } from './record-text.js';
+import { lengthOfLines, toLine, toRecord } from './record-text.js';
 import { ScriptRunner } from './script-runner.js';
 import type { ScriptName } from './scripts.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -294,8 +294,3 @@ function newRecord(request: ClaimRequest, timeUs: number): StoreRecord {
 
 /** A client may be set to give numbers as text. */
 const isOne = (reply: unknown) => !Array.isArray(reply) && Number(reply) === 1;
-
-/** An empty line stands for `undefined`. */
-function toLine(text: string): string {
-  return text === '' ? '""' : toOneLine(text);
-}

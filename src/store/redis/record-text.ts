@@ -1,5 +1,5 @@
 import { fail } from '../../errors/errors.js';
-import { fromOneLine } from '../one-line.js';
+import { fromOneLine, toOneLine } from '../one-line.js';
 import { isRecord } from '../record-check.js';
 import type { StoreRecord } from '../store.js';
 
@@ -92,6 +92,11 @@ export function lengthOfLines(
 ): number {
   const numbers = TOKEN_DIGITS + '1'.length + 4 * MS_DIGITS;
   return state.length + owner.length + numbers + fingerprintLength + codec.length + LINE_COUNT;
+}
+
+/** Returns the line of a text: never an empty one, which stands for `undefined`. */
+export function toLine(text: string): string {
+  return text === '' ? '""' : toOneLine(text);
 }
 
 function fromLine(line: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 /** Values in Redis: any bytes, and records that are written again. */
 import assert from 'node:assert/strict';
 import { toOneLine } from '../../../src/store/one-line.js';
-import { toRecord } from '../../../src/store/redis/record-text.js';
+import { toLine, toRecord } from '../../../src/store/redis/record-text.js';
 import type { StoreRecord } from '../../../src/store/store.js';
 import { withoutFormer } from '../../../src/store/transition.js';
 import { expectRecord, expectSame, recordFrom } from '../records.js';
@@ -13,6 +13,8 @@ export const seeds = [
   'done\nowner\n1790000000000000\n1\nprint\n1790000000000\n1790000030000\n1790086400000\n1790000000009\njson\n{"a":1}',
   'awaited\n"a\\n"\n7\n2\n\n1\n2\n3\n\n\nrunning\no\n6\n1\n\n1\n2\n3\n\n\ndone\n',
   'failed\no\n1\n1\n\n1\n2\n3\n4\n"\\ud800"\n',
+  // Texts that are empty, but not missing.
+  'failed\no\n2\n1\n""\n1\n2\n3\n4\n""\n',
 ];
 
 export function fuzz(input: Uint8Array): void {
@@ -28,10 +30,10 @@ export function fuzz(input: Uint8Array): void {
 
 /** Writes a record as the scripts do, and reads it. */
 function expectReadAgain(record: StoreRecord, isAwaited: boolean): void {
-  const line = (text: string | undefined) => (text === undefined ? '' : toOneLine(text));
+  const line = (text: string | undefined) => (text === undefined ? '' : toLine(text));
   const lines = [
     isAwaited && record.state === 'running' ? 'awaited' : record.state,
-    line(record.owner),
+    toOneLine(record.owner),
     record.fencingToken,
     record.attempt,
     line(record.fingerprint),

@@ -7,6 +7,7 @@
 /**
  * @typedef {object} Entries of samekey
  * @property {typeof import('../../../dist/once/index.js').createOnce} createOnce
+ * @property {typeof import('../../../dist/once/index.js').encryptedCodec} encryptedCodec
  * @property {typeof import('../../../dist/server/web.js').idempotent} idempotent
  * @property {typeof import('../../../dist/store/durable-object.js').durableObjectStore} durableObjectStore
  * @property {typeof import('../../../dist/store/conformance.js').storeConformance} storeConformance
@@ -80,7 +81,13 @@ export const controlled = (SamekeyObject) =>
   };
 
 /** @param {Entries} entries */
-export function durableWorker({ createOnce, durableObjectStore, idempotent, storeConformance }) {
+export function durableWorker({
+  createOnce,
+  encryptedCodec,
+  durableObjectStore,
+  idempotent,
+  storeConformance,
+}) {
   /**
    * Returns the number of this run among the runs of the key. workerd may lose the connection to the
    * process that counts, so the run has an id, and is counted once however often it is sent.
@@ -130,11 +137,16 @@ export function durableWorker({ createOnce, durableObjectStore, idempotent, stor
       const shards = Number(query.get('shards') ?? 4);
       const leaseMs = Number(query.get('leaseMs') ?? 30_000);
       const prefix = query.get('prefix') ?? 'samekey:';
+      // The id of a key is its bytes, too.
+      const id = query.get('encrypt');
+      const bytes = id && new Uint8Array(32).fill(id.charCodeAt(0));
       const make = () =>
         createOnce({
           store: durableObjectStore({ namespace: env.SAMEKEY, shards, prefix }),
           leaseMs,
           cache: false,
+          ...(id && bytes && { codec: encryptedCodec({ keys: [{ id, key: bytes }] }) }),
+          onUnreadable: query.has('retry') ? 'retry' : 'hold',
         });
       // A request of its own joins no run of its isolate: every one asks the object.
       const once = query.has('own') ? make() : keep(`once ${shards} ${leaseMs}`, make);

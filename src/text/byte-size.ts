@@ -11,8 +11,3 @@ export function byteSize(byteCount: number): string {
   if (byteCount === 1) return '1 byte';
   return `${unit === 0 ? size : size < 10 ? size.toFixed(1) : Math.round(size)} ${UNITS[unit]}`;
 }
-
-/** `1 member`, `1,200 members`. */
-export function counted(count: number, noun: string): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
-}

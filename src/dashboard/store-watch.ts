@@ -1,0 +1,193 @@
+import { textWithoutPasswords } from '../errors/passwords.js';
+import { optional, own } from '../options/own.js';
+import type { Store, StoreRecord } from '../store/store.js';
+import { breather } from './breathe.js';
+import { sortRows } from './sort-rows.js';
+import { type StoreRow, StoreRows, toRow } from './store-rows.js';
+
+/**
+ * The bound for the rows of one look. A row with a key of samekey counts 334 bytes, so it is 200,000
+ * records. While a look is in progress, there are the rows of the look before as well.
+ */
+export const MAX_LOOK_BYTES = 64 * 1024 * 1024;
+/** The members of a row, and the two bytes that a character may take. */
+const ROW_BYTES = 200;
+const CHARACTER_BYTES = 2;
+/** Foreign records with a longer key are left out. A key of samekey has at most 255 characters. */
+const MAX_KEY_CHARACTERS = 1024;
+
+/** The pause between two looks: this, and ten times as long as the look took, but not longer than that. */
+const MIN_PAUSE_MS = 2000;
+const PAUSE_FACTOR = 10;
+const MAX_PAUSE_MS = 60_000;
+/** Each look at these stores is billed. */
+const BILLED: ReadonlySet<string> = new Set(['dynamodb', 'upstash']);
+/** A store that tells nothing for this time does not answer. */
+const SILENT_MS = 10_000;
+/** Clocks that differ by less are taken as one, so that times do not change from look to look. */
+const CLOCK_TOLERANCE_MS = 1000;
+const MAX_FAULT_CHARACTERS = 300;
+
+/** Has no record: only the store's clock counts. */
+const CLOCK_KEY = 'samekey-dashboard-clock';
+
+const NO_ROWS = new StoreRows([], false);
+
+/** Looks at a store from time to time while somebody wants to see it. There is one look at a time. */
+export class StoreWatch {
+  readonly #store: Store;
+  #rows = NO_ROWS;
+  #fault: string | undefined;
+  #look: Promise<void> | undefined;
+  #heardAt = 0;
+  #nextLookAt = 0;
+  /** The store's clock minus this machine's. */
+  #clockDifferenceMs = 0;
+  #lookCount = 0;
+  #isClosed = false;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get rows(): StoreRows {
+    return this.#rows;
+  }
+
+  /** Changes when another look has ended. */
+  get lookCount(): number {
+    return this.#lookCount;
+  }
+
+  /** Why the store cannot be read now. */
+  get fault(): string | undefined {
+    const isSilent = this.#look !== undefined && performance.now() - this.#heardAt > SILENT_MS;
+    return isSilent ? `The store does not answer for ${SILENT_MS / 1000} s.` : this.#fault;
+  }
+
+  /** Somebody wants to see the store: starts a look if its time has come. Resolves when none is in progress. */
+  refresh(): Promise<void> {
+    if (this.#look === undefined && performance.now() >= this.#nextLookAt && !this.#isClosed) {
+      this.#heardAt = performance.now();
+      this.#look = this.#lookOnce().finally(() => {
+        this.#look = undefined;
+      });
+    }
+    return this.#look ?? Promise.resolve();
+  }
+
+  /** Returns a record with times of this machine's clock. */
+  async read(key: string): Promise<StoreRecord | undefined> {
+    const { record, nowMs } = await this.#answered(this.#store.read(key));
+    this.#setClock(nowMs);
+    return record && this.#withOwnTimes(record);
+  }
+
+  /** Returns the row of a record. */
+  async readRow(key: string): Promise<StoreRow | undefined> {
+    const record = await this.read(key);
+    return record && toRow({ key, record });
+  }
+
+  /** Runs a call of the store, whose error becomes one without a password. */
+  async #answered<T>(call: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`no answer within ${SILENT_MS / 1000} s`)),
+        SILENT_MS,
+      );
+    });
+    try {
+      return await Promise.race([call, late]);
+    } catch (error) {
+      throw new StoreFault(faultOf(error));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Runs `evict` of the store, or of what has a cache in front of it. */
+  async evict(key: string, evict: (key: string) => Promise<boolean>): Promise<boolean> {
+    const isEvicted = await this.#answered(evict(key));
+    if (isEvicted) this.#rows.hide(key);
+    return isEvicted;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  async #lookOnce(): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      const { nowMs } = await this.#store.read(CLOCK_KEY);
+      this.#heardAt = performance.now();
+      this.#setClock(nowMs);
+      const { rows, isWhole } = await this.#collect();
+      this.#rows = new StoreRows(await sortRows(rows), isWhole);
+      this.#fault = undefined;
+    } catch (error) {
+      this.#fault = faultOf(error);
+    }
+    this.#lookCount++;
+    const now = performance.now();
+    const pauseMs = Math.max(MIN_PAUSE_MS, PAUSE_FACTOR * (now - startedAt));
+    this.#nextLookAt =
+      now + (BILLED.has(this.#store.name) ? MAX_PAUSE_MS : Math.min(pauseMs, MAX_PAUSE_MS));
+  }
+
+  async #collect(): Promise<{ readonly rows: StoreRow[]; readonly isWhole: boolean }> {
+    const rows: StoreRow[] = [];
+    const list = optional(this.#store, 'list');
+    if (list === undefined) return { rows, isWhole: false };
+    const breathe = breather();
+    let isWhole = true;
+    let byteCount = 0;
+    for await (const entry of list.call(this.#store)) {
+      if (this.#isClosed) break;
+      this.#heardAt = performance.now();
+      await breathe();
+      if (entry.key.length > MAX_KEY_CHARACTERS) {
+        isWhole = false;
+        continue;
+      }
+      byteCount += ROW_BYTES + CHARACTER_BYTES * entry.key.length;
+      if (byteCount > MAX_LOOK_BYTES) {
+        isWhole = false;
+        break;
+      }
+      rows.push(toRow({ key: entry.key, record: this.#withOwnTimes(entry.record) }));
+    }
+    return { rows, isWhole };
+  }
+
+  #setClock(nowMs: number): void {
+    const differenceMs = nowMs - Date.now();
+    if (Math.abs(differenceMs - this.#clockDifferenceMs) <= CLOCK_TOLERANCE_MS) return;
+    this.#clockDifferenceMs = Math.abs(differenceMs) <= CLOCK_TOLERANCE_MS ? 0 : differenceMs;
+  }
+
+  #withOwnTimes(record: StoreRecord): StoreRecord {
+    const shift = this.#clockDifferenceMs;
+    if (shift === 0) return record;
+    const finishedAtMs = own(record, 'finishedAtMs');
+    return {
+      ...record,
+      claimedAtMs: record.claimedAtMs - shift,
+      leaseEndsAtMs: record.leaseEndsAtMs - shift,
+      expiresAtMs: record.expiresAtMs - shift,
+      finishedAtMs: finishedAtMs === undefined ? undefined : finishedAtMs - shift,
+    };
+  }
+}
+
+/** The store cannot be read. The message has no password. */
+export class StoreFault extends Error {}
+
+function faultOf(error: unknown): string {
+  if (error instanceof StoreFault) return error.message;
+  const { message, code } = (error ?? {}) as { message?: unknown; code?: unknown };
+  const text = String(message || code || error).replaceAll(/\s+/g, ' ');
+  return textWithoutPasswords(text).slice(0, MAX_FAULT_CHARACTERS);
+}
