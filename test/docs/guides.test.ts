@@ -30,6 +30,20 @@ describe.each(GUIDES)('the guide %s', (name) => {
     }
   });
 
+  it('says in words which terminal is next', () => {
+    let last = 'first-terminal';
+    let words = '';
+    for (const part of page.split(/^(```[\s\S]*?^```$)/m)) {
+      const [step] = part.startsWith('```') ? stepsOf(`${part}\n`) : [];
+      if (step === undefined) words += part;
+      else if (step.does !== 'write') {
+        if (step.terminal !== last) expect(words).toContain(step.terminal.replace('-', ' '));
+        last = step.terminal;
+        words = '';
+      }
+    }
+  });
+
   it('links to other pages', () => {
     expect(page.match(/\]\(\.\.\/[\w-]+\.md/g)?.length).toBeGreaterThan(3);
   });
