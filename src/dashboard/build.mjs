@@ -1,6 +1,7 @@
 /** Builds the page of the dashboard: a page, a stylesheet and a script. */
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { build } from 'esbuild';
+import { chartNumbers } from '../page/chart-numbers.mjs';
 
 const FOLDER = 'dist/dashboard';
 
@@ -16,6 +17,7 @@ export async function buildDashboard() {
     target: 'es2022',
     logLevel: 'warning',
     metafile: true,
+    plugins: [chartNumbers],
   });
   copyFileSync('src/dashboard/page/index.html', `${FOLDER}/index.html`);
   return metafile;

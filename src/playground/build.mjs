@@ -1,6 +1,7 @@
 /** Builds the playground: a page, a stylesheet, a script and the library's file. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { chartNumbers } from '../page/chart-numbers.mjs';
 
 const FOLDER = 'dist/playground';
 
@@ -18,6 +19,7 @@ export async function buildPlayground() {
     metafile: true,
     define: { EXAMPLE_TEXTS: JSON.stringify(exampleTexts()) },
     plugins: [
+      chartNumbers,
       {
         // The page uses exactly the file that other users import.
         name: 'the library is a separate file',
