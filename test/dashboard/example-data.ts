@@ -141,7 +141,7 @@ export function busyMessage(nowMs: number): LiveMessage {
       joined: 9_631,
       replayed: 46_118,
       failed: 1_904,
-      unknown: 7,
+      unknown: 312,
       refused: 902,
     },
     savings: {
