@@ -208,7 +208,7 @@ describe('a recording that nobody has read', () => {
     await expect
       .poll(() => {
         collectGarbage();
-        // Not the recording itself, which would be held by who looks at it.
+        // Not the recording itself: the poll would hold it.
         return unread.deref() === undefined;
       })
       .toBe(true);
