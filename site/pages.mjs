@@ -76,12 +76,22 @@ export const slugOf = (heading) =>
     .replaceAll(/\s/g, '-');
 
 /**
- * The sidebar: sections, their groups, and the pages of a group. A page is its name, or its name and
- * a short title; a name with `*` stands for every page that no other entry names.
+ * The sidebar: sections, their groups, and the pages of a group. A page is its name, and a
+ * short title if its heading is long; a name with `*` stands for every page that no other entry names.
  */
 const SECTIONS = {
   Guides: {
-    'By task': [['overview', 'Which part do I need?'], 'guides/*'],
+    'By task': [
+      ['overview', 'Which part do I need?'],
+      ['guides/stop-an-sdk-from-billing-twice'],
+      ['guides/give-my-api-idempotency-keys'],
+      ['guides/run-a-nightly-batch-once'],
+      ['guides/use-it-from-python-or-go'],
+      ['guides/on-workers'],
+      ['guides/in-an-agent'],
+      'guides/*',
+      ['recipes', 'Recipes'],
+    ],
     Clients: [
       ['fetch', 'Clients: fetch'],
       ['retry', 'Retries'],
@@ -101,7 +111,13 @@ const SECTIONS = {
       ['proxy', 'The proxy'],
       ['cli', 'The command line'],
     ],
-    'Coming from': [['powertools', 'Powertools for AWS Lambda'], 'migrate-*'],
+    'Coming from': [
+      ['powertools', 'Powertools for AWS Lambda'],
+      ['migrate-node-idempotency', 'node-idempotency'],
+      ['migrate-hono-idempotency', 'hono-idempotency'],
+      ['migrate-stripe-semantics', "Stripe's semantics"],
+      'migrate-*',
+    ],
   },
   Reference: {
     Keys: [
@@ -114,16 +130,15 @@ const SECTIONS = {
     'Stores, answers and errors': [
       ['stores', 'Stores'],
       ['verdicts', 'Verdicts of answers'],
-      ['providers', 'Providers'],
-      ['errors', 'Errors'],
       ['error-codes', 'Error codes'],
     ],
-    Platforms: [
+    'Providers and runtimes': [
+      ['providers', 'Providers'],
       ['runtimes', 'Runtimes'],
       ['engines', 'Engines'],
     ],
     Others: ['*'],
-    'Types and functions': ['reference/*'],
+    'Types and functions': [['reference/index', 'All entry points'], 'reference/*'],
   },
   Operations: {
     'In production': [

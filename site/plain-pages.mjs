@@ -25,7 +25,7 @@ export function plainPage(file, text) {
         const target = targetOf(file, link);
         return `](${target.startsWith('/') ? posix.relative(folder, target) : target})`;
       })
-      .replaceAll(/^<\/?div.*>$\n?/gm, '')
+      .replaceAll(/^<\/?(?:div|main).*>$\n?/gm, '')
       .replaceAll(/^<!--.*-->\n\n?/gm, '')
       .replaceAll(/<a id="[^"]*"><\/a> ?/g, '')
       .replaceAll('<br>', ' ')

@@ -39,6 +39,7 @@ export async function writeReference() {
     hideBreadcrumbs: true,
     hidePageHeader: true,
     useCodeBlocks: true,
+    indexFormat: 'table',
     expandObjects: true,
     parametersFormat: 'table',
     interfacePropertiesFormat: 'table',

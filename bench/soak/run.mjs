@@ -6,7 +6,7 @@
  *     node bench/soak/run.mjs [--keys 10000000] [--minutes 60] [--clients 64] [--out FILE]
  *
  * It ends after that many keys or minutes, whichever comes first. `--out` writes the result, from which
- * `bench/charts.mjs` and `bench/pages.mjs` make the picture and the table.
+ * `bench/charts.mjs` and `bench/pages.mjs` make the pictures and the table.
  */
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';

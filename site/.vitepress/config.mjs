@@ -12,6 +12,7 @@ import {
   slugOf,
 } from '../pages.mjs';
 import { firstSentence } from '../plain-pages.mjs';
+import { themeChanges } from '../theme-changes.mjs';
 
 const files = pageFiles();
 const sections = sidebarOf(files);
@@ -31,6 +32,11 @@ const packagesOfTheSite = {
   },
 };
 
+const groups = sections.flatMap((section) => section.groups);
+
+/** This group has a sidebar of its own; the other one has its first page. */
+const TYPES = 'Types and functions';
+
 const linkTo = ({ name, title }) => ({ text: title, link: `/${name}` });
 
 export default defineConfig({
@@ -47,7 +53,7 @@ export default defineConfig({
   metaChunk: true,
   router: { prefetchLinks: false },
   vite: {
-    plugins: [packagesOfTheSite],
+    plugins: [packagesOfTheSite, themeChanges],
     publicDir: join(ROOT, 'site/public'),
     build: { target: 'es2022', chunkSizeWarningLimit: 4000 },
   },
@@ -70,23 +76,37 @@ export default defineConfig({
       : [['link', { rel: 'alternate', type: 'text/markdown', href: base + relativePath }]],
   themeConfig: {
     logo: '/icon.svg',
-    search: { provider: 'local' },
+    search: {
+      provider: 'local',
+      options: {
+        miniSearch: {
+          searchOptions: {
+            boostDocument: (id) => (/\/(?:reference|changelog|contributing)/.test(id) ? 0.4 : 1),
+          },
+        },
+      },
+    },
     nav: [
       { text: 'Guides', link: '/overview' },
       { text: 'Reference', link: '/reference/' },
       { text: 'Playground', link: '/playground/', target: '_self' },
       { text: 'Changelog', link: '/changelog' },
     ],
-    sidebar: sections.map(({ text, groups }) => ({
-      text,
-      items: groups.map(({ text, pages }) => ({
+    sidebar: {
+      '/': sections.map(({ text, groups }) => ({
         text,
-        collapsed: text === 'Types and functions',
-        items: pages.map(linkTo),
+        items: groups.map(({ text, pages }) => ({
+          text,
+          items: (text === TYPES ? pages.slice(0, 1) : pages).map(linkTo),
+        })),
       })),
-    })),
+      '/reference/': [
+        { text: 'Reference', items: groups.find(({ text }) => text === TYPES).pages.map(linkTo) },
+        { text: 'Documentation', items: [{ text: 'Which part do I need?', link: '/overview' }] },
+      ],
+    },
     // The first page lists them.
-    tasks: sections[0].groups.find(({ text }) => text === 'By task').pages.map(linkTo),
+    tasks: groups.find(({ text }) => text === 'By task').pages.map(linkTo),
     socialLinks: [{ icon: 'github', link: REPOSITORY }],
     editLink: { pattern: `${REPOSITORY}/edit/main/:path`, text: 'Edit this page' },
     outline: [2, 3],

@@ -51,6 +51,8 @@ export class Live {
         'SAMEKEY_OVERLOADED',
       );
     }
+    // Changes before the first page are in the buckets that it gets at first.
+    if (this.#readers.size === 0) this.#tally.takeChangedBuckets(Date.now());
     const reader: Reader = { response, isBehind: true, drainedAt: performance.now() };
     this.#readers.add(reader);
     response.on('error', () => {});

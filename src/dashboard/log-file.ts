@@ -204,7 +204,8 @@ export function countLogLine(text: string, tally: CallTally, prices?: PriceTable
       numberIn(line, 'temperature'),
     ];
     if (key !== undefined && count !== undefined && temperature !== undefined) {
-      tally.warn(key, count, temperature);
+      // The line of the last of these repetitions comes after this one.
+      tally.warn(key, count - 1, temperature);
     }
   }
 }

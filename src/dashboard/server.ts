@@ -230,21 +230,19 @@ class Handler {
     }
     const page = rows.page({ search, state, after, limit }, nowMs);
     const isWhole = rows.isWhole;
-    if (isWhole || search === '' || after !== undefined || rows.has(search)) {
+    if (search === '' || after !== undefined || rows.has(search)) {
       return { nowMs, isWhole, ...page };
     }
-    // A key that the look has not reached is found as well.
-    const found = await this.#watch.readRow(search);
-    if (found === undefined) return { nowMs, isWhole, ...page };
-    const row = rowAt(found, nowMs);
-    if (state !== undefined && row.state !== state) return { nowMs, isWhole, ...page };
-    return {
-      nowMs,
-      isWhole,
-      records: [row, ...page.records],
-      next: page.next,
-      matchCount: page.matchCount + 1,
-    };
+    // A key that the latest look has not reached is found as well.
+    const found = await this.#watch.readRow(search).catch(() => undefined);
+    const row = found && rowAt(found, nowMs);
+    if (row === undefined || (state !== undefined && row.state !== state)) {
+      return { nowMs, isWhole, ...page };
+    }
+    const records = [row, ...page.records].slice(0, limit);
+    const hasMore = page.records.length + 1 > limit || page.next !== undefined;
+    const next = hasMore ? records.at(-1)?.key : undefined;
+    return { nowMs, isWhole, records, next, matchCount: page.matchCount + 1 };
   }
 
   async #record(query: URLSearchParams) {

@@ -14,7 +14,7 @@ export interface StoreRow {
   readonly payloadBytes: number | undefined;
 }
 
-export function toRow({ key, record }: StoreEntry): StoreRow {
+export function toRow({ key, record, ...more }: StoreEntry): StoreRow {
   const { state, attempt, claimedAtMs, leaseEndsAtMs, expiresAtMs } = record;
   return {
     key,
@@ -24,7 +24,7 @@ export function toRow({ key, record }: StoreEntry): StoreRow {
     leaseEndsAtMs,
     finishedAtMs: own(record, 'finishedAtMs'),
     expiresAtMs,
-    payloadBytes: own(record, 'payload')?.length,
+    payloadBytes: own(record, 'payload')?.length ?? own(more, 'payloadBytes'),
   };
 }
 

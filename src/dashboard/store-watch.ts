@@ -110,7 +110,7 @@ export class StoreWatch {
     try {
       return await Promise.race([call, late]);
     } catch (error) {
-      const { code, message } = error as { code?: unknown; message?: string };
+      const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
       if (REFUSALS.has(code)) throw new DashboardProblem(400, `${message}.`);
       throw new StoreFault(faultOf(error));
     } finally {
@@ -163,7 +163,7 @@ export class StoreWatch {
     let isWhole = true;
     let byteCount = 0;
     try {
-      for await (const entry of list.call(this.#store)) {
+      for await (const entry of list.call(this.#store, { payloads: false })) {
         if (this.#isClosed) break;
         this.#heardAt = performance.now();
         await breathe();
@@ -176,7 +176,7 @@ export class StoreWatch {
           isWhole = false;
           break;
         }
-        rows.push(toRow({ key: entry.key, record: this.#withOwnTimes(entry.record) }));
+        rows.push(toRow({ ...entry, record: this.#withOwnTimes(entry.record) }));
       }
     } catch (error) {
       const { code } = (error ?? {}) as { code?: unknown };

@@ -15,7 +15,7 @@ export const OUTCOMES = [
   'refused',
 ] as const satisfies readonly CallOutcome[];
 
-/** A longer key or name of a model is counted, and not in the tables of keys. */
+/** The tables have no longer key, and no longer name of a model. */
 const MAX_KEY_CHARACTERS = 512;
 const MAX_MODEL_CHARACTERS = 100;
 /** More currencies than a price list of any user has. Further ones are not added up. */
@@ -74,8 +74,9 @@ export class CallTally {
     this.#totals[column] = (this.#totals[column] as number) + 1;
     this.#countInBucket(atMs, column);
     if (key === undefined || key.length > MAX_KEY_CHARACTERS) return;
-    const shown = model === undefined ? undefined : model.slice(0, MAX_MODEL_CHARACTERS);
-    const traits = { model: shown, temperature };
+    // Not its beginning: V8 would keep the whole text behind a part of it.
+    const isShown = model === undefined || model.length <= MAX_MODEL_CHARACTERS;
+    const traits = { model: isShown ? model : undefined, temperature };
     this.#slowest.count(key, RAN.has(outcome) ? runMs : undefined, traits);
     if (outcome === 'joined' || outcome === 'replayed') this.#warm.count(key, traits);
   }
@@ -91,11 +92,11 @@ export class CallTally {
     this.#costs.set(currency, (known ?? 0) + cost);
   }
 
-  /** A key was called `callCount` times with this temperature, as a log tells it afterwards. */
-  warn(key: string, callCount: number, temperature: number): void {
-    if (key.length > MAX_KEY_CHARACTERS || !isAmount(callCount)) return;
+  /** A key was repeated `repeatCount` times with this temperature, as a log tells it afterwards. */
+  warn(key: string, repeatCount: number, temperature: number): void {
+    if (key.length > MAX_KEY_CHARACTERS || !isAmount(repeatCount)) return;
     this.#changeCount++;
-    this.#warm.raise(key, callCount, temperature);
+    this.#warm.raise(key, repeatCount, temperature);
   }
 
   totals(): OutcomeCounts {

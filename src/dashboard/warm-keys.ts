@@ -43,11 +43,11 @@ export class WarmKeys {
     this.#keys.set(key, { count: error + 1, error, model, temperature });
   }
 
-  /** The key was called `callCount` times at least. */
-  raise(key: string, callCount: number, temperature: number): void {
+  /** The key was repeated `repeatCount` times at least. */
+  raise(key: string, repeatCount: number, temperature: number): void {
     const known = this.#keys.get(key);
     const error = known?.error ?? this.#makeRoom();
-    const count = Math.max(known?.count ?? 0, error + callCount);
+    const count = Math.max(known?.count ?? 0, error + repeatCount);
     this.#keys.set(key, { count, error, model: known?.model, temperature });
   }
 

@@ -81,6 +81,7 @@ interface PreparedKey {
   readonly id: string;
   readonly header: Uint8Array;
   readonly aes: AesGcm;
+  readonly associated: Associated;
 }
 
 class Encryption implements EncryptedCodec {
@@ -111,7 +112,7 @@ class Encryption implements EncryptedCodec {
     plaintext[0] = name.length;
     plaintext.set(name, 1);
     plaintext.set(payload, 1 + name.length);
-    const [{ header, aes }] = this.#keys;
+    const [{ header, aes, associated }] = this.#keys;
     const nonce = randomNonce();
     const offset = header.length + NONCE_BYTES;
     const finish = (sealed: Uint8Array): StoredResult => {
@@ -119,7 +120,7 @@ class Encryption implements EncryptedCodec {
       sealed.set(nonce, header.length);
       return { state, codec: SEALED_CODEC, payload: sealed };
     };
-    const sealed = aes.encrypt(nonce, associatedOf(header, state, key), plaintext, offset);
+    const sealed = aes.encrypt(nonce, associated.of(state, key), plaintext, offset);
     return sealed instanceof Promise ? sealed.then(finish) : finish(sealed);
   }
 
@@ -133,13 +134,12 @@ class Encryption implements EncryptedCodec {
     }
     const used = this.#keyOf(payload);
     if (used === undefined) throw this.#fault(payload);
-    const { header, aes } = used;
+    const { header, aes, associated } = used;
     const sealedAt = header.length + NONCE_BYTES;
     const nonce = payload.subarray(header.length, sealedAt);
-    const associated = associatedOf(header, state, key);
     let plaintext: Uint8Array | Promise<Uint8Array>;
     try {
-      plaintext = aes.decrypt(nonce, associated, payload.subarray(sealedAt));
+      plaintext = aes.decrypt(nonce, associated.of(state, key), payload, sealedAt);
     } catch (error) {
       throw this.#fault(payload, error);
     }
@@ -156,19 +156,22 @@ class Encryption implements EncryptedCodec {
   #keyOf(payload: Uint8Array): PreparedKey | undefined {
     for (const each of this.#keys) {
       const { header } = each;
-      if (!startsWith(payload, header)) continue;
+      if (!hasAt(payload, 0, header)) continue;
       return payload.length > header.length + NONCE_BYTES + TAG_BYTES ? each : undefined;
     }
     return undefined;
   }
 
   #resultIn(state: StoredResult['state'], plaintext: Uint8Array): StoredResult {
-    const [nameLength = 0] = plaintext;
-    const name = plaintext.subarray(1, 1 + nameLength);
+    const { buffer, byteOffset, length } = plaintext;
+    const nameLength = plaintext[0] ?? 0;
+    const payloadAt = 1 + nameLength;
     // To compare it takes a third of the time to decode it.
-    const isUsual = nameLength === this.#name.length && startsWith(name, this.#name);
-    const codec = isUsual ? this.#nameText : decoder.decode(name);
-    return { state, codec, payload: plaintext.subarray(1 + nameLength) };
+    const isUsual = nameLength === this.#name.length && hasAt(plaintext, 1, this.#name);
+    const codec = isUsual ? this.#nameText : decoder.decode(plaintext.subarray(1, payloadAt));
+    // No `Buffer`, which the plaintext may be.
+    const payload = new Uint8Array(buffer, byteOffset + payloadAt, length - payloadAt);
+    return { state, codec, payload };
   }
 
   #fault(payload: Uint8Array, cause?: unknown): Error {
@@ -207,24 +210,48 @@ function randomNonce(): Uint8Array {
 
 const STATES = { done: 1, failed: 2 };
 
-/** What a payload is bound to: its version, the key that encrypts it, its state and its record. */
-function associatedOf(header: Uint8Array, state: StoredResult['state'], key: string): Uint8Array {
-  const recordAt = header.length + 1;
-  let associated = new Uint8Array(recordAt + key.length);
-  const { read } = encoder.encodeInto(key, associated.subarray(recordAt));
-  // Nearly every key is ASCII.
-  if (read < key.length) {
-    const record = encoder.encode(key);
-    associated = new Uint8Array(recordAt + record.length);
-    associated.set(record, recordAt);
+/**
+ * What a payload is bound to: its version, the key that encrypts it, its state and its record.
+ *
+ * Nearly all keys of records have one length, so where a cipher answers at once, the bytes are those of the
+ * last call. To decrypt 2 KB took a third longer with new bytes, and with a view for each part.
+ */
+class Associated {
+  readonly #header: Uint8Array;
+  readonly #isReused: boolean;
+  #bytes = new Uint8Array();
+  /** The end of `#bytes`. */
+  #record = new Uint8Array();
+
+  constructor(header: Uint8Array, isReused: boolean) {
+    this.#header = header;
+    this.#isReused = isReused;
   }
-  associated.set(header);
-  associated[header.length] = STATES[state];
-  return associated;
+
+  /** Returns bytes that are right until the next call. */
+  of(state: StoredResult['state'], key: string): Uint8Array {
+    if (!this.#isReused || this.#record.length !== key.length) this.#makeRoom(key.length);
+    const { read } = encoder.encodeInto(key, this.#record);
+    if (read < key.length) {
+      // Nearly every key is ASCII.
+      const record = encoder.encode(key);
+      this.#makeRoom(record.length);
+      this.#record.set(record);
+    }
+    this.#bytes[this.#header.length] = STATES[state];
+    return this.#bytes;
+  }
+
+  #makeRoom(byteCount: number): void {
+    const header = this.#header;
+    this.#bytes = new Uint8Array(header.length + 1 + byteCount);
+    this.#bytes.set(header);
+    this.#record = this.#bytes.subarray(header.length + 1);
+  }
 }
 
-function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
-  for (let at = 0; at < start.length; at++) if (bytes[at] !== start[at]) return false;
+function hasAt(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {
+  for (let at = 0; at < part.length; at++) if (bytes[offset + at] !== part[at]) return false;
   return true;
 }
 
@@ -265,7 +292,9 @@ function readKeys(given: unknown, name: string, what: string): readonly Prepared
         `${KEY_BYTES} bytes, as a Uint8Array or as base64 text`,
       );
     }
-    keys.push({ id, header: headerOf(id), aes: aesGcm(bytes as Uint8Array) });
+    const header = headerOf(id);
+    const aes = aesGcm(bytes as Uint8Array);
+    keys.push({ id, header, aes, associated: new Associated(header, aes.isImmediate) });
   }
   if (keys.length === 0) refuse(RangeError, '', 'is empty', 'at least one { id, key }');
   return keys;

@@ -2,7 +2,7 @@ import { identities } from '../index.js';
 import { fromBase64Url, toBase64Url } from './base64.js';
 import { KEY_FORMATS } from './key-formats.js';
 import { fromBytes, type RequestText } from './request-text.js';
-import { strangeLink } from './share-link.js';
+import { LinkError, strangeLink } from './share-link.js';
 
 /** All that a user has put into the page, without the secret of the HMAC. */
 export interface LinkContent {
@@ -27,14 +27,25 @@ export interface IdentityInput {
   readonly roundsIntegers: boolean;
 }
 
+/**
+ * The most paths of a link. The time of a key grows with paths and values: without a limit, a link could
+ * keep the page busy for minutes.
+ */
+const MAX_PATHS = 200;
+
 const TABS = ['keys', 'speed'] as const;
 const VIEWS = ['structure', 'text'] as const;
 const BITS = ['256', '128'] as const;
 const PRESETS = Object.keys(identities);
 const FIELDS = KEY_FORMATS.filter(({ field }) => field !== undefined && !field.isSecret);
 
-/** Returns the JSON text that a link holds. */
+/**
+ * Returns the JSON text that a link holds.
+ *
+ * @throws {LinkError} if there are too many paths
+ */
 export function writeLinkContent({ requests, ...input }: LinkContent): string {
+  countPaths(input.identity);
   const written = requests.map((request) => request && writeRequest(request));
   return JSON.stringify({ ...input, requests: written });
 }
@@ -53,14 +64,14 @@ export function readLinkContent(json: string): LinkContent {
   return {
     tab: oneOf(TABS, tab),
     requests: requests.map(readRequest) as [RequestText, RequestText?],
-    identity: {
+    identity: countPaths({
       presets: [...new Set(presets.map((name) => oneOf(PRESETS, name)))],
       exclude: textOf(exclude),
       include: textOf(include),
       refs: textOf(refs),
       bits: oneOf(BITS, bits),
       roundsIntegers: oneOf([true, false], roundsIntegers),
-    },
+    }),
     view: oneOf(VIEWS, view),
     fields: Object.fromEntries(
       FIELDS.map(({ id, field }) => {
@@ -69,6 +80,13 @@ export function readLinkContent(json: string): LinkContent {
       }),
     ),
   };
+}
+
+function countPaths(identity: IdentityInput): IdentityInput {
+  const { exclude, include, refs } = identity;
+  const count = [exclude, include, refs].join('\n').split('\n').length;
+  if (count > MAX_PATHS) throw new LinkError(`A link holds at most ${MAX_PATHS} paths.`);
+  return identity;
 }
 
 function writeRequest({ text, bytes, fileName }: RequestText): object {

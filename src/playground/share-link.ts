@@ -8,7 +8,7 @@ const START = '#share.';
 /** Longer fragments are neither made nor read. Programs for chat and mail cut long addresses. */
 export const MAX_LINK_CHARS = 32_000;
 /** A compressed link may not become larger than this: 32,000 characters could hold 25 MB. */
-const MAX_INPUT_BYTES = 1_000_000;
+const MAX_INPUT_BYTES = 250_000;
 const CHECK_DIGITS = 8;
 
 /** Why a link cannot be made or opened, in one sentence for the user of the page. */

@@ -20,10 +20,7 @@ export class SharePanel {
   constructor(read: () => LinkContent) {
     this.#read = read;
     byId('share-local').hidden = !LOOPBACK.test(location.hostname);
-    this.#link.addEventListener('focus', () => {
-      // Backward, so that the field shows the start.
-      this.#link.setSelectionRange(0, this.#link.value.length, 'backward');
-    });
+    this.#link.addEventListener('focus', () => this.#link.select());
     this.#switch.addEventListener('click', async () => {
       const isOpen = this.#panel.hidden;
       this.#panel.hidden = !isOpen;
@@ -31,6 +28,7 @@ export class SharePanel {
       if (!isOpen) return;
       await this.refresh();
       this.#link.focus();
+      this.#link.scrollLeft = 0;
     });
   }
 

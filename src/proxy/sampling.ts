@@ -29,7 +29,7 @@ export function samplingIn(body: Buffer): Sampling {
   const nested = NESTED.map((name) => own(request, name)).find(isObject);
   const temperature = own(request, 'temperature') ?? (nested && own(nested, 'temperature'));
   return {
-    model: typeof model === 'string' ? model.slice(0, MAX_MODEL_CHARACTERS) : undefined,
+    model: typeof model === 'string' && model.length <= MAX_MODEL_CHARACTERS ? model : undefined,
     temperature: typeof temperature === 'number' ? temperature : undefined,
   };
 }

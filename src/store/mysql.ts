@@ -2,6 +2,7 @@ import { fail, nameOf, quote } from '../errors/errors.js';
 import { readOptions } from '../options/read.js';
 import { type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { monotonicMs } from '../runtime/runtime.js';
+import { headEntry } from './head-entry.js';
 import {
   addressOf,
   type Connection,
@@ -27,6 +28,7 @@ import type {
   ClaimRequest,
   ClaimResult,
   Completion,
+  ListOptions,
   Store,
   StoreEntry,
   StoreRecord,
@@ -229,14 +231,20 @@ class Records implements MysqlStore {
     return (await this.#change(this.#sql.evict, [keyBytes(key)])).affectedRows > 0;
   }
 
-  async *list({ limit = Number.POSITIVE_INFINITY } = {}): AsyncGenerator<StoreEntry> {
+  async *list({
+    limit = Number.POSITIVE_INFINITY,
+    payloads = true,
+  }: ListOptions = {}): AsyncGenerator<StoreEntry> {
+    const sql = payloads ? this.#sql.list : this.#sql.listHeads;
     let last: Uint8Array = toBuffer('');
     let left = limit;
     while (left > 0) {
-      const rows = await this.#errors.around(() => this.#connection.read(this.#sql.list, [last]));
+      const rows = await this.#errors.around(() => this.#connection.read(sql, [last]));
       for (const row of rows) {
         if (left-- <= 0) return;
-        yield { key: textIn(row.key), record: withoutFormer(toStored(row)) };
+        const key = textIn(row.key);
+        const record = withoutFormer(toStored(row));
+        yield payloads ? { key, record } : headEntry(key, record, row.payload_bytes);
       }
       if (rows.length < LISTED_AT_A_TIME) return;
       last = toBuffer(rows.at(-1)?.key as Uint8Array);

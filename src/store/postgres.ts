@@ -3,6 +3,7 @@ import { own } from '../options/own.js';
 import { readOptions } from '../options/read.js';
 import { flag, type OptionsOf, required, specs, text, value } from '../options/spec.js';
 import { monotonicMs } from '../runtime/runtime.js';
+import { headEntry } from './head-entry.js';
 import { fromOneLine, toOneLine } from './one-line.js';
 import {
   addressOf,
@@ -21,7 +22,7 @@ import {
 } from './postgres/statements.js';
 import { type Call, Turns } from './postgres/turns.js';
 import { requireRecord } from './record-check.js';
-import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
+import type { ClaimResult, ListOptions, Store, StoreEntry, StoreRecord } from './store.js';
 import { sha1Hex } from './text-digest.js';
 
 export type { PostgresClient } from './postgres/client.js';
@@ -228,13 +229,21 @@ class Records implements PostgresStore {
     return (await this.#query(this.#sql.evict, [key])).length > 0;
   }
 
-  async *list({ limit = Number.POSITIVE_INFINITY } = {}): AsyncGenerator<StoreEntry> {
+  async *list({
+    limit = Number.POSITIVE_INFINITY,
+    payloads = true,
+  }: ListOptions = {}): AsyncGenerator<StoreEntry> {
+    const sql = payloads ? this.#sql.list : this.#sql.listHeads;
     let last = '';
     let left = limit;
     while (left > 0) {
       const count = Math.min(left, LISTED_AT_A_TIME);
-      const rows = await this.#query(this.#sql.list, [last, count]);
-      for (const row of rows) yield { key: row.key as string, record: toRecord(row) };
+      const rows = await this.#query(sql, [last, count]);
+      for (const row of rows) {
+        const key = row.key as string;
+        const record = toRecord(row);
+        yield payloads ? { key, record } : headEntry(key, record, row.payload_bytes);
+      }
       if (rows.length < count) return;
       last = rows.at(-1)?.key as string;
       left -= count;

@@ -3,6 +3,7 @@ import { own } from '../options/own.js';
 import { readOptions } from '../options/read.js';
 import { type OptionsOf, specs, text, value } from '../options/spec.js';
 import { isBoundToRequest } from '../runtime/runtime.js';
+import { headEntry } from './head-entry.js';
 import { fromOneLine, toOneLine } from './one-line.js';
 import { requireRecord } from './record-check.js';
 import { type Connection, connectionOf } from './sqlite/connection.js';
@@ -20,7 +21,7 @@ import { openFile } from './sqlite/open-file.js';
 import { type PolledKey, Polling } from './sqlite/polling.js';
 import { DEFAULT_TABLE, type Statements, statementsFor } from './sqlite/statements.js';
 import { Sweep } from './sqlite/sweep.js';
-import type { ClaimResult, Store, StoreEntry, StoreRecord } from './store.js';
+import type { ClaimResult, ListOptions, Store, StoreEntry, StoreRecord } from './store.js';
 import * as transition from './transition.js';
 
 export type { SqliteDatabase } from './sqlite/driver.js';
@@ -256,16 +257,20 @@ class Records implements SqliteStore {
     return { record: transition.unexpired(toRecord(row), nowMs), nowMs };
   }
 
-  async *list({ limit = Number.POSITIVE_INFINITY } = {}): AsyncGenerator<StoreEntry> {
+  async *list({
+    limit = Number.POSITIVE_INFINITY,
+    payloads = true,
+  }: ListOptions = {}): AsyncGenerator<StoreEntry> {
+    const sql = payloads ? this.#sql.list : this.#sql.listHeads;
     let last = '';
     let left = limit;
     while (left > 0) {
       const count = Math.min(left, LISTED_AT_A_TIME);
-      const rows = await this.#run('list', 'the records', (to) =>
-        to.read(this.#sql.list, [last, count]),
-      );
+      const rows = await this.#run('list', 'the records', (to) => to.read(sql, [last, count]));
       for (const row of rows) {
-        yield { key: fromOneLine(row.key as string), record: toRecord(row) as StoreRecord };
+        const key = fromOneLine(row.key as string);
+        const record = toRecord(row) as StoreRecord;
+        yield payloads ? { key, record } : headEntry(key, record, row.payload_bytes);
       }
       if (rows.length < count) return;
       last = rows.at(-1)?.key as string;

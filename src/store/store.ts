@@ -84,6 +84,19 @@ export interface StoreEntry {
   readonly key: string;
   /** Its current record. */
   readonly record: StoreRecord;
+  /** How many bytes the payload has, if the list left it out. */
+  readonly payloadBytes?: number | undefined;
+}
+
+/** What to list. */
+export interface ListOptions {
+  /** The most records to list. */
+  readonly limit?: number;
+  /**
+   * `false` for records without their payloads, to list many records at less cost. A store may ignore
+   * this; one that does not says how many bytes each payload has.
+   */
+  readonly payloads?: boolean;
 }
 
 /**
@@ -146,7 +159,7 @@ export interface Store {
    */
   watch?(key: string, notify: () => void): Promise<() => void>;
   /** Lists the records that have not expired, in any order. It is meant for people and tools. */
-  list?(options?: { readonly limit?: number }): AsyncIterable<StoreEntry>;
+  list?(options?: ListOptions): AsyncIterable<StoreEntry>;
   /**
    * Closes the connections that the store opened itself. A client that the caller passed in stays
    * open.

@@ -271,7 +271,7 @@ describe('what is kept', () => {
     await expect
       .poll(() => {
         collectGarbage();
-        // Not itself, which would be held by who looks at it.
+        // Not itself: this test would hold it.
         return seen.deref() === undefined;
       })
       .toBe(true);

@@ -76,6 +76,23 @@ describe('samekey playground', () => {
     }
   });
 
+  it.each([[[]], [['--strict-csp']]])(
+    'has a policy that agrees with the one in the page, which is all that a static host has: %j',
+    async (args: string[]) => {
+      const { address } = await serve('--port', '0', ...args);
+      const response = await fetch(address);
+      const [, inPage = ''] =
+        /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(await response.text()) ?? [];
+      const inHeader = response.headers.get('content-security-policy') ?? '';
+      // A page cannot say itself who may show it in a frame.
+      const expected = inHeader.replace("; frame-ancestors 'none'", '');
+      expect(expected).not.toBe(inHeader);
+      // A browser obeys both policies: the header of --strict-csp forbids WebAssembly.
+      expect(inPage.replace(args.length > 0 ? " 'wasm-unsafe-eval'" : '', '')).toBe(expected);
+      expect(inPage).toContain("default-src 'none'");
+    },
+  );
+
   it.each([
     ['GET /missing', 404],
     ['GET /../../package.json', 404],

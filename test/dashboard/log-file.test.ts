@@ -136,7 +136,8 @@ describe('a followed log', () => {
 
   it('names repeated keys with a temperature', async () => {
     const msg = 'many equal requests got one response, although different ones may be meant';
-    writeFileSync(path, line({ msg, key: 'warm', count: 10, temperature: 0.7 }));
+    const warm = { key: 'warm', count: 10, temperature: 0.7 };
+    writeFileSync(path, line({ msg, ...warm }) + line({ key: 'warm', outcome: 'replayed' }));
     log = await followLog(path, tally);
     await log.caughtUp;
     expect(tally.repeatedWarm()).toEqual([{ key: 'warm', calls: 11, temperature: 0.7 }]);

@@ -70,6 +70,7 @@ const inSource = sources.flatMap((path) => examplesInSource(path, read(path)));
 const documents = [
   'README.md',
   'CONTRIBUTING.md',
+  'site/index.md',
   ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
 ].filter((path) => path.endsWith('.md'));
 const inDocuments = documents.flatMap((path) => examplesInMarkdown(path, read(path)));

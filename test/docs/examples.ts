@@ -50,7 +50,7 @@ interface Node {
   }[];
 }
 
-/** Returns the comment after a statement: on its line or, if there is none, on the next lines. */
+/** Returns the comment after a statement: on its line or, without one, on the next lines. */
 function commentAfter(code: string, end: number): string | undefined {
   const rest = code.slice(end);
   const same = /^[ \t]*\/\/([^\n]*)/.exec(rest);

@@ -34,7 +34,8 @@ export const folders = {
   },
   once: {
     mutate: ['src/once/**/*.ts'],
-    tests: testsOf('once', { without: ['encrypted-stores'] }),
+    // Both are about the stores of other processes, and need their servers.
+    tests: testsOf('once', { without: ['encrypted-stores', 'store-error'] }),
   },
   response: {
     mutate: ['src/response/*.ts'],

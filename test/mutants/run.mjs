@@ -6,8 +6,9 @@
  * What runs only while a file is loaded, such as a constant, is not mutated without `--static`: each of
  * those mutants needs all tests of the folder.
  *
- * `--sample 8` takes the mutants of every eighth line, `--seed TEXT` other ones, and `--only FILE` those
- * of one file. The survivors stand in build/mutants/FOLDER/survivors.txt.
+ * `--sample 8` takes the mutants of every eighth line, `--seed TEXT` other ones, and `--only FILE,FILE`
+ * those of these files. `--tests PART,PART` runs only the tests whose name has one of these parts: where a
+ * few tests take most of the time, the others show sooner what they miss. The survivors stand in build/mutants/FOLDER/survivors.txt.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -29,6 +30,7 @@ const { values, positionals } = parseArgs({
     sample: { type: 'string', default: '1' },
     seed: { type: 'string', default: '' },
     only: { type: 'string' },
+    tests: { type: 'string', default: '' },
     concurrency: { type: 'string', default: '2' },
     static: { type: 'boolean', default: false },
   },
@@ -48,7 +50,9 @@ if (!existsSync(NODE)) {
   process.exit(2);
 }
 
-const { mutate, tests } = folders[folder];
+const { mutate } = folders[folder];
+const named = values.tests.split(',');
+const tests = folders[folder].tests.filter((file) => named.some((part) => file.includes(part)));
 const out = join(ROOT, 'build/mutants', folder);
 const report = join(out, 'report.json');
 const config = join(out, 'stryker.json');
@@ -58,7 +62,7 @@ writeFileSync(survivorsFile, '');
 writeFileSync(
   config,
   JSON.stringify({
-    mutate: values.only === undefined ? mutate : [values.only],
+    mutate: values.only === undefined ? mutate : values.only.split(','),
     testRunner: 'vitest',
     vitest: { configFile: relative(ROOT, join(HERE, 'vitest.config.mjs')), related: false },
     coverageAnalysis: 'perTest',

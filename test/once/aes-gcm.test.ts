@@ -37,7 +37,7 @@ describe.each(Object.entries(MAKERS))('AES-256-GCM by %s', (_, make) => {
     expect(tests).toHaveLength(66);
     for (const [id, key, nonce, associated, plaintext, sealed, isValid] of tests) {
       const aes = make(bytes(key)) as AesGcm;
-      const opened = () => aes.decrypt(bytes(nonce), bytes(associated), bytes(sealed));
+      const opened = () => aes.decrypt(bytes(nonce), bytes(associated), bytes(sealed), 0);
       if (isValid) {
         const found = await aes.encrypt(bytes(nonce), bytes(associated), bytes(plaintext), 0);
         expect([id, hexOf(found)]).toEqual([id, sealed]);
@@ -55,10 +55,15 @@ describe.each(Object.entries(MAKERS))('AES-256-GCM by %s', (_, make) => {
     expect([...sealed.subarray(0, 3)]).toEqual([0, 0, 0]);
     expect(sealed).toHaveLength(3 + 20 + 16);
     const whole = sealed.subarray(3);
-    expect(hexOf(await aes.decrypt(nonce, associated, whole))).toBe('09'.repeat(20));
-    for (let length = 0; length < whole.length; length++) {
-      const cut = () => aes.decrypt(nonce, associated, whole.subarray(0, length));
-      expect([length, await isRefused(cut)]).toEqual([length, true]);
+    for (const [all, offset] of [
+      [whole, 0],
+      [sealed, 3],
+    ] as const) {
+      expect(hexOf(await aes.decrypt(nonce, associated, all, offset))).toBe('09'.repeat(20));
+      for (let length = 0; length < all.length; length++) {
+        const cut = () => aes.decrypt(nonce, associated, all.subarray(0, length), offset);
+        expect([offset, length, await isRefused(cut)]).toEqual([offset, length, true]);
+      }
     }
   });
 });

@@ -198,3 +198,27 @@ it('a map of what is recent takes the time of its entries, not of those that it 
   map.set('b', 2, 4000);
   expect([map.get('98'), map.get('a'), map.get('b'), map.size]).toEqual([undefined, 1, 2, 2]);
 });
+
+it('each error says which limit was reached, and what would be right', () => {
+  const limits = new CallerLimits(
+    { keysPerMinute: 1, storedBytesPerAccount: 100, waitingPerKey: 2 },
+    DAY_MS,
+  );
+  limits.onStored('ik_', 'b', 120);
+  limits.startRun('ik_', 'a');
+  const messages = [
+    limits.refusalToRun('ik_1', 'a'),
+    limits.refusalToRun('ik_2', 'b'),
+    limits.refusalToWait('ik_3', 2),
+  ].map((error) => error?.message);
+  expect(messages).toEqual([
+    expect.stringMatching(
+      /^Cannot run ik_1: its account has started 1 runs within a minute \(keysPerMinute\), wanted another attempt after 6[01] s$/,
+    ),
+    expect.stringMatching(
+      /^Cannot run ik_2: 120 bytes are stored for its account, of 100 \(storedBytesPerAccount\), wanted another attempt after \d+ s, when the oldest have expired$/,
+    ),
+    'Cannot run ik_3: 2 duplicates wait for the run with this key (waitingPerKey), wanted another attempt after its end',
+  ]);
+  expect(limits.refusalToWait('ik_3', 1)).toBe(undefined);
+});

@@ -268,6 +268,48 @@ describe.each(Object.entries(WAYS))('a codec that encrypts by %s', (_, make) => 
     expect(wrong).toHaveLength(2 * right.payload.length);
   });
 
+  it('binds each result to its record and its state, whatever was opened before', async () => {
+    const keys = [
+      '',
+      'a',
+      'b',
+      'ab',
+      'é',
+      'éa',
+      'aé',
+      'ééé',
+      'abcdef',
+      '😀',
+      'abcd',
+      '\ud800',
+      ' ',
+    ];
+    const sealed = new Map<string, StoredResult>();
+    const result = { codec: 'json', payload: new Uint8Array([1, 2, 3]) };
+    const states = ['done', 'failed'] as const;
+    for (const key of keys) {
+      for (const state of states) {
+        sealed.set(`${state} ${key}`, await codec.seal(key, { ...result, state }));
+      }
+    }
+    const open = async (key: string, stored: StoredResult) => codec.open(key, stored);
+    for (const key of keys) {
+      for (const state of states) {
+        for (const [name, stored] of sealed) {
+          const opening = open(key, { ...stored, state });
+          if (name === `${state} ${key}`) {
+            const opened = await opening;
+            expect(opened).toEqual({ ...result, state });
+            expect(opened.payload.constructor).toBe(Uint8Array);
+          } else await expect(opening, `${name} as ${state} ${key}`).rejects.toThrow(/not open it/);
+        }
+      }
+    }
+    // Calls at the same time do not share bytes.
+    const all = keys.map((key) => open(key, sealed.get(`done ${key}`) as StoredResult));
+    expect(await Promise.all(all)).toEqual(keys.map(() => ({ ...result, state: 'done' })));
+  });
+
   it('opens a result once, and the cache of the process holds it', async () => {
     const store = memoryStore();
     await createOnce({ store, codec })(KEY, () => SECRET);

@@ -94,16 +94,25 @@ describe('a link to the input of the playground', () => {
     await expect(toShareLink(random)).rejects.toThrow(
       /^The input is too large for a link: 4\d,\d{3} characters, at most 32,000\.$/,
     );
-    await expect(toShareLink('a'.repeat(1_000_001))).rejects.toThrow(
-      'The input is too large for a link: 1.0 MB, at most 1.0 MB.',
+    await expect(toShareLink('a'.repeat(250_001))).rejects.toThrow(
+      'The input is too large for a link: 250 KB, at most 250 KB.',
     );
-    expect((await toShareLink('a'.repeat(1_000_000))).length).toBeLessThan(2000);
+    expect((await toShareLink('a'.repeat(250_000))).length).toBeLessThan(2000);
   });
 });
 
 const STRANGE = 'This link was not made by this page: it does not hold requests.';
 
 describe('a link that cannot be opened', () => {
+  it('has too many paths, and is not made', async () => {
+    const identity = { ...INPUT.identity, exclude: '$..a\n'.repeat(200) };
+    const json = JSON.stringify({ ...JSON.parse(JSON_TEXT), identity });
+    await expect(open(linkOf(Buffer.from(json)))).rejects.toThrow(
+      'A link holds at most 200 paths.',
+    );
+    expect(() => writeLinkContent({ ...INPUT, identity })).toThrow(LinkError);
+  });
+
   it('is cut at any place, or changed in any character', async () => {
     const link = await toShareLink(JSON_TEXT);
     const message = 'This link is incomplete or was changed: ask for the whole link.';
@@ -130,8 +139,8 @@ describe('a link that cannot be opened', () => {
     ['of a later format, with other parts', '#share.12.whatever', 'later version'],
     [
       'of a larger input',
-      linkOf(Buffer.alloc(1_000_001, ' ')),
-      'This link holds more than 1.0 MB, the most that is read.',
+      linkOf(Buffer.alloc(250_001, ' ')),
+      'This link holds more than 250 KB, the most that is read.',
     ],
   ])('is %s', async (_, link, message) => {
     await expect(open(link)).rejects.toThrow(message);

@@ -6,6 +6,7 @@ import { keyOfJson, sha256Hex } from '../../src/index.js';
 import { readShareLink } from '../../src/playground/share-link.js';
 import { textOf } from '../browser/chromium.js';
 import { folder, ROOT } from '../cli/program.js';
+import { isDeep } from '../depth.js';
 import { describeInChromium, put, settled, shownFormats, shownKey } from './page.js';
 
 const EXAMPLE = readFileSync(join(ROOT, 'examples/anthropic-messages.json'), 'utf8');
@@ -79,7 +80,7 @@ describeInChromium('a shared link', {}, ({ open }) => {
     expect(await stateOf(ofSpeed)).toEqual({ ...made, tab: 'Speed' });
   });
 
-  it('is no longer in the address when the input has changed', async () => {
+  it.runIf(isDeep)('is no longer in the address when the input has changed', async () => {
     const page = await open();
     await put(page, '#text-a', '[1]');
     const link = await shareLink(page);
@@ -98,7 +99,7 @@ describeInChromium('a shared link', {}, ({ open }) => {
     await expect.poll(() => shownKey(other)).toBe(keyOfJson('[1]'));
   });
 
-  it('holds the bytes of a file', async () => {
+  it.runIf(isDeep)('holds the bytes of a file', async () => {
     const page = await open();
     const crlf = '{\r\n"a": 1\r\n}';
     const name = '<img src=x>.json';
@@ -109,7 +110,7 @@ describeInChromium('a shared link', {}, ({ open }) => {
     expect(await textOf(other, '#editor-a strong')).toEqual([`${name}, 12 bytes`]);
   });
 
-  it('can be copied', async () => {
+  it.runIf(isDeep)('can be copied', async () => {
     const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
     const link = await shareLink(page);
     await page.getByRole('button', { name: 'Copy the link' }).click();
@@ -118,7 +119,7 @@ describeInChromium('a shared link', {}, ({ open }) => {
     expect(new URL(copied).hash).toBe(link);
   });
 
-  it('is not made of an input that is too large, and the page says why', async () => {
+  it.runIf(isDeep)('is not made of an input that is too large, and the page says why', async () => {
     const page = await open();
     await shareLink(page);
     const large = JSON.stringify(Array.from({ length: 40_000 }, () => Math.random()));

@@ -13,6 +13,8 @@ export interface RunningProxy {
   readonly child: ChildProcess;
   /** Everything that was logged until now. */
   readonly log: readonly LogLine[];
+  /** Everything on standard error until now. */
+  errors(): string;
   /** The outcomes of the logged requests. */
   outcomes(): string[];
   /** Returns the value of a metric, whose name includes its labels. */
@@ -54,6 +56,7 @@ export async function startProxy(
     url,
     child,
     log,
+    errors: () => errors,
     outcomes: () => log.filter(({ msg }) => msg === 'request').map((line) => String(line.outcome)),
     async metric(name) {
       const text = await (await fetch(`${url}/-/metrics`)).text();

@@ -46,6 +46,11 @@ describe.each([1, 2, 3, 7, 1000])('in chunks of %i bytes', (size) => {
       '[{"part":[1]}\n,\r\n{"part":{}} ,{"b":2}]',
       [{ part: [1] }, { part: {} }, { b: 2 }],
     ],
+    [
+      'an array that is a stream, behind a byte order mark and white space',
+      '\ufeff\n [{"part":1},{"part":2}]',
+      [{ part: 1 }, { part: 2 }],
+    ],
     ['nothing', '', []],
     ['white space', ' \n ', []],
   ])('%s', (_, body, values) => {
@@ -71,6 +76,7 @@ describe.each([1, 2, 3, 7, 1000])('in chunks of %i bytes', (size) => {
     ['a bracket too many', '{"a":1}}'],
     ['values with commas between', '{"a":1},{"a":2}'],
     ['half a word', 'tru'],
+    ['a byte order mark behind a value', '{"a":1}\n\ufeff{"b":2}'],
   ])('%s is malformed', (_, body) => {
     expect(read(body, size)).toMatchObject({ isMalformed: true });
   });

@@ -59,6 +59,11 @@ describe('the judge of a response', () => {
     ['text/plain', '{"a":1', 'complete'],
     ['text/plain', 'data is here', 'complete'],
     ['text/event-stream', '{"error":{"code":1}}', 'failed'],
+    // The stream of Gemini is an array. Other arrays are documents, whatever is in them.
+    ['application/json', '[{"candidates":[{"finishReason":"STOP"}]}]', 'complete'],
+    ['application/json', '[{"candidates":[{"content":{}}]}]', 'broken'],
+    ['application/json', '[{"error":{"code":1}}]', 'failed'],
+    ['application/json', '[{"error":{"code":1},"id":7}]', 'complete'],
     ['application/x-ndjson', '{"a":1}\n{"a":2}\n', 'unknown'],
     ['application/x-ndjson', '{"a":1}\n', 'unknown'],
     ['application/json', '{"a":1}\n{"a":2}\n', 'unknown'],

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { LazyAbort } from '../../src/once/abort.js';
 import { SlowReaderError } from '../../src/response/errors.js';
 import { Recording } from '../../src/response/recording.js';
 
@@ -149,6 +150,33 @@ describe('a recording', () => {
     await expect(readAll(recording.read(controller.signal))).rejects.toThrow('no more');
   });
 
+  it('listens to the signal of a reader only as long as it reads', async () => {
+    let listenerCount = 0;
+    class Counted extends LazyAbort {
+      override listen(onAbort: () => void) {
+        listenerCount++;
+        const stop = super.listen(onAbort);
+        return () => {
+          listenerCount--;
+          stop();
+        };
+      }
+    }
+    const recording = recordingOf(100);
+    const [cancelled, ...others] = [1, 2, 3].map(() => recording.read(new Counted()));
+    const aborted = new Counted();
+    const left = recording.read(aborted);
+    expect(listenerCount).toBe(4);
+    await cancelled?.cancel();
+    expect(listenerCount).toBe(3);
+    aborted.abort(new Error('no more'));
+    await expect(readAll(left)).rejects.toThrow('no more');
+    expect(listenerCount).toBe(2);
+    recording.end();
+    await Promise.all(others.map(readAll));
+    expect(listenerCount).toBe(0);
+  });
+
   it('counts a reader out once, however it leaves', async () => {
     const recording = recordingOf(100);
     let leftCount = 0;
@@ -180,7 +208,7 @@ describe('a recording that nobody has read', () => {
     await expect
       .poll(() => {
         collectGarbage();
-        // Not the recording itself, which would be held by who looks at it.
+        // Not the recording itself: this test would hold it.
         return unread.deref() === undefined;
       })
       .toBe(true);

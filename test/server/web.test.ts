@@ -219,6 +219,20 @@ describe('a web-standard handler', () => {
     expect(runs).toBe(1);
   });
 
+  it('adds no type to a text that has none', async () => {
+    const handler = idempotent(async () => new Response(new TextEncoder().encode('text')), {
+      store: memoryStore(),
+    });
+    for (const outcome of ['executed', 'replayed']) {
+      const response = await handler(request());
+      expect([response.headers.get('samekey'), response.headers.get('content-type')]).toEqual([
+        outcome,
+        null,
+      ]);
+      expect(await response.text()).toBe('text');
+    }
+  });
+
   it('passes on a stream that reports a failure, and does not store it', async () => {
     let runs = 0;
     const handler = idempotent(

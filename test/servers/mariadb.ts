@@ -21,7 +21,7 @@ export interface MariadbServer {
   stop(): Promise<void>;
 }
 
-/** MariaDB refuses to run as root unless it is told which user it is. */
+/** MariaDB refuses to run as root without the name of a user. */
 function serverUser(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {};
   const idOf = (flag: string) =>

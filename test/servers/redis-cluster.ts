@@ -7,7 +7,7 @@ export interface RedisCluster {
   readonly replicas: readonly RedisServer[];
   /** Starts to move a slot: from now on its new keys belong to the target. */
   beginMove(slot: number, from: RedisServer, to: RedisServer): Promise<void>;
-  /** Moves the next key of the slot. Resolves to `false` if none is left. */
+  /** Moves the next key of the slot. Resolves to `false` if all are used. */
   moveKey(slot: number, from: RedisServer, to: RedisServer): Promise<boolean>;
   /** Tells all nodes that the slot has moved. */
   endMove(slot: number, from: RedisServer, to: RedisServer): Promise<void>;

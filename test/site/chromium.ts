@@ -1,13 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import {
-  type Browser,
-  type BrowserContextOptions,
-  type CDPSession,
-  chromium,
-  type Page,
-} from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type ServedSite, serveSite } from './serve.js';
 
@@ -134,11 +128,12 @@ export const overflow = (page: Page): Promise<number> =>
 
 /** Counts the bytes that arrive over the network, heads included, by path. */
 export async function countBytes(page: Page): Promise<Map<string, number>> {
-  const session: CDPSession = await page.context().newCDPSession(page);
+  const session = await page.context().newCDPSession(page);
   const paths = new Map<string, string>();
   const counts = new Map<string, number>();
   session.on('Network.responseReceived', ({ requestId, response }) => {
-    paths.set(requestId, new URL(response.url).pathname);
+    const { protocol, pathname } = new URL(response.url);
+    if (protocol !== 'data:') paths.set(requestId, pathname);
   });
   session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
     const path = paths.get(requestId);

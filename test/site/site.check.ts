@@ -4,11 +4,16 @@ import type { Page } from 'playwright-core';
 import { describe, expect, inject, it } from 'vitest';
 import { axe, countBytes, describeInChromium, hydrated, overflow, shifts } from './chromium.js';
 
-/** What the first page may cost on the wire, without the index of the search. */
+/** The bytes of the first page on the wire, without the index of the search. */
 const MOST_BYTES = 100 * 1024;
 
 /** A page of each kind. */
-const PAGES = ['', 'fetch.html', 'benchmarks.html', 'reference/samekey/once.html'];
+const PAGES = [
+  '',
+  'guides/stop-an-sdk-from-billing-twice.html',
+  'benchmarks.html',
+  'reference/samekey/once.html',
+];
 
 const SCHEMES = ['light', 'dark'] as const;
 

@@ -152,6 +152,12 @@ export const recordRules: readonly Rule[] = [
       expectEqual(found.get(runningKey), running.record, 'the running record');
       expectEqual(found.get(doneKey)?.payload, outcome().payload, 'the payload of the other');
       expectEqual(found.has(expiredKey), false, 'whether the expired one is listed');
+      for await (const { key, record, payloadBytes } of other.list({ payloads: false })) {
+        const byteCount = record.payload?.length ?? payloadBytes;
+        expectEqual(byteCount, found.get(key)?.payload?.length, 'the number of bytes');
+        const { payload: _, ...rest } = found.get(key) as StoreEntry['record'];
+        expectEqual({ ...record, payload: undefined }, { ...rest, payload: undefined }, 'the rest');
+      }
       let count = 0;
       for await (const _ of other.list({ limit: 1 })) count++;
       expectEqual(count, 1, 'the number of records with a limit of 1');

@@ -23,6 +23,8 @@ export interface Statements {
   readonly drop: string;
   readonly evict: string;
   readonly list: string;
+  /** The same without payloads. */
+  readonly listHeads: string;
   readonly poll: (keys: readonly string[]) => string;
   /** Returns the keys of expired records. */
   readonly expired: string;
@@ -52,14 +54,15 @@ const NUMBER = 'CAST(? AS SIGNED)';
 /** Returns the time of the write with the reply, as its `insertId`. */
 const REPORTED_MS = `LAST_INSERT_ID(${US}) DIV 1000`;
 
-const COLUMNS = [
+const HEAD = [
   ...['`key`', 'state', 'owner', 'fencing_token', 'attempt', 'fingerprint', 'claimed_at_ms'],
   ...['lease_ends_at_ms', 'expires_at_ms', 'finished_at_ms', 'codec', 'former'],
 ]
   .map((name) => `r.${name}`)
-  // The finished result that a running record replaced stays in its row.
-  .concat(`IF(r.state = 'running', NULL, r.payload) AS payload`)
   .join(', ');
+/** The finished result that a running record replaced stays in its row. */
+const COLUMNS = `${HEAD}, IF(r.state = 'running', NULL, r.payload) AS payload`;
+const HEAD_COLUMNS = `${HEAD}, CAST('' AS BINARY) AS payload, OCTET_LENGTH(r.payload) AS payload_bytes`;
 
 /** Whether a record is the one that was read. Every change of a record changes one of these. */
 const IS_SAME = `\`key\` = ? AND owner = ? AND state = ? AND fencing_token = ${NUMBER}
@@ -76,6 +79,8 @@ export function statementsFor(name: string): Statements {
     .split('.')
     .map((part) => `\`${part}\``)
     .join('.');
+  const list = (columns: string) => `SELECT ${columns} FROM ${table} AS r
+WHERE r.\`key\` > ? AND r.expires_at_ms > ${MS} ORDER BY r.\`key\` LIMIT ${LISTED_AT_A_TIME}`;
   return {
     schema: `CREATE TABLE IF NOT EXISTS ${table} (
   \`key\` VARBINARY(${LONGEST.key}) NOT NULL PRIMARY KEY,
@@ -121,8 +126,8 @@ WHERE ${IS_SAME}`,
     drop: `DELETE FROM ${table} WHERE ${IS_SAME}`,
     evict: `DELETE FROM ${table}
 WHERE \`key\` = ? AND expires_at_ms > ${MS} AND (state <> 'running' OR lease_ends_at_ms <= ${MS})`,
-    list: `SELECT ${COLUMNS} FROM ${table} AS r
-WHERE r.\`key\` > ? AND r.expires_at_ms > ${MS} ORDER BY r.\`key\` LIMIT ${LISTED_AT_A_TIME}`,
+    list: list(COLUMNS),
+    listHeads: list(HEAD_COLUMNS),
     poll: (
       keys,
     ) => `SELECT \`key\`, state, owner, state = 'running' AND lease_ends_at_ms > ${MS} AS is_leased

@@ -25,6 +25,8 @@ export interface Statements {
   readonly read: string;
   readonly evict: string;
   readonly list: string;
+  /** The same without payloads. */
+  readonly listHeads: string;
   readonly sweep: string;
   /** Reads what `watch` compares. A key without a record has no row. */
   readonly poll: string;
@@ -54,12 +56,14 @@ const CLOCK = `clock$ AS MATERIALIZED (
 const resultColumn = (name: string, value = `r.${name}`) =>
   `CASE WHEN r.state <> 'running' THEN ${value} END AS ${name}`;
 
-const COLUMNS = [
+const HEAD = [
   ...['state', 'owner', 'fencing_token', 'attempt', 'fingerprint'].map((name) => `r.${name}`),
   ...['claimed_at_ms', 'lease_ends_at_ms', 'expires_at_ms'].map((name) => `r.${name}`),
   ...['finished_at_ms', 'codec'].map((name) => resultColumn(name)),
-  resultColumn('payload', payloadColumn('r.payload')),
 ].join(', ');
+const COLUMNS = `${HEAD}, ${resultColumn('payload', payloadColumn('r.payload'))}`;
+/** PostgreSQL does not read a payload for its length. */
+const HEAD_COLUMNS = `${HEAD}, NULL AS payload, ${resultColumn('payload_bytes', 'octet_length(r.payload)')}`;
 
 /**
  * The members of a replaced record that are stored in `former`. The `former` of a running record
@@ -308,6 +312,9 @@ export function statementsFor(name: string): Statements {
   former jsonb
 ) WITH (fillfactor = ${FILLFACTOR});
 `;
+  const list = (columns: string) => `WITH ${CLOCK}
+SELECT key, ${columns} FROM ${table} AS r, clock$
+WHERE r.expires_at_ms > ms AND key > $1 COLLATE "C" ORDER BY key LIMIT $2`;
   return {
     schema,
     // The lock keeps two processes from creating the table at the same time, which fails in one of
@@ -336,9 +343,8 @@ SELECT ms AS now_ms, ${COLUMNS} FROM clock$ LEFT JOIN ${table} AS r ON key = $1 
   RETURNING key
 )
 SELECT key, count(pg_notify('${name}', key)) FROM deleted$ GROUP BY key`,
-    list: `WITH ${CLOCK}
-SELECT key, ${COLUMNS} FROM ${table} AS r, clock$
-WHERE r.expires_at_ms > ms AND key > $1 COLLATE "C" ORDER BY key LIMIT $2`,
+    list: list(COLUMNS),
+    listHeads: list(HEAD_COLUMNS),
     // Deletes at most $2 expired rows of one stretch of $1 blocks, each time another one by chance.
     // An index to find them would make every update write to all indexes.
     sweep: `WITH ${CLOCK}, size$ AS MATERIALIZED (

@@ -5,6 +5,7 @@ import type {
   ClaimRequest,
   ClaimResult,
   Completion,
+  ListOptions,
   Store,
   StoreEntry,
   StoreRecord,
@@ -112,7 +113,10 @@ export class RecordStore implements Store {
     return this.#decide('evict', key, []);
   }
 
-  async *list({ limit = Number.POSITIVE_INFINITY } = {}): AsyncGenerator<StoreEntry> {
+  async *list({
+    limit = Number.POSITIVE_INFINITY,
+    payloads = true,
+  }: ListOptions = {}): AsyncGenerator<StoreEntry> {
     const prefix = await this.#verifiedPrefix();
     const pattern = `${prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
     // A scan may return a key more than once.
@@ -126,13 +130,15 @@ export class RecordStore implements Store {
         const keys = names
           .map((name) => String(name).slice(prefix.length))
           .filter((key) => !seen.has(key));
-        const found = await Promise.all(keys.map((key) => this.#read(key)));
+        const found = await Promise.all(
+          keys.map((key) => (payloads ? this.#readEntry(key) : this.#readHead(key))),
+        );
         for (const [at, key] of keys.entries()) {
-          const record = found[at]?.record;
+          const entry = found[at];
           seen.add(key);
-          if (record === undefined) continue;
+          if (entry === undefined) continue;
           if (limit-- <= 0) return;
-          yield { key, record };
+          yield entry;
         }
       } while (cursor !== '0');
     }
@@ -207,6 +213,18 @@ export class RecordStore implements Store {
       record: value === undefined ? undefined : this.#recordIn(value),
       nowMs: Number(nowMs),
     };
+  }
+
+  async #readEntry(key: string): Promise<StoreEntry | undefined> {
+    const { record } = await this.#read(key);
+    return record && { key, record };
+  }
+
+  async #readHead(key: string): Promise<StoreEntry | undefined> {
+    const [, lines, byteCount] = this.#listOf(await this.#run('readHead', key, []), 1);
+    if (lines === undefined) return undefined;
+    const record = { ...this.#recordIn(lines), payload: undefined };
+    return { key, record, ...(Number(byteCount) >= 0 && { payloadBytes: Number(byteCount) }) };
   }
 
   async #decide(script: ScriptName, key: string, args: readonly Argument[]): Promise<boolean> {

@@ -218,6 +218,12 @@ if current then return {now, visible()} end
 return {now}
 `;
 
+/** The same without the payload, and the number of its bytes; -1 for a running record. */
+const READ_HEAD = `${PRELUDE}
+if not current then return {now} end
+return {now, string.sub(value, 1, rest - 1), state == 'running' and -1 or #value - rest + 1}
+`;
+
 /** → evicted */
 const EVICT = `${PRELUDE}
 if not current or (state == 'running' and lease > now) then return 0 end
@@ -235,6 +241,7 @@ export const SCRIPTS = {
   complete: COMPLETE,
   release: RELEASE,
   read: READ_RECORD,
+  readHead: READ_HEAD,
   evict: EVICT,
   name: NAME,
 };

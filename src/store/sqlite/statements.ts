@@ -29,6 +29,8 @@ export interface Statements {
   readonly read: string;
   /** key, limit. Returns the records behind that key. */
   readonly list: string;
+  /** The same without their payloads. */
+  readonly listHeads: string;
   /** Keys in JSON. Returns what `watch` compares. */
   readonly poll: string;
   /** key, limit. Returns the last of the keys behind that key, their number, and how many can go. */
@@ -50,13 +52,17 @@ const TOKEN_KEPT_MS = 60 * 60 * 1000;
 const CLOCK = `clock$(ms) AS (SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER))`;
 
 /** The columns of a record that callers see. The result of a running record is that behind it. */
-const COLUMNS = [
-  ...['state', 'owner', 'fencing_token', 'attempt', 'fingerprint'],
-  ...['claimed_at_ms', 'lease_ends_at_ms', 'expires_at_ms'],
-  ...['finished_at_ms', 'codec', 'payload'].map(
-    (name) => `CASE WHEN state <> 'running' THEN ${name} END AS ${name}`,
-  ),
-].join(', ');
+const columns = (results: Readonly<Record<string, string>>) =>
+  [
+    ...['state', 'owner', 'fencing_token', 'attempt', 'fingerprint'],
+    ...['claimed_at_ms', 'lease_ends_at_ms', 'expires_at_ms'],
+    ...Object.entries({ finished_at_ms: 'finished_at_ms', codec: 'codec', ...results }).map(
+      ([name, value]) => `CASE WHEN state <> 'running' THEN ${value} END AS ${name}`,
+    ),
+  ].join(', ');
+const COLUMNS = columns({ payload: 'payload' });
+/** SQLite does not read the pages of a payload for its length. */
+const HEAD_COLUMNS = columns({ payload_bytes: 'length(payload)' });
 
 /** The members of a replaced record that are stored in `former`. Its result stays in the row. */
 const FORMER = [
@@ -102,6 +108,10 @@ function isClaimable(
 /** Returns the statements for a table. `name` is validated. */
 export function statementsFor(name: string): Statements {
   const table = `"${name}"`;
+  const list = (
+    listed: string,
+  ) => `WITH ${CLOCK} SELECT key, ${listed} FROM clock$ CROSS JOIN ${table} AS r
+WHERE key > ? AND ${IS_VISIBLE} ORDER BY key LIMIT ?`;
   return {
     schema: `CREATE TABLE IF NOT EXISTS ${table} (
   key TEXT NOT NULL PRIMARY KEY,
@@ -191,8 +201,8 @@ UPDATE ${table} AS r SET state = 'gone', expires_at_ms = ms, former = NULL, payl
 FROM c, clock$ WHERE r.key = c.key AND ${IS_VISIBLE} AND (r.state <> 'running' OR r.lease_ends_at_ms <= ms)
 RETURNING 1`,
     read: `WITH ${CLOCK} SELECT ms AS now_ms, ${COLUMNS} FROM clock$ LEFT JOIN ${table} ON key = ?`,
-    list: `WITH ${CLOCK} SELECT key, ${COLUMNS} FROM clock$ CROSS JOIN ${table} AS r
-WHERE key > ? AND ${IS_VISIBLE} ORDER BY key LIMIT ?`,
+    list: list(COLUMNS),
+    listHeads: list(HEAD_COLUMNS),
     poll: `WITH ${CLOCK}
 SELECT key, state || ' ' || (state = 'running' AND lease_ends_at_ms > ms) || ' ' || owner AS version,
   state = 'running' AND lease_ends_at_ms > ms AS is_leased

@@ -192,7 +192,7 @@ describeWith('redis-server', hasRedis, 'the Redis store in a cluster', () => {
       const within = { interval: 100 };
       await expect.poll(() => recordOf(done).then((it) => it?.state, String), within).toBe('done');
       expect(new TextDecoder().decode((await recordOf(done))?.payload)).toBe('done');
-      // Nobody else gets the claim, and its owner still has it.
+      // No other caller gets the claim, and its owner still has it.
       expect(await claim(running, 'b')).toBe(false);
       expect(await store.renew(running, 'a', 60_000)).toBe(true);
       expect(await store.complete(running, 'a', outcome('later'))).toBe(true);
