@@ -27,10 +27,20 @@ export function linkRule(md) {
 /** The page must not move when a picture arrives. */
 function setSize(token, file) {
   const path = join(ROOT, dirname(file), token.attrGet('src'));
-  if (!path.endsWith('.svg') || !existsSync(path)) return;
-  const [, width, height] =
-    /<svg[^>]* width="(\d+)" height="(\d+)"/.exec(readFileSync(path, 'utf8')) ?? [];
-  if (width === undefined) throw new Error(`${path} has no width and height`);
-  token.attrSet('width', width);
-  token.attrSet('height', height);
+  if (!existsSync(path)) return;
+  const [width, height] = sizeOf(path);
+  token.attrSet('width', String(width));
+  token.attrSet('height', String(height));
+}
+
+/** Reads the width and the height of a picture, in pixels. */
+function sizeOf(path) {
+  const bytes = readFileSync(path);
+  const svg = /<svg[^>]* width="(\d+)" height="(\d+)"/.exec(bytes.toString('latin1'));
+  if (path.endsWith('.svg') && svg !== null) return [Number(svg[1]), Number(svg[2])];
+  // WebP's extended format has the size of its canvas, less one, after the flags (RFC 9649 §2.7).
+  if (path.endsWith('.webp') && bytes.toString('latin1', 12, 16) === 'VP8X') {
+    return [bytes.readUIntLE(24, 3) + 1, bytes.readUIntLE(27, 3) + 1];
+  }
+  throw new Error(`${path} has no size that is known: wanted SVG or extended WebP`);
 }

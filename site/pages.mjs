@@ -142,6 +142,7 @@ const SECTIONS = {
   },
   Operations: {
     'In production': [
+      ['dashboard', 'The dashboard'],
       ['guarantees', 'Guarantees'],
       ['security', 'Security'],
       ['scale', 'Scale'],

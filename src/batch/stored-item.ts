@@ -66,7 +66,7 @@ export const storedOutcome = async (
 export const isUnreadable = ({ error }: BatchOutcome): boolean =>
   error instanceof OnceError || error instanceof DamagedError;
 
-/** Whether nobody can say if a result is readable: who plans need not have the keys. */
+/** Whether a result is encrypted and there is no codec to check it: a plan needs no keys. */
 export const isUnchecked = ({ codec }: StoreRecord, encryption: EncryptedCodec | undefined) =>
   encryption === undefined && codec === SEALED_CODEC;
 

@@ -241,7 +241,7 @@ showEngine();
 isRestoring = true;
 first.showExample(Object.keys(EXAMPLES)[0] ?? '');
 isRestoring = false;
-await wireAddress({
+wireAddress({
   onInput(input) {
     showLinkFault(undefined);
     restoreInput(input);
@@ -254,6 +254,7 @@ await wireAddress({
     tabs.open(name);
     showLinkFault(undefined);
   },
+}).then(() => {
+  if (results.getAttribute('aria-busy') === 'true') update();
+  for (const id of ['main', 'footer']) byId(id).hidden = false;
 });
-if (results.getAttribute('aria-busy') === 'true') update();
-for (const id of ['main', 'footer']) byId(id).hidden = false;

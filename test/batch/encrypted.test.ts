@@ -128,7 +128,7 @@ describe.each(STORE_NAMES)('encrypted results of batches in the %s store', (stor
     const lost = encryptedCodec({ keys: [NEW] });
     await record(all(ids).slice(2), { codec: lost });
     const keys = ids.map((id) => id.slice(0, 35));
-    // Who plans need not have a key.
+    // A plan needs no key.
     expect(await plan()).toMatchObject({ batches: [], finished: keys, unreadable: [] });
     expect(await plan({ onUnreadable: 'retry' })).toMatchObject({ batches: [], finished: keys });
     const held = await plan({ codec: lost });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 interface Drawing {
   drawCharts(results: Record<string, unknown>): Map<string, string>;
 }
-/** What this test changes of a result. */
+/** The part of a result that this test changes. */
 interface Result {
   readonly cells: { medianNs: Record<string, number> }[];
 }

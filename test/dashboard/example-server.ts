@@ -42,7 +42,7 @@ export interface ExampleServer {
   status: number | undefined;
   /** Scripts that the page runs beside its own. */
   scripts: Readonly<Record<string, string>>;
-  /** What was posted to `/report`. */
+  /** The bodies of requests to `/report`. */
   readonly reports: string[];
   send(message: LiveMessage): void;
   /** Stops to listen and ends all connections, and begins again on the same port. */

@@ -192,7 +192,7 @@ describeDashboard('the page of the dashboard', ({ open, server, reset }) => {
       if (turn === 3) continue;
       expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(two?.key);
     }
-    // The row is gone, and the focus is still in its table.
+    // The row was removed, and the focus is still in its table.
     expect(
       await page.evaluate(() => document.activeElement?.closest('#running-table') !== null),
     ).toBe(true);

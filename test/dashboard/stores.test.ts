@@ -125,7 +125,7 @@ for (const { name, isThere, tool, open } of CLI_STORES) {
       expect(await outcome(CRASHED)).toBe('evicted');
       expect((await place.store.read(CRASHED)).record).toBeUndefined();
       expect(await outcome(CRASHED)).toBe('missing');
-      // It is gone from the lists before the next look.
+      // It has left the lists before the next look.
       const { json } = await page.get('/api/records?state=unknown');
       expect(json.matchCount).toBe(0);
     });
@@ -146,7 +146,7 @@ for (const { name, isThere, tool, open } of CLI_STORES.filter((each) =>
       await place.kill?.();
       await expect.poll(() => live.last()?.storeFault, { timeout: 60_000 }).toMatch(/\w/);
       expect(live.last()?.storeFault).not.toContain('@');
-      // What is known is still shown, and so is the page.
+      // The known records are still shown, and so is the page.
       expect(live.last()?.recordCount).toBe(1);
       expect((await page.get('/api/records')).json.matchCount).toBe(1);
       expect((await page.get(`/api/record?key=${DONE}`)).json.code).toBe('SAMEKEY_STORE');

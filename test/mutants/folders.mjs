@@ -1,5 +1,5 @@
 /**
- * What is mutated, and the tests that must notice it. Only tests that import `src/` see a mutant: those
+ * The files that are mutated, and the tests that must notice it. Only tests that import `src/` see a mutant: those
  * that start processes run `dist/`, where no mutant is.
  */
 import { readdirSync } from 'node:fs';
@@ -34,8 +34,12 @@ export const folders = {
   },
   once: {
     mutate: ['src/once/**/*.ts'],
-    // Both are about the stores of other processes, and need their servers.
-    tests: testsOf('once', { without: ['encrypted-stores', 'store-error'] }),
+    tests: [
+      // These two are about the stores of other processes, and need their servers.
+      ...testsOf('once', { without: ['encrypted-stores', 'store-error'] }),
+      // A function whose value is still arriving is a response.
+      ...['shared-run', 'stream', 'waiters'].map((name) => `test/fetch/${name}.test.ts`),
+    ],
   },
   response: {
     mutate: ['src/response/*.ts'],

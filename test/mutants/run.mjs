@@ -3,7 +3,7 @@
  * (a mutant), and runs the tests that reach the place. A mutant that no test notices has survived: a
  * test is missing, the code does nothing, or the change cannot be noticed.
  *
- * What runs only while a file is loaded, such as a constant, is not mutated without `--static`: each of
+ * Code that runs only while a file is loaded, such as a constant, is not mutated without `--static`: each of
  * those mutants needs all tests of the folder.
  *
  * `--sample 8` takes the mutants of every eighth line, `--seed TEXT` other ones, and `--only FILE,FILE`

@@ -135,7 +135,7 @@ const CHECKS = {
       const outcomes = all.map(({ outcome }) => outcome);
       assert.equal(outcomes.filter((outcome) => outcome === 'executed').length, 1, `${outcomes}`);
       assert.deepEqual([...new Set(all.map(({ number }) => number))], [2]);
-      // The new result is not replaced by who finds the old one late.
+      // The new result is not replaced by a caller that finds the old one late.
       const again = await ask(2, 'once', { ...lost, retry: 1 });
       assert.deepEqual([again.outcome, again.number, runs(own)], ['replayed', 2, 2]);
       const old = await ask(3, 'once', { ...query, encrypt: 'old' });

@@ -12,6 +12,7 @@ const PAGES = [
   '',
   'guides/stop-an-sdk-from-billing-twice.html',
   'benchmarks.html',
+  'dashboard.html',
   'reference/samekey/once.html',
 ];
 
@@ -56,13 +57,16 @@ describeInChromium('the site', ({ open }) => {
     });
   });
 
-  it.each([390, 768, 1280, 1920])('is as wide as a screen of %i px', async (width) => {
-    for (const path of PAGES) {
-      const page = await open(path, { viewport: { width, height: 900 } });
-      expect(await overflow(page), path).toBe(0);
-      await page.context().close();
-    }
-  });
+  it.each(PAGES)(
+    'is as wide as its screen, from a phone to a large one, on page "%s"',
+    async (path) => {
+      const page = await open(path);
+      for (const width of [390, 768, 1280, 1920]) {
+        await page.setViewportSize({ width, height: 900 });
+        expect(await overflow(page), `${width} px`).toBe(0);
+      }
+    },
+  );
 
   it.each([390, 1280])('does not move while it arrives, on %i px', async (width) => {
     for (const path of PAGES) {
