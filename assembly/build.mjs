@@ -11,7 +11,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
-import { buildDashboard } from '../src/dashboard/build.mjs';
+import { buildPage } from '../src/page/build-page.mjs';
 import { buildPlayground } from '../src/playground/build.mjs';
 import { recordBundled, writeBundled } from './bundled.mjs';
 import { shrink } from './shrink.mjs';
@@ -192,5 +192,5 @@ const { metafile: dashboard } = await build({
 recordBundled(dashboard, 'dist/dashboard');
 
 recordBundled(await buildPlayground(), 'dist/playground');
-recordBundled(await buildDashboard(), 'dist/dashboard');
+recordBundled(await buildPage('dashboard', 'src/dashboard/page'), 'dist/dashboard');
 writeBundled();

@@ -1,39 +1,22 @@
 /** Builds the playground: a page, a stylesheet, a script and the library's file. */
-import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { build } from 'esbuild';
-import { englishUplot } from '../page/english-uplot.mjs';
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import { buildPage } from '../page/build-page.mjs';
 
-const FOLDER = 'dist/playground';
+/** The page uses exactly the file that other users import. */
+const separateLibrary = {
+  name: 'the library is a separate file',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: './samekey.js', external: true }));
+  },
+};
 
 /** Runs in the repository's root, after dist/index.js is built. Returns what esbuild says of its inputs. */
 export async function buildPlayground() {
-  mkdirSync(FOLDER, { recursive: true });
-  const { metafile } = await build({
-    entryPoints: ['src/playground/playground.ts', 'src/playground/playground.css'],
-    outdir: FOLDER,
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
-    logLevel: 'warning',
-    metafile: true,
+  const metafile = await buildPage('playground', 'src/playground', {
     define: { EXAMPLE_TEXTS: JSON.stringify(exampleTexts()) },
-    plugins: [
-      englishUplot,
-      {
-        // The page uses exactly the file that other users import.
-        name: 'the library is a separate file',
-        setup({ onResolve }) {
-          onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({
-            path: './samekey.js',
-            external: true,
-          }));
-        },
-      },
-    ],
+    plugins: [separateLibrary],
   });
-  copyFileSync('src/playground/index.html', `${FOLDER}/index.html`);
-  copyFileSync('dist/index.js', `${FOLDER}/samekey.js`);
+  copyFileSync('dist/index.js', 'dist/playground/samekey.js');
   return metafile;
 }
 

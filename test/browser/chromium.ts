@@ -24,12 +24,14 @@ export interface ChromiumOptions {
   readonly flags?: readonly string[];
   /** Another address of the same server. */
   at?(url: URL): URL;
+  /** Prepares a page before it is opened. */
+  prepare?(page: Page): Promise<void>;
 }
 
 /** Runs tests in Chromium. Without Chromium it prints a warning, and fails in CI. */
 export function describeInChromium(
   name: string,
-  { serve, settled, flags = [], at }: ChromiumOptions,
+  { serve, settled, flags = [], at, prepare }: ChromiumOptions,
   tests: (visit: Visit) => void,
 ): void {
   if (CHROMIUM === '') {
@@ -78,6 +80,7 @@ export function describeInChromium(
             blocked.push(`${effectiveDirective} ${blockedURI}`);
           });
         });
+        await prepare?.(page);
         await page.goto(new URL(path, url).href);
         await settled(page);
         return page;
@@ -105,10 +108,16 @@ export async function axe(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as {
       axe: {
-        run(): Promise<{ violations: { id: string; nodes: { html: string; any: unknown[] }[] }[] }>;
+        run(): Promise<{
+          violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[];
+        }>;
       };
     };
     const { violations } = await axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(
+        ({ html, failureSummary = '' }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`,
+      ),
+    );
   });
 }

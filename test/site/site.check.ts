@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { describe, expect, inject, it } from 'vitest';
-import { axe, countBytes, describeInChromium, hydrated, overflow, shifts } from './chromium.js';
+import { axe, overflow } from '../browser/chromium.js';
+import { countBytes, describeSite, hydrated, shifts } from './chromium.js';
 
 /** The bytes of the first page on the wire, without the index of the search. */
 const MOST_BYTES = 100 * 1024;
@@ -36,7 +37,7 @@ async function search(page: Page, text: string): Promise<void> {
   await page.locator('#localsearch-list .result').first().waitFor();
 }
 
-describeInChromium('the site', ({ open }) => {
+describeSite('the site', ({ open }) => {
   describe.each(SCHEMES)('in %s colors', (colorScheme) => {
     it.each(PAGES)('has no fault that axe finds on page "%s"', async (path) => {
       const page = await open(path, { colorScheme });
