@@ -129,7 +129,8 @@ describeWith('PostgreSQL', hasPostgres, 'the notifications of the PostgreSQL sto
     await eventually(() => heard.some((payload) => payload.includes('proof'))).toBe(true);
     await sleep(500);
     let refusals = 0;
-    for (let round = 0; round < deep(40, 400); round++) {
+    // On some machines a run has mostly ended before the claims arrive.
+    for (let round = 0; round < deep(40, 400) || refusals === 0; round++) {
       const keys = Array.from({ length: 1 + (round % 4) }, () => randomKey());
       await Promise.all(keys.map((key) => store.claim(key, request('a'))));
       const told = new Set<string>();
@@ -147,7 +148,6 @@ describeWith('PostgreSQL', hasPostgres, 'the notifications of the PostgreSQL sto
       refusals += waiting.length;
       await eventually(() => waiting.filter((key) => !told.has(key))).toEqual([]);
     }
-    expect(refusals).toBeGreaterThan(0);
     end?.();
   });
 });
