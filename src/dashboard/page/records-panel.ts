@@ -25,6 +25,7 @@ export class RecordsPanel {
   #pages: (string | undefined)[] = [undefined];
   #page: RecordPage | undefined;
   #request: AbortController | undefined;
+  #turning = Promise.resolve();
 
   constructor(state: LiveState, onOpen: (key: string) => void) {
     this.#state = state;
@@ -60,9 +61,12 @@ export class RecordsPanel {
     });
     this.#select.addEventListener('change', () => this.search());
     this.#next.addEventListener('click', () => {
-      if (this.#page?.next !== undefined) this.#load([...this.#pages, this.#page.next]);
+      const after = () => this.#page?.next;
+      this.#turn(() => (after() === undefined ? undefined : [...this.#pages, after()]));
     });
-    this.#previous.addEventListener('click', () => this.#load(this.#pages.slice(0, -1)));
+    this.#previous.addEventListener('click', () => {
+      this.#turn(() => (this.#pages.length > 1 ? this.#pages.slice(0, -1) : undefined));
+    });
   }
 
   /** Loads the first page of what the form asks for. */
@@ -82,6 +86,14 @@ export class RecordsPanel {
   /** Updates the ages. */
   draw(): void {
     if (this.#page !== undefined) this.#table.show(this.#page.records, this.#page.records.length);
+  }
+
+  /** Loads what `pagesOf` returns, when the page before it is there: two quick clicks go two pages on. */
+  #turn(pagesOf: () => (string | undefined)[] | undefined): void {
+    this.#turning = this.#turning.then(() => {
+      const pages = pagesOf();
+      return pages === undefined ? undefined : this.#load(pages);
+    });
   }
 
   async #load(pages: (string | undefined)[]): Promise<void> {
