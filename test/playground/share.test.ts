@@ -122,11 +122,14 @@ describeInChromium('a shared link', {}, ({ open }) => {
   it.runIf(isDeep)('is not made of an input that is too large, and the page says why', async () => {
     const page = await open();
     await shareLink(page);
-    const large = JSON.stringify(Array.from({ length: 40_000 }, () => Math.random()));
-    await put(page, '#text-a', large);
-    await expect
-      .poll(() => page.locator('#share-fault').innerText())
-      .toMatch(/^The input is too large for a link: [\d,]+ characters, at most 32,000\.$/);
+    const numbers = (length: number) => JSON.stringify(Array.from({ length }, () => Math.random()));
+    for (const [length, message] of [
+      [4_000, /^The input is too large for a link: [\d,]+ characters, at most 32,000\.$/],
+      [40_000, /^The input is too large for a link: \d+ KB, at most 250 KB\.$/],
+    ] as const) {
+      await put(page, '#text-a', numbers(length));
+      await expect.poll(() => page.locator('#share-fault').innerText()).toMatch(message);
+    }
     expect(await page.locator('#share-link').isVisible()).toBe(false);
     await put(page, '#text-a', '1');
     await page.locator('#share-link').waitFor();
