@@ -288,16 +288,19 @@ async function workersGuide(project) {
     const objects = {
       durableObjects: { SAMEKEY: { className: 'SamekeyObject', useSQLite: true } },
     };
-    const worker = await startWorker(bundled, 'worker', i === 0 ? {} : objects);
-    try {
-      const { port } = await worker.ready;
-      project.write('guide/client.mjs', client.replace('localhost:8787', `127.0.0.1:${port}`));
-      const { stdout } = await promisify(execFile)('sh', ['-c', commands], {
-        cwd: path.join(project.directory, 'guide'),
-      });
-      assert.equal(stdout, output);
-    } finally {
-      await worker.dispose();
+    // The client waits for a second, which a busy machine may need for itself.
+    for (let triesLeft = 4, stdout = ''; stdout !== output; triesLeft--) {
+      const worker = await startWorker(bundled, 'worker', i === 0 ? {} : objects);
+      try {
+        const { port } = await worker.ready;
+        project.write('guide/client.mjs', client.replace('localhost:8787', `127.0.0.1:${port}`));
+        ({ stdout } = await promisify(execFile)('sh', ['-c', commands], {
+          cwd: path.join(project.directory, 'guide'),
+        }));
+        if (triesLeft === 0) assert.equal(stdout, output);
+      } finally {
+        await worker.dispose();
+      }
     }
   }
   return 'a client that tries again is charged three times, and with samekey once';
