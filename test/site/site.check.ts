@@ -13,6 +13,7 @@ const PAGES = [
   '',
   'guides/stop-an-sdk-from-billing-twice.html',
   'benchmarks.html',
+  'dashboard.html',
   'reference/samekey/once.html',
 ];
 
