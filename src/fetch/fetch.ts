@@ -24,7 +24,6 @@ import { type FetchOptions, fetchOptions } from './options.js';
 import { answerForSdk } from './sdk-answer.js';
 
 export type { KeyFormat, KeyHeaderOptions, RequestKeyOptions } from '../request/options.js';
-export type { ResponseInfo } from '../response/arriving-response.js';
 export {
   BrokenResponseError,
   HttpError,
@@ -34,6 +33,7 @@ export {
 export type { ExchangeStats } from '../response/exchanges.js';
 export type { Spill, SpillFile } from '../response/held-bytes.js';
 export type { ExchangeOptions } from '../response/options.js';
+export type { ResponseInfo } from '../response/storable.js';
 export type { FetchEvent, FetchOptions } from './options.js';
 export {
   type RetryBudget,

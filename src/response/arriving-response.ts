@@ -1,10 +1,8 @@
-import { decoder } from '../engine/utf8.js';
 import { type AbortSource, LazyAbort, whenAborted } from '../once/abort.js';
 import type { Alarms } from '../once/alarms.js';
 import type { RunContext } from '../once/call-function.js';
-import type { LiveFunction, Subscriber } from '../once/live.js';
+import type { LiveFunction } from '../once/live.js';
 import { optional } from '../options/own.js';
-import type { Verdict } from '../providers/provider.js';
 import { afterEvents } from '../runtime/runtime.js';
 import { type BodyJudge, COMPLETE, type Judgement } from './answer.js';
 import { type Arrived, readArrived, readReceived, untilDrained, wholeBody } from './arrived.js';
@@ -12,17 +10,17 @@ import { joinChunks } from './chunks.js';
 import { BrokenResponseError, HttpError, ResponseNotKeptError } from './errors.js';
 import type { HeldBytes } from './held-bytes.js';
 import { IdleLimit } from './idle-limit.js';
-import { toValue } from './json-reader.js';
 import { LateJudge } from './late-judge.js';
 import { LengthCheck } from './length-check.js';
 import { Recording } from './recording.js';
 import {
   headerIn,
-  headersOf,
   type ResponseBody,
   type ResponseData,
   type ResponseHead,
 } from './response-data.js';
+import { ResponseSubscriber } from './response-subscriber.js';
+import { isStoredEarly, notStored, type StorageRules, tooLong, toStore } from './storable.js';
 import { roomFor, type StoredResponse, sharedHead, withoutQuery } from './stored-response.js';
 
 const ignore = () => {};
@@ -32,81 +30,17 @@ const MAX_MESSAGE_BYTES = 64 * 1024;
 /** A document that is judged takes its bytes, its text and its value. */
 const DOCUMENT_COPIES = 3;
 
-export interface ResponseRules {
+export interface ResponseRules extends StorageRules {
   /** The account of what the process holds, if that has a bound. */
   readonly held: HeldBytes | undefined;
-  readonly maxBytes: number;
   readonly maxUnreadBytes: number;
   readonly idleMs: number;
   /** Alarms after `idleMs`. */
   readonly idleLimits: Alarms;
-  readonly isStored: (response: ResponseInfo) => boolean;
   /** Whether bodies are still in their `content-encoding`: those of handlers in this process. */
   readonly isCoded: boolean;
   /** Returns the judge of a response; without one, all responses are complete. */
   readonly judge: ((response: ResponseData, maxBytes: number) => BodyJudge | undefined) | undefined;
-}
-
-/** What `storeResponses` decides by, at the end of a response. */
-export interface ResponseInfo {
-  /** The HTTP status. */
-  readonly status: number;
-  /** The headers of the response. */
-  readonly headers: Headers;
-  /** The URL of the response, after redirects. */
-  readonly url: string;
-  /**
-   * What the response is: `complete`; `failed`, by its status or because it says so; or `unknown`, for
-   * an API whose answers samekey does not know. A `broken` response is never stored.
-   */
-  readonly verdict: Verdict;
-  /** The parsed body; `undefined` if it is not one JSON document. It is parsed when it is first read. */
-  readonly json: unknown;
-}
-
-/** A caller of a request: first it waits for the head, then it reads the body. */
-export class ResponseSubscriber implements Subscriber {
-  readonly #response: ArrivingResponse;
-  readonly #signal: AbortSource | undefined;
-  readonly #onEnd: () => void;
-  #body: ReadableStream<Uint8Array> | undefined;
-  #hasEnded = false;
-  /** Counts this caller off at its run. */
-  leave: (() => void) | undefined;
-
-  constructor(response: ArrivingResponse, signal: AbortSource | undefined, onEnd: () => void) {
-    this.#response = response;
-    this.#signal = signal;
-    this.#onEnd = onEnd;
-  }
-
-  /** The head, once it has arrived. */
-  get head(): ResponseHead {
-    return this.#response.head as ResponseHead;
-  }
-
-  /** The body from its beginning. The bytes of a whole one are those of all subscribers. */
-  get body(): ResponseBody {
-    const { whole } = this.#response;
-    if (whole === undefined) return this.#body ?? null;
-    this.cancel();
-    return whole;
-  }
-
-  attach(recording: Recording): void {
-    if (!this.#hasEnded) this.#body = recording.read(this.#signal, () => this.#end());
-  }
-
-  cancel(): void {
-    this.#body?.cancel().catch(() => {});
-    this.#end();
-  }
-
-  #end(): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#onEnd();
-  }
 }
 
 /** The request to send. */
@@ -492,28 +426,13 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
     return !this.#rules.isCoded || headerIn(response.headers, 'content-length') !== null;
   }
 
-  /**
-   * Returns the response to store. It is missing if the response was longer than `maxBytes`.
-   *
-   * @throws {HttpError} for a response that is not stored.
-   */
+  /** @throws {HttpError} for a response that is not stored. */
   #storable(
     { response, isStoredEarly }: Arriving,
-    { verdict, why }: Judgement,
+    judgement: Judgement,
     stored: StoredResponse | undefined,
   ): StoredResponse {
-    const key = this.#plan.key;
-    if (verdict === 'broken') throw new BrokenResponseError(key, why);
-    if (stored === undefined) throw tooLong(key, response, this.#rules.maxBytes);
-    const hasError = verdict === 'failed' && response.status < 400;
-    const info = new Info(response, toVerdict(response, verdict), stored.body);
-    // Must be strictly `true`: a promise from an async predicate does not count.
-    if (hasError || !(isStoredEarly ?? this.#rules.isStored(info) === true)) {
-      throw why === ''
-        ? notStored(key, response)
-        : new ResponseNotKeptError(key, response.status, why);
-    }
-    return stored;
+    return toStore(this.#plan.key, response, { isStoredEarly, judgement, stored }, this.#rules);
   }
 }
 
@@ -552,72 +471,3 @@ function copyInMemory(head: ResponseHead, { chunks, byteCount }: Recording): Sto
 async function cancelBody(body: ResponseBody): Promise<void> {
   if (body instanceof ReadableStream) await body.cancel();
 }
-
-/** Responses with an error status have failed, whatever their body says. */
-const toVerdict = ({ status }: ResponseHead, verdict: Verdict): Verdict =>
-  status >= 400 && verdict !== 'broken' ? 'failed' : verdict;
-
-/** Makes `Headers` and parses the body only for a `storeResponses` that reads them. */
-class Info implements ResponseInfo {
-  readonly status: number;
-  readonly url: string;
-  readonly verdict: Verdict;
-  readonly #lines: ResponseHead['headers'];
-  readonly #body: Uint8Array;
-  #headers: Headers | undefined;
-  #parsed: { readonly json: unknown } | undefined;
-
-  constructor({ status, headers, url }: ResponseHead, verdict: Verdict, body: Uint8Array) {
-    this.status = status;
-    this.url = url;
-    this.verdict = verdict;
-    this.#lines = headers;
-    this.#body = body;
-  }
-
-  get headers(): Headers {
-    this.#headers ??= headersOf(this.#lines);
-    return this.#headers;
-  }
-
-  get json(): unknown {
-    this.#parsed ??= { json: toValue(decoder.decode(this.#body).replace(/^\ufeff/, '')) };
-    return this.#parsed.json;
-  }
-}
-
-/**
- * Decides about a response with an error status before its body arrives, because a retry must neither
- * join it nor wait for it. Returns `undefined` if `storeResponses` needs the body, and for all other
- * responses.
- */
-function isStoredEarly(response: ResponseHead, { isStored }: ResponseRules): boolean | undefined {
-  if (response.status < 400) return undefined;
-  let needsBody = false;
-  const { status, headers, url } = response;
-  try {
-    const answer = isStored({
-      status,
-      headers: headersOf(headers),
-      url,
-      get verdict() {
-        needsBody = true;
-        return 'failed' as const;
-      },
-      get json() {
-        needsBody = true;
-        return undefined;
-      },
-    });
-    return needsBody ? undefined : answer === true;
-  } catch (error) {
-    if (needsBody) return undefined;
-    throw error;
-  }
-}
-
-const notStored = (key: string, { status }: ResponseHead) =>
-  new ResponseNotKeptError(key, status, `its status is ${status}`);
-
-const tooLong = (key: string, { status }: ResponseHead, maxBytes: number) =>
-  new ResponseNotKeptError(key, status, `it is longer than ${maxBytes} bytes (maxResultBytes)`);

@@ -4,15 +4,12 @@ import { type CallerLimitSettings, CallerLimits } from '../once/caller-limits.js
 import type { Detailed, OnceStats } from '../once/index.js';
 import { type LiveAnswer, OnceRunner } from '../once/runner.js';
 import { optional, own } from '../options/own.js';
-import {
-  ArrivingResponse,
-  type ResponseRules,
-  type ResponseSubscriber,
-} from './arriving-response.js';
+import { ArrivingResponse, type ResponseRules } from './arriving-response.js';
 import { HeldBytes } from './held-bytes.js';
 import type { ExchangeSettings } from './options.js';
 import { Recording } from './recording.js';
 import type { HeaderLine, ResponseBody, ResponseData, ResponseHead } from './response-data.js';
+import type { ResponseSubscriber } from './response-subscriber.js';
 import { responseCodec, type StoredResponse, withoutQuery } from './stored-response.js';
 
 /** One caller's request. */

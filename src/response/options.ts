@@ -16,8 +16,8 @@ import {
   wholeNumber,
   without,
 } from '../options/spec.js';
-import type { ResponseInfo } from './arriving-response.js';
 import type { Spill } from './held-bytes.js';
+import type { ResponseInfo } from './storable.js';
 
 /** Results with a codec of their own can only be encrypted. */
 export const encryptionOnly = /* @__PURE__ */ value<EncryptedCodec>(

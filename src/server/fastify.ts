@@ -7,7 +7,7 @@ import { IdempotencyRules } from './rules.js';
 // TypeScript 7 finds the module to which a member is added below only if a file names it.
 export type {} from 'fastify';
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
-export type { ResponseInfo } from '../response/arriving-response.js';
+export type { ResponseInfo } from '../response/storable.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
 export type {
   IdempotencyOutcome,

@@ -7,7 +7,7 @@ import type { IdempotencyState, ServerControls, ServerOptions } from './options.
 import { BODY_HEADERS, IdempotencyRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
-export type { ResponseInfo } from '../response/arriving-response.js';
+export type { ResponseInfo } from '../response/storable.js';
 export type { NodeRequest, NodeResponse } from './node/http.js';
 export type {
   IdempotencyOutcome,

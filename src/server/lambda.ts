@@ -18,7 +18,7 @@ import type { ServerControls, ServerOptions } from './options.js';
 import { IdempotencyRules, type Processing } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
-export type { ResponseInfo } from '../response/arriving-response.js';
+export type { ResponseInfo } from '../response/storable.js';
 export type { LambdaEventLike } from './lambda/event.js';
 export type { LambdaResponse } from './lambda/response.js';
 export type { ServerControls, ServerOptions } from './options.js';

@@ -22,7 +22,7 @@ import type { Refusal } from './refusals.js';
 import { IdempotencyRules, type RouteRules } from './rules.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
-export type { ResponseInfo } from '../response/arriving-response.js';
+export type { ResponseInfo } from '../response/storable.js';
 export type {
   IdempotencyOutcome,
   IdempotencyState,

@@ -12,9 +12,9 @@ import {
   without,
 } from '../options/spec.js';
 import { identityOptions, keyFormat, keyHeaderOptions, methods } from '../request/options.js';
-import type { ResponseInfo } from '../response/arriving-response.js';
 import type { ExchangeStats } from '../response/exchanges.js';
 import { callerLimits, exchangeOptions } from '../response/options.js';
+import type { ResponseInfo } from '../response/storable.js';
 import type { ServerProblem } from './problem.js';
 import type { ErrorAnswer } from './refusals.js';
 

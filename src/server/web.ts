@@ -8,7 +8,7 @@ import { IdempotencyRules } from './rules.js';
 import { isPlatformRequest, pathOf, toPlatform, WebProcessing, withBody } from './web-request.js';
 
 export type { KeyFormat, KeyHeaderOptions } from '../request/options.js';
-export type { ResponseInfo } from '../response/arriving-response.js';
+export type { ResponseInfo } from '../response/storable.js';
 export type { ServerControls, ServerOptions } from './options.js';
 export type { ServerProblem } from './problem.js';
 export type { ErrorAnswer } from './refusals.js';
