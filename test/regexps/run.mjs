@@ -14,9 +14,15 @@ const MOST_GROWTH = 2.2;
 /** These must fail, or the check proves nothing. */
 const PLANTED = ['\\/+$', '^(a+)+$', '^(?:\\d+\\.?\\d*|\\.\\d+)$'];
 
-// No time limits: the answer must not depend on the machine. Repetitions up to 300 are unrolled, so
-// that a pattern such as [0-9a-f]{64} is decided, too.
-const PARAMETERS = { timeout: null, maxRepeatCount: 300 };
+// No time limits: on a busy machine a match that is only slow would count as an attack. Repetitions up to 300
+// are unrolled, so that a pattern such as [0-9a-f]{64} is decided, too.
+const PARAMETERS = {
+  timeout: null,
+  attackTimeout: null,
+  incubationTimeout: null,
+  seedingTimeout: null,
+  maxRepeatCount: 300,
+};
 
 function faultsOf(source, flags) {
   const faults = [];
