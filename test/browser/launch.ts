@@ -8,15 +8,9 @@ export const CHROMIUM =
     encoding: 'utf8',
   }).stdout.trim();
 
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+const { CHROMIUM_FLAGS }: { CHROMIUM_FLAGS: readonly string[] } = await import(
+  new URL('../runtimes/rows/browser-programs.mjs', import.meta.url).href
+);
 
 export const launchChromium = (flags: readonly string[] = []) =>
-  chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
+  chromium.launch({ executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS, ...flags] });

@@ -2,39 +2,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDashboard, type Dashboard } from '../../src/dashboard/server.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { expectFailure, ROOT, samekey } from '../cli/program.js';
 import { CLI_STORES, type CliStore } from '../cli/stores.js';
 import { type RunningDashboard, send, startDashboard, type Visitor, visit } from './program.js';
 import { keyNumber, put } from './records.js';
+import { type ServedDashboard, serveDashboard } from './served.js';
 
 const store = memoryStore();
 const KEY = keyNumber(1);
-
-interface Served {
-  readonly dashboard: Dashboard;
-  readonly url: string;
-  close(): void;
-}
-
-async function serve(
-  options: Partial<Parameters<typeof createDashboard>[0]> = {},
-): Promise<Served> {
-  const dashboard = createDashboard({
-    version: '0',
-    source: 'store',
-    store,
-    hasCalls: false,
-    allowEvict: false,
-    isLoopback: true,
-    hasToken: true,
-    ...options,
-  });
-  await new Promise<void>((resolve) => dashboard.server.listen(0, '127.0.0.1', resolve));
-  const { port } = dashboard.server.address() as { port: number };
-  return { dashboard, url: `http://127.0.0.1:${port}`, close: () => dashboard.close() };
-}
 
 /** Titles, details and codes of a problem, and nothing else that a page would have to know. */
 const isProblem = {
@@ -43,12 +19,12 @@ const isProblem = {
   code: expect.stringMatching(/^SAMEKEY_/),
 };
 
-let served: Served;
+let served: ServedDashboard;
 let visitor: Visitor;
 beforeAll(async () => {
   await put(store, KEY);
-  served = await serve({ allowEvict: true });
-  visitor = await visit(served.url + served.dashboard.newLink());
+  served = await serveDashboard({ store, allowEvict: true });
+  visitor = served.page;
 });
 afterAll(() => served.close());
 
@@ -192,9 +168,8 @@ describe('a page of another site', () => {
 
 describe('a dashboard without allowEvict', () => {
   it('refuses every change', async () => {
-    const reading = await serve();
-    const reader = await visit(reading.url + reading.dashboard.newLink());
-    const reply = await reader.post(`/api/evict?key=${KEY}`);
+    const reading = await serveDashboard({ store });
+    const reply = await reading.page.post(`/api/evict?key=${KEY}`);
     expect([reply.status, reply.json]).toEqual([403, { ...isProblem, status: 403 }]);
     expect((await store.read(KEY)).record).toBeDefined();
     reading.close();

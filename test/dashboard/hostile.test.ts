@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordDetail } from '../../src/dashboard/messages.js';
-import { createDashboard, type Dashboard } from '../../src/dashboard/server.js';
+import type { Dashboard } from '../../src/dashboard/server.js';
 import { createOnce, encryptedCodec } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { sendBytes } from '../proxy/program.js';
-import { send, type Visitor, visit } from './program.js';
+import { send, type Visitor } from './program.js';
 import { put, responsePayload } from './records.js';
+import { serveDashboard } from './served.js';
 
 const store = memoryStore();
 const SCRIPT = '</script><script>alert(1)</script>';
@@ -28,18 +29,7 @@ let url: string;
 let page: Visitor;
 beforeAll(async () => {
   for (const key of ODD_KEYS) await put(store, key);
-  dashboard = createDashboard({
-    version: '0',
-    source: 'store',
-    store,
-    hasCalls: false,
-    allowEvict: true,
-    isLoopback: true,
-    hasToken: true,
-  });
-  await new Promise<void>((resolve) => dashboard.server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(dashboard.server.address() as { port: number }).port}`;
-  page = await visit(url + dashboard.newLink());
+  ({ dashboard, url, page } = await serveDashboard({ store, allowEvict: true }));
 });
 afterAll(() => dashboard.close());
 
@@ -238,29 +228,16 @@ describe('a store', () => {
       ...more,
     });
 
-  async function openPage(of: ReturnType<typeof memoryStore>) {
-    const other = createDashboard({
-      version: '0',
-      source: 'store',
-      store: of,
-      hasCalls: false,
-      allowEvict: true,
-      isLoopback: true,
-      hasToken: true,
-    });
-    await new Promise<void>((resolve) => other.server.listen(0, '127.0.0.1', resolve));
-    const { port } = other.server.address() as { port: number };
-    const visitor = await visit(`http://127.0.0.1:${port}${other.newLink()}`);
-    return { visitor, close: () => other.close() };
-  }
-
   it.each([
     [new Error('connect postgres://user:pass@word@db/app failed\n  at once')],
     ['redis://:secret@host'],
     [null],
     [{ code: 'ECONNREFUSED' }],
   ])('that fails with %s is a problem without a password', async (error) => {
-    const { visitor, close } = await openPage(broken(error));
+    const { page: visitor, close } = await serveDashboard({
+      store: broken(error),
+      allowEvict: true,
+    });
     const replies = [
       await visitor.get('/api/records'),
       await visitor.get('/api/record?key=a'),
@@ -281,14 +258,14 @@ describe('a store', () => {
     const error = Object.assign(new SyntaxError('it is no record'), { code: 'SAMEKEY_BAD_STATE' });
     const good = memoryStore();
     await put(good, 'good');
-    const { visitor, close } = await openPage(
-      Object.assign(memoryStore(), {
+    const { page: visitor, close } = await serveDashboard({
+      store: Object.assign(memoryStore(), {
         async *list() {
           for await (const entry of good.list?.() ?? []) yield entry;
           throw error;
         },
       }),
-    );
+    });
     expect((await visitor.get('/api/records')).json).toMatchObject({
       matchCount: 1,
       isWhole: false,
@@ -303,7 +280,7 @@ describe('a store', () => {
   it('without a list finds a record by its key', async () => {
     const silent = Object.assign(memoryStore(), { list: undefined });
     await put(silent, 'known');
-    const { visitor, close } = await openPage(silent as never);
+    const { page: visitor, close } = await serveDashboard({ store: silent as never });
     expect((await visitor.get('/api/records')).json).toMatchObject({
       matchCount: 0,
       isWhole: false,

@@ -1,27 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createDashboard, type Dashboard } from '../../src/dashboard/server.js';
+import type { Dashboard } from '../../src/dashboard/server.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { CLI_STORES, type CliStore } from '../cli/stores.js';
 import { startDashboard, type Visitor, visit } from './program.js';
 import { keyNumber } from './records.js';
+import { serveDashboard } from './served.js';
 
 let dashboard: Dashboard;
 let page: Visitor;
 const store = memoryStore();
 
 beforeAll(async () => {
-  dashboard = createDashboard({
-    version: '0',
-    source: 'proxy',
-    store,
-    hasCalls: true,
-    allowEvict: false,
-    isLoopback: true,
-    hasToken: true,
-  });
-  await new Promise<void>((resolve) => dashboard.server.listen(0, '127.0.0.1', resolve));
-  const { port } = dashboard.server.address() as { port: number };
-  page = await visit(`http://127.0.0.1:${port}${dashboard.newLink()}`);
+  ({ dashboard, page } = await serveDashboard({ source: 'proxy', store, hasCalls: true }));
 });
 afterAll(() => dashboard.close());
 

@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { createDashboard } from '../../src/dashboard/server.js';
 import { MAX_LOOK_BYTES } from '../../src/dashboard/store-watch.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { StoreRecord } from '../../src/store/store.js';
 import { ROOT } from '../cli/program.js';
 import { isDeep } from '../depth.js';
-import { visit } from './program.js';
+import { serveDashboard } from './served.js';
 
 const hash = (number: number) =>
   `ik_${((number * 2_654_435_761) >>> 0).toString(16).padStart(64, '0')}`;
@@ -36,26 +35,11 @@ function largeStore(count: number, keyOf = hash) {
   });
 }
 
-async function openPage(store: ReturnType<typeof memoryStore>) {
-  const dashboard = createDashboard({
-    version: '0',
-    source: 'store',
-    store,
-    hasCalls: false,
-    allowEvict: false,
-    isLoopback: true,
-    hasToken: true,
-  });
-  await new Promise<void>((resolve) => dashboard.server.listen(0, '127.0.0.1', resolve));
-  const { port } = dashboard.server.address() as { port: number };
-  return { dashboard, page: await visit(`http://127.0.0.1:${port}${dashboard.newLink()}`) };
-}
-
 describe('a store with 100,000 records', () => {
   const COUNT = 100_000;
 
   it('is shown whole, in the order of its keys', async () => {
-    const { dashboard, page } = await openPage(largeStore(COUNT));
+    const { dashboard, page } = await serveDashboard({ store: largeStore(COUNT) });
     const { json } = await page.get('/api/records?limit=500');
     expect(json).toMatchObject({ matchCount: COUNT, isWhole: true });
     const keys = Array.from({ length: COUNT }, (_, number) => hash(number)).sort();
@@ -71,7 +55,7 @@ describe('a store with 100,000 records', () => {
   });
 
   it('does not hold up the rest of the program while it is read', async () => {
-    const { dashboard, page } = await openPage(largeStore(COUNT));
+    const { dashboard, page } = await serveDashboard({ store: largeStore(COUNT) });
     let isDone = false;
     let turns = 0;
     const turn = () => {
@@ -89,7 +73,9 @@ describe('a store with 100,000 records', () => {
 
 describe('a store with more records than memory is for', () => {
   it.runIf(isDeep)('is shown as far as the bound, and says so', async () => {
-    const { dashboard, page } = await openPage(largeStore(Number.POSITIVE_INFINITY));
+    const { dashboard, page } = await serveDashboard({
+      store: largeStore(Number.POSITIVE_INFINITY),
+    });
     const { json } = await page.get('/api/records?limit=1');
     // 200 bytes for a row, and two for each of the 67 characters of a key.
     expect(json).toMatchObject({
@@ -101,7 +87,7 @@ describe('a store with more records than memory is for', () => {
 
   it('is bounded by the length of its keys as well', async () => {
     const keyOf = (number: number) => `${number}${'k'.repeat(number % 2 === 0 ? 1000 : 5000)}`;
-    const { dashboard, page } = await openPage(largeStore(10_000, keyOf));
+    const { dashboard, page } = await serveDashboard({ store: largeStore(10_000, keyOf) });
     const { json } = await page.get('/api/records?limit=1');
     // Keys of more than 1,024 characters are left out.
     expect(json).toMatchObject({ isWhole: false, matchCount: 5000 });

@@ -1,29 +1,21 @@
 import { connect } from 'node:net';
 import { expect, it } from 'vitest';
-import { createDashboard } from '../../src/dashboard/server.js';
 import { memoryStore } from '../../src/store/memory.js';
-import { visit } from './program.js';
 import { put } from './records.js';
+import { serveDashboard } from './served.js';
 
 it('holds one message at most for a page that does not read', async () => {
   const store = memoryStore();
-  const dashboard = createDashboard({
-    version: '0',
+  const { dashboard, url, page } = await serveDashboard({
     source: 'proxy',
     store,
     hasCalls: true,
-    allowEvict: false,
-    isLoopback: true,
-    hasToken: true,
   });
-  await new Promise<void>((resolve) => dashboard.server.listen(0, '127.0.0.1', resolve));
-  const { port } = dashboard.server.address() as { port: number };
-  const page = await visit(`http://127.0.0.1:${port}${dashboard.newLink()}`);
   const call = { outcome: 'executed', key: 'k', runMs: 5 } as const;
   for (let number = 0; number < 400; number++) {
     await put(store, `${'k'.repeat(900)}${number}`, { state: 'running' });
   }
-  const socket = connect(port, '127.0.0.1');
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.pause();
   const head = `GET /api/live HTTP/1.1\r\nHost: localhost\r\nCookie: ${page.cookie}\r\n\r\n`;
   let written = 0;

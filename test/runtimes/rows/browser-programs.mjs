@@ -39,6 +39,17 @@ const firefox = find('firefox-esr', 'firefox');
 const miniBrowser = findMiniBrowser();
 const xvfbRun = find('xvfb-run');
 
+/** Flags that let Chromium run as root, and that keep it from asking, updating and reporting. */
+export const CHROMIUM_FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
 /** Settings that keep Firefox from asking, updating and reporting. */
 const FIREFOX_PREFERENCES = {
   'app.normandy.enabled': false,
@@ -64,13 +75,7 @@ export const BROWSERS = [
     command: (profile, url) => [
       chromium ?? '',
       '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
+      ...CHROMIUM_FLAGS,
       `--user-data-dir=${profile}`,
       url,
     ],
