@@ -1,20 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { randomKey } from '../../src/index.js';
 import {
   createOnce,
   type EncryptedCodec,
   type EncryptionKey,
   encryptedCodec,
   jsonCodec,
-  OnceError,
   type OnceOptions,
   richCodec,
   type StoredResult,
 } from '../../src/once/index.js';
 import { keyIdOf } from '../../src/once/sealed.js';
 import { memoryStore } from '../../src/store/memory.js';
-import type { Store, StoreRecord } from '../../src/store/store.js';
-import { but, crash, never, processOn } from './scene.js';
+import type { Store } from '../../src/store/store.js';
+import { but, never, processOn, put, rejection, storedResult } from './scene.js';
 
 const KEY = 'order-7';
 const OTHER = 'order-8';
@@ -41,34 +39,7 @@ const WAYS = {
     withoutNodeCrypto(() => encryptedCodec(options))) as typeof encryptedCodec,
 };
 
-/** Puts a finished record into a store. */
-async function put(store: Store, key: string, result: StoredResult): Promise<void> {
-  const owner = randomKey();
-  const request = { owner, leaseMs: 60_000, ttlMs: 60_000, fingerprint: undefined };
-  await store.claim(key, { ...request, takeUnknown: true, takeFinished: true });
-  await store.complete(key, owner, { ...result, ttlMs: 60_000 });
-}
-
-/** Returns the result that a store has. */
-async function stored(store: Store, key = KEY): Promise<StoredResult> {
-  const { state, codec, payload } = (await store.read(key)).record as StoreRecord;
-  return {
-    state: state as StoredResult['state'],
-    codec: codec ?? '',
-    payload: new Uint8Array(payload ?? []),
-  };
-}
-
 const textOf = ({ payload }: StoredResult) => Buffer.from(payload).toString('latin1');
-
-const rejection = async (promise: Promise<unknown>): Promise<OnceError> => {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(OnceError);
-  return error as OnceError;
-};
 
 describe.each(Object.entries(WAYS))('a codec that encrypts by %s', (_, make) => {
   const codec = make({ keys: [FIRST] });
@@ -88,7 +59,7 @@ describe.each(Object.entries(WAYS))('a codec that encrypts by %s', (_, make) => 
       const again = await once.detailed(key, () => 'run again');
       expect(again).toMatchObject({ outcome: 'replayed', layer: 'store' });
       expect(again.value).toEqual(value);
-      const kept = await stored(store, key);
+      const kept = await storedResult(store, key);
       expect(kept).toMatchObject({ state: 'done', codec: 'encrypted' });
       expect(keyIdOf(kept.payload)).toBe('2026-10');
       expect(textOf(kept)).not.toContain('secret');
@@ -118,7 +89,7 @@ describe.each(Object.entries(WAYS))('a codec that encrypts by %s', (_, make) => 
       status: 400,
       replayed: true,
     });
-    const kept = await stored(store, OTHER);
+    const kept = await storedResult(store, OTHER);
     expect(kept).toMatchObject({ state: 'failed', codec: 'encrypted' });
     expect(textOf(kept)).not.toMatch(/secret|RangeError|E_LIMIT/);
   });
@@ -142,7 +113,7 @@ describe.each(Object.entries(WAYS))('a codec that encrypts by %s', (_, make) => 
     const rotated = createOnce({ store, codec: make({ keys: [SECOND, FIRST] }), cache: false });
     expect(await rotated(KEY, () => 'run again')).toBe(SECRET);
     await rotated(OTHER, () => SECRET);
-    expect(keyIdOf((await stored(store, OTHER)).payload)).toBe('2026-11');
+    expect(keyIdOf((await storedResult(store, OTHER)).payload)).toBe('2026-11');
     const later = createOnce({ store, codec: make({ keys: [SECOND] }), cache: false });
     expect(await later(OTHER, () => 'run again')).toBe(SECRET);
     expect((await rejection(later(KEY, () => 'run again'))).message).toBe(
@@ -216,10 +187,10 @@ describe.each(Object.entries(WAYS))('a codec that encrypts by %s', (_, make) => 
   it.each(Object.entries(WRONG))('refuses %s', async (name, replaced) => {
     const store = memoryStore();
     await createOnce({ store, codec })(KEY, () => SECRET);
-    await put(store, KEY, await replaced(await stored(store)));
+    await put(store, KEY, await replaced(await storedResult(store, KEY)));
     const { once, events } = processOn(store, { codec });
     const error = await rejection(once(KEY, never));
-    const wrong = await stored(store);
+    const wrong = await storedResult(store, KEY);
     const keyId = name === 'the result of a lost key' ? '2026-11' : '2026-10';
     const isSealed = keyIdOf(wrong.payload) !== undefined;
     expect(error).toMatchObject({
@@ -252,7 +223,7 @@ describe.each(Object.entries(WAYS))('a codec that encrypts by %s', (_, make) => 
     const store = memoryStore();
     const once = createOnce({ store, codec, cache: false });
     await once(KEY, () => 'x');
-    const right = await stored(store);
+    const right = await storedResult(store, KEY);
     const wrong = [...right.payload.keys()].flatMap((at) => {
       const flipped = Uint8Array.from(right.payload);
       flipped[at] = (flipped[at] as number) ^ 0x10;
@@ -390,12 +361,12 @@ describe('the option plain', () => {
     await on(store)('before', () => 1);
     // First every process learns to read encrypted results, and writes none.
     await on(store, write)('first', () => 2);
-    expect((await stored(store, 'first')).codec).toBe('json');
+    expect((await storedResult(store, 'first')).codec).toBe('json');
     expect(await on(store)('first', never)).toBe(2);
     expect(await on(store, write)('before', never)).toBe(1);
     // Then they write encrypted ones, which those that are not restarted yet read.
     await on(store, read)('second', () => 3);
-    expect((await stored(store, 'second')).codec).toBe('encrypted');
+    expect((await storedResult(store, 'second')).codec).toBe('encrypted');
     expect(await on(store, write)('second', never)).toBe(3);
     expect(await on(store, read)('before', never)).toBe(1);
     // After `ttlMs` no plain result is left, and none is trusted.
@@ -411,118 +382,6 @@ describe('the option plain', () => {
     expect((await rejection(on(store, read)(KEY, never) as Promise<unknown>)).message).toBe(
       'Cannot read the stored result of order-7: it was written by the codec "of another program", wanted that codec as the option',
     );
-  });
-});
-
-describe('without an encryption', () => {
-  const json = (text: string): StoredResult => ({
-    state: 'done',
-    codec: 'json',
-    payload: Buffer.from(text),
-  });
-  const WRONG: Record<string, readonly [result: StoredResult, reason: string]> = {
-    'an encrypted result': [
-      encryptedCodec({ keys: [FIRST] }).seal(KEY, json('1')) as StoredResult,
-      'it is encrypted with the key "2026-10", wanted encryptedCodec({ keys }) with that key',
-    ],
-    'an encrypted error': [
-      encryptedCodec({ keys: [FIRST] }).seal(KEY, {
-        state: 'failed',
-        codec: 'error',
-        payload: Buffer.from('{}'),
-      }) as StoredResult,
-      'it is encrypted with the key "2026-10", wanted encryptedCodec({ keys }) with that key',
-    ],
-    'a result of an unknown codec': [
-      { ...json('1'), codec: 'other' },
-      'it was written by the codec "other", wanted that codec as the option',
-    ],
-    'an error of an unknown codec': [
-      { ...json('{}'), state: 'failed' },
-      'it was written by the codec "json", wanted an error of the codec "error"',
-    ],
-    'a result that is no JSON': [
-      json(`{"${SECRET}`),
-      'the codec "json" cannot decode it (SyntaxError), wanted what it once wrote',
-    ],
-    'an error that is no JSON': [
-      { state: 'failed', codec: 'error', payload: Buffer.from(SECRET) },
-      'the codec "error" cannot decode it (SyntaxError), wanted what it once wrote',
-    ],
-  };
-
-  it.each(Object.entries(WRONG))('%s is decided by the same rule', async (_, [result, reason]) => {
-    const store = memoryStore();
-    await put(store, KEY, result);
-    const held = processOn(store);
-    for (let call = 1; call <= 2; call++) {
-      const error = await rejection(held.once(KEY, never));
-      expect(error.message).toBe(`Cannot read the stored result of ${KEY}: ${reason}`);
-      expect(error).toMatchObject({ code: 'SAMEKEY_UNREADABLE', codec: result.codec });
-      expect(`${JSON.stringify(error)}${error.stack}${error.cause}`).not.toContain('secret');
-      expect(held.types()).toHaveLength(call);
-    }
-    expect(new Set(held.types())).toEqual(new Set(['unreadable']));
-    expect(held.once.stats()).toMatchObject({ unreadable: 2, replayed: 0, cached: 0 });
-    const retried = processOn(store, { onUnreadable: 'retry' });
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => retried.once(KEY, () => 'run again')),
-    );
-    expect(new Set(answers)).toEqual(new Set(['run again']));
-    expect(retried.once.stats()).toMatchObject({ executed: 1, unreadable: 1 });
-    expect(await held.once(KEY, never)).toBe('run again');
-  });
-
-  it('a run again that fails leaves what cannot be read, and the next caller decides again', async () => {
-    const store = memoryStore();
-    await put(store, KEY, json('{'));
-    const { once, types } = processOn(store, { onUnreadable: 'retry' });
-    const fails = () => Promise.reject(new Error('of the function'));
-    await expect(once(KEY, fails)).rejects.toThrow('of the function');
-    expect((await stored(store)).codec).toBe('json');
-    expect(await once(KEY, () => 2)).toBe(2);
-    expect(types()).toEqual(['unreadable', 'failed', 'unreadable', 'executed']);
-  });
-
-  it('is replaced once: a process that asks late gets the new result', async () => {
-    const store = memoryStore();
-    await put(store, KEY, json('{'));
-    let go = () => {};
-    const isOver = new Promise<void>((resolve) => {
-      go = resolve;
-    });
-    let claims = 0;
-    const late = processOn(
-      but(store, {
-        async claim(...all: Parameters<Store['claim']>) {
-          // The one that would replace what the first has read.
-          if (++claims === 2) await isOver;
-          return store.claim(...all);
-        },
-      }),
-      { onUnreadable: 'retry' },
-    );
-    const answer = late.once(KEY, () => 'run twice');
-    await expect.poll(() => claims).toBe(2);
-    const other = processOn(store, { onUnreadable: 'retry' });
-    expect(await other.once(KEY, () => 'run again')).toBe('run again');
-    go();
-    expect(await answer).toBe('run again');
-    expect(late.types()).toEqual(['unreadable', 'replayed']);
-  });
-
-  it('a decision about an unknown outcome is not used for a result that cannot be read', async () => {
-    const store = memoryStore();
-    await crash(store, KEY, 1);
-    // While the first process reconciles, another one finishes the key with a result that no codec reads.
-    const { once } = processOn(store, {
-      onUnreadable: 'retry',
-      onUnknown: async () => {
-        await put(store, KEY, { ...json('1'), codec: 'other' });
-        return { value: 'reconciled' };
-      },
-    });
-    expect(await once(KEY, () => 'of the function')).toBe('of the function');
   });
 });
 

@@ -1,7 +1,14 @@
+import { expect } from 'vitest';
 import { randomKey } from '../../src/index.js';
-import { createOnce, type OnceEvent, type OnceOptions } from '../../src/once/index.js';
+import {
+  createOnce,
+  OnceError,
+  type OnceEvent,
+  type OnceOptions,
+  type StoredResult,
+} from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
-import type { Store } from '../../src/store/store.js';
+import type { Store, StoreRecord } from '../../src/store/store.js';
 
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 export const never = () => new Promise<never>(() => {});
@@ -53,6 +60,34 @@ export async function crash(store: Store, key: string, leaseMs: number, fingerpr
   const { claimed } = await store.claim(key, { owner: `crashed ${randomKey()}`, ...request });
   if (!claimed) throw new Error('The key is not free');
 }
+
+/** Puts a finished record into a store. */
+export async function put(store: Store, key: string, result: StoredResult): Promise<void> {
+  const owner = randomKey();
+  const request = { owner, leaseMs: 60_000, ttlMs: 60_000, fingerprint: undefined };
+  await store.claim(key, { ...request, takeUnknown: true, takeFinished: true });
+  await store.complete(key, owner, { ...result, ttlMs: 60_000 });
+}
+
+/** Returns the result that a store has. */
+export async function storedResult(store: Store, key: string): Promise<StoredResult> {
+  const { state, codec, payload } = (await store.read(key)).record as StoreRecord;
+  return {
+    state: state as StoredResult['state'],
+    codec: codec ?? '',
+    payload: new Uint8Array(payload ?? []),
+  };
+}
+
+/** Returns the error that a call of `once` ends with. */
+export const rejection = async (promise: Promise<unknown>): Promise<OnceError> => {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(OnceError);
+  return error as OnceError;
+};
 
 /** Blocks the thread, like a pause of the whole process. */
 export function pause(ms: number): void {
