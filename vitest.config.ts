@@ -21,7 +21,7 @@ export default defineConfig({
       process.env.TEST_DEEP === undefined
         ? files.filter((path) => !isDeepOnly(path))
         : files.filter((path) => isDeepOnly(path) || hasDepth(path)),
-    globalSetup: 'test/depth-notice.ts',
+    globalSetup: ['test/depth-notice.ts', 'test/servers/templates.ts'],
     // A slow and busy machine must pass. The timeouts only catch a test that hangs.
     testTimeout: 120_000,
     hookTimeout: 120_000,

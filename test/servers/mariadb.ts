@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { ended, endWithTests, freePort, isInstalled, untilReady } from './process.js';
+import { serverUser } from './server-user.js';
+import { writeEmptyData } from './templates.js';
 
 export const hasMariadb = existsSync('/usr/sbin/mariadbd') || isInstalled('mariadbd');
 
@@ -21,14 +23,6 @@ export interface MariadbServer {
   stop(): Promise<void>;
 }
 
-/** MariaDB refuses to run as root without the name of a user. */
-function serverUser(): { uid?: number; gid?: number } {
-  if (process.getuid?.() !== 0) return {};
-  const idOf = (flag: string) =>
-    Number(spawnSync('id', [flag, 'mysql'], { encoding: 'utf8' }).stdout);
-  return { uid: idOf('-u'), gid: idOf('-g') };
-}
-
 /** The user of the tests, who may do with the database `app` what a program may. */
 const SETUP = [
   'CREATE DATABASE app;',
@@ -41,7 +35,7 @@ const SETUP = [
 /** Starts a server on a free port, in a new folder, with these settings. */
 export async function startMariadb(...settings: readonly `--${string}`[]): Promise<MariadbServer> {
   const folder = mkdtempSync(join(tmpdir(), 'samekey-mariadb-'));
-  const user = serverUser();
+  const user = serverUser('mysql');
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid ?? user.uid);
   const data = join(folder, 'data');
   const port = await freePort();
@@ -49,17 +43,19 @@ export async function startMariadb(...settings: readonly `--${string}`[]): Promi
   const options = { ...user, cwd: folder, env: { ...process.env, TMPDIR: folder } };
   const setup = join(folder, 'setup.sql');
   writeFileSync(setup, SETUP.join('\n'));
-  const init = spawnSync(
-    'mariadb-install-db',
-    [
-      '--no-defaults',
-      `--datadir=${data}`,
-      '--skip-test-db',
-      '--auth-root-authentication-method=normal',
-    ],
-    { ...options, encoding: 'utf8' },
-  );
-  if (init.status !== 0) throw new Error(`mariadb-install-db: ${init.stdout}${init.stderr}`);
+  writeEmptyData('mariadb', data, user, (at) => {
+    const { status, stdout, stderr } = spawnSync(
+      'mariadb-install-db',
+      [
+        '--no-defaults',
+        `--datadir=${at}`,
+        '--skip-test-db',
+        '--auth-root-authentication-method=normal',
+      ],
+      { ...options, encoding: 'utf8' },
+    );
+    if (status !== 0) throw new Error(`mariadb-install-db: ${stdout}${stderr}`);
+  });
 
   const adminUrl = `mysql://admin:secret@127.0.0.1:${port}/app`;
   let child = await start(`--init-file=${setup}`);

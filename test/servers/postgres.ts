@@ -4,6 +4,8 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ended, endWithTests, freePort, isInstalled, untilReady } from './process.js';
+import { serverUser } from './server-user.js';
+import { writeEmptyData } from './templates.js';
 
 /** The folder of versions on Debian. On other systems the programs are on the path. */
 const DEBIAN = '/usr/lib/postgresql';
@@ -35,31 +37,26 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
-/** PostgreSQL refuses to run as root. */
-function serverUser(): { uid?: number; gid?: number } {
-  if (process.getuid?.() !== 0) return {};
-  const idOf = (flag: string) =>
-    Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout);
-  return { uid: idOf('-u'), gid: idOf('-g') };
-}
-
 /** Starts a server on a free port, in a new folder, or a standby that follows `primary`. */
 export async function startPostgres(primary?: PostgresServer): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'samekey-postgres-'));
-  const user = serverUser();
+  const user = serverUser('postgres');
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid ?? user.uid);
   const data = join(folder, 'data');
   const port = await freePort();
   const options = { ...user, cwd: folder, env: { ...process.env, LC_ALL: 'C.UTF-8' } };
-  const [command, ...words] =
-    primary === undefined
-      ? ['initdb', '-D', data, '-U', 'samekey', '-A', 'trust', '-E', 'UTF8', '--no-sync']
-      : ['pg_basebackup', '-D', data, '-d', primary.url, '-R', '-c', 'fast', '--no-sync'];
-  const init = spawnSync(join(BIN as string, command as string), words, {
-    ...options,
-    encoding: 'utf8',
-  });
-  if (init.status !== 0) throw new Error(`${command}: ${init.stderr}`);
+  const runTool = (name: string, ...words: readonly string[]) => {
+    const { status, stderr } = spawnSync(join(BIN as string, name), [...words, '--no-sync'], {
+      ...options,
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`${name}: ${stderr}`);
+  };
+  if (primary === undefined) {
+    writeEmptyData('postgres', data, user, (at) =>
+      runTool('initdb', '-D', at, '-U', 'samekey', '-A', 'trust', '-E', 'UTF8'),
+    );
+  } else runTool('pg_basebackup', '-D', data, '-d', primary.url, '-R', '-c', 'fast');
 
   let child = await start();
   async function start(): Promise<ChildProcess> {
@@ -111,7 +108,7 @@ export async function startPgBouncer(
   size: number,
 ): Promise<PgBouncer> {
   const folder = mkdtempSync(join(tmpdir(), 'samekey-pgbouncer-'));
-  const user = serverUser();
+  const user = serverUser('postgres');
   const port = await freePort();
   const config = join(folder, 'pgbouncer.ini');
   writeFileSync(
