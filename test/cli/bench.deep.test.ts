@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Case, createCases, findFault } from '../../src/cli/bench-cases.js';
 import { listEngines, useEngine } from '../../src/index.js';
-import { isDeep } from '../depth.js';
 import { expectFailure, itOnTerminal, onTerminal, samekey } from './program.js';
 
 const ESCAPE = '\u001b';
@@ -61,7 +60,7 @@ describe('samekey bench', () => {
   });
 
   // 7 s, because it measures everything without a compiler.
-  it.runIf(isDeep)('omits an engine that does not work', async () => {
+  it('omits an engine that does not work', async () => {
     const nodeOptions = ['--jitless', '--no-expose-wasm'];
     const { code, stdout } = await samekey(['bench', '--quick'], { nodeOptions });
     expect(code).toBe(0);

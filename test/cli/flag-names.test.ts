@@ -59,7 +59,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   proxy: ['--upstream', 'https://api.example.com', '--host', '203.0.113.1'],
 };
 /** Paths with parts that are refused, names with characters that are refused, words out of a list. */
-const VALUES = deep(['$'], ['$', 'a;b']);
+const VALUES = deep(['$'], ['a;b']);
 
 function expectNoOption({ stderr }: Run): void {
   const words = stderr.match(/[A-Za-z]\w+/g) ?? [];

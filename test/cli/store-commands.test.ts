@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { deep } from '../depth.js';
+import { part } from '../depth.js';
 import { startProxy } from '../proxy/program.js';
 import { describeWith } from '../servers/process.js';
 import { startUpstream } from '../servers/upstream.js';
@@ -11,10 +11,7 @@ import { CLI_STORES, type CliStore } from './stores.js';
 const { path: root } = folder();
 
 const QUICK = ['MySQL', 'SQLite'];
-const KINDS = deep(
-  CLI_STORES.filter(({ name }) => QUICK.includes(name)),
-  CLI_STORES,
-);
+const KINDS = part(CLI_STORES, ({ name }) => QUICK.includes(name));
 
 for (const { name, isThere, tool, open } of KINDS) {
   describeWith(tool, isThere, `--store of ${name}`, () => {

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as transition from '../../src/store/transition.js';
-import { isDeep } from '../depth.js';
 import { describeWith } from '../servers/process.js';
 import { plainStore } from '../store/plain-store.js';
 import { SUBJECTS } from './clocked-stores.js';
@@ -9,7 +8,7 @@ import { type ClockedStore, firstDifference } from './sequences.js';
 /** `npm run explore` sends more, and from another seed each time. */
 const isEndless = process.env.EXPLORE_DEEPER !== undefined;
 const seed = Number(process.env.EXPLORE_SEED ?? (isEndless ? Date.now() % 2 ** 30 : 1));
-const SEQUENCES = isEndless ? 20_000 : isDeep ? 2000 : 300;
+const SEQUENCES = isEndless ? 20_000 : 2000;
 const AT_ONCE = 32;
 /** A slow machine sends fewer calls. */
 const MOST_MS = isEndless ? Number.POSITIVE_INFINITY : 8000;

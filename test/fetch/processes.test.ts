@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
 import { startProvider } from '../../examples/provider/provider.mjs';
-import { deep } from '../depth.js';
-import { only, onStores, SUBJECTS } from '../once/stores.js';
+import { part } from '../depth.js';
+import { isOf, onStores, SUBJECTS } from '../once/stores.js';
 
 const CALLERS = 50;
 
-onStores(deep(only('redis'), SUBJECTS), 'a stream that many want', (crewOf) => {
+onStores(part(SUBJECTS, isOf('redis')), 'a stream that many want', (crewOf) => {
   it('is requested once by eight processes; seven receive it from the store', async () => {
     const provider = await startProvider({ moods: ['slow-stream:5'], minChars: 500 });
     try {

@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
 import { randomKey } from '../../src/index.js';
 import { isDeepest } from '../depth.js';
-import { only, onStores, STORES } from './stores.js';
+import { isOf, onStores, STORES } from './stores.js';
 
 /** A short lease, for tests in which it must run out. */
 const LEASE_MS = 1000;
 const WAIT_MS = LEASE_MS + 1000;
 
 /** On all stores it takes four minutes: each change kills owners on those of different kinds. */
-const SERIES = isDeepest ? STORES : only('redis', 'postgres', 'lmdb', 'sqlite');
+const SERIES = isDeepest ? STORES : STORES.filter(isOf('redis', 'postgres', 'lmdb', 'sqlite'));
 
 onStores(SERIES, 'owners that are killed or stopped', (crewOf) => {
   it.each([

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { randomKey } from '../../src/index.js';
-import { deep } from '../depth.js';
-import { only, onStores, STORES } from './stores.js';
+import { part } from '../depth.js';
+import { isOf, onStores, STORES } from './stores.js';
 import type { Answers, Worker } from './workers.js';
 
 const OLD = { id: 'old', key: Buffer.alloc(32, 1).toString('base64') };
@@ -11,7 +11,7 @@ const PLAIN = /fencingToken|"text"|é\u2028é/;
 
 const refused = (code: string) => [JSON.stringify({ error: code })];
 
-onStores(deep(only('redis', 'lmdb', 'sqlite'), STORES), 'encrypted results', (crewOf) => {
+onStores(part(STORES, isOf('redis', 'lmdb', 'sqlite')), 'encrypted results', (crewOf) => {
   it('are replayed in every process that has the key, and the store has nothing of them', async () => {
     const crew = crewOf();
     const { log } = crew;
@@ -44,7 +44,7 @@ onStores(deep(only('redis', 'lmdb', 'sqlite'), STORES), 'encrypted results', (cr
   });
 });
 
-onStores(deep(only('redis'), STORES), 'the key of eight processes', (crewOf) => {
+onStores(part(STORES, isOf('redis')), 'the key of eight processes', (crewOf) => {
   it('is changed while they write, and no result is lost or made twice', async () => {
     const crew = crewOf();
     const { log } = crew;

@@ -7,13 +7,11 @@ export const SUBJECTS = SHARED_STORES;
 /** The record of a killed owner does not depend on the client. */
 export const STORES = SUBJECTS.filter(({ isOtherClient }) => !isOtherClient);
 export const SERVERS = SUBJECTS.filter(({ isServer }) => isServer);
-/** The part of a list that `npm test` runs, where one store shows that a rule holds. */
-export function only(...kinds: readonly string[]): readonly SharedStore[] {
-  return kinds.map((kind) => {
-    const found = SUBJECTS.find((store) => store.kind === kind);
-    if (found === undefined) throw new Error(`Cannot test on ${kind}: no line of SHARED_STORES`);
-    return found;
-  });
+/** Returns whether a store is one of these kinds: where one store shows that a rule holds. */
+export function isOf(...kinds: readonly string[]): (store: SharedStore) => boolean {
+  const unknown = kinds.filter((kind) => !SUBJECTS.some((store) => store.kind === kind));
+  if (unknown.length > 0) throw new Error(`Cannot test on ${unknown}: no line of SHARED_STORES`);
+  return ({ kind }) => kinds.includes(kind);
 }
 
 /** Tests of processes that share one store. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
 import {
   type ChromiumOptions,
   describeInChromium as describePage,
@@ -80,4 +81,15 @@ export async function shownFormats(page: Page): Promise<Record<string, string>> 
     if ((await key.count()) > 0) formats[id] = (await key.textContent()) ?? '';
   }
   return formats;
+}
+
+/** Opens the panel of the link to share, and returns the part after the address of the page. */
+export async function shareLink(page: Page): Promise<string> {
+  const button = page.getByRole('button', { name: 'Share' });
+  if ((await button.getAttribute('aria-expanded')) === 'false') await button.click();
+  await page.locator('#share-copy button').waitFor();
+  await settled(page);
+  const link = await page.inputValue('#share-link');
+  expect(link.startsWith(page.url().replace(/#.*/, ''))).toBe(true);
+  return new URL(link).hash;
 }

@@ -7,7 +7,6 @@ import { expect, it } from 'vitest';
 import { identities, keyOf, keyOfJson } from '../../src/index.js';
 import { blocked, textOf } from '../browser/chromium.js';
 import { folder, ROOT } from '../cli/program.js';
-import { isDeep } from '../depth.js';
 import { describeInChromium, settled, shownKey } from './page.js';
 
 const SIZES = ['64 B', '256 B', '1 KiB', '4 KiB', '16 KiB', '64 KiB', '256 KiB', '1 MiB'];
@@ -17,12 +16,6 @@ async function runSpeed(page: Page): Promise<void> {
   await page.getByRole('tab', { name: 'Speed' }).click();
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await page.getByRole('button', { name: 'Run again' }).waitFor({ timeout: 100_000 });
-}
-
-/** Opens the tab, and runs the benchmark in `npm run test:deep` only. */
-async function openSpeed(page: Page): Promise<void> {
-  if (isDeep) await runSpeed(page);
-  else await page.getByRole('tab', { name: 'Speed' }).click();
 }
 
 /** The cells of the table, by row. A cell contains throughput and time. */
@@ -112,7 +105,7 @@ describeInChromium(
       await settled(page);
       expect(await textOf(page, '#verdict h2')).toEqual(['Same key']);
 
-      await openSpeed(page);
+      await runSpeed(page);
       expect(await textOf(page, '#speed-notes li')).toEqual([
         expect.stringContaining('WebAssembly is blocked here'),
       ]);
@@ -120,7 +113,7 @@ describeInChromium(
       expect(head).toEqual(['Size', 'crypto.subtle', 'JavaScript']);
       for (const [, ...cells] of rows) {
         expect(cells.length).toBe(2);
-        for (const cell of cells) expect(cell).toMatch(isDeep ? FIGURES : '–');
+        for (const cell of cells) expect(cell).toMatch(FIGURES);
       }
       // One report, for the first attempt to compile a module.
       expect(await blocked(page)).toEqual(['script-src wasm-eval']);
@@ -144,7 +137,7 @@ describeInChromium(
       await page.locator('#text-a').selectText();
       await page.keyboard.press('Control+V');
       expect(await page.inputValue('#text-a')).toBe(keyOfJson(EXAMPLE));
-      await openSpeed(page);
+      await runSpeed(page);
       expect(await textOf(page, '#speed-notes li')).toEqual([
         'WebAssembly works here, with SIMD.',
         expect.stringMatching(/^crypto\.subtle is missing: .*http:\/\/playground\.test/),

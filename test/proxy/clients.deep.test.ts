@@ -2,7 +2,6 @@ import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
 import { startProvider } from '../../examples/provider/provider.mjs';
-import { deep } from '../depth.js';
 import { describeWith, isInstalled } from '../servers/process.js';
 import { type Output, type RunningProxy, run, startProxy } from './program.js';
 
@@ -50,7 +49,7 @@ except (http.client.IncompleteRead, ConnectionError) as error:
 print(json.dumps(found))
 `;
 
-const ALL_CLIENTS: readonly Client[] = [
+const CLIENTS: readonly Client[] = [
   {
     tool: 'curl',
     isThere: isInstalled('curl'),
@@ -126,7 +125,6 @@ afterEach(async () => {
 });
 
 /** curl alone in `npm test`. */
-const CLIENTS = ALL_CLIENTS.slice(0, deep(1, undefined));
 
 for (const { tool, isThere, ask } of CLIENTS) {
   describeWith(tool, isThere, `the proxy and ${tool}`, () => {

@@ -4,7 +4,6 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { deep } from '../depth.js';
 import { NATURAL_KEYS } from '../key/natural-keys.js';
 import { startUpstream, type Upstream } from '../servers/upstream.js';
 import { sendBytes } from './program.js';
@@ -385,18 +384,6 @@ it('the path of the upstream precedes the unchanged path and query of a request'
     await (await fetch(`${proxy.url}/v1/a%2Fb%20'?q='%27&r`, { method })).text();
   }
   expect(seen).toEqual(["/tenant/v1/a%2Fb%20'?q=%27%27&r", "/tenant/v1/a%2Fb%20'?q=%27%27&r"]);
-});
-
-const CROWD = deep(500, 2000);
-it(`${CROWD} equal concurrent requests share one call`, async () => {
-  await start((_, response) => void setTimeout(() => response.end('{"a":1}'), deep(1500, 3000)));
-  const answers = await Promise.all(
-    Array.from({ length: CROWD }, async () => (await post('{"all":1}')).text()),
-  );
-  expect(new Set(answers)).toEqual(new Set(['{"a":1}']));
-  expect(upstream.requests).toHaveLength(1);
-  expect(await proxy.metric('samekey_proxy_saved_calls_total')).toBe(CROWD - 1);
-  await expect.poll(() => proxy.metric('samekey_proxy_requests_in_flight')).toBe(0);
 });
 
 describe('a stream', () => {

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectFailure, samekey } from '../cli/program.js';
-import { deep } from '../depth.js';
 import { hasPostgres, startPostgres } from '../servers/postgres.js';
 import { describeWith } from '../servers/process.js';
 import { hasRedis, startRedis } from '../servers/redis.js';
@@ -67,7 +66,7 @@ interface Server {
   stop(): Promise<void>;
 }
 
-const COUNT = deep(4, 8);
+const COUNT = 8;
 const SERVERS: readonly [string, string, boolean, () => Promise<Server>][] = [
   ['Redis', 'redis-server', hasRedis, () => startRedis()],
   ['PostgreSQL', 'PostgreSQL', hasPostgres, () => startPostgres()],
@@ -279,7 +278,7 @@ describe('a signal', () => {
 });
 
 /** Several times the allowed growth of the proxy's memory. */
-const LONG_BYTES = deep(512, 1024) * 1024 ** 2;
+const LONG_BYTES = 512 * 1024 ** 2;
 
 /** Sends this many bytes as fast as they are read. */
 const long =
@@ -323,7 +322,7 @@ describeWith('/proc', existsSync('/proc/self/status'), 'the memory of a proxy', 
     expect(grownMiB).toBeLessThan(200);
   });
 
-  const BLOCKS = deep(50, 200);
+  const BLOCKS = 100;
   it('is bounded, with a request that arrives byte by byte', async () => {
     upstream = await startUpstream((_, response) => response.end('{}'));
     const proxy = await start();

@@ -1,10 +1,8 @@
-import { request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OnceEvent } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
-import { deep } from '../depth.js';
 import {
   type AnyOptions,
   type Behave,
@@ -25,17 +23,6 @@ const textOf = (value: unknown) =>
   JSON.stringify(value, (_, each) =>
     each instanceof Uint8Array ? Buffer.from(each).toString('latin1') : each,
   )?.replaceAll('\\"', '"') ?? '';
-
-/** Posts without `fetch`, which is slow with 2000 connections. */
-const plainPost = (url: string) =>
-  new Promise<string>((resolve, reject) => {
-    const headers = { 'idempotency-key': 'many', 'content-type': 'application/json' };
-    request(`${url}/orders`, { method: 'POST', headers, agent: false }, async (response) =>
-      resolve((await response.setEncoding('utf8').toArray()).join('')),
-    )
-      .on('error', reject)
-      .end('{"item":1}');
-  });
 
 /** A handler waits at `next` until the test calls `take`. */
 function steps() {
@@ -138,19 +125,6 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(again.headers.get('content-type')).toBe(responses[0]?.headers.get('content-type'));
     expect(await again.text()).toBe(texts[0]);
     expect(runs).toBe(2);
-  });
-
-  // Fewer duplicates for frameworks that differ from another one by their parser only.
-  const crowd = deep(200, /express 4|koa 2|behind/.test(name) ? 200 : 2000);
-  it(`${crowd} concurrent duplicates share one run and receive the same bytes`, async () => {
-    const long = 'x'.repeat(2000);
-    await serving(async ({ count }) => {
-      await soon(200);
-      return json({ count, long });
-    });
-    const texts = await Promise.all(Array.from({ length: crowd }, () => plainPost(server.url)));
-    expect(new Set(texts)).toEqual(new Set([JSON.stringify({ count: 1, long })]));
-    expect(runs).toBe(1);
   });
 
   it('a stream reaches every client as it is written, and is stored when it has ended', async () => {
