@@ -68,9 +68,10 @@ export const random = (): number => (replacement ?? Math).random();
 export const randomUuid = (): string =>
   replacement ? replacement.randomUuid() : globalThis.crypto.randomUUID();
 
-/** Random bytes for cryptography. A simulator need not replace them: nothing depends on their values. */
-export const secretBytes = (byteCount: number): Uint8Array =>
-  globalThis.crypto.getRandomValues(new Uint8Array(byteCount));
+/** Fills bytes with random ones for cryptography. A simulator need not replace them: nothing depends on their values. */
+export const fillSecretBytes = (bytes: Uint8Array): void => {
+  globalThis.crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>);
+};
 
 /**
  * Calls back after the events of this turn of the event loop, such as the requests of many connections.
