@@ -170,6 +170,11 @@ describe('a path', () => {
     ['a\ud8cf', 1],
     ["$['\ud8cf']", 2, /not allowed/],
     ['$.a.length()', 10, /expressions are not supported/],
+    // A filter stands in brackets.
+    ['$?', 1, /wanted "\."/],
+    ['$.a?', 3, /wanted "\."/],
+    ['$[0]?', 4, /wanted "\."/],
+    ['a?b', 1, /a path begins with "\$"/],
   ])('%j is refused at position %i', (text, position, message = /position/) => {
     const expected = { code: 'SAMEKEY_BAD_PATH', position, message } as const;
     for (const options of [{ include: [text] }, { exclude: ['a', text] }, { refs: [text] }]) {
