@@ -44,6 +44,8 @@ export interface ExampleServer {
   scripts: Readonly<Record<string, string>>;
   /** The bodies of requests to `/report`. */
   readonly reports: string[];
+  /** How many pages receive messages. */
+  readonly readerCount: number;
   send(message: LiveMessage): void;
   /** Answers no request to this path until the function that it returns is called. */
   hold(path: string): () => void;
@@ -79,6 +81,9 @@ export async function serveExample(root: string, first: LiveMessage): Promise<Ex
     status: undefined,
     scripts: {},
     reports: [],
+    get readerCount() {
+      return live.size;
+    },
     send(message) {
       latest = message;
       sentAt = performance.now();
