@@ -1,21 +1,14 @@
-import type { Server } from 'node:http';
 import type { Command } from 'commander';
 import type { CallTally } from '../dashboard/tally.js';
 import { printable } from '../text/printable.js';
-import {
-  DASHBOARD_PORT,
-  linkOf,
-  loadDashboard,
-  onLinkWanted,
-  urlOf,
-  version,
-} from './dashboard-server.js';
+import { DASHBOARD_PORT, linkOf, loadDashboard, onLinkWanted } from './dashboard-server.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
-import { interrupted } from './interrupt.js';
-import { listen } from './listen.js';
+import { interruptedAfterStart } from './interrupt.js';
+import { listenSomewhere } from './listen.js';
 import { addStoreNameFlags, openStore, type StoreAddress } from './open-store.js';
 import { print } from './output.js';
 import { readPrices } from './prices-file.js';
+import { version } from './version.js';
 
 const HELP = `
 The store is redis://…, rediss://…, postgres://…, mysql://…, sqlite:PATH, lmdb:PATH,
@@ -61,7 +54,7 @@ export function addDashboardCommand(program: Command): void {
 }
 
 async function runDashboard(flags: Flags): Promise<void> {
-  const ending = interrupted();
+  const { ending, started } = interruptedAfterStart();
   const { createDashboard, followLog, isLoopbackName } = await loadDashboard();
   const { host, token: hasToken, log: path } = flags;
   const isLoopback = isLoopbackName(host);
@@ -98,18 +91,14 @@ async function runDashboard(flags: Flags): Promise<void> {
   try {
     const log = path === undefined ? undefined : await follow(dashboard.tally, path);
     try {
-      await listenSomewhere(dashboard.server, host, flags.port);
-      const endLinks = onLinkWanted(() => {
-        process.stdout.write(`samekey dashboard: ${linkOf(dashboard)}\n`);
-      });
+      onLinkWanted(dashboard, (link) => process.stdout.write(`samekey dashboard: ${link}\n`));
+      await listenSomewhere(dashboard.server, host, flags.port, DASHBOARD_PORT);
+      started();
       if (!isLoopback) {
-        process.stderr.write(
-          `samekey: other machines can reach ${printable(urlOf(dashboard.server))}, without TLS\n`,
-        );
+        process.stderr.write('samekey: other machines can reach the dashboard, without TLS\n');
       }
       await print(`samekey dashboard: ${linkOf(dashboard)}\nCtrl-C stops it.\n`);
       await ending;
-      endLinks();
     } finally {
       dashboard.close();
       await log?.close();
@@ -123,19 +112,3 @@ async function runDashboard(flags: Flags): Promise<void> {
 
 const CLOSE_MS = 2000;
 const timeout = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
-
-async function listenSomewhere(server: Server, host: string, given: string | undefined) {
-  if (given !== undefined) return listen(server, { port: toPort(given), host });
-  try {
-    await listen(server, { port: DASHBOARD_PORT, host });
-  } catch (error) {
-    if (!(error as Error).message.includes('EADDRINUSE')) throw error;
-    await listen(server, { port: 0, host });
-  }
-}
-
-function toPort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (port <= 65_535) return port;
-  throw usageError(`Cannot listen on port ${text}: wanted a number from 0 to 65535`);
-}

@@ -12,6 +12,28 @@ export function interrupted(): Promise<NodeJS.Signals> {
 }
 
 /**
+ * Is `interrupted`, for a program whose start takes time: until it calls `started`, a signal ends it at
+ * once. Process 1 of a container ignores signals without a handler, so this one is there from the start.
+ */
+export function interruptedAfterStart(): {
+  readonly ending: Promise<NodeJS.Signals>;
+  started(): void;
+} {
+  let isStarting = true;
+  const ending = interrupted();
+  ending.then((signal) => isStarting && process.exit(exitCodeOf(signal)));
+  return {
+    ending,
+    started() {
+      isStarting = false;
+    },
+  };
+}
+
+/** The exit code of a shell for a program that a signal has ended. */
+export const exitCodeOf = (signal: NodeJS.Signals) => (signal === 'SIGINT' ? 130 : 143);
+
+/**
  * Calls `finish` on the first SIGINT or SIGTERM, and then ends the program by that signal, so that a
  * shell loop around it ends as well. A second signal ends the program at once. Returns a function that
  * removes the handlers.

@@ -1,10 +1,13 @@
 import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
+import { builtinModule } from '../engine/builtin-module.js';
 import { addressWithoutPassword, textWithoutPasswords } from '../errors/passwords.js';
 import type { DynamoDbClient } from '../store/dynamodb.js';
 import { DEFAULT_TABLE } from '../store/postgres/statements.js';
 import { DEFAULT_PREFIX } from '../store/redis/record-text.js';
-import { prepareFile } from '../store/sqlite/open-file.js';
+import { cannotOpen } from '../store/sqlite/faults.js';
+import { prepareExisting, prepareFile } from '../store/sqlite/open-file.js';
 import type { Store } from '../store/store.js';
 import type { UpstashClient } from '../store/upstash.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
@@ -14,7 +17,7 @@ export interface StoreAddress {
   readonly store?: string;
   readonly prefix?: string;
   readonly table?: string;
-  /** Whether to create an LMDB or SQLite store that does not exist. */
+  /** Whether to create an LMDB or SQLite store that does not exist. Otherwise its place stays as it is. */
   readonly create?: boolean;
 }
 
@@ -85,7 +88,7 @@ function entry<T>(name: string): Promise<T> {
 
 /** Says which store needs no package, where there is one. */
 function withoutPackage(): string {
-  return hasSqlite() ? ', or --store sqlite:FILE, which needs no package here' : '';
+  return ownSqlite() ? ', or --store sqlite:FILE, which needs no package here' : '';
 }
 
 /** Imports the first of these packages that is installed. */
@@ -121,20 +124,26 @@ async function openLmdb(path: string, create: boolean): Promise<OpenedStore> {
       `lmdb:${path}: it is not a folder, wanted the folder of a store`,
     );
   }
+  // LMDB would make its files in the folder.
+  if (!create && !statSync(join(path, 'data.mdb'), { throwIfNoEntry: false })?.size) {
+    throw missingStore(`lmdb:${path}`);
+  }
   await client('lmdb');
   const { lmdbStore } = await entry<typeof import('../store/lmdb.js')>('lmdb');
   const store = await connecting(`lmdb:${path}`, async () => lmdbStore({ path }));
   return { store, close: () => store.close() };
 }
 
+const MADE = 'one that samekey batch plan or samekey proxy has made';
+
 function missingStore(address: string): CliError {
-  const advice = 'there is no store, wanted one that samekey batch plan or samekey proxy has made';
-  return new CliError(EXIT.unreadable, `${address}: cannot be read (ENOENT): ${advice}`);
+  return new CliError(
+    EXIT.unreadable,
+    `${address}: cannot be read (ENOENT): there is no store, wanted ${MADE}`,
+  );
 }
 
-interface LocalSqlite {
-  default: new (path: string) => SqliteFile;
-}
+type SqliteConstructor = new (path: string) => SqliteFile;
 interface SqliteFile {
   prepare(sql: string): unknown;
   exec(sql: string): unknown;
@@ -151,36 +160,54 @@ async function openSqlite(
   if (!create && found === undefined) {
     throw missingStore(`sqlite:${path}`);
   }
-  const { sqliteStore } = await entry<typeof import('../store/sqlite.js')>('sqlite');
+  const { schemaOf, sqliteStore } = await entry<typeof import('../store/sqlite.js')>('sqlite');
   const named = table === undefined ? {} : { table };
   return connecting(`sqlite:${path}`, async () => {
-    if (hasSqlite()) {
-      const store = sqliteStore({ path, ...named });
-      return { store, close: () => store.close() };
+    // Throws for a wrong name, before the file is made.
+    schemaOf(table);
+    const Sqlite = await sqliteHere();
+    let database: SqliteFile | undefined;
+    try {
+      database = new Sqlite(path);
+      const store = sqliteStore({ database, ...named });
+      if (create) prepareFile(database);
+      else if (!prepareExisting(database, table ?? DEFAULT_TABLE)) {
+        throw missingTable(`sqlite:${path}`, table ?? DEFAULT_TABLE);
+      }
+      // It makes the table, or refuses one of another program.
+      await store.read('ik_');
+      return {
+        store,
+        async close() {
+          await store.close();
+          database?.close();
+        },
+      };
+    } catch (error) {
+      database?.close();
+      const isOwn = String((error as NodeJS.ErrnoException).code).startsWith('SAMEKEY_');
+      throw isOwn || error instanceof CliError ? error : cannotOpen(path, error);
     }
-    // Releases of better-sqlite3 that Node.js 20 cannot load would end the process.
-    const { module } = await client<LocalSqlite>('libsql', 'better-sqlite3');
-    const database = new module.default(path);
-    prepareFile(database);
-    const store = sqliteStore({ database, ...named });
-    return {
-      store,
-      async close() {
-        await store.close();
-        database.close();
-      },
-    };
   });
 }
 
-/** Whether this Node.js has a SQLite of its own. */
-function hasSqlite(): boolean {
-  try {
-    return process.getBuiltinModule('node:sqlite') !== undefined;
-  } catch {
-    return false;
-  }
+function missingTable(address: string, table: string): CliError {
+  return new CliError(
+    EXIT.unreadable,
+    `${address}: cannot be read: there is no table ${table}, wanted ${MADE}, or another --table`,
+  );
 }
+
+/** The SQLite of this Node.js, or that of a package. */
+async function sqliteHere(): Promise<SqliteConstructor> {
+  const own = ownSqlite();
+  if (own !== undefined) return own.DatabaseSync;
+  // Releases of better-sqlite3 that Node.js 20 cannot load would end the process.
+  const { module } = await client<{ default: SqliteConstructor }>('libsql', 'better-sqlite3');
+  return module.default;
+}
+
+const ownSqlite = () => builtinModule<{ DatabaseSync: SqliteConstructor }>('node:sqlite');
 
 interface NodeRedis {
   createClient(options: object): RedisConnection;
@@ -367,6 +394,7 @@ async function connecting<T>(address: string, connect: () => Promise<T>): Promis
   try {
     return await connect();
   } catch (error) {
+    if (error instanceof CliError) throw error;
     const { message, code } = error as NodeJS.ErrnoException;
     if (code === 'SAMEKEY_BAD_ARGUMENT') throw usageError(message);
     // When a host has several addresses, the error has no message, only a code.

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, isIPv6 } from 'node:net';
 import type { Command } from 'commander';
-import { CliError, EXIT, usageError } from './exit-codes.js';
+import { CliError, EXIT } from './exit-codes.js';
 import { interrupted } from './interrupt.js';
-import { listen } from './listen.js';
+import { isOnAllAddresses, listenSomewhere, urlOf } from './listen.js';
 import { print } from './output.js';
 
 /** SAME on the keys of a telephone. */
@@ -51,36 +50,14 @@ Examples:
 async function runPlayground(flags: PlaygroundFlags): Promise<void> {
   const server = createPageServer(readPage(), flags.strictCsp === true);
   const host = flags.host === true ? undefined : (flags.host ?? '127.0.0.1');
-  if (flags.port === undefined) await listenSomewhere(server, host);
-  else await listen(server, { port: toPort(flags.port), host });
+  await listenSomewhere(server, host, flags.port, DEFAULT_PORT);
   const end = interrupted();
-  await print(`samekey playground: ${addressOf(server)}\nCtrl-C stops it.\n`);
+  const others = isOnAllAddresses(server) ? ' and all addresses of this machine' : '';
+  await print(`samekey playground: ${urlOf(server)}/${others}\nCtrl-C stops it.\n`);
   await end;
   server.close();
   // A browser keeps idle connections open, which would delay the end.
   server.closeAllConnections();
-}
-
-function toPort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (port <= 65_535) return port;
-  throw usageError(`Cannot listen on port ${text}: wanted a number from 0 to 65535`);
-}
-
-async function listenSomewhere(server: Server, host: string | undefined): Promise<void> {
-  try {
-    await listen(server, { port: DEFAULT_PORT, host });
-  } catch (error) {
-    if (!(error as Error).message.includes('EADDRINUSE')) throw error;
-    await listen(server, { port: 0, host });
-  }
-}
-
-function addressOf(server: Server): string {
-  const { address, port } = server.address() as AddressInfo;
-  const isAny = address === '::' || address === '0.0.0.0';
-  const host = isAny ? 'localhost' : isIPv6(address) ? `[${address}]` : address;
-  return `http://${host}:${port}/${isAny ? ' and all addresses of this machine' : ''}`;
 }
 
 /** Reads the files of the page, by URL path. */

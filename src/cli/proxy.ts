@@ -8,25 +8,18 @@ import {
 } from '../once/config.js';
 import type { ProxyLog, ProxyServer } from '../proxy/proxy.js';
 import { printable } from '../text/printable.js';
-import {
-  DASHBOARD_PORT,
-  type Dashboard,
-  linkOf,
-  loadDashboard,
-  onLinkWanted,
-  urlOf,
-  version,
-} from './dashboard-server.js';
+import { DASHBOARD_PORT, linkOf, loadDashboard, onLinkWanted } from './dashboard-server.js';
 import { encryptionOf } from './encryption-keys.js';
 import { EXIT, usageError } from './exit-codes.js';
 import { addFlag } from './flag.js';
 import { readSettings } from './input.js';
-import { interrupted, SIGNALS } from './interrupt.js';
-import { listen } from './listen.js';
+import { exitCodeOf, interruptedAfterStart, SIGNALS } from './interrupt.js';
+import { listen, urlOf } from './listen.js';
 import { type OpenedStore, openStore, STORE_VARIABLE, type StoreAddress } from './open-store.js';
 import { readPriceList } from './prices-file.js';
 import { PROXY_FLAGS, type ProxyFlags, proxyFlags } from './proxy-flags.js';
 import { PROXY_SENTENCES } from './proxy-sentences.js';
+import { version } from './version.js';
 
 const HELP = `
 Use it as the base URL of a client: OpenAI(base_url="http://127.0.0.1:8787/v1").
@@ -61,12 +54,10 @@ export function addProxyCommand(program: Command): void {
   command.addHelpText('after', HELP).action(runProxy);
 }
 
-async function runProxy(flags: CommandFlags): Promise<void> {
-  // Before everything that takes time: process 1 of a container ignores signals without a handler, and
-  // an unhandled signal would reset connections.
-  const ending = interrupted();
-  let isListening = false;
-  ending.then((signal) => isListening || process.exit(exitCodeOf(signal)));
+async function runProxy(flags: CommandFlags, command: Command): Promise<void> {
+  // Before everything that takes time: an unhandled signal would reset connections.
+  const { ending, started } = interruptedAfterStart();
+  requireDashboardFor(command);
   // The proxy and its dependencies are loaded only for this command.
   const path = new URL('../proxy/proxy.js', import.meta.url).href;
   const { createLog, createProxy, isLoopbackName, upstreamAddress } = (await import(
@@ -118,21 +109,23 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     onCall: dashboard && ((call) => dashboardServer?.countLine(dashboard.tally, call, Date.now())),
     onSaved: dashboard && ((saved) => dashboard.tally.save(saved)),
   });
-  isListening = true;
   try {
     const { host, port, metricsPort } = flags;
-    await listen(proxy.server, { port, host, backlog: BACKLOG });
     if (metricsPort !== undefined) await listen(proxy.metricsServer, { port: metricsPort, host });
     if (dashboard !== undefined) {
       await listen(dashboard.server, {
         port: flags.dashboard ?? DASHBOARD_PORT,
         host: dashboardHost,
       });
+      onLinkWanted(dashboard, printLink);
     }
+    // Last: if another port cannot be opened, no request has been sent upstream.
+    await listen(proxy.server, { port, host, backlog: BACKLOG });
   } catch (error) {
     await opened.close();
     throw error;
   }
+  started();
   log.info(
     {
       url: urlOf(proxy.server),
@@ -153,16 +146,25 @@ async function runProxy(flags: CommandFlags): Promise<void> {
     if (!isLoopbackName(dashboardHost)) {
       log.warn({ host: dashboardHost }, 'other machines can reach the dashboard, without TLS');
     }
-    printLink(dashboard);
-    onLinkWanted(() => printLink(dashboard));
+    printLink(linkOf(dashboard));
     ending.then(() => dashboard.close());
   }
   await untilEnded(ending, proxy, opened, log, flags.grace);
 }
 
+/** Refuses flags of a dashboard that is not served. */
+function requireDashboardFor(command: Command): void {
+  if (command.getOptionValue('dashboard') !== undefined) return;
+  for (const name of ['dashboardHost', 'allowEvict'] as const) {
+    if (command.getOptionValueSource(name) !== 'cli') continue;
+    const [flag] = PROXY_FLAGS[name].split(' ');
+    throw usageError(`Cannot use ${flag}: it is for the dashboard, wanted --dashboard`);
+  }
+}
+
 /** The log must not have the token: it is read by more people than this terminal. */
-function printLink(dashboard: Dashboard): void {
-  process.stderr.write(`samekey proxy: the dashboard is ${linkOf(dashboard)}\n`);
+function printLink(link: string): void {
+  process.stderr.write(`samekey proxy: the dashboard is ${link}\n`);
 }
 
 const limitsOf = ({ keysPerMinute, storedBytesPerAccount, waitingPerKey }: CommandFlags) => ({
@@ -250,9 +252,6 @@ async function untilEnded(
 }
 
 const CLOSE_MS = 2000;
-
-/** The exit code of a shell for a program that a signal has ended. */
-const exitCodeOf = (signal: NodeJS.Signals) => (signal === 'SIGINT' ? 130 : 143);
 
 /** How many connections may wait: duplicates arrive together. The system may have a lower limit. */
 const BACKLOG = 4096;

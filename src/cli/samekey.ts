@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { printable } from '../text/printable.js';
 import { addAuditCommand } from './audit.js';
@@ -17,6 +16,7 @@ import { addPlaygroundCommand } from './playground.js';
 import { addProxyCommand } from './proxy.js';
 import { addStoreCommand } from './store.js';
 import { styleOf } from './terminal.js';
+import { version } from './version.js';
 
 const HELP = `
 Examples:
@@ -34,11 +34,6 @@ Examples:
 
 Exit codes:
 ${EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')}`;
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
-}
 
 function createProgram(): Command {
   const program = new Command('samekey')

@@ -1,3 +1,4 @@
+import { UNKNOWN_OUTCOME_CODES } from '../proxy/unknown-outcome.js';
 import type { CallOutcome } from './messages.js';
 import type { CallTally } from './tally.js';
 
@@ -13,13 +14,6 @@ export interface CallLine {
   readonly temperature?: number | undefined;
 }
 
-/** Codes of errors after which the API may have done the work. */
-const UNKNOWN: ReadonlySet<unknown> = new Set([
-  'SAMEKEY_UNKNOWN_OUTCOME',
-  'SAMEKEY_TIMEOUT',
-  'SAMEKEY_BROKEN_RESPONSE',
-]);
-
 /** Counts a request that the proxy has answered. One that only passed, or whose client left, is not counted. */
 export function countLine(tally: CallTally, line: CallLine, atMs: number): void {
   const outcome = outcomeOf(line);
@@ -34,7 +28,7 @@ function outcomeOf({ outcome, status, code }: CallLine): CallOutcome | undefined
       // The response of the API is passed on, and says that it failed.
       return status >= 400 ? 'failed' : 'executed';
     case 'failed':
-      return UNKNOWN.has(code) ? 'unknown' : 'failed';
+      return UNKNOWN_OUTCOME_CODES.has(code) ? 'unknown' : 'failed';
     case 'joined':
     case 'replayed':
     case 'refused':

@@ -26,7 +26,7 @@ export interface FollowedLog {
  * Counts the calls in the lines that a log has and gets. The log may be moved away and begin anew, or be
  * emptied (logrotate's `create` and `copytruncate`).
  *
- * @throws the error of the system if the file cannot be read.
+ * @throws {Error} of the system, with its `code`, if the file cannot be read; one without a code if it is not a file.
  */
 export async function followLog(
   path: string,
@@ -64,7 +64,7 @@ class LogFollower {
   /** A pipe without a writer would block the program. */
   async open(): Promise<void> {
     const found = await stat(this.#path);
-    if (!found.isFile()) throw Object.assign(new Error('it is no file'), { code: 'EINVAL' });
+    if (!found.isFile()) throw new Error('it is not a file');
     const file = await open(this.#path, constants.O_RDONLY);
     await this.#file?.close();
     this.#file = file;

@@ -29,8 +29,6 @@ export interface DashboardOptions {
   readonly isLoopback: boolean;
   /** Whether the link has a token. */
   readonly hasToken: boolean;
-  /** Called after the link was used: it does not work again. */
-  readonly onLinkUsed?: () => void;
 }
 
 export interface Dashboard {
@@ -206,7 +204,6 @@ class Handler {
     response
       .writeHead(303, { ...HEADERS, location: '/', 'set-cookie': this.access.cookieFor(request) })
       .end();
-    this.#options.onLinkUsed?.();
     return true;
   }
 

@@ -19,19 +19,13 @@ import { messageOf, traceIdOf } from './request-log.js';
 import { isForOtherHost, type RequestTarget, targetOf } from './request-target.js';
 import { samplingIn } from './sampling.js';
 import { SpillFiles } from './spill-files.js';
+import { UNKNOWN_OUTCOME_CODES } from './unknown-outcome.js';
 import { type ProxiedInit, Upstream } from './upstream.js';
-
-/** Codes of errors after which the upstream may have done the work. */
-const UNKNOWN: ReadonlySet<unknown> = new Set([
-  'SAMEKEY_UNKNOWN_OUTCOME',
-  'SAMEKEY_TIMEOUT',
-  'SAMEKEY_BROKEN_RESPONSE',
-]);
 
 /** An aborted request has an unknown outcome, too. */
 function isUnknown(error: unknown): boolean {
   const { code, name } = error as { code?: unknown; name?: unknown };
-  return UNKNOWN.has(code) || name === 'AbortError';
+  return UNKNOWN_OUTCOME_CODES.has(code) || name === 'AbortError';
 }
 
 /** Answers requests: from the upstream, from a request in progress, from the store, or with a problem. */

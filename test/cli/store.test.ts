@@ -1,5 +1,7 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import Database from 'libsql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schemaOf as mysqlSchema } from '../../src/store/mysql.js';
 import { schemaOf as postgresSchema } from '../../src/store/postgres.js';
 import { schemaOf as sqliteSchema } from '../../src/store/sqlite.js';
@@ -206,6 +208,75 @@ it.each([
   expect(run.stderr).not.toContain('secret');
 });
 
+describe('a place without a store', () => {
+  const { path, write } = folder();
+  const READING = [
+    ['store', 'ls'],
+    ['store', 'show', DONE],
+    ['store', 'evict', DONE],
+    ['batch', 'status'],
+    ['dashboard', '--port', '0'],
+  ];
+  const dataIn = (file: string) => readFileSync(file).toString('base64');
+
+  it.each(READING)(
+    'stays as it is: a file of SQLite without the table, after %s %s',
+    async (...args) => {
+      const file = join(path, `${args.join('-')}.db`);
+      const database = new Database(file);
+      database.exec('CREATE TABLE users (name TEXT)');
+      database.close();
+      const before = dataIn(file);
+      const run = await samekey([...args, '--store', `sqlite:${file}`]);
+      const wanted =
+        'wanted one that samekey batch plan or samekey proxy has made, or another --table';
+      expectFailure(
+        run,
+        3,
+        `sqlite:${file}: cannot be read: there is no table samekey_records, ${wanted}`,
+      );
+      expect(dataIn(file)).toBe(before);
+      const other = await samekey([...args, '--store', `sqlite:${file}`, '--table', 'users']);
+      expectFailure(other, 3, /^sqlite:.*: cannot be opened \(Cannot use the table users/);
+      expect(dataIn(file)).toBe(before);
+    },
+  );
+
+  it.each(READING)(
+    'stays as it is: a folder without a database of LMDB, after %s %s',
+    async (...args) => {
+      const empty = join(path, args.join('-'));
+      mkdirSync(empty);
+      const run = await samekey([...args, '--store', `lmdb:${empty}`]);
+      expectFailure(
+        run,
+        3,
+        /^lmdb:.*: cannot be read \(ENOENT\): there is no store, wanted one that/,
+      );
+      expect(readdirSync(empty)).toEqual([]);
+    },
+  );
+
+  it('is an empty file', async () => {
+    const file = write('empty.db', '');
+    const run = await samekey(['store', 'ls', '--store', `sqlite:${file}`]);
+    expectFailure(run, 3, /there is no table samekey_records/);
+    expect(dataIn(file)).toBe('');
+  });
+});
+
+it('keeps the mode of a file of SQLite that it only reads', async () => {
+  const { path } = folder();
+  const file = join(path, 'app.db');
+  const database = new Database(file);
+  database.exec(sqliteSchema());
+  database.close();
+  const before = readFileSync(file).toString('base64');
+  const run = await samekey(['store', 'ls', '--store', `sqlite:${file}`]);
+  expect(run).toEqual({ code: 0, stdout: '', stderr: '' });
+  expect(readFileSync(file).toString('base64')).toBe(before);
+});
+
 it('names a missing package', async () => {
   const { write, path } = folder();
   // A copy of the program, in a folder without packages.
@@ -214,6 +285,7 @@ it('names a missing package', async () => {
   write('package.json', '{"type":"module","version":"0.0.0"}');
   cpSync(dist, join(path, 'dist'), { recursive: true });
   const program = join(path, 'dist/cli/samekey.js');
+  write('data.mdb', 'a database of LMDB');
   for (const [address, names] of [
     ['redis://127.0.0.1:1', 'redis or ioredis'],
     ['postgres://127.0.0.1:1/db', 'pg'],

@@ -231,6 +231,8 @@ describe('samekey dashboard', () => {
     running.push(open);
     await expect.poll(() => open.output()).toContain('other machines can reach');
     const link = new URL(open.link);
+    // One that a browser on this machine opens.
+    expect(link.hostname).toBe('127.0.0.1');
     link.hostname = outer ?? '127.0.0.2';
     const visitor = await visit(link.href);
     expect((await visitor.get('/api/overview')).status).toBe(200);

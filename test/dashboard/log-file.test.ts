@@ -144,9 +144,9 @@ describe('a followed log', () => {
   });
 
   it.each([
-    ['missing', 'ENOENT'],
-    ['', 'EINVAL'],
-  ])('refuses "%s", which is no file', async (name, code) => {
-    await expect(followLog(join(folder, name), tally)).rejects.toMatchObject({ code });
+    ['missing', { code: 'ENOENT' }],
+    ['', { message: 'it is not a file' }],
+  ])('refuses "%s", which is no file', async (name, error) => {
+    await expect(followLog(join(folder, name), tally)).rejects.toMatchObject(error);
   });
 });

@@ -48,6 +48,19 @@ export function prepareFile(database: { exec(sql: string): unknown }): void {
   database.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
 }
 
+/**
+ * Prepares a connection to a file that must stay as it is, and returns whether the file has the table: the
+ * mode of the file is not changed.
+ */
+export function prepareExisting(database: SqliteDatabase, table: string): boolean {
+  const driver = toDriver(database) as LocalDriver;
+  driver.exec(`PRAGMA busy_timeout = ${OPENING_WAIT_MS}`);
+  driver.exec('PRAGMA synchronous = FULL');
+  const found = driver.all('SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE', [table]);
+  driver.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
+  return found.length > 0;
+}
+
 function open(path: string): SqliteDatabase {
   const node = builtinModule<NodeSqlite>('node:sqlite');
   const bun = node === undefined ? builtinModule<BunSqlite>('bun:sqlite') : undefined;
