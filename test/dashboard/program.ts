@@ -25,6 +25,7 @@ export interface Visitor {
 }
 
 export interface LiveStream {
+  readonly headers: IncomingMessage['headers'];
   readonly messages: LiveMessage[];
   /** The newest message. */
   last(): LiveMessage | undefined;
@@ -92,7 +93,7 @@ function openLive(url: string, cookie: string): Promise<LiveStream> {
       });
       response.on('error', () => {});
       const close = () => request.destroy();
-      resolve({ messages, last: () => messages.at(-1), close });
+      resolve({ headers: response.headers, messages, last: () => messages.at(-1), close });
     });
     request.end();
   });
