@@ -90,33 +90,48 @@ describe('a store that fails', () => {
     await expect(once(KEY, () => 1)).rejects.toThrow('no answer within 20 ms');
   });
 
-  it('that answers too late gets its claim back', async () => {
-    const memory = memoryStore();
+  /** A store whose claims wait until `answer` is called, which resolves when the claim has been granted. */
+  function lateStore(memory: Store) {
+    let proceed = () => {};
+    const mayProceed = new Promise<void>((resolve) => {
+      proceed = resolve;
+    });
+    let claimed: Promise<unknown> = mayProceed;
     const store = but(memory, {
       claim: async (key, request) => {
-        await sleep(40);
-        return memory.claim(key, request);
+        await mayProceed;
+        const claim = memory.claim(key, request);
+        claimed = Promise.resolve(claim);
+        return claim;
       },
     });
+    const answer = async () => {
+      proceed();
+      await mayProceed;
+      await claimed;
+    };
+    return { store, answer };
+  }
+
+  it('that answers too late gets its claim back', async () => {
+    const memory = memoryStore();
+    const { store, answer } = lateStore(memory);
     const { once } = processOn(store, { storeTimeoutMs: 20 });
     await expect(once(KEY, () => 1)).rejects.toMatchObject({ code: 'SAMEKEY_STORE' });
-    await sleep(40);
-    expect(await processOn(memory, { waitMs: 0 }).once(KEY, () => 2)).toBe(2);
+    await answer();
+    const after = processOn(memory, { waitMs: 0 });
+    await expect.poll(() => after.once(KEY, () => 2).catch(() => 'claimed')).toBe(2);
   });
 
   it('that answers a fresh call too late keeps the result that was there', async () => {
     const memory = memoryStore();
     await processOn(memory).once(KEY, () => 'old');
-    const store = but(memory, {
-      claim: async (key, request) => {
-        await sleep(40);
-        return memory.claim(key, request);
-      },
-    });
+    const { store, answer } = lateStore(memory);
     const { once } = processOn(store, { storeTimeoutMs: 20 });
     const late = once(KEY, () => 'new', { fresh: true });
     await expect(late).rejects.toMatchObject({ code: 'SAMEKEY_STORE' });
-    await sleep(40);
+    await answer();
+    await expect.poll(async () => (await memory.read(KEY)).record?.state).toBe('done');
     expect(await processOn(memory).once(KEY, () => 'again')).toBe('old');
   });
 
