@@ -39,16 +39,19 @@ function shownValue(name: string, value: string): string {
   );
 }
 
-/** Browsers also take any number of slashes behind `https:`, and backslashes. */
-const AUTHORITY = /^(.*?(?:https?:[\\/]*|[\\/]{2}))([^\\/]*)(.*)$/i;
+/** What a host stands behind. Browsers take any number of slashes behind `https:`, and backslashes. */
+const HOST_START = /https?:[\\/]*|[\\/]{2,}/i;
 const HOST = /^(?:\[[^\]]*\]|[^:]*)(?::\d*)?[,;]?$/;
 
 /** Returns an address without user, query and fragment. */
 function addressOnly(word: string): string {
   const [address = ''] = word.split(/[?#]/, 1);
-  const [, scheme = '', authority = '', path = ''] = AUTHORITY.exec(address) ?? [];
-  if (scheme === '') return address;
+  const start = HOST_START.exec(address);
+  if (start === null) return address;
+  const at = start.index + start[0].length;
+  const [authority = ''] = address.slice(at).split(/[\\/]/, 1);
   const host = authority.slice(authority.lastIndexOf('@') + 1);
+  const scheme = address.slice(0, at);
   // A port that is no number is the beginning of a password that was not percent-encoded.
-  return HOST.test(host) ? scheme + host + path : scheme;
+  return HOST.test(host) ? scheme + host + address.slice(at + authority.length) : scheme;
 }
