@@ -4,6 +4,7 @@ import { Planner, type PlanWriter } from '../batch/planner.js';
 import { type BatchProvider, FORMATS } from '../batch/request.js';
 import type { EncryptedCodec } from '../once/index.js';
 import type { Store } from '../store/store.js';
+import { byteSize } from '../text/byte-size.js';
 import { counted } from '../text/counted.js';
 import { printable } from '../text/printable.js';
 import { isReadyToSend, type PlanFile, PlanFolder } from './batch-files.js';
@@ -25,7 +26,6 @@ import { addIdentityOptions } from './identity-options.js';
 import { requireReadable, toInput } from './input.js';
 import { onInterrupt } from './interrupt.js';
 import { print } from './output.js';
-import { bytesText } from './progress.js';
 import { withStore } from './store.js';
 
 /** How long a plan may take. The claims of an interrupted plan last as long. */
@@ -192,7 +192,7 @@ async function report(
       `${counted(toSend, 'request')} to send, from ${counted(lines, 'line')}${others.length > 0 ? ` (${others.join(', ')})` : ''}${isOld ? ', as planned before' : ''}`,
       ...files.map(
         ({ file, requests, bytes }) =>
-          `  ${printable(path)}/${file}  ${counted(requests, 'request')}  ${bytesText(bytes)}`,
+          `  ${printable(path)}/${file}  ${counted(requests, 'request')}  ${byteSize(bytes)}`,
       ),
       '',
     ].join('\n'),

@@ -1,20 +1,11 @@
 import { SingleBar } from 'cli-progress';
+import { byteSize } from '../text/byte-size.js';
 import { counted } from '../text/counted.js';
 import { cut } from './terminal.js';
 
 /** A shorter run shows no bar. */
 const DELAY_MS = 250;
 const BAR_COLUMNS = 24;
-
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
-
-/** 1234567 as "1.23 MB". */
-export function bytesText(byteCount: number): string {
-  let value = byteCount;
-  let unit = 0;
-  for (; value >= 999.5 && unit < UNITS.length - 1; unit++) value /= 1000;
-  return `${unit === 0 ? Math.round(value) : value.toPrecision(3)} ${UNITS[unit]}`;
-}
 
 /** Seconds as "42 s", "3 min 5 s", "2 h 10 min". */
 export function durationText(seconds: number): string {
@@ -33,14 +24,14 @@ interface State {
   readonly isDone: boolean;
 }
 
-/** Returns `=====-----  43%  55.1 MB of 128 MB  21.3 MB/s  4 s left`, or a shorter line without a total. */
+/** Returns `=====-----  43%  55 MB of 128 MB  21 MB/s  4 s left`, or a shorter line without a total. */
 export function progressLine(state: State): string {
   const { byteCount, totalBytes, keyCount, seconds, isDone } = state;
   const bytesPerSecond = byteCount / Math.max(seconds, 0.001);
-  const rate = `${bytesText(bytesPerSecond)}/s`;
+  const rate = `${byteSize(bytesPerSecond)}/s`;
   const time = isDone ? `in ${durationText(seconds)}` : '';
   if (totalBytes === undefined || totalBytes === 0) {
-    return [bytesText(byteCount), counted(keyCount, 'line'), rate, time].join('  ').trimEnd();
+    return [byteSize(byteCount), counted(keyCount, 'line'), rate, time].join('  ').trimEnd();
   }
   // A file may grow while it is read.
   const share = Math.min(byteCount / totalBytes, 1);
@@ -48,7 +39,7 @@ export function progressLine(state: State): string {
   const left = Math.max(totalBytes - byteCount, 0) / Math.max(bytesPerSecond, 1);
   return [
     `${'='.repeat(done)}${'-'.repeat(BAR_COLUMNS - done)} ${`${Math.floor(share * 100)}%`.padStart(4)}`,
-    `${bytesText(byteCount)} of ${bytesText(totalBytes)}`,
+    `${byteSize(byteCount)} of ${byteSize(totalBytes)}`,
     rate,
     byteCount === 0 || isDone ? time : `${durationText(left)} left`,
   ]

@@ -19,8 +19,8 @@ export interface Overview {
   readonly storeAddress: string | undefined;
   readonly allowEvict: boolean;
   /**
-   * Whether calls are counted: by the proxy itself, or from the log that `--log` names. A store
-   * knows runs but no duplicates; then hits, tokens and money are not shown.
+   * Whether calls are counted: by the proxy itself, or from the log that `--log` names. A store has
+   * records and no calls: alone, its totals and buckets are zero, and the page shows nothing of calls.
    */
   readonly hasCalls: boolean;
   /** The duration of a `Bucket`, and how many the server keeps. */

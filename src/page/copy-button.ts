@@ -13,7 +13,7 @@ export function copyButton(label: string, text: string): HTMLButtonElement {
   );
   let timer: ReturnType<typeof setTimeout> | undefined;
   button.addEventListener('click', async () => {
-    const isCopied = await copy(text);
+    const isCopied = await copy(text, button);
     caption.textContent = isCopied ? 'Copied' : 'Not copied';
     button.classList.toggle('done', isCopied);
     announce(isCopied ? `Copied ${label}` : `The browser refused to copy ${label}`);
@@ -26,21 +26,22 @@ export function copyButton(label: string, text: string): HTMLButtonElement {
   return button;
 }
 
-async function copy(text: string): Promise<boolean> {
+async function copy(text: string, button: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
     // Without a secure origin or permission, the older API may still work.
-    return copyFromSelection(text);
+    return copyFromSelection(text, button);
   }
 }
 
-function copyFromSelection(text: string): boolean {
+function copyFromSelection(text: string, button: HTMLElement): boolean {
   const active = document.activeElement as HTMLElement | null;
   const holder = element('textarea', { class: 'unseen', 'aria-hidden': 'true', tabindex: '-1' });
   holder.value = text;
-  document.body.append(holder);
+  // All outside of an open modal dialog is inert, and nothing can be selected there.
+  (button.closest('dialog') ?? document.body).append(holder);
   holder.select();
   try {
     return document.execCommand('copy');

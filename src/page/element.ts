@@ -41,7 +41,14 @@ export function nextFrame(): Promise<void> {
   return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
-/** Announces a change to screen readers. */
+/**
+ * Announces a change to screen readers: in the status element of the open modal dialog, because all
+ * outside of it is inert, or in that of the page. A later dialog of the page opens above an earlier one.
+ */
 export function announce(text: string): void {
-  byId('status').textContent = text;
+  const dialog = [...document.querySelectorAll('dialog:modal')].at(-1);
+  const status = dialog?.querySelector('[role="status"]') ?? byId('status');
+  for (const each of document.querySelectorAll('[role="status"]')) {
+    each.textContent = each === status ? text : '';
+  }
 }

@@ -35,7 +35,7 @@ describe('samekey batch', () => {
     ]);
     expect(await plan(input, { out, store })).toEqual({
       code: 0,
-      stdout: `3 requests to send, from 5 lines (1 repeated)\n  ${out}/batch-0001.jsonl  3 requests  519 B\n`,
+      stdout: `3 requests to send, from 5 lines (1 repeated)\n  ${out}/batch-0001.jsonl  3 requests  519 bytes\n`,
       stderr: '',
     });
     const lines = planned(out);

@@ -166,20 +166,6 @@ export function busyMessage(nowMs: number): LiveMessage {
   };
 }
 
-/** A store, whose runs are known but not their duplicates. */
-export function storeMessage(nowMs: number): LiveMessage {
-  const busy = busyMessage(nowMs);
-  const runsOf = (counts: OutcomeCounts) => ({ ...counts, joined: 0, replayed: 0, refused: 0 });
-  return {
-    ...busy,
-    buckets: busy.buckets.map(({ startMs, counts }) => ({ startMs, counts: runsOf(counts) })),
-    totals: runsOf(busy.totals),
-    savings: { calls: 0, inputTokens: 0, outputTokens: 0, costs: [] },
-    slowest: busy.slowest.map(({ key, runMs }) => ({ key, calls: 1, runMs })),
-    repeatedWarm: [],
-  };
-}
-
 /** A server to which nothing has happened. */
 export function emptyMessage(nowMs: number): LiveMessage {
   return {
@@ -197,6 +183,21 @@ export function emptyMessage(nowMs: number): LiveMessage {
     recordBytes: 0,
     isWhole: true,
     storeFault: undefined,
+  };
+}
+
+/** A store alone: its records are known, and nobody counts calls. */
+export function storeMessage(nowMs: number): LiveMessage {
+  const { running, runningCount, unknown, unknownCount, recordCount, recordBytes } =
+    busyMessage(nowMs);
+  return {
+    ...emptyMessage(nowMs),
+    running,
+    runningCount,
+    unknown,
+    unknownCount,
+    recordCount,
+    recordBytes,
   };
 }
 

@@ -44,7 +44,11 @@ export interface ExampleServer {
   scripts: Readonly<Record<string, string>>;
   /** The bodies of requests to `/report`. */
   readonly reports: string[];
+  /** How many pages receive messages. */
+  readonly readerCount: number;
   send(message: LiveMessage): void;
+  /** Answers no request to this path until the function that it returns is called. */
+  hold(path: string): () => void;
   /** Stops to listen and ends all connections, and begins again on the same port. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -53,6 +57,7 @@ export interface ExampleServer {
 /** A server that speaks the contract of src/dashboard/messages.ts, and does what a test says. */
 export async function serveExample(root: string, first: LiveMessage): Promise<ExampleServer> {
   const live = new Set<ServerResponse>();
+  const waits = new Map<string, Promise<void>>();
   /** The message that was sent last, and when. */
   let latest = first;
   let sentAt = 0;
@@ -76,10 +81,24 @@ export async function serveExample(root: string, first: LiveMessage): Promise<Ex
     status: undefined,
     scripts: {},
     reports: [],
+    get readerCount() {
+      return live.size;
+    },
     send(message) {
       latest = message;
       sentAt = performance.now();
       for (const response of live) write(response, message);
+    },
+    hold(path) {
+      let answer = () => {};
+      const held = new Promise<void>((resolve) => {
+        answer = () => {
+          waits.delete(path);
+          resolve();
+        };
+      });
+      waits.set(path, held);
+      return answer;
     },
     async stop() {
       const closed = new Promise((resolve) => server.close(resolve));
@@ -101,6 +120,7 @@ export async function serveExample(root: string, first: LiveMessage): Promise<Ex
       problem(response, example.status, 'The session has ended');
       return;
     }
+    await waits.get(path);
     const row = example.records.find((each) => each.key === key);
     switch (path) {
       case 'api/overview':

@@ -207,10 +207,11 @@ describeDashboard('the page of the dashboard', ({ open, server, reset }) => {
     await page.evaluate(() => {
       const said: (string | null)[] = [];
       Object.assign(globalThis, { said });
-      const status = document.getElementById('status') as HTMLElement;
-      new MutationObserver(() => said.push(status.textContent)).observe(status, {
-        childList: true,
-      });
+      for (const status of document.querySelectorAll('[role="status"]')) {
+        new MutationObserver(() => said.push(status.textContent)).observe(status, {
+          childList: true,
+        });
+      }
     });
     for (let turn = 1; turn <= 3; turn++) {
       server().send({ ...busyMessage(NOON_MS + turn * 1000), runningCount: turn });
@@ -220,7 +221,8 @@ describeDashboard('the page of the dashboard', ({ open, server, reset }) => {
       [],
     );
     const live = await page.locator('[aria-live], [role="status"], [role="alert"]').count();
-    expect(live).toBe(2);
+    // One for the page and for each dialog, and the fault of the question.
+    expect(live).toBe(4);
   });
 
   it('moves nothing for a reader who prefers reduced motion', async () => {

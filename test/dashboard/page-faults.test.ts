@@ -2,9 +2,15 @@ import type { Page } from 'playwright-core';
 import { beforeEach, expect, it } from 'vitest';
 import { blocked, overflow, textOf } from '../browser/chromium.js';
 import { busyMessage, doneRow, keyFor, NOON_MS, OVERVIEW, runningRow } from './example-data.js';
-import { describeDashboard, figure } from './page.js';
+import { describeDashboard, figure, settled } from './page.js';
 
 const notice = (page: Page) => page.locator('#notice');
+/** Hides its tab, or shows it. Chromium without a window never does. */
+const setHidden = (page: Page, isHidden: boolean) =>
+  page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, value });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, isHidden);
 const connection = (page: Page) => page.locator('#connection').textContent();
 
 describeDashboard('the page of the dashboard', ({ open, server, reset, complaints }) => {
@@ -58,6 +64,123 @@ describeDashboard('the page of the dashboard', ({ open, server, reset, complaint
     server().status = undefined;
     await notice(page).waitFor({ state: 'hidden' });
     expect(complaints.splice(0).join('\n')).toMatch(/401/);
+  });
+
+  it('holds no connection while its tab is hidden, and says nothing of it', async () => {
+    const page = await open();
+    await page.evaluate(() => {
+      const notices: (string | null)[] = [];
+      Object.assign(globalThis, { notices });
+      for (const id of ['notice', 'connection', 'status']) {
+        const root = document.getElementById(id) as HTMLElement;
+        const options = { childList: true, characterData: true, subtree: true };
+        new MutationObserver(() => notices.push(root.textContent)).observe(root, options);
+      }
+    });
+    await expect.poll(() => server().readerCount).toBe(1);
+    await setHidden(page, true);
+    await expect.poll(() => server().readerCount).toBe(0);
+    server().first = { ...busyMessage(NOON_MS), recordCount: 7 };
+    await setHidden(page, false);
+    await expect.poll(() => figure(page, 'records-now')).toBe('7');
+    expect(server().readerCount).toBe(1);
+    await setHidden(page, true);
+    await setHidden(page, false);
+    await setHidden(page, true);
+    await setHidden(page, false);
+    await expect.poll(() => server().readerCount).toBe(1);
+    expect(await connection(page)).toBe('Live');
+    expect(
+      await page.evaluate(() => (globalThis as unknown as { notices: string[] }).notices),
+    ).toEqual([]);
+  });
+
+  it('connects only once its tab is visible, and not while the server is away', async () => {
+    const page = await open();
+    await page.addInitScript(() => {
+      Object.defineProperty(document, 'hidden', { configurable: true, value: true });
+    });
+    await page.reload();
+    await expect.poll(() => server().readerCount).toBe(0);
+    expect(await page.locator('#live').getAttribute('aria-busy')).toBe('true');
+    await setHidden(page, false);
+    await settled(page);
+    await server().stop();
+    await notice(page).waitFor();
+    await setHidden(page, true);
+    complaints.splice(0);
+    await server().start();
+    await setHidden(page, false);
+    await notice(page).waitFor({ state: 'hidden' });
+    expect(await connection(page)).toBe('Live');
+    expect(server().readerCount).toBe(1);
+  });
+
+  it('copies and announces in an open dialog, also where the browser has no clipboard', async () => {
+    server().records = [doneRow('order-a', 1, NOON_MS)];
+    const page = await open();
+    // As over plain HTTP from another machine.
+    await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
+    await page.getByRole('tab', { name: 'Records' }).click();
+    await page.getByRole('button', { name: 'order-a' }).click();
+    const record = page.locator('#record');
+    await record.getByText('Fencing token').waitFor();
+    const said = record.getByRole('status');
+    expect(await said.textContent()).toBe('The record is shown. Its state: done.');
+    await page.getByRole('button', { name: 'Copy the key' }).click();
+    await expect.poll(() => said.textContent()).toBe('Copied the key');
+    expect(await page.locator('#record-key .copy').textContent()).toBe('Copied');
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe(
+      'Copy the key',
+    );
+
+    await page.getByRole('button', { name: 'Evict' }).click();
+    server().send({ ...busyMessage(NOON_MS), storeFault: 'connect ECONNREFUSED' });
+    const question = page.locator('#question').getByRole('status');
+    await expect.poll(() => question.textContent()).toContain('ECONNREFUSED');
+    // One place at a time has a text.
+    expect(await said.textContent()).toBe('');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await page.getByLabel('Key, or its beginning').focus();
+    await page.keyboard.press('Control+V');
+    expect(await page.getByLabel('Key, or its beginning').inputValue()).toBe('order-a');
+  });
+
+  it('keeps a question open when the answer about another record arrives', async () => {
+    server().records = ['a', 'b'].map((name) => doneRow(`order-${name}`, 1, NOON_MS));
+    const page = await open();
+    await page.getByRole('tab', { name: 'Records' }).click();
+    const evict = async (name: string) => {
+      await page.getByRole('button', { name }).click();
+      await page.getByRole('button', { name: 'Evict' }).click();
+    };
+    const answer = server().hold('api/evict');
+    await evict('order-a');
+    await page.locator('#question-evict').click();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await evict('order-b');
+    answer();
+    await expect.poll(() => textOf(page, '#records-table .key-button')).toEqual(['order-b']);
+    expect(await page.locator('#question').isVisible()).toBe(true);
+    expect(await page.locator('#question-key').textContent()).toBe('order-b');
+
+    // The record of b is shown without a question.
+    await page.keyboard.press('Escape');
+    server().records = ['a', 'b'].map((name) => doneRow(`order-${name}`, 1, NOON_MS));
+    const second = server().hold('api/evict');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await evict('order-a');
+    await page.locator('#question-evict').click();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'order-b' }).click();
+    second();
+    await expect.poll(() => textOf(page, '#records-table .key-button')).toEqual(['order-b']);
+    expect(await page.locator('#record').isVisible()).toBe(true);
+    expect(server().evicted).toEqual(['order-a', 'order-a']);
   });
 
   it('evicts after a question, and never a run in progress', async () => {
@@ -193,7 +316,7 @@ describeDashboard('the page of the dashboard', ({ open, server, reset, complaint
     const page = await open();
     await page.locator('#slowest-table .key-button').first().click();
     await page
-      .locator('#record')
+      .locator('#record-body')
       .getByText('The store has no record of this key any more.')
       .waitFor();
     await page.keyboard.press('Escape');

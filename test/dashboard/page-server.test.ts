@@ -34,6 +34,10 @@ describeInChromium('the page of the dashboard, with its server', { serve, settle
     expect(await textOf(page, '#running-table .key-button')).toEqual(['busy']);
     expect(await textOf(page, '#unknown-table .key-button')).toEqual(['crashed']);
     await page.getByText('To count calls, use').waitFor();
+    // Without a log nobody counts calls, and zeros would be untrue.
+    expect(await page.locator('#panel-live').textContent()).toContain('Executed');
+    expect(await page.getByText('Executed').isVisible()).toBe(false);
+    expect(await page.getByText('Slowest keys', { exact: true }).isVisible()).toBe(false);
 
     await page.getByRole('tab', { name: 'Records' }).click();
     await expect.poll(() => page.locator('#records-table tbody tr').count()).toBe(50);

@@ -4,7 +4,7 @@ import type { Bucket, OutcomeCounts } from '../messages.js';
 import { CallsChart } from './calls-chart.js';
 import { countText } from './figures.js';
 import type { LiveState } from './live-state.js';
-import { NO_CALLS, OUTCOMES, plus, RUN_OUTCOMES } from './outcomes.js';
+import { NO_CALLS, OUTCOMES, plus } from './outcomes.js';
 import { timeText } from './server-clock.js';
 import { setText } from './text-change.js';
 
@@ -50,8 +50,9 @@ export class CallsPanel {
   draw(): void {
     const { overview, latest, buckets, clock } = this.#state;
     if (overview === undefined || latest === undefined) return;
+    byId('calls').hidden = !overview.hasCalls;
+    if (!overview.hasCalls) return;
     this.#offerWindows(buckets.capacityMs);
-    setText(byId('calls-title'), overview.hasCalls ? 'Calls' : 'Runs');
     this.#steps = buckets.steps(this.#windowMs, this.#chart.maxSteps, clock.nowMs());
     this.#chart.draw(this.#steps);
     byId('calls-none').hidden = this.#steps.some(({ counts }) => isAny(counts));
@@ -83,17 +84,15 @@ export class CallsPanel {
     const pointed = this.#steps.find(({ startMs }) => startMs === this.#pointed?.startMs);
     const counts =
       pointed?.counts ?? this.#steps.reduce((sum, step) => plus(sum, step.counts), NO_CALLS);
-    const shown = overview.hasCalls ? OUTCOMES : RUN_OUTCOMES;
     const stepMs = this.#stepMs();
     const span = pointed === undefined ? windowText(this.#windowMs) : duration(stepMs);
     for (const { name } of OUTCOMES) {
       const root = byId(`outcome-${name}`);
-      root.hidden = !shown.some((each) => each.name === name);
       setText(root.querySelector('.value') as Node, countText(latest.totals[name]));
       setText(root.querySelector('.note') as Node, `${countText(counts[name])} in ${span}`);
     }
-    const noun = overview.hasCalls ? 'calls' : 'runs';
-    const whole = `Bars: ${noun} in ${duration(stepMs)}. Totals: since the server started.`;
+    const since = overview.source === 'store' ? 'of the whole log' : 'since the server started';
+    const whole = `Bars: calls in ${duration(stepMs)}. Totals: ${since}.`;
     const text =
       pointed === undefined
         ? whole
@@ -107,7 +106,6 @@ export class CallsPanel {
   }
 
   #drawFigures(): void {
-    const shown = this.#state.overview?.hasCalls === false ? RUN_OUTCOMES : OUTCOMES;
     const rows = this.#steps
       .filter(({ counts }) => isAny(counts))
       .slice(-FIGURE_ROWS)
@@ -117,10 +115,10 @@ export class CallsPanel {
           'tr',
           {},
           element('th', { scope: 'row' }, timeText(startMs)),
-          ...shown.map(({ name }) => element('td', {}, countText(counts[name]))),
+          ...OUTCOMES.map(({ name }) => element('td', {}, countText(counts[name]))),
         ),
       );
-    const head = ['From', ...shown.map(({ name }) => name)];
+    const head = ['From', ...OUTCOMES.map(({ name }) => name)];
     this.#figuresTable.replaceChildren(
       element('caption', { class: 'unseen' }, 'The bars of the chart, latest first'),
       element(

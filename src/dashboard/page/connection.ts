@@ -20,29 +20,45 @@ export interface ConnectionEvents {
 }
 
 /**
- * Receives messages until the page is closed. A connection that ends is opened again: by the browser,
+ * Receives messages while the page is visible. A connection that ends is opened again: by the browser,
  * or here where a browser gives up, as after a status other than 200, and where the server is silent.
+ *
+ * A hidden tab has no connection. Over HTTP/1.1 a browser opens six to one server, for all tabs together:
+ * six tabs that kept theirs would leave none for any request.
  */
 export class Connection {
   readonly #events: ConnectionEvents;
   #reason: string | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
+  /** Aborted when the page is hidden. */
+  #visible = new AbortController();
 
   constructor(events: ConnectionEvents) {
     this.#events = events;
-    void this.#start();
+    document.addEventListener('visibilitychange', () => this.#followVisibility());
+    this.#followVisibility();
   }
 
-  async #start(): Promise<void> {
+  #followVisibility(): void {
+    this.#visible.abort();
+    if (document.hidden) return;
+    this.#visible = new AbortController();
+    void this.#start(this.#visible.signal);
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     try {
-      this.#events.onOverview(await fetchOverview());
-      this.#listen();
+      const overview = await fetchOverview(signal);
+      if (signal.aborted) return;
+      this.#events.onOverview(overview);
+      this.#listen(signal);
     } catch (error) {
-      this.#retry((error as ServerFault).message);
+      this.#retry((error as ServerFault).message, signal);
     }
   }
 
-  #listen(): void {
+  #listen(signal: AbortSignal): void {
     const source = new EventSource('api/live');
     let isFirst = true;
     let isInterrupted = false;
@@ -50,13 +66,17 @@ export class Connection {
       clearTimeout(this.#silence);
       this.#silence = setTimeout(() => {
         source.close();
-        this.#retry(NO_CONNECTION);
+        this.#retry(NO_CONNECTION, signal);
       }, SILENT_MS);
     };
+    signal.addEventListener('abort', () => {
+      source.close();
+      clearTimeout(this.#silence);
+    });
     source.addEventListener('open', () => {
       isFirst = true;
       expectMessage();
-      if (isInterrupted) void this.#refreshOverview();
+      if (isInterrupted) void this.#refreshOverview(signal);
       isInterrupted = false;
     });
     source.addEventListener('message', ({ data }: MessageEvent<string>) => {
@@ -69,7 +89,7 @@ export class Connection {
     source.addEventListener('error', () => {
       isInterrupted = true;
       clearTimeout(this.#silence);
-      if (source.readyState === EventSource.CLOSED) void this.#retryRefused();
+      if (source.readyState === EventSource.CLOSED) void this.#retryRefused(signal);
       else this.#lose(NO_CONNECTION);
     });
     expectMessage();
@@ -80,19 +100,20 @@ export class Connection {
     this.#reason = reason;
   }
 
-  #retry(reason: string): void {
+  #retry(reason: string, signal: AbortSignal): void {
+    if (signal.aborted) return;
     this.#lose(reason);
-    setTimeout(() => void this.#start(), RETRY_MS);
+    setTimeout(() => void this.#start(signal), RETRY_MS);
   }
 
   /** An `EventSource` does not say why the server refuses it. */
-  async #retryRefused(): Promise<void> {
-    this.#retry((await refusalOf('api/live')) ?? NO_CONNECTION);
+  async #retryRefused(signal: AbortSignal): Promise<void> {
+    this.#retry((await refusalOf('api/live')) ?? NO_CONNECTION, signal);
   }
 
-  async #refreshOverview(): Promise<void> {
+  async #refreshOverview(signal: AbortSignal): Promise<void> {
     try {
-      this.#events.onOverview(await fetchOverview());
+      this.#events.onOverview(await fetchOverview(signal));
     } catch {
       // The connection has ended again, and its error says so.
     }

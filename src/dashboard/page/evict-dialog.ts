@@ -17,10 +17,10 @@ export class EvictDialog {
   readonly #dialog = byId<HTMLDialogElement>('question');
   readonly #fault = byId('question-fault');
   readonly #confirm = byId<HTMLButtonElement>('question-evict');
-  readonly #onAnswer: (outcome: EvictReply['outcome']) => void;
+  readonly #onAnswer: (key: string, outcome: EvictReply['outcome']) => void;
   #key = '';
 
-  constructor(onAnswer: (outcome: EvictReply['outcome']) => void) {
+  constructor(onAnswer: (key: string, outcome: EvictReply['outcome']) => void) {
     this.#onAnswer = onAnswer;
     byId('question-cancel').addEventListener('click', () => this.#dialog.close());
     this.#confirm.addEventListener('click', () => void this.#run());
@@ -37,16 +37,22 @@ export class EvictDialog {
   }
 
   async #run(): Promise<void> {
+    const key = this.#key;
+    // The question may be about another key when the answer arrives.
+    const isAsked = () => this.#key === key;
     this.#confirm.disabled = true;
     try {
-      const { outcome } = await evictRecord(this.#key);
+      const { outcome } = await evictRecord(key);
+      if (isAsked() && outcome === 'running') setText(this.#fault, MESSAGES.running);
+      else if (isAsked()) this.#dialog.close();
+      this.#onAnswer(key, outcome);
+      // In the dialog that is open then.
       announce(MESSAGES[outcome]);
-      if (outcome === 'running') setText(this.#fault, MESSAGES.running);
-      else this.#dialog.close();
-      this.#onAnswer(outcome);
     } catch (error) {
-      setText(this.#fault, printable((error as Error).message));
+      const fault = printable((error as Error).message);
+      if (isAsked() && this.#dialog.open) setText(this.#fault, fault);
+      else announce(`The record was not evicted: ${fault}`);
     }
-    this.#confirm.disabled = false;
+    if (isAsked()) this.#confirm.disabled = false;
   }
 }

@@ -56,7 +56,8 @@ export class KeyPanels {
   draw(): void {
     const { overview, latest } = this.#state;
     if (overview === undefined || latest === undefined) return;
-    byId('repeated').hidden = !overview.hasCalls;
+    for (const id of ['slowest', 'repeated']) byId(id).hidden = !overview.hasCalls;
+    if (!overview.hasCalls) return;
     this.#slowest.show(latest.slowest, latest.slowest.length);
     this.#repeated.show(latest.repeatedWarm, latest.repeatedWarm.length);
   }

@@ -10,11 +10,6 @@ export const OUTCOMES: readonly { readonly name: CallOutcome; readonly meaning: 
   { name: 'refused', meaning: 'A duplicate was refused' },
 ];
 
-/** What a store alone knows: its runs. */
-export const RUN_OUTCOMES = OUTCOMES.filter(({ name }) =>
-  ['executed', 'failed', 'unknown'].includes(name),
-);
-
 export const NO_CALLS: OutcomeCounts = Object.freeze({
   executed: 0,
   joined: 0,

@@ -20,12 +20,11 @@ export class RecordDialog {
   /** `onEvicted` is called after a record has been removed. */
   constructor(state: LiveState, onEvicted: () => void) {
     this.#state = state;
-    this.#question = new EvictDialog((outcome) => {
-      if (outcome === 'running') void this.#load();
-      else {
-        this.#dialog.close();
-        onEvicted();
-      }
+    this.#question = new EvictDialog((key, outcome) => {
+      const isShown = this.#dialog.open && this.#shownKey === key;
+      if (isShown && outcome === 'running') void this.#load();
+      else if (isShown) this.#dialog.close();
+      if (outcome !== 'running') onEvicted();
     });
     byId('record-close').addEventListener('click', () => this.#dialog.close());
     this.#evict.addEventListener('click', () => this.#question.ask(this.#shownKey));

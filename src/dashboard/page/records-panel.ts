@@ -11,6 +11,15 @@ import { setText } from './text-change.js';
 
 const ROWS = 50;
 
+/** A page of the records that match. */
+interface Place {
+  readonly search: string;
+  /** Empty for all. */
+  readonly state: string;
+  /** `after` of each page up to this one. */
+  readonly pages: readonly (string | undefined)[];
+}
+
 /** The records of the store, a page at a time, by key or its beginning and by state. */
 export class RecordsPanel {
   readonly #table: KeyTable<RecordRow>;
@@ -21,8 +30,10 @@ export class RecordsPanel {
   readonly #previous = byId<HTMLButtonElement>('records-previous');
   readonly #next = byId<HTMLButtonElement>('records-next');
   readonly #fault = byId('records-fault');
-  /** `after` of each page up to the one that is shown. */
-  #pages: (string | undefined)[] = [undefined];
+  /** The fields of the form may have another text meanwhile, which nobody has searched for. */
+  #shown: Place = { search: '', state: '', pages: [undefined] };
+  /** The place that is loading, or the one that is shown. */
+  #wanted = this.#shown;
   #page: RecordPage | undefined;
   #request: AbortController | undefined;
   #turning = Promise.resolve();
@@ -62,21 +73,20 @@ export class RecordsPanel {
     this.#select.addEventListener('change', () => this.search());
     this.#next.addEventListener('click', () => {
       const after = () => this.#page?.next;
-      this.#turn(() => (after() === undefined ? undefined : [...this.#pages, after()]));
+      this.#turn(({ pages }) => (after() === undefined ? [] : [...pages, after()]));
     });
-    this.#previous.addEventListener('click', () => {
-      this.#turn(() => (this.#pages.length > 1 ? this.#pages.slice(0, -1) : undefined));
-    });
+    this.#previous.addEventListener('click', () => this.#turn(({ pages }) => pages.slice(0, -1)));
   }
 
   /** Loads the first page of what the form asks for. */
   search(): void {
-    void this.#load([undefined]);
+    const [search, state] = [this.#search.value, this.#select.value];
+    this.#turning = this.#load({ search, state, pages: [undefined] });
   }
 
-  /** Loads the page that is shown again. */
+  /** Loads the page again that is shown, or that will be. */
   reload(): void {
-    void this.#load(this.#pages);
+    void this.#load(this.#wanted);
   }
 
   get isLoaded(): boolean {
@@ -88,28 +98,30 @@ export class RecordsPanel {
     if (this.#page !== undefined) this.#table.show(this.#page.records, this.#page.records.length);
   }
 
-  /** Loads what `pagesOf` returns, when the page before it is there: two quick clicks go two pages on. */
-  #turn(pagesOf: () => (string | undefined)[] | undefined): void {
+  /**
+   * Loads the pages that `pagesFrom` returns, if any, when the page before them is there: two quick clicks go
+   * two pages on.
+   */
+  #turn(pagesFrom: (shown: Place) => Place['pages']): void {
     this.#turning = this.#turning.then(() => {
-      const pages = pagesOf();
-      return pages === undefined ? undefined : this.#load(pages);
+      // A search began while the click waited.
+      if (this.#wanted !== this.#shown) return;
+      const pages = pagesFrom(this.#shown);
+      return pages.length === 0 ? undefined : this.#load({ ...this.#shown, pages });
     });
   }
 
-  async #load(pages: (string | undefined)[]): Promise<void> {
+  async #load(place: Place): Promise<void> {
     this.#request?.abort();
     const request = new AbortController();
     this.#request = request;
     this.#form.setAttribute('aria-busy', 'true');
-    const query = {
-      search: this.#search.value,
-      state: this.#select.value,
-      limit: ROWS,
-      after: pages.at(-1),
-    };
+    this.#wanted = place;
+    const { search, state, pages } = place;
+    const query = { search, state, limit: ROWS, after: pages.at(-1) };
     try {
       const page = await fetchRecords(query, request.signal);
-      this.#pages = pages;
+      this.#shown = place;
       this.#page = page;
       this.#state.clock.set(page.nowMs);
       setText(this.#fault, '');
@@ -117,13 +129,15 @@ export class RecordsPanel {
       this.#drawPlace(page);
     } catch (error) {
       if (request.signal.aborted) return;
+      this.#wanted = this.#shown;
       setText(this.#fault, `${(error as Error).message}.`.replace(/\.\.$/, '.'));
     }
     this.#form.setAttribute('aria-busy', 'false');
   }
 
   #drawPlace({ records, next, matchCount, isWhole, nowMs }: RecordPage): void {
-    const first = (this.#pages.length - 1) * ROWS + 1;
+    const { pages } = this.#shown;
+    const first = (pages.length - 1) * ROWS + 1;
     const count = counted(matchCount, 'record');
     const all = isWhole ? count : `at least ${count}`;
     const place =
@@ -135,7 +149,7 @@ export class RecordsPanel {
       `${place}${records.length === 0 ? '' : ','} as of ${timeText(nowMs)}`,
     );
     announce(place);
-    this.#previous.disabled = this.#pages.length === 1;
+    this.#previous.disabled = pages.length === 1;
     this.#next.disabled = next === undefined;
   }
 }

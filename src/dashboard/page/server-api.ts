@@ -11,7 +11,8 @@ export class ServerFault extends Error {
   }
 }
 
-export const fetchOverview = () => fetchJson<Overview>('api/overview');
+export const fetchOverview = (signal: AbortSignal) =>
+  fetchJson<Overview>('api/overview', { signal });
 
 /** Which records to list. */
 export interface RecordQuery {
