@@ -57,7 +57,7 @@ export interface KeyRow {
 /** A record as the tables show it. */
 export interface RecordRow {
   readonly key: string;
-  /** `unknown`: the lease of the run has ended, and nobody told how the run ended. */
+  /** `unknown`: the lease of the run has ended, and the store has no outcome. */
   readonly state: 'running' | 'unknown' | 'done' | 'failed';
   readonly attempt: number;
   readonly claimedAtMs: number;

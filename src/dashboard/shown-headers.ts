@@ -5,7 +5,7 @@ const MAX_HEADERS = 100;
 const MAX_VALUE_CHARACTERS = 1000;
 const MAX_NAME_CHARACTERS = 200;
 
-/** Names of headers that may hold a credential. A number of tokens is none. */
+/** Names of headers that may hold a credential. A number of tokens is not a credential. */
 const SECRET_NAME =
   /auth|cookie|credential|csrf|jwt|passw|secret|session|signature|xsrf|token(?!s)|api-?key/i;
 /** Headers whose value is an address, which may be relative. */
@@ -31,7 +31,7 @@ export function shownHeaders(headers: readonly HeaderLine[]): HeaderLine[] {
 function shownValue(name: string, value: string): string {
   const isAddress = ADDRESS_NAME.test(name);
   let text = value;
-  // Wrong queries have spaces, commas and quotes as well, so a query is all up to the end.
+  // Malformed queries contain spaces, commas and quotes, so a query ends at the end of the address.
   if (/(?:^|-)link$/i.test(name)) text = value.replaceAll(/[?#][^>]*/g, '');
   else if (isAddress) text = value.split(/[?#]/, 1)[0] as string;
   return text.replaceAll(/[^\s<>"]+/g, (word) =>
@@ -39,7 +39,7 @@ function shownValue(name: string, value: string): string {
   );
 }
 
-/** What a host stands behind. Browsers take any number of slashes behind `https:`, and backslashes. */
+/** The scheme and the slashes. Browsers accept any number of slashes behind `https:`, and backslashes. */
 const HOST_START = /https?:[\\/]*|[\\/]{2,}/i;
 const HOST = /^(?:\[[^\]]*\]|[^:]*)(?::\d*)?[,;]?$/;
 

@@ -74,7 +74,7 @@ export class StoreWatch {
     return this.#lookCount;
   }
 
-  /** Why the store cannot be read now. */
+  /** Why the store cannot be read; `undefined` if it can. */
   get fault(): string | undefined {
     const isSilent = this.#look !== undefined && performance.now() - this.#heardAt > SILENT_MS;
     return isSilent ? `The store does not answer for ${SILENT_MS / 1000} s.` : this.#fault;
@@ -159,7 +159,7 @@ export class StoreWatch {
     if (this.#look !== undefined) this.#evictedMeanwhile.add(key);
   }
 
-  /** Returns the rows of the look in progress without those that were evicted meanwhile. */
+  /** Returns the rows of the look in progress without the keys that were evicted during it. */
   #rowsOf(sorted: readonly StoreRow[], isWhole: boolean): StoreRows {
     const rows = new StoreRows(sorted, isWhole);
     for (const key of this.#evictedMeanwhile) rows.hide(key);
@@ -262,7 +262,7 @@ export class StoreFault extends Error {
 
 const unreadable = (reason: string) => `The store cannot be read: ${reason}`;
 
-/** A store that does not answer, or whose connection breaks, may have done what it was told. */
+/** A store that does not answer, or whose connection breaks, may have evicted the record. */
 const unconfirmed = (reason: string) =>
   `The store has not confirmed the eviction, so the record may be evicted: ${reason}`;
 
