@@ -95,6 +95,6 @@ export function refuseForeignChange({ headers }: IncomingMessage): void {
   if (isFromHere && site === 'same-origin') return;
   throw new DashboardProblem(
     403,
-    'The request does not come from the page of this dashboard, wanted its Origin.',
+    'The request does not come from the page of this dashboard, wanted its Origin. A server in front of the dashboard must pass the Host on.',
   );
 }

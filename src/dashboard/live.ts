@@ -57,7 +57,12 @@ export class Live {
     this.#readers.add(reader);
     response.on('error', () => {});
     response.on('close', () => this.#remove(reader));
-    response.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8' });
+    response.writeHead(200, {
+      ...headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      // nginx would collect the messages.
+      'x-accel-buffering': 'no',
+    });
     response.flushHeaders();
     this.#timer ??= setInterval(() => this.#send(), MESSAGE_MS);
     // With the records, if the store tells them within a second.

@@ -35,7 +35,7 @@ export interface Bucket {
   readonly counts: OutcomeCounts;
 }
 
-/** The usage that duplicates saved. */
+/** The usage that duplicates saved: since the server started; with `--log`, of the whole log. */
 export interface Savings {
   readonly calls: number;
   readonly inputTokens: number;
@@ -57,7 +57,7 @@ export interface KeyRow {
 /** A record as the tables show it. */
 export interface RecordRow {
   readonly key: string;
-  /** `unknown`: the lease of the run has ended, and nobody told how the run ended. */
+  /** `unknown`: the lease of the run has ended, and the store has no outcome. */
   readonly state: 'running' | 'unknown' | 'done' | 'failed';
   readonly attempt: number;
   readonly claimedAtMs: number;
@@ -76,7 +76,7 @@ export interface RecordRow {
 export interface LiveMessage {
   readonly nowMs: number;
   readonly buckets: readonly Bucket[];
-  /** Since the server started. */
+  /** Since the server started; with `--log`, of the whole log. */
   readonly totals: OutcomeCounts;
   readonly savings: Savings;
   /** Keys whose runs took longest, slowest first; at most 20. */

@@ -1,35 +1,15 @@
 import { keyIdOf, SEALED_CODEC } from '../once/sealed.js';
 import { own } from '../options/own.js';
-import { credentialHeaders } from '../providers/registry.js';
-import type { HeaderLine } from '../response/response-data.js';
 import { responseCodec, type StoredResponse } from '../response/stored-response.js';
 import type { StoreRecord } from '../store/store.js';
 import type { RecordDetail } from './messages.js';
+import { shownHeaders } from './shown-headers.js';
 import { rowAt, toRow } from './store-rows.js';
 
 const MAX_TEXT_BYTES = 64 * 1024;
 const MAX_HEX_BYTES = 4096;
-const MAX_HEADERS = 100;
-const MAX_VALUE_CHARACTERS = 1000;
-const MAX_NAME_CHARACTERS = 200;
 /** `owner` and `fingerprint` of a foreign record may be of any length. */
 const MAX_MEMBER_CHARACTERS = 1000;
-
-/** Names of headers that may hold a credential. A number of tokens is none. */
-const SECRET_NAME =
-  /auth|cookie|credential|csrf|jwt|passw|secret|session|signature|xsrf|token(?!s)|api-?key/i;
-/** Headers with an address, whose query may hold a credential. */
-const ADDRESS_NAMES: ReadonlySet<string> = new Set([
-  'content-location',
-  'link',
-  'location',
-  'referer',
-  'refresh',
-  'sourcemap',
-]);
-
-const isSecret = (name: string) =>
-  SECRET_NAME.test(name) || (credentialHeaders as readonly string[]).includes(name.toLowerCase());
 
 /** Returns what the page shows of one record. Headers that may hold credentials are left out. */
 export function detailOf(key: string, record: StoreRecord, nowMs: number): RecordDetail {
@@ -63,19 +43,6 @@ function contentOf(codec: string | undefined, payload: Uint8Array | undefined): 
   }
   const { status, headers, body } = response;
   return { head: { status, headers: shownHeaders(headers) }, ...shown(body) };
-}
-
-function shownHeaders(headers: readonly HeaderLine[]): HeaderLine[] {
-  return headers
-    .filter(([name]) => !isSecret(name))
-    .slice(0, MAX_HEADERS)
-    .map(([name, value]) => [
-      name.slice(0, MAX_NAME_CHARACTERS),
-      (ADDRESS_NAMES.has(name) ? value.replaceAll(/\?[^\s,;>"]*/g, '') : value).slice(
-        0,
-        MAX_VALUE_CHARACTERS,
-      ),
-    ]);
 }
 
 /** The beginning of some bytes: as text, or as hexadecimal digits if they are no text. */

@@ -218,16 +218,11 @@ class Handler {
     if (Math.max(search.length, after?.length ?? 0) > MAX_SEARCH_CHARACTERS) {
       throw new DashboardProblem(400, `A key has at most ${MAX_SEARCH_CHARACTERS} characters.`);
     }
-    const looking = this.#watch.refresh();
-    if (this.#watch.lookCount === 0) await looking;
+    const rows = await this.#watch.latestRows();
     const nowMs = Date.now();
-    const { rows, fault } = this.#watch;
-    if (this.#watch.lookCount > 0 && rows.count === 0 && fault !== undefined) {
-      throw new StoreFault(fault);
-    }
     const page = rows.page({ search, state, after, limit }, nowMs);
     const isWhole = rows.isWhole;
-    if (search === '' || after !== undefined || rows.has(search)) {
+    if (search === '' || after !== undefined || rows.has(search, nowMs)) {
       return { nowMs, isWhole, ...page };
     }
     // A key that the latest look has not reached is found as well.
@@ -291,7 +286,7 @@ function limitIn(text: string | null): number {
 function problemOf(error: unknown): DashboardProblem {
   if (error instanceof DashboardProblem) return error;
   if (error instanceof StoreFault) {
-    return new DashboardProblem(503, `The store cannot be read: ${error.message}`, 'SAMEKEY_STORE');
+    return new DashboardProblem(503, error.message, 'SAMEKEY_STORE');
   }
   return new DashboardProblem(500, 'The dashboard failed.', 'SAMEKEY_FAULT');
 }

@@ -62,13 +62,13 @@ export class StoreRows {
   readonly #evicted = new Set<string>();
   /** Whether the look saw all records. */
   readonly isWhole: boolean;
-  readonly byteCount: number;
+  #byteCount: number;
 
   /** @param rows In the order of their keys. */
   constructor(rows: readonly StoreRow[], isWhole: boolean) {
     this.#rows = rows;
     this.isWhole = isWhole;
-    this.byteCount = rows.reduce((sum, { payloadBytes = 0 }) => sum + payloadBytes, 0);
+    this.#byteCount = rows.reduce((sum, { payloadBytes = 0 }) => sum + payloadBytes, 0);
     this.#unfinished = rows
       .filter(({ state }) => state === 'running')
       .sort((a, b) => a.claimedAtMs - b.claimedAtMs);
@@ -78,13 +78,22 @@ export class StoreRows {
     return this.#rows.length - this.#evicted.size;
   }
 
-  /** Hides a record until the next look, which does not find it. */
-  hide(key: string): void {
-    if (this.#rows[this.#placeOf(key)]?.key === key) this.#evicted.add(key);
+  get byteCount(): number {
+    return this.#byteCount;
   }
 
-  has(key: string): boolean {
-    return this.#rows[this.#placeOf(key)]?.key === key && !this.#evicted.has(key);
+  /** Hides a record until the next look, which does not find it. */
+  hide(key: string): void {
+    const row = this.#rows[this.#placeOf(key)];
+    if (row?.key !== key || this.#evicted.has(key)) return;
+    this.#evicted.add(key);
+    this.#byteCount -= row.payloadBytes ?? 0;
+  }
+
+  /** Whether there is a row of the key that has neither expired nor been hidden. */
+  has(key: string, nowMs: number): boolean {
+    const row = this.#rows[this.#placeOf(key)];
+    return row?.key === key && !this.#isGone(row, nowMs);
   }
 
   /** The runs in progress and the unknown outcomes: how many there are, and the oldest `limit` of each. */

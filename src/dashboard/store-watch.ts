@@ -25,6 +25,8 @@ const MAX_PAUSE_MS = 60_000;
 const BILLED: ReadonlySet<string> = new Set(['dynamodb', 'upstash']);
 /** A store that tells nothing for this time does not answer. */
 const SILENT_MS = 5000;
+/** A timer may fire a little too early, when the store is not silent for that time yet. */
+const TIMER_TOLERANCE_MS = 50;
 /** Clocks that differ by less are taken as one, so that times do not change from look to look. */
 const CLOCK_TOLERANCE_MS = 1000;
 /** Codes of errors about the key, and not about the store. */
@@ -54,6 +56,10 @@ export class StoreWatch {
   #clockDifferenceMs = 0;
   #lookCount = 0;
   #isClosed = false;
+  /** The rows that the look in progress has found so far, in any order. */
+  #found: readonly StoreRow[] = [];
+  /** The keys that were evicted during that look, which may have listed them before. */
+  readonly #evictedMeanwhile = new Set<string>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -68,7 +74,7 @@ export class StoreWatch {
     return this.#lookCount;
   }
 
-  /** Why the store cannot be read now. */
+  /** Why the store cannot be read; `undefined` if it can. */
   get fault(): string | undefined {
     const isSilent = this.#look !== undefined && performance.now() - this.#heardAt > SILENT_MS;
     return isSilent ? `The store does not answer for ${SILENT_MS / 1000} s.` : this.#fault;
@@ -80,9 +86,29 @@ export class StoreWatch {
       this.#heardAt = performance.now();
       this.#look = this.#lookOnce().finally(() => {
         this.#look = undefined;
+        this.#found = [];
+        this.#evictedMeanwhile.clear();
       });
     }
     return this.#look ?? Promise.resolve();
+  }
+
+  /**
+   * Starts a look if its time has come, and returns the rows of the latest one. The first look is waited
+   * for, 5 s at most: then these are the rows that it has found so far.
+   *
+   * @throws {StoreFault} if the store cannot be read and there are no rows.
+   */
+  async latestRows(): Promise<StoreRows> {
+    const looking = this.refresh();
+    if (this.#lookCount === 0 && this.fault === undefined) await settled(looking);
+    let rows = this.#rows;
+    if (this.#lookCount === 0) {
+      const found = await sortRows([...this.#found]);
+      rows = this.#lookCount === 0 ? this.#rowsOf(found, false) : this.#rows;
+    }
+    if (rows.count === 0 && this.fault !== undefined) throw new StoreFault(this.fault);
+    return rows;
   }
 
   /** Returns a record with times of this machine's clock. */
@@ -98,8 +124,8 @@ export class StoreWatch {
     return record && toRow({ key, record });
   }
 
-  /** Runs a call of the store, whose error becomes one without a password. */
-  async #answered<T>(call: Promise<T>): Promise<T> {
+  /** Runs a call of the store, whose error becomes one without a password. `sentence` tells what failed. */
+  async #answered<T>(call: Promise<T>, sentence?: (reason: string) => string): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
@@ -112,7 +138,7 @@ export class StoreWatch {
     } catch (error) {
       const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
       if (REFUSALS.has(code)) throw new DashboardProblem(400, `${message}.`);
-      throw new StoreFault(faultOf(error));
+      throw new StoreFault(faultOf(error), sentence);
     } finally {
       clearTimeout(timer);
     }
@@ -120,9 +146,24 @@ export class StoreWatch {
 
   /** Runs `evict` of the store, or of what has a cache in front of it. */
   async evict(key: string, evict: (key: string) => Promise<boolean>): Promise<boolean> {
-    const isEvicted = await this.#answered(evict(key));
-    if (isEvicted) this.#rows.hide(key);
-    return isEvicted;
+    // An answer that comes too late for the page hides the record as well.
+    const evicting = evict(key).then((isEvicted) => {
+      if (isEvicted) this.#hide(key);
+      return isEvicted;
+    });
+    return this.#answered(evicting, unconfirmed);
+  }
+
+  #hide(key: string): void {
+    this.#rows.hide(key);
+    if (this.#look !== undefined) this.#evictedMeanwhile.add(key);
+  }
+
+  /** Returns the rows of the look in progress without the keys that were evicted during it. */
+  #rowsOf(sorted: readonly StoreRow[], isWhole: boolean): StoreRows {
+    const rows = new StoreRows(sorted, isWhole);
+    for (const key of this.#evictedMeanwhile) rows.hide(key);
+    return rows;
   }
 
   close(): void {
@@ -137,7 +178,8 @@ export class StoreWatch {
       this.#setClock(nowMs);
       const { rows, isWhole, fault } = await this.#collect();
       if (fault === undefined || rows.length > 0) {
-        this.#rows = new StoreRows(await sortRows(rows), isWhole);
+        const sorted = await sortRows(rows);
+        this.#rows = this.#rowsOf(sorted, isWhole);
       }
       this.#fault = fault;
     } catch (error) {
@@ -157,6 +199,7 @@ export class StoreWatch {
 
   async #collect(): Promise<Look> {
     const rows: StoreRow[] = [];
+    this.#found = rows;
     const list = optional(this.#store, 'list');
     if (list === undefined) return { rows, isWhole: false };
     const breathe = breather();
@@ -207,11 +250,34 @@ export class StoreWatch {
   }
 }
 
-/** The store cannot be read. The message has no password. */
-export class StoreFault extends Error {}
+/** A call of the store has failed. Neither `reason` nor the message, which is a sentence, has a password. */
+export class StoreFault extends Error {
+  readonly reason: string;
+
+  constructor(reason: string, sentence = unreadable) {
+    super(sentence(reason));
+    this.reason = reason;
+  }
+}
+
+const unreadable = (reason: string) => `The store cannot be read: ${reason}`;
+
+/** A store that does not answer, or whose connection breaks, may have evicted the record. */
+const unconfirmed = (reason: string) =>
+  `The store has not confirmed the eviction, so the record may be evicted: ${reason}`;
+
+/** Resolves when a look has ended, or has taken 5 s. */
+async function settled(look: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, SILENT_MS + TIMER_TOLERANCE_MS);
+  });
+  await Promise.race([look, late]);
+  clearTimeout(timer);
+}
 
 function faultOf(error: unknown): string {
-  if (error instanceof StoreFault) return error.message;
+  if (error instanceof StoreFault) return error.reason;
   const { message, code } = (error ?? {}) as { message?: unknown; code?: unknown };
   const text = String(message || code || error).replaceAll(/\s+/g, ' ');
   return textWithoutPasswords(text).slice(0, MAX_FAULT_CHARACTERS);

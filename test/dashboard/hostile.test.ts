@@ -126,6 +126,43 @@ describe('a record', () => {
   });
 
   it.each([
+    ['location', 'https://app.example/cb#access_token=SECRET', 'https://app.example/cb'],
+    ['location', 'https://user:SECRET@files.example/a', 'https://files.example/a'],
+    ['location', '//SECRET@files.example:8443/a?b#c', '//files.example:8443/a'],
+    ['location', '/cb#SECRET', '/cb'],
+    ['location', '?code=SECRET', ''],
+    ['location', '/a?b=1;c=2,d="e f"&sig=SECRET', '/a'],
+    ['location', "/a?q=it's&sig=SECRET", '/a'],
+    ['location', 'https://user:pa/SECRET@files.example/a', 'https://'],
+    ['location', 'https://user:pa#SECRET@files.example/a', 'https://'],
+    ['location', 'https:\\\\user:SECRET@files.example/a', 'https:\\\\files.example/a'],
+    ['location', 'https:/user:SECRET@files.example/a', 'https:/files.example/a'],
+    ['location', 'https://a@SECRET@files.example/@b/c', 'https://files.example/@b/c'],
+    ['location', 'http://[::1]:8080/react@18', 'http://[::1]:8080/react@18'],
+    ['content-location', 'ftp://user:SECRET@files.example/a', 'ftp://files.example/a'],
+    ['refresh', '5; url=https://u:SECRET@a.example/b#SECRET', '5; url=https://a.example/b'],
+    ['operation-location', '/jobs/7?sig=SECRET', '/jobs/7'],
+    ['x-goog-upload-url', 'https://up.example/u?upload_id=SECRET', 'https://up.example/u'],
+    ['x-pingback', 'https://u:SECRET@a.example/b?c#SECRET', 'https://a.example/b'],
+    [
+      'report-to',
+      '{"url":"https://r.example/v4?s=SECRET","max_age":1}',
+      '{"url":"https://r.example/v4","max_age":1}',
+    ],
+    [
+      'link',
+      '<https://u:SECRET@a.example/b#SECRET>; rel="next", </c?q="d"&sig=SECRET>; rel="last"',
+      '<https://a.example/b>; rel="next", </c>; rel="last"',
+    ],
+    ['link', '</a>; anchor="#SECRET"', '</a>; anchor="'],
+    ['x-question', 'What? Ask support@a.example #1', 'What? Ask support@a.example #1'],
+  ])('has in %s no credential of the address %s', async (name, value, shown) => {
+    const payload = responsePayload([[name, value]], 'ok');
+    await put(store, value, { codec: 'http-response', payload });
+    expect((await detail(value)).head?.headers).toEqual([[name, shown]]);
+  });
+
+  it.each([
     ['a header that is never stored', responsePayload([['set-cookie', 'a=secret']], 'x')],
     ['a head that is cut', Uint8Array.of(0, 0, 255, 255, 1)],
     ['a head that is no JSON', Uint8Array.of(0, 0, 0, 1, 0x7b)],

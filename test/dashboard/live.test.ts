@@ -71,6 +71,16 @@ describe('the live stream', () => {
     vi.restoreAllMocks();
   });
 
+  it('asks a server in front of it to pass each message on at once', async () => {
+    const live = await page.live();
+    expect(live.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    live.close();
+  });
+
   it('is for a bounded number of pages', async () => {
     const streams = await Promise.all(Array.from({ length: 16 }, () => page.live()));
     const reply = await page.get('/api/live');

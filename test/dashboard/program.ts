@@ -19,12 +19,13 @@ export interface Visitor {
   readonly cookie: string;
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Reply>;
   /** A change, as the page asks for it. */
-  post(path: string): Promise<Reply>;
+  post(path: string, headers?: Readonly<Record<string, string>>): Promise<Reply>;
   /** The messages of the live stream. */
-  live(): Promise<LiveStream>;
+  live(headers?: Readonly<Record<string, string>>): Promise<LiveStream>;
 }
 
 export interface LiveStream {
+  readonly headers: IncomingMessage['headers'];
   readonly messages: LiveMessage[];
   /** The newest message. */
   last(): LiveMessage | undefined;
@@ -65,22 +66,26 @@ export function send(
 }
 
 /** Opens the link, as a browser does, and returns one with its session. */
-export async function visit(link: string): Promise<Visitor> {
+export async function visit(
+  link: string,
+  given: Readonly<Record<string, string>> = {},
+): Promise<Visitor> {
   const { origin: url, search } = new URL(link);
-  const reply = await send(url, `/${search}`);
+  const reply = await send(url, `/${search}`, { headers: given });
   const cookie = reply.headers['set-cookie']?.[0]?.split(';', 1)[0] ?? '';
   return {
     url,
     cookie,
     get: (path, headers = {}) => send(url, path, { headers: { cookie, ...headers } }),
-    post: (path) => send(url, path, { method: 'POST', headers: { cookie, origin: url } }),
-    live: () => openLive(url, cookie),
+    post: (path, headers = {}) =>
+      send(url, path, { method: 'POST', headers: { cookie, origin: url, ...headers } }),
+    live: (headers = {}) => openLive(url, { cookie, ...headers }),
   };
 }
 
-function openLive(url: string, cookie: string): Promise<LiveStream> {
+function openLive(url: string, headers: Record<string, string>): Promise<LiveStream> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest(`${url}/api/live`, { headers: { cookie }, agent: false });
+    const request = httpRequest(`${url}/api/live`, { headers, agent: false });
     request.on('error', reject).on('response', (response) => {
       const messages: LiveMessage[] = [];
       let text = '';
@@ -92,7 +97,7 @@ function openLive(url: string, cookie: string): Promise<LiveStream> {
       });
       response.on('error', () => {});
       const close = () => request.destroy();
-      resolve({ messages, last: () => messages.at(-1), close });
+      resolve({ headers: response.headers, messages, last: () => messages.at(-1), close });
     });
     request.end();
   });
