@@ -53,6 +53,24 @@ describe('callers that wait together', () => {
     await (await elsewhere).text();
   });
 
+  it('wait for no longer than waitMs while the response is written, and then get it', async () => {
+    const written = latch();
+    const { ask, stats } = fetchWith({
+      waitMs: 50,
+      store: hookedStore({ complete: (call) => written.opened.then(call) }),
+    });
+    server.behave = ({ count }, response) => json(response, { count });
+    const first = await ask();
+    expect(await first.json()).toEqual({ count: 1 });
+    const { code, message } = await rejection(ask());
+    expect([code, message]).toEqual(['SAMEKEY_IN_PROGRESS', expect.stringContaining('50 ms')]);
+    expect(stats().conflicts).toBe(1);
+    expect(events.find(({ type }) => type === 'conflict')).toMatchObject({ layer: 'process' });
+    written.open();
+    expect(await (await ask()).json()).toEqual({ count: 1 });
+    expect(upstream.requests).toHaveLength(1);
+  });
+
   it('are refused if a response is too long to join, and counted as conflicts', async () => {
     const { ask, stats } = fetchWith({
       maxResultBytes: 10,
