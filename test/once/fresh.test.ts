@@ -40,6 +40,35 @@ describe('a fresh call that waits for a run in another process', () => {
     expect(await running).toBe('new');
   });
 
+  it('gets the result of a later run, which began and ended between two looks', async () => {
+    const { store, key } = await setUp();
+    const claim = (owner: string) =>
+      store.claim(key, {
+        ...{ owner, leaseMs: 60_000, ttlMs: 60_000, fingerprint: undefined },
+        ...{ takeUnknown: false, takeFinished: true },
+      });
+    await claim('a');
+    let claims = 0;
+    const polling = but(store, {
+      watch: undefined as never,
+      claim: (...all: Parameters<Store['claim']>) => {
+        claims++;
+        return store.claim(...all);
+      },
+    });
+    const waiting = processOn(polling).once(key, () => 'again', { fresh: true });
+    await expect.poll(() => claims).toBeGreaterThan(0);
+    await sleep(5);
+    // In one turn, so that no look comes between them.
+    const payload = new TextEncoder().encode('"of another run"');
+    await Promise.all([
+      store.release(key, 'a'),
+      claim('b'),
+      store.complete(key, 'b', { state: 'done', codec: 'json', payload, ttlMs: 60_000 }),
+    ]);
+    expect(await waiting).toBe('of another run');
+  });
+
   it('gets no old result that another caller of its process was waiting for', async () => {
     const { a, b, key } = await setUp();
     let fail = (_: unknown) => {};
