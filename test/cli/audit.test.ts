@@ -456,7 +456,7 @@ describe('on a terminal', () => {
     const shell = `(for i in 1 2 3; do echo '{"key":"a"}'; sleep 1; done) | %`;
     const { code, stdout } = await onTerminal(['audit', '-'], { shell, columns: 100 });
     expect(code).toBe(0);
-    expect(stdout).toMatch(/\d+ B {2}[1-3] lines? {2}\d+ B\/s/);
+    expect(stdout).toMatch(/\d+ bytes {2}[1-3] lines? {2}\d+ bytes\/s/);
     expect(stdout).toMatch(/3 lines, 3 calls with 1 key\n/);
   });
 });
