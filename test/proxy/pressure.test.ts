@@ -7,9 +7,9 @@ import { proxy, startBehind, startInFront, upstream, useProxy } from './scene.js
 
 useProxy();
 
-const CLIENTS = 10;
-/** More than the system buffers for a client that does not read. */
-const ANSWER_BYTES = 4_000_000;
+const CLIENTS = 6;
+/** More than the system buffers for a client that does not read: up to 4 MB where it sends (`tcp_wmem` of Linux). */
+const ANSWER_BYTES = 8_000_000;
 const MAX_HELD = 8 * 1024 ** 2;
 const BOUND = ['--max-held', '8MiB'];
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServerUser } from './server-user.js';
 
-/** Names the folder of the templates to the processes that run the tests. */
-const VARIABLE = 'SAMEKEY_TEST_TEMPLATES';
+/** Names the folder of the templates to all processes of the tests. A name that begins with `SAMEKEY_` would be a setting. */
+const VARIABLE = 'TEST_SERVER_TEMPLATES';
 
 /** Runs once, before all tests. */
 export function setup(): void {
