@@ -38,10 +38,15 @@ function answerOf(n: number): { readonly type: string; readonly body: string } {
   return { type: 'text/event-stream', body };
 }
 
+/** How many answers the upstream has sent as a whole. */
+let sentCount = 0;
+
 const start = async (args: readonly string[], env = { TMPDIR: folder }) => {
+  sentCount = 0;
   await startBehind(({ body }, response) => {
     const { n } = JSON.parse(body.toString());
     const answer = answerOf(n);
+    response.on('finish', () => sentCount++);
     response.writeHead(200, { 'content-type': answer.type }).end(answer.body);
   });
   await startInFront([...BOUND, ...args], env);
@@ -99,6 +104,17 @@ async function stall(count = CLIENTS) {
   return clients;
 }
 
+/** Returns a figure that no longer changes. */
+async function steady(read: () => Promise<number>): Promise<number> {
+  let [before, last] = [Number.NaN, Number.NaN];
+  const isSteady = async () => {
+    [before, last] = [last, await read()];
+    return before === last;
+  };
+  await expect.poll(isSteady, { interval: 500 }).toBe(true);
+  return last;
+}
+
 const held = async () => (await proxy.metric('samekey_proxy_held_bytes')) ?? Number.NaN;
 const spilled = async () => (await proxy.metric('samekey_proxy_spilled_bytes')) ?? Number.NaN;
 
@@ -117,7 +133,8 @@ describe('clients that stop reading, with files', () => {
     await expect.poll(held).toBeLessThanOrEqual(MAX_HELD);
     // A name would show other users what is there, and would stay after a crash.
     expect(readdirSync(folder)).toEqual([]);
-    const before = await spilled();
+    await expect.poll(() => sentCount).toBe(CLIENTS);
+    const before = await steady(spilled);
     gone.socket.destroy();
     await expect.poll(spilled).toBeLessThan(before);
     const duplicates = await Promise.all(clients.map(({ n }) => post(n)));
