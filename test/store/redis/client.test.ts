@@ -4,19 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomKey } from '../../../src/index.js';
 import { createOnce } from '../../../src/once/index.js';
 import { type RedisClient, redisStore } from '../../../src/store/redis.js';
-import type { ClaimRequest, Store } from '../../../src/store/store.js';
+import type { Store } from '../../../src/store/store.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
 import { CLIENTS } from '../../servers/redis-clients.js';
+import { request } from '../requests.js';
 
-const request = (owner: string): ClaimRequest => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-});
 const outcome = {
   state: 'done',
   codec: 'json',

@@ -5,22 +5,7 @@ import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer } from '../../servers/redis.js';
 import { CLUSTER_CLIENTS } from '../../servers/redis-clients.js';
 import { startRedisCluster, textOf } from '../../servers/redis-cluster.js';
-
-const request = (owner: string) => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-});
-const outcome = (text: string) =>
-  ({
-    state: 'done',
-    codec: 'text',
-    payload: new TextEncoder().encode(text),
-    ttlMs: 60_000,
-  }) as const;
+import { completion, request } from '../requests.js';
 
 describeWith('redis-server', hasRedis, 'the Redis store in a cluster', () => {
   const NEWEST = Object.entries(CLUSTER_CLIENTS).filter(([name]) => name !== 'node-redis 4');
@@ -51,7 +36,7 @@ describeWith('redis-server', hasRedis, 'the Redis store in a cluster', () => {
       const recordOf = async (key: string) => (await store.read(key)).record;
 
       expect(await claim(done, 'a')).toBe(true);
-      expect(await store.complete(done, 'a', outcome('done'))).toBe(true);
+      expect(await store.complete(done, 'a', completion('done'))).toBe(true);
       expect(await claim(running, 'a')).toBe(true);
       expect(await claim(elsewhere, 'a')).toBe(true);
       await master.replicated();
@@ -61,7 +46,7 @@ describeWith('redis-server', hasRedis, 'the Redis store in a cluster', () => {
       await master.ask('ACL', 'SETUSER', 'default', '-psync', '-sync');
       await master.ask('CLIENT', 'KILL', 'TYPE', 'REPLICA');
       expect(await claim(lost, 'a')).toBe(true);
-      expect(await store.complete(lost, 'a', outcome('acknowledged'))).toBe(true);
+      expect(await store.complete(lost, 'a', completion('acknowledged'))).toBe(true);
       await master.kill();
 
       const within = { interval: 100 };
@@ -70,7 +55,7 @@ describeWith('redis-server', hasRedis, 'the Redis store in a cluster', () => {
       // No other caller gets the claim, and its owner still has it.
       expect(await claim(running, 'b')).toBe(false);
       expect(await store.renew(running, 'a', 60_000)).toBe(true);
-      expect(await store.complete(running, 'a', outcome('later'))).toBe(true);
+      expect(await store.complete(running, 'a', completion('later'))).toBe(true);
       expect((await recordOf(running))?.fencingToken).toBe(before);
       // It runs again, though its result was acknowledged.
       expect(await recordOf(lost)).toBeUndefined();

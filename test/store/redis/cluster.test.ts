@@ -6,22 +6,7 @@ import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer } from '../../servers/redis.js';
 import { CLUSTER_CLIENTS, type Connected } from '../../servers/redis-clients.js';
 import { type RedisCluster, startRedisCluster, textOf } from '../../servers/redis-cluster.js';
-
-const request = (owner: string) => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-});
-const outcome = (text: string) =>
-  ({
-    state: 'done',
-    codec: 'text',
-    payload: new TextEncoder().encode(text),
-    ttlMs: 60_000,
-  }) as const;
+import { completion, request } from '../requests.js';
 
 const countOf = async (node: RedisServer) => Number(textOf(await node.ask('DBSIZE')));
 
@@ -76,7 +61,7 @@ describeWith('redis-server', hasRedis, 'the Redis store in a cluster', () => {
         const claims = await Promise.all(keys.map((key) => store.claim(key, request(key))));
         expect(claims.every(({ claimed }) => claimed)).toBe(true);
         const completed = await Promise.all(
-          keys.map((key) => store.complete(key, key, outcome(key))),
+          keys.map((key) => store.complete(key, key, completion(key))),
         );
         expect(completed.every((isStored) => isStored)).toBe(true);
         const counts = await Promise.all(cluster.masters.map(countOf));

@@ -7,6 +7,7 @@ import { type RedisClient, redisStore } from '../../../src/store/redis.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
 import { connectGlide, hasGlide } from '../../servers/redis-clients.js';
+import { request } from '../requests.js';
 
 /** The rule in the documentation, as the words of `ACL SETUSER`. */
 const [, RULE = ''] =
@@ -15,15 +16,6 @@ const [, RULE = ''] =
   ) ?? [];
 const WORDS = RULE.split(' ');
 const COMMANDS = WORDS.filter((word) => word.startsWith('+')).map((word) => word.slice(1));
-
-const request = (owner: string) => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-});
 
 type Connected = { client: RedisClient; end(): void };
 const CLIENTS: Record<string, (url: string) => Promise<Connected>> = {

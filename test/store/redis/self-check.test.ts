@@ -2,21 +2,12 @@ import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisClient, redisStore } from '../../../src/store/redis.js';
-import type { ClaimRequest } from '../../../src/store/store.js';
 import { part } from '../../depth.js';
 import { fasterTime } from '../../runtime/faster.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
 import { CLIENTS } from '../../servers/redis-clients.js';
-
-const request = (owner: string): ClaimRequest => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-});
+import { request } from '../requests.js';
 
 /** One command of a self-check: the number of the check, and of the command in it. */
 interface Step {

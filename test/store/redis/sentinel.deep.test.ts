@@ -4,15 +4,8 @@ import { redisStore } from '../../../src/store/redis.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis, startRedisSentinel } from '../../servers/redis.js';
 import { type Connected, SENTINEL_CLIENTS } from '../../servers/redis-clients.js';
+import { request } from '../requests.js';
 
-const request = (owner: string) => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-});
 const outcome = {
   state: 'done',
   codec: 'json',

@@ -8,15 +8,8 @@ import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
 import { CLIENTS, type Connected } from '../../servers/redis-clients.js';
 import { type Link, startLink } from '../../servers/redis-link.js';
+import { request } from '../requests.js';
 
-const request = (owner: string) => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-});
 const ROUNDS = 10;
 const WITHIN = { timeout: 20_000, interval: 200 };
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

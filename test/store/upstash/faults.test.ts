@@ -5,7 +5,6 @@ import { Redis as IoRedis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { randomKey } from '../../../src/index.js';
 import { createOnce } from '../../../src/once/index.js';
-import type { ClaimRequest } from '../../../src/store/store.js';
 import { type UpstashClient, upstashStore } from '../../../src/store/upstash.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis } from '../../servers/redis.js';
@@ -16,22 +15,7 @@ import {
   TOKEN,
   type Upstash,
 } from '../../servers/upstash.js';
-
-const request = (owner: string): ClaimRequest => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-});
-const completion = (text: string) =>
-  ({
-    state: 'done',
-    codec: 'text',
-    payload: new TextEncoder().encode(text),
-    ttlMs: 60_000,
-  }) as const;
+import { completion, request } from '../requests.js';
 
 /** Of a store behind its own `once`, without a cache that would hide it. */
 const errorOf = (call: Promise<unknown>) =>
