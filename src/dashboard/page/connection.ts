@@ -29,6 +29,7 @@ export interface ConnectionEvents {
 export class Connection {
   readonly #events: ConnectionEvents;
   #reason: string | undefined;
+  #source: EventSource | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
   /** Aborted when the page is hidden. */
   #visible = new AbortController();
@@ -41,6 +42,8 @@ export class Connection {
 
   #followVisibility(): void {
     this.#visible.abort();
+    this.#source?.close();
+    clearTimeout(this.#silence);
     if (document.hidden) return;
     this.#visible = new AbortController();
     void this.#start(this.#visible.signal);
@@ -60,6 +63,7 @@ export class Connection {
 
   #listen(signal: AbortSignal): void {
     const source = new EventSource('api/live');
+    this.#source = source;
     let isFirst = true;
     let isInterrupted = false;
     const expectMessage = () => {
@@ -69,10 +73,6 @@ export class Connection {
         this.#retry(NO_CONNECTION, signal);
       }, SILENT_MS);
     };
-    signal.addEventListener('abort', () => {
-      source.close();
-      clearTimeout(this.#silence);
-    });
     source.addEventListener('open', () => {
       isFirst = true;
       expectMessage();

@@ -10,7 +10,7 @@ import { CLIENTS, type Connected } from '../../servers/redis-clients.js';
 import { type Link, startLink } from '../../servers/redis-link.js';
 import { request } from '../requests.js';
 
-const ROUNDS = 10;
+const ROUNDS = 20;
 const WITHIN = { timeout: 20_000, interval: 200 };
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
