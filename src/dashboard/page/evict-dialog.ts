@@ -51,7 +51,7 @@ export class EvictDialog {
     } catch (error) {
       const fault = printable((error as Error).message);
       if (isAsked() && this.#dialog.open) setText(this.#fault, fault);
-      else announce(`The record was not evicted: ${fault}`);
+      else announce(fault);
     }
     if (isAsked()) this.#confirm.disabled = false;
   }
