@@ -38,19 +38,20 @@ export class EvictDialog {
 
   async #run(): Promise<void> {
     const key = this.#key;
-    // The question may be about another key when the answer arrives.
-    const isAsked = () => this.#key === key;
+    // When the answer arrives, the question may be closed, or about another key.
+    const isAsked = () => this.#dialog.open && this.#key === key;
     this.#confirm.disabled = true;
     try {
       const { outcome } = await evictRecord(key);
-      if (isAsked() && outcome === 'running') setText(this.#fault, MESSAGES.running);
+      const isRefused = isAsked() && outcome === 'running';
+      if (isRefused) setText(this.#fault, MESSAGES.running);
       else if (isAsked()) this.#dialog.close();
       this.#onAnswer(key, outcome);
-      // In the dialog that is open then.
-      announce(MESSAGES[outcome]);
+      // In the dialog that is open then. The fault of the question is an alert, which announces itself.
+      if (!isRefused) announce(MESSAGES[outcome]);
     } catch (error) {
       const fault = printable((error as Error).message);
-      if (isAsked() && this.#dialog.open) setText(this.#fault, fault);
+      if (isAsked()) setText(this.#fault, fault);
       else announce(fault);
     }
     if (isAsked()) this.#confirm.disabled = false;
