@@ -9,8 +9,9 @@ import { type HeaderLine, linesOf, type ResponseData } from '../response/respons
 import type { ServerProblem } from './problem.js';
 
 /**
- * How `onError` answers a refused request. What it leaves out stays as in the problem, so that a client
- * still learns when to try again: return the problem itself for the usual answer.
+ * How `onError` answers a refused request. A member that you omit keeps the value of the problem. Your
+ * headers are added to those of the problem, so that a client still learns when to try again. Return the
+ * problem itself for the usual answer.
  */
 export interface ErrorAnswer {
   /** The HTTP status, from 200 to 599. */

@@ -303,7 +303,7 @@ export class Capture implements CapturedCalls {
   }
 
   /**
-   * Whether this server has closed the connection: frameworks close it after an error behind the head.
+   * Whether this server has closed the connection: frameworks close it after an error that follows the head.
    * Before the head it is a server that shuts down, and the handler's result still counts.
    */
   #isClosedHere(): boolean {
