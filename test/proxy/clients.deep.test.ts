@@ -113,9 +113,13 @@ let proxy: RunningProxy;
 /** Settings by which a request of unknown outcome is not sent again. */
 const HOLD = { SAMEKEY_ON_UNKNOWN: 'hold' };
 
-async function start(moods: readonly string[], env?: Record<string, string>): Promise<string> {
+async function start(
+  moods: readonly string[],
+  env?: Record<string, string>,
+  idle = '2s',
+): Promise<string> {
   provider = await startProvider({ moods, workMs: 10 });
-  proxy = await startProxy(provider.url, ['--idle', '2s', '--preset', 'openai'], env);
+  proxy = await startProxy(provider.url, ['--idle', idle, '--preset', 'openai'], env);
   return `${proxy.url}/v1/chat/completions`;
 }
 
@@ -192,7 +196,7 @@ for (const { tool, isThere, ask } of CLIENTS) {
     });
 
     it('a late response serves a retry of the disconnected client', async () => {
-      const url = await start(['late:1600']);
+      const url = await start(['late:5000'], {}, '60s');
       const client = new AbortController();
       const first = fetch(url, {
         method: 'POST',
@@ -200,8 +204,10 @@ for (const { tool, isThere, ask } of CLIENTS) {
         body: PLAIN,
         signal: client.signal,
       });
-      setTimeout(() => client.abort(), 300);
-      await expect(first).rejects.toThrow('aborted');
+      const left = expect(first).rejects.toThrow('aborted');
+      await expect.poll(() => provider.requests.length).toBe(1);
+      client.abort();
+      await left;
       const second = await ask(url, PLAIN);
       expect(second).toMatchObject({ status: 200, outcome: 'joined', isBroken: false });
       expect(textIn(second.body)).toBe(ANSWER);
