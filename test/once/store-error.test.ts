@@ -29,8 +29,12 @@ import { but } from './scene.js';
 
 const PASSWORD = 'hunter2';
 
-async function failureOf(store: Store): Promise<{ error: Error; message: string }> {
-  const once = createOnce({ store, storeTimeoutMs: 500 });
+/** Every driver but one says by itself that nobody answers. */
+async function failureOf(
+  store: Store,
+  storeTimeoutMs = 60_000,
+): Promise<{ error: Error; message: string }> {
+  const once = createOnce({ store, storeTimeoutMs });
   const key = randomKey();
   const error = await once(key, () => 1).catch((error) => error);
   expect(error).toMatchObject({ name: 'OnceError', code: 'SAMEKEY_STORE' });
@@ -42,6 +46,8 @@ const messageOf = async (store: Store) => (await failureOf(store)).message;
 
 interface Down {
   readonly store: Store;
+  /** For a driver that waits until the server is there. */
+  readonly storeTimeoutMs?: number;
   end?(): unknown;
 }
 
@@ -70,7 +76,8 @@ const DOWN: Readonly<
       const client = createClient({ url: `redis://u:${PASSWORD}@127.0.0.1:${port}/0` });
       client.on('error', () => {});
       client.connect().catch(() => {});
-      return { store: redisStore({ client }), end: () => client.destroy() };
+      const store = redisStore({ client });
+      return { store, storeTimeoutMs: 500, end: () => client.destroy() };
     },
     /^redis at 127\.0\.0\.1:PORT$/,
     /^no answer within 500 ms$/,
@@ -219,8 +226,8 @@ describe('the error of a store that is down names it, where it is and why, and n
 
   it.each(Object.entries(DOWN))('%s', async (_, [open, place, reason]) => {
     const port = await freePort();
-    const { store, end } = await open({ port, folder });
-    const { error, message } = await failureOf(store);
+    const { store, storeTimeoutMs, end } = await open({ port, folder });
+    const { error, message } = await failureOf(store, storeTimeoutMs);
     await end?.();
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(PASSWORD);
     const [, where = '', why = ''] =

@@ -13,6 +13,7 @@ import { Worker } from '../../once/workers.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis } from '../../servers/redis.js';
 import { type Upstash as Server, startUpstash, TOKEN } from '../../servers/upstash.js';
+import { request } from '../requests.js';
 
 describeWith('redis-server', hasRedis, 'one Redis over TCP and over HTTP', () => {
   let server: Server;
@@ -39,14 +40,7 @@ describeWith('redis-server', hasRedis, 'one Redis over TCP and over HTTP', () =>
   };
 
   it.each(Object.entries(PAYLOADS))('keep a record of %s as the same bytes', async (_, payload) => {
-    const claim = {
-      owner: 'ö\nwner"',
-      leaseMs: 60_000,
-      ttlMs: 60_000,
-      fingerprint: 'fïngerprint',
-      takeUnknown: false,
-      takeFinished: false,
-    };
+    const claim = request('ö\nwner"', { fingerprint: 'fïngerprint' });
     const completion = { state: 'done', codec: 'cödec', payload, ttlMs: 60_000 } as const;
     const values: string[] = [];
     for (const [writer, reader] of [
@@ -80,14 +74,7 @@ describeWith('redis-server', hasRedis, 'one Redis over TCP and over HTTP', () =>
 
   it('list the same records, whatever their keys are', async () => {
     for (const key of ['"a"', '123', 'null', '[1]', '{"a":1}', 'é', '1:a']) {
-      await overHttp().claim(key, {
-        owner: 'o',
-        leaseMs: 60_000,
-        ttlMs: 60_000,
-        fingerprint: undefined,
-        takeUnknown: false,
-        takeFinished: false,
-      });
+      await overHttp().claim(key, request('o'));
     }
     const keysIn = async (store: ReturnType<typeof overTcp>) => {
       const keys: string[] = [];
