@@ -11,7 +11,8 @@ export function loadDashboard(): Promise<typeof import('../dashboard/server.js')
 }
 
 /** Returns the link of a dashboard that listens. */
-export const linkOf = ({ server, newLink }: Dashboard) => `${urlOf(server)}${newLink()}`;
+export const linkOf = ({ server, publicOrigin, newLink }: Dashboard) =>
+  `${publicOrigin ?? urlOf(server)}${newLink()}`;
 
 /**
  * Passes a new link to `show` at each SIGUSR2, which Windows does not have, while the dashboard listens.

@@ -24,6 +24,7 @@ Examples:
 interface Flags extends StoreAddress {
   readonly port?: string;
   readonly host: string;
+  readonly publicUrl?: string;
   readonly log?: string;
   readonly prices?: string;
   readonly allowEvict?: true;
@@ -45,6 +46,7 @@ export function addDashboardCommand(program: Command): void {
       'listen on this address; only this machine can reach the default',
       '127.0.0.1',
     )
+    .option('--public-url <URL>', 'where browsers reach a server with TLS in front of it')
     .option('--log <FILE>', 'count the calls in this log of samekey proxy, and follow it')
     .option('--prices <FILE>', 'prices of the models, for lines of the log without a cost')
     .option('--allow-evict', 'let the page delete records that are not running')
@@ -56,11 +58,16 @@ export function addDashboardCommand(program: Command): void {
 async function runDashboard(flags: Flags): Promise<void> {
   const { ending, started } = interruptedAfterStart();
   const { createDashboard, followLog, isLoopbackName } = await loadDashboard();
-  const { host, token: hasToken, log: path } = flags;
+  const { host, publicUrl, token: hasToken, log: path } = flags;
   const isLoopback = isLoopbackName(host);
   if (!isLoopback && !hasToken) {
     throw usageError(
       `Cannot serve ${host} with --no-token: other machines can reach it, wanted the token, or no --host`,
+    );
+  }
+  if (publicUrl !== undefined && !hasToken) {
+    throw usageError(
+      'Cannot use --public-url with --no-token: other machines can reach the dashboard, wanted the token',
     );
   }
   if (flags.prices !== undefined && path === undefined) {
@@ -75,6 +82,7 @@ async function runDashboard(flags: Flags): Promise<void> {
     hasCalls: path !== undefined,
     allowEvict: flags.allowEvict === true,
     isLoopback,
+    publicUrl,
     hasToken,
   });
   const follow = async (tally: CallTally, file: string) => {

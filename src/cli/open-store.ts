@@ -58,12 +58,14 @@ const POOL_SIZE = 10;
 
 /** Opens the store that `--store` names. */
 export async function openStore(
-  { store: given, prefix, table, create = false }: StoreAddress,
+  flags: StoreAddress,
   { isLasting = false, isReading = false }: StoreUse = {},
 ): Promise<OpenedStore> {
+  const { store: given, prefix, table, create = false } = flags;
   const address = given ?? (process.env[STORE_VARIABLE] || undefined);
   if (address === undefined)
     throw usageError(`Cannot open the store: --store is missing, ${WANTED}`);
+  refuseUnusedNames(address, flags);
   const isCreated = create || (isLasting && !isReading);
   if (address.startsWith('lmdb:')) return openLmdb(address.slice('lmdb:'.length), isCreated);
   if (address.startsWith('sqlite:'))
@@ -79,6 +81,25 @@ export async function openStore(
   throw usageError(
     `Cannot open the store ${JSON.stringify(addressWithoutPassword(address))}: ${WANTED}`,
   );
+}
+
+/** A name that has no effect would look as if the store had no records. */
+function refuseUnusedNames(address: string, { prefix, table }: StoreAddress): void {
+  const kind = /^[a-z]+(?=:)/.exec(address)?.[0] ?? '';
+  if (
+    prefix !== undefined &&
+    /^(?:postgres(?:ql)?|mysql|sqlite|dynamodb|lmdb|memory)$/.test(kind)
+  ) {
+    throw usageError(
+      `Cannot use --prefix with ${kind}: it is for Redis and Upstash, wanted no --prefix`,
+    );
+  }
+  if (table !== undefined && /^(?:rediss?|upstash|dynamodb|lmdb|memory)$/.test(kind)) {
+    const wanted = kind === 'dynamodb' ? 'the table in the address, dynamodb:TABLE' : 'no --table';
+    throw usageError(
+      `Cannot use --table with ${kind}: it is for PostgreSQL, MySQL and SQLite, wanted ${wanted}`,
+    );
+  }
 }
 
 /** Loads a store's module, with its dependencies, only when it is needed. */

@@ -1,19 +1,14 @@
 import { SingleBar } from 'cli-progress';
 import { byteSize } from '../text/byte-size.js';
 import { counted } from '../text/counted.js';
+import { duration } from '../text/duration.js';
 import { cut } from './terminal.js';
 
 /** A shorter run shows no bar. */
 const DELAY_MS = 250;
 const BAR_COLUMNS = 24;
 
-/** Seconds as "42 s", "3 min 5 s", "2 h 10 min". */
-export function durationText(seconds: number): string {
-  const s = Math.ceil(seconds);
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-}
+const roundedUp = (seconds: number) => duration(Math.ceil(seconds) * 1000);
 
 interface State {
   readonly byteCount: number;
@@ -29,7 +24,7 @@ export function progressLine(state: State): string {
   const { byteCount, totalBytes, keyCount, seconds, isDone } = state;
   const bytesPerSecond = byteCount / Math.max(seconds, 0.001);
   const rate = `${byteSize(bytesPerSecond)}/s`;
-  const time = isDone ? `in ${durationText(seconds)}` : '';
+  const time = isDone ? `in ${roundedUp(seconds)}` : '';
   if (totalBytes === undefined || totalBytes === 0) {
     return [byteSize(byteCount), counted(keyCount, 'line'), rate, time].join('  ').trimEnd();
   }
@@ -41,7 +36,7 @@ export function progressLine(state: State): string {
     `${'='.repeat(done)}${'-'.repeat(BAR_COLUMNS - done)} ${`${Math.floor(share * 100)}%`.padStart(4)}`,
     `${byteSize(byteCount)} of ${byteSize(totalBytes)}`,
     rate,
-    byteCount === 0 || isDone ? time : `${durationText(left)} left`,
+    byteCount === 0 || isDone ? time : `${roundedUp(left)} left`,
   ]
     .join('  ')
     .trimEnd();

@@ -42,6 +42,8 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   dashboard: wholeNumber({ max: 65_535 }),
   /** The address that the dashboard listens on; only this machine can reach the default. */
   dashboardHost: text({ default: '127.0.0.1' }),
+  /** The URL of a server with TLS in front of the dashboard, if there is one. */
+  dashboardPublicUrl: text({}),
   /** Let the dashboard delete records that are not running. */
   allowEvict: flag(false),
   /** Exclude members that may differ between two attempts, by the preset of this API. */
@@ -113,6 +115,7 @@ export const PROXY_FLAGS: Readonly<Record<keyof typeof proxyFlags, string>> = {
   metricsPort: '--metrics-port <NUMBER>',
   dashboard: '--dashboard [PORT]',
   dashboardHost: '--dashboard-host <ADDRESS>',
+  dashboardPublicUrl: '--dashboard-public-url <URL>',
   allowEvict: '--allow-evict',
   preset: '-p, --preset <NAME>',
   exclude: '-x, --exclude <PATH>',

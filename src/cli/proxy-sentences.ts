@@ -14,6 +14,7 @@ export const PROXY_SENTENCES = {
     'Serve the dashboard on this port of its own, 7264 if the flag names none. Its link is printed on standard error.',
   dashboardHost:
     'The address that the dashboard listens on; only this machine can reach the default.',
+  dashboardPublicUrl: 'The URL of a server with TLS in front of the dashboard, if there is one.',
   allowEvict: 'Let the dashboard delete records that are not running.',
   preset: 'Exclude members that may differ between two attempts, by the preset of this API.',
   exclude: 'Exclude the member at this path from the identity of a request.',

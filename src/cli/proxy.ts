@@ -81,6 +81,7 @@ async function runProxy(flags: CommandFlags, command: Command): Promise<void> {
     // A replay comes from the memory of the proxy as well.
     evict: (key) => proxy.evict(key),
     isLoopback: isLoopbackName(dashboardHost),
+    publicUrl: flags.dashboardPublicUrl,
     hasToken: true,
   });
   const proxy: ProxyServer = createProxy({
@@ -155,7 +156,7 @@ async function runProxy(flags: CommandFlags, command: Command): Promise<void> {
 /** Refuses flags of a dashboard that is not served. */
 function requireDashboardFor(command: Command): void {
   if (command.getOptionValue('dashboard') !== undefined) return;
-  for (const name of ['dashboardHost', 'allowEvict'] as const) {
+  for (const name of ['dashboardHost', 'dashboardPublicUrl', 'allowEvict'] as const) {
     if (command.getOptionValueSource(name) !== 'cli') continue;
     const [flag] = PROXY_FLAGS[name].split(' ');
     throw usageError(`Cannot use ${flag}: it is for the dashboard, wanted --dashboard`);

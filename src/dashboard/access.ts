@@ -18,8 +18,14 @@ const newSecret = () => randomBytes(SECRET_BYTES).toString('base64url');
  */
 export class Access {
   readonly #session = newSecret();
+  readonly #cookieFlags: string;
   readonly #sessionDigest = digest(this.#session);
   #tokenDigest: Buffer | undefined;
+
+  /** `isSecure`: whether browsers reach the dashboard with TLS only. */
+  constructor({ isSecure }: { readonly isSecure: boolean }) {
+    this.#cookieFlags = `HttpOnly; SameSite=Strict; Path=/${isSecure ? '; Secure' : ''}`;
+  }
 
   /** Returns a new token. The one before is no longer valid. */
   newToken(): string {
@@ -38,7 +44,7 @@ export class Access {
 
   /** The header that gives the browser its session. `SameSite=Strict`: other sites cannot use it. */
   cookieFor(request: IncomingMessage): string {
-    return `${nameOfCookie(request)}=${this.#session}; HttpOnly; SameSite=Strict; Path=/`;
+    return `${nameOfCookie(request)}=${this.#session}; ${this.#cookieFlags}`;
   }
 
   hasSession(request: IncomingMessage): boolean {
@@ -56,20 +62,31 @@ export class Access {
 /** A browser sends the cookies of all ports of a host, so each port has a name of its own. */
 const nameOfCookie = ({ socket }: IncomingMessage) => `samekey-dashboard-${socket.localPort}`;
 
+/** Where browsers reach the dashboard. */
+export interface Place {
+  /** Whether it listens for this machine only. */
+  readonly isLoopback: boolean;
+  /** The origin of the server in front of it. */
+  readonly publicOrigin: string | undefined;
+}
+
 /**
  * Refuses what a page of another site could send with the browser of a user: a request to a name that
  * leads here (DNS rebinding), or one from its own origin.
  *
  * @throws {DashboardProblem} 400, 421 or 403.
  */
-export function refuseOtherSites(request: IncomingMessage, isLoopback: boolean): void {
+export function refuseOtherSites(
+  request: IncomingMessage,
+  { isLoopback, publicOrigin }: Place,
+): void {
   if (valuesOf(request, 'host').length > 1) {
     throw new DashboardProblem(400, 'The request has more than one Host header, wanted one.');
   }
-  if (isLoopback && isForOtherHost(request)) {
+  if (isLoopback && isForOtherHost(request) && !isForOrigin(request, publicOrigin)) {
     throw new DashboardProblem(
       421,
-      'The Host is not this machine, wanted localhost or 127.0.0.1, or a dashboard with --host.',
+      'The Host is not this machine, wanted localhost or 127.0.0.1, or a dashboard with its public URL.',
     );
   }
   const site = request.headers['sec-fetch-site'] ?? 'none';
@@ -80,21 +97,25 @@ export function refuseOtherSites(request: IncomingMessage, isLoopback: boolean):
   }
 }
 
+/** The `Host` may or may not name the port. */
+const isForOrigin = ({ headers: { host = '' } }: IncomingMessage, origin: string | undefined) =>
+  origin !== undefined && host.replace(/:\d*$/, '').toLowerCase() === new URL(origin).hostname;
+
 /**
  * Refuses a change that no page of this server has asked for.
  *
  * @throws {DashboardProblem} 403.
  */
-export function refuseForeignChange({ headers }: IncomingMessage): void {
+export function refuseForeignChange({ headers }: IncomingMessage, { publicOrigin }: Place): void {
   const { origin, host = '' } = headers;
   const isFromHere =
     origin === undefined
       ? headers['sec-fetch-site'] === 'same-origin'
-      : origin === `http://${host}` || origin === `https://${host}`;
+      : [`http://${host}`, `https://${host}`, publicOrigin].includes(origin);
   const site = headers['sec-fetch-site'] ?? 'same-origin';
   if (isFromHere && site === 'same-origin') return;
   throw new DashboardProblem(
     403,
-    'The request does not come from the page of this dashboard, wanted its Origin. A server in front of the dashboard must pass the Host on.',
+    'The request does not come from the page of this dashboard, wanted its Origin. With a server in front of it, the dashboard needs its public URL.',
   );
 }

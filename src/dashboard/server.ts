@@ -1,9 +1,11 @@
 /** The server of the dashboard: what the store holds and how calls end, for a page on this machine. */
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { ProxyError } from '../proxy/proxy-error.js';
 import { malformed, writeRaw } from '../proxy/refusals.js';
+import { httpAddress } from '../proxy/request-target.js';
 import type { Store } from '../store/store.js';
-import { Access, refuseForeignChange, refuseOtherSites } from './access.js';
+import { Access, type Place, refuseForeignChange, refuseOtherSites } from './access.js';
 import { Live } from './live.js';
 import type { EvictReply, Overview, RecordPage, RecordRow } from './messages.js';
 import { DashboardProblem } from './problem.js';
@@ -27,6 +29,8 @@ export interface DashboardOptions {
   readonly evict?: (key: string) => Promise<boolean>;
   /** Whether only this machine can reach it. */
   readonly isLoopback: boolean;
+  /** Where browsers reach it, if there is a server in front of it. */
+  readonly publicUrl: string | undefined;
   /** Whether the link has a token. */
   readonly hasToken: boolean;
 }
@@ -36,6 +40,8 @@ export interface Dashboard {
   readonly server: Server;
   /** Counts the calls. */
   readonly tally: CallTally;
+  /** The origin of `publicUrl`. */
+  readonly publicOrigin: string | undefined;
   /** Returns the path of the link with a new token, which works once. The link before does not work any more. */
   newLink(): string;
   /** Ends all connections and timers. */
@@ -74,13 +80,17 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 500;
 const STATES: readonly RecordRow['state'][] = ['running', 'unknown', 'done', 'failed'];
 
+/** @throws {ProxyError} `SAMEKEY_BAD_ARGUMENT` for a `publicUrl` that is no origin. */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const handler = new Handler(options);
+  const { isLoopback, publicUrl } = options;
+  const publicOrigin = publicUrl === undefined ? undefined : originOf(publicUrl);
+  const handler = new Handler(options, { isLoopback, publicOrigin });
   const server = createServer((request, response) => handler.handle(request, response));
   server.on('clientError', (error, socket) => writeRaw(socket, malformed(error)));
   return {
     server,
     tally: handler.tally,
+    publicOrigin,
     newLink: () => (options.hasToken ? `/?token=${handler.access.newToken()}` : '/'),
     close() {
       handler.close();
@@ -91,6 +101,18 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   };
 }
 
+function originOf(publicUrl: string): string {
+  const name = 'the public URL of the dashboard';
+  const example = 'https://dashboard.example.com';
+  const { origin, base } = httpAddress(publicUrl, name, example);
+  if (base === '') return origin;
+  throw new ProxyError(
+    400,
+    'SAMEKEY_BAD_ARGUMENT',
+    `Cannot use ${name}: it has a path, and the paths of the dashboard begin at /, wanted a host name of its own such as ${example}`,
+  );
+}
+
 type Answer = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -98,16 +120,19 @@ type Answer = (
 ) => unknown;
 
 class Handler {
-  readonly access = new Access();
+  readonly access: Access;
   readonly tally = new CallTally();
   readonly #options: DashboardOptions;
+  readonly #place: Place;
   readonly #watch: StoreWatch;
   readonly #live: Live;
   readonly #overview: Overview;
   /** By method and path. */
   readonly #answers: ReadonlyMap<string, Answer>;
 
-  constructor(options: DashboardOptions) {
+  constructor(options: DashboardOptions, place: Place) {
+    this.#place = place;
+    this.access = new Access({ isSecure: place.publicOrigin?.startsWith('https:') === true });
     const { version, source, store, allowEvict, hasCalls } = options;
     this.#options = options;
     this.#watch = new StoreWatch(store);
@@ -163,7 +188,7 @@ class Handler {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url: target = '' } = request;
-    refuseOtherSites(request, this.#options.isLoopback);
+    refuseOtherSites(request, this.#place);
     if (target.length > MAX_TARGET_CHARACTERS) {
       throw new DashboardProblem(
         414,
@@ -249,7 +274,7 @@ class Handler {
     if (!allowEvict) {
       throw new DashboardProblem(403, 'The dashboard only reads, wanted one with --allow-evict.');
     }
-    refuseForeignChange(request);
+    refuseForeignChange(request, this.#place);
     const key = keyIn(query);
     if (await this.#watch.evict(key, evict)) return { outcome: 'evicted' };
     const record = await this.#watch.read(key);

@@ -12,14 +12,14 @@ import { problemOf } from './problem.js';
 import { ProxyError } from './proxy-error.js';
 import { malformed, tunnelRefused } from './refusals.js';
 import type { ProxyLog } from './request-log.js';
-import { refuseOtherHosts, type UpstreamAddress } from './request-target.js';
+import { type HttpAddress, refuseOtherHosts } from './request-target.js';
 
 export type { EndedCall } from './call.js';
 export { createLog, type LogLevel, type ProxyLog } from './request-log.js';
 export { isLoopbackName, upstreamAddress } from './request-target.js';
 
 export interface ProxyOptions {
-  readonly upstream: UpstreamAddress;
+  readonly upstream: HttpAddress;
   /** How requests become keys, and what is kept; as in `idempotentFetch`. */
   readonly once: Omit<
     FetchOptions,

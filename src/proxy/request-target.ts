@@ -4,8 +4,8 @@ import { quote } from '../errors/errors.js';
 import { valuesOf } from './headers.js';
 import { ProxyError } from './proxy-error.js';
 
-/** The address that all requests are sent to. */
-export interface UpstreamAddress {
+/** The address of an HTTP server, such as the one that all requests are sent to. */
+export interface HttpAddress {
   readonly origin: string;
   /** The prefix of each path, without a slash at its end. */
   readonly base: string;
@@ -26,7 +26,7 @@ export interface RequestTarget {
  */
 export function targetOf(
   request: IncomingMessage,
-  { origin, base }: UpstreamAddress,
+  { origin, base }: HttpAddress,
   { isLoopback, pseudonym }: { readonly isLoopback: boolean; readonly pseudonym: string },
 ): RequestTarget {
   const target = request.url ?? '';
@@ -122,10 +122,21 @@ function refused(status: number, why: string): ProxyError {
  *
  * @throws {ProxyError} `SAMEKEY_BAD_ARGUMENT`.
  */
-export function upstreamAddress(text: string): UpstreamAddress {
-  const wanted = 'wanted an address such as https://api.openai.com';
+export const upstreamAddress = (text: string): HttpAddress =>
+  httpAddress(text, 'the upstream', 'https://api.openai.com');
+
+/**
+ * Parses the address of an HTTP server. `name` and `example` are for the message.
+ *
+ * @throws {ProxyError} `SAMEKEY_BAD_ARGUMENT`.
+ */
+export function httpAddress(text: string, name: string, example: string): HttpAddress {
   const bad = (why: string) =>
-    new ProxyError(400, 'SAMEKEY_BAD_ARGUMENT', `Cannot use the upstream: ${why}, ${wanted}`);
+    new ProxyError(
+      400,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot use ${name}: ${why}, wanted an address such as ${example}`,
+    );
   const address = urlIn(text);
   // What stands before an @ may be a password.
   if (address === undefined) {
@@ -133,7 +144,7 @@ export function upstreamAddress(text: string): UpstreamAddress {
   }
   const { protocol, origin, pathname, username, password, search, hash } = address;
   if (protocol !== 'https:' && protocol !== 'http:') throw bad(`its scheme is ${protocol}`);
-  // Each client sends its own credentials. Those in the URL would serve every client.
+  // In the URL of the upstream they would serve every client, which should send its own.
   if (username || password) throw bad('it contains credentials');
   if (search || hash) throw bad('it has a query or a fragment');
   let end = pathname.length;

@@ -63,6 +63,8 @@ const STEPS = ['claim', 'renew', 'complete', 'release'] as const;
 
 const SERIALIZATION_FAILURE = '40001';
 const UNDEFINED_TABLE = '42P01';
+/** An unknown column, one that must not be NULL, and one of another type. */
+const OTHER_COLUMNS: ReadonlySet<unknown> = new Set(['42703', '23502', '42804']);
 const READ_ONLY = '25006';
 /** SQLSTATE of a prepared statement that does not exist, and of one that exists already. */
 const FORGOTTEN_STATEMENT: ReadonlySet<unknown> = new Set(['26000', '42P05']);
@@ -305,6 +307,13 @@ class Records implements PostgresStore {
         // The server calls every statement that begins with WITH a SELECT in its own message.
         const message = `Cannot write to the table ${this.#table}: the server is read-only, as a standby is, wanted the primary`;
         throw Object.assign(new Error(message, { cause: error }), { code: READ_ONLY });
+      }
+      if (OTHER_COLUMNS.has(codeOf(error))) {
+        fail(
+          ReferenceError,
+          'SAMEKEY_BAD_STATE',
+          `Cannot use the table ${this.#table}: its columns are not those of a store (${(error as Error).message}), wanted another table`,
+        );
       }
       if (codeOf(error) !== UNDEFINED_TABLE) throw error;
       return fail(

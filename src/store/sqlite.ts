@@ -163,7 +163,7 @@ class Records implements SqliteStore {
       // The first use tries again.
       if (isBusy(error)) return;
       driver.close();
-      throw (error as { code?: unknown }).code === 'SAMEKEY_STORE'
+      throw (error as { code?: unknown }).code === 'SAMEKEY_BAD_STATE'
         ? error
         : cannotOpen(path, error);
     }
@@ -356,11 +356,10 @@ class Records implements SqliteStore {
       found?.type === 'table'
         ? 'a table of another program or another version'
         : `a ${found?.type}`;
-    throw Object.assign(
-      new Error(
-        `Cannot use the table ${this.#table}: it is ${kind}, wanted one that this version of samekey made, or another name in the option table`,
-      ),
-      { code: 'SAMEKEY_STORE' },
+    fail(
+      ReferenceError,
+      'SAMEKEY_BAD_STATE',
+      `Cannot use the table ${this.#table}: it is ${kind}, wanted one that this version of samekey made, or another name in the option table`,
     );
   }
 

@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { Readable as ReadableStream } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { durationText, progressLine } from '../../src/cli/progress.js';
+import { progressLine } from '../../src/cli/progress.js';
 import { keyOfJson } from '../../src/index.js';
 import { byteSize } from '../../src/text/byte-size.js';
 import { folder, itOnTerminal, onTerminal, PROGRAM, samekey } from './program.js';
@@ -173,11 +173,13 @@ describe('the progress bar', () => {
 
   it.each([
     [0, '0 s'],
-    [999, '16 min 39 s'],
+    [0.2, '1 s'],
+    [998.5, '16 min 39 s'],
     [1000, '16 min 40 s'],
-    [999_500, '277 h 38 min'],
-  ])('formats %i seconds as %s', (seconds, time) => {
-    expect(durationText(seconds)).toBe(time);
+    [999_500, '11 d 13 h'],
+  ])('shows that %d seconds were needed as %s', (seconds, time) => {
+    const line = progressLine({ ...state, seconds, isDone: true });
+    expect(line.endsWith(`in ${time}`)).toBe(true);
   });
 
   itOnTerminal('is shown on a terminal, below the keys, and cut to the width', async () => {

@@ -21,7 +21,7 @@ const tableOf = (columns: number | undefined) =>
 it('a key in a table is never cut: it has its own line where the terminal is too narrow', () => {
   const wide = tableOf(undefined);
   expect(wide[0]).toMatch(/^KEY +STATE {2}ATTEMPT {2}AGE +EXPIRES IN {2}BYTES$/);
-  expect(wide[1]).toMatch(new RegExp(`^${KEY} {2}done +1 +10 s +1 m 19 s +1,234$`));
+  expect(wide[1]).toMatch(new RegExp(`^${KEY} {2}done +1 +10 s +1 min 19 s +1,234$`));
   const width = wide[0]?.length as number;
   expect(tableOf(width)).toEqual(wide);
   for (const columns of [width - 1, 40]) {
@@ -29,7 +29,7 @@ it('a key in a table is never cut: it has its own line where the terminal is too
       'KEY',
       '  STATE  ATTEMPT  AGE   EXPIRES IN  BYTES',
       KEY,
-      '  done   1        10 s  1 m 19 s    1,234',
+      '  done   1        10 s  1 min 19 s  1,234',
       '',
     ]);
   }

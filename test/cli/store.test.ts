@@ -168,6 +168,21 @@ it.each([
   ],
   [['ls', '--store', 'upstash:there'], 2, /^Cannot open the store .*wanted redis:/],
   [['ls', '--store', 'dynamodb:'], 2, /^Cannot open the store "dynamodb:": it names no table/],
+  [
+    ['ls', '--store', 'postgres://127.0.0.1:1/db', '--prefix', 'p:'],
+    2,
+    'Cannot use --prefix with postgres: it is for Redis and Upstash, wanted no --prefix',
+  ],
+  [
+    ['evict', 'k', '--store', 'rediss://127.0.0.1:1', '--table', 'calls'],
+    2,
+    'Cannot use --table with rediss: it is for PostgreSQL, MySQL and SQLite, wanted no --table',
+  ],
+  [
+    ['ls', '--store', 'dynamodb:records', '--table', 'calls'],
+    2,
+    'Cannot use --table with dynamodb: it is for PostgreSQL, MySQL and SQLite, wanted the table in the address, dynamodb:TABLE',
+  ],
   [['sql', '--dialect', 'oracle'], 2, /'oracle' is invalid.*postgres, mysql, sqlite/],
   [
     ['ls', '--limit', '0', '--store', 'lmdb:x'],

@@ -166,6 +166,45 @@ describe('a page of another site', () => {
   });
 });
 
+describe('a dashboard with a public URL', () => {
+  const behind = async (publicUrl: string) => {
+    const dashboard = await serveDashboard({ store, allowEvict: true, publicUrl });
+    const link = await send(dashboard.url, dashboard.dashboard.newLink());
+    return { ...dashboard, cookie: link.headers['set-cookie']?.[0] ?? '' };
+  };
+
+  it('answers to that name and to names of this machine', async () => {
+    const { page, close } = await behind('https://dashboard.example');
+    for (const host of ['dashboard.example', 'Dashboard.Example:443', 'localhost']) {
+      expect((await page.get('/api/overview', { host })).status).toBe(200);
+    }
+    for (const host of ['evil.example', 'evil.dashboard.example', 'dashboard.example.evil']) {
+      expect((await page.get('/api/overview', { host })).status).toBe(421);
+    }
+    close();
+  });
+
+  it.each([
+    ['https://dashboard.example', 200],
+    ['http://dashboard.example', 403],
+    ['https://dashboard.example:1', 403],
+    ['https://evil.example', 403],
+  ])('answers a change from %s with %i', async (origin, status) => {
+    const { page, close } = await behind('https://dashboard.example');
+    const reply = await page.post(`/api/evict?key=${keyNumber(99)}`, { origin });
+    expect(reply.status).toBe(status);
+    close();
+  });
+
+  it('has a cookie that only travels with TLS, if its URL has TLS', async () => {
+    const [secure, plain] = [await behind('https://a.example'), await behind('http://a.example')];
+    expect(secure.cookie).toMatch(/; Path=\/; Secure$/);
+    expect(plain.cookie).toMatch(/; Path=\/$/);
+    secure.close();
+    plain.close();
+  });
+});
+
 describe('a dashboard without allowEvict', () => {
   it('refuses every change', async () => {
     const reading = await serveDashboard({ store });
@@ -210,6 +249,13 @@ describe('samekey dashboard', () => {
     expect(await program.stop()).toBe(0);
   });
 
+  it('prints the link at its public URL', async () => {
+    const args = [...place.address, '--public-url', 'https://dashboard.example/'];
+    const program = await startDashboard(args);
+    running.push(program);
+    expect(program.link).toMatch(/^https:\/\/dashboard\.example\/\?token=[\w-]{43}$/);
+  });
+
   it('is without a token for this machine only', async () => {
     expectFailure(
       await samekey(['dashboard', ...place.address, '--host', '0.0.0.0', '--no-token']),
@@ -247,6 +293,22 @@ describe('samekey dashboard', () => {
       3,
       /^redis:\/\/127\.0\.0\.1:1: cannot be opened/,
     ],
+    [
+      ['STORE', '--no-token', '--public-url', 'https://a.example'],
+      2,
+      'Cannot use --public-url with --no-token: other machines can reach the dashboard, wanted the token',
+    ],
+    [
+      ['STORE', '--public-url', 'a.example'],
+      2,
+      'Cannot use the public URL of the dashboard: "a.example" is not a URL, wanted an address such as https://dashboard.example.com',
+    ],
+    [
+      ['STORE', '--public-url', 'https://a.example/samekey/'],
+      2,
+      /^Cannot use the public URL of the dashboard: it has a path/,
+    ],
+    [['STORE', '--prefix', 'p:'], 2, /^Cannot use --prefix with sqlite: it is for Redis/],
     [['STORE', '--log', '/missing/log'], 3, '/missing/log: cannot be read (ENOENT)'],
     [['STORE', '--prices', '/missing/file'], 2, /^Cannot use --prices/],
     [

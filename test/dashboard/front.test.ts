@@ -30,21 +30,26 @@ async function startFront(target: string, keepsHost: boolean): Promise<Server> {
   return front;
 }
 
+const publicUrl = `https://${NAME}`;
+
 describe.each([
   { keepsHost: true, isLoopback: false, read: 200, evicted: 200 },
   { keepsHost: true, isLoopback: true, read: 421, evicted: 421 },
   { keepsHost: false, isLoopback: false, read: 200, evicted: 403 },
   { keepsHost: false, isLoopback: true, read: 200, evicted: 403 },
+  { keepsHost: true, isLoopback: false, publicUrl, read: 200, evicted: 200 },
+  { keepsHost: true, isLoopback: true, publicUrl, read: 200, evicted: 200 },
+  { keepsHost: false, isLoopback: true, publicUrl, read: 200, evicted: 200 },
 ])(
-  'a dashboard behind a server (passes the Host on: $keepsHost, without --host: $isLoopback)',
-  ({ keepsHost, isLoopback, read, evicted }) => {
+  'a dashboard behind a server (passes the Host on: $keepsHost, without --host: $isLoopback, public URL: $publicUrl)',
+  ({ keepsHost, isLoopback, publicUrl, read, evicted }) => {
     let served: ServedDashboard;
     let front: Server;
     let url: string;
     const host = { host: NAME };
     beforeAll(async () => {
       await put(store, KEY);
-      served = await serveDashboard({ store, allowEvict: true, isLoopback });
+      served = await serveDashboard({ store, allowEvict: true, isLoopback, publicUrl });
       front = await startFront(served.url, keepsHost);
       url = `http://127.0.0.1:${(front.address() as { port: number }).port}`;
     });
@@ -61,7 +66,7 @@ describe.each([
       const origin = { ...host, origin: `https://${NAME}`, 'sec-fetch-site': 'same-origin' };
       const reply = await page.post(`/api/evict?key=${KEY}`, origin);
       expect(reply.status).toBe(evicted);
-      if (evicted === 403) expect(reply.json.detail).toContain('must pass the Host on');
+      if (evicted === 403) expect(reply.json.detail).toContain('needs its public URL');
       if (read !== 200) return;
       const live = await page.live(host);
       await expect.poll(() => live.messages.length).toBeGreaterThan(0);

@@ -33,7 +33,7 @@ describeDashboard('the page of the dashboard', ({ open, server, reset, complaint
       [0, 1, 2].map((at) => unknownRow(at, NOON_MS).key),
     );
     expect(await textOf(page, '#slowest-table tbody tr:first-child td')).toEqual([
-      '1 m 13 s',
+      '1 min 13 s',
       '3',
       'claude-sonnet-4-5',
     ]);

@@ -122,7 +122,7 @@ export function startDashboard(
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  return linkOf(child, /^samekey dashboard: (http:\S+)\n/m);
+  return linkOf(child, /^samekey dashboard: (https?:\S+)\n/m);
 }
 
 /** Waits until a program has printed its link. */

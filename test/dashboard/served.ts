@@ -23,6 +23,7 @@ export async function serveDashboard(
     hasCalls: false,
     allowEvict: false,
     isLoopback: true,
+    publicUrl: undefined,
     hasToken: true,
     ...options,
   });

@@ -70,6 +70,7 @@ describe('samekey proxy', () => {
   it.each([
     [['--allow-evict'], '--allow-evict'],
     [['--dashboard-host', '127.0.0.1'], '--dashboard-host'],
+    [['--dashboard-public-url', 'https://dashboard.example'], '--dashboard-public-url'],
   ])('refuses %j without a dashboard', async (args, flag) => {
     // Without the refusal it ends as well.
     const { port } = await silentServer();

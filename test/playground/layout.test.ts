@@ -33,9 +33,13 @@ describeInChromium('the layout of the playground', {}, ({ open }) => {
     expect(boxes[1]?.x).toBeGreaterThan(boxes[0]?.x ?? Number.POSITIVE_INFINITY);
     // Turning a tablet moves the key.
     await page.setViewportSize({ width: 700, height: 900 });
-    await expect
-      .poll(async () => (await page.locator('#answer').boundingBox())?.y)
-      .toBeLessThan((await page.locator('#editor-a').boundingBox())?.y ?? 0);
+    const editorBelowAnswer = async () => {
+      const [editor, answer] = await Promise.all(
+        ['#editor-a', '#answer'].map((part) => page.locator(part).boundingBox()),
+      );
+      return (editor?.y ?? 0) - (answer?.y ?? 0);
+    };
+    await expect.poll(editorBelowAnswer).toBeGreaterThan(0);
   });
 
   it.each([390, 1280, 1920])(

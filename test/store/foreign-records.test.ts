@@ -163,7 +163,7 @@ describe('a record that another program has written', () => {
     for (const change of changes) {
       expect(() => fromItem({ ...item, ...change } as Item, 'the item')).toThrow(
         expect.objectContaining({
-          code: 'SAMEKEY_STORE',
+          code: 'SAMEKEY_BAD_STATE',
           message: expect.stringMatching(
             /^Cannot use the item: it is no record of samekey, wanted/,
           ),

@@ -19,7 +19,7 @@ export const countText = (count: number) =>
 export const percentText = (ratio: number | undefined) =>
   ratio === undefined ? '–' : `${(ratio * 100).toFixed(1)} %`;
 
-/** How long a run took: `840 ms`, `12.4 s`, `3 m 20 s`. */
+/** How long a run took: `840 ms`, `12.4 s`, `3 min 20 s`. */
 export function runTimeText(ms: number | undefined): string {
   if (ms === undefined) return '–';
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;

@@ -72,23 +72,22 @@ export function toAttributes(record: KeptRecord): Record<string, AttributeValue>
 /**
  * Returns the record in an item, with its version.
  *
- * @throws {Error} `SAMEKEY_STORE` for an item that this version of samekey has not written, and
- * `SAMEKEY_BAD_STATE` for one whose texts it has not.
+ * @throws {SyntaxError} `SAMEKEY_BAD_STATE` for an item that this version of samekey has not written.
  */
 export function fromItem(item: Item, where: string): Versioned {
   const format = item.format?.N ?? item.format?.S;
   const version = item.version?.S;
   if (item.state?.S === undefined || format === undefined || version === undefined) {
     return fail(
-      Error,
-      'SAMEKEY_STORE',
+      SyntaxError,
+      'SAMEKEY_BAD_STATE',
       `Cannot use ${where}: it is no record of samekey (its attributes are ${quote(Object.keys(item).join(', '))}), wanted a table or a prefix that no other program uses`,
     );
   }
   if (format !== FORMAT) {
     return fail(
-      Error,
-      'SAMEKEY_STORE',
+      SyntaxError,
+      'SAMEKEY_BAD_STATE',
       `Cannot use ${where}: another version of samekey has written it (format ${/^\d+$/.test(format) ? format : quote(format)}), wanted format ${FORMAT}`,
     );
   }
@@ -140,8 +139,8 @@ function toRecord(item: Item, where: string): KeptRecord {
   };
   if (isTyped(item) && isRecord(record)) return record;
   return fail(
-    Error,
-    'SAMEKEY_STORE',
+    SyntaxError,
+    'SAMEKEY_BAD_STATE',
     `Cannot use ${where}: it is no record of samekey, wanted a table or a prefix that no other program uses`,
   );
 }

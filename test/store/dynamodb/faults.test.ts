@@ -238,7 +238,7 @@ describe('the DynamoDB store when the server', () => {
       () => store.evict(key),
     ]) {
       await expect(act()).rejects.toMatchObject({
-        code: 'SAMEKEY_STORE',
+        code: 'SAMEKEY_BAD_STATE',
         message: expect.stringMatching(message),
       });
     }

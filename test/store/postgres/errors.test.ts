@@ -97,6 +97,10 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
     await expect(once('k', () => expect.fail('it ran'))).rejects.toMatchObject({
       code: 'SAMEKEY_STORE',
       message: expect.stringMatching(/column .* does not exist/),
+      cause: expect.objectContaining({
+        code: 'SAMEKEY_BAD_STATE',
+        message: expect.stringMatching(/^Cannot use the table theirs: its columns are not those/),
+      }),
     });
     const { rows } = await admin.query('SELECT * FROM theirs');
     expect(rows).toEqual([{ key: 'k', name: 'n' }]);
