@@ -110,7 +110,7 @@ function textIn(answer: string): string {
 
 let provider: Provider;
 let proxy: RunningProxy;
-let closeGate = () => {};
+let closeHeld = () => {};
 
 const inFlight = () => proxy.metric('samekey_proxy_requests_in_flight');
 
@@ -130,7 +130,7 @@ async function startHeld(): Promise<{ readonly url: string; readonly open: () =>
     open = resolve;
   });
   provider = await startProvider({ workMs: 10 });
-  const gate = createServer({ pauseOnConnect: true }, async (socket) => {
+  const between = createServer({ pauseOnConnect: true }, async (socket) => {
     socket.on('error', () => {});
     await opened;
     const onward = connect(Number(new URL(provider.url).port), '127.0.0.1');
@@ -139,9 +139,9 @@ async function startHeld(): Promise<{ readonly url: string; readonly open: () =>
     socket.on('close', () => onward.destroy());
     socket.pipe(onward).pipe(socket);
   });
-  await new Promise<void>((resolve) => gate.listen(0, '127.0.0.1', resolve));
-  closeGate = () => void gate.close();
-  const { port } = gate.address() as AddressInfo;
+  await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+  closeHeld = () => void between.close();
+  const { port } = between.address() as AddressInfo;
   proxy = await startProxy(`http://127.0.0.1:${port}`, ['--preset', 'openai']);
   return { url: `${proxy.url}/v1/chat/completions`, open };
 }
@@ -149,7 +149,7 @@ async function startHeld(): Promise<{ readonly url: string; readonly open: () =>
 afterEach(async () => {
   await proxy?.stop('SIGKILL');
   await provider?.stop();
-  closeGate();
+  closeHeld();
 });
 
 for (const { tool, isThere, ask } of CLIENTS) {

@@ -18,11 +18,11 @@ export function growth(
   make: (count: number) => string | Uint8Array,
   count: number,
   read: (bytes: Uint8Array) => unknown,
-  times = 8,
+  { times = 8, runs = 6 } = {},
 ): number {
   const inputs = [count, times * count].map((each) => Buffer.from(make(each)));
   const best = inputs.map(() => Number.POSITIVE_INFINITY) as [number, number];
-  for (let run = 0; run < 6; run++) {
+  for (let run = 0; run < runs; run++) {
     for (const [i, bytes] of inputs.entries()) {
       const startMs = cpuMs();
       read(bytes);
