@@ -128,15 +128,15 @@ describe('the memory store is bounded', () => {
   it('in runs without an outcome: those that no decision waits for go, the others stay', async () => {
     let nowMs = Date.now();
     const store = memoryStore({ maxEntries: 2, clock: () => nowMs });
-    await store.claim('held', { ...request, leaseMs: 1000, ttlMs: HELD_TTL_MS });
-    await store.claim('lost', { ...request, leaseMs: 1000, ttlMs: 10_000 });
-    await expect(store.claim('next', request)).rejects.toMatchObject({
+    await store.claim('held', { ...CLAIM, leaseMs: 1000, ttlMs: HELD_TTL_MS });
+    await store.claim('lost', { ...CLAIM, leaseMs: 1000, ttlMs: 10_000 });
+    await expect(store.claim('next', CLAIM)).rejects.toMatchObject({
       code: 'SAMEKEY_STORE_FULL',
     });
     nowMs += 1000;
-    expect((await store.claim('next', request)).claimed).toBe(true);
+    expect((await store.claim('next', CLAIM)).claimed).toBe(true);
     expect((await keysIn(store)).sort()).toEqual(['held', 'next']);
-    await expect(store.claim('last', request)).rejects.toMatchObject({
+    await expect(store.claim('last', CLAIM)).rejects.toMatchObject({
       code: 'SAMEKEY_STORE_FULL',
       message: expect.stringContaining('are running or wait for a decision'),
     });
