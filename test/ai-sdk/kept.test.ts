@@ -7,6 +7,7 @@ import { encryptedCodec } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { StoreEntry } from '../../src/store/store.js';
 import { plainStore } from '../store/plain-store.js';
+import { request } from '../store/requests.js';
 import { collect, FINISH, modelOf, outcomeOf, type Part, partsOf, read, setUp } from './models.js';
 
 describe('the option codec', () => {
@@ -52,8 +53,7 @@ describe('a result of another program under the key of a call', () => {
     const { key, record } = found as StoreEntry;
     const { fingerprint } = record;
     await store.evict(key);
-    const claim = { owner: 'x', leaseMs: 1000, ttlMs: 60_000, fingerprint };
-    await store.claim(key, { ...claim, takeUnknown: false, takeFinished: false });
+    await store.claim(key, request('x', { fingerprint }));
     const payload = Buffer.from(text);
     await store.complete(key, 'x', { state: 'done', codec, payload, ttlMs: 60_000 });
     await expect(ask()).rejects.toMatchObject({ code: 'SAMEKEY_UNREADABLE' });

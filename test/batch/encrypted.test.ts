@@ -15,6 +15,7 @@ import { itemKey } from '../../src/batch/item.js';
 import { encryptedCodec, OnceError, richCodec } from '../../src/once/index.js';
 import type { Store, StoreRecord } from '../../src/store/store.js';
 import { but } from '../once/scene.js';
+import { request as claimOf } from '../store/requests.js';
 import { failure, fakeApi, first, request, STORE_NAMES, setUp, success } from './plans.js';
 
 const keyOf = (id: string, byte: number) => ({ id, key: new Uint8Array(32).fill(byte) });
@@ -187,8 +188,7 @@ describe.each(STORE_NAMES)('encrypted results of batches in the %s store', (stor
     const { owner } = (await store.read(key)).record as StoreRecord;
     for (const payload of ['', '"text"', '{"result":{"type":"succ', '{}']) {
       await store.evict(key);
-      const claim = { owner, leaseMs: 1e6, ttlMs: 1e6, fingerprint: undefined };
-      await store.claim(key, { ...claim, takeUnknown: false, takeFinished: false });
+      await store.claim(key, claimOf(owner));
       const damaged = { codec: 'json', payload: Buffer.from(payload) };
       await store.complete(key, owner, { state: 'done', ...damaged, ttlMs: 1e6 });
       expect(await plan()).toMatchObject({ batches: [], unreadable: [ids[1].slice(0, 35)] });
@@ -259,8 +259,7 @@ describe.each(STORE_NAMES)('encrypted results of batches in the %s store', (stor
     ] as const) {
       const key = keys[at] as string;
       await store.evict(key);
-      const claim = { owner: 'x', leaseMs: 1e6, ttlMs: 1e6, fingerprint: undefined };
-      await store.claim(key, { ...claim, takeUnknown: false, takeFinished: false });
+      await store.claim(key, claimOf('x'));
       await store.complete(key, 'x', { state: 'done', ...result, ttlMs: 1e6 });
     }
     expect(await found(codec)).toEqual({ ...unreadable, anna: `secret of ${ids[0]}` });

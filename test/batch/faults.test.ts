@@ -3,6 +3,7 @@ import { createBatch, dropBatch, planBatch } from '../../src/batch/batch.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { hookedStore } from '../store/hooked-store.js';
+import { request as claimOf } from '../store/requests.js';
 
 const requests = Array.from({ length: 20 }, (_, at) => ({
   params: { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: `question ${at}` }] },
@@ -91,13 +92,8 @@ describe('dropping a batch, paused longer than the lease at the end', () => {
           if (!isPaused && key.startsWith('batch:ik_')) {
             isPaused = true;
             nowMs += 61_000;
-            const other = { owner: 'other', leaseMs: 60_000, ttlMs: 60_000 };
-            await behind.claim(batch.key, {
-              ...other,
-              fingerprint: undefined,
-              takeUnknown: true,
-              takeFinished: true,
-            });
+            const taking = { takeUnknown: true, takeFinished: true };
+            await behind.claim(batch.key, claimOf('other', taking));
           }
           return reply;
         },

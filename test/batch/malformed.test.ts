@@ -11,6 +11,7 @@ import {
 import { batchStateOf } from '../../src/batch/in-progress.js';
 import { itemKey, itemOwner, readOwner } from '../../src/batch/item.js';
 import type { StoreRecord } from '../../src/store/store.js';
+import { request as claimOf } from '../store/requests.js';
 import { failure, fakeApi, first, request, setUp, success } from './plans.js';
 
 const names = ['anna', 'ben', 'carla'];
@@ -215,8 +216,7 @@ describe('a stored result that is damaged', () => {
   it('costs only its requesters if it is a list of them', async () => {
     const { store, plan, ids, told, record } = await created();
     const list = `${itemKey(ids[0].slice(0, 35))}:0`;
-    const claim = { owner: '["do', leaseMs: 1e6, ttlMs: 1e6, fingerprint: undefined };
-    await store.claim(list, { ...claim, takeUnknown: false, takeFinished: false });
+    await store.claim(list, claimOf('["do'));
     await record(ids.map((id) => success(id)));
     expect(told.map(({ requesters }) => requesters)).toEqual(names.map((name) => [name]));
     expect((await plan()).finished.length).toBe(3);
@@ -227,8 +227,7 @@ describe('a stored result that is damaged', () => {
     await record(ids.map((id) => success(id)));
     const [anna] = ids.map((id) => itemKey(id.slice(0, 35))) as [string];
     await store.evict(anna);
-    const claim = { owner: 'x', leaseMs: 1e6, ttlMs: 1e6, fingerprint: undefined };
-    await store.claim(anna, { ...claim, takeUnknown: false, takeFinished: false });
+    await store.claim(anna, claimOf('x'));
     const payload = new TextEncoder().encode('{"resu');
     await store.complete(anna, 'x', { state: 'done', codec: 'json', payload, ttlMs: 1e6 });
     const found = new Map<string, unknown>();

@@ -225,9 +225,10 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
 
   it('is found by the next process when the first one ended during the creation', async () => {
     await start({ moods: moods('lose') });
-    const store = memoryStore();
+    let nowMs = Date.now();
+    const store = memoryStore({ clock: () => nowMs });
     const requests = [request('a', 'A?'), request('b', 'B?')];
-    const { batches } = await planBatch(requests, { store, provider: name, leaseMs: 50 });
+    const { batches } = await planBatch(requests, { store, provider: name });
     const [batch] = batches as [(typeof batches)[0]];
     // A create() whose caller never sees the end of the call.
     const never: BatchApi = {
@@ -237,8 +238,10 @@ describe.each(['anthropic', 'openai'] as const)('batches by the SDK of %s', (nam
           .create(...args)
           .catch(() => new Promise<never>(() => {})),
     };
-    createBatch(batch, never, { store: withoutRenewals(store), leaseMs: 50 }).catch(() => {});
+    createBatch(batch, never, { store: withoutRenewals(store) }).catch(() => {});
     while (provider.billedCount() === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    // Its leases are over.
+    nowMs += 2 * 3_600_000;
 
     let settled: Awaited<ReturnType<typeof settleBatch>> = { state: 'unknown' };
     while (settled.state === 'unknown') {

@@ -6,6 +6,7 @@ import { schemaOf as mysqlSchema } from '../../src/store/mysql.js';
 import { schemaOf as postgresSchema } from '../../src/store/postgres.js';
 import { schemaOf as sqliteSchema } from '../../src/store/sqlite.js';
 import { describeWith, freePort } from '../servers/process.js';
+import { request } from '../store/requests.js';
 import { expectFailure, folder, PROGRAM, samekey } from './program.js';
 import { AWS_QUIET, CLI_STORES, type CliStore } from './stores.js';
 
@@ -23,14 +24,14 @@ for (const { name, isThere, tool, open } of CLI_STORES) {
 
     beforeAll(async () => {
       place = await open();
-      const request = { ttlMs: 3_600_000, takeUnknown: false, takeFinished: false };
       for (const [key, leaseMs] of [
         [DONE, 60_000],
         [BINARY, 60_000],
         [RUNNING, 3_600_000],
         [CRASHED, 1],
       ] as const) {
-        await place.store.claim(key, { ...request, leaseMs, owner: key, fingerprint: 'f' });
+        const own = { leaseMs, ttlMs: 3_600_000, fingerprint: 'f' };
+        await place.store.claim(key, request(key, own));
       }
       const done = { state: 'done', codec: 'json', ttlMs: 3_600_000 } as const;
       const payload = new TextEncoder().encode('{"a":"\u001b[31mé"}');

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { Dashboard } from '../../src/dashboard/server.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { CLI_STORES, type CliStore } from '../cli/stores.js';
+import { request } from '../store/requests.js';
 import { startDashboard, type Visitor, visit } from './program.js';
 import { keyNumber } from './records.js';
 import { serveDashboard } from './served.js';
@@ -38,11 +39,10 @@ describe('the live stream', () => {
   });
 
   it('tells that a lease has ended, although nobody wrote to the store', async () => {
-    const owner = 'o';
-    const request = { owner, ttlMs: 60_000, takeUnknown: false, takeFinished: false };
-    await store.claim(keyNumber(1), { ...request, leaseMs: 2500, fingerprint: undefined });
+    await store.claim(keyNumber(1), request('o'));
     const live = await page.live();
     await expect.poll(() => live.last()?.runningCount).toBe(1);
+    await store.renew(keyNumber(1), 'o', 1500);
     await expect.poll(() => live.last()?.unknownCount).toBe(1);
     expect(live.last()).toMatchObject({ runningCount: 0, unknown: [{ key: keyNumber(1) }] });
     live.close();

@@ -17,6 +17,10 @@ let upstream: Upstream;
 let proxy: RunningProxy;
 let page: Visitor;
 let live: LiveStream;
+let answerSlow = () => {};
+const slowAnswer = new Promise<void>((resolve) => {
+  answerSlow = resolve;
+});
 
 /** The provider does what the request says. */
 beforeAll(async () => {
@@ -33,7 +37,7 @@ beforeAll(async () => {
       raw.socket.destroy();
       return;
     }
-    if (how === 'slow') await new Promise((resolve) => setTimeout(resolve, 700));
+    if (how === 'slow') await slowAnswer;
     const status = how === 'fail' ? 500 : 200;
     response.writeHead(status, { 'content-type': 'application/json', 'set-cookie': 'a=secret' });
     const usage = { prompt_tokens: 100_000, completion_tokens: 10_000 };
@@ -72,15 +76,22 @@ const WARM = { model: 'm1', temperature: 0.7, messages: [{ role: 'user', content
 
 describe('samekey proxy --dashboard', () => {
   it('counts calls by their outcome, and what duplicates save', async () => {
+    const startedAt = performance.now();
     const warm = await ask(WARM);
     await ask(WARM);
     await ask(WARM);
-    const slow = { model: 'm2', how: 'slow', temperature: 0 };
-    const [slowKey] = await Promise.all([ask(slow), ask(slow)]);
     await ask({ model: 'm1', how: 'fail' });
     await ask({ model: 'm1', how: 'cut' });
     await ask({ model: 'm1' }, { 'idempotency-key': 'not valid \u00e9' });
     await fetch(`${proxy.url}/v1/models`).then((response) => response.text());
+    const slow = { model: 'm2', how: 'slow', temperature: 0 };
+    const both = [ask(slow), ask(slow)];
+    await expect.poll(() => proxy.metric('samekey_proxy_requests_in_flight')).toBe(2);
+    // Its run takes longer than each one before it.
+    const heldMs = performance.now() - startedAt;
+    await new Promise((resolve) => setTimeout(resolve, heldMs));
+    answerSlow();
+    const [slowKey] = await Promise.all(both);
     const totals = { executed: 2, joined: 1, replayed: 2, failed: 1, unknown: 1, refused: 1 };
     await expect.poll(() => live.last()?.totals).toEqual(totals);
     const message = live.last();
@@ -91,7 +102,7 @@ describe('samekey proxy --dashboard', () => {
       costs: [{ currency: 'USD', cost: expect.closeTo(0.9, 10) }],
     });
     expect(message?.slowest[0]).toMatchObject({ key: slowKey, calls: 2, model: 'm2' });
-    expect(message?.slowest[0]?.runMs).toBeGreaterThanOrEqual(690);
+    expect(message?.slowest[0]?.runMs).toBeGreaterThan(heldMs - 10);
     expect(message?.repeatedWarm).toEqual([{ key: warm, calls: 3, model: 'm1', temperature: 0.7 }]);
     const sum = live.messages
       .flatMap(({ buckets }) => buckets)

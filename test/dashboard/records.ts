@@ -1,4 +1,5 @@
 import type { Store } from '../../src/store/store.js';
+import { request } from '../store/requests.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -14,14 +15,8 @@ export async function put(
   key: string,
   { state = 'done', codec = 'json', payload = new TextEncoder().encode('{"a":1}') }: Content = {},
 ): Promise<void> {
-  await store.claim(key, {
-    owner: `owner of ${key}`,
-    leaseMs: state === 'unknown' ? 1 : HOUR_MS,
-    ttlMs: HOUR_MS,
-    fingerprint: 'f',
-    takeUnknown: false,
-    takeFinished: false,
-  });
+  const leaseMs = state === 'unknown' ? 1 : HOUR_MS;
+  await store.claim(key, request(`owner of ${key}`, { leaseMs, ttlMs: HOUR_MS, fingerprint: 'f' }));
   if (state !== 'done' && state !== 'failed') return;
   await store.complete(key, `owner of ${key}`, { state, codec, payload, ttlMs: HOUR_MS });
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store, StoreEntry } from '../../src/store/store.js';
+import { request } from '../store/requests.js';
 import { keyNumber, put } from './records.js';
 import { type ServedDashboard, serveDashboard } from './served.js';
 
@@ -101,9 +102,7 @@ describe('a search for a whole key', () => {
   it('finds a record that was claimed again after it had expired in the last list', async () => {
     const store = memoryStore();
     const page = await serve(store);
-    const times = { leaseMs: 1000, ttlMs: 1500 };
-    const request = { owner: 'a', fingerprint: 'f', takeUnknown: false, takeFinished: false };
-    await store.claim(KEY, { ...request, ...times });
+    await store.claim(KEY, request('a', { leaseMs: 1000, ttlMs: 1500 }));
     expect((await page.get('/api/records')).json.matchCount).toBe(1);
     vi.advanceTimersByTime(1900);
     expect((await page.get(`/api/records?search=${KEY}`)).json.matchCount).toBe(0);

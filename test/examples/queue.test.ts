@@ -10,6 +10,7 @@ import { random } from '../runtime/random.js';
 import { describeWith, ended, endWithTests, isInstalled } from '../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../servers/redis.js';
 import { CLIENTS, type Connected } from '../servers/redis-clients.js';
+import { request } from '../store/requests.js';
 import { GO_PORT, isThere, Programs, path, RUST_PORT } from './ports.js';
 
 /** The scripts of the store as constants of Go. `npx vitest run -u` writes them. */
@@ -242,14 +243,8 @@ describeWith(
       const text = orderText('abandoned', random(1));
       const key = keyOf(text);
       const store = redisStore({ client: connected.client });
-      const { record: abandoned } = await store.claim(key, {
-        owner: 'a process that has died',
-        leaseMs: 1000,
-        ttlMs: 60_000,
-        fingerprint: undefined,
-        takeUnknown: false,
-        takeFinished: false,
-      });
+      const dead = request('a process that has died', { leaseMs: 1000 });
+      const { record: abandoned } = await store.claim(key, dead);
       await startWorker();
       await produce([text]);
       expect(await repliesOf(1)).toMatchObject([{ key, result: { by: 'Go', receipt: 1 } }]);

@@ -222,8 +222,7 @@ describe('a response that the store cannot write', () => {
     });
     const first = await ask();
     expect([outcomeOf(first), await first.json()]).toEqual(['executed', { count: 1 }]);
-    const later = await Promise.race([ask(), soon(5000)]);
-    expect(later).toBeInstanceOf(Response);
+    expect(await ask()).toBeInstanceOf(Response);
     expect(stats().executed).toBe(events.filter(({ type }) => type === 'executed').length);
   });
 });

@@ -10,6 +10,7 @@ import {
 import { deep } from '../depth.js';
 import { CANONICALIZERS, onEach } from '../engine/engines.js';
 import { expectThrown, thrownBy } from '../errors/thrown.js';
+import { growth, LINEAR_BOUND } from '../runtime/growth.js';
 import { random } from '../runtime/random.js';
 import { type ContentRule, contentForms, loadVectors, type Named } from '../vectors/vectors.js';
 import { referenceJson } from './reference-json.js';
@@ -221,34 +222,13 @@ describe('options', () => {
   });
 });
 
-const BOUND = 28;
-
-/** The CPU time of this process: other processes do not change it, unlike the time on a clock. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
-
-/**
- * How much longer eight times as much takes: the best of several runs each, in turn, so that what
- * else the machine does slows both down or neither.
- */
-function growth(make: (count: number) => string, count: number): number {
-  const inputs = [count, 8 * count].map((each) => Buffer.from(make(each)));
-  const best = inputs.map(() => Number.POSITIVE_INFINITY) as [number, number];
-  for (let run = 0; run < 6; run++) {
-    for (const [i, bytes] of inputs.entries()) {
-      const startMs = cpuMs();
-      try {
-        canonicalizeJson(bytes);
-      } catch (error) {
-        expect(error).toMatchObject({ code: expect.stringMatching(/^SAMEKEY_/) });
-      }
-      best[i as 0 | 1] = Math.min(best[i as 0 | 1], cpuMs() - startMs);
-    }
+/** Reads a JSON text, or refuses it with a code. */
+function readOrRefuse(bytes: Uint8Array): void {
+  try {
+    canonicalizeJson(bytes);
+  } catch (error) {
+    expect(error).toMatchObject({ code: expect.stringMatching(/^SAMEKEY_/) });
   }
-  // Less than 50 µs is too short to be measured.
-  return best[1] / Math.max(best[0], 0.05);
 }
 
 const PREFIX = 'the-same-long-prefix-'.repeat(5);
@@ -287,6 +267,6 @@ onEach(CANONICALIZERS, () => {
         `{${Array.from({ length: count }, (_, i) => `"${1e7 + count - i}":0`).join()},"${1e7 + count}":0}`,
     ],
   ])('takes eight times as long, not 64 times, for eight times as many: %s', (_, count, make) => {
-    expect(growth(make, Math.ceil(count / SHRINK))).toBeLessThan(BOUND);
+    expect(growth(make, Math.ceil(count / SHRINK), readOrRefuse)).toBeLessThan(LINEAR_BOUND);
   });
 });

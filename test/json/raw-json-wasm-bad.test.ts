@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { canonicalizeJson } from '../../src/index.js';
 import { isDeep } from '../depth.js';
 import { under } from '../engine/engines.js';
+import { growth, LINEAR_BOUND } from '../runtime/growth.js';
 import { random, randomBytes } from '../runtime/random.js';
 import { referenceJson } from './reference-json.js';
 import { inModule, isAccepted } from './spelling.js';
@@ -245,15 +246,6 @@ describe('much of it', () => {
     };
     // Multiples of a number without a common divisor go through all numbers, here and there.
     const step = 618_033;
-    const msOf = (count: number) => {
-      const bytes = text(count, step);
-      const times = [0, 1, 2].map(() => {
-        const start = performance.now();
-        under('wasm', () => canonicalizeJson(bytes));
-        return performance.now() - start;
-      });
-      return Math.min(...times);
-    };
     const made = under('wasm', () => canonicalizeJson(text(million, step)));
     expect(Buffer.compare(made, text(million, 1))).toBe(0);
     const twins = text(million, step);
@@ -262,7 +254,9 @@ describe('much of it', () => {
     // Sixteen times as many take sixteen times as long, and a third more for the logarithm; what
     // does not fit into a cache takes a few times longer again. A quadratic sort takes 256 times as
     // long.
-    expect(msOf(million) / msOf(million / 16)).toBeLessThan(100);
+    const sort = (bytes: Uint8Array) => under('wasm', () => canonicalizeJson(bytes));
+    const ratio = growth((count) => text(count, step), million / 16, sort, { times: 16, runs: 2 });
+    expect(ratio).toBeLessThan(100);
   });
 
   it('takes time in proportion to its length', () => {
@@ -276,19 +270,9 @@ describe('much of it', () => {
       (count) => `{"${'é'.repeat(count)}":1,"${'é'.repeat(count)}a":2}`,
       (count) => `{"${'\\\\'.repeat(count)}b":1,"${'\\\\'.repeat(count)}a":2}`,
     ];
+    const read = (bytes: Uint8Array) => inModule(bytes, { bigNumbers: 'double' });
     for (const shape of shapes) {
-      const msOf = (count: number) => {
-        const bytes = Buffer.from(shape(count));
-        const times = Array.from({ length: 7 }, () => {
-          const start = performance.now();
-          inModule(bytes, { bigNumbers: 'double' });
-          return performance.now() - start;
-        });
-        return Math.min(...times);
-      };
-      msOf(1000);
-      // Thirty-two times the input: a quadratic algorithm takes a thousand times as long.
-      expect(msOf(1_600_000) / msOf(50_000), shape(2)).toBeLessThan(250);
+      expect(growth(shape, 100_000, read), shape(2)).toBeLessThan(LINEAR_BOUND);
     }
   });
 });

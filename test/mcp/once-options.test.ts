@@ -7,6 +7,7 @@ import { idempotentTools, ToolError } from '../../src/mcp/mcp.js';
 import { encryptedCodec } from '../../src/once/index.js';
 import { lmdbStore } from '../../src/store/lmdb.js';
 import { memoryStore } from '../../src/store/memory.js';
+import { request } from '../store/requests.js';
 import { connect, INPUT, latch, payment, Shop, shopServer, textOf, told } from './shop.js';
 
 describe('options of once', () => {
@@ -64,8 +65,7 @@ describe('options of once', () => {
     const { record } = await store.read(key);
     await store.evict(key);
     const fingerprint = record?.fingerprint;
-    const claim = { owner: 'x', leaseMs: 1000, ttlMs: 60_000, fingerprint };
-    await store.claim(key, { ...claim, takeUnknown: false, takeFinished: false });
+    await store.claim(key, request('x', { fingerprint }));
     const payload = Buffer.from(text);
     await store.complete(key, 'x', { state: 'done', codec, payload, ttlMs: 60_000 });
     const refused = await client.callTool(payment());

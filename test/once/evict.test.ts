@@ -3,17 +3,23 @@ import { randomKey } from '../../src/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { but, processOn, sleep } from './scene.js';
 
+/** A store that answers each completion when the test calls `answer`. */
+function answeringLate() {
+  const memory = memoryStore();
+  let answer = () => {};
+  const store = but(memory, {
+    complete: async (...all) => {
+      const reply = await memory.complete(...all);
+      await new Promise<void>((resolve) => (answer = resolve));
+      return reply;
+    },
+  });
+  return { store, answer: () => answer() };
+}
+
 describe('a call that is made after evict() said true', () => {
   it('does not get a result that its process was about to give', async () => {
-    const memory = memoryStore();
-    let answer = () => {};
-    const store = but(memory, {
-      complete: async (...all) => {
-        const reply = await memory.complete(...all);
-        await new Promise<void>((resolve) => (answer = resolve));
-        return reply;
-      },
-    });
+    const { store, answer } = answeringLate();
     const { once } = processOn(store);
     const key = randomKey();
     const first = once(key, () => 'evicted');
@@ -54,15 +60,7 @@ describe('a call that is made after evict() said true', () => {
   });
 
   it('is waited for by close, like the one that it did not join', async () => {
-    const memory = memoryStore();
-    let answer = () => {};
-    const store = but(memory, {
-      complete: async (...all) => {
-        const reply = await memory.complete(...all);
-        await new Promise<void>((resolve) => (answer = resolve));
-        return reply;
-      },
-    });
+    const { store, answer } = answeringLate();
     const { once } = processOn(store);
     const key = randomKey();
     let given = '';

@@ -2,15 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { keyOf } from '../../src/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
-import { but, never, processOn, sleep } from './scene.js';
+import { but, crash, never, processOn, sleep } from './scene.js';
 
 const KEY = keyOf({ order: 8 });
-
-/** A process that claims the key and then crashes. */
-async function crash(store: Store, leaseMs: number, fingerprint?: string): Promise<void> {
-  const request = { leaseMs, ttlMs: 60_000, fingerprint, takeUnknown: false, takeFinished: false };
-  expect(await store.claim(KEY, { owner: 'crashed', ...request })).toMatchObject({ claimed: true });
-}
 
 describe('a store that fails', () => {
   const down = async () => {
@@ -43,7 +37,7 @@ describe('a store that fails', () => {
 
   it('after it has said that somebody is running it is no reason to run it, too', async () => {
     const memory = memoryStore();
-    await crash(memory, 60_000);
+    await crash(memory, KEY, 60_000);
     let claims = 0;
     const store = but(memory, {
       claim: async (...all) => {
@@ -201,7 +195,7 @@ describe('a store that fails', () => {
 describe('close', () => {
   it('waits for no run of another process, and begins none', async () => {
     const store = memoryStore();
-    await crash(store, 60_000);
+    await crash(store, KEY, 60_000);
     const { once } = processOn(store);
     let calls = 0;
     const waiting = once(KEY, () => ++calls);

@@ -3,8 +3,7 @@ import { randomKey } from '../../src/index.js';
 import { createOnce } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+import { sleep } from './scene.js';
 
 afterEach(() => {
   vi.useRealTimers();

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { randomKey } from '../../src/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
+import { request } from '../store/requests.js';
 import { but, processOn, sleep } from './scene.js';
 
 /** Two processes, and an old result. */
@@ -42,11 +43,7 @@ describe('a fresh call that waits for a run in another process', () => {
 
   it('gets the result of a later run, which began and ended between two looks', async () => {
     const { store, key } = await setUp();
-    const claim = (owner: string) =>
-      store.claim(key, {
-        ...{ owner, leaseMs: 60_000, ttlMs: 60_000, fingerprint: undefined },
-        ...{ takeUnknown: false, takeFinished: true },
-      });
+    const claim = (owner: string) => store.claim(key, request(owner, { takeFinished: true }));
     await claim('a');
     let claims = 0;
     const polling = but(store, {

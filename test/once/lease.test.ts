@@ -2,15 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { keyOf } from '../../src/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
-import { but, never, processOn, sleep } from './scene.js';
+import { request } from '../store/requests.js';
+import { but, crash, never, processOn, sleep } from './scene.js';
 
 const KEY = keyOf({ order: 8 });
-
-/** A process that claims the key and then crashes. */
-async function crash(store: Store, leaseMs: number, fingerprint?: string): Promise<void> {
-  const request = { leaseMs, ttlMs: 60_000, fingerprint, takeUnknown: false, takeFinished: false };
-  expect(await store.claim(KEY, { owner: 'crashed', ...request })).toMatchObject({ claimed: true });
-}
 
 /** The same store without `watch`. */
 const silent = (store: Store): Store => ({
@@ -123,7 +118,7 @@ describe('a run in another process', () => {
 
   it('is not made in its place for a caller that has left', async () => {
     const store = memoryStore();
-    await crash(store, 300);
+    await crash(store, KEY, 300);
     const { once } = processOn(store);
     let calls = 0;
     const left = once(KEY, () => ++calls, { signal: AbortSignal.timeout(10) });
@@ -148,7 +143,7 @@ describe('a run in another process', () => {
 describe('an owner that was never heard of again', () => {
   it('is waited for as long as its lease lasts, then the next one runs', async () => {
     const store = memoryStore();
-    await crash(store, 60);
+    await crash(store, KEY, 60);
     const { once, types } = processOn(store);
     const seen = await once(KEY, ({ attempt }) => attempt);
     expect(seen).toBe(2);
@@ -157,7 +152,7 @@ describe('an owner that was never heard of again', () => {
 
   it('is taken over by one of many', async () => {
     const store = memoryStore();
-    await crash(store, 30);
+    await crash(store, KEY, 30);
     let calls = 0;
     const many = Array.from({ length: 20 }, () => processOn(store).once(KEY, () => ++calls));
     expect(new Set(await Promise.all(many))).toEqual(new Set([1]));
@@ -165,10 +160,10 @@ describe('an owner that was never heard of again', () => {
 
   it('holds the key until somebody has looked', async () => {
     const store = memoryStore();
-    await crash(store, 10);
+    const owner = await crash(store, KEY, 10);
     await sleep(15);
     const { once, types } = processOn(store, { onUnknown: 'hold' });
-    const held = { code: 'SAMEKEY_UNKNOWN_OUTCOME', record: { owner: 'crashed' } };
+    const held = { code: 'SAMEKEY_UNKNOWN_OUTCOME', record: { owner } };
     await expect(once(KEY, () => 1)).rejects.toMatchObject(held);
     await expect(once(KEY, () => 1)).rejects.toMatchObject(held);
     expect(await once.evict(KEY)).toBe(true);
@@ -178,7 +173,7 @@ describe('an owner that was never heard of again', () => {
 
   it('has its result found out', async () => {
     const store = memoryStore();
-    await crash(store, 10);
+    await crash(store, KEY, 10);
     await sleep(15);
     const asked: number[] = [];
     const { once, types } = processOn(store, {
@@ -205,7 +200,7 @@ describe('an owner that was never heard of again', () => {
 
   it('is still unknown if what was found out about it cannot be kept', async () => {
     const store = memoryStore();
-    await crash(store, 10);
+    const owner = await crash(store, KEY, 10);
     await sleep(15);
     const found = { value: new Map() };
     const { once } = processOn(store, { onUnknown: () => found });
@@ -213,20 +208,19 @@ describe('an owner that was never heard of again', () => {
       const refused = { code: 'SAMEKEY_UNSTORABLE' };
       await expect(once(KEY, () => new Map())).rejects.toMatchObject(refused);
     }
-    expect((await store.read(KEY)).record).toMatchObject({ owner: 'crashed' });
+    expect((await store.read(KEY)).record).toMatchObject({ owner });
   });
 
   it('is asked about anew if meanwhile another one was lost', async () => {
     const store = memoryStore();
-    await crash(store, 10);
+    await crash(store, KEY, 10);
     await sleep(15);
     const asked: number[] = [];
     const { once } = processOn(store, {
       onUnknown: async ({ attempt }) => {
         asked.push(attempt);
         if (attempt > 1) return 'hold';
-        const request = { owner: 'second', leaseMs: 10, ttlMs: 60_000, fingerprint: undefined };
-        await store.claim(KEY, { ...request, takeUnknown: true, takeFinished: false });
+        await store.claim(KEY, request('second', { leaseMs: 10, takeUnknown: true }));
         await sleep(15);
         return 'retry';
       },
@@ -242,7 +236,7 @@ describe('an owner that was never heard of again', () => {
     [undefined, 'SAMEKEY_BAD_ARGUMENT'],
   ])('is decided about by a function that says %s', async (decision, expected) => {
     const store = memoryStore();
-    await crash(store, 10);
+    await crash(store, KEY, 10);
     await sleep(15);
     const { once } = processOn(store, { onUnknown: () => decision as 'retry' });
     const [outcome] = await Promise.allSettled([once(KEY, () => 'ran')]);
@@ -251,7 +245,7 @@ describe('an owner that was never heard of again', () => {
 
   it('of another payload is not taken over', async () => {
     const store = memoryStore();
-    await crash(store, 10, 'a');
+    await crash(store, KEY, 10, 'a');
     await sleep(15);
     const { once } = processOn(store);
     await expect(once(KEY, () => 1, { fingerprint: 'b' })).rejects.toMatchObject({
@@ -265,14 +259,7 @@ describe('a lease that is lost', () => {
   async function takeOver(store: Store, owner: string): Promise<void> {
     const { record } = await store.read(KEY);
     await store.release(KEY, record?.owner as string);
-    await store.claim(KEY, {
-      owner,
-      leaseMs: 60_000,
-      ttlMs: 60_000,
-      fingerprint: undefined,
-      takeUnknown: true,
-      takeFinished: false,
-    });
+    await store.claim(KEY, request(owner));
   }
 
   it('aborts the function and tells the caller, who does not get what came too late', async () => {

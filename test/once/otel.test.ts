@@ -9,6 +9,8 @@ import { createOnce } from '../../src/once/index.js';
 import { telemetry } from '../../src/once/otel.js';
 import { expressIdempotency } from '../../src/server/express.js';
 import { memoryStore } from '../../src/store/memory.js';
+import { request } from '../store/requests.js';
+import { sleep } from './scene.js';
 import { telemetryInMemory } from './telemetry-in-memory.js';
 
 beforeAll(() => {
@@ -17,7 +19,6 @@ beforeAll(() => {
 afterAll(() => context.disable());
 
 const KEY = keyOf({ order: 9 });
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function setUp() {
   const { onEvent, observe, ...inMemory } = telemetryInMemory();
@@ -58,21 +59,13 @@ it('counts what goes wrong', async () => {
   const { once, store, points } = setUp();
   await once(KEY, async () => {
     await store.release(KEY, (await store.read(KEY)).record?.owner as string);
-    await store.claim(KEY, {
-      owner: 'crashed',
-      leaseMs: 1,
-      ttlMs: 60_000,
-      fingerprint: undefined,
-      takeUnknown: false,
-      takeFinished: false,
-    });
+    await store.claim(KEY, request('crashed', { leaseMs: 1 }));
   }).catch(() => {});
   await sleep(5);
   await once(KEY, () => 1);
   const owner = (await store.read(KEY)).record?.owner as string;
   await once.evict(KEY);
-  const claim = { leaseMs: 1000, ttlMs: 60_000, fingerprint: undefined };
-  await store.claim(KEY, { owner, ...claim, takeUnknown: false, takeFinished: false });
+  await store.claim(KEY, request(owner));
   const damaged = { state: 'done', codec: 'of nobody', payload: new Uint8Array() } as const;
   await store.complete(KEY, owner, { ...damaged, ttlMs: 60_000 });
   await once(KEY, () => 1).catch(() => {});

@@ -5,8 +5,7 @@ import { createOnce, type OnceOptions } from '../../src/once/index.js';
 import { useRuntime } from '../../src/runtime/runtime.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+import { sleep } from './scene.js';
 
 /** A request on a platform such as Cloudflare Workers: after its end, its timers never fire. */
 interface PlatformRequest {

@@ -9,6 +9,7 @@ import {
 } from '../../src/once/index.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store, StoreRecord } from '../../src/store/store.js';
+import { request } from '../store/requests.js';
 
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 export const never = () => new Promise<never>(() => {});
@@ -54,18 +55,24 @@ export function linkTo(store: Store) {
   };
 }
 
-/** Claims a key as a process that then crashes. */
-export async function crash(store: Store, key: string, leaseMs: number, fingerprint?: string) {
-  const request = { leaseMs, ttlMs: 60_000, fingerprint, takeUnknown: true, takeFinished: true };
-  const { claimed } = await store.claim(key, { owner: `crashed ${randomKey()}`, ...request });
+/** Claims a key as a process that then crashes, and returns its name. */
+export async function crash(
+  store: Store,
+  key: string,
+  leaseMs: number,
+  fingerprint?: string,
+): Promise<string> {
+  const owner = `crashed ${randomKey()}`;
+  const own = { leaseMs, fingerprint, takeUnknown: true, takeFinished: true };
+  const { claimed } = await store.claim(key, request(owner, own));
   if (!claimed) throw new Error('The key is not free');
+  return owner;
 }
 
 /** Puts a finished record into a store. */
 export async function put(store: Store, key: string, result: StoredResult): Promise<void> {
   const owner = randomKey();
-  const request = { owner, leaseMs: 60_000, ttlMs: 60_000, fingerprint: undefined };
-  await store.claim(key, { ...request, takeUnknown: true, takeFinished: true });
+  await store.claim(key, request(owner, { takeUnknown: true, takeFinished: true }));
   await store.complete(key, owner, { ...result, ttlMs: 60_000 });
 }
 

@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer } from 'node:net';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 // @ts-expect-error: an example, without types
@@ -109,26 +110,47 @@ function textIn(answer: string): string {
 
 let provider: Provider;
 let proxy: RunningProxy;
+let closeHeld = () => {};
+
+const inFlight = () => proxy.metric('samekey_proxy_requests_in_flight');
 
 /** Settings by which a request of unknown outcome is not sent again. */
 const HOLD = { SAMEKEY_ON_UNKNOWN: 'hold' };
 
-async function start(
-  moods: readonly string[],
-  env?: Record<string, string>,
-  idle = '2s',
-): Promise<string> {
+async function start(moods: readonly string[], env?: Record<string, string>): Promise<string> {
   provider = await startProvider({ moods, workMs: 10 });
-  proxy = await startProxy(provider.url, ['--idle', idle, '--preset', 'openai'], env);
+  proxy = await startProxy(provider.url, ['--idle', '2s', '--preset', 'openai'], env);
   return `${proxy.url}/v1/chat/completions`;
+}
+
+/** The same, but nothing reaches the provider until `open`. */
+async function startHeld(): Promise<{ readonly url: string; readonly open: () => void }> {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  provider = await startProvider({ workMs: 10 });
+  const between = createServer({ pauseOnConnect: true }, async (socket) => {
+    socket.on('error', () => {});
+    await opened;
+    const onward = connect(Number(new URL(provider.url).port), '127.0.0.1');
+    onward.on('error', () => {});
+    onward.on('close', () => socket.destroy());
+    socket.on('close', () => onward.destroy());
+    socket.pipe(onward).pipe(socket);
+  });
+  await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+  closeHeld = () => void between.close();
+  const { port } = between.address() as AddressInfo;
+  proxy = await startProxy(`http://127.0.0.1:${port}`, ['--preset', 'openai']);
+  return { url: `${proxy.url}/v1/chat/completions`, open };
 }
 
 afterEach(async () => {
   await proxy?.stop('SIGKILL');
   await provider?.stop();
+  closeHeld();
 });
-
-/** curl alone in `npm test`. */
 
 for (const { tool, isThere, ask } of CLIENTS) {
   describeWith(tool, isThere, `the proxy and ${tool}`, () => {
@@ -136,8 +158,11 @@ for (const { tool, isThere, ask } of CLIENTS) {
       ['plain', PLAIN],
       ['a stream', STREAM],
     ])('%s: two at once and one after share one call', async (_, request) => {
-      const url = await start(['late:300']);
-      const [one, two] = await Promise.all([ask(url, request), ask(url, request)]);
+      const { url, open } = await startHeld();
+      const both = [ask(url, request), ask(url, request)] as const;
+      await expect.poll(inFlight).toBe(2);
+      open();
+      const [one, two] = await Promise.all(both);
       const three = await ask(url, ` ${request}`);
       expect([one?.outcome, two?.outcome].sort()).toEqual(['executed', 'joined']);
       expect(three.outcome).toBe('replayed');
@@ -196,7 +221,7 @@ for (const { tool, isThere, ask } of CLIENTS) {
     });
 
     it('a late response serves a retry of the disconnected client', async () => {
-      const url = await start(['late:5000'], {}, '60s');
+      const { url, open } = await startHeld();
       const client = new AbortController();
       const first = fetch(url, {
         method: 'POST',
@@ -204,15 +229,18 @@ for (const { tool, isThere, ask } of CLIENTS) {
         body: PLAIN,
         signal: client.signal,
       });
-      const left = expect(first).rejects.toThrow('aborted');
-      await expect.poll(() => provider.requests.length).toBe(1);
+      const aborted = expect(first).rejects.toThrow('aborted');
+      await expect.poll(inFlight).toBe(1);
       client.abort();
-      await left;
-      const second = await ask(url, PLAIN);
+      await aborted;
+      await expect.poll(() => proxy.outcomes()).toEqual(['aborted']);
+      const retry = ask(url, PLAIN);
+      await expect.poll(inFlight).toBe(1);
+      open();
+      const second = await retry;
       expect(second).toMatchObject({ status: 200, outcome: 'joined', isBroken: false });
       expect(textIn(second.body)).toBe(ANSWER);
       expect(provider.billedCount()).toBe(1);
-      expect(proxy.outcomes()).toContain('aborted');
     });
 
     it('a request whose response is lost is billed once with onUnknown hold', async () => {

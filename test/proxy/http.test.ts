@@ -441,8 +441,9 @@ describe('errors', () => {
   });
 
   it('are 409 if another request is in progress for longer than waitMs', async () => {
+    let answer = () => {};
     await startBehind((_, response) => {
-      setTimeout(() => response.end('{}'), 1500);
+      answer = () => response.end('{}');
     });
     await startInFront([], { SAMEKEY_WAIT_MS: '200' });
     const first = post('{}');
@@ -450,6 +451,7 @@ describe('errors', () => {
     const second = await post('{}');
     expect([second.status, (await second.json()).code]).toEqual([409, 'SAMEKEY_IN_PROGRESS']);
     expect(second.headers.get('retry-after')).toBe('1');
+    answer();
     expect((await first).status).toBe(200);
   });
 

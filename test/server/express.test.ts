@@ -124,12 +124,13 @@ describe('express', () => {
 
   it('fails every client if the handler fails behind its head, and the first client has disconnected', async () => {
     let runs = 0;
+    const { opened, open } = latch();
     const app = express();
     app.use(expressIdempotency({ store: memoryStore() }));
     app.post('/', async (_, response) => {
       if (++runs > 1) return response.end('whole');
       response.write('half');
-      await sleep(200);
+      await opened;
       throw new Error('it broke');
     });
     // Otherwise Express logs the error.
@@ -137,6 +138,7 @@ describe('express', () => {
     const url = await listen(createServer(app));
     await disconnectAfter(url, () => runs === 1, 'reset');
     const joined = await post(url);
+    open();
     await expect(joined.text()).rejects.toThrow();
     expect(await (await post(url)).text()).toBe('whole');
   });

@@ -10,7 +10,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { koaIdempotency } from '../../src/server/koa.js';
 import { memoryStore } from '../../src/store/memory.js';
 import { expectEqual } from './differential.js';
-import { connectTo, latch, listen, listenUntilEnd, post } from './node-server.js';
+import { connectTo, countArrivals, latch, listen, listenUntilEnd, post } from './node-server.js';
 
 /** A stream that is still arriving when the head is written. */
 const parts = (...texts: string[]) =>
@@ -219,9 +219,9 @@ describe.each(VERSIONS)('%s', (_, of) => {
       ctx.throw(402, 'no money', { headers: { 'X-Why': 'card' } });
     });
     const url = await listen(createServer(app.callback()));
+    const arrivals = countArrivals();
     const pending = [post(url), post(url), post(`${url}bare`, {}, 'b')];
-    await expect.poll(() => runs).toBe(2);
-    await sleep(100);
+    await expect.poll(() => [arrivals(), runs]).toEqual([3, 2]);
     open();
     const [first, second, bare] = await Promise.all(pending);
     for (const each of [first, second]) {

@@ -10,6 +10,7 @@ import { idempotent, type ServerOptions } from '../../src/server/web.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { type Leaping, leapingTime } from '../runtime/leaping.js';
+import { request } from '../store/requests.js';
 import { FRAMEWORKS, type Started } from './frameworks.js';
 
 let time: Leaping;
@@ -194,8 +195,7 @@ describe('keysPerMinute', () => {
     const first = serving(() => new Response('made'));
     const key = (await first.post('a')).headers.get('samekey-key') as string;
     await first.handler.evict(key);
-    const lost = { owner: 'lost', leaseMs: 1, ttlMs: 60_000, fingerprint: undefined };
-    await store.claim(key, { ...lost, takeUnknown: false, takeFinished: false });
+    await store.claim(key, request('lost', { leaseMs: 1 }));
     const second = serving(() => new Response('made'), { limits: { keysPerMinute: 1 } });
     await second.post('b');
     await expect

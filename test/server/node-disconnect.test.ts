@@ -143,9 +143,11 @@ describe('when a client of a node:http server disconnects, its handler', () => {
   it('does not run if the client disconnected before it, and a retry does not wait', async () => {
     let runs = 0;
     const middleware = expressIdempotency({ store: memoryStore(), maxResultBytes: 1000 });
+    let received = 0;
     let reached = 0;
     const url = await listen(
       createServer(async (request, response) => {
+        received++;
         if (request.headers.connection === 'close') await once(response, 'close');
         middleware(request as never, response, () => {
           runs++;
@@ -158,7 +160,7 @@ describe('when a client of a node:http server disconnects, its handler', () => {
     socket.write(
       'POST / HTTP/1.1\r\nhost: a\r\nidempotency-key: a\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
     );
-    await sleep(50);
+    await expect.poll(() => received).toBe(1);
     socket.resetAndDestroy();
     await expect.poll(() => reached).toBe(1);
     expect(await (await post(url)).text()).toHaveLength(1 << 20);

@@ -11,21 +11,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { expressIdempotency } from '../../src/server/express.js';
 import { memoryStore } from '../../src/store/memory.js';
-import { afterTest, post, startNode } from './node-server.js';
+import { afterTest, latch, post, startNode } from './node-server.js';
 
 describe('a handler of node:http', () => {
   it('fails every client if it destroys its own response, and the next request runs', async () => {
     let runs = 0;
+    let joined = latch();
     const { url } = await startNode(async (request, response) => {
       if (++runs > 2) return response.end('whole');
       response.write('half');
-      await sleep(50);
+      await joined.opened;
       // Frameworks do either of these after an error behind the head.
       if (runs === 1) request.socket.destroy();
       else response.destroy();
     });
     for (const _ of [1, 2]) {
+      joined = latch();
       const both = await Promise.all([post(url), post(url)]);
+      joined.open();
       for (const each of both) await expect(each.text()).rejects.toThrow();
     }
     expect(await (await post(url)).text()).toBe('whole');

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { afterAll, afterEach, expect } from 'vitest';
+import { afterAll, afterEach, expect, vi } from 'vitest';
 import { expressIdempotency } from '../../src/server/express.js';
+import { IdempotencyRules } from '../../src/server/rules.js';
 import type { ServerOptions } from '../../src/server/web.js';
 import { memoryStore } from '../../src/store/memory.js';
 
@@ -60,6 +61,13 @@ export function latch() {
     open = resolve;
   });
   return { opened, open };
+}
+
+/** Returns the number of requests whose key samekey has looked up: each of them runs, waits or has its answer. */
+export function countArrivals(): () => number {
+  const respond = vi.spyOn(IdempotencyRules.prototype, 'respond');
+  afterTest(() => respond.mockRestore());
+  return () => respond.mock.calls.length;
 }
 
 /** Starts a server of `node:http` that calls the middleware without a framework. */

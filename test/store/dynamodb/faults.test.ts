@@ -1,5 +1,5 @@
 import { CreateTableCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { randomKey } from '../../../src/index.js';
 import { freePort } from '../../servers/process.js';
 import { outcome, request, Scene } from './scene.js';
@@ -8,6 +8,9 @@ const sleep = (delayMs: number) => new Promise((resolve) => setTimeout(resolve, 
 
 describe('the DynamoDB store when the server', () => {
   const scene = new Scene();
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
 
   it('is down at the start: the error names the table and the address, and later calls succeed', async () => {
     const port = await freePort();
@@ -56,13 +59,10 @@ describe('the DynamoDB store when the server', () => {
     const once = scene.once({ storeTimeoutMs: 300 }, store);
     await expect(once(key, () => 1)).rejects.toMatchObject({ code: 'SAMEKEY_STORE' });
     await expect
-      .poll(
-        async () => {
-          const { record } = await store.read(key);
-          return isLate || record !== undefined;
-        },
-        { timeout: 20_000 },
-      )
+      .poll(async () => {
+        const { record } = await store.read(key);
+        return isLate || record !== undefined;
+      })
       .toBe(false);
     await sleep(1000);
     expect((await store.read(key)).record).toBeUndefined();
@@ -198,7 +198,13 @@ describe('the DynamoDB store when the server', () => {
   });
 
   it('gets no credentials at all', async () => {
-    process.env.AWS_EC2_METADATA_DISABLED = 'true';
+    // Those of the machine must not be found.
+    for (const name of Object.keys(process.env)) {
+      if (name.startsWith('AWS_')) vi.stubEnv(name, undefined);
+    }
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/dev/null');
+    vi.stubEnv('AWS_CONFIG_FILE', '/dev/null');
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
     const store = scene.open({}, { credentials: undefined });
     await expect(store.claim(randomKey(), request('a'))).rejects.toMatchObject({
       code: 'CredentialsProviderError',

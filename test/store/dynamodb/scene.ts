@@ -9,23 +9,13 @@ import {
 import type { ClaimRequest } from '../../../src/store/store.js';
 import { type DynaliteServer, LOCAL, startDynalite } from '../../servers/dynalite.js';
 import { type DynamoDbFront, startFront } from '../../servers/dynamodb-front.js';
+import { request as freeRequest } from '../requests.js';
 
-export const request = (owner: string, own: Partial<ClaimRequest> = {}): ClaimRequest => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: true,
-  takeFinished: false,
-  ...own,
-});
+export { outcome } from '../requests.js';
 
-export const outcome = {
-  state: 'done',
-  codec: 'json',
-  payload: Uint8Array.of(123, 125),
-  ttlMs: 60_000,
-} as const;
+/** A claim that takes a free key, or one of unknown outcome. */
+export const request = (owner: string, own: Partial<ClaimRequest> = {}): ClaimRequest =>
+  freeRequest(owner, { takeUnknown: true, ...own });
 
 /** A dynalite, and a front of it for each test. */
 export class Scene {

@@ -7,7 +7,8 @@ import { type Database, open } from 'lmdb';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { ANCHOR_KEY, type Anchor } from '../../../src/store/lmdb/machine-clock.js';
 import { lmdbStore } from '../../../src/store/lmdb.js';
-import type { ClaimRequest, Store } from '../../../src/store/store.js';
+import type { Store } from '../../../src/store/store.js';
+import { request } from '../requests.js';
 
 const PROGRAM = fileURLToPath(new URL('../process.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
@@ -21,15 +22,8 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-const request: ClaimRequest = {
-  owner: 'owner',
-  leaseMs: MINUTE_MS,
-  ttlMs: HOUR_MS,
-  fingerprint: undefined,
-  takeUnknown: true,
-  takeFinished: false,
-};
-const another: ClaimRequest = { ...request, owner: 'another' };
+const CLAIM = request('owner', { ttlMs: HOUR_MS, takeUnknown: true });
+const another = { ...CLAIM, owner: 'another' };
 
 /** Sets the wall clock of this process `byMs` forward. */
 function step(byMs: number): void {
@@ -66,7 +60,7 @@ describe('a lease in an LMDB store, when the wall clock is set forward', () => {
   it('is not over in a process that sees the new time while another one runs', async () => {
     const path = join(folder, 'processes');
     await using(path, async (store) => {
-      await store.claim('running', { ...request, leaseMs: HOUR_MS });
+      await store.claim('running', { ...CLAIM, leaseMs: HOUR_MS });
       const stepped = `data:text/javascript,const now = Date.now; Date.now = () => now() + ${DAY_MS};`;
       const { stdout, stderr } = spawnSync(
         process.execPath,
@@ -81,15 +75,15 @@ describe('a lease in an LMDB store, when the wall clock is set forward', () => {
 
   it('is not over in this process, nor does it last longer when it is set back', async () => {
     await using(join(folder, 'stepped'), async (store) => {
-      const { record } = await store.claim('key', { ...request, leaseMs: 200 });
+      const { record } = await store.claim('key', CLAIM);
+      await store.claim('short', { ...CLAIM, leaseMs: 50 });
       step(DAY_MS);
       expect((await store.claim('key', another)).claimed).toBe(false);
       vi.restoreAllMocks();
       step(-DAY_MS);
       const { nowMs } = await store.read('key');
       expect(nowMs).toBeGreaterThanOrEqual(record.claimedAtMs);
-      await new Promise((resolve) => setTimeout(resolve, 250));
-      expect((await store.claim('key', another)).claimed).toBe(true);
+      await expect.poll(async () => (await store.claim('short', another)).claimed).toBe(true);
     });
   });
 
@@ -97,7 +91,7 @@ describe('a lease in an LMDB store, when the wall clock is set forward', () => {
     let nowMs = 1000;
     const path = join(folder, 'given');
     const store = lmdbStore({ path, clock: () => nowMs });
-    await store.claim('key', request);
+    await store.claim('key', CLAIM);
     nowMs += 2 * MINUTE_MS;
     expect((await store.claim('key', another)).record.attempt).toBe(2);
     await store.close();
@@ -109,7 +103,7 @@ describe('a lease in an LMDB store, when the wall clock is set forward', () => {
     vi.useFakeTimers({ toFake: ['Date', 'hrtime', 'performance'] });
     vi.setSystemTime('2040-01-01');
     await using(path, async (store) => {
-      const { nowMs } = await store.claim('key', request);
+      const { nowMs } = await store.claim('key', CLAIM);
       expect(new Date(nowMs).getUTCFullYear()).toBe(2040);
       vi.advanceTimersByTime(2 * MINUTE_MS);
       expect((await store.claim('key', another)).claimed).toBe(true);
@@ -161,7 +155,7 @@ describe('the clock of an LMDB store', () => {
   it('opens a database that was made without one, and ends no lease in it', async () => {
     const path = join(folder, 'older');
     const older = lmdbStore({ path, clock: () => Date.now() });
-    await older.claim('key', request);
+    await older.claim('key', CLAIM);
     await older.close();
     await using(path, async (store) => {
       expect((await store.claim('key', another)).claimed).toBe(false);
@@ -174,8 +168,8 @@ describe('after the machine was booted', () => {
   it('no earlier owner has a lease, and finished records are still there', async () => {
     const path = join(folder, 'booted');
     await using(path, async (store) => {
-      await store.claim('running', { ...request, leaseMs: HOUR_MS });
-      await store.claim('finished', request);
+      await store.claim('running', { ...CLAIM, leaseMs: HOUR_MS });
+      await store.claim('finished', CLAIM);
       const payload = new Uint8Array([1]);
       const completion = { state: 'done', codec: 'c', payload, ttlMs: HOUR_MS } as const;
       await store.complete('finished', 'owner', completion);
@@ -190,14 +184,14 @@ describe('after the machine was booted', () => {
       expect(taken.attempt).toBe(2);
       expect((await store.claim('finished', another)).record.state).toBe('done');
       // Leases of this boot are valid.
-      const third = { ...request, owner: 'third' };
+      const third = { ...CLAIM, owner: 'third' };
       expect((await store.claim('running', third)).claimed).toBe(false);
     });
   });
 
   it('time continues after the last reached time, however far the wall clock is behind', async () => {
     const path = join(folder, 'behind');
-    const before = await using(path, (store) => store.claim('running', request));
+    const before = await using(path, (store) => store.claim('running', CLAIM));
     const reachedMs = before.nowMs + 10 * DAY_MS;
     await reboot(path, 'another boot', reachedMs);
     await using(path, async (store) => {
@@ -209,12 +203,12 @@ describe('after the machine was booted', () => {
 
   it('the time that was reached is kept, every ten seconds of writing', async () => {
     const path = join(folder, 'reached');
-    await using(path, (store) => store.claim('a', request));
+    await using(path, (store) => store.claim('a', CLAIM));
     const first = (await anchorIn(path)) as Anchor;
     // Makes the database older by a minute.
     const older: Anchor = [first[0], first[1] - MINUTE_MS, first[2], first[3], 0];
     await inDatabase(path, (database) => database.put(ANCHOR_KEY, older, 1));
-    const { nowMs } = await using(path, (store) => store.claim('b', request));
+    const { nowMs } = await using(path, (store) => store.claim('b', CLAIM));
     expect(nowMs - first[0]).toBeGreaterThanOrEqual(MINUTE_MS);
     const [startMs, monotonicMs, bootId, reachedMs, aliveSinceMs] = (await anchorIn(
       path,

@@ -10,6 +10,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { lmdbStore } from '../../../src/store/lmdb.js';
 import type { StoreRecord } from '../../../src/store/store.js';
 import { deep } from '../../depth.js';
+import { request } from '../requests.js';
 
 const ROUNDS = deep(2, 5);
 const PROGRAM = fileURLToPath(new URL('../process.mjs', import.meta.url));
@@ -21,9 +22,7 @@ async function recordsIn(path: string): Promise<Map<string, StoreRecord>> {
   const records = new Map<string, StoreRecord>();
   for await (const { key, record } of store.list?.() ?? []) records.set(key, record);
   // The copy is a complete store.
-  const request = { owner: 'copy', leaseMs: 1000, ttlMs: 1000, fingerprint: undefined };
-  const claim = { ...request, takeUnknown: false, takeFinished: false };
-  expect((await store.claim('of the copy', claim)).claimed).toBe(true);
+  expect((await store.claim('of the copy', request('copy'))).claimed).toBe(true);
   await store.close();
   return records;
 }

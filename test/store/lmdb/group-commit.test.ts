@@ -7,9 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { open } from 'lmdb';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { lmdbStore } from '../../../src/store/lmdb.js';
-import type { ClaimRequest, Completion, Store, StoreEntry } from '../../../src/store/store.js';
+import type { Completion, Store, StoreEntry } from '../../../src/store/store.js';
 import { deep } from '../../depth.js';
 import { random } from '../../torture/seeded.mjs';
+import { request } from '../requests.js';
 
 const PROGRAM = fileURLToPath(new URL('../process.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
@@ -21,15 +22,6 @@ afterEach(() => {
 });
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-const request = (owner: string, rest: Partial<ClaimRequest> = {}): ClaimRequest => ({
-  owner,
-  leaseMs: 1000,
-  ttlMs: 5000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-  ...rest,
-});
 const completion = (bytes: Uint8Array): Completion => ({
   state: 'done',
   codec: 'c',
@@ -60,7 +52,9 @@ function randomCall(key: string, below: (limit: number) => number): Call {
     case 2: {
       const fingerprint = [undefined, 'a', 'b'][below(3)];
       const takeUnknown = below(2) === 0;
-      const asked = request(owner, { fingerprint, takeUnknown, takeFinished: below(3) === 0 });
+      const takeFinished = below(3) === 0;
+      const brief = { leaseMs: 1000, ttlMs: 5000 };
+      const asked = request(owner, { fingerprint, takeUnknown, takeFinished, ...brief });
       return (store) => store.claim(key, asked);
     }
     case 3: {

@@ -5,20 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { lmdbStore } from '../../../src/store/lmdb.js';
-import type { ClaimRequest } from '../../../src/store/store.js';
 import { expectThrown, thrownBy } from '../../errors/thrown.js';
+import { request } from '../requests.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'samekey-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const request: ClaimRequest = {
-  owner: 'owner',
-  leaseMs: 1000,
-  ttlMs: 1000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-};
 
 /** A folder filled by `fill`. */
 function folderOf(name: string, fill: (path: string) => void): string {
@@ -31,7 +22,7 @@ function folderOf(name: string, fill: (path: string) => void): string {
 /** A store with a record in it, closed. */
 async function written(path: string): Promise<string> {
   const store = lmdbStore({ path });
-  await store.claim('key', request);
+  await store.claim('key', request('owner'));
   await store.close();
   return path;
 }

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { lmdbStore } from '../../../src/store/lmdb.js';
-import type { ClaimRequest } from '../../../src/store/store.js';
 import { deep } from '../../depth.js';
+import { request } from '../requests.js';
 
 const PROGRAM = fileURLToPath(new URL('../process.mjs', import.meta.url));
 // Without a disk the most transactions are committed while a process opens the database.
@@ -19,15 +19,6 @@ afterEach(() => {
   for (const child of children) child.kill('SIGKILL');
   children.clear();
 });
-
-const request: ClaimRequest = {
-  owner: 'owner',
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-};
 
 /** Starts the program of `process.mjs`, and collects its lines. */
 function start(path: string, mode: string, ...rest: readonly string[]) {
@@ -54,11 +45,11 @@ describe('a process that opens an LMDB store', () => {
   it('keeps others from committing meanwhile', async () => {
     const path = join(folder, 'held');
     const store = lmdbStore({ path });
-    expect((await store.claim('before', request)).claimed).toBe(true);
+    expect((await store.claim('before', request('owner'))).claimed).toBe(true);
     expect(existsSync(fileOf(path))).toBe(false);
 
     startOpening(path);
-    const claims = ['a', 'b'].map((key) => store.claim(key, request));
+    const claims = ['a', 'b'].map((key) => store.claim(key, request('owner')));
     const first = await Promise.race([...claims, sleep(100, 'none')]);
     expect(first).toBe('none');
     expect((await store.read('a')).record).toBeUndefined();
@@ -71,7 +62,7 @@ describe('a process that opens an LMDB store', () => {
     const path = join(folder, 'closing');
     const store = lmdbStore({ path });
     startOpening(path);
-    const claim = store.claim('key', request);
+    const claim = store.claim('key', request('owner'));
     const closing = store.close();
     expect(await Promise.race([closing, sleep(50, 'open')])).toBe('open');
     rmSync(fileOf(path));
@@ -108,7 +99,7 @@ describe('a process that opens an LMDB store', () => {
     writeFileSync(fileOf(path), '');
     const longAgo = Date.now() / 1000 - 60;
     utimesSync(fileOf(path), longAgo, longAgo);
-    expect((await store.claim('key', request)).claimed).toBe(true);
+    expect((await store.claim('key', request('owner'))).claimed).toBe(true);
     await store.close();
     expect(existsSync(fileOf(path))).toBe(true);
     await lmdbStore({ path }).close();

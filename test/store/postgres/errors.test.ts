@@ -201,7 +201,7 @@ describeWith('PostgreSQL', hasPostgres, 'the PostgreSQL store when the server re
       await given;
       return 'first';
     });
-    await sleep(100);
+    await eventually(async () => (await owner.store.read(key)).record?.state).toBe('running');
     const duplicate = waiter.once(key, () => 'second');
     await sleep(2000);
     give();

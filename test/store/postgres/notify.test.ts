@@ -88,9 +88,10 @@ describeWith('PostgreSQL', hasPostgres, 'the notifications of the PostgreSQL sto
 
   it('are sent after a takeover, to those whom the earlier run refused', async () => {
     const key = randomKey();
-    await store.claim(key, { ...request('a'), leaseMs: 50 });
+    await store.claim(key, request('a'));
     expect((await other.claim(key, { ...request('w'), ...refused })).claimed).toBe(false);
-    await sleep(60);
+    await store.renew(key, 'a', 1);
+    await sleep(5);
     for (const owner of ['b', 'c']) {
       expect((await store.claim(key, { ...request(owner), ...brief })).claimed).toBe(true);
       await sleep(5);

@@ -57,7 +57,7 @@ describeWith('PostgreSQL and pgbouncer', hasPgBouncer, 'the PostgreSQL store on 
         await given;
         return 'first';
       });
-      await sleep(100);
+      await eventually(async () => (await owner.store.read(key)).record?.state).toBe('running');
       const duplicate = waiter.once(key, () => 'second');
       await sleep(500);
       await eventually(waiter.heldCount).toBe(0);

@@ -3,28 +3,19 @@ import { expect } from 'vitest';
 import { createOnce, type OnceEvent, type OnceOptions } from '../../../src/once/index.js';
 import { type PostgresStoreOptions, postgresStore } from '../../../src/store/postgres.js';
 import type { ClaimRequest } from '../../../src/store/store.js';
+import { request as freeRequest } from '../requests.js';
 
 export const sleep = (delayMs: number) => new Promise((resolve) => setTimeout(resolve, delayMs));
 
-/** Waits for a value, long enough for a slow and busy machine. */
+/** Waits for a value. */
 export const eventually = (read: () => unknown): ReturnType<typeof expect.poll> =>
-  expect.poll(read, { timeout: 30_000 });
+  expect.poll(read);
 
-export const request = (owner: string): ClaimRequest => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: true,
-  takeFinished: true,
-});
+export { outcome } from '../requests.js';
 
-export const outcome = {
-  state: 'done',
-  codec: 'json',
-  payload: Uint8Array.of(123, 125),
-  ttlMs: 60_000,
-} as const;
+/** A claim that takes any key that nobody holds. */
+export const request = (owner: string): ClaimRequest =>
+  freeRequest(owner, { takeUnknown: true, takeFinished: true });
 
 /** Parsers of `boolean`, `bytea`, `bigint` and `integer`, as a program may want them for its own tables. */
 export const PARSERS: Record<number, (value: string) => unknown> = {

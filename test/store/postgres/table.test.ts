@@ -3,24 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomKey } from '../../../src/index.js';
 import { createOnce } from '../../../src/once/index.js';
 import { type PostgresClient, postgresStore } from '../../../src/store/postgres.js';
-import type { ClaimRequest } from '../../../src/store/store.js';
 import { hasPostgres, type PostgresServer, startPostgres } from '../../servers/postgres.js';
 import { describeWith } from '../../servers/process.js';
-
-const request = (owner: string): ClaimRequest => ({
-  owner,
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: true,
-  takeFinished: true,
-});
-const outcome = {
-  state: 'done',
-  codec: 'json',
-  payload: Uint8Array.of(123, 125),
-  ttlMs: 60_000,
-} as const;
+import { outcome, request } from './scene.js';
 
 describe('invalid pools and tables', () => {
   it.each([undefined, null, 1, 'postgres://localhost', {}, []])('%s', (pool) => {
@@ -196,7 +181,7 @@ describeWith('PostgreSQL', hasPostgres, 'the table of the PostgreSQL store', () 
           `SELECT n_tup_upd::integer AS updates, n_tup_hot_upd::integer AS hot FROM pg_stat_user_tables WHERE relname = 'hot'`,
         )
       ).rows[0];
-    await expect.poll(counts, { timeout: 30_000 }).toEqual({ updates: 300, hot: 300 });
+    await expect.poll(counts).toEqual({ updates: 300, hot: 300 });
   });
 
   it('gets one query for every step', async () => {

@@ -8,14 +8,7 @@ import type { Store } from '../../../src/store/store.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
 import { CLIENTS } from '../../servers/redis-clients.js';
-import { request } from '../requests.js';
-
-const outcome = {
-  state: 'done',
-  codec: 'json',
-  payload: Uint8Array.of(123, 125),
-  ttlMs: 60_000,
-} as const;
+import { outcome, request } from '../requests.js';
 
 describe('values that are not clients', () => {
   it.each([undefined, null, 1, 'redis://localhost', {}, [], () => {}])('%s', (client) => {
@@ -157,13 +150,11 @@ describeWith('redis-server', hasRedis, 'a Redis client', () => {
       });
       await server.ask('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
       // Messages may have been lost, so watchers are notified.
-      await expect.poll(() => told, { timeout: 20_000 }).toBeGreaterThan(0);
-      await expect
-        .poll(async () => server.ask('PUBSUB', 'CHANNELS'), { timeout: 20_000 })
-        .toContain('cut');
+      await expect.poll(() => told).toBeGreaterThan(0);
+      await expect.poll(async () => server.ask('PUBSUB', 'CHANNELS')).toContain('cut');
       const before = told;
       await store.complete('cut', 'a', outcome);
-      await expect.poll(() => told, { timeout: 20_000 }).toBeGreaterThan(before);
+      await expect.poll(() => told).toBeGreaterThan(before);
       await store.evict('cut');
       await store.close();
       end();

@@ -4,8 +4,7 @@ import { redisStore } from '../../../src/store/redis.js';
 import type { Store } from '../../../src/store/store.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
-
-const CLAIM = { leaseMs: 60_000, ttlMs: 60_000, takeUnknown: false, takeFinished: false };
+import { request } from '../requests.js';
 
 interface Case {
   readonly owner: string;
@@ -55,11 +54,11 @@ describeWith('redis-server', hasRedis, 'the lines of a result', () => {
   async function run(store: Store, key: string, given: Case, isGuessed: boolean): Promise<number> {
     const { owner, fingerprint, codec, payload } = given;
     const before = await callsOf('setrange');
-    expect((await store.claim(key, { ...CLAIM, owner, fingerprint })).claimed).toBe(true);
+    expect((await store.claim(key, request(owner, { fingerprint }))).claimed).toBe(true);
     if (!isGuessed) {
       // The store expects the length of this fingerprint at the next completion.
-      const other = { owner: 'other', fingerprint: `${fingerprint ?? ''}-longer` };
-      await store.claim(`${key}-other`, { ...CLAIM, ...other });
+      const longer = { fingerprint: `${fingerprint ?? ''}-longer` };
+      await store.claim(`${key}-other`, request('other', longer));
     }
     const outcome = { state: 'done', codec, payload, ttlMs: 60_000 } as const;
     expect(await store.complete(key, owner, outcome)).toBe(true);
@@ -118,11 +117,11 @@ describeWith('redis-server', hasRedis, 'the lines of a result', () => {
     const before = await callsOf('setrange');
     const { owner, fingerprint, codec, payload } = USUAL;
     const outcome = { state: 'done', codec, payload, ttlMs: 60_000 } as const;
-    await store.claim('k', { ...CLAIM, owner, fingerprint });
+    await store.claim('k', request(owner, { fingerprint }));
     expect(await store.renew('k', owner, 60_000)).toBe(true);
     expect(await store.complete('k', owner, outcome)).toBe(true);
     expect((await callsOf('setrange')) - before).toBe(1);
-    const again = { ...CLAIM, owner: 'owner.2', fingerprint, takeFinished: true };
+    const again = request('owner.2', { fingerprint, takeFinished: true });
     expect((await store.claim('k', again)).claimed).toBe(true);
     const second = { ...outcome, payload: new Uint8Array(4000).fill(98) };
     expect(await store.complete('k', 'owner.2', second)).toBe(true);

@@ -6,14 +6,8 @@ import type { Store } from '../../../src/store/store.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
 import { keyCountOf, nodeOf, type RedisProxy, startRedisProxy } from '../../servers/redis-proxy.js';
+import { completion, request } from '../requests.js';
 
-const CLAIM = {
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-};
 /** Of one length, so that their completions have the same common arguments. */
 const KEYS = Array.from({ length: 30 }, (_, at) => `key-${10 + at}`);
 
@@ -22,10 +16,8 @@ const CROSSSLOT = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
 
 /** Claims and completes all keys, each step in one turn; returns which claims and completions were granted. */
 async function runAll(store: Store): Promise<boolean[]> {
-  const claims = await Promise.all(KEYS.map((owner) => store.claim(owner, { ...CLAIM, owner })));
-  const outcome = (key: string) =>
-    ({ state: 'done', codec: 'c', payload: new TextEncoder().encode(key), ttlMs: 60_000 }) as const;
-  const completed = await Promise.all(KEYS.map((key) => store.complete(key, key, outcome(key))));
+  const claims = await Promise.all(KEYS.map((owner) => store.claim(owner, request(owner))));
+  const completed = await Promise.all(KEYS.map((key) => store.complete(key, key, completion(key))));
   return [...claims.map(({ claimed }) => claimed), ...completed];
 }
 

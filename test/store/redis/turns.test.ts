@@ -7,14 +7,7 @@ import { deep } from '../../depth.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
 import { random } from '../../torture/seeded.mjs';
-
-const CLAIM = {
-  leaseMs: 60_000,
-  ttlMs: 60_000,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-};
+import { outcome, request } from '../requests.js';
 
 describeWith('redis-server', hasRedis, 'calls of one turn of the event loop', () => {
   let server: RedisServer;
@@ -65,8 +58,7 @@ describeWith('redis-server', hasRedis, 'calls of one turn of the event loop', ()
       case 2:
         return async (store) => {
           const takes = { takeUnknown: below(2) === 0, takeFinished: below(4) === 0 };
-          const times = { leaseMs: 60_000, ttlMs: 60_000 };
-          const reply = await store.claim(key, { owner, fingerprint, ...times, ...takes });
+          const reply = await store.claim(key, request(owner, { fingerprint, ...takes }));
           return [reply.claimed, withoutTimes(reply.record)];
         };
       case 3: {
@@ -95,7 +87,7 @@ describeWith('redis-server', hasRedis, 'calls of one turn of the event loop', ()
       const below = (limit: number) => Math.floor(next() * limit);
       const all: unknown[] = [];
       // A script that the server does not know is sent again, behind later calls.
-      await store.claim('first', { ...CLAIM, owner: 'a' });
+      await store.claim('first', request('a'));
       await store.renew('first', 'a', 1);
       await store.release('first', 'a');
       await scriptCount();
@@ -120,10 +112,8 @@ describeWith('redis-server', hasRedis, 'calls of one turn of the event loop', ()
     await store.read('first');
     await scriptCount();
     const keys = Array.from({ length: 65 }, (_, at) => `key-${at}`);
-    await Promise.all(keys.map((owner) => store.claim(owner, { ...CLAIM, owner })));
+    await Promise.all(keys.map((owner) => store.claim(owner, request(owner))));
     expect(await scriptCount()).toBe(2);
-    const payload = new Uint8Array([1]);
-    const outcome = { state: 'done', codec: 'c', payload, ttlMs: 60_000 } as const;
     const completed = await Promise.all(keys.map((key) => store.complete(key, key, outcome)));
     expect(new Set(completed)).toEqual(new Set([true]));
     expect(await scriptCount()).toBe(2);
@@ -131,13 +121,12 @@ describeWith('redis-server', hasRedis, 'calls of one turn of the event loop', ()
 
   it('about one key reach the server in order', async () => {
     const store = redisStore({ client: sharing, prefix: 'order:' });
-    await store.claim('first', { ...CLAIM, owner: 'a' });
+    await store.claim('first', request('a'));
     await store.release('first', 'a');
-    const outcome = { state: 'done', codec: 'c', payload: new Uint8Array(1), ttlMs: 1000 } as const;
     const replies = await Promise.all([
-      store.claim('k', { ...CLAIM, owner: 'a' }).then(({ claimed }) => claimed),
+      store.claim('k', request('a')).then(({ claimed }) => claimed),
       store.release('k', 'a'),
-      store.claim('k', { ...CLAIM, owner: 'b' }).then(({ claimed }) => claimed),
+      store.claim('k', request('b')).then(({ claimed }) => claimed),
       store.complete('k', 'b', outcome),
       store.evict('k'),
     ]);
@@ -148,7 +137,7 @@ describeWith('redis-server', hasRedis, 'calls of one turn of the event loop', ()
     const store = redisStore({ client: sharing, prefix: 'own:' });
     await store.read('first');
     await sharing.set('own:b', 'not a record');
-    const claims = ['a', 'b', 'c'].map((key) => store.claim(key, { ...CLAIM, owner: key }));
+    const claims = ['a', 'b', 'c'].map((key) => store.claim(key, request(key)));
     const [a, b, c] = await Promise.allSettled(claims);
     expect([a?.status, b?.status, c?.status]).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(String((b as PromiseRejectedResult).reason)).toContain('is not a record of samekey');

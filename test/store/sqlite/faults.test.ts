@@ -7,8 +7,9 @@ import { createClient } from '@libsql/client';
 import Database from 'libsql';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { sqliteStore } from '../../../src/store/sqlite.js';
-import type { ClaimRequest, Store } from '../../../src/store/store.js';
+import type { Store } from '../../../src/store/store.js';
 import { expectRejected, expectThrown } from '../../errors/thrown.js';
+import { request } from '../requests.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'samekey-sqlite-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -17,14 +18,7 @@ afterEach(() => {
 });
 
 const HOUR_MS = 60 * 60 * 1000;
-const request: ClaimRequest = {
-  owner: 'owner',
-  leaseMs: HOUR_MS,
-  ttlMs: HOUR_MS,
-  fingerprint: undefined,
-  takeUnknown: false,
-  takeFinished: false,
-};
+const CLAIM = request('owner', { leaseMs: HOUR_MS, ttlMs: HOUR_MS });
 const complete = (store: Store, key: string, payload = new Uint8Array([1])) =>
   store.complete(key, 'owner', { state: 'done', codec: 'c', payload, ttlMs: HOUR_MS });
 const stateOf = async (store: Store, key: string) => (await store.read(key)).record?.state;
@@ -43,22 +37,22 @@ describe('a SQLite store that cannot write says why', () => {
   it('where the database is read-only, and reads on', async () => {
     const file = newFile();
     const store = sqliteStore({ database: connect(file) });
-    await store.claim('key', request);
+    await store.claim('key', CLAIM);
     const connection = connect(file);
     connection.pragma('query_only = ON');
     const reader = sqliteStore({ database: connection });
     expect(await stateOf(reader, 'key')).toBe('running');
     const message = /^Cannot use the SQLite store: it is read-only .*, wanted a file/;
-    await expectRejected(reader.claim('other', request), Error, { code: 'SAMEKEY_STORE', message });
+    await expectRejected(reader.claim('other', CLAIM), Error, { code: 'SAMEKEY_STORE', message });
     await expectRejected(complete(reader, 'key'), Error, { code: 'SAMEKEY_STORE', message });
-    expect((await reader.claim('key', { ...request, owner: 'other' })).claimed).toBe(false);
+    expect((await reader.claim('key', { ...CLAIM, owner: 'other' })).claimed).toBe(false);
   });
 
   it('where it is full, loses nothing, and writes again when there is space', async () => {
     const database = connect();
     const store = sqliteStore({ database });
     const keys = Array.from({ length: 30 }, (_, index) => `key-${index}`);
-    await Promise.all(keys.map((key) => store.claim(key, request)));
+    await Promise.all(keys.map((key) => store.claim(key, CLAIM)));
     database.pragma('max_page_count = 60');
     // In one transaction, of which one result does not fit.
     const ends = await Promise.allSettled(
@@ -83,11 +77,11 @@ describe('a SQLite store that cannot write says why', () => {
     const file = newFile();
     const other = connect(file);
     const stores = [sqliteStore({ database: connect(file) })];
-    await stores[0]?.claim('key', request);
+    await stores[0]?.claim('key', CLAIM);
     const client = createClient({ url: `file:${file}` });
     stores.push(sqliteStore({ database: client }));
     for (const [index, store] of stores.entries()) {
-      const waiting = { ...request, owner: `waiting ${index}` };
+      const waiting = { ...CLAIM, owner: `waiting ${index}` };
       other.exec('BEGIN IMMEDIATE');
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
       const late = store.claim(`late-${index}`, waiting).catch((error: Error) => error);
@@ -115,15 +109,15 @@ describe('a SQLite store that cannot write says why', () => {
   it('in a transaction of the program, in which no other process sees a claim', async () => {
     const database = connect();
     const store = sqliteStore({ database });
-    await store.claim('before', request);
+    await store.claim('before', CLAIM);
     database.exec('BEGIN');
     const message = /the connection is in a transaction of the program, wanted a connection of its/;
-    await expectRejected(store.claim('key', request), Error, { code: 'SAMEKEY_STORE', message });
-    const two = [complete(store, 'before'), store.claim('key', request)];
+    await expectRejected(store.claim('key', CLAIM), Error, { code: 'SAMEKEY_STORE', message });
+    const two = [complete(store, 'before'), store.claim('key', CLAIM)];
     for (const each of two) await expectRejected(each, Error, { code: 'SAMEKEY_STORE', message });
     database.exec('ROLLBACK');
     expect(await stateOf(store, 'before')).toBe('running');
-    expect((await store.claim('key', request)).claimed).toBe(true);
+    expect((await store.claim('key', CLAIM)).claimed).toBe(true);
   });
 });
 
@@ -146,11 +140,11 @@ describe('a SQLite store leaves what is not its own', () => {
         const message =
           /^Cannot use the table samekey_records: it is a (?:table of another|view).*, wanted/;
         const expected = { code: 'SAMEKEY_BAD_STATE', message } as const;
-        await expectRejected(store.claim('key', request), ReferenceError, expected);
+        await expectRejected(store.claim('key', CLAIM), ReferenceError, expected);
         await expectRejected(store.read('key'), ReferenceError, expected);
       }
       const named = sqliteStore({ database, table: 'other_records' });
-      expect((await named.claim('key', request)).claimed).toBe(true);
+      expect((await named.claim('key', CLAIM)).claimed).toBe(true);
       client.close();
     });
   }
@@ -161,7 +155,7 @@ describe('a SQLite store leaves what is not its own', () => {
     const store = sqliteStore({ database: new Database(file) });
     const message =
       /the file is not a database of SQLite .*, wanted one that SQLite wrote, or none/;
-    await expectRejected(store.claim('key', request), Error, { code: 'SAMEKEY_STORE', message });
+    await expectRejected(store.claim('key', CLAIM), Error, { code: 'SAMEKEY_STORE', message });
   });
 
   it('its table, as it made it, with an index of the program', async () => {
@@ -169,7 +163,7 @@ describe('a SQLite store leaves what is not its own', () => {
     const store = sqliteStore({ database });
     database.exec(store.schema);
     database.exec('CREATE INDEX by_owner ON samekey_records (owner)');
-    expect((await store.claim('key', request)).claimed).toBe(true);
+    expect((await store.claim('key', CLAIM)).claimed).toBe(true);
     database.exec('DROP TABLE samekey_records');
     const message = /the table samekey_records: it is not there any more, wanted/;
     await expectRejected(store.read('key'), ReferenceError, { code: 'SAMEKEY_NO_TABLE', message });
@@ -180,16 +174,16 @@ describe('a SQLite store and its connection', () => {
   it('fails when either is closed, and closes no connection of the program', async () => {
     const database = connect();
     const [store, other] = [sqliteStore({ database }), sqliteStore({ database })];
-    await store.claim('key', request);
+    await store.claim('key', CLAIM);
     await store.close();
     await store.close();
-    for (const late of [store.read('key'), store.claim('key', request), store.evict('key')]) {
+    for (const late of [store.read('key'), store.claim('key', CLAIM), store.evict('key')]) {
       await expectRejected(late, Error, { code: 'SAMEKEY_CLOSED' });
     }
     expect(await stateOf(other, 'key')).toBe('running');
     database.close();
     const message = /^Cannot use the SQLite store: .*not open/;
-    for (const late of [other.read('key'), other.claim('new', request), complete(other, 'key')]) {
+    for (const late of [other.read('key'), other.claim('new', CLAIM), complete(other, 'key')]) {
       await expectRejected(late, Error, { code: 'SAMEKEY_STORE', message });
     }
   });
@@ -201,10 +195,10 @@ describe('a SQLite store and its connection', () => {
     const store = sqliteStore({
       database: createClient({ url: `http://127.0.0.1:${port}`, authToken: 'secret' }),
     });
-    const refused = await store.claim('key', request).catch((error: Error) => error);
+    const refused = await store.claim('key', CLAIM).catch((error: Error) => error);
     expect(refused).toMatchObject({ code: 'SAMEKEY_STORE', message: expect.stringMatching(/401/) });
     await new Promise((resolve) => server.close(resolve));
-    const lost = await store.claim('key', request).catch((error: Error) => error);
+    const lost = await store.claim('key', CLAIM).catch((error: Error) => error);
     expect(lost).toMatchObject({
       code: 'SAMEKEY_STORE',
       message: expect.stringMatching(/ECONNREFUSED|connect/),
@@ -244,7 +238,7 @@ describe('the rows of a SQLite store', () => {
     const keys = ['a', 'a\u0000', 'a\u0000b', '\ud800', '\udc00', '"a"', ' '];
     for (const key of keys) {
       const owner = `owner of ${key}`;
-      const granted = await store.claim(key, { ...request, owner, fingerprint: key });
+      const granted = await store.claim(key, { ...CLAIM, owner, fingerprint: key });
       expect(granted.claimed, JSON.stringify(key)).toBe(true);
       expect(granted.record).toMatchObject({ owner, fingerprint: key });
     }
@@ -257,7 +251,7 @@ describe('the rows of a SQLite store', () => {
     const database = connect();
     const store = sqliteStore({ database });
     const keys = Array.from({ length: 600 }, (_, index) => `old-${index}`);
-    await Promise.all(keys.map((key) => store.claim(key, request)));
+    await Promise.all(keys.map((key) => store.claim(key, CLAIM)));
     await Promise.all(keys.slice(0, 300).map((key) => store.release(key, 'owner')));
     const countOf = () =>
       (database.prepare('SELECT count(*) AS n FROM samekey_records').get() as { n: number }).n;
@@ -266,7 +260,7 @@ describe('the rows of a SQLite store', () => {
       `UPDATE samekey_records SET expires_at_ms = expires_at_ms - 3 * ${HOUR_MS}, lease_ends_at_ms = 0`,
     );
     expect(await stateOf(store, 'old-599')).toBe(undefined);
-    for (let index = 0; index < 400; index++) await store.claim(`new-${index}`, request);
+    for (let index = 0; index < 400; index++) await store.claim(`new-${index}`, CLAIM);
     await expect.poll(countOf).toBe(400);
   });
 });
