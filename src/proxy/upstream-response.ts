@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { hasNoBody } from '../response/status.js';
+import { hasNoBody } from '../request/status.js';
 import { sendableReason } from './client-response.js';
 import { ProxyError } from './proxy-error.js';
 
