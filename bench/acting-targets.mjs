@@ -17,7 +17,7 @@ const BARE_FUNCTION = 'the bare function';
 const PLAIN = 'without encryption';
 
 /** @type {Record<string, readonly Goal[]>} */
-const GOALS = {
+export const ACTING_GOALS = {
   server: [
     { id: 'web-standard 200 new', wanted: 2 },
     { id: 'web-standard 200 duplicate', wanted: 1.4 },
@@ -56,7 +56,7 @@ const GOALS = {
 };
 
 /** With `--against`, over the other build. @type {Record<string, readonly Goal[]>} */
-const GOALS_OVER_OTHER_BUILD = {
+export const GOALS_OVER_OTHER_BUILD = {
   once: [
     { id: 'first', relation: '≤', wanted: 0.5 },
     { id: 'cached', relation: '≤', wanted: 0.5 },
@@ -74,7 +74,7 @@ const GOALS_OVER_OTHER_BUILD = {
 export function actingTargetsOf({ group, measures }) {
   const hasOther = measures.some(({ medians }) => OTHER_BUILD in medians);
   const goals = [
-    ...(GOALS[group] ?? []),
+    ...(ACTING_GOALS[group] ?? []),
     ...(hasOther ? (GOALS_OVER_OTHER_BUILD[group] ?? []) : []).map((goal) => ({
       ...goal,
       over: OTHER_BUILD,

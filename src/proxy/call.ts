@@ -63,7 +63,8 @@ export class Call {
   }
 
   answered({ headers }: Response): void {
-    this.#outcome = headers.get('samekey') as RequestOutcome;
+    // With `--provider-state pass` a request may have passed.
+    this.#outcome = (headers.get('samekey') ?? 'passed') as RequestOutcome;
     this.#key = headers.get('samekey-key') ?? undefined;
     this.#headMs = performance.now() - this.#startedAt;
   }

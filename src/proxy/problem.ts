@@ -1,7 +1,7 @@
-import type { SamekeyErrorCode } from '../errors/errors.js';
 import type { LimitError } from '../once/errors.js';
 import { limitNotice } from '../response/limit-problem.js';
 import { PROBLEM_BY_CODE, type Problem, type ProblemName, problem } from '../response/problem.js';
+import { codeOf } from '../server/problem.js';
 
 /** Problems by the code of their error. An error with another code is a fault of the proxy. */
 const PROBLEMS: Readonly<Record<string, readonly [name: ProblemName, status: number]>> = {
@@ -30,7 +30,11 @@ const RETRYABLE: ReadonlySet<string> = new Set([
 
 /** Returns the response to a request that gets no response from the upstream. */
 export function problemOf(error: unknown): Problem {
-  const { code = 'SAMEKEY_FAULT', message, status: ownStatus } = error as Partial<ErrorWithCode>;
+  const code = codeOf(error) ?? 'SAMEKEY_FAULT';
+  // Only an error of samekey has a status and a message for clients.
+  const { message, status: ownStatus } = (
+    code === 'SAMEKEY_FAULT' ? {} : error
+  ) as Partial<ErrorWithStatus>;
   const [usualName, usualStatus] = PROBLEMS[code] ?? ['fault', 500];
   if (code === 'SAMEKEY_LIMIT') {
     const { detail, headers } = limitNotice(error as LimitError);
@@ -59,8 +63,7 @@ const STORE_CODES: ReadonlySet<string> = new Set([
   'SAMEKEY_STORE_FULL',
 ]);
 
-interface ErrorWithCode {
-  readonly code: SamekeyErrorCode | 'SAMEKEY_FAULT';
+interface ErrorWithStatus {
   readonly message: string;
   readonly status: number;
 }

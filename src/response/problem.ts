@@ -24,7 +24,8 @@ export interface Problem {
 /** The docs explain each problem in a section with its name. */
 const DOCS = 'https://github.com/samekey/samekey/blob/main/docs';
 
-const TITLES = {
+/** By the page that explains the problem. */
+export const TITLES = {
   server: {
     'key-malformed': 'The idempotency key is malformed',
     'key-missing': 'An idempotency key is required',

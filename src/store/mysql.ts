@@ -23,7 +23,7 @@ import {
   statementsFor,
 } from './mysql/statements.js';
 import { fromOneLine, toOneLine } from './one-line.js';
-import { Notifications, type PolledKey } from './postgres/notifications.js';
+import { type PolledKey, Polling, SERVER_PACE } from './polling.js';
 import type {
   ClaimRequest,
   ClaimResult,
@@ -129,7 +129,7 @@ class Records implements MysqlStore {
   readonly #connection: Connection;
   readonly #sql: Statements;
   readonly #errors: ServerErrors;
-  readonly #notifications: Notifications;
+  readonly #polling: Polling;
   /** `max_allowed_packet` of the server, once it is known. */
   #longestPacket: number | undefined;
   #sweepAt = monotonicMs() + SWEEP_EVERY_MS;
@@ -140,9 +140,9 @@ class Records implements MysqlStore {
     this.#sql = statementsFor(table);
     this.schema = this.#sql.schema;
     this.#errors = new ServerErrors(table);
-    const notifications = new Notifications(undefined, table, (keys) => this.#poll(keys));
-    this.#notifications = notifications;
-    this.watch = async (key, notify) => notifications.watch(key, notify);
+    const polling = new Polling(SERVER_PACE, (keys) => this.#poll(keys));
+    this.#polling = polling;
+    this.watch = async (key, notify) => polling.watch(key, notify);
   }
 
   async migrate(): Promise<void> {
@@ -252,7 +252,7 @@ class Records implements MysqlStore {
   }
 
   async close(): Promise<void> {
-    this.#notifications.close();
+    this.#polling.close();
   }
 
   /** Writes the record of a granted claim. Returns when, or 0 if the old one has changed. */

@@ -8,6 +8,9 @@ export function toOneLine(text: string): string {
   return AWKWARD.test(text) ? JSON.stringify(text) : text;
 }
 
+/** The same, but never empty: some stores refuse an empty text, or keep it for `undefined`. */
+export const toFilledLine = (text: string) => (text === '' ? '""' : toOneLine(text));
+
 /** @throws {SyntaxError} `SAMEKEY_BAD_STATE` for a text that `toOneLine` never returns. */
 export function fromOneLine(text: string): string {
   if (!text.startsWith('"')) return text;

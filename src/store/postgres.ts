@@ -5,6 +5,7 @@ import { flag, type OptionsOf, required, specs, text, value } from '../options/s
 import { monotonicMs } from '../runtime/runtime.js';
 import { headEntry } from './head-entry.js';
 import { fromOneLine, toOneLine } from './one-line.js';
+import type { PolledKey } from './polling.js';
 import {
   addressOf,
   type Connection,
@@ -12,7 +13,7 @@ import {
   type Row,
   toConnection,
 } from './postgres/client.js';
-import { Notifications, type PolledKey } from './postgres/notifications.js';
+import { Notifications } from './postgres/notifications.js';
 import { payloadIn } from './postgres/payload.js';
 import {
   DEFAULT_TABLE,

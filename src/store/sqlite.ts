@@ -5,6 +5,7 @@ import { type OptionsOf, specs, text, value } from '../options/spec.js';
 import { isBoundToRequest } from '../runtime/runtime.js';
 import { headEntry } from './head-entry.js';
 import { fromOneLine, toOneLine } from './one-line.js';
+import { type PolledKey, Polling } from './polling.js';
 import { requireRecord } from './record-check.js';
 import { type Connection, connectionOf } from './sqlite/connection.js';
 import {
@@ -18,7 +19,6 @@ import {
 } from './sqlite/driver.js';
 import { cannotOpen, isBusy, toStoreError } from './sqlite/faults.js';
 import { openFile } from './sqlite/open-file.js';
-import { type PolledKey, Polling } from './sqlite/polling.js';
 import { DEFAULT_TABLE, type Statements, statementsFor } from './sqlite/statements.js';
 import { Sweep } from './sqlite/sweep.js';
 import type { ClaimResult, ListOptions, Store, StoreEntry, StoreRecord } from './store.js';

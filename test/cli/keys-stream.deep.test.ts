@@ -62,6 +62,8 @@ describe('memory', () => {
       }
     })();
     await feeding;
+    expect(child.exitCode).toBeNull();
+    expect(written).toBeGreaterThan(1e6);
     expect(written).toBeLessThan(400e6);
     child.kill('SIGKILL');
   });

@@ -291,6 +291,20 @@ describe('a store', () => {
     close();
   });
 
+  it('that answers nothing is a fault, of which the page learns nothing', async () => {
+    const { page: visitor, close } = await serveDashboard({
+      store: Object.assign(memoryStore(), { read: async () => undefined as never }),
+    });
+    const { status, json } = await visitor.get('/api/record?key=a');
+    expect([status, json.code, json.detail]).toEqual([
+      500,
+      'SAMEKEY_FAULT',
+      'The dashboard failed.',
+    ]);
+    expect((await visitor.get('/api/overview')).status).toBe(200);
+    close();
+  });
+
   it('with a record of another program shows those before it', async () => {
     const error = Object.assign(new SyntaxError('it is no record'), { code: 'SAMEKEY_BAD_STATE' });
     const good = memoryStore();

@@ -144,3 +144,34 @@ describe('samekey proxy --dashboard', () => {
     expect(await program.stop()).toBe(0);
   });
 });
+
+it.each([
+  [[], 'localhost', /^http:\/\/127\.0\.0\.2:\d+\/\?token=/],
+  [
+    ['--dashboard-public-url', 'https://dashboard.example/'],
+    'dashboard.example',
+    /^https:\/\/dashboard\.example\/\?token=/,
+  ],
+])(
+  '--dashboard-host is where the dashboard listens, with %j it answers to %s',
+  async (args, host, expected) => {
+    const own = await startProxy(new URL(upstream.url).origin, [
+      ...['--dashboard', '0', '--dashboard-host', '127.0.0.2', ...args],
+    ]);
+    const listening = own.log.find(({ msg }) => msg === 'listening');
+    const { origin, port, hostname } = new URL(String(listening?.dashboardUrl));
+    expect(hostname).toBe('127.0.0.2');
+    await expect(send(`http://127.0.0.1:${port}`, '/')).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    });
+    const linkIn = () => /the dashboard is (\S+)\n/.exec(own.errors())?.[1] ?? '';
+    await expect.poll(linkIn).toMatch(expected);
+    const visitor = await visit(`${origin}/${new URL(linkIn()).search}`, { host });
+    expect((await visitor.get('/api/overview', { host })).json).toMatchObject({ source: 'proxy' });
+    expect((await visitor.get('/api/overview', { host: 'evil.example' })).status).toBe(421);
+    const isPublic = args.length > 0;
+    const named = await visitor.get('/api/overview', { host: 'dashboard.example' });
+    expect(named.status).toBe(isPublic ? 200 : 421);
+    expect(await own.stop()).toBe(0);
+  },
+);

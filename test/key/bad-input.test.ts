@@ -61,9 +61,9 @@ describe('content', () => {
 
   it('that was transferred to another thread is rejected, not treated as empty', () => {
     const buffer = new ArrayBuffer(8);
-    const view = new Uint8Array(buffer);
+    const views = [new Uint8Array(buffer), new DataView(buffer)];
     structuredClone(buffer, { transfer: [buffer] });
-    for (const gone of [buffer, view, new DataView(new ArrayBuffer(1))].slice(0, 2)) {
+    for (const gone of [buffer, ...views]) {
       expectThrown(() => sha256Hex(gone), TypeError, { code: 'SAMEKEY_BAD_ARGUMENT' });
     }
   });

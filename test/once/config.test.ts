@@ -46,14 +46,18 @@ describe('a configuration', () => {
     const options = idempotency({
       cacheTtlMs: 7,
       cacheMaxEntries: 3,
+      cacheMaxBytes: 5000,
       waitMs: 0,
       onDuplicate: 'reject',
     });
     expect(options.onceOptions(memoryStore())).toMatchObject({
-      cache: { ttlMs: 7, maxEntries: 3, maxBytes: 33_554_432 },
+      cache: { ttlMs: 7, maxEntries: 3, maxBytes: 5000 },
       waitMs: 0,
       onDuplicate: 'reject',
     });
+    const fromEnvironment = idempotency(configFromEnv({ SAMEKEY_CACHE_MAX_BYTES: '6000' }));
+    expect(fromEnvironment.onceOptions(memoryStore()).cache).toMatchObject({ maxBytes: 6000 });
+    expect(idempotency().onceOptions(memoryStore()).cache).toMatchObject({ maxBytes: 2 ** 25 });
   });
 
   it('comes from code, a file and the environment, the later ones first', () => {

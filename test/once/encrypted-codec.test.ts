@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   createOnce,
   type EncryptedCodec,
@@ -12,6 +12,7 @@ import {
 import { keyIdOf } from '../../src/once/sealed.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
+import { expectThrown } from '../errors/thrown.js';
 import { but, never, processOn, put, rejection, storedResult } from './scene.js';
 
 const KEY = 'order-7';
@@ -498,4 +499,16 @@ describe('encryptedCodec refuses', () => {
     const same = encryptedCodec({ keys: [{ id: 'a', key: new Uint8Array(32).fill(9) }] });
     expect(textOf(await same.open(KEY, await codec.seal(KEY, result)))).toBe('1');
   });
+});
+
+it('a platform without any cryptography is refused when the codec is made', () => {
+  vi.stubGlobal('crypto', undefined);
+  try {
+    expectThrown(() => withoutNodeCrypto(() => encryptedCodec({ keys: [FIRST] })), Error, {
+      code: 'SAMEKEY_PLATFORM',
+      message: /^Cannot encrypt results: .*, wanted one of them, such as a page with HTTPS$/,
+    });
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });

@@ -206,14 +206,21 @@ describe('samekey/ai-sdk is observed', () => {
     const middleware = observe(idempotencyMiddleware({ store: memoryStore(), onEvent }));
     expect(middleware.specificationVersion).toBe('v4');
     for (let turn = 0; turn < 2; turn++) await middleware.wrapGenerate({ params, model });
-    const streams = [];
+    const streams: unknown[] = [];
     for (let turn = 0; turn < 2; turn++) {
       const { stream } = await middleware.wrapStream({ params, model });
       const reader = stream.getReader();
       expect(seen.spans()).toHaveLength(2 + turn);
-      while (!(await reader.read()).done);
-      streams.push(stream);
+      const types: unknown[] = [];
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        types.push((part.value as { readonly type: unknown }).type);
+      }
+      streams.push(types);
     }
+    expect(streams).toEqual([
+      ['text-start', 'finish'],
+      ['text-start', 'finish'],
+    ]);
     const { stream } = await middleware.wrapStream({ params, model });
     await stream.cancel();
     expect(seen.spans().map(({ name, attributes }) => [name, attributes])).toMatchObject(

@@ -172,8 +172,7 @@ it('does its work where no provider is registered', async () => {
 });
 
 it('observes a fetch: a span for each request, which it carries, with its outcome', async () => {
-  const { tracer, spans, points } = setUp();
-  const { onEvent, observe } = telemetry({ tracer });
+  const { telemetry: onEvent, observe, spans, points } = setUp();
   const sent: (string | null)[] = [];
   const provider = async (_: unknown, init?: RequestInit) => {
     sent.push(new Headers(init?.headers).get('traceparent'));
@@ -195,7 +194,7 @@ it('observes a fetch: a span for each request, which it carries, with its outcom
   expect(sent).toEqual([`00-${traceId}-${spanId}-01`]);
   expect(all[2]?.status.message).toMatch(/Idempotency-Key/);
   expect(fetch.stats()).toMatchObject({ executed: 1, replayed: 1 });
-  expect(await points('in_flight')).toEqual([]);
+  expect(await points('in_flight')).toEqual([{ value: 0 }]);
 });
 
 it('observes a middleware of Node.js until its response is closed', async () => {

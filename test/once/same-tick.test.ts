@@ -85,8 +85,8 @@ describe('what happens in one tick', () => {
       const stayed = await staying;
       clearInterval(poll);
       // The run may refuse a duplicate that does not wait, but the abort of another caller may not.
-      expect(stayed.value ?? stayed.code).toBe(
-        onDuplicate === 'join' ? 'ran' : (stayed.value ?? 'SAMEKEY_IN_PROGRESS'),
+      expect(onDuplicate === 'join' ? ['ran'] : ['ran', 'SAMEKEY_IN_PROGRESS']).toContain(
+        stayed.value ?? stayed.code,
       );
       expect(signals).not.toContain(true);
     },

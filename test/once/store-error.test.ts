@@ -29,8 +29,11 @@ import { but } from './scene.js';
 
 const PASSWORD = 'hunter2';
 
-async function failureOf(store: Store): Promise<{ error: Error; message: string }> {
-  const once = createOnce({ store, storeTimeoutMs: 500 });
+async function failureOf(
+  store: Store,
+  storeTimeoutMs = 60_000,
+): Promise<{ error: Error; message: string }> {
+  const once = createOnce({ store, storeTimeoutMs });
   const key = randomKey();
   const error = await once(key, () => 1).catch((error) => error);
   expect(error).toMatchObject({ name: 'OnceError', code: 'SAMEKEY_STORE' });
@@ -42,6 +45,8 @@ const messageOf = async (store: Store) => (await failureOf(store)).message;
 
 interface Down {
   readonly store: Store;
+  /** For a client that only goes on connecting. */
+  readonly storeTimeoutMs?: number;
   end?(): unknown;
 }
 
@@ -70,7 +75,8 @@ const DOWN: Readonly<
       const client = createClient({ url: `redis://u:${PASSWORD}@127.0.0.1:${port}/0` });
       client.on('error', () => {});
       client.connect().catch(() => {});
-      return { store: redisStore({ client }), end: () => client.destroy() };
+      const end = () => client.destroy();
+      return { store: redisStore({ client }), storeTimeoutMs: 500, end };
     },
     /^redis at 127\.0\.0\.1:PORT$/,
     /^no answer within 500 ms$/,
@@ -78,7 +84,7 @@ const DOWN: Readonly<
   'ioredis with a URL': [
     ({ port }) => onIoredis(new Redis(`redis://u:${PASSWORD}@127.0.0.1:${port}`, ONE_TRY)),
     /^redis at 127\.0\.0\.1:PORT$/,
-    /./,
+    /^Connection is closed\.$/,
   ],
   'ioredis with members': [
     ({ port }) => {
@@ -86,7 +92,7 @@ const DOWN: Readonly<
       return onIoredis(new Redis({ ...place, ...ONE_TRY }));
     },
     /^redis at 127\.0\.0\.1:PORT$/,
-    /./,
+    /^Connection is closed\.$/,
   ],
   '@upstash/redis': [
     ({ port }) => {
@@ -219,8 +225,8 @@ describe('the error of a store that is down names it, where it is and why, and n
 
   it.each(Object.entries(DOWN))('%s', async (_, [open, place, reason]) => {
     const port = await freePort();
-    const { store, end } = await open({ port, folder });
-    const { error, message } = await failureOf(store);
+    const { store, storeTimeoutMs, end } = await open({ port, folder });
+    const { error, message } = await failureOf(store, storeTimeoutMs);
     await end?.();
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(PASSWORD);
     const [, where = '', why = ''] =

@@ -7,7 +7,9 @@ import {
   recordResults,
   resultsOf,
 } from '../../src/batch/batch.js';
+import { dropOptions } from '../../src/batch/options.js';
 import { priceTable } from '../../src/cost/cost.js';
+import { priceOptions } from '../../src/cost/options.js';
 import { idempotentFetch, retryBudget, withRetry } from '../../src/fetch/fetch.js';
 import { idempotentTools } from '../../src/mcp/mcp.js';
 import { createOnce, encryptedCodec, idempotency, onceTool } from '../../src/once/index.js';
@@ -107,8 +109,25 @@ const outOfRange = ({ kind, min = 0, max = Number.MAX_SAFE_INTEGER }: OptionSpec
 /** What `redisStore`, `mysqlStore` and `postgresStore` check themselves, by calling it. */
 const CLIENTS: ReadonlySet<string> = new Set(['client', 'pool']);
 
+/** The options of functions that have no table in docs/. */
+const WITHOUT_TABLE: Readonly<Record<string, OptionSpecs>> = {
+  dropBatch: dropOptions,
+  priceTable: priceOptions,
+};
+
 /** The middleware of every framework has the options of `idempotent`. */
-const specsOf = (maker: string) => all[maker.endsWith('Idempotency') ? 'idempotent' : maker] ?? {};
+function specsOf(maker: string): OptionSpecs {
+  const name = /Idempotency(?:Module)?$/.test(maker) ? 'idempotent' : maker;
+  const specs = all[name] ?? WITHOUT_TABLE[name];
+  if (specs === undefined) throw new Error(`tables.mjs does not have the options of ${maker}`);
+  return specs;
+}
+
+it('every function that has a table of options is tested', () => {
+  // The flags of a program. test/cli tests them.
+  const { PROXY_FLAGS, proxy, ...functions } = all;
+  expect(Object.keys(functions).filter((name) => !(name in MAKERS))).toEqual([]);
+});
 
 describe.each(Object.entries(MAKERS))(
   '%s refuses, when it is called,',

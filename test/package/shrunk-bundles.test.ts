@@ -76,7 +76,8 @@ describe('a bundle that is made small', () => {
   it.each([
     ['export default 1;', /Cannot shrink the bundle: unknown statement export default 1;/],
     ['export * from "samekey";', /unknown statement export \*/],
-    ['var a = b !== (/* @__PURE__ */ new Map());', /an annotation of a call was lost|^$/],
+    // esbuild drops a call that never happens, and its annotation with it.
+    ['var a = false && (/* @__PURE__ */ new Map());', /an annotation of a call was lost/],
   ])('is refused if it has %j', async (statement, message) => {
     const said = await shrink(`${statement}\n`).then(
       () => '',

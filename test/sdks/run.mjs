@@ -81,10 +81,15 @@ const work = async () => {
 };
 await Promise.all(Array.from({ length: availableParallelism() }, work));
 
+/** Whether each version of Node made the same key. */
+const isKeyOfProcesses = (/** @type {string} */ name) => {
+  const [first, ...others] = [22, 24, 26].map((version) => keys.get(version)?.[name]);
+  return typeof first === 'string' && others.every((key) => key === first);
+};
 const rows = sdks.map(({ name }) => ({
   ...measured.get(name),
   name,
-  isKeyOfProcesses: new Set([22, 24, 26].map((version) => keys.get(version)?.[name])).size === 1,
+  isKeyOfProcesses: isKeyOfProcesses(name),
 }));
 // Without the members that are undefined, as the file has them.
 const results = JSON.parse(JSON.stringify(rows));

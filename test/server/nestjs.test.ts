@@ -321,10 +321,24 @@ describe.each(Object.keys(ADAPTERS) as AdapterName[])('nest on %s', (adapter) =>
   });
 
   it('refuses a route of server-sent events', async () => {
-    const { url } = await serve();
+    const errors: unknown[] = [];
+    const { url } = await serve((app) =>
+      app.useGlobalFilters({
+        catch(error: unknown, host) {
+          errors.push(error);
+          host.switchToHttp().getResponse<Reply>().status(500).send('refused');
+        },
+      }),
+    );
     const response = await fetch(`${url}events`, { headers: { 'idempotency-key': 'a' } });
-    expect(response.status).toBe(500);
-    await response.body?.cancel();
+    expect([response.status, await response.text()]).toEqual([500, 'refused']);
+    expect(errors).toMatchObject([
+      {
+        name: 'TypeError',
+        code: 'SAMEKEY_BAD_ARGUMENT',
+        message: expect.stringMatching(/^Cannot process Orders\.events at most once: .*@Sse\(\)/),
+      },
+    ]);
   });
 
   it('closes the store with the application', async () => {

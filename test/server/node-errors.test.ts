@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import express from 'express';
 import { expect, it } from 'vitest';
+import type { ProblemDetails } from '../../src/response/problem.js';
 import { expressIdempotency } from '../../src/server/express.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { Store } from '../../src/store/store.js';
@@ -43,8 +44,11 @@ async function outcomeOf(
   }) as express.ErrorRequestHandler);
   const url = await listen(createServer(app));
   const headers = { 'content-type': 'application/json' };
-  const { status } = await post(url, { body, headers });
-  return { status, errors, runCount, isRestored };
+  const response = await post(url, { body, headers });
+  const isProblem = response.headers.get('content-type') === 'application/problem+json';
+  const { type = '', code }: Partial<ProblemDetails> = isProblem ? await response.json() : {};
+  const problem = isProblem ? [type.split('#')[1], code] : undefined;
+  return { status: response.status, problem, errors, runCount, isRestored };
 }
 
 /** The handler was not called, and its request behaves as Node made it. */
@@ -61,12 +65,22 @@ it('a request whose account is no text that a key can have reaches the error han
 it('a body that is too long is refused, parsed or not', async () => {
   const body = JSON.stringify({ note: 'x'.repeat(100) });
   const parsed = await outcomeOf(true, {}, body);
-  expect(parsed).toEqual({ status: 413, errors: [], ...UNCALLED });
+  expect(parsed).toEqual({
+    status: 413,
+    problem: ['body-too-large', 'SAMEKEY_TOO_LONG'],
+    errors: [],
+    ...UNCALLED,
+  });
   expect(await outcomeOf(false, {}, body)).toEqual(parsed);
 });
 
 it('a parsed body that is no JSON value is refused, and the handler is not called', async () => {
-  expect(await outcomeOf(true, {}, '{"item":7}')).toEqual({ status: 400, errors: [], ...UNCALLED });
+  expect(await outcomeOf(true, {}, '{"item":7}')).toEqual({
+    status: 400,
+    problem: ['body-not-comparable', 'SAMEKEY_NOT_JSON'],
+    errors: [],
+    ...UNCALLED,
+  });
 });
 
 it('a parsed body that cannot be read reaches the error handler', async () => {
@@ -80,6 +94,11 @@ it('a parsed body that cannot be read reaches the error handler', async () => {
 it('a store that fails is told to the client, parsed or not', async () => {
   const claim = () => Promise.reject(new Error('down'));
   const parsed = await outcomeOf(true, { claim });
-  expect(parsed).toEqual({ status: 503, errors: [], ...UNCALLED });
+  expect(parsed).toEqual({
+    status: 503,
+    problem: ['unavailable', 'SAMEKEY_STORE'],
+    errors: [],
+    ...UNCALLED,
+  });
   expect(await outcomeOf(false, { claim })).toEqual(parsed);
 });

@@ -146,10 +146,11 @@ describe('the fingerprint of a request', () => {
   });
 
   it('is refused for a parsed body that is no JSON', () => {
-    expect(() => of({ parsed: { at: 1n } })).toThrow(
-      expect.objectContaining({ code: expect.stringMatching(/^SAMEKEY_/) }),
-    );
-    expect(() => of({ parsed: { at: 1n } }, { identity: { include: ['item'] } })).toThrow();
+    for (const options of [{}, { identity: { include: ['item'] } }]) {
+      expect(() => of({ parsed: { at: 1n } }, options)).toThrow(
+        expect.objectContaining({ name: 'TypeError', code: 'SAMEKEY_NOT_JSON' }),
+      );
+    }
     const error = new Error('no getter');
     const parsed = {
       get item() {

@@ -18,6 +18,8 @@ const json = (value: unknown, reply: Partial<Reply> = {}): Reply => ({
   headers: { 'content-type': 'application/json', ...reply.headers },
 });
 
+const GZIP = { 'content-encoding': 'gzip' };
+
 /** Returns a value as text, bytes in it included. */
 const textOf = (value: unknown) =>
   JSON.stringify(value, (_, each) =>
@@ -339,16 +341,51 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(runs).toBe(1);
   });
 
-  it('bodies that are not JSON, compressed or of an unknown type are compared by their bytes', async () => {
-    await serving(({ count, body }) => json({ count, body }));
-    const broken = await post('a', '{"item":', {});
-    expect([400, 500]).toContain(broken.status);
+  it('bodies that are not JSON are compared by their bytes', async () => {
+    await serving(({ count }) => json({ count }));
+    const ask = (body: string) =>
+      post('a', body, { headers: { 'content-type': 'application/vnd.api+json' } });
+    const first = await ask('{"item":');
+    // Fastify has no parser for this type.
+    if (/fastify/.test(name)) {
+      expect([first.status, runs]).toEqual([415, 0]);
+      return;
+    }
+    expect([first.status, outcomeOf(first)]).toEqual([200, 'executed']);
+    expect(outcomeOf(await ask('{"item":'))).toBe('replayed');
+    expect((await ask('{"item": ')).status).toBe(422);
+    expect(runs).toBe(1);
+  });
+
+  it('JSON that a parser refuses is no run', async () => {
+    await serving(({ count }) => json({ count }));
+    for (const body of ['{"item":', '{"item":', '{"item": ']) {
+      const { status } = await post('a', body);
+      expect(status).toBe(/express|fastify/.test(name) ? 400 : 500);
+    }
+    expect(runs).toBe(0);
+    expect(outcomeOf(await post('a', { item: 1 }))).toBe('executed');
+  });
+
+  it('compressed bodies are compared by their bytes, unless a parser has read them', async () => {
+    await serving(({ count }) => json({ count }));
+    const ask = (key: string, body: Uint8Array | string, type: string) =>
+      post(key, body as string, {
+        headers: { 'content-type': type, ...(typeof body !== 'string' && GZIP) },
+      });
     const packed = gzipSync('{"item":1}');
-    const ask = (body: string | Uint8Array, headers: Record<string, string>) =>
-      post('b', body, { headers: { 'content-type': 'text/plain', ...headers } });
-    expect((await ask(packed, { 'x-coding': 'gzip' })).status).toBe(200);
-    expect(outcomeOf(await ask(packed, { 'x-coding': 'gzip' }))).toBe('replayed');
-    expect((await ask('other', {})).status).toBe(422);
+    expect(outcomeOf(await ask('a', packed, 'text/plain'))).toBe('executed');
+    expect(outcomeOf(await ask('a', packed, 'text/plain'))).toBe('replayed');
+    expect((await ask('a', gzipSync('{"item":2}'), 'text/plain')).status).toBe(422);
+    expect((await ask('a', 'other', 'text/plain')).status).toBe(422);
+    // Of these frameworks only Express decompresses.
+    if (!/express/.test(name)) return;
+    const one = gzipSync('{"item":1}', { level: 1 });
+    const other = gzipSync('{"item":1}', { level: 9 });
+    expect(one).not.toEqual(other);
+    expect(outcomeOf(await ask('b', one, 'application/json'))).toBe('executed');
+    expect(outcomeOf(await ask('b', one, 'application/json'))).toBe('replayed');
+    expect((await ask('b', other, 'application/json')).status).toBe(readsBody ? 422 : 200);
   });
 
   it('an empty request body, an empty response and a redirect are replayed', async () => {

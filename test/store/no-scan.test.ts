@@ -18,8 +18,11 @@ import { outcome, request } from './postgres/scene.js';
 
 const ROWS = 20_000;
 
-/** Makes every call of a store, alone and with others, and lets an hour pass between them. */
-async function useEverything(store: Store): Promise<void> {
+/**
+ * Makes every call of a store, alone and with others, and lets time pass between them. `sweepCount` tells
+ * how often the store has looked for expired records.
+ */
+async function useEverything(store: Store, sweepCount: () => number): Promise<void> {
   const watched = await store.watch?.('watched', () => {});
   for (const round of ['a', 'b']) {
     const keys = Array.from({ length: 20 }, (_, n) => `${round}-${n}`);
@@ -38,28 +41,57 @@ async function useEverything(store: Store): Promise<void> {
     for await (const _ of store.list?.({ limit: 5 }) ?? []);
     // A sweep is due, beside the next claim.
     const later = performance.now() + 60_000;
-    const now = performance.now;
+    const { now } = performance;
     performance.now = () => later;
-    await store.claim(`${round} swept`, request('owner'));
-    // Polls and sweeps run in the background.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    performance.now = now;
+    try {
+      await store.claim(`${round} swept`, request('owner'));
+      await expect.poll(sweepCount).toBeGreaterThan(0);
+    } finally {
+      performance.now = now;
+    }
   }
   watched?.();
   await store.close();
 }
 
+/** Counts the calls of `method` that have ended and whose statement matches. */
+function countEnded<Client extends object>(
+  client: Client,
+  method: keyof Client,
+  pattern: RegExp,
+): () => number {
+  let count = 0;
+  const call = client[method] as (...args: unknown[]) => unknown;
+  client[method] = (async (...args: unknown[]) => {
+    const result = await call.apply(client, args);
+    const [query] = args as [string | { readonly text?: string; readonly sql?: string }];
+    const text = typeof query === 'string' ? query : (query.text ?? query.sql ?? '');
+    if (pattern.test(text)) count++;
+    return result;
+  }) as never;
+  return () => count;
+}
+
 it('SQLite reads no whole table', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'samekey-no-scan-'));
   const statements = new Set<string>();
+  const { sweep, due } = statementsFor('samekey_records');
+  let dueCount = 0;
   const database = new Database(join(folder, 'records.db'));
   const prepare = database.prepare.bind(database);
   database.prepare = ((sql: string) => {
     statements.add(sql);
-    return prepare(sql);
+    const statement = prepare(sql);
+    if (sql !== due) return statement;
+    const all = statement.all.bind(statement);
+    statement.all = (...args) => {
+      dueCount++;
+      return all(...args);
+    };
+    return statement;
   }) as typeof prepare;
   try {
-    await useEverything(sqliteStore({ database }));
+    await useEverything(sqliteStore({ database }), () => dueCount);
     const scansOf = (sql: string) =>
       prepare(`EXPLAIN QUERY PLAN ${sql}`)
         .all()
@@ -67,7 +99,7 @@ it('SQLite reads no whole table', async () => {
         .filter((detail) => /^SCAN (?:r|samekey_records)\b/.test(detail));
     expect(scansOf('SELECT count(*) FROM samekey_records')).toHaveLength(1);
     // No record is old enough for the statement that deletes.
-    statements.add(statementsFor('samekey_records').sweep);
+    statements.add(sweep);
     const ofRecords = [...statements].filter((sql) => /^WITH [\s\S]*"samekey_records"/.test(sql));
     expect(ofRecords.length).toBeGreaterThan(8);
     expect(ofRecords.filter((sql) => scansOf(sql).length > 0)).toEqual([]);
@@ -106,7 +138,8 @@ describeWith('PostgreSQL', hasPostgres, 'PostgreSQL', () => {
     await expect.poll(async () => (await scans()).whole).toBeGreaterThan(0);
     const before = await scans();
     const pool = new pg.Pool(config);
-    await useEverything(postgresStore({ pool }));
+    const sweepCount = countEnded(pool, 'query', /\bDELETE FROM [\s\S]+ SKIP LOCKED\b/);
+    await useEverything(postgresStore({ pool }), sweepCount);
     // A connection reports its scans when it ends.
     await pool.end();
     await expect.poll(async () => (await scans()).byIndex).toBeGreaterThan(before.byIndex + 20);
@@ -140,7 +173,7 @@ describeWith('MariaDB', hasMariadb, 'MariaDB', () => {
       return Number((rows as { Value: string }[])[0]?.Value);
     };
     const before = await readRows();
-    await useEverything(store);
+    await useEverything(store, countEnded(pool, 'query', /^DELETE /));
     const after = await readRows();
     expect(after - before).toBeLessThan(ROWS / 2);
     await pool.query('SELECT MAX(payload) FROM samekey_records');

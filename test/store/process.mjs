@@ -4,6 +4,7 @@
  *     store-process.mjs PATH write NAME        finishes one key after another, until it is killed
  *     store-process.mjs PATH claim KEY…        on a line on stdin, claims all keys; prints those it got
  *     store-process.mjs PATH complete KEY      claims a key; on a line on stdin, completes it
+ *     store-process.mjs PATH open KEY          the same, and prints a line before it opens the store
  *     store-process.mjs PATH fill              finishes keys until that fails, then makes room
  *     store-process.mjs PATH too-large         claims 40 keys, then completes them all at once, one
  *                                              of them with a result that the disk has no room for
@@ -15,6 +16,9 @@ import { writeSync } from 'node:fs';
 import { lmdbStore } from '../../dist/store/lmdb.js';
 
 const [path, mode, ...rest] = process.argv.slice(2);
+// Synchronous, so that the output is complete whenever the process ends.
+const print = (text) => writeSync(1, `${text}\n`);
+if (mode === 'open') print('opening');
 const store = lmdbStore({ path });
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -29,8 +33,6 @@ const claim = (key, owner) =>
   });
 const complete = (key, owner, payload) =>
   store.complete(key, owner, { state: 'done', codec: 'bytes', payload, ttlMs: HOUR_MS });
-// Synchronous, so that the output is complete whenever the process ends.
-const print = (text) => writeSync(1, `${text}\n`);
 
 if (mode === 'write') {
   const [name] = rest;
@@ -51,7 +53,7 @@ if (mode === 'fill') {
       await complete(`key-${count}`, 'owner', new Uint8Array(50_000).fill(1));
     }
   } catch (error) {
-    print(error.message);
+    print(`${error.code} ${error.message}`);
   }
   // Stored results are readable, and the store works again when there is space.
   for (let index = 0; index < count; index++) {

@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { fail, quote } from '../../errors/errors.js';
 import { own } from '../../options/own.js';
-import { fromOneLine, toOneLine } from '../one-line.js';
+import { fromOneLine, toFilledLine } from '../one-line.js';
 import { isRecord } from '../record-check.js';
 import type { StoreRecord } from '../store.js';
 import type { StoredRecord } from '../transition.js';
@@ -43,8 +43,7 @@ export const ATTRIBUTES = [
 ] as const;
 
 const toNumber = (value: number): AttributeValue => ({ N: String(value) });
-// Some servers refuse an empty text.
-const toText = (value: string): AttributeValue => ({ S: value === '' ? '""' : toOneLine(value) });
+const toText = (value: string): AttributeValue => ({ S: toFilledLine(value) });
 
 /** Returns the attributes of a record, without its key. */
 export function toAttributes(record: KeptRecord): Record<string, AttributeValue> {

@@ -1,6 +1,6 @@
 import { fail, nameOf } from '../../errors/errors.js';
 import { own } from '../../options/own.js';
-import { toOneLine } from '../one-line.js';
+import { toFilledLine, toOneLine } from '../one-line.js';
 import type {
   ClaimRequest,
   ClaimResult,
@@ -11,7 +11,7 @@ import type {
   StoreRecord,
 } from '../store.js';
 import type { Argument, Connection } from './client.js';
-import { lengthOfLines, toLine, toRecord } from './record-text.js';
+import { lengthOfLines, toRecord } from './record-text.js';
 import { ScriptRunner } from './script-runner.js';
 import type { ScriptName } from './scripts.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -181,7 +181,7 @@ export class RecordStore implements Store {
     { state, codec, payload, ttlMs }: Completion,
   ): Promise<boolean> {
     const ownerLine = toOneLine(owner);
-    const codecLine = toLine(codec);
+    const codecLine = toFilledLine(codec);
     const { wire } = this.#connection;
     // Copied now: the client may send it later, after it has reconnected.
     const { room, text } = wire.pack(payload, () =>
@@ -288,7 +288,7 @@ function takenBy(request: ClaimRequest): string {
 /** The arguments of a claim for its key. */
 const claimantOf = ({ owner, fingerprint }: ClaimRequest): [string, string] => [
   toOneLine(owner),
-  fingerprint === undefined ? '' : toLine(fingerprint),
+  fingerprint === undefined ? '' : toFilledLine(fingerprint),
 ];
 
 /** Returns the record that the script has written for a key without one. */

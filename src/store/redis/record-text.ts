@@ -1,5 +1,5 @@
 import { fail } from '../../errors/errors.js';
-import { fromOneLine, toOneLine } from '../one-line.js';
+import { fromOneLine } from '../one-line.js';
 import { isRecord } from '../record-check.js';
 import type { StoreRecord } from '../store.js';
 
@@ -18,7 +18,7 @@ export const DEFAULT_PREFIX = 'samekey:';
  * that it took over, if any, and then the whole finished record, if any. The scripts never return
  * them.
  *
- * An empty line stands for `undefined`; `toLine` never returns an empty line for a text.
+ * An empty line stands for `undefined`; `toFilledLine` never returns an empty line for a text.
  */
 const LINE_COUNT = 10;
 const NEWLINE = 10;
@@ -92,11 +92,6 @@ export function lengthOfLines(
 ): number {
   const numbers = TOKEN_DIGITS + '1'.length + 4 * MS_DIGITS;
   return state.length + owner.length + numbers + fingerprintLength + codec.length + LINE_COUNT;
-}
-
-/** Returns the line of a text: never an empty one, which stands for `undefined`. */
-export function toLine(text: string): string {
-  return text === '' ? '""' : toOneLine(text);
 }
 
 function fromLine(line: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 /** Values in Redis: any bytes, and records that are written again. */
 import assert from 'node:assert/strict';
-import { toOneLine } from '../../../src/store/one-line.js';
-import { toLine, toRecord } from '../../../src/store/redis/record-text.js';
+import { toFilledLine, toOneLine } from '../../../src/store/one-line.js';
+import { toRecord } from '../../../src/store/redis/record-text.js';
 import type { StoreRecord } from '../../../src/store/store.js';
 import { withoutFormer } from '../../../src/store/transition.js';
 import { expectRecord, expectSame, recordFrom } from '../records.js';
@@ -30,7 +30,7 @@ export function fuzz(input: Uint8Array): void {
 
 /** Writes a record as the scripts do, and reads it. */
 function expectReadAgain(record: StoreRecord, isAwaited: boolean): void {
-  const line = (text: string | undefined) => (text === undefined ? '' : toLine(text));
+  const line = (text: string | undefined) => (text === undefined ? '' : toFilledLine(text));
   const lines = [
     isAwaited && record.state === 'running' ? 'awaited' : record.state,
     toOneLine(record.owner),

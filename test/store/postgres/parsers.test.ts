@@ -81,7 +81,10 @@ describeWith(
       const pool = open({ types: { getTypeParser } as pg.CustomTypesConfig });
       let runs = 0;
       const again = createOnce({ store: postgresStore({ pool }) })(key, () => ++runs);
-      await expect(again).rejects.toThrow();
+      await expect(again).rejects.toMatchObject({
+        code: 'SAMEKEY_STORE',
+        cause: { code: 'SAMEKEY_BAD_STATE' },
+      });
       expect(runs).toBe(0);
     });
   },

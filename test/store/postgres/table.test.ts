@@ -159,6 +159,29 @@ describeWith('PostgreSQL', hasPostgres, 'the table of the PostgreSQL store', () 
     expect((await pool.query('SHOW lock_timeout')).rows).toEqual([{ lock_timeout: '0' }]);
   });
 
+  it('refuses a record that another version wrote, and keeps it', async () => {
+    const store = postgresStore({ pool, table: 'newer' });
+    await store.migrate();
+    const key = randomKey();
+    await store.claim(key, request('a'));
+    // A version with another state needs another constraint.
+    await pool.query('ALTER TABLE newer DROP CONSTRAINT newer_state_check');
+    await pool.query("UPDATE newer SET state = 'paused'");
+    const rows = async () => (await pool.query('SELECT * FROM newer')).rows;
+    const before = await rows();
+    expect(before).toMatchObject([{ state: 'paused', owner: 'a' }]);
+    const once = createOnce({ store, cache: false });
+    let runs = 0;
+    await expect(once(key, () => runs++)).rejects.toMatchObject({
+      code: 'SAMEKEY_STORE',
+      message: expect.stringContaining('it is no record of samekey, wanted a table that only'),
+      cause: { code: 'SAMEKEY_BAD_STATE' },
+    });
+    await expect(store.read(key)).rejects.toMatchObject({ code: 'SAMEKEY_BAD_STATE' });
+    expect(runs).toBe(0);
+    expect(await rows()).toEqual(before);
+  });
+
   it('has updates that write to no index', async () => {
     const store = postgresStore({ pool, table: 'hot' });
     await store.migrate();

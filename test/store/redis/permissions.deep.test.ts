@@ -4,6 +4,7 @@ import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storeConformance } from '../../../src/store/conformance.js';
 import { type RedisClient, redisStore } from '../../../src/store/redis.js';
+import type { Store } from '../../../src/store/store.js';
 import { describeWith } from '../../servers/process.js';
 import { hasRedis, type RedisServer, startRedis } from '../../servers/redis.js';
 import { connectGlide, hasGlide } from '../../servers/redis-clients.js';
@@ -103,10 +104,30 @@ describeWith('redis-server', hasRedis, 'the permissions of a Redis user', () => 
 
     it.each(['publish', '&samekey:*'])('without %s: no watcher is notified', async (word) => {
       const { client, end } = await connectWith(connect, `no-publish-${library}`, word);
-      const store = redisStore({ client });
-      await store.claim('p', request('a'));
-      expect((await store.claim('p', request('b'))).claimed).toBe(false);
-      expect(await store.release('p', 'a')).toBe(true);
+      const watcher = await connectWith(connect, `watcher-${library}`);
+      const [limited, whole] = [client, watcher.client].map((each) =>
+        redisStore({ client: each }),
+      ) as [Store, Store];
+      const toldKeys: string[] = [];
+      for (const key of ['p', 'marker']) await whole.watch?.(key, () => toldKeys.push(key));
+      const releaseAwaited = async (store: Store, key: string) => {
+        expect((await store.claim(key, request('a'))).claimed).toBe(true);
+        expect((await store.claim(key, request('b'))).claimed).toBe(false);
+        expect(await store.release(key, 'a')).toBe(true);
+      };
+      const untilMarked = async () => {
+        await releaseAwaited(whole, 'marker');
+        await expect.poll(() => toldKeys).toContain('marker');
+      };
+      // Watchers are also told when their connection opens.
+      await untilMarked();
+      toldKeys.length = 0;
+      await releaseAwaited(limited, 'p');
+      // Redis delivers messages in order, so a message about "p" would be here first.
+      await untilMarked();
+      expect(toldKeys).not.toContain('p');
+      await whole.close();
+      watcher.end();
       end();
     });
   });

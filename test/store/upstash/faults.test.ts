@@ -287,7 +287,9 @@ describeWith('redis-server', hasRedis, 'Redis over HTTP with a fault', () => {
       ['a pipeline', () => ({ ...clientOf().pipeline() })],
       ['nothing', () => undefined],
     ])('%s is refused', (_, make) => {
-      expect(() => upstashStore({ client: make() as unknown as UpstashClient })).toThrow(TypeError);
+      expect(() => upstashStore({ client: make() as unknown as UpstashClient })).toThrow(
+        expect.objectContaining({ name: 'TypeError', code: 'SAMEKEY_BAD_CLIENT' }),
+      );
     });
 
     it('an address or a token that is missing is told before any request', async () => {

@@ -1,5 +1,5 @@
-import { clearTimer, setTimer, type Timer } from '../../runtime/runtime.js';
-import { Watchers } from '../watchers.js';
+import { clearTimer, setTimer, type Timer } from '../runtime/runtime.js';
+import { Watchers } from './watchers.js';
 
 /** The state of a key at a poll. */
 export interface PolledKey {
@@ -17,13 +17,22 @@ export interface Pace {
   readonly lastMs: number;
 }
 
+/** The pace on a server in the same network. */
+export const SERVER_PACE: Pace = { firstMs: 20, lastMs: 1000 };
+
+/** Reads the states of keys with one statement. */
+export type Poll = (keys: readonly string[]) => Promise<ReadonlyMap<string, PolledKey>>;
+
+const always = () => true;
+
 /**
- * Notifies the watchers of changed records. SQLite has no notifications, so all watched keys are
- * polled with one statement, less and less often.
+ * Notifies the watchers of changed records, for a database that does not tell of changes: all watched
+ * keys are polled together, less and less often.
  */
 export class Polling {
   readonly #pace: Pace;
-  readonly #poll: (keys: readonly string[]) => Promise<ReadonlyMap<string, PolledKey>>;
+  readonly #poll: Poll;
+  readonly #isNeeded: () => boolean;
   readonly #watchers = new Watchers();
   /** The versions of the keys at the last poll. */
   #seen: ReadonlyMap<string, string> = new Map();
@@ -32,28 +41,39 @@ export class Polling {
   #timer: Timer | undefined;
   #isClosed = false;
 
-  constructor(
-    pace: Pace,
-    poll: (keys: readonly string[]) => Promise<ReadonlyMap<string, PolledKey>>,
-  ) {
+  /** @param isNeeded Whether nothing else tells of changes at present. */
+  constructor(pace: Pace, poll: Poll, isNeeded = always) {
     this.#pace = pace;
     this.#poll = poll;
+    this.#isNeeded = isNeeded;
     this.#waitMs = pace.firstMs;
   }
 
   watch(key: string, notify: () => void): () => void {
     const remove = this.#watchers.add(key, notify);
-    this.#waitMs = this.#pace.firstMs;
-    this.#schedule();
+    if (this.#isNeeded()) this.pollSoon();
     return () => {
       remove();
-      if (this.#watchers.size === 0) this.#stop();
+      if (!this.isWatching) this.#stop();
     };
   }
 
-  /** Notifies the watchers of this process of a change that it made itself. */
+  get isWatching(): boolean {
+    return this.#watchers.size > 0;
+  }
+
+  isWatched(key: string): boolean {
+    return this.#watchers.has(key);
+  }
+
+  /** Notifies the watchers of a change that was heard of in another way. */
   notify(key: string): void {
     this.#watchers.notify(key);
+  }
+
+  pollSoon(): void {
+    this.#waitMs = this.#pace.firstMs;
+    this.#schedule();
   }
 
   close(): void {
@@ -68,7 +88,7 @@ export class Polling {
 
   #schedule(): void {
     clearTimer(this.#timer);
-    if (this.#isPolling || this.#isClosed || this.#watchers.size === 0) return;
+    if (this.#isPolling || this.#isClosed || !this.isWatching) return;
     this.#timer = setTimer(() => this.#pollNow(), this.#waitMs);
     // A waiting caller has a timer of its own that keeps the process running.
     this.#timer.unref?.();
@@ -77,14 +97,18 @@ export class Polling {
 
   async #pollNow(): Promise<void> {
     const keys = this.#watchers.keys();
+    const wasNeeded = this.#isNeeded();
+    // One poll at a time: in a busy pool the statement waits for a connection.
     this.#isPolling = true;
+    let polled: ReadonlyMap<string, PolledKey> | undefined;
     try {
-      this.#compare(keys, await this.#poll(keys));
+      polled = await this.#poll(keys);
     } catch {
       // The caller's own statements report a failing database.
     }
     this.#isPolling = false;
-    this.#schedule();
+    if (polled !== undefined) this.#compare(keys, polled);
+    if (polled === undefined || wasNeeded || this.#isNeeded()) this.#schedule();
   }
 
   #compare(keys: readonly string[], polled: ReadonlyMap<string, PolledKey>): void {
