@@ -27,6 +27,8 @@ export interface PlannedFile {
 export interface PlanFile {
   readonly version: 1;
   readonly state: 'planning' | 'planned';
+  /** The digest of the flags and the input of a finished plan, SHA-256 in hexadecimal digits. */
+  readonly digest: string | undefined;
   readonly provider: BatchProvider | undefined;
   /** All runs of the plan. The claims belong to the last one. */
   readonly runs: readonly string[];
@@ -99,6 +101,7 @@ export class PlanFolder {
       const plan: PlanFile = {
         version: 1,
         state: 'planning',
+        digest: undefined,
         provider: undefined,
         runs: [...(before?.runs ?? []), randomUUID()],
         ...{ lines: 0, toSend: 0, duplicates: 0, underway: 0, skipped: 0 },
@@ -214,6 +217,14 @@ export class PlanFolder {
     } finally {
       await file.close();
     }
+  }
+
+  /** Refuses a finished plan whose digest is another one. */
+  requireSame(plan: PlanFile, digest: string): void {
+    if (plan.digest === digest) return;
+    throw usageError(
+      `${printable(this.path)}: it has the plan of another input or of other flags, wanted another --out`,
+    );
   }
 
   #occupied(name: string): CliError {

@@ -30,14 +30,21 @@ type Repair<T> = (text: string, message: string) => T;
 export class LineReader {
   readonly #input: Input;
   readonly #afterInvalid: AfterInvalid;
+  readonly #onBytes: (piece: Uint8Array) => void;
   #progress: Progress | undefined;
   #byteCount = 0;
   lineCount = 0;
   skippedCount = 0;
 
-  constructor(input: Input, afterInvalid: AfterInvalid) {
+  /** @param onBytes Called with each piece of the text before its lines are read. */
+  constructor(
+    input: Input,
+    afterInvalid: AfterInvalid,
+    onBytes: (piece: Uint8Array) => void = () => {},
+  ) {
     this.#input = input;
     this.#afterInvalid = afterInvalid;
+    this.#onBytes = onBytes;
   }
 
   /**
@@ -91,6 +98,7 @@ export class LineReader {
   async *#bytes(): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const piece of textBytesOf(this.#input)) {
       this.#byteCount += piece.length;
+      this.#onBytes(piece);
       yield piece;
     }
   }

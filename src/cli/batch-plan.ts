@@ -9,21 +9,12 @@ import { counted } from '../text/counted.js';
 import { printable } from '../text/printable.js';
 import { isReadyToSend, type PlanFile, PlanFolder } from './batch-files.js';
 import { LineReader } from './batch-lines.js';
-import {
-  addRequestOptions,
-  DEFAULT_STORE,
-  type RequestFlags,
-  RequestReader,
-} from './batch-requests.js';
-import {
-  addEncryptionOptions,
-  type EncryptionFlags,
-  encryptionOf,
-  uncheckedText,
-} from './encryption-keys.js';
+import { beginDigest, type PlanFlags } from './batch-plan-digest.js';
+import { addRequestOptions, DEFAULT_STORE, RequestReader } from './batch-requests.js';
+import { addEncryptionOptions, encryptionOf, uncheckedText } from './encryption-keys.js';
 import { CliError, EXIT, usageError } from './exit-codes.js';
 import { addIdentityOptions } from './identity-options.js';
-import { requireReadable, toInput } from './input.js';
+import { requireReadable, textBytesOf, toInput } from './input.js';
 import { onInterrupt } from './interrupt.js';
 import { print } from './output.js';
 import { withStore } from './store.js';
@@ -31,8 +22,7 @@ import { withStore } from './store.js';
 /** How long a plan may take. The claims of an interrupted plan last as long. */
 const LEASE_MS = 12 * 60 * 60 * 1000;
 
-type Flags = RequestFlags &
-  EncryptionFlags & { readonly out?: string; readonly onUnreadable: 'hold' | 'retry' };
+type Flags = PlanFlags & { readonly out?: string };
 
 const HELP = `
 Each line of FILE is a request as the provider's batches take it:
@@ -43,7 +33,9 @@ from its content.
 
 To resume an interrupted plan, run the same command with the same --out. Until a
 plan is complete, its requests are in no other plan for 12 hours. Once it is
-complete, they are in no other plan for 30 days: send each file once. A file for
+complete, they are in no other plan for 30 days: send each file once. The same
+command prints the complete plan again. With another FILE or other flags it is
+refused: a new plan needs a new folder. A file for
 Anthropic is a body for POST /v1/messages/batches. To release a plan that will
 not be sent, use samekey batch drop.
 
@@ -80,26 +72,33 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   const folder = new PlanFolder(out);
   const codec = await encryptionOf(flags);
   const requests = new RequestReader(flags);
-  const lines = new LineReader(input, flags.skipInvalid ? 'continue' : 'end');
+  const digest = beginDigest(flags, DEFAULT_STORE);
+  const lines = new LineReader(input, flags.skipInvalid ? 'continue' : 'end', (piece) =>
+    digest.update(piece),
+  );
+  const reportAgain = async (plan: PlanFile) => {
+    for await (const piece of textBytesOf(input)) digest.update(piece);
+    folder.requireSame(plan, digest.digest('hex'));
+    await folder.publish(plan);
+    await report(plan, folder, flags, true);
+  };
   const before = await folder.read();
-  if (before !== undefined && isReadyToSend(before)) {
-    await folder.publish(before);
-    return report(before, folder, flags, true);
-  }
   // Nothing is written before the input and the store are open.
   await requireReadable(input);
+  if (before !== undefined && isReadyToSend(before)) return reportAgain(before);
   await withStore({ store: DEFAULT_STORE, ...flags, create: true }, async (store) => {
     const started = await folder.begin();
-    if (isReadyToSend(started)) return report(started, folder, flags, true);
+    if (isReadyToSend(started)) return reportAgain(started);
     const stopWatching = onInterrupt(async () => {
       await folder.settle();
       lines.end();
     });
     try {
-      const finished = await planFiles(store, folder, started, requests, lines, {
+      const plan = await planFiles(store, folder, started, requests, lines, {
         codec,
         onUnreadable: flags.onUnreadable,
       });
+      const finished = await folder.finish({ ...plan, digest: digest.digest('hex') });
       lines.summarize();
       await report(finished, folder, flags, false);
     } finally {
@@ -108,7 +107,7 @@ async function runPlan(file: string | undefined, flags: Flags): Promise<void> {
   });
 }
 
-/** Plans the requests of the input into the files of the folder. */
+/** Plans the requests of the input into the files of the folder, which are not finished then. */
 async function planFiles(
   store: Store,
   folder: PlanFolder,
@@ -145,14 +144,14 @@ async function planFiles(
     );
   }
   const { inProgress: underway = 0, ...counts } = planner?.counts ?? {};
-  return folder.finish({
+  return {
     ...started,
     provider: requests.provider,
     lines: lines.lineCount,
     skipped: lines.skippedCount,
     ...counts,
     underway,
-  });
+  };
 }
 
 function writerInto(folder: PlanFolder, provider: BatchProvider): PlanWriter {

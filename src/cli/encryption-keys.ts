@@ -6,9 +6,9 @@ import {
   encryptedCodecOptions,
 } from '../once/encrypted-codec.js';
 import { grouped } from '../text/counted.js';
-import { printable } from '../text/printable.js';
 import { usageError } from './exit-codes.js';
-import { readText } from './input.js';
+import { requireVariableName } from './identity-options.js';
+import { readText, toFile } from './input.js';
 import type { ProxyFlags } from './proxy-flags.js';
 
 export type EncryptionFlags = Pick<ProxyFlags, 'encryptEnv' | 'encryptFile' | 'encryptPlain'>;
@@ -46,13 +46,17 @@ export async function encryptionOf({
     throw usageError('--encrypt-env and --encrypt-file: wanted one of them');
   }
   if (variable !== undefined) {
-    const name = `--encrypt-env ${printable(variable)}`;
+    requireVariableName(variable, '--encrypt-env', 'keys');
+    const name = `--encrypt-env ${variable}`;
     const text = process.env[variable];
     if (!text) throw usageError(`${name}: the variable is not set, wanted id:base64[,id:base64…]`);
     return codecOf(name, text.split(','), plain);
   }
   if (path !== undefined) {
-    const file = { name: printable(path), path };
+    if (LIKE_KEYS.test(path)) {
+      throw usageError('--encrypt-file wants the name of a file, not the keys');
+    }
+    const file = toFile(path, '--encrypt-file');
     const text = (await readText(file, ', wanted id:base64 on each line')).toString();
     return codecOf(`--encrypt-file ${file.name}`, text.split('\n'), plain);
   }
@@ -61,6 +65,9 @@ export async function encryptionOf({
   }
   return undefined;
 }
+
+/** The beginning of `id:base64`, which no message may show. */
+const LIKE_KEYS = /^\s*[\w.-]{1,32}:[\w+/-]{42}/;
 
 function codecOf(
   name: string,

@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { quote } from '../errors/errors.js';
 import type { OptionSpec } from '../options/spec.js';
+import { usageError } from './exit-codes.js';
 
 /** The units of a flag's number, the largest first. */
 const UNITS: Readonly<Record<string, readonly (readonly [unit: string, size: number])[]>> = {
@@ -38,12 +40,18 @@ export function addFlag(
   const text = sentence.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase()).slice(0, -1);
   const option = new Option(flags, isList ? `${text}; repeatable` : text);
   if (spec.words !== undefined) option.choices(spec.words);
-  else if (isList) option.argParser((value, before: string[] = []) => [...before, value]);
+  else if (isList)
+    option.argParser((value, before: string[] = []) => {
+      const isRight = spec.faultOf([value]) === undefined;
+      if (isRight) return [...before, value];
+      throw usageError(`${option.long} has ${quote(value)}, wanted ${spec.wanted}`);
+    });
   else if (spec.kind !== 'text' && !option.isBoolean())
     option.argParser((value) => parsedNumber(value, spec));
   if (spec.isRequired) option.makeOptionMandatory();
   if (spec.default !== undefined && !isList) option.default(spec.default, shownAs(spec));
-  if (variable !== undefined) option.env(variable);
+  // An empty variable counts as missing.
+  if (variable !== undefined && process.env[variable] !== '') option.env(variable);
   if (preset !== undefined) option.preset(preset);
   command.addOption(option);
 }

@@ -78,6 +78,16 @@ export function toIdentity(flags: IdentityFlags): Identity {
 /** Returns the options that apply to raw bytes, too. */
 export function toFormat(flags: IdentityFlags): Pick<IdentityOptions, 'scope' | 'bits' | 'secret'> {
   const { scope, bits, secretEnv } = flags;
+  requireScope(scope);
+  return {
+    ...(scope === undefined ? {} : { scope }),
+    ...(bits === undefined ? {} : { bits: bits === '128' ? 128 : 256 }),
+    ...(secretEnv === undefined ? {} : { secret: toSecret(secretEnv) }),
+  };
+}
+
+/** Refuses the values of `--scope` that a shell makes of a variable that is not set. */
+export function requireScope(scope: readonly string[] | undefined): void {
   if (scope?.includes('')) {
     throw usageError(
       '--scope is empty, as after an unset variable; omit it for a key without a scope',
@@ -87,18 +97,16 @@ export function toFormat(flags: IdentityFlags): Pick<IdentityOptions, 'scope' | 
   if (option !== undefined) {
     throw usageError(`--scope wants a value, found ${option}, as after an unset variable`);
   }
-  return {
-    ...(scope === undefined ? {} : { scope }),
-    ...(bits === undefined ? {} : { bits: bits === '128' ? 128 : 256 }),
-    ...(secretEnv === undefined ? {} : { secret: toSecret(secretEnv) }),
-  };
+}
+
+/** Refuses the value of a flag that names a variable. If it is the secret itself, no message may repeat it. */
+export function requireVariableName(name: string, flag: string, secret: string): void {
+  if (/^[A-Za-z_]\w*$/.test(name)) return;
+  throw usageError(`${flag} wants the name of an environment variable, not the ${secret}`);
 }
 
 function toSecret(name: string): string {
-  // If the value is the secret itself, the error message must not repeat it.
-  if (!/^[A-Za-z_]\w*$/.test(name)) {
-    throw usageError('--secret-env wants the name of an environment variable, not the secret');
-  }
+  requireVariableName(name, '--secret-env', 'secret');
   const secret = process.env[name];
   if (!secret) {
     const state = secret === undefined ? 'not set' : 'empty';

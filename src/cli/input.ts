@@ -138,9 +138,15 @@ export async function readText(input: Input, consequence?: string): Promise<Buff
   return readAll(input, textBytesOf(input), consequence);
 }
 
+/** Returns the file that a flag or a variable names. */
+export function toFile(path: string, flag: string): Input & { readonly path: string } {
+  if (path !== '') return { name: printable(path), path };
+  throw usageError(`${flag} is empty, as after an unset variable; wanted the name of a file`);
+}
+
 /** Reads a file of settings, which must be a JSON object. */
-export function readSettings(path: string): Promise<Buffer> {
-  return readText({ name: printable(path), path }, ', wanted a JSON object');
+export function readSettings(path: string, flag: string): Promise<Buffer> {
+  return readText(toFile(path, flag), ', wanted a JSON object');
 }
 
 async function readAll(

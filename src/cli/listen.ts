@@ -7,10 +7,16 @@ import { usageError } from './exit-codes.js';
  *
  * @throws {CliError} with the `code` of the system if the server cannot listen.
  */
-export function listen(
+export async function listen(
   server: Server,
   address: ListenOptions & { readonly port: number; readonly host: string | undefined },
 ): Promise<void> {
+  // Node.js would listen on all addresses.
+  if (address.host === '') {
+    throw usageError(
+      'Cannot listen on "": the address is empty, as after an unset variable; wanted one such as 127.0.0.1',
+    );
+  }
   return new Promise((resolve, reject) => {
     const refuse = ({ code = '' }: NodeJS.ErrnoException) => {
       server.removeListener('listening', done);

@@ -45,7 +45,7 @@ export function addStoreNameFlags(command: Command): Command {
 }
 
 /** Has the address if the flag is missing. Other users of the machine can read flags in the list of processes. */
-export const STORE_VARIABLE = 'SAMEKEY_STORE';
+const STORE_VARIABLE = 'SAMEKEY_STORE';
 
 const WANTED =
   'wanted redis://…, rediss://…, upstash:https://…, postgres://…, mysql://…, dynamodb:TABLE, lmdb:PATH or sqlite:PATH';

@@ -15,7 +15,7 @@ export async function readPriceList(
   path: string,
 ): Promise<{ readonly options: PriceOptions; readonly table: PriceTable }> {
   const name = printable(path);
-  const bytes = await readSettings(path);
+  const bytes = await readSettings(path, '--prices');
   let options: unknown;
   try {
     options = JSON.parse(bytes.toString());

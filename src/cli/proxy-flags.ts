@@ -14,6 +14,7 @@ import {
   wholeNumber,
 } from '../options/spec.js';
 import type { LogLevel } from '../proxy/proxy.js';
+import { headerNames } from '../request/options.js';
 import { exchangeOptions, limitOptions } from '../response/options.js';
 
 /** The options of `samekey proxy`, by the names of its flags. */
@@ -53,20 +54,20 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   /** Scope of the keys: tenant, environment, …, outermost first. */
   scope: configOptions.scope,
   /** A header that differs between two attempts of one request, and so does not count. */
-  ignoreHeader: textList('the name of a header'),
+  ignoreHeader: headerNames('the name of a header'),
   /** The format of the keys that clients may send. */
   keyFormat: { ...choice('samekey', 'uuid', 'any'), default: 'any' as const },
   /** What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through. */
   providerState: fetchOptions.providerState,
   /** Pass through the requests whose path begins with this. */
-  pass: textList('the beginning of a path'),
+  pass: textList('the beginning of a path such as /v1/threads', [], /^\/(?:[!-~]*[!-)+-~])?$/),
   /** Encrypt the stored responses with the keys in this environment variable, such as id:base64,id:base64. The first key encrypts, and all of them decrypt. */
   encryptEnv: text({}),
   /** The same with the keys in this file, one id:base64 a line. */
   encryptFile: text({}),
   /** What to do with stored responses that are not encrypted: refuse them, read them, or read them and write responses like them. */
   encryptPlain: encryptedCodecOptions.plain,
-  /** A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it. */
+  /** A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it. Without this flag, SAMEKEY_CONFIG names the file. */
   config: text({}),
   /** A JSON file with the prices of each model per million tokens. */
   prices: text({}),

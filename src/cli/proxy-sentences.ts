@@ -30,7 +30,7 @@ export const PROXY_SENTENCES = {
   encryptPlain:
     'What to do with stored responses that are not encrypted: refuse them, read them, or read them and write responses like them.',
   config:
-    'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it.',
+    'A JSON file with settings of samekey/once; flags and SAMEKEY_… variables take precedence over it. Without this flag, SAMEKEY_CONFIG names the file.',
   prices: 'A JSON file with the prices of each model per million tokens.',
   keysPerMinute:
     'The most calls of the API that an account may start within a minute. Duplicates and replays do not count.',

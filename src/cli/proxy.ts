@@ -12,10 +12,11 @@ import { DASHBOARD_PORT, linkOf, loadDashboard, onLinkWanted } from './dashboard
 import { encryptionOf } from './encryption-keys.js';
 import { EXIT, usageError } from './exit-codes.js';
 import { addFlag } from './flag.js';
+import { requireScope } from './identity-options.js';
 import { readSettings } from './input.js';
 import { exitCodeOf, interruptedAfterStart, SIGNALS } from './interrupt.js';
 import { listen, urlOf } from './listen.js';
-import { type OpenedStore, openStore, STORE_VARIABLE, type StoreAddress } from './open-store.js';
+import { type OpenedStore, openStore, type StoreAddress } from './open-store.js';
 import { readPriceList } from './prices-file.js';
 import { PROXY_FLAGS, type ProxyFlags, proxyFlags } from './proxy-flags.js';
 import { PROXY_SENTENCES } from './proxy-sentences.js';
@@ -35,6 +36,9 @@ Examples:
   samekey proxy --upstream https://api.anthropic.com -p anthropic --store lmdb:./records
   samekey proxy --upstream https://api.openai.com --store redis://localhost --config samekey.json`;
 
+/** The variable that is read if the flag is missing: `SAMEKEY_STORE` or `SAMEKEY_CONFIG`. */
+const variableOf = (name: 'store' | 'config') => `SAMEKEY_${name.toUpperCase()}`;
+
 /** What commander gives: lists are absent rather than empty. */
 type CommandFlags = StoreAddress &
   Omit<ProxyFlags, ListFlag | keyof StoreAddress> &
@@ -47,7 +51,7 @@ export function addProxyCommand(program: Command): void {
     .description('run a proxy that sends each request to an API at most once');
   for (const name of Object.keys(proxyFlags) as (keyof typeof proxyFlags)[]) {
     addFlag(command, PROXY_FLAGS[name], proxyFlags[name], PROXY_SENTENCES[name], {
-      ...(name === 'store' && { variable: STORE_VARIABLE }),
+      ...((name === 'store' || name === 'config') && { variable: variableOf(name) }),
       ...(name === 'dashboard' && { preset: String(DASHBOARD_PORT) }),
     });
   }
@@ -58,15 +62,17 @@ async function runProxy(flags: CommandFlags, command: Command): Promise<void> {
   // Before everything that takes time: an unhandled signal would reset connections.
   const { ending, started } = interruptedAfterStart();
   requireDashboardFor(command);
+  requireScope(flags.scope);
   // The proxy and its dependencies are loaded only for this command.
   const path = new URL('../proxy/proxy.js', import.meta.url).href;
   const { createLog, createProxy, isLoopbackName, upstreamAddress } = (await import(
     path
   )) as typeof import('../proxy/proxy.js');
   const upstream = upstreamAddress(flags.upstream);
-  const { config, identity, onceOptions } = await idempotencyOf(flags);
+  const { config, identity, onceOptions } = await idempotencyOf(flags, command);
   const codec = await encryptionOf(flags);
-  const prices = flags.prices && (await readPriceList(flags.prices)).options;
+  const prices =
+    flags.prices === undefined ? undefined : (await readPriceList(flags.prices)).options;
   const opened = await openStore(flags, { isLasting: true });
   const log = createLog(flags.logLevel);
   const isLoopback = isLoopbackName(flags.host);
@@ -175,13 +181,11 @@ const limitsOf = ({ keysPerMinute, storedBytesPerAccount, waitingPerKey }: Comma
 });
 
 /** Flags take precedence over environment variables, and these over the file. */
-async function idempotencyOf({
-  config: file,
-  preset,
-  exclude,
-  scope,
-  encryptEnv = '',
-}: CommandFlags): Promise<Idempotency> {
+async function idempotencyOf(
+  { config: file, preset, exclude, scope, encryptEnv = '' }: CommandFlags,
+  command: Command,
+): Promise<Idempotency> {
+  const isFlag = command.getOptionValueSource('config') === 'cli';
   // It may begin with SAMEKEY_, and is no setting.
   const { [encryptEnv]: _, ...env } = process.env;
   const given: Partial<IdempotencyConfig> = {
@@ -192,7 +196,9 @@ async function idempotencyOf({
   };
   try {
     return idempotency({
-      ...(file === undefined ? {} : await configIn(file)),
+      ...(file === undefined
+        ? {}
+        : await configIn(file, isFlag ? '--config' : variableOf('config'))),
       ...configFromEnv(env),
       ...given,
     });
@@ -203,14 +209,14 @@ async function idempotencyOf({
   }
 }
 
-/** Reads the file that `--config` names. */
-async function configIn(path: string): Promise<Partial<IdempotencyConfig>> {
-  const bytes = await readSettings(path);
+/** Reads the file that a flag or a variable names. */
+async function configIn(path: string, flag: string): Promise<Partial<IdempotencyConfig>> {
+  const bytes = await readSettings(path, flag);
   try {
     return configFromJson(bytes.toString());
   } catch (error) {
     const { message } = error as Error;
-    throw usageError(`--config ${printable(path)}: ${message.replace(/^Cannot .*?: /s, '')}`);
+    throw usageError(`${flag} ${printable(path)}: ${message.replace(/^Cannot .*?: /s, '')}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { keyIdOf, SEALED_CODEC } from '../once/sealed.js';
+import { responseCodec } from '../response/stored-response.js';
 import type { StoreEntry, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
 import { grouped } from '../text/counted.js';
@@ -13,10 +14,13 @@ function stateOf(record: StoreRecord, nowMs: number): string {
   return isUnknown(record, nowMs) ? 'unknown' : record.state;
 }
 
+/** Their payloads are bytes, also where these happen to be UTF-8. */
+const BINARY_CODECS: ReadonlySet<string | undefined> = new Set([SEALED_CODEC, responseCodec.name]);
+
 /** The payload as text, if it is UTF-8. */
 function textOf({ codec, payload }: StoreRecord): string | undefined {
   try {
-    return codec === SEALED_CODEC ? undefined : payload && decoder.decode(payload);
+    return BINARY_CODECS.has(codec) ? undefined : payload && decoder.decode(payload);
   } catch {
     return undefined;
   }

@@ -198,16 +198,19 @@ class Handler {
     if (!target.startsWith('/')) throw new DashboardProblem(400, 'The address is no path.');
     const [path = '', ...rest] = target.split('?');
     const query = queryOf(rest.join('?'));
-    if (this.#options.hasToken && !this.access.hasSession(request)) {
-      if (method === 'GET' && path === '/' && this.#isLinkUsed(request, response, query)) return;
+    const token = method === 'GET' && path === '/' ? query.get('token') : null;
+    // Also in a browser with a session: a link that was opened must not work elsewhere.
+    const isRedeemed = token !== null && this.access.redeem(token);
+    if (this.#options.hasToken && !this.access.hasSession(request) && !isRedeemed) {
       throw new DashboardProblem(
         401,
         'The browser has no session, wanted the link that the program prints. Each link works once; SIGUSR2 or a restart prints another one.',
       );
     }
-    if (method === 'GET' && path === '/' && query.has('token')) {
-      // The link again, in a browser with a session. The token must not stay in its history.
-      response.writeHead(303, { ...HEADERS, location: '/' }).end();
+    if (token !== null) {
+      // The token must not stay in the history of the browser.
+      const session = isRedeemed && { 'set-cookie': this.access.cookieFor(request) };
+      response.writeHead(303, { ...HEADERS, location: '/', ...session }).end();
       return;
     }
     const read = this.#answers.get(`${method === 'HEAD' ? 'GET' : method} ${path}`);
@@ -220,16 +223,6 @@ class Handler {
     if (allowed.length === 0) throw new DashboardProblem(404, 'There is no such page.');
     const allow = allowed[0] === 'GET' && !isLive ? 'GET, HEAD' : allowed.join(', ');
     throw new DashboardProblem(405, `Wanted ${allow}.`, 'SAMEKEY_REFUSED', { allow });
-  }
-
-  /** Gives the browser a session if the link has the valid token. */
-  #isLinkUsed(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): boolean {
-    const token = query.get('token');
-    if (token === null || !this.access.redeem(token)) return false;
-    response
-      .writeHead(303, { ...HEADERS, location: '/', 'set-cookie': this.access.cookieFor(request) })
-      .end();
-    return true;
   }
 
   async #records(query: URLSearchParams): Promise<RecordPage> {

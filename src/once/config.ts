@@ -98,12 +98,22 @@ export function idempotency(options: Partial<IdempotencyConfig> = {}): Idempoten
   };
 }
 
-/** Variables with another meaning: the engine's choice, secrets, and the store of the command line. */
+/** Variables with another meaning: the engine's choice, secrets, and those of the command line. */
 const OTHER_VARIABLES = /^SAMEKEY_(?:ENGINE|CONFIG|SECRET\w*|STORE)$/;
 
 /**
+ * The names that Kubernetes gives to the variables of a service, in each container beside it: of one
+ * that is named `samekey-proxy`, `SAMEKEY_PROXY_SERVICE_HOST` and so on.
+ *
+ * @see https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+ */
+const SERVICE_VARIABLES =
+  /_SERVICE_(?:HOST|PORT)$|_SERVICE_PORT_|_PORT_\d{1,5}_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?$/;
+
+/**
  * Returns the settings in environment variables: `SAMEKEY_HEADER_NAME`, `SAMEKEY_TTL_MS` and so on.
- * Commas separate the items of a list.
+ * Commas separate the items of a list. An empty variable counts as missing, and those that Kubernetes
+ * sets for a service, such as `SAMEKEY_PROXY_SERVICE_HOST`, are not settings.
  *
  * @throws {TypeError | RangeError} `SAMEKEY_BAD_CONFIG` for a variable that begins with `SAMEKEY_` and
  * is not a setting, or has a wrong value.
@@ -121,6 +131,7 @@ export function configFromEnv(
     if (!variable.startsWith('SAMEKEY_') || OTHER_VARIABLES.test(variable) || !text) continue;
     const name = byVariable.get(variable);
     if (name === undefined) {
+      if (isOfService(variable, text)) continue;
       return refuse(
         TypeError,
         variable,
@@ -155,6 +166,11 @@ export function configFromJson(text: string): Partial<IdempotencyConfig> {
   }
   return checked(parsed as Partial<IdempotencyConfig>);
 }
+
+/** `SAMEKEY_PORT` is one of a service only with an address: a person would set a number. */
+const isOfService = (variable: string, text: string) =>
+  SERVICE_VARIABLES.test(variable) ||
+  (variable.endsWith('_PORT') && /^(?:tcp|udp|sctp):/.test(text));
 
 /** `cacheTtlMs` → `SAMEKEY_CACHE_TTL_MS`. */
 function variableOf(name: string): string {

@@ -180,12 +180,14 @@ export function listOf<Item>(
   };
 }
 
-/** An array of texts. */
+/** An array of texts, which a pattern may restrict. */
 export function textList(
   wanted: string,
   fallback: readonly string[] = [],
+  pattern?: RegExp,
 ): OptionSpec<readonly string[], readonly string[]> {
-  return { ...listOf(wanted, fallback, faultsOf('string')), kind: 'textList' };
+  const faultOfItem = faultsOf<string>('string', pattern && ((item) => pattern.test(item)));
+  return { ...listOf(wanted, fallback, faultOfItem), kind: 'textList' };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any function.

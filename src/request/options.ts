@@ -32,6 +32,10 @@ export interface KeyHeaderOptions extends OptionsOf<typeof keyHeaderOptions> {}
 
 export type KeyHeaderSettings = SettingsOf<typeof keyHeaderOptions>;
 
+/** The names of headers (RFC 9110 §5.6.2), without `*`: a name is ignored as a whole. */
+export const headerNames = (wanted: string) =>
+  textList(wanted, [], /^(?!-)[!#$%&'+.^_`|~0-9A-Za-z-]+$/);
+
 /** A check of its own, for products that take no other option of these. */
 export const identityOption = /* @__PURE__ */ value<IdentityLike>(
   'an identity such as identities.openai',
@@ -64,7 +68,7 @@ export const identityOptions = /* @__PURE__ */ specs(() => ({
    * More headers that differ between two attempts of one request, and so do not count.
    * @defaultValue none
    */
-  ignoredHeaders: textList('a list of header names such as ["x-attempt"]'),
+  ignoredHeaders: headerNames('a list of header names such as ["x-attempt"]'),
 }));
 
 const accountOption = /* @__PURE__ */ specs(() => ({

@@ -132,7 +132,7 @@ describe('samekey batch', () => {
     const input = jsonl([openaiLine('a', 'A?')]);
     await plan(input, place);
     const before = planned(place.out);
-    const again = await plan(jsonl([openaiLine('b', 'B?')]), place);
+    const again = await plan(input, place);
     expect(again.stdout).toMatch(/^1 request to send, from 1 line, as planned before\n/);
     expect(planned(place.out)).toEqual(before);
     // A plan in another folder has nothing to send.

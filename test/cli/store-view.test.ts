@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { recordJson, recordTable } from '../../src/cli/store-view.js';
-import type { StoreEntry } from '../../src/store/store.js';
+import { recordJson, recordTable, recordView } from '../../src/cli/store-view.js';
+import { responseCodec } from '../../src/response/stored-response.js';
+import type { StoreEntry, StoreRecord } from '../../src/store/store.js';
 
 const KEY = `ik_${'0123456789abcdef'.repeat(4)}`;
 const entry = {
@@ -34,6 +35,25 @@ it('a key in a table is never cut: it has its own line where the terminal is too
     ]);
   }
 });
+
+it.each([0, 60, 61, 62, 100, 200, 300])(
+  'a response is bytes in JSON, and no text, with a status text of %i bytes',
+  (byteCount) => {
+    const head = { status: 200, statusText: 'x'.repeat(byteCount), headers: [], url: '' };
+    const body = new TextEncoder().encode('body');
+    const payload = responseCodec.encode({ ...head, body }) as Uint8Array;
+    const record = { ...entry.record, codec: 'http-response', payload } as unknown as StoreRecord;
+    const json = JSON.parse(recordJson({ key: KEY, record }, 11_000));
+    expect(json).not.toHaveProperty('payload');
+    expect(json.payloadBase64).toBe(Buffer.from(payload).toString('base64'));
+    const view = recordView({ key: KEY, record }, 11_000, {
+      columns: undefined,
+      paint: (_: unknown, text: string) => text,
+    });
+    expect(view).toMatch(new RegExp(`^payload +${payload.length} bytes$`, 'm'));
+    expect(view).not.toContain('body');
+  },
+);
 
 it('a key or a result cannot control the terminal', () => {
   const hostile = '\u001b[2J\u009b31m\u202e\u2028\n';

@@ -117,6 +117,11 @@ it.each([
     /^Cannot open the store "mongo:\/\/there\/db": wanted redis:/,
   ],
   [
+    ['ls', '--store', 'redis:app:s3cretsecret@db:6379'],
+    2,
+    /^Cannot open the store "db:6379": wanted redis:/,
+  ],
+  [
     ['ls', '--store', 'lmdb:/no/such/folder'],
     3,
     /^lmdb:\/no\/such\/folder: cannot be read \(ENOENT\): there is no store, wanted one that/,

@@ -63,11 +63,23 @@ describe('the link', () => {
     expect((await visitor.get('/api/overview')).status).toBe(200);
   });
 
-  it('does not stay in the address of a browser with a session, which does not use it up', async () => {
+  it('does not stay in the address of a browser with a session, which uses it up', async () => {
     const path = served.dashboard.newLink();
-    const reply = await visitor.get(path);
-    expect([reply.status, reply.headers.location]).toEqual([303, '/']);
-    expect((await send(served.url, path)).headers['set-cookie']).toBeDefined();
+    for (let i = 0; i < 2; i++) {
+      const reply = await visitor.get(path);
+      expect([reply.status, reply.headers.location]).toEqual([303, '/']);
+    }
+    const other = await send(served.url, path);
+    expect([other.status, other.headers['set-cookie']]).toEqual([401, undefined]);
+    expect((await visitor.get('/api/overview')).status).toBe(200);
+  });
+
+  it('is not used up by a page that a browser with a session opens', async () => {
+    const path = served.dashboard.newLink();
+    for (const other of ['/?token=', '/?token=wrong', path.replace('/?', '/api/overview?')]) {
+      expect((await visitor.get(other)).status).toBeLessThan(400);
+    }
+    expect((await send(served.url, path)).status).toBe(303);
   });
 });
 

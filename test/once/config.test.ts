@@ -78,6 +78,32 @@ describe('a configuration', () => {
     });
   });
 
+  // https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+  it.each(['SAMEKEY', 'SAMEKEY_PROXY', 'SAMEKEY_STORE', 'SAMEKEY_CONFIG', 'SAMEKEY_TTL_MS'])(
+    'does not read the variables of a service of Kubernetes: %s',
+    (service) => {
+      const url = 'tcp://10.96.0.7:8787';
+      const env = Object.fromEntries(
+        ['TCP', 'UDP', 'SCTP'].flatMap((protocol) => [
+          [`${service}_PORT_8787_${protocol}`, url],
+          [`${service}_PORT_8787_${protocol}_PROTO`, protocol.toLowerCase()],
+          [`${service}_PORT_8787_${protocol}_PORT`, '8787'],
+          [`${service}_PORT_8787_${protocol}_ADDR`, '10.96.0.7'],
+        ]),
+      );
+      expect(
+        configFromEnv({
+          ...env,
+          [`${service}_SERVICE_HOST`]: '10.96.0.7',
+          [`${service}_SERVICE_PORT`]: '8787',
+          [`${service}_SERVICE_PORT_HTTP_METRICS`]: '8788',
+          [`${service}_PORT`]: url,
+          SAMEKEY_LEASE_MS: '1000',
+        }),
+      ).toEqual({ leaseMs: 1000 });
+    },
+  );
+
   it('reads every setting from the environment', () => {
     const { config } = idempotency();
     for (const [name, value] of Object.entries(config)) {
@@ -118,6 +144,9 @@ describe('a wrong configuration', () => {
   it.each<[Record<string, string>, RegExp]>([
     [{ SAMEKEY_TTL_MS: '1h' }, /SAMEKEY_TTL_MS is "1h", wanted a whole number/],
     [{ SAMEKEY_TTL: '5' }, /SAMEKEY_TTL is not a setting, wanted one of SAMEKEY_HEADER_NAME, /],
+    [{ SAMEKEY_PORT: '8080' }, /SAMEKEY_PORT is not a setting/],
+    [{ SAMEKEY_SERVICE: 'a' }, /SAMEKEY_SERVICE is not a setting/],
+    [{ SAMEKEY_PORT_TCP: 'a' }, /SAMEKEY_PORT_TCP is not a setting/],
     [{ SAMEKEY_BITS: '64' }, /SAMEKEY_BITS is 64, wanted 256 or 128/],
   ])('in the environment is named by its variable: %o', (env, message) => {
     const [outcome] = [() => configFromEnv(env)].map((act) => {
