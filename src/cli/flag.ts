@@ -39,13 +39,18 @@ export function addFlag(
   const option = new Option(flags, isList ? `${text}; repeatable` : text);
   if (spec.words !== undefined) option.choices(spec.words);
   else if (isList) option.argParser((value, before: string[] = []) => [...before, value]);
-  else if (spec.kind !== 'text' && !option.isBoolean())
-    option.argParser((value) => parsedNumber(value, spec));
+  else if (spec.kind === 'text') option.argParser((value) => checkedText(value, spec));
+  else if (!option.isBoolean()) option.argParser((value) => parsedNumber(value, spec));
   if (spec.isRequired) option.makeOptionMandatory();
   if (spec.default !== undefined && !isList) option.default(spec.default, shownAs(spec));
   if (variable !== undefined) option.env(variable);
   if (preset !== undefined) option.preset(preset);
   command.addOption(option);
+}
+
+function checkedText(text: string, spec: OptionSpec): string {
+  if (spec.faultOf(text) === undefined) return text;
+  throw new InvalidArgumentError(`Wanted ${spec.wanted}.`);
 }
 
 function parsedNumber(text: string, spec: OptionSpec): number {

@@ -5,7 +5,7 @@ import type { OnceEvent } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
 import { optional, own } from '../options/own.js';
 import { optionOf, readOptions } from '../options/read.js';
-import { accountOf } from '../request/account.js';
+import { hasCredential, receivedAccount } from '../request/account.js';
 import { type HeaderReader, KeyHeader } from '../request/key-header.js';
 import { bodyIdentity } from '../request/request-key.js';
 import { type Exchanged, type ExchangePlan, Exchanges } from '../response/exchanges.js';
@@ -111,6 +111,7 @@ export class IdempotencyRules<Incoming> {
   readonly #settings: ServerSettings<Incoming>;
   readonly #identity: IdentityLike;
   readonly #header: KeyHeader;
+  readonly #keyHeader: ReadonlySet<string>;
   readonly #methods: ReadonlySet<string>;
   readonly #scopes: readonly string[];
   readonly #refusals: Refusals;
@@ -133,6 +134,7 @@ export class IdempotencyRules<Incoming> {
     );
     this.#refusals = new Refusals(settings);
     this.#header = new KeyHeader(settings);
+    this.#keyHeader = new Set([settings.headerName.toLowerCase()]);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#scopes = [settings.scope].flat();
     this.maxBodyBytes = maxBodyBytes;
@@ -170,8 +172,8 @@ export class IdempotencyRules<Incoming> {
       const { message } = error as Error;
       return refuse(serverProblem('key-malformed', 400, 'SAMEKEY_BAD_KEY', message));
     }
-    const account = this.#accountOf(incoming) || accountOf(headers, false);
-    if (sentKey === undefined && !(deriveKey && account !== '')) {
+    const known = this.#accountOf(incoming);
+    if (sentKey === undefined && !(deriveKey && (known || hasCredential(headers)))) {
       const isRequired =
         own(route, 'required') ?? (typeof required === 'function' ? required(incoming) : required);
       if (!isRequired) return PASS;
@@ -184,6 +186,7 @@ export class IdempotencyRules<Incoming> {
         ),
       );
     }
+    const account = known || receivedAccount(headers, this.#keyHeader);
     const queryAt = url.indexOf('?');
     const request: IdempotentRequest = {
       headers,
