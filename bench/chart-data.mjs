@@ -145,7 +145,7 @@ function throughput(result) {
 function firstRun(result) {
   const names = [
     'samekey',
-    'samekey by ioredis',
+    'samekey with ioredis',
     '@aws-lambda-powertools/idempotency',
     '@node-idempotency/core',
   ];

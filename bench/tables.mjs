@@ -351,7 +351,7 @@ function renderRest(results) {
  * @param {Results} results
  */
 function renderMany(results) {
-  const texts = '`sha256HexBatch`, 10 000 texts of';
+  const texts = '`sha256HexBatch`, 10,000 texts of';
   const rows = [
     ['batch', 'short-texts', `${texts} 16–119 B, wasm`, 'samekey wasm', 'node:crypto hash'],
     ['batch', 'mid-texts', `${texts} 64 B–1 KiB, wasm`, 'samekey wasm', 'hash-wasm'],

@@ -129,7 +129,7 @@ const SECTIONS = {
     ],
     'Stores, answers and errors': [
       ['stores', 'Stores'],
-      ['verdicts', 'Verdicts of answers'],
+      ['verdicts', 'Verdicts of responses'],
       ['error-codes', 'Error codes'],
     ],
     'Providers and runtimes': [

@@ -23,7 +23,7 @@ const STYLES = {
   'samekey auto': { colour: '#0b5fd6', shape: 'circle' },
   'samekey wasm': { colour: '#8a3fc9', shape: 'ring' },
   'samekey js': { colour: '#1a7f37' },
-  'samekey by ioredis': { colour: '#8a3fc9' },
+  'samekey with ioredis': { colour: '#8a3fc9' },
   'safe-stable-stringify': { colour: '#b35900', shape: 'square' },
   'fast-json-stable-stringify': { colour: '#0a7d8c', shape: 'triangle' },
   'json-canonicalize': { colour: '#57606a', shape: 'diamond' },

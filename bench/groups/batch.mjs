@@ -51,7 +51,7 @@ const read = (list) =>
 export const group = {
   title: 'Many messages in one call',
   note:
-    '10 000 messages: sha256HexBatch, against a loop that makes hex digests one by one. ' +
+    '10,000 messages: sha256HexBatch, against a loop that makes hex digests one by one. ' +
     '4 and 8 × 1 MiB: sha256Batch, which gives bytes. Processor time.',
   isProcessorTime: true,
   cells: Object.entries(CELLS).map(([id, { label }]) => ({

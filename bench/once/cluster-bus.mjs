@@ -11,7 +11,7 @@ const MESSAGES = 5000;
 export async function clusterBusCost() {
   // Two nodes are enough: every other node receives the same.
   const nodes = await Promise.all(
-    // The default bus port, 10 000 above the port, would not be valid for most free ports.
+    // The default bus port, 10,000 above the port, would not be valid for most free ports.
     [0, 1].map(() =>
       startRedisServer('--cluster-enabled', 'yes', '--cluster-port', String(busPort())),
     ),

@@ -91,7 +91,7 @@ export const NODE_IDEMPOTENCY = '@node-idempotency/core';
 
 /** @type {Record<string, Contender>} */
 const ON_REDIS = {
-  async 'samekey by ioredis'({ redisUrl }, receiptOf) {
+  async 'samekey with ioredis'({ redisUrl }, receiptOf) {
     const { Redis } = await import('ioredis');
     const { redisStore } = await loadModule(SAMEKEY, 'store/redis.js');
     return samekey(SAMEKEY, redisStore({ client: new Redis(redisUrl) }), receiptOf);

@@ -10,7 +10,9 @@ export const EXIT = {
   unreadable: 3,
   invalid: 4,
   fault: 70,
+  interrupted: 130,
   brokenPipe: 141,
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -29,7 +31,9 @@ export const EXIT_CODES: readonly (readonly [code: ExitCode, meaning: string])[]
   ],
   [EXIT.invalid, 'the input is empty, too large or not JSON, or has no key'],
   [EXIT.fault, 'a bug in samekey'],
+  [EXIT.interrupted, 'ended by SIGINT (Ctrl-C)'],
   [EXIT.brokenPipe, 'broken pipe (for example | head)'],
+  [EXIT.terminated, 'ended by SIGTERM'],
 ];
 
 /** An error that ends the program with one line on standard error. It names flags, not options of the library. */

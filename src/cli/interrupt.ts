@@ -1,3 +1,5 @@
+import { EXIT } from './exit-codes.js';
+
 export const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Resolves with the first SIGINT or SIGTERM. A second one ends the program at once. */
@@ -31,7 +33,8 @@ export function interruptedAfterStart(): {
 }
 
 /** The exit code of a shell for a program that a signal has ended. */
-export const exitCodeOf = (signal: NodeJS.Signals) => (signal === 'SIGINT' ? 130 : 143);
+export const exitCodeOf = (signal: NodeJS.Signals) =>
+  signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
 
 /**
  * Calls `finish` on the first SIGINT or SIGTERM, and then ends the program by that signal, so that a

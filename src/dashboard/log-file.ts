@@ -23,7 +23,7 @@ export interface FollowedLog {
 }
 
 /**
- * Counts the calls in the lines that a log has and gets. The log may be moved away and begin anew, or be
+ * Counts the calls in the lines that a log has and gets. The log may be moved away and replaced, or be
  * emptied (logrotate's `create` and `copytruncate`).
  *
  * @throws {Error} of the system, with its `code`, if the file cannot be read; one without a code if it is not a file.

@@ -64,7 +64,7 @@ function sortFrom(names: string[], at: number, depth: number, sorted: string[]):
   }
 }
 
-/** Returns the character at `i`, plus 1, or 0 behind the end: a shorter name sorts first. */
+/** Returns the character at `i`, plus 1, or 0 after the end: a shorter name sorts first. */
 function rank(name: string, i: number): number {
   return i < name.length ? name.charCodeAt(i) + 1 : 0;
 }

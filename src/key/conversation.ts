@@ -33,7 +33,7 @@ class GrowingConversation implements Conversation {
   readonly #selection: Selection | undefined;
   /** The first watcher that has seen an included value. */
   #watcher: Watcher;
-  /** Canonical JSON behind the list: the members whose names sort after that of the list. */
+  /** Canonical JSON after the list: the members whose names sort after that of the list. */
   readonly #tail: Uint8Array;
   /** The digest of everything before the end of the list. */
   #digester: Digester;
@@ -175,7 +175,7 @@ function isPlain(object: object): boolean {
 /**
  * Returns a conversation that starts with `request`, an object with a list. The list is `messages`
  * by default; `list` can name another member, such as `input` or `contents`. The key equals `keyOf`
- * of the whole request. But each turn only digests the new messages and the members behind the
+ * of the whole request. But each turn only digests the new messages and the members after the
  * list, not the earlier turns.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if there is no such list.

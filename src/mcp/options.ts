@@ -48,7 +48,7 @@ export interface IdempotentToolsOptions<Extra = CallExtra> extends OptionsOf<typ
 
 export const handlerOptions = /* @__PURE__ */ specs(() => ({
   /**
-   * The arguments that identify the operation, such as `{ include: ['order_id', 'amount'] }`. A model words the others anew at each call.
+   * The arguments that identify the operation, such as `{ include: ['order_id', 'amount'] }`. A model rephrases the others at each call.
    * @defaultValue all arguments
    */
   identity: { ...identityOption, wanted: 'an identity such as { include: ["order_id"] }' },

@@ -1,7 +1,9 @@
+import { nameOf } from '../errors/errors.js';
+import { ask, ignoreRejection } from '../options/callbacks.js';
 import { own } from '../options/own.js';
 import type { LazyAbort } from './abort.js';
 import type { Alarm, Alarms } from './alarms.js';
-import { jsonCodec, type OwnCodec, richCodec } from './codec.js';
+import { type Codec, jsonCodec, type OwnCodec, richCodec } from './codec.js';
 import { type OnceError, timedOut, UnstorableResultError } from './errors.js';
 import type { OnceSettings } from './options.js';
 import { decodeValue, encodeError, type StoredResult } from './stored-result.js';
@@ -111,26 +113,34 @@ const isThenable = (value: unknown): boolean =>
   (typeof value === 'object' || typeof value === 'function') && value !== null && 'then' in value;
 
 function endedWith(key: string, value: unknown, settings: OnceSettings): Ended {
+  const { codec } = settings;
   try {
     const result = encodeResult(key, value, settings);
-    return { type: 'done', result, own: () => decoded(key, value, result, settings), value };
+    // The caller whose function ran gets what a duplicate gets, such as the text of a `Date`.
+    let own = () => decodeValue(result, codec);
+    // JSON returns a text as it is. That of a long answer would take as long as to write it.
+    if (codec === jsonCodec && typeof value === 'string') own = () => value;
+    if (!isOurs(codec)) {
+      const copy = decoded(key, value, result, codec);
+      own = () => copy;
+    }
+    return { type: 'done', result, own, value };
   } catch (error) {
     return { type: 'free', error };
   }
 }
 
 /**
- * Decodes the result for the caller whose function ran: a duplicate would otherwise receive another
- * value, such as the text of a `Date`.
+ * Checks a value that the program gives as the result of a run.
+ *
+ * @throws {UnstorableResultError} `SAMEKEY_UNSTORABLE`, `SAMEKEY_TOO_LONG`.
  */
-function decoded(
-  key: string,
-  value: unknown,
-  result: StoredResult,
-  { codec }: OnceSettings,
-): unknown {
-  // JSON returns a text as it is. That of a long answer would take as long as to write it.
-  if (codec === jsonCodec && typeof value === 'string') return value;
+export function requireStorable(key: string, value: unknown, settings: OnceSettings): void {
+  decoded(key, value, encodeResult(key, value, settings), settings.codec);
+}
+
+/** Decodes a result before it is stored: no caller could read what its codec cannot. */
+function decoded(key: string, value: unknown, result: StoredResult, codec: Codec): unknown {
   try {
     return decodeValue(result, codec);
   } catch (error) {
@@ -139,28 +149,21 @@ function decoded(
   }
 }
 
+/** Whether it is a codec of samekey, which can read what it wrote, and keeps no memory. */
+const isOurs = (codec: Codec) =>
+  codec === jsonCodec || codec === richCodec || own(codec as OwnCodec, 'isOwn') === true;
+
 function failedWith(error: unknown, settings: OnceSettings): Ended {
   // If the option itself throws, the error counts as unknown …
-  if (decide(settings.unknownErrors, error, true)) return { type: 'unknown', error };
+  if (ask(settings.unknownErrors, error, true)) return { type: 'unknown', error };
   // … and is not stored.
-  if (!decide(settings.storeErrors, error, false)) return { type: 'free', error };
+  if (!ask(settings.storeErrors, error, false)) return { type: 'free', error };
+  const result = encodeError(error);
+  if (result.payload.length > settings.maxResultBytes) return { type: 'free', error };
   const own = () => {
     throw error;
   };
-  return { type: 'stored', result: encodeError(error), own, error };
-}
-
-/** Asks a predicate of the user, which may throw. */
-function decide(
-  predicate: (error: unknown) => boolean,
-  error: unknown,
-  fallback: boolean,
-): boolean {
-  try {
-    return predicate(error);
-  } catch {
-    return fallback;
-  }
+  return { type: 'stored', result, own, error };
 }
 
 /** A class, because an object literal with a getter takes ten times as long to create. */
@@ -196,9 +199,14 @@ export function encodeResult(
   let payload: Uint8Array;
   try {
     payload = codec.encode(value);
-    // The user's codec may reuse the memory of its bytes.
-    const isOwn = codec === jsonCodec || codec === richCodec || own(codec as OwnCodec, 'isOwn');
-    if (!isOwn) payload = new Uint8Array(payload);
+    if (!isOurs(codec)) {
+      ignoreRejection(payload);
+      if (payload?.[Symbol.toStringTag] !== 'Uint8Array') {
+        throw new TypeError(`it gave ${nameOf(payload)}, wanted a Uint8Array`);
+      }
+      // The user's codec may reuse the memory of its bytes.
+      payload = new Uint8Array(payload);
+    }
   } catch (error) {
     const wanted = codec === jsonCodec ? ', wanted JSON, or a codec such as richCodec' : '';
     throw unstorable(key, `the codec "${codec.name}" cannot write it`, value, error, wanted);

@@ -1,7 +1,7 @@
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { isKey } from '../index.js';
 import { own } from '../options/own.js';
-import { duration, LONGEST_TTL_MS, shown } from '../options/spec.js';
+import { duration, flag, instance, LONGEST_TTL_MS, shown, specs, text } from '../options/spec.js';
 import type { AbortSource } from './abort.js';
 import { faultOfChosenKey, MAX_KEY_CHARACTERS } from './chosen-key.js';
 
@@ -32,7 +32,13 @@ export type InnerCallOptions = {
 };
 
 const MEMBERS = ['signal', 'fingerprint', 'fresh', 'traceparent', 'ttlMs'];
-const TTL = /* @__PURE__ */ duration({ min: 1, max: LONGEST_TTL_MS });
+const CHECKS = /* @__PURE__ */ specs(() => ({
+  signal: instance<AbortSource>('an AbortSignal', 'throwIfAborted'),
+  fresh: flag(false),
+  traceparent: text({}),
+  ttlMs: duration({ min: 1, max: LONGEST_TTL_MS }),
+}));
+const CHECKED = ['signal', 'fresh', 'traceparent', 'ttlMs'] as const;
 
 /**
  * Checks a key: one that samekey made, or one that the caller chose.
@@ -91,7 +97,7 @@ export function checkCall(key: string, fn: unknown, given: InnerCallOptions): In
     ttlMs: own(given, 'ttlMs'),
     account: undefined,
   };
-  const { fingerprint, ttlMs } = options;
+  const { fingerprint } = options;
   if (fingerprint !== undefined && typeof fingerprint !== 'string') {
     fail(
       TypeError,
@@ -99,12 +105,14 @@ export function checkCall(key: string, fn: unknown, given: InnerCallOptions): In
       `Cannot run ${key}: fingerprint is ${nameOf(fingerprint)}, wanted text such as another key`,
     );
   }
-  const fault = ttlMs === undefined ? undefined : TTL.faultOf(ttlMs);
-  if (fault !== undefined) {
+  for (const name of CHECKED) {
+    const value = options[name] ?? undefined;
+    const fault = value === undefined ? undefined : CHECKS[name].faultOf(value);
+    if (fault === undefined) continue;
     fail(
       fault[0],
       'SAMEKEY_BAD_ARGUMENT',
-      `Cannot run ${key}: ttlMs is ${shown(ttlMs)}, wanted ${TTL.wanted}`,
+      `Cannot run ${key}: ${name} is ${shown(value)}, wanted ${CHECKS[name].wanted}`,
     );
   }
   return options;

@@ -3,10 +3,11 @@
  * which holds for as long as the owner renews its lease (lease.ts). That keeps two processes from
  * running one key.
  */
+import { shown } from '../options/spec.js';
 import { monotonicMs, randomUuid } from '../runtime/runtime.js';
 import type { ClaimRequest, ClaimResult, StoreRecord } from '../store/store.js';
-import { isAnother, isUnknown } from '../store/transition.js';
-import { type EndedWithResult, encodeResult, type RunContext } from './call-function.js';
+import { HELD_TTL_MS, isAnother, isUnknown } from '../store/transition.js';
+import { type EndedWithResult, type RunContext, requireStorable } from './call-function.js';
 import { closed, inProgress, mismatch, OnceError, unknownOutcome } from './errors.js';
 import type { GuardedStore } from './guarded-store.js';
 import type { OnceSettings } from './options.js';
@@ -275,14 +276,12 @@ function newOwner(): string {
   return `${process}.${claimCount++}`;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-
 /**
  * The time to live of a running record, whose owner may crash. If `onUnknown` must decide about it, it
  * stays for years; with `'retry'` it stays as long as attempts are counted.
  */
 function unfinishedTtlMs(ttlMs: number, { onUnknown, leaseMs }: OnceSettings): number {
-  return onUnknown === 'retry' ? Math.max(ttlMs, 2 * leaseMs) : Math.max(ttlMs, 3660 * DAY_MS);
+  return Math.max(ttlMs, onUnknown === 'retry' ? 2 * leaseMs : HELD_TTL_MS);
 }
 
 /** Another owner is running the key: waits for a change, or refuses the call. */
@@ -311,9 +310,9 @@ async function decide(
   const { onUnknown } = settings;
   const found = typeof onUnknown === 'function' ? await onUnknown(record) : onUnknown;
   if (found === 'retry') return { decided: found, fn };
-  if (typeof found === 'object' && found !== null && 'value' in found) {
+  if (typeof found === 'object' && found !== null && Object.hasOwn(found, 'value')) {
     // Check the value before the unknown record is taken over.
-    encodeResult(key, found.value, settings);
+    requireStorable(key, found.value, settings);
     tools.emit({ type: 'unknown', attempt, decision: 'reconciled' });
     return { decided: 'reconciled', fn: () => found.value };
   }
@@ -324,7 +323,7 @@ async function decide(
   throw new OnceError(
     'SAMEKEY_BAD_ARGUMENT',
     key,
-    `Cannot run ${key}: onUnknown gave ${JSON.stringify(found)}, wanted "retry", "hold" or { value }`,
+    `Cannot run ${key}: onUnknown gave ${shown(found)}, wanted "retry", "hold" or { value }`,
     { record },
   );
 }

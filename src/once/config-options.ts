@@ -46,7 +46,7 @@ const keyOptions = /* @__PURE__ */ specs(() => ({
   ),
   /** Whether the next caller of a key whose last run has an unknown outcome runs it again (`'retry'`) or is rejected until `evict` (`'hold'`). */
   onUnknown: unknownDecision,
-  /** How long this process caches a result. Another process's `evict` has no effect here for that long. */
+  /** How long this process caches a result. An `evict` in another process does not clear this cache: this process may return the old result for that long. */
   cacheTtlMs: cacheOptions.ttlMs,
   /** The most results that this process caches. */
   cacheMaxEntries: cacheOptions.maxEntries,

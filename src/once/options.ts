@@ -40,7 +40,7 @@ export const cacheOptions = /* @__PURE__ */ specs(() => ({
   maxEntries: wholeNumber({ default: 1000, min: 1 }),
   /** The most bytes that this process caches. */
   maxBytes: byteCount({ default: 32 * 1024 * 1024, min: 1 }),
-  /** How long this process caches a result. Another process's `evict` has no effect here for that long. */
+  /** How long this process caches a result. An `evict` in another process does not clear this cache: this process may return the old result for that long. */
   ttlMs: duration({ default: 5 * 60 * 1000, min: 1, max: LONGEST_TTL_MS }),
 }));
 
@@ -53,7 +53,7 @@ export const unknownDecision = /* @__PURE__ */ choice<UnknownDecision>('retry', 
 
 /** The options of `createOnce`. */
 export const onceOptions = /* @__PURE__ */ specs(() => ({
-  /** Where records are stored: `memoryStore()`, `lmdbStore(…)`, `redisStore(…)` or `postgresStore(…)`. */
+  /** The store of the records: any store of `samekey/store/…`, or your own. */
   store: required(
     instance<Store>(
       'a store such as memoryStore()',
@@ -97,7 +97,7 @@ export const onceOptions = /* @__PURE__ */ specs(() => ({
    */
   storeErrors: func<(error: unknown) => boolean>(() => false),
   /**
-   * Selects errors that leave the outcome unknown, such as a connection that broke after the request was sent: `onUnknown` then decides for the next caller, at once. An error that this function throws counts as one.
+   * Selects errors that leave the outcome unknown, such as a connection that broke after the request was sent: `onUnknown` then decides for the next caller, at once. If `unknownErrors` itself throws, the outcome is unknown.
    * @defaultValue none
    */
   unknownErrors: func<(error: unknown) => boolean>(() => false),

@@ -1,3 +1,4 @@
+import { ignoreRejection, notify } from '../options/callbacks.js';
 import { isBoundToRequest, monotonicMs } from '../runtime/runtime.js';
 import type { StoreRecord } from '../store/store.js';
 import { isAnother } from '../store/transition.js';
@@ -332,11 +333,8 @@ export class OnceRunner implements SharedRunHost {
   }
 
   #tell(key: string, traceparent: string | undefined, event: EventBody): void {
-    try {
-      this.settings.onEvent?.({ ...event, key, traceparent } as OnceEvent);
-    } catch {
-      // A listener must not affect the call.
-    }
+    const { onEvent } = this.settings;
+    if (onEvent !== undefined) notify(onEvent, { ...event, key, traceparent } as OnceEvent);
   }
 
   /** The run that calls of this key join. A run whose request has ended is removed. */
@@ -525,7 +523,7 @@ export class OnceRunner implements SharedRunHost {
     if (savingOf === undefined || onEvent === undefined) return undefined;
     try {
       const saved = savingOf(value as never);
-      return saved && { saved };
+      return saved && !ignoreRejection(saved) ? { saved } : undefined;
     } catch {
       // `savingOf` must not affect the call.
       return undefined;

@@ -55,7 +55,7 @@ function* textsIn(bytes: Uint8Array, ends: Uint32Array): Generator<Uint8Array> {
   }
 }
 
-/** Yields the lines without their line feeds. Text behind the last line feed is a line, too. */
+/** Yields the lines without their line feeds. Text after the last line feed is a line, too. */
 function* linesIn(bytes: Uint8Array): Generator<Uint8Array> {
   // A `Buffer` is searched 16 bytes at a time. Searching a Uint8Array byte by byte took a seventh
   // of the time of a thread.

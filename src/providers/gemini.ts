@@ -87,5 +87,11 @@ export const geminiState: readonly StateRule[] = [
     what: 'an agent and its sessions',
     path: /\/reasoningEngines\/[^/:]+(?:\/sessions$|:(?:query|streamQuery)$)/,
   },
+  // Its content comes later.
+  {
+    what: 'a new upload',
+    path: /\/upload\/v\d\w*\/files$/,
+    header: ['x-goog-upload-command', /start/],
+  },
   { what: 'a token that expires', path: /\/(?:authTokens|auth_tokens)$/ },
 ];

@@ -114,4 +114,17 @@ export const openaiState: readonly StateRule[] = [
     what: 'a session whose secret expires',
     path: /\/(?:realtime\/(?:sessions|transcription_sessions|client_secrets)|chatkit\/sessions)$/,
   },
+  // docs/api-reference/uploads: its content comes later, and it expires after an hour.
+  {
+    what: 'a new upload of several parts',
+    path: /\/uploads$/,
+    hosts: OPENAI_HOSTS,
+    members: ['purpose'],
+  },
+  // It can be detached and attached again.
+  { what: 'a file of a vector store', path: /\/vector_stores\/[^/]+\/(?:files|file_batches)$/ },
+  {
+    what: 'the state of a fine-tuning job',
+    path: /\/fine_tuning\/jobs\/[^/]+\/(?:pause|resume)$/,
+  },
 ];

@@ -5,6 +5,7 @@ import { type FetchEvent, idempotentFetch, ResponseNotKeptError } from '../fetch
 import { failureBehind } from '../fetch/sdk-answer.js';
 import { own } from '../options/own.js';
 import { receivedAccount } from '../request/account.js';
+import { OWN_HEADERS } from '../request/own-headers.js';
 import { Call } from './call.js';
 import { passResponse, writeProblem, writeResponse } from './client-response.js';
 import { endToEndHeaders, type HeaderPair, without } from './headers.js';
@@ -287,7 +288,7 @@ export class Handler {
     const hasBody = isChunked || Number(headers['content-length'] ?? 0) > 0;
     request.on('data', ({ length }: Buffer) => this.#metrics.bytes('client', 'in', length));
     request.pause();
-    const sent = without(endToEndHeaders(request), 'host');
+    const sent = without(endToEndHeaders(request), 'host', ...OWN_HEADERS);
     const incoming = await this.#upstream.send({
       method,
       path,

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { own } from '../options/own.js';
-import { hasNoBody } from '../response/status.js';
+import { hasNoBody } from '../request/status.js';
 import { sendableReason } from './client-response.js';
 import { endToEndHeaders } from './headers.js';
 import { ProxyError } from './proxy-error.js';

@@ -4,6 +4,8 @@
  * into the text `[object …]`.
  */
 import { fail, nameOf } from '../errors/errors.js';
+import { createResponse } from './create-response.js';
+import { hasNoBody } from './status.js';
 
 /** A `fetch`: that of a platform, of a package, or any function like it. */
 export type FetchFunction = (
@@ -162,9 +164,6 @@ async function encodedForm(form: FormData, init: RequestInit): Promise<RequestIn
   return { ...init, headers, body: new Uint8Array(await encoded.arrayBuffer()) };
 }
 
-/** Statuses without a body (Fetch §2.2.3). A `Response` cannot be created with one. */
-const NULL_BODY = new Set([101, 103, 204, 205, 304]);
-
 /** @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` for a value that is no response. */
 function platformResponse(response: Response): Response | Promise<Response> {
   const body: unknown = (response as Partial<Response> | null | undefined)?.body;
@@ -190,10 +189,8 @@ function platformResponse(response: Response): Response | Promise<Response> {
 function copyOf(response: Response, body: ReadableStream | ArrayBuffer): Response {
   const { status, statusText, url } = response;
   const headers = new Headers(response.headers);
-  const hasBody = !NULL_BODY.has(status);
-  if (!hasBody && body instanceof ReadableStream) body.cancel().catch(() => {});
-  const copy = new Response(hasBody ? body : null, { status, statusText, headers });
-  return Object.defineProperty(copy, 'url', { value: url ?? '' });
+  if (hasNoBody(status) && body instanceof ReadableStream) body.cancel().catch(() => {});
+  return createResponse(body, { status, statusText, headers, url: url ?? '' });
 }
 
 function toWebStream(stream: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {

@@ -26,7 +26,7 @@ export function boundaryOf(contentType: string): string | undefined {
 }
 
 /**
- * Returns the parts of a multipart body. The text before the first boundary and behind the last one is
+ * Returns the parts of a multipart body. The text before the first boundary and after the last one is
  * no content (RFC 2046 §5.1.1). Returns `undefined` if the body does not have this form.
  */
 export function partsOfMultipart(body: Uint8Array, boundary: string): Part[] | undefined {
@@ -38,7 +38,7 @@ export function partsOfMultipart(body: Uint8Array, boundary: string): Part[] | u
     : behind(body, delimiter, 0);
   while (at >= 0) {
     if (body[at] === DASH && body[at + 1] === DASH) return parts;
-    // White space may stand behind a boundary.
+    // White space may follow a boundary.
     while (body[at] === 0x20 || body[at] === 0x09) at++;
     if (body[at] !== CR || body[at + 1] !== LF) return undefined;
     const headers = new Map<string, string>();
@@ -53,7 +53,7 @@ export function partsOfMultipart(body: Uint8Array, boundary: string): Part[] | u
       headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`);
       at = lineEnd + 2;
     }
-    // The line end behind the headers may belong to the next boundary, if the part is empty.
+    // The line end after the headers may belong to the next boundary, if the part is empty.
     const next = behind(body, delimiter, at);
     if (next < 0) return undefined;
     const end = next - delimiter.length;
@@ -100,7 +100,7 @@ function extendedText(value: string | undefined): string | undefined {
 const startsWith = (body: Uint8Array, bytes: Uint8Array, at: number) =>
   at + bytes.length <= body.length && bytes.every((byte, i) => body[at + i] === byte);
 
-/** Returns the index behind the next delimiter, or -1. Text that only begins like one is content. */
+/** Returns the index after the next delimiter, or -1. Text that only begins like one is content. */
 function behind(body: Uint8Array, delimiter: Uint8Array, from: number): number {
   for (let at = body.indexOf(CR, from); at >= 0; at = body.indexOf(CR, at + 1)) {
     const end = at + delimiter.length;

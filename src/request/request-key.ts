@@ -1,4 +1,5 @@
 import { encoder } from '../engine/utf8.js';
+import { fail, nameOf } from '../errors/errors.js';
 import {
   canonicalize,
   defineIdentity,
@@ -121,7 +122,14 @@ export class RequestKeys {
   #accountOf(headers: Headers, given: HeaderSnapshot): string {
     const account = this.#account;
     if (typeof account === 'string') return account;
-    return account === sentAccount ? sentAccount(given) : account(headers);
+    if (account === sentAccount) return sentAccount(given);
+    const found: unknown = account(headers);
+    if (typeof found === 'string') return found;
+    return fail(
+      TypeError,
+      'SAMEKEY_BAD_ARGUMENT',
+      `Cannot send the request: the option account gave ${nameOf(found)}, wanted text`,
+    );
   }
 }
 

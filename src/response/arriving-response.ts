@@ -14,6 +14,7 @@ import { LateJudge } from './late-judge.js';
 import { LengthCheck } from './length-check.js';
 import { Recording } from './recording.js';
 import {
+  type HeaderLine,
   headerIn,
   type ResponseBody,
   type ResponseData,
@@ -23,6 +24,7 @@ import { ResponseSubscriber } from './response-subscriber.js';
 import { isStoredEarly, notStored, type StorageRules, tooLong, toStore } from './storable.js';
 import { roomFor, type StoredResponse, sharedHead, withoutQuery } from './stored-response.js';
 
+const NONE: readonly HeaderLine[] = [];
 const ignore = () => {};
 
 /** A judge that holds more than this holds a document, and not a message of a stream. */
@@ -56,6 +58,8 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   readonly #plan: SendPlan;
   readonly #rules: ResponseRules;
   head: ResponseHead | undefined;
+  /** Its cookies, which are for the client whose request was sent. A handler's are written by its server. */
+  cookies: readonly HeaderLine[] = NONE;
   /** The body if all of it arrived with the head, `null` if there is none; `undefined` for a stream. */
   whole: Uint8Array | null | undefined;
   #recording: Recording | undefined;
@@ -65,6 +69,8 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   #end: 'complete' | 'failed' | undefined;
   /** Aborts a failed response that will not be stored, when it has no subscriber left. */
   #drop = ignore;
+  /** Whether nothing is read because the readers of a long response stall. */
+  #waitsForReader = false;
   /** Gives back the memory to store the response from. */
   #unreserve = ignore;
   /** Whether its run is over. */
@@ -149,12 +155,19 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
         });
       });
       const idle = new IdleLimit(idleLimits, () => {
-        const error = new HttpError(
-          'SAMEKEY_TIMEOUT',
-          `Cannot wait for the response of ${key}: nothing arrived for ${idleMs} ms, wanted data within idleMs`,
-        );
+        const error = this.#waitsForReader
+          ? new HttpError(
+              'SAMEKEY_TOO_SLOW',
+              `Cannot continue to read the response of ${key}: nothing was read for ${idleMs} ms, wanted a reader that reads within idleMs`,
+            )
+          : new HttpError(
+              'SAMEKEY_TIMEOUT',
+              `Cannot wait for the response of ${key}: nothing arrived for ${idleMs} ms, wanted data within idleMs`,
+            );
         this.#recording?.fail(error);
-        upstream.abort(error);
+        // The other side has answered, so the outcome is known: it is too long to be stored.
+        const isTooLong = this.#waitsForReader && this.head !== undefined;
+        upstream.abort(isTooLong ? tooLong(key, this.head as ResponseHead, maxBytes) : error);
       });
       const stop = () => {
         isOver = true;
@@ -180,6 +193,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
           stop();
           resolve(stored);
         } catch (error) {
+          arrived.cancel(error);
           fail(error);
         }
       };
@@ -228,6 +242,7 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
   ): StoredResponse | Promise<StoredResponse> {
     const { maxBytes, judge, isCoded } = this.#rules;
     const { chunks, byteCount, isWhole } = arrived;
+    if (!isCoded) this.cookies = response.headers.filter(([name]) => name === 'set-cookie');
     const arriving: Arriving = {
       response,
       head: sharedHead(response, isCoded),
@@ -340,7 +355,9 @@ export class ArrivingResponse implements LiveFunction<ResponseSubscriber> {
           this.#lateJudge = undefined;
         }
         if (recording.isWhole) continue;
+        this.#waitsForReader = true;
         await recording.room();
+        this.#waitsForReader = false;
         if (recording.readerCount > 0) continue;
         const error = tooLong(key, response, maxBytes);
         upstream.abort(error);

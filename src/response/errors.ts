@@ -43,8 +43,8 @@ export class ResponseNotKeptError extends HttpError {
   /** The HTTP status of the response. */
   readonly status: number;
 
-  constructor(key: string, status: number, why: string) {
-    super('SAMEKEY_NOT_KEPT', `Cannot store the response of ${key}: ${why}`);
+  constructor(key: string, status: number, why: string, cause?: unknown) {
+    super('SAMEKEY_NOT_KEPT', `Cannot store the response of ${key}: ${why}`, cause);
     this.status = status;
   }
 }

@@ -190,7 +190,8 @@ function exchangedOf(
   const { outcome } = answer;
   if (isSubscribed(answer)) {
     const { subscriber, settled } = answer;
-    return { outcome, settled, response: marked(subscriber.head, subscriber.body, outcome, key) };
+    const head = outcome === 'executed' ? subscriber.ownHead : subscriber.head;
+    return { outcome, settled, response: marked(head, subscriber.body, outcome, key) };
   }
   const { body, ...stored } = answer.value;
   const url = optional(plan, 'url');

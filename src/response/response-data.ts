@@ -2,8 +2,8 @@
  * A response as data. A body that is whole in memory stays bytes: a `Response` of the platform with a
  * stream costs 25 µs on Node.js, so one is made only for a program that asks for it.
  */
+import { createResponse } from '../request/create-response.js';
 import { HttpError } from './errors.js';
-import { hasNoBody } from './status.js';
 
 /** A header, with its name in lower case. A name may occur in several lines. */
 export type HeaderLine = readonly [name: string, value: string];
@@ -75,15 +75,13 @@ export function dataOf(name: string, response: Response): ResponseData {
 
 /** Returns a `Response` of the platform. */
 export function toResponse({ status, statusText, headers, url, body }: ResponseData): Response {
-  // @hono/node-server gives a response without `headers` a content type of its own.
-  const response = new Response(hasNoBody(status) ? null : (body as BodyInit | null), {
+  return createResponse(body as BodyInit | null, {
     status,
     statusText,
+    // @hono/node-server gives a response without `headers` a content type of its own.
     headers: initOf(headers) ?? headersOf(headers),
+    url,
   });
-  // A constructed response has no URL.
-  if (url !== '') Object.defineProperty(response, 'url', { value: url });
-  return response;
 }
 
 /**

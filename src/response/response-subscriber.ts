@@ -1,11 +1,12 @@
 import type { AbortSource } from '../once/abort.js';
 import type { Subscriber } from '../once/live.js';
 import type { Recording } from './recording.js';
-import type { ResponseBody, ResponseHead } from './response-data.js';
+import type { HeaderLine, ResponseBody, ResponseHead } from './response-data.js';
 
 /** What a caller reads of a response in flight. */
 interface ReadResponse {
   readonly head: ResponseHead | undefined;
+  readonly cookies: readonly HeaderLine[];
   /** The body if all of it arrived with the head, `null` if there is none; `undefined` for a stream. */
   readonly whole: Uint8Array | null | undefined;
 }
@@ -29,6 +30,13 @@ export class ResponseSubscriber implements Subscriber {
   /** The head, once it has arrived. */
   get head(): ResponseHead {
     return this.#response.head as ResponseHead;
+  }
+
+  /** The head for the caller whose request was sent. */
+  get ownHead(): ResponseHead {
+    const { head, cookies } = this.#response;
+    if (cookies.length === 0) return head as ResponseHead;
+    return { ...(head as ResponseHead), headers: [...(head as ResponseHead).headers, ...cookies] };
   }
 
   /** The body from its beginning. The bytes of a whole one are those of all subscribers. */

@@ -1,5 +1,6 @@
 /** Which responses are stored: what `storeResponses` says, before and after the body has arrived. */
 import { decoder } from '../engine/utf8.js';
+import { ignoreRejection } from '../options/callbacks.js';
 import type { Verdict } from '../providers/provider.js';
 import type { Judgement } from './answer.js';
 import { BrokenResponseError, ResponseNotKeptError } from './errors.js';
@@ -55,10 +56,11 @@ export function isStoredEarly(
         return undefined;
       },
     });
+    ignoreRejection(answer);
     return needsBody ? undefined : answer === true;
-  } catch (error) {
-    if (needsBody) return undefined;
-    throw error;
+  } catch {
+    // Its caller must not lose the response to a fault of the option.
+    return needsBody ? undefined : false;
   }
 }
 
@@ -86,13 +88,21 @@ export function toStore(
   if (stored === undefined) throw tooLong(key, response, maxBytes);
   const hasError = verdict === 'failed' && response.status < 400;
   const info = new Info(response, toVerdict(response, verdict), stored.body);
-  // Must be strictly `true`: a promise from an async predicate does not count.
-  if (hasError || !(isStoredEarly ?? isStored(info) === true)) {
-    throw why === ''
-      ? notStored(key, response)
-      : new ResponseNotKeptError(key, response.status, why);
+  if (!hasError && (isStoredEarly ?? isChosen(key, info, isStored))) return stored;
+  throw why === '' ? notStored(key, response) : new ResponseNotKeptError(key, response.status, why);
+}
+
+/** @throws {ResponseNotKeptError} if `storeResponses` throws. */
+function isChosen(key: string, info: ResponseInfo, isStored: StorageRules['isStored']): boolean {
+  try {
+    const answer = isStored(info);
+    ignoreRejection(answer);
+    // Must be strictly `true`: a promise from an async predicate does not count.
+    return answer === true;
+  } catch (error) {
+    const { message } = (error ?? {}) as { message?: unknown };
+    throw new ResponseNotKeptError(key, info.status, `storeResponses threw (${message})`, error);
   }
-  return stored;
 }
 
 /** Responses with an error status have failed, whatever their body says. */

@@ -26,9 +26,9 @@ export interface HonoContextLike {
     raw: Request;
     /** The HTTP method. */
     readonly method: string;
-    /** Reads the body, also if a middleware has read it before. */
+    /** Reads the body, even if a middleware has read it before. */
     arrayBuffer(): Promise<ArrayBuffer>;
-    /** Reads the body as form data, also if a middleware has read it before. */
+    /** Reads the body as form data, even if a middleware has read it before. */
     formData(): Promise<FormData>;
   };
   /** Whether a handler has responded. */
@@ -161,7 +161,7 @@ class HonoProcessing extends WebProcessing {
   }
 }
 
-/** Returns the body, also if a validator has read it: Hono caches it. */
+/** Returns the body, even if a validator has read it: Hono caches it. */
 async function bodyOf({ req }: HonoContextLike, maxBytes: number): Promise<Uint8Array | undefined> {
   if (!req.raw.bodyUsed) return readBody(req.raw, maxBytes);
   const body = new Uint8Array(await req.arrayBuffer());

@@ -1,15 +1,17 @@
 import { encoder } from '../engine/utf8.js';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import type { OnceEvent } from '../once/index.js';
+import { ignoreRejection, notify } from '../options/callbacks.js';
 import { own } from '../options/own.js';
+import { hasNoBody } from '../request/status.js';
 import { PROBLEM_TYPE, type ProblemDetails, problemText } from '../response/problem.js';
 import { type HeaderLine, linesOf, type ResponseData } from '../response/response-data.js';
-import { hasNoBody } from '../response/status.js';
 import type { ServerProblem } from './problem.js';
 
 /**
- * How `onError` answers a refused request. What it leaves out stays as in the problem, so that a client
- * still learns when to try again: return the problem itself for the usual answer.
+ * How `onError` answers a refused request. A member that you omit keeps the value of the problem. Your
+ * headers are added to those of the problem, so that a client still learns when to try again. Return the
+ * problem itself for the usual answer.
  */
 export interface ErrorAnswer {
   /** The HTTP status, from 200 to 599. */
@@ -57,6 +59,7 @@ export class Refusals {
     if (onError === undefined) return refusalOf(problem, {});
     try {
       const answer: unknown = onError(problem, incoming as never);
+      ignoreRejection(answer);
       requireMembers(answer, MEMBERS, 'answer of onError');
       return refusalOf(problem, answer as ErrorAnswer);
     } catch (error) {
@@ -66,17 +69,10 @@ export class Refusals {
   }
 
   #tell(key: string, error: unknown): void {
-    try {
-      this.#settings.onEvent?.({
-        type: 'optionError',
-        option: 'onError',
-        error,
-        key,
-        traceparent: undefined,
-      });
-    } catch {
-      // A listener must not affect the answer.
-    }
+    const { onEvent } = this.#settings;
+    const option = 'onError';
+    const traceparent = undefined;
+    if (onEvent) notify(onEvent, { type: 'optionError', option, error, key, traceparent });
   }
 }
 

@@ -9,7 +9,7 @@ import * as transition from './transition.js';
 import { Watchers } from './watchers.js';
 
 const memoryStoreOptions = /* @__PURE__ */ specs(() => ({
-  /** The most records. The oldest finished record makes room for a new one. */
+  /** The most records. The oldest finished record makes room for a new one, then a run that ended without an outcome, unless it waits for a decision (`onUnknown`). */
   maxEntries: wholeNumber({ default: 10_000, min: 1 }),
   /** The most bytes of results. A result that is larger than that is refused. */
   maxBytes: byteCount({ default: 64 * 1024 * 1024, min: 1 }),
@@ -90,7 +90,7 @@ class MemoryStore implements Store {
       fail(
         RangeError,
         'SAMEKEY_STORE_FULL',
-        `Cannot claim the key: all ${this.#maxEntries} records of the memory store are running, wanted a larger maxEntries`,
+        `Cannot claim the key: all ${this.#maxEntries} records of the memory store are running or wait for a decision by onUnknown, wanted a larger maxEntries`,
       );
     }
     this.#setRunning(key, record);
@@ -221,18 +221,20 @@ class MemoryStore implements Store {
   #makeRoom(nowMs: number): boolean {
     // More than one may have to go: a key that runs again counts twice.
     while (this.#running.size + this.#finished.size >= this.#maxEntries) {
-      if (!this.#finished.deleteOldest()) return this.#removeExpired(nowMs);
+      if (!this.#finished.deleteOldest()) return this.#removeLapsed(nowMs);
     }
     return true;
   }
 
   /**
-   * Deletes one expired running record, whose owner never came back. Only used if nothing else can
-   * go.
+   * Deletes one running record whose owner never came back, unless it waits for a decision. Only used if
+   * nothing else can go: a new claim of its key would take it over, and count its attempts.
    */
-  #removeExpired(nowMs: number): boolean {
+  #removeLapsed(nowMs: number): boolean {
     for (const [key, record] of this.#running) {
-      if (transition.unexpired(record, nowMs) === undefined) {
+      const isHeld = record.expiresAtMs - record.claimedAtMs >= transition.HELD_TTL_MS;
+      const endsAtMs = isHeld ? record.expiresAtMs : record.leaseEndsAtMs;
+      if (endsAtMs <= nowMs) {
         this.#remove(key);
         return true;
       }

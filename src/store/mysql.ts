@@ -66,7 +66,7 @@ export interface MysqlStore extends Store {
   migrate(): Promise<void>;
 }
 
-/** How often a claim or a release is decided anew because another call has changed the record. */
+/** How often a claim or a release is decided again because another call has changed the record. */
 const MAX_TRIES = 10;
 /** How often the store deletes expired rows. */
 const SWEEP_EVERY_MS = 30_000;

@@ -17,6 +17,13 @@ export interface StoredRecord extends StoreRecord {
   readonly former?: StoredRecord;
 }
 
+/**
+ * How long at least the record of a run stays that waits for a decision by `onUnknown`, should its owner
+ * crash. A store must not drop it for another.
+ */
+// A literal, 3660 days: bundlers keep an unused product.
+export const HELD_TTL_MS = 316_224_000_000;
+
 /** Returns the record that the claim of a running record replaced. */
 export const formerOf = (record: StoredRecord): StoredRecord | undefined => own(record, 'former');
 

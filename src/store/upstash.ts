@@ -10,7 +10,7 @@ export type { UpstashClient } from './redis/http.js';
 
 const upstashStoreOptions = /* @__PURE__ */ specs(() => ({
   // `httpConnection` checks it.
-  /** A `Redis` of `@upstash/redis`, also of its entries for Cloudflare and Fastly. Its options may be any. */
+  /** A `Redis` of `@upstash/redis`, including those of its entries for Cloudflare and Fastly. It may have any options. */
   client: required(value<UpstashClient>('a Redis client of @upstash/redis')),
   /** What the names of keys begin with. */
   prefix: text({ default: DEFAULT_PREFIX }),

@@ -330,7 +330,17 @@ describe('help', () => {
       code,
       text,
     ]);
-    expect(listed.map(([code]) => code)).toEqual(['0', '1', '2', '3', '4', '70', '141']);
+    expect(listed.map(([code]) => code)).toEqual([
+      '0',
+      '1',
+      '2',
+      '3',
+      '4',
+      '70',
+      '130',
+      '141',
+      '143',
+    ]);
     const page = readFileSync(join(ROOT, 'docs/cli.md'), 'utf8');
     const rows = [...page.matchAll(/^\| (\d+) \| (.+) \|$/gm)].map(([, code, text]) => [
       code,

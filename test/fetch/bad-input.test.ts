@@ -186,12 +186,50 @@ describe('bad input', () => {
 
   it('a response that is too long and that no caller reads', async () => {
     server.behave = (_, response) => response.end(Buffer.alloc(1_000_000));
-    const { ask, stats } = fetchWith({ maxResultBytes: 1000, idleMs: 400 });
+    const { ask, stats } = fetchWith({ maxResultBytes: 1000, idleMs: 400, onUnknown: 'hold' });
     const unread = await ask();
     await expect.poll(() => stats().inFlight).toBe(0);
+    // The server has answered, so that `hold` has nothing to decide.
     server.behave = (_, response) => json(response, {});
-    expect(await readOutcome(fetchWith().ask())).toBe('executed');
-    await unread.body?.cancel();
+    expect(await readOutcome(fetchWith({ onUnknown: 'hold' }).ask())).toBe('executed');
+    expect(await rejection(unread.text())).toMatchObject({
+      code: 'SAMEKEY_TOO_SLOW',
+      message: expect.stringContaining('nothing was read for 400 ms'),
+    });
+  });
+
+  it.each([200, 503])('a storeResponses that throws, and the status %i', async (status) => {
+    const { ask } = fetchWith({
+      onUnknown: 'hold',
+      storeResponses: ({ headers }) => (headers.get('x-missing') as string).includes('yes'),
+    });
+    server.behave = ({ count }, response) => json(response, { count }, status);
+    for (const count of [1, 2]) {
+      const response = await ask();
+      expect([response.status, outcomeOf(response)]).toEqual([status, 'executed']);
+      expect(await response.json()).toEqual({ count });
+    }
+  });
+
+  it('a status that no response can be constructed with', async () => {
+    server.behave = (_, response) => response.writeHead(999, 'Odd', { 'x-a': '1' }).end('odd');
+    const { ask } = fetchWith();
+    for (const response of [await ask(), (await ask()).clone().clone()]) {
+      expect(response).toBeInstanceOf(Response);
+      expect([response.status, response.ok, response.statusText]).toEqual([999, false, 'Odd']);
+      expect(response.headers.get('x-a')).toBe('1');
+      expect(await response.text()).toBe('odd');
+    }
+    expect(upstream.requests).toHaveLength(2);
+  });
+
+  it('an account that is no text', async () => {
+    const { ask } = fetchWith({ account: (headers) => headers.get('x-tenant') as string });
+    expect(await rejection(ask())).toMatchObject({
+      code: 'SAMEKEY_BAD_ARGUMENT',
+      message: 'Cannot send the request: the option account gave null, wanted text',
+    });
+    expect(upstream.requests).toHaveLength(0);
   });
 
   it('an error whose body never ends, and a retry', async () => {

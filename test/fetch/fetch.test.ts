@@ -43,7 +43,7 @@ describe('a duplicate', () => {
     expect(upstream.requests[0]?.body.toString()).toBe('{"a":1,"b":"é"}');
   });
 
-  it('receives status, headers and body, without cookies and headers of the connection', async () => {
+  it('receives status, headers and body, without its cookies and headers of the connection', async () => {
     server.behave = (_, response) =>
       response
         .writeHead(201, 'Made', {
@@ -65,8 +65,10 @@ describe('a duplicate', () => {
       expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
       expect(response.headers.get('request-id')).toBe('req_1');
       expect(response.headers.get('x-hop')).toBeNull();
-      expect(response.headers.get('set-cookie')).toBeNull();
     }
+    // A cookie is for the client whose request was sent.
+    expect(first.headers.getSetCookie()).toEqual(['session=secret']);
+    expect(again.headers.getSetCookie()).toEqual([]);
     expect(await again.text()).toBe('made');
     expect(again.headers.get('samekey-key')).toMatch(/^ik_[0-9a-f]{64}$/);
   });

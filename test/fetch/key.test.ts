@@ -300,3 +300,19 @@ describe("a caller's own key", () => {
     expect(upstream.requests[1]?.headers['x-request-key']).toBe(`"idem_${'1'.repeat(32)}"`);
   });
 });
+
+it.each([
+  ['another method', 'GET', {}],
+  ['a request that `applies` leaves out', 'POST', { applies: () => false }],
+] as const)('the headers of samekey are not sent with %s', async (_, method, options) => {
+  const fetch = fetchWith(options);
+  const headers = { 'samekey-scope': 'tenant-42', 'samekey-fresh': '1', 'x-own': '1' };
+  await (await fetch(upstream.url, { method, headers })).text();
+  await (await fetch(new Request(upstream.url, { method, headers }))).text();
+  await (await fetch(new Request(upstream.url, { method }), { headers })).text();
+  expect(upstream.requests).toHaveLength(3);
+  for (const { headers: sent } of upstream.requests) {
+    expect(sent['x-own']).toBe('1');
+    expect(Object.keys(sent).filter((name) => name.startsWith('samekey'))).toEqual([]);
+  }
+});

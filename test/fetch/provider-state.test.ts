@@ -55,6 +55,24 @@ const STATE: [string, Sent][] = [
   ['a run', { url: `${LOCAL}/threads/t/runs`, body: { assistant_id: 'a' } }],
   ['the tools of a run', { url: `${OPENAI}/threads/thread_1/runs/run_1/submit_tool_outputs` }],
   ['a thread and a run', { url: `${OPENAI}/threads/runs`, body: { assistant_id: 'a' } }],
+  ['a new upload', { url: `${OPENAI}/uploads`, body: { filename: 'a.jsonl', bytes: 5 } }],
+  ['a new upload elsewhere', { url: `${LOCAL}/uploads`, body: { purpose: 'batch', bytes: 5 } }],
+  [
+    'a file of a vector store',
+    { url: `${LOCAL}/vector_stores/vs_1/files`, body: { file_id: 'f' } },
+  ],
+  [
+    'files of a vector store',
+    { url: `${LOCAL}/vector_stores/vs_1/file_batches`, body: { file_ids: ['f'] } },
+  ],
+  ['a job that resumes', { url: `${OPENAI}/fine_tuning/jobs/ftjob-1/resume` }],
+  [
+    'a new upload to Gemini',
+    {
+      url: 'https://generativelanguage.googleapis.com/upload/v1beta/files',
+      headers: { 'x-goog-upload-command': 'start' },
+    },
+  ],
   ['a realtime secret', { url: `${OPENAI}/realtime/client_secrets`, body: {} }],
   [
     'a container of Anthropic',
@@ -146,6 +164,13 @@ const NO_STATE: [string, Sent][] = [
   [
     'a new conversation of another API, which names a model',
     { url: `${LOCAL}/conversations`, body: { model: 'm', messages: [] } },
+  ],
+  ['a part of an upload', { url: `${OPENAI}/uploads/upload_1/parts`, body: { data: 'x' } }],
+  ['an upload of another API', { url: `${LOCAL}/uploads`, body: { name: 'a' } }],
+  ['a new fine-tuning job', { url: `${OPENAI}/fine_tuning/jobs`, body: { model: 'm' } }],
+  [
+    'a whole file to Gemini',
+    { url: 'https://generativelanguage.googleapis.com/upload/v1beta/files', body: { file: {} } },
   ],
   ['a checkout session', { url: 'https://api.stripe.com/v1/checkout/sessions', body: {} }],
   ['a session of another API', { url: 'https://api.example/v1/sessions', body: {} }],

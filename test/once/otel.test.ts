@@ -214,3 +214,15 @@ it('observes a middleware of Node.js until its response is closed', async () => 
   response.emit('close');
   expect(spans().map((span) => span.spanContext().traceId)).toEqual(['a'.repeat(32)]);
 });
+
+it.each(['closed', 'destroyed'])(
+  'observes a middleware whose response was %s before: its client had left',
+  (state) => {
+    const { tracer, spans } = setUp();
+    const { onEvent, observe } = telemetry({ tracer });
+    const middleware = observe(expressIdempotency({ store: memoryStore(), onEvent }));
+    const response = Object.assign(new EventEmitter(), { [state]: true });
+    middleware({ method: 'GET', headers: {} } as never, response as never, () => {});
+    expect(spans().map(({ name }) => name)).toEqual(['samekey.request']);
+  },
+);

@@ -161,7 +161,10 @@ function typeOf(spec) {
   if (noun === undefined) {
     const words = new Set(spec.words);
     const quoted = (text, word) => (words.has(word) ? `\`'${word}'\`` : text);
-    return wanted.replace(/^an? /, '').replaceAll(/"(\w+)"/g, quoted);
+    return wanted
+      .replace(/^an? /, '')
+      .replaceAll(/\btext(s?)\b/g, 'string$1')
+      .replaceAll(/"(\w+)"/g, quoted);
   }
   const most = max === Number.MAX_SAFE_INTEGER ? '' : ` to ${amount(kind, max)}`;
   return min > 0 || most !== ''

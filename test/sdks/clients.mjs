@@ -1,5 +1,5 @@
 /**
- * The SDKs and how samekey goes under each: `snippet` is what the table shows and what is run, with the
+ * The SDKs and how each takes `fetch`: `snippet` is what the table shows and what is run, with the
  * names that `load` returns and with `fetch`. Keys and regions come from the environment, addresses are
  * those of the real providers: the `fetch` underneath takes all requests to the fake one.
  */

@@ -82,7 +82,7 @@ function lateInWords(/** @type {Row['lateAnswer']} */ late) {
 /** @type {Record<string, {columns: string[], cells: (row: Row) => string[]}>} */
 const TABLES = {
   snippets: {
-    columns: ['SDK', 'version', 'how samekey goes under it'],
+    columns: ['SDK', 'version', 'how to pass `fetch`'],
     cells: ({ version, with: other, snippet, note }) => [
       other === undefined ? version : `${version}, with ${other}`,
       note === undefined ? code(snippet) : `${code(snippet)}; ${note}`,

@@ -84,6 +84,9 @@ describe.each(Object.entries(FRAMEWORKS))('onError on %s', (name, start) => {
       },
       () => {},
       async () => ({ body: 'late' }),
+      async () => {
+        throw new Error('late, and an unhandled rejection would fail this run');
+      },
       () => Response.json({}),
       () => 'text',
       () => ({ text: 'misspelled' }),
@@ -113,7 +116,7 @@ describe.each(Object.entries(FRAMEWORKS))('onError on %s', (name, start) => {
       key: '',
       error: { message: 'no template' },
     });
-    for (const event of events.slice(1, 10)) {
+    for (const event of events.slice(1, 11)) {
       expect(event).toMatchObject({
         error: {
           message: expect.stringMatching(

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { storeConformance } from '../../src/store/conformance.js';
 import { memoryStore } from '../../src/store/memory.js';
 import type { ClaimRequest, Store } from '../../src/store/store.js';
+import { HELD_TTL_MS } from '../../src/store/transition.js';
 import { deep } from '../depth.js';
 import { expectRejected, expectThrown } from '../errors/thrown.js';
 
@@ -127,6 +128,23 @@ describe('the memory store is bounded', () => {
     expect(growth / maxEntries).toBeLessThan(1500);
   });
 
+  it('in runs without an outcome: those that no decision waits for go, the others stay', async () => {
+    let nowMs = Date.now();
+    const store = memoryStore({ maxEntries: 2, clock: () => nowMs });
+    await store.claim('held', { ...request, leaseMs: 1000, ttlMs: HELD_TTL_MS });
+    await store.claim('lost', { ...request, leaseMs: 1000, ttlMs: 10_000 });
+    await expect(store.claim('next', request)).rejects.toMatchObject({
+      code: 'SAMEKEY_STORE_FULL',
+    });
+    nowMs += 1000;
+    expect((await store.claim('next', request)).claimed).toBe(true);
+    expect((await keysIn(store)).sort()).toEqual(['held', 'next']);
+    await expect(store.claim('last', request)).rejects.toMatchObject({
+      code: 'SAMEKEY_STORE_FULL',
+      message: expect.stringContaining('are running or wait for a decision'),
+    });
+  });
+
   it('in the bytes of its results: the oldest go first', async () => {
     const store = memoryStore({ maxBytes: 1_005_000 });
     for (let index = 0; index < 200; index++) {
@@ -171,15 +189,16 @@ describe('the memory store is bounded', () => {
     let nowMs = 0;
     const store = memoryStore({ maxEntries: 3, clock: () => nowMs });
     await finish(store, 'finished', new Uint8Array());
-    for (const key of ['a', 'b', 'c']) await store.claim(key, request);
+    const held = { ...request, ttlMs: HELD_TTL_MS };
+    for (const key of ['a', 'b', 'c']) await store.claim(key, held);
     expect((await keysIn(store)).sort()).toEqual(['a', 'b', 'c']);
     const full = { code: 'SAMEKEY_STORE_FULL' } as const;
     await expectRejected(store.claim('d', request), RangeError, full);
-    expect((await store.claim('a', request)).claimed).toBe(true);
+    expect((await store.claim('a', held)).claimed).toBe(true);
     nowMs = 1500;
-    // Their outcome is unknown, and the store does not forget that.
+    // Their outcome is unknown, and the store does not forget what waits for a decision.
     await expectRejected(store.claim('d', request), RangeError, full);
-    nowMs = 2500;
+    nowMs = HELD_TTL_MS + 500;
     expect((await store.claim('d', request)).claimed).toBe(true);
   });
 

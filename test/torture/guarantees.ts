@@ -38,7 +38,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
 const sum = (rows: readonly RowSummary[], of: (row: RowSummary) => number) =>
   rows.reduce((total, row) => total + of(row), 0);
 
-const grouped = (number: number) => number.toLocaleString('en').replaceAll(',', ' ');
+const grouped = (number: number) => number.toLocaleString('en');
 
 /** Keys per thousand. A rate below one is shown, too. */
 function per1000(count: number, { keys }: RowSummary): string {
@@ -91,7 +91,7 @@ export function renderGuarantees({ machine, versions, date, seed, rows }: Result
   const total = (of: (row: RowSummary) => number) => grouped(sum(ran, of));
   return `# What does samekey guarantee, with which store, under which fault?
 
-samekey runs a function at most once per key. This page states for which store and under which fault that holds, where it does not, and which errors you see. The tables are generated from recorded histories of real servers and real processes.
+While the owner of a key is alive and the store keeps its record, samekey runs the function at most once per key. This page states, for each store and fault that was tested, when that holds, when a key can run again, and which errors you see. Durable Objects were not tested here, and DynamoDB only on the emulator dynalite. The tables are generated from recorded histories of real processes on these servers.
 
 ## What "at most once" means
 
@@ -106,7 +106,7 @@ samekey runs a function at most once per key. This page states for which store a
 
 ## The tables
 
-All numbers are keys per thousand. "Two values" counts keys for which two callers received different values, or a caller received an older value, without an evict, a fresh call or an expiry in between.
+*At most once* in the column "promise" excludes the runs that "ran again: owner lost" counts: those follow \`onUnknown\`. All numbers are keys per thousand. "Two values" counts keys for which two callers received different values, or a caller received an older value, without an evict, a fresh call or an expiry in between.
 
 ${stores
   .map((store) =>

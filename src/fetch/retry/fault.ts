@@ -28,24 +28,34 @@ export async function faultOf(response: Response): Promise<Fault> {
 
 /**
  * Returns the fault of a response that says in its JSON that it failed, although its status is a
- * success; `undefined` for any other response. A stream is not read: its caller waits for its beginning.
+ * success; `undefined` for any other response. A stream is not read to its end: its caller waits for its
+ * beginning.
  */
 export async function faultInSuccess(response: Response): Promise<Fault | undefined> {
-  const document = await readJson(response);
+  const document = await readJson(response, isBeginOfStream);
   if (document === undefined || judgeDocument(document).verdict !== 'failed') return undefined;
   return faultIn(document);
 }
 
-/** Returns the body if it is JSON; `undefined` if it is not, or is too long, too late or broken. */
-async function readJson(response: Response): Promise<unknown> {
+/** Whether a text begins an array, as a stream of Gemini without events does. An error comes as a whole. */
+const isBeginOfStream = (text: string) => /^\s*\[/.test(text) && !/\]\s*$/.test(text);
+
+/**
+ * Returns the body if it is JSON; `undefined` if it is not, or is too long, too late or broken.
+ * `isEnough` looks at what has arrived: if it returns `true`, no more is read.
+ */
+async function readJson(
+  response: Response,
+  isEnough: (text: string) => boolean = () => false,
+): Promise<unknown> {
   const type = mediaType(response.headers.get('content-type'));
-  const isJson = type === '' || /[/+]json$/.test(type);
+  const isJson = type === '' || (/[/+]json$/.test(type) && type !== 'application/stream+json');
   if (!isJson || response.body === null || response.bodyUsed) return undefined;
-  return toValue(await readText(response.clone()));
+  return toValue(await readText(response.clone(), isEnough));
 }
 
 /** Returns the text of a body, or `''` if it is too long, too late or broken. */
-async function readText({ body }: Response): Promise<string> {
+async function readText({ body }: Response, isEnough: (text: string) => boolean): Promise<string> {
   const reader = (body as ReadableStream<Uint8Array>).getReader();
   const decoder = new TextDecoder();
   let timer: Timer | undefined;
@@ -59,6 +69,7 @@ async function readText({ body }: Response): Promise<string> {
       if (read === undefined) return '';
       if (read.done) return text + decoder.decode();
       text += decoder.decode(read.value, { stream: true });
+      if (isEnough(text)) return '';
     }
     return '';
   } catch {

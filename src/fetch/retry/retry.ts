@@ -1,5 +1,6 @@
 import isNetworkError from 'is-network-error';
 import { fail, nameOf } from '../../errors/errors.js';
+import { notify } from '../../options/callbacks.js';
 import { readOptions } from '../../options/read.js';
 import {
   asPlatformFetch,
@@ -111,11 +112,8 @@ async function sendWithRetries(
 
     // No caller reads this body, and it may occupy a connection.
     if ('response' in result) result.response.body?.cancel().catch(() => {});
-    try {
-      settings.onRetry?.({ attempt, delayMs, reason: text, key });
-    } catch {
-      // An error of `onRetry` must not change the result.
-    }
+    const { onRetry } = settings;
+    if (onRetry !== undefined) notify(onRetry, { attempt, delayMs, reason: text, key });
     await wait(delayMs, signal);
   }
 }

@@ -70,7 +70,7 @@ export function observedModel(observer: Observer, middleware: ModelMiddleware) {
   };
 }
 
-/** Ends the span with the stream, also if its reader leaves. */
+/** Ends the span with the stream, even if its reader leaves. */
 function watched(stream: ReadableStream<Part>, observation: Observation): ReadableStream<Part> {
   const reader = stream.getReader();
   return new ReadableStream(

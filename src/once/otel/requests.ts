@@ -20,6 +20,8 @@ interface Carrier {
 interface NodeResponse {
   readonly statusCode?: unknown;
   readonly getHeader?: (name: string) => unknown;
+  readonly closed?: unknown;
+  readonly destroyed?: unknown;
   readonly once: (event: 'close', listener: () => void) => unknown;
 }
 
@@ -51,7 +53,7 @@ export function observedRequests(observer: Observer, requesting: Requesting): Re
     }
     const response = nodeResponseIn(second) ?? koaResponseIn(first);
     if (response !== undefined) {
-      response.once('close', () => endWithNode(observation, response));
+      whenClosed(observation, response);
       return result;
     }
     if (!(result instanceof Promise)) {
@@ -97,7 +99,7 @@ function observedHook(observer: Observer, hook: Requesting): Requesting {
     const carrier = carrierOf(request);
     const observation = observer.begin('samekey.request', traceparentIn(carrier));
     observation.set(received(carrier));
-    reply.raw.once('close', () => endWithNode(observation, reply.raw));
+    whenClosed(observation, reply.raw);
     return observation.run(() => call(request, reply, done));
   };
   return observed as unknown as Requesting;
@@ -113,6 +115,12 @@ function endWith(observation: Observation, value: unknown): void {
   else observation.setOutcome(outcome);
   observation.set({ 'http.response.status_code': numberOf(status) });
   observation.end();
+}
+
+/** Ends the observation with the response, which the client may have closed before. */
+function whenClosed(observation: Observation, response: NodeResponse): void {
+  if (response.closed || response.destroyed) endWithNode(observation, response);
+  else response.once('close', () => endWithNode(observation, response));
 }
 
 function endWithNode(observation: Observation, response: NodeResponse): void {

@@ -1,4 +1,5 @@
 import { type AbortSource, whenAborted } from '../../once/abort.js';
+import { hasNoBody } from '../../request/status.js';
 import { joinChunks } from '../../response/chunks.js';
 import { BrokenResponseError } from '../../response/errors.js';
 import {
@@ -7,7 +8,6 @@ import {
   type ResponseData,
   type ResponseHead,
 } from '../../response/response-data.js';
-import { hasNoBody } from '../../response/status.js';
 import { type CapturedCalls, giveBack, type Listener, takeOver } from './captured-functions.js';
 import type { HiddenDisconnect } from './disconnect.js';
 import type { NodeRequest, NodeResponse } from './http.js';
@@ -303,7 +303,7 @@ export class Capture implements CapturedCalls {
   }
 
   /**
-   * Whether this server has closed the connection: frameworks close it after an error behind the head.
+   * Whether this server has closed the connection: frameworks close it after an error that follows the head.
    * Before the head it is a server that shuts down, and the handler's result still counts.
    */
   #isClosedHere(): boolean {

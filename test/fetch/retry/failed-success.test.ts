@@ -41,6 +41,33 @@ describe('a failure inside a success', () => {
   });
 
   it.each([
+    ['application/json', '[{"candidates":[]}\n'],
+    ['application/json; charset=utf-8', ' \n[{"error":'],
+    ['application/stream+json', '{"error":{"code":502}}'],
+  ])('is not looked for in a stream of %s, which arrives at once', async (type, first) => {
+    let send = (_: string) => {};
+    const encoder = new TextEncoder();
+    const body = new ReadableStream({
+      start(controller) {
+        send = (text) => controller.enqueue(encoder.encode(text));
+        send(first);
+      },
+    });
+    const fetch = withRetry(
+      async () => new Response(body, { headers: { 'content-type': type } }),
+      retryPolicies.gemini,
+    );
+    const response = await fetch('https://api.example/v1/m', { method: 'POST', body: '{}' });
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    for (const text of [first, 'next', 'last']) {
+      expect(new TextDecoder().decode((await reader.read()).value)).toBe(text);
+      // The rest arrives only when what came before it has been read.
+      send(text === first ? 'next' : 'last');
+    }
+    await reader.cancel();
+  });
+
+  it.each([
     ['that says that the request is wrong', { error: { code: 400, message: 'no' } }],
     ['that is final', { error: { code: 429, type: 'insufficient_quota' } }],
     [
