@@ -116,8 +116,15 @@ export class IdempotencyRules<Incoming> {
   readonly #scopes: readonly string[];
   readonly #refusals: Refusals;
 
-  /** `maker` is the function that received the options, for messages. */
-  constructor(options: ServerOptions<Incoming>, maker: string) {
+  /**
+   * `maker` is the function that received the options, for messages. The limits and the cache are those of
+   * `sharedWith`.
+   */
+  constructor(
+    options: ServerOptions<Incoming>,
+    maker: string,
+    sharedWith?: IdempotencyRules<Incoming>,
+  ) {
     const settings = readOptions(serverOptions, options, `options of ${maker}`, {
       hintAt: optionOf({ createOnce: onceOptions }),
     }) as ServerSettings<Incoming>;
@@ -131,6 +138,7 @@ export class IdempotencyRules<Incoming> {
         onEvent: onEvent && ((event) => onEvent(withHandlerError(event))),
       },
       { isCoded: true, judge: (response, maxBytes) => new HandlerJudge(response, maxBytes) },
+      sharedWith === undefined ? undefined : sharedWith.#exchanges,
     );
     this.#refusals = new Refusals(settings);
     this.#header = new KeyHeader(settings);
