@@ -46,14 +46,19 @@ export function addFlag(
       if (isRight) return [...before, value];
       throw usageError(`${option.long} has ${quote(value)}, wanted ${spec.wanted}`);
     });
-  else if (spec.kind !== 'text' && !option.isBoolean())
-    option.argParser((value) => parsedNumber(value, spec));
+  else if (spec.kind === 'text') option.argParser((value) => checkedText(value, spec));
+  else if (!option.isBoolean()) option.argParser((value) => parsedNumber(value, spec));
   if (spec.isRequired) option.makeOptionMandatory();
   if (spec.default !== undefined && !isList) option.default(spec.default, shownAs(spec));
   // An empty variable counts as missing.
   if (variable !== undefined && process.env[variable] !== '') option.env(variable);
   if (preset !== undefined) option.preset(preset);
   command.addOption(option);
+}
+
+function checkedText(text: string, spec: OptionSpec): string {
+  if (spec.faultOf(text) === undefined) return text;
+  throw new InvalidArgumentError(`Wanted ${spec.wanted}.`);
 }
 
 function parsedNumber(text: string, spec: OptionSpec): number {

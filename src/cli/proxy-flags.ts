@@ -1,4 +1,5 @@
 import { fetchOptions } from '../fetch/options.js';
+import { HEADER_NAME } from '../key/header-options.js';
 import { configOptions } from '../once/config-options.js';
 import { encryptedCodecOptions } from '../once/encrypted-codec.js';
 import {
@@ -55,6 +56,11 @@ export const proxyFlags = /* @__PURE__ */ specs(() => ({
   scope: configOptions.scope,
   /** A header that differs between two attempts of one request, and so does not count. */
   ignoreHeader: headerNames('the name of a header'),
+  /**
+   * The one header that names the account of a request, for its key and for the limits.
+   * @defaultValue all headers that hold credentials
+   */
+  accountHeader: text(HEADER_NAME),
   /** The format of the keys that clients may send. */
   keyFormat: { ...choice('samekey', 'uuid', 'any'), default: 'any' as const },
   /** What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through. */
@@ -122,6 +128,7 @@ export const PROXY_FLAGS: Readonly<Record<keyof typeof proxyFlags, string>> = {
   exclude: '-x, --exclude <PATH>',
   scope: '--scope <TEXT>',
   ignoreHeader: '--ignore-header <NAME>',
+  accountHeader: '--account-header <NAME>',
   keyFormat: '--key-format <NAME>',
   providerState: '--provider-state <NAME>',
   pass: '--pass <PATH>',

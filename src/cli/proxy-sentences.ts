@@ -20,6 +20,8 @@ export const PROXY_SENTENCES = {
   exclude: 'Exclude the member at this path from the identity of a request.',
   scope: 'Scope of the keys: tenant, environment, …, outermost first.',
   ignoreHeader: 'A header that differs between two attempts of one request, and so does not count.',
+  accountHeader:
+    'The one header that names the account of a request, for its key and for the limits.',
   keyFormat: 'The format of the keys that clients may send.',
   providerState:
     'What to do with requests whose meaning is state at their provider, such as the next turn of a conversation: let an equal request join while the first is in progress, store their responses as well, or pass each one through.',

@@ -7,6 +7,7 @@ import {
   idempotency,
 } from '../once/config.js';
 import type { ProxyLog, ProxyServer } from '../proxy/proxy.js';
+import { accountIn } from '../request/account.js';
 import { printable } from '../text/printable.js';
 import { DASHBOARD_PORT, linkOf, loadDashboard, onLinkWanted } from './dashboard-server.js';
 import { encryptionOf } from './encryption-keys.js';
@@ -103,6 +104,7 @@ async function runProxy(flags: CommandFlags, command: Command): Promise<void> {
       ...(flags.keyFormat !== 'any' && { keyFormat: flags.keyFormat }),
       providerState: flags.providerState,
       ignoredHeaders: flags.ignoreHeader ?? [],
+      ...(flags.accountHeader !== undefined && { account: accountBy(flags.accountHeader) }),
       limits: limitsOf(flags),
     },
     passedPaths: flags.pass ?? [],
@@ -172,6 +174,12 @@ function requireDashboardFor(command: Command): void {
 /** The log must not have the token: it is read by more people than this terminal. */
 function printLink(link: string): void {
   process.stderr.write(`samekey proxy: the dashboard is ${link}\n`);
+}
+
+/** Returns the option `account` for the header that alone names the account. */
+function accountBy(header: string): (headers: Headers) => string {
+  const name = header.toLowerCase();
+  return (headers) => accountIn(headers, name);
 }
 
 const limitsOf = ({ keysPerMinute, storedBytesPerAccount, waitingPerKey }: CommandFlags) => ({

@@ -1,13 +1,11 @@
 import { credentialHeaders } from '../providers/registry.js';
+import { SECRET_NAME } from '../request/credential-names.js';
 import type { HeaderLine } from '../response/response-data.js';
 
 const MAX_HEADERS = 100;
 const MAX_VALUE_CHARACTERS = 1000;
 const MAX_NAME_CHARACTERS = 200;
 
-/** Names of headers that may hold a credential. A number of tokens is not a credential. */
-const SECRET_NAME =
-  /auth|cookie|credential|csrf|jwt|passw|secret|session|signature|xsrf|token(?!s)|api-?key/i;
 /** Headers whose value is an address, which may be relative. */
 const ADDRESS_NAME = /(?:^|-)(?:link|location|path|referr?er|refresh|sourcemap|ur[il])$/i;
 

@@ -1,5 +1,5 @@
 import { fail, nameOf } from '../errors/errors.js';
-import { accountOf } from '../request/account.js';
+import { hasCredential, receivedAccount } from '../request/account.js';
 import type { HeaderReader } from '../request/key-header.js';
 import type { CallExtra } from './call.js';
 
@@ -12,7 +12,11 @@ const readerOf = (
     const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
     return value === undefined ? null : [value].flat().join(', ');
   },
+  keys: () => Object.keys(headers),
 });
+
+/** An agent that connects again is the same caller, in a new session. */
+const SESSION: ReadonlySet<string> = new Set(['mcp-session-id']);
 
 /**
  * Returns the account that a call belongs to. No caller may receive the result of another, so a call over
@@ -34,8 +38,8 @@ export function callerOf(extra: CallExtra, account?: (extra: CallExtra) => unkno
   // A verified token is the caller's whatever cookies are sent with it.
   const headers = authInfo ? { authorization: `Bearer ${authInfo.token}` } : requestInfo?.headers;
   if (headers === undefined) return '';
-  const credentials = accountOf(readerOf(headers), false);
-  if (credentials !== '') return credentials;
+  const reader = readerOf(headers);
+  if (hasCredential(reader)) return receivedAccount(reader, SESSION);
   return fail(
     TypeError,
     'SAMEKEY_BAD_ARGUMENT',

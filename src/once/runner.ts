@@ -127,17 +127,22 @@ export class OnceRunner implements SharedRunHost {
     storeErrors: 0,
   };
 
-  constructor(settings: OnceSettings, limits?: CallerLimits) {
+  /** @param cache That of another runner of the same store, which this one shares. */
+  constructor(settings: OnceSettings, limits?: CallerLimits, cache?: ResultCache) {
     this.settings = settings;
     this.limits = limits;
     this.renewals = new Alarms(settings.leaseMs / RENEWALS_PER_LEASE);
     const { timeoutMs, waitMs } = settings;
     this.timeLimits = timeoutMs === undefined ? undefined : new Alarms(timeoutMs);
     this.waitLimits = waitMs === undefined ? undefined : new Alarms(waitMs);
-    this.#cache = new ResultCache(settings.cache || undefined, settings.clock);
+    this.#cache = cache ?? new ResultCache(settings.cache || undefined, settings.clock);
     this.store = new GuardedStore(settings, (key, action, error) =>
       this.emit(key, undefined, { type: 'storeError', action, error }),
     );
+  }
+
+  get cache(): ResultCache {
+    return this.#cache;
   }
 
   value(key: string, fn: RunFunction, options?: InnerCallOptions): Promise<unknown> {

@@ -3,7 +3,7 @@ import { writeProblem } from './client-response.js';
 import type { Metrics, RequestOutcome } from './metrics.js';
 import { problemOf } from './problem.js';
 import { discard } from './request-body.js';
-import { messageOf, type ProxyLog, traceIdOf } from './request-log.js';
+import { loggedMessageOf, type ProxyLog, traceIdOf } from './request-log.js';
 import { pathIn } from './request-target.js';
 import type { Sampling } from './sampling.js';
 
@@ -130,7 +130,7 @@ export class Call {
     }
     // An error without a code is a fault of the proxy.
     const fault = typeof code === 'string' ? undefined : stack;
-    this.#log.warn({ ...line, code, error: messageOf(error), stack: fault }, 'request');
+    this.#log.warn({ ...line, code, error: loggedMessageOf(error), stack: fault }, 'request');
   }
 }
 

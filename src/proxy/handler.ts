@@ -4,11 +4,12 @@ import type { Duplex } from 'node:stream';
 import { type FetchEvent, idempotentFetch, ResponseNotKeptError } from '../fetch/fetch.js';
 import { failureBehind } from '../fetch/sdk-answer.js';
 import { own } from '../options/own.js';
-import { accountOf } from '../request/account.js';
+import { receivedAccount } from '../request/account.js';
 import { OWN_HEADERS } from '../request/own-headers.js';
 import { Call } from './call.js';
 import { passResponse, writeProblem, writeResponse } from './client-response.js';
 import { endToEndHeaders, type HeaderPair, without } from './headers.js';
+import { limitClientIdle } from './idle-socket.js';
 import { Metrics } from './metrics.js';
 import { problemOf } from './problem.js';
 import type { ProxyOptions } from './proxy.js';
@@ -16,7 +17,7 @@ import { ProxyError } from './proxy-error.js';
 import { Readiness } from './readiness.js';
 import { writeRaw } from './refusals.js';
 import { readBody, refuseTooLong } from './request-body.js';
-import { messageOf, traceIdOf } from './request-log.js';
+import { loggedMessageOf, messageOf, traceIdOf } from './request-log.js';
 import { isForOtherHost, type RequestTarget, targetOf } from './request-target.js';
 import { samplingIn } from './sampling.js';
 import { SpillFiles } from './spill-files.js';
@@ -27,6 +28,16 @@ import { type ProxiedInit, Upstream } from './upstream.js';
 function isUnknown(error: unknown): boolean {
   const { code, name } = error as { code?: unknown; name?: unknown };
   return UNKNOWN_OUTCOME_CODES.has(code) || name === 'AbortError';
+}
+
+/** Methods whose requests usually have no body, and no length of it either (RFC 9110 §8.6). */
+const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
+
+/** Both connections use the same message framing. Without one, Node.js would send chunks. */
+function framingOf({ method = 'GET', headers }: IncomingMessage): readonly HeaderPair[] {
+  if (headers['transfer-encoding'] !== undefined) return [['transfer-encoding', 'chunked']];
+  if (headers['content-length'] !== undefined || WITHOUT_BODY.has(method)) return [];
+  return [['content-length', '0']];
 }
 
 /** Answers requests: from the upstream, from a request in progress, from the store, or with a problem. */
@@ -42,6 +53,8 @@ export class Handler {
   /** Responses in progress by connection. A client may send further requests before the first response. */
   readonly #answering = new WeakMap<Duplex, Set<ServerResponse>>();
   readonly #inProgress = new Set<ServerResponse>();
+  /** Responses of the upstream itself. A client gets one if `--provider-state` passes its request. */
+  readonly #unshared = new WeakSet<Response>();
   #isDraining = false;
 
   constructor(options: ProxyOptions) {
@@ -57,16 +70,22 @@ export class Handler {
       onSent: (byteCount) => this.#metrics.bytes('upstream', 'out', byteCount),
       onReceived: (byteCount) => this.#metrics.bytes('upstream', 'in', byteCount),
     });
+    const { ignoredHeaders = [], headerName = 'idempotency-key' } = once;
+    const ignored = new Set([...ignoredHeaders, headerName].map((name) => name.toLowerCase()));
     this.#fetch = idempotentFetch({
       // All of a signature counts: the upstream, which would check it, does not see duplicates.
-      account: (headers) => accountOf(headers, false),
+      account: (headers) => receivedAccount(headers, ignored),
       ...once,
       // The program has a copy of the library of its own, whose identity is not one of this copy.
       ...(once.identity && { identity: { ...once.identity } }),
       idleMs,
       maxHeldBytes: options.maxHeldBytes,
       ...(options.maxSpilledBytes > 0 && { spill: this.#spillFiles(options.maxSpilledBytes) }),
-      fetch: (_, init) => this.#upstream.fetch(init as ProxiedInit),
+      fetch: async (_, init) => {
+        const response = await this.#upstream.fetch(init as ProxiedInit);
+        this.#unshared.add(response);
+        return response;
+      },
       onEvent: (event) => this.#onEvent(event),
       unknownErrors: isUnknown,
     });
@@ -132,10 +151,13 @@ export class Handler {
       return;
     }
     writeRaw(socket, error);
-    const { status, code, message } = error;
+    const { status, code } = error;
     this.#metrics.begin();
     this.#metrics.end('refused', status);
-    this.#options.log.warn({ status, outcome: 'refused', code, error: message }, 'request');
+    this.#options.log.warn(
+      { status, outcome: 'refused', code, error: loggedMessageOf(error) },
+      'request',
+    );
   }
 
   /** Answers a request for metrics, health or readiness. Returns `false` for other requests. */
@@ -248,9 +270,9 @@ export class Handler {
     // The client of the proxy gets the proxy's own problem, which does not name the store.
     const failure = failureBehind(received);
     if (failure !== undefined) throw failure;
-    call.answered(received);
-    // Disconnects a client that reads nothing.
-    response.setTimeout(this.#options.idleMs, () => response.destroy());
+    if (this.#unshared.has(received)) call.passed();
+    else call.answered(received);
+    limitClientIdle(response, this.#options.idleMs);
     await writeResponse(response, received, (count) => call.wrote(count));
   }
 
@@ -270,13 +292,12 @@ export class Handler {
     const incoming = await this.#upstream.send({
       method,
       path,
-      // Both connections use the same message framing.
-      headers: isChunked ? [...sent, ['transfer-encoding', 'chunked']] : sent,
+      headers: [...sent, ...framingOf(request)],
       body: hasBody ? request : undefined,
       signal: call.signal,
     });
     call.passed();
-    response.setTimeout(this.#options.idleMs, () => response.destroy());
+    limitClientIdle(response, this.#options.idleMs);
     await passResponse(response, incoming, (count) => call.wrote(count));
   }
 

@@ -1,12 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import { CollectedBytes } from '../response/collected-bytes.js';
 import { ProxyError } from './proxy-error.js';
 import { pathIn } from './request-target.js';
 
 /** How long a refused client may continue to send or stay connected. */
 export const LINGER_MS = 5000;
-
-/** Each chunk takes some hundred bytes of memory beside its content, which may be a single byte. */
-const MAX_CHUNKS = 4096;
 
 /**
  * Returns the whole body.
@@ -18,11 +16,9 @@ export function readBody(
   request: IncomingMessage,
   maxBytes: number,
   idleMs: number,
-): Promise<Buffer<ArrayBuffer>> {
+): Promise<Uint8Array<ArrayBuffer>> {
   refuseTooLong(request, maxBytes);
-  const pieces: Buffer[] = [];
-  let chunks: Buffer[] = [];
-  let byteCount = 0;
+  const collected = new CollectedBytes();
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
       request.setTimeout(0);
@@ -31,17 +27,10 @@ export function readBody(
       act();
     };
     const onData = (chunk: Buffer) => {
-      byteCount += chunk.length;
-      if (byteCount > maxBytes) {
-        settle(() => reject(tooLong(request, maxBytes)));
-        return;
-      }
-      chunks.push(chunk);
-      if (chunks.length < MAX_CHUNKS) return;
-      pieces.push(Buffer.concat(chunks));
-      chunks = [];
+      collected.add(chunk);
+      if (collected.byteCount > maxBytes) settle(() => reject(tooLong(request, maxBytes)));
     };
-    const onEnd = () => settle(() => resolve(Buffer.concat([...pieces, ...chunks])));
+    const onEnd = () => settle(() => resolve(collected.whole() as Uint8Array<ArrayBuffer>));
     const onError = (error: Error) =>
       settle(() => reject(incomplete(400, 'its client has disconnected', error)));
     request.on('data', onData).on('end', onEnd).on('error', onError);

@@ -57,3 +57,13 @@ export const traceIdOf = (traceparent: string | undefined) =>
 
 export const messageOf = (error: unknown) =>
   error instanceof Error ? error.message : String(error);
+
+/** Messages of these errors quote what the client has sent. */
+const QUOTING: ReadonlySet<unknown> = new Set(['SAMEKEY_BAD_KEY', 'SAMEKEY_REFUSED']);
+
+/** Returns the message of an error of a request without what it quotes: its client reads that, not the log. */
+export function loggedMessageOf(error: unknown): string {
+  const message = messageOf(error);
+  if (!QUOTING.has((error as { code?: unknown } | undefined)?.code)) return message;
+  return message.replaceAll(/"(?:[^"\\]|\\.)*"…?/g, '…');
+}

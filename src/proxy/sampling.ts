@@ -1,3 +1,4 @@
+import { decoder } from '../engine/utf8.js';
 import { own } from '../options/own.js';
 
 /** What the dashboard shows of a request. Nothing else of its body is kept. */
@@ -17,11 +18,11 @@ const NESTED = ['generationConfig', 'inferenceConfig'] as const;
 type Members = Readonly<Record<string, unknown>>;
 
 /** Reads the model and the temperature of a request whose body is JSON. */
-export function samplingIn(body: Buffer): Sampling {
+export function samplingIn(body: Uint8Array): Sampling {
   if (body.length > MAX_BYTES || body[0] !== 0x7b) return NONE;
   let request: Members;
   try {
-    request = JSON.parse(body.toString()) as Members;
+    request = JSON.parse(decoder.decode(body)) as Members;
   } catch {
     return NONE;
   }

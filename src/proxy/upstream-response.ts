@@ -2,8 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { own } from '../options/own.js';
 import { hasNoBody } from '../request/status.js';
 import { sendableReason } from './client-response.js';
+import { endToEndHeaders } from './headers.js';
 import { ProxyError } from './proxy-error.js';
 
 /** Decoders for responses that have a coding although the proxy asked for `identity`. */
@@ -15,15 +17,16 @@ const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>
 };
 
 /**
- * Returns the response as `fetch` does. Its body is decoded as it arrives, and read no further than it
- * is consumed.
+ * Returns the response as `fetch` does, without the headers of its connection and its coding. Its body is
+ * decoded as it arrives, and read no further than it is consumed.
  *
  * @throws {ProxyError} 502 for an unknown status or coding.
  */
 export function responseOf(incoming: IncomingMessage): Response {
-  const { statusCode = 0, statusMessage = '', rawHeaders } = incoming;
-  const coding = incoming.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-  const decoder = DECODERS[coding];
+  const { statusCode = 0, statusMessage = '' } = incoming;
+  // An empty one names no coding.
+  const coding = incoming.headers['content-encoding']?.trim().toLowerCase() || 'identity';
+  const decoder = own(DECODERS, coding);
   if (statusCode < 200 || statusCode > 599 || (decoder === undefined && coding !== 'identity')) {
     throw new ProxyError(
       502,
@@ -34,9 +37,10 @@ export function responseOf(incoming: IncomingMessage): Response {
     );
   }
   const headers = new Headers();
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    headers.append(rawHeaders[at] as string, rawHeaders[at + 1] as string);
-  }
+  for (const [name, value] of endToEndHeaders(incoming)) headers.append(name, value);
+  headers.delete('content-encoding');
+  // It counts the encoded bytes.
+  if (decoder !== undefined) headers.delete('content-length');
   const isEmpty = hasNoBody(statusCode);
   if (isEmpty) incoming.resume();
   return new Response(isEmpty ? null : bodyOf(incoming, decoder?.()), {

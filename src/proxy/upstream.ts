@@ -2,6 +2,7 @@ import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage
 import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
 import type { Readable } from 'node:stream';
 import type { HeaderPair } from './headers.js';
+import { limitUpstreamIdle } from './idle-socket.js';
 import { ProxyError } from './proxy-error.js';
 import { responseOf } from './upstream-response.js';
 
@@ -106,7 +107,7 @@ export class Upstream {
       const connection = new ConnectionState(request, connectMs, () =>
         request.destroy(new Error(`no connection in ${connectMs} ms`)),
       );
-      request.setTimeout(this.#idleMs, () => request.destroy(this.#timedOut()));
+      limitUpstreamIdle(request, this.#idleMs, () => request.destroy(this.#timedOut()));
       request.on('error', (error) => {
         if (body !== undefined && !(body instanceof Uint8Array)) body.unpipe(request);
         reject(signal.aborted ? signal.reason : this.#failure(error, connection.wasUsed));

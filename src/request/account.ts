@@ -1,6 +1,7 @@
 import { sha256Hex } from '../index.js';
 import { accessKeyOf } from '../providers/bedrock.js';
 import { credentialHeaders } from '../providers/registry.js';
+import { tellsSender } from './credential-names.js';
 import type { HeaderReader } from './key-header.js';
 
 /** The headers that identify the account of a request. Their order is part of the account's digest. */
@@ -54,3 +55,53 @@ function rememberedDigest(credentials: string): string {
 export const sentAccount = (headers: HeaderReader): string => accountOf(headers);
 
 export const isCredential = (name: string) => CREDENTIALS.includes(name);
+
+/** Whether a request has one of the usual credentials. */
+export const hasCredential = (headers: HeaderReader): boolean =>
+  CREDENTIALS.some((name) => headers.has(name));
+
+/**
+ * Returns the account of a request that was received, and whose credentials nobody has verified yet: a
+ * digest of all that tells two senders apart, or `''` without any.
+ *
+ * @param ignored Names of headers that do not count, in lower case.
+ */
+export function receivedAccount(headers: HeaderReader, ignored: ReadonlySet<string>): string {
+  const account = accountOf(headers, false);
+  const others = otherSenders(headers, ignored);
+  return others === undefined
+    ? account
+    : sha256Hex(`samekey account ${account}`, { secret: others });
+}
+
+/**
+ * Returns a digest of the headers that tell two senders apart beside those of `sentAccount`, by their names,
+ * or `undefined` if there are none. A key that a caller chose has it as a part: `order-7` of one tenant is
+ * not `order-7` of another. A key that is derived has all headers.
+ *
+ * @param ignored Names of headers that do not count, in lower case.
+ */
+export function otherSender(
+  headers: HeaderReader,
+  ignored: ReadonlySet<string>,
+): string | undefined {
+  const others = otherSenders(headers, ignored);
+  return others && digestOf(others);
+}
+
+function otherSenders(headers: HeaderReader, ignored: ReadonlySet<string>): string | undefined {
+  let found: [name: string, value: string | null][] | undefined;
+  for (const name of headers.keys()) {
+    if (!tellsSender(name) || isCredential(name) || ignored.has(name)) continue;
+    found ??= [];
+    found.push([name, headers.get(name)]);
+  }
+  // Node.js has them in the order in which they were sent.
+  return found && JSON.stringify(found.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Returns the account that one header names, whatever the others say; `''` without it. */
+export function accountIn(headers: HeaderReader, name: string): string {
+  const value = headers.get(name);
+  return value === null ? '' : digestOf(`${name}: ${value}`);
+}

@@ -5,7 +5,10 @@ import { faultOfChosenKey, MAX_KEY_CHARACTERS } from '../once/chosen-key.js';
 import type { KeyFormat, KeyHeaderSettings } from './options.js';
 
 /** Reads headers by their names: `Headers`, or those of Node.js without a copy. */
-export type HeaderReader = Pick<Headers, 'get' | 'has'>;
+export interface HeaderReader extends Pick<Headers, 'get' | 'has'> {
+  /** The names, in lower case. */
+  keys(): Iterable<string>;
+}
 
 /**
  * Headers that were read once. `Headers` validates the name at each `get`, and a request to send is asked
@@ -24,6 +27,10 @@ export class HeaderSnapshot implements HeaderReader, Iterable<readonly [string, 
 
   has(name: string): boolean {
     return this.#values.has(name.toLowerCase());
+  }
+
+  keys(): Iterable<string> {
+    return this.#values.keys();
   }
 
   [Symbol.iterator](): IterableIterator<[string, string]> {
@@ -60,7 +67,7 @@ export class KeyHeader {
    *
    * @throws {SyntaxError} `SAMEKEY_BAD_KEY` if the value is not a key.
    */
-  read(headers: HeaderReader): string | undefined {
+  read(headers: Pick<HeaderReader, 'get'>): string | undefined {
     const value = headers.get(this.name);
     if (value === null) return undefined;
     const text = value.startsWith('"') ? unquote(value) : value;

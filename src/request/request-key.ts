@@ -11,7 +11,7 @@ import {
   scoped,
   sha256Hex,
 } from '../index.js';
-import { sentAccount } from './account.js';
+import { otherSender, sentAccount } from './account.js';
 import { multipartIn, partsOf } from './body-parts.js';
 import { countedHeaders, mediaType } from './counted-headers.js';
 import type { HeaderReader, HeaderSnapshot } from './key-header.js';
@@ -29,7 +29,8 @@ export interface RequestKey {
   readonly account: string;
   /**
    * Returns the key in the store for a key that the caller set. Two accounts or URLs never share one.
-   * Headers do not count: the key of the caller identifies the request.
+   * Of the headers only those count that tell two senders apart: the key of the caller identifies the
+   * request.
    */
   keyForCaller(callersKey: string): Key;
 }
@@ -98,8 +99,24 @@ export class RequestKeys {
       contentKey,
       account,
       keyForCaller: (callersKey) =>
-        scoped([...scopes, canonicalize(settings), ...samples, "caller's key"], callersKey),
+        scoped(
+          [
+            ...scopes,
+            canonicalize(settings),
+            ...this.#otherSender(given),
+            ...samples,
+            "caller's key",
+          ],
+          callersKey,
+        ),
     };
+  }
+
+  /** What tells senders apart beside the account, unless the program says what the account is. */
+  #otherSender(given: HeaderSnapshot): readonly string[] {
+    if (this.#account !== sentAccount) return [];
+    const sender = otherSender(given, this.#ignored);
+    return sender === undefined ? [] : [`sender ${sender}`];
   }
 
   #accountOf(headers: Headers, given: HeaderSnapshot): string {

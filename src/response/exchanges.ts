@@ -65,9 +65,11 @@ export class Exchanges {
   readonly once: OnceRunner;
   readonly #rules: ResponseRules;
 
+  /** @param sharedWith Others with the same settings but for times, whose limits and cache these share. */
   constructor(
     settings: ExchangeSettings & { readonly limits?: CallerLimitSettings },
     rules: Partial<Pick<ResponseRules, 'isCoded' | 'judge'>> = {},
+    sharedWith?: Exchanges,
   ) {
     const { codec: encryption, limits = {}, ttlMs, unknownErrors, maxHeldBytes, spill } = settings;
     const hasLimit = Object.values(limits).some((limit) => limit !== undefined);
@@ -81,7 +83,12 @@ export class Exchanges {
     };
     this.once = new OnceRunner(
       { ...settings, ...fixed },
-      hasLimit ? new CallerLimits(limits, ttlMs) : undefined,
+      sharedWith === undefined
+        ? hasLimit
+          ? new CallerLimits(limits, ttlMs)
+          : undefined
+        : sharedWith.once.limits,
+      sharedWith?.once.cache,
     );
     this.#rules = {
       held: maxHeldBytes === undefined ? undefined : new HeldBytes(maxHeldBytes, spill),

@@ -125,6 +125,7 @@ class TimedRules<Event> {
       rules = new IdempotencyRules(
         Object.assign(Object.create(null), this.#options, timed),
         'lambdaIdempotency',
+        this.#rules.get(undefined),
       );
       this.#rules.set(seconds, rules);
     }
@@ -138,7 +139,7 @@ class TimedRules<Event> {
   get controls(): ServerControls {
     return {
       evict: async (key) => {
-        // Each one has a cache of its own.
+        // Each one knows its own runs in progress.
         const evicted = await Promise.all(this.#controls.map((each) => each.evict(key)));
         return evicted.includes(true);
       },
@@ -150,10 +151,13 @@ class TimedRules<Event> {
   }
 }
 
+/** The cache is that of all. */
 function sumOf([first, ...others]: readonly ExchangeStats[]): ExchangeStats {
   const sum = { ...(first as ExchangeStats) } as Record<string, number>;
   for (const stats of others) {
-    for (const [name, count] of Object.entries(stats)) sum[name] = (sum[name] ?? 0) + count;
+    for (const [name, count] of Object.entries(stats)) {
+      if (name !== 'cached') sum[name] = (sum[name] ?? 0) + count;
+    }
   }
   return sum as unknown as ExchangeStats;
 }

@@ -3,7 +3,7 @@ import { type IdentityLike, keyOf, scoped, sha256Hex } from '../index.js';
 import { mediaType } from '../request/counted-headers.js';
 import type { HeaderReader } from '../request/key-header.js';
 import { keyOfBytes } from '../request/request-key.js';
-import { joinChunks } from '../response/chunks.js';
+import { CollectedBytes } from '../response/collected-bytes.js';
 import { codeOf } from './problem.js';
 
 /** The body of a request: its bytes, or the value that an earlier parser made of them. */
@@ -77,18 +77,16 @@ async function readStream(
     await body.cancel().catch(() => {});
     return undefined;
   }
-  const chunks: Uint8Array[] = [];
-  let byteCount = 0;
+  const collected = new CollectedBytes();
   const reader = body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
-    byteCount += value.length;
-    if (byteCount > maxBytes) {
+    if (collected.byteCount + value.length > maxBytes) {
       await reader.cancel().catch(() => {});
       return undefined;
     }
-    chunks.push(value);
+    collected.add(value);
   }
-  return joinChunks(chunks, byteCount);
+  return collected.whole();
 }

@@ -5,7 +5,7 @@ import type { OnceEvent } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
 import { optional, own } from '../options/own.js';
 import { optionOf, readOptions } from '../options/read.js';
-import { accountOf } from '../request/account.js';
+import { hasCredential, receivedAccount } from '../request/account.js';
 import { type HeaderReader, KeyHeader } from '../request/key-header.js';
 import { bodyIdentity } from '../request/request-key.js';
 import { type Exchanged, type ExchangePlan, Exchanges } from '../response/exchanges.js';
@@ -111,12 +111,20 @@ export class IdempotencyRules<Incoming> {
   readonly #settings: ServerSettings<Incoming>;
   readonly #identity: IdentityLike;
   readonly #header: KeyHeader;
+  readonly #keyHeader: ReadonlySet<string>;
   readonly #methods: ReadonlySet<string>;
   readonly #scopes: readonly string[];
   readonly #refusals: Refusals;
 
-  /** `maker` is the function that received the options, for messages. */
-  constructor(options: ServerOptions<Incoming>, maker: string) {
+  /**
+   * `maker` is the function that received the options, for messages. The limits and the cache are those of
+   * `sharedWith`.
+   */
+  constructor(
+    options: ServerOptions<Incoming>,
+    maker: string,
+    sharedWith?: IdempotencyRules<Incoming>,
+  ) {
     const settings = readOptions(serverOptions, options, `options of ${maker}`, {
       hintAt: optionOf({ createOnce: onceOptions }),
     }) as ServerSettings<Incoming>;
@@ -130,9 +138,11 @@ export class IdempotencyRules<Incoming> {
         onEvent: onEvent && ((event) => onEvent(withHandlerError(event))),
       },
       { isCoded: true, judge: (response, maxBytes) => new HandlerJudge(response, maxBytes) },
+      sharedWith === undefined ? undefined : sharedWith.#exchanges,
     );
     this.#refusals = new Refusals(settings);
     this.#header = new KeyHeader(settings);
+    this.#keyHeader = new Set([settings.headerName.toLowerCase()]);
     this.#methods = new Set(methods.map((method) => method.toUpperCase()));
     this.#scopes = [settings.scope].flat();
     this.maxBodyBytes = maxBodyBytes;
@@ -170,8 +180,8 @@ export class IdempotencyRules<Incoming> {
       const { message } = error as Error;
       return refuse(serverProblem('key-malformed', 400, 'SAMEKEY_BAD_KEY', message));
     }
-    const account = this.#accountOf(incoming) || accountOf(headers, false);
-    if (sentKey === undefined && !(deriveKey && account !== '')) {
+    const known = this.#accountOf(incoming);
+    if (sentKey === undefined && !(deriveKey && (known || hasCredential(headers)))) {
       const isRequired =
         own(route, 'required') ?? (typeof required === 'function' ? required(incoming) : required);
       if (!isRequired) return PASS;
@@ -184,6 +194,7 @@ export class IdempotencyRules<Incoming> {
         ),
       );
     }
+    const account = known || receivedAccount(headers, this.#keyHeader);
     const queryAt = url.indexOf('?');
     const request: IdempotentRequest = {
       headers,

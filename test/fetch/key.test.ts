@@ -192,11 +192,47 @@ describe("a caller's own key", () => {
     expect(outcomeOf(elsewhere)).toBe('executed');
   });
 
-  it('does not equal the same key of another account', async () => {
+  it.each([
+    'x-api-key',
+    'X-Auth-Token',
+    'X-Shopify-Access-Token',
+    'xi-api-key',
+    'Private-Token',
+    'Ocp-Apim-Subscription-Key',
+    'OpenAI-Organization',
+    'OpenAI-Project',
+    'Stripe-Account',
+    'X-Forwarded-Client-Cert',
+  ])('does not equal the same key of another account, as %s says', async (name) => {
     const { ask } = fetchWith();
-    await (await ask({}, { 'Idempotency-Key': KEY, 'x-api-key': 'a' })).text();
-    const other = await ask({}, { 'Idempotency-Key': KEY, 'x-api-key': 'b' });
-    expect(outcomeOf(other)).toBe('executed');
+    const outcomes = [];
+    for (const value of ['a', 'b', 'a']) {
+      outcomes.push(await readOutcome(ask({}, { 'Idempotency-Key': KEY, [name]: value })));
+    }
+    expect(outcomes).toEqual(['executed', 'executed', 'replayed']);
+  });
+
+  it('equals itself with other credentials if the program says what the account is', async () => {
+    for (const options of [{ account: 'one' }, { ignoredHeaders: ['X-Auth-Token'] }]) {
+      const { ask } = fetchWith(options);
+      const key = `order-${Object.keys(options)}`;
+      const outcomes = [];
+      for (const value of ['a', 'b']) {
+        const headers = { 'Idempotency-Key': key, 'X-Auth-Token': value };
+        outcomes.push(await readOutcome(ask({}, headers)));
+      }
+      expect(outcomes).toEqual(['executed', 'replayed']);
+    }
+  });
+
+  it('equals itself with another proof for each attempt', async () => {
+    const { ask } = fetchWith();
+    const outcomes = [];
+    for (const value of ['a', 'b']) {
+      const headers = { 'x-signature': value, 'x-csrf-token': value, 'x-nonce': value };
+      outcomes.push(await readOutcome(ask({}, { 'Idempotency-Key': KEY, ...headers })));
+    }
+    expect(outcomes).toEqual(['executed', 'replayed']);
   });
 
   it.each([

@@ -134,6 +134,14 @@ describe('the account of a call over HTTP', () => {
     ]);
   });
 
+  it('is that of a tenant beside the credentials, and not of a session', async () => {
+    const shop = new Shop();
+    const { open } = await serve(shop, idempotentTools({ store: memoryStore() }));
+    for (const tenant of ['a', 'b', 'a'])
+      await pay(await open({ ...credentials('service'), 'x-tenant-id': tenant }), 'as agreed');
+    expect(shop.billed).toHaveLength(2);
+  });
+
   it('is that of the verified token, whatever else is sent with it', async () => {
     const shop = new Shop();
     const { open } = await serve(shop, idempotentTools({ store: memoryStore() }), {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -171,7 +171,8 @@ describe('headers', () => {
     });
     const { headers } = await fetch(proxy.url, { headers: [['x-twice', 'a']] });
     expect(headers.getSetCookie()).toEqual(['a=1', 'b=2']);
-    // A response that may be shared has no cookies.
+    // Only the client whose request was sent gets the cookies.
+    expect((await post('{}')).headers.getSetCookie()).toEqual(['a=1', 'b=2']);
     expect((await post('{}')).headers.getSetCookie()).toEqual([]);
   });
 
@@ -186,6 +187,44 @@ describe('headers', () => {
       });
     }
     expect(upstream.requests).toEqual([]);
+  });
+
+  it.each([
+    ['any', 'Bearer sk-live-123: it is'],
+    ['any', '"sk-live-123: it'],
+    ['uuid', 'sk-live-123'],
+  ])(
+    'with a malformed key of the format %s are refused, and the log has no key: %s',
+    async (format, key) => {
+      await start(
+        (_, response) => response.end('{}'),
+        '--key-format',
+        format,
+        '--log-level',
+        'debug',
+      );
+      const response = await post('{}', { 'idempotency-key': key });
+      expect([response.status, (await response.json()).detail]).toEqual([
+        400,
+        expect.stringContaining('sk-live-123'),
+      ]);
+      await expect.poll(() => proxy.outcomes()).toEqual(['refused']);
+      expect(proxy.log.find(({ msg }) => msg === 'request')).toMatchObject({
+        code: 'SAMEKEY_BAD_KEY',
+        error: expect.stringMatching(/^Cannot use the Idempotency-Key …: .*wanted/),
+      });
+      expect(JSON.stringify(proxy.log)).not.toContain('sk-live');
+    },
+  );
+
+  it('that are refused are in no line of the log', async () => {
+    await start((_, response) => response.end('{}'), '--log-level', 'debug');
+    await ask('/v1', 'host: sk-live-1.example');
+    await ask('/v1', 'host: localhost', 'connection: upgrade', 'upgrade: sk-live-2');
+    await raw('CONNECT sk-live-3:443 HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await raw('GET http://sk-live-4/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+    await expect.poll(() => proxy.outcomes()).toEqual(['refused', 'failed', 'refused', 'refused']);
+    expect(JSON.stringify(proxy.log)).not.toContain('sk-live');
   });
 
   it('with a key that the client chose are forwarded once', async () => {
@@ -280,13 +319,84 @@ describe('bodies', () => {
     ]);
   });
 
-  it('in an unknown coding cause 502', async () => {
-    await start((_, response) => response.writeHead(200, { 'content-encoding': 'zstd' }).end('x'));
+  it.each(['zstd', 'constructor', '__proto__'])('in the coding %s cause 502', async (coding) => {
+    await start((_, response) => response.writeHead(200, { 'content-encoding': coding }).end('x'));
     const response = await post('{}');
     expect([response.status, (await response.json()).code]).toEqual([
       502,
       'SAMEKEY_BROKEN_RESPONSE',
     ]);
+  });
+
+  it('with an empty content-encoding are not encoded', async () => {
+    await start((_, response) =>
+      response.writeHead(200, { 'content-encoding': '' }).end('{"a":1}'),
+    );
+    for (const outcome of ['executed', 'replayed']) {
+      const response = await post('{}');
+      expect(response.headers.get('samekey')).toBe(outcome);
+      expect(await response.json()).toEqual({ a: 1 });
+    }
+    expect(upstream.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['PUT', '0'],
+    ['POST', '0'],
+    ['PATCH', '0'],
+    ['PROPFIND', '0'],
+    ['GET', undefined],
+    ['HEAD', undefined],
+    ['DELETE', undefined],
+    ['OPTIONS', undefined],
+  ])('that are missing stay missing without a key: %s', async (method, length) => {
+    await start((_, response) => response.end('ok'), '--pass', '/');
+    await raw(`${method} /a HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
+    const { headers } = upstream.requests[0] as Upstream['requests'][0];
+    expect([headers['transfer-encoding'], headers['content-length']]).toEqual([undefined, length]);
+  });
+
+  it('that are decoded for a request of --provider-state pass leave the connection usable', async () => {
+    const content = JSON.stringify({ text: 'x'.repeat(100_000) });
+    await start(
+      ({ count }, response) => {
+        const coded = gzipSync(content);
+        response.writeHead(200, {
+          'content-type': 'application/json',
+          'content-encoding': 'gzip',
+          'content-length': coded.length,
+          connection: 'x-hop, keep-alive',
+          'x-hop': '1',
+          'proxy-authenticate': 'Basic',
+          samekey: 'replayed',
+          'x-count': count,
+        });
+        response.end(coded);
+      },
+      '--provider-state',
+      'pass',
+    );
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const body = '{"previous_response_id":"resp_1","input":"a"}';
+    for (const count of ['1', '2', '3']) {
+      const request = httpRequest(`${proxy.url}/v1/responses`, {
+        method: 'POST',
+        agent,
+        headers: { ...JSON_TYPE, 'content-length': body.length },
+      });
+      request.end(body);
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      expect(response.headers).toMatchObject({ 'x-count': count });
+      for (const name of ['content-encoding', 'content-length', 'x-hop', 'proxy-authenticate']) {
+        expect(response.headers).not.toHaveProperty(name);
+      }
+      expect((await response.toArray()).join('')).toBe(content);
+    }
+    agent.destroy();
+    await expect.poll(() => proxy.outcomes()).toEqual(['passed', 'passed', 'passed']);
+    expect(await proxy.metric('samekey_proxy_requests_total{outcome="passed",status="200"}')).toBe(
+      3,
+    );
   });
 
   it.each([

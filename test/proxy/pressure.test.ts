@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { proxy, startBehind, startInFront, upstream, useProxy } from './scene.js';
 
@@ -52,9 +53,9 @@ const start = async (args: readonly string[], env = { TMPDIR: folder }) => {
   await startInFront([...BOUND, ...args], env);
 };
 
-const bodyOf = (n: number) => JSON.stringify({ n, model: 'm', messages: [] });
+const bodyOf = (n: number | string) => JSON.stringify({ n, model: 'm', messages: [] });
 
-const post = (n: number) =>
+const post = (n: number | string) =>
   fetch(`${proxy.url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -185,5 +186,58 @@ describe('clients that stop reading', () => {
     expect(upstream.requests.length).toBe(CLIENTS + 2);
     const told = proxy.log.filter(({ msg }) => msg === 'responses stay in memory');
     expect(told.length).toBe(args[1] === '0' ? 0 : 1);
+  });
+});
+
+describe('clients that read', () => {
+  it('get a whole answer, however long it waits for memory behind an older one', async () => {
+    const IDLE_MS = 1000;
+    let isOver = false;
+    const SLOW = 'slow';
+    const partOf = (reason: string | null) =>
+      `data: ${JSON.stringify({ object: 'chat.completion.chunk', choices: [{ index: 0, delta: {}, finish_reason: reason }] })}\n\n`;
+    /** More than memory may hold, and less than what can be stored. */
+    const whole = JSON.stringify({ text: textOf(0, 12_000_000) });
+    await startBehind(async ({ body }, response) => {
+      if (JSON.parse(body.toString()).n !== SLOW) {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(whole);
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      while (!isOver) {
+        response.write(partOf(null));
+        await sleep(50);
+      }
+      response.end(`${partOf('stop')}data: [DONE]\n\n`);
+    });
+    await startInFront([...BOUND, '--max-spill', '0', '--idle', `${IDLE_MS}ms`]);
+    const slow = await post(SLOW);
+    const slowText = slow.text();
+    const long = await post(0);
+    const longText = long.text();
+    await expect.poll(held).toBeGreaterThan(MAX_HELD);
+    // Nothing is read of it for longer than `--idle`, and nothing is written to its client.
+    await sleep(3 * IDLE_MS);
+    isOver = true;
+    expect(await slowText).toMatch(/\[DONE\]\n\n$/);
+    expect((await longText) === whole).toBe(true);
+    expect(upstream.requests.length).toBe(2);
+    const again = await post(0);
+    expect([again.headers.get('samekey'), (await again.text()) === whole]).toEqual([
+      'replayed',
+      true,
+    ]);
+  });
+
+  it('are cut off from an upstream that stalls in the middle, with a key and without', async () => {
+    await startBehind((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain' }).write('half');
+    });
+    await startInFront(['--idle', '500ms']);
+    for (const method of ['POST', 'PUT']) {
+      const response = await fetch(proxy.url, { method, body: '{}' });
+      await expect(response.text()).rejects.toThrow();
+    }
+    await expect.poll(() => proxy.outcomes()).toHaveLength(2);
   });
 });

@@ -339,4 +339,21 @@ describe.each(VERSIONS)('%s', (_, of) => {
     expect(await (await post(url)).text()).toBe('done');
     expect((await post(url)).headers.get('samekey')).toBe('replayed');
   });
+
+  it.each([
+    ['without a body', {}, ''],
+    [
+      'with a body that both read',
+      { body: 'one', headers: { 'content-type': 'text/plain' } },
+      'one',
+    ],
+  ])('works in two middlewares, each with a store of its own, %s', async (_, init, text) => {
+    const guard = () => koaIdempotency({ store: memoryStore() });
+    const url = await serve(guard(), guard(), async (ctx) => {
+      ctx.body = `${(await ctx.req.toArray()).join('')}!`;
+    });
+    const [first, again] = [await post(url, init), await post(url, init)];
+    expect([await first.text(), await again.text()]).toEqual([`${text}!`, `${text}!`]);
+    expect(again.headers.get('samekey')).toBe('replayed');
+  });
 });

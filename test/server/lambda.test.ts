@@ -459,7 +459,22 @@ describe('a store that is slow to take the response', () => {
   });
 });
 
-it('evicts from every cache of the environment, and closes', async () => {
+it('counts limits, and caches, for all leases of the environment together', async () => {
+  let runs = 0;
+  const handler = lambdaIdempotency(() => ({ statusCode: 200, body: `${++runs}` }), {
+    store: memoryStore(),
+    limits: { keysPerMinute: 2 },
+  });
+  const statuses = [];
+  for (const [at, leftMs] of [29_990, 28_990, 9990, 5990].entries()) {
+    statuses.push((await handler(rest({ key: `k${at}` }), contextOf(leftMs))).statusCode);
+  }
+  expect(statuses).toEqual([200, 200, 429, 429]);
+  expect(runs).toBe(2);
+  expect(handler.stats()).toMatchObject({ cached: 2, executed: 2, limited: 2 });
+});
+
+it('evicts from the cache of the environment, and closes', async () => {
   const { handler, state } = counting();
   for (const leftMs of [29_990, 9990]) await handler(rest(), contextOf(leftMs));
   expect(state.runs).toBe(1);

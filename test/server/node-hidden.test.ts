@@ -110,15 +110,20 @@ it('two middlewares run the handler to its end if its client disconnects', async
   const [outer, inner] = [guard(), guard()];
   const url = await listen(
     createServer((request, response) => {
-      outer(request as never, response, () =>
-        inner(request as never, response, async () => {
+      const failed = (error: unknown) => response.writeHead(500).end(String(error));
+      outer(request as never, response, (error) => {
+        if (error !== undefined) return failed(error);
+        inner(request as never, response, async (error) => {
+          if (error !== undefined) return failed(error);
           runs++;
           await opened;
           let text = '';
           for await (const chunk of request) text += chunk;
           response.end(text);
-        }),
-      );
+          return undefined;
+        });
+        return undefined;
+      });
     }),
   );
   const socket = connectTo(url);
@@ -132,6 +137,50 @@ it('two middlewares run the handler to its end if its client disconnects', async
   open();
   expect(await (await retry).text()).toBe('one');
   expect(runs).toBe(1);
+});
+
+it.each(['content-length: 3', 'transfer-encoding: chunked'])(
+  'two middlewares of Express read one body one after the other, with %s',
+  async (framing) => {
+    const seen: string[] = [];
+    const app = express();
+    const guard = () => expressIdempotency({ store: memoryStore() });
+    app.use(guard(), guard());
+    app.post('/', async (request, response) => {
+      seen.push((await request.toArray()).join(''));
+      response.send('done');
+    });
+    const url = await listen(createServer(app));
+    const bodies = framing.startsWith('t') ? ['3\r\none\r\n0\r\n\r\n', '0\r\n\r\n'] : ['one'];
+    for (const [at, body] of bodies.entries()) {
+      const socket = connectTo(url);
+      socket.write(
+        `POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nidempotency-key: ${at}\r\ncontent-type: text/plain\r\n${framing}\r\n\r\n${body}`,
+      );
+      expect((await socket.toArray()).join('')).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*done/);
+    }
+    expect(seen).toEqual(['one', ''].slice(0, bodies.length));
+  },
+);
+
+it('a body that was read between two middlewares is refused, unless a parser has left it', async () => {
+  const app = express();
+  const guard = () => expressIdempotency({ store: memoryStore() });
+  app.use(guard());
+  app.use('/read', async (request, _, next) => {
+    await request.toArray();
+    next();
+  });
+  app.use('/parsed', express.json());
+  app.use(guard());
+  app.post(/.*/, (request, response) => void response.json(request.body ?? null));
+  app.use(((error, _, response, __) => {
+    response.status(500).send(error.code);
+  }) as express.ErrorRequestHandler);
+  const url = await listen(createServer(app));
+  const json = { body: '{"a":1}', headers: { 'content-type': 'application/json' } };
+  expect(await (await post(`${url}read`, json)).text()).toBe('SAMEKEY_BAD_ARGUMENT');
+  expect(await (await post(`${url}parsed`, json)).text()).toBe('{"a":1}');
 });
 
 it('over HTTP/2 a client that resets its stream does not end the handler, but the handler may', async () => {

@@ -270,6 +270,31 @@ describe.each(Object.entries(FRAMEWORKS))('on %s,', (name, start) => {
     expect(await ask('alice')).not.toEqual(await ask('bob'));
   });
 
+  it.each(['x-auth-token', 'x-tenant-id'])(
+    'two accounts by %s with the same key receive their own responses, derived keys included',
+    async (name) => {
+      await serving(({ count }) => json({ count }), { deriveKey: true });
+      const ask = async (key: string | undefined, account: string) => {
+        const headers = { authorization: 'Bearer service', [name]: account };
+        return (await post(key, { item: 1 }, { headers })).json();
+      };
+      for (const key of ['a', undefined]) {
+        const alice = await ask(key, 'alice');
+        expect(await ask(key, 'bob')).not.toEqual(alice);
+        expect(await ask(key, 'alice')).toEqual(alice);
+      }
+      expect(runs).toBe(4);
+    },
+  );
+
+  it('a webhook that is signed anew at each attempt is processed once', async () => {
+    await serving(({ count }) => json({ count }), { headerName: 'webhook-key' });
+    for (const signature of ['t=1,v1=a', 't=2,v1=b']) {
+      const headers = { 'webhook-key': 'event-1', 'webhook-signature': signature };
+      expect(await (await post(undefined, { item: 1 }, { headers })).json()).toEqual({ count: 1 });
+    }
+  });
+
   it('an AWS access key without its signature does not receive the response to a signed request', async () => {
     await serving(({ count }) => json({ count }));
     const ask = async (account: string) =>

@@ -152,6 +152,10 @@ export class EventHeaders implements HeaderReader {
     return this.#values.has(name.toLowerCase());
   }
 
+  keys(): Iterable<string> {
+    return this.#values.keys();
+  }
+
   /** An event that a program has made may have `null` for a header. */
   #set(name: string, value: unknown): void {
     if (typeof value === 'string') this.#values.set(name.toLowerCase(), value);

@@ -50,6 +50,8 @@ export class Capture implements CapturedCalls {
   /** No caller reads the output any longer. */
   #isDropped = false;
   #isDisconnected = false;
+  /** Whether the functions of the response were given back. */
+  #isReleased = false;
   /** The handler's listeners for `drain` and `close`, which the capture emits itself. */
   #listeners: Record<'drain' | 'close', Map<Listener, Listener>> | undefined;
 
@@ -162,7 +164,10 @@ export class Capture implements CapturedCalls {
    * the handler still writes.
    */
   release(): boolean {
-    if (this.isFinished) giveBack(this.#to);
+    if (this.isFinished && !this.#isReleased) {
+      this.#isReleased = true;
+      giveBack(this.#to, this);
+    }
     return this.isFinished;
   }
 

@@ -51,15 +51,22 @@ export function takeOver(to: NodeResponse, calls: CapturedCalls): void {
 
 const STATES = ['headersSent', 'writableEnded', 'writableNeedDrain'] as const;
 
-/** Restores the functions of a response that was captured once. */
-export function giveBack(to: NodeResponse): void {
+/** Restores the functions of a response: those of the capture outside of this one, or its own. */
+export function giveBack(to: NodeResponse, calls: CapturedCalls): void {
   const own = to as unknown as Record<string, unknown>;
-  const { functions } = tableAt(0);
+  let depth = 0;
+  while ((to as Captured)[tableAt(depth).key] !== calls) depth++;
+  const outer = depth === 0 ? undefined : tableAt(depth - 1);
   // What middleware has put around them since stays.
-  for (const [name, captured] of Object.entries(functions)) {
-    if (own[name] === captured) delete own[name];
+  for (const [name, captured] of Object.entries(tableAt(depth).functions)) {
+    if (own[name] !== captured) continue;
+    if (outer === undefined) delete own[name];
+    else own[name] = outer.functions[name as keyof typeof outer.functions];
   }
-  for (const name of STATES) delete own[name];
+  for (const name of STATES) {
+    if (outer === undefined) delete own[name];
+    else Object.defineProperty(to, name, outer.states[name]);
+  }
 }
 
 const tables: ReturnType<typeof newTable>[] = [];

@@ -27,6 +27,8 @@ export interface NodeRequest {
   readonly destroyed: boolean;
   /** Whether a body parser or another reader has begun to read the body. */
   readonly readableDidRead: boolean;
+  /** How many bytes have arrived and can be read. */
+  readonly readableLength: number;
   /** Whether the body was read to its end. */
   readonly readableEnded: boolean;
   /** The connection. */
@@ -117,6 +119,10 @@ export class NodeHeaders implements HeaderReader {
 
   has(name: string): boolean {
     return this.get(name) !== null;
+  }
+
+  keys(): Iterable<string> {
+    return Object.keys(this.#headers);
   }
 }
 

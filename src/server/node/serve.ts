@@ -6,7 +6,7 @@ import type { IdempotencyState } from '../options.js';
 import { type Payload, payloadOfParsed } from '../payload.js';
 import type { Refusal } from '../refusals.js';
 import type { Decision, IdempotencyRules, IdempotentRequest, Processing } from '../rules.js';
-import { peekBody } from './body.js';
+import { isPeeked, peekBody } from './body.js';
 import { Capture } from './capture.js';
 import { keepAsDictionary } from './dictionary.js';
 import { HiddenDisconnect } from './disconnect.js';
@@ -257,7 +257,7 @@ function payloadOf(
     from.resume();
     return undefined;
   }
-  if (!from.readableDidRead) {
+  if (!from.readableDidRead || isPeeked(from)) {
     return peekBody(from, maxBytes).then((body) => body && { body });
   }
   const whole = processing.parsed();
