@@ -167,7 +167,8 @@ export class ItemClaims {
       const owner = itemOwner(batchOwner(run, batchNumber), ordinal, requesters);
       // The requesters in the record that this claim replaces.
       await addRequesters(store, id, recorded, requesters, ttlMs);
-      if (decision.kind === 'ownedByEarlierRun') await store.release(key, decision.owner);
+      const isOfEarlierRun = decision.kind === 'ownedByEarlierRun';
+      if (isOfEarlierRun) await store.release(key, decision.owner);
       attempts.set(key, owner);
       const isReplaceable = decision.kind === 'replaceable';
       const result = await store.claim(key, {
@@ -175,7 +176,8 @@ export class ItemClaims {
         leaseMs,
         ttlMs,
         fingerprint: undefined,
-        takeUnknown: decision.kind === 'abandoned',
+        // The release leaves a record if that claim had taken over another one: transition.ts, `restored`.
+        takeUnknown: isOfEarlierRun || decision.kind === 'abandoned',
         takeFinished: isReplaceable,
         finishedOwner: isReplaceable ? decision.owner : undefined,
       });
