@@ -3,10 +3,11 @@ import { type IdentityLike, identities, randomKey } from '../index.js';
 import { readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
 import { type InProgressBatch, type ItemInProgress, readInProgressBatch } from './in-progress.js';
-import { batchKey, batchOwner, ItemKeys, itemKey } from './item.js';
+import { batchKey, batchOwner, ItemKeys } from './item.js';
 import { BatchLock } from './lock.js';
 import { type PlanOptions, planOptions } from './options.js';
 import { type ClaimedItem, type KeyedRequest, Planner, type PlanWriter } from './planner.js';
+import { releaseItem } from './release.js';
 import {
   type BatchLimits,
   type BatchProvider,
@@ -260,9 +261,7 @@ class MemoryPlan implements PlanWriter {
       try {
         for await (const window of windowsOf(items.map(({ id }, i) => ({ id, i })))) {
           await lock.renew();
-          await Promise.all(
-            window.map(({ id, i }) => store.release(itemKey(id), owners[i] as string)),
-          );
+          await Promise.all(window.map(({ id, i }) => releaseItem(store, id, owners[i] as string)));
         }
       } catch (error) {
         // A later release() must find the batch unlocked, or it would release nothing.

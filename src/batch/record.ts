@@ -6,6 +6,7 @@ import { itemKey, readCustomId } from './item.js';
 import { type RecordOptions, recordOptions } from './options.js';
 import type { BatchOutcome } from './outcome.js';
 import { type ResultText, readResult } from './read-result.js';
+import { releaseItem } from './release.js';
 import { keepRequesters, requestersOf } from './requesters.js';
 import { isUnchecked, isUnreadable, sealText, storedOutcome } from './stored-item.js';
 import { windowsOf } from './windows.js';
@@ -171,7 +172,7 @@ export class Recorder {
         if (record === undefined) this.counts.repeated += isMalformed ? 0 : 1;
         else {
           await keepRequesters(this.#store, id, record, this.#ttlMs);
-          if (!(await this.#store.release(key, record.owner))) continue;
+          if (!(await releaseItem(this.#store, id, record.owner))) continue;
           this.counts.released++;
         }
         return [{ ...outcome, id, requesters, isRepeated: record === undefined }];

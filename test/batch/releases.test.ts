@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { createBatch, dropBatch, recordResults, resultsOf } from '../../src/batch/batch.js';
 import { itemKey } from '../../src/batch/item.js';
 import { Planner } from '../../src/batch/planner.js';
 import type { Store } from '../../src/store/store.js';
 import { hookedStore } from '../store/hooked-store.js';
-import { HOUR_MS, STORE_NAMES, setUp } from './plans.js';
+import { bodies, failure, fakeApi, first, HOUR_MS, request, STORE_NAMES, setUp } from './plans.js';
 
 const DAY_MS = 24 * HOUR_MS;
 const id = `ik_${'1'.repeat(32)}`;
@@ -45,4 +46,32 @@ describe.each(STORE_NAMES)('a released claim on %s', (name) => {
     await store.release(itemKey(id), record?.owner as string);
     expect(await planAs(bounded, 'fourth', ['second'])).toBe(1);
   });
+
+  it.each(['recorded', 'dropped', 'released'])(
+    'that had taken over an abandoned one leaves nothing when its batch is %s',
+    async (how) => {
+      const { clock, store, plan } = setUp(name, { leaseMs: HOUR_MS });
+      const one = [request('A?', 'anna')];
+      const abandoned = await plan(one);
+      clock.pass(2 * HOUR_MS);
+      const next = await plan(one);
+      const batch = first(next.batches);
+      const record = () => recordResults([failure(first(batch.items).customId)], { store });
+      if (how === 'released') await next.release();
+      else {
+        await createBatch(batch, fakeApi(), { store });
+        if (how === 'dropped') expect(await dropBatch(batch.key, { store })).toBe(1);
+        else {
+          expect(await record()).toMatchObject({ released: 1 });
+          expect(await record()).toMatchObject({ released: 0, repeated: 1 });
+        }
+      }
+      const results = resultsOf(next, { store, wait: false });
+      expect((await results.next()).value).toMatchObject({ outcome: 'released' });
+      await expect(
+        createBatch(first(abandoned.batches), fakeApi(), { store }),
+      ).rejects.toMatchObject({ code: 'SAMEKEY_LEASE_LOST' });
+      expect(bodies((await plan(one)).batches)).toEqual([['A?']]);
+    },
+  );
 });
