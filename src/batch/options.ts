@@ -100,7 +100,7 @@ export const recordOptions = /* @__PURE__ */ specs(() => ({
   /** Receives each result when it is stored, in any order, and again if it is recorded again. */
   onResult: func<(result: BatchResult) => void | Promise<void>>(),
   /**
-   * Selects failures to store as results, so that they are not sent again.
+   * Selects failures to store as results, so that they are not sent again. It selects none if it throws or is an `async` function.
    * @defaultValue none
    */
   storeErrors: func<(result: BatchOutcome) => boolean>(() => false),

@@ -1,5 +1,6 @@
 import { randomKey } from '../index.js';
 import type { EncryptedCodec } from '../once/index.js';
+import { ask } from '../options/callbacks.js';
 import { readOptions } from '../options/read.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { itemKey, readCustomId } from './item.js';
@@ -142,7 +143,7 @@ export class Recorder {
     const isOf = readCustomId(customId)?.isOf as (record: StoreRecord) => boolean;
     const key = itemKey(id);
     const isStored =
-      !isMalformed && (outcome.outcome === 'succeeded' || this.#storeErrors(outcome));
+      !isMalformed && (outcome.outcome === 'succeeded' || ask(this.#storeErrors, outcome, false));
     for (;;) {
       const { record } = await this.#store.read(key);
       const requesters = await requestersOf(this.#store, id, record);
