@@ -84,7 +84,7 @@ export const createOptions = /* @__PURE__ */ specs(() => ({
   leaseMs: duration({ default: 30_000, min: 10 }),
   /** How long a batch whose creation was interrupted may take to appear in the provider's list. */
   settleMs: anyTime(30_000),
-  /** How long the id of the batch is stored. */
+  /** How long the id of the batch is stored: at least until the requests of the plan may be sent again. */
   ttlMs: anyTime(DEFAULT_TTL_MS),
   /** Receives each event of the creation, as that of `createOnce` does. An error that it throws is ignored. */
   onEvent: func<(event: OnceEvent) => void>(),

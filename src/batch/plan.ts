@@ -45,6 +45,8 @@ export interface PlannedBatch {
   readonly owners: readonly string[];
   /** How long the claims last, in milliseconds. */
   readonly leaseMs: number;
+  /** How long the requests are not sent again once the batch was begun, in milliseconds. */
+  readonly ttlMs: number;
   /** Yields the lines of the batch file, without line feeds. */
   lines(): Generator<string>;
   /** Returns the requests as values, as the provider's SDK takes them. */
@@ -236,7 +238,7 @@ class MemoryPlan implements PlanWriter {
   }
 
   #toBatch(number: number, { url, items, owners, byteCount }: BatchDraft): PlannedBatch {
-    const { provider, leaseMs } = this.#settings;
+    const { provider, leaseMs, ttlMs } = this.#settings;
     function* lines(): Generator<string> {
       for (const { customId, body } of items) yield FORMATS[provider].line(customId, url, body);
     }
@@ -248,6 +250,7 @@ class MemoryPlan implements PlanWriter {
       owners,
       byteCount,
       leaseMs,
+      ttlMs,
       lines,
       requests: () => [...lines()].map((line) => JSON.parse(line)),
     };
