@@ -109,11 +109,11 @@ export async function planBatch(
   });
   try {
     for await (const window of windowsOf(requests)) await plan.addRequests(window);
+    return await plan.finish();
   } catch (error) {
     await plan.release().catch(() => {});
     throw error;
   }
-  return plan.finish();
 }
 
 type PlanLimits = SettingsOf<typeof planOptions>['limits'];
