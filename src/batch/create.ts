@@ -9,7 +9,8 @@ import { isUnknown } from '../store/transition.js';
 import { batchCodec, type CreatedBatch, type InProgressBatch } from './in-progress.js';
 import { itemKey } from './item.js';
 import { type CreateOptions, createOptions } from './options.js';
-import type { PlannedBatch } from './plan.js';
+import type { BatchItem, PlannedBatch } from './plan.js';
+import { releaseItem } from './release.js';
 import type { BatchProvider } from './request.js';
 import { windowsOf } from './windows.js';
 
@@ -237,12 +238,13 @@ class Creation {
 /**
  * Checks that the plan still owns the claims of its items, and renews those that end soon. The plan may
  * be hours old, for example after the machine was suspended. Returns the time of the earliest claim.
+ * If a claim is lost, the others are released.
  */
 async function requireClaims(
   store: Store,
   { key, items, owners, leaseMs }: PlannedBatch,
 ): Promise<number> {
-  let lostCount = 0;
+  const owned: number[] = [];
   let sinceMs = Number.POSITIVE_INFINITY;
   for await (const window of windowsOf(items.map(({ id }, i) => ({ id, i })))) {
     await Promise.all(
@@ -252,12 +254,20 @@ async function requireClaims(
         sinceMs = Math.min(sinceMs, record?.claimedAtMs ?? nowMs);
         const isOwned = record?.owner === owner && record.state === 'running';
         const isFresh = isOwned && record.leaseEndsAtMs - nowMs > leaseMs / 2;
-        if (isFresh || (isOwned && (await store.renew(itemKey(id), owner, leaseMs)))) return;
-        lostCount++;
+        if (isFresh || (isOwned && (await store.renew(itemKey(id), owner, leaseMs)))) owned.push(i);
       }),
     );
   }
+  const lostCount = items.length - owned.length;
   if (lostCount === 0) return sinceMs;
+  // This batch will never be created. The next plan contains what is left of it.
+  for await (const window of windowsOf(owned)) {
+    const released = window.map((i) =>
+      releaseItem(store, (items[i] as BatchItem).id, owners[i] as string),
+    );
+    // If the store fails, the claims expire.
+    await Promise.allSettled(released);
+  }
   return fail(
     Error,
     'SAMEKEY_LEASE_LOST',

@@ -74,4 +74,17 @@ describe.each(STORE_NAMES)('a released claim on %s', (name) => {
       expect(bodies((await plan(one)).batches)).toEqual([['A?']]);
     },
   );
+
+  it('of a plan that has lost a request is in the next plan at once', async () => {
+    const { clock, store, plan } = setUp(name, { leaseMs: HOUR_MS });
+    const both = [request('A?'), request('B?')];
+    const late = await plan(both);
+    clock.pass(2 * HOUR_MS);
+    await plan([request('A?')]);
+    await expect(createBatch(first(late.batches), fakeApi(), { store })).rejects.toMatchObject({
+      code: 'SAMEKEY_LEASE_LOST',
+      message: expect.stringContaining('1 of its 2 items'),
+    });
+    expect(bodies((await plan(both)).batches)).toEqual([['B?']]);
+  });
 });
