@@ -1,8 +1,8 @@
 import type { EncryptedCodec } from '../once/index.js';
 import type { BatchRoute } from '../providers/provider.js';
 import type { Store, StoreRecord } from '../store/store.js';
-import { isUnknown } from '../store/transition.js';
-import { batchKey, batchOwner, customIdOf, itemKey, itemOwner, readOwner } from './item.js';
+import { batchOwner, customIdOf, itemKey, itemOwner, readOwner } from './item.js';
+import { isAbandoned, releaseItem } from './release.js';
 import type { BatchLimits } from './request.js';
 import { addRequesters, requestersIn } from './requesters.js';
 import { isUnchecked, isUnreadable, storedOutcome } from './stored-item.js';
@@ -133,7 +133,7 @@ export class ItemClaims {
     }
     // No batch will be created of these, including the claims whose reply was lost.
     const { store } = this.#settings;
-    await Promise.allSettled([...attempts].map(([key, owner]) => store.release(key, owner)));
+    await Promise.allSettled([...attempts].map(([id, owner]) => releaseItem(store, id, owner)));
     throw failed.reason;
   }
 
@@ -167,15 +167,17 @@ export class ItemClaims {
       const owner = itemOwner(batchOwner(run, batchNumber), ordinal, requesters);
       // The requesters in the record that this claim replaces.
       await addRequesters(store, id, recorded, requesters, ttlMs);
-      if (decision.kind === 'ownedByEarlierRun') await store.release(key, decision.owner);
-      attempts.set(key, owner);
+      const isOfEarlierRun = decision.kind === 'ownedByEarlierRun';
+      if (isOfEarlierRun) await store.release(key, decision.owner);
+      attempts.set(id, owner);
       const isReplaceable = decision.kind === 'replaceable';
       const result = await store.claim(key, {
         owner,
         leaseMs,
         ttlMs,
         fingerprint: undefined,
-        takeUnknown: decision.kind === 'abandoned',
+        // The release leaves a record if that claim had taken over another one: transition.ts, `restored`.
+        takeUnknown: isOfEarlierRun || decision.kind === 'abandoned',
         takeFinished: isReplaceable,
         finishedOwner: isReplaceable ? decision.owner : undefined,
       });
@@ -206,10 +208,7 @@ export class ItemClaims {
     if (owner !== undefined && earlierRuns?.has(owner.run)) {
       return { kind: 'ownedByEarlierRun', owner: record.owner };
     }
-    if (isUnknown(record, nowMs)) {
-      const batch = owner && (await this.#settings.store.read(batchKey(owner.batch))).record;
-      if (batch === undefined) return { kind: 'abandoned' };
-    }
+    if (await isAbandoned(this.#settings.store, record, nowMs)) return { kind: 'abandoned' };
     return {
       kind: 'inProgress',
       batchOwner: owner?.batch ?? record.owner,

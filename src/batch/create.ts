@@ -2,13 +2,15 @@ import { fail, nameOf } from '../errors/errors.js';
 import { createOnce, type Once, type OnceContext, type Reconciliation } from '../once/index.js';
 import { optional } from '../options/own.js';
 import { readOptions } from '../options/read.js';
+import type { SettingsOf } from '../options/spec.js';
 import { sleep } from '../runtime/runtime.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { isUnknown } from '../store/transition.js';
 import { batchCodec, type CreatedBatch, type InProgressBatch } from './in-progress.js';
 import { itemKey } from './item.js';
 import { type CreateOptions, createOptions } from './options.js';
-import type { PlannedBatch } from './plan.js';
+import type { BatchItem, PlannedBatch } from './plan.js';
+import { releaseItem } from './release.js';
 import type { BatchProvider } from './request.js';
 import { windowsOf } from './windows.js';
 
@@ -84,7 +86,10 @@ export async function createBatch(
   const { key, items } = batch;
   const customIds = items.map(({ customId }) => customId);
   const trace = { key, customIds, itemCount: items.length };
-  const creation = new Creation('createBatch', trace, batch.provider, api, options);
+  const settings = readOptions(createOptions, options, 'options of createBatch');
+  // The record of the batch must not expire before those of its items, whose leases may be renewed below.
+  const keptMs = Math.min(Math.max(batch.ttlMs, 2 * batch.leaseMs), Number.MAX_SAFE_INTEGER);
+  const creation = new Creation(trace, batch.provider, api, settings, keptMs);
   return creation.run(async ({ signal }) => {
     const sinceMs = await requireClaims(creation.store, batch);
     const prepared = await optional(api, 'prepare')?.call(api, batch, { signal });
@@ -133,7 +138,10 @@ export async function settleBatch(
   const absent = new Error('The batch was never created.');
   const { key, customIds, provider } = batch;
   const trace = { key, customIds, itemCount: undefined };
-  const creation = new Creation('settleBatch', trace, provider, api, options);
+  const settings = readOptions(createOptions, options, 'options of settleBatch');
+  const { record, nowMs } = await settings.store.read(key);
+  const keptMs = record === undefined ? 0 : record.expiresAtMs - nowMs;
+  const creation = new Creation(trace, provider, api, settings, keptMs);
   try {
     const { id } = await creation.run(() => {
       throw absent;
@@ -163,14 +171,13 @@ class Creation {
   #isFound = false;
 
   constructor(
-    maker: 'createBatch' | 'settleBatch',
     trace: Omit<BatchTrace, 'sinceMs'>,
     provider: BatchProvider,
     api: BatchApi,
-    options: CreateOptions,
+    { store, leaseMs, settleMs, ttlMs, onEvent }: SettingsOf<typeof createOptions>,
+    /** How long the record of the batch stays at least. Without it, its items would be sent again. */
+    keptMs: number,
   ) {
-    const settings = readOptions(createOptions, options, `options of ${maker}`);
-    const { store, leaseMs, settleMs, ttlMs, onEvent } = settings;
     this.store = store;
     this.#trace = trace;
     this.#provider = provider;
@@ -180,7 +187,7 @@ class Creation {
       codec: batchCodec,
       cache: false,
       leaseMs,
-      ttlMs,
+      ttlMs: Math.max(ttlMs, keptMs),
       ...(onEvent && { onEvent }),
       unknownErrors: () => this.isInDoubt,
       onUnknown: (record) => this.#reconcile(record, settleMs),
@@ -231,12 +238,13 @@ class Creation {
 /**
  * Checks that the plan still owns the claims of its items, and renews those that end soon. The plan may
  * be hours old, for example after the machine was suspended. Returns the time of the earliest claim.
+ * If a claim is lost, the others are released.
  */
 async function requireClaims(
   store: Store,
   { key, items, owners, leaseMs }: PlannedBatch,
 ): Promise<number> {
-  let lostCount = 0;
+  const owned: number[] = [];
   let sinceMs = Number.POSITIVE_INFINITY;
   for await (const window of windowsOf(items.map(({ id }, i) => ({ id, i })))) {
     await Promise.all(
@@ -246,12 +254,20 @@ async function requireClaims(
         sinceMs = Math.min(sinceMs, record?.claimedAtMs ?? nowMs);
         const isOwned = record?.owner === owner && record.state === 'running';
         const isFresh = isOwned && record.leaseEndsAtMs - nowMs > leaseMs / 2;
-        if (isFresh || (isOwned && (await store.renew(itemKey(id), owner, leaseMs)))) return;
-        lostCount++;
+        if (isFresh || (isOwned && (await store.renew(itemKey(id), owner, leaseMs)))) owned.push(i);
       }),
     );
   }
+  const lostCount = items.length - owned.length;
   if (lostCount === 0) return sinceMs;
+  // This batch will never be created. The next plan contains what is left of it.
+  for await (const window of windowsOf(owned)) {
+    const released = window.map((i) =>
+      releaseItem(store, (items[i] as BatchItem).id, owners[i] as string),
+    );
+    // If the store fails, the claims expire.
+    await Promise.allSettled(released);
+  }
   return fail(
     Error,
     'SAMEKEY_LEASE_LOST',

@@ -5,6 +5,7 @@ import type { Store } from '../store/store.js';
 import { batchKey, type ItemOwner, readOwner } from './item.js';
 import { BatchLock } from './lock.js';
 import { DEFAULT_TTL_MS, type DropOptions, dropOptions } from './options.js';
+import { releaseItem } from './release.js';
 import { keepRequesters } from './requesters.js';
 import { windowsOf } from './windows.js';
 
@@ -71,9 +72,9 @@ export async function dropItems(
   let count = 0;
   for await (const window of windowsOf(itemsOf(store, isDropped, lock))) {
     const released = await Promise.all(
-      window.map(async ({ id, key, record }) => {
+      window.map(async ({ id, record }) => {
         await keepRequesters(store, id, record, DEFAULT_TTL_MS);
-        return store.release(key, record.owner);
+        return releaseItem(store, id, record.owner);
       }),
     );
     count += released.filter(Boolean).length;
@@ -90,7 +91,7 @@ async function* itemsOf(
     await lock?.renew();
     const [, id] = ITEM.exec(key) ?? [];
     const owner = record.state === 'running' ? readOwner(record.owner) : undefined;
-    if (id !== undefined && owner !== undefined && isDropped(owner)) yield { id, key, record };
+    if (id !== undefined && owner !== undefined && isDropped(owner)) yield { id, record };
   }
 }
 

@@ -84,7 +84,7 @@ export const createOptions = /* @__PURE__ */ specs(() => ({
   leaseMs: duration({ default: 30_000, min: 10 }),
   /** How long a batch whose creation was interrupted may take to appear in the provider's list. */
   settleMs: anyTime(30_000),
-  /** How long the id of the batch is stored. */
+  /** How long the id of the batch is stored: at least until the requests of the plan may be sent again. */
   ttlMs: anyTime(DEFAULT_TTL_MS),
   /** Receives each event of the creation, as that of `createOnce` does. An error that it throws is ignored. */
   onEvent: func<(event: OnceEvent) => void>(),
@@ -100,7 +100,7 @@ export const recordOptions = /* @__PURE__ */ specs(() => ({
   /** Receives each result when it is stored, in any order, and again if it is recorded again. */
   onResult: func<(result: BatchResult) => void | Promise<void>>(),
   /**
-   * Selects failures to store as results, so that they are not sent again.
+   * Selects failures to store as results, so that they are not sent again. It selects none if it throws or is an `async` function.
    * @defaultValue none
    */
   storeErrors: func<(result: BatchOutcome) => boolean>(() => false),

@@ -3,10 +3,11 @@ import { type IdentityLike, identities, randomKey } from '../index.js';
 import { readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
 import { type InProgressBatch, type ItemInProgress, readInProgressBatch } from './in-progress.js';
-import { batchKey, batchOwner, ItemKeys, itemKey } from './item.js';
+import { batchKey, batchOwner, ItemKeys } from './item.js';
 import { BatchLock } from './lock.js';
 import { type PlanOptions, planOptions } from './options.js';
 import { type ClaimedItem, type KeyedRequest, Planner, type PlanWriter } from './planner.js';
+import { releaseItem } from './release.js';
 import {
   type BatchLimits,
   type BatchProvider,
@@ -44,6 +45,8 @@ export interface PlannedBatch {
   readonly owners: readonly string[];
   /** How long the claims last, in milliseconds. */
   readonly leaseMs: number;
+  /** How long the requests are not sent again once the batch was begun, in milliseconds. */
+  readonly ttlMs: number;
   /** Yields the lines of the batch file, without line feeds. */
   lines(): Generator<string>;
   /** Returns the requests as values, as the provider's SDK takes them. */
@@ -106,11 +109,11 @@ export async function planBatch(
   });
   try {
     for await (const window of windowsOf(requests)) await plan.addRequests(window);
+    return await plan.finish();
   } catch (error) {
     await plan.release().catch(() => {});
     throw error;
   }
-  return plan.finish();
 }
 
 type PlanLimits = SettingsOf<typeof planOptions>['limits'];
@@ -235,7 +238,7 @@ class MemoryPlan implements PlanWriter {
   }
 
   #toBatch(number: number, { url, items, owners, byteCount }: BatchDraft): PlannedBatch {
-    const { provider, leaseMs } = this.#settings;
+    const { provider, leaseMs, ttlMs } = this.#settings;
     function* lines(): Generator<string> {
       for (const { customId, body } of items) yield FORMATS[provider].line(customId, url, body);
     }
@@ -247,6 +250,7 @@ class MemoryPlan implements PlanWriter {
       owners,
       byteCount,
       leaseMs,
+      ttlMs,
       lines,
       requests: () => [...lines()].map((line) => JSON.parse(line)),
     };
@@ -260,9 +264,7 @@ class MemoryPlan implements PlanWriter {
       try {
         for await (const window of windowsOf(items.map(({ id }, i) => ({ id, i })))) {
           await lock.renew();
-          await Promise.all(
-            window.map(({ id, i }) => store.release(itemKey(id), owners[i] as string)),
-          );
+          await Promise.all(window.map(({ id, i }) => releaseItem(store, id, owners[i] as string)));
         }
       } catch (error) {
         // A later release() must find the batch unlocked, or it would release nothing.

@@ -1,11 +1,13 @@
 import { randomKey } from '../index.js';
 import type { EncryptedCodec } from '../once/index.js';
+import { ask } from '../options/callbacks.js';
 import { readOptions } from '../options/read.js';
 import type { Store, StoreRecord } from '../store/store.js';
 import { itemKey, readCustomId } from './item.js';
 import { type RecordOptions, recordOptions } from './options.js';
 import type { BatchOutcome } from './outcome.js';
 import { type ResultText, readResult } from './read-result.js';
+import { releaseItem } from './release.js';
 import { keepRequesters, requestersOf } from './requesters.js';
 import { isUnchecked, isUnreadable, sealText, storedOutcome } from './stored-item.js';
 import { windowsOf } from './windows.js';
@@ -141,7 +143,7 @@ export class Recorder {
     const isOf = readCustomId(customId)?.isOf as (record: StoreRecord) => boolean;
     const key = itemKey(id);
     const isStored =
-      !isMalformed && (outcome.outcome === 'succeeded' || this.#storeErrors(outcome));
+      !isMalformed && (outcome.outcome === 'succeeded' || ask(this.#storeErrors, outcome, false));
     for (;;) {
       const { record } = await this.#store.read(key);
       const requesters = await requestersOf(this.#store, id, record);
@@ -171,7 +173,7 @@ export class Recorder {
         if (record === undefined) this.counts.repeated += isMalformed ? 0 : 1;
         else {
           await keepRequesters(this.#store, id, record, this.#ttlMs);
-          if (!(await this.#store.release(key, record.owner))) continue;
+          if (!(await releaseItem(this.#store, id, record.owner))) continue;
           this.counts.released++;
         }
         return [{ ...outcome, id, requesters, isRepeated: record === undefined }];

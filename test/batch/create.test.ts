@@ -109,4 +109,27 @@ describe.each(STORE_NAMES)('creating and dropping batches on %s', (name) => {
     expect(await dropBatch(batch.key, { store })).toBe(1);
     expect((await plan([request('A?')])).batches.length).toBe(1);
   });
+
+  it('knows a batch for as long as its requests, also with a shorter ttlMs', async () => {
+    const { clock, store, plan } = setUp(name, { leaseMs: HOUR_MS });
+    const [sent] = (await plan([request('A?')])).batches as [PlannedBatch];
+    await createBatch(sent, fakeApi(), { store, ttlMs: 1000 });
+    const [lost] = (await plan([request('B?')])).batches as [PlannedBatch];
+    const api: BatchApi = { create: () => Promise.reject(new Error('socket hang up')) };
+    await expect(createBatch(lost, api, { store, ttlMs: 1000 })).rejects.toThrow('socket hang up');
+    clock.pass(2 * HOUR_MS);
+    const both = [request('A?'), request('B?')];
+    const { batches, inProgress } = await plan(both);
+    expect(batches).toEqual([]);
+    const unknown = inProgress.find(({ key }) => key === lost.key);
+    const found = { ...api, find: async () => ({ id: 'batch_2' }) };
+    expect(await settleBatch(unknown as never, found, { store, ttlMs: 1000 })).toEqual({
+      state: 'created',
+      id: 'batch_2',
+    });
+    clock.pass(2 * HOUR_MS);
+    const later = await plan(both);
+    expect(later.batches).toEqual([]);
+    expect(later.inProgress.map(({ batchId }) => batchId).sort()).toEqual(['batch_1', 'batch_2']);
+  });
 });

@@ -46,6 +46,23 @@ describe('a store that fails', () => {
     expect([batches[0]?.items.length, inProgress]).toEqual([20, []]);
   });
 
+  it('at the end of planning leaves no claim', async () => {
+    let isDown = false;
+    const store = hookedStore({
+      async read(call, key) {
+        if (isDown && !key.startsWith('batch:ik_')) throw new Error('the store is down');
+        return call();
+      },
+    });
+    const plan = (some: typeof requests) => planBatch(some, { store, provider: 'anthropic' });
+    await plan(requests.slice(0, 5));
+    isDown = true;
+    await expect(plan(requests)).rejects.toThrow('the store is down');
+    isDown = false;
+    const { batches, inProgress } = await plan(requests);
+    expect([batches[0]?.items.length, inProgress.length]).toEqual([15, 1]);
+  });
+
   it('while releasing a plan: the next attempt releases the rest', async () => {
     const { store, failAt } = failing();
     const plan = () => planBatch(requests, { store, provider: 'anthropic' });

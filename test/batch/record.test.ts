@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { createBatch, recordResults, resultsOf } from '../../src/batch/batch.js';
-import { failure, fakeApi, first, HOUR_MS, request, STORE_NAMES, setUp, success } from './plans.js';
+import {
+  bodies,
+  failure,
+  fakeApi,
+  first,
+  HOUR_MS,
+  request,
+  STORE_NAMES,
+  setUp,
+  success,
+} from './plans.js';
 
 describe.each(STORE_NAMES)('recording results on %s', (name) => {
   it('reports a result to its requesters in all plans', async () => {
@@ -127,6 +137,26 @@ describe.each(STORE_NAMES)('recording results on %s', (name) => {
     const again = await plan(one);
     expect(again.batches).toEqual([]);
     expect((await resultsOf(again, { store }).next()).value).toMatchObject({ outcome: 'errored' });
+  });
+
+  it.each([
+    ['is an async function', async () => false],
+    [
+      'throws',
+      () => {
+        throw new Error('no');
+      },
+    ],
+  ])('stores no error if storeErrors %s', async (_, storeErrors) => {
+    const { store, plan } = setUp(name);
+    const one = [request('A?', 'anna')];
+    const { customId } = first(first((await plan(one)).batches).items);
+    const options = { store, storeErrors: storeErrors as unknown as () => boolean };
+    expect(await recordResults([failure(customId)], options)).toMatchObject({
+      stored: 0,
+      released: 1,
+    });
+    expect(bodies((await plan(one)).batches)).toEqual([['A?']]);
   });
 
   it('counts results of unknown requests, and repeated results in one call', async () => {
