@@ -13,7 +13,7 @@ const digest = (text: string) => createHash('sha256').update(text).digest();
 const newSecret = () => randomBytes(SECRET_BYTES).toString('base64url');
 
 /**
- * Who may use the dashboard: whoever has opened its link. The link has a token that is used once. Its
+ * Lets a browser use the dashboard that has opened its link. The link has a token that is used once. Its
  * first use sets a cookie with the secret of the session, which lasts as long as the program.
  */
 export class Access {

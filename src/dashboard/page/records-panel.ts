@@ -30,7 +30,7 @@ export class RecordsPanel {
   readonly #previous = byId<HTMLButtonElement>('records-previous');
   readonly #next = byId<HTMLButtonElement>('records-next');
   readonly #fault = byId('records-fault');
-  /** The fields of the form may have another text meanwhile, which nobody has searched for. */
+  /** The search that is shown. The form may have another text by now. */
   #shown: Place = { search: '', state: '', pages: [undefined] };
   /** The place that is loading, or the one that is shown. */
   #wanted = this.#shown;
