@@ -37,6 +37,11 @@ export class Answer {
     return this.#rules !== undefined || this.failure !== undefined;
   }
 
+  /** The rules of the API that the messages are of, if samekey knows it. */
+  get rules(): AnswerRules | undefined {
+    return this.#rules;
+  }
+
   add(message: Message): void {
     this.#rules ??= answerRules.find(({ isOwn }) => isOwn(message));
     const rules = this.#rules;
@@ -80,10 +85,14 @@ export class Answer {
 }
 
 /** Judges the parsed body of an answer that is one JSON document. */
-export function judgeDocument(document: unknown): Judgement {
+export const judgeDocument = (document: unknown): Judgement =>
+  answerOf(document).judgeDocument(document);
+
+/** The answer whose only message is this document. */
+export function answerOf(document: unknown): Answer {
   const answer = new Answer();
   answer.add(toMessage(document, JSON.stringify(document) ?? ''));
-  return answer.judgeDocument(document);
+  return answer;
 }
 
 /** A message of a parsed value. Some gateways pass only the data of an event on, whose `type` is its name. */

@@ -165,8 +165,8 @@ async function reasonIn(response: Response, settings: RetrySettings): Promise<Re
   const isSuccess = response.status < 400;
   const fault = isSuccess ? await faultInSuccess(response) : await faultOf(response);
   if (fault === undefined) return undefined;
-  // A failure inside a success without a status of its own is the server's.
-  const status = isSuccess ? (fault.status ?? 500) : response.status;
+  // None is no number that a policy lists.
+  const status = (isSuccess ? fault.status : response.status) ?? 0;
   if (NEVER_RETRIED.has(status)) return undefined;
   const hasCode = (code: string | RegExp) =>
     fault.codes.some((found) =>

@@ -61,7 +61,12 @@ describe('a failure inside a success', () => {
   it.each([
     ['with the status of a provider', { error: { code: 502, message: 'hung up' } }, '200'],
     ['with a status as text', { error: { code: '503' } }, '200 503'],
-    ['without a status', { error: 'shard gone' }, '200'],
+    [
+      'without a status, of an API of models',
+      { object: 'chat.completion', choices: [], error: 'shard gone' },
+      '200',
+    ],
+    ['of the Responses API', { object: 'response', status: 'failed' }, '200 failed'],
     ['with a type', { error: { type: 'server_error' } }, '200 server_error'],
     [
       'of a choice',
@@ -118,6 +123,17 @@ describe('a failure inside a success', () => {
       { choices: [{ finish_reason: 'stop', text: '{"error":1}' }] },
     ],
     ['that is none: an empty error', { error: {}, ok: 1 }],
+    ['of an API that samekey does not know', { error: 'card_declined' }],
+    [
+      'of a tool',
+      { jsonrpc: '2.0', id: 1, result: { isError: true, content: [{ type: 'text', text: 'no' }] } },
+    ],
+    ['of JSON-RPC', { jsonrpc: '2.0', id: 1, error: { code: -32602, message: 'no' } }],
+    [
+      'of JSON-RPC with a code that looks like a status',
+      { jsonrpc: '2.0', id: 1, error: { code: 503, message: 'no' } },
+    ],
+    ['of GraphQL', { data: null, errors: [{ message: 'sold out' }] }],
   ])('%s is not retried', async (_, body) => {
     const text = JSON.stringify(body);
     const headers = { 'content-type': 'application/json' };
