@@ -1,4 +1,5 @@
 import { own } from '../options/own.js';
+import { hasInvocationMetrics } from '../providers/bedrock.js';
 import { membersOf, saysFailure } from '../providers/failure.js';
 import type { AnswerRules, Message, Verdict } from '../providers/provider.js';
 import { answerRules } from '../providers/registry.js';
@@ -52,7 +53,7 @@ export class Answer {
       const text = message.data.trim();
       this.failure ??= { verdict: 'failed', why: `it says ${text.slice(0, 200)}` };
     }
-    this.#hasLast ||= isLast?.(message) === true;
+    this.#hasLast ||= isLast?.(message) === true || hasInvocationMetrics(message.json);
     for (const [part, hasEnded] of partsOf?.(message.json) ?? []) {
       // Some servers repeat a choice without its reason after its end (OpenRouter's usage).
       if (hasEnded) this.#endedParts.add(part);
