@@ -4,7 +4,7 @@ import { lineFeeds } from '../response/line-feeds.js';
 import { addCounts, type Counts, toUsage, type Usage } from './usage.js';
 
 /** Every usage has one of these in its name, so other events are not parsed. */
-const MARK = /usage|Metrics/;
+const MARK = /[uU]sage|Metrics/;
 
 /**
  * Returns the usage in a whole response body, or `undefined` if it contains no known usage.

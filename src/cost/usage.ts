@@ -116,8 +116,14 @@ function countsIn(usage: Members): Counts {
   }
   const details = NAMES.details.map((name) => usage[name]).find(isObject) ?? {};
   const hasDetails = NAMES.details.some((name) => isObject(usage[name]));
-  const isTotal = hasDetails || NAMES.cacheReadOfTotal.some((name) => usage[name] !== undefined);
   const inputOrUncached = firstCount(usage, NAMES.inputOrUncached);
+  // AI SDK 5 passes the counts of Anthropic on, whose input leaves the cache out.
+  const isTotal =
+    hasDetails ||
+    NAMES.cacheReadOfTotal.some(
+      (name) =>
+        usage[name] !== undefined && !((toCount(usage[name]) ?? 0) > (inputOrUncached ?? 0)),
+    );
   return {
     input: firstSum(usage, NAMES.input) ?? (isTotal ? inputOrUncached : undefined),
     uncached: isTotal ? undefined : (inputOrUncached ?? firstCount(usage, NAMES.uncached)),

@@ -15,6 +15,7 @@ import {
   UnstorableResultError,
 } from '../once/index.js';
 import { encryptedBy, onceOptions } from '../once/options.js';
+import { ask } from '../options/callbacks.js';
 import { optionOf, readOptions } from '../options/read.js';
 import { type CallExtra, metaOf, type ToolResult } from './call.js';
 import { callerOf } from './caller.js';
@@ -205,11 +206,13 @@ class Tool {
         `Cannot run the tool ${quote(this.#name)}: its last argument is ${nameOf(extra)}, wanted the extra of the SDK`,
       );
     }
-    const identity = this.#identify(given.length > 1 ? given[0] : {}, extra);
-    if (identity === undefined) return this.#fn(...given);
+    // A client may leave the arguments out.
+    const args = given.length > 1 ? [given[0] ?? {}] : [];
+    const identity = this.#identify(args[0] ?? {}, extra);
+    if (identity === undefined) return this.#fn(...args, extra);
     if (!('key' in identity)) return identity;
     return this.#shared.waiting.during(identity.key, extra, () =>
-      this.#once(identity, given.slice(0, -1), extra),
+      this.#once(identity, args, extra),
     );
   }
 
@@ -292,7 +295,7 @@ class Tool {
     const isStored =
       typeof result === 'object' &&
       result !== null &&
-      (this.settings.storeResults(result) as unknown) === true;
+      ask(this.settings.storeResults, result as ToolResult, false);
     if (!isStored) throw new ToolError(this.#name, result as ToolResult);
     return result;
   }

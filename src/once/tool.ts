@@ -90,7 +90,8 @@ export function onceTool<A, R>(
   const toolIdentity = defineIdentity({ ...identity, scope: ['tool', name, ...scopes] });
   let hits = 0;
   let misses = 0;
-  const keyOfCall = (args: A) => keyOf(args, toolIdentity);
+  // A tool may have no arguments.
+  const keyOfCall = (args: A) => keyOf(args === undefined ? {} : args, toolIdentity);
   const tool = async (args: A, call?: { signal?: AbortSignal; fresh?: boolean }) => {
     const { value, outcome } = await once.detailed(
       keyOfCall(args),

@@ -3,7 +3,8 @@ import type { UsageNames } from './provider.js';
 
 /** The SDK keeps the model of an answer in `response`, and the provider's own usage in `metadata`. */
 export const aiSdkUsage: UsageNames = {
-  usageMembers: ['usage'],
+  // `usage` of a text of several steps is that of the last one. The later name counts.
+  usageMembers: ['usage', 'totalUsage'],
   envelopes: ['response'],
   modelMembers: ['modelId'],
   details: ['inputTokenDetails'],

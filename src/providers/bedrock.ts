@@ -1,6 +1,6 @@
 /** Amazon Bedrock. Sources: docs.aws.amazon.com/bedrock. */
 import { decoder } from '../engine/utf8.js';
-import type { AnswerRules, StateRule, UsageNames } from './provider.js';
+import type { AnswerRules, Members, StateRule, UsageNames } from './provider.js';
 
 /** Latency settings, the service tier, and a token that is an idempotency key itself. */
 export const bedrockExclude = [
@@ -45,6 +45,9 @@ export const bedrockRetries = {
 /** The member that InvokeModelWithResponseStream adds to its last event, for models of all providers. */
 const METRICS = 'amazon-bedrock-invocationMetrics';
 
+/** Whether a message ends a stream of InvokeModel, whatever model's API it is of. */
+export const hasInvocationMetrics = (json: Members): boolean => METRICS in json;
+
 /** Converse, and the metrics that InvokeModel adds to the last event of a stream. */
 export const bedrockUsage: UsageNames = {
   usageMembers: ['usage', METRICS],
@@ -65,8 +68,7 @@ export const bedrockAnswers: AnswerRules = {
     /^(?:messageSt(?:art|op)|contentBlock(?:Start|Delta|Stop))$/.test(name ?? '') ||
     (name === 'chunk' && Object.keys(json).length > 0),
   // Nova's chunks hold the events of Converse.
-  isLast: ({ name, json }) =>
-    name === 'messageStop' || json.messageStop !== undefined || METRICS in json,
+  isLast: ({ name, json }) => name === 'messageStop' || json.messageStop !== undefined,
   lastName: 'messageStop',
 };
 

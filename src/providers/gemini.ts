@@ -23,6 +23,17 @@ const candidatesOf = ({ candidates }: Members) =>
 const isBlocked = ({ promptFeedback }: Members) =>
   membersOf(promptFeedback).blockReason !== undefined;
 
+/** The members of an answer of generateContent. Another one shows another answer with a usage, as of embedContent. */
+const GENERATED: ReadonlySet<string> = new Set([
+  'candidates',
+  'promptFeedback',
+  'usageMetadata',
+  'modelVersion',
+  'modelStatus',
+  'createTime',
+  'responseId',
+]);
+
 /**
  * api/generate-content. A stream, of events or of the elements of a JSON array, ends with a
  * `finishReason` for every candidate, or with a `blockReason` for the prompt.
@@ -39,7 +50,12 @@ export const geminiAnswers: AnswerRules = {
       finishReason !== undefined && finishReason !== 'FINISH_REASON_UNSPECIFIED',
     ]),
   lastName: 'the finishReason of every candidate',
-  verdictOf: (json) => (candidatesOf(json).length > 0 || isBlocked(json) ? 'complete' : 'unknown'),
+  verdictOf: (json) =>
+    candidatesOf(json).length > 0 ||
+    isBlocked(json) ||
+    Object.keys(json).some((name) => !GENERATED.has(name))
+      ? 'complete'
+      : 'unknown',
 };
 
 /** The status of an interaction, or in an event about one. Steps have a status of their own. */

@@ -7,5 +7,6 @@ export const jsonRpcAnswers: AnswerRules = {
   isOwn: ({ json }) => json.jsonrpc === '2.0',
   isFailure: ({ json }) => membersOf(json.result).isError === true,
   isLast: ({ json }) => json.result !== undefined,
+  isFailureResult: true,
   lastName: 'the result',
 };

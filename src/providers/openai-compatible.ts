@@ -5,6 +5,9 @@ import type { AnswerRules, Members, UsageNames } from './provider.js';
 /** The data of the last event. */
 export const DONE = '[DONE]';
 
+/** Models of DeepSeek and Mistral on Bedrock name it `stop_reason`. vLLM has both, and `finish_reason` counts. */
+const reasonOf = ({ finish_reason, stop_reason }: Members) => finish_reason ?? stop_reason;
+
 const choicesOf = ({ choices }: Members) =>
   (Array.isArray(choices) ? choices : []) as readonly Members[];
 
@@ -24,12 +27,12 @@ export const chatCompletions: AnswerRules = {
         ))),
   isFailure: ({ json }) =>
     hasError(json.x_groq) ||
-    choicesOf(json).some((choice) => hasError(choice) || isFailedReason(choice.finish_reason)),
+    choicesOf(json).some((choice) => hasError(choice) || isFailedReason(reasonOf(choice))),
   partsOf: (json) =>
-    choicesOf(json).map(({ index, finish_reason: reason }, at) => [
-      index ?? at,
-      typeof reason === 'string' && reason !== '',
-    ]),
+    choicesOf(json).map((choice, at) => {
+      const reason = reasonOf(choice);
+      return [choice.index ?? at, typeof reason === 'string' && reason !== ''];
+    }),
   lastName: 'the finish_reason of every choice',
   verdictOf: (json) => (choicesOf(json).length > 0 ? 'complete' : 'unknown'),
 };

@@ -60,6 +60,7 @@ export const openaiUsage: UsageNames = {
   modelMembers: ['model'],
   details: ['prompt_tokens_details', 'input_tokens_details'],
   cacheReadInDetails: ['cached_tokens'],
+  cacheWriteInDetails: ['cache_write_tokens'],
   input: [['prompt_tokens']],
   inputOrUncached: ['input_tokens'],
   output: [['completion_tokens'], ['output_tokens']],

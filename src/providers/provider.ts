@@ -39,6 +39,8 @@ export interface AnswerRules {
   readonly isLines?: true;
   /** What a complete stream ends with, for messages. */
   readonly lastName: string;
+  /** Whether a failure is a result of the work, as that of a tool, and not a fault of the server. */
+  readonly isFailureResult?: true;
   /** The verdict on an answer of one JSON document. Default: `complete`. */
   readonly verdictOf?: (json: Members) => Verdict;
 }

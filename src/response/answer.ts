@@ -1,4 +1,5 @@
 import { own } from '../options/own.js';
+import { hasInvocationMetrics } from '../providers/bedrock.js';
 import { membersOf, saysFailure } from '../providers/failure.js';
 import type { AnswerRules, Message, Verdict } from '../providers/provider.js';
 import { answerRules } from '../providers/registry.js';
@@ -37,6 +38,11 @@ export class Answer {
     return this.#rules !== undefined || this.failure !== undefined;
   }
 
+  /** The rules of the API that the messages are of, if samekey knows it. */
+  get rules(): AnswerRules | undefined {
+    return this.#rules;
+  }
+
   add(message: Message): void {
     this.#rules ??= answerRules.find(({ isOwn }) => isOwn(message));
     const rules = this.#rules;
@@ -47,7 +53,7 @@ export class Answer {
       const text = message.data.trim();
       this.failure ??= { verdict: 'failed', why: `it says ${text.slice(0, 200)}` };
     }
-    this.#hasLast ||= isLast?.(message) === true;
+    this.#hasLast ||= isLast?.(message) === true || hasInvocationMetrics(message.json);
     for (const [part, hasEnded] of partsOf?.(message.json) ?? []) {
       // Some servers repeat a choice without its reason after its end (OpenRouter's usage).
       if (hasEnded) this.#endedParts.add(part);
@@ -80,10 +86,14 @@ export class Answer {
 }
 
 /** Judges the parsed body of an answer that is one JSON document. */
-export function judgeDocument(document: unknown): Judgement {
+export const judgeDocument = (document: unknown): Judgement =>
+  answerOf(document).judgeDocument(document);
+
+/** The answer whose only message is this document. */
+export function answerOf(document: unknown): Answer {
   const answer = new Answer();
   answer.add(toMessage(document, JSON.stringify(document) ?? ''));
-  return answer.judgeDocument(document);
+  return answer;
 }
 
 /** A message of a parsed value. Some gateways pass only the data of an event on, whose `type` is its name. */

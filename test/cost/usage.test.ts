@@ -332,6 +332,25 @@ describe('the usage in a value', () => {
     expect(usageIn(answer)).toMatchObject({ inputTokens: 7, outputTokens: 2 });
   });
 
+  it('has the tokens that OpenAI wrote to its cache', () => {
+    const details = { cached_tokens: 3, cache_write_tokens: 4 };
+    const usage = { prompt_tokens: 9, completion_tokens: 2, prompt_tokens_details: details };
+    expect(usageIn({ usage })).toMatchObject({ inputTokens: 9, cacheWriteTokens: 4 });
+  });
+
+  it('adds the cached tokens that the input of AI SDK 5 leaves out', () => {
+    const usage = { inputTokens: 7, cachedInputTokens: 9000, outputTokens: 2 };
+    expect(usageIn({ usage })).toMatchObject({ inputTokens: 9007, cachedInputTokens: 9000 });
+  });
+
+  it('is that of all steps of the AI SDK', () => {
+    const usage = { inputTokens: 7, outputTokens: 2, cachedInputTokens: 3 };
+    const totalUsage = { inputTokens: 20, outputTokens: 5, cachedInputTokens: 8 };
+    const all = { inputTokens: 20, outputTokens: 5, cachedInputTokens: 8 };
+    expect(usageIn({ totalUsage, usage })).toMatchObject(all);
+    expect(usageIn({ type: 'finish', totalUsage })).toMatchObject(all);
+  });
+
   it('never counts more cached tokens than there are', () => {
     const usage = {
       prompt_tokens: 3,

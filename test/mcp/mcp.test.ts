@@ -176,6 +176,42 @@ describe('a tool that fails', () => {
     expect(event?.error.result).toEqual(DECLINED);
   });
 
+  it('is passed on, and not stored, if storeResults fails', async () => {
+    let runs = 0;
+    const extra = { signal: new AbortController().signal, sendNotification: async () => {} };
+    for (const storeResults of [
+      () => {
+        throw new Error('no');
+      },
+      async () => {
+        throw new Error('no');
+      },
+    ]) {
+      const tools = idempotentTools({ store: memoryStore() });
+      const pay = tools.handler('pay', async () => ({ content: [], run: ++runs }), {
+        storeResults: storeResults as never,
+      });
+      const before = runs;
+      expect(await pay({ order: 7 }, extra)).toMatchObject({ run: before + 1 });
+      expect(runs).toBe(before + 1);
+      await tools.close();
+    }
+  });
+
+  it('of a call without arguments is that of a call with none', async () => {
+    const tools = idempotentTools({ store: memoryStore() });
+    const given: unknown[] = [];
+    const list = tools.handler('list', async (args?: object) => {
+      given.push(args);
+      return { content: [] };
+    });
+    const extra = { signal: new AbortController().signal, sendNotification: async () => {} };
+    expect(await list(undefined, extra)).toMatchObject({ _meta: { samekey: 'executed' } });
+    expect(await list({}, extra)).toMatchObject({ _meta: { samekey: 'replayed' } });
+    expect(given).toEqual([{}]);
+    await tools.close();
+  });
+
   it('by isError is replayed if storeResults says so', async () => {
     const { server, runs } = declining({ storeResults: () => true });
     const client = await connect(server);

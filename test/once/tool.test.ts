@@ -22,6 +22,13 @@ it('runs once for the same arguments, whatever their order', async () => {
   expect(add.stats()).toEqual({ hits: 1, misses: 2 });
 });
 
+it('runs once without arguments', async () => {
+  let calls = 0;
+  const list = onceTool('list', (_: object | undefined) => ++calls);
+  expect(await list(undefined)).toBe(1);
+  expect(await list({})).toBe(1);
+});
+
 it('takes prose for another operation, unless its identity says what makes it the same', async () => {
   const refund = ({ order }: Refund) => `refunded ${order}`;
   const careless = onceTool('refund', refund);

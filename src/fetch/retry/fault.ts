@@ -1,6 +1,7 @@
+import { own } from '../../options/own.js';
 import { hasError } from '../../providers/failure.js';
 import { mediaType } from '../../request/counted-headers.js';
-import { judgeDocument } from '../../response/answer.js';
+import { answerOf } from '../../response/answer.js';
 import { toValue } from '../../response/json-reader.js';
 import { clearTimer, setTimer, type Timer } from '../../runtime/runtime.js';
 
@@ -28,13 +29,17 @@ export async function faultOf(response: Response): Promise<Fault> {
 
 /**
  * Returns the fault of a response that says in its JSON that it failed, although its status is a
- * success; `undefined` for any other response. A stream is not read to its end: its caller waits for its
- * beginning.
+ * success; `undefined` for any other response. A failure that an API of models tells without a status is
+ * its server's, a 500. One of another API may be a result that each attempt has, such as a declined card.
+ * A stream is not read to its end: its caller waits for its beginning.
  */
 export async function faultInSuccess(response: Response): Promise<Fault | undefined> {
   const document = await readJson(response, isBeginOfStream);
-  if (document === undefined || judgeDocument(document).verdict !== 'failed') return undefined;
-  return faultIn(document);
+  if (document === undefined) return undefined;
+  const { failure, rules } = answerOf(document);
+  if (failure === undefined || (rules && own(rules, 'isFailureResult'))) return undefined;
+  const fault = faultIn(document);
+  return rules === undefined ? fault : { ...fault, status: fault.status ?? 500 };
 }
 
 /** Whether a text begins an array, as a stream of Gemini without events does. An error comes as a whole. */

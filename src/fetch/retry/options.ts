@@ -85,7 +85,7 @@ const ownOptions = /* @__PURE__ */ specs(() => ({
    * @defaultValue no limit
    */
   attemptTimeoutMs: duration({ min: 1 }),
-  /** Whether a broken connection or a late attempt, whose work may have been done, leads to another attempt (`'retry'`) or to the error (`'throw'`). An attempt that never reached the server is always retried. */
+  /** Whether an attempt whose work may have been done leads to another attempt (`'retry'`), or to its error or response (`'throw'`). That is a broken connection, a late attempt, 408, 5xx except 503 and 529, and a failure inside a 2xx response. An attempt that never reached the server is always retried. */
   onUnknown: choice('retry', 'throw'),
   /**
    * The budget that bounds the retries of every `fetch` it is given to; `false` for no bound.

@@ -151,6 +151,10 @@ function isTransient(error: unknown): boolean {
   return name !== 'AbortError' && !String(code).startsWith('SAMEKEY_');
 }
 
+/** Whether an error status says that the work was not done: it is neither a timeout nor a fault on the way. */
+const isRefusal = (status: number) =>
+  status < 500 ? status !== 408 : status === 503 || status === 529;
+
 async function reasonIn(response: Response, settings: RetrySettings): Promise<Reason | undefined> {
   const { headers } = response;
   const { statuses, codes, finalCodes } = settings;
@@ -161,20 +165,18 @@ async function reasonIn(response: Response, settings: RetrySettings): Promise<Re
   const isSuccess = response.status < 400;
   const fault = isSuccess ? await faultInSuccess(response) : await faultOf(response);
   if (fault === undefined) return undefined;
-  // A failure inside a success without a status of its own is the server's.
-  const status = isSuccess ? (fault.status ?? 500) : response.status;
+  // None is no number that a policy lists.
+  const status = (isSuccess ? fault.status : response.status) ?? 0;
   if (NEVER_RETRIED.has(status)) return undefined;
   const hasCode = (code: string | RegExp) =>
     fault.codes.some((found) =>
       typeof code === 'string' ? found === code : found.search(code) !== -1,
     );
   if (finalCodes.some(hasCode)) return undefined;
-  const isRetried =
-    shouldRetry === 'true' ||
-    statuses.includes(status) ||
-    (status >= 500 && statuses.includes('5xx')) ||
-    codes.some(hasCode);
-  if (!isRetried) return undefined;
+  const mayRepeat = settings.onUnknown === 'retry' || (!isSuccess && isRefusal(status));
+  const isListed =
+    statuses.includes(status) || (status >= 500 && statuses.includes('5xx')) || codes.some(hasCode);
+  if (shouldRetry !== 'true' && !(mayRepeat && isListed)) return undefined;
   return {
     text: [response.status, ...new Set(fault.codes)].join(' '),
     askedMs: retryAfterMs(headers) ?? fault.retryDelayMs,
