@@ -39,9 +39,9 @@ const MEMBERS = ['bits', 'secret', 'scope', 'signal'];
  * bytes. The stream is a Web `ReadableStream`, a Node `Readable` or any other async iterable, a
  * `Blob` or a `File`. Pieces are read one at a time and not kept, so memory use is constant.
  *
- * An error of the stream is thrown unchanged. If reading fails, the stream is cancelled. A Node
- * stream that was read before is rejected; a web stream that was read to its end looks like an
- * empty one.
+ * An error of the stream is thrown unchanged. If reading fails, the stream is cancelled. A stream, a
+ * generator or an iterator that `keyOfStream` has read is rejected, and so is a Node stream that was
+ * read to its end. What else was read before cannot be seen: its key is that of the rest.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if it is not a stream, was read before, or has a piece
  * that is neither bytes nor text; otherwise as `scoped`.

@@ -59,15 +59,17 @@ export function pieces(
     if (typeof source.getReader === 'function') return read(source as WebStream, signal);
     if (typeof source.stream === 'function')
       return read((source as { stream(): WebStream }).stream(), signal);
-    if (
-      !ArrayBuffer.isView(source) &&
-      (typeof source[Symbol.asyncIterator] === 'function' ||
-        typeof source[Symbol.iterator] === 'function')
-    ) {
+    const name =
+      typeof source[Symbol.asyncIterator] === 'function' ? Symbol.asyncIterator : Symbol.iterator;
+    const open = source[name];
+    if (!ArrayBuffer.isView(source) && typeof open === 'function') {
       if (typeof source.destroy === 'function') beginReadable(source);
+      const iterator = open.call(source) as AsyncIterator<unknown>;
+      // A generator, for example. Other iterables give a fresh iterator to each reader.
+      if (iterator === (source as unknown)) begin(source);
       return signal === undefined
-        ? (source as AsyncIterable<unknown>)
-        : abortable(source as AsyncIterable<unknown>, signal);
+        ? ({ [name]: () => iterator } as unknown as AsyncIterable<unknown>)
+        : abortable(source, iterator, signal);
     }
   }
   return fail(
@@ -110,10 +112,7 @@ async function* read(stream: WebStream, signal: Signal | undefined) {
 }
 
 /** Reads any other iterable. On abort a Node `Readable` is destroyed, and a generator returns. */
-async function* abortable(source: AsyncIterable<unknown>, signal: Signal) {
-  const iterator = (source[Symbol.asyncIterator] ?? (source as never)[Symbol.iterator]).call(
-    source,
-  ) as AsyncIterator<unknown>;
+async function* abortable(source: object, iterator: AsyncIterator<unknown>, signal: Signal) {
   let isDone = false;
   try {
     for (;;) {
@@ -147,10 +146,7 @@ function nextOr(
   });
 }
 
-async function stop(
-  source: AsyncIterable<unknown>,
-  iterator: AsyncIterator<unknown>,
-): Promise<void> {
+async function stop(source: object, iterator: AsyncIterator<unknown>): Promise<void> {
   try {
     const { destroy } = source as { destroy?: unknown };
     if (typeof destroy === 'function') destroy.call(source);
