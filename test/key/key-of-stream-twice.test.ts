@@ -75,6 +75,13 @@ it('a locked web stream can be used when it is free again', async () => {
   expect(await keyOfStream(stream)).toBe(sha256Hex('abc'));
 });
 
+it('a web stream that is refused stays free for other readers', async () => {
+  const stream = webStream();
+  await keyOfStream(stream);
+  await expectRejected(keyOfStream(stream), TypeError, READ_BEFORE);
+  expect(stream.locked).toBe(false);
+});
+
 it('a cancel that never ends delays no caller', async () => {
   const stream = new ReadableStream({
     pull: (controller) => controller.enqueue(7),
