@@ -112,21 +112,15 @@ export function requireMembers(
 ): void {
   const isObject = typeof options === 'object' && options !== null && !Array.isArray(options);
   const prototype: unknown = isObject ? Object.getPrototypeOf(options) : null;
+  const refuse = (why: string) =>
+    fail(TypeError, 'SAMEKEY_BAD_ARGUMENT', `Cannot use the ${what}: ${why}`);
   // Another realm's `Object.prototype` is one, too.
   if (!isObject || (prototype !== null && Object.getPrototypeOf(prototype) !== null)) {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot use the ${what}: wanted ${isObject ? 'a plain' : 'an'} object, not ${nameOf(options)}`,
-    );
+    throw refuse(`wanted ${isObject ? 'a plain' : 'an'} object, not ${nameOf(options)}`);
   }
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
-      fail(
-        TypeError,
-        'SAMEKEY_BAD_ARGUMENT',
-        `Cannot use the ${what}: there is no member ${quote(name)}${hintAt(name)}, only ${known.join(', ')}`,
-      );
+      refuse(`there is no member ${quote(name)}${hintAt(name)}, only ${known.join(', ')}`);
     }
   }
 }

@@ -26,19 +26,6 @@ export function requireWellFormed(text: string, action: string): void {
   );
 }
 
-/** Throws for a buffer that was transferred to another thread, which would look empty. */
-function requireAttached(buffer: ArrayBufferLike, action: string): void {
-  try {
-    new Uint8Array(buffer);
-  } catch {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      `Cannot ${action}: its buffer was transferred elsewhere`,
-    );
-  }
-}
-
 /**
  * Returns `content` as well-formed text or as bytes. `action` begins the message: "hash the
  * content".
@@ -48,18 +35,22 @@ export function toContent(content: unknown, action: string): string | Uint8Array
     requireWellFormed(content, action);
     return content;
   }
-  if (content instanceof Uint8Array) {
-    if (content.length === 0) requireAttached(content.buffer, action);
-    return content;
-  }
-  if (ArrayBuffer.isView(content)) {
-    requireAttached(content.buffer, action);
-    return new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
-  }
+  if (content instanceof Uint8Array && content.length > 0) return content;
+  const isView = ArrayBuffer.isView(content);
   // By its tag, not by `instanceof`, which fails for a buffer of another realm.
-  if (Object.prototype.toString.call(content) === '[object ArrayBuffer]') {
-    requireAttached(content as ArrayBuffer, action);
-    return new Uint8Array(content as ArrayBuffer);
+  if (isView || Object.prototype.toString.call(content) === '[object ArrayBuffer]') {
+    try {
+      return isView
+        ? new Uint8Array(content.buffer, content.byteOffset, content.byteLength)
+        : new Uint8Array(content as ArrayBuffer);
+    } catch {
+      // A buffer that was transferred to another thread looks empty.
+      fail(
+        TypeError,
+        'SAMEKEY_BAD_ARGUMENT',
+        `Cannot ${action}: its buffer was transferred elsewhere`,
+      );
+    }
   }
   return fail(
     TypeError,

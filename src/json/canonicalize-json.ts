@@ -1,6 +1,7 @@
 import type { Bytes } from '../engine/engine.js';
 import { fail, nameOf, quote, requireMembers } from '../errors/errors.js';
 import { type Content, toContent } from '../hash/content.js';
+import { own } from '../options/own.js';
 import { BytesSink, type CanonicalizeOptions, toMaxDepth } from './canonicalize.js';
 import { type BigNumbers, parseJson } from './parse.js';
 import { writeCanonical } from './write.js';
@@ -52,8 +53,8 @@ export function toBigNumbers(bigNumbers: unknown): BigNumbers {
 export function canonicalizeJson(input: Content, options?: CanonicalizeJsonOptions): Bytes {
   if (options !== undefined) requireMembers(options, ['maxDepth', 'bigNumbers'], 'options');
   const limits = {
-    maxDepth: toMaxDepth(options?.maxDepth),
-    bigNumbers: toBigNumbers(options?.bigNumbers),
+    maxDepth: toMaxDepth(options && own(options, 'maxDepth')),
+    bigNumbers: toBigNumbers(options && own(options, 'bigNumbers')),
     // Own members, so that a polluted `Object.prototype` adds none.
     selection: undefined,
     include: undefined,

@@ -1,6 +1,7 @@
 import type { Bytes } from '../engine/engine.js';
 import { decoder } from '../engine/utf8.js';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
+import { own } from '../options/own.js';
 import { type CanonicalSink, writeCanonical } from './write.js';
 import { DEFAULT_MAX_DEPTH, LARGEST_MAX_DEPTH, type WriteOptions, writeOptions } from './writer.js';
 
@@ -12,7 +13,7 @@ export interface CanonicalizeOptions {
 
 function toWriteOptions(options: CanonicalizeOptions | undefined): WriteOptions {
   if (options !== undefined) requireMembers(options, ['maxDepth'], 'options');
-  return writeOptions(toMaxDepth(options?.maxDepth));
+  return writeOptions(toMaxDepth(options && own(options, 'maxDepth')));
 }
 
 /** Checks `maxDepth`. */

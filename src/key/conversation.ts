@@ -72,7 +72,7 @@ class GrowingConversation implements Conversation {
     this.#digester.update(
       encoder.encode(`${before.slice(0, -1)}${before === '{}' ? '' : ','}${name}:[`),
     );
-    this.#add(messages);
+    this.#add(messages, false);
   }
 
   get length(): number {
@@ -87,40 +87,40 @@ class GrowingConversation implements Conversation {
   }
 
   append(...messages: unknown[]): Key {
-    this.#add(messages);
+    this.#add(messages, true);
     return this.key;
   }
 
-  #add(messages: readonly unknown[]): void {
+  /** With `isKeyed` it throws before it adds anything, if the conversation then has no key. */
+  #add(messages: readonly unknown[], isKeyed: boolean): void {
     if (this.#isBusy) {
-      fail(
-        Error,
-        'SAMEKEY_BAD_STATE',
-        'Cannot append to the conversation: a message appended another one while it was read',
-      );
+      fail(Error, 'SAMEKEY_BAD_STATE', 'Cannot append: a message appended one');
     }
     this.#isBusy = true;
     try {
-      this.#write(messages);
+      const { hasIncluded } = this.#watcher;
+      // Messages without anything to include may not be added after all.
+      const digester = hasIncluded ? this.#digester : this.#digester.clone();
+      const sink = new ElementsSink(digester, this.#isEmpty);
+      const watcher = watch(this.#identity);
+      const options = {
+        maxDepth: this.#identity.maxDepth,
+        selection: this.#selection,
+        trace: watcher,
+        at: [this.#list],
+        firstIndex: this.#length,
+      };
+      const isEmpty = writeCanonical(messages, options, sink);
+      if (!hasIncluded) {
+        if (isKeyed) watcher.finish();
+        this.#watcher = watcher;
+      }
+      this.#isEmpty = isEmpty;
+      this.#digester = sink.digester;
+      this.#length += messages.length;
     } finally {
       this.#isBusy = false;
     }
-  }
-
-  #write(messages: readonly unknown[]): void {
-    const sink = new ElementsSink(this.#digester, this.#isEmpty);
-    const watcher = watch(this.#identity);
-    const options = {
-      maxDepth: this.#identity.maxDepth,
-      selection: this.#selection,
-      trace: watcher,
-      at: [this.#list],
-      firstIndex: this.#length,
-    };
-    this.#isEmpty = writeCanonical(messages, options, sink);
-    this.#digester = sink.digester;
-    this.#length += messages.length;
-    if (!this.#watcher.hasIncluded) this.#watcher = watcher;
   }
 }
 
@@ -195,7 +195,7 @@ export function createConversation(
   const compiled = compileIdentity(identity);
   const refuse = (what: string): never =>
     fail(RangeError, 'SAMEKEY_BAD_IDENTITY', `Cannot follow the conversation: ${what}`);
-  if (compiled.isMoving) refuse('the identity has a time window, which would change earlier keys');
+  if (compiled.isMoving) refuse('the identity has a time window');
   const value = toJson(request, '');
   const members = Object(value) as Record<string, unknown>;
   const isObject = members === value && !Array.isArray(members);
@@ -210,7 +210,9 @@ export function createConversation(
     );
   }
   const selection = compiled.selection?.member(list);
-  if (selection?.isReference) refuse(`the identity puts a digest in place of ${quote(list)}`);
+  if (compiled.selection?.isReference || selection?.isReference) {
+    refuse(`the identity puts a digest in place of ${quote(list)}`);
+  }
   if (
     selection !== undefined &&
     (selection.excludedBy !== undefined || !(selection.isInside || selection.mayLeadInside))

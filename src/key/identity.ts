@@ -131,7 +131,7 @@ export class Identity implements IdentityOptions {
 
   /** Returns the options for logs, with `null` in place of the secret. */
   toJSON(): object {
-    return 'secret' in this ? { ...this, secret: null } : { ...this };
+    return Object.hasOwn(this, 'secret') ? { ...this, secret: null } : { ...this };
   }
 
   /** Returns the compiled form of `identity`. An `Identity` is compiled once. */
@@ -178,9 +178,13 @@ export function compileIdentity(identity: IdentityLike | undefined): CompiledIde
   return Identity.compiled(identity);
 }
 
+/** Returns a copy in which a member of `Object.prototype` never becomes an option. */
+function withoutPrototype<T>(options: T): T {
+  return Object.assign(Object.create(null), options);
+}
+
 function compile(given: IdentityOptions): CompiledIdentity {
-  // Without a prototype, so that a member of `Object.prototype` never becomes an option.
-  const options: IdentityOptions = Object.assign(Object.create(null), given);
+  const options = withoutPrototype(given);
   for (const [name, value] of Object.entries(options)) {
     // `scope: tenant?.id` that is undefined must not silently make keys that all tenants share.
     if (value === undefined && name !== 'secret') {
@@ -233,11 +237,12 @@ function toReferences(refs: IdentityOptions['refs']): {
 } {
   if (refs === undefined) return { paths: [], cache: undefined };
   if (Array.isArray(refs)) return { paths: refs, cache: undefined };
-  if (typeof refs !== 'object' || refs === null || !('paths' in refs)) {
+  const own = withoutPrototype(refs);
+  if (!('paths' in own)) {
     return refuse(TypeError, `refs is ${nameOf(refs)}, wanted a list of paths or { paths, cache }`);
   }
   requireMembers(refs, ['paths', 'cache'], 'refs');
-  const { paths, cache } = refs;
+  const { paths, cache } = own;
   if (typeof cache?.get !== 'function' || typeof cache?.set !== 'function') {
     refuse(TypeError, 'refs.cache has no get and set methods as a Map has');
   }
@@ -253,7 +258,7 @@ function withWindow(
     refuse(TypeError, `window is ${nameOf(window)}, wanted { lengthMs, clock }`);
   }
   requireMembers(window, ['lengthMs', 'clock'], 'window');
-  const { lengthMs, clock = Date.now } = window;
+  const { lengthMs, clock = Date.now } = withoutPrototype(window);
   if (typeof lengthMs !== 'number') {
     refuse(TypeError, `window.lengthMs is ${nameOf(lengthMs)}, wanted a whole number from 1`);
   }

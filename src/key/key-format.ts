@@ -23,7 +23,9 @@ export const DEFAULT_FORMAT: KeyFormat = { bits: 256, hmac: undefined };
 
 /** Checks the options and prepares the secret. */
 export function toKeyFormat(options: KeyFormatOptions): KeyFormat {
-  const { bits = 256 } = options;
+  // Own members only: another library may have set one of these names on `Object.prototype`.
+  let { bits = 256 } = options;
+  if (!Object.hasOwn(options, 'bits')) bits = 256;
   if (bits !== 256 && bits !== 128) {
     fail(
       typeof bits === 'number' ? RangeError : TypeError,
@@ -31,13 +33,7 @@ export function toKeyFormat(options: KeyFormatOptions): KeyFormat {
       `Cannot make a key of ${typeof bits === 'number' ? bits : nameOf(bits)} bits: wanted 256 or 128`,
     );
   }
-  // `secret: process.env.MISSING` must not silently make keys that anyone can guess.
-  if ('secret' in options && options.secret === undefined) {
-    fail(
-      TypeError,
-      'SAMEKEY_BAD_ARGUMENT',
-      'Cannot use the secret: it is undefined, wanted a value or no such member',
-    );
-  }
-  return { bits, hmac: options.secret === undefined ? undefined : hmacKey(options.secret) };
+  // `secret: process.env.MISSING` is refused: it must not silently make keys that anyone can guess.
+  const hasSecret = Object.hasOwn(options, 'secret');
+  return { bits, hmac: hasSecret ? hmacKey(options.secret as Content) : undefined };
 }

@@ -3,6 +3,7 @@ import { streamEngine } from '../engine/select.js';
 import { fail, nameOf, requireMembers } from '../errors/errors.js';
 import { type Content, toBytes } from '../hash/content.js';
 import { createDigester } from '../hash/hmac.js';
+import { own } from '../options/own.js';
 import { framePrefix, type Scope, toScopes } from './frame.js';
 import { KEY_PREFIX, type Key, toKey } from './key.js';
 import { type KeyFormatOptions, toKeyFormat } from './key-format.js';
@@ -39,9 +40,9 @@ const MEMBERS = ['bits', 'secret', 'scope', 'signal'];
  * bytes. The stream is a Web `ReadableStream`, a Node `Readable` or any other async iterable, a
  * `Blob` or a `File`. Pieces are read one at a time and not kept, so memory use is constant.
  *
- * An error of the stream is thrown unchanged. If reading fails, the stream is cancelled. A Node
- * stream that was read before is rejected; a web stream that was read to its end looks like an
- * empty one.
+ * An error of the stream is thrown unchanged. If reading fails, the stream is cancelled. A stream, a
+ * generator or an iterator that `keyOfStream` has read is rejected, and so is a Node stream that was
+ * read to its end. What else was read before cannot be seen: its key is that of the rest.
  *
  * @throws {TypeError} `SAMEKEY_BAD_ARGUMENT` if it is not a stream, was read before, or has a piece
  * that is neither bytes nor text; otherwise as `scoped`.
@@ -51,23 +52,23 @@ const MEMBERS = ['bits', 'secret', 'scope', 'signal'];
 export async function keyOfStream(stream: ByteStream, options?: KeyOfStreamOptions): Promise<Key> {
   if (options !== undefined) requireMembers(options, MEMBERS, 'options');
   const { bits, hmac } = toKeyFormat(options ?? {});
-  const signal = toSignal(options?.signal);
+  const signal = toSignal(options && own(options, 'signal'));
   const engine = streamEngine();
   const turnBytes = engine.lanes === undefined ? Number.MAX_SAFE_INTEGER : TURN_BYTES;
   const digester = createDigester(hmac, engine);
-  if (options !== undefined && 'scope' in options) {
+  if (options && Object.hasOwn(options, 'scope')) {
     digester.update(framePrefix(toScopes(options.scope)));
   }
-  let own = new Uint8Array();
+  let copy = new Uint8Array();
   for await (const piece of pieces(stream, signal)) {
     const given = toBytes(piece, 'hash a piece of the stream');
     let bytes = given;
     if (given.length > turnBytes) {
       // A copy, because the producer may reuse the piece while other streams have their turn. The
       // buffer is reused: as garbage, copies would reach 32 MiB before they are collected.
-      if (own.length < given.length) own = new Uint8Array(given.length);
-      own.set(given);
-      bytes = own.subarray(0, given.length);
+      if (copy.length < given.length) copy = new Uint8Array(given.length);
+      copy.set(given);
+      bytes = copy.subarray(0, given.length);
     }
     for (let at = 0; at < bytes.length; at += turnBytes) {
       if (at > 0) await null;

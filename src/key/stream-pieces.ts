@@ -27,17 +27,15 @@ export interface Signal {
 /** Streams that were read here. A second reading would return the key of empty content. */
 const begun = /* @__PURE__ */ new WeakSet<object>();
 
-function begin(stream: object): void {
-  if (begun.has(stream)) refuseRead();
-  begun.add(stream);
+function requireUnread(stream: object, wasRead = begun.has(stream)): void {
+  if (wasRead) {
+    fail(TypeError, 'SAMEKEY_BAD_ARGUMENT', 'Cannot read the stream: it was read before');
+  }
 }
 
-function refuseRead(): never {
-  return fail(
-    TypeError,
-    'SAMEKEY_BAD_ARGUMENT',
-    'Cannot read the stream: it was read before, wanted an unread stream',
-  );
+function begin(stream: object): void {
+  requireUnread(stream);
+  begun.add(stream);
 }
 
 /** Returns the pieces of any stream that `keyOfStream` accepts. */
@@ -59,15 +57,21 @@ export function pieces(
     if (typeof source.getReader === 'function') return read(source as WebStream, signal);
     if (typeof source.stream === 'function')
       return read((source as { stream(): WebStream }).stream(), signal);
-    if (
-      !ArrayBuffer.isView(source) &&
-      (typeof source[Symbol.asyncIterator] === 'function' ||
-        typeof source[Symbol.iterator] === 'function')
-    ) {
-      if (typeof source.destroy === 'function') beginReadable(source);
+    const name =
+      typeof source[Symbol.asyncIterator] === 'function' ? Symbol.asyncIterator : Symbol.iterator;
+    const open = source[name];
+    if (!ArrayBuffer.isView(source) && typeof open === 'function') {
+      if (typeof source.destroy === 'function') {
+        // A reader of a Node `Readable` may have put its data back (`unshift`).
+        requireUnread(source, source.readableDidRead === true && !source.readableLength);
+        begin(source);
+      }
+      const iterator = open.call(source) as AsyncIterator<unknown>;
+      // A generator, for example. Other iterables give a fresh iterator to each reader.
+      if (iterator === (source as unknown)) begin(source);
       return signal === undefined
-        ? (source as AsyncIterable<unknown>)
-        : abortable(source as AsyncIterable<unknown>, signal);
+        ? ({ [name]: () => iterator } as unknown as AsyncIterable<unknown>)
+        : abortable(source, iterator, signal);
     }
   }
   return fail(
@@ -77,15 +81,11 @@ export function pieces(
   );
 }
 
-/** Marks a Node `Readable` as read. A reader may have put its data back (`unshift`). */
-function beginReadable(stream: { readableDidRead?: unknown; readableLength?: unknown }): void {
-  if (stream.readableDidRead === true && !stream.readableLength) refuseRead();
-  begin(stream);
-}
-
 async function* read(stream: WebStream, signal: Signal | undefined) {
+  // Before the stream is locked. Afterwards it counts as read: it may be locked by another reader.
+  requireUnread(stream);
   const reader = stream.getReader();
-  begin(stream);
+  begun.add(stream);
   let isDone = false;
   // Cancelling the reader settles the pending read. A failing or hanging `cancel` of the stream
   // does not matter.
@@ -110,10 +110,7 @@ async function* read(stream: WebStream, signal: Signal | undefined) {
 }
 
 /** Reads any other iterable. On abort a Node `Readable` is destroyed, and a generator returns. */
-async function* abortable(source: AsyncIterable<unknown>, signal: Signal) {
-  const iterator = (source[Symbol.asyncIterator] ?? (source as never)[Symbol.iterator]).call(
-    source,
-  ) as AsyncIterator<unknown>;
+async function* abortable(source: object, iterator: AsyncIterator<unknown>, signal: Signal) {
   let isDone = false;
   try {
     for (;;) {
@@ -147,10 +144,7 @@ function nextOr(
   });
 }
 
-async function stop(
-  source: AsyncIterable<unknown>,
-  iterator: AsyncIterator<unknown>,
-): Promise<void> {
+async function stop(source: object, iterator: AsyncIterator<unknown>): Promise<void> {
   try {
     const { destroy } = source as { destroy?: unknown };
     if (typeof destroy === 'function') destroy.call(source);

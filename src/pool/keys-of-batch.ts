@@ -1,4 +1,5 @@
 import { defineIdentity, type IdentityLike, keyOfJson } from '../index.js';
+import { own } from '../options/own.js';
 import type { Batch, KeyBlock, Work } from './batch.js';
 import { lineTooLong, toFault } from './fault.js';
 
@@ -43,8 +44,9 @@ export function keysOfBatch(
  */
 function withFixedWindow({ identity, nowMs }: Work): IdentityLike | undefined {
   if (identity === undefined) return undefined;
-  if (identity.window === undefined) return defineIdentity(identity);
-  return defineIdentity({ ...identity, window: { ...identity.window, clock: () => nowMs } });
+  const window = own(identity, 'window');
+  if (window === undefined) return defineIdentity(identity);
+  return defineIdentity({ ...identity, window: { ...window, clock: () => nowMs } });
 }
 
 function* textsIn(bytes: Uint8Array, ends: Uint32Array): Generator<Uint8Array> {

@@ -7,9 +7,11 @@ import { defineIdentity, type IdentityLike, type IdentityOptions } from '../inde
  */
 export function toSendable(identity: IdentityLike | undefined): IdentityOptions | undefined {
   if (identity === undefined) return undefined;
-  const options: IdentityOptions = { ...defineIdentity(identity) };
-  if (options.refs !== undefined && 'cache' in options.refs) refuse('refs.cache', 'refs as a list');
-  if (options.window !== undefined && 'clock' in options.window) {
+  // Without a prototype, so that a member of `Object.prototype` never becomes an option.
+  const options: IdentityOptions = Object.assign(Object.create(null), defineIdentity(identity));
+  const { refs, window } = options;
+  if (refs !== undefined && Object.hasOwn(refs, 'cache')) refuse('refs.cache', 'refs as a list');
+  if (window !== undefined && Object.hasOwn(window, 'clock')) {
     refuse('window.clock', 'window without a clock');
   }
   const { secret } = options;

@@ -102,6 +102,21 @@ describe('a conversation', () => {
     expectThrown(() => conversation.key, RangeError, { code: 'SAMEKEY_EMPTY_IDENTITY' });
   });
 
+  it('has no message that gave it no key', () => {
+    const identity = { include: ['$.messages[*].content'] };
+    const conversation = createConversation({ messages: [{ role: 'system' }] }, identity);
+    expectThrown(() => conversation.append({ role: 'user' }), RangeError, {
+      code: 'SAMEKEY_EMPTY_IDENTITY',
+    });
+    expect(conversation.length).toBe(1);
+    const messages = [{ role: 'system' }, { content: 'Hi' }];
+    expect(conversation.append({ content: 'Hi' })).toBe(keyOf({ messages }, identity));
+    expect(conversation.append({ role: 'user' })).toBe(
+      keyOf({ messages: [...messages, { role: 'user' }] }, identity),
+    );
+    expect(conversation.length).toBe(3);
+  });
+
   it('takes no message while it reads one', () => {
     const conversation = createConversation({ messages: [] });
     const message = { toJSON: () => conversation.append('inner') };
@@ -177,6 +192,7 @@ describe('a conversation', () => {
   it.each([
     [{ exclude: ['messages'] }, /leaves "messages" out/],
     [{ include: ['model'] }, /leaves "messages" out/],
+    [{ refs: ['$'] }, /puts a digest in place of "messages"/],
     [{ refs: ['messages'] }, /puts a digest in place of "messages"/],
     [{ window: { lengthMs: 1000 } }, /has a time window/],
   ])('refuses the identity %j', (identity, message) => {

@@ -51,7 +51,18 @@ const text = JSON.stringify(value);
 const identity = defineIdentity({ exclude: ['$.b'], scope: 's' });
 const included = defineIdentity({ include: ['$.a'], secret: 'x'.repeat(32) });
 
+const windowed = { window: { lengthMs: 2 ** 50 } };
+
 const results = (): unknown => [
+  canonicalize(value, {}),
+  `${canonicalizeJson(text, {})}`,
+  sha256Hex('a', {}),
+  sha256Hex('a', { bits: 128 }),
+  sha256HexBatch(['a', 'b'], {}),
+  scoped(['a'], 'b', { bits: 128 }),
+  keyOf(value, windowed),
+  keyOf(value, { refs: ['$.a'] }),
+  JSON.stringify(identity),
   canonicalize(value),
   `${canonicalBytes(value)}`,
   `${canonicalizeJson(text)}`,

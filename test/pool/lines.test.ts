@@ -206,6 +206,12 @@ describe('pool.jsonLines', () => {
     expect(cancelled.length).toBe(1);
   });
 
+  it('refuses a generator that it has read: no line of it is left', async () => {
+    const { stream } = generator(['1\n', '2'], async () => {});
+    expect(await all(pool.jsonLines(stream))).toHaveLength(2);
+    expectThrown(() => pool.jsonLines(stream), TypeError, { code: 'SAMEKEY_BAD_ARGUMENT' });
+  });
+
   it('passes on what the stream fails with, after the keys before it', async () => {
     const { stream } = generator(['1\n2\n3'], () => Promise.reject(failure));
     const { lines, error } = await untilError(pool.jsonLines(stream));
