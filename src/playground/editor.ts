@@ -195,7 +195,10 @@ export class Editor {
     const use = element('button', { type: 'button', class: 'primary' }, 'Use it');
     const drop = element('button', { type: 'button' }, 'Cancel');
     use.addEventListener('click', () => this.#use(input));
-    drop.addEventListener('click', () => this.show(''));
+    drop.addEventListener('click', () => {
+      this.show('');
+      this.focus();
+    });
     const size = byteSize(input.byteCount);
     this.#showMessage(
       element('p', {}, element('strong', {}, `${input.name} has ${size}.`)),
@@ -261,17 +264,23 @@ export class Editor {
     return element('div', { class: 'tools' }, close);
   }
 
+  /** Shows a message in place of the text area, and passes its focus on to the first button. */
   #showMessage(...children: Node[]): void {
+    const hadFocus = document.activeElement === this.#sheet.area;
     this.#message.replaceChildren(...children);
     this.#message.hidden = false;
     this.#sheet.root.hidden = true;
+    if (hadFocus) this.#message.querySelector('button')?.focus();
     this.mark(undefined);
   }
 
+  /** Shows the empty text area in place of a message, and passes the focus of its buttons on. */
   #showSheet(): void {
+    const hadFocus = this.#message.contains(document.activeElement);
     this.isAsking = false;
-    this.#message.hidden = true;
     this.#sheet.root.hidden = false;
+    if (hadFocus) this.focus();
+    this.#message.hidden = true;
     this.#sheet.text = '';
     this.mark(undefined);
   }

@@ -68,6 +68,17 @@ describeDashboard('the page of the dashboard', ({ open, server, reset, complaint
     expect(complaints.splice(0).join('\n')).toMatch(/401/);
   });
 
+  it('announces that a search failed', async () => {
+    const page = await open();
+    await page.getByRole('tab', { name: 'Records' }).click();
+    await page.getByText('No record matches.').first().waitFor();
+    server().status = 503;
+    await page.getByRole('button', { name: 'Search' }).click();
+    const alert = page.locator('#panel-records').getByRole('alert');
+    await expect.poll(() => alert.textContent()).toBe('The session has ended.');
+    expect(complaints.splice(0).join('\n')).toMatch(/503/);
+  });
+
   it('holds no connection while its tab is hidden, and says nothing of it', async () => {
     const page = await open();
     await page.evaluate(() => {

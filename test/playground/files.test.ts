@@ -138,6 +138,32 @@ describeInChromium('the playground', {}, ({ open }) => {
     expect(await shownKey(page)).toBe(keyOfJson('[2]'));
   });
 
+  it('moves the focus to what replaces a button that goes away', async () => {
+    const page = await open();
+    const focused = () =>
+      page.evaluate(() => {
+        const { id, className, textContent } = document.activeElement as HTMLElement;
+        return id || className || textContent;
+      });
+    const large = JSON.stringify(Array.from({ length: 900_000 }, (_, i) => i));
+    const input = page.locator('#editor-a input[type=file]');
+    const choose = () => input.setInputFiles(files.write('large.json', large));
+    await choose();
+    expect(await focused()).toBe('primary');
+    await page.getByRole('button', { name: 'Cancel' }).press('Enter');
+    expect(await focused()).toBe('text-a');
+    await choose();
+    await page.getByRole('button', { name: 'Use it' }).press('Enter');
+    await page.getByRole('button', { name: 'Close' }).waitFor();
+    expect(await focused()).toBe('Close');
+    await settled(page);
+    const rowCount = await page.locator('.row').count();
+    await page.getByRole('button', { name: 'Show more' }).press('Enter');
+    // It stays where it was: the rows are above the new button.
+    expect(await page.locator('.row').count()).toBeGreaterThan(rowCount);
+    expect(await focused()).toBe('rows');
+  });
+
   it('hashes the raw bytes of a file', async () => {
     const page = await open();
     const input = page.locator('#editor-a input[type=file]');
