@@ -19,6 +19,8 @@ const SAMEKEY = /(?<![A-Za-z0-9])ik_[\w-]*/gi;
 /** The name of a header, JSON member or variable, also inside quoted JSON. Its value is meant as a key. */
 const POSITION =
   /idempotency[-_ ]?(?:key|token)\\?["']?\s*(?::|=>?)\s*(\\?["'])?([^\s"'\\,;&)\]}]*)/gi;
+/** A header, or a variable without a space, whose value cannot be on the next line. */
+const EMPTY = /^idempotency-(?:key|token)\s*:\s*$|^[\w-]+=\s*$/i;
 /** A line with a single word, as in a list of keys. */
 const ALONE = /^[\s"']*([\w-]+)[\s"',]*$/;
 
@@ -34,16 +36,36 @@ export function keyTokensIn(line: string, isWhole: boolean): KeyToken[] {
   const alone = isWhole ? ALONE.exec(line)?.[1] : undefined;
   if (alone !== undefined) add(tokens, line.indexOf(alone), alone, isKeyLike(alone));
   for (const match of line.matchAll(POSITION)) {
-    const [before, quote, text] = match as unknown as [string, string | undefined, string];
+    const [before, quote = '', text] = match as unknown as [string, string | undefined, string];
     const end = match.index + before.length;
-    const isEmpty = text === '' && quote !== undefined && line.startsWith(quote, end);
-    add(tokens, end - text.length, text, isEmpty || isMeantAsKey(text));
+    const index = text === '' ? emptyValueAt(line, match.index, before, quote) : end - text.length;
+    // What a line of unknown length goes on with is not known.
+    if (index === undefined || (text === '' && end === line.length && !isWhole)) continue;
+    add(tokens, index, text, text === '' || isMeantAsKey(text));
   }
   for (const { 0: text, index } of line.matchAll(SAMEKEY)) {
     // A word such as `ik_prefix` is a name, not a key.
     add(tokens, index, text, text.length > 10 && /\d/.test(text));
   }
   return [...tokens.values()].sort((a, b) => a.index - b.index);
+}
+
+/**
+ * Returns the index of a value that is empty; `undefined` if a value may follow, as on the next line.
+ * `before` is the name and all up to the value, from `start`.
+ */
+function emptyValueAt(
+  line: string,
+  start: number,
+  before: string,
+  quote: string,
+): number | undefined {
+  const end = start + before.length;
+  if (quote !== '' && line.startsWith(quote, end)) return end;
+  if (!EMPTY.test(before.slice(0, before.length - quote.length))) return undefined;
+  if (quote === '') return end === line.length || line[end] === '&' ? end : undefined;
+  // The quote is the end of a whole header, as in the arguments of curl.
+  return line.startsWith(quote, start - quote.length) ? end - quote.length : undefined;
 }
 
 function isKeyLike(text: string): boolean {

@@ -80,6 +80,8 @@ function drawMore(sheet: HTMLElement, rows: Generator<Row>): void {
   const first = next.value;
   const more = element('button', { type: 'button', class: 'more' }, 'Show more');
   more.addEventListener('click', () => {
+    // The place of the reader stays: the next button is hundreds of rows below.
+    if (document.activeElement === more) sheet.focus({ preventScroll: true });
     more.remove();
     sheet.append(line(first));
     drawMore(sheet, rows);

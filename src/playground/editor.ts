@@ -37,6 +37,8 @@ export class Editor {
   isAsking = false;
   /** Whether the editor reads a file, which will replace the content. */
   isReading = false;
+  /** Counts the contents, because a file may be read after the next one is there. */
+  #contentCount = 0;
 
   constructor(root: HTMLElement, options: EditorOptions) {
     this.#options = options;
@@ -84,6 +86,7 @@ export class Editor {
 
   /** Shows a text that is small enough to edit. */
   show(text: string): void {
+    this.#dropReading();
     this.#showSheet();
     this.#sheet.text = text;
     // A text area changes line ends. The key must be of the text that the page shows.
@@ -139,6 +142,7 @@ export class Editor {
     const { area } = this.#sheet;
     area.addEventListener('input', () => {
       if (this.#askAboutText('Your text', area.value)) return;
+      this.#dropReading();
       this.#content = { text: area.value };
       this.#menu.value = '';
       this.#sheet.changed();
@@ -184,13 +188,17 @@ export class Editor {
 
   /** Asks whether to process a large input. */
   #ask(input: LargeInput): void {
+    this.#dropReading();
     this.#showSheet();
     this.isAsking = true;
     this.#content = { text: '' };
     const use = element('button', { type: 'button', class: 'primary' }, 'Use it');
     const drop = element('button', { type: 'button' }, 'Cancel');
     use.addEventListener('click', () => this.#use(input));
-    drop.addEventListener('click', () => this.show(''));
+    drop.addEventListener('click', () => {
+      this.show('');
+      this.focus();
+    });
     const size = byteSize(input.byteCount);
     this.#showMessage(
       element('p', {}, element('strong', {}, `${input.name} has ${size}.`)),
@@ -207,26 +215,37 @@ export class Editor {
 
   async #use({ name, byteCount, read }: LargeInput): Promise<void> {
     let content: RequestText;
+    this.#dropReading();
+    const count = this.#contentCount;
     this.isReading = true;
     this.#options.onChange();
     try {
       content = await read();
     } catch (error) {
+      if (count !== this.#contentCount) return;
+      this.isReading = false;
       this.#showSheet();
       this.#content = { text: '' };
       const message = `Cannot read ${name}: ${(error as Error).message}`;
       this.#showMessage(element('p', { class: 'fault' }, message), this.#closeButton());
-      return;
-    } finally {
-      this.isReading = false;
       this.#options.onChange();
+      return;
     }
+    if (count !== this.#contentCount) return;
+    this.isReading = false;
     // A text area cannot show binary data, and freezes on a large text.
     if (content.bytes === undefined && byteCount <= LARGE_BYTES) {
       this.show(content.text);
       return;
     }
     this.#showFile(name, byteCount, content);
+    this.#options.onChange();
+  }
+
+  /** A file that is still read does not replace what comes after it. */
+  #dropReading(): void {
+    this.#contentCount++;
+    this.isReading = false;
   }
 
   #showFile(name: string, byteCount: number, content: RequestText): void {
@@ -245,17 +264,23 @@ export class Editor {
     return element('div', { class: 'tools' }, close);
   }
 
+  /** Shows a message in place of the text area, and passes its focus on to the first button. */
   #showMessage(...children: Node[]): void {
+    const hadFocus = document.activeElement === this.#sheet.area;
     this.#message.replaceChildren(...children);
     this.#message.hidden = false;
     this.#sheet.root.hidden = true;
+    if (hadFocus) this.#message.querySelector('button')?.focus();
     this.mark(undefined);
   }
 
+  /** Shows the empty text area in place of a message, and passes the focus of its buttons on. */
   #showSheet(): void {
+    const hadFocus = this.#message.contains(document.activeElement);
     this.isAsking = false;
-    this.#message.hidden = true;
     this.#sheet.root.hidden = false;
+    if (hadFocus) this.focus();
+    this.#message.hidden = true;
     this.#sheet.text = '';
     this.mark(undefined);
   }

@@ -11,6 +11,7 @@ type FieldElement = HTMLInputElement | HTMLSelectElement;
 interface FormatRow {
   readonly format: KeyFormat;
   readonly field: FieldElement | undefined;
+  readonly call: HTMLElement;
   readonly output: HTMLElement;
   readonly root: HTMLElement;
 }
@@ -26,15 +27,13 @@ export class FormatsPanel {
       const field = format.field === undefined ? undefined : createField(format.id, format.field);
       const output = element('div', { class: 'output', id: `format-${format.id}` });
       const root = element('div', { class: 'format' });
-      const row: FormatRow = { format, field, output, root };
+      const call = element('code', { class: 'call', translate: 'no' });
+      const row: FormatRow = { format, field, call, output, root };
       field?.addEventListener('input', () => {
         this.#draw(row);
         onField();
       });
-      const label: Node[] = [
-        element('h3', {}, format.label),
-        element('code', { class: 'call', translate: 'no' }, format.call),
-      ];
+      const label: Node[] = [element('h3', {}, format.label), call];
       if (field !== undefined) {
         const name = element('label', { for: field.id }, format.field?.label ?? '');
         label.push(element('div', { class: 'format-field' }, name, field));
@@ -75,12 +74,13 @@ export class FormatsPanel {
     }
   }
 
-  #draw({ format, field, output, root }: FormatRow): void {
+  #draw({ format, field, call, output, root }: FormatRow): void {
     output.replaceChildren();
     const material = this.#material;
     const isPossible = format.isOfBytes || material?.canonical !== undefined;
     root.hidden = material === undefined || !isPossible;
     if (material === undefined || !isPossible) return;
+    call.textContent = typeof format.call === 'string' ? format.call : format.call(material.bits);
     try {
       const key = format.derive(material, field?.value ?? '');
       if (key === undefined) {

@@ -28,8 +28,8 @@ export interface Field {
 export interface KeyFormat {
   readonly id: string;
   readonly label: string;
-  /** The code that derives this key. */
-  readonly call: string;
+  /** The code that derives this key, with an `identity` that has these bits. */
+  readonly call: string | ((bits: KeyBits) => string);
   readonly field?: Field;
   /** Whether it hashes the raw bytes, and so does not need JSON. */
   readonly isOfBytes?: true;
@@ -54,7 +54,8 @@ export const KEY_FORMATS: readonly KeyFormat[] = [
   {
     id: 'bits-256',
     label: '256 bits',
-    call: 'keyOf(request, identity)',
+    call: (bits) =>
+      bits === 256 ? 'keyOf(request, identity)' : 'keyOf(request, { ...identity, bits: 256 })',
     derive: ({ canonical = NOTHING }) => sha256Hex(canonical),
   },
   {
@@ -95,7 +96,7 @@ export const KEY_FORMATS: readonly KeyFormat[] = [
   {
     id: 'raw',
     label: 'Raw bytes',
-    call: 'sha256Hex(body)',
+    call: (bits) => (bits === 256 ? 'sha256Hex(body)' : 'sha256Hex(body, { bits: 128 })'),
     isOfBytes: true,
     derive: ({ body, bits }) => sha256Hex(body, { bits }),
   },

@@ -2,7 +2,7 @@ import { identities } from '../index.js';
 import { fromBase64Url, toBase64Url } from './base64.js';
 import { KEY_FORMATS } from './key-formats.js';
 import { fromBytes, type RequestText } from './request-text.js';
-import { LinkError, strangeLink } from './share-link.js';
+import { checkInputSize, LinkError, strangeLink } from './share-link.js';
 
 /** All that a user has put into the page, without the secret of the HMAC. */
 export interface LinkContent {
@@ -42,10 +42,13 @@ const FIELDS = KEY_FORMATS.filter(({ field }) => field !== undefined && !field.i
 /**
  * Returns the JSON text that a link holds.
  *
- * @throws {LinkError} if there are too many paths
+ * @throws {LinkError} if there are too many paths, or if the requests alone are too large for a link
  */
 export function writeLinkContent({ requests, ...input }: LinkContent): string {
   countPaths(input.identity);
+  // Before a large file is encoded, which takes long. No text has fewer bytes than characters.
+  const sizes = requests.map((request) => request?.bytes?.length ?? request?.text.length ?? 0);
+  checkInputSize(sizes.reduce((sum, size) => sum + size, 0));
   const written = requests.map((request) => request && writeRequest(request));
   return JSON.stringify({ ...input, requests: written });
 }

@@ -28,10 +28,7 @@ export const isShareLink = (fragment: string): boolean => fragment.startsWith(ST
  */
 export async function toShareLink(text: string): Promise<string> {
   const bytes = new TextEncoder().encode(text);
-  if (bytes.length > MAX_INPUT_BYTES) {
-    const [size, most] = [bytes.length, MAX_INPUT_BYTES].map(byteSize);
-    throw new LinkError(`The input is too large for a link: ${size}, at most ${most}.`);
-  }
+  checkInputSize(bytes.length);
   const deflated = await deflate(bytes);
   const isShorter = deflated !== undefined && deflated.length < bytes.length;
   const payload = isShorter ? `z.${toBase64Url(deflated)}` : `p.${toBase64Url(bytes)}`;
@@ -72,6 +69,17 @@ export async function readShareLink(fragment: string): Promise<string> {
   } catch (error) {
     throw error instanceof LinkError ? error : strangeLink();
   }
+}
+
+/**
+ * Checks the size of an input before a link is made of it.
+ *
+ * @throws {LinkError} if it is too large
+ */
+export function checkInputSize(byteCount: number): void {
+  if (byteCount <= MAX_INPUT_BYTES) return;
+  const [size, most] = [byteCount, MAX_INPUT_BYTES].map(byteSize);
+  throw new LinkError(`The input is too large for a link: ${size}, at most ${most}.`);
 }
 
 /** For a whole link with a content that this page never writes. */

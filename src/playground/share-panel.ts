@@ -41,8 +41,9 @@ export class SharePanel {
       const fragment = await toShareLink(writeLinkContent(this.#read()));
       if (count === this.#count) this.#show(new URL(fragment, location.href).href);
     } catch (error) {
-      if (!(error instanceof LinkError)) throw error;
-      if (count === this.#count) this.#show('', error.message);
+      const { message } = error as Error;
+      const fault = error instanceof LinkError ? message : `The link cannot be made: ${message}`;
+      if (count === this.#count) this.#show('', fault);
     }
   }
 

@@ -95,6 +95,42 @@ describe('malformed keys', () => {
     ));
 });
 
+describe('an empty header or variable', () => {
+  it('is malformed where its line ends', () =>
+    check(
+      [
+        'Idempotency-Key: ',
+        'Idempotency-Key:\r',
+        'export IDEMPOTENCY_KEY=',
+        'POST /orders?idempotency_key=&amount=5',
+        "curl -H 'Idempotency-Key: '",
+        '{"msg":"{\\"idempotency_key\\":\\"\\"}"}',
+      ],
+      [
+        '1:18: malformed: "": it is empty',
+        '2:18: malformed: "": it is empty',
+        '3:24: malformed: "": it is empty',
+        '4:30: malformed: "": it is empty',
+        '5:27: malformed: "": it is empty',
+        '6:32: malformed: "": it is empty',
+      ],
+      'no keys, 6 malformed keys in 6 lines',
+    ));
+
+  it('is not the end of a sentence about keys, nor a value that follows on the next line', () =>
+    check(
+      [
+        'how to choose an idempotency key:',
+        'idempotency_key: [',
+        '{ "idempotencyKey":',
+        'const idempotencyKey =',
+        'headers: { "idempotency-key":',
+      ],
+      [],
+      'no keys in 5 lines',
+    ));
+});
+
 describe('mixed formats', () => {
   it('are reported where they differ from the most frequent one', () =>
     check(

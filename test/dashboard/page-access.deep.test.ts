@@ -221,8 +221,8 @@ describeDashboard('the page of the dashboard', ({ open, server, reset }) => {
       [],
     );
     const live = await page.locator('[aria-live], [role="status"], [role="alert"]').count();
-    // One for the page and for each dialog, and the fault of the question.
-    expect(live).toBe(4);
+    // One for the page and for each dialog, and the faults of the records and of the question.
+    expect(live).toBe(5);
   });
 
   it('moves nothing for a reader who prefers reduced motion', async () => {

@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { beforeEach, expect, it } from 'vitest';
 import { blocked, overflow, textOf } from '../browser/chromium.js';
 import { busyMessage, doneRow, keyFor, NOON_MS, OVERVIEW, runningRow } from './example-data.js';
@@ -11,6 +11,8 @@ const setHidden = (page: Page, isHidden: boolean) =>
     Object.defineProperty(document, 'hidden', { configurable: true, value });
     document.dispatchEvent(new Event('visibilitychange'));
   }, isHidden);
+const placeOf = async (locator: Locator) =>
+  (await locator.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
 const connection = (page: Page) => page.locator('#connection').textContent();
 
 describeDashboard('the page of the dashboard', ({ open, server, reset, complaints }) => {
@@ -64,6 +66,17 @@ describeDashboard('the page of the dashboard', ({ open, server, reset, complaint
     server().status = undefined;
     await notice(page).waitFor({ state: 'hidden' });
     expect(complaints.splice(0).join('\n')).toMatch(/401/);
+  });
+
+  it('announces that a search failed', async () => {
+    const page = await open();
+    await page.getByRole('tab', { name: 'Records' }).click();
+    await page.getByText('No record matches.').first().waitFor();
+    server().status = 503;
+    await page.getByRole('button', { name: 'Search' }).click();
+    const alert = page.locator('#panel-records').getByRole('alert');
+    await expect.poll(() => alert.textContent()).toBe('The session has ended.');
+    expect(complaints.splice(0).join('\n')).toMatch(/503/);
   });
 
   it('holds no connection while its tab is hidden, and says nothing of it', async () => {
@@ -145,6 +158,35 @@ describeDashboard('the page of the dashboard', ({ open, server, reset, complaint
     await page.getByLabel('Key, or its beginning').focus();
     await page.keyboard.press('Control+V');
     expect(await page.getByLabel('Key, or its beginning').inputValue()).toBe('order-a');
+  });
+
+  it('closes a record by a click beside it, not by one inside of it', async () => {
+    server().records = [doneRow('order-a', 1, NOON_MS)];
+    const page = await open({ viewport: { width: 1280, height: 1400 } });
+    await page.getByRole('tab', { name: 'Records' }).click();
+    await page.getByRole('button', { name: 'order-a' }).click();
+    const record = page.locator('#record');
+    const fact = record.getByText('Fencing token');
+    await fact.waitFor();
+    const { x, y, width, height } = await placeOf(record);
+    const [besideX, middleX] = [x - 50, x + width / 2];
+    // In the free place below a short record.
+    await page.mouse.click(middleX, y + height - 20);
+    expect(await record.isVisible()).toBe(true);
+    // As when text is selected, up to a place beside the record, and the other way.
+    const text = await placeOf(fact);
+    const drag = async (fromX: number, toX: number) => {
+      await page.mouse.move(fromX, text.y + 5);
+      await page.mouse.down();
+      await page.mouse.move(toX, text.y + 5);
+      await page.mouse.up();
+    };
+    await drag(text.x + 40, besideX);
+    expect(await record.isVisible()).toBe(true);
+    await drag(besideX, text.x + 40);
+    expect(await record.isVisible()).toBe(true);
+    await page.mouse.click(besideX, text.y);
+    await record.waitFor({ state: 'hidden' });
   });
 
   it('keeps a question open when the answer about another record arrives', async () => {

@@ -92,4 +92,22 @@ describeInChromium('the layout of the playground', {}, ({ open }) => {
     );
     expect(shifts).toEqual([]);
   });
+
+  it('shows which presets and which tab are chosen in forced colors', async () => {
+    const page = await open();
+    await page.emulateMedia({ forcedColors: 'active' });
+    await page.getByText('volatile', { exact: true }).click();
+    const colors = (name: string) =>
+      page.getByText(name, { exact: true }).evaluate((span) => {
+        const { backgroundColor, color } = getComputedStyle(span);
+        return { backgroundColor, color };
+      });
+    const [chosen, other] = [await colors('volatile'), await colors('openai')];
+    expect(chosen.backgroundColor).not.toBe(other.backgroundColor);
+    expect(chosen.color).not.toBe(chosen.backgroundColor);
+    const lines = await page
+      .locator('[role=tab]')
+      .evaluateAll((tabs) => tabs.map((tab) => getComputedStyle(tab).borderBottomColor));
+    expect(lines[0]).not.toBe(lines[1]);
+  });
 });

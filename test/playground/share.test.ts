@@ -67,6 +67,56 @@ describeInChromium('a shared link', {}, ({ open }) => {
     expect(await stateOf(ofSpeed)).toEqual({ ...made, tab: 'Speed' });
   });
 
+  it('is not made of a large file, which is not encoded to find that out', async () => {
+    const page = await open();
+    await shareLink(page);
+    // A file that is not text would be encoded by `btoa`.
+    await page.evaluate(() => {
+      const encode = globalThis.btoa;
+      Object.assign(globalThis, { encodedChars: 0 });
+      globalThis.btoa = (text) => {
+        const counts = globalThis as unknown as { encodedChars: number };
+        counts.encodedChars += text.length;
+        return encode(text);
+      };
+    });
+    await page.locator('#editor-a input[type=file]').setInputFiles({
+      name: 'large.bin',
+      mimeType: 'application/octet-stream',
+      buffer: Buffer.alloc(4_000_000),
+    });
+    await settled(page);
+    const fault = page.locator('#share-fault');
+    await expect
+      .poll(() => fault.textContent())
+      .toBe('The input is too large for a link: 4.0 MB, at most 250 KB.');
+    expect(await page.inputValue('#share-link')).toBe('');
+    const encoded = () =>
+      page.evaluate(() => (globalThis as unknown as { encodedChars: number }).encodedChars);
+    expect(await encoded()).toBeLessThan(4_000_000);
+    await page.getByRole('button', { name: 'Close' }).click();
+    await put(page, '#text-a', '[1]');
+    await expect.poll(() => page.inputValue('#share-link')).not.toBe('');
+    expect(await fault.isVisible()).toBe(false);
+  });
+
+  it('that the browser cannot make is a fault, without the link to an earlier input', async () => {
+    const page = await open();
+    const link = await shareLink(page);
+    await page.evaluate(() => {
+      globalThis.CompressionStream = class {
+        constructor() {
+          throw new RangeError('out of memory');
+        }
+      } as unknown as typeof CompressionStream;
+    });
+    await put(page, '#text-a', '[1]');
+    const fault = page.locator('#share-fault');
+    await expect.poll(() => fault.textContent()).toBe('The link cannot be made: out of memory');
+    expect(await page.inputValue('#share-link')).toBe('');
+    expect(link).not.toBe('');
+  });
+
   it('that cannot be opened shows one sentence and the default page', async () => {
     const page = await open();
     const link = await shareLink(page);

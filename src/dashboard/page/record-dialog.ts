@@ -29,10 +29,7 @@ export class RecordDialog {
     byId('record-close').addEventListener('click', () => this.#dialog.close());
     this.#evict.addEventListener('click', () => this.#question.ask(this.#shownKey));
     this.#dialog.addEventListener('close', () => this.#request?.abort());
-    // A click beside the dialog closes it, too.
-    this.#dialog.addEventListener('click', ({ target }) => {
-      if (target === this.#dialog) this.#dialog.close();
-    });
+    this.#wireBackdrop();
   }
 
   open(key: string): void {
@@ -45,6 +42,25 @@ export class RecordDialog {
     this.#evict.hidden = true;
     if (!this.#dialog.open) this.#dialog.showModal();
     void this.#load();
+  }
+
+  /**
+   * Closes the dialog by a click beside it. The target alone does not tell: it is the dialog also below a
+   * short record, and where text is selected from the inside to the outside.
+   */
+  #wireBackdrop(): void {
+    const isBeside = ({ target, clientX, clientY }: MouseEvent) => {
+      const { left, right, top, bottom } = this.#dialog.getBoundingClientRect();
+      const isInside = clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+      return target === this.#dialog && !isInside;
+    };
+    let isPressedBeside = false;
+    this.#dialog.addEventListener('pointerdown', (event) => {
+      isPressedBeside = isBeside(event);
+    });
+    this.#dialog.addEventListener('click', (event) => {
+      if (isPressedBeside && isBeside(event)) this.#dialog.close();
+    });
   }
 
   async #load(): Promise<void> {
