@@ -161,7 +161,11 @@ describe('the core', () => {
   it('is all layers up to providers, and nothing else', () => {
     expect(core.length).toBeGreaterThan(20);
     const layers = new Set(core.filter((file) => file !== index).map(layerOf));
-    expect([...layers].sort()).toEqual(['engine', 'errors', 'hash', 'json', 'key', 'providers']);
+    const all = ['engine', 'errors', 'hash', 'json', 'key', 'options', 'providers'];
+    expect([...layers].sort()).toEqual(all);
+    // Of the options, only the reader of own members: the rest is not in a bundle of keys.
+    const options = core.filter((file) => layerOf(file) === 'options');
+    expect(options.map((file) => relative(SRC, file))).toEqual([join('options', 'own.ts')]);
   });
 
   it('imports no package and nothing of Node', () => {

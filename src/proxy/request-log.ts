@@ -65,5 +65,6 @@ const QUOTING: ReadonlySet<unknown> = new Set(['SAMEKEY_BAD_KEY', 'SAMEKEY_REFUS
 export function loggedMessageOf(error: unknown): string {
   const message = messageOf(error);
   if (!QUOTING.has((error as { code?: unknown } | undefined)?.code)) return message;
-  return message.replaceAll(/"(?:[^"\\]|\\.)*"…?/g, '…');
+  // A quotation without an end reaches to the end, so that no part of the text is read twice.
+  return message.replaceAll(/"(?:[^"\\]|\\[^])*(?:"…?|\\?$)/g, '…');
 }
