@@ -66,5 +66,5 @@ export function loggedMessageOf(error: unknown): string {
   const message = messageOf(error);
   if (!QUOTING.has((error as { code?: unknown } | undefined)?.code)) return message;
   // A quotation without an end reaches to the end, so that no part of the text is read twice.
-  return message.replaceAll(/"(?:[^"\\]|\\[^])*(?:"…?|\\?$)/g, '…');
+  return message.replaceAll(/"(?:[^"\\]|\\[\s\S])*(?:"…?|\\?$)/g, '…');
 }
