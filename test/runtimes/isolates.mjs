@@ -25,7 +25,7 @@ import { answerAt } from './program/isolate.mjs';
  */
 
 /** The duration of a run: longer than three leases. */
-const RUN = { ms: 2000 };
+const RUN = { ms: 3300 };
 
 /** @type {Record<string, (scene: Scene) => Promise<void>>} */
 export const ISOLATE_CHECKS = {
@@ -33,7 +33,7 @@ export const ISOLATE_CHECKS = {
     for (const run of [RUN, { ...RUN, sleeps: 1 }, RUN]) {
       const own = key();
       const first = a('shared', own, run);
-      await sleep(1200);
+      await sleep(2000);
       const [{ outcome, count }, other] = await Promise.all([first, b('shared', own, run)]);
       same([outcome, other.outcome], ['executed', 'joined']);
       same([count, other.count, shared.executions(own)], [1, 1, 1]);
@@ -120,7 +120,7 @@ export const ISOLATE_CHECKS = {
     const own = key();
     await hangUp(scene, own, RUN, 'rejecting');
     same((await a('rejecting', own, RUN)).code, 'SAMEKEY_IN_PROGRESS');
-    await sleep(1500);
+    await sleep(2500);
     const { outcome, attempt } = await a('rejecting', own, RUN);
     same([outcome, attempt], ['executed', 2]);
   },

@@ -47,7 +47,7 @@ export async function answerAt(store, /** @type {string} */ method, /** @type {s
  * @returns {(request: Request, context: {waitUntil(promise: Promise<unknown>): void}) => Promise<Response>}
  */
 export function isolate({ createOnce, idempotentFetch, memoryStore }, url) {
-  const limits = { leaseMs: 600, storeTimeoutMs: 500, cache: /** @type {const} */ (false) };
+  const limits = { leaseMs: 1000, storeTimeoutMs: 900, cache: /** @type {const} */ (false) };
   const shared = { ...limits, store: storeAt(url) };
   const memory = { ...limits, store: memoryStore() };
   /** @type {Record<string, ReturnType<typeof createOnce>>} */
