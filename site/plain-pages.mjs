@@ -86,14 +86,15 @@ export function writePlainPages(folder, base) {
   );
 }
 
-/** The paragraph with the promise, from the README. */
+/** The paragraph with the promise, from the README, without its links: they lead from there. */
 function promise() {
   const text = readFileSync(join(ROOT, 'README.md'), 'utf8');
   return text
     .split('\n\n')
     .slice(1, 3)
     .map((line) => line.replaceAll('*', ''))
-    .join(' ');
+    .join(' ')
+    .replaceAll(/\[([^[\]]+)\]\([^()]*\)/g, '$1');
 }
 
 /** The picture of the first page in words: the titles of its two halves. */
