@@ -121,8 +121,7 @@ function countsIn(usage: Members): Counts {
   const isTotal =
     hasDetails ||
     NAMES.cacheReadOfTotal.some(
-      (name) =>
-        usage[name] !== undefined && !((toCount(usage[name]) ?? 0) > (inputOrUncached ?? 0)),
+      (name) => usage[name] !== undefined && (toCount(usage[name]) ?? 0) <= (inputOrUncached ?? 0),
     );
   return {
     input: firstSum(usage, NAMES.input) ?? (isTotal ? inputOrUncached : undefined),

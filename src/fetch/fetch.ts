@@ -3,7 +3,7 @@ import { priceTable } from '../cost/prices.js';
 import { savingOf } from '../cost/saving.js';
 import { decoder } from '../engine/utf8.js';
 import { onceOptions } from '../once/options.js';
-import { notify } from '../options/callbacks.js';
+import { ignoreRejection, notify } from '../options/callbacks.js';
 import { optionOf, readOptions } from '../options/read.js';
 import type { SettingsOf } from '../options/spec.js';
 import {
@@ -152,7 +152,9 @@ class Sender {
     if (!this.#methods.has(method)) return this.#pass(input, init);
     if (this.#settings.applies !== undefined) {
       const url = new URL(isRequest(input) ? input.url : String(input), baseUrl());
-      if (this.#settings.applies({ method, url }) === false) return this.#pass(input, init);
+      const answer = this.#settings.applies({ method, url });
+      ignoreRejection(answer);
+      if (answer === false) return this.#pass(input, init);
     }
     const reading = readRequest(input, init);
     const request = reading instanceof Promise ? await reading : reading;

@@ -94,7 +94,7 @@ class GrowingConversation implements Conversation {
   /** With `isKeyed` it throws before it adds anything, if the conversation then has no key. */
   #add(messages: readonly unknown[], isKeyed: boolean): void {
     if (this.#isBusy) {
-      fail(Error, 'SAMEKEY_BAD_STATE', 'Cannot append: a message appended one');
+      fail(Error, 'SAMEKEY_BAD_STATE', 'Cannot append while a message appends');
     }
     this.#isBusy = true;
     try {

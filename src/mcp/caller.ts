@@ -1,4 +1,5 @@
 import { fail, nameOf } from '../errors/errors.js';
+import { ignoreRejection } from '../options/callbacks.js';
 import { hasCredential, receivedAccount } from '../request/account.js';
 import type { HeaderReader } from '../request/key-header.js';
 import type { CallExtra } from './call.js';
@@ -27,6 +28,7 @@ const SESSION: ReadonlySet<string> = new Set(['mcp-session-id']);
 export function callerOf(extra: CallExtra, account?: (extra: CallExtra) => unknown): string {
   const given = account?.(extra);
   if (given !== undefined && given !== null && typeof given !== 'string') {
+    ignoreRejection(given);
     fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',

@@ -1,9 +1,8 @@
 import { nameOf } from '../errors/errors.js';
 import { ask, ignoreRejection } from '../options/callbacks.js';
-import { own } from '../options/own.js';
 import type { LazyAbort } from './abort.js';
 import type { Alarm, Alarms } from './alarms.js';
-import { type Codec, jsonCodec, type OwnCodec, richCodec } from './codec.js';
+import { type Codec, isOurs, jsonCodec } from './codec.js';
 import { type OnceError, timedOut, UnstorableResultError } from './errors.js';
 import type { OnceSettings } from './options.js';
 import { decodeValue, encodeError, type StoredResult } from './stored-result.js';
@@ -148,10 +147,6 @@ function decoded(key: string, value: unknown, result: StoredResult, codec: Codec
     throw unstorable(key, `the codec "${codec.name}" cannot read what it wrote`, value, error);
   }
 }
-
-/** Whether it is a codec of samekey, which can read what it wrote, and keeps no memory. */
-const isOurs = (codec: Codec) =>
-  codec === jsonCodec || codec === richCodec || own(codec as OwnCodec, 'isOwn') === true;
 
 function failedWith(error: unknown, settings: OnceSettings): Ended {
   // If the option itself throws, the error counts as unknown …

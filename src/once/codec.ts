@@ -1,6 +1,7 @@
 import { parse, stringify } from 'devalue';
 import { decoder, encoder } from '../engine/utf8.js';
 import { canonicalBytes } from '../index.js';
+import { own } from '../options/own.js';
 import type { Fault } from '../options/spec.js';
 
 /** Converts results to bytes and back. The store keeps its name with the bytes. */
@@ -21,6 +22,13 @@ export interface Codec {
 export interface OwnCodec extends Codec {
   readonly isOwn: true;
 }
+
+/** Whether it is the codec of a product. */
+export const isOwnCodec = (codec: Codec): boolean => own(codec as OwnCodec, 'isOwn') === true;
+
+/** Whether it is a codec of samekey, which reads what it wrote, and neither keeps nor changes bytes. */
+export const isOurs = (codec: Codec): boolean =>
+  codec === jsonCodec || codec === richCodec || isOwnCodec(codec);
 
 /**
  * JSON, and `undefined` for a function that returns nothing. Values that JSON would lose (`NaN`, a

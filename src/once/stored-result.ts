@@ -1,8 +1,7 @@
 import { decoder, encoder } from '../engine/utf8.js';
-import { optional, own } from '../options/own.js';
+import { optional } from '../options/own.js';
 import type { StoreRecord } from '../store/store.js';
-import type { Codec, OwnCodec } from './codec.js';
-import { jsonCodec, richCodec } from './codec.js';
+import { type Codec, isOurs, isOwnCodec, jsonCodec, richCodec } from './codec.js';
 import { type OnceError, unreadable } from './errors.js';
 import type { OnceSettings } from './options.js';
 import { faultOfSealed, keyIdOf, SEALED_CODEC } from './sealed.js';
@@ -54,8 +53,6 @@ function writerOf(name: string, codec: Codec): Codec | undefined {
   }
   return name === codec.name ? codec : undefined;
 }
-
-const isOwnCodec = (codec: Codec) => own(codec as OwnCodec, 'isOwn') === true;
 
 /**
  * Returns the result of a record as its codec wrote it, or the error for a result that cannot be read.
@@ -139,9 +136,8 @@ export function decodeResult(key: string, result: StoredResult, codec: Codec): u
 /** Decodes the value of a result. Throws what the codec throws. */
 export function decodeValue({ codec: name, payload }: StoredResult, codec: Codec): unknown {
   const writer = writerOf(name, codec) as Codec;
-  const isOwn = writer === jsonCodec || writer === richCodec || isOwnCodec(writer);
   // A copy for a codec of the caller, which may return views of its bytes or write into them.
-  return writer.decode(isOwn ? payload : new Uint8Array(payload));
+  return writer.decode(isOurs(writer) ? payload : new Uint8Array(payload));
 }
 
 function decodeError({ payload }: StoredResult): Error {

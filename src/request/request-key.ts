@@ -11,6 +11,7 @@ import {
   scoped,
   sha256Hex,
 } from '../index.js';
+import { ignoreRejection } from '../options/callbacks.js';
 import { otherSender, sentAccount } from './account.js';
 import { multipartIn, partsOf } from './body-parts.js';
 import { countedHeaders, mediaType } from './counted-headers.js';
@@ -125,6 +126,7 @@ export class RequestKeys {
     if (account === sentAccount) return sentAccount(given);
     const found: unknown = account(headers);
     if (typeof found === 'string') return found;
+    ignoreRejection(found);
     return fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',

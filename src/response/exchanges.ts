@@ -83,11 +83,7 @@ export class Exchanges {
     };
     this.once = new OnceRunner(
       { ...settings, ...fixed },
-      sharedWith === undefined
-        ? hasLimit
-          ? new CallerLimits(limits, ttlMs)
-          : undefined
-        : sharedWith.once.limits,
+      sharedWith?.once.limits ?? (hasLimit ? new CallerLimits(limits, ttlMs) : undefined),
       sharedWith?.once.cache,
     );
     this.#rules = {

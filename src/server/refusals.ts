@@ -70,9 +70,9 @@ export class Refusals {
 
   #tell(key: string, error: unknown): void {
     const { onEvent } = this.#settings;
-    const option = 'onError';
-    const traceparent = undefined;
-    if (onEvent) notify(onEvent, { type: 'optionError', option, error, key, traceparent });
+    if (onEvent === undefined) return;
+    const event = { type: 'optionError', option: 'onError', error, key } as const;
+    notify(onEvent, { ...event, traceparent: undefined });
   }
 }
 

@@ -3,6 +3,7 @@ import { type IdentityLike, scoped } from '../index.js';
 import type { AbortSource, LazyAbort } from '../once/abort.js';
 import type { OnceEvent } from '../once/index.js';
 import { onceOptions } from '../once/options.js';
+import { ignoreRejection } from '../options/callbacks.js';
 import { optional, own } from '../options/own.js';
 import { optionOf, readOptions } from '../options/read.js';
 import { hasCredential, receivedAccount } from '../request/account.js';
@@ -165,7 +166,9 @@ export class IdempotencyRules<Incoming> {
   ): Decision {
     if (!own(route, 'isEveryMethod') && !this.#methods.has(method.toUpperCase())) return PASS;
     const { applies, required, deriveKey, keyFormat } = this.#settings;
-    if (applies?.(incoming) === false) return PASS;
+    const isApplied = applies?.(incoming);
+    ignoreRejection(isApplied);
+    if (isApplied === false) return PASS;
     const { url, headers } = head();
     const refuse = (problem: ServerProblem): Decision => ({
       type: 'refuse',
@@ -184,6 +187,7 @@ export class IdempotencyRules<Incoming> {
     if (sentKey === undefined && !(deriveKey && (known || hasCredential(headers)))) {
       const isRequired =
         own(route, 'required') ?? (typeof required === 'function' ? required(incoming) : required);
+      ignoreRejection(isRequired);
       if (!isRequired) return PASS;
       return refuse(
         serverProblem(
@@ -218,6 +222,7 @@ export class IdempotencyRules<Incoming> {
     if (account === undefined || account === null || typeof account === 'string') {
       return account ?? undefined;
     }
+    ignoreRejection(account);
     return fail(
       TypeError,
       'SAMEKEY_BAD_ARGUMENT',
